@@ -1,0 +1,21 @@
+# Libraries from Debian: LLVM 19 (C API), OpenBLAS, jansson, libcsv.
+find_program(LLVM_CONFIG NAMES llvm-config-19 PATHS /usr/lib/llvm-19/bin REQUIRED)
+find_program(CLANG19 NAMES clang-19 PATHS /usr/lib/llvm-19/bin REQUIRED)
+execute_process(COMMAND ${LLVM_CONFIG} --includedir OUTPUT_VARIABLE LLVM_INCLUDE OUTPUT_STRIP_TRAILING_WHITESPACE)
+execute_process(COMMAND ${LLVM_CONFIG} --libdir OUTPUT_VARIABLE LLVM_LIBDIR OUTPUT_STRIP_TRAILING_WHITESPACE)
+add_library(reg_llvm INTERFACE)
+target_include_directories(reg_llvm SYSTEM INTERFACE ${LLVM_INCLUDE})
+if(REG_STATIC_LLVM)
+  execute_process(COMMAND ${LLVM_CONFIG} --link-static --libs x86 orcjit passes linker bitreader bitwriter
+                  OUTPUT_VARIABLE LLVM_LIBS OUTPUT_STRIP_TRAILING_WHITESPACE)
+  separate_arguments(LLVM_LIBS)
+  target_link_directories(reg_llvm INTERFACE ${LLVM_LIBDIR})
+  target_link_libraries(reg_llvm INTERFACE ${LLVM_LIBS} stdc++ z zstd)
+else()
+  target_link_directories(reg_llvm INTERFACE ${LLVM_LIBDIR})
+  target_link_libraries(reg_llvm INTERFACE LLVM-19 stdc++)
+endif()
+
+add_library(reg_blas INTERFACE)
+target_link_libraries(reg_blas INTERFACE openblas)
+set(REG_RT_LIBS csv jansson)

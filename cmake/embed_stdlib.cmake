@@ -1,0 +1,21 @@
+# One C file with every library source: struct { name, text } stdlib_files[], ended by a NULL name, and for each definition
+# found at a line's start (kind name) an index row, so that a file is parsed only when one of its names is used.
+set(files "")
+set(index "")
+set(arrays "")
+set(n 0)
+foreach(f ${FILES})
+  file(RELATIVE_PATH rel ${ROOT} ${f})
+  file(READ ${f} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND arrays "static const char text${n}[] = {${bytes}0};\n")
+  string(APPEND files "  {\"${rel}\", text${n}, sizeof text${n} - 1},\n")
+  file(STRINGS ${f} lines REGEX "^(layer|fn|penalty|loss|schedule|optimizer|metric|let) +[A-Za-z_]")
+  foreach(l ${lines})
+    string(REGEX REPLACE "^[a-z]+ +([A-Za-z_][A-Za-z_0-9]*).*" "\\1" name "${l}")
+    string(APPEND index "  {\"${name}\", ${n}},\n")
+  endforeach()
+  math(EXPR n "${n} + 1")
+endforeach()
+file(WRITE ${OUT} "#include \"${ROOT}/compiler/sema/library.h\"\n${arrays}const LibraryFile library_files[] = {\n${files}  {0, 0, 0}};\n"
+  "const LibraryName library_names[] = {\n${index}  {0, 0}};\n")

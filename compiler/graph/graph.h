@@ -1,0 +1,133 @@
+// The tensor graph: one function of the program as immutable nodes in SSA form, each with static shape and element type.
+// Operands come before their users in `nodes`, so the array order is a topological order. Equal nodes are one node.
+// The graph knows nothing of the language.
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+#include "../base/session.h"
+
+enum { MAX_RANK = 8 };
+
+typedef enum DType { DT_F32, DT_I32, DT_BOOL } DType; // every element takes four bytes in memory (bool: 0 or 1 as i32)
+
+typedef struct Shape {
+  int rank;
+  int64_t dim[MAX_RANK];
+} Shape;
+
+typedef enum Op {
+#define OP(name, text, arity, class, derivative, lo, hi, example) OP_##name,
+#include "ops.def"
+#undef OP
+  OP_COUNT
+} Op;
+
+typedef enum OpClass { CLASS_LEAF, CLASS_POINTWISE, CLASS_COMPARE, CLASS_REDUCE, CLASS_SHAPE, CLASS_CONTRACT, CLASS_INDEX, CLASS_RANDOM, CLASS_META } OpClass;
+
+typedef struct OpInfo {
+  const char *text;
+  int arity;
+  OpClass class;
+  const char *derivative;
+  double lo, hi;
+  const char *example;
+} OpInfo;
+extern const OpInfo op_info[OP_COUNT];
+
+typedef struct Node Node;
+struct Node {
+  int id; // index in the graph's nodes
+  Op op;
+  DType dtype;
+  Shape shape;
+  int nin;
+  Node **in;
+  // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm. BROADCAST: axes.
+  // SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SCATTER_ADD, PUT_ALONG: size. UNIFORM: stream. INPUT: position.
+  int nattr;
+  const int64_t *attr;
+  const char *name;   // INPUT
+  const double *data; // CONST: ndata values, 1 (splat) or all
+  int64_t ndata;
+  Span origin; // where in the program it comes from
+};
+
+// An output may overwrite an input (`alias` = its position, else -1): parameters and state.
+typedef struct GraphOutput {
+  const char *name;
+  Node *node;
+  int alias;
+} GraphOutput;
+
+typedef struct Graph {
+  Arena *arena;
+  const char *name;
+  VEC(Node *) nodes;
+  VEC(Node *) inputs;
+  VEC(GraphOutput) outputs;
+  struct GraphTable *table; // hash-consing
+  Span origin;              // given to nodes as they are built
+} Graph;
+
+Graph *graph_new(Arena *a, const char *name);
+
+// -- building (builder.c). Operands' shapes must fit; a misfit is the compiler's mistake (ice), not the user's.
+Node *graph_input(Graph *g, const char *name, DType t, Shape s); // one node for each name
+Node *graph_const(Graph *g, double value, Shape s);              // f32, splat
+Node *graph_const_typed(Graph *g, double value, DType t, Shape s);
+Node *graph_tensor(Graph *g, const double *data, DType t, Shape s); // data copied
+Node *graph_iota(Graph *g, int axis, DType t, Shape s);
+Node *graph_unary(Graph *g, Op op, Node *x);
+Node *graph_binary(Graph *g, Op op, Node *x, Node *y); // POINTWISE and COMPARE; a rank-0 operand is broadcast
+Node *graph_select(Graph *g, Node *cond, Node *x, Node *y);
+Node *graph_cast(Graph *g, Node *x, DType t);
+Node *graph_reduce(Graph *g, Op op, Node *x, const int *axes, int naxes); // naxes = 0: the operand itself
+Node *graph_reduce_all(Graph *g, Op op, Node *x);
+Node *graph_cumsum(Graph *g, Node *x, int axis, bool reverse);
+Node *graph_reshape(Graph *g, Node *x, Shape s);
+Node *graph_transpose(Graph *g, Node *x, const int *perm);
+Node *graph_swap(Graph *g, Node *x); // the last two axes
+Node *graph_broadcast(Graph *g, Node *x, Shape s, const int *axes);
+// Numpy's rule: missing leading axes and axes of size 1 stretch. NULL where the shapes do not fit.
+Node *graph_broadcast_to(Graph *g, Node *x, Shape s);
+bool shape_broadcast(Shape a, Shape b, Shape *out);
+Node *graph_slice(Graph *g, Node *x, const int64_t *start, const int64_t *stop, const int64_t *step);
+Node *graph_pad(Graph *g, Node *x, const int64_t *lo, const int64_t *hi, const int64_t *inner);
+Node *graph_concat(Graph *g, Node *const *xs, int n, int axis);
+Node *graph_matmul(Graph *g, Node *x, Node *y);
+Node *graph_gather(Graph *g, Node *x, Node *index);
+Node *graph_scatter_add(Graph *g, Node *index, Node *x, int64_t size);
+Node *graph_take_along(Graph *g, Node *x, Node *index);
+Node *graph_put_along(Graph *g, Node *index, Node *x, int64_t size);
+Node *graph_argsort(Graph *g, Node *x);
+Node *graph_uniform(Graph *g, Node *seed, Node *counter, int64_t stream, Shape s);
+Node *graph_stop(Graph *g, Node *x);
+void graph_output(Graph *g, const char *name, Node *x, int alias);
+
+// The node `like` with other operands (same operation and attributes); for passes and substitution.
+Node *graph_rebuild(Graph *g, const Node *like, Node *const *in);
+// `root` with from[i] replaced by to[i] wherever it occurs below; nodes that do not depend on `from` are shared.
+Node *graph_substitute(Graph *g, Node *root, Node *const *from, Node *const *to, int n);
+bool graph_depends(const Graph *g, const Node *root, const Node *on);
+
+// -- shapes
+int64_t shape_count(Shape s);
+bool shape_equal(Shape a, Shape b);
+Shape shape_of(int rank, ...); // int64_t each
+const char *shape_text(Arena *a, Shape s); // "[64, 10]"; "[]" for a number
+const char *dtype_text(DType t);
+
+// -- verifier, text (verify.c, print.c, parse.c)
+// NULL where all is well, else what is wrong (in the graph's arena).
+const char *graph_verify(const Graph *g);
+void graph_print(FILE *out, const Graph *g);
+// Reads what graph_print writes; NULL and a message in *error for malformed text.
+Graph *graph_parse(Arena *a, const char *text, const char **error);
+
+// -- interpreter (interp.c): f64, plain loops, shares nothing with the lowering.
+// values[i] for each node i (arrays of shape_count doubles; bool and i32 as numbers). `preset[i]` non-NULL gives a node's
+// value instead of computing it: inputs must be preset; others may be. Only what the outputs need is computed where
+// `only_outputs`. Values are in `a`.
+double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool only_outputs);
+// Value of one scalar node, inputs given by preset as above; for schedules.
+double graph_eval_scalar(Arena *a, const Graph *g, const Node *n, double *const *preset);
+#endif

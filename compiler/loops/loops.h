@@ -1,0 +1,84 @@
+// Loops: the optimized graph cut into kernels and library calls, with every buffer placed.
+//
+// In: a graph after the passes. Out: a LoopFn, the steps of one function in order. Afterwards: each node is inline (computed
+// where it is used) or materialized in exactly one buffer; each buffer lies in a slot at a fixed offset; the pieces of a
+// kernel and the order of every sum are fixed by shapes alone, never by the number of threads.
+#ifndef LOOPS_LOOPS_H
+#define LOOPS_LOOPS_H
+#include "../graph/graph.h"
+
+// Where a tensor lives. Slot 0 is scratch memory; slots 1.. are the graph's inputs, then those outputs that alias no input.
+typedef struct Buffer {
+  int id;
+  Node *node; // what it holds
+  int slot;
+  int64_t offset, bytes; // within the slot; offsets are multiples of 64
+  int first, last;       // steps that write and last read it
+} Buffer;
+
+typedef struct Slot {
+  const char *name; // the input's or output's name; "scratch"
+  DType dtype;
+  Shape shape;
+  bool is_input, is_output;
+} Slot;
+
+typedef enum OutKind { OUT_STORE, OUT_REDUCE } OutKind;
+typedef struct NestOut {
+  OutKind kind;
+  Node *node; // STORE: a pointwise value over the nest's space; REDUCE: SUM, RMAX or ARGMAX of such a value
+  Buffer *buffer;
+} NestOut;
+
+// One loop nest: all outputs are computed in one pass over the iteration space `space` (the shape of the stored nodes and of
+// the reduced operands). Reduced axes are the same for all REDUCE outputs of a nest, or none is reduced.
+typedef struct Nest {
+  Shape space;
+  unsigned reduced; // bit k: axis k is reduced
+  int nouts;
+  NestOut *outs;
+} Nest;
+
+typedef enum StepKind { STEP_KERNEL, STEP_GEMM, STEP_CALL, STEP_COPY } StepKind;
+
+// A kernel is one function: nests run one after the other over the same pieces of their common outer axes.
+typedef struct LoopStep {
+  StepKind kind;
+  const char *name; // k0_…: unique in the function
+  int nnests;
+  Nest *nests;
+  int64_t pieces; // how it may be split among threads; 1: not
+  // GEMM and CALL: the node, and for GEMM whether each operand is read transposed.
+  Node *node;
+  Buffer *in[4];
+  int nin;
+  Buffer *out;
+  bool ta, tb;
+  // COPY: in[0] to out.
+} LoopStep;
+
+typedef struct LoopFn {
+  Arena *arena;
+  const char *name;
+  const Graph *graph;
+  int nslots;
+  Slot *slots;
+  int nbuffers;
+  Buffer **buffers;
+  Buffer **of; // of[node id]: its buffer, or NULL where it is inline
+  int nsteps;
+  LoopStep *steps;
+  int64_t scratch_bytes;
+  // For --summary: floating-point operations, bytes read and written by kernels and calls.
+  double flops, bytes;
+  int kernels, gemms, calls;
+} LoopFn;
+
+typedef struct LoopOptions {
+  bool keep_all; // every materialized value keeps its own memory to the end (--check, and finding where a NaN was born)
+} LoopOptions;
+
+LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o);
+const char *loops_verify(const LoopFn *f); // NULL, or what is wrong
+void loops_print(FILE *out, const LoopFn *f); // --emit=kernels
+#endif

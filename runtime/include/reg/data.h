@@ -1,0 +1,65 @@
+// Data: a table of named fields, one row a sample, and its parts. In: a plan (what the program says). Out: a data set.
+#ifndef REG_DATA_H
+#define REG_DATA_H
+#include "status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { REG_MAX_RANK = 8 };
+typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL } reg_dtype;
+
+typedef struct reg_field {
+  const char *name;
+  reg_dtype dtype;
+  int rank; // of one row; 0: a number a row
+  int64_t dim[REG_MAX_RANK];
+  int64_t width; // elements a row
+  void *values;  // rows x width
+  int64_t nclasses; // > 0: values are class indices 0..nclasses-1, in sorted order of the original values
+  char **class_names;
+} reg_field;
+
+typedef struct reg_part {
+  const char *name; // "train", "valid", "test", or "all"
+  int64_t nrows;
+  int64_t *rows; // indices into the table
+} reg_part;
+
+typedef struct reg_dataset {
+  int64_t nrows;
+  int nfields;
+  reg_field *fields; // x (all columns but the target, in file order), the target under its own name, id (row number)
+  int nparts;
+  reg_part *parts; // unsplit: one part "all"
+  char checksum[17]; // of the source file, hexadecimal FNV-1a 64
+  // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
+  float *shift, *factor;
+} reg_dataset;
+
+typedef enum reg_data_kind { REG_DATA_CSV, REG_DATA_SCALE, REG_DATA_STANDARDIZE, REG_DATA_SPLIT } reg_data_kind;
+
+typedef struct reg_data_op {
+  reg_data_kind kind;
+  const char *path, *target; // CSV
+  double factor;             // SCALE: x * factor
+  int nparts;                // SPLIT
+  const char *part_names[4];
+  double fractions[4];
+  const char *stratify; // field name or NULL
+  uint64_t seed;
+} reg_data_op;
+
+typedef struct reg_data_plan {
+  int nops;
+  const reg_data_op *ops; // the first is a source
+} reg_data_plan;
+
+// `standardize` after or before `split` alike uses the training part's mean and standard deviation only.
+// Class labels: a text column, or an integer-valued target. A column of x with text, a missing field, NaN or infinity, a ragged row,
+// an empty file is an error with file, line and column.
+reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
+void reg_data_free(reg_dataset *d);
+const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
+int reg_data_field(const reg_dataset *d, const char *name);            // index, or -1
+#endif

@@ -1,0 +1,122 @@
+// A compiled program: the tables that the training driver walks. Built by `regc` in memory, or emitted into a standalone binary.
+#ifndef REG_PROGRAM_H
+#define REG_PROGRAM_H
+#include "abi.h"
+#include "data.h"
+
+typedef enum reg_slot_kind {
+  REG_SLOT_SCRATCH,
+  REG_SLOT_PARAM,     // index: parameter (read and overwritten in training)
+  REG_SLOT_STATE,     // index: state (likewise)
+  REG_SLOT_FIELD,     // index: field of the data set, `batch` rows (f32, or i32 for classes and id)
+  REG_SLOT_PRED,      // predictions: output of `predict`, `batch` rows; input of `metrics`, all rows
+  REG_SLOT_SEED,      // int32_t[2]
+  REG_SLOT_STEP,      // int32_t: finished updates
+  REG_SLOT_EPOCH,     // int32_t: finished passes
+  REG_SLOT_OBJECTIVE, // float out
+  REG_SLOT_LOSS,      // float out
+  REG_SLOT_TERM,      // index: penalty term, float out (strength included)
+  REG_SLOT_METRIC,    // index: metric, float array out
+  REG_SLOT_SCHEDULE   // index: reported schedule, float out
+} reg_slot_kind;
+
+typedef struct reg_slot {
+  reg_slot_kind kind;
+  int index;
+  int64_t count; // elements
+} reg_slot;
+
+// A buffer of a function compiled with every value kept: to find where a NaN was born.
+typedef struct reg_trace {
+  const char *what;  // "dense in net.hidden", with file, line and column
+  int slot;
+  int64_t offset, count; // elements
+} reg_trace;
+
+typedef struct reg_function {
+  const char *name;
+  reg_fn fn;      // NULL: compiled at first use, through reg_program.resolve
+  int64_t batch;  // rows it works on
+  int64_t scratch_bytes;
+  int nslots;
+  const reg_slot *slots;
+  int ntrace;
+  const reg_trace *trace;
+  void *source; // for resolve
+} reg_function;
+
+typedef struct reg_tensor {
+  const char *name; // "net.hidden.weight"
+  int rank;
+  int64_t dim[REG_MAX_RANK];
+  int64_t count;
+} reg_tensor;
+
+typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
+
+typedef struct reg_train {
+  const char *name;  // of this training: `as NAME`, or the model's
+  const char *model, *data_name;
+  int data; // index of the data set
+  const char *train_part, *valid_part; // valid_part NULL: no validation
+  int64_t batch, epochs;
+  uint64_t seed;
+  int nparams;
+  const reg_tensor *params;
+  int nstates;
+  const reg_tensor *states;
+  int nterms;
+  const char *const *terms; // names, for reports
+  int nschedules;
+  const char *const *schedules; // likewise
+  reg_function *init;                // params and states out
+  reg_function *step, *step_last;    // full and last partial batch (NULL: none)
+  reg_function *step_trace, *step_last_trace; // the same, every value kept
+  // Validation: loss without penalties, and predictions, in chunks of step's `batch` rows and one of the rest (NULL: none).
+  reg_function *valid, *valid_last;
+  // Metrics on the validation predictions, reported each epoch (may be NULL).
+  reg_function *valid_metrics;
+  int nmetrics; // of valid_metrics; names as in evaluate ("accuracy")
+  const char *const *metrics;
+  // Early stopping: `watch` is "loss" or a metric's name, on the validation part; NULL: none.
+  const char *watch;
+  reg_watch_sense sense;
+  int64_t patience; // epochs
+  bool keep_best;
+} reg_train;
+
+typedef struct reg_metric {
+  const char *name;
+  int rank; // of its value: 0 a number, 2 a confusion matrix
+  int64_t dim[REG_MAX_RANK];
+  int64_t count;
+} reg_metric;
+
+typedef struct reg_evaluate {
+  int train; // whose weights
+  const char *model, *data_name; // "net", "digits.test"
+  int data;
+  const char *part;
+  int target; // field index of the target for predictions.csv and class names; -1: none
+  reg_function *predict, *predict_last; // chunks and rest; outputs PRED
+  int64_t pred_width;
+  reg_function *metrics; // on all predictions and fields
+  int nmetrics;
+  const reg_metric *metric;
+} reg_evaluate;
+
+typedef struct reg_program {
+  const char *source_name, *source; // the program's text
+  int ndatasets;
+  reg_dataset **datasets;
+  const char *const *dataset_names;
+  int ntrains;
+  reg_train *trains;
+  int nevaluates;
+  reg_evaluate *evaluates;
+  // Compiles f (sets fn); returns 0, or fills st. NULL where all functions are there.
+  int (*resolve)(void *user, reg_function *f, reg_status *st);
+  // --check: called after a step with the slots before... see train.h
+  void *user;
+} reg_program;
+#endif
