@@ -1,0 +1,115 @@
+// Collecting diagnostics. In: an id of diag.def, a place, the format's arguments. Out: a list in order of
+// report. What is dropped (an exact repeat, an allowed warning) still yields a Diag, detached, so that notes
+// can be attached.
+#include "diag.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define ERROR   SEV_ERROR
+#define WARNING SEV_WARNING
+static const struct {
+  const char *name, *format, *explanation;
+  Severity severity;
+} table[DIAG_COUNT] = {
+#define DIAG(name, severity, format, explanation) [DIAG_##name] = {#name, format, explanation, severity},
+#include "diag.def"
+#undef DIAG
+};
+#undef ERROR
+#undef WARNING
+
+void diags_init(Diags *ds, Arena *a, const Sources *sources) {
+  *ds = (Diags){.arena = a, .sources = sources};
+}
+
+static bool reported(const Diags *ds, DiagId id, Span span) {
+  for (int i = ds->list.len - 1; i >= 0; i--) {
+    const Diag *d = ds->list.data[i];
+    if (d->id == id && d->span.source == span.source && d->span.start == span.start &&
+        d->span.end == span.end)
+      return true;
+  }
+  return false;
+}
+
+Diag *diag_emit(Diags *ds, DiagId id, Span span, ...) {
+  Diag *d = ARENA_NEW(ds->arena, Diag);
+  *d = (Diag){.id = id, .severity = table[id].severity, .span = span, .arena = ds->arena};
+  if (d->severity == SEV_WARNING && ds->warnings_are_errors) d->severity = SEV_ERROR;
+  va_list ap;
+  va_start(ap, span);
+  d->text = arena_vprintf(ds->arena, table[id].format, ap);
+  va_end(ap);
+  if (reported(ds, id, span) || (table[id].severity == SEV_WARNING && ds->allowed[id])) return d;
+  vec_push(ds->arena, ds->list, d);
+  if (d->severity == SEV_ERROR)
+    ds->errors++;
+  else
+    ds->warnings++;
+  return d;
+}
+
+static void attach(Diag *d, Span span, bool is_hint, const char *fmt, va_list ap) {
+  DiagNote note = {span, arena_vprintf(d->arena, fmt, ap), is_hint};
+  vec_push(d->arena, d->notes, note);
+}
+
+void diag_note(Diag *d, Span span, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  attach(d, span, false, fmt, ap);
+  va_end(ap);
+}
+
+void diag_hint(Diag *d, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  attach(d, (Span){0}, true, fmt, ap);
+  va_end(ap);
+}
+
+const char *diag_name(DiagId id) { return table[id].name; }
+const char *diag_explanation(DiagId id) { return table[id].explanation; }
+
+int diag_find(const char *name) {
+  for (int i = 0; i < DIAG_COUNT; i++)
+    if (strcmp(table[i].name, name) == 0) return i;
+  return -1;
+}
+
+enum { LONGEST_NAME = 64 };
+
+static int min_int(int a, int b) { return a < b ? a : b; }
+
+// Edit distance with swaps of neighbours (optimal string alignment), three rows at a time.
+static int edit_distance(const char *a, int na, const char *b, int nb) {
+  int rows[3][LONGEST_NAME + 1];
+  for (int j = 0; j <= nb; j++) rows[0][j] = j;
+  for (int i = 1; i <= na; i++) {
+    int *row = rows[i % 3], *above = rows[(i + 2) % 3], *second = rows[(i + 1) % 3];
+    row[0] = i;
+    for (int j = 1; j <= nb; j++) {
+      row[j] = min_int(min_int(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = min_int(row[j], second[j - 2] + 1);
+    }
+  }
+  return rows[na % 3][nb];
+}
+
+const char *nearest_name(const char *name, const char *const *candidates, int n) {
+  size_t length = strlen(name);
+  if (length > LONGEST_NAME) return NULL;
+  int limit = (int)length / 3 > 1 ? (int)length / 3 : 1;
+  const char *best = NULL;
+  for (int i = 0; i < n; i++) {
+    size_t other = strlen(candidates[i]);
+    if (other > LONGEST_NAME || abs((int)other - (int)length) > limit) continue;
+    int d = edit_distance(name, (int)length, candidates[i], (int)other);
+    if (d > limit || d >= (int)length) continue; // nothing in common is no suggestion
+    best = candidates[i];
+    limit = d - 1; // only a nearer one, or the first of equals
+    if (limit < 0) break;
+  }
+  return best;
+}
