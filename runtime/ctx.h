@@ -1,0 +1,33 @@
+// A context: the threads and counters of one run. Used from the thread that made it.
+#ifndef REG_CTX_H
+#define REG_CTX_H
+#include "reg/abi.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+typedef struct Worker {
+  struct reg_ctx *ctx;
+  pthread_t thread;
+  int index; // 1..threads-1; 0 is the caller
+} Worker;
+
+struct reg_ctx {
+  int threads;
+  bool profile;
+  double gemm_s;       // inside reg_gemm, while `profile`
+  unsigned float_mode; // the owner's, before the context
+  int64_t spin_ns;     // how long a waiting thread spins before it sleeps
+  Worker *workers;     // threads - 1
+  // The region at hand: written by the caller before it raises `generation`.
+  reg_piece_fn fn;
+  void *const *slots;
+  int64_t pieces;
+  bool stop;
+  // Each side's own cache line: workers wait on the first, the caller on the second.
+  _Alignas(64) atomic_uint generation;
+  atomic_int sleepers;
+  _Alignas(64) atomic_uint remaining;
+  atomic_int caller_sleeps;
+};
+#endif

@@ -1,0 +1,67 @@
+// The helpers of support.h: none keeps state of its own.
+#include "support.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void *reg_heap_take(Heap *h, size_t bytes) {
+  if (h->count == h->room) {
+    size_t room = h->room ? 2 * h->room : 32;
+    void **grown = realloc(h->blocks, room * sizeof *grown);
+    if (!grown) return NULL;
+    h->blocks = grown;
+    h->room = room;
+  }
+  if (bytes > SIZE_MAX - 128) return NULL;
+  size_t padded = (bytes / 64 + 1) * 64;
+  void *block = aligned_alloc(64, padded);
+  if (!block) return NULL;
+  memset(block, 0, padded);
+  h->blocks[h->count++] = block;
+  return block;
+}
+
+char *reg_heap_copy(Heap *h, const char *text, size_t length) {
+  char *copy = reg_heap_take(h, length + 1);
+  if (copy) memcpy(copy, text, length);
+  return copy;
+}
+
+void reg_heap_free(Heap *h) {
+  for (size_t i = 0; i < h->count; i++) free(h->blocks[i]);
+  free(h->blocks);
+  *h = (Heap){0};
+}
+
+double reg_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+NumberLocale reg_numbers_enter(void) {
+  NumberLocale n;
+  n.before = uselocale((locale_t)0);
+  locale_t copy = duplocale(n.before);
+  n.c = copy ? newlocale(LC_NUMERIC_MASK, "C", copy) : (locale_t)0;
+  if (n.c) uselocale(n.c);
+  return n;
+}
+
+void reg_numbers_leave(NumberLocale n) {
+  uselocale(n.before);
+  if (n.c) freelocale(n.c);
+}
+
+// Fowler, Noll and Vo's hash 1a, 64 bits.
+uint64_t reg_fnv1a(const void *bytes, size_t count) {
+  const unsigned char *p = bytes;
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < count; i++) hash = (hash ^ p[i]) * 0x100000001b3u;
+  return hash;
+}
+
+void reg_checksum(const void *bytes, size_t count, char hex[17]) {
+  snprintf(hex, 17, "%016llx", (unsigned long long)reg_fnv1a(bytes, count));
+}

@@ -1,0 +1,37 @@
+// What the rooms of the runtime share: allocation, time, error texts, numbers in the C locale.
+#ifndef REG_SUPPORT_H
+#define REG_SUPPORT_H
+#include "reg/status.h"
+#include <locale.h>
+#include <stddef.h>
+#include <stdint.h>
+
+void reg_hint(reg_status *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *reg_errno_text(int error, char *buffer, size_t size);
+int reg_no_memory(reg_status *s, size_t bytes);
+
+// Memory that is freed together. Blocks are zeroed, start at a multiple of 64 bytes and are padded to one, so
+// a vector load that begins inside a block may run past its last element.
+typedef struct Heap {
+  void **blocks;
+  size_t count, room;
+} Heap;
+
+void *reg_heap_take(Heap *h, size_t bytes); // NULL: out of memory
+char *reg_heap_copy(Heap *h, const char *text, size_t length);
+void reg_heap_free(Heap *h);
+
+double reg_now(void); // seconds, monotonic
+
+// Numbers are written and read with a point, whatever the process's locale says: between enter and leave, in
+// this thread.
+typedef struct NumberLocale {
+  locale_t before, c;
+} NumberLocale;
+
+NumberLocale reg_numbers_enter(void);
+void reg_numbers_leave(NumberLocale n);
+
+uint64_t reg_fnv1a(const void *bytes, size_t count);
+void reg_checksum(const void *bytes, size_t count, char hex[17]);
+#endif
