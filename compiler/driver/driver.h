@@ -1,0 +1,92 @@
+// What the files of regc share: exit codes, options, the terminal, and one entry for each command.
+#ifndef DRIVER_DRIVER_H
+#define DRIVER_DRIVER_H
+#include "../sema/sema.h"
+#include "reg/status.h"
+
+// Exit codes; those of failed runs are reg_status codes and pass through.
+enum { EXIT_OK = 0, EXIT_REJECTED = 1, EXIT_USAGE = 2, EXIT_ASSERTION = 4, EXIT_TERMINATED = 143 };
+
+typedef enum CommandId {
+#define COMMAND(name, arguments, sentence, story) CMD_##name,
+#include "commands.def"
+#undef COMMAND
+  CMD_COUNT
+} CommandId;
+
+typedef enum OptionId {
+#define OPTION(id, letter, word, argument, commands, sentence) OPT_##id,
+#include "options.def"
+#undef OPTION
+  OPT_COUNT
+} OptionId;
+
+enum { // which commands take an option
+#define COMMAND(name, arguments, sentence, story) ON_##name = 1 << CMD_##name,
+#include "commands.def"
+#undef COMMAND
+  ON_ALL = (1 << CMD_COUNT) - 1
+};
+
+typedef struct OptionInfo {
+  char letter;
+  const char *word, *argument, *sentence;
+  unsigned commands;
+} OptionInfo;
+extern const OptionInfo option_info[OPT_COUNT];
+
+typedef struct CommandInfo {
+  const char *name, *arguments, *sentence, *story;
+} CommandInfo;
+extern const CommandInfo command_info[CMD_COUNT];
+
+typedef struct NamePair { // --in NAME=FILE
+  const char *name, *value;
+} NamePair;
+
+typedef struct Terminal { // how standard error, or standard output, wants to be written to
+  bool color, utf8, live; // live: a terminal whose line can be redrawn
+  int width;
+} Terminal;
+
+typedef struct Options {
+  CommandId command;
+  bool given[OPT_COUNT];        // switches, and whether an argument was given
+  const char *value[OPT_COUNT]; // last argument of each
+  VEC(const char *) arguments;
+  VEC(SemaSet) sets;
+  VEC(NamePair) inputs;
+  VEC(const char *) warnings;
+  int optimize, threads;
+  int64_t steps;
+  uint64_t seed;
+  Terminal out, err;
+  double start; // seconds on the monotonic clock when the process began
+} Options;
+
+// options.c. Returns true to go on; else *exit_code says how to end (help and version were printed, or a
+// mistake was told).
+bool options_parse(Options *o, Arena *a, int argc, char **argv, int *exit_code);
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // prints, returns EXIT_USAGE
+// help.c
+void help_print(FILE *out, const CommandId *command); // NULL: overview
+void version_print(FILE *out);
+// terminal.c
+Terminal terminal_of(FILE *f, const char *color);
+double now_seconds(void);   // monotonic clock
+double process_start(void); // on the same clock, call first in main
+// signals.c
+volatile int *signals_install(void); // the flag that the first Ctrl-C or SIGTERM sets
+int signals_exit_code(int code);     // REG_INTERRUPTED becomes 143 after SIGTERM
+// text.c
+// Whole file, `-`: standard input. NULL and errno where it cannot be read.
+char *text_read(Arena *a, const char *path, int *len);
+const char *text_bytes(Arena *a, double bytes);  // "1.5 MB"
+const char *text_count(Arena *a, double count);  // "12.3 k"
+const char *text_json(Arena *a, const char *s);  // quoted and escaped
+const char *text_number(Arena *a, double value); // JSON number; "nan", "inf", "-inf" as strings
+
+#define COMMAND(name, arguments, sentence, story) int cmd_##name(Session *s, const Options *o);
+#include "commands.def"
+#undef COMMAND
+#endif

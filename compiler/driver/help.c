@@ -1,0 +1,67 @@
+// Help and version, expanded from commands.def and options.def.
+#include "../backend/backend.h"
+#include "driver.h"
+#include <string.h>
+
+extern char *openblas_get_config(void); // OpenBLAS's own description of its build and the processor's kernels
+
+static void print_option(FILE *out, const OptionInfo *h) {
+  char left[48];
+  char letter[5] = "    ";
+  if (h->letter) snprintf(letter, sizeof letter, "-%c, ", h->letter);
+  snprintf(left, sizeof left, "%s--%s%s%s", letter, h->word, h->argument ? "=" : "",
+           h->argument ? h->argument : "");
+  fprintf(out, "  %-26s %s\n", left, h->sentence);
+}
+
+// Text filled to 78 columns.
+static void print_filled(FILE *out, const char *text) {
+  size_t column = 0;
+  while (*text) {
+    size_t n = strcspn(text, " ");
+    if (column && column + 1 + n > 78) {
+      fputc('\n', out);
+      column = 0;
+    }
+    fprintf(out, "%s%.*s", column ? " " : "", (int)n, text);
+    column += n + (column ? 1 : 0);
+    text += n;
+    text += strspn(text, " ");
+  }
+  fputc('\n', out);
+}
+
+static void print_overview(FILE *out) {
+  fputs("regc: the compiler of .reg, a language for regularized training pipelines\n\n"
+        "Usage: regc [COMMAND] [OPTION...] [ARGUMENT...]\n\nCommands (`regc FILE` runs FILE):\n",
+        out);
+  for (int i = 0; i < CMD_COUNT; i++) {
+    char left[48];
+    snprintf(left, sizeof left, "%s %s", command_info[i].name, command_info[i].arguments);
+    fprintf(out, "  %-26s %s\n", left, command_info[i].sentence);
+  }
+  fputs("\nOptions of every command:\n", out);
+  for (int i = 0; i < OPT_COUNT; i++)
+    if (option_info[i].commands == ON_ALL) print_option(out, &option_info[i]);
+  fputs("\n`regc COMMAND --help` shows a command's own options; `regc explain exit-codes` the exit codes.\n",
+        out);
+}
+
+void help_print(FILE *out, const CommandId *command) {
+  if (!command) {
+    print_overview(out);
+    return;
+  }
+  fprintf(out, "Usage: regc %s [OPTION...] %s\n\n", command_info[*command].name,
+          command_info[*command].arguments);
+  print_filled(out, command_info[*command].story);
+  fputs("\nOptions:\n", out);
+  for (int i = 0; i < OPT_COUNT; i++)
+    if (option_info[i].commands & (1U << *command)) print_option(out, &option_info[i]);
+}
+
+void version_print(FILE *out) {
+  Arena *a = arena_new();
+  fprintf(out, "regc %s\n%s\n%s\n", REG_VERSION, backend_default()->describe(a), openblas_get_config());
+  arena_free(a);
+}

@@ -1,0 +1,31 @@
+// regc: the command line's entry. Only here, and in an internal error, does the process end.
+#include "driver.h"
+#include <locale.h>
+
+typedef int (*CommandFn)(Session *s, const Options *o);
+
+static const CommandFn command_fns[CMD_COUNT] = {
+#define COMMAND(name, arguments, sentence, story) cmd_##name,
+#include "commands.def"
+#undef COMMAND
+};
+
+// A full disk or a closed pipe must not pass for success.
+static int flush_output(int code) {
+  if (fflush(stdout) != 0 || ferror(stdout)) {
+    fputs("regc: cannot write to standard output\n", stderr);
+    return code ? code : REG_CANNOT_WRITE;
+  }
+  return code;
+}
+
+int main(int argc, char **argv) {
+  Options options = {.start = process_start()};
+  setlocale(LC_CTYPE, ""); // characters only: numbers stay in the C locale
+  Session *session = session_new();
+  int code = EXIT_OK;
+  if (options_parse(&options, session->arena, argc, argv, &code))
+    code = command_fns[options.command](session, &options);
+  session_free(session);
+  return flush_output(code);
+}

@@ -1,0 +1,127 @@
+// text -> Parse -> Program -> Lowered -> Graph -> passes -> Loops -> code: one function an arrow. Diagnostics
+// are printed at the end of each stage; a stage with mistakes is the last one.
+#include "pipeline.h"
+#include "../passes/passes.h"
+#include "reg/data.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// ~/.cache/regc, made where missing; NULL where it cannot be written to.
+static const char *cache_dir(Arena *a) {
+  const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  const char *path;
+  if (xdg && *xdg)
+    path = arena_printf(a, "%s/regc", xdg);
+  else if (home && *home)
+    path = arena_printf(a, "%s/.cache/regc", home);
+  else
+    return NULL;
+  if (access(path, W_OK) == 0) return path;
+  for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/'))
+    mkdir(arena_strndup(a, path, (size_t)(slash - path)), 0755);
+  return mkdir(path, 0755) == 0 ? path : NULL;
+}
+
+void pipeline_init(Pipeline *p, Session *s, const Options *o) {
+  *p = (Pipeline){.session = s, .arena = s->arena, .options = o, .path = "", .backend = backend_default()};
+  p->backend_options =
+      (BackendOptions){.opt_level = o->optimize, .cache_dir = cache_dir(p->arena), .version = REG_VERSION};
+  s->diags.warnings_are_errors = o->given[OPT_WERROR];
+  for (int i = 0; i < o->warnings.len; i++)
+    if (!strncmp(o->warnings.data[i], "no-", 3)) s->diags.allowed[diag_find(o->warnings.data[i] + 3)] = 1;
+}
+
+void pipeline_free(Pipeline *p) {
+  if (p->lowered)
+    for (int i = 0; i < p->lowered->datasets.len; i++) reg_data_free(p->lowered->datasets.data[i]);
+  if (p->jit) p->backend->jit_free(p->jit);
+}
+
+int pipeline_read(Pipeline *p, const char *path) {
+  int len = 0;
+  p->text = text_read(p->arena, path, &len);
+  if (!p->text) {
+    fprintf(stderr, "regc: cannot read `%s`: %s\n", path, strerror(errno));
+    return REG_MISSING_INPUT;
+  }
+  bool standard_input = !strcmp(path, "-");
+  p->path = standard_input ? "" : path;
+  p->source = source_add(&p->session->sources, standard_input ? "<stdin>" : path, p->text, len);
+  return EXIT_OK;
+}
+
+int pipeline_check(Pipeline *p) {
+  p->parse = parse_source(p->session, p->source);
+  int code = pipeline_report(p);
+  if (code) return code;
+  p->program = sema_check(p->session, p->parse, p->path, p->options->sets.data, p->options->sets.len);
+  return pipeline_report(p);
+}
+
+static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) {
+  (void)user;
+  return reg_data_load(plan, st);
+}
+
+int pipeline_lower(Pipeline *p) {
+  LowerHost host = {
+      .user = p, .load = load, .seed = p->options->seed, .has_seed = p->options->given[OPT_SEED]};
+  int data_code = EXIT_OK;
+  p->lowered = lower_program(p->program, &host, &data_code);
+  int code = pipeline_report(p);
+  return data_code ? data_code : code;
+}
+
+LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all) {
+#ifdef NDEBUG
+  const bool verify = false;
+#else
+  const bool verify = true;
+#endif
+  const Graph *optimized = passes_run(p->arena, g, p->options->optimize, verify);
+  LoopFn *f = loops_from_graph(p->arena, optimized, (LoopOptions){.keep_all = keep_all});
+  const char *wrong = verify ? loops_verify(f) : NULL;
+  if (wrong) ice("loops", "%s: %s", g->name, wrong);
+  return f;
+}
+
+CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error) {
+  double begin = now_seconds();
+  if (!p->jit) p->jit = p->backend->jit_new(p->arena, &p->backend_options, error);
+  bool cached = false;
+  CompiledFn fn = p->jit ? p->backend->jit_add(p->jit, f, &cached, error) : NULL;
+  p->compile_s += now_seconds() - begin;
+  p->compiled++;
+  p->cached += cached;
+  return fn;
+}
+
+// -W NAME: these warnings are errors.
+static void promote(const Options *o, Diags *ds, Diag *d) {
+  for (int i = 0; i < o->warnings.len; i++) {
+    if (d->severity != SEV_WARNING || strcmp(diag_name(d->id), o->warnings.data[i]) != 0) continue;
+    d->severity = SEV_ERROR;
+    ds->warnings--;
+    ds->errors++;
+  }
+}
+
+// The list stays whole, so that a mistake found again by a later stage is not told twice; only its new end is
+// printed.
+int pipeline_report(Pipeline *p) {
+  Diags *ds = &p->session->diags;
+  Diags fresh = *ds;
+  fresh.list.data += p->reported;
+  fresh.list.len -= p->reported;
+  for (int i = 0; i < fresh.list.len; i++) promote(p->options, ds, fresh.list.data[i]);
+  p->reported = ds->list.len;
+  const char *form = p->options->value[OPT_DIAGNOSTICS];
+  if (form && !strcmp(form, "json"))
+    diags_print_json(&fresh, stderr);
+  else
+    diags_print(&fresh, stderr, p->options->err.color);
+  return ds->errors ? EXIT_REJECTED : EXIT_OK;
+}

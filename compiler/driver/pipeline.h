@@ -1,0 +1,39 @@
+// The way of a program through the compiler, as steps that commands take as far as they need.
+#ifndef DRIVER_PIPELINE_H
+#define DRIVER_PIPELINE_H
+#include "../backend/backend.h"
+#include "../lower/lower.h"
+#include "driver.h"
+
+typedef struct Pipeline {
+  Session *session;
+  Arena *arena; // the session's
+  const Options *options;
+  const char *path; // "" where there is no file
+  const char *text;
+  int source;
+  Parse *parse;
+  Program *program;
+  Lowered *lowered;
+  BackendOptions backend_options;
+  const Backend *backend;
+  struct Jit *jit;      // started with the first function
+  double compile_s;     // spent in the backend
+  int compiled, cached; // functions
+  int reported;         // diagnostics already printed
+} Pipeline;
+
+void pipeline_init(Pipeline *p, Session *s, const Options *o);
+void pipeline_free(Pipeline *p);
+
+// Each returns EXIT_OK, or an exit code after printing the diagnostics.
+int pipeline_read(Pipeline *p, const char *path); // text
+int pipeline_check(Pipeline *p);                  // text -> Parse -> Program
+int pipeline_lower(Pipeline *p);                  // -> Lowered, data loaded
+
+LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all);            // graph -> passes -> Loops
+CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error); // -> code
+
+// Prints what has been reported since the last call; the exit code it means.
+int pipeline_report(Pipeline *p);
+#endif

@@ -1,0 +1,273 @@
+// From Lowered to reg_program. A graph's inputs and outputs are found by name (lower.h lists the names); each
+// becomes a slot that the runtime fills in.
+#include "program_table.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct SlotNames {
+  const LowerTrain *train;
+  const LowerEvaluate *evaluate;
+  const reg_dataset *data;
+} SlotNames;
+
+static const char *after(const char *name, const char *prefix) {
+  size_t n = strlen(prefix);
+  return strncmp(name, prefix, n) ? NULL : name + n;
+}
+
+// Index of the row of a table of named things; ice where it is not there.
+#define FIND(items, member, wanted, index)                                                                   \
+  do {                                                                                                       \
+    for (index = 0; index < (items).len && strcmp((items).data[index] member, wanted) != 0; index++) {       \
+    }                                                                                                        \
+    if (index == (items).len) ice("program table", "no `%s` here", wanted);                                  \
+  } while (0)
+
+static reg_slot named_slot(const SlotNames *n, const char *name) {
+  static const struct {
+    const char *name;
+    reg_slot_kind kind;
+  } plain[] = {{"seed", REG_SLOT_SEED}, {"step", REG_SLOT_STEP},           {"epoch", REG_SLOT_EPOCH},
+               {"pred", REG_SLOT_PRED}, {"objective", REG_SLOT_OBJECTIVE}, {"loss", REG_SLOT_LOSS}};
+  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+    if (!strcmp(name, plain[i].name)) return (reg_slot){.kind = plain[i].kind};
+  const char *rest;
+  reg_slot s = {0};
+  if ((rest = after(name, "param:"))) {
+    s.kind = REG_SLOT_PARAM;
+    FIND(n->train->params, .path, rest, s.index);
+  } else if ((rest = after(name, "state:"))) {
+    s.kind = REG_SLOT_STATE;
+    FIND(n->train->states, .name, rest, s.index);
+  } else if ((rest = after(name, "field:"))) {
+    s.kind = REG_SLOT_FIELD;
+    s.index = reg_data_field(n->data, rest);
+    if (s.index < 0) ice("program table", "no field `%s`", rest);
+  } else if ((rest = after(name, "term:"))) {
+    s.kind = REG_SLOT_TERM;
+    FIND(n->train->terms, .name, rest, s.index);
+  } else if ((rest = after(name, "schedule:"))) {
+    s.kind = REG_SLOT_SCHEDULE;
+    FIND(n->train->schedules, , rest, s.index);
+  } else if ((rest = after(name, "metric:"))) {
+    s.kind = REG_SLOT_METRIC;
+    if (n->evaluate)
+      FIND(n->evaluate->metrics, .name, rest, s.index);
+    else
+      FIND(n->train->metrics, , rest, s.index);
+  } else {
+    ice("program table", "a graph has an unknown input or output `%s`", name);
+  }
+  return s;
+}
+
+static const reg_slot *slots_of(Arena *a, const SlotNames *n, const LoopFn *f) {
+  reg_slot *slots = ARENA_ARRAY(a, reg_slot, f->nslots);
+  slots[0] = (reg_slot){.kind = REG_SLOT_SCRATCH, .count = f->scratch_bytes / 4};
+  for (int i = 1; i < f->nslots; i++) {
+    slots[i] = named_slot(n, f->slots[i].name);
+    slots[i].count = shape_count(f->slots[i].shape);
+  }
+  return slots;
+}
+
+// "mul of net.hidden.weight at digits.reg:19:3"
+static const char *trace_text(const Pipeline *p, const LoopFn *f, const Buffer *b) {
+  const Span at = b->node->origin;
+  const char *place = "";
+  const Source *source = source_get(&p->session->sources, at.source);
+  if (source) {
+    int line, column;
+    source_position(source, at.start, &line, &column);
+    place = arena_printf(p->arena, " at %s:%d:%d", source->name, line, column);
+  }
+  const char *holds = b->slot ? arena_printf(p->arena, " (%s)", f->slots[b->slot].name) : "";
+  return arena_printf(p->arena, "%s%s%s", op_info[b->node->op].text, holds, place);
+}
+
+static int by_first_step(const void *a, const void *b) {
+  const Buffer *x = *(Buffer *const *)a, *y = *(Buffer *const *)b;
+  if (x->first != y->first) return x->first < y->first ? -1 : 1;
+  return (x->node->id > y->node->id) - (x->node->id < y->node->id);
+}
+
+// Every computed float tensor, in the order of computation.
+static void fill_trace(const Pipeline *p, reg_function *out, const LoopFn *f) {
+  Buffer **order = ARENA_ARRAY(p->arena, Buffer *, f->nbuffers);
+  int n = 0;
+  for (int i = 0; i < f->nbuffers; i++)
+    if (f->buffers[i]->node->op != OP_INPUT && f->buffers[i]->node->dtype == DT_F32)
+      order[n++] = f->buffers[i];
+  if (n) qsort(order, (size_t)n, sizeof *order, by_first_step);
+  reg_trace *trace = ARENA_ARRAY(p->arena, reg_trace, n);
+  for (int i = 0; i < n; i++)
+    trace[i] = (reg_trace){.what = trace_text(p, f, order[i]),
+                           .slot = order[i]->slot,
+                           .offset = order[i]->offset / 4,
+                           .count = shape_count(order[i]->node->shape)};
+  out->ntrace = n;
+  out->trace = trace;
+}
+
+static Graph *graph_of(Lowered *l, const FunctionSource *s, int64_t batch) {
+  if (s->train) return lower_train_graph(l, s->train, s->kind, batch);
+  return s->metrics ? lower_metrics_graph(l, s->evaluate) : lower_predict_graph(l, s->evaluate, batch);
+}
+
+int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
+  Pipeline *p = t->pipeline;
+  FunctionSource *s = f->source;
+  if (s->loops) return REG_OK;
+  Graph *g = graph_of(p->lowered, s, f->batch);
+  if (pipeline_report(p) || !g)
+    return reg_fail(st, EXIT_REJECTED, "rejected", "`%s` cannot be compiled", f->name);
+  s->loops = pipeline_loops(p, g, s->keep_all);
+  const LowerTrain *train = s->train ? s->train : p->lowered->trains.data[s->evaluate->train];
+  const int data = s->train ? train->data : s->evaluate->data;
+  const SlotNames names = {train, s->evaluate, p->lowered->datasets.data[data]};
+  f->scratch_bytes = s->loops->scratch_bytes;
+  f->nslots = s->loops->nslots;
+  f->slots = slots_of(p->arena, &names, s->loops);
+  if (s->keep_all) fill_trace(p, f, s->loops);
+  return REG_OK;
+}
+
+int function_compile(ProgramTable *t, reg_function *f, reg_status *st) {
+  if (f->fn) return REG_OK;
+  int code = function_plan(t, f, st);
+  if (code) return code;
+  const char *error = NULL;
+  CompiledFn fn = pipeline_compile(t->pipeline, function_loops(f), &error);
+  if (!fn)
+    return reg_fail(st, REG_INTERNAL, "internal", "the backend failed on `%s`: %s", f->name,
+                    error ? error : "no reason given");
+  f->fn = (reg_fn)fn;
+  return REG_OK;
+}
+
+const LoopFn *function_loops(const reg_function *f) { return ((const FunctionSource *)f->source)->loops; }
+
+static int resolve(void *user, reg_function *f, reg_status *st) { return function_compile(user, f, st); }
+
+static reg_function *function_new(Arena *a, const char *name, int64_t batch, FunctionSource source) {
+  if (batch <= 0 && (source.evaluate || source.kind != LOWER_INIT) && !source.metrics &&
+      source.kind != LOWER_VALID_METRICS)
+    return NULL;
+  reg_function *f = ARENA_NEW(a, reg_function);
+  FunctionSource *s = ARENA_NEW(a, FunctionSource);
+  *s = source;
+  *f = (reg_function){.name = name, .batch = batch, .source = s};
+  return f;
+}
+
+static reg_tensor tensor_of(const char *name, Shape s) {
+  reg_tensor t = {.name = name, .rank = s.rank, .count = shape_count(s)};
+  memcpy(t.dim, s.dim, sizeof(int64_t) * (size_t)s.rank);
+  return t;
+}
+
+static void fill_names(Arena *a, reg_train *r, const LowerTrain *t) {
+  reg_tensor *params = ARENA_ARRAY(a, reg_tensor, t->params.len),
+             *states = ARENA_ARRAY(a, reg_tensor, t->states.len);
+  const char **terms = ARENA_ARRAY(a, const char *, t->terms.len);
+  for (int i = 0; i < t->params.len; i++)
+    params[i] = tensor_of(t->params.data[i].path, t->params.data[i].shape);
+  for (int i = 0; i < t->states.len; i++)
+    states[i] = tensor_of(t->states.data[i].name, t->states.data[i].shape);
+  for (int i = 0; i < t->terms.len; i++) terms[i] = t->terms.data[i].name;
+  r->nparams = t->params.len;
+  r->params = params;
+  r->nstates = t->states.len;
+  r->states = states;
+  r->nterms = t->terms.len;
+  r->terms = terms;
+  r->nschedules = t->schedules.len;
+  r->schedules = t->schedules.data;
+  r->nmetrics = t->metrics.len;
+  r->metrics = t->metrics.data;
+}
+
+static void fill_functions(Arena *a, reg_train *r, LowerTrain *t, bool check) {
+  FunctionSource step = {.train = t, .kind = LOWER_STEP, .keep_all = check};
+  FunctionSource traced = {.train = t, .kind = LOWER_STEP, .keep_all = true};
+  r->init = function_new(a, "init", 0, (FunctionSource){.train = t, .kind = LOWER_INIT});
+  r->step = function_new(a, "step", t->batch, step);
+  r->step_last = function_new(a, "step_last", t->last_batch, step);
+  r->step_trace = check ? r->step : function_new(a, "step_trace", t->batch, traced);
+  r->step_last_trace = check ? r->step_last : function_new(a, "step_last_trace", t->last_batch, traced);
+  if (!t->valid_part) return;
+  FunctionSource valid = {.train = t, .kind = LOWER_VALID};
+  r->valid = function_new(a, "valid", t->batch, valid);
+  r->valid_last = function_new(a, "valid_last", t->valid_rows % t->batch, valid);
+  if (t->metrics.len)
+    r->valid_metrics = function_new(a, "valid_metrics", t->valid_rows,
+                                    (FunctionSource){.train = t, .kind = LOWER_VALID_METRICS});
+}
+
+static reg_train train_of(Arena *a, LowerTrain *t, bool check) {
+  reg_train r = {.name = t->name,
+                 .model = t->model,
+                 .data_name = t->data_name,
+                 .data = t->data,
+                 .train_part = t->train_part,
+                 .valid_part = t->valid_part,
+                 .batch = t->batch,
+                 .epochs = t->epochs,
+                 .seed = t->seed,
+                 .watch = t->watch,
+                 .sense = t->watch_max ? REG_WATCH_MAX : REG_WATCH_MIN,
+                 .patience = t->patience,
+                 .keep_best = t->keep_best};
+  fill_names(a, &r, t);
+  fill_functions(a, &r, t, check);
+  return r;
+}
+
+// Rows predicted at once: all where they are few, for then one function does.
+static int64_t predict_chunk(int64_t rows) { return rows <= 1024 ? rows : 256; }
+
+static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
+  int64_t chunk = predict_chunk(e->rows);
+  reg_metric *metrics = ARENA_ARRAY(a, reg_metric, e->metrics.len);
+  for (int i = 0; i < e->metrics.len; i++) {
+    Shape s = e->metrics.data[i].shape;
+    metrics[i] = (reg_metric){.name = e->metrics.data[i].name, .rank = s.rank, .count = shape_count(s)};
+    memcpy(metrics[i].dim, s.dim, sizeof(int64_t) * (size_t)s.rank);
+  }
+  FunctionSource predict = {.evaluate = e}, all = {.evaluate = e, .metrics = true};
+  return (reg_evaluate){.train = e->train,
+                        .model = e->model,
+                        .data_name = e->data_name,
+                        .data = e->data,
+                        .part = e->part,
+                        .target = e->target,
+                        .predict = function_new(a, "predict", chunk, predict),
+                        .predict_last = function_new(a, "predict_last", e->rows % chunk, predict),
+                        .pred_width = e->pred_width,
+                        .metrics = e->metrics.len ? function_new(a, "metrics", e->rows, all) : NULL,
+                        .nmetrics = e->metrics.len,
+                        .metric = metrics};
+}
+
+ProgramTable *program_table(Pipeline *p, bool check) {
+  Arena *a = p->arena;
+  Lowered *l = p->lowered;
+  ProgramTable *t = ARENA_NEW(a, ProgramTable);
+  reg_train *trains = ARENA_ARRAY(a, reg_train, l->trains.len);
+  reg_evaluate *evaluates = ARENA_ARRAY(a, reg_evaluate, l->evaluates.len);
+  for (int i = 0; i < l->trains.len; i++) trains[i] = train_of(a, l->trains.data[i], check);
+  for (int i = 0; i < l->evaluates.len; i++) evaluates[i] = evaluate_of(a, l->evaluates.data[i]);
+  t->pipeline = p;
+  t->program = (reg_program){.source_name = p->path,
+                             .source = p->text,
+                             .ndatasets = l->datasets.len,
+                             .datasets = l->datasets.data,
+                             .dataset_names = l->dataset_names.data,
+                             .ntrains = l->trains.len,
+                             .trains = trains,
+                             .nevaluates = l->evaluates.len,
+                             .evaluates = evaluates,
+                             .resolve = resolve,
+                             .user = t};
+  return t;
+}

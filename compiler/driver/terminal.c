@@ -1,0 +1,50 @@
+// The terminal and the clock. In: a stream and the environment. Out: whether colour, live lines and
+// characters beyond ASCII fit it. An explicit --color wins over CLICOLOR_FORCE, that over NO_COLOR and
+// TERM=dumb (no-color.org, bixense.com/clicolors).
+#include "driver.h"
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool set(const char *variable) {
+  const char *v = getenv(variable);
+  return v && *v;
+}
+
+static bool wants_color(bool is_terminal, bool dumb, const char *color) {
+  if (color && !strcmp(color, "always")) return true;
+  if (color && !strcmp(color, "never")) return false;
+  if (set("CLICOLOR_FORCE") && strcmp(getenv("CLICOLOR_FORCE"), "0") != 0) return true;
+  return is_terminal && !dumb && !set("NO_COLOR");
+}
+
+Terminal terminal_of(FILE *f, const char *color) {
+  Terminal t = {.width = 80};
+  int fd = fileno(f);
+  bool is_terminal = isatty(fd);
+  const char *term = getenv("TERM");
+  bool dumb = !term || !strcmp(term, "dumb");
+  struct winsize w;
+  if (is_terminal && ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 20) t.width = w.ws_col;
+  t.live = is_terminal && !dumb;
+  t.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+  t.color = wants_color(is_terminal, dumb, color);
+  return t;
+}
+
+double now_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// The start in /proc is known to 10 ms only; what the process has computed before main (loading, relocation)
+// is known exactly.
+double process_start(void) {
+  struct timespec used;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return now_seconds() - (double)used.tv_sec - 1e-9 * (double)used.tv_nsec;
+}

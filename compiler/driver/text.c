@@ -1,0 +1,64 @@
+// Small text helpers: reading a source, quantities for people, JSON scalars.
+#include "driver.h"
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+char *text_read(Arena *a, const char *path, int *len) {
+  FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+  if (!f) return NULL;
+  StrBuf b = {.arena = a};
+  strbuf_add(&b, "");
+  char chunk[8192];
+  size_t n;
+  errno = 0;
+  while ((n = fread(chunk, 1, sizeof chunk, f)) > 0) strbuf_addn(&b, chunk, n);
+  bool failed = ferror(f);
+  int error = errno ? errno : EIO;
+  if (f != stdin) fclose(f);
+  errno = error;
+  *len = b.len;
+  return failed ? NULL : b.data;
+}
+
+static const char *scaled(Arena *a, double v, const char *const *units) {
+  int k = 0;
+  while (fabs(v) >= 999.5 && units[k + 1]) {
+    v /= 1000;
+    k++;
+  }
+  return arena_printf(a, k == 0 || v >= 99.5 ? "%.0f %s" : "%.3g %s", v, units[k]);
+}
+
+const char *text_bytes(Arena *a, double bytes) {
+  static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB", NULL};
+  return scaled(a, bytes, units);
+}
+
+const char *text_count(Arena *a, double count) {
+  static const char *const units[] = {"", "thousand", "million", "billion", "trillion", NULL};
+  return scaled(a, count, units);
+}
+
+const char *text_json(Arena *a, const char *s) {
+  StrBuf b = {.arena = a};
+  strbuf_add(&b, "\"");
+  for (; *s; s++) {
+    if (*s == '"' || *s == '\\')
+      strbuf_addf(&b, "\\%c", *s);
+    else if (*s == '\n')
+      strbuf_add(&b, "\\n");
+    else if ((unsigned char)*s < 0x20)
+      strbuf_addf(&b, "\\u%04x", (unsigned)*s);
+    else
+      strbuf_addn(&b, s, 1);
+  }
+  strbuf_add(&b, "\"");
+  return b.data;
+}
+
+const char *text_number(Arena *a, double value) {
+  if (isnan(value)) return "\"nan\"";
+  if (isinf(value)) return value > 0 ? "\"inf\"" : "\"-inf\"";
+  return arena_printf(a, "%.9g", value);
+}
