@@ -9,14 +9,17 @@
 enum { REG_MAX_RANK = 8 };
 typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL } reg_dtype;
 
+// One column, or x. A number column has `values`; an integer-valued target with at most 1,000 different values, fewer than half the
+// rows, has `classes` besides; a text column has `classes` only. Whoever uses a field picks the representation it needs.
 typedef struct reg_field {
   const char *name;
-  reg_dtype dtype;
-  int rank; // of one row; 0: a number a row
+  reg_dtype dtype; // REG_F32: a number column; REG_I32: a text column, or `id`
+  int rank;        // of one row; 0: a number a row
   int64_t dim[REG_MAX_RANK];
-  int64_t width; // elements a row
-  void *values;  // rows x width
-  int64_t nclasses; // > 0: values are class indices 0..nclasses-1, in sorted order of the original values
+  int64_t width;    // elements a row
+  void *values;     // rows x width, float, or int32_t for `id`; NULL for a text column
+  int32_t *classes; // rows: 0..nclasses-1 in sorted order of the original values (numbers by value, text by bytes); or NULL
+  int64_t nclasses; // 0: cannot be read as classes
   char **class_names;
 } reg_field;
 
@@ -35,6 +38,7 @@ typedef struct reg_dataset {
   char checksum[17]; // of the source file, hexadecimal FNV-1a 64
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   float *shift, *factor;
+  void *memory; // owns all of the above
 } reg_dataset;
 
 typedef enum reg_data_kind { REG_DATA_CSV, REG_DATA_SCALE, REG_DATA_STANDARDIZE, REG_DATA_SPLIT } reg_data_kind;

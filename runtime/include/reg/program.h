@@ -23,7 +23,8 @@ typedef enum reg_slot_kind {
 typedef struct reg_slot {
   reg_slot_kind kind;
   int index;
-  int64_t count; // elements
+  int64_t count;   // elements
+  reg_dtype dtype; // FIELD: REG_F32 reads the field's values, REG_I32 its classes (or the row number)
 } reg_slot;
 
 // A buffer of a function compiled with every value kept: to find where a NaN was born.

@@ -14,11 +14,12 @@ typedef struct reg_event {
   const reg_program *program;
   const reg_train *train;
   const reg_evaluate *evaluate;
+  uint64_t seed;
   int64_t epoch, epochs; // finished passes
   int64_t step, steps;   // finished updates, planned ones
   double seconds;        // since the start of training
   double loss, objective; // means over the epoch's (or so far) samples
-  const double *terms;      // means over the epoch, ntrain->nterms
+  const double *terms;      // means over the epoch, train->nterms
   const double *schedules;  // values at the last step
   bool has_valid;
   double valid_loss;
