@@ -36,7 +36,11 @@ struct Ast {
   double num;
   Ast **kids;
   int nkids;
+  int depth; // levels of the tree from here down, at most AST_MAX_DEPTH: whoever recurses over a tree is safe
 };
+
+// Deeper programs are refused by the parser (nesting_too_deep).
+enum { AST_MAX_DEPTH = 500 };
 
 // A comment, for the formatter. Comments are kept beside the tree, in order.
 typedef struct Comment {

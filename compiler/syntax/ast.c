@@ -1,0 +1,90 @@
+// Names of kinds and operators, and the tree as text: one node a line, indented, fields in the order of
+// ast.def.
+#include "ast.h"
+
+const char *ast_kind_name(AstKind k) {
+  static const char *const names[AST_KINDS] = {
+#define AST(kind, name, layout) name,
+#include "ast.def"
+#undef AST
+  };
+  return names[k];
+}
+
+const char *opr_text(Opr o) {
+  static const char *const texts[] = {
+      [OPR_NONE] = "",    [OPR_ADD] = "+",   [OPR_SUB] = "-",   [OPR_MUL] = "*",   [OPR_DIV] = "/",
+      [OPR_MATMUL] = "@", [OPR_POW] = "^",   [OPR_LT] = "<",    [OPR_LE] = "<=",   [OPR_GT] = ">",
+      [OPR_GE] = ">=",    [OPR_EQ] = "==",   [OPR_NE] = "!=",   [OPR_AND] = "and", [OPR_OR] = "or",
+      [OPR_NEG] = "-",    [OPR_NOT] = "not", [OPR_TILDE] = "~", [OPR_SET] = "=",   [OPR_ARROW] = "->",
+  };
+  return texts[o];
+}
+
+const char *def_kind_name(DefKind k) {
+  static const char *const names[KIND_COUNT] = {
+      [KIND_DATA] = "data",         [KIND_MODEL] = "model",
+      [KIND_LAYER] = "layer",       [KIND_FN] = "fn",
+      [KIND_PENALTY] = "penalty",   [KIND_LOSS] = "loss",
+      [KIND_SCHEDULE] = "schedule", [KIND_OPTIMIZER] = "optimizer",
+      [KIND_METRIC] = "metric",     [KIND_LET] = "let",
+  };
+  return names[k];
+}
+
+static const char *kind_tag(AstKind k) {
+  static const char *const tags[AST_KINDS] = {
+#define AST(kind, name, layout) #kind,
+#include "ast.def"
+#undef AST
+  };
+  return tags[k];
+}
+
+static void print_quoted(FILE *out, const char *s) {
+  fputc('"', out);
+  for (; *s; s++) {
+    if (*s == '\n')
+      fputs("\\n", out);
+    else if (*s == '\t')
+      fputs("\\t", out);
+    else {
+      if (*s == '"' || *s == '\\') fputc('\\', out);
+      fputc(*s, out);
+    }
+  }
+  fputc('"', out);
+}
+
+static void print_node(FILE *out, const Ast *a, int level) {
+  fprintf(out, "%*s", 2 * level, "");
+  if (!a) { // a kid that this node lacks
+    fputs("-\n", out);
+    return;
+  }
+  fputs(kind_tag(a->kind), out);
+  if (a->kind == AST_DEF)
+    fprintf(out, " %s", def_kind_name((DefKind)a->op));
+  else if (a->op)
+    fprintf(out, " %s", opr_text((Opr)a->op));
+  if (a->kind == AST_NUM) fprintf(out, " %s", a->text);
+  if (a->kind == AST_BOOL) fputs(a->num != 0 ? " true" : " false", out);
+  if (a->kind == AST_STOP && a->num != 0) fputs(" keep best", out);
+  if (a->name) {
+    fputc(' ', out);
+    if (a->kind == AST_STR || a->kind == AST_USE)
+      print_quoted(out, a->name);
+    else
+      fputs(a->name, out);
+  }
+  if (a->doc) {
+    fputs(" doc=", out);
+    print_quoted(out, a->doc);
+  }
+  fputc('\n', out);
+  int n = a->nkids; // missing kids at the end are not shown
+  while (n > 0 && !a->kids[n - 1]) n--;
+  for (int i = 0; i < n; i++) print_node(out, a->kids[i], level + 1);
+}
+
+void ast_print(FILE *out, const Ast *a) { print_node(out, a, 0); }

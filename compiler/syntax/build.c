@@ -1,0 +1,245 @@
+// Builders of tree nodes, called by the grammar. In: parts and the span of the whole. Out: a node with the
+// layout of ast.def; no deeper than AST_MAX_DEPTH (a deeper one is reported once and becomes AST_ERROR).
+#include "build.h"
+#include <string.h>
+
+static Ast *node_of(ParseContext *p, AstKind kind, Span span, Ast *const *kids, int n) {
+  int depth = 0;
+  for (int i = 0; i < n; i++)
+    if (kids[i] && kids[i]->depth > depth) depth = kids[i]->depth;
+  Ast *a = ARENA_NEW(p->arena, Ast);
+  if (depth + 1 > AST_MAX_DEPTH) {
+    too_deep(p, span);
+    *a = (Ast){.kind = AST_ERROR, .span = span};
+    return a;
+  }
+  *a = (Ast){.kind = kind, .span = span, .nkids = n, .depth = depth + 1};
+  if (n) {
+    a->kids = ARENA_ARRAY(p->arena, Ast *, n);
+    memcpy(a->kids, kids, sizeof *kids * (size_t)n);
+  }
+  return a;
+}
+
+#define NODE(kind, ...)                                                                                      \
+  node_of(p, kind, span, (Ast *[]){__VA_ARGS__}, (int)(sizeof(Ast *[]){__VA_ARGS__} / sizeof(Ast *)))
+#define LEAF(kind) node_of(p, kind, span, NULL, 0)
+
+static Ast *named(Ast *a, const char *name, Span span) {
+  a->name = name;
+  a->name_span = span;
+  return a;
+}
+
+static Ast *with_op(Ast *a, int op) {
+  a->op = op;
+  return a;
+}
+
+// A node with `first` kids and then a list's.
+static Ast *node_and_list(ParseContext *p, AstKind kind, Span span, Ast *const *first, int n,
+                          const AstList *rest) {
+  AstList all = {0};
+  for (int i = 0; i < n; i++) vec_push(p->arena, all, first[i]);
+  for (int i = 0; i < rest->len; i++) vec_push(p->arena, all, rest->data[i]);
+  return node_of(p, kind, span, all.data, all.len);
+}
+
+AstList *list_new(ParseContext *p, Ast *first) {
+  AstList *list = ARENA_NEW(p->arena, AstList);
+  return first ? list_add(p, list, first) : list;
+}
+
+AstList *list_add(ParseContext *p, AstList *list, Ast *a) {
+  vec_push(p->arena, *list, a);
+  return list;
+}
+
+Ast *ast_error(ParseContext *p, Span span) { return LEAF(AST_ERROR); }
+
+Ast *ast_number(ParseContext *p, Span span, Token t, const Token *unit) {
+  Ast *a = LEAF(AST_NUM);
+  a->num = t.num;
+  a->text = t.text;
+  if (t.percent) {
+    named(a, "%", (Span){span.source, t.span.end - 1, t.span.end});
+    if (unit) {
+      Diag *d = diag_emit(&p->session->diags, DIAG_unknown_unit, unit->span, unit->text);
+      diag_note(d, t.span, "the number has a unit already");
+    }
+  } else if (unit)
+    named(a, unit->text, unit->span);
+  return a;
+}
+
+Ast *ast_string(ParseContext *p, Span span, Token t) { return named(LEAF(AST_STR), t.text, span); }
+
+Ast *ast_bool(ParseContext *p, Span span, bool value) {
+  Ast *a = LEAF(AST_BOOL);
+  a->num = value;
+  return a;
+}
+
+Ast *ast_name(ParseContext *p, Span span, Token t) { return named(LEAF(AST_NAME), t.text, span); }
+Ast *ast_star(ParseContext *p, Span span) { return named(LEAF(AST_NAME), "*", span); }
+
+Ast *ast_field(ParseContext *p, Span span, Ast *of, Span name_span, const char *name) {
+  if (strcmp(name, "*") == 0) name_span.start = name_span.end - 1; // the token is `.*`
+  return named(NODE(AST_FIELD, of), name, name_span);
+}
+
+Ast *ast_index(ParseContext *p, Span span, Ast *of, AstList *indices) {
+  return node_and_list(p, AST_INDEX, span, &of, 1, indices);
+}
+
+Ast *ast_call(ParseContext *p, Span span, Ast *callee, AstList *args) {
+  return node_and_list(p, AST_CALL, span, &callee, 1, args);
+}
+
+Ast *ast_arg(ParseContext *p, Span span, const Token *name, Ast *value) {
+  Ast *a = NODE(AST_ARG, value);
+  return name ? named(a, name->text, name->span) : a;
+}
+
+Ast *ast_unary(ParseContext *p, Span span, Opr op, Ast *a) { return with_op(NODE(AST_UNARY, a), op); }
+Ast *ast_binary(ParseContext *p, Span span, Opr op, Ast *a, Ast *b) {
+  return with_op(NODE(AST_BINARY, a, b), op);
+}
+Ast *ast_pair(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b) { return NODE(kind, a, b); }
+
+Ast *ast_range(ParseContext *p, Span span, Ast *from, Ast *to) {
+  return from || to ? NODE(AST_RANGE, from, to) : LEAF(AST_ELLIPSIS);
+}
+
+Ast *ast_triple(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b, Ast *c) {
+  return NODE(kind, a, b, c);
+}
+Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name) {
+  return named(NODE(AST_AS, a), name.text, name.span);
+}
+
+// In a list `batch..` stands for any leading dimensions; in an index it is a range.
+Ast *ast_list(ParseContext *p, Span span, AstList *elements) {
+  for (int i = 0; i < elements->len; i++) {
+    Ast *e = elements->data[i];
+    if (e->kind == AST_RANGE && !e->kids[1] && e->kids[0]->kind == AST_NAME)
+      elements->data[i] =
+          named(node_of(p, AST_ELLIPSIS, e->span, NULL, 0), e->kids[0]->name, e->kids[0]->name_span);
+  }
+  return node_of(p, AST_LIST, span, elements->data, elements->len);
+}
+
+Ast *ast_like(ParseContext *p, Span span, Ast *a) { return NODE(AST_LIKE, a); }
+
+Ast *ast_block(ParseContext *p, Span span, AstList *statements) {
+  return node_of(p, AST_BLOCK, span, statements->data, statements->len);
+}
+
+Ast *ast_bind(ParseContext *p, Span span, AstKind kind, Token name, Ast *value) {
+  return named(NODE(kind, value), name.text, name.span);
+}
+
+Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value, Ast *condition) {
+  return named(with_op(NODE(AST_PARAM, shape, value, condition), how), name.text, name.span);
+}
+
+Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast *value) {
+  return named(NODE(AST_STATE, shape, value, row), name.text, name.span);
+}
+
+Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block) { return NODE(AST_REPEAT, count, block); }
+Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient) {
+  return NODE(AST_APPLY, base, gradient);
+}
+
+Ast *ast_params(ParseContext *p, Span span, AstList *params) {
+  return node_of(p, AST_PARAMS, span, params->data, params->len);
+}
+
+Ast *ast_paramdecl(ParseContext *p, Span span, Token name, Ast *type, Ast *value) {
+  return named(NODE(AST_PARAMDECL, type, value, NULL), name.text, name.span);
+}
+
+Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to) {
+  Ast *other = ast_name(p, to.span, to);
+  return named(with_op(NODE(AST_PARAMDECL, NULL, NULL, other), OPR_ARROW), from.text, from.span);
+}
+
+Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range) {
+  Ast *a = NODE(AST_TYPE, range);
+  return name ? named(a, name->text, name->span) : a;
+}
+
+static int line_of(const ParseContext *p, int offset) {
+  int line, column;
+  source_position(p->text, offset, &line, &column);
+  return line;
+}
+
+// The `##` lines directly before an offset, joined by line ends, their markers and one blank removed; or
+// NULL.
+static const char *doc_before(ParseContext *p, int offset) {
+  const Comment *comments = p->parse->comments.data;
+  int end = p->parse->comments.len;
+  while (end > 0 && comments[end - 1].span.start > offset) end--;
+  int first = end, line = line_of(p, offset);
+  while (first > 0 && comments[first - 1].own_line && strncmp(comments[first - 1].text, "##", 2) == 0 &&
+         line_of(p, comments[first - 1].span.start) == line - 1) {
+    first--;
+    line--;
+  }
+  if (first == end) return NULL;
+  StrBuf b = {.arena = p->arena};
+  for (int i = first; i < end; i++) {
+    const char *text = comments[i].text + 2;
+    if (i > first) strbuf_add(&b, "\n");
+    strbuf_add(&b, text + (*text == ' '));
+  }
+  return b.data;
+}
+
+Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,
+             Ast *target) {
+  Ast *a = named(with_op(NODE(AST_DEF, params, result, body, target), (int)kind), name->text, name->span);
+  a->doc = doc_before(p, span.start);
+  return a;
+}
+
+// `on e as name`: the name is parsed as part of `e` and belongs to the training.
+Ast *ast_train(ParseContext *p, Span span, Ast *model, Ast *data, AstList *clauses) {
+  const Ast *as = data->kind == AST_AS ? data : NULL;
+  Ast *first[] = {model, as ? as->kids[0] : data};
+  Ast *a = node_and_list(p, AST_TRAIN, span, first, 2, clauses);
+  return as ? named(a, as->name, as->name_span) : a;
+}
+
+Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value) {
+  return named(NODE(AST_CLAUSE, value), name.text, name.span);
+}
+
+Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
+                  const Token *by) {
+  Span of_names = span_join(names->data[0]->span, names->data[names->len - 1]->span);
+  Span of_selectors = span_join(selectors->data[0]->span, selectors->data[selectors->len - 1]->span);
+  Ast *a = NODE(AST_PENALIZE, ast_list(p, of_names, names), ast_list(p, of_selectors, selectors), value);
+  return by ? named(a, by->text, by->span) : a;
+}
+
+Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep_best) {
+  Ast *a = NODE(AST_STOP, watched, patience);
+  a->num = keep_best;
+  return a;
+}
+
+Ast *ast_evaluate(ParseContext *p, Span span, Ast *model, Ast *data, AstList *metrics) {
+  Ast *first[] = {model, data};
+  return node_and_list(p, AST_EVALUATE, span, first, 2, metrics);
+}
+
+Ast *ast_check(ParseContext *p, Span span, Ast *value, Ast *condition) {
+  return NODE(AST_CHECK, value, condition);
+}
+Ast *ast_use(ParseContext *p, Span span, Token path) { return named(LEAF(AST_USE), path.text, path.span); }
+
+void ast_item(ParseContext *p, Ast *item) { vec_push(p->arena, p->items, item); }
+void ast_expression(ParseContext *p, Ast *e) { p->expression = e; }

@@ -1,0 +1,96 @@
+// What the grammar's actions call, one function each, and what parser, scanner and token filter share.
+// Internal to syntax/ and grammar/.
+#ifndef SYNTAX_BUILD_H
+#define SYNTAX_BUILD_H
+#include "ast.h"
+
+typedef struct Token {
+  int kind; // TOK_… of the grammar; 0 at the end of the source
+  Span span;
+  const char *text; // names and numbers as written, strings decoded
+  double num;
+  bool percent;        // a number with `%` directly behind it
+  bool newline_before; // the first token on its line
+  bool made;           // stands for something that the source lacks (a missing `)`)
+} Token;
+
+typedef VEC(Ast *) AstList;
+
+// One parse. The tree lies in the session's arena.
+typedef struct ParseContext {
+  Session *session;
+  Arena *arena;
+  const Source *text;
+  int source;
+  Parse *parse;
+  AstList items;   // of the file, in order
+  Ast *expression; // parse_expression's result
+  Token token;     // the one that the parser looks at
+  int mistakes;    // syntax errors so far
+  bool panic;      // the parser met a mistake: tokens are to be skipped to a place where it can go on
+  bool too_deep;   // nesting_too_deep was reported
+  bool give_up;    // too many mistakes, or too deep to go on
+} ParseContext;
+
+// Scanner side.
+Span span_at(const ParseContext *p, int start, int length);
+void comment_add(ParseContext *p, int start, int length);
+void number_token(ParseContext *p, Token *t, const char *text, int length);
+void string_token(ParseContext *p, Token *t, const char *text, int length, bool closed);
+void bad_number(ParseContext *p, Token *t, const char *text, int length);
+void bad_characters(ParseContext *p, Span span, const char *text, int length);
+
+// `expected` are the grammar's names of tokens.
+void syntax_error(ParseContext *p, const char *const *expected, int n);
+void too_deep(ParseContext *p, Span span);
+
+// Lists.
+AstList *list_new(ParseContext *p, Ast *first); // empty where `first` is NULL
+AstList *list_add(ParseContext *p, AstList *list, Ast *a);
+
+// Expressions.
+Ast *ast_error(ParseContext *p, Span span);
+Ast *ast_number(ParseContext *p, Span span, Token t, const Token *unit); // unit may be NULL
+Ast *ast_string(ParseContext *p, Span span, Token t);
+Ast *ast_bool(ParseContext *p, Span span, bool value);
+Ast *ast_name(ParseContext *p, Span span, Token t);
+Ast *ast_star(ParseContext *p, Span span); // the `*` that starts a selector
+Ast *ast_field(ParseContext *p, Span span, Ast *of, Span name_span, const char *name);
+Ast *ast_index(ParseContext *p, Span span, Ast *of, AstList *indices);
+Ast *ast_call(ParseContext *p, Span span, Ast *callee, AstList *args);
+Ast *ast_arg(ParseContext *p, Span span, const Token *name, Ast *value); // name may be NULL
+Ast *ast_unary(ParseContext *p, Span span, Opr op, Ast *a);
+Ast *ast_binary(ParseContext *p, Span span, Opr op, Ast *a, Ast *b);
+Ast *ast_pair(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b); // ARROW, PIPE, EXCEPT, AT
+Ast *ast_range(ParseContext *p, Span span, Ast *from, Ast *to);          // either may be NULL; both: ELLIPSIS
+Ast *ast_triple(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b, Ast *c); // IF, UNTIL
+Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name);
+Ast *ast_list(ParseContext *p, Span span, AstList *elements);
+Ast *ast_like(ParseContext *p, Span span, Ast *a);
+
+// Statements.
+Ast *ast_block(ParseContext *p, Span span, AstList *statements);
+Ast *ast_bind(ParseContext *p, Span span, AstKind kind, Token name, Ast *value); // BIND, ASSIGN
+Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value, Ast *condition);
+Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast *value);
+Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block);
+Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient);
+
+// Declarations and items.
+Ast *ast_params(ParseContext *p, Span span, AstList *params);
+Ast *ast_paramdecl(ParseContext *p, Span span, Token name, Ast *type, Ast *value);
+Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to);
+Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range); // either may be NULL
+Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,
+             Ast *target);
+Ast *ast_train(ParseContext *p, Span span, Ast *model, Ast *data, AstList *clauses);
+Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value);
+Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
+                  const Token *by);
+Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep_best);
+Ast *ast_evaluate(ParseContext *p, Span span, Ast *model, Ast *data, AstList *metrics);
+Ast *ast_check(ParseContext *p, Span span, Ast *value, Ast *condition);
+Ast *ast_use(ParseContext *p, Span span, Token path);
+void ast_item(ParseContext *p, Ast *item); // appends it to the file
+void ast_expression(ParseContext *p, Ast *e);
+#endif

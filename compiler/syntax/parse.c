@@ -1,0 +1,87 @@
+// Parsing. In: one source of the session. Out: its tree and comments; mistakes are in the session's
+// diagnostics. Bytes of any kind and nesting of any depth end in a tree or a diagnostic, never in a crash.
+#include "reg.tab.h"
+#include "tokens.h"
+#include <string.h>
+
+static bool blank_before(const Source *s, int offset) {
+  while (offset > 0 && (s->text[offset - 1] == ' ' || s->text[offset - 1] == '\t')) offset--;
+  return offset == 0 || s->text[offset - 1] == '\n';
+}
+
+void comment_add(ParseContext *p, int start, int length) {
+  const char *text = p->text->text + start;
+  while (length > 1 && strchr(" \t\r", text[length - 1])) length--;
+  Comment c = {span_at(p, start, length), arena_strndup(p->arena, text, (size_t)length),
+               blank_before(p->text, start)};
+  vec_push(p->arena, p->parse->comments, c);
+}
+
+static void feed(ParseContext *p, bool expression) {
+  Arena *scratch = arena_new();
+  Tokens *tokens = ARENA_NEW(scratch, Tokens);
+  tokens_start(tokens, p, expression);
+  grammar_pstate *state = grammar_pstate_new();
+  if (!state) ice("parser", "cannot start");
+  p->token = (Token){.kind = expression ? TOK_FOR_EXPRESSION : TOK_FOR_FILE, .span = span_at(p, 0, 0)};
+  int status;
+  do {
+    GRAMMAR_STYPE value = {.token = p->token};
+    status = grammar_push_parse(state, p->token.kind, &value, &p->token.span, p);
+    p->token = tokens_next(tokens);
+  } while (status == YYPUSH_MORE);
+  grammar_pstate_delete(state);
+  tokens_end(tokens);
+  arena_free(scratch);
+}
+
+static ParseContext start(Session *s, int source) {
+  ParseContext p = {
+      .session = s, .arena = s->arena, .source = source, .text = source_get(&s->sources, source)};
+  if (!p.text) ice("parser", "no source %d", source);
+  p.parse = ARENA_NEW(s->arena, Parse);
+  return p;
+}
+
+// The `##` lines at the top of the file, where they do not stand directly before a definition.
+static const char *file_doc(const ParseContext *p) {
+  const Parse *parse = p->parse;
+  StrBuf b = {.arena = p->arena};
+  int line = 0, column, end_line = 0;
+  for (int i = 0; i < parse->comments.len; i++) {
+    const Comment *c = &parse->comments.data[i];
+    if (strncmp(c->text, "##", 2) != 0 || !c->own_line) break;
+    source_position(p->text, c->span.start, &line, &column);
+    if (end_line && line != end_line + 1) break;
+    if (!end_line && p->items.len && c->span.start > p->items.data[0]->span.start) break;
+    end_line = line;
+    if (b.len) strbuf_add(&b, "\n");
+    strbuf_add(&b, c->text + 2 + (c->text[2] == ' '));
+  }
+  if (!end_line) return NULL;
+  if (p->items.len && p->items.data[0]->kind == AST_DEF) {
+    source_position(p->text, p->items.data[0]->span.start, &line, &column);
+    if (line == end_line + 1) return NULL;
+  }
+  return b.data;
+}
+
+Parse *parse_source(Session *s, int source) {
+  ParseContext p = start(s, source);
+  feed(&p, false);
+  Ast *file = ARENA_NEW(s->arena, Ast);
+  *file =
+      (Ast){.kind = AST_FILE, .span = {source, 0, p.text->len}, .kids = p.items.data, .nkids = p.items.len};
+  for (int i = 0; i < file->nkids; i++)
+    if (file->depth <= file->kids[i]->depth) file->depth = file->kids[i]->depth + 1;
+  file->doc = file_doc(&p);
+  p.parse->file = file;
+  return p.parse;
+}
+
+Ast *parse_expression(Session *s, int source) {
+  ParseContext p = start(s, source);
+  int before = s->diags.errors;
+  feed(&p, true);
+  return s->diags.errors == before ? p.expression : NULL;
+}

@@ -1,0 +1,284 @@
+// The token filter. In: the scanner's raw tokens. Out: the parser's: contextual keywords told from names
+// (keywords.def), NEWLINE where a line ends a statement, and before every `}` and the end of the source.
+// Missing closing brackets are made up where the source ends, and where a line at the left margin starts an
+// item, so that one open bracket does not swallow the rest of the file. After a mistake the filter skips to a
+// place where the parser can go on.
+#include "tokens.h"
+#include "reg.lex.h"
+#include "reg.tab.h"
+#include <string.h>
+
+typedef enum Place { ANYWHERE, ITEM_START, STATEMENT_START, AFTER_OPERAND, FOLLOWS } Place;
+
+enum { TOK_NONE = 0, TOK_SKIPPED = -1 }; // TOK_SKIPPED: `last` after a mistake
+
+static const struct Keyword {
+  const char *text;
+  int kind;
+  Place place;
+  int head;
+} keywords[] = {
+#define KEYWORD(token, text, place, head) {text, TOK_##token, place, TOK_##head},
+#include "keywords.def"
+#undef KEYWORD
+};
+enum { KEYWORDS = sizeof keywords / sizeof *keywords };
+
+const char *keyword_text(int i, bool *item) {
+  if (i >= KEYWORDS) return NULL;
+  *item = keywords[i].place == ITEM_START;
+  return keywords[i].text;
+}
+
+static void scan(Tokens *t) {
+  t->ahead[0] = t->ahead[1];
+  t->ahead[1] = (Token){0};
+  t->ahead[1].kind = grammar_lex(&t->ahead[1], t->scanner);
+  if (t->ahead[1].kind == TOK_END) t->ahead[1].span = span_at(t->p, t->p->text->len, 0);
+}
+
+void tokens_start(Tokens *t, ParseContext *p, bool expression) {
+  *t = (Tokens){.p = p, .scan = {.p = p}, .expression = expression};
+  if (grammar_lex_init_extra(&t->scan, &t->scanner)) ice("scanner", "cannot start");
+  grammar__scan_bytes(p->text->text, p->text->len, t->scanner);
+  t->last.kind = TOK_NEWLINE;
+  t->last.span = span_at(p, 0, 0);
+  scan(t);
+  scan(t);
+  t->ahead[0].newline_before = true;
+}
+
+void tokens_end(Tokens *t) { grammar_lex_destroy(t->scanner); }
+
+static bool ends_operand(int kind) {
+  switch (kind) {
+  case TOK_NAME:
+  case TOK_NUMBER:
+  case TOK_STRING:
+  case TOK_TRUE:
+  case TOK_FALSE:
+  case TOK_CLOSE:
+  case TOK_CLOSEB:
+  case TOK_DOTSTAR: return true;
+  default: return false;
+  }
+}
+
+// After these a line goes on, whatever the next one starts with.
+static bool awaits_more(int kind) {
+  switch (kind) {
+  case TOK_NEWLINE:
+  case TOK_OPENC:
+  case TOK_COMMA:
+  case TOK_COLON:
+  case TOK_TILDE:
+  case TOK_SET:
+  case TOK_ASSIGN:
+  case TOK_ARROW:
+  case TOK_PIPE:
+  case TOK_PLUS:
+  case TOK_MINUS:
+  case TOK_STAR:
+  case TOK_SLASH:
+  case TOK_MATMUL:
+  case TOK_POWER:
+  case TOK_LT:
+  case TOK_LE:
+  case TOK_GT:
+  case TOK_GE:
+  case TOK_EQ:
+  case TOK_NE:
+  case TOK_DOT:
+  case TOK_IF:
+  case TOK_THEN:
+  case TOK_ELSE:
+  case TOK_UNTIL:
+  case TOK_AND:
+  case TOK_OR:
+  case TOK_NOT:
+  case TOK_AT:
+  case TOK_EXCEPT: return true;
+  default: return false;
+  }
+}
+
+static bool continues_line(const Token *t) {
+  return t->kind == TOK_PIPE ||
+         (t->kind == TOK_NAME && (strcmp(t->text, "then") == 0 || strcmp(t->text, "else") == 0));
+}
+
+static int top(const Tokens *t) { return t->depth ? t->open[t->depth - 1].kind : TOK_OPENC; }
+static bool lines_count(const Tokens *t) { return top(t) == TOK_OPENC; }
+
+// A line at the left margin that can only start an item, although brackets are open. `loss` also starts
+// clauses.
+static bool item_at_margin(const Tokens *t, const Token *raw) {
+  if (!raw->newline_before || raw->kind != TOK_NAME || t->expression) return false;
+  if (raw->span.start > 0 && t->p->text->text[raw->span.start - 1] != '\n') return false;
+  int behind = t->ahead[1].kind;
+  if (t->ahead[1].newline_before || (behind != TOK_NAME && behind != TOK_STRING)) return false;
+  for (int i = 0; i < KEYWORDS; i++)
+    if (keywords[i].place == ITEM_START && strcmp(keywords[i].text, raw->text) == 0)
+      return keywords[i].kind != TOK_LOSS;
+  return false;
+}
+
+static bool may_stand(const Tokens *t, const struct Keyword *k) {
+  const Token *behind = &t->ahead[1];
+  bool line_start = t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC;
+  if (k->head && k->head != t->head) return false;
+  switch (k->place) {
+  case ANYWHERE: return true;
+  case ITEM_START: return line_start && t->depth == 0 && !t->expression;
+  case STATEMENT_START:
+    if (!line_start || t->depth == 0 || behind->newline_before) return false;
+    if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
+    if (k->kind == TOK_REPEAT && (behind->kind == TOK_OPEN || behind->kind == TOK_OPENC)) return true;
+    return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER;
+  case AFTER_OPERAND: return ends_operand(t->last.kind);
+  case FOLLOWS: return !line_start;
+  }
+  return false;
+}
+
+// The kind of the word `ahead[0]` at its place.
+static int classify(const Tokens *t) {
+  const Token *raw = &t->ahead[0];
+  if (raw->kind != TOK_NAME) return raw->kind;
+  bool argument = t->ahead[1].kind == TOK_COLON && (top(t) == TOK_OPEN) &&
+                  (t->last.kind == TOK_OPEN || t->last.kind == TOK_COMMA);
+  if (argument || t->last.kind == TOK_DOT) return TOK_NAME;
+  for (int i = 0; i < KEYWORDS; i++)
+    if (strcmp(keywords[i].text, raw->text) == 0 && may_stand(t, &keywords[i])) return keywords[i].kind;
+  return TOK_NAME;
+}
+
+static int closer_of(int opener) {
+  return opener == TOK_OPEN ? TOK_CLOSE : opener == TOK_OPENB ? TOK_CLOSEB : TOK_CLOSEC;
+}
+
+static void track_brackets(Tokens *t, int kind, Span span) {
+  if (kind == TOK_OPEN || kind == TOK_OPENB || kind == TOK_OPENC) {
+    if (t->depth == MOST_BRACKETS) {
+      too_deep(t->p, span);
+      t->p->give_up = true;
+      return;
+    }
+    t->open[t->depth].kind = kind;
+    t->open[t->depth++].span = span;
+  } else if (t->depth && kind == closer_of(top(t)))
+    t->depth--;
+}
+
+static bool open_brace(const Tokens *t) {
+  for (int i = 0; i < t->depth; i++)
+    if (t->open[i].kind == TOK_OPENC) return true;
+  return false;
+}
+
+static Token hand_on(Tokens *t, Token out) {
+  if (out.kind == TOK_NEWLINE || out.kind == TOK_OPENC)
+    t->head = TOK_NONE;
+  else if (t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC)
+    t->head = out.kind;
+  t->last = out;
+  return out;
+}
+
+static Token make(Tokens *t, int kind) {
+  return hand_on(t, (Token){.kind = kind, .span = span_at(t->p, t->last.span.end, 0)});
+}
+
+static bool line_is_open(const Tokens *t) { return t->last.kind != TOK_NEWLINE && t->last.kind != TOK_OPENC; }
+
+// Makes the closing bracket of the innermost open one, which the source lacks; says so for the innermost.
+static Token make_closer(Tokens *t) {
+  int opener = top(t);
+  if (!t->flushing && !t->p->give_up)
+    diag_emit(&t->p->session->diags, DIAG_unclosed, t->open[t->depth - 1].span,
+              opener == TOK_OPEN    ? "("
+              : opener == TOK_OPENB ? "["
+                                    : "{");
+  t->flushing = true;
+  if (opener == TOK_OPENC && line_is_open(t)) {
+    Token newline = make(t, TOK_NEWLINE);
+    newline.made = true;
+    return newline;
+  }
+  t->depth--;
+  Token closer = make(t, closer_of(opener));
+  closer.made = true;
+  return closer;
+}
+
+static bool takes_block(int head) {
+  switch (head) {
+  case TOK_MODEL:
+  case TOK_LAYER:
+  case TOK_FN:
+  case TOK_PENALTY:
+  case TOK_LOSS:
+  case TOK_SCHEDULE:
+  case TOK_OPTIMIZER:
+  case TOK_METRIC:
+  case TOK_TRAIN:
+  case TOK_EVALUATE:
+  case TOK_REPEAT: return true;
+  default: return false;
+  }
+}
+
+// Inside brackets that a wrong line opened: does a new line clearly start something else?
+static bool abandons_brackets(const Tokens *t, int base) {
+  const Token *raw = &t->ahead[0];
+  for (int i = base; i < t->depth; i++)
+    if (t->open[i].kind == TOK_OPENC) return false;
+  if (raw->kind == TOK_CLOSEC) return true;
+  return raw->newline_before && raw->kind == TOK_NAME &&
+         (t->ahead[1].kind == TOK_SET || t->ahead[1].kind == TOK_ASSIGN);
+}
+
+// Skips the rest of a wrong line, brackets and all; stops before the line end, `}` or block that the parser
+// waits for.
+static void skip_mistake(Tokens *t) {
+  int wrong = t->last.kind;
+  if (wrong == TOK_NEWLINE || wrong == TOK_CLOSEC || wrong == TOK_END) return;
+  if (wrong == TOK_OPENC && takes_block(t->head)) return;
+  int base = t->depth < t->depth_before ? t->depth : t->depth_before;
+  while (base > 0 && t->open[base - 1].kind != TOK_OPENC) base--;
+  for (;; scan(t)) {
+    const Token *raw = &t->ahead[0];
+    if (raw->kind == TOK_END || item_at_margin(t, raw)) break;
+    if (t->depth > base && abandons_brackets(t, base)) break;
+    if (t->depth <= base) {
+      if (raw->kind == TOK_CLOSEC || (raw->newline_before && !continues_line(raw))) break;
+      if (raw->kind == TOK_OPENC && takes_block(t->head)) break;
+    }
+    track_brackets(t, raw->kind, raw->span);
+    if (t->p->give_up) break;
+  }
+  if (t->depth > base) t->depth = base;
+  t->last.kind = TOK_SKIPPED;
+}
+
+Token tokens_next(Tokens *t) {
+  if (t->p->panic) skip_mistake(t);
+  t->p->panic = false;
+  Token *raw = &t->ahead[0];
+  bool over = raw->kind == TOK_END || t->p->give_up;
+  if (t->depth && (over || item_at_margin(t, raw))) return make_closer(t);
+  if (over && line_is_open(t)) return make(t, TOK_NEWLINE);
+  if (raw->kind == TOK_CLOSEC && t->depth) {
+    if (top(t) != TOK_OPENC && open_brace(t)) return make_closer(t);
+    if (top(t) == TOK_OPENC && line_is_open(t)) return make(t, TOK_NEWLINE);
+  }
+  t->flushing = false;
+  if (raw->newline_before && lines_count(t) && !awaits_more(t->last.kind) && !continues_line(raw))
+    return make(t, TOK_NEWLINE);
+  Token out = *raw;
+  out.kind = over ? TOK_END : classify(t);
+  t->depth_before = t->depth;
+  track_brackets(t, out.kind, out.span);
+  scan(t);
+  return hand_on(t, out);
+}

@@ -1,0 +1,380 @@
+// The grammar of `.reg`. In: the tokens of compiler/syntax/tokens.c, in which every line that ends a statement ends with
+// NEWLINE, also before `}` and at the end, and contextual keywords are already told from names. Out: calls of
+// compiler/syntax/build.h. After a mistake the tree goes on at the next line, or at the block behind a wrong header.
+
+%define api.pure full
+%define api.push-pull push
+%define api.prefix {grammar_}
+%define api.token.prefix {TOK_}
+%define api.location.type {Span}
+%define parse.error custom
+%define parse.lac full
+%locations
+%param {ParseContext *p}
+
+%code requires {
+#include "build.h"
+}
+
+%union {
+  Token token;
+  Ast *node;
+  AstList *list;
+  int op;
+}
+
+%code {
+#define YYMAXDEPTH 50000
+#define YYLLOC_DEFAULT(current, rhs, n)                                                                      \
+  ((current) = (n) ? span_join(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, n))                                           \
+                   : (Span){YYRHSLOC(rhs, 0).source, YYRHSLOC(rhs, 0).end, YYRHSLOC(rhs, 0).end})
+static void grammar_error(const Span *span, ParseContext *p, const char *message);
+}
+
+%token END 0 "the end of the file"
+%token FOR_FILE FOR_EXPRESSION
+%token NEWLINE "the end of the line"
+%token <token> NUMBER "a number" STRING "a string" NAME "a name"
+%token PLUS "`+`" MINUS "`-`" STAR "`*`" SLASH "`/`" MATMUL "`@`" POWER "`^`"
+%token LT "`<`" LE "`<=`" GT "`>`" GE "`>=`" EQ "`==`" NE "`!=`"
+%token DOTDOT "`..`" DOT "`.`" DOTSTAR "`.*`" COMMA "`,`" COLON "`:`" TILDE "`~`"
+%token SET "`=`" ASSIGN "`<-`" ARROW "`->`" PIPE "`|>`"
+%token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
+%token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
+%token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`"
+%token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
+%token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
+%token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`"
+%token PARAM "`param`" STATE "`state`" REPEAT "`repeat`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
+%token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
+%token KEEP "`keep`" BEST "`best`"
+
+%type <node> item definition train evaluate check params params_opt param type range bound result body block
+%type <node> statement shape_of_state row clause stop penalize metric model_name
+%type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
+%type <node> shift postfix chain atom list element arg selector selector_term
+%type <list> params_list statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <op> kind value_kind how compare
+
+%start start
+
+%%
+
+start:
+  FOR_FILE items
+| FOR_EXPRESSION expr NEWLINE                     { ast_expression(p, $2); }
+
+items:
+  %empty
+| items item NEWLINE                              { ast_item(p, $2); yyerrok; }
+| items error NEWLINE                             { yyerrok; }
+
+item: definition | train | evaluate | check
+| USE STRING                                      { $$ = ast_use(p, @$, $2); }
+| USE error                                       { $$ = ast_error(p, @$); }
+
+// Definitions
+
+definition:
+  value_kind NAME SET expr                        { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, $4, NULL); }
+| value_kind NAME SET error                       { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @4), NULL); }
+| value_kind error                                { $$ = ast_error(p, @$); }
+| kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
+| kind NAME error                                 { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| kind NAME error block                           { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
+| kind error                                      { $$ = ast_error(p, @$); }
+| kind error block                                { $$ = ast_error(p, @$); (void)$3; }
+| OPTIMIZER NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, KIND_OPTIMIZER, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
+| OPTIMIZER NAME error                            { $$ = ast_def(p, @$, KIND_OPTIMIZER, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| OPTIMIZER NAME error block                      { $$ = ast_def(p, @$, KIND_OPTIMIZER, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
+| OPTIMIZER error                                 { $$ = ast_error(p, @$); }
+| OPTIMIZER error block                           { $$ = ast_error(p, @$); (void)$3; }
+
+value_kind:
+  DATA                                            { $$ = KIND_DATA; }
+| LET                                             { $$ = KIND_LET; }
+
+kind:
+  MODEL                                           { $$ = KIND_MODEL; }
+| LAYER                                           { $$ = KIND_LAYER; }
+| FN                                              { $$ = KIND_FN; }
+| PENALTY                                         { $$ = KIND_PENALTY; }
+| LOSS                                            { $$ = KIND_LOSS; }
+| SCHEDULE                                        { $$ = KIND_SCHEDULE; }
+| METRIC                                          { $$ = KIND_METRIC; }
+
+params_opt:
+  %empty                                          { $$ = NULL; }
+| params
+
+params:
+  OPEN CLOSE                                      { $$ = ast_params(p, @$, list_new(p, NULL)); }
+| OPEN params_list comma CLOSE                    { $$ = ast_params(p, @$, $2); }
+
+params_list:
+  param                                           { $$ = list_new(p, $1); }
+| params_list COMMA param                         { $$ = list_add(p, $1, $3); }
+
+param:
+  NAME                                            { $$ = ast_paramdecl(p, @$, $1, NULL, NULL); }
+| NAME SET expr                                   { $$ = ast_paramdecl(p, @$, $1, NULL, $3); }
+| NAME COLON type                                 { $$ = ast_paramdecl(p, @$, $1, $3, NULL); }
+| NAME COLON type SET expr                        { $$ = ast_paramdecl(p, @$, $1, $3, $5); }
+| NAME ARROW NAME                                 { $$ = ast_paramdecl_arrow(p, @$, $1, (Token){.text = $3.text, .span = @3}); }
+
+type:
+  list
+| NAME                                            { $$ = ast_type(p, @$, &$1, NULL); }
+| NAME range                                      { $$ = ast_type(p, @$, &$1, $2); }
+| range                                           { $$ = ast_type(p, @$, NULL, $1); }
+
+range:
+  bound DOTDOT                                    { $$ = ast_range(p, @$, $1, NULL); }
+| bound DOTDOT bound                              { $$ = ast_range(p, @$, $1, $3); }
+| DOTDOT bound                                    { $$ = ast_range(p, @$, NULL, $2); }
+
+bound:
+  NUMBER                                          { $$ = ast_number(p, @$, $1, NULL); }
+| NUMBER NAME                                     { $$ = ast_number(p, @$, $1, &$2); }
+| MINUS NUMBER                                    { $$ = ast_unary(p, @$, OPR_NEG, ast_number(p, @2, $2, NULL)); }
+
+result:
+  %empty                                          { $$ = NULL; }
+| ARROW list                                      { $$ = $2; }
+
+body:
+  SET expr                                        { $$ = $2; }
+| SET error                                       { $$ = ast_error(p, @2); }
+| SET error block                                 { $$ = $3; }
+| block
+
+comma: %empty | COMMA
+
+// Statements
+
+block:
+  OPENC statements CLOSEC                         { $$ = ast_block(p, @$, $2); }
+
+statements:
+  %empty                                          { $$ = list_new(p, NULL); }
+| statements statement NEWLINE                    { $$ = list_add(p, $1, $2); yyerrok; }
+| statements error NEWLINE                        { $$ = list_add(p, $1, ast_error(p, @2)); yyerrok; }
+
+statement:
+  expr
+| NAME SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
+| NAME SET error                                  { $$ = ast_bind(p, @$, AST_BIND, $1, ast_error(p, @3)); }
+| NAME ASSIGN expr                                { $$ = ast_bind(p, @$, AST_ASSIGN, $1, $3); }
+| PARAM NAME COLON list how expr                  { $$ = ast_param(p, @$, $2, $4, $5, $6, NULL); }
+| PARAM NAME COLON list how expr IF expr          { $$ = ast_param(p, @$, $2, $4, $5, $6, $8); }
+| STATE NAME row shape_of_state SET expr          { $$ = ast_state(p, @$, $2, $3, $4, $6); }
+| REPEAT expr block                               { $$ = ast_repeat(p, @$, $2, $3); }
+| REPEAT error block                              { $$ = ast_repeat(p, @$, ast_error(p, @2), $3); }
+| APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
+
+how:
+  TILDE                                           { $$ = OPR_TILDE; }
+| SET                                             { $$ = OPR_SET; }
+
+row:
+  %empty                                          { $$ = NULL; }
+| OPENB NAME CLOSEB                               { $$ = ast_name(p, @2, $2); }
+
+shape_of_state:
+  %empty                                          { $$ = NULL; }
+| COLON list                                      { $$ = $2; }
+| COLON LIKE chain                                { $$ = ast_like(p, span_join(@2, @3), $3); }
+
+// Items that do something
+
+train:
+  TRAIN model_name ON expr OPENC clauses CLOSEC   { $$ = ast_train(p, @$, $2, $4, $6); }
+| TRAIN error                                     { $$ = ast_error(p, @$); }
+| TRAIN error OPENC clauses CLOSEC                { $$ = ast_error(p, @$); (void)$4; }
+
+model_name:
+  NAME                                            { $$ = ast_name(p, @$, $1); }
+
+clauses:
+  %empty                                          { $$ = list_new(p, NULL); }
+| clauses clause NEWLINE                          { $$ = list_add(p, $1, $2); yyerrok; }
+| clauses error NEWLINE                           { $$ = $1; yyerrok; }
+
+clause:
+  NAME expr                                       { $$ = ast_clause(p, @$, $1, $2); }
+| penalize
+| stop
+
+penalize:
+  PENALIZE names IN selectors COLON expr          { $$ = ast_penalize(p, @$, $2, $4, $6, NULL); }
+| PENALIZE names IN selectors COLON expr BY NAME  { $$ = ast_penalize(p, @$, $2, $4, $6, &$8); }
+
+names:
+  NAME                                            { $$ = list_new(p, ast_name(p, @1, $1)); }
+| names COMMA NAME                                { $$ = list_add(p, $1, ast_name(p, @3, $3)); }
+
+selectors:
+  selector                                        { $$ = list_new(p, $1); }
+| selectors COMMA selector                        { $$ = list_add(p, $1, $3); }
+
+selector: selector_term
+| selector EXCEPT selector_term                   { $$ = ast_pair(p, @$, AST_EXCEPT, $1, $3); }
+
+selector_term: chain
+| OPEN selector CLOSE                             { $$ = $2; }
+
+stop:
+  STOP WHEN expr STALLS FOR expr                  { $$ = ast_stop(p, @$, $3, $6, false); }
+| STOP WHEN expr STALLS FOR expr COMMA KEEP BEST  { $$ = ast_stop(p, @$, $3, $6, true); }
+
+evaluate:
+  EVALUATE model_name ON expr OPENC metrics CLOSEC { $$ = ast_evaluate(p, @$, $2, $4, $6); }
+| EVALUATE error                                  { $$ = ast_error(p, @$); }
+| EVALUATE error OPENC metrics CLOSEC             { $$ = ast_error(p, @$); (void)$4; }
+
+metrics:
+  %empty                                          { $$ = list_new(p, NULL); }
+| metrics metric_list NEWLINE                     { $$ = $1; for (int i = 0; i < $2->len; i++) list_add(p, $$, $2->data[i]); yyerrok; }
+| metrics error NEWLINE                           { $$ = $1; yyerrok; }
+
+metric_list:
+  metric                                          { $$ = list_new(p, $1); }
+| metric_list COMMA metric                        { $$ = list_add(p, $1, $3); }
+
+metric: chain
+
+check:
+  CHECK expr COLON expr                           { $$ = ast_check(p, @$, $2, $4); }
+| CHECK error                                     { $$ = ast_error(p, @$); }
+
+// Expressions, loosest first
+
+expr: until
+| IF expr THEN expr ELSE expr                     { $$ = ast_triple(p, @$, AST_IF, $2, $4, $6); }
+
+until: arrow
+| arrow UNTIL arrow THEN expr                     { $$ = ast_triple(p, @$, AST_UNTIL, $1, $3, $5); }
+
+arrow: pipe
+| pipe ARROW pipe                                 { $$ = ast_pair(p, @$, AST_ARROW, $1, $3); }
+
+pipe: or
+| pipe PIPE stage                                 { $$ = ast_pair(p, @$, AST_PIPE, $1, $3); }
+
+stage: chain
+| chain AS NAME                                   { $$ = ast_as(p, @$, $1, $3); }
+
+or: and
+| or OR and                                       { $$ = ast_binary(p, @$, OPR_OR, $1, $3); }
+
+and: not
+| and AND not                                     { $$ = ast_binary(p, @$, OPR_AND, $1, $3); }
+
+not: comparison
+| NOT not                                         { $$ = ast_unary(p, @$, OPR_NOT, $2); }
+
+comparison: span
+| span compare span                               { $$ = ast_binary(p, @$, $2, $1, $3); }
+
+compare:
+  LT                                              { $$ = OPR_LT; }
+| LE                                              { $$ = OPR_LE; }
+| GT                                              { $$ = OPR_GT; }
+| GE                                              { $$ = OPR_GE; }
+| EQ                                              { $$ = OPR_EQ; }
+| NE                                              { $$ = OPR_NE; }
+
+span: shift
+| shift DOTDOT shift                              { $$ = ast_range(p, @$, $1, $3); }
+
+shift: sum
+| shift AT sum                                    { $$ = ast_pair(p, @$, AST_AT, $1, $3); }
+| shift EXCEPT sum                                { $$ = ast_pair(p, @$, AST_EXCEPT, $1, $3); }
+
+sum: product
+| sum PLUS product                                { $$ = ast_binary(p, @$, OPR_ADD, $1, $3); }
+| sum MINUS product                               { $$ = ast_binary(p, @$, OPR_SUB, $1, $3); }
+
+product: unary
+| product STAR unary                              { $$ = ast_binary(p, @$, OPR_MUL, $1, $3); }
+| product SLASH unary                             { $$ = ast_binary(p, @$, OPR_DIV, $1, $3); }
+| product MATMUL unary                            { $$ = ast_binary(p, @$, OPR_MATMUL, $1, $3); }
+
+unary: power
+| MINUS unary                                     { $$ = ast_unary(p, @$, OPR_NEG, $2); }
+
+power: postfix
+| postfix POWER exponent                          { $$ = ast_binary(p, @$, OPR_POW, $1, $3); }
+
+exponent: power
+| MINUS exponent                                  { $$ = ast_unary(p, @$, OPR_NEG, $2); }
+
+postfix: chain | atom
+| chain AS NAME                                   { $$ = ast_as(p, @$, $1, $3); }
+
+// What a pipe can lead to: a name, its parts, and calls of them.
+chain:
+  NAME                                            { $$ = ast_name(p, @$, $1); }
+| STAR DOT NAME                                   { $$ = ast_field(p, @$, ast_star(p, @1), @3, $3.text); }
+| STAR DOTSTAR                                    { $$ = ast_field(p, @$, ast_star(p, @1), @2, "*"); }
+| chain DOT NAME                                  { $$ = ast_field(p, @$, $1, @3, $3.text); }
+| chain DOTSTAR                                   { $$ = ast_field(p, @$, $1, @2, "*"); }
+| chain OPEN args CLOSE                           { $$ = ast_call(p, @$, $1, $3); }
+| chain OPENB elements CLOSEB                     { $$ = ast_index(p, @$, $1, $3); }
+
+atom:
+  NUMBER                                          { $$ = ast_number(p, @$, $1, NULL); }
+| NUMBER NAME                                     { $$ = ast_number(p, @$, $1, &$2); }
+| STRING                                          { $$ = ast_string(p, @$, $1); }
+| TRUE                                            { $$ = ast_bool(p, @$, true); }
+| FALSE                                           { $$ = ast_bool(p, @$, false); }
+| OPEN expr CLOSE                                 { $$ = $2; }
+| list
+| atom OPENB elements CLOSEB                      { $$ = ast_index(p, @$, $1, $3); }
+| atom DOT NAME                                   { $$ = ast_field(p, @$, $1, @3, $3.text); }
+
+args:
+  %empty                                          { $$ = list_new(p, NULL); }
+| arg_list comma
+
+arg_list:
+  arg                                             { $$ = list_new(p, $1); }
+| arg_list COMMA arg                              { $$ = list_add(p, $1, $3); }
+
+arg:
+  expr                                            { $$ = ast_arg(p, @$, NULL, $1); }
+| NAME COLON expr                                 { $$ = ast_arg(p, @$, &$1, $3); }
+
+list:
+  OPENB CLOSEB                                    { $$ = ast_list(p, @$, list_new(p, NULL)); }
+| OPENB elements CLOSEB                           { $$ = ast_list(p, @$, $2); }
+
+elements: element_list comma
+
+element_list:
+  element                                         { $$ = list_new(p, $1); }
+| element_list COMMA element                      { $$ = list_add(p, $1, $3); }
+
+element: expr
+| shift DOTDOT                                    { $$ = ast_range(p, @$, $1, NULL); }
+| DOTDOT shift                                    { $$ = ast_range(p, @$, NULL, $2); }
+| DOTDOT                                          { $$ = ast_range(p, @$, NULL, NULL); }
+
+%%
+
+// Called with "memory exhausted" alone: mistakes of the source go to yyreport_syntax_error.
+static void grammar_error(const Span *span, ParseContext *p, const char *message) {
+  (void)message;
+  too_deep(p, *span);
+}
+
+static int yyreport_syntax_error(const yypcontext_t *context, ParseContext *p) {
+  enum { MOST = YYNTOKENS };
+  yysymbol_kind_t kinds[MOST];
+  const char *names[MOST];
+  int n = yypcontext_expected_tokens(context, kinds, MOST);
+  if (n < 0) n = 0;
+  for (int i = 0; i < n; i++) names[i] = yysymbol_name(kinds[i]);
+  syntax_error(p, names, n);
+  return 0;
+}
