@@ -1,13 +1,15 @@
 // Loops: the optimized graph cut into kernels and library calls, with every buffer placed.
 //
-// In: a graph after the passes. Out: a LoopFn, the steps of one function in order. Afterwards: each node is inline (computed
-// where it is used) or materialized in exactly one buffer; each buffer lies in a slot at a fixed offset; the pieces of a
-// kernel and the order of every sum are fixed by shapes alone, never by the number of threads.
+// In: a graph after the passes. Out: a LoopFn, the steps of one function in order. Afterwards: each node is
+// inline (computed where it is used) or materialized in exactly one buffer; each buffer lies in a slot at a
+// fixed offset; the pieces of a kernel and the order of every sum are fixed by shapes alone, never by the
+// number of threads.
 #ifndef LOOPS_LOOPS_H
 #define LOOPS_LOOPS_H
 #include "../graph/graph.h"
 
-// Where a tensor lives. Slot 0 is scratch memory; slots 1.. are the graph's inputs, then those outputs that alias no input.
+// Where a tensor lives. Slot 0 is scratch memory; slots 1.. are the graph's inputs, then those outputs that
+// alias no input.
 typedef struct Buffer {
   int id;
   Node *node; // what it holds
@@ -28,10 +30,12 @@ typedef struct NestOut {
   OutKind kind;
   Node *node; // STORE: a pointwise value over the nest's space; REDUCE: SUM, RMAX or ARGMAX of such a value
   Buffer *buffer;
+  Buffer *partial; // a sum over everything, in pieces: one double for each piece; else NULL
 } NestOut;
 
-// One loop nest: all outputs are computed in one pass over the iteration space `space` (the shape of the stored nodes and of
-// the reduced operands). Reduced axes are the same for all REDUCE outputs of a nest, or none is reduced.
+// One loop nest: all outputs are computed in one pass over the iteration space `space` (the shape of the
+// stored nodes and of the reduced operands). Reduced axes are the same for all REDUCE outputs of a nest, or
+// none is reduced.
 typedef struct Nest {
   Shape space;
   unsigned reduced; // bit k: axis k is reduced
@@ -65,7 +69,9 @@ typedef struct LoopFn {
   Slot *slots;
   int nbuffers;
   Buffer **buffers;
-  Buffer **of; // of[node id]: its buffer, or NULL where it is inline
+  Buffer **of;    // of[node id]: its buffer, or NULL where it is inline
+  Node **storage; // storage[node id]: the node that the buffer was made for (a reshape shares its operand's),
+                  // or NULL
   int nsteps;
   LoopStep *steps;
   int64_t scratch_bytes;
@@ -75,10 +81,11 @@ typedef struct LoopFn {
 } LoopFn;
 
 typedef struct LoopOptions {
-  bool keep_all; // every materialized value keeps its own memory to the end (--check, and finding where a NaN was born)
+  bool keep_all; // every materialized value keeps its own memory to the end (--check, and finding where a NaN
+                 // was born)
 } LoopOptions;
 
 LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o);
-const char *loops_verify(const LoopFn *f); // NULL, or what is wrong
+const char *loops_verify(const LoopFn *f);    // NULL, or what is wrong
 void loops_print(FILE *out, const LoopFn *f); // --emit=kernels
 #endif

@@ -1,0 +1,131 @@
+// Emission of LLVM code for loops: what its files share.
+//
+// A value is always a vector of LANES elements; what does not vary along the vector's loop is a splat,
+// computed outside of it: each value is emitted at the depth of the innermost loop that it depends on. Depth
+// 0 is before the nest's loops.
+#ifndef LLVM_EMIT_H
+#define LLVM_EMIT_H
+#include "../../loops/nest.h"
+#include "../backend.h"
+#include <llvm-c/Core.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/TargetMachine.h>
+
+typedef struct Emitter {
+  Arena *arena;
+  const LoopFn *f;
+  LLVMContextRef context;
+  LLVMModuleRef module;
+  LLVMTypeRef void_t, i1, i32, i64, f32, f64, ptr, vi1, vi32, vf32, vf64;
+  LLVMValueRef lane_numbers; // <0, 1, …, 7>
+  bool uses_vmath;
+} Emitter;
+
+// A condition under which a value is wanted: `parent` and the guard. Masks are numbered from 1; 0: always.
+typedef struct Mask {
+  int parent;
+  Guard guard;
+  LLVMValueRef value; // <8 x i1>
+  int depth;
+  int64_t shift; // the copy's for which it was made
+} Mask;
+
+typedef struct Memo {
+  const Node *node;
+  int mask; // -1: the words of a random draw
+  int depth;
+  int64_t shift; // the copy's for which it was made
+  Index at;
+  LLVMValueRef value;
+} Memo;
+
+typedef struct Kernel {
+  Emitter *m;
+  LLVMValueRef fn, slots;
+  LLVMBasicBlockRef entry;
+  LLVMBuilderRef entry_builder; // before the end of the entry block: addresses of buffers, local variables
+  LLVMBuilderRef builder;       // at the end of the open block
+  LLVMBuilderRef hoisted;       // positioned anew for each use
+  LLVMValueRef *base;           // of buffer [id], NULL until used
+  // The nest at hand
+  const Nest *nest;
+  NestLoops loops;
+  int depth;                        // number of loops entered
+  LLVMValueRef leave[MAX_RANK + 2]; // leave[d]: the branch that enters the loop at depth d
+  LLVMValueRef value[MAX_VARS];     // of a loop: its variable, i64
+  LLVMValueRef first, limit;        // of the outermost loop in this piece, i64
+  int64_t shift;                    // of the copy: its first lane is at variable + shift
+  LLVMValueRef tail;                // constant mask of the last vector of a loop, or NULL
+  VEC(Memo) memo;
+  VEC(Mask) masks;
+} Kernel;
+
+// -- index.c
+void emitter_types(Emitter *m);
+LLVMBuilderRef builder_at(Kernel *k, int depth);
+int affine_depth(const Kernel *k, const Affine *x);
+bool affine_varies(const Kernel *k, const Affine *x);   // along the vector
+bool affine_steps(const Kernel *k, const Affine *x);    // varies in the vector's own variable only, linearly
+LLVMValueRef affine_first(Kernel *k, const Affine *x);  // i64: of lane 0, without derived variables that vary
+LLVMValueRef affine_lanes(Kernel *k, const Affine *x);  // <8 x i32>: offsets of the lanes from affine_first
+LLVMValueRef affine_vector(Kernel *k, const Affine *x); // <8 x i32>
+LLVMValueRef splat(Kernel *k, LLVMBuilderRef b, LLVMValueRef scalar);
+int mask_and(Kernel *k, int parent, const Guard *guards, int n);
+LLVMValueRef const_lanes(LLVMTypeRef t, double v);
+// Whether what was made for a copy at that shift, at that depth, is valid for the copy at hand.
+bool same_copy(const Kernel *k, int64_t shift, int depth);
+LLVMValueRef int64_const(const Emitter *m, int64_t v);
+
+// -- memory.c
+LLVMTypeRef vector_type(const Emitter *m, DType t);
+LLVMValueRef buffer_base(Kernel *k, const Buffer *b);
+LLVMValueRef const_tensor_base(Kernel *k, const Node *n);
+LLVMValueRef load_lanes(Kernel *k, LLVMValueRef base, DType t, const Affine *at, int mask);
+void store_lanes(Kernel *k, LLVMValueRef base, DType t, const Affine *at, LLVMValueRef v);
+void store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v);
+LLVMValueRef local_variable(Kernel *k, LLVMTypeRef t);
+
+// -- expr.c, pointwise.c, random.c
+LLVMValueRef eval(Kernel *k, Node *n, const Index *at, int mask);
+LLVMValueRef *memo_find(Kernel *k, const Node *n, const Index *at, int mask);
+void memo_add(Kernel *k, const Node *n, const Index *at, int mask, int depth, LLVMValueRef v);
+int index_depth(const Kernel *k, const Index *at, int mask);
+LLVMValueRef pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in);
+LLVMValueRef call_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVMTypeRef t, LLVMValueRef *args,
+                            int n);
+LLVMValueRef draw_uniform(Kernel *k, Node *n, const Index *at, int mask);
+
+// -- reduce.c
+typedef struct Accumulator {
+  LLVMValueRef best, where; // local variables: sum or greatest value; its number
+} Accumulator;
+void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double);
+void accumulator_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v);
+// Combines the copies and, where the vector runs over a reduced axis, the lanes; stores the result.
+void accumulator_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
+                        const Affine *to, LLVMValueRef piece);
+
+// -- nest.c
+void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece);
+// The partial sums of a nest that ran in pieces, added in order.
+void emit_combine(Kernel *k, const Nest *nest, int64_t pieces);
+
+// -- module.c
+// The function under the name `symbol`, optimized; NULL and a message on failure. The caller disposes of the
+// module.
+LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *symbol,
+                          LLVMTargetMachineRef tm, int opt_level, const char **error);
+
+// -- target.c
+// The machine code is made for: `cpu`, or this one. NULL and a message on failure.
+LLVMTargetMachineRef target_machine(Arena *a, const BackendOptions *o, const char **error);
+char *target_identity(Arena *a, const BackendOptions *o); // CPU and features, part of the cache key
+bool llvm_failed(Arena *a, LLVMErrorRef e, const char **error);
+
+// -- cache.c
+const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o,
+                      const char *target); // 32 hexadecimal digits
+// The object stored under the key, or NULL where there is none or it is damaged.
+LLVMMemoryBufferRef cache_read(Arena *a, const char *dir, const char *key);
+void cache_write(Arena *a, const char *dir, const char *key, LLVMMemoryBufferRef object);
+#endif

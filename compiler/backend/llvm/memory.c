@@ -1,0 +1,113 @@
+// Loads and stores: contiguous, repeated or gathered, whichever the address asks for; under a mask where not
+// every lane exists.
+#include "emit.h"
+#include <string.h>
+
+LLVMTypeRef vector_type(const Emitter *m, DType t) {
+  return t == DT_F32 ? m->vf32 : t == DT_I32 ? m->vi32 : m->vi1;
+}
+static LLVMTypeRef memory_type(const Emitter *m, DType t) { return t == DT_F32 ? m->vf32 : m->vi32; }
+
+LLVMValueRef local_variable(Kernel *k, LLVMTypeRef t) {
+  LLVMValueRef v = LLVMBuildAlloca(k->entry_builder, t, "");
+  LLVMSetAlignment(v, 32);
+  return v;
+}
+
+LLVMValueRef buffer_base(Kernel *k, const Buffer *b) {
+  if (!k->base[b->id]) {
+    Emitter *m = k->m;
+    LLVMValueRef slot = int64_const(m, b->slot), offset = int64_const(m, b->offset);
+    LLVMValueRef at = LLVMBuildGEP2(k->entry_builder, m->ptr, k->slots, &slot, 1, "");
+    LLVMValueRef base = LLVMBuildLoad2(k->entry_builder, m->ptr, at, "");
+    k->base[b->id] = LLVMBuildGEP2(k->entry_builder, LLVMInt8TypeInContext(m->context), base, &offset, 1, "");
+  }
+  return k->base[b->id];
+}
+
+LLVMValueRef const_tensor_base(Kernel *k, const Node *n) {
+  Emitter *m = k->m;
+  const char *name = arena_printf(m->arena, "const%d", n->id);
+  LLVMValueRef old = LLVMGetNamedGlobal(m->module, name);
+  if (old) return old;
+  LLVMTypeRef t = n->dtype == DT_F32 ? m->f32 : m->i32;
+  LLVMValueRef *values = ARENA_ARRAY(m->arena, LLVMValueRef, n->ndata);
+  for (int64_t i = 0; i < n->ndata; i++)
+    values[i] = n->dtype == DT_F32 ? LLVMConstReal(t, n->data[i])
+                                   : LLVMConstInt(t, (unsigned long long)(int64_t)n->data[i], 1);
+  LLVMValueRef g = LLVMAddGlobal(m->module, LLVMArrayType2(t, (uint64_t)n->ndata), name);
+  LLVMSetInitializer(g, LLVMConstArray2(t, values, (uint64_t)n->ndata));
+  LLVMSetLinkage(g, LLVMPrivateLinkage);
+  LLVMSetGlobalConstant(g, 1);
+  LLVMSetAlignment(g, 32);
+  return g;
+}
+
+static LLVMValueRef element_address(Kernel *k, LLVMValueRef base, const Affine *at) {
+  LLVMValueRef first = affine_first(k, at);
+  return LLVMBuildGEP2(builder_at(k, affine_depth(k, at)), k->m->f32, base, &first, 1, "");
+}
+
+static LLVMValueRef call_masked(Kernel *k, LLVMBuilderRef b, const char *name, LLVMTypeRef *overload,
+                                LLVMValueRef *args, int n) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMValueRef fn = LLVMGetIntrinsicDeclaration(k->m->module, id, overload, 2);
+  LLVMTypeRef t = LLVMIntrinsicGetType(k->m->context, id, overload, 2);
+  return LLVMBuildCall2(b, t, fn, args, (unsigned)n, "");
+}
+
+// The lanes for which an access is made: the mask, and the tail where the address or the mask varies along
+// the vector.
+static LLVMValueRef wanted_lanes(Kernel *k, const Affine *at, int mask, LLVMBuilderRef b) {
+  LLVMValueRef m = mask ? k->masks.data[mask - 1].value : NULL;
+  bool along = affine_varies(k, at) || (mask && k->masks.data[mask - 1].depth > k->loops.vector);
+  if (!k->tail || !along) return m;
+  return m ? LLVMBuildAnd(b, m, k->tail, "") : k->tail;
+}
+
+LLVMValueRef load_lanes(Kernel *k, LLVMValueRef base, DType type, const Affine *at, int mask) {
+  Emitter *m = k->m;
+  LLVMTypeRef t = memory_type(m, type);
+  LLVMValueRef address = element_address(k, base, at), v, align = LLVMConstInt(m->i32, 4, 0);
+  Index index = {.rank = 1, .axis = {*at}};
+  bool varies = affine_varies(k, at),
+       contiguous = varies && affine_steps(k, at) && at->coef[k->loops.order[k->loops.vector]] == 1;
+  LLVMValueRef offsets = varies && !contiguous ? affine_lanes(k, at) : LLVMConstNull(m->vi32);
+  LLVMBuilderRef b = builder_at(k, index_depth(k, &index, mask));
+  LLVMValueRef lanes = wanted_lanes(k, at, mask, b);
+  if (contiguous && !lanes) {
+    v = LLVMBuildLoad2(b, t, address, "");
+    LLVMSetAlignment(v, 4);
+  } else if (contiguous) {
+    LLVMTypeRef overload[] = {t, m->ptr};
+    LLVMValueRef args[] = {address, align, lanes, LLVMConstNull(t)};
+    v = call_masked(k, b, "llvm.masked.load", overload, args, 4);
+  } else if (!varies && !lanes) {
+    v = splat(k, b, LLVMBuildLoad2(b, LLVMGetElementType(t), address, ""));
+  } else {
+    LLVMTypeRef pointers = LLVMVectorType(m->ptr, LANES), overload[] = {t, pointers};
+    LLVMValueRef all = LLVMConstAllOnes(m->vi1);
+    LLVMValueRef where = LLVMBuildGEP2(b, m->f32, splat(k, b, address), &offsets, 1, "");
+    LLVMValueRef args[] = {where, align, lanes ? lanes : all, LLVMConstNull(t)};
+    v = call_masked(k, b, "llvm.masked.gather", overload, args, 4);
+  }
+  return type == DT_BOOL ? LLVMBuildICmp(b, LLVMIntNE, v, LLVMConstNull(t), "") : v;
+}
+
+// The last axis of a nest's space is what the vector runs over, so stores are contiguous.
+void store_lanes(Kernel *k, LLVMValueRef base, DType type, const Affine *at, LLVMValueRef v) {
+  Emitter *m = k->m;
+  if (type == DT_BOOL) v = LLVMBuildZExt(k->builder, v, m->vi32, "");
+  LLVMValueRef address = element_address(k, base, at);
+  if (!k->tail) {
+    LLVMSetAlignment(LLVMBuildStore(k->builder, v, address), 4);
+    return;
+  }
+  LLVMTypeRef overload[] = {memory_type(m, type), m->ptr};
+  LLVMValueRef args[] = {v, address, LLVMConstInt(m->i32, 4, 0), k->tail};
+  call_masked(k, k->builder, "llvm.masked.store", overload, args, 4);
+}
+
+void store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v) {
+  LLVMBuildStore(k->builder, v, element_address(k, base, at));
+}

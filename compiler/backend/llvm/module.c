@@ -1,0 +1,230 @@
+// A whole function as a module: one internal function for each kernel, and the function that runs the steps
+// in order.
+#include "emit.h"
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <string.h>
+
+static LLVMValueRef add_function(Emitter *m, const char *name, LLVMTypeRef t) {
+  LLVMValueRef fn = LLVMAddFunction(m->module, name, t);
+  unsigned kind = LLVMGetEnumAttributeKindForName("nounwind", strlen("nounwind"));
+  LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->context, kind, 0));
+  return fn;
+}
+
+static Kernel *kernel_new(Emitter *m, LLVMValueRef fn, LLVMValueRef slots) {
+  Kernel *k = ARENA_NEW(m->arena, Kernel);
+  k->m = m;
+  k->fn = fn;
+  k->slots = slots;
+  k->base = ARENA_ARRAY(m->arena, LLVMValueRef, m->f->nbuffers + 1);
+  k->entry = LLVMAppendBasicBlockInContext(m->context, fn, "");
+  LLVMBasicBlockRef start = LLVMAppendBasicBlockInContext(m->context, fn, "");
+  k->entry_builder = LLVMCreateBuilderInContext(m->context);
+  k->builder = LLVMCreateBuilderInContext(m->context);
+  k->hoisted = LLVMCreateBuilderInContext(m->context);
+  LLVMPositionBuilderAtEnd(k->entry_builder, k->entry);
+  LLVMPositionBuilderBefore(k->entry_builder, LLVMBuildBr(k->entry_builder, start));
+  LLVMPositionBuilderAtEnd(k->builder, start);
+  return k;
+}
+
+static void kernel_done(Kernel *k) {
+  LLVMDisposeBuilder(k->entry_builder);
+  LLVMDisposeBuilder(k->builder);
+  LLVMDisposeBuilder(k->hoisted);
+}
+
+// void kernel(void *const *slots, int64_t begin, int64_t end): its nests for each of these pieces.
+static LLVMTypeRef piece_type(Emitter *m) {
+  LLVMTypeRef params[] = {m->ptr, m->i64, m->i64};
+  return LLVMFunctionType(m->void_t, params, 3, 0);
+}
+
+static LLVMValueRef emit_kernel(Emitter *m, const LoopStep *s) {
+  LLVMValueRef fn = add_function(m, s->name, piece_type(m));
+  LLVMSetLinkage(fn, LLVMInternalLinkage);
+  Kernel *k = kernel_new(m, fn, LLVMGetParam(fn, 0));
+  if (s->pieces == 1) {
+    for (int i = 0; i < s->nnests; i++) emit_nest(k, &s->nests[i], 1, NULL);
+    LLVMBuildRetVoid(k->builder);
+    kernel_done(k);
+    return fn;
+  }
+  LLVMValueRef begin = LLVMGetParam(fn, 1), end = LLVMGetParam(fn, 2);
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(k->builder),
+                    head = LLVMAppendBasicBlockInContext(m->context, fn, ""),
+                    body = LLVMAppendBasicBlockInContext(m->context, fn, "");
+  LLVMBuildBr(k->builder, head);
+  LLVMPositionBuilderAtEnd(k->builder, head);
+  LLVMValueRef piece = LLVMBuildPhi(k->builder, m->i64, ""),
+               more = LLVMBuildICmp(k->builder, LLVMIntSLT, piece, end, "");
+  LLVMPositionBuilderAtEnd(k->builder, body);
+  for (int i = 0; i < s->nnests; i++) emit_nest(k, &s->nests[i], s->pieces, piece);
+  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, piece, int64_const(m, 1), "");
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder),
+                    after = LLVMAppendBasicBlockInContext(m->context, fn, "");
+  LLVMBuildBr(k->builder, head);
+  LLVMPositionBuilderAtEnd(k->builder, head);
+  LLVMBuildCondBr(k->builder, more, body, after);
+  LLVMValueRef values[] = {begin, next};
+  LLVMBasicBlockRef from[] = {before, last};
+  LLVMAddIncoming(piece, values, from, 2);
+  LLVMPositionBuilderAtEnd(k->builder, after);
+  LLVMBuildRetVoid(k->builder);
+  kernel_done(k);
+  return fn;
+}
+
+// A call of a runtime function: 'p' pointer, 'w' int32_t, 'l' int64_t, as in reg/abi.h.
+static void call_runtime(Kernel *k, const char *name, const char *types, LLVMValueRef *args) {
+  Emitter *m = k->m;
+  LLVMTypeRef params[16];
+  unsigned n = (unsigned)strlen(types);
+  for (unsigned i = 0; i < n; i++) params[i] = types[i] == 'p' ? m->ptr : types[i] == 'w' ? m->i32 : m->i64;
+  LLVMTypeRef t = LLVMFunctionType(m->void_t, params, n, 0);
+  LLVMValueRef fn = LLVMGetNamedFunction(m->module, name);
+  if (!fn) fn = LLVMAddFunction(m->module, name, t);
+  LLVMBuildCall2(k->builder, t, fn, args, n, "");
+}
+
+static LLVMValueRef word_const(Emitter *m, int64_t v) {
+  return LLVMConstInt(m->i32, (unsigned long long)v, 1);
+}
+
+static int64_t product(const Node *n, int from, int to) {
+  int64_t p = 1;
+  for (int i = from; i < to; i++) p *= n->shape.dim[i];
+  return p;
+}
+
+static void emit_gemm(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
+  Emitter *m = k->m;
+  const Node *n = s->node;
+  int r = n->shape.rank;
+  int64_t rows = n->shape.dim[r - 2], cols = n->shape.dim[r - 1], inner = n->in[0]->shape.dim[r - 1];
+  LLVMValueRef args[] = {ctx,
+                         word_const(m, s->ta),
+                         word_const(m, s->tb),
+                         int64_const(m, rows),
+                         int64_const(m, cols),
+                         int64_const(m, inner),
+                         int64_const(m, product(n, 0, r - 2)),
+                         buffer_base(k, s->in[0]),
+                         int64_const(m, rows * inner),
+                         buffer_base(k, s->in[1]),
+                         int64_const(m, inner * cols),
+                         buffer_base(k, s->out),
+                         int64_const(m, rows * cols)};
+  call_runtime(k, "reg_gemm", "pwwllllplplpl", args);
+}
+
+static void emit_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
+  Emitter *m = k->m;
+  const Node *n = s->node, *x = n->in[0], *y = n->nin > 1 ? n->in[1] : NULL;
+  LLVMValueRef a = buffer_base(k, s->in[0]), b = y ? buffer_base(k, s->in[1]) : NULL,
+               out = buffer_base(k, s->out);
+  int r = x->shape.rank;
+#define L(v) int64_const(m, v)
+  switch (n->op) {
+  case OP_GATHER:
+    call_runtime(
+        k, "reg_gather", "pppplll",
+        (LLVMValueRef[]){ctx, a, b, out, L(x->shape.dim[0]), L(product(x, 1, r)), L(shape_count(y->shape))});
+    return;
+  case OP_SCATTER_ADD:
+    call_runtime(k, "reg_scatter_add", "pppplll",
+                 (LLVMValueRef[]){ctx, a, b, out, L(n->shape.dim[0]), L(product(n, 1, n->shape.rank)),
+                                  L(shape_count(x->shape))});
+    return;
+  case OP_TAKE_ALONG:
+    call_runtime(k, "reg_take_along", "pppplll",
+                 (LLVMValueRef[]){ctx, a, b, out, L(product(x, 0, r - 1)), L(x->shape.dim[r - 1]),
+                                  L(y->shape.dim[r - 1])});
+    return;
+  case OP_PUT_ALONG:
+    call_runtime(k, "reg_put_along", "pppplll",
+                 (LLVMValueRef[]){ctx, a, b, out, L(product(x, 0, r - 1)), L(x->shape.dim[r - 1]),
+                                  L(n->shape.dim[r - 1])});
+    return;
+  case OP_ARGSORT:
+    call_runtime(k, "reg_argsort", "pppll",
+                 (LLVMValueRef[]){ctx, a, out, L(product(x, 0, r - 1)), L(x->shape.dim[r - 1])});
+    return;
+  case OP_CUMSUM: {
+    int axis = (int)n->attr[0];
+    call_runtime(k, "reg_cumsum", "ppplllw",
+                 (LLVMValueRef[]){ctx, a, out, L(product(x, 0, axis)), L(x->shape.dim[axis]),
+                                  L(product(x, axis + 1, r)), word_const(m, n->attr[1])});
+    return;
+  }
+  default: ice("llvm", "no library call for %s", op_info[n->op].text);
+  }
+#undef L
+}
+
+static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
+  Emitter *m = k->m;
+  switch (s->kind) {
+  case STEP_KERNEL: {
+    LLVMValueRef fn = emit_kernel(m, s);
+    LLVMValueRef direct[] = {k->slots, int64_const(m, 0), int64_const(m, 1)};
+    LLVMValueRef spread[] = {ctx, fn, k->slots, int64_const(m, s->pieces)};
+    if (s->pieces == 1)
+      LLVMBuildCall2(k->builder, piece_type(m), fn, direct, 3, "");
+    else
+      call_runtime(k, "reg_parallel", "pppl", spread);
+    for (int i = 0; i < s->nnests; i++) emit_combine(k, &s->nests[i], s->pieces);
+    return;
+  }
+  case STEP_GEMM: emit_gemm(k, ctx, s); return;
+  case STEP_CALL: emit_call(k, ctx, s); return;
+  case STEP_COPY:
+    LLVMBuildMemCpy(k->builder, buffer_base(k, s->out), 4, buffer_base(k, s->in[0]), 4,
+                    int64_const(m, 4 * shape_count(s->out->node->shape)));
+  }
+}
+
+static bool optimize(Emitter *m, LLVMTargetMachineRef tm, int opt_level, const char **error) {
+  char *message = NULL;
+  if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message)) {
+    *error = arena_printf(m->f->arena, "LLVM's verifier: %s", message);
+    LLVMDisposeMessage(message);
+    return false;
+  }
+  LLVMDisposeMessage(message);
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  const char *passes =
+      opt_level >= 3 ? "default<O2>" : "function(sroa,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)";
+  LLVMErrorRef e = LLVMRunPasses(m->module, passes, tm, options);
+  LLVMDisposePassBuilderOptions(options);
+  return !llvm_failed(m->f->arena, e, error);
+}
+
+LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *symbol,
+                          LLVMTargetMachineRef tm, int opt_level, const char **error) {
+  Arena *scratch = arena_new();
+  Emitter m = {.arena = scratch,
+               .f = f,
+               .context = context,
+               .module = LLVMModuleCreateWithNameInContext(f->name, context)};
+  emitter_types(&m);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
+  LLVMSetModuleDataLayout(m.module, layout);
+  LLVMDisposeTargetData(layout);
+  char *triple = LLVMGetTargetMachineTriple(tm);
+  LLVMSetTarget(m.module, triple);
+  LLVMDisposeMessage(triple);
+
+  LLVMTypeRef params[] = {m.ptr, m.ptr};
+  LLVMValueRef fn = add_function(&m, symbol, LLVMFunctionType(m.i32, params, 2, 0));
+  Kernel *k = kernel_new(&m, fn, LLVMGetParam(fn, 1));
+  for (int i = 0; i < f->nsteps; i++) emit_step(k, LLVMGetParam(fn, 0), &f->steps[i]);
+  LLVMBuildRet(k->builder, LLVMConstInt(m.i32, 0, 0));
+  kernel_done(k);
+  bool ok = optimize(&m, tm, opt_level, error);
+  arena_free(scratch);
+  if (ok) return m.module;
+  LLVMDisposeModule(m.module);
+  return NULL;
+}

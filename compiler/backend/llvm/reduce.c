@@ -1,0 +1,152 @@
+// Accumulators of reductions: one for each copy of the vector, combined in a fixed order.
+//
+// A short sum is carried in float lanes, a long one in double. The greatest value keeps NaN; its number is
+// the first of equals.
+#include "emit.h"
+#include <float.h>
+#include <math.h>
+
+static bool is_float(const NestOut *o) { return o->node->in[0]->dtype == DT_F32; }
+
+static LLVMTypeRef lanes_type(const Kernel *k, const NestOut *o, bool in_double) {
+  if (!is_float(o)) return k->m->vi32;
+  return in_double && o->node->op == OP_SUM ? k->m->vf64 : k->m->vf32;
+}
+
+// The neutral element, for lanes that do not exist, too.
+static LLVMValueRef neutral(const NestOut *o, LLVMTypeRef t) {
+  if (o->node->op == OP_SUM) return LLVMConstNull(t);
+  return const_lanes(t, is_float(o) ? -INFINITY : (double)INT32_MIN);
+}
+
+void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double) {
+  LLVMTypeRef t = lanes_type(k, o, in_double);
+  if (!a->best) {
+    a->best = local_variable(k, t);
+    if (o->node->op == OP_ARGMAX) a->where = local_variable(k, k->m->vi32);
+  }
+  LLVMBuildStore(k->builder, neutral(o, t), a->best);
+  if (a->where) LLVMBuildStore(k->builder, LLVMConstNull(k->m->vi32), a->where);
+}
+
+static LLVMValueRef greater(Kernel *k, const NestOut *o, LLVMValueRef x, LLVMValueRef y) {
+  return is_float(o) ? LLVMBuildFCmp(k->builder, LLVMRealOGT, x, y, "")
+                     : LLVMBuildICmp(k->builder, LLVMIntSGT, x, y, "");
+}
+
+static LLVMValueRef combine(Kernel *k, const NestOut *o, LLVMValueRef x, LLVMValueRef y) {
+  if (o->node->op == OP_SUM)
+    return is_float(o) ? LLVMBuildFAdd(k->builder, x, y, "") : LLVMBuildAdd(k->builder, x, y, "");
+  LLVMValueRef r = LLVMBuildSelect(k->builder, greater(k, o, y, x), y, x, "");
+  return is_float(o) ? LLVMBuildSelect(k->builder, LLVMBuildFCmp(k->builder, LLVMRealUNO, y, y, ""), y, r, "")
+                     : r;
+}
+
+void accumulator_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v) {
+  LLVMTypeRef t = lanes_type(k, o, in_double);
+  if (o->node->in[0]->dtype == DT_BOOL) v = LLVMBuildZExt(k->builder, v, k->m->vi32, "");
+  if (k->tail) v = LLVMBuildSelect(k->builder, k->tail, v, neutral(o, LLVMTypeOf(v)), "");
+  if (t == k->m->vf64) v = LLVMBuildFPExt(k->builder, v, t, "");
+  LLVMValueRef best = LLVMBuildLoad2(k->builder, t, a->best, "");
+  if (a->where) {
+    LLVMValueRef where = LLVMBuildLoad2(k->builder, k->m->vi32, a->where, "");
+    LLVMValueRef here = affine_vector(k, &k->loops.space.axis[o->node->attr[0]]),
+                 more = greater(k, o, v, best);
+    LLVMBuildStore(k->builder, LLVMBuildSelect(k->builder, more, here, where, ""), a->where);
+    LLVMBuildStore(k->builder, LLVMBuildSelect(k->builder, more, v, best, ""), a->best);
+    return;
+  }
+  LLVMBuildStore(k->builder, combine(k, o, best, v), a->best);
+}
+
+// The pair with the greater value; of equals the one with the smaller number.
+static void combine_pairs(Kernel *k, const NestOut *o, LLVMValueRef *best, LLVMValueRef *where,
+                          LLVMValueRef v, LLVMValueRef at) {
+  LLVMBuilderRef b = k->builder;
+  LLVMValueRef equal =
+      is_float(o) ? LLVMBuildFCmp(b, LLVMRealOEQ, v, *best, "") : LLVMBuildICmp(b, LLVMIntEQ, v, *best, "");
+  LLVMValueRef first = LLVMBuildAnd(b, equal, LLVMBuildICmp(b, LLVMIntSLT, at, *where, ""), "");
+  LLVMValueRef take = LLVMBuildOr(b, greater(k, o, v, *best), first, "");
+  *best = LLVMBuildSelect(b, take, v, *best, "");
+  *where = LLVMBuildSelect(b, take, at, *where, "");
+}
+
+// Lanes i and i + distance, for every i; lane 0 has the result in the end.
+static LLVMValueRef shuffled(Kernel *k, LLVMValueRef v, int distance) {
+  LLVMValueRef lanes[LANES];
+  for (int i = 0; i < LANES; i++) lanes[i] = LLVMConstInt(k->m->i32, (unsigned)((i + distance) % LANES), 0);
+  return LLVMBuildShuffleVector(k->builder, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(lanes, LANES),
+                                "");
+}
+
+static void across_lanes(Kernel *k, const NestOut *o, LLVMValueRef *best, LLVMValueRef *where) {
+  for (int d = LANES / 2; d > 0; d /= 2) {
+    LLVMValueRef v = shuffled(k, *best, d);
+    if (*where)
+      combine_pairs(k, o, best, where, v, shuffled(k, *where, d));
+    else
+      *best = combine(k, o, *best, v);
+  }
+  LLVMValueRef zero = LLVMConstInt(k->m->i32, 0, 0);
+  *best = LLVMBuildExtractElement(k->builder, *best, zero, "");
+  if (*where) *where = LLVMBuildExtractElement(k->builder, *where, zero, "");
+}
+
+void accumulator_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
+                        const Affine *to, LLVMValueRef piece) {
+  LLVMTypeRef t = lanes_type(k, o, in_double);
+  LLVMValueRef best = LLVMBuildLoad2(k->builder, t, a[0].best, ""), where = NULL;
+  if (a[0].where) where = LLVMBuildLoad2(k->builder, k->m->vi32, a[0].where, "");
+  for (int i = 1; i < copies; i++) {
+    LLVMValueRef v = LLVMBuildLoad2(k->builder, t, a[i].best, "");
+    if (where)
+      combine_pairs(k, o, &best, &where, v, LLVMBuildLoad2(k->builder, k->m->vi32, a[i].where, ""));
+    else
+      best = combine(k, o, best, v);
+  }
+  bool across = k->loops.vector >= k->loops.nkept;
+  if (across) across_lanes(k, o, &best, &where);
+  if (piece) { // partial sums are 8 bytes apart
+    LLVMValueRef base = buffer_base(k, o->partial);
+    LLVMValueRef at = LLVMBuildGEP2(k->builder, k->m->i64, base, &piece, 1, "");
+    LLVMBuildStore(k->builder, best, at);
+    if (where) {
+      LLVMValueRef one = int64_const(k->m, 1);
+      LLVMBuildStore(k->builder, where, LLVMBuildGEP2(k->builder, k->m->i32, at, &one, 1, ""));
+    }
+    return;
+  }
+  if (t == k->m->vf64) best = LLVMBuildFPTrunc(k->builder, best, across ? k->m->f32 : k->m->vf32, "");
+  LLVMValueRef base = buffer_base(k, o->buffer), result = where ? where : best;
+  if (across)
+    store_scalar(k, base, to, result);
+  else
+    store_lanes(k, base, o->node->dtype == DT_BOOL ? DT_I32 : o->node->dtype, to, result);
+}
+
+void emit_combine(Kernel *k, const Nest *nest, int64_t pieces) {
+  for (int i = 0; i < nest->nouts; i++) {
+    const NestOut *o = &nest->outs[i];
+    if (!o->partial) continue;
+    bool in_double = is_float(o) && o->node->op == OP_SUM;
+    LLVMTypeRef t = in_double ? k->m->f64 : is_float(o) ? k->m->f32 : k->m->i32;
+    LLVMValueRef base = buffer_base(k, o->partial), best = NULL, where = NULL;
+    for (int64_t p = 0; p < pieces; p++) {
+      LLVMValueRef number = int64_const(k->m, p), one = int64_const(k->m, 1), at, v, w = NULL;
+      at = LLVMBuildGEP2(k->builder, k->m->i64, base, &number, 1, "");
+      v = LLVMBuildLoad2(k->builder, t, at, "");
+      if (o->node->op == OP_ARGMAX)
+        w = LLVMBuildLoad2(k->builder, k->m->i32, LLVMBuildGEP2(k->builder, k->m->i32, at, &one, 1, ""), "");
+      if (p == 0) {
+        best = v;
+        where = w;
+      } else if (w) {
+        combine_pairs(k, o, &best, &where, v, w);
+      } else {
+        best = combine(k, o, best, v);
+      }
+    }
+    if (in_double) best = LLVMBuildFPTrunc(k->builder, best, k->m->f32, "");
+    LLVMBuildStore(k->builder, where ? where : best, buffer_base(k, o->buffer));
+  }
+}

@@ -1,0 +1,51 @@
+// The machine: CPU, features, and LLVM's description of it.
+#include "emit.h"
+#include <llvm-c/Target.h>
+#include <string.h>
+
+bool llvm_failed(Arena *a, LLVMErrorRef e, const char **error) {
+  if (!e) return false;
+  char *message = LLVMGetErrorMessage(e);
+  *error = arena_printf(a, "LLVM: %s", message);
+  LLVMDisposeErrorMessage(message);
+  return true;
+}
+
+// A named CPU brings its own features; those of this machine belong to this machine's name.
+static void cpu_and_features(Arena *a, const BackendOptions *o, const char **cpu, const char **features) {
+  *cpu = o->cpu;
+  *features = "";
+  if (o->cpu) return;
+  char *name = LLVMGetHostCPUName(), *list = LLVMGetHostCPUFeatures();
+  *cpu = arena_strdup(a, name);
+  *features = arena_strdup(a, list);
+  LLVMDisposeMessage(name);
+  LLVMDisposeMessage(list);
+}
+
+char *target_identity(Arena *a, const BackendOptions *o) {
+  const char *cpu, *features;
+  cpu_and_features(a, o, &cpu, &features);
+  return arena_printf(a, "%s %s -O%d", cpu, features, o->opt_level);
+}
+
+LLVMTargetMachineRef target_machine(Arena *a, const BackendOptions *o, const char **error) {
+  LLVMInitializeNativeTarget();
+  LLVMInitializeNativeAsmPrinter();
+  const char *cpu, *features;
+  cpu_and_features(a, o, &cpu, &features);
+  char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
+  LLVMTargetRef target = NULL;
+  LLVMTargetMachineRef tm = NULL;
+  if (LLVMGetTargetFromTriple(triple, &target, &message)) {
+    *error = arena_printf(a, "LLVM: %s", message);
+    LLVMDisposeMessage(message);
+  } else {
+    LLVMCodeGenOptLevel level = o->opt_level == 0   ? LLVMCodeGenLevelNone
+                                : o->opt_level >= 3 ? LLVMCodeGenLevelDefault
+                                                    : LLVMCodeGenLevelLess;
+    tm = LLVMCreateTargetMachine(target, triple, cpu, features, level, LLVMRelocPIC, LLVMCodeModelDefault);
+  }
+  LLVMDisposeMessage(triple);
+  return tm;
+}

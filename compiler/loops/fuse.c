@@ -1,0 +1,144 @@
+// Which kept values are computed in one nest. A value joins a nest over the same space with which it shares
+// something read, or whose stores it continues at the same element, as long as no cycle arises: needs are
+// kept transitively.
+#include "plan.h"
+#include <string.h>
+
+bool group_needs(const Group *g, int other) { return g->needs[other / 64] >> (other % 64) & 1; }
+
+static void set_join(Plan *p, uint64_t *into, const uint64_t *from) {
+  for (int i = 0; i < p->words; i++) into[i] |= from[i];
+}
+
+void group_add_need(Plan *p, int group, int needed) {
+  Group *g = p->groups.data[group];
+  if (group == needed || group_needs(g, needed)) return;
+  uint64_t *more = p->groups.data[needed]->needs;
+  for (int i = 0; i < p->groups.len; i++) {
+    Group *h = p->groups.data[i];
+    if (i != group && !group_needs(h, group)) continue;
+    set_join(p, h->needs, more);
+    h->needs[needed / 64] |= 1ull << (needed % 64);
+  }
+}
+
+static Group *add_group(Plan *p, StepKind kind, Node *n) {
+  Group *g = ARENA_NEW(p->arena, Group);
+  g->kind = kind;
+  g->needs = ARENA_ARRAY(p->arena, uint64_t, p->words);
+  p->group_of[n->id] = p->groups.len;
+  vec_push(p->arena, p->groups, g);
+  return g;
+}
+
+static int group_of_storage(const Plan *p, const Node *n) {
+  const Node *s = p->storage[n->id];
+  return s ? p->group_of[s->id] : -1;
+}
+
+static void add_call(Plan *p, Node *n) {
+  Group *g = add_group(p, n->op == OP_MATMUL ? STEP_GEMM : STEP_CALL, n);
+  g->node = n;
+  for (int i = 0; i < n->nin; i++) {
+    bool transposed;
+    Node *x = n->op == OP_MATMUL ? matmul_operand(n->in[i], &transposed) : n->in[i];
+    int needed = group_of_storage(p, x);
+    if (needed >= 0) group_add_need(p, p->groups.len - 1, needed);
+  }
+}
+
+static Root *make_root(Plan *p, Node *n) {
+  Root *r = ARENA_NEW(p->arena, Root);
+  r->node = n;
+  r->kind = op_info[n->op].class == CLASS_REDUCE ? OUT_REDUCE : OUT_STORE;
+  r->space = r->kind == OUT_REDUCE ? n->in[0]->shape : n->shape;
+  if (r->kind == OUT_REDUCE)
+    for (int i = 0; i < n->nattr; i++) r->reduced |= 1u << n->attr[i];
+  r->leaves = ARENA_NEW(p->arena, Leaves);
+  Vars vars;
+  Index space = space_index(r->space, &vars);
+  Walk w = {.arena = p->arena, .storage = p->storage, .vars = &vars};
+  walk_root(&w, n, r->kind, &space, r->leaves);
+  return r;
+}
+
+static bool shares_input(const Group *g, const Root *r) {
+  for (int i = 0; i < g->roots.len; i++) {
+    const Leaves *l = g->roots.data[i]->leaves;
+    for (int j = 0; j < l->list.len; j++)
+      for (int k = 0; k < r->leaves->list.len; k++)
+        if (l->list.data[j].node == r->leaves->list.data[k].node &&
+            !affine_is_const(&r->leaves->list.data[k].at) && r->leaves->list.data[k].node->op != OP_IOTA)
+          return true;
+  }
+  return false;
+}
+
+static bool same_reduction(const Group *g, const Root *r) {
+  for (int i = 0; i < g->roots.len; i++)
+    if (g->roots.data[i]->kind == OUT_REDUCE && r->kind == OUT_REDUCE &&
+        g->roots.data[i]->reduced != r->reduced)
+      return false;
+  return true;
+}
+
+static const Root *root_in(const Group *g, const Node *n) {
+  for (int i = 0; i < g->roots.len; i++)
+    if (g->roots.data[i]->node == n) return g->roots.data[i];
+  return NULL;
+}
+
+static bool can_join(const Plan *p, int index, const Root *r) {
+  const Group *g = p->groups.data[index];
+  if (g->kind != STEP_KERNEL || !shape_equal(g->roots.data[0]->space, r->space) || !same_reduction(g, r))
+    return false;
+  Vars vars;
+  Index space = space_index(r->space, &vars);
+  Affine element = index_linear(r->space, &space);
+  bool continues = false;
+  for (int i = 0; i < r->leaves->list.len; i++) {
+    const Leaf *l = &r->leaves->list.data[i];
+    int needed = p->group_of[l->node->id];
+    if (needed < 0) continue;
+    if (needed == index) {
+      if (root_in(g, l->node)->kind == OUT_REDUCE || !affine_equal(&l->at, &element)) return false;
+      continues = true;
+    } else if (group_needs(p->groups.data[needed], index)) {
+      return false;
+    }
+  }
+  return continues || shares_input(g, r);
+}
+
+static void add_root(Plan *p, Node *n) {
+  Root *r = make_root(p, n);
+  int index = p->groups.len - 1;
+  while (index >= 0 && !can_join(p, index, r)) index--;
+  if (index < 0) {
+    add_group(p, STEP_KERNEL, n);
+    index = p->groups.len - 1;
+  }
+  p->group_of[n->id] = index;
+  Group *g = p->groups.data[index];
+  vec_push(p->arena, g->roots, r);
+  for (int i = 0; i < r->leaves->list.len; i++) {
+    int needed = p->group_of[r->leaves->list.data[i].node->id];
+    if (needed >= 0) group_add_need(p, index, needed);
+  }
+}
+
+void plan_groups(Plan *p) {
+  int n = p->graph->nodes.len, kept = 0;
+  for (int i = 0; i < n; i++) kept += p->kept[i];
+  p->words = (kept + 63) / 64 + 1;
+  p->groups.len = 0;
+  for (int i = 0; i < n; i++) p->group_of[i] = -1;
+  for (int i = 0; i < n; i++) {
+    Node *x = p->graph->nodes.data[i];
+    if (!p->kept[i]) continue;
+    if (op_info[x->op].class == CLASS_CONTRACT || op_info[x->op].class == CLASS_INDEX)
+      add_call(p, x);
+    else
+      add_root(p, x);
+  }
+}

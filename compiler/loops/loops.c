@@ -1,0 +1,317 @@
+// Lowering a graph to loops: values kept, groups, order of steps, buffers. See loops.h.
+#include "loops.h"
+#include "nest.h"
+#include "plan.h"
+#include <string.h>
+
+// An output that is copied at the end, or (inputs that are passed through) at the start.
+typedef struct Copy {
+  Node *from; // a kept node or an input
+  int slot;
+} Copy;
+
+typedef struct Lowering {
+  Plan plan;
+  LoopFn *f;
+  int *slot_for;   // of a kept node: where it is written; 0: scratch
+  VEC(Copy) early; // inputs that are outputs: copied before anything is overwritten
+  VEC(Copy) late;
+  VEC(LoopStep) steps;
+  VEC(Buffer *) buffers;
+} Lowering;
+
+static void make_slots(Lowering *l) {
+  const Graph *g = l->plan.graph;
+  LoopFn *f = l->f;
+  f->slots = ARENA_ARRAY(f->arena, Slot, 1 + g->inputs.len + g->outputs.len);
+  f->slots[0] = (Slot){.name = "scratch"};
+  f->nslots = 1;
+  for (int i = 0; i < g->inputs.len; i++) {
+    const Node *n = g->inputs.data[i];
+    f->slots[f->nslots++] = (Slot){n->name, n->dtype, n->shape, true, false};
+  }
+  for (int i = 0; i < g->outputs.len; i++) {
+    const GraphOutput *o = &g->outputs.data[i];
+    if (o->alias >= 0)
+      f->slots[1 + o->alias].is_output = true;
+    else
+      f->slots[f->nslots++] = (Slot){o->name, o->node->dtype, o->node->shape, false, true};
+  }
+}
+
+static bool group_reads(const Plan *p, const Group *g, const Node *input, const Affine **at) {
+  *at = NULL;
+  for (int i = 0; i < g->roots.len; i++) {
+    const Leaves *l = g->roots.data[i]->leaves;
+    for (int j = 0; j < l->list.len; j++)
+      if (l->list.data[j].node == input) {
+        *at = &l->list.data[j].at;
+        return true;
+      }
+  }
+  for (int i = 0; g->node && i < g->node->nin; i++) {
+    bool transposed;
+    Node *x = g->node->op == OP_MATMUL ? matmul_operand(g->node->in[i], &transposed) : g->node->in[i];
+    if (p->storage[x->id] == input) return true;
+  }
+  return false;
+}
+
+// The writing nest may read the old value at the element it writes, nothing else.
+static bool reads_only_own_element(const Group *g, const Node *input) {
+  if (g->kind != STEP_KERNEL) return false;
+  Vars v;
+  Shape s = g->roots.data[0]->space;
+  Index space = space_index(s, &v);
+  Affine element = index_linear(s, &space);
+  for (int i = 0; i < g->roots.len; i++) {
+    const Leaves *l = g->roots.data[i]->leaves;
+    for (int j = 0; j < l->list.len; j++)
+      if (l->list.data[j].node == input && !affine_equal(&l->list.data[j].at, &element)) return false;
+  }
+  return true;
+}
+
+// Whether `n` can be written over `input`: everything else that reads the old value comes before. Orders the
+// groups so.
+static bool take_in_place(Plan *p, const Node *n, const Node *input) {
+  int writer = p->group_of[n->id];
+  Group *w = p->groups.data[writer];
+  const Affine *at;
+  if (group_reads(p, w, input, &at) && !reads_only_own_element(w, input)) return false;
+  if (w->kind == STEP_KERNEL && op_info[n->op].class == CLASS_REDUCE && group_reads(p, w, input, &at))
+    return false;
+  for (int i = 0; i < p->groups.len; i++)
+    if (i != writer && group_reads(p, p->groups.data[i], input, &at) &&
+        group_needs(p->groups.data[i], writer))
+      return false;
+  for (int i = 0; i < p->groups.len; i++)
+    if (i != writer && group_reads(p, p->groups.data[i], input, &at)) group_add_need(p, writer, i);
+  w->writes_alias = true;
+  return true;
+}
+
+static void place_outputs(Lowering *l) {
+  Plan *p = &l->plan;
+  const Graph *g = p->graph;
+  int next = 1 + g->inputs.len;
+  for (int i = 0; i < g->outputs.len; i++) {
+    const GraphOutput *o = &g->outputs.data[i];
+    int slot = o->alias >= 0 ? 1 + o->alias : next++;
+    Node *n = p->storage[o->node->id];
+    Copy c = {n, slot};
+    if (n->op == OP_INPUT) {
+      if (n != (o->alias >= 0 ? g->inputs.data[o->alias] : NULL)) vec_push(p->arena, l->early, c);
+    } else if (l->slot_for[n->id] == 0 && (o->alias < 0 || take_in_place(p, n, g->inputs.data[o->alias]))) {
+      l->slot_for[n->id] = slot;
+    } else {
+      vec_push(p->arena, l->late, c);
+    }
+  }
+}
+
+static Buffer *add_buffer(Lowering *l, Node *n, int slot, int64_t bytes) {
+  Buffer *b = ARENA_NEW(l->f->arena, Buffer);
+  *b = (Buffer){.id = l->buffers.len, .node = n, .slot = slot, .bytes = bytes, .first = -1, .last = -1};
+  vec_push(l->f->arena, l->buffers, b);
+  return b;
+}
+
+static void make_buffers(Lowering *l) {
+  LoopFn *f = l->f;
+  const Graph *g = l->plan.graph;
+  int n = g->nodes.len;
+  f->of = ARENA_ARRAY(f->arena, Buffer *, n);
+  f->storage = l->plan.storage;
+  for (int i = 0; i < g->inputs.len; i++) {
+    Node *x = g->inputs.data[i];
+    f->of[x->id] = add_buffer(l, x, 1 + i, 4 * shape_count(x->shape));
+  }
+  for (int i = 0; i < n; i++) {
+    Node *x = g->nodes.data[i];
+    if (l->plan.kept[i])
+      f->of[i] = add_buffer(l, x, l->slot_for[i], 4 * shape_count(x->shape));
+    else if (l->plan.storage[i])
+      f->of[i] = f->of[l->plan.storage[i]->id];
+  }
+}
+
+static LoopStep *add_step(Lowering *l, StepKind kind) {
+  LoopStep s = {.kind = kind, .pieces = 1};
+  vec_push(l->f->arena, l->steps, s);
+  return &l->steps.data[l->steps.len - 1];
+}
+
+static void add_copy(Lowering *l, Buffer *from, Buffer *to) {
+  LoopStep *s = add_step(l, STEP_COPY);
+  s->in[0] = from;
+  s->nin = 1;
+  s->out = to;
+}
+
+static void add_kernel(Lowering *l, const Group *g) {
+  LoopFn *f = l->f;
+  Nest *nest = ARENA_NEW(f->arena, Nest);
+  nest->space = g->roots.data[0]->space;
+  nest->nouts = g->roots.len;
+  nest->outs = ARENA_ARRAY(f->arena, NestOut, nest->nouts);
+  for (int i = 0; i < nest->nouts; i++) {
+    const Root *r = g->roots.data[i];
+    nest->outs[i] = (NestOut){r->kind, r->node, f->of[r->node->id], NULL};
+    nest->reduced |= r->reduced;
+  }
+  NestLoops loops;
+  nest_loops(f->arena, f, nest, &loops);
+  f->flops += (double)loops.operations * (double)shape_count(nest->space);
+  if (loops.pieces > 1 && loops.nkept == 0)
+    for (int i = 0; i < nest->nouts; i++)
+      if (nest->outs[i].kind == OUT_REDUCE)
+        nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, 8 * loops.pieces);
+  // Small nests in a row are one function; nothing is gained by a call each.
+  LoopStep *before = l->steps.len ? &l->steps.data[l->steps.len - 1] : NULL;
+  if (loops.pieces == 1 && before && before->kind == STEP_KERNEL && before->pieces == 1) {
+    Nest *all = ARENA_ARRAY(f->arena, Nest, before->nnests + 1);
+    memcpy(all, before->nests, sizeof *all * (size_t)before->nnests);
+    all[before->nnests++] = *nest;
+    before->nests = all;
+    return;
+  }
+  LoopStep *s = add_step(l, STEP_KERNEL);
+  s->nnests = 1;
+  s->nests = nest;
+  s->pieces = loops.pieces;
+}
+
+static void add_library_call(Lowering *l, const Group *g) {
+  LoopFn *f = l->f;
+  Node *n = g->node;
+  LoopStep *s = add_step(l, g->kind);
+  s->node = n;
+  s->nin = n->nin;
+  s->out = f->of[n->id];
+  for (int i = 0; i < n->nin; i++) {
+    bool transposed = false;
+    Node *x = g->kind == STEP_GEMM ? matmul_operand(n->in[i], &transposed) : n->in[i];
+    s->in[i] = f->of[x->id];
+    if (i == 0)
+      s->ta = transposed;
+    else
+      s->tb = transposed;
+  }
+  if (g->kind == STEP_GEMM)
+    f->flops += 2.0 * (double)shape_count(n->shape) * (double)n->in[0]->shape.dim[n->in[0]->shape.rank - 1];
+}
+
+// Each time the ready group that was built first; those that overwrite parameters and state wait until
+// nothing else is ready.
+static void order_steps(Lowering *l) {
+  Plan *p = &l->plan;
+  int n = p->groups.len;
+  bool *done = ARENA_ARRAY(p->arena, bool, n + 1);
+  for (int count = 0; count < n; count++) {
+    int best = -1;
+    for (int i = 0; i < n; i++) {
+      const Group *g = p->groups.data[i];
+      if (done[i] || (best >= 0 && p->groups.data[best]->writes_alias <= g->writes_alias)) continue;
+      bool ready = true;
+      for (int j = 0; j < n && ready; j++) ready = done[j] || !group_needs(g, j);
+      if (ready) best = i;
+    }
+    if (best < 0) ice("loops", "the groups of %s need each other", p->graph->name);
+    done[best] = true;
+    const Group *g = p->groups.data[best];
+    if (g->kind == STEP_KERNEL)
+      add_kernel(l, g);
+    else
+      add_library_call(l, g);
+  }
+}
+
+static void make_steps(Lowering *l) {
+  LoopFn *f = l->f;
+  const Graph *g = l->plan.graph;
+  VEC(Copy) staged = {0};
+  VEC(Buffer *) stage = {0};
+  for (int i = 0; i < l->early.len; i++) {
+    Copy c = l->early.data[i];
+    bool alias = c.slot <= g->inputs.len;
+    Buffer *to = add_buffer(l, c.from, alias ? 0 : c.slot, 4 * shape_count(c.from->shape));
+    add_copy(l, f->of[c.from->id], to);
+    if (!alias) continue;
+    vec_push(f->arena, staged, c);
+    vec_push(f->arena, stage, to);
+  }
+  order_steps(l);
+  for (int i = 0; i < staged.len; i++)
+    add_copy(l, stage.data[i], add_buffer(l, staged.data[i].from, staged.data[i].slot, stage.data[i]->bytes));
+  for (int i = 0; i < l->late.len; i++) {
+    Buffer *from = f->of[l->late.data[i].from->id];
+    add_copy(l, from, add_buffer(l, from->node, l->late.data[i].slot, 4 * shape_count(from->node->shape)));
+  }
+  f->steps = l->steps.data;
+  f->nsteps = l->steps.len;
+}
+
+static void written(LoopFn *f, Buffer *b, int step) {
+  if (b->first < 0) b->first = step;
+  if (b->last < step) b->last = step;
+  f->bytes += (double)b->bytes;
+}
+
+static void read_at(LoopFn *f, Buffer *b, int step) {
+  if (b->last < step) b->last = step;
+  f->bytes += (double)b->bytes;
+}
+
+static void lifetimes(LoopFn *f) {
+  Buffer **reads = ARENA_ARRAY(f->arena, Buffer *, f->nbuffers);
+  for (int i = 0; i < f->nsteps; i++) {
+    LoopStep *s = &f->steps[i];
+    s->name = arena_printf(f->arena, "k%d", i);
+    for (int j = 0; j < s->nnests; j++) {
+      const Nest *nest = &s->nests[j];
+      int n = nest_reads(f->arena, f, nest, reads, f->nbuffers);
+      for (int k = 0; k < n; k++) read_at(f, reads[k], i);
+      for (int k = 0; k < nest->nouts; k++) {
+        written(f, nest->outs[k].buffer, i);
+        if (nest->outs[k].partial) written(f, nest->outs[k].partial, i);
+      }
+    }
+    for (int j = 0; j < s->nin; j++) read_at(f, s->in[j], i);
+    if (s->out) written(f, s->out, i);
+    f->kernels += s->kind == STEP_KERNEL;
+    f->gemms += s->kind == STEP_GEMM;
+    f->calls += s->kind == STEP_CALL;
+  }
+}
+
+LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o) {
+  int n = g->nodes.len;
+  Lowering l = {.plan = {.arena = a, .graph = g}};
+  Plan *p = &l.plan;
+  p->live = ARENA_ARRAY(a, bool, n + 1);
+  p->kept = ARENA_ARRAY(a, bool, n + 1);
+  p->storage = ARENA_ARRAY(a, Node *, n + 1);
+  p->group_of = ARENA_ARRAY(a, int, n + 1);
+  plan_keep(p);
+  plan_storage(p);
+  plan_groups(p);
+  if (plan_keep_shared(p)) {
+    plan_storage(p);
+    plan_groups(p);
+  }
+  LoopFn *f = l.f = ARENA_NEW(a, LoopFn);
+  f->arena = a;
+  f->name = g->name;
+  f->graph = g;
+  l.slot_for = ARENA_ARRAY(a, int, n + 1);
+  make_slots(&l);
+  place_outputs(&l);
+  make_buffers(&l);
+  make_steps(&l);
+  f->buffers = l.buffers.data;
+  f->nbuffers = l.buffers.len;
+  lifetimes(f);
+  memory_place(f, o.keep_all);
+  return f;
+}

@@ -1,0 +1,121 @@
+// The loops as text: --emit=kernels, and what the object cache's key is made of; so it holds everything that
+// code depends on.
+#include "loops.h"
+#include <string.h>
+
+typedef struct Printer {
+  FILE *out;
+  const LoopFn *f;
+  int *seen; // by node: the nest that printed it last
+  int nest;
+} Printer;
+
+static void print_buffer(FILE *out, const Buffer *b) {
+  fprintf(out, "b%d[slot %d + %lld, %lld bytes]", b->id, b->slot, (long long)b->offset, (long long)b->bytes);
+}
+
+static void print_type(FILE *out, const Node *n) {
+  fprintf(out, " %s[", dtype_text(n->dtype));
+  for (int i = 0; i < n->shape.rank; i++) fprintf(out, "%s%lld", i ? ", " : "", (long long)n->shape.dim[i]);
+  fputc(']', out);
+}
+
+static void print_attributes(FILE *out, const Node *n) {
+  for (int i = 0; i < n->nattr; i++) fprintf(out, "%s%lld", i ? ", " : " {", (long long)n->attr[i]);
+  if (n->nattr) fputc('}', out);
+  if (n->op != OP_CONST) return;
+  if (n->ndata <= 8) {
+    for (int64_t i = 0; i < n->ndata; i++) fprintf(out, " %.17g", n->data[i]);
+    return;
+  }
+  uint64_t h = 14695981039346656037ull;
+  for (int64_t i = 0; i < n->ndata; i++) {
+    uint64_t bits;
+    memcpy(&bits, &n->data[i], sizeof bits);
+    h = (h ^ bits) * 1099511628211ull;
+    h ^= h >> 29;
+  }
+  fprintf(out, " (%lld values, hash %016llx)", (long long)n->ndata, (unsigned long long)h);
+}
+
+// Definitions of everything that `n` needs and that is not in memory, operands first. `root` is defined even
+// if it is.
+static void print_definition(Printer *p, const Node *n, bool root) {
+  if (p->seen[n->id] == p->nest) return;
+  p->seen[n->id] = p->nest;
+  const Buffer *b = p->f->of[n->id];
+  if (b && !root) {
+    fprintf(p->out, "      %%%d = ", n->id);
+    print_buffer(p->out, b);
+    print_type(p->out, n);
+    fputc('\n', p->out);
+    return;
+  }
+  for (int i = 0; i < n->nin; i++) print_definition(p, n->in[i], false);
+  fprintf(p->out, "      %%%d = %s(", n->id, op_info[n->op].text);
+  for (int i = 0; i < n->nin; i++) fprintf(p->out, "%s%%%d", i ? ", " : "", n->in[i]->id);
+  fputc(')', p->out);
+  print_attributes(p->out, n);
+  print_type(p->out, n);
+  fputc('\n', p->out);
+}
+
+static void print_nest(Printer *p, const Nest *n) {
+  p->nest++;
+  fprintf(p->out, "    for [");
+  for (int i = 0; i < n->space.rank; i++)
+    fprintf(p->out, "%s%lld%s", i ? ", " : "", (long long)n->space.dim[i],
+            n->reduced >> i & 1 ? " reduced" : "");
+  fprintf(p->out, "]\n");
+  for (int i = 0; i < n->nouts; i++) print_definition(p, n->outs[i].node, true);
+  for (int i = 0; i < n->nouts; i++) {
+    const NestOut *o = &n->outs[i];
+    fprintf(p->out, "      %s %%%d to ", o->kind == OUT_STORE ? "store" : "reduce", o->node->id);
+    print_buffer(p->out, o->buffer);
+    if (o->partial) {
+      fprintf(p->out, " in pieces at ");
+      print_buffer(p->out, o->partial);
+    }
+    fputc('\n', p->out);
+  }
+}
+
+static void print_step(Printer *p, const LoopStep *s) {
+  static const char *const kinds[] = {"kernel", "gemm", "call", "copy"};
+  fprintf(p->out, "  %s %s", kinds[s->kind], s->name);
+  if (s->kind == STEP_KERNEL) {
+    fprintf(p->out, " in %lld piece%s\n", (long long)s->pieces, s->pieces == 1 ? "" : "s");
+    for (int i = 0; i < s->nnests; i++) print_nest(p, &s->nests[i]);
+    return;
+  }
+  if (s->node) {
+    fprintf(p->out, " %%%d = %s", s->node->id, op_info[s->node->op].text);
+    print_attributes(p->out, s->node);
+    print_type(p->out, s->node);
+  }
+  for (int i = 0; i < s->nin; i++) {
+    fprintf(p->out, "%s", i ? ", " : " of ");
+    print_buffer(p->out, s->in[i]);
+    if (s->node) print_type(p->out, s->node->in[i]);
+    if ((i == 0 && s->ta) || (i == 1 && s->tb)) fprintf(p->out, " transposed");
+  }
+  fprintf(p->out, " to ");
+  print_buffer(p->out, s->out);
+  fputc('\n', p->out);
+}
+
+void loops_print(FILE *out, const LoopFn *f) {
+  fprintf(out, "function %s: %d kernels, %d gemms, %d calls, %lld bytes of scratch\n", f->name, f->kernels,
+          f->gemms, f->calls, (long long)f->scratch_bytes);
+  for (int i = 1; i < f->nslots; i++) {
+    const Slot *s = &f->slots[i];
+    fprintf(out, "  slot %d%s%s %s", i, s->is_input ? " in" : "", s->is_output ? " out" : "", s->name);
+    fprintf(out, " %s[", dtype_text(s->dtype));
+    for (int k = 0; k < s->shape.rank; k++) fprintf(out, "%s%lld", k ? ", " : "", (long long)s->shape.dim[k]);
+    fprintf(out, "]\n");
+  }
+  Arena *scratch = arena_new();
+  Printer p = {out, f, ARENA_ARRAY(scratch, int, f->graph->nodes.len + 1), 0};
+  for (int i = 0; i < f->nsteps; i++) print_step(&p, &f->steps[i]);
+  arena_free(scratch);
+}

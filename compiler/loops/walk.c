@@ -1,0 +1,153 @@
+// What an inline expression reads, found by following index maps from a root to the values in memory.
+#include "plan.h"
+#include <string.h>
+
+double node_cost(const Node *n) {
+  switch (n->op) {
+  case OP_EXP:
+  case OP_LOG:
+  case OP_SIGMOID: return 4;
+  case OP_EXPM1:
+  case OP_LOG1P:
+  case OP_TANH:
+  case OP_SIN:
+  case OP_COS: return 6;
+  case OP_ERF:
+  case OP_ERFINV: return 8;
+  case OP_POW: return 16;
+  case OP_DIV:
+  case OP_SQRT: return 1.5;
+  case OP_UNIFORM: return 3;
+  case OP_INPUT: return 1;
+  case OP_CONST: return n->ndata > 1 ? 1 : 0;
+  case OP_RESHAPE:
+  case OP_TRANSPOSE:
+  case OP_BROADCAST:
+  case OP_SLICE:
+  case OP_STOP: return 0;
+  default: return 0.25;
+  }
+}
+
+bool is_const_tensor(const Node *n) { return n->op == OP_CONST && n->ndata > 1; }
+
+Node *matmul_operand(Node *x, bool *transposed) {
+  *transposed = false;
+  int r = x->shape.rank;
+  if (x->op != OP_TRANSPOSE || r < 2) return x;
+  for (int i = 0; i < r - 2; i++)
+    if (x->attr[i] != i) return x;
+  if (x->attr[r - 1] != r - 2) return x;
+  *transposed = true;
+  return x->in[0];
+}
+
+Index space_index(Shape s, Vars *v) {
+  Index at = {.rank = s.rank};
+  v->n = v->nloops = 0;
+  for (int i = 0; i < s.rank; i++) {
+    if (s.dim[i] == 1) continue;
+    v->var[v->n] = (Var){.size = s.dim[i]};
+    at.axis[i] = affine_var(v->n++);
+  }
+  v->nloops = v->n;
+  return at;
+}
+
+typedef struct Visit {
+  const Node *node;
+  Index at;
+} Visit;
+
+typedef struct Walker {
+  const Walk *w;
+  Leaves *out;
+  VEC(Visit) seen;
+} Walker;
+
+static void walk(Walker *k, Node *n, const Index *at);
+
+// What does not vary is computed once, before the loops.
+static bool varies(const Index *at) {
+  for (int i = 0; i < at->rank; i++)
+    if (!affine_is_const(&at->axis[i])) return true;
+  return false;
+}
+
+static void leaf(Walker *k, Node *n, Affine at) {
+  Leaf l = {n, at};
+  if (!affine_is_const(&at)) k->out->cost += n->op == OP_UNIFORM ? node_cost(n) : 1;
+  vec_push(k->w->arena, k->out->list, l);
+}
+
+static void walk_shape(Walker *k, Node *n, const Index *at) {
+  for (int i = 0; i < n->nin; i++) {
+    Guard guards[MAX_GUARDS];
+    Index in;
+    int count = index_operand(k->w->vars, n, i, at, &in, guards);
+    if (count < 0) continue;
+    for (int j = 0; j < count; j++) vec_push(k->w->arena, k->out->guards, guards[j]);
+    walk(k, n->in[i], &in);
+  }
+}
+
+// The node's own operation at `at`, whether or not its value is also in memory.
+static void walk_inside(Walker *k, Node *n, const Index *at) {
+  switch (op_info[n->op].class) {
+  case CLASS_SHAPE: walk_shape(k, n, at); return;
+  case CLASS_RANDOM: {
+    k->out->random = true;
+    leaf(k, n, index_linear(n->shape, at));
+    Index element = {.rank = 1}, none = {.rank = 0};
+    walk(k, n->in[0], &element);
+    element.axis[0].base = 1;
+    walk(k, n->in[0], &element);
+    walk(k, n->in[1], &none);
+    return;
+  }
+  case CLASS_LEAF:
+    if (n->op == OP_IOTA)
+      leaf(k, n, at->axis[n->attr[0]]);
+    else if (is_const_tensor(n) || n->op == OP_INPUT)
+      leaf(k, n, index_linear(n->shape, at));
+    return;
+  default:
+    if (varies(at)) {
+      k->out->cost += node_cost(n);
+      k->out->operations++;
+    }
+    for (int i = 0; i < n->nin; i++) walk(k, n->in[i], at);
+  }
+}
+
+static bool stored_by(const Nest *nest, const Node *n) {
+  for (int i = 0; nest && i < nest->nouts; i++)
+    if (nest->outs[i].node == n && nest->outs[i].kind == OUT_STORE) return true;
+  return false;
+}
+
+static void walk(Walker *k, Node *n, const Index *at) {
+  for (int i = 0; i < k->seen.len; i++)
+    if (k->seen.data[i].node == n && index_equal(&k->seen.data[i].at, at)) return;
+  Visit v = {n, *at};
+  vec_push(k->w->arena, k->seen, v);
+  Node *storage = k->w->storage[n->id];
+  if (storage) {
+    Affine number = index_linear(n->shape, at);
+    if (!stored_by(k->w->nest, storage) || !affine_equal(&number, k->w->element)) {
+      leaf(k, storage, number);
+      return;
+    }
+    // The register that the nest is about to store: its expression belongs to the store.
+    return;
+  }
+  walk_inside(k, n, at);
+}
+
+void walk_root(const Walk *w, Node *root, OutKind kind, const Index *space, Leaves *out) {
+  Walker k = {.w = w, .out = out};
+  if (kind == OUT_REDUCE)
+    walk(&k, root->in[0], space);
+  else
+    walk_inside(&k, root, space);
+}
