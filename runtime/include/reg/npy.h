@@ -1,0 +1,16 @@
+// .npy arrays (format 1 to 3). Reads f4, f8, i4, i8 and b1 (little endian), C or Fortran order, and gives
+// them in C order: floating values as float, integers and booleans as int32_t.
+#ifndef REG_NPY_H
+#define REG_NPY_H
+#include "data.h"
+
+typedef struct reg_array {
+  reg_dtype dtype; // REG_BOOL: int32_t 0 or 1
+  int rank;
+  int64_t dim[REG_MAX_RANK], count;
+  void *values; // four bytes an element, 64-byte aligned
+} reg_array;
+
+int reg_npy_read(const char *path, reg_array *out, reg_status *st); // free out->values
+int reg_npy_write(const char *path, const reg_array *a, reg_status *st);
+#endif

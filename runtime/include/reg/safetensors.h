@@ -1,0 +1,24 @@
+// .safetensors: eight bytes of header size (little endian), a JSON header, raw tensors. Float, double and integer tensors are read as float.
+#ifndef REG_SAFETENSORS_H
+#define REG_SAFETENSORS_H
+#include "status.h"
+#include <stdint.h>
+
+typedef struct reg_saved_tensor {
+  const char *name;
+  int rank;
+  int64_t dim[8], count;
+  const float *values;
+} reg_saved_tensor;
+
+typedef struct reg_saved {
+  int count;
+  reg_saved_tensor *tensors; // in the order of their bytes
+  void *memory;
+} reg_saved;
+
+int reg_safetensors_write(const char *path, int count, const reg_saved_tensor *tensors, reg_status *st);
+// Refuses what is not exactly well-formed: sizes, offsets, overlaps, gaps, unknown types, names given twice.
+int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st);
+void reg_saved_free(reg_saved *s);
+#endif

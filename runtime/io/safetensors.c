@@ -1,0 +1,213 @@
+// Named tensors in one file: see reg/safetensors.h. Every size is checked before it is used; the file is
+// foreign.
+#include "reg/safetensors.h"
+#include "io/file.h"
+#include "support.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIZE_BYTES = 8, MAX_SAVED_RANK = 8 };
+
+static json_t *describe(const reg_saved_tensor *t, size_t at) {
+  json_t *o = json_object(), *shape = json_array(), *offsets = json_array();
+  for (int i = 0; i < t->rank; i++) json_array_append_new(shape, json_integer(t->dim[i]));
+  json_array_append_new(offsets, json_integer((json_int_t)at));
+  json_array_append_new(offsets, json_integer((json_int_t)(at + (size_t)t->count * sizeof(float))));
+  json_object_set_new(o, "dtype", json_string("F32"));
+  json_object_set_new(o, "shape", shape);
+  json_object_set_new(o, "data_offsets", offsets);
+  return o;
+}
+
+int reg_safetensors_write(const char *path, int count, const reg_saved_tensor *tensors, reg_status *st) {
+  json_t *header = json_object();
+  size_t data = 0;
+  for (int i = 0; i < count; i++) {
+    json_object_set_new(header, tensors[i].name, describe(&tensors[i], data));
+    data += (size_t)tensors[i].count * sizeof(float);
+  }
+  char *text = json_dumps(header, JSON_COMPACT);
+  json_decref(header);
+  size_t length = text ? strlen(text) : 0, padded = (length + 7) / 8 * 8; // tensors start at a multiple of 8
+  char *bytes = text ? malloc(SIZE_BYTES + padded + data) : NULL;
+  int code = bytes ? REG_OK : reg_no_memory(st, padded + data);
+  if (bytes) {
+    uint64_t size = padded;
+    memcpy(bytes, &size, SIZE_BYTES);
+    memset(bytes + SIZE_BYTES, ' ', padded);
+    memcpy(bytes + SIZE_BYTES, text, length);
+    char *to = bytes + SIZE_BYTES + padded;
+    for (int i = 0; i < count; i++) {
+      size_t size_i = (size_t)tensors[i].count * sizeof(float);
+      if (size_i) memcpy(to, tensors[i].values, size_i);
+      to += size_i;
+    }
+    code = reg_file_write(path, bytes, SIZE_BYTES + padded + data, st);
+  }
+  free(bytes);
+  free(text);
+  return code;
+}
+
+typedef struct Source {
+  const char *path, *data; // data: behind the header
+  size_t size;             // of data
+  Heap *heap;
+  reg_status *st;
+} Source;
+
+typedef struct Place {
+  reg_saved_tensor tensor;
+  size_t begin, end, width;
+  char kind; // 'f' or 'i'
+} Place;
+
+static int refuse(const Source *s, const char *name, const char *what) {
+  if (name)
+    return reg_fail(s->st, REG_BAD_DATA, "weights_bad", "%s: tensor `%.80s`: %s", s->path, name, what);
+  return reg_fail(s->st, REG_BAD_DATA, "weights_bad", "%s: %s", s->path, what);
+}
+
+static bool read_type(const char *dtype, Place *p) {
+  static const struct {
+    const char *name;
+    size_t width;
+    char kind;
+  } types[] = {{"F32", 4, 'f'}, {"F64", 8, 'f'}, {"I32", 4, 'i'}, {"I64", 8, 'i'}};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (!strcmp(dtype, types[i].name)) {
+      p->width = types[i].width;
+      p->kind = types[i].kind;
+      return true;
+    }
+  return false;
+}
+
+static bool read_size(const json_t *number, size_t limit, size_t *out) {
+  if (!json_is_integer(number)) return false;
+  json_int_t value = json_integer_value(number);
+  *out = (size_t)value;
+  return value >= 0 && (uint64_t)value <= limit;
+}
+
+static int read_place(const Source *s, const char *name, const json_t *entry, Place *p) {
+  const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+  const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
+  if (!dtype || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
+    return refuse(s, name, "its entry lacks dtype, shape or data_offsets");
+  if (!read_type(dtype, p)) return refuse(s, name, "its type is none of F32, F64, I32, I64");
+  if (json_array_size(shape) > MAX_SAVED_RANK) return refuse(s, name, "it has more than 8 dimensions");
+  size_t count = 1;
+  p->tensor.rank = (int)json_array_size(shape);
+  for (int i = 0; i < p->tensor.rank; i++) {
+    size_t dim;
+    if (!read_size(json_array_get(shape, (size_t)i), s->size, &dim))
+      return refuse(s, name, "a dimension is larger than the file");
+    if (__builtin_mul_overflow(count, dim, &count) || count > s->size)
+      return refuse(s, name, "it is larger than the file");
+    p->tensor.dim[i] = (int64_t)dim;
+  }
+  if (!read_size(json_array_get(offsets, 0), s->size, &p->begin) ||
+      !read_size(json_array_get(offsets, 1), s->size, &p->end) || p->end < p->begin)
+    return refuse(s, name, "its offsets lie outside the file");
+  if (p->end - p->begin != count * p->width) return refuse(s, name, "its offsets do not fit its shape");
+  p->tensor.count = (int64_t)count;
+  p->tensor.name = reg_heap_copy(s->heap, name, strlen(name));
+  return p->tensor.name ? REG_OK : reg_no_memory(s->st, strlen(name));
+}
+
+static int read_values(const Source *s, Place *p) {
+  float *values = reg_heap_take(s->heap, (size_t)p->tensor.count * sizeof *values);
+  if (!values) return reg_no_memory(s->st, (size_t)p->tensor.count * sizeof *values);
+  for (int64_t i = 0; i < p->tensor.count; i++) {
+    const char *from = s->data + p->begin + (size_t)i * p->width;
+    float f;
+    double d;
+    int32_t i32;
+    int64_t i64;
+    if (p->kind == 'f' && p->width == 4)
+      memcpy(&f, from, 4), values[i] = f;
+    else if (p->kind == 'f')
+      memcpy(&d, from, 8), values[i] = (float)d;
+    else if (p->width == 4)
+      memcpy(&i32, from, 4), values[i] = (float)i32;
+    else
+      memcpy(&i64, from, 8), values[i] = (float)i64;
+  }
+  p->tensor.values = values;
+  return REG_OK;
+}
+
+static int by_begin(const void *a, const void *b) {
+  const Place *x = a, *y = b;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  return (x->end > y->end) - (x->end < y->end);
+}
+
+static int read_places(const Source *s, json_t *header, Place *places, int *count) {
+  const char *name;
+  json_t *entry;
+  int code = REG_OK;
+  json_object_foreach(header, name, entry) {
+    if (!strcmp(name, "__metadata__")) continue;
+    if ((code = read_place(s, name, entry, &places[*count]))) return code;
+    (*count)++;
+  }
+  qsort(places, (size_t)*count, sizeof *places, by_begin);
+  size_t at = 0;
+  for (int i = 0; i < *count; i++) {
+    if (places[i].begin != at)
+      return refuse(s, places[i].tensor.name, "its bytes overlap another tensor's, or leave a gap");
+    at = places[i].end;
+    if ((code = read_values(s, &places[i]))) return code;
+  }
+  return at == s->size ? REG_OK : refuse(s, NULL, "there are bytes behind the last tensor");
+}
+
+static int read_tensors(const Source *s, json_t *header, reg_saved *out) {
+  Place *places = calloc(json_object_size(header) + 1, sizeof *places);
+  int count = 0,
+      code = places ? read_places(s, header, places, &count) : reg_no_memory(s->st, sizeof *places);
+  out->tensors = code ? NULL : reg_heap_take(s->heap, (size_t)count * sizeof *out->tensors);
+  if (!code && !out->tensors) code = reg_no_memory(s->st, (size_t)count * sizeof *out->tensors);
+  for (int i = 0; i < count && !code; i++) out->tensors[i] = places[i].tensor;
+  out->count = code ? 0 : count;
+  free(places);
+  return code;
+}
+
+int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st) {
+  size_t size;
+  uint64_t header_size;
+  json_error_t error;
+  *out = (reg_saved){0};
+  char *bytes = reg_file_read(path, &size, "weights_missing", st);
+  if (!bytes) return REG_MISSING_INPUT;
+  Source s = {.path = path, .st = st, .heap = calloc(1, sizeof(Heap))};
+  int code = s.heap ? REG_OK : reg_no_memory(st, sizeof(Heap));
+  if (!code && size < SIZE_BYTES) code = refuse(&s, NULL, "too short for a header");
+  if (!code) {
+    memcpy(&header_size, bytes, SIZE_BYTES);
+    if (header_size > size - SIZE_BYTES) code = refuse(&s, NULL, "the header is longer than the file");
+  }
+  if (!code) {
+    s.data = bytes + SIZE_BYTES + header_size;
+    s.size = size - SIZE_BYTES - header_size;
+    json_t *header = json_loadb(bytes + SIZE_BYTES, header_size, JSON_REJECT_DUPLICATES, &error);
+    code = json_is_object(header) ? read_tensors(&s, header, out)
+                                  : refuse(&s, NULL, "the header is not a JSON object");
+    json_decref(header);
+  }
+  free(bytes);
+  out->memory = s.heap;
+  if (code) reg_saved_free(out);
+  return code;
+}
+
+void reg_saved_free(reg_saved *s) {
+  if (s->memory) reg_heap_free(s->memory);
+  free(s->memory);
+  *s = (reg_saved){0};
+}
