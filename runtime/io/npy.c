@@ -1,0 +1,185 @@
+// NumPy's array files: magic, version, header length, a Python dictionary literal, raw elements. The
+// dictionary is read by a scanner for the three keys that the format defines; anything else is refused. Every
+// size is checked before it is used.
+#include "reg/npy.h"
+#include "io/file.h"
+#include "support.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Header {
+  char kind;    // 'f', 'i', 'b'
+  size_t width; // bytes an element
+  bool fortran;
+  int rank;
+  int64_t dim[REG_MAX_RANK], count;
+} Header;
+
+static int refuse(reg_status *st, const char *path, const char *what) {
+  reg_fail(st, REG_BAD_DATA, "array_bad", "%s: %s", path, what);
+  reg_hint(st, "arrays are written by numpy.save as float32, float64, int32, int64 or bool, little endian");
+  return REG_BAD_DATA;
+}
+
+// Where the value of 'key' begins, or NULL.
+static const char *value_of(const char *dictionary, const char *key) {
+  const char *at = strstr(dictionary, key);
+  if (!at) return NULL;
+  at += strlen(key);
+  at += strspn(at, " ");
+  if (*at != ':') return NULL;
+  at++;
+  return at + strspn(at, " ");
+}
+
+static const char *read_descr(const char *dictionary, Header *h) {
+  static const struct {
+    const char *text;
+    char kind;
+    size_t width;
+  } types[] = {{"'<f4'", 'f', 4}, {"'<f8'", 'f', 8}, {"'<i4'", 'i', 4}, {"'<i8'", 'i', 8}, {"'|b1'", 'b', 1}};
+  const char *at = value_of(dictionary, "'descr'");
+  if (!at) return "the header has no descr";
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (!strncmp(at, types[i].text, 5)) {
+      h->kind = types[i].kind;
+      h->width = types[i].width;
+      return NULL;
+    }
+  return "the element type is none of <f4, <f8, <i4, <i8, |b1";
+}
+
+static const char *read_shape(const char *dictionary, size_t available, Header *h) {
+  const char *at = value_of(dictionary, "'shape'");
+  if (!at || *at++ != '(') return "the header has no shape";
+  h->count = 1;
+  for (at += strspn(at, " "); *at != ')'; at += strspn(at, " ,")) {
+    uint64_t dim = 0;
+    if (*at < '0' || *at > '9') return "the shape is malformed";
+    if (h->rank == REG_MAX_RANK) return "it has more than 8 dimensions";
+    for (; *at >= '0' && *at <= '9'; at++)
+      if ((dim = 10 * dim + (uint64_t)(*at - '0')) > INT32_MAX) return "a dimension is too large";
+    if (*at != ',' && *at != ')' && *at != ' ') return "the shape is malformed";
+    h->dim[h->rank++] = (int64_t)dim;
+    if (__builtin_mul_overflow(h->count, (int64_t)dim, &h->count) || h->count > INT64_MAX / 16)
+      return "the shape is too large";
+  }
+  if ((uint64_t)h->count * h->width != available) return "the file's length does not fit its shape";
+  return NULL;
+}
+
+static const char *read_header(const char *bytes, size_t size, Header *h, size_t *data) {
+  size_t prefix, length;
+  if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0) return "it is not a .npy file";
+  const unsigned char *b = (const unsigned char *)bytes;
+  if (b[6] < 1 || b[6] > 3) return "its format version is unknown";
+  prefix = b[6] == 1 ? 10 : 12;
+  length = b[8] | (size_t)b[9] << 8;
+  if (b[6] > 1) length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
+  if (length > size - prefix) return "the header is longer than the file";
+  *data = prefix + length;
+  char *text = strndup(bytes + prefix, length);
+  if (!text) return "out of memory";
+  const char *order = value_of(text, "'fortran_order'"), *wrong = read_descr(text, h);
+  if (!wrong && !order) wrong = "the header has no fortran_order";
+  if (!wrong) h->fortran = !strncmp(order, "True", 4);
+  if (!wrong) wrong = read_shape(text, size - *data, h);
+  free(text);
+  return wrong;
+}
+
+// False where an integer does not fit 32 bits.
+static bool convert(const Header *h, const char *from, void *to) {
+  float *f = to;
+  int32_t *i = to;
+  double d;
+  int64_t wide;
+  switch (h->kind) {
+  case 'b': *i = *from != 0; return true;
+  case 'f':
+    if (h->width == 4) {
+      memcpy(f, from, 4);
+    } else {
+      memcpy(&d, from, 8);
+      *f = (float)d;
+    }
+    return true;
+  default:
+    if (h->width == 4) {
+      memcpy(i, from, 4);
+      return true;
+    }
+    memcpy(&wide, from, 8);
+    *i = (int32_t)wide;
+    return wide == *i;
+  }
+}
+
+// The element of C-order place `at` lies at its reversed strides in a Fortran-order file.
+static int64_t fortran_place(const Header *h, int64_t at) {
+  int64_t place = 0, stride = h->count;
+  for (int i = h->rank - 1; i >= 0; i--) {
+    stride /= h->dim[i];
+    place += at % h->dim[i] * stride;
+    at /= h->dim[i];
+  }
+  return place;
+}
+
+int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
+  size_t size, data = 0;
+  Header h = {0};
+  *out = (reg_array){0};
+  char *bytes = reg_file_read(path, &size, "array_missing", st);
+  if (!bytes) return REG_MISSING_INPUT;
+  const char *wrong = read_header(bytes, size, &h, &data);
+  int code = wrong ? refuse(st, path, wrong) : REG_OK;
+  size_t room = ((size_t)h.count * 4 / 64 + 1) * 64;
+  char *values = code ? NULL : aligned_alloc(64, room);
+  if (!code && !values) code = reg_no_memory(st, room);
+  for (int64_t i = 0; i < h.count && !code; i++) {
+    int64_t place = h.fortran ? fortran_place(&h, i) : i;
+    if (!convert(&h, bytes + data + (size_t)place * h.width, values + (size_t)i * 4))
+      code = refuse(st, path, "an integer does not fit 32 bits");
+  }
+  free(bytes);
+  if (code) {
+    free(values);
+    return code;
+  }
+  out->dtype = h.kind == 'f' ? REG_F32 : h.kind == 'i' ? REG_I32 : REG_BOOL;
+  out->rank = h.rank;
+  out->count = h.count;
+  memcpy(out->dim, h.dim, sizeof h.dim);
+  out->values = values;
+  return REG_OK;
+}
+
+// Format 1; the header is padded so that the elements begin at a multiple of 64 bytes.
+int reg_npy_write(const char *path, const reg_array *a, reg_status *st) {
+  static const char *const types[] = {"<f4", "<i4", "|b1"};
+  char header[512];
+  size_t width = a->dtype == REG_BOOL ? 1 : 4, used = 10;
+  memcpy(header, "\x93NUMPY\1\0", 8);
+  used += (size_t)snprintf(header + used, sizeof header - used,
+                           "{'descr': '%s', 'fortran_order': False, 'shape': (", types[a->dtype]);
+  for (int i = 0; i < a->rank; i++)
+    used += (size_t)snprintf(header + used, sizeof header - used, "%lld,%s", (long long)a->dim[i],
+                             i + 1 < a->rank ? " " : "");
+  used += (size_t)snprintf(header + used, sizeof header - used, "), }");
+  size_t total = (used + 1 + 63) / 64 * 64;
+  memset(header + used, ' ', total - used);
+  header[total - 1] = '\n';
+  header[8] = (char)((total - 10) & 255);
+  header[9] = (char)((total - 10) >> 8);
+  char *bytes = malloc(total + (size_t)a->count * width);
+  if (!bytes) return reg_no_memory(st, total + (size_t)a->count * width);
+  memcpy(bytes, header, total);
+  if (width == 4 && a->count) memcpy(bytes + total, a->values, (size_t)a->count * 4);
+  for (int64_t i = 0; i < a->count && width == 1; i++)
+    bytes[total + (size_t)i] = ((const int32_t *)a->values)[i] != 0;
+  int code = reg_file_write(path, bytes, total + (size_t)a->count * width, st);
+  free(bytes);
+  return code;
+}

@@ -1,0 +1,146 @@
+// Functions and their slots. In: a function's table of slots. Out: pointers to parameters, batches and
+// numbers, ready to call.
+#include "train/internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Scratch is shared by all functions of a run: only one runs at a time and none keeps anything in it.
+static int reserve_scratch(Run *r, int64_t bytes) {
+  if (r->scratch && bytes <= r->scratch_bytes) return REG_OK;
+  free(r->scratch);
+  r->scratch_bytes = bytes > 0 ? bytes : 1;
+  size_t padded = ((size_t)r->scratch_bytes / 64 + 1) * 64;
+  r->scratch = aligned_alloc(64, padded);
+  if (!r->scratch) return reg_no_memory(r->st, padded);
+  memset(r->scratch, 0, padded);
+  return REG_OK;
+}
+
+static int resolve(Run *r, reg_function *f) {
+  const reg_program *p = r->program;
+  if (f->fn) return REG_OK;
+  if (!p->resolve) return reg_fail(r->st, REG_INTERNAL, "internal", "function `%s` has no code", f->name);
+  if (p->resolve(p->user, f, r->st) == 0 && f->fn) return REG_OK;
+  if (!r->st->code) reg_fail(r->st, REG_INTERNAL, "internal", "function `%s` could not be compiled", f->name);
+  return r->st->code;
+}
+
+static bool in_range(const Training *t, const reg_slot *s) {
+  const reg_train *p = t->plan;
+  switch (s->kind) {
+  case REG_SLOT_PARAM: return s->index >= 0 && s->index < p->nparams && s->count <= p->params[s->index].count;
+  case REG_SLOT_STATE: return s->index >= 0 && s->index < p->nstates && s->count <= p->states[s->index].count;
+  case REG_SLOT_FIELD: return s->index >= 0 && s->index < t->data->nfields;
+  case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
+  case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
+  default: return true;
+  }
+}
+
+static void *target_of(Training *t, const reg_slot *s, const Bank *bank, float *predictions,
+                       float **metrics) {
+  switch (s->kind) {
+  case REG_SLOT_PARAM: return bank->params[s->index];
+  case REG_SLOT_STATE: return bank->states[s->index];
+  case REG_SLOT_FIELD: return reg_heap_take(&t->run->heap, (size_t)s->count * 4);
+  case REG_SLOT_PRED: return predictions;
+  case REG_SLOT_SEED: return t->seed;
+  case REG_SLOT_STEP: return &t->step;
+  case REG_SLOT_EPOCH: return &t->epoch;
+  case REG_SLOT_OBJECTIVE: return &t->objective;
+  case REG_SLOT_LOSS: return &t->loss;
+  case REG_SLOT_TERM: return &t->terms[s->index];
+  case REG_SLOT_METRIC: return metrics ? metrics[s->index] : NULL;
+  case REG_SLOT_SCHEDULE: return &t->schedules[s->index];
+  case REG_SLOT_SCRATCH: break;
+  }
+  return t->run->scratch; // bound again at each call: it may have grown
+}
+
+static int check_field(const Training *t, const reg_function *f, const reg_slot *s) {
+  const reg_field *field = &t->data->fields[s->index];
+  bool there = s->dtype == REG_I32 ? field->classes || field->dtype == REG_I32
+                                   : field->values && field->dtype == REG_F32;
+  if (!there)
+    return reg_fail(t->run->st, REG_BAD_DATA, "bad_field", "field `%s` cannot be read as %s", field->name,
+                    s->dtype == REG_I32 ? "classes" : "numbers");
+  if (s->count != f->batch * field->width)
+    return reg_fail(t->run->st, REG_INTERNAL, "internal",
+                    "function `%s` wants %lld elements of field `%s`, %lld rows have %lld", f->name,
+                    (long long)s->count, field->name, (long long)f->batch,
+                    (long long)(f->batch * field->width));
+  return REG_OK;
+}
+
+int bind_function(Training *t, reg_function *f, const Bank *bank, float *predictions, float **metrics,
+                  Bound *out) {
+  *out = (Bound){0};
+  if (!f) return REG_OK;
+  int code = resolve(t->run, f);
+  if (!code) code = reserve_scratch(t->run, f->scratch_bytes);
+  if (code) return code;
+  void **slots = reg_heap_take(&t->run->heap, (size_t)f->nslots * sizeof *slots);
+  if (!slots) return reg_no_memory(t->run->st, (size_t)f->nslots * sizeof *slots);
+  for (int i = 0; i < f->nslots; i++) {
+    const reg_slot *s = &f->slots[i];
+    if (!in_range(t, s))
+      return reg_fail(t->run->st, REG_INTERNAL, "internal",
+                      "slot %d of function `%s` names nothing (kind %d, index %d)", i, f->name, (int)s->kind,
+                      s->index);
+    if (s->kind == REG_SLOT_FIELD && (code = check_field(t, f, s))) return code;
+    slots[i] = target_of(t, s, bank, predictions, metrics);
+    if (!slots[i]) return reg_no_memory(t->run->st, (size_t)s->count * 4);
+  }
+  *out = (Bound){f, slots};
+  return REG_OK;
+}
+
+void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
+  for (int i = 0; i < b->f->nslots; i++) {
+    const reg_slot *s = &b->f->slots[i];
+    if (s->kind != REG_SLOT_FIELD) continue;
+    const reg_field *field = &t->data->fields[s->index];
+    const char *from = s->dtype == REG_I32 && field->classes ? (const char *)field->classes : field->values;
+    size_t bytes = (size_t)field->width * 4;
+    char *to = b->slots[i];
+    for (int64_t r = 0; r < count; r++, to += bytes) memcpy(to, from + (size_t)rows[r] * bytes, bytes);
+  }
+}
+
+void bound_call(const Training *t, Bound *b) {
+  for (int i = 0; i < b->f->nslots; i++)
+    if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
+  b->f->fn(t->run->ctx, b->slots);
+}
+
+static int tensors_new(Training *t, int count, const reg_tensor *tensors, float ***out) {
+  *out = reg_heap_take(&t->run->heap, (size_t)count * sizeof **out);
+  if (!*out) return reg_no_memory(t->run->st, (size_t)count * sizeof **out);
+  for (int i = 0; i < count; i++) {
+    size_t bytes = (size_t)tensors[i].count * sizeof(float);
+    if (!((*out)[i] = reg_heap_take(&t->run->heap, bytes))) return reg_no_memory(t->run->st, bytes);
+  }
+  return REG_OK;
+}
+
+int bank_new(Training *t, Bank *bank) {
+  int code = tensors_new(t, t->plan->nparams, t->plan->params, &bank->params);
+  return code ? code : tensors_new(t, t->plan->nstates, t->plan->states, &bank->states);
+}
+
+void bank_copy(const Training *t, const Bank *to, const Bank *from) {
+  const reg_train *p = t->plan;
+  for (int i = 0; i < p->nparams; i++)
+    memcpy(to->params[i], from->params[i], (size_t)p->params[i].count * sizeof(float));
+  for (int i = 0; i < p->nstates; i++)
+    memcpy(to->states[i], from->states[i], (size_t)p->states[i].count * sizeof(float));
+}
+
+// Parameters only: a state may be of integers, and one that matters reaches the objective.
+bool bank_finite(const Training *t, const Bank *bank) {
+  for (int i = 0; i < t->plan->nparams; i++)
+    for (int64_t j = 0; j < t->plan->params[i].count; j++)
+      if (!isfinite(bank->params[i][j])) return false;
+  return true;
+}

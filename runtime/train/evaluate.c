@@ -1,0 +1,61 @@
+// Chunks of rows through a compiled function, and `evaluate`: predictions for a part, its metrics,
+// predictions.csv, the event.
+#include "train/internal.h"
+#include <string.h>
+
+int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, float *chunk, float *out,
+               int64_t width, double *loss) {
+  double sum = 0;
+  for (int64_t done = 0; done < part->nrows;) {
+    int64_t left = part->nrows - done;
+    Bound *b = full->f && full->f->batch <= left ? full : rest;
+    if (!b->f || b->f->batch > left || b->f->batch <= 0)
+      return reg_fail(t->run->st, REG_INTERNAL, "internal", "no function for the last %lld rows of part `%s`",
+                      (long long)left, part->name);
+    int64_t rows = b->f->batch;
+    bound_gather(t, b, part->rows + done, rows);
+    bound_call(t, b);
+    if (out && width) memcpy(out + done * width, chunk, (size_t)(rows * width) * sizeof *out);
+    sum += (double)t->loss * (double)rows;
+    done += rows;
+  }
+  if (loss) *loss = sum / (double)part->nrows;
+  return REG_OK;
+}
+
+static int compute(Training *t, const reg_evaluate *e, const reg_part *part, float **values, float *chunk,
+                   float *all) {
+  Bound predict, rest, metrics;
+  int code = bind_function(t, e->predict, &t->now, chunk, values, &predict);
+  if (!code) code = bind_function(t, e->predict_last, &t->now, chunk, values, &rest);
+  if (!code) code = run_chunks(t, part, &predict, &rest, chunk, all, e->pred_width, NULL);
+  if (!code) code = bind_function(t, e->metrics, &t->now, all, values, &metrics);
+  if (code || !metrics.f) return code;
+  bound_gather(t, &metrics, part->rows, part->nrows);
+  bound_call(t, &metrics);
+  return REG_OK;
+}
+
+int evaluate_run(Training *t, const reg_evaluate *e) {
+  Run *r = t->run;
+  t->data = r->program->datasets[e->data];
+  const reg_part *part = reg_data_part(t->data, e->part);
+  if (!part) return reg_fail(r->st, REG_INTERNAL, "internal", "`%s` has no part `%s`", e->data_name, e->part);
+  int64_t chunk_rows = e->predict && e->predict->batch < part->nrows ? e->predict->batch : part->nrows;
+  if (e->predict && e->predict->batch > chunk_rows) chunk_rows = e->predict->batch;
+  float *chunk = reg_heap_take(&r->heap, (size_t)(chunk_rows * e->pred_width) * sizeof *chunk);
+  float *all = reg_heap_take(&r->heap, (size_t)(part->nrows * e->pred_width) * sizeof *all);
+  float **values = reg_heap_take(&r->heap, (size_t)e->nmetrics * sizeof *values);
+  if (!chunk || !all || !values)
+    return reg_no_memory(r->st, (size_t)(part->nrows * e->pred_width) * sizeof *all);
+  for (int i = 0; i < e->nmetrics; i++)
+    if (!(values[i] = reg_heap_take(&r->heap, (size_t)e->metric[i].count * sizeof(float))))
+      return reg_no_memory(r->st, (size_t)e->metric[i].count * sizeof(float));
+  int code = compute(t, e, part, values, chunk, all);
+  if (!code) code = folder_predictions(t, e, all, part);
+  if (code) return code;
+  reg_event event = {.kind = REG_EVENT_EVALUATE, .train = t->plan, .evaluate = e, .seed = t->full_seed};
+  event.values = (const float *const *)values;
+  send_event(r, &event);
+  return REG_OK;
+}

@@ -1,0 +1,284 @@
+// The run directory: program.reg and run.json at the start, metrics.jsonl as it goes (a line is whole or not
+// there: it is the record of a run that may be killed), weights and predictions when they are final. All but
+// metrics.jsonl appear whole or not at all.
+#include "io/file.h"
+#include "reg/events.h"
+#include "reg/safetensors.h"
+#include "train/internal.h"
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *path_of(const Run *r, const char *name) {
+  char *path = NULL;
+  return asprintf(&path, "%s/%s", r->folder, name) < 0 ? NULL : path;
+}
+
+static int write_named(Run *r, const char *name, const void *bytes, size_t size) {
+  char *path = path_of(r, name);
+  int code = path ? reg_file_write(path, bytes, size, r->st) : reg_no_memory(r->st, size);
+  free(path);
+  return code;
+}
+
+static int make_folders(const char *path, reg_status *st) {
+  char *copy = strdup(path);
+  int code = copy ? REG_OK : reg_no_memory(st, strlen(path));
+  for (char *at = copy; copy && !code && at;) {
+    at = strchr(at + 1, '/');
+    if (at) *at = 0;
+    struct stat info;
+    if (mkdir(copy, 0777) != 0 && (errno != EEXIST || (stat(copy, &info) == 0 && !S_ISDIR(info.st_mode))))
+      code = reg_cannot_write(st, copy, errno == EEXIST ? ENOTDIR : errno);
+    if (at) *at = '/';
+  }
+  free(copy);
+  return code;
+}
+
+// The program's file name without folder and `.reg`.
+static void run_name(const Run *r, char *out, size_t size) {
+  const char *name = r->program->source_name ? r->program->source_name : "run", *slash = strrchr(name, '/');
+  if (slash) name = slash + 1;
+  size_t length = strlen(name);
+  if (length > 4 && !strcmp(name + length - 4, ".reg")) length -= 4;
+  if (length == 0 || !strcmp(name, "-")) name = "run", length = 3;
+  snprintf(out, size, "%.*s", (int)length, name);
+}
+
+static long last_number(const char *name) {
+  DIR *folder = opendir("runs");
+  long last = 0;
+  size_t length = strlen(name);
+  for (struct dirent *entry; folder && (entry = readdir(folder));) {
+    char *end;
+    if (strncmp(entry->d_name, name, length) != 0 || entry->d_name[length] != '-') continue;
+    long number = strtol(entry->d_name + length + 1, &end, 10);
+    if (!*end && number > last && number < LONG_MAX) last = number;
+  }
+  if (folder) closedir(folder);
+  return last;
+}
+
+// The next free runs/NAME-NUMBER; mkdir decides between two runs that start at once.
+static int number_folder(Run *r) {
+  char name[128];
+  run_name(r, name, sizeof name);
+  int code = make_folders("runs", r->st);
+  for (long number = last_number(name) + 1; !code; number++) {
+    if (asprintf(&r->folder, "runs/%s-%ld", name, number) < 0) return reg_no_memory(r->st, sizeof name);
+    if (mkdir(r->folder, 0777) == 0) return REG_OK;
+    if (errno != EEXIST) code = reg_cannot_write(r->st, r->folder, errno);
+    free(r->folder);
+    r->folder = NULL;
+  }
+  return code;
+}
+
+static void cpu_model(char *out, size_t size) {
+  FILE *file = fopen("/proc/cpuinfo", "re");
+  char line[256];
+  snprintf(out, size, "unknown");
+  while (file && fgets(line, sizeof line, file)) {
+    char *colon = strchr(line, ':');
+    if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+    colon[strcspn(colon, "\n")] = 0;
+    snprintf(out, size, "%s", colon + 1 + (colon[1] == ' '));
+    break;
+  }
+  if (file) fclose(file);
+}
+
+static json_t *describe_data(const Run *r) {
+  json_t *list = json_array();
+  for (int i = 0; i < r->program->ndatasets; i++) {
+    const reg_dataset *d = r->program->datasets[i];
+    json_t *o = json_object();
+    json_object_set_new(o, "name", json_string(r->program->dataset_names[i]));
+    json_object_set_new(o, "checksum", json_string(d->checksum));
+    json_object_set_new(o, "rows", json_integer(d->nrows));
+    for (int p = 0; p < d->nparts; p++)
+      json_object_set_new(o, d->parts[p].name, json_integer(d->parts[p].nrows));
+    json_array_append_new(list, o);
+  }
+  return list;
+}
+
+static json_t *seeds(const Run *r) {
+  json_t *list = json_object();
+  for (int i = 0; i < r->program->ntrains; i++) {
+    const reg_train *t = &r->program->trains[i];
+    uint64_t seed = r->options->has_seed ? r->options->seed : t->seed;
+    json_object_set_new(list, t->name, json_integer((json_int_t)seed));
+  }
+  return list;
+}
+
+int folder_outcome(Run *r, const char *outcome) {
+  char cpu[128], hash[17];
+  if (!r->folder) return REG_OK;
+  const char *source = r->program->source ? r->program->source : "";
+  cpu_model(cpu, sizeof cpu);
+  reg_checksum(source, strlen(source), hash);
+  json_t *o = json_object();
+  json_object_set_new(o, "version", json_string(REG_VERSION));
+  json_object_set_new(o, "outcome", json_string(outcome));
+  json_object_set_new(o, "program", json_string(r->program->source_name ? r->program->source_name : ""));
+  json_object_set_new(o, "program_checksum", json_string(hash));
+  json_object_set_new(o, "data", describe_data(r));
+  json_object_set_new(o, "seeds", seeds(r));
+  json_object_set_new(o, "cpu", json_string(cpu));
+  json_object_set_new(o, "threads", json_integer(r->ctx->threads));
+  if (r->options->max_steps) json_object_set_new(o, "max_steps", json_integer(r->options->max_steps));
+  if (r->options->run_info) {
+    char *text = NULL;
+    json_t *more = asprintf(&text, "{%s}", r->options->run_info) < 0 ? NULL : json_loads(text, 0, NULL);
+    if (more) json_object_update(o, more);
+    json_decref(more);
+    free(text);
+  }
+  char *text = json_dumps(o, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+  json_decref(o);
+  int code = text ? write_named(r, "run.json", text, strlen(text)) : reg_no_memory(r->st, 0);
+  free(text);
+  return code;
+}
+
+int folder_open(Run *r) {
+  const char *out = r->options->out_dir, *source = r->program->source ? r->program->source : "";
+  if (out && !*out) return REG_OK;
+  int code = out ? make_folders(out, r->st) : number_folder(r);
+  if (code) return code;
+  if (out && !(r->folder = strdup(out))) return reg_no_memory(r->st, strlen(out));
+  code = write_named(r, "program.reg", source, strlen(source));
+  if (!code) code = folder_outcome(r, "running");
+  if (code) return code;
+  char *path = path_of(r, "metrics.jsonl");
+  if (!path) return reg_no_memory(r->st, 0);
+  r->metrics_file = fopen(path, "we");
+  if (!r->metrics_file) code = reg_cannot_write(r->st, path, errno);
+  free(path);
+  if (!code && fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0) r->write_error = errno;
+  return code;
+}
+
+void send_event(Run *r, reg_event *e) {
+  e->program = r->program;
+  if (r->metrics_file && e->kind != REG_EVENT_STEP) {
+    char *line = reg_event_json(e);
+    if (line && (fprintf(r->metrics_file, "%s\n", line) < 0 || fflush(r->metrics_file) != 0))
+      r->write_error = errno;
+    free(line);
+  }
+  if (r->options->sink) r->options->sink(r->options->sink_user, e);
+}
+
+int folder_close(Run *r) {
+  if (!r->metrics_file) return REG_OK;
+  if (fflush(r->metrics_file) != 0 || fsync(fileno(r->metrics_file)) != 0) r->write_error = errno;
+  if (fclose(r->metrics_file) != 0) r->write_error = errno;
+  r->metrics_file = NULL;
+  if (!r->write_error) return REG_OK;
+  char *path = path_of(r, "metrics.jsonl");
+  int code = reg_cannot_write(r->st, path ? path : "metrics.jsonl", r->write_error);
+  free(path);
+  return code;
+}
+
+int folder_weights(Training *t) {
+  Run *r = t->run;
+  const reg_train *p = t->plan;
+  char *path = NULL;
+  if (!r->folder) return REG_OK;
+  int length = r->program->ntrains == 1 ? asprintf(&path, "%s/weights.safetensors", r->folder)
+                                        : asprintf(&path, "%s/weights-%s.safetensors", r->folder, p->name);
+  reg_saved_tensor *tensors = calloc((size_t)p->nparams + 1, sizeof *tensors);
+  int code = tensors && length >= 0 ? REG_OK : reg_no_memory(r->st, (size_t)p->nparams * sizeof *tensors);
+  for (int i = 0; i < p->nparams && !code; i++) {
+    tensors[i] =
+        (reg_saved_tensor){.name = p->params[i].name, .rank = p->params[i].rank, .count = p->params[i].count};
+    memcpy(tensors[i].dim, p->params[i].dim, sizeof tensors[i].dim);
+    tensors[i].values = t->now.params[i];
+  }
+  if (!code) code = reg_safetensors_write(path, p->nparams, tensors, r->st);
+  free(tensors);
+  if (length >= 0) free(path);
+  return code;
+}
+
+static void put_field(FILE *out, const char *text) {
+  if (!strpbrk(text, ",\"\r\n")) {
+    fputs(text, out);
+    return;
+  }
+  fputc('"', out);
+  for (; *text; text++) {
+    if (*text == '"') fputc('"', out);
+    fputc(*text, out);
+  }
+  fputc('"', out);
+}
+
+static int64_t largest(const float *values, int64_t count) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < count; i++)
+    if (values[i] > values[best]) best = i;
+  return best;
+}
+
+// id, the target (class name or value), for a classifier the predicted class, and every output with the nine
+// digits that fix a float.
+static void put_predictions(FILE *out, const reg_evaluate *e, const reg_field *target,
+                            const float *predictions, const reg_part *part) {
+  bool classifies = target && target->classes && target->nclasses == e->pred_width && e->pred_width > 1;
+  fputs("id", out);
+  if (target) {
+    fputc(',', out);
+    put_field(out, target->name);
+  }
+  if (classifies) fputs(",predicted", out);
+  for (int64_t j = 0; j < e->pred_width; j++) fprintf(out, ",output_%lld", (long long)j);
+  fputc('\n', out);
+  for (int64_t i = 0; i < part->nrows; i++) {
+    const float *row = predictions + i * e->pred_width;
+    int64_t id = part->rows[i];
+    fprintf(out, "%lld", (long long)id);
+    if (target) {
+      fputc(',', out);
+      if (target->classes && (classifies || !target->values))
+        put_field(out, target->class_names[target->classes[id]]);
+      else
+        fprintf(out, "%.9g", (double)((const float *)target->values)[id]);
+    }
+    if (classifies) {
+      fputc(',', out);
+      put_field(out, target->class_names[largest(row, e->pred_width)]);
+    }
+    for (int64_t j = 0; j < e->pred_width; j++) fprintf(out, ",%.9g", (double)row[j]);
+    fputc('\n', out);
+  }
+}
+
+int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part) {
+  Run *r = t->run;
+  char *text = NULL, *name = NULL;
+  size_t size = 0;
+  if (!r->folder) return REG_OK;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return reg_no_memory(r->st, 0);
+  put_predictions(out, e, e->target >= 0 ? &t->data->fields[e->target] : NULL, predictions, part);
+  int code = ferror(out) | fclose(out) ? reg_no_memory(r->st, size) : REG_OK;
+  long number = e - r->program->evaluates;
+  int length = r->program->nevaluates == 1
+                   ? asprintf(&name, "predictions.csv")
+                   : asprintf(&name, "predictions-%ld-%s.csv", number + 1, e->data_name);
+  if (!code && length >= 0) code = write_named(r, name, text, size);
+  if (length >= 0) free(name);
+  free(text);
+  return code;
+}

@@ -1,0 +1,99 @@
+// The driver's own structures. One Run for a call of reg_run, one Training for each `train` of the program.
+#ifndef REG_TRAIN_INTERNAL_H
+#define REG_TRAIN_INTERNAL_H
+#include "ctx.h"
+#include "reg/rng.h"
+#include "reg/train.h"
+#include "support.h"
+#include <stdio.h>
+
+// Where functions read and write. Parameters and states stay in place from first to last step.
+typedef struct Bank {
+  float **params, **states;
+} Bank;
+
+typedef struct Run {
+  const reg_program *program;
+  const reg_run_options *options;
+  reg_ctx *ctx;
+  reg_profile *profile; // may be NULL
+  reg_status *st;
+  Heap heap;
+  double start;
+  void *scratch;
+  int64_t scratch_bytes;
+  char *folder; // run directory, or NULL
+  FILE *metrics_file;
+  int write_error;      // errno of a failed line of metrics.jsonl
+  double *step_seconds; // of full batches, when profiling
+  int64_t timed, timed_room;
+} Run;
+
+typedef struct Training {
+  Run *run;
+  const reg_train *plan;
+  const reg_dataset *data;
+  const reg_part *part, *valid_part;
+  Bank now, epoch_start, best;
+  int32_t seed[2], step, epoch;
+  uint64_t full_seed;
+  float objective, loss;
+  float *terms, *schedules, *valid_metrics;
+  float *predictions;           // of one chunk, or of all rows where a metrics function reads them
+  int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
+  int64_t *order;               // of this epoch's training rows
+  double loss_sum, objective_sum, *term_sum, *term_mean, *schedule_now, *metric_now; // sums over rows
+  double started;
+  int64_t best_epoch;
+  double best_value;
+  bool has_best;
+  const char *reason;
+} Training;
+
+// A function with every slot pointing somewhere. FIELD slots have buffers of their own, filled by
+// bound_gather.
+typedef struct Bound {
+  reg_function *f; // NULL: the program has none
+  void **slots;
+} Bound;
+
+// Compiles f where it is not yet, and points its slots into `bank` and t. `metrics` and `predictions` are t's
+// unless given.
+int bind_function(Training *t, reg_function *f, const Bank *bank, float *predictions, float **metrics,
+                  Bound *out);
+// Fills the FIELD slots with `count` rows of the table.
+void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
+void bound_call(const Training *t, Bound *b);
+
+int bank_new(Training *t, Bank *bank);
+void bank_copy(const Training *t, const Bank *to, const Bank *from);
+bool bank_finite(const Training *t, const Bank *bank);
+
+typedef struct Steps {
+  Bound full, last;
+} Steps;
+
+// One update with the epoch's rows [begin, begin + count). Returns inspect's code.
+int64_t step_rows(const Training *t, int64_t index);
+int take_step(Training *t, Steps *steps, int64_t index, bool inspected);
+bool step_is_finite(const Training *t);
+
+int training_new(Run *r, const reg_train *plan, Training *t);
+int training_run(Training *t);
+// After step `index` of the epoch went wrong: leaves the last good weights in t->now, and says in st what was
+// born where.
+int explain_divergence(Training *t, Steps *steps, int64_t index);
+// Runs `full` and `rest` over the rows of a part; predictions of all rows go to out (may be NULL). Mean loss
+// in *loss (may be NULL).
+int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, float *chunk, float *out,
+               int64_t width, double *loss);
+int evaluate_run(Training *t, const reg_evaluate *e);
+
+void send_event(Run *r, reg_event *e);
+
+int folder_open(Run *r); // makes the run directory and what is written at the start
+int folder_outcome(Run *r, const char *outcome);
+int folder_weights(Training *t);
+int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part);
+int folder_close(Run *r);
+#endif

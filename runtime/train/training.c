@@ -1,0 +1,279 @@
+// One `train`: epochs of shuffled batches, validation, early stopping. In: a plan and its data. Out: t->now
+// holds the last weights, the best ones where the program keeps them, or the last good ones of a training
+// that diverged.
+#include "train/internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int find_parts(Training *t) {
+  const reg_train *p = t->plan;
+  reg_status *st = t->run->st;
+  t->part = reg_data_part(t->data, p->train_part);
+  t->valid_part = p->valid_part ? reg_data_part(t->data, p->valid_part) : NULL;
+  if (!t->part)
+    return reg_fail(st, REG_INTERNAL, "internal", "`%s` has no part `%s`", p->data_name, p->train_part);
+  if (p->valid_part && !t->valid_part)
+    return reg_fail(st, REG_INTERNAL, "internal", "`%s` has no part `%s`", p->data_name, p->valid_part);
+  if (p->batch <= 0)
+    return reg_fail(st, REG_INTERNAL, "internal", "a batch of %lld rows", (long long)p->batch);
+  int64_t rest = t->part->nrows % p->batch;
+  t->per_epoch = t->part->nrows / p->batch + (rest && p->step_last);
+  if ((t->part->nrows >= p->batch && !p->step) || t->per_epoch == 0 ||
+      (rest && p->step_last && p->step_last->batch != rest))
+    return reg_fail(st, REG_INTERNAL, "internal", "no step fits %lld rows in batches of %lld",
+                    (long long)t->part->nrows, (long long)p->batch);
+  return REG_OK;
+}
+
+static void *take(Training *t, size_t bytes) {
+  void *block = reg_heap_take(&t->run->heap, bytes);
+  if (!block) reg_no_memory(t->run->st, bytes);
+  return block;
+}
+
+static int take_buffers(Training *t) {
+  const reg_train *p = t->plan;
+  bool ok = (t->terms = take(t, (size_t)p->nterms * sizeof(float))) &&
+            (t->schedules = take(t, (size_t)p->nschedules * sizeof(float))) &&
+            (t->term_sum = take(t, (size_t)p->nterms * sizeof(double))) &&
+            (t->term_mean = take(t, (size_t)p->nterms * sizeof(double))) &&
+            (t->schedule_now = take(t, (size_t)p->nschedules * sizeof(double))) &&
+            (t->valid_metrics = take(t, (size_t)p->nmetrics * sizeof(float))) &&
+            (t->metric_now = take(t, (size_t)p->nmetrics * sizeof(double))) &&
+            (t->order = take(t, (size_t)t->part->nrows * sizeof(int64_t)));
+  if (!ok || bank_new(t, &t->now) || bank_new(t, &t->epoch_start)) return t->run->st->code;
+  return p->keep_best ? bank_new(t, &t->best) : REG_OK;
+}
+
+int training_new(Run *r, const reg_train *plan, Training *t) {
+  *t = (Training){.run = r, .plan = plan, .data = r->program->datasets[plan->data]};
+  t->full_seed = r->options->has_seed ? r->options->seed : plan->seed;
+  t->seed[0] = (int32_t)(uint32_t)t->full_seed;
+  t->seed[1] = (int32_t)(uint32_t)(t->full_seed >> 32);
+  Bound init;
+  int code = find_parts(t);
+  if (!code) code = take_buffers(t);
+  if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
+  if (!code && init.f) bound_call(t, &init);
+  return code;
+}
+
+static void shuffle(Training *t) {
+  reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, t->part->nrows, t->order);
+  for (int64_t i = 0; i < t->part->nrows; i++) t->order[i] = t->part->rows[t->order[i]];
+}
+
+int64_t step_rows(const Training *t, int64_t index) {
+  int64_t left = t->part->nrows - index * t->plan->batch;
+  return left < t->plan->batch ? left : t->plan->batch;
+}
+
+int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
+  const reg_run_options *o = t->run->options;
+  int64_t rows = step_rows(t, index);
+  Bound *b = rows == t->plan->batch ? &steps->full : &steps->last;
+  int code = 0;
+  bound_gather(t, b, t->order + index * t->plan->batch, rows);
+  if (inspected && o->inspect) {
+    for (int i = 0; i < b->f->nslots; i++)
+      if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
+    code = o->inspect(o->inspect_user, 0, t->plan, b->f, b->slots, t->step);
+  }
+  if (!code) bound_call(t, b);
+  if (!code && inspected && o->inspect)
+    code = o->inspect(o->inspect_user, 1, t->plan, b->f, b->slots, t->step);
+  return code;
+}
+
+bool step_is_finite(const Training *t) { return isfinite(t->objective); }
+
+static void fill_event(const Training *t, reg_event *e) {
+  double rows = t->rows_done > 0 ? (double)t->rows_done : NAN;
+  e->epoch = t->epoch;
+  e->epochs = t->plan->epochs;
+  e->step = t->step;
+  e->steps = t->plan->epochs * t->per_epoch;
+  e->seed = t->full_seed;
+  e->seconds = reg_now() - t->started;
+  e->loss = t->loss_sum / rows;
+  e->objective = t->objective_sum / rows;
+  for (int i = 0; i < t->plan->nterms; i++) t->term_mean[i] = t->term_sum[i] / rows;
+  for (int i = 0; i < t->plan->nschedules; i++) t->schedule_now[i] = (double)t->schedules[i];
+  e->terms = t->term_mean;
+  e->schedules = t->schedule_now;
+  e->best_epoch = t->best_epoch;
+}
+
+static void tell(Training *t, reg_event_kind kind) {
+  reg_event e = {.kind = kind, .train = t->plan, .reason = t->reason};
+  fill_event(t, &e);
+  send_event(t->run, &e);
+}
+
+static void count_time(Run *r, double seconds, bool full) {
+  reg_profile *p = r->profile;
+  if (!p) return;
+  if (p->steps++ == 0) p->first_step_s = reg_now() - r->start;
+  p->total_s += seconds;
+  if (!full || p->steps == 1) return;
+  if (r->timed == r->timed_room) {
+    int64_t room = r->timed_room ? 2 * r->timed_room : 1024;
+    double *grown = realloc(r->step_seconds, (size_t)room * sizeof *grown);
+    if (!grown) return;
+    r->step_seconds = grown;
+    r->timed_room = room;
+  }
+  r->step_seconds[r->timed++] = seconds;
+}
+
+static void add_up(Training *t, int64_t rows) {
+  t->rows_done += rows;
+  t->loss_sum += (double)t->loss * (double)rows;
+  t->objective_sum += (double)t->objective * (double)rows;
+  for (int i = 0; i < t->plan->nterms; i++) t->term_sum[i] += (double)t->terms[i] * (double)rows;
+}
+
+static void begin_epoch(Training *t) {
+  bank_copy(t, &t->epoch_start, &t->now);
+  shuffle(t);
+  t->rows_done = 0;
+  t->loss_sum = t->objective_sum = 0;
+  memset(t->term_sum, 0, (size_t)t->plan->nterms * sizeof *t->term_sum);
+}
+
+static bool interrupted(const Training *t) {
+  return t->run->options->interrupt && *t->run->options->interrupt;
+}
+
+// The steps of one epoch. Sets t->reason where training ends within it.
+static int run_steps(Training *t, Steps *steps) {
+  const reg_run_options *o = t->run->options;
+  for (int64_t i = 0; i < t->per_epoch; i++) {
+    if (interrupted(t)) {
+      t->reason = "interrupted";
+      return REG_OK;
+    }
+    double before = t->run->profile ? reg_now() : 0;
+    int code = take_step(t, steps, i, true);
+    if (code)
+      return t->run->st->code
+                 ? code
+                 : reg_fail(t->run->st, code, "check_failed", "step %d did not pass its inspection", t->step);
+    if (t->run->profile) count_time(t->run, reg_now() - before, step_rows(t, i) == t->plan->batch);
+    // A parameter that is no number shows in the next objective; the last one has none behind it.
+    bool last = t->epoch + 1 == t->plan->epochs && i + 1 == t->per_epoch;
+    if (!step_is_finite(t) || (last && !bank_finite(t, &t->now))) {
+      t->reason = "diverged";
+      return explain_divergence(t, steps, i);
+    }
+    t->step++;
+    add_up(t, step_rows(t, i));
+    if (o->step_events) tell(t, REG_EVENT_STEP);
+    if (o->max_steps && t->step >= o->max_steps && !last) {
+      t->reason = "steps";
+      return REG_OK;
+    }
+  }
+  return REG_OK;
+}
+
+typedef struct Validation {
+  Bound full, rest, metrics;
+  float *chunk, *all;
+  int64_t width;
+} Validation;
+
+static int64_t prediction_width(const reg_function *f) {
+  for (int i = 0; f && i < f->nslots; i++)
+    if (f->slots[i].kind == REG_SLOT_PRED && f->batch > 0) return f->slots[i].count / f->batch;
+  return 0;
+}
+
+static int bind_validation(Training *t, Validation *v) {
+  const reg_train *p = t->plan;
+  *v = (Validation){0};
+  if (!t->valid_part) return REG_OK;
+  v->width = p->valid ? prediction_width(p->valid) : prediction_width(p->valid_last);
+  int64_t chunk = p->valid ? p->valid->batch : t->valid_part->nrows;
+  if (!(v->chunk = take(t, (size_t)(chunk * v->width) * sizeof(float)))) return t->run->st->code;
+  if (!(v->all = take(t, (size_t)(t->valid_part->nrows * v->width) * sizeof(float)))) return t->run->st->code;
+  float **values = take(t, (size_t)p->nmetrics * sizeof *values);
+  if (!values) return t->run->st->code;
+  for (int i = 0; i < p->nmetrics; i++) values[i] = &t->valid_metrics[i];
+  int code = bind_function(t, p->valid, &t->now, v->chunk, NULL, &v->full);
+  if (!code) code = bind_function(t, p->valid_last, &t->now, v->chunk, NULL, &v->rest);
+  if (!code) code = bind_function(t, p->valid_metrics, &t->now, v->all, values, &v->metrics);
+  return code;
+}
+
+static double watched(const Training *t, double loss) {
+  if (!t->plan->watch || !strcmp(t->plan->watch, "loss")) return loss;
+  for (int i = 0; i < t->plan->nmetrics; i++)
+    if (!strcmp(t->plan->watch, t->plan->metrics[i])) return t->metric_now[i];
+  return NAN;
+}
+
+static bool improves(const Training *t, double value) {
+  if (isnan(value)) return false;
+  if (!t->has_best) return true;
+  return t->plan->sense == REG_WATCH_MIN ? value < t->best_value : value > t->best_value;
+}
+
+// Validates and reports the epoch that just ended (t->epoch counts it already). Sets t->reason on early
+// stopping.
+static int end_epoch(Training *t, Validation *v) {
+  reg_event e = {.kind = REG_EVENT_EPOCH, .train = t->plan};
+  if (t->valid_part) {
+    int code = run_chunks(t, t->valid_part, &v->full, &v->rest, v->chunk, v->all, v->width, &e.valid_loss);
+    if (code) return code;
+    if (v->metrics.f) {
+      bound_gather(t, &v->metrics, t->valid_part->rows, t->valid_part->nrows);
+      bound_call(t, &v->metrics);
+      for (int i = 0; i < t->plan->nmetrics; i++) t->metric_now[i] = (double)t->valid_metrics[i];
+      e.valid_metrics = t->metric_now;
+    }
+    e.has_valid = true;
+    double value = watched(t, e.valid_loss);
+    if ((e.best = improves(t, value))) {
+      t->has_best = true;
+      t->best_value = value;
+      t->best_epoch = t->epoch;
+      if (t->plan->keep_best) bank_copy(t, &t->best, &t->now);
+    } else if (t->plan->watch && t->plan->patience > 0 && t->epoch - t->best_epoch >= t->plan->patience) {
+      t->reason = "early stopping";
+    }
+  }
+  fill_event(t, &e);
+  send_event(t->run, &e);
+  return REG_OK;
+}
+
+static int run_epochs(Training *t) {
+  Steps steps;
+  Validation valid;
+  int code = bind_function(t, t->plan->step, &t->now, NULL, NULL, &steps.full);
+  if (!code) code = bind_function(t, t->plan->step_last, &t->now, NULL, NULL, &steps.last);
+  if (!code) code = bind_validation(t, &valid);
+  while (!code && !t->reason && t->epoch < t->plan->epochs) {
+    begin_epoch(t);
+    code = run_steps(t, &steps);
+    if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
+    t->epoch++;
+    code = end_epoch(t, &valid);
+  }
+  return code;
+}
+
+int training_run(Training *t) {
+  t->started = reg_now();
+  tell(t, REG_EVENT_TRAIN_START);
+  int code = run_epochs(t);
+  if (!t->reason) t->reason = code ? "failed" : "finished";
+  if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
+  tell(t, REG_EVENT_TRAIN_END);
+  if (!code && !strcmp(t->reason, "interrupted"))
+    code = reg_fail(t->run->st, REG_INTERRUPTED, "interrupted", "interrupted after step %d of `%s`", t->step,
+                    t->plan->name);
+  return code;
+}
