@@ -71,6 +71,7 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // 
 // help.c
 void help_print(FILE *out, const CommandId *command); // NULL: overview
 void version_print(FILE *out);
+const char *blas_version(void);
 // terminal.c
 Terminal terminal_of(FILE *f, const char *color);
 double now_seconds(void);   // monotonic clock
@@ -81,6 +82,7 @@ int signals_exit_code(int code);     // REG_INTERRUPTED becomes 143 after SIGTER
 // text.c
 // Whole file, `-`: standard input. NULL and errno where it cannot be read.
 char *text_read(Arena *a, const char *path, int *len);
+void text_fill(FILE *out, const char *text);     // words filled to 78 columns
 const char *text_bytes(Arena *a, double bytes);  // "1.5 MB"
 const char *text_count(Arena *a, double count);  // "12.3 k"
 const char *text_json(Arena *a, const char *s);  // quoted and escaped

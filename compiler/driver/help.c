@@ -14,23 +14,6 @@ static void print_option(FILE *out, const OptionInfo *h) {
   fprintf(out, "  %-26s %s\n", left, h->sentence);
 }
 
-// Text filled to 78 columns.
-static void print_filled(FILE *out, const char *text) {
-  size_t column = 0;
-  while (*text) {
-    size_t n = strcspn(text, " ");
-    if (column && column + 1 + n > 78) {
-      fputc('\n', out);
-      column = 0;
-    }
-    fprintf(out, "%s%.*s", column ? " " : "", (int)n, text);
-    column += n + (column ? 1 : 0);
-    text += n;
-    text += strspn(text, " ");
-  }
-  fputc('\n', out);
-}
-
 static void print_overview(FILE *out) {
   fputs("regc: the compiler of .reg, a language for regularized training pipelines\n\n"
         "Usage: regc [COMMAND] [OPTION...] [ARGUMENT...]\n\nCommands (`regc FILE` runs FILE):\n",
@@ -54,14 +37,16 @@ void help_print(FILE *out, const CommandId *command) {
   }
   fprintf(out, "Usage: regc %s [OPTION...] %s\n\n", command_info[*command].name,
           command_info[*command].arguments);
-  print_filled(out, command_info[*command].story);
+  text_fill(out, command_info[*command].story);
   fputs("\nOptions:\n", out);
   for (int i = 0; i < OPT_COUNT; i++)
     if (option_info[i].commands & (1U << *command)) print_option(out, &option_info[i]);
 }
 
+const char *blas_version(void) { return openblas_get_config(); }
+
 void version_print(FILE *out) {
   Arena *a = arena_new();
-  fprintf(out, "regc %s\n%s\n%s\n", REG_VERSION, backend_default()->describe(a), openblas_get_config());
+  fprintf(out, "regc %s\n%s\n%s\n", REG_VERSION, backend_default()->describe(a), blas_version());
   arena_free(a);
 }

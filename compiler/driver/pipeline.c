@@ -27,6 +27,8 @@ static const char *cache_dir(Arena *a) {
 
 void pipeline_init(Pipeline *p, Session *s, const Options *o) {
   *p = (Pipeline){.session = s, .arena = s->arena, .options = o, .path = "", .backend = backend_default()};
+  p->reported = s->diags.list.len;
+  p->errors_before = s->diags.errors;
   p->backend_options =
       (BackendOptions){.opt_level = o->optimize, .cache_dir = cache_dir(p->arena), .version = REG_VERSION};
   s->diags.warnings_are_errors = o->given[OPT_WERROR];
@@ -123,5 +125,13 @@ int pipeline_report(Pipeline *p) {
     diags_print_json(&fresh, stderr);
   else
     diags_print(&fresh, stderr, p->options->err.color);
-  return ds->errors ? EXIT_REJECTED : EXIT_OK;
+  return ds->errors > p->errors_before ? EXIT_REJECTED : EXIT_OK;
+}
+
+const char *place_text(const Pipeline *p, Span at) {
+  const Source *source = source_get(&p->session->sources, at.source);
+  if (!source) return "";
+  int line, column;
+  source_position(source, at.start, &line, &column);
+  return arena_printf(p->arena, "%s:%d:%d", source->name, line, column);
 }

@@ -20,7 +20,8 @@ typedef struct Pipeline {
   struct Jit *jit;      // started with the first function
   double compile_s;     // spent in the backend
   int compiled, cached; // functions
-  int reported;         // diagnostics already printed
+  int reported;         // diagnostics already printed, of this session
+  int errors_before;    // of other files of the session
 } Pipeline;
 
 void pipeline_init(Pipeline *p, Session *s, const Options *o);
@@ -36,4 +37,6 @@ CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error); /
 
 // Prints what has been reported since the last call; the exit code it means.
 int pipeline_report(Pipeline *p);
+// "digits.reg:19:3", or "" for nowhere.
+const char *place_text(const Pipeline *p, Span at);
 #endif

@@ -71,40 +71,40 @@ static const reg_slot *slots_of(Arena *a, const SlotNames *n, const LoopFn *f) {
   return slots;
 }
 
-// "mul of net.hidden.weight at digits.reg:19:3"
-static const char *trace_text(const Pipeline *p, const LoopFn *f, const Buffer *b) {
-  const Span at = b->node->origin;
-  const char *place = "";
-  const Source *source = source_get(&p->session->sources, at.source);
-  if (source) {
-    int line, column;
-    source_position(source, at.start, &line, &column);
-    place = arena_printf(p->arena, " at %s:%d:%d", source->name, line, column);
-  }
+// "mul (param:net.hidden.weight) at digits.reg:19:3"
+static const char *trace_text(const Pipeline *p, const LoopFn *f, const Node *n, const Buffer *b) {
   const char *holds = b->slot ? arena_printf(p->arena, " (%s)", f->slots[b->slot].name) : "";
-  return arena_printf(p->arena, "%s%s%s", op_info[b->node->op].text, holds, place);
+  const char *place = place_text(p, n->origin);
+  return arena_printf(p->arena, "%s%s%s%s", op_info[n->op].text, holds, *place ? " at " : "", place);
 }
 
-static int by_first_step(const void *a, const void *b) {
-  const Buffer *x = *(Buffer *const *)a, *y = *(Buffer *const *)b;
-  if (x->first != y->first) return x->first < y->first ? -1 : 1;
-  return (x->node->id > y->node->id) - (x->node->id < y->node->id);
+typedef struct Computed {
+  const Buffer *buffer;
+  int id;
+} Computed;
+
+static int by_step(const void *a, const void *b) {
+  const Computed *x = a, *y = b;
+  if (x->buffer->first != y->buffer->first) return x->buffer->first < y->buffer->first ? -1 : 1;
+  return (x->id > y->id) - (x->id < y->id);
 }
 
 // Every computed float tensor, in the order of computation.
 static void fill_trace(const Pipeline *p, reg_function *out, const LoopFn *f) {
-  Buffer **order = ARENA_ARRAY(p->arena, Buffer *, f->nbuffers);
+  Computed *order = ARENA_ARRAY(p->arena, Computed, f->graph->nodes.len);
   int n = 0;
-  for (int i = 0; i < f->nbuffers; i++)
-    if (f->buffers[i]->node->op != OP_INPUT && f->buffers[i]->node->dtype == DT_F32)
-      order[n++] = f->buffers[i];
-  if (n) qsort(order, (size_t)n, sizeof *order, by_first_step);
+  for (int i = 0; i < f->graph->nodes.len; i++) {
+    const Node *node = f->graph->nodes.data[i];
+    if (node->op != OP_INPUT && node->dtype == DT_F32 && f->of[i] && f->storage[i] == node)
+      order[n++] = (Computed){f->of[i], i};
+  }
+  if (n) qsort(order, (size_t)n, sizeof *order, by_step);
   reg_trace *trace = ARENA_ARRAY(p->arena, reg_trace, n);
-  for (int i = 0; i < n; i++)
-    trace[i] = (reg_trace){.what = trace_text(p, f, order[i]),
-                           .slot = order[i]->slot,
-                           .offset = order[i]->offset / 4,
-                           .count = shape_count(order[i]->node->shape)};
+  for (int i = 0; i < n; i++) {
+    const Buffer *b = order[i].buffer;
+    const Node *node = f->graph->nodes.data[order[i].id];
+    trace[i] = (reg_trace){trace_text(p, f, node, b), b->slot, b->offset / 4, shape_count(node->shape)};
+  }
   out->ntrace = n;
   out->trace = trace;
 }

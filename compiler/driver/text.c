@@ -21,6 +21,21 @@ char *text_read(Arena *a, const char *path, int *len) {
   return failed ? NULL : b.data;
 }
 
+void text_fill(FILE *out, const char *text) {
+  size_t column = 0;
+  for (const char *c = text; *c; c += strspn(c, " ")) {
+    size_t n = strcspn(c, " ");
+    if (column && column + 1 + n > 78) {
+      fputc('\n', out);
+      column = 0;
+    }
+    fprintf(out, "%s%.*s", column ? " " : "", (int)n, c);
+    column += n + (column ? 1 : 0);
+    c += n;
+  }
+  fputc('\n', out);
+}
+
 static const char *scaled(Arena *a, double v, const char *const *units) {
   int k = 0;
   while (fabs(v) >= 999.5 && units[k + 1]) {

@@ -1,0 +1,34 @@
+// regc check: every mistake of each program, nothing is run. A program's `check` statements are elaborated
+// too.
+#include "emit.h"
+
+static int check_file(Session *s, const Options *o, const char *path) {
+  Pipeline p;
+  pipeline_init(&p, s, o);
+  int code = pipeline_read(&p, path);
+  if (!code && o->given[OPT_EMIT]) {
+    if (emit_needs_step(o))
+      code = usage_error("`regc check` emits tokens and ast");
+    else
+      code = emit_text_stages(&p);
+  }
+  if (!code) code = pipeline_check(&p);
+  if (!code) code = pipeline_lower(&p);
+  if (!code) {
+    for (int i = 0; i < p.program->checks.len; i++) lower_check(p.lowered, p.program->checks.data[i]);
+    code = pipeline_report(&p);
+  }
+  if (!code && o->given[OPT_VERBOSE]) fprintf(stderr, "%s: no mistakes\n", path);
+  pipeline_free(&p);
+  return code;
+}
+
+int cmd_check(Session *s, const Options *o) {
+  if (!o->arguments.len) return usage_error("`regc check` needs a file");
+  int code = EXIT_OK;
+  for (int i = 0; i < o->arguments.len; i++) {
+    int file_code = check_file(s, o, o->arguments.data[i]);
+    if (file_code > code) code = file_code;
+  }
+  return code;
+}

@@ -1,0 +1,128 @@
+// regc doc: definitions of the library (and of -f FILE) with their documentation; without a name the list of
+// all, by folder.
+#include "../sema/builtins.h"
+#include "../sema/library.h"
+#include "pipeline.h"
+#include <string.h>
+
+static Parse *parse_file(Session *s, const char *name, const char *text, int len) {
+  return parse_source(s, source_add(&s->sources, name, text, len));
+}
+
+static const Ast *find_definition(const Parse *p, const char *name) {
+  for (int i = 0; i < p->file->nkids; i++) {
+    const Ast *a = p->file->kids[i];
+    if (a->kind == AST_DEF && a->name && !strcmp(a->name, name)) return a;
+  }
+  return NULL;
+}
+
+// Which library file defines a name; -1: none.
+static int library_file(const char *name) {
+  for (const LibraryName *n = library_names; n->name; n++)
+    if (!strcmp(n->name, name)) return n->file;
+  return -1;
+}
+
+static void print_definition(const Session *s, const Ast *def, const Terminal *t) {
+  const Source *source = source_get(&s->sources, def->span.source);
+  int line, column;
+  source_position(source, def->span.start, &line, &column);
+  printf("%s%s %s%s  (%s:%d)\n\n", t->color ? "\033[1m" : "", def_kind_name((DefKind)def->op), def->name,
+         t->color ? "\033[0m" : "", source->name, line);
+  if (def->doc) printf("%s\n\n", def->doc);
+  printf("%.*s\n", def->span.end - def->span.start, source->text + def->span.start);
+}
+
+static void print_builtin(Builtin b) {
+  const BuiltinInfo *i = &builtin_info[b];
+  printf(i->signature ? "builtin %s(%s)\n\n%s\n" : "builtin %s%.0s\n\n%s\n", i->name,
+         i->signature ? i->signature : "", i->description);
+}
+
+// Length of the first sentence: to a full stop before a blank or the end, or to the line's end.
+static int first_sentence(const char *doc) {
+  for (int i = 0; doc[i]; i++) {
+    if (doc[i] == '\n') return i;
+    if (doc[i] == '.' && (doc[i + 1] == ' ' || doc[i + 1] == '\n' || !doc[i + 1])) return i + 1;
+  }
+  return (int)strlen(doc);
+}
+
+// "layers" of "stdlib/layers/dense.reg"
+static const char *folder_of(Arena *a, const char *file) {
+  const char *start = strchr(file, '/') ? strchr(file, '/') + 1 : file;
+  const char *end = strrchr(file, '/');
+  return end > start ? arena_strndup(a, start, (size_t)(end - start)) : "";
+}
+
+static void list_file(Session *s, const LibraryFile *f) {
+  const Parse *p = parse_file(s, f->name, f->text, f->len);
+  for (int i = 0; i < p->file->nkids; i++) {
+    const Ast *a = p->file->kids[i];
+    if (a->kind != AST_DEF) continue;
+    const char *doc = a->doc ? a->doc : "";
+    printf("  %-20s %.*s\n", a->name, first_sentence(doc), doc);
+  }
+}
+
+// Files come sorted by folder from the build.
+static void list_library(Session *s) {
+  const char *folder = NULL;
+  for (const LibraryFile *f = library_files; f->name; f++) {
+    const char *its = folder_of(s->arena, f->name);
+    if (!folder || strcmp(folder, its) != 0) printf("%s%s\n", folder ? "\n" : "", its);
+    folder = its;
+    list_file(s, f);
+  }
+  printf("\nbuilt in\n");
+  for (int b = 0; b < B_COUNT_; b++)
+    printf("  %-20s %s\n", builtin_info[b].name, builtin_info[b].description);
+}
+
+static int unknown(Session *s, const char *name, const Parse *own) {
+  VEC(const char *) names = {0};
+  for (const LibraryName *n = library_names; n->name; n++) vec_push(s->arena, names, n->name);
+  for (int b = 0; b < B_COUNT_; b++) vec_push(s->arena, names, builtin_info[b].name);
+  for (int i = 0; own && i < own->file->nkids; i++)
+    if (own->file->kids[i]->kind == AST_DEF) vec_push(s->arena, names, own->file->kids[i]->name);
+  const char *near = nearest_name(name, names.data, names.len);
+  fprintf(stderr, "regc: no definition `%s`", name);
+  if (near) fprintf(stderr, "; did you mean `%s`?", near);
+  fputc('\n', stderr);
+  return EXIT_USAGE;
+}
+
+static int document(Session *s, const Options *o, const char *name, const Parse *own) {
+  const Ast *def = own ? find_definition(own, name) : NULL;
+  int file = def ? -1 : library_file(name);
+  if (file >= 0) {
+    const LibraryFile *f = &library_files[file];
+    def = find_definition(parse_file(s, f->name, f->text, f->len), name);
+  }
+  if (def)
+    print_definition(s, def, &o->out);
+  else if (builtin_find(name) >= 0)
+    print_builtin((Builtin)builtin_find(name));
+  else
+    return unknown(s, name, own);
+  return EXIT_OK;
+}
+
+int cmd_doc(Session *s, const Options *o) {
+  Pipeline p;
+  pipeline_init(&p, s, o);
+  int code = EXIT_OK;
+  if (o->value[OPT_FILE]) {
+    code = pipeline_read(&p, o->value[OPT_FILE]);
+    if (!code) p.parse = parse_source(s, p.source);
+    if (!code) code = pipeline_report(&p);
+  }
+  if (!code && !o->arguments.len) list_library(s);
+  for (int i = 0; i < o->arguments.len && !code; i++) {
+    if (i) putchar('\n');
+    code = document(s, o, o->arguments.data[i], p.parse);
+  }
+  pipeline_free(&p);
+  return code;
+}

@@ -1,0 +1,190 @@
+// regc eval: one expression on given arrays. In: .npy files. Out: one JSON object: value, and gradients of
+// its sum.
+#include "emit.h"
+#include "reg/npy.h"
+#include "values.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MOST_SHOWN = 64 };
+
+typedef struct Evaluation {
+  Pipeline pipeline;
+  const Options *options;
+  VEC(Tensor) inputs;    // --in, then seed, step, epoch
+  VEC(LowerInput) given; // --in alone
+  VEC(const char *) grads;
+} Evaluation;
+
+static int tell(const reg_status *st) {
+  fprintf(stderr, "regc: %s [%s]\n", st->text, st->name);
+  if (st->hint[0]) fprintf(stderr, "  hint: %s\n", st->hint);
+  return st->code;
+}
+
+static int read_input(Evaluation *e, const NamePair *pair) {
+  Arena *a = e->pipeline.arena;
+  reg_status st = {0};
+  reg_array array = {0};
+  if (reg_npy_read(pair->value, &array, &st)) return tell(&st);
+  static const DType types[] = {[REG_F32] = DT_F32, [REG_I32] = DT_I32, [REG_BOOL] = DT_BOOL};
+  Tensor t = {
+      .name = arena_printf(a, "in:%s", pair->name), .dtype = types[array.dtype], .shape.rank = array.rank};
+  memcpy(t.shape.dim, array.dim, sizeof(int64_t) * (size_t)array.rank);
+  t.data = ARENA_ARRAY(a, double, array.count + 1);
+  for (int64_t i = 0; i < array.count; i++)
+    t.data[i] = t.dtype == DT_F32 ? (double)((const float *)array.values)[i]
+                                  : (double)((const int32_t *)array.values)[i];
+  free(array.values);
+  vec_push(a, e->inputs, t);
+  vec_push(a, e->given, ((LowerInput){pair->name, t.dtype, t.shape}));
+  return EXIT_OK;
+}
+
+static const LowerInput *given_input(const Evaluation *e, const char *name) {
+  for (int i = 0; i < e->given.len; i++)
+    if (!strcmp(e->given.data[i].name, name)) return &e->given.data[i];
+  return NULL;
+}
+
+static int read_inputs(Evaluation *e) {
+  const Options *o = e->options;
+  Arena *a = e->pipeline.arena;
+  for (int i = 0; i < o->inputs.len; i++) {
+    if (given_input(e, o->inputs.data[i].name))
+      return usage_error("`--in %s` is given twice", o->inputs.data[i].name);
+    int code = read_input(e, &o->inputs.data[i]);
+    if (code) return code;
+  }
+  for (const char *c = o->value[OPT_GRAD]; c && *c; c += strspn(c, ",")) {
+    const char *name = arena_strndup(a, c, strcspn(c, ","));
+    const LowerInput *in = given_input(e, name);
+    if (!in) return usage_error("`--grad %s` names no array of `--in`", name);
+    if (in->dtype != DT_F32)
+      return usage_error("`--grad %s`: the array holds no floating-point numbers", name);
+    vec_push(a, e->grads, name);
+    c += strcspn(c, ",");
+  }
+  vec_push(a, e->inputs, tensor_seed(a, o->seed));
+  vec_push(a, e->inputs, tensor_scalar(a, "step", DT_I32, 0));
+  vec_push(a, e->inputs, tensor_scalar(a, "epoch", DT_I32, 0));
+  return EXIT_OK;
+}
+
+// The file of -f, or nothing: definitions that the expression may use.
+static int read_program(Evaluation *e) {
+  Pipeline *p = &e->pipeline;
+  const char *file = e->options->value[OPT_FILE];
+  if (file) {
+    int code = pipeline_read(p, file);
+    if (code) return code;
+  } else {
+    p->source = source_add(&p->session->sources, "<none>", "", 0);
+  }
+  int code = pipeline_check(p);
+  return code ? code : pipeline_lower(p);
+}
+
+static Graph *lower_expression(Evaluation *e, const char *text) {
+  Pipeline *p = &e->pipeline;
+  int source = source_add(&p->session->sources, "<expression>", text, (int)strlen(text));
+  Ast *ast = parse_expression(p->session, source);
+  if (pipeline_report(p) || !ast) return NULL;
+  const char **names = ARENA_ARRAY(p->arena, const char *, e->given.len + 1);
+  for (int i = 0; i < e->given.len; i++) names[i] = e->given.data[i].name;
+  sema_check_expression(p->program, ast, names, e->given.len);
+  if (pipeline_report(p)) return NULL;
+  Graph *g = lower_eval(p->lowered, ast, e->given.data, e->given.len, e->grads.data, e->grads.len);
+  return pipeline_report(p) ? NULL : g;
+}
+
+static bool write_array(Arena *a, const char *path, const Tensor *t, reg_status *st) {
+  static const reg_dtype types[] = {[DT_F32] = REG_F32, [DT_I32] = REG_I32, [DT_BOOL] = REG_BOOL};
+  reg_array array = {.dtype = types[t->dtype], .rank = t->shape.rank, .count = shape_count(t->shape)};
+  memcpy(array.dim, t->shape.dim, sizeof(int64_t) * (size_t)t->shape.rank);
+  array.values = arena_alloc(a, 4 * (size_t)array.count + 4);
+  for (int64_t i = 0; i < array.count; i++) {
+    if (t->dtype == DT_F32)
+      ((float *)array.values)[i] = (float)t->data[i];
+    else
+      ((int32_t *)array.values)[i] = (int32_t)t->data[i];
+  }
+  return reg_npy_write(path, &array, st) == 0;
+}
+
+static int add_values(const Evaluation *e, StrBuf *b, const char *file_name, const Tensor *t) {
+  Arena *a = b->arena;
+  int64_t count = shape_count(t->shape);
+  if (count <= MOST_SHOWN) {
+    strbuf_add(b, ",\"values\":[");
+    for (int64_t i = 0; i < count; i++) strbuf_addf(b, "%s%s", i ? "," : "", text_number(a, t->data[i]));
+    strbuf_add(b, "]");
+    return EXIT_OK;
+  }
+  const char *dir = e->options->value[OPT_OUT_DIR];
+  if (!dir) return EXIT_OK;
+  const char *path = arena_printf(a, "%s/%s.npy", dir, file_name);
+  reg_status st = {0};
+  if (!write_array(a, path, t, &st)) return tell(&st);
+  strbuf_addf(b, ",\"file\":%s", text_json(a, path));
+  return EXIT_OK;
+}
+
+static int add_tensor(const Evaluation *e, StrBuf *b, const char *file_name, const Tensor *t) {
+  strbuf_add(b, "\"shape\":[");
+  for (int i = 0; i < t->shape.rank; i++) strbuf_addf(b, "%s%lld", i ? "," : "", (long long)t->shape.dim[i]);
+  strbuf_addf(b, "],\"dtype\":\"%s\"", dtype_text(t->dtype));
+  return add_values(e, b, file_name, t);
+}
+
+static int print_result(const Evaluation *e, const Tensor *out, int n) {
+  Arena *a = e->pipeline.arena;
+  StrBuf b = {.arena = a};
+  strbuf_add(&b, "{");
+  int code = add_tensor(e, &b, "value", tensor_find(out, n, "value"));
+  for (int i = 0; i < e->grads.len && !code; i++) {
+    const char *name = e->grads.data[i];
+    strbuf_addf(&b, "%s%s:{", i ? "," : ",\"grad\":{", text_json(a, name));
+    code = add_tensor(e, &b, arena_printf(a, "grad_%s", name),
+                      tensor_find(out, n, arena_printf(a, "grad:%s", name)));
+    strbuf_add(&b, i == e->grads.len - 1 ? "}}" : "}");
+  }
+  strbuf_add(&b, "}");
+  if (!code) puts(b.data);
+  return code;
+}
+
+static int run_expression(Evaluation *e, const Graph *g) {
+  Pipeline *p = &e->pipeline;
+  Tensor *out = ARENA_ARRAY(p->arena, Tensor, g->outputs.len);
+  const char *error = NULL;
+  if (e->options->given[OPT_EMIT]) return emit_function(p, pipeline_loops(p, g, false));
+  if (e->options->given[OPT_INTERPRET]) {
+    run_interpreted(p->arena, g, e->inputs.data, e->inputs.len, out);
+  } else if (!run_compiled(p, g, e->inputs.data, e->inputs.len, out, &error)) {
+    fprintf(stderr, "regc: %s\n", error);
+    return REG_INTERNAL;
+  }
+  const char *dir = e->options->value[OPT_OUT_DIR];
+  if (dir && mkdir(dir, 0755) != 0 && errno != EEXIST) {
+    fprintf(stderr, "regc: cannot make `%s`: %s\n", dir, strerror(errno));
+    return REG_CANNOT_WRITE;
+  }
+  return print_result(e, out, g->outputs.len);
+}
+
+int cmd_eval(Session *s, const Options *o) {
+  if (o->arguments.len != 1) return usage_error("`regc eval` takes one expression");
+  Evaluation e = {.options = o};
+  pipeline_init(&e.pipeline, s, o);
+  int code = read_inputs(&e);
+  if (!code) code = read_program(&e);
+  if (!code) {
+    Graph *g = lower_expression(&e, o->arguments.data[0]);
+    code = g ? run_expression(&e, g) : EXIT_REJECTED;
+  }
+  pipeline_free(&e.pipeline);
+  return code;
+}

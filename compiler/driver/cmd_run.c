@@ -1,0 +1,134 @@
+// regc run: from a file to trained weights and evaluation results; on request only up to a stage, a summary,
+// or the plan.
+#include "emit.h"
+#include "inspect.h"
+#include "progress.h"
+#include "reg/events.h"
+#include "summary.h"
+#include <string.h>
+
+// A status of the runtime as a diagnostic. A rejected program was reported by the stage that rejected it.
+static void tell_status(const Options *o, const reg_status *st) {
+  if (!st->text[0] || !strcmp(st->name, "rejected")) return;
+  const char *red = o->err.color ? "\033[1;31m" : "", *off = o->err.color ? "\033[0m" : "";
+  fprintf(stderr, "%serror:%s %s", red, off, st->text);
+  fprintf(stderr, st->name[0] ? " [%s]\n" : "\n", st->name);
+  if (st->hint[0]) fprintf(stderr, "  hint: %s\n", st->hint);
+}
+
+// Versions and options for run.json, as members of a JSON object.
+static const char *run_info(const Pipeline *p) {
+  Arena *a = p->arena;
+  StrBuf b = {.arena = a};
+  strbuf_addf(&b, "\"regc\":%s,\"backend\":%s", text_json(a, REG_VERSION),
+              text_json(a, p->backend->describe(a)));
+  strbuf_addf(&b, ",\"optimize\":%d,\"set\":{", p->options->optimize);
+  for (int i = 0; i < p->options->sets.len; i++)
+    strbuf_addf(&b, "%s%s:%s", i ? "," : "", text_json(a, p->options->sets.data[i].name),
+                text_json(a, p->options->sets.data[i].value));
+  strbuf_add(&b, "}");
+  return b.data;
+}
+
+static void print_profile(const Pipeline *p, const reg_profile *r, double before_run) {
+  double first = 1e3 * (before_run + r->first_step_s);
+  double share = r->total_s > 0 ? r->gemm_s / r->total_s : 0;
+  if (p->options->given[OPT_JSON])
+    printf("{\"event\":\"profile\",\"first_step_ms\":%.3f,\"total_s\":%.6f,\"steps\":%lld,\"median_step_ms\":"
+           "%.6f,"
+           "\"gemm_share\":%.4f,\"compile_ms\":%.3f,\"functions\":%d,\"cached\":%d}\n",
+           first, r->total_s, (long long)r->steps, 1e3 * r->median_step_s, share, 1e3 * p->compile_s,
+           p->compiled, p->cached);
+  else
+    fprintf(stderr,
+            "profile: first step %.1f ms after the start; %lld steps in %.3f s, median %.4f ms, matrix "
+            "products %.1f %%;"
+            " %d functions compiled in %.1f ms, %d of them from the cache\n",
+            first, (long long)r->steps, r->total_s, 1e3 * r->median_step_s, 100 * share, p->compiled,
+            1e3 * p->compile_s, p->cached);
+}
+
+static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
+  const Options *o = p->options;
+  Progress progress;
+  progress_init(&progress, p->arena, o);
+  Inspector *inspector = o->given[OPT_CHECK] ? inspector_new(p) : NULL;
+  reg_run_options run = {.threads = o->threads,
+                         .seed = o->seed,
+                         .has_seed = o->given[OPT_SEED],
+                         .max_steps = o->steps,
+                         .out_dir = o->value[OPT_OUT_DIR],
+                         .run_info = run_info(p),
+                         .sink = progress_sink,
+                         .sink_user = &progress,
+                         .inspect = inspector ? inspector_step : NULL,
+                         .inspect_user = inspector,
+                         .step_events = progress.bar,
+                         .interrupt = signals_install(),
+                         .profile = o->given[OPT_PROFILE]};
+  reg_profile profile = {0};
+  reg_status st = {0};
+  if (o->given[OPT_JSON]) puts(reg_event_schema());
+  double before_run = now_seconds() - o->start;
+  int code = reg_run(&t->program, &run, &profile, &st);
+  tell_status(o, &st);
+  if (inspector) {
+    inspector_summary(inspector, stderr);
+    inspector_free(inspector);
+  }
+  if (o->given[OPT_PROFILE]) print_profile(p, &profile, before_run);
+  return signals_exit_code(code);
+}
+
+// --dry-run: all code is generated, nothing runs.
+static int compile_all(ProgramTable *t) {
+  reg_status st = {0};
+  for (int i = 0; i < t->program.ntrains; i++) {
+    const reg_train *r = &t->program.trains[i];
+    reg_function *fs[] = {r->init, r->step, r->step_last, r->valid, r->valid_last, r->valid_metrics};
+    for (size_t k = 0; k < sizeof fs / sizeof *fs; k++)
+      if (fs[k] && function_compile(t, fs[k], &st)) break;
+  }
+  for (int i = 0; i < t->program.nevaluates && !st.code; i++) {
+    const reg_evaluate *e = &t->program.evaluates[i];
+    reg_function *fs[] = {e->predict, e->predict_last, e->metrics};
+    for (size_t k = 0; k < sizeof fs / sizeof *fs; k++)
+      if (fs[k] && function_compile(t, fs[k], &st)) break;
+  }
+  tell_status(t->pipeline->options, &st);
+  return st.code;
+}
+
+static int run_program(Pipeline *p) {
+  const Options *o = p->options;
+  ProgramTable *t = program_table(p, o->given[OPT_CHECK]);
+  int code = memory_check(t);
+  if (!code && o->given[OPT_EMIT]) return emit_step(t);
+  if (!code && o->given[OPT_DRY_RUN]) code = compile_all(t);
+  if (!code && o->given[OPT_SUMMARY]) {
+    reg_status st = {0};
+    for (int i = 0; i < t->program.ntrains && !st.code; i++)
+      function_compile(t, t->program.trains[i].step, &st);
+    tell_status(o, &st);
+    code = st.code;
+    if (!code) summary_print(t, stdout);
+  }
+  if (code || o->given[OPT_DRY_RUN]) return code;
+  if (!t->program.ntrains && !o->given[OPT_QUIET])
+    fprintf(stderr, "regc: `%s` trains nothing\n", o->arguments.data[0]);
+  return t->program.ntrains ? train_and_evaluate(p, t) : EXIT_OK;
+}
+
+int cmd_run(Session *s, const Options *o) {
+  if (o->arguments.len != 1) return usage_error("`regc run` takes one file");
+  Pipeline p;
+  pipeline_init(&p, s, o);
+  int code = pipeline_read(&p, o->arguments.data[0]);
+  if (!code && o->given[OPT_EMIT]) code = emit_text_stages(&p);
+  bool whole = !o->given[OPT_EMIT] || emit_needs_step(o);
+  if (!code && whole) code = pipeline_check(&p);
+  if (!code && whole) code = pipeline_lower(&p);
+  if (!code && whole) code = run_program(&p);
+  pipeline_free(&p);
+  return code;
+}

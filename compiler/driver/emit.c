@@ -1,0 +1,116 @@
+// --emit=STAGE,... to standard output, or one stage to the file of -o. An object is written to a file only.
+#include "emit.h"
+#include "../syntax/tokens.h"
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+static bool wants(const Options *o, const char *stage) {
+  const char *list = o->value[OPT_EMIT];
+  size_t n = strlen(stage);
+  for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL)
+    if (!strncmp(list, stage, n) && (list[n] == ',' || !list[n])) return true;
+  return false;
+}
+
+bool emit_needs_step(const Options *o) {
+  return wants(o, "graph") || wants(o, "kernels") || wants(o, "llvm") || wants(o, "asm") || wants(o, "obj");
+}
+
+static FILE *open_output(const Options *o) {
+  FILE *out = o->value[OPT_OUTPUT] ? fopen(o->value[OPT_OUTPUT], "wb") : stdout;
+  if (!out) fprintf(stderr, "regc: cannot write `%s`: %s\n", o->value[OPT_OUTPUT], strerror(errno));
+  return out;
+}
+
+static int close_output(FILE *out) {
+  int failed = fflush(out);
+  if (out != stdout) failed |= fclose(out);
+  return failed ? REG_CANNOT_WRITE : EXIT_OK;
+}
+
+static const char *token_class(const char *text, int len) {
+  if (len == 0) return "end of statement";
+  unsigned char c = (unsigned char)text[0];
+  if (isdigit(c)) return "number";
+  if (c == '"') return "string";
+  if (!isalpha(c) && c != '_') return c == '\n' ? "end of statement" : "symbol";
+  bool item;
+  const char *keyword;
+  for (int i = 0; (keyword = keyword_text(i, &item)); i++)
+    if (strlen(keyword) == (size_t)len && !strncmp(keyword, text, (size_t)len)) return "keyword";
+  return "name";
+}
+
+// One token a line, as the parser sees them: place, class, text. What the filter adds or drops at line ends
+// shows here.
+static void print_tokens(FILE *out, const Pipeline *p) {
+  Parse comments = {0};
+  const Source *source = source_get(&p->session->sources, p->source);
+  ParseContext context = {
+      .session = p->session, .arena = p->arena, .source = p->source, .text = source, .parse = &comments};
+  Tokens *tokens = ARENA_NEW(p->arena, Tokens);
+  tokens_start(tokens, &context, false);
+  for (Token t = tokens_next(tokens); t.kind > 0; t = tokens_next(tokens)) {
+    int line, column, len = t.made ? 0 : t.span.end - t.span.start;
+    const char *text = source->text + t.span.start;
+    source_position(source, t.span.start, &line, &column);
+    const char *class = token_class(text, len);
+    fprintf(out, "%4d:%-4d %-17s", line, column, t.made ? "made" : class);
+    fprintf(out, *text == '\n' ? "\n" : "%.*s\n", len, text);
+  }
+  tokens_end(tokens);
+}
+
+int emit_text_stages(Pipeline *p) {
+  const Options *o = p->options;
+  if (o->value[OPT_OUTPUT] && strchr(o->value[OPT_EMIT], ','))
+    return usage_error("with `-o`, `--emit` takes one stage");
+  if (wants(o, "obj") && !o->value[OPT_OUTPUT]) return usage_error("`--emit=obj` needs `-o PATH`");
+  if (!wants(o, "tokens") && !wants(o, "ast")) return EXIT_OK;
+  FILE *out = open_output(o);
+  if (!out) return REG_CANNOT_WRITE;
+  if (wants(o, "tokens")) print_tokens(out, p);
+  int code = EXIT_OK;
+  if (wants(o, "ast")) {
+    p->parse = parse_source(p->session, p->source);
+    ast_print(out, p->parse->file);
+    code = pipeline_report(p);
+  }
+  int written = close_output(out);
+  return code ? code : written;
+}
+
+static int emit_code(Pipeline *p, const LoopFn *f, const char *what) {
+  const char *path = p->options->value[OPT_OUTPUT], *error = NULL;
+  fflush(stdout);
+  if (p->backend->emit(f, &p->backend_options, what, path ? path : "/dev/stdout", &error)) return EXIT_OK;
+  fprintf(stderr, "regc: cannot emit %s: %s\n", what, error ? error : "no reason given");
+  return REG_CANNOT_WRITE;
+}
+
+int emit_function(Pipeline *p, const LoopFn *f) {
+  const Options *o = p->options;
+  int code = EXIT_OK;
+  if (wants(o, "graph") || wants(o, "kernels")) {
+    FILE *out = open_output(o);
+    if (!out) return REG_CANNOT_WRITE;
+    if (wants(o, "graph")) graph_print(out, f->graph);
+    if (wants(o, "kernels")) loops_print(out, f);
+    code = close_output(out);
+  }
+  static const char *const code_stages[] = {"llvm", "asm", "obj"};
+  for (int i = 0; i < 3 && !code; i++)
+    if (wants(o, code_stages[i])) code = emit_code(p, f, code_stages[i]);
+  return code;
+}
+
+int emit_step(ProgramTable *t) {
+  reg_function *f = t->program.ntrains ? t->program.trains[0].step : NULL;
+  if (!f) {
+    fputs("regc: the program trains nothing, so there is no step to show\n", stderr);
+    return EXIT_REJECTED;
+  }
+  reg_status st = {0};
+  return function_plan(t, f, &st) ? st.code : emit_function(t->pipeline, function_loops(f));
+}

@@ -1,0 +1,166 @@
+// Events as text on standard error. In: reg_event. Out: with a terminal, one table a training with a row for
+// each pass and below it a live line with bar, rate and time left; without one, a line for each pass.
+#include "progress.h"
+#include "reg/events.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { REDRAW_MS = 80, COLUMN = 11 };
+
+void progress_init(Progress *p, Arena *a, const Options *o) {
+  const char *kind = o->value[OPT_PROGRESS];
+  bool automatic = !kind || !strcmp(kind, "auto");
+  *p = (Progress){.options = o, .arena = a};
+  if (o->given[OPT_QUIET]) return;
+  p->bar = automatic ? o->err.live : !strcmp(kind, "bar");
+  p->plain = automatic ? !o->err.live : !strcmp(kind, "plain");
+}
+
+static const char *paint(const Progress *p, const char *code) { return p->options->err.color ? code : ""; }
+
+static void clear_live(Progress *p) {
+  if (!p->live_shown) return;
+  fputs("\r\033[K", stderr);
+  p->live_shown = false;
+}
+
+// Seconds as 4.2 s, 3:07, 2:05:00.
+static const char *duration(char out[24], double s) {
+  long long whole = s < 1e15 ? (long long)s : 0;
+  if (s < 60)
+    snprintf(out, 24, "%.1f s", s);
+  else if (s < 3600)
+    snprintf(out, 24, "%lld:%02lld", whole / 60, whole % 60);
+  else
+    snprintf(out, 24, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+  return out;
+}
+
+static void draw_bar(const Progress *p, double share) {
+  static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const int cells = 20;
+  int filled = (int)(share * cells * 8);
+  if (p->options->err.utf8) {
+    for (int i = 0; i < filled / 8; i++) fputs("█", stderr);
+    fputs(filled % 8 ? eighths[filled % 8] : "", stderr);
+    fprintf(stderr, "%*s", cells - filled / 8 - (filled % 8 ? 1 : 0), "");
+  } else {
+    for (int i = 0; i < cells; i++) fputc(i < filled / 8 ? '#' : '.', stderr);
+  }
+}
+
+static void live_line(Progress *p, const reg_event *e) {
+  double now = now_seconds();
+  if (!p->bar || e->steps <= 0 || (p->live_shown && now - p->drawn < REDRAW_MS * 1e-3)) return;
+  char left[24];
+  double rate = e->seconds > 0 ? (double)e->step / e->seconds : 0;
+  p->drawn = now;
+  p->live_shown = true;
+  fputs("\r\033[K", stderr);
+  draw_bar(p, (double)e->step / (double)e->steps);
+  fprintf(stderr, " epoch %lld/%lld  %.0f steps/s  ", (long long)e->epoch + 1, (long long)e->epochs, rate);
+  if (rate > 0) fprintf(stderr, "%s left  ", duration(left, (double)(e->steps - e->step) / rate));
+  fprintf(stderr, "loss %.4g", e->loss);
+  fflush(stderr);
+}
+
+static int column(const char *name) {
+  int wanted = (int)strlen(name) + 2;
+  return wanted > COLUMN ? wanted : COLUMN;
+}
+
+static void head(const char *name) { fprintf(stderr, "%*s", column(name), name); }
+static void cell(const char *name, double v) { fprintf(stderr, "%*.4g", column(name), v); }
+
+static void table_head(Progress *p, const reg_event *e) {
+  const reg_train *t = e->train;
+  p->headed = t;
+  fprintf(stderr, "%s%6s", paint(p, "\033[1m"), "epoch");
+  head("loss");
+  for (int i = 0; i < t->nterms; i++) head(t->terms[i]);
+  if (e->has_valid) {
+    head("valid loss");
+    for (int i = 0; i < t->nmetrics; i++) head(t->metrics[i]);
+  }
+  head("time");
+  fprintf(stderr, "%s\n", paint(p, "\033[0m"));
+}
+
+static void table_row(Progress *p, const reg_event *e) {
+  const reg_train *t = e->train;
+  char time[24];
+  clear_live(p);
+  if (p->headed != t) table_head(p, e);
+  fprintf(stderr, "%6lld", (long long)e->epoch);
+  cell("loss", e->loss);
+  for (int i = 0; i < t->nterms; i++) cell(t->terms[i], e->terms[i]);
+  if (e->has_valid) {
+    cell("valid loss", e->valid_loss);
+    for (int i = 0; i < t->nmetrics; i++) cell(t->metrics[i], e->valid_metrics[i]);
+  }
+  fprintf(stderr, "%*s", COLUMN, duration(time, e->seconds));
+  fprintf(stderr, e->best ? "  %sbest%s\n" : "\n", paint(p, "\033[32m"), paint(p, "\033[0m"));
+}
+
+static void plain_row(const reg_event *e) {
+  const reg_train *t = e->train;
+  char time[24];
+  fprintf(stderr, "%s epoch %lld/%lld  loss %.4g", t->name, (long long)e->epoch, (long long)e->epochs,
+          e->loss);
+  for (int i = 0; i < t->nterms; i++) fprintf(stderr, "  %s %.4g", t->terms[i], e->terms[i]);
+  if (e->has_valid) {
+    fprintf(stderr, "  valid loss %.4g", e->valid_loss);
+    for (int i = 0; i < t->nmetrics; i++)
+      fprintf(stderr, "  valid %s %.4g", t->metrics[i], e->valid_metrics[i]);
+  }
+  fprintf(stderr, "  %s%s\n", duration(time, e->seconds), e->best ? "  best" : "");
+}
+
+static void train_start(const Progress *p, const reg_event *e) {
+  const reg_train *t = e->train;
+  int64_t elements = 0;
+  for (int i = 0; i < t->nparams; i++) elements += t->params[i].count;
+  fprintf(stderr, "%strain %s%s on %s: %lld parameters, batch %lld, up to %lld epochs (%lld steps)\n",
+          paint(p, "\033[1m"), t->name, paint(p, "\033[0m"), t->data_name, (long long)elements,
+          (long long)t->batch, (long long)e->epochs, (long long)e->steps);
+}
+
+static void train_end(const Progress *p, const reg_event *e) {
+  char time[24];
+  fprintf(stderr, "%s%s%s after %lld epochs, %lld steps, %s", paint(p, "\033[1m"),
+          e->reason ? e->reason : "finished", paint(p, "\033[0m"), (long long)e->epoch, (long long)e->step,
+          duration(time, e->seconds));
+  if (e->train->watch) fprintf(stderr, "; best epoch %lld", (long long)e->best_epoch);
+  fputc('\n', stderr);
+}
+
+static void print_json(const reg_event *e) {
+  char *line = reg_event_json(e);
+  if (line) puts(line);
+  fflush(stdout);
+  free(line);
+}
+
+void progress_sink(void *user, const reg_event *e) {
+  Progress *p = user;
+  if (p->options->given[OPT_JSON] && e->kind != REG_EVENT_STEP) print_json(e);
+  bool shown = p->bar || p->plain;
+  if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH) clear_live(p);
+  switch (e->kind) {
+  case REG_EVENT_TRAIN_START:
+    if (shown) train_start(p, e);
+    break;
+  case REG_EVENT_STEP: live_line(p, e); break;
+  case REG_EVENT_EPOCH:
+    if (p->bar) table_row(p, e);
+    if (p->plain) plain_row(e);
+    break;
+  case REG_EVENT_TRAIN_END:
+    if (shown) train_end(p, e);
+    break;
+  case REG_EVENT_EVALUATE:
+    if (!p->options->given[OPT_JSON]) results_print(stdout, p->options->out, e);
+    break;
+  case REG_EVENT_ERROR: break; // reg_run's status says it once
+  }
+}

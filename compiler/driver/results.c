@@ -1,0 +1,82 @@
+// Evaluation results as readable tables: numbers one a line, a matrix with the class names on both sides.
+#include "progress.h"
+
+static const char *paint(Terminal t, const char *code) { return t.color ? code : ""; }
+
+static const reg_field *target_field(const reg_event *e) {
+  const reg_evaluate *v = e->evaluate;
+  return v->target >= 0 ? &e->program->datasets[v->data]->fields[v->target] : NULL;
+}
+
+// Characters, not bytes.
+static int text_width(const char *s) {
+  int n = 0;
+  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
+  return n;
+}
+
+static void print_right(FILE *out, const char *s, int width) {
+  fprintf(out, "%*s%s", width - text_width(s), "", s);
+}
+
+static const char *class_name(const reg_field *f, int64_t k, int64_t n, char number[24]) {
+  if (f && f->nclasses == n && f->class_names) return f->class_names[k];
+  snprintf(number, 24, "%lld", (long long)k);
+  return number;
+}
+
+static void print_cell(FILE *out, Terminal t, float v, int width, bool diagonal) {
+  char text[32];
+  bool zero = v == 0;
+  snprintf(text, sizeof text, "%.6g", (double)v);
+  const char *shown = zero ? (t.utf8 ? "·" : ".") : text;
+  fprintf(out, "%s", diagonal && !zero ? paint(t, "\033[1m") : "");
+  print_right(out, shown, width);
+  fprintf(out, "%s", diagonal && !zero ? paint(t, "\033[0m") : "");
+}
+
+static void print_matrix(FILE *out, Terminal t, const reg_metric *m, const float *values,
+                         const reg_field *target) {
+  char number[24];
+  int label = 6, width = 6;
+  for (int64_t k = 0; k < m->dim[0]; k++) {
+    int w = text_width(class_name(target, k, m->dim[0], number));
+    label = w > label ? w : label;
+  }
+  for (int64_t k = 0; k < m->dim[1]; k++) {
+    int w = text_width(class_name(target, k, m->dim[1], number)) + 2;
+    width = w > width ? w : width;
+  }
+  fprintf(out, "  %s (rows: actual, columns: predicted)\n    %*s", m->name, label, "");
+  for (int64_t k = 0; k < m->dim[1]; k++) print_right(out, class_name(target, k, m->dim[1], number), width);
+  fputc('\n', out);
+  for (int64_t i = 0; i < m->dim[0]; i++) {
+    fputs("    ", out);
+    print_right(out, class_name(target, i, m->dim[0], number), label);
+    for (int64_t k = 0; k < m->dim[1]; k++) print_cell(out, t, values[i * m->dim[1] + k], width, i == k);
+    fputc('\n', out);
+  }
+}
+
+static void print_list(FILE *out, const reg_metric *m, const float *values) {
+  fprintf(out, "  %-12s", m->name);
+  for (int64_t k = 0; k < m->count; k++) fprintf(out, " %.4g", (double)values[k]);
+  fputc('\n', out);
+}
+
+void results_print(FILE *out, Terminal t, const reg_event *e) {
+  const reg_evaluate *v = e->evaluate;
+  const reg_part *part = reg_data_part(e->program->datasets[v->data], v->part);
+  fprintf(out, "%s%s on %s%s (%lld rows)\n", paint(t, "\033[1m"), v->model, v->data_name, paint(t, "\033[0m"),
+          part ? (long long)part->nrows : 0);
+  for (int i = 0; i < v->nmetrics; i++) {
+    const reg_metric *m = &v->metric[i];
+    if (m->rank == 0)
+      fprintf(out, "  %-12s %.4f\n", m->name, (double)e->values[i][0]);
+    else if (m->rank == 2)
+      print_matrix(out, t, m, e->values[i], target_field(e));
+    else
+      print_list(out, m, e->values[i]);
+  }
+  fflush(out);
+}

@@ -1,0 +1,258 @@
+// Running error bounds (Higham 2002, Accuracy and Stability of Numerical Algorithms, ch. 3 and 4): each
+// operation's result is off by what its operands' errors do to it, plus its own rounding. A comparison or a
+// rounding to integers whose operands' errors reach over the edge may go either way; its bound is then the
+// distance of the two results.
+#include "rounding.h"
+#include <math.h>
+
+// Half an ulp of 1; and the depth of the longest chain of float additions in a reduction: sums are made in
+// blocks of 8192, their sums in double.
+static const double unit = 0x1p-24;
+enum { LONGEST_CHAIN = 8192 };
+static const double unbounded = 1e30;
+
+static Node *constant(Graph *g, double v, Shape s) { return graph_const(g, v, s); }
+static Node *scaled(Graph *g, Node *x, double c) {
+  return graph_binary(g, OP_MUL, x, constant(g, c, x->shape));
+}
+static Node *add(Graph *g, Node *x, Node *y) { return !x ? y : !y ? x : graph_binary(g, OP_ADD, x, y); }
+static Node *mul(Graph *g, Node *x, Node *y) { return !x || !y ? NULL : graph_binary(g, OP_MUL, x, y); }
+static Node *max(Graph *g, Node *x, Node *y) { return !x ? y : !y ? x : graph_binary(g, OP_MAX, x, y); }
+static Node *number(Graph *g, Node *x) { return x->dtype == DT_F32 ? x : graph_cast(g, x, DT_F32); }
+static Node *size(Graph *g, Node *x) { return graph_unary(g, OP_ABS, number(g, x)); }
+
+// `bound` where `safe`, else as good as no bound.
+static Node *guarded(Graph *g, Node *safe, Node *bound) {
+  return graph_select(g, safe, bound, constant(g, unbounded, bound->shape));
+}
+
+static Node *rebuilt(Graph *g, const Node *n, Node *x, Node *y) {
+  Node *in[2] = {x, y};
+  return graph_rebuild(g, n, in);
+}
+
+// numerator / (d - e), for a denominator of size d that is off by e.
+static Node *quotient(Graph *g, Node *numerator, Node *d, Node *e) {
+  if (!numerator) return NULL;
+  if (!e) return graph_binary(g, OP_DIV, numerator, d);
+  Node *rest = graph_binary(g, OP_SUB, d, e);
+  return guarded(g, graph_binary(g, OP_LT, e, d), graph_binary(g, OP_DIV, numerator, rest));
+}
+
+// |f(x + e) - f(x - e)| for a function that rises.
+static Node *spread(Graph *g, const Node *n, Node *e) {
+  if (!e) return NULL;
+  Node *x = n->in[0];
+  Node *high = rebuilt(g, n, graph_binary(g, OP_ADD, x, e), NULL),
+       *low = rebuilt(g, n, graph_binary(g, OP_SUB, x, e), NULL);
+  return size(g, graph_binary(g, OP_SUB, number(g, high), number(g, low)));
+}
+
+static Node *sqrt_bound(Graph *g, Node *x, Node *e) {
+  if (!e) return NULL;
+  Node *near_zero = graph_unary(g, OP_SQRT, graph_binary(g, OP_ADD, size(g, x), e));
+  Node *smooth = graph_binary(g, OP_DIV, e, graph_unary(g, OP_SQRT, size(g, x)));
+  return graph_select(g, graph_binary(g, OP_LT, e, x), smooth, near_zero);
+}
+
+// x^y = exp(y log x): the relative error is |y| dx/x + |log x| dy, and the rounding of the exponent.
+static Node *pow_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
+  Node *x = size(g, n->in[0]), *y = size(g, n->in[1]), *zero = constant(g, 0, n->shape);
+  Node *log_x = size(g, graph_unary(g, OP_LOG, graph_binary(g, OP_MAX, x, constant(g, 0x1p-126, n->shape))));
+  Node *relative = scaled(g, graph_binary(g, OP_ADD, mul(g, y, log_x), constant(g, 1, n->shape)), 8 * unit);
+  relative = add(g, relative, quotient(g, mul(g, y, ex), x, ex));
+  relative = add(g, relative, mul(g, log_x, ey));
+  Node *bound = mul(g, size(g, (Node *)n), graph_unary(g, OP_EXPM1, relative));
+  return graph_select(g, graph_binary(g, OP_LT, zero, x), bound, ex ? ex : zero);
+}
+
+// What the errors of the operands do; without the operation's own rounding.
+static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
+  Node *out = (Node *)n, *x = n->nin > 0 ? n->in[0] : NULL, *y = n->nin > 1 ? n->in[1] : NULL;
+  switch (n->op) {
+  case OP_EXP: return ex ? mul(g, size(g, out), graph_unary(g, OP_EXPM1, ex)) : NULL;
+  case OP_EXPM1:
+    return ex ? mul(g, graph_binary(g, OP_ADD, size(g, out), constant(g, 1, n->shape)),
+                    graph_unary(g, OP_EXPM1, ex))
+              : NULL;
+  case OP_LOG: return quotient(g, ex, size(g, x), ex);
+  case OP_LOG1P: return quotient(g, ex, graph_binary(g, OP_ADD, x, constant(g, 1, n->shape)), ex);
+  case OP_SQRT: return sqrt_bound(g, x, ex);
+  case OP_ERF: return ex ? scaled(g, ex, 1.13) : NULL;
+  case OP_ERFINV: return ex ? mul(g, ex, graph_unary(g, OP_EXP, graph_binary(g, OP_MUL, out, out))) : NULL;
+  case OP_SIGMOID: return ex ? scaled(g, ex, 0.25) : NULL;
+  case OP_SIGN:
+  case OP_FLOOR:
+  case OP_ROUND: return spread(g, n, ex);
+  case OP_ADD:
+  case OP_SUB: return add(g, ex, ey);
+  case OP_MUL:
+    return add(g, add(g, mul(g, size(g, x), ey), ex ? mul(g, size(g, y), ex) : NULL), mul(g, ex, ey));
+  case OP_DIV: return quotient(g, add(g, ex, ey ? mul(g, size(g, out), ey) : NULL), size(g, y), ey);
+  case OP_MIN:
+  case OP_MAX: return max(g, ex, ey);
+  default: return ex; // neg, abs, tanh, sin, cos: slope at most 1
+  }
+}
+
+// The operation's own rounding in units of |result|; sin and cos in units of 1.
+static double own_rounding(Op op) {
+  switch (op) {
+  case OP_NEG:
+  case OP_ABS:
+  case OP_SIGN:
+  case OP_FLOOR:
+  case OP_ROUND:
+  case OP_MIN:
+  case OP_MAX: return 0;
+  case OP_ADD:
+  case OP_SUB:
+  case OP_MUL: return 1;
+  case OP_DIV:
+  case OP_SQRT: return 2;
+  case OP_ERFINV: return 32;
+  default: return 8;
+  }
+}
+
+static Node *select_bound(Graph *g, const Node *n, Node *const *bound) {
+  Node *zero = constant(g, 0, n->shape);
+  Node *ey = bound[1] ? bound[1] : zero, *ez = bound[2] ? bound[2] : zero;
+  Node *chosen = bound[1] || bound[2] ? graph_select(g, n->in[0], ey, ez) : NULL;
+  if (!bound[0]) return chosen;
+  Node *apart = size(g, graph_binary(g, OP_SUB, number(g, n->in[1]), number(g, n->in[2])));
+  Node *either = add(g, apart, graph_binary(g, OP_MAX, ey, ez));
+  return graph_select(g, graph_binary(g, OP_LT, zero, bound[0]), either, chosen ? chosen : zero);
+}
+
+static Node *cast_bound(Graph *g, const Node *n, Node *e) {
+  if (n->dtype == DT_F32 && n->in[0]->dtype == DT_I32) // integers beyond 2^24 are rounded
+    return add(g, e,
+               graph_select(g, graph_binary(g, OP_LT, constant(g, 0x1p24, n->shape), size(g, n->in[0])),
+                            scaled(g, size(g, n->in[0]), unit), constant(g, 0, n->shape)));
+  return n->in[0]->dtype == DT_F32 && n->dtype != DT_F32 ? spread(g, n, e) : e;
+}
+
+// 1 where the answer may be the other one.
+static Node *compare_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
+  Node *e = add(g, ex, ey);
+  if (!e) return NULL;
+  Node *zero = constant(g, 0, n->shape);
+  Node *open = graph_binary(g, OP_LT, zero, e);
+  if (n->op == OP_LT || n->op == OP_LE || n->op == OP_EQ) {
+    Node *apart = size(g, graph_binary(g, OP_SUB, number(g, n->in[0]), number(g, n->in[1])));
+    open = graph_binary(g, OP_AND, open, graph_binary(g, OP_LE, apart, e));
+  }
+  return graph_cast(g, open, DT_F32);
+}
+
+// r, whose axes are x's without the reduced ones, repeated along those.
+static Node *repeated(Graph *g, const Node *n, Node *r) {
+  int kept[MAX_RANK], k = 0;
+  for (int axis = 0; axis < n->in[0]->shape.rank; axis++) {
+    bool reduced = false;
+    for (int i = 0; i < n->nattr; i++) reduced |= n->attr[i] == axis;
+    if (!reduced) kept[k++] = axis;
+  }
+  return graph_broadcast(g, r, n->in[0]->shape, kept);
+}
+
+static Node *reduced(Graph *g, Op op, const Node *like, Node *x) {
+  int axes[MAX_RANK];
+  for (int i = 0; i < like->nattr; i++) axes[i] = (int)like->attr[i];
+  return graph_reduce(g, op, x, axes, like->nattr);
+}
+
+// Any index where a second element may be the largest.
+static Node *argmax_bound(Graph *g, const Node *n, Node *e) {
+  if (!e) return NULL;
+  Node *x = n->in[0];
+  Node *least = reduced(g, OP_RMAX, n, graph_binary(g, OP_SUB, x, e));
+  Node *candidate = graph_binary(g, OP_LE, repeated(g, n, least), graph_binary(g, OP_ADD, x, e));
+  Node *candidates = reduced(g, OP_SUM, n, graph_cast(g, candidate, DT_F32));
+  double length = (double)x->shape.dim[n->attr[0]];
+  return graph_select(g, graph_binary(g, OP_LT, constant(g, 1, n->shape), candidates),
+                      constant(g, length, n->shape), constant(g, 0, n->shape));
+}
+
+static Node *sum_bound(Graph *g, const Node *n, Node *e) {
+  if (n->dtype != DT_F32) return e ? reduced(g, OP_SUM, n, e) : NULL;
+  double terms = (double)(shape_count(n->in[0]->shape) / (shape_count(n->shape) ? shape_count(n->shape) : 1));
+  Node *own = scaled(g, reduced(g, OP_SUM, n, size(g, n->in[0])), unit * fmin(terms, LONGEST_CHAIN));
+  return e ? add(g, own, reduced(g, OP_SUM, n, e)) : own;
+}
+
+// (|x| + ex)(|y| + ey) - |x||y| + k u |x||y|, products of matrices.
+static Node *matmul_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
+  Node *x = size(g, n->in[0]), *y = size(g, n->in[1]);
+  double terms = (double)x->shape.dim[x->shape.rank - 1];
+  Node *bound = scaled(g, graph_matmul(g, x, y), unit * terms);
+  if (ex) bound = add(g, bound, graph_matmul(g, ex, y));
+  if (ey) bound = add(g, bound, graph_matmul(g, add(g, x, ex), ey));
+  return bound;
+}
+
+static Node *index_bound(Graph *g, const Node *n, Node *const *bound) {
+  Node *ex = bound[0], *ey = n->nin > 1 ? bound[1] : NULL;
+  bool scatter = n->op == OP_SCATTER_ADD || n->op == OP_PUT_ALONG;
+  Node *index_error = n->op == OP_CUMSUM ? NULL : scatter ? ex : n->op == OP_ARGSORT ? ex : ey;
+  if (index_error) return constant(g, unbounded, n->shape); // calls read stored, hence exact, indices
+  if (n->op == OP_CUMSUM) {
+    Node *own = scaled(g, rebuilt(g, n, size(g, n->in[0]), NULL), 4 * unit);
+    return ex ? add(g, own, rebuilt(g, n, ex, NULL)) : own;
+  }
+  if (n->op == OP_ARGSORT) return NULL;
+  if (!scatter) return ex ? rebuilt(g, n, ex, n->in[1]) : NULL;
+  double terms = (double)shape_count(n->in[0]->shape);
+  Node *own = scaled(g, rebuilt(g, n, n->in[0], size(g, n->in[1])), unit * terms);
+  return ey ? add(g, own, rebuilt(g, n, n->in[0], ey)) : own;
+}
+
+static Node *shape_bound(Graph *g, const Node *n, Node *const *bound) {
+  Node *in[n->nin ? n->nin : 1];
+  bool exact = true;
+  for (int i = 0; i < n->nin; i++) {
+    in[i] = bound[i] ? bound[i] : constant(g, 0, n->in[i]->shape);
+    exact &= !bound[i];
+  }
+  return exact ? NULL : graph_rebuild(g, n, in);
+}
+
+static Node *pointwise_bound(Graph *g, const Node *n, Node *const *bound) {
+  if (n->op == OP_SELECT) return select_bound(g, n, bound);
+  if (n->op == OP_CAST) return cast_bound(g, n, bound[0]);
+  Node *ex = bound[0], *ey = n->nin > 1 ? bound[1] : NULL;
+  if (n->dtype != DT_F32)
+    return add(g, ex, ey) ? constant(g, unbounded, n->shape) : NULL; // integers are exact
+  if (n->op == OP_POW) return pow_bound(g, n, ex, ey);
+  double own = own_rounding(n->op);
+  Node *e = inherited(g, n, ex, ey);
+  if (own == 0) return e;
+  bool absolute = n->op == OP_SIN || n->op == OP_COS;
+  return add(g, e, absolute ? constant(g, own * unit, n->shape) : scaled(g, size(g, (Node *)n), own * unit));
+}
+
+static Node *const_bound(Graph *g, const Node *n) {
+  if (n->dtype != DT_F32) return NULL;
+  bool exact = true;
+  for (int64_t i = 0; i < n->ndata; i++) exact &= (double)(float)n->data[i] == n->data[i];
+  return exact ? NULL : scaled(g, size(g, (Node *)n), unit);
+}
+
+Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {
+  switch (op_info[n->op].class) {
+  case CLASS_LEAF: return n->op == OP_CONST ? const_bound(g, n) : NULL;
+  case CLASS_POINTWISE: return pointwise_bound(g, n, bound);
+  case CLASS_COMPARE: return compare_bound(g, n, bound[0], n->nin > 1 ? bound[1] : NULL);
+  case CLASS_REDUCE:
+    if (n->op == OP_SUM) return sum_bound(g, n, bound[0]);
+    if (n->op == OP_ARGMAX) return argmax_bound(g, n, bound[0]);
+    return bound[0] ? reduced(g, OP_RMAX, n, bound[0]) : NULL;
+  case CLASS_SHAPE: return shape_bound(g, n, bound);
+  case CLASS_CONTRACT: return matmul_bound(g, n, bound[0], bound[1]);
+  case CLASS_INDEX: return index_bound(g, n, bound);
+  case CLASS_RANDOM: return NULL;
+  case CLASS_META: return bound[0];
+  }
+  return NULL;
+}

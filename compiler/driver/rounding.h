@@ -1,0 +1,9 @@
+// How far float32 may be from exact arithmetic, as graph.
+#ifndef DRIVER_ROUNDING_H
+#define DRIVER_ROUNDING_H
+#include "../graph/graph.h"
+
+// A node of g, f32 and of n's shape: a bound on |computed n - exact n|, where the operands are off by at most
+// bound[i] (NULL: they are exact). NULL where n is exact then.
+Node *rounding_bound(Graph *g, const Node *n, Node *const *bound);
+#endif

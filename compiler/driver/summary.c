@@ -1,0 +1,106 @@
+// --summary: parameters with what touches them, memory, work and code of a step; and the check that a plan
+// fits the machine.
+#include "summary.h"
+#include <string.h>
+
+static double tensor_bytes(const reg_tensor *t, int n) {
+  double bytes = 0;
+  for (int i = 0; i < n; i++) bytes += 4.0 * (double)t[i].count;
+  return bytes;
+}
+
+static double data_bytes(const reg_program *p) {
+  double bytes = 0;
+  for (int d = 0; d < p->ndatasets; d++)
+    for (int f = 0; f < p->datasets[d]->nfields; f++)
+      bytes += 4.0 * (double)p->datasets[d]->nrows * (double)p->datasets[d]->fields[f].width;
+  return bytes;
+}
+
+// Parameters and their best copy, states, scratch memory of the step, one batch.
+static double training_bytes(const reg_train *t) {
+  const LoopFn *f = function_loops(t->step);
+  double batch = 0;
+  for (int i = 1; i < f->nslots; i++)
+    if (!strncmp(f->slots[i].name, "field:", 6)) batch += 4.0 * (double)shape_count(f->slots[i].shape);
+  return 2 * tensor_bytes(t->params, t->nparams) + tensor_bytes(t->states, t->nstates) +
+         (double)f->scratch_bytes + batch;
+}
+
+// MemAvailable of /proc/meminfo in bytes; 0 where unknown.
+static double available_memory(void) {
+  FILE *f = fopen("/proc/meminfo", "r");
+  if (!f) return 0;
+  char line[128];
+  double kilobytes = 0;
+  while (fgets(line, sizeof line, f))
+    if (sscanf(line, "MemAvailable: %lf", &kilobytes) == 1) break;
+  fclose(f);
+  return 1024 * kilobytes;
+}
+
+int memory_check(ProgramTable *t) {
+  Pipeline *p = t->pipeline;
+  double machine = available_memory();
+  for (int i = 0; i < t->program.ntrains; i++) {
+    reg_train *train = &t->program.trains[i];
+    reg_status st = {0};
+    if (function_plan(t, train->step, &st)) return st.code;
+    double needed = training_bytes(train) + data_bytes(&t->program);
+    if (machine > 0 && needed > machine)
+      diag_emit(&p->session->diags, DIAG_too_large, p->lowered->trains.data[i]->ast->span,
+                text_bytes(p->arena, needed), text_bytes(p->arena, machine));
+  }
+  return pipeline_report(p);
+}
+
+static void print_parameters(Arena *a, const LowerTrain *t, FILE *out) {
+  double total = 0;
+  size_t width = 9;
+  for (int i = 0; i < t->params.len; i++)
+    if (strlen(t->params.data[i].path) > width) width = strlen(t->params.data[i].path);
+  fprintf(out, "  %-*s  %-7s %-14s %12s  touched by\n", (int)width, "parameter", "role", "shape", "elements");
+  for (int i = 0; i < t->params.len; i++) {
+    const LowerParam *p = &t->params.data[i];
+    total += (double)shape_count(p->shape);
+    fprintf(out, "  %-*s  %-7s %-14s %12lld ", (int)width, p->path, p->role, shape_text(a, p->shape),
+            (long long)shape_count(p->shape));
+    for (int k = 0; k < p->ntouched; k++) fprintf(out, "%s%s", k ? ", " : " ", p->touched_by[k]);
+    fputs(p->ntouched ? "\n" : " -\n", out);
+  }
+  fprintf(out, "  %-*s  %-7s %-14s %12.0f\n", (int)width, "all", "", "", total);
+}
+
+static void print_terms(const LowerTrain *t, FILE *out) {
+  for (int i = 0; i < t->terms.len; i++)
+    fprintf(out, "  penalty %s: strength %s\n", t->terms.data[i].name,
+            t->terms.data[i].strength ? t->terms.data[i].strength : "1");
+}
+
+static void print_training(Arena *a, const LowerTrain *l, const reg_train *t, FILE *out) {
+  const LoopFn *f = function_loops(t->step);
+  fprintf(out, "train %s on %s: %lld rows in batches of %lld", t->name, t->data_name,
+          (long long)l->train_rows, (long long)l->batch);
+  if (l->last_batch) fprintf(out, " (the last of %lld)", (long long)l->last_batch);
+  fprintf(out, ", %lld steps a pass, %lld passes, %lld steps\n", (long long)l->steps_per_epoch,
+          (long long)l->epochs, (long long)l->total_steps);
+  print_parameters(a, l, out);
+  print_terms(l, out);
+  fprintf(out, "  memory: parameters %s, optimizer state %s, activations and scratch %s, peak %s\n",
+          text_bytes(a, tensor_bytes(t->params, t->nparams)),
+          text_bytes(a, tensor_bytes(t->states, t->nstates)), text_bytes(a, (double)f->scratch_bytes),
+          text_bytes(a, training_bytes(t)));
+  fprintf(out, "  a step: %s floating-point operations, %s moved\n", text_count(a, f->flops),
+          text_bytes(a, f->bytes));
+  fprintf(out, "  structure: kernels %d, gemm %d, calls %d\n", f->kernels, f->gemms, f->calls);
+}
+
+void summary_print(ProgramTable *t, FILE *out) {
+  Pipeline *p = t->pipeline;
+  for (int i = 0; i < t->program.ntrains; i++)
+    print_training(p->arena, p->lowered->trains.data[i], &t->program.trains[i], out);
+  fprintf(out, "data: %s\n", text_bytes(p->arena, data_bytes(&t->program)));
+  if (p->compiled)
+    fprintf(out, "code: %d functions (%d from the cache) in %.1f ms\n", p->compiled, p->cached,
+            1e3 * p->compile_s);
+}

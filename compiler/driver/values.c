@@ -1,0 +1,106 @@
+// Arrays in and out of one graph. What holds: outputs are in the order of the graph's; nothing is kept
+// between calls.
+#include "values.h"
+#include "reg/train.h"
+#include <stdlib.h>
+#include <string.h>
+
+Tensor tensor_scalar(Arena *a, const char *name, DType t, double value) {
+  Tensor r = {.name = name, .dtype = t, .data = ARENA_NEW(a, double)};
+  r.data[0] = value;
+  return r;
+}
+
+Tensor tensor_seed(Arena *a, uint64_t seed) {
+  Tensor r = {
+      .name = "seed", .dtype = DT_I32, .shape = {.rank = 1, .dim = {2}}, .data = ARENA_ARRAY(a, double, 2)};
+  r.data[0] = (double)(int32_t)(uint32_t)seed;
+  r.data[1] = (double)(int32_t)(uint32_t)(seed >> 32);
+  return r;
+}
+
+void tensor_round(Tensor *t) {
+  for (int64_t i = 0; t->dtype == DT_F32 && i < shape_count(t->shape); i++)
+    t->data[i] = (double)(float)t->data[i];
+}
+
+const Tensor *tensor_find(const Tensor *ts, int n, const char *name) {
+  for (int i = 0; i < n; i++)
+    if (!strcmp(ts[i].name, name)) return &ts[i];
+  return NULL;
+}
+
+static const Tensor *input_of(const char *name, Shape s, const Tensor *in, int nin) {
+  const Tensor *t = tensor_find(in, nin, name);
+  if (!t || shape_count(t->shape) != shape_count(s)) ice("values", "no fitting input `%s`", name);
+  return t;
+}
+
+static Tensor output_like(Arena *a, const GraphOutput *o) {
+  Tensor t = {.name = o->name, .dtype = o->node->dtype, .shape = o->node->shape};
+  t.data = ARENA_ARRAY(a, double, shape_count(t.shape) + 1);
+  return t;
+}
+
+void run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out) {
+  double **preset = ARENA_ARRAY(a, double *, g->nodes.len);
+  for (int i = 0; i < g->inputs.len; i++) {
+    const Node *n = g->inputs.data[i];
+    preset[n->id] = input_of(n->name, n->shape, in, nin)->data;
+  }
+  double **values = graph_interpret(a, g, preset, true);
+  for (int i = 0; i < g->outputs.len; i++) {
+    out[i] = output_like(a, &g->outputs.data[i]);
+    memcpy(out[i].data, values[g->outputs.data[i].node->id],
+           sizeof(double) * (size_t)shape_count(out[i].shape));
+  }
+}
+
+static size_t slot_bytes(const LoopFn *f, int k) {
+  int64_t bytes = k == 0 ? f->scratch_bytes : 4 * shape_count(f->slots[k].shape);
+  return ((size_t)bytes + 127) / 64 * 64;
+}
+
+static void fill_slot(void *slot, const Tensor *t) {
+  for (int64_t i = 0; i < shape_count(t->shape); i++) {
+    if (t->dtype == DT_F32)
+      ((float *)slot)[i] = (float)t->data[i];
+    else
+      ((int32_t *)slot)[i] = (int32_t)t->data[i];
+  }
+}
+
+static void read_slot(const void *slot, Tensor *t) {
+  for (int64_t i = 0; i < shape_count(t->shape); i++)
+    t->data[i] = t->dtype == DT_F32 ? (double)((const float *)slot)[i] : (double)((const int32_t *)slot)[i];
+}
+
+static int slot_index(const LoopFn *f, const GraphOutput *o) {
+  const char *name = o->alias >= 0 ? f->graph->inputs.data[o->alias]->name : o->name;
+  for (int k = 1; k < f->nslots; k++)
+    if (!strcmp(f->slots[k].name, name)) return k;
+  ice("values", "output `%s` has no slot", o->name);
+}
+
+bool run_compiled(Pipeline *p, const Graph *g, const Tensor *in, int nin, Tensor *out, const char **error) {
+  const LoopFn *f = pipeline_loops(p, g, false);
+  CompiledFn fn = pipeline_compile(p, f, error);
+  if (!fn) return false;
+  void **slots = ARENA_ARRAY(p->arena, void *, f->nslots);
+  for (int k = 0; k < f->nslots; k++) {
+    slots[k] = aligned_alloc(64, slot_bytes(f, k));
+    if (!slots[k]) ice("values", "out of memory");
+    if (k && f->slots[k].is_input)
+      fill_slot(slots[k], input_of(f->slots[k].name, f->slots[k].shape, in, nin));
+  }
+  reg_ctx *ctx = reg_ctx_new(p->options->threads);
+  int code = fn(ctx, slots);
+  reg_ctx_free(ctx);
+  for (int i = 0; i < f->graph->outputs.len; i++) {
+    out[i] = output_like(p->arena, &f->graph->outputs.data[i]);
+    read_slot(slots[slot_index(f, &f->graph->outputs.data[i])], &out[i]);
+  }
+  for (int k = 0; k < f->nslots; k++) free(slots[k]);
+  if (code) *error = "the compiled function failed";
+  return code == 0;
+}
