@@ -1,0 +1,241 @@
+// The formatter. In: a parsed file with its comments. Out: its canonical text: two blanks of indentation, one
+// statement a line, at most one blank line in a row; the author's breaks before `|>`, behind operators and
+// behind opening brackets are kept, and so is every comment, in order. Formatting the result changes nothing.
+#include "printer.h"
+#include <string.h>
+
+enum { CLAUSE_WIDTH = 8, WIDEST_TARGET = 48 };
+
+static int line_end(const Source *s, int offset) {
+  const char *end = memchr(s->text + offset, '\n', (size_t)(s->len - offset));
+  return end ? (int)(end - s->text) : s->len;
+}
+
+static bool blank_line_before(const Source *s, int offset) {
+  while (offset > 0 && s->text[offset - 1] != '\n') offset--;
+  for (int i = offset - 2; i >= 0; i--) {
+    if (s->text[i] == '\n') return true;
+    if (!strchr(" \t\r\f\v", s->text[i])) return false;
+  }
+  return false;
+}
+
+// Starts a line for what stands at `offset`, with a blank one before it where the author left some.
+static void start_line(Printer *p, int offset, int indent, bool *first) {
+  if (!*first && blank_line_before(p->source, offset)) print_text(p, "\n");
+  if (*first && !p->out.len)
+    p->line_indent = indent; // the file's first line
+  else
+    print_newline(p, indent);
+  *first = false;
+}
+
+static void comment_lines(Printer *p, int offset, int indent, bool *first) {
+  for (; p->next < p->ncomments && p->comments[p->next].span.start < offset; p->next++) {
+    start_line(p, p->comments[p->next].span.start, indent, first);
+    print_text(p, p->comments[p->next].text);
+  }
+}
+
+// The end of a node's line: its trailing comment, and comments inside it that found no place.
+static void finish_line(Printer *p, const Ast *a, int indent) {
+  print_comments(p, line_end(p->source, a->span.end), indent);
+}
+
+static void print_line(Printer *p, const Ast *a, int indent, bool *first) {
+  comment_lines(p, a->span.start, indent, first);
+  start_line(p, a->span.start, indent, first);
+  p->indent = indent;
+  print_node(p, a);
+}
+
+// Comments between the start and the end of a stretch of the source?
+static bool comments_within(const Printer *p, int from, int to) {
+  for (int i = p->next; i < p->ncomments && p->comments[i].span.start < to; i++)
+    if (p->comments[i].span.start >= from) return true;
+  return false;
+}
+
+void print_block(Printer *p, const Ast *block) {
+  if (!p->source) {
+    print_text(p, "{ ... }");
+    return;
+  }
+  int from = block->span.start, to = block->span.end, outer = p->line_indent, saved = p->indent;
+  if (block->nkids <= 1 && !print_has_break(p, from, to) && !comments_within(p, from, to)) {
+    print_text(p, block->nkids ? "{ " : "{");
+    if (block->nkids) print_node(p, block->kids[0]);
+    print_text(p, " }");
+    return;
+  }
+  print_text(p, "{");
+  bool first = true;
+  for (int i = 0; i < block->nkids; i++) {
+    if (i == 0)
+      print_comments(
+          p, line_end(p->source, from) < block->kids[0]->span.start ? line_end(p->source, from) : from,
+          outer + 2);
+    print_line(p, block->kids[i], outer + 2, &first);
+    finish_line(p, block->kids[i], outer + 2);
+  }
+  comment_lines(p, to - 1, outer + 2, &first);
+  p->indent = saved;
+  print_newline(p, outer);
+  print_text(p, "}");
+}
+
+static void print_names(Printer *p, const Ast *list) {
+  for (int i = 0; i < list->nkids; i++) {
+    if (i) print_text(p, ", ");
+    print_node(p, list->kids[i]);
+  }
+}
+
+static void print_target(Printer *p, const Ast *penalize) {
+  print_names(p, penalize->kids[0]);
+  print_text(p, " in ");
+  print_names(p, penalize->kids[1]);
+}
+
+static int target_width(Arena *a, const Ast *penalize) {
+  Printer flat = {.out = {.arena = a}};
+  print_target(&flat, penalize);
+  return flat.out.len;
+}
+
+// The colons of a training's penalties stand below each other, unless one is far to the right.
+static int colon_column(Arena *a, const Ast *train) {
+  int widest = 0;
+  for (int i = 2; i < train->nkids; i++) {
+    int width = train->kids[i]->kind == AST_PENALIZE ? target_width(a, train->kids[i]) : 0;
+    if (width > widest) widest = width;
+  }
+  return widest <= WIDEST_TARGET ? widest : 0;
+}
+
+static void print_penalize(Printer *p, const Ast *a, int column) {
+  int width = target_width(p->out.arena, a);
+  strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, "penalize");
+  print_target(p, a);
+  strbuf_addf(&p->out, "%*s : ", column > width ? column - width : 0, "");
+  print_node(p, a->kids[2]);
+  if (a->name) strbuf_addf(&p->out, " by %s", a->name);
+}
+
+static void print_clause(Printer *p, const Ast *a, int column) {
+  if (a->kind == AST_PENALIZE)
+    print_penalize(p, a, column);
+  else if (a->kind == AST_STOP) {
+    strbuf_addf(&p->out, "%-*s when ", CLAUSE_WIDTH, "stop");
+    print_node(p, a->kids[0]);
+    print_text(p, " stalls for ");
+    print_node(p, a->kids[1]);
+    if (a->num != 0) print_text(p, ", keep best");
+  } else if (a->kind == AST_CLAUSE && strcmp(a->name, "allow") == 0 && a->kids[0]->kind == AST_NAME)
+    strbuf_addf(&p->out, "allow(%s)", a->kids[0]->name);
+  else if (a->kind == AST_CLAUSE) {
+    strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, a->name);
+    print_node(p, a->kids[0]);
+  } else
+    print_node(p, a);
+}
+
+static void print_opening(Printer *p, const Ast *a, const char *word) {
+  strbuf_addf(&p->out, "%s %s on ", word, a->kids[0]->name);
+  print_node(p, a->kids[1]);
+  if (a->name) strbuf_addf(&p->out, " as %s", a->name);
+  print_text(p, " {");
+  int next = a->nkids > 2 ? a->kids[2]->span.start : a->span.end - 1;
+  int end = line_end(p->source, a->kids[1]->span.end);
+  print_comments(p, end < next ? end : next, 2);
+}
+
+static void print_train(Printer *p, const Ast *a) {
+  print_opening(p, a, "train");
+  bool first = true;
+  int column = colon_column(p->out.arena, a);
+  for (int i = 2; i < a->nkids; i++) {
+    const Ast *clause = a->kids[i];
+    comment_lines(p, clause->span.start, 2, &first);
+    start_line(p, clause->span.start, 2, &first);
+    p->indent = 2;
+    print_clause(p, clause, column);
+    finish_line(p, clause, 2);
+  }
+  comment_lines(p, a->span.end - 1, 2, &first);
+  print_newline(p, 0);
+  print_text(p, "}");
+}
+
+static void print_evaluate(Printer *p, const Ast *a) {
+  print_opening(p, a, "evaluate");
+  bool lines = print_has_break(p, a->kids[1]->span.end, a->span.end) ||
+               comments_within(p, a->kids[1]->span.end, a->span.end),
+       first = true;
+  for (int i = 2; i < a->nkids; i++) {
+    if (lines) {
+      print_line(p, a->kids[i], 2, &first);
+      int end = line_end(p->source, a->kids[i]->span.end);
+      int next = i + 1 < a->nkids ? a->kids[i + 1]->span.start : a->span.end;
+      print_comments(p, end < next ? end : next, 2);
+    } else {
+      print_text(p, i > 2 ? ", " : " ");
+      print_node(p, a->kids[i]);
+    }
+  }
+  if (lines) {
+    comment_lines(p, a->span.end - 1, 2, &first);
+    print_newline(p, 0);
+  } else
+    print_text(p, " ");
+  print_text(p, "}");
+}
+
+static void print_definition(Printer *p, const Ast *a) {
+  const Ast *body = a->kids[2];
+  print_head(p, a);
+  if (body->kind == AST_BLOCK) {
+    print_text(p, " ");
+    print_block(p, body);
+    return;
+  }
+  print_text(p, " =");
+  int head_end = a->kids[3]   ? a->kids[3]->span.end
+                 : a->kids[1] ? a->kids[1]->span.end
+                 : a->kids[0] ? a->kids[0]->span.end
+                              : a->name_span.end;
+  if (print_has_break(p, head_end, body->span.start)) {
+    print_comments(p, body->span.start, 2);
+    print_newline(p, 2);
+  } else
+    print_text(p, " ");
+  print_node(p, body);
+}
+
+char *ast_format(Arena *a, const Session *s, const Parse *parse) {
+  const Ast *file = parse->file;
+  Printer p = {.out = {.arena = a},
+               .source = source_get(&s->sources, file->span.source),
+               .comments = parse->comments.data,
+               .ncomments = parse->comments.len};
+  print_text(&p, "");
+  bool first = true;
+  for (int i = 0; i < file->nkids; i++) {
+    const Ast *item = file->kids[i];
+    comment_lines(&p, item->span.start, 0, &first);
+    start_line(&p, item->span.start, 0, &first);
+    p.indent = 0;
+    if (item->kind == AST_TRAIN)
+      print_train(&p, item);
+    else if (item->kind == AST_EVALUATE)
+      print_evaluate(&p, item);
+    else if (item->kind == AST_DEF)
+      print_definition(&p, item);
+    else
+      print_node(&p, item);
+    finish_line(&p, item, 0);
+  }
+  comment_lines(&p, file->span.end, 0, &first);
+  if (p.out.len) print_text(&p, "\n");
+  return p.out.data;
+}

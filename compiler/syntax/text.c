@@ -1,0 +1,359 @@
+// Expressions and declarations as text. In: a node. Out: text that parses to the same tree: parentheses stand
+// where the grammar's levels ask for them and nowhere else.
+#include "printer.h"
+#include <ctype.h>
+#include <string.h>
+
+// The grammar's levels, loosest first.
+enum {
+  LEVEL_EXPR,
+  LEVEL_UNTIL,
+  LEVEL_ARROW,
+  LEVEL_PIPE,
+  LEVEL_OR,
+  LEVEL_AND,
+  LEVEL_NOT,
+  LEVEL_COMPARISON,
+  LEVEL_SPAN,
+  LEVEL_SHIFT,
+  LEVEL_SUM,
+  LEVEL_PRODUCT,
+  LEVEL_UNARY,
+  LEVEL_POWER,
+  LEVEL_POSTFIX,
+  LEVEL_ATOM
+};
+
+static int level_of(const Ast *a) {
+  switch (a->kind) {
+  case AST_IF: return LEVEL_EXPR;
+  case AST_UNTIL: return LEVEL_UNTIL;
+  case AST_ARROW: return LEVEL_ARROW;
+  case AST_PIPE: return LEVEL_PIPE;
+  case AST_RANGE: return LEVEL_SPAN;
+  case AST_AT:
+  case AST_EXCEPT: return LEVEL_SHIFT;
+  case AST_AS: return LEVEL_POSTFIX;
+  case AST_UNARY: return a->op == OPR_NOT ? LEVEL_NOT : LEVEL_UNARY;
+  case AST_BINARY:
+    switch (a->op) {
+    case OPR_OR: return LEVEL_OR;
+    case OPR_AND: return LEVEL_AND;
+    case OPR_ADD:
+    case OPR_SUB: return LEVEL_SUM;
+    case OPR_MUL:
+    case OPR_DIV:
+    case OPR_MATMUL: return LEVEL_PRODUCT;
+    case OPR_POW: return LEVEL_POWER;
+    default: return LEVEL_COMPARISON;
+    }
+  default: return LEVEL_ATOM;
+  }
+}
+
+void print_text(Printer *p, const char *s) { strbuf_add(&p->out, s); }
+
+void print_newline(Printer *p, int indent) {
+  strbuf_addf(&p->out, "\n%*s", indent, "");
+  p->line_indent = indent;
+}
+
+bool print_has_break(const Printer *p, int from, int to) {
+  return p->source && from < to && memchr(p->source->text + from, '\n', (size_t)(to - from));
+}
+
+void print_comments(Printer *p, int offset, int indent) {
+  bool first = true;
+  for (; p->next < p->ncomments && p->comments[p->next].span.start < offset; p->next++, first = false) {
+    const Comment *c = &p->comments[p->next];
+    if (first && !c->own_line)
+      print_text(p, "  ");
+    else
+      print_newline(p, indent);
+    print_text(p, c->text);
+  }
+}
+
+// The line break that the author made between two offsets, or `otherwise`.
+static void break_or(Printer *p, int from, int to, const char *otherwise) {
+  if (!print_has_break(p, from, to)) {
+    print_text(p, otherwise);
+    return;
+  }
+  print_comments(p, to, p->indent + 2);
+  print_newline(p, p->indent + 2);
+}
+
+static void print_string(Printer *p, const char *s) {
+  print_text(p, "\"");
+  for (; *s; s++) {
+    if (*s == '\n')
+      print_text(p, "\\n");
+    else if (*s == '\t')
+      print_text(p, "\\t");
+    else {
+      if (*s == '"' || *s == '\\') print_text(p, "\\");
+      strbuf_addn(&p->out, s, 1);
+    }
+  }
+  print_text(p, "\"");
+}
+
+static void print_number(Printer *p, const Ast *a) {
+  print_text(p, a->text);
+  if (!a->name) return;
+  if (strcmp(a->name, "%") != 0) print_text(p, " ");
+  print_text(p, a->name);
+}
+
+static bool plain_number(const Ast *a) {
+  return a->kind == AST_NUM && !a->name && strspn(a->text, "0123456789.") == strlen(a->text);
+}
+
+// Elements between brackets: on one line, or one a line where the author broke the line behind the opening
+// bracket.
+static void print_elements(Printer *p, const char *open, Ast *const *kids, int n, const char *close, int from,
+                           int to) {
+  print_text(p, open);
+  if (n && print_has_break(p, from, kids[0]->span.start)) {
+    int outer = p->line_indent, saved = p->indent;
+    p->indent = outer + 2;
+    for (int i = 0; i < n; i++) {
+      print_comments(p, kids[i]->span.start, outer + 2);
+      print_newline(p, outer + 2);
+      print_node(p, kids[i]);
+      if (i + 1 < n) print_text(p, ",");
+    }
+    print_comments(p, to, outer + 2);
+    p->indent = saved;
+    print_newline(p, outer);
+  } else {
+    for (int i = 0; i < n; i++) {
+      if (i) print_text(p, ", ");
+      print_node(p, kids[i]);
+    }
+  }
+  print_text(p, close);
+}
+
+static void print_infix(Printer *p, const Ast *a, const char *op, int left, int right) {
+  print_expression(p, a->kids[0], left);
+  print_text(p, op);
+  break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
+  print_expression(p, a->kids[1], right);
+}
+
+// Behind `^` a minus needs no parentheses.
+static void print_exponent(Printer *p, const Ast *a) {
+  if (a->kind == AST_UNARY && a->op == OPR_NEG) {
+    print_text(p, "-");
+    print_exponent(p, a->kids[0]);
+  } else
+    print_expression(p, a, LEVEL_POWER);
+}
+
+static void print_binary(Printer *p, const Ast *a) {
+  int level = level_of(a);
+  if (a->op == OPR_POW) {
+    print_expression(p, a->kids[0], LEVEL_POSTFIX);
+    print_text(p, "^");
+    print_exponent(p, a->kids[1]);
+  } else if (a->op == OPR_DIV && plain_number(a->kids[0]) && plain_number(a->kids[1])) {
+    print_number(p, a->kids[0]);
+    print_text(p, "/");
+    print_number(p, a->kids[1]);
+  } else {
+    char op[8] = " ";
+    strcat(op, opr_text((Opr)a->op));
+    print_infix(p, a, op, level == LEVEL_COMPARISON ? level + 1 : level, level + 1);
+  }
+}
+
+static void print_range(Printer *p, const Ast *a) {
+  const Ast *from = a->kids[0], *to = a->kids[1];
+  bool spaced = from && to && !(plain_number(from) && plain_number(to));
+  if (from) print_expression(p, from, LEVEL_SHIFT);
+  print_text(p, spaced ? " .. " : "..");
+  if (to) print_expression(p, to, LEVEL_SHIFT);
+}
+
+static void print_pipe(Printer *p, const Ast *a) {
+  print_expression(p, a->kids[0], LEVEL_PIPE);
+  break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
+  print_text(p, "|> ");
+  print_expression(p, a->kids[1], LEVEL_POSTFIX);
+}
+
+static void print_conditional(Printer *p, const Ast *a) {
+  print_text(p, "if ");
+  print_expression(p, a->kids[0], LEVEL_EXPR);
+  break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
+  print_text(p, "then ");
+  print_expression(p, a->kids[1], LEVEL_EXPR);
+  break_or(p, a->kids[1]->span.end, a->kids[2]->span.start, " ");
+  print_text(p, "else ");
+  print_expression(p, a->kids[2], LEVEL_EXPR);
+}
+
+static void print_until(Printer *p, const Ast *a) {
+  print_expression(p, a->kids[0], LEVEL_ARROW);
+  print_text(p, " until ");
+  print_expression(p, a->kids[1], LEVEL_ARROW);
+  break_or(p, a->kids[1]->span.end, a->kids[2]->span.start, " ");
+  print_text(p, "then ");
+  print_expression(p, a->kids[2], LEVEL_EXPR);
+}
+
+void print_expression(Printer *p, const Ast *a, int level) {
+  bool parentheses = level_of(a) < level;
+  if (parentheses) print_text(p, "(");
+  print_node(p, a);
+  if (parentheses) print_text(p, ")");
+}
+
+static void print_paramdecl(Printer *p, const Ast *a) {
+  print_text(p, a->name);
+  if (a->op == OPR_ARROW) {
+    print_text(p, " -> ");
+    print_text(p, a->kids[2]->name);
+  }
+  if (a->kids[0]) {
+    print_text(p, ": ");
+    print_node(p, a->kids[0]);
+  }
+  if (a->kids[1]) {
+    print_text(p, " = ");
+    print_node(p, a->kids[1]);
+  }
+}
+
+static void print_param(Printer *p, const Ast *a) {
+  strbuf_addf(&p->out, "param %s: ", a->name);
+  print_node(p, a->kids[0]);
+  strbuf_addf(&p->out, " %s ", opr_text((Opr)a->op));
+  print_node(p, a->kids[1]);
+  if (a->kids[2]) {
+    print_text(p, " if ");
+    print_node(p, a->kids[2]);
+  }
+}
+
+static void print_state(Printer *p, const Ast *a) {
+  strbuf_addf(&p->out, "state %s", a->name);
+  if (a->kids[2]) strbuf_addf(&p->out, "[%s]", a->kids[2]->name);
+  if (a->kids[0]) {
+    print_text(p, ": ");
+    print_node(p, a->kids[0]);
+  }
+  print_text(p, " = ");
+  print_node(p, a->kids[1]);
+}
+
+static void print_assignment(Printer *p, const Ast *a) {
+  print_text(p, a->name);
+  print_text(p, a->kind == AST_BIND ? " =" : " <-");
+  break_or(p, a->name_span.end, a->kids[0]->span.start, " ");
+  print_node(p, a->kids[0]);
+}
+
+static void print_wrong(Printer *p, const Ast *a) {
+  if (p->source)
+    strbuf_addn(&p->out, p->source->text + a->span.start, (size_t)(a->span.end - a->span.start));
+  else
+    print_text(p, "?");
+}
+
+static void print_two(Printer *p, const Ast *a, const char *first, const char *second) {
+  print_text(p, first);
+  print_node(p, a->kids[0]);
+  print_text(p, second);
+  print_node(p, a->kids[1]);
+}
+
+void print_head(Printer *p, const Ast *def) {
+  strbuf_addf(&p->out, "%s %s", def_kind_name((DefKind)def->op), def->name);
+  if (def->kids[0]) print_node(p, def->kids[0]);
+  if (def->kids[1]) {
+    print_text(p, " -> ");
+    print_node(p, def->kids[1]);
+  }
+  if (def->kids[3]) strbuf_addf(&p->out, " for %s", def->kids[3]->name);
+}
+
+static void print_type(Printer *p, const Ast *a) {
+  if (a->name) print_text(p, a->name);
+  if (a->name && a->kids[0]) print_text(p, " ");
+  if (a->kids[0]) print_node(p, a->kids[0]);
+}
+
+void print_node(Printer *p, const Ast *a) {
+  int from = a->nkids && a->kids[0] ? a->kids[0]->span.end : a->span.start;
+  switch (a->kind) {
+  case AST_NUM: print_number(p, a); break;
+  case AST_STR: print_string(p, a->name); break;
+  case AST_BOOL: print_text(p, a->num != 0 ? "true" : "false"); break;
+  case AST_NAME: print_text(p, a->name); break;
+  case AST_FIELD:
+    print_expression(p, a->kids[0], LEVEL_ATOM);
+    strbuf_addf(&p->out, ".%s", a->name);
+    break;
+  case AST_INDEX:
+    print_expression(p, a->kids[0], LEVEL_ATOM);
+    print_elements(p, "[", a->kids + 1, a->nkids - 1, "]", from, a->span.end);
+    break;
+  case AST_CALL:
+    print_expression(p, a->kids[0], LEVEL_ATOM);
+    print_elements(p, "(", a->kids + 1, a->nkids - 1, ")", from, a->span.end);
+    break;
+  case AST_ARG:
+    if (a->name) strbuf_addf(&p->out, "%s: ", a->name);
+    print_node(p, a->kids[0]);
+    break;
+  case AST_UNARY:
+    print_text(p, a->op == OPR_NOT ? "not " : "-");
+    print_expression(p, a->kids[0], level_of(a));
+    break;
+  case AST_BINARY: print_binary(p, a); break;
+  case AST_ARROW: print_infix(p, a, " ->", LEVEL_PIPE, LEVEL_PIPE); break;
+  case AST_RANGE: print_range(p, a); break;
+  case AST_UNTIL: print_until(p, a); break;
+  case AST_IF: print_conditional(p, a); break;
+  case AST_PIPE: print_pipe(p, a); break;
+  case AST_AS:
+    print_expression(p, a->kids[0], LEVEL_ATOM);
+    strbuf_addf(&p->out, " as %s", a->name);
+    break;
+  case AST_LIST: print_elements(p, "[", a->kids, a->nkids, "]", a->span.start, a->span.end); break;
+  case AST_ELLIPSIS: strbuf_addf(&p->out, "%s..", a->name ? a->name : ""); break;
+  case AST_EXCEPT: print_infix(p, a, " except", LEVEL_SHIFT, LEVEL_SUM); break;
+  case AST_AT: print_infix(p, a, " at", LEVEL_SHIFT, LEVEL_SUM); break;
+  case AST_LIKE:
+    print_text(p, "like ");
+    print_node(p, a->kids[0]);
+    break;
+  case AST_BLOCK: print_block(p, a); break;
+  case AST_BIND:
+  case AST_ASSIGN: print_assignment(p, a); break;
+  case AST_PARAM: print_param(p, a); break;
+  case AST_STATE: print_state(p, a); break;
+  case AST_REPEAT: print_two(p, a, "repeat ", " "); break;
+  case AST_APPLY: print_two(p, a, "apply ", " with "); break;
+  case AST_PARAMS: print_elements(p, "(", a->kids, a->nkids, ")", a->span.start, a->span.end); break;
+  case AST_PARAMDECL: print_paramdecl(p, a); break;
+  case AST_TYPE: print_type(p, a); break;
+  case AST_DEF: print_head(p, a); break;
+  case AST_CHECK: print_two(p, a, "check ", " : "); break;
+  case AST_USE:
+    print_text(p, "use ");
+    print_string(p, a->name);
+    break;
+  default: print_wrong(p, a); break;
+  }
+}
+
+char *ast_text(Arena *a, const Ast *e) {
+  Printer p = {.out = {.arena = a}};
+  print_text(&p, "");
+  print_node(&p, e);
+  return p.out.data;
+}
