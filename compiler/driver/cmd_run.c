@@ -108,7 +108,7 @@ static int run_program(Pipeline *p) {
   if (!code && o->given[OPT_SUMMARY]) {
     reg_status st = {0};
     for (int i = 0; i < t->program.ntrains && !st.code; i++)
-      function_compile(t, t->program.trains[i].step, &st);
+      function_compile(t, main_step(&t->program.trains[i]), &st);
     tell_status(o, &st);
     code = st.code;
     if (!code) summary_print(t, stdout);

@@ -106,7 +106,7 @@ int emit_function(Pipeline *p, const LoopFn *f) {
 }
 
 int emit_step(ProgramTable *t) {
-  reg_function *f = t->program.ntrains ? t->program.trains[0].step : NULL;
+  reg_function *f = t->program.ntrains ? main_step(&t->program.trains[0]) : NULL;
   if (!f) {
     fputs("regc: the program trains nothing, so there is no step to show\n", stderr);
     return EXIT_REJECTED;

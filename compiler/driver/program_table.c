@@ -61,12 +61,15 @@ static reg_slot named_slot(const SlotNames *n, const char *name) {
   return s;
 }
 
+static reg_dtype runtime_dtype(DType t) { return t == DT_F32 ? REG_F32 : t == DT_I32 ? REG_I32 : REG_BOOL; }
+
 static const reg_slot *slots_of(Arena *a, const SlotNames *n, const LoopFn *f) {
   reg_slot *slots = ARENA_ARRAY(a, reg_slot, f->nslots);
   slots[0] = (reg_slot){.kind = REG_SLOT_SCRATCH, .count = f->scratch_bytes / 4};
   for (int i = 1; i < f->nslots; i++) {
     slots[i] = named_slot(n, f->slots[i].name);
     slots[i].count = shape_count(f->slots[i].shape);
+    slots[i].dtype = runtime_dtype(f->slots[i].dtype);
   }
   return slots;
 }
@@ -149,10 +152,10 @@ const LoopFn *function_loops(const reg_function *f) { return ((const FunctionSou
 
 static int resolve(void *user, reg_function *f, reg_status *st) { return function_compile(user, f, st); }
 
+// NULL where there are no rows for it; `init` works on none.
 static reg_function *function_new(Arena *a, const char *name, int64_t batch, FunctionSource source) {
-  if (batch <= 0 && (source.evaluate || source.kind != LOWER_INIT) && !source.metrics &&
-      source.kind != LOWER_VALID_METRICS)
-    return NULL;
+  const bool init = source.train && source.kind == LOWER_INIT;
+  if (batch <= 0 && !init) return NULL;
   reg_function *f = ARENA_NEW(a, reg_function);
   FunctionSource *s = ARENA_NEW(a, FunctionSource);
   *s = source;
@@ -191,13 +194,15 @@ static void fill_functions(Arena *a, reg_train *r, LowerTrain *t, bool check) {
   FunctionSource step = {.train = t, .kind = LOWER_STEP, .keep_all = check};
   FunctionSource traced = {.train = t, .kind = LOWER_STEP, .keep_all = true};
   r->init = function_new(a, "init", 0, (FunctionSource){.train = t, .kind = LOWER_INIT});
-  r->step = function_new(a, "step", t->batch, step);
+  const int64_t full = t->train_rows >= t->batch ? t->batch : 0,
+                valid_full = t->valid_rows >= t->batch ? t->batch : 0;
+  r->step = function_new(a, "step", full, step);
   r->step_last = function_new(a, "step_last", t->last_batch, step);
-  r->step_trace = check ? r->step : function_new(a, "step_trace", t->batch, traced);
+  r->step_trace = check ? r->step : function_new(a, "step_trace", full, traced);
   r->step_last_trace = check ? r->step_last : function_new(a, "step_last_trace", t->last_batch, traced);
   if (!t->valid_part) return;
   FunctionSource valid = {.train = t, .kind = LOWER_VALID};
-  r->valid = function_new(a, "valid", t->batch, valid);
+  r->valid = function_new(a, "valid", valid_full, valid);
   r->valid_last = function_new(a, "valid_last", t->valid_rows % t->batch, valid);
   if (t->metrics.len)
     r->valid_metrics = function_new(a, "valid_metrics", t->valid_rows,
@@ -248,6 +253,8 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
                         .nmetrics = e->metrics.len,
                         .metric = metrics};
 }
+
+reg_function *main_step(const reg_train *t) { return t->step ? t->step : t->step_last; }
 
 ProgramTable *program_table(Pipeline *p, bool check) {
   Arena *a = p->arena;

@@ -28,4 +28,5 @@ int function_plan(ProgramTable *t, reg_function *f, reg_status *st);
 // function_plan and code.
 int function_compile(ProgramTable *t, reg_function *f, reg_status *st);
 const LoopFn *function_loops(const reg_function *f); // NULL before function_plan
+reg_function *main_step(const reg_train *t);         // of full batches, or of the only, smaller one
 #endif

@@ -17,14 +17,34 @@ static double data_bytes(const reg_program *p) {
   return bytes;
 }
 
-// Parameters and their best copy, states, scratch memory of the step, one batch.
-static double training_bytes(const reg_train *t) {
-  const LoopFn *f = function_loops(t->step);
-  double batch = 0;
+static double batch_bytes(const LoopFn *f) {
+  double bytes = 0;
   for (int i = 1; i < f->nslots; i++)
-    if (!strncmp(f->slots[i].name, "field:", 6)) batch += 4.0 * (double)shape_count(f->slots[i].shape);
-  return 2 * tensor_bytes(t->params, t->nparams) + tensor_bytes(t->states, t->nstates) +
-         (double)f->scratch_bytes + batch;
+    if (!strncmp(f->slots[i].name, "field:", 6)) bytes += 4.0 * (double)shape_count(f->slots[i].shape);
+  return bytes;
+}
+
+// Parameters and states with the copies that training keeps (start of the epoch, best), the largest scratch
+// memory, the batches.
+static double training_bytes(const reg_train *t) {
+  const reg_function *fs[] = {t->step, t->step_last, t->valid, t->valid_last};
+  double scratch = 0, batches = 0;
+  for (size_t i = 0; i < sizeof fs / sizeof *fs; i++) {
+    const LoopFn *f = fs[i] ? function_loops(fs[i]) : NULL;
+    if (!f) continue;
+    batches += batch_bytes(f);
+    if ((double)f->scratch_bytes > scratch) scratch = (double)f->scratch_bytes;
+  }
+  double weights = tensor_bytes(t->params, t->nparams) + tensor_bytes(t->states, t->nstates);
+  return (t->keep_best ? 3 : 2) * weights + scratch + batches;
+}
+
+static int plan_training(ProgramTable *t, const reg_train *train) {
+  reg_function *fs[] = {train->step, train->step_last, train->valid, train->valid_last};
+  reg_status st = {0};
+  for (size_t i = 0; i < sizeof fs / sizeof *fs && !st.code; i++)
+    if (fs[i]) function_plan(t, fs[i], &st);
+  return st.code;
 }
 
 // MemAvailable of /proc/meminfo in bytes; 0 where unknown.
@@ -43,9 +63,9 @@ int memory_check(ProgramTable *t) {
   Pipeline *p = t->pipeline;
   double machine = available_memory();
   for (int i = 0; i < t->program.ntrains; i++) {
-    reg_train *train = &t->program.trains[i];
-    reg_status st = {0};
-    if (function_plan(t, train->step, &st)) return st.code;
+    const reg_train *train = &t->program.trains[i];
+    int code = plan_training(t, train);
+    if (code) return code;
     double needed = training_bytes(train) + data_bytes(&t->program);
     if (machine > 0 && needed > machine)
       diag_emit(&p->session->diags, DIAG_too_large, p->lowered->trains.data[i]->ast->span,
@@ -78,7 +98,7 @@ static void print_terms(const LowerTrain *t, FILE *out) {
 }
 
 static void print_training(Arena *a, const LowerTrain *l, const reg_train *t, FILE *out) {
-  const LoopFn *f = function_loops(t->step);
+  const LoopFn *f = function_loops(main_step(t));
   fprintf(out, "train %s on %s: %lld rows in batches of %lld", t->name, t->data_name,
           (long long)l->train_rows, (long long)l->batch);
   if (l->last_batch) fprintf(out, " (the last of %lld)", (long long)l->last_batch);
