@@ -32,9 +32,10 @@ static const char *shortened(ParseContext *p, const char *text, int length) {
 
 void bad_characters(ParseContext *p, Span span, const char *text, int length) {
   unsigned char c = (unsigned char)text[0];
-  const char *shown = c < 0x20 || c >= 0x7F ? arena_printf(p->arena, "(byte 0x%02X)", c)
-                                            : arena_printf(p->arena, "`%s`", shortened(p, text, length));
-  if (c >= 0x80 && length > 1) shown = arena_printf(p->arena, "`%s`", shortened(p, text, length));
+  int shown_bytes = utf8_length(text, length);
+  const char *shown = c < 0x20 || c == 0x7F || shown_bytes == 0
+                          ? arena_printf(p->arena, "(byte 0x%02X)", c)
+                          : arena_printf(p->arena, "`%.*s`", shown_bytes, text);
   Diag *d = diag_emit(&p->session->diags, DIAG_bad_character, span, shown);
   if (c == '\'') diag_hint(d, "strings are in double quotes");
   if (c == ';') diag_hint(d, "statements end with their line");
@@ -99,8 +100,8 @@ typedef struct Group {
 static const Group groups[] = {
     {"a definition, `train`, `evaluate`, `check` or `use`",
      {"`data`", "`use`"},
-     {"`data`", "`model`", "`layer`", "`fn`", "`penalty`", "`loss`", "`schedule`", "`optimizer`", "`metric`",
-      "`let`", "`train`", "`evaluate`", "`check`", "`use`"}},
+     {"the end of the file", "`data`", "`model`", "`layer`", "`fn`", "`penalty`", "`loss`", "`schedule`",
+      "`optimizer`", "`metric`", "`let`", "`train`", "`evaluate`", "`check`", "`use`"}},
     {"a statement",
      {"`param`", "`repeat`"},
      {"`param`", "`state`", "`repeat`", "`apply`", "a number", "a string", "a name", "`(`", "`[`", "`-`",

@@ -110,6 +110,10 @@ static bool plain_number(const Ast *a) {
   return a->kind == AST_NUM && !a->name && strspn(a->text, "0123456789.") == strlen(a->text);
 }
 
+static bool plain_bound(const Ast *a) {
+  return plain_number(a) || (a->kind == AST_UNARY && a->op == OPR_NEG && plain_number(a->kids[0]));
+}
+
 // Elements between brackets: on one line, or one a line where the author broke the line behind the opening
 // bracket.
 static void print_elements(Printer *p, const char *open, Ast *const *kids, int n, const char *close, int from,
@@ -171,7 +175,7 @@ static void print_binary(Printer *p, const Ast *a) {
 
 static void print_range(Printer *p, const Ast *a) {
   const Ast *from = a->kids[0], *to = a->kids[1];
-  bool spaced = from && to && !(plain_number(from) && plain_number(to));
+  bool spaced = from && to && !(plain_bound(from) && plain_bound(to));
   if (from) print_expression(p, from, LEVEL_SHIFT);
   print_text(p, spaced ? " .. " : "..");
   if (to) print_expression(p, to, LEVEL_SHIFT);
