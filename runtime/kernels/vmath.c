@@ -140,7 +140,7 @@ reg_f32x8 reg_vtanh(reg_f32x8 x) {
   reg_f32x8 small = fma8(t * x, p, x);
   reg_f32x8 c = pick(a < 10.0f, a, splat(10.0f));
   reg_f32x8 large = 1.0f - 2.0f / (exp_finite(2.0f * c) + 1.0f);
-  reg_f32x8 r = pick(a < 0.625f, small, with_sign_of(large, x));
+  reg_f32x8 r = with_sign_of(pick(a < 0.625f, small, large), x);
   return pick(x != x, x, r);
 }
 
@@ -148,7 +148,9 @@ reg_f32x8 reg_vtanh(reg_f32x8 x) {
 reg_f32x8 reg_vsigmoid(reg_f32x8 x) {
   reg_f32x8 a = absolute(x);
   reg_f32x8 z = exp_finite(-pick(a < 104.0f, a, splat(104.0f)));
-  reg_f32x8 r = pick(x < 0.0f, z, splat(1.0f)) / (1.0f + z);
+  // One correction step takes in what the division and the rounding of 1 + z lost.
+  reg_f32x8 n = pick(x < 0.0f, z, splat(1.0f)), d = 1.0f + z, q = 1.0f / d, r = n * q;
+  r = fma8(fma8(-r, z - (d - 1.0f), fma8(-r, d, n)), q, r);
   return pick(x != x, x, r);
 }
 
@@ -167,22 +169,30 @@ reg_f32x8 reg_verf(reg_f32x8 x) {
 }
 
 // x P(w) with w = -log(1 - x^2) (Giles 2012, Approximating the erfinv function): one polynomial in w - 2.5
-// for w < 5, one in sqrt(w) - 3.1 above.
+// for w < 5, one in sqrt(w) - 3.1 above; x P(x^2) for |x| < 0.63.
 reg_f32x8 reg_verfinv(reg_f32x8 x) {
   reg_f32x8 u = fma8(-x, x, splat(1.0f));
   reg_i32x8 inside = u > 0.0f;
   reg_f32x8 w = -log_normal(pick(inside, u, splat(1.0f)), splat(0)), s;
   w = pick(w > 0.0f, w, splat(0));
   for (int i = 0; i < 8; i++) s[i] = __builtin_sqrtf(w[i]);
-  reg_f32x8 v = w - 2.5f;
-  reg_f32x8 small =
-      POLY(v, 1.50140941f, 0.24664028f, -0.00417739293f, -0.00125272642f, 0.000218349393f, -4.9724199e-06f,
+  reg_f32x8 t = x * x, near_v = w - 2.5f, far_v = s - 3.1f;
+  reg_i32x8 is_small = absolute(x) < 0.63f, is_near = w < 5.0f;
+  reg_f32x8 small = POLY(t, 0.232013509f, 0.127566233f, 0.0862996206f, 0.0680938065f, 0.0302894283f,
+                         0.126386523f, -0.142343506f, 0.208899453f);
+  reg_f32x8 near =
+      POLY(near_v, 0.24664028f, -0.00417739293f, -0.00125272642f, 0.000218349393f, -4.9724199e-06f,
            -3.46398519e-06f, 4.68131361e-07f, 2.33359678e-08f, -8.93192631e-09f);
-  v = s - 3.1f;
-  reg_f32x8 large =
-      POLY(v, 2.93323159f, 1.0033561f, 0.00746004283f, -0.00569584174f, 0.00412137713f, -0.0027188051f,
-           0.00131989329f, -0.000291553471f, -0.000137484181f, 0.000133335998f, -3.38430218e-05f);
-  reg_f32x8 r = x * pick(w < 5.0f, small, large);
+  reg_f32x8 far = POLY(far_v, 1.0033561f, 0.00746004283f, -0.00569584174f, 0.00412137713f, -0.0027188051f,
+                       0.00131989329f, -0.000291553471f, -0.000137484181f, 0.000133335998f, -3.38430218e-05f);
+  // The last step of Horner's rule and the product in double: here the roundings would add up.
+  reg_f32x8 slope = pick(is_small, small, pick(is_near, near, far));
+  reg_f32x8 at = pick(is_small, t, pick(is_near, near_v, far_v));
+  reg_f32x8 first =
+      pick(is_small, splat(0.886226952f), pick(is_near, splat(1.50140941f), splat(2.93323159f)));
+  F64x8 p = fma_f64(__builtin_convertvector(slope, F64x8), __builtin_convertvector(at, F64x8),
+                    __builtin_convertvector(first, F64x8));
+  reg_f32x8 r = __builtin_convertvector(p * __builtin_convertvector(x, F64x8), reg_f32x8);
   r = pick(absolute(x) == 1.0f, with_sign_of(splat(__builtin_inff()), x), r);
   r = pick(absolute(x) > 1.0f, splat(__builtin_nanf("")), r);
   return pick(x != x, x, r);
