@@ -38,6 +38,8 @@ void comment_add(ParseContext *p, int start, int length);
 void number_token(ParseContext *p, Token *t, const char *text, int length);
 void string_token(ParseContext *p, Token *t, const char *text, int length, bool closed);
 void bad_number(ParseContext *p, Token *t, const char *text, int length);
+// Zero bytes are reported wherever they stand, also in comments and strings: texts end at them.
+void no_zero_bytes(ParseContext *p, const char *text, int start, int length);
 void bad_characters(ParseContext *p, Span span, const char *text, int length);
 
 // `expected` are the grammar's names of tokens.

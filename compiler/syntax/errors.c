@@ -45,6 +45,11 @@ void bad_characters(ParseContext *p, Span span, const char *text, int length) {
   count_mistake(p);
 }
 
+void no_zero_bytes(ParseContext *p, const char *text, int start, int length) {
+  const char *zero = memchr(text, '\0', (size_t)length);
+  if (zero) bad_characters(p, span_at(p, start + (int)(zero - text), 1), zero, 1);
+}
+
 void bad_number(ParseContext *p, Token *t, const char *text, int length) {
   const char *shown = shortened(p, text, length);
   Diag *d = diag_emit(&p->session->diags, DIAG_bad_number, t->span, shown);
@@ -64,6 +69,7 @@ void number_token(ParseContext *p, Token *t, const char *text, int length) {
 }
 
 void string_token(ParseContext *p, Token *t, const char *text, int length, bool closed) {
+  no_zero_bytes(p, text, t->span.start, length);
   StrBuf b = {.arena = p->arena};
   strbuf_add(&b, "");
   int end = closed ? length - 1 : length;
@@ -93,7 +99,7 @@ void string_token(ParseContext *p, Token *t, const char *text, int length, bool 
 typedef struct Group {
   const char *name;
   const char *marks[2];    // the group is meant where all of these are expected
-  const char *members[24]; // they are then not listed one by one
+  const char *members[28]; // they are then not listed one by one
 } Group;
 
 // In order: a wider group comes before those it contains.
@@ -110,16 +116,17 @@ static const Group groups[] = {
     {"an expression",
      {"a number", "`(`"},
      {"a number", "a string", "a name", "`(`", "`[`", "`-`", "`*`", "`not`", "`if`", "`true`", "`false`"}},
-    {"a type", {"a number", "`..`"}, {"a number", "a name", "`-`", "`..`", "`[`"}},
-    {"a selector", {"a name", "`*`"}, {"a name", "`*`", "`(`"}},
+    {"an operator", {"`+`", "`^`"}, {"`+`",  "`-`",  "`*`",      "`/`",  "`@`",   "`^`",     "`<`",
+                                     "`<=`", "`>`",  "`>=`",     "`==`", "`!=`",  "`..`",    "`and`",
+                                     "`or`", "`at`", "`except`", "`as`", "`|>`",  "`until`", "`->`",
+                                     "`(`",  "`[`",  "`.`",      "`.*`", "a name"}},
     {"an operator",
-     {"`.`", "`.*`"},
-     {"`+`",  "`-`",   "`*`",  "`/`",  "`@`",      "`^`",  "`<`",  "`<=`",    "`>`", "`>=`", "`==`", "`!=`",
-      "`..`", "`and`", "`or`", "`at`", "`except`", "`as`", "`|>`", "`until`", "`(`", "`[`",  "`.`",  "`.*`"}},
-    {"an operator", {"`+`", "`*`"}, {"`+`",  "`-`",     "`*`",  "`/`",  "`@`",      "`^`",
-                                     "`<`",  "`<=`",    "`>`",  "`>=`", "`==`",     "`!=`",
-                                     "`..`", "`and`",   "`or`", "`at`", "`except`", "`as`",
-                                     "`|>`", "`until`", "`(`",  "`[`",  "`.`",      "a name"}},
+     {"`+`", "`*`"},
+     {"`+`", "`-`", "`*`", "`/`", "`@`", "`<`", "`<=`", "`>`", "`>=`", "`==`", "`!=`", "`..`", "`and`",
+      "`or`", "`at`", "`except`", "`|>`", "`until`", "`->`"}},
+    {"a type", {"a number", "`..`"}, {"a number", "a name", "`-`", "`..`", "`[`"}},
+    {"a selector", {"`(`", "`*`"}, {"a name", "`*`", "`(`"}},
+    {"a name", {"a name", "`*`"}, {"a name", "`*`"}},
 };
 
 static int find_name(const char *const *names, int n, const char *name) {
@@ -134,7 +141,7 @@ static int take_groups(const char **names, int n, const char **taken) {
   for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
     const Group *group = &groups[g];
     if (find_name(names, n, group->marks[0]) < 0 || find_name(names, n, group->marks[1]) < 0) continue;
-    for (int i = 0; i < 24 && group->members[i]; i++) {
+    for (int i = 0; i < 28 && group->members[i]; i++) {
       int at = find_name(names, n, group->members[i]);
       if (at >= 0) names[at] = NULL;
     }

@@ -177,6 +177,7 @@ static bool open_brace(const Tokens *t) {
 }
 
 static Token hand_on(Tokens *t, Token out) {
+  t->head_before = t->head;
   if (out.kind == TOK_NEWLINE || out.kind == TOK_OPENC)
     t->head = TOK_NONE;
   else if (t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC)
@@ -243,7 +244,7 @@ static bool abandons_brackets(const Tokens *t, int base) {
 static void skip_mistake(Tokens *t) {
   int wrong = t->last.kind;
   if (wrong == TOK_NEWLINE || wrong == TOK_CLOSEC || wrong == TOK_END) return;
-  if (wrong == TOK_OPENC && takes_block(t->head)) return;
+  if (wrong == TOK_OPENC && takes_block(t->head_before)) return;
   int base = t->depth < t->depth_before ? t->depth : t->depth_before;
   while (base > 0 && t->open[base - 1].kind != TOK_OPENC) base--;
   for (;; scan(t)) {

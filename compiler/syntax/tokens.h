@@ -18,7 +18,7 @@ typedef struct Tokens {
   bool expression;         // no items: one expression
   Token ahead[2];          // raw, not yet handed on
   Token last;              // handed on
-  int head;                // keyword that the current line started with, or 0
+  int head, head_before;   // keyword that the current line started with, or 0: now, and before `last`
   int depth, depth_before; // open brackets: now, and before `last`
   struct {
     int kind; // TOK_OPEN, TOK_OPENB or TOK_OPENC
