@@ -19,7 +19,7 @@
 #include <immintrin.h>
 #endif
 
-enum { SPIN_NS = 50000, SPINS_BETWEEN_CLOCKS = 32 };
+enum { SPIN_NS = 50000, SPINS_BETWEEN_CLOCKS = 64, QUIET_ROUNDS = 4 };
 
 static void relax(void) {
 #if defined(__x86_64__)
@@ -56,18 +56,20 @@ static void futex_wake(atomic_uint *word, int threads) {
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
 }
 
-// Spins while *word == value, for at most spin_ns. Whether it has changed.
+// Spins while *word == value, for at most spin_ns; after a few microseconds it offers the processor to
+// whoever is ready, who may be the very thread that is waited for. Whether the word has changed.
 static bool spin_until_not(atomic_uint *word, unsigned value, int64_t spin_ns) {
   if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
   if (spin_ns <= 0) return false;
   double end = reg_now() + 1e-9 * (double)spin_ns;
-  do {
+  for (int round = 0;; round++) {
     for (int i = 0; i < SPINS_BETWEEN_CLOCKS; i++) {
       relax();
       if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
     }
-  } while (reg_now() < end);
-  return false;
+    if (reg_now() >= end) return false;
+    if (round >= QUIET_ROUNDS) sched_yield();
+  }
 }
 
 static void run_share(reg_ctx *c, int t) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "reg/data.h"
+#include "reg/rng.h"
 
 static char path[64];
 
@@ -98,6 +99,29 @@ Test(csv, bom_crlf_quotes_blank_lines_no_last_newline) {
   cr_assert_eq(((int32_t *)d->fields[reg_data_field(d, "id")].values)[1], 1);
   cr_assert_str_eq(d->parts[0].name, "all");
   reg_data_free(d);
+}
+
+Test(csv, damaged_files_do_not_crash) {
+  static const char whole[] = "a,y,b\r\n1.5,\"red, \"\"dark\"\"\",-2e1\r\n\r\n.25,blue,3\n7,\"x\ny\",1e-3\n";
+  static const char likely[] = "\"\"\n\r,,0e-.\t";
+  int read = 0;
+  for (uint32_t round = 0; round < 3000; round++) {
+    char text[sizeof whole];
+    reg_status st;
+    memcpy(text, whole, sizeof whole);
+    for (uint32_t i = 0; i <= round % 3; i++) {
+      uint32_t at = reg_random_word(2, 0, round, i), value = reg_random_word(2, 1, round, i);
+      text[at % (sizeof whole - 1)] = value & 256 ? likely[value % (sizeof likely - 1)] : (char)value;
+    }
+    reg_data_op op = {.kind = REG_DATA_CSV, .path = path, .target = "y"};
+    write_file(text, sizeof whole - 1);
+    reg_dataset *d = reg_data_load(&(reg_data_plan){1, &op}, &st);
+    cr_assert(d || (st.code == REG_BAD_DATA && st.text[0]));
+    read += d != NULL;
+    reg_data_free(d);
+  }
+  unlink(path);
+  cr_assert(read > 100 && read < 2900, "%d read", read);
 }
 
 Test(csv, numbers_are_those_of_strtod) {
