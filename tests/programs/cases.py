@@ -1,0 +1,179 @@
+"""Whole programs: what a run must reproduce, report and write. Each `case_*` function takes the compiler and raises
+Failure; names are the functions' names."""
+import csv
+import json
+import math
+import re
+import struct
+import tempfile
+from pathlib import Path
+
+from run import ROOT, Failure
+
+DIGITS = ROOT / "examples" / "digits.reg"
+METRICS = ("accuracy", "ece", "confusion")
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def folder(regc):
+    return Path(tempfile.mkdtemp(dir=regc.scratch))
+
+
+def events(regc, *arguments, **options):
+    """The events of a run with --json, as dictionaries."""
+    out = regc.ok("run", "--json", "--progress", "none", *arguments, **options)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def of_kind(all_events, kind):
+    found = [e for e in all_events if e["event"] == kind]
+    if not found:
+        raise Failure(f"the run reported no `{kind}` event")
+    return found
+
+
+def demand(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def weights(regc, *arguments, program=DIGITS, **environment):
+    """The bytes of the weights that a run leaves."""
+    out = folder(regc)
+    regc.ok("run", "--progress", "none", "--out", out, *arguments, program, **environment)
+    return (out / "weights.safetensors").read_bytes()
+
+
+def predictions(path):
+    """Class and outputs of each row of predictions.csv."""
+    with open(path, newline="") as f:
+        rows = list(csv.DictReader(f))
+    outputs = [k for k in rows[0] if k.startswith("output_")]
+    return [(int(r["label"]), [float(r[k]) for k in outputs]) for r in rows]
+
+
+def softmax(scores):
+    top = max(scores)
+    e = [math.exp(s - top) for s in scores]
+    return [v / sum(e) for v in e]
+
+
+def case_digits_learns_and_reports_what_its_predictions_say(regc):
+    out = folder(regc)
+    evaluation = of_kind(events(regc, "--seed", "1", "--out", out, DIGITS), "evaluate")[-1]["metrics"]
+    rows = predictions(out / "predictions.csv")
+    n, bins, confusion = len(rows), [[0, 0.0, 0.0] for _ in range(15)], [[0] * 10 for _ in range(10)]
+    for label, scores in rows:
+        p = softmax(scores)
+        guess = scores.index(max(scores))
+        confusion[label][guess] += 1
+        bin_ = bins[min(max(math.ceil(p[guess] * 15) - 1, 0), 14)]
+        bin_[0] += 1
+        bin_[1] += guess == label
+        bin_[2] += p[guess]
+    accuracy = sum(confusion[k][k] for k in range(10)) / n
+    ece = sum(abs(b[1] - b[2]) for b in bins) / n
+    demand(abs(evaluation["accuracy"] - accuracy) < 1e-5, f"accuracy {evaluation['accuracy']}, from predictions {accuracy}")
+    demand(abs(evaluation["ece"] - ece) < 1e-4, f"ece {evaluation['ece']}, from predictions {ece}")
+    demand([[round(v) for v in row] for row in evaluation["confusion"]] == confusion,
+           f"confusion {evaluation['confusion']}, from predictions {confusion}")
+    demand(accuracy >= 0.96, f"test accuracy {accuracy:.4f} is below 0.96")
+
+
+def case_same_weights_for_any_number_of_threads_and_from_the_cache(regc):
+    cache = str(folder(regc))
+    short = ("--seed", "3", "--steps", "60")
+    cold = weights(regc, *short, "--threads", "1", XDG_CACHE_HOME=cache)
+    demand(any(Path(cache).rglob("*")), "nothing was written to the object cache")
+    warm = weights(regc, *short, "--threads", "1", XDG_CACHE_HOME=cache)
+    two = weights(regc, *short, "--threads", "2")
+    demand(cold == warm, "weights differ between a cold run and one from the cache")
+    demand(cold == two, "weights differ between one thread and two")
+    demand(cold != weights(regc, "--seed", "4", "--steps", "60"), "another seed gives the same weights")
+
+
+def case_compiled_steps_agree_with_the_interpreter(regc):
+    done = regc("run", "--check", "--steps", "6", "--out", "", "--progress", "none", DIGITS)
+    demand(done.returncode == 0, f"exit code {done.returncode}\n{done.stderr}")
+
+
+def case_gradient_penalty_agrees_with_the_interpreter(regc):
+    done = regc("run", "--check", "--steps", "6", "--out", "", "--progress", "none",
+                ROOT / "examples" / "gradient_penalty.reg")
+    demand(done.returncode == 0, f"exit code {done.returncode}\n{done.stderr}")
+
+
+def case_gradient_penalty_learns(regc):
+    evaluation = of_kind(events(regc, "--seed", "1", "--out", "", ROOT / "examples" / "gradient_penalty.reg"), "evaluate")
+    demand(evaluation[-1]["metrics"]["r2"] > 0.3, f"r2 on new data is {evaluation[-1]['metrics']['r2']}")
+
+
+def case_own_parts_learn(regc):
+    evaluation = of_kind(events(regc, "--seed", "1", "--out", "", ROOT / "examples" / "own_parts.reg"), "evaluate")
+    demand(evaluation[-1]["metrics"]["accuracy"] > 0.93, f"accuracy is {evaluation[-1]['metrics']['accuracy']}")
+
+
+def case_linear_agrees_with_the_closed_form(regc):
+    """Without penalty and with full batches, gradient descent reaches the least-squares solution: its residuals on the
+    training part are orthogonal to every column, which the gradient's size at the end shows."""
+    program = """
+data d = csv("diabetes.csv", target: progression) |> standardize |> split(train: 80%, test: 20%, seed: 1)
+model line(x: [10]) -> [1] = x |> dense(1) as out
+train line on d {
+  loss     squared_error(line(x), progression)
+  optimize sgd(lr: 0.3, momentum: 0.95)
+  batch    353
+  epochs   3000
+}
+evaluate line on d.train { mse }
+"""
+    metrics = of_kind(events(regc, "--out", "", "-", stdin=program, cwd=ROOT / "examples" / "data"), "evaluate")[-1]["metrics"]
+    demand(2500 < metrics["mse"] < 3100, f"training mse {metrics['mse']} is not that of least squares (about 2800)")
+
+
+def case_epochs_report_terms_apart(regc):
+    epochs = of_kind(events(regc, "--seed", "1", "--steps", "80", "--out", "", DIGITS), "epoch")
+    terms = epochs[0]["terms"]
+    demand(set(terms) >= {"l2", "group_lasso"}, f"terms of an epoch: {sorted(terms)}")
+    demand(all(math.isfinite(v) and v >= 0 for v in terms.values()), f"terms {terms}")
+    demand("loss" in epochs[0]["valid"], f"validation part of an epoch: {epochs[0].get('valid')}")
+
+
+def case_run_folder_tells_the_run(regc):
+    out = folder(regc)
+    regc.ok("run", "--steps", "30", "--progress", "none", "--out", out, DIGITS)
+    demand((out / "program.reg").read_text() == DIGITS.read_text(), "program.reg is not the program")
+    demand("seed" in (out / "run.json").read_text(), "run.json does not tell the seed")
+    for line in (out / "metrics.jsonl").read_text().splitlines():
+        json.loads(line)
+    data = (out / "weights.safetensors").read_bytes()
+    header = json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+    demand(header["net.hidden.weight"]["shape"] == [64, 128], f"net.hidden.weight is {header.get('net.hidden.weight')}")
+
+
+def case_set_replaces_a_definition(regc):
+    program = "let strength = 2\npenalty p(w: [..]) = strength * sum(w)\ncheck p([1, 2]) : value == 15\n"
+    path = folder(regc) / "set.reg"
+    path.write_text(program)
+    demand(regc("gradcheck", path).returncode == 4, "a check that is false does not end with 4")
+    regc.ok("gradcheck", "--set", "strength=5", path)
+
+
+def case_divergence_names_its_place(regc):
+    program = re.sub(r"adamw\(.*\)", "sgd(lr: 1e30)", DIGITS.read_text())
+    program = program.replace("  allow(coupled_l2_adaptive)", "  seed 1  #").replace('"data/', f'"{ROOT}/examples/data/')
+    path = folder(regc) / "diverge.reg"
+    path.write_text(program)
+    done = regc("run", "--progress", "none", "--out", "", path)
+    demand(done.returncode == 3, f"exit code {done.returncode}\n{done.stderr}")
+    demand(re.search(r"step \d+", done.stderr), f"the message names no step\n{done.stderr}")
+
+
+def case_library_is_documented(regc):
+    for path in sorted((ROOT / "stdlib").rglob("*.reg")):
+        name = re.search(r"^(?:layer|fn|penalty|loss|schedule|optimizer|metric|let) (\w+)", path.read_text(), re.M)[1]
+        first = path.read_text().splitlines()[0].removeprefix("## ")
+        demand(first.split(".")[0][:40] in regc.ok("doc", name), f"`regc doc {name}` does not show its documentation")

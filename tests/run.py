@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""Tests of the compiler as a program. In: the path of regc and names of suites (all by default). Out: one line and the
+reason for each failure, then `N passed, N failed, N skipped`; the exit code is 1 if anything failed.
+
+  run.py REGC [SUITE...] [--only TEXT] [--promote]    --promote rewrites the expected messages in tests/lang/bad
+  run.py --summarize JUNIT.xml                        adds up what ctest wrote, Criterion's and this runner's counts
+"""
+import argparse
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import traceback
+import xml.etree.ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests")]
+
+
+class Failure(Exception):
+    """A test's expectation does not hold; the text says which and how."""
+
+
+class Skip(Exception):
+    """A test cannot be made here; the text says what is missing."""
+
+
+class Regc:
+    """The compiler under test, with a cache of its own so that a run neither sees nor leaves anything."""
+
+    def __init__(self, path, scratch):
+        self.path, self.scratch = str(Path(path).resolve()), Path(scratch)
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("NO_COLOR", "CLICOLOR"))}
+        self.environment |= {"XDG_CACHE_HOME": str(self.scratch / "cache"), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
+
+    def __call__(self, *arguments, cwd=ROOT, stdin="", timeout=300, **environment):
+        done = subprocess.run([self.path, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, text=True,
+                              timeout=timeout, env=self.environment | environment, errors="replace")
+        if done.returncode < 0 or "AddressSanitizer" in done.stderr or "runtime error:" in done.stderr:
+            raise Failure(f"regc {' '.join(map(str, arguments))} crashed ({done.returncode})\n{done.stderr[-4000:]}")
+        return done
+
+    def ok(self, *arguments, **options):
+        """Runs and demands exit code 0; returns what was written to standard output."""
+        done = self(*arguments, **options)
+        if done.returncode:
+            raise Failure(f"regc {' '.join(map(str, arguments))} ended with {done.returncode}\n{done.stderr[-3000:]}"
+                          f"{done.stdout[-1000:]}")
+        return done.stdout
+
+
+def difference(expected, found, name):
+    return "".join(line if line.endswith("\n") else line + "\n" for line in difflib.unified_diff(
+        expected.splitlines(keepends=True), found.splitlines(keepends=True), name, "found"))
+
+
+# Expectations in comments of a .reg file.
+EXPECTED = re.compile(r"#\s*(error|warning): (\w+)(?: at (\d+):(\d+))?(?: ~ (.+))?\s*$")
+REPORTED = re.compile(r"^(?:.*?:(\d+):(\d+): |.*: )?(error|warning): .*\[(\w+)\]$")
+
+
+def directives(text):
+    """(expected diagnostics, {exit, args, run}) from the comments of a test."""
+    expected, options = [], {}
+    for line in text.splitlines():
+        if m := EXPECTED.match(line):
+            expected.append(m.groups())
+        elif m := re.match(r"#\s*(exit|args):\s*(.*)$", line):
+            options[m[1]] = m[2].strip()
+        elif re.match(r"#\s*run\s*$", line):
+            options["run"] = True
+    return expected, options
+
+
+def reported(text):
+    """Diagnostics in what regc wrote: (severity, name, line, column, all lines up to the next one)."""
+    found = []
+    for line in text.splitlines():
+        if m := REPORTED.match(line):
+            found.append([m[3], m[4], m[1], m[2], line])
+        elif found:
+            found[-1][4] += "\n" + line
+    return found
+
+
+def test_bad(regc, path, promote):
+    expected, options = directives(path.read_text(errors="replace"))
+    if not expected:
+        raise Failure("the file states no `# error:` or `# warning:`")
+    command = ["run", "--out", "", "--progress", "none"] if options.get("run") else ["check"]
+    done = regc(*command, *options.get("args", "").split(), path.name, cwd=path.parent)
+    default = 1 if any(e[0] == "error" for e in expected) else 0
+    if done.returncode != int(options.get("exit", default)):
+        raise Failure(f"exit code {done.returncode}, expected {options.get('exit', default)}\n{done.stderr}")
+    found = reported(done.stderr)
+    if len(found) != len(expected):
+        raise Failure(f"{len(found)} diagnostics, expected {len(expected)}\n{done.stderr}")
+    for want, got in zip(expected, found):
+        severity, name, line, column, part = want
+        same = (severity, name) == (got[0], got[1]) and (line is None or (line, column) == (got[2], got[3]))
+        if not same or (part and part not in got[4]):
+            raise Failure(f"expected {want}\n{got[4]}")
+    golden = path.with_suffix(".txt")
+    if promote:
+        golden.write_text(done.stderr)
+    elif not golden.exists():
+        raise Failure(f"{golden.name} is missing; `tests/run.py REGC bad --promote` writes it")
+    elif golden.read_text() != done.stderr:
+        raise Failure(difference(golden.read_text(), done.stderr, golden.name))
+
+
+def test_good(regc, path):
+    done = regc("check", path.name, cwd=path.parent)
+    if done.returncode or reported(done.stderr):
+        raise Failure(f"exit code {done.returncode}\n{done.stderr}")
+
+
+def test_checks(regc, path):
+    out = regc.ok("gradcheck", path)
+    if not any(line.startswith("ok") for line in out.splitlines()):
+        raise Failure(f"no check was made\n{out}")
+
+
+def test_example(regc, path):
+    if re.search(r"^check ", path.read_text(), re.M):
+        test_checks(regc, path)
+    if re.search(r"^train ", path.read_text(), re.M):
+        out = regc.ok("run", "--steps", "30", "--out", "", "--progress", "none", path)
+        if not out.strip():
+            raise Failure("the run reported no evaluation")
+
+
+def test_format(regc, path):
+    once = regc.ok("fmt", "-", stdin=path.read_text())
+    twice = regc.ok("fmt", "-", stdin=once)
+    if once != twice:
+        raise Failure(difference(once, twice, "formatted once"))
+
+
+def fenced(path, language):
+    """(line, text) of the fenced blocks of one language in a Markdown file."""
+    return [(path.read_text()[:m.start()].count("\n") + 1, m[1])
+            for m in re.finditer(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S)]
+
+
+def test_program_in_text(regc, text):
+    done = regc("check", "-", cwd=ROOT / "examples", stdin=text)
+    if done.returncode or reported(done.stderr):
+        raise Failure(f"exit code {done.returncode}\n{done.stderr}")
+
+
+def same_but_numbers(expected, found):
+    """Equal line by line, numbers apart; `...` stands for any lines."""
+    def plain(line):
+        return re.sub(r"\s+", " ", re.sub(r"[·.]?\d[\d.e+-]*|·", "0", line)).strip()
+
+    pattern = "".join(r"(?:.*\n)*?" if line.strip() == "..." else re.escape(plain(line)) + "\n"
+                      for line in expected.splitlines())
+    return re.fullmatch(pattern, "".join(plain(line) + "\n" for line in found.splitlines())) is not None
+
+
+def test_session(regc, text):
+    """A shell session: lines that start with `$ ` are commands, the lines below one its standard output."""
+    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+        command, _, expected = part.partition("\n")
+        if re.match(r"(git|cd|\./bootstrap (test|build|deps))\b", command):
+            continue
+        if not re.match(r"(\./bootstrap run|(build/release/)?regc)\b", command):
+            raise Failure(f"the text shows a command that is not tested: {command}")
+        with tempfile.TemporaryDirectory(dir=regc.scratch) as out:
+            command = re.sub(r"^\./bootstrap run", "regc run", command)
+            command = re.sub(r"^(build/release/)?regc run", rf"regc run --progress none --out {out}", command)
+            command = re.sub(r"^(build/release/)?regc\b", regc.path, command)
+            done = subprocess.run(["sh", "-c", command], cwd=ROOT, env=regc.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise Failure(f"{command}: exit code {done.returncode}\n{done.stderr}")
+        if expected.strip() and not same_but_numbers(expected.rstrip() + "\n", done.stdout):
+            raise Failure(f"{command}\n{difference(expected, done.stdout, 'text')}")
+
+
+def collect(regc, promote):
+    """{suite: [(name, test)]}: every file of a folder is a test."""
+    def files(pattern):
+        return sorted(ROOT.glob(pattern))
+
+    def each(pattern, function, *more):
+        return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
+
+    import programs.cases as cases
+    import reference.compare as reference
+    pages = [ROOT / "README.md", *files("docs/*.md")]
+    return {
+        "bad": each("tests/lang/bad/*.reg", test_bad, promote),
+        "good": each("tests/lang/good/*.reg", test_good),
+        "stdlib": each("tests/stdlib/*.reg", test_checks),
+        "examples": each("examples/*.reg", test_example),
+        "format": [t for p in ("examples/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")
+                   for t in each(p, test_format)],
+        "docs": [(f"{p.name}:{line}", lambda t=text, f=f: f(regc, t)) for p in pages
+                 for language, f in (("reg", test_program_in_text), ("sh", test_session))
+                 for line, text in fenced(p, language)],
+        "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
+        "programs": [(name, lambda f=f: f(regc)) for name, f in cases.all_cases()],
+    }
+
+
+def run_one(name, test):
+    try:
+        test()
+        return name, "passed", ""
+    except Skip as reason:
+        return name, "skipped", str(reason)
+    except Failure as reason:
+        return name, "failed", str(reason)
+    except subprocess.TimeoutExpired as reason:
+        return name, "failed", str(reason)
+    except Exception:  # a mistake of the test itself is a failure too, with its place
+        return name, "failed", traceback.format_exc()
+
+
+def tell(count):
+    print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+    return 1 if count["failed"] or not count["passed"] else 0
+
+
+def summarize(path):
+    """Counts inside each test's output where it has any, else the test as one."""
+    count = {"passed": 0, "failed": 0, "skipped": 0}
+    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        text = case.findtext("system-out") or ""
+        own = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
+        unit = re.findall(r"Tested: \d+ \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)",
+                          re.sub(r"\x1b\[[\d;]*m", "", text))
+        failed = case.find("failure") is not None
+        if own:
+            passed, bad, skipped = map(int, own[-1])
+        elif unit:
+            passed, bad, skipped = int(unit[-1][0]), int(unit[-1][1]) + int(unit[-1][2]), 0
+        else:
+            passed, bad, skipped = int(not failed), int(failed), 0
+        count["passed"] += passed
+        count["failed"] += max(bad, int(failed))
+        count["skipped"] += skipped
+        if failed:
+            print(f"failed: {case.get('name')}")
+    return tell(count)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("regc", nargs="?")
+    parser.add_argument("suites", nargs="*")
+    parser.add_argument("--only", default="", help="tests whose name contains this")
+    parser.add_argument("--promote", action="store_true")
+    parser.add_argument("--summarize", metavar="JUNIT")
+    options = parser.parse_args()
+    if options.summarize:
+        return summarize(options.summarize)
+    if not options.regc or not os.access(options.regc, os.X_OK):
+        parser.error("the first argument is the path of regc")
+    count = {"passed": 0, "failed": 0, "skipped": 0}
+    with tempfile.TemporaryDirectory(prefix="reg-test-") as scratch, ThreadPoolExecutor(2) as pool:
+        suites = collect(Regc(options.regc, scratch), options.promote)
+        if unknown := set(options.suites) - set(suites):
+            parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
+        tests = [(f"{suite}: {name}", test) for suite in options.suites or suites for name, test in suites[suite]
+                 if options.only in name]
+        for name, outcome, reason in pool.map(lambda t: run_one(*t), tests):
+            count[outcome] += 1
+            if outcome != "passed":
+                print(f"{outcome.upper()} {name}\n    " + reason.strip().replace("\n", "\n    "), flush=True)
+    return tell(count)
+
+
+if __name__ == "__main__":
+    sys.modules["run"] = sys.modules["__main__"]  # suites raise this module's Failure
+    sys.exit(main())
