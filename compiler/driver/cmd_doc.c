@@ -40,13 +40,16 @@ static void print_builtin(Builtin b) {
          i->signature ? i->signature : "", i->description);
 }
 
-// Length of the first sentence: to a full stop before a blank or the end, or to the line's end.
-static int first_sentence(const char *doc) {
-  for (int i = 0; doc[i]; i++) {
-    if (doc[i] == '\n') return i;
-    if (doc[i] == '.' && (doc[i + 1] == ' ' || doc[i + 1] == '\n' || !doc[i + 1])) return i + 1;
+// Up to a full stop before a blank or line end, or to an empty line; on one line.
+static const char *first_sentence(Arena *a, const char *doc) {
+  char *text = arena_strdup(a, doc);
+  for (char *c = text; *c; c++) {
+    if (*c == '\n' && c[1] == '\n') *c = 0;
+    if (*c == '.' && (c[1] == ' ' || c[1] == '\n')) c[1] = 0;
+    if (*c == '\n') *c = ' ';
+    if (!*c) break;
   }
-  return (int)strlen(doc);
+  return text;
 }
 
 // "layers" of "stdlib/layers/dense.reg"
@@ -61,8 +64,7 @@ static void list_file(Session *s, const LibraryFile *f) {
   for (int i = 0; i < p->file->nkids; i++) {
     const Ast *a = p->file->kids[i];
     if (a->kind != AST_DEF) continue;
-    const char *doc = a->doc ? a->doc : "";
-    printf("  %-20s %.*s\n", a->name, first_sentence(doc), doc);
+    printf("  %-20s %s\n", a->name, first_sentence(s->arena, a->doc ? a->doc : ""));
   }
 }
 
