@@ -17,9 +17,9 @@ static int reserve_scratch(Run *r, int64_t bytes) {
   return REG_OK;
 }
 
-static int resolve(Run *r, reg_function *f) {
+int resolve_function(Run *r, reg_function *f) {
   const reg_program *p = r->program;
-  if (f->fn) return REG_OK;
+  if (!f || f->fn) return REG_OK;
   if (!p->resolve) return reg_fail(r->st, REG_INTERNAL, "internal", "function `%s` has no code", f->name);
   if (p->resolve(p->user, f, r->st) == 0 && f->fn) return REG_OK;
   if (!r->st->code) reg_fail(r->st, REG_INTERNAL, "internal", "function `%s` could not be compiled", f->name);
@@ -77,7 +77,7 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, float *predict
                   Bound *out) {
   *out = (Bound){0};
   if (!f) return REG_OK;
-  int code = resolve(t->run, f);
+  int code = resolve_function(t->run, f);
   if (!code) code = reserve_scratch(t->run, f->scratch_bytes);
   if (code) return code;
   void **slots = reg_heap_take(&t->run->heap, (size_t)f->nslots * sizeof *slots);

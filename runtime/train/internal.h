@@ -57,7 +57,9 @@ typedef struct Bound {
   void **slots;
 } Bound;
 
-// Compiles f where it is not yet, and points its slots into `bank` and t. `metrics` and `predictions` are t's
+// Compiles f where it is not yet: its slots are unknown before. NULL is fine.
+int resolve_function(Run *r, reg_function *f);
+// Resolves f and points its slots into `bank` and t. `metrics` and `predictions` are t's
 // unless given.
 int bind_function(Training *t, reg_function *f, const Bank *bank, float *predictions, float **metrics,
                   Bound *out);
@@ -69,6 +71,7 @@ int bank_new(Training *t, Bank *bank);
 void bank_copy(const Training *t, const Bank *to, const Bank *from);
 bool bank_finite(const Training *t, const Bank *bank);
 
+// Bound at first use: the first step does not wait for the compilation of the last.
 typedef struct Steps {
   Bound full, last;
 } Steps;

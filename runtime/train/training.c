@@ -146,6 +146,12 @@ static bool interrupted(const Training *t) {
   return t->run->options->interrupt && *t->run->options->interrupt;
 }
 
+static int bind_step(Training *t, Steps *steps, int64_t index) {
+  bool full = step_rows(t, index) == t->plan->batch;
+  Bound *b = full ? &steps->full : &steps->last;
+  return b->f ? REG_OK : bind_function(t, full ? t->plan->step : t->plan->step_last, &t->now, NULL, NULL, b);
+}
+
 // The steps of one epoch. Sets t->reason where training ends within it.
 static int run_steps(Training *t, Steps *steps) {
   const reg_run_options *o = t->run->options;
@@ -154,8 +160,10 @@ static int run_steps(Training *t, Steps *steps) {
       t->reason = "interrupted";
       return REG_OK;
     }
+    int code = bind_step(t, steps, i);
+    if (code) return code;
     double before = t->run->profile ? reg_now() : 0;
-    int code = take_step(t, steps, i, true);
+    code = take_step(t, steps, i, true);
     if (code)
       return t->run->st->code
                  ? code
@@ -182,6 +190,7 @@ typedef struct Validation {
   Bound full, rest, metrics;
   float *chunk, *all;
   int64_t width;
+  bool bound; // at the end of the first epoch
 } Validation;
 
 static int64_t prediction_width(const reg_function *f) {
@@ -192,8 +201,9 @@ static int64_t prediction_width(const reg_function *f) {
 
 static int bind_validation(Training *t, Validation *v) {
   const reg_train *p = t->plan;
-  *v = (Validation){0};
-  if (!t->valid_part) return REG_OK;
+  v->bound = true;
+  int code = resolve_function(t->run, p->valid ? p->valid : p->valid_last);
+  if (code) return code;
   v->width = p->valid ? prediction_width(p->valid) : prediction_width(p->valid_last);
   int64_t chunk = p->valid ? p->valid->batch : t->valid_part->nrows;
   if (!(v->chunk = take(t, (size_t)(chunk * v->width) * sizeof(float)))) return t->run->st->code;
@@ -201,7 +211,7 @@ static int bind_validation(Training *t, Validation *v) {
   float **values = take(t, (size_t)p->nmetrics * sizeof *values);
   if (!values) return t->run->st->code;
   for (int i = 0; i < p->nmetrics; i++) values[i] = &t->valid_metrics[i];
-  int code = bind_function(t, p->valid, &t->now, v->chunk, NULL, &v->full);
+  code = bind_function(t, p->valid, &t->now, v->chunk, NULL, &v->full);
   if (!code) code = bind_function(t, p->valid_last, &t->now, v->chunk, NULL, &v->rest);
   if (!code) code = bind_function(t, p->valid_metrics, &t->now, v->all, values, &v->metrics);
   return code;
@@ -225,7 +235,9 @@ static bool improves(const Training *t, double value) {
 static int end_epoch(Training *t, Validation *v) {
   reg_event e = {.kind = REG_EVENT_EPOCH, .train = t->plan};
   if (t->valid_part) {
-    int code = run_chunks(t, t->valid_part, &v->full, &v->rest, v->chunk, v->all, v->width, &e.valid_loss);
+    int code = v->bound ? REG_OK : bind_validation(t, v);
+    if (!code)
+      code = run_chunks(t, t->valid_part, &v->full, &v->rest, v->chunk, v->all, v->width, &e.valid_loss);
     if (code) return code;
     if (v->metrics.f) {
       bound_gather(t, &v->metrics, t->valid_part->rows, t->valid_part->nrows);
@@ -250,11 +262,9 @@ static int end_epoch(Training *t, Validation *v) {
 }
 
 static int run_epochs(Training *t) {
-  Steps steps;
-  Validation valid;
-  int code = bind_function(t, t->plan->step, &t->now, NULL, NULL, &steps.full);
-  if (!code) code = bind_function(t, t->plan->step_last, &t->now, NULL, NULL, &steps.last);
-  if (!code) code = bind_validation(t, &valid);
+  Steps steps = {0};
+  Validation valid = {0};
+  int code = REG_OK;
   while (!code && !t->reason && t->epoch < t->plan->epochs) {
     begin_epoch(t);
     code = run_steps(t, &steps);
