@@ -1,4 +1,5 @@
-// Data: a table of named fields, one row a sample, and its parts. In: a plan (what the program says). Out: a data set.
+// Data: a table of named fields, one row a sample, and its parts. In: a plan (what the program says). Out: a
+// data set.
 #ifndef REG_DATA_H
 #define REG_DATA_H
 #include "status.h"
@@ -9,8 +10,9 @@
 enum { REG_MAX_RANK = 8 };
 typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL } reg_dtype;
 
-// One column, or x. A number column has `values`; an integer-valued target with at most 1,000 different values, fewer than half the
-// rows, has `classes` besides; a text column has `classes` only. Whoever uses a field picks the representation it needs.
+// One column, or x. A number column has `values`; an integer-valued target with at most 1,000 different
+// values, fewer than half the rows, has `classes` besides; a text column has `classes` only. Whoever uses a
+// field picks the representation it needs.
 typedef struct reg_field {
   const char *name;
   reg_dtype dtype; // REG_F32: a number column; REG_I32: a text column, or `id`
@@ -18,7 +20,8 @@ typedef struct reg_field {
   int64_t dim[REG_MAX_RANK];
   int64_t width;    // elements a row
   void *values;     // rows x width, float, or int32_t for `id`; NULL for a text column
-  int32_t *classes; // rows: 0..nclasses-1 in sorted order of the original values (numbers by value, text by bytes); or NULL
+  int32_t *classes; // rows: 0..nclasses-1 in sorted order of the original values (numbers by value, text by
+                    // bytes); or NULL
   int64_t nclasses; // 0: cannot be read as classes
   char **class_names;
 } reg_field;
@@ -32,16 +35,22 @@ typedef struct reg_part {
 typedef struct reg_dataset {
   int64_t nrows;
   int nfields;
-  reg_field *fields; // x (all columns but the target, in file order), the target under its own name, id (row number)
+  reg_field *
+      fields; // x (all columns but the target, in file order), the target under its own name, id (row number)
   int nparts;
-  reg_part *parts; // unsplit: one part "all"
+  reg_part *parts;   // unsplit: one part "all"
   char checksum[17]; // of the source file, hexadecimal FNV-1a 64
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   float *shift, *factor;
   void *memory; // owns all of the above
 } reg_dataset;
 
-typedef enum reg_data_kind { REG_DATA_CSV, REG_DATA_SCALE, REG_DATA_STANDARDIZE, REG_DATA_SPLIT } reg_data_kind;
+typedef enum reg_data_kind {
+  REG_DATA_CSV,
+  REG_DATA_SCALE,
+  REG_DATA_STANDARDIZE,
+  REG_DATA_SPLIT
+} reg_data_kind;
 
 typedef struct reg_data_op {
   reg_data_kind kind;
@@ -60,8 +69,8 @@ typedef struct reg_data_plan {
 } reg_data_plan;
 
 // `standardize` after or before `split` alike uses the training part's mean and standard deviation only.
-// Class labels: a text column, or an integer-valued target. A column of x with text, a missing field, NaN or infinity, a ragged row,
-// an empty file is an error with file, line and column.
+// Class labels: a text column, or an integer-valued target. A column of x with text, a missing field, NaN or
+// infinity, a ragged row, an empty file is an error with file, line and column.
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none

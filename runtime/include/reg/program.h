@@ -1,4 +1,5 @@
-// A compiled program: the tables that the training driver walks. Built by `regc` in memory, or emitted into a standalone binary.
+// A compiled program: the tables that the training driver walks. Built by `regc` in memory, or emitted into a
+// standalone binary.
 #ifndef REG_PROGRAM_H
 #define REG_PROGRAM_H
 #include "abi.h"
@@ -27,17 +28,18 @@ typedef struct reg_slot {
   reg_dtype dtype; // FIELD: REG_F32 reads the field's values, REG_I32 its classes (or the row number)
 } reg_slot;
 
-// A buffer of a function compiled with every value kept: to find where a NaN was born.
+// A float buffer of a function compiled with every value kept, in the order of computation: to find where a
+// NaN was born.
 typedef struct reg_trace {
-  const char *what;  // "dense in net.hidden", with file, line and column
+  const char *what; // "dense in net.hidden", with file, line and column
   int slot;
   int64_t offset, count; // elements
 } reg_trace;
 
 typedef struct reg_function {
   const char *name;
-  reg_fn fn;      // NULL: compiled at first use, through reg_program.resolve
-  int64_t batch;  // rows it works on
+  reg_fn fn;     // NULL: compiled at first use, through reg_program.resolve
+  int64_t batch; // rows it works on
   int64_t scratch_bytes;
   int nslots;
   const reg_slot *slots;
@@ -56,9 +58,9 @@ typedef struct reg_tensor {
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
 
 typedef struct reg_train {
-  const char *name;  // of this training: `as NAME`, or the model's
+  const char *name; // of this training: `as NAME`, or the model's
   const char *model, *data_name;
-  int data; // index of the data set
+  int data;                            // index of the data set
   const char *train_part, *valid_part; // valid_part NULL: no validation
   int64_t batch, epochs;
   uint64_t seed;
@@ -69,11 +71,12 @@ typedef struct reg_train {
   int nterms;
   const char *const *terms; // names, for reports
   int nschedules;
-  const char *const *schedules; // likewise
-  reg_function *init;                // params and states out
-  reg_function *step, *step_last;    // full and last partial batch (NULL: none)
+  const char *const *schedules;               // likewise
+  reg_function *init;                         // params and states out
+  reg_function *step, *step_last;             // full and last partial batch (NULL: none)
   reg_function *step_trace, *step_last_trace; // the same, every value kept
-  // Validation: loss without penalties, and predictions, in chunks of step's `batch` rows and one of the rest (NULL: none).
+  // Validation: loss without penalties, and predictions, in chunks of step's `batch` rows and one of the rest
+  // (NULL: none).
   reg_function *valid, *valid_last;
   // Metrics on the validation predictions, reported each epoch (may be NULL).
   reg_function *valid_metrics;
@@ -94,7 +97,7 @@ typedef struct reg_metric {
 } reg_metric;
 
 typedef struct reg_evaluate {
-  int train; // whose weights
+  int train;                     // whose weights
   const char *model, *data_name; // "net", "digits.test"
   int data;
   const char *part;

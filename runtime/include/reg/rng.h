@@ -1,8 +1,10 @@
-// Random numbers: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, Parallel random numbers: as easy as 1, 2, 3).
+// Random numbers: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, Parallel random numbers: as easy as 1, 2,
+// 3).
 //
-// Element e of a draw is fixed by (seed, stream, counter, e) alone: with b = e / 32, w = (e / 8) % 4, l = e % 8 it is word w of
-// philox(counter = {8 b + l, 0, stream, step}, key = {seed low, seed high}). So 32 neighbours are four vectors of eight lanes from
-// one evaluation of eight counters. A uniform number is (word >> 8) * 2^-24, in [0, 1).
+// Element e of a draw is fixed by (seed, stream, counter, e) alone: with b = e / 32, w = (e / 8) % 4, l = e %
+// 8 it is word w of philox(counter = {8 b + l, 0, stream, step}, key = {seed low, seed high}). So 32
+// neighbours are four vectors of eight lanes from one evaluation of eight counters. A uniform number is (word
+// >> 8) * 2^-24, in [0, 1).
 #ifndef REG_RNG_H
 #define REG_RNG_H
 #include <stdint.h>

@@ -1,5 +1,5 @@
-// Every runtime function that can fail returns a code and, on failure, fills a message. Nothing in the runtime prints on its own
-// account or ends the process. Codes are the exit codes of `regc`.
+// Every runtime function that can fail returns a code and, on failure, fills a message. Nothing in the
+// runtime prints on its own account or ends the process. Codes are the exit codes of `regc`.
 #ifndef REG_STATUS_H
 #define REG_STATUS_H
 
@@ -15,10 +15,11 @@ enum {
 
 typedef struct reg_status {
   int code;
-  char name[32]; // the diagnostic's name: data_missing, data_bad, target_missing, split_bad, …
+  char name[32];  // the diagnostic's name: data_missing, data_bad, target_missing, split_bad, …
   char text[512]; // what and why, with file, line and column where there are any
   char hint[256]; // what to do, or empty
 } reg_status;
 
-int reg_fail(reg_status *s, int code, const char *name, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int reg_fail(reg_status *s, int code, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 #endif

@@ -1,12 +1,18 @@
-// The training driver: one for `regc run` and for standalone binaries. It walks a reg_program: epochs, shuffled batches, the step,
-// validation, early stopping, evaluation; it reports through events and writes the run directory.
+// The training driver: one for `regc run` and for standalone binaries. It walks a reg_program: epochs,
+// shuffled batches, the step, validation, early stopping, evaluation; it reports through events and writes
+// the run directory.
 #ifndef REG_TRAIN_H
 #define REG_TRAIN_H
 #include "program.h"
 
 // One thing that happened. Numbers that a kind does not use are 0; strings NULL.
 typedef enum reg_event_kind {
-  REG_EVENT_TRAIN_START, REG_EVENT_STEP, REG_EVENT_EPOCH, REG_EVENT_TRAIN_END, REG_EVENT_EVALUATE, REG_EVENT_ERROR
+  REG_EVENT_TRAIN_START,
+  REG_EVENT_STEP,
+  REG_EVENT_EPOCH,
+  REG_EVENT_TRAIN_END,
+  REG_EVENT_EVALUATE,
+  REG_EVENT_ERROR
 } reg_event_kind;
 
 typedef struct reg_event {
@@ -15,18 +21,18 @@ typedef struct reg_event {
   const reg_train *train;
   const reg_evaluate *evaluate;
   uint64_t seed;
-  int64_t epoch, epochs; // finished passes
-  int64_t step, steps;   // finished updates, planned ones
-  double seconds;        // since the start of training
-  double loss, objective; // means over the epoch's (or so far) samples
-  const double *terms;      // means over the epoch, train->nterms
-  const double *schedules;  // values at the last step
+  int64_t epoch, epochs;   // finished passes
+  int64_t step, steps;     // finished updates, planned ones
+  double seconds;          // since the start of training
+  double loss, objective;  // means over the epoch's (or so far) samples
+  const double *terms;     // means over the epoch, train->nterms
+  const double *schedules; // values at the last step
   bool has_valid;
   double valid_loss;
   const double *valid_metrics; // train->nmetrics
-  bool best;      // this epoch is the best so far
+  bool best;                   // this epoch is the best so far
   int64_t best_epoch;
-  const char *reason; // TRAIN_END: "finished", "early stopping", "steps", "interrupted", "diverged"
+  const char *reason;         // TRAIN_END: "finished", "early stopping", "steps", "interrupted", "diverged"
   const float *const *values; // EVALUATE: for each metric its array
   const reg_status *status;   // ERROR
 } reg_event;
@@ -34,30 +40,35 @@ typedef struct reg_event {
 typedef void (*reg_sink)(void *user, const reg_event *e);
 
 typedef struct reg_run_options {
-  int threads;      // 0: all cores
+  int threads; // 0: all cores
   uint64_t seed;
   bool has_seed;
-  int64_t max_steps; // 0: no limit
-  const char *out_dir; // NULL: runs/NAME-NUMBER; "": write nothing
+  int64_t max_steps;    // 0: no limit
+  const char *out_dir;  // NULL: runs/NAME-NUMBER; "": write nothing
   const char *run_info; // JSON object members for run.json (versions, options), may be NULL
   reg_sink sink;
   void *sink_user;
-  // Called around each step where set (--check): phase 0 before it, 1 after it. Non-zero stops the run with that code.
-  int (*inspect)(void *user, int phase, const reg_train *t, const reg_function *f, void *const *slots, int64_t step);
+  // Called around each step where set (--check): phase 0 before it, 1 after it. Non-zero stops the run with
+  // that code.
+  int (*inspect)(void *user, int phase, const reg_train *t, const reg_function *f, void *const *slots,
+                 int64_t step);
   void *inspect_user;
-  bool step_events; // send REG_EVENT_STEP (progress line)
+  bool step_events;        // send REG_EVENT_STEP (progress line)
   volatile int *interrupt; // set by a signal handler: finish the step, write, stop
-  bool profile; // collect time in gemm and kernels
+  bool profile;            // collect time in gemm and kernels
 } reg_run_options;
 
 typedef struct reg_profile {
-  double total_s, gemm_s, first_step_s; // in steps; inside reg_gemm; from the run's start to the end of the first step
+  double total_s, gemm_s,
+      first_step_s; // in steps; inside reg_gemm; from the run's start to the end of the first step
   int64_t steps;
   double median_step_s; // over all full-batch steps but the first
 } reg_profile;
 
 int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile, reg_status *st);
 
+// 0 threads: all cores. From new to free, denormals are flushed to zero on the calling thread as on the
+// context's own; the context is used from that thread only. NULL: out of memory.
 reg_ctx *reg_ctx_new(int threads);
 void reg_ctx_free(reg_ctx *c);
 int reg_ctx_threads(const reg_ctx *c);
