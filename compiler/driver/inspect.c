@@ -99,13 +99,11 @@ static double element(const void *data, DType t, int64_t i) {
   return t == DT_F32 ? (double)((const float *)data)[i] : (double)((const int32_t *)data)[i];
 }
 
-// Where the step left n's value; an input's is the copy from before.
+// Where the step left n's value; what lies in an input's memory is taken from the copy from before.
 static const void *stored_at(const CheckGraph *c, const Node *n, void *const *slots) {
   const Buffer *b = c->loops->of[n->id];
-  if (n->op != OP_INPUT) return (const char *)slots[b->slot] + b->offset;
-  for (int k = 1; k < c->loops->nslots; k++)
-    if (c->before[k] && !strcmp(c->loops->slots[k].name, n->name)) return c->before[k];
-  ice("check", "input `%s` has no slot", n->name);
+  const Node *holder = c->loops->storage[n->id] ? c->loops->storage[n->id] : n;
+  return (const char *)(holder->op == OP_INPUT ? c->before[b->slot] : slots[b->slot]) + b->offset;
 }
 
 static double **presets(Arena *a, const CheckGraph *c, void *const *slots) {
