@@ -24,8 +24,8 @@ static double batch_bytes(const LoopFn *f) {
   return bytes;
 }
 
-// Parameters and states with the copies that training keeps (start of the epoch, best), the largest scratch
-// memory, the batches.
+// Parameters and states with the copies that training keeps (start of the epoch, best); scratch memory and
+// batches of the functions planned so far: a full step needs the most.
 static double training_bytes(const reg_train *t) {
   const reg_function *fs[] = {t->step, t->step_last, t->valid, t->valid_last};
   double scratch = 0, batches = 0;
@@ -37,14 +37,6 @@ static double training_bytes(const reg_train *t) {
   }
   double weights = tensor_bytes(t->params, t->nparams) + tensor_bytes(t->states, t->nstates);
   return (t->keep_best ? 3 : 2) * weights + scratch + batches;
-}
-
-static int plan_training(ProgramTable *t, const reg_train *train) {
-  reg_function *fs[] = {train->step, train->step_last, train->valid, train->valid_last};
-  reg_status st = {0};
-  for (size_t i = 0; i < sizeof fs / sizeof *fs && !st.code; i++)
-    if (fs[i]) function_plan(t, fs[i], &st);
-  return st.code;
 }
 
 // MemAvailable of /proc/meminfo in bytes; 0 where unknown.
@@ -64,8 +56,8 @@ int memory_check(ProgramTable *t) {
   double machine = available_memory();
   for (int i = 0; i < t->program.ntrains; i++) {
     const reg_train *train = &t->program.trains[i];
-    int code = plan_training(t, train);
-    if (code) return code;
+    reg_status st = {0};
+    if (function_plan(t, main_step(train), &st)) return st.code;
     double needed = training_bytes(train) + data_bytes(&t->program);
     if (machine > 0 && needed > machine)
       diag_emit(&p->session->diags, DIAG_too_large, p->lowered->trains.data[i]->ast->span,

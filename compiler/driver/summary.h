@@ -4,7 +4,6 @@
 #include "program_table.h"
 
 void summary_print(ProgramTable *t, FILE *out); // the functions it tells of have been planned
-// Reports too_large where the machine's free memory does not hold the largest plan; plans each training's
-// step.
+// Reports too_large where the free memory does not hold a training; plans the step of each.
 int memory_check(ProgramTable *t);
 #endif
