@@ -81,7 +81,7 @@ OPTIMIZERS = [
 
 def expression_case(text, inputs, function, names):
     inputs = {k: v.clone().requires_grad_(k in names.split(",")) for k, v in inputs.items()}
-    value = function(**inputs)
+    value = function(*inputs.values())
     gradients = torch.autograd.grad(value.sum(), [inputs[k] for k in names.split(",")])
     return {"expression": text, "inputs": {k: v.tolist() for k, v in inputs.items()},
             "integers": [k for k, v in inputs.items() if not v.is_floating_point()],
