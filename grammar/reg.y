@@ -49,12 +49,12 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
 
-%type <node> item definition train evaluate check params params_opt param type range bound result body block
-%type <node> statement shape_of_state row clause stop penalize metric model_name
+%type <node> item wrong_item definition train evaluate check params params_opt param type range bound result body block
+%type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
 %type <list> params_list statements clauses metrics metric_list args arg_list elements element_list names selectors
-%type <op> kind value_kind how compare
+%type <op> kind optimizer value_kind how compare
 
 %start start
 
@@ -67,28 +67,41 @@ start:
 items:
   %empty
 | items item NEWLINE                              { ast_item(p, $2); yyerrok; }
+| items wrong_item                                { ast_item(p, $2); yyerrok; }
 | items error NEWLINE                             { yyerrok; }
 
 item: definition | train | evaluate | check
 | USE STRING                                      { $$ = ast_use(p, @$, $2); }
-| USE error                                       { $$ = ast_error(p, @$); }
 
 // Definitions
 
 definition:
   value_kind NAME SET expr                        { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, $4, NULL); }
-| value_kind NAME SET error                       { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @4), NULL); }
-| value_kind error                                { $$ = ast_error(p, @$); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
-| kind NAME error                                 { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
-| kind NAME error block                           { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
-| kind error                                      { $$ = ast_error(p, @$); }
-| kind error block                                { $$ = ast_error(p, @$); (void)$3; }
-| OPTIMIZER NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, KIND_OPTIMIZER, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
-| OPTIMIZER NAME error                            { $$ = ast_def(p, @$, KIND_OPTIMIZER, &$2, NULL, NULL, ast_error(p, @3), NULL); }
-| OPTIMIZER NAME error block                      { $$ = ast_def(p, @$, KIND_OPTIMIZER, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
-| OPTIMIZER error                                 { $$ = ast_error(p, @$); }
-| OPTIMIZER error block                           { $$ = ast_error(p, @$); (void)$3; }
+| optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
+
+// A wrong item ends with its line or with the block behind its head; what has a name keeps it. `error` always waits for
+// one of the two, or else the parser would forget the line's beginning at the first token that it skips.
+wrong_item:
+  value_kind NAME error NEWLINE                   { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| value_kind error NEWLINE                        { $$ = ast_error(p, @$); }
+| kind NAME error NEWLINE                     { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| optimizer NAME error NEWLINE                    { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| kind NAME error block NEWLINE               { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
+| optimizer NAME error block NEWLINE              { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
+| kind error NEWLINE                          { $$ = ast_error(p, @$); }
+| optimizer error NEWLINE                         { $$ = ast_error(p, @$); }
+| kind error block NEWLINE                    { $$ = ast_error(p, @$); (void)$3; }
+| optimizer error block NEWLINE                   { $$ = ast_error(p, @$); (void)$3; }
+| kind NAME params_opt result SET error NEWLINE   { $$ = ast_def(p, @$, $1, &$2, $3, $4, ast_error(p, @6), NULL); }
+| kind NAME params_opt result SET error block NEWLINE { $$ = ast_def(p, @$, $1, &$2, $3, $4, $7, NULL); }
+| TRAIN error NEWLINE                             { $$ = ast_error(p, @$); }
+| TRAIN error OPENC clauses CLOSEC NEWLINE        { $$ = ast_error(p, @$); (void)$4; }
+| EVALUATE error NEWLINE                          { $$ = ast_error(p, @$); }
+| EVALUATE error OPENC metrics CLOSEC NEWLINE     { $$ = ast_error(p, @$); (void)$4; }
+
+optimizer:
+  OPTIMIZER                                       { $$ = KIND_OPTIMIZER; }
 
 value_kind:
   DATA                                            { $$ = KIND_DATA; }
@@ -144,8 +157,6 @@ result:
 
 body:
   SET expr                                        { $$ = $2; }
-| SET error                                       { $$ = ast_error(p, @2); }
-| SET error block                                 { $$ = $3; }
 | block
 
 comma: %empty | COMMA
@@ -158,19 +169,23 @@ block:
 statements:
   %empty                                          { $$ = list_new(p, NULL); }
 | statements statement NEWLINE                    { $$ = list_add(p, $1, $2); yyerrok; }
+| statements wrong_statement                      { $$ = list_add(p, $1, $2); yyerrok; }
 | statements error NEWLINE                        { $$ = list_add(p, $1, ast_error(p, @2)); yyerrok; }
 
 statement:
   expr
 | NAME SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
-| NAME SET error                                  { $$ = ast_bind(p, @$, AST_BIND, $1, ast_error(p, @3)); }
 | NAME ASSIGN expr                                { $$ = ast_bind(p, @$, AST_ASSIGN, $1, $3); }
 | PARAM NAME COLON list how expr                  { $$ = ast_param(p, @$, $2, $4, $5, $6, NULL); }
 | PARAM NAME COLON list how expr IF expr          { $$ = ast_param(p, @$, $2, $4, $5, $6, $8); }
 | STATE NAME row shape_of_state SET expr          { $$ = ast_state(p, @$, $2, $3, $4, $6); }
 | REPEAT expr block                               { $$ = ast_repeat(p, @$, $2, $3); }
-| REPEAT error block                              { $$ = ast_repeat(p, @$, ast_error(p, @2), $3); }
 | APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
+
+wrong_statement:
+  NAME SET error NEWLINE                          { $$ = ast_bind(p, @$, AST_BIND, $1, ast_error(p, @3)); }
+| REPEAT error NEWLINE                            { $$ = ast_error(p, @$); }
+| REPEAT error block NEWLINE                      { $$ = ast_repeat(p, @$, ast_error(p, @2), $3); }
 
 how:
   TILDE                                           { $$ = OPR_TILDE; }
@@ -189,8 +204,6 @@ shape_of_state:
 
 train:
   TRAIN model_name ON expr OPENC clauses CLOSEC   { $$ = ast_train(p, @$, $2, $4, $6); }
-| TRAIN error                                     { $$ = ast_error(p, @$); }
-| TRAIN error OPENC clauses CLOSEC                { $$ = ast_error(p, @$); (void)$4; }
 
 model_name:
   NAME                                            { $$ = ast_name(p, @$, $1); }
@@ -229,8 +242,6 @@ stop:
 
 evaluate:
   EVALUATE model_name ON expr OPENC metrics CLOSEC { $$ = ast_evaluate(p, @$, $2, $4, $6); }
-| EVALUATE error                                  { $$ = ast_error(p, @$); }
-| EVALUATE error OPENC metrics CLOSEC             { $$ = ast_error(p, @$); (void)$4; }
 
 metrics:
   %empty                                          { $$ = list_new(p, NULL); }
@@ -245,7 +256,6 @@ metric: chain
 
 check:
   CHECK expr COLON expr                           { $$ = ast_check(p, @$, $2, $4); }
-| CHECK error                                     { $$ = ast_error(p, @$); }
 
 // Expressions, loosest first
 

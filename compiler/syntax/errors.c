@@ -31,6 +31,7 @@ static const char *shortened(ParseContext *p, const char *text, int length) {
 }
 
 void bad_characters(ParseContext *p, Span span, const char *text, int length) {
+  if (p->give_up) return;
   unsigned char c = (unsigned char)text[0];
   int shown_bytes = utf8_length(text, length);
   const char *shown = c < 0x20 || c == 0x7F || shown_bytes == 0

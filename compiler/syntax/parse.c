@@ -11,8 +11,8 @@ static bool blank_before(const Source *s, int offset) {
 
 void comment_add(ParseContext *p, int start, int length) {
   const char *text = p->text->text + start;
-  while (length > 1 && strchr(" \t\r", text[length - 1])) length--;
   no_zero_bytes(p, text, start, length);
+  while (length > 1 && text[length - 1] && strchr(" \t\r", text[length - 1])) length--;
   Comment c = {span_at(p, start, length), arena_strndup(p->arena, text, (size_t)length),
                blank_before(p->text, start)};
   vec_push(p->arena, p->parse->comments, c);
