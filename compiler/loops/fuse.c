@@ -98,7 +98,7 @@ static bool can_join(const Plan *p, int index, const Root *r) {
   bool continues = false;
   for (int i = 0; i < r->leaves->list.len; i++) {
     const Leaf *l = &r->leaves->list.data[i];
-    int needed = p->group_of[l->node->id];
+    int needed = l->in_memory ? p->group_of[l->node->id] : -1;
     if (needed < 0) continue;
     if (needed == index) {
       if (root_in(g, l->node)->kind == OUT_REDUCE || !affine_equal(&l->at, &element)) return false;
@@ -122,7 +122,8 @@ static void add_root(Plan *p, Node *n) {
   Group *g = p->groups.data[index];
   vec_push(p->arena, g->roots, r);
   for (int i = 0; i < r->leaves->list.len; i++) {
-    int needed = p->group_of[r->leaves->list.data[i].node->id];
+    const Leaf *l = &r->leaves->list.data[i];
+    int needed = l->in_memory ? p->group_of[l->node->id] : -1;
     if (needed >= 0) group_add_need(p, index, needed);
   }
 }

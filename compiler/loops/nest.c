@@ -84,7 +84,7 @@ static void merge_axes(Arena *a, const LoopFn *f, const Nest *nest, bool *joined
 static int copies_for(const Leaves *l) {
   if (l->random) return 4;
   if (l->cost <= 5) return 4;
-  return l->cost <= 10 ? 2 : 1;
+  return l->cost <= 16 ? 2 : 1;
 }
 
 // Pieces of at least 2^16 loads, about 5 microseconds; their number depends on nothing but the nest.
@@ -134,7 +134,8 @@ int nest_reads(Arena *a, const LoopFn *f, const Nest *nest, Buffer **out, int ca
   nest_leaves(a, f, nest, &v, &at, &leaves);
   int n = 0;
   for (int i = 0; i < leaves.list.len; i++) {
-    Buffer *b = f->of[leaves.list.data[i].node->id];
+    const Leaf *l = &leaves.list.data[i];
+    Buffer *b = l->in_memory ? f->of[l->node->id] : NULL;
     bool seen = b == NULL;
     for (int j = 0; j < n && !seen; j++) seen = out[j] == b;
     if (!seen && n < cap) out[n++] = b;

@@ -10,6 +10,7 @@
 typedef struct Leaf {
   Node *node;
   Affine at;
+  bool in_memory; // else drawn, counted or constant here, even if it is kept for others
 } Leaf;
 
 typedef struct Leaves {

@@ -74,8 +74,8 @@ static bool varies(const Index *at) {
   return false;
 }
 
-static void leaf(Walker *k, Node *n, Affine at) {
-  Leaf l = {n, at};
+static void leaf(Walker *k, Node *n, Affine at, bool in_memory) {
+  Leaf l = {n, at, in_memory};
   if (!affine_is_const(&at)) k->out->cost += n->op == OP_UNIFORM ? node_cost(n) : 1;
   vec_push(k->w->arena, k->out->list, l);
 }
@@ -97,7 +97,7 @@ static void walk_inside(Walker *k, Node *n, const Index *at) {
   case CLASS_SHAPE: walk_shape(k, n, at); return;
   case CLASS_RANDOM: {
     k->out->random = true;
-    leaf(k, n, index_linear(n->shape, at));
+    leaf(k, n, index_linear(n->shape, at), false);
     Index element = {.rank = 1}, none = {.rank = 0};
     walk(k, n->in[0], &element);
     element.axis[0].base = 1;
@@ -107,9 +107,9 @@ static void walk_inside(Walker *k, Node *n, const Index *at) {
   }
   case CLASS_LEAF:
     if (n->op == OP_IOTA)
-      leaf(k, n, at->axis[n->attr[0]]);
-    else if (is_const_tensor(n) || n->op == OP_INPUT)
-      leaf(k, n, index_linear(n->shape, at));
+      leaf(k, n, at->axis[n->attr[0]], false);
+    else if (is_const_tensor(n))
+      leaf(k, n, index_linear(n->shape, at), false);
     return;
   default:
     if (varies(at)) {
@@ -135,7 +135,7 @@ static void walk(Walker *k, Node *n, const Index *at) {
   if (storage) {
     Affine number = index_linear(n->shape, at);
     if (!stored_by(k->w->nest, storage) || !affine_equal(&number, k->w->element)) {
-      leaf(k, storage, number);
+      leaf(k, storage, number, true);
       return;
     }
     // The register that the nest is about to store: its expression belongs to the store.

@@ -2,6 +2,8 @@
 // in order.
 #include "emit.h"
 #include <llvm-c/Analysis.h>
+#include <llvm-c/BitReader.h>
+#include <llvm-c/Linker.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <string.h>
 
@@ -185,6 +187,41 @@ static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   }
 }
 
+extern const unsigned char reg_vmath_bitcode[];
+extern const unsigned long reg_vmath_bitcode_size;
+
+// The bodies of the vector mathematics, for inlining only: calls that stay refer to the runtime's own copy,
+// which has the same bits.
+static bool link_vmath(Emitter *m, const char **error) {
+  LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange((const char *)reg_vmath_bitcode,
+                                                                     reg_vmath_bitcode_size, "vmath", 0);
+  LLVMModuleRef vmath = NULL;
+  LLVMBool failed = LLVMParseBitcodeInContext2(m->context, buffer, &vmath);
+  LLVMDisposeMemoryBuffer(buffer);
+  if (failed) {
+    *error = "the embedded vector mathematics cannot be read";
+    return false;
+  }
+  unsigned always = LLVMGetEnumAttributeKindForName("alwaysinline", strlen("alwaysinline"));
+  unsigned never = LLVMGetEnumAttributeKindForName("noinline", strlen("noinline"));
+  for (LLVMValueRef f = LLVMGetFirstFunction(vmath), next; f; f = next) {
+    next = LLVMGetNextFunction(f);
+    if (LLVMIsDeclaration(f)) continue;
+    size_t length;
+    LLVMValueRef wanted = LLVMGetNamedFunction(m->module, LLVMGetValueName2(f, &length));
+    bool stays = LLVMGetEnumAttributeAtIndex(f, LLVMAttributeFunctionIndex, never);
+    if (!wanted || stays) {
+      LLVMDeleteFunction(f);
+      continue;
+    }
+    LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->context, always, 0));
+    LLVMSetLinkage(f, LLVMAvailableExternallyLinkage);
+  }
+  if (!LLVMLinkModules2(m->module, vmath)) return true;
+  *error = "the embedded vector mathematics does not fit the module";
+  return false;
+}
+
 static bool optimize(Emitter *m, LLVMTargetMachineRef tm, int opt_level, const char **error) {
   char *message = NULL;
   if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message)) {
@@ -195,7 +232,8 @@ static bool optimize(Emitter *m, LLVMTargetMachineRef tm, int opt_level, const c
   LLVMDisposeMessage(message);
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   const char *passes =
-      opt_level >= 3 ? "default<O2>" : "function(sroa,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)";
+      opt_level >= 3 ? "default<O2>"
+                     : "always-inline,function(sroa,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)";
   LLVMErrorRef e = LLVMRunPasses(m->module, passes, tm, options);
   LLVMDisposePassBuilderOptions(options);
   return !llvm_failed(m->f->arena, e, error);
@@ -222,7 +260,7 @@ LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *s
   for (int i = 0; i < f->nsteps; i++) emit_step(k, LLVMGetParam(fn, 0), &f->steps[i]);
   LLVMBuildRet(k->builder, LLVMConstInt(m.i32, 0, 0));
   kernel_done(k);
-  bool ok = optimize(&m, tm, opt_level, error);
+  bool ok = (!m.uses_vmath || opt_level == 0 || link_vmath(&m, error)) && optimize(&m, tm, opt_level, error);
   arena_free(scratch);
   if (ok) return m.module;
   LLVMDisposeModule(m.module);
