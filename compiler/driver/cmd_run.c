@@ -5,6 +5,7 @@
 #include "progress.h"
 #include "reg/events.h"
 #include "summary.h"
+#include <stdlib.h>
 #include <string.h>
 
 // A status of the runtime as a diagnostic. A rejected program was reported by the stage that rejected it.
@@ -68,7 +69,6 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .profile = o->given[OPT_PROFILE]};
   reg_profile profile = {0};
   reg_status st = {0};
-  if (o->given[OPT_JSON]) puts(reg_event_schema());
   double before_run = now_seconds() - o->start;
   int code = reg_run(&t->program, &run, &profile, &st);
   tell_status(o, &st);
@@ -99,36 +99,58 @@ static int compile_all(ProgramTable *t) {
   return st.code;
 }
 
-static int run_program(Pipeline *p) {
+static int summarize(ProgramTable *t) {
+  const Options *o = t->pipeline->options;
+  reg_status st = {0};
+  for (int i = 0; i < t->program.ntrains && !st.code; i++)
+    function_compile(t, main_step(&t->program.trains[i]), &st);
+  tell_status(o, &st);
+  if (!st.code) summary_print(t, o->given[OPT_JSON] ? stderr : stdout);
+  return st.code;
+}
+
+// Everything before training; *table stays NULL where training is not wanted.
+static int prepare(Pipeline *p, ProgramTable **table) {
   const Options *o = p->options;
+  int code = pipeline_read(p, o->arguments.data[0]);
+  if (!code && o->given[OPT_EMIT]) code = emit_text_stages(p);
+  if (code || (o->given[OPT_EMIT] && !emit_needs_step(o))) return code;
+  code = pipeline_check(p);
+  if (!code) code = pipeline_lower(p);
+  if (code) return code;
   ProgramTable *t = program_table(p, o->given[OPT_CHECK]);
-  int code = memory_check(t);
+  code = memory_check(t);
   if (!code && o->given[OPT_EMIT]) return emit_step(t);
   if (!code && o->given[OPT_DRY_RUN]) code = compile_all(t);
-  if (!code && o->given[OPT_SUMMARY]) {
-    reg_status st = {0};
-    for (int i = 0; i < t->program.ntrains && !st.code; i++)
-      function_compile(t, main_step(&t->program.trains[i]), &st);
-    tell_status(o, &st);
-    code = st.code;
-    if (!code) summary_print(t, stdout);
-  }
-  if (code || o->given[OPT_DRY_RUN]) return code;
-  if (!t->program.ntrains && !o->given[OPT_QUIET])
+  if (!code && o->given[OPT_SUMMARY]) code = summarize(t);
+  if (!code && !t->program.ntrains && !o->given[OPT_QUIET])
     fprintf(stderr, "regc: `%s` trains nothing\n", o->arguments.data[0]);
-  return t->program.ntrains ? train_and_evaluate(p, t) : EXIT_OK;
+  *table = t->program.ntrains && !o->given[OPT_DRY_RUN] ? t : NULL;
+  return code;
+}
+
+// A stream of events ends with `error` also where nothing ran.
+static void tell_rejection(const Pipeline *p, int code) {
+  reg_status st = {0};
+  if (code == REG_MISSING_INPUT || code == REG_BAD_DATA)
+    reg_fail(&st, code, "data", "the program or its data cannot be read");
+  else
+    reg_fail(&st, code, "rejected", "the program was rejected: %d mistakes", p->session->diags.errors);
+  char *line = reg_event_json(&(reg_event){.kind = REG_EVENT_ERROR, .status = &st});
+  if (line) puts(line);
+  free(line);
 }
 
 int cmd_run(Session *s, const Options *o) {
   if (o->arguments.len != 1) return usage_error("`regc run` takes one file");
   Pipeline p;
+  ProgramTable *table = NULL;
   pipeline_init(&p, s, o);
-  int code = pipeline_read(&p, o->arguments.data[0]);
-  if (!code && o->given[OPT_EMIT]) code = emit_text_stages(&p);
-  bool whole = !o->given[OPT_EMIT] || emit_needs_step(o);
-  if (!code && whole) code = pipeline_check(&p);
-  if (!code && whole) code = pipeline_lower(&p);
-  if (!code && whole) code = run_program(&p);
+  const bool events = o->given[OPT_JSON] && !o->given[OPT_EMIT];
+  if (events) puts(reg_event_schema());
+  int code = prepare(&p, &table);
+  if (code && events) tell_rejection(&p, code);
+  if (!code && table) code = train_and_evaluate(&p, table);
   pipeline_free(&p);
   return code;
 }
