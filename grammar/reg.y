@@ -85,13 +85,13 @@ definition:
 wrong_item:
   value_kind NAME error NEWLINE                   { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
 | value_kind error NEWLINE                        { $$ = ast_error(p, @$); }
-| kind NAME error NEWLINE                     { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| kind NAME error NEWLINE                         { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
 | optimizer NAME error NEWLINE                    { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
-| kind NAME error block NEWLINE               { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
+| kind NAME error block NEWLINE                   { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
 | optimizer NAME error block NEWLINE              { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
-| kind error NEWLINE                          { $$ = ast_error(p, @$); }
+| kind error NEWLINE                              { $$ = ast_error(p, @$); }
 | optimizer error NEWLINE                         { $$ = ast_error(p, @$); }
-| kind error block NEWLINE                    { $$ = ast_error(p, @$); (void)$3; }
+| kind error block NEWLINE                        { $$ = ast_error(p, @$); (void)$3; }
 | optimizer error block NEWLINE                   { $$ = ast_error(p, @$); (void)$3; }
 | kind NAME params_opt result SET error NEWLINE   { $$ = ast_def(p, @$, $1, &$2, $3, $4, ast_error(p, @6), NULL); }
 | kind NAME params_opt result SET error block NEWLINE { $$ = ast_def(p, @$, $1, &$2, $3, $4, $7, NULL); }

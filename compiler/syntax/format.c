@@ -69,12 +69,10 @@ void print_block(Printer *p, const Ast *block) {
     return;
   }
   print_text(p, "{");
+  int brace_line = line_end(p->source, from);
+  if (block->nkids && brace_line < block->kids[0]->span.start) print_comments(p, brace_line, outer + 2);
   bool first = true;
   for (int i = 0; i < block->nkids; i++) {
-    if (i == 0)
-      print_comments(
-          p, line_end(p->source, from) < block->kids[0]->span.start ? line_end(p->source, from) : from,
-          outer + 2);
     print_line(p, block->kids[i], outer + 2, &first);
     finish_line(p, block->kids[i], outer + 2);
   }
