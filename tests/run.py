@@ -3,7 +3,7 @@
 reason for each failure, then `N passed, N failed, N skipped`; the exit code is 1 if anything failed.
 
   run.py REGC [SUITE...] [--only TEXT] [--promote]    --promote rewrites the expected messages in tests/lang/bad
-  run.py --summarize JUNIT.xml                        adds up what ctest wrote, Criterion's and this runner's counts
+  run.py --summarize JUNIT.xml... [--also-failed N]    adds up what ctest wrote, Criterion's and this runner's counts
 """
 import argparse
 import difflib
@@ -227,10 +227,11 @@ def tell(count):
     return 1 if count["failed"] or not count["passed"] else 0
 
 
-def summarize(path):
-    """Counts inside each test's output where it has any, else the test as one."""
+def summarize(paths, also_failed):
+    """Counts inside each test's output where it has any, else the test as one. `also_failed`: steps that failed without
+    any test of theirs being counted."""
     count = {"passed": 0, "failed": 0, "skipped": 0}
-    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+    for case in (c for p in paths for c in xml.etree.ElementTree.parse(p).getroot().iter("testcase")):
         text = case.findtext("system-out") or ""
         own = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
         unit = re.findall(r"Tested: \d+ \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)",
@@ -247,6 +248,7 @@ def summarize(path):
         count["skipped"] += skipped
         if failed:
             print(f"failed: {case.get('name')}")
+    count["failed"] = max(count["failed"], also_failed)
     return tell(count)
 
 
@@ -256,10 +258,11 @@ def main():
     parser.add_argument("suites", nargs="*")
     parser.add_argument("--only", default="", help="tests whose name contains this")
     parser.add_argument("--promote", action="store_true")
-    parser.add_argument("--summarize", metavar="JUNIT")
+    parser.add_argument("--summarize", metavar="JUNIT", nargs="+")
+    parser.add_argument("--also-failed", type=int, default=0, metavar="N", help="steps that failed, for --summarize")
     options = parser.parse_args()
     if options.summarize:
-        return summarize(options.summarize)
+        return summarize(options.summarize, options.also_failed)
     if not options.regc or not os.access(options.regc, os.X_OK):
         parser.error("the first argument is the path of regc")
     count = {"passed": 0, "failed": 0, "skipped": 0}
