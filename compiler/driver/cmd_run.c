@@ -135,7 +135,7 @@ static void tell_rejection(const Pipeline *p, int code) {
   if (code == REG_MISSING_INPUT || code == REG_BAD_DATA)
     reg_fail(&st, code, "data", "the program or its data cannot be read");
   else
-    reg_fail(&st, code, "rejected", "the program was rejected: %d mistakes", p->session->diags.errors);
+    reg_fail(&st, code, "rejected", "the program was rejected; mistakes: %d", p->session->diags.errors);
   char *line = reg_event_json(&(reg_event){.kind = REG_EVENT_ERROR, .status = &st});
   if (line) puts(line);
   free(line);
