@@ -1,0 +1,196 @@
+// What an expression of the language is while it is elaborated: numbers known now, tensors of the graph under construction, trees of
+// parameters, functions, data. Private to lower/.
+#ifndef LOWER_VALUE_H
+#define LOWER_VALUE_H
+#include "../sema/builtins.h"
+#include "lower.h"
+
+typedef enum ValueKind {
+  V_FAIL, // a mistake was reported; everything that touches it stays silent
+  V_NONE,
+  V_NUM,
+  V_BOOL,
+  V_TEXT,
+  V_RANGE,  // low .. high, or from -> to: items[0], items[1]
+  V_LIST,   // items
+  V_TENSOR, // node
+  V_FIELD,  // a column of the data: its tensor is made where it is used, as numbers or as classes
+  V_TREE,   // tensors by path
+  V_FN,     // a definition with some arguments bound
+  V_BUILTIN,
+  V_MODEL, // a model under training or evaluation
+  V_DATA,
+} ValueKind;
+
+typedef enum Unit { UNIT_NONE, UNIT_PERCENT, UNIT_EPOCHS, UNIT_STEPS } Unit;
+
+typedef struct Value Value;
+
+typedef struct Leaf {
+  const char *path;
+  Node *node;
+} Leaf;
+typedef struct Tree {
+  int n;
+  Leaf *leaf;
+} Tree;
+
+// A data expression: the plan that makes it and, once loaded, the data set and which part is meant.
+typedef struct DataValue {
+  const char *name; // of the `data` definition
+  int dataset;      // index into Lowered.datasets
+  const char *part; // NULL: all of it
+} DataValue;
+
+typedef struct ModelValue {
+  Def *def;
+  const char *path; // prefix of its parameters
+  Map named;        // `as` names of its last call -> Value *
+} ModelValue;
+
+typedef struct BoundArg {
+  const char *name; // NULL: positional
+  Value *value;
+  Span span;
+} BoundArg;
+typedef struct FnValue {
+  Def *def;
+  BoundArg *args;
+  int nargs;
+} FnValue;
+
+struct Value {
+  ValueKind kind;
+  Span span; // where it was written
+  double num; // NUM, BOOL
+  Unit unit;
+  const char *text;
+  Value *items; // RANGE (2), LIST
+  int nitems;
+  Node *node;
+  int64_t classes; // TENSOR of class indices: how many classes; 0: not classes
+  int field;       // FIELD: index into the data set's fields
+  Tree *tree;
+  FnValue *fn;
+  Builtin builtin;
+  ModelValue *model;
+  DataValue *data;
+};
+
+// Scope of one definition's body, or of one clause.
+typedef struct Env Env;
+struct Env {
+  const Env *parent;
+  Map names;        // -> Value *
+  const char *path; // prefix for parameters and states made here ("net.hidden")
+  const char *def;  // name of the definition
+};
+
+typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_INIT, MODE_CHECK } Mode;
+
+// A call site's automatic names: how many instances of a layer a path has so far.
+typedef struct Cx {
+  Lowered *l;
+  Session *s;
+  Arena *a;
+  Graph *g;
+  Mode mode;
+  bool training;
+  LowerTrain *t;   // NULL outside `train`
+  int64_t batch;   // rows of the fields
+  const reg_dataset *data;
+  const char *data_part;
+  Map params;      // path -> ParamRef *, in order of first use
+  Map states;      // name -> StateRef *
+  Map counters;    // "path/layer" -> count, for automatic names
+  Map auto_base;   // instance path -> the layer's name, for automatic instances
+  Map models;      // name -> ModelValue *
+  Map schedules;   // named schedules used -> Node *
+  Node *objective;
+  int64_t stream;  // next random stream
+  int depth;       // of calls
+  double active_from; // schedule branches: the earliest step at which this one counts
+  Span at;         // the call that is being elaborated, for notes
+} Cx;
+
+typedef struct ParamRef {
+  const char *path, *role;
+  Shape shape;
+  Node *node; // current value: the input, or in MODE_INIT and MODE_CHECK the initial value
+  Node *init;
+  Span origin;
+} ParamRef;
+
+typedef struct StateRef {
+  const char *name;
+  Shape shape;
+  Node *node; // value now: the input, then what was assigned
+  Node *input;
+  Node *init;
+  bool assigned;
+} StateRef;
+
+// -- value.c
+Value v_fail(void);
+Value v_num(double x, Span at);
+Value v_bool(bool b, Span at);
+Value v_tensor(Node *n, Span at);
+const char *value_text(Cx *cx, const Value *v); // "a tensor of shape [64, 10]", "the number 3", "a function", …
+bool value_is_const(const Value *v);            // number or boolean known now
+// A tensor node from anything that has one; NULL after a report. `what` completes "expected a tensor, found …".
+Node *value_node(Cx *cx, const Value *v);
+Node *value_classes(Cx *cx, const Value *v, int64_t *classes); // class indices (i32)
+bool value_number(Cx *cx, const Value *v, const char *what, double *out); // known number (percent: its share)
+bool value_steps(Cx *cx, const Value *v, double *out);                    // a time, in steps
+bool value_shape(Cx *cx, const Value *v, Shape *out);                     // a LIST of sizes
+Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
+Value v_tree(Tree *t, Span at);
+Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
+
+// -- env
+Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def);
+void env_set(Cx *cx, Env *e, const char *name, Value v);
+Value *env_get(const Env *e, const char *name);
+
+// -- eval.c
+Value eval(Cx *cx, Env *env, const Ast *e);
+Value eval_block(Cx *cx, Env *env, const Ast *block);
+Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at);
+Value unary_op(Cx *cx, Op op, const Value *x, Span at);
+Node *cx_step(Cx *cx);  // finished updates as f32
+Node *cx_input(Cx *cx, const char *name, DType t, Shape s);
+Node *truth(Cx *cx, const Value *v); // bool tensor
+
+// -- call.c
+Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int nargs, Span at, const char *instance);
+Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env, const char *instance);
+// Binds arguments to a definition's parameters in `into`; false after a report. `missing_ok`: parameters may stay unbound.
+bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bool missing_ok);
+bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_leading);
+const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
+
+// -- builtins.c
+Value call_builtin(Cx *cx, Env *env, Builtin b, BoundArg *args, int nargs, Span at);
+Value builtin_value(Cx *cx, Builtin b, Span at);
+
+// -- params.c
+Value declare_param(Cx *cx, Env *env, const Ast *p);
+Value declare_state(Cx *cx, Env *env, const Ast *s);
+void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v);
+const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as);
+Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far
+// Selector over the parameters met so far; NULL after a report (selects nothing, or no model).
+Tree *select_params(Cx *cx, Env *env, const Ast *selector);
+Value model_field(Cx *cx, Env *env, const Ast *field, const Value *model);
+
+// -- data.c
+Value eval_data(Cx *cx, Env *env, const Ast *e);  // an expression that is data; loads it
+Value data_definition(Cx *cx, Def *d);
+Value call_data_builtin(Cx *cx, Env *env, Builtin b, const Ast *call, const Value *input);
+
+// -- lower.c
+Cx *cx_new(Lowered *l, const char *graph_name, Mode mode);
+void cx_seed(Cx *cx, Node **seed, Node **counter);
+Graph *prune(Cx *cx, Graph *g); // only what the outputs need
+ModelValue *model_value(Cx *cx, Def *d);
+#endif

@@ -1,0 +1,98 @@
+// Definitions by name: the program's own (with the files it uses) and, when first asked for, the library's.
+// Holds afterwards: each Def is in Program.defs once; a program's definition hides the library's of the same name.
+#include "collect.h"
+#include "builtins.h"
+#include "library.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_def(Program *p, const Ast *item, bool from_library) {
+  if (!item->name) return; // the parser has reported it
+  Def *old = map_get(&p->defs, item->name);
+  if (old && !old->from_library) {
+    if (from_library) return;
+    Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_definition, item->name_span, item->name);
+    diag_note(d, old->ast->name_span, "first defined here");
+    return;
+  }
+  Def *def = ARENA_NEW(p->session->arena, Def);
+  *def = (Def){.name = item->name, .kind = (DefKind)item->op, .ast = item, .from_library = from_library};
+  map_put(&p->defs, item->name, def);
+}
+
+static char *read_file(Arena *a, const char *path, int *len) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return NULL;
+  StrBuf b = {.arena = a};
+  strbuf_add(&b, "");
+  char chunk[4096];
+  size_t n;
+  while ((n = fread(chunk, 1, sizeof chunk, f)) > 0) strbuf_addn(&b, chunk, n);
+  bool failed = ferror(f);
+  fclose(f);
+  *len = b.len;
+  return failed ? NULL : b.data;
+}
+
+const char *program_path(Program *p, const char *from, const char *relative) {
+  const char *slash = from ? strrchr(from, '/') : NULL;
+  if (relative[0] == '/' || !slash) return relative;
+  return arena_printf(p->session->arena, "%.*s/%s", (int)(slash - from), from, relative);
+}
+
+static void use_file(Program *p, const Ast *use, const char *from) {
+  Session *s = p->session;
+  const char *path = program_path(p, from, use->name);
+  for (int i = 1; i < s->sources.list.len; i++)
+    if (!strcmp(s->sources.list.data[i]->name, path)) return; // read already: also how a circle of uses ends
+  int len = 0;
+  errno = 0;
+  char *text = read_file(s->arena, path, &len);
+  if (!text) {
+    diag_emit(&s->diags, DIAG_data_missing, use->span, path, strerror(errno ? errno : EIO));
+    return;
+  }
+  collect_items(p, parse_source(s, source_add(&s->sources, path, text, len))->file, path);
+}
+
+void collect_items(Program *p, const Ast *file, const char *path) {
+  for (int i = 0; i < file->nkids; i++) {
+    const Ast *item = file->kids[i];
+    if (!item) continue;
+    switch (item->kind) {
+    case AST_DEF: add_def(p, item, false); break;
+    case AST_TRAIN: vec_push(p->session->arena, p->trains, item); break;
+    case AST_EVALUATE: vec_push(p->session->arena, p->evaluates, item); break;
+    case AST_CHECK: vec_push(p->session->arena, p->checks, item); break;
+    case AST_USE: use_file(p, item, path); break;
+    default: break;
+    }
+  }
+}
+
+Def *sema_find(Program *p, const char *name) {
+  Def *d = map_get(&p->defs, name);
+  if (d) return d;
+  for (const LibraryName *l = library_names; l->name; l++) {
+    if (strcmp(l->name, name)) continue;
+    const LibraryFile *f = &library_files[l->file];
+    Parse *parse = parse_source(p->session, source_add(&p->session->sources, f->name, f->text, f->len));
+    for (int i = 0; i < parse->file->nkids; i++)
+      if (parse->file->kids[i] && parse->file->kids[i]->kind == AST_DEF) add_def(p, parse->file->kids[i], true);
+    return map_get(&p->defs, name);
+  }
+  return NULL;
+}
+
+const char **sema_names(Program *p, Arena *a, int *n) {
+  int nlib = 0;
+  while (library_names[nlib].name) nlib++;
+  const char **names = ARENA_ARRAY(a, const char *, p->defs.len + nlib + B_COUNT_);
+  *n = 0;
+  for (int i = 0; i < p->defs.len; i++) names[(*n)++] = p->defs.entries[i].key;
+  for (int i = 0; i < nlib; i++) names[(*n)++] = library_names[i].name;
+  for (int i = 0; i < B_COUNT_; i++) names[(*n)++] = builtin_info[i].name;
+  return names;
+}

@@ -1,0 +1,358 @@
+// The check of names and calls. In: the program's items. Out: diagnostics, and marks on definitions (used, checked).
+// Each definition is checked once, when it is first reached; reaching one that is being checked is a cycle.
+#include "sema.h"
+#include "builtins.h"
+#include "collect.h"
+#include <string.h>
+
+// Names bound around an expression. `open`: names that are not found are left to a later stage (fields of data).
+typedef struct Scope {
+  Program *p;
+  VEC(const char *) names;
+  bool open;
+} Scope;
+
+static void check_expr(Scope *s, const Ast *e);
+static void check_def(Program *p, Def *d, Span from);
+
+static bool bound(const Scope *s, const char *name) {
+  for (int i = s->names.len - 1; i >= 0; i--)
+    if (!strcmp(s->names.data[i], name)) return true;
+  return false;
+}
+
+static void bind(Scope *s, const char *name) {
+  if (name) vec_push(s->p->session->arena, s->names, name);
+}
+
+static void report_unknown(Scope *s, const char *name, Span span) {
+  Arena *a = s->p->session->arena;
+  Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, span, name);
+  int n;
+  const char **all = sema_names(s->p, a, &n);
+  const char *near = nearest_name(name, s->names.data, s->names.len);
+  if (!near) near = nearest_name(name, all, n);
+  if (near) diag_hint(d, "did you mean `%s`?", near);
+}
+
+// Resolves a name that stands for a value or a callee; NULL where it is local, built in, or unknown.
+static Def *check_name(Scope *s, const char *name, Span span) {
+  if (bound(s, name) || (s->open && !sema_find(s->p, name))) return NULL;
+  Def *d = sema_find(s->p, name);
+  if (d) {
+    check_def(s->p, d, span);
+    return d;
+  }
+  if (builtin_find(name) < 0) report_unknown(s, name, span);
+  return NULL;
+}
+
+// Parameter names of a definition, both ends of an arrow parameter counted as one place.
+static int def_params(Arena *a, const Def *d, const char ***names) {
+  const Ast *ps = d->ast->kids[0];
+  int n = 0;
+  *names = ARENA_ARRAY(a, const char *, ps ? 2 * ps->nkids + 1 : 1);
+  for (int i = 0; ps && i < ps->nkids; i++) (*names)[n++] = ps->kids[i]->name;
+  return n;
+}
+
+// A call's arguments against parameter names: `piped` arguments come first, from a pipe.
+static void check_args(Scope *s, const Ast *call, const char *callee, const char **params, int n, bool many, int piped,
+                       const Ast *declared) {
+  Diags *ds = &s->p->session->diags;
+  int positional = piped;
+  bool named = false;
+  for (int i = 1; i < call->nkids; i++) {
+    const Ast *arg = call->kids[i];
+    if (!arg->name) {
+      if (named) diag_emit(ds, DIAG_positional_after_named, arg->span);
+      positional++;
+      continue;
+    }
+    named = true;
+    int at = 0;
+    while (at < n && strcmp(params[at], arg->name)) at++;
+    bool other_end = false;
+    for (int k = 0; declared && k < declared->nkids; k++)
+      if (declared->kids[k]->op == OPR_ARROW && !strcmp(declared->kids[k]->kids[2]->name, arg->name)) other_end = true;
+    if (at == n && !other_end) {
+      Diag *d = diag_emit(ds, DIAG_unknown_argument, arg->name_span, callee, arg->name);
+      const char *near = nearest_name(arg->name, params, n);
+      if (near) diag_hint(d, "did you mean `%s`?", near);
+      else if (n) {
+        StrBuf b = {.arena = s->p->session->arena};
+        for (int k = 0; k < n; k++) strbuf_addf(&b, "%s`%s`", k ? ", " : "", params[k]);
+        diag_hint(d, "its parameters are %s", b.data);
+      }
+      continue;
+    }
+    if (at < positional && at < n && !many) diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
+    for (int k = 1; k < i; k++)
+      if (call->kids[k]->name && !strcmp(call->kids[k]->name, arg->name))
+        diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
+  }
+  if (positional > n && !many) diag_emit(ds, DIAG_too_many_arguments, call->span, callee, n, positional);
+}
+
+static void check_call(Scope *s, const Ast *call, int piped) {
+  const Ast *callee = call->kids[0];
+  for (int i = 1; i < call->nkids; i++) check_expr(s, call->kids[i]->kids[0]);
+  if (callee->kind != AST_NAME) {
+    check_expr(s, callee);
+    return;
+  }
+  Def *d = check_name(s, callee->name, callee->span);
+  Arena *a = s->p->session->arena;
+  if (d) {
+    const char **params;
+    int n = def_params(a, d, &params);
+    check_args(s, call, d->name, params, n, false, piped, d->ast->kids[0]);
+    return;
+  }
+  int b = bound(s, callee->name) ? -1 : builtin_find(callee->name);
+  if (b < 0) return;
+  if (!builtin_info[b].signature) {
+    diag_emit(&s->p->session->diags, DIAG_wrong_kind, callee->span, "a function", "a value");
+    return;
+  }
+  Signature sig = builtin_signature((Builtin)b);
+  const char *params[BUILTIN_MAX_PARAMS];
+  bool many = false;
+  for (int i = 0; i < sig.n; i++) params[i] = sig.param[i].name, many |= sig.param[i].many;
+  check_args(s, call, callee->name, params, sig.n, many, piped, NULL);
+  if (b >= B_CSV) return; // data builtins take data from a pipe as their first argument, beside the signature
+}
+
+static bool is_data_builtin(const Ast *stage) {
+  const Ast *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
+  return callee->kind == AST_NAME && builtin_find(callee->name) >= B_CSV;
+}
+
+static void check_stage(Scope *s, const Ast *stage) {
+  if (stage->kind == AST_AS) {
+    check_stage(s, stage->kids[0]);
+    bind(s, stage->name);
+    return;
+  }
+  if (stage->kind == AST_CALL) check_call(s, stage, is_data_builtin(stage) ? 0 : 1);
+  else check_expr(s, stage);
+}
+
+static void check_block(Scope *s, const Ast *block) {
+  for (int i = 0; i < block->nkids; i++) check_expr(s, block->kids[i]);
+}
+
+static void check_kids(Scope *s, const Ast *e, int from) {
+  for (int i = from; i < e->nkids; i++)
+    if (e->kids[i]) check_expr(s, e->kids[i]);
+}
+
+static void check_expr(Scope *s, const Ast *e) {
+  if (!e) return;
+  switch (e->kind) {
+  case AST_NAME:
+    if (strcmp(e->name, "*")) check_name(s, e->name, e->span);
+    break;
+  case AST_CALL: check_call(s, e, 0); break;
+  case AST_PIPE:
+    check_expr(s, e->kids[0]);
+    check_stage(s, e->kids[1]);
+    break;
+  case AST_AS:
+    check_expr(s, e->kids[0]);
+    bind(s, e->name);
+    break;
+  case AST_BLOCK: check_block(s, e); break;
+  case AST_BIND:
+    check_kids(s, e, 0);
+    bind(s, e->name);
+    break;
+  case AST_ASSIGN:
+    if (!bound(s, e->name)) report_unknown(s, e->name, e->name_span);
+    check_kids(s, e, 0);
+    break;
+  case AST_PARAM: {
+    if (e->kids[0]) check_kids(s, e->kids[0], 0);
+    check_kids(s, e, 1);
+    bind(s, e->name);
+    break;
+  }
+  case AST_STATE:
+    if (e->kids[2]) {
+      Diag *d = diag_emit(&s->p->session->diags, DIAG_not_allowed_here, e->kids[2]->span, "state for each sample",
+                          "in this version");
+      diag_hint(d, "state without an index is kept once for the whole training");
+    }
+    if (e->kids[0]) check_kids(s, e->kids[0], 0);
+    check_expr(s, e->kids[1]);
+    bind(s, e->name);
+    break;
+  case AST_ELLIPSIS: bind(s, e->name); break;
+  default: check_kids(s, e, 0); break;
+  }
+}
+
+// Names of a declared shape are bound by it, where they are not known yet.
+static void bind_shape(Scope *s, const Ast *shape) {
+  for (int i = 0; shape && i < shape->nkids; i++) {
+    const Ast *dim = shape->kids[i];
+    if (dim->kind == AST_NAME || dim->kind == AST_ELLIPSIS) {
+      if (dim->name && !bound(s, dim->name)) bind(s, dim->name);
+    } else {
+      check_expr(s, dim);
+    }
+  }
+}
+
+static void bind_params(Scope *s, const Ast *params) {
+  for (int i = 0; params && i < params->nkids; i++) {
+    const Ast *q = params->kids[i];
+    for (int k = 0; k < i; k++)
+      if (q->name && params->kids[k]->name && !strcmp(q->name, params->kids[k]->name))
+        diag_emit(&s->p->session->diags, DIAG_duplicate_parameter, q->name_span, q->name);
+    if (q->kids[0] && q->kids[0]->kind == AST_LIST) bind_shape(s, q->kids[0]);
+    if (q->kids[1]) check_expr(s, q->kids[1]);
+    bind(s, q->name);
+    if (q->op == OPR_ARROW && q->kids[2]) bind(s, q->kids[2]->name);
+  }
+}
+
+static bool has_value(const Ast *body) {
+  if (!body || body->kind != AST_BLOCK) return true;
+  if (!body->nkids) return false;
+  const Ast *last = body->kids[body->nkids - 1];
+  return !last || last->kind <= AST_LAST_EXPR;
+}
+
+static void check_def(Program *p, Def *d, Span from) {
+  d->used |= from.source != 0;
+  if (d->in_progress) {
+    Diag *diag = diag_emit(&p->session->diags, DIAG_cycle, from, d->name);
+    diag_note(diag, d->ast->name_span, "`%s` is defined here", d->name);
+    return;
+  }
+  if (d->checked) return;
+  d->checked = d->in_progress = true;
+  Scope s = {.p = p};
+  bind_params(&s, d->ast->kids[0]);
+  if (d->ast->nkids > 3 && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
+  if (d->kind == KIND_DATA || d->kind == KIND_LET) s.open = false;
+  check_expr(&s, d->ast->kids[2]);
+  if (d->ast->kids[1]) bind_shape(&s, d->ast->kids[1]);
+  if (d->kind != KIND_OPTIMIZER && !has_value(d->ast->kids[2]))
+    diag_emit(&p->session->diags, DIAG_no_value, d->ast->name_span, d->name);
+  d->in_progress = false;
+}
+
+static const char *const clause_names[] = {"loss", "optimize", "batch", "epochs", "seed", "allow", "penalize", "stop"};
+
+static void check_train(Program *p, const Ast *train) {
+  Diags *ds = &p->session->diags;
+  Scope s = {.p = p, .open = true};
+  check_expr(&s, train->kids[0]);
+  check_expr(&s, train->kids[1]);
+  for (int i = 2; i < train->nkids; i++) {
+    const Ast *c = train->kids[i];
+    if (c->kind == AST_PENALIZE) {
+      Scope inner = {.p = p, .open = true};
+      for (int k = 0; c->kids[0] && k < c->kids[0]->nkids; k++) bind(&inner, c->kids[0]->kids[k]->name);
+      check_expr(&inner, c->kids[2]);
+      continue;
+    }
+    if (c->kind != AST_CLAUSE) continue;
+    int known = 0;
+    while (known < 6 && strcmp(clause_names[known], c->name)) known++;
+    if (known == 6) {
+      Diag *d = diag_emit(ds, DIAG_unknown_clause, c->name_span.source ? c->name_span : c->span, c->name);
+      const char *near = nearest_name(c->name, clause_names, 8);
+      if (near) diag_hint(d, "did you mean `%s`?", near);
+      continue;
+    }
+    bool is_allow = !strcmp(c->name, "allow");
+    for (int k = 2; k < i && !is_allow; k++)
+      if (train->kids[k]->kind == AST_CLAUSE && !strcmp(train->kids[k]->name, c->name)) {
+        Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->span, c->name);
+        diag_note(d, train->kids[k]->span, "first given here");
+      }
+    if (!is_allow) check_expr(&s, c->kids[0]);
+  }
+  for (int need = 0; need < 2; need++) {
+    bool found = false;
+    for (int i = 2; i < train->nkids; i++)
+      found |= train->kids[i]->kind == AST_CLAUSE && !strcmp(train->kids[i]->name, clause_names[need]);
+    if (!found) diag_emit(ds, DIAG_missing_clause, train->span, clause_names[need]);
+  }
+}
+
+// `allow(name)`: the warning of that name is not reported.
+static void allow_warnings(Program *p, const Ast *train) {
+  for (int i = 2; i < train->nkids; i++) {
+    const Ast *c = train->kids[i];
+    if (c->kind != AST_CLAUSE || strcmp(c->name, "allow") || !c->kids[0] || c->kids[0]->kind != AST_NAME) continue;
+    int id = diag_find(c->kids[0]->name);
+    if (id < 0) report_unknown(&(Scope){.p = p}, c->kids[0]->name, c->kids[0]->span);
+    else p->session->diags.allowed[id] = 1;
+  }
+}
+
+// `--set name=value`: a definition without parameters gets another body.
+static void apply_set(Program *p, const SemaSet *set) {
+  Session *s = p->session;
+  int source = source_add(&s->sources, arena_printf(s->arena, "--set %s", set->name), set->value, (int)strlen(set->value));
+  Span here = {source, 0, (int)strlen(set->value)};
+  Def *d = map_get(&p->defs, set->name);
+  if (!d) {
+    Diag *diag = diag_emit(&s->diags, DIAG_unknown_name, here, set->name);
+    diag_hint(diag, "--set changes a definition of the program: `let %s = …` or `schedule %s = …`", set->name, set->name);
+    return;
+  }
+  if (d->ast->kids[0] || (d->kind != KIND_LET && d->kind != KIND_SCHEDULE)) {
+    diag_emit(&s->diags, DIAG_wrong_kind, here, "a `let` or a `schedule` without parameters", def_kind_name(d->kind));
+    return;
+  }
+  Ast *value = parse_expression(s, source);
+  if (!value) return;
+  Ast *copy = ARENA_NEW(s->arena, Ast);
+  *copy = *d->ast;
+  copy->kids = ARENA_ARRAY(s->arena, Ast *, copy->nkids);
+  memcpy(copy->kids, d->ast->kids, sizeof(Ast *) * (size_t)copy->nkids);
+  copy->kids[2] = value;
+  d->ast = copy;
+}
+
+Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *sets, int nsets) {
+  Program *p = ARENA_NEW(s->arena, Program);
+  *p = (Program){.session = s, .parse = parse, .path = path};
+  map_init(&p->defs, s->arena);
+  collect_items(p, parse->file, path);
+  for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
+
+  for (int i = 0; i < p->trains.len; i++) allow_warnings(p, p->trains.data[i]);
+  for (int i = 0; i < p->trains.len; i++) check_train(p, p->trains.data[i]);
+  for (int i = 0; i < p->evaluates.len; i++) {
+    Scope scope = {.p = p, .open = true};
+    check_kids(&scope, p->evaluates.data[i], 0);
+  }
+  for (int i = 0; i < p->checks.len; i++) {
+    Scope scope = {.p = p};
+    const Ast *c = p->checks.data[i];
+    check_expr(&scope, c->kids[0]);
+    bind(&scope, "value");
+    if (!(c->kids[1]->kind == AST_NAME && !strcmp(c->kids[1]->name, "gradient"))) check_expr(&scope, c->kids[1]);
+  }
+  bool is_program = p->trains.len + p->evaluates.len + p->checks.len > 0;
+  for (int i = 0; i < p->defs.len; i++) {
+    Def *d = p->defs.entries[i].value;
+    bool used = d->used;
+    if (d->from_library) continue;
+    check_def(p, d, (Span){0});
+    if (is_program && !used && !d->used) diag_emit(&s->diags, DIAG_unused_definition, d->ast->name_span, d->name);
+  }
+  return p;
+}
+
+void sema_check_expression(Program *p, const Ast *e, const char *const *locals, int nlocals) {
+  Scope s = {.p = p};
+  for (int i = 0; i < nlocals; i++) bind(&s, locals[i]);
+  check_expr(&s, e);
+}
