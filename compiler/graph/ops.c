@@ -1,0 +1,60 @@
+// In: ops.def. Out: op_info, names and attribute keys. Holds: an operation whose derivative is not spelled
+// does not build.
+#include "ops.h"
+#include <string.h>
+
+const OpInfo op_info[OP_COUNT] = {
+#define OP(name, text, arity, cls, derivative, lo, hi, example)                                              \
+  [OP_##name] = {text, arity, CLASS_##cls, derivative, lo, hi, example},
+#include "ops.def"
+#undef OP
+};
+
+#define OP(name, text, arity, cls, derivative, lo, hi, example)                                              \
+  _Static_assert(sizeof(derivative) > 1, text ": spell the derivative, or `nondiff`");                       \
+  _Static_assert(sizeof(example) > 1, text ": give an example");                                             \
+  _Static_assert((lo) < (hi) || CLASS_##cls == CLASS_LEAF, text ": give a test domain");
+#include "ops.def"
+#undef OP
+
+AttrKeys op_attr_keys(Op op) {
+  switch (op) {
+  case OP_SUM:
+  case OP_RMAX:
+  case OP_ARGMAX:
+  case OP_BROADCAST: return (AttrKeys){1, true, {"axes"}};
+  case OP_TRANSPOSE: return (AttrKeys){1, true, {"perm"}};
+  case OP_SLICE: return (AttrKeys){3, true, {"start", "stop", "step"}};
+  case OP_PAD: return (AttrKeys){3, true, {"lo", "hi", "inner"}};
+  case OP_IOTA:
+  case OP_CONCAT: return (AttrKeys){1, false, {"axis"}};
+  case OP_CUMSUM: return (AttrKeys){2, false, {"axis", "reverse"}};
+  case OP_SCATTER_ADD:
+  case OP_PUT_ALONG: return (AttrKeys){1, false, {"size"}};
+  case OP_UNIFORM: return (AttrKeys){1, false, {"stream"}};
+  default: return (AttrKeys){0};
+  }
+}
+
+bool op_has_type(Op op) {
+  return op_info[op].class == CLASS_LEAF || op == OP_CAST || op == OP_RESHAPE || op == OP_BROADCAST ||
+         op == OP_UNIFORM;
+}
+
+bool op_commutes(Op op) { return op == OP_ADD || op == OP_MUL || op == OP_EQ || op == OP_AND || op == OP_OR; }
+
+int op_find(const char *text, size_t n) {
+  for (int i = 0; i < OP_COUNT; i++)
+    if (strncmp(op_info[i].text, text, n) == 0 && op_info[i].text[n] == 0) return i;
+  return -1;
+}
+
+static const char *const dtype_names[] = {[DT_F32] = "f32", [DT_I32] = "i32", [DT_BOOL] = "bool"};
+
+const char *dtype_text(DType t) { return dtype_names[t]; }
+
+int dtype_find(const char *text, size_t n) {
+  for (int i = 0; i < 3; i++)
+    if (strlen(dtype_names[i]) == n && memcmp(dtype_names[i], text, n) == 0) return i;
+  return -1;
+}

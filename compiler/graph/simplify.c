@@ -1,0 +1,197 @@
+// Simplification at construction: pointwise operations and constants (shape operations: simplify_shape.c).
+// In: a prototype that obeys the laws. Out: a simpler node of equal value, or NULL. Holds: every rewrite
+// removes an operation or moves a constant outwards, so that construction ends.
+//
+// Equal value is in real numbers: constants are regrouped, x - x is 0 and x * 0 is 0 even where x might be
+// infinite or NaN. The last is what makes branches of a gradient that are multiplied by zero disappear.
+#include "simplify.h"
+#include <math.h>
+
+enum { MAX_FOLDED = 4096 }; // elements: beyond this a constant stays an expression
+
+bool node_splat(const Node *n, double *value) {
+  if (n->op != OP_CONST || n->ndata != 1) return false;
+  *value = n->data[0];
+  return true;
+}
+
+bool node_is(const Node *n, double value) {
+  double v;
+  return node_splat(n, &v) && v == value;
+}
+
+// All operands constant: the constant result.
+static Node *fold(Graph *g, const Node *n) {
+  int64_t count = 1;
+  for (int i = 0; i < n->nin; i++) {
+    if (n->in[i]->op != OP_CONST) return NULL;
+    if (n->in[i]->ndata > count) count = n->in[i]->ndata;
+  }
+  if (count > MAX_FOLDED) return NULL;
+  double *out = ARENA_ARRAY(g->arena, double, count);
+  for (int64_t e = 0; e < count; e++) {
+    double v[3] = {0};
+    for (int i = 0; i < n->nin; i++) v[i] = n->in[i]->data[n->in[i]->ndata == 1 ? 0 : e];
+    out[e] = op_scalar(n->op, n->in[0]->dtype, n->dtype, v[0], v[1], v[2]);
+  }
+  if (count == 1) return graph_const_typed(g, out[0], n->dtype, n->shape);
+  return graph_tensor(g, out, n->dtype, n->shape);
+}
+
+static Node *constant_like(Graph *g, double value, const Node *like) {
+  return graph_const_typed(g, value, like->dtype, like->shape);
+}
+
+static Node *binary_const(Graph *g, Op op, Node *x, double c) {
+  return graph_binary(g, op, x, constant_like(g, c, x));
+}
+
+// x is op(y, c) with a splat c.
+static bool has_const(const Node *x, Op op, double *c) { return x->op == op && node_splat(x->in[1], c); }
+
+static Node *simplify_add(Graph *g, Node *x, Node *y) {
+  double c, d;
+  if (node_is(y, 0)) return x;
+  if (x == y) return binary_const(g, OP_MUL, x, 2);
+  if (y->op == OP_NEG) return graph_binary(g, OP_SUB, x, y->in[0]);
+  if (x->op == OP_NEG) return graph_binary(g, OP_SUB, y, x->in[0]);
+  if (node_splat(y, &c) && has_const(x, OP_ADD, &d)) return binary_const(g, OP_ADD, x->in[0], c + d);
+  if (node_splat(y, &c) && x->op == OP_SUB && node_splat(x->in[0], &d))
+    return graph_binary(g, OP_SUB, constant_like(g, c + d, y), x->in[1]);
+  return NULL;
+}
+
+static Node *simplify_sub(Graph *g, Node *x, Node *y) {
+  double c, d;
+  if (x == y) return constant_like(g, 0, x);
+  if (node_is(x, 0)) return graph_unary(g, OP_NEG, y);
+  if (y->op == OP_NEG) return graph_binary(g, OP_ADD, x, y->in[0]);
+  if (node_splat(y, &c)) return binary_const(g, OP_ADD, x, -c);
+  if (node_splat(x, &c) && has_const(y, OP_ADD, &d))
+    return graph_binary(g, OP_SUB, constant_like(g, c - d, x), y->in[0]);
+  return NULL;
+}
+
+static Node *simplify_mul_const(Graph *g, Node *x, double c) {
+  double d;
+  if (c == 1) return x;
+  if (c == 0) return constant_like(g, 0, x);
+  if (c == -1) return graph_unary(g, OP_NEG, x);
+  if (x->op == OP_NEG) return binary_const(g, OP_MUL, x->in[0], -c);
+  if (has_const(x, OP_MUL, &d)) return binary_const(g, OP_MUL, x->in[0], c * d);
+  if (x->dtype == DT_F32 && x->op == OP_DIV && node_splat(x->in[0], &d))
+    return graph_binary(g, OP_DIV, constant_like(g, c * d, x), x->in[1]);
+  return NULL;
+}
+
+// Signs and constants move outwards, where they meet.
+static Node *simplify_mul(Graph *g, Node *x, Node *y) {
+  double c;
+  if (node_splat(y, &c)) return simplify_mul_const(g, x, c);
+  if (x->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_MUL, x->in[0], y));
+  if (y->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_MUL, x, y->in[0]));
+  if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, graph_binary(g, OP_MUL, x->in[0], y), c);
+  if (has_const(y, OP_MUL, &c)) return binary_const(g, OP_MUL, graph_binary(g, OP_MUL, x, y->in[0]), c);
+  return NULL;
+}
+
+static Node *simplify_div(Graph *g, Node *x, Node *y) {
+  double c;
+  if (node_is(y, 1)) return x;
+  if (x->dtype != DT_F32) return NULL;
+  if (node_is(x, 0)) return x;
+  // The reciprocal is rounded once more than a quotient; a product is what the inner loops can afford.
+  if (node_splat(y, &c) && c != 0 && isfinite(1 / c)) return binary_const(g, OP_MUL, x, 1 / c);
+  if (x->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_DIV, x->in[0], y));
+  if (y->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_DIV, x, y->in[0]));
+  if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, graph_binary(g, OP_DIV, x->in[0], y), c);
+  if (has_const(y, OP_MUL, &c) && c != 0 && isfinite(1 / c))
+    return binary_const(g, OP_MUL, graph_binary(g, OP_DIV, x, y->in[0]), 1 / c);
+  return NULL;
+}
+
+static Node *simplify_pow(Graph *g, Node *x, Node *y) {
+  double c;
+  if (!node_splat(y, &c)) return NULL;
+  Node *square = c == 2 || c == 3 || c == 4 || c == -2 ? graph_binary(g, OP_MUL, x, x) : NULL;
+  if (c == 0) return constant_like(g, 1, x);
+  if (c == 1) return x;
+  if (c == 2) return square;
+  if (c == 3) return graph_binary(g, OP_MUL, square, x);
+  if (c == 4) return graph_binary(g, OP_MUL, square, square);
+  if (c == 0.5) return graph_unary(g, OP_SQRT, x);
+  if (c == -1) return graph_binary(g, OP_DIV, constant_like(g, 1, x), x);
+  if (c == -2) return graph_binary(g, OP_DIV, constant_like(g, 1, x), square);
+  if (c == -0.5) return graph_binary(g, OP_DIV, constant_like(g, 1, x), graph_unary(g, OP_SQRT, x));
+  return NULL;
+}
+
+static Node *simplify_neg(Graph *g, Node *x) {
+  double c;
+  if (x->op == OP_NEG) return x->in[0];
+  if (x->op == OP_SUB) return graph_binary(g, OP_SUB, x->in[1], x->in[0]);
+  if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, x->in[0], -c);
+  if (x->dtype == DT_F32 && x->op == OP_DIV && node_splat(x->in[0], &c))
+    return graph_binary(g, OP_DIV, constant_like(g, -c, x), x->in[1]);
+  return NULL;
+}
+
+static Node *simplify_select(Graph *g, Node *cond, Node *x, Node *y) {
+  double c;
+  if (x == y) return x;
+  if (node_splat(cond, &c)) return c != 0 ? x : y;
+  if (cond->op == OP_NOT) return graph_select(g, cond->in[0], y, x);
+  if (x->op == OP_SELECT && x->in[0] == cond) return graph_select(g, cond, x->in[1], y);
+  if (y->op == OP_SELECT && y->in[0] == cond) return graph_select(g, cond, x, y->in[2]);
+  return NULL;
+}
+
+static Node *simplify_logic(const Node *n) {
+  const double absorbing = n->op == OP_OR;
+  for (int i = 0; i < 2; i++) {
+    if (node_is(n->in[i], absorbing)) return n->in[i];
+    if (node_is(n->in[i], !absorbing)) return n->in[1 - i];
+  }
+  return n->in[0] == n->in[1] ? n->in[0] : NULL;
+}
+
+static Node *simplify_pointwise(Graph *g, const Node *n) {
+  Node *x = n->in[0], *y = n->nin > 1 ? n->in[1] : NULL;
+  switch (n->op) {
+  case OP_ADD: return simplify_add(g, x, y);
+  case OP_SUB: return simplify_sub(g, x, y);
+  case OP_MUL: return simplify_mul(g, x, y);
+  case OP_DIV: return simplify_div(g, x, y);
+  case OP_POW: return simplify_pow(g, x, y);
+  case OP_NEG: return simplify_neg(g, x);
+  case OP_ABS: return x->op == OP_NEG ? graph_unary(g, OP_ABS, x->in[0]) : x->op == OP_ABS ? x : NULL;
+  case OP_MIN:
+  case OP_MAX: return x == y ? x : NULL;
+  case OP_SELECT: return simplify_select(g, x, y, n->in[2]);
+  case OP_CAST: return x->dtype == n->dtype ? x : NULL;
+  case OP_AND:
+  case OP_OR: return simplify_logic(n);
+  case OP_NOT: return x->op == OP_NOT ? x->in[0] : NULL;
+  default: return NULL;
+  }
+}
+
+// The identity outside differentiation: nothing to stop where no gradient could pass.
+static Node *simplify_stop(const Node *n) {
+  Node *x = n->in[0];
+  OpClass c = op_info[x->op].class;
+  bool leaf = (c == CLASS_LEAF && x->op != OP_INPUT) || c == CLASS_RANDOM;
+  return leaf || x->op == OP_STOP || x->dtype != DT_F32 ? x : NULL;
+}
+
+Node *node_simplify(Graph *g, const Node *n) {
+  OpClass class = op_info[n->op].class;
+  if (class == CLASS_POINTWISE || class == CLASS_COMPARE) {
+    Node *folded = fold(g, n);
+    return folded ? folded : simplify_pointwise(g, n);
+  }
+  if (class == CLASS_META) return simplify_stop(n);
+  if (class == CLASS_REDUCE) return simplify_reduce(g, n);
+  if (class == CLASS_LEAF || class == CLASS_RANDOM) return NULL;
+  return simplify_shape(g, n);
+}

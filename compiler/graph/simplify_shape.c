@@ -1,0 +1,225 @@
+// Simplification at construction: reductions, index maps, contraction, indexing. See simplify.c for what
+// holds.
+#include "simplify.h"
+
+static Node *constant_of(Graph *g, double value, const Node *n) {
+  return graph_const_typed(g, value, n->dtype, n->shape);
+}
+
+// -- reductions
+
+static bool reduced(const Node *n, int axis) {
+  for (int i = 0; i < n->nattr; i++)
+    if (n->attr[i] == axis) return true;
+  return false;
+}
+
+// Axes of length 1 are reduced by reshaping.
+static Node *reduce_unit_axes(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  int axes[MAX_RANK], naxes = 0, units = 0;
+  Shape kept = {0};
+  for (int i = 0; i < x->shape.rank; i++) {
+    bool unit = reduced(n, i) && x->shape.dim[i] == 1;
+    units += unit;
+    if (unit) continue;
+    if (reduced(n, i)) axes[naxes++] = kept.rank;
+    kept.dim[kept.rank++] = x->shape.dim[i];
+  }
+  return units ? graph_reduce(g, n->op, graph_reshape(g, x, kept), axes, naxes) : NULL;
+}
+
+// A reduction of a broadcast: along the axes that only repeat, a sum is a product with their length and a
+// maximum is the value itself; what remains is reduced on the small operand.
+static Node *reduce_broadcast(Graph *g, const Node *n) {
+  const Node *b = n->in[0];
+  Node *x = b->in[0];
+  int inner[MAX_RANK], ninner = 0, outer[MAX_RANK], nouter = 0;
+  double repeats = 1;
+  bool expanded[MAX_RANK];
+  for (int i = 0; i < b->shape.rank; i++) expanded[i] = true;
+  for (int k = 0; k < x->shape.rank; k++) expanded[b->attr[k]] = false;
+  for (int i = 0; i < b->shape.rank; i++)
+    if (expanded[i] && reduced(n, i)) repeats *= (double)b->shape.dim[i];
+  if (repeats == 1) return NULL;
+  int position[MAX_RANK], kept = 0; // of each axis in the result
+  for (int i = 0; i < b->shape.rank; i++) position[i] = reduced(n, i) ? -1 : kept++;
+  for (int k = 0; k < x->shape.rank; k++) {
+    int axis = (int)b->attr[k];
+    if (reduced(n, axis))
+      inner[ninner++] = k;
+    else
+      outer[nouter++] = position[axis];
+  }
+  Node *small = graph_reduce(g, n->op, x, inner, ninner);
+  if (n->op == OP_SUM)
+    small = graph_binary(g, OP_MUL, small, graph_const_typed(g, repeats, x->dtype, small->shape));
+  return graph_broadcast(g, small, n->shape, outer);
+}
+
+// The sum of a sum, as one over the axes of both.
+static Node *merge_reductions(Graph *g, const Node *n) {
+  const Node *first = n->in[0];
+  Node *x = first->in[0];
+  int axes[MAX_RANK], naxes = 0, position = 0;
+  for (int i = 0; i < x->shape.rank; i++) {
+    bool gone = reduced(first, i);
+    if (gone || reduced(n, position)) axes[naxes++] = i;
+    position += !gone;
+  }
+  return graph_reduce(g, n->op, x, axes, naxes);
+}
+
+static Node *reduce_same(Graph *g, const Node *n, Node *x) {
+  int axes[MAX_RANK];
+  for (int i = 0; i < n->nattr; i++) axes[i] = (int)n->attr[i];
+  return graph_reduce(g, n->op, x, axes, n->nattr);
+}
+
+Node *simplify_reduce(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  double c;
+  if (n->op == OP_ARGMAX) {
+    if (x->shape.dim[n->attr[0]] == 1 || node_splat(x, &c)) return constant_of(g, 0, n);
+    return NULL;
+  }
+  if (node_splat(x, &c)) {
+    double times = n->op == OP_SUM ? (double)(shape_count(x->shape) / shape_count(n->shape)) : 1;
+    return constant_of(g, c * times, n);
+  }
+  Node *units = reduce_unit_axes(g, n);
+  if (units) return units;
+  if (x->op == n->op) return merge_reductions(g, n);
+  if (x->op == OP_BROADCAST) return reduce_broadcast(g, n);
+  if ((x->op == OP_RESHAPE || x->op == OP_TRANSPOSE) && n->shape.rank == 0)
+    return graph_reduce_all(g, n->op, x->in[0]);
+  if (n->op != OP_SUM) return NULL;
+  if (x->op == OP_NEG) return graph_unary(g, OP_NEG, reduce_same(g, n, x->in[0]));
+  if (x->op == OP_MUL && node_splat(x->in[1], &c))
+    return graph_binary(g, OP_MUL, reduce_same(g, n, x->in[0]), constant_of(g, c, n));
+  return NULL;
+}
+
+// -- index maps
+
+static Node *simplify_reshape(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  if (shape_equal(x->shape, n->shape)) return x;
+  if (x->op == OP_RESHAPE) return graph_reshape(g, x->in[0], n->shape);
+  if (x->op == OP_CONST) return graph_tensor(g, x->data, x->dtype, n->shape);
+  if (x->op == OP_BROADCAST && x->in[0]->shape.rank == 0) return graph_broadcast(g, x->in[0], n->shape, NULL);
+  return NULL;
+}
+
+// transpose(broadcast(x)) = broadcast(transpose(x)): result axis i comes from axis perm[i].
+static Node *transpose_broadcast(Graph *g, const Node *n) {
+  const Node *b = n->in[0];
+  Node *x = b->in[0];
+  int perm[MAX_RANK], axes[MAX_RANK], k = 0;
+  for (int i = 0; i < n->nattr; i++)
+    for (int j = 0; j < x->shape.rank; j++)
+      if (b->attr[j] == n->attr[i]) {
+        perm[k] = j;
+        axes[k++] = i;
+      }
+  return graph_broadcast(g, graph_transpose(g, x, perm), n->shape, axes);
+}
+
+static Node *simplify_transpose(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  bool identity = true;
+  int last = -1, perm[MAX_RANK];
+  bool ordered = true; // the axes longer than 1 keep their order: no element moves
+  for (int i = 0; i < n->nattr; i++) {
+    identity = identity && n->attr[i] == i;
+    if (n->shape.dim[i] == 1) continue;
+    ordered = ordered && n->attr[i] > last;
+    last = (int)n->attr[i];
+  }
+  if (identity) return x;
+  if (ordered) return graph_reshape(g, x, n->shape);
+  if (x->op == OP_TRANSPOSE) {
+    for (int i = 0; i < n->nattr; i++) perm[i] = (int)x->attr[n->attr[i]];
+    return graph_transpose(g, x->in[0], perm);
+  }
+  return x->op == OP_BROADCAST ? transpose_broadcast(g, n) : NULL;
+}
+
+static Node *simplify_broadcast(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  int axes[MAX_RANK];
+  if (shape_count(x->shape) == shape_count(n->shape)) return graph_reshape(g, x, n->shape);
+  if (x->shape.rank > 0 && shape_count(x->shape) == 1)
+    return graph_broadcast(g, graph_reshape(g, x, (Shape){0}), n->shape, NULL);
+  if (x->op != OP_BROADCAST) return NULL;
+  for (int k = 0; k < x->nattr; k++) axes[k] = (int)n->attr[x->attr[k]];
+  return graph_broadcast(g, x->in[0], n->shape, axes);
+}
+
+static Node *simplify_slice(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  if (shape_equal(x->shape, n->shape)) return x;
+  if (x->op == OP_BROADCAST && x->in[0]->shape.rank == 0) return graph_broadcast(g, x->in[0], n->shape, NULL);
+  if (x->op != OP_SLICE) return NULL;
+  const int r = x->shape.rank;
+  int64_t start[MAX_RANK], stop[MAX_RANK], step[MAX_RANK];
+  for (int i = 0; i < r; i++) {
+    step[i] = n->attr[2 * r + i] * x->attr[2 * r + i];
+    start[i] = x->attr[i] + n->attr[i] * x->attr[2 * r + i];
+    stop[i] = start[i] + (n->shape.dim[i] - 1) * step[i] + 1;
+  }
+  return graph_slice(g, x->in[0], start, stop, step);
+}
+
+// -- contraction
+
+static Shape rows(Shape s) { // the leading axes as one
+  return shape_of(2, shape_count(s) / s.dim[s.rank - 1], s.dim[s.rank - 1]);
+}
+
+// One matrix for all leading indices: a single product over all rows, and one for its gradient.
+static Node *simplify_matmul(Graph *g, const Node *n) {
+  Node *x = n->in[0], *y = n->in[1];
+  const int r = n->shape.rank;
+  if (node_is(x, 0) || node_is(y, 0)) return constant_of(g, 0, n);
+  if (r == 2) return NULL;
+  int64_t batch = shape_count(n->shape) / (n->shape.dim[r - 1] * n->shape.dim[r - 2]);
+  if (batch == 1) {
+    Node *a = graph_reshape(g, x, shape_of(2, x->shape.dim[r - 2], x->shape.dim[r - 1]));
+    Node *b = graph_reshape(g, y, shape_of(2, y->shape.dim[r - 2], y->shape.dim[r - 1]));
+    return graph_reshape(g, graph_matmul(g, a, b), n->shape);
+  }
+  if (y->op != OP_BROADCAST || y->in[0]->shape.rank != 2 || y->attr[0] != r - 2 || y->attr[1] != r - 1)
+    return NULL;
+  return graph_reshape(g, graph_matmul(g, graph_reshape(g, x, rows(x->shape)), y->in[0]), n->shape);
+}
+
+// What indexing a constant gives. The scattering operations and the prefix sum keep only zero.
+static Node *simplify_index(Graph *g, const Node *n) {
+  double c;
+  bool takes = n->op == OP_GATHER || n->op == OP_TAKE_ALONG,
+       scatters = n->op == OP_SCATTER_ADD || n->op == OP_PUT_ALONG;
+  const Node *x = n->in[scatters ? 1 : 0];
+  if (n->op == OP_ARGSORT || !node_splat(x, &c)) return NULL;
+  return takes || c == 0 ? constant_of(g, c, n) : NULL;
+}
+
+Node *simplify_shape(Graph *g, const Node *n) {
+  double c;
+  OpClass class = op_info[n->op].class;
+  if (class == CLASS_CONTRACT) return simplify_matmul(g, n);
+  if (class == CLASS_INDEX) return simplify_index(g, n);
+  bool moves = n->op != OP_PAD && n->op != OP_CONCAT;
+  if (moves && node_splat(n->in[0], &c)) return constant_of(g, c, n);
+  switch (n->op) {
+  case OP_RESHAPE: return simplify_reshape(g, n);
+  case OP_TRANSPOSE: return simplify_transpose(g, n);
+  case OP_BROADCAST: return simplify_broadcast(g, n);
+  case OP_SLICE: return simplify_slice(g, n);
+  case OP_PAD:
+    if (node_is(n->in[0], 0)) return constant_of(g, 0, n);
+    return shape_equal(n->in[0]->shape, n->shape) ? n->in[0] : NULL;
+  case OP_CONCAT: return n->nin == 1 ? n->in[0] : NULL;
+  default: return NULL;
+  }
+}

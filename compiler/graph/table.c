@@ -1,0 +1,85 @@
+// Hash-consing. In: a prototype whose arrays may be on the stack. Out: the one node of the graph that equals
+// it. Holds: two nodes of a graph are equal only if they are the same node; ids are positions in `nodes`.
+#include "ops.h"
+#include <string.h>
+
+Graph *graph_new(Arena *a, const char *name) {
+  Graph *g = ARENA_NEW(a, Graph);
+  g->arena = a;
+  g->name = arena_strdup(a, name);
+  g->table = ARENA_NEW(a, struct GraphTable);
+  return g;
+}
+
+// FNV-1a (Fowler, Noll, Vo), 64 bits.
+static uint64_t hash_bytes(uint64_t h, const void *p, size_t n) {
+  const unsigned char *b = p;
+  for (size_t i = 0; i < n; i++) h = (h ^ b[i]) * 0x100000001b3u;
+  return h;
+}
+
+static uint64_t node_hash(const Node *n) {
+  int head[4] = {(int)n->op, (int)n->dtype, n->shape.rank, n->nin};
+  uint64_t h = hash_bytes(0xcbf29ce484222325u, head, sizeof head);
+  if (n->shape.rank) h = hash_bytes(h, n->shape.dim, sizeof(int64_t) * (size_t)n->shape.rank);
+  for (int i = 0; i < n->nin; i++) h = hash_bytes(h, &n->in[i]->id, sizeof(int));
+  if (n->nattr) h = hash_bytes(h, n->attr, sizeof(int64_t) * (size_t)n->nattr);
+  if (n->name) h = hash_bytes(h, n->name, strlen(n->name));
+  if (n->ndata) h = hash_bytes(h, n->data, sizeof(double) * (size_t)n->ndata);
+  return h ^ (h >> 29);
+}
+
+// Constants are compared by bits: 0 and -0 are two constants, and a NaN equals itself.
+static bool node_same(const Node *a, const Node *b) {
+  if (a->op != b->op || a->dtype != b->dtype || a->nin != b->nin || a->nattr != b->nattr ||
+      a->ndata != b->ndata || !shape_equal(a->shape, b->shape))
+    return false;
+  for (int i = 0; i < a->nin; i++)
+    if (a->in[i] != b->in[i]) return false;
+  for (int i = 0; i < a->nattr; i++)
+    if (a->attr[i] != b->attr[i]) return false;
+  if (!a->name != !b->name || (a->name && strcmp(a->name, b->name) != 0)) return false;
+  return a->ndata == 0 || memcmp(a->data, b->data, sizeof(double) * (size_t)a->ndata) == 0;
+}
+
+static void table_insert(struct GraphTable *t, Node *n) {
+  uint64_t mask = (uint64_t)t->nslots - 1, i = node_hash(n) & mask;
+  while (t->slots[i]) i = (i + 1) & mask;
+  t->slots[i] = n;
+  t->used++;
+}
+
+static void table_grow(Graph *g) {
+  struct GraphTable *t = g->table;
+  t->nslots = t->nslots ? t->nslots * 2 : 256;
+  t->slots = ARENA_ARRAY(g->arena, Node *, t->nslots);
+  t->used = 0;
+  for (int i = 0; i < g->nodes.len; i++) table_insert(t, g->nodes.data[i]);
+}
+
+static void *copy(Arena *a, const void *p, size_t size) {
+  if (!size) return NULL;
+  void *q = arena_alloc(a, size);
+  memcpy(q, p, size);
+  return q;
+}
+
+Node *node_intern(Graph *g, const Node *proto) {
+  struct GraphTable *t = g->table;
+  if (2 * t->used >= t->nslots) table_grow(g);
+  uint64_t mask = (uint64_t)t->nslots - 1;
+  for (uint64_t i = node_hash(proto) & mask; t->slots[i]; i = (i + 1) & mask)
+    if (node_same(t->slots[i], proto)) return t->slots[i];
+  Node *n = ARENA_NEW(g->arena, Node);
+  *n = *proto;
+  n->id = g->nodes.len;
+  n->in = copy(g->arena, proto->in, sizeof(Node *) * (size_t)proto->nin);
+  n->attr = copy(g->arena, proto->attr, sizeof(int64_t) * (size_t)proto->nattr);
+  n->data = copy(g->arena, proto->data, sizeof(double) * (size_t)proto->ndata);
+  n->name = proto->name ? arena_strdup(g->arena, proto->name) : NULL;
+  n->origin = g->origin;
+  vec_push(g->arena, g->nodes, n);
+  table_insert(t, n);
+  if (n->op == OP_INPUT) vec_push(g->arena, g->inputs, n);
+  return n;
+}
