@@ -1,0 +1,69 @@
+// Reverse mode. In: y and the variables. Out: nodes for the adjoints of the variables. Holds: a rule is
+// applied only where its adjoint reaches a variable, so no dead branch is built; i32 and bool carry no
+// gradient; the new nodes are ordinary graph.
+//
+// For out = f(x_1..x_n):  x_k_adj += (d out / d x_k)^T out_adj,  over the nodes in descending order of id,
+// which is a reverse topological order: an adjoint is complete when its node is reached.
+#include "ad.h"
+#include "rules.h"
+
+typedef struct Reverse {
+  Graph *g;
+  int count;      // nodes up to y
+  bool *variable; // by id
+  bool *reaches;  // some variable lies below, along differentiable operands
+  Node **adj;
+} Reverse;
+
+static void mark(Reverse *r) {
+  for (int i = 0; i < r->count; i++) {
+    const Node *n = r->g->nodes.data[i];
+    r->reaches[i] = r->variable[i];
+    for (int k = 0; k < n->nin && !r->reaches[i] && n->dtype == DT_F32; k++)
+      r->reaches[i] = r->reaches[n->in[k]->id] && rule_exists(n, k);
+  }
+}
+
+static void accumulate(Reverse *r, const Node *n, Node *adj) {
+  Node **sum = &r->adj[n->id];
+  if (!shape_equal(adj->shape, n->shape)) adj = graph_broadcast_to(r->g, adj, n->shape);
+  if (!adj) ice("ad", "%s: the adjoint has another shape", op_info[n->op].text);
+  *sum = *sum ? graph_binary(r->g, OP_ADD, *sum, adj) : adj;
+}
+
+static void propagate(Reverse *r) {
+  for (int i = r->count - 1; i >= 0; i--) {
+    Node *n = r->g->nodes.data[i];
+    if (!r->adj[i] || !r->reaches[i] || r->variable[i]) continue;
+    r->g->origin = n->origin;
+    for (int k = 0; k < n->nin; k++) {
+      if (!r->reaches[n->in[k]->id] || !rule_exists(n, k)) continue;
+      accumulate(r, n->in[k], rule_apply(r->g, n, k, r->adj[i]));
+    }
+  }
+}
+
+void ad_vjp(Graph *g, Node *y, Node *seed, Node *const *xs, int n, Node **out) {
+  Arena *scratch = arena_new();
+  Reverse r = {.g = g, .count = y->id + 1};
+  r.variable = ARENA_ARRAY(scratch, bool, r.count);
+  r.reaches = ARENA_ARRAY(scratch, bool, r.count);
+  r.adj = ARENA_ARRAY(scratch, Node *, r.count);
+  for (int i = 0; i < n; i++)
+    if (xs[i]->id < r.count) r.variable[xs[i]->id] = true;
+  Span origin = g->origin;
+  mark(&r);
+  r.adj[y->id] = seed;
+  propagate(&r);
+  g->origin = origin;
+  for (int i = 0; i < n; i++) {
+    Node *adj = xs[i]->id < r.count ? r.adj[xs[i]->id] : NULL;
+    out[i] = adj ? adj : graph_const(g, 0, xs[i]->shape);
+  }
+  arena_free(scratch);
+}
+
+void ad_gradient(Graph *g, Node *y, Node *const *xs, int n, Node **out) {
+  if (y->shape.rank != 0 || y->dtype != DT_F32) ice("ad", "the gradient of no f32 number");
+  ad_vjp(g, y, graph_const(g, 1, y->shape), xs, n, out);
+}

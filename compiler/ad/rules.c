@@ -1,0 +1,233 @@
+// In: a node, the position of an operand, the node's adjoint. Out: the operand's share, built while its rule
+// is read: rules are a few words long, so reading is no dearer than walking a tree of them. Holds: a rule
+// that cannot be read is an internal error.
+#include "rules.h"
+#include "../graph/ops.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Rule {
+  Graph *g;
+  const Node *n; // differentiated
+  int k;         // with respect to its operand k
+  Node *adj;
+  const char *at;
+} Rule;
+
+// The rule of operand k: the k-th between semicolons; the last one serves all further operands.
+static const char *rule_text(const Node *n, int k) {
+  const char *text = op_info[n->op].derivative;
+  for (const char *next; k > 0 && (next = strchr(text, ';')); k--) text = next + 1;
+  return text + strspn(text, " ");
+}
+
+static bool rule_is(const char *text, const char *word) {
+  size_t len = strlen(word);
+  return strncmp(text, word, len) == 0 && (text[len] == 0 || text[len] == ';');
+}
+
+bool rule_exists(const Node *n, int k) {
+  const char *text = rule_text(n, k);
+  return n->in[k]->dtype == DT_F32 && n->dtype == DT_F32 && !rule_is(text, "nondiff") && !rule_is(text, "0");
+}
+
+// -- helpers: what a rule says with the attributes of the node
+
+static void axes_of(const Node *n, int *axes) {
+  for (int i = 0; i < n->nattr; i++) axes[i] = (int)n->attr[i];
+}
+
+// Undoes a reduction by repeating along the axes that went.
+static Node *expand(const Rule *r, Node *v) {
+  const Shape s = r->n->in[0]->shape;
+  int kept[MAX_RANK], nkept = 0;
+  for (int i = 0, k = 0; i < s.rank; i++) {
+    if (k < r->n->nattr && r->n->attr[k] == i)
+      k++;
+    else
+      kept[nkept++] = i;
+  }
+  return graph_broadcast(r->g, v, s, kept);
+}
+
+static Node *sum_like(const Rule *r, Node *v) {
+  int axes[MAX_RANK];
+  axes_of(r->n, axes);
+  return graph_reduce(r->g, OP_SUM, v, axes, r->n->nattr);
+}
+
+// Undoes a broadcast by summing over the axes that it made.
+static Node *collapse(const Rule *r, Node *v) {
+  int axes[MAX_RANK], naxes = 0;
+  for (int i = 0, k = 0; i < r->n->shape.rank; i++) {
+    if (k < r->n->nattr && r->n->attr[k] == i)
+      k++;
+    else
+      axes[naxes++] = i;
+  }
+  return graph_reduce(r->g, OP_SUM, v, axes, naxes);
+}
+
+static Node *cumsum_back(const Rule *r, Node *v) {
+  return graph_cumsum(r->g, v, (int)r->n->attr[0], !r->n->attr[1]);
+}
+
+static Node *unreshape(const Rule *r, Node *v) { return graph_reshape(r->g, v, r->n->in[0]->shape); }
+
+static Node *untranspose(const Rule *r, Node *v) {
+  int inverse[MAX_RANK];
+  for (int i = 0; i < r->n->nattr; i++) inverse[r->n->attr[i]] = i;
+  return graph_transpose(r->g, v, inverse);
+}
+
+static Node *unslice(const Rule *r, Node *v) {
+  const Node *n = r->n;
+  const int rank = n->shape.rank;
+  int64_t hi[MAX_RANK], inner[MAX_RANK];
+  for (int i = 0; i < rank; i++) {
+    int64_t start = n->attr[i], step = n->attr[2 * rank + i];
+    hi[i] = n->in[0]->shape.dim[i] - (start + (n->shape.dim[i] - 1) * step + 1);
+    inner[i] = step - 1;
+  }
+  return graph_pad(r->g, v, n->attr, hi, inner);
+}
+
+static Node *unpad(const Rule *r, Node *v) {
+  const Node *n = r->n;
+  const int rank = n->shape.rank;
+  int64_t stop[MAX_RANK], step[MAX_RANK];
+  for (int i = 0; i < rank; i++) {
+    stop[i] = n->shape.dim[i] - n->attr[rank + i];
+    step[i] = n->attr[2 * rank + i] + 1;
+  }
+  return graph_slice(r->g, v, n->attr, stop, step);
+}
+
+static Node *unconcat(const Rule *r, Node *v) {
+  const Node *n = r->n;
+  const int axis = (int)n->attr[0];
+  int64_t start[MAX_RANK] = {0}, step[MAX_RANK];
+  for (int i = 0; i < n->shape.rank; i++) step[i] = 1;
+  for (int i = 0; i < r->k; i++) start[axis] += n->in[i]->shape.dim[axis];
+  Shape stop = n->shape;
+  stop.dim[axis] = start[axis] + n->in[r->k]->shape.dim[axis];
+  return graph_slice(r->g, v, start, stop.dim, step);
+}
+
+static Node *swap(const Rule *r, Node *v) { return graph_swap(r->g, v); }
+static Node *to_f32(const Rule *r, Node *v) { return graph_cast(r->g, v, DT_F32); }
+
+static Node *scatter_add_like(const Rule *r, Node *index, Node *v) {
+  return graph_scatter_add(r->g, index, v, r->n->in[0]->shape.dim[0]);
+}
+
+static Node *put_along_like(const Rule *r, Node *index, Node *v) {
+  const Shape s = r->n->in[0]->shape;
+  return graph_put_along(r->g, index, v, s.dim[s.rank - 1]);
+}
+
+typedef struct Helper {
+  const char *text;
+  Node *(*one)(const Rule *, Node *);
+  Node *(*two)(const Rule *, Node *, Node *);
+} Helper;
+
+static const Helper helpers[] = {
+    {"expand", expand, NULL},
+    {"sum_like", sum_like, NULL},
+    {"collapse", collapse, NULL},
+    {"cumsum_back", cumsum_back, NULL},
+    {"unreshape", unreshape, NULL},
+    {"untranspose", untranspose, NULL},
+    {"unslice", unslice, NULL},
+    {"unpad", unpad, NULL},
+    {"unconcat", unconcat, NULL},
+    {"swap", swap, NULL},
+    {"cast", to_f32, NULL},
+    {"scatter_add_like", NULL, scatter_add_like},
+    {"put_along_like", NULL, put_along_like},
+};
+
+static Node *call_helper(const Rule *r, const char *name, size_t len, Node **arg, int n) {
+  for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++) {
+    const Helper *h = &helpers[i];
+    if (strncmp(h->text, name, len) != 0 || h->text[len]) continue;
+    if (n == 1 && h->one) return h->one(r, arg[0]);
+    if (n == 2 && h->two) return h->two(r, arg[0], arg[1]);
+  }
+  return NULL;
+}
+
+static Node *call_op(const Rule *r, Op op, Node **arg, int n) {
+  OpClass class = op_info[op].class;
+  if (n != op_info[op].arity) return NULL;
+  if (op == OP_SELECT) return graph_select(r->g, arg[0], arg[1], arg[2]);
+  if (op == OP_MATMUL) return graph_matmul(r->g, arg[0], arg[1]);
+  if (op == OP_GATHER) return graph_gather(r->g, arg[0], arg[1]);
+  if (op == OP_TAKE_ALONG) return graph_take_along(r->g, arg[0], arg[1]);
+  if (class != CLASS_POINTWISE && class != CLASS_COMPARE) return NULL;
+  return n == 1 ? graph_unary(r->g, op, arg[0]) : graph_binary(r->g, op, arg[0], arg[1]);
+}
+
+// -- reading
+
+_Noreturn static void malformed(const Rule *r) {
+  ice("ad", "derivative of %s: malformed at `%s`", op_info[r->n->op].text, r->at);
+}
+
+static void skip_spaces(Rule *r) { r->at += strspn(r->at, " "); }
+
+static Node *variable(const Rule *r, const char *name, size_t len) {
+  if (len == 3 && memcmp(name, "out", 3) == 0) return r->g->nodes.data[r->n->id];
+  if (len != 1) return NULL;
+  if (*name == 'g') return r->adj;
+  int k = *name - 'x';
+  return k >= 0 && k < r->n->nin ? r->n->in[k] : NULL;
+}
+
+static Node *expression(Rule *r);
+
+static Node *call(Rule *r, const char *name, size_t len) {
+  Node *arg[3];
+  int n = 0;
+  do {
+    r->at++; // the parenthesis or comma
+    if (n == 3) malformed(r);
+    arg[n++] = expression(r);
+    skip_spaces(r);
+  } while (*r->at == ',');
+  if (*r->at != ')') malformed(r);
+  r->at++;
+  Node *result = call_helper(r, name, len, arg, n);
+  int op = op_find(name, len);
+  if (!result && op >= 0) result = call_op(r, (Op)op, arg, n);
+  if (!result) malformed(r);
+  return result;
+}
+
+// A number is a rank-0 constant, which the builders spread.
+static Node *expression(Rule *r) {
+  skip_spaces(r);
+  if (isdigit((unsigned char)*r->at)) {
+    char *end;
+    double value = strtod(r->at, &end);
+    r->at = end;
+    return graph_const(r->g, value, (Shape){0});
+  }
+  const char *name = r->at;
+  while (isalnum((unsigned char)*r->at) || *r->at == '_') r->at++;
+  size_t len = (size_t)(r->at - name);
+  if (*r->at == '(') return call(r, name, len);
+  Node *v = variable(r, name, len);
+  if (!v) malformed(r);
+  return v;
+}
+
+Node *rule_apply(Graph *g, const Node *n, int k, Node *g_adj) {
+  Rule r = {.g = g, .n = n, .k = k, .adj = g_adj, .at = rule_text(n, k)};
+  Node *adj = expression(&r);
+  skip_spaces(&r);
+  if (*r.at && *r.at != ';') malformed(&r);
+  return adj;
+}
