@@ -42,7 +42,10 @@ static LLVMValueRef convert(Emitter *m, LLVMBuilderRef b, LLVMValueRef v, DType 
     return from == DT_F32 ? LLVMBuildFCmp(b, LLVMRealUNE, v, LLVMConstNull(m->vf32), "")
                           : LLVMBuildICmp(b, LLVMIntNE, v, LLVMConstNull(m->vi32), "");
   if (to == DT_F32) return LLVMBuildSIToFP(b, v, m->vf32, "");
-  return call_intrinsic(m, b, "llvm.fptosi.sat", m->vi32, &v, 1);
+  LLVMTypeRef overload[] = {m->vi32, m->vf32}; // out of range goes to the nearest end, NaN to 0
+  unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", strlen("llvm.fptosi.sat"));
+  LLVMValueRef fn = LLVMGetIntrinsicDeclaration(m->module, id, overload, 2);
+  return LLVMBuildCall2(b, LLVMIntrinsicGetType(m->context, id, overload, 2), fn, &v, 1, "");
 }
 
 // The greater (or lesser) one; a tie gives y. NaN in either operand gives NaN.
