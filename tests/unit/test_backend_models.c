@@ -1,0 +1,209 @@
+// Whole steps: a perceptron with dropout, label smoothing, elastic net and Adam; then the object cache,
+// emission, and orders of kernels that only appear in such graphs.
+#include "test_backend_case.h"
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct Layer {
+  Node *weight, *bias, *in, *out;
+  int at; // position of its six inputs: weight, bias and their moments
+} Layer;
+
+static Node *times(Graph *g, double c, Node *x) {
+  return graph_binary(g, OP_MUL, graph_const(g, c, x->shape), x);
+}
+static Node *add(Graph *g, Node *x, Node *y) { return graph_binary(g, OP_ADD, x, y); }
+static Node *mul(Graph *g, Node *x, Node *y) { return graph_binary(g, OP_MUL, x, y); }
+
+static Layer dense(Graph *g, Node *x, int width, int number) {
+  Layer l = {.in = x, .at = g->inputs.len};
+  Shape w = DIMS((int)x->shape.dim[1], width), b = DIMS(width);
+  const char *names[] = {"weight", "weight_m", "weight_v", "bias", "bias_m", "bias_v"};
+  Node *inputs[6];
+  for (int i = 0; i < 6; i++)
+    inputs[i] = graph_input(g, arena_printf(g->arena, "%s%d", names[i], number), DT_F32, i < 3 ? w : b);
+  l.weight = inputs[0];
+  l.bias = inputs[3];
+  Node *y = graph_matmul(g, x, l.weight);
+  l.out = add(g, y, graph_broadcast_to(g, l.bias, y->shape));
+  return l;
+}
+
+// Moments are inputs in (0, 1), as fill_input is told.
+static void adam(Graph *g, Node *p, Node *d, int at, Node *rate) {
+  Node *m = g->inputs.data[at + 1], *v = g->inputs.data[at + 2];
+  Node *m1 = add(g, times(g, 0.9, m), times(g, 0.1, d)),
+       *v1 = add(g, times(g, 0.999, v), times(g, 0.001, mul(g, d, d)));
+  Node *step = graph_binary(g, OP_DIV, mul(g, graph_broadcast_to(g, rate, p->shape), m1),
+                            add(g, graph_unary(g, OP_SQRT, v1), graph_const(g, 1e-6, p->shape)));
+  graph_output(g, arena_printf(g->arena, "%s'", p->name), graph_binary(g, OP_SUB, p, step), at);
+  graph_output(g, arena_printf(g->arena, "%s'", m->name), m1, at + 1);
+  graph_output(g, arena_printf(g->arena, "%s'", v->name), v1, at + 2);
+}
+
+// Weight gets elastic net; the result is the adjoint of the layer's input.
+static Node *update_layer(Graph *g, const Layer *l, Node *out_adj, Node *rate, Node **penalty) {
+  Node *slope = add(g, times(g, 1e-4, graph_unary(g, OP_SIGN, l->weight)), times(g, 2e-4, l->weight));
+  Node *value =
+      add(g, times(g, 1e-4, graph_unary(g, OP_ABS, l->weight)), times(g, 1e-4, mul(g, l->weight, l->weight)));
+  *penalty = add(g, *penalty, graph_reduce_all(g, OP_SUM, value));
+  adam(g, l->weight, add(g, graph_matmul(g, graph_swap(g, l->in), out_adj), slope), l->at, rate);
+  adam(g, l->bias, graph_reduce(g, OP_SUM, out_adj, (int[]){0}, 1), l->at + 3, rate);
+  return graph_matmul(g, out_adj, graph_swap(g, l->weight));
+}
+
+static Graph *perceptron(Arena *a, int batch, int in, int hidden, int classes) {
+  Graph *g = graph_new(a, "perceptron");
+  Node *x = graph_input(g, "x", DT_F32, DIMS(batch, in)),
+       *label = graph_input(g, "label", DT_I32, DIMS(batch));
+  Node *seed = graph_input(g, "seed", DT_I32, DIMS(2)), *step = graph_input(g, "step", DT_I32, (Shape){0});
+  Node *rate = times(g, 1e-2, graph_unary(g, OP_COS, times(g, 0.01, graph_cast(g, step, DT_F32))));
+  Layer first = dense(g, x, hidden, 1);
+  Shape h = first.out->shape;
+  Node *zero = graph_const(g, 0, h);
+  Node *keep = graph_binary(g, OP_LT, graph_uniform(g, seed, step, 1, h), graph_const(g, 0.8, h));
+  Node *dropped = graph_select(g, keep, times(g, 1.25, graph_binary(g, OP_MAX, first.out, zero)), zero);
+  Layer second = dense(g, dropped, classes, 2);
+  Shape s = second.out->shape;
+  int last[] = {1}, rows[] = {0};
+  Node *most = graph_reduce(g, OP_RMAX, second.out, last, 1);
+  Node *e = graph_unary(g, OP_EXP, graph_binary(g, OP_SUB, second.out, graph_broadcast(g, most, s, rows)));
+  Node *sum = graph_reduce(g, OP_SUM, e, last, 1), *log_sum = add(g, graph_unary(g, OP_LOG, sum), most);
+  Node *hot = graph_cast(
+      g, graph_binary(g, OP_EQ, graph_iota(g, 1, DT_I32, s), graph_broadcast(g, label, s, rows)), DT_F32);
+  Node *target = add(g, times(g, 0.9, hot), graph_const(g, 0.1 / classes, s));
+  Node *fit = graph_reduce(g, OP_SUM, mul(g, target, second.out), last, 1);
+  Node *loss = times(g, 1.0 / batch, graph_reduce_all(g, OP_SUM, graph_binary(g, OP_SUB, log_sum, fit)));
+  Node *probability = graph_binary(g, OP_DIV, e, graph_broadcast(g, sum, s, rows));
+  Node *out_adj = times(g, 1.0 / batch, graph_binary(g, OP_SUB, probability, target)),
+       *penalty = graph_const(g, 0, (Shape){0});
+  Node *dropped_adj = update_layer(g, &second, out_adj, rate, &penalty);
+  Node *positive = graph_binary(g, OP_AND, keep, graph_binary(g, OP_LT, zero, first.out));
+  update_layer(g, &first, graph_select(g, positive, times(g, 1.25, dropped_adj), zero), rate, &penalty);
+  graph_output(g, "loss", loss, -1);
+  graph_output(g, "objective", add(g, loss, penalty), -1);
+  graph_output(g, "class", graph_reduce(g, OP_ARGMAX, second.out, last, 1), -1);
+  return g;
+}
+
+Test(models, perceptron_step) {
+  Machine m = machine_new(NULL);
+  const int sizes[][4] = {
+      {32, 64, 64, 10}, {7, 13, 9, 3}, {33, 100, 31, 10}, {1, 5, 8, 2}, {256, 300, 512, 10}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    Graph *g = perceptron(m.arena, sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3]);
+    check_graph_in(&m, g, 0.01, 1, 1e-4);
+  }
+  machine_free(&m);
+}
+
+// Each parameter's penalty, gradient, moments and update are one nest; the dropout mask is not stored.
+Test(models, perceptron_structure) {
+  Arena *a = arena_new();
+  Graph *g = perceptron(a, 32, 64, 64, 10);
+  LoopFn *f = loops_from_graph(a, g, (LoopOptions){0});
+  int updates = 0, copies = 0;
+  for (int i = 0; i < f->nsteps; i++) {
+    copies += f->steps[i].kind == STEP_COPY;
+    for (int j = 0; j < f->steps[i].nnests; j++) {
+      const Nest *n = &f->steps[i].nests[j];
+      int aliased = 0;
+      for (int k = 0; k < n->nouts; k++)
+        aliased += n->outs[k].buffer->slot >= 1 && n->outs[k].buffer->slot <= g->inputs.len;
+      cr_assert(aliased == 0 || aliased == 3, "nest %d of step %d updates %d arrays", j, i, aliased);
+      updates += aliased == 3;
+    }
+  }
+  cr_assert_eq(updates, 4);
+  cr_assert_eq(copies, 0);
+  cr_assert_eq(f->gemms, 5); // the first layer's input adjoint is dead
+  for (int i = 0; i < g->nodes.len; i++)
+    if (g->nodes.data[i]->op == OP_UNIFORM) cr_assert(f->of[i] == NULL);
+  arena_free(a);
+}
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// A function is compiled once, then taken from disk; a damaged file is compiled again; another constant is
+// another function.
+Test(models, object_cache) {
+  char dir[] = "/tmp/reg_cache_XXXXXX";
+  cr_assert(mkdtemp(dir));
+  for (int round = 0; round < 4; round++) {
+    Machine m = machine_new(dir);
+    Graph *g = perceptron(m.arena, round == 3 ? 9 : 8, 12, 16, 3);
+    const char *error = NULL;
+    bool cached = false;
+    double start = seconds();
+    LoopFn *f = loops_from_graph(m.arena, g, (LoopOptions){0});
+    double lowered = seconds();
+    cr_assert(m.backend->jit_add(m.jit, f, &cached, &error), "%s", error);
+    printf("perceptron: lowered in %.2f ms, %s in %.2f ms\n", 1e3 * (lowered - start),
+           cached ? "loaded" : "compiled", 1e3 * (seconds() - lowered));
+    cr_assert_eq(cached, round == 1);
+    check_graph_in(&m, g, 0.01, 1, 1e-4);
+    machine_free(&m);
+    if (round != 1) continue;
+    char command[200];
+    snprintf(command, sizeof command, "for f in %s/*.o; do printf damaged > $f; done", dir);
+    cr_assert_eq(system(command), 0);
+  }
+  char command[100];
+  snprintf(command, sizeof command, "rm -r %s", dir);
+  cr_assert_eq(system(command), 0);
+}
+
+Test(models, emission) {
+  Machine m = machine_new(NULL);
+  LoopFn *f = loops_from_graph(m.arena, perceptron(m.arena, 8, 12, 16, 3), (LoopOptions){0});
+  BackendOptions o = {.opt_level = 2};
+  const char *kinds[] = {"llvm", "asm", "obj"}, *starts[] = {"; ModuleID", "\t.text", "\177ELF"};
+  for (int i = 0; i < 3; i++) {
+    char path[] = "/tmp/reg_emit_XXXXXX", text[16] = {0};
+    int fd = mkstemp(path);
+    const char *error = NULL;
+    cr_assert(m.backend->emit(f, &o, kinds[i], path, &error), "%s", error);
+    cr_assert(read(fd, text, sizeof text - 1) > 8);
+    cr_assert_eq(strncmp(text, starts[i], strlen(starts[i])), 0, "%s starts with %s", kinds[i], text);
+    close(fd);
+    unlink(path);
+  }
+  const char *error = NULL;
+  cr_assert(!m.backend->emit(f, &o, "asm", "/nowhere/at/all", &error) && error);
+  machine_free(&m);
+}
+
+// Every level of optimization gives the same bits.
+Test(models, levels_agree) {
+  Arena *a = arena_new();
+  Graph *g = perceptron(a, 16, 24, 40, 5);
+  uint32_t state = 99;
+  void *inputs[32], *first[32], *next[32];
+  for (int i = 0; i < g->inputs.len; i++) {
+    inputs[i] = malloc(4 * (size_t)shape_count(g->inputs.data[i]->shape));
+    fill_input(g->inputs.data[i], 0.01, 1, inputs[i], &state);
+  }
+  for (int level = 0; level <= 3; level++) {
+    Machine m = {arena_new(), backend_default(), NULL};
+    BackendOptions o = {.opt_level = level, .version = "test"};
+    const char *error = NULL;
+    m.jit = m.backend->jit_new(m.arena, &o, &error);
+    cr_assert(m.jit, "%s", error);
+    run_compiled(&m, loops_from_graph(m.arena, g, (LoopOptions){0}), inputs, 2, level ? next : first);
+    for (int i = 0; i < g->outputs.len && level; i++) {
+      cr_assert(memcmp(first[i], next[i], 4 * (size_t)shape_count(g->outputs.data[i].node->shape)) == 0,
+                "level %d: %s", level, g->outputs.data[i].name);
+      free(next[i]);
+    }
+    machine_free(&m);
+  }
+  for (int i = 0; i < g->outputs.len; i++) free(first[i]);
+  for (int i = 0; i < g->inputs.len; i++) free(inputs[i]);
+  arena_free(a);
+}
