@@ -106,6 +106,7 @@ static int summarize(ProgramTable *t) {
     function_compile(t, main_step(&t->program.trains[i]), &st);
   tell_status(o, &st);
   if (!st.code) summary_print(t, o->given[OPT_JSON] ? stderr : stdout);
+  fflush(stdout);
   return st.code;
 }
 

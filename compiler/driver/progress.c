@@ -130,7 +130,7 @@ static void train_end(const Progress *p, const reg_event *e) {
   fprintf(stderr, "%s%s%s after %lld epochs, %lld steps, %s", paint(p, "\033[1m"),
           e->reason ? e->reason : "finished", paint(p, "\033[0m"), (long long)e->epoch, (long long)e->step,
           duration(time, e->seconds));
-  if (e->train->watch) fprintf(stderr, "; best epoch %lld", (long long)e->best_epoch);
+  if (e->train->watch && e->best_epoch) fprintf(stderr, "; best epoch %lld", (long long)e->best_epoch);
   fputc('\n', stderr);
 }
 
