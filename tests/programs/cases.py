@@ -11,7 +11,6 @@ from pathlib import Path
 from run import ROOT, Failure
 
 DIGITS = ROOT / "examples" / "digits.reg"
-METRICS = ("accuracy", "ece", "confusion")
 
 
 def all_cases():
@@ -80,7 +79,14 @@ def case_digits_learns_and_reports_what_its_predictions_say(regc):
     demand(abs(evaluation["ece"] - ece) < 1e-4, f"ece {evaluation['ece']}, from predictions {ece}")
     demand([[round(v) for v in row] for row in evaluation["confusion"]] == confusion,
            f"confusion {evaluation['confusion']}, from predictions {confusion}")
-    demand(accuracy >= 0.96, f"test accuracy {accuracy:.4f} is below 0.96")
+
+
+def case_digits_accuracy_over_five_seeds(regc):
+    """The same experiment in PyTorch gives 0.9756, and 0.967 without the regularizers."""
+    found = [of_kind(events(regc, "--seed", seed, "--out", "", DIGITS), "evaluate")[-1]["metrics"]["accuracy"]
+             for seed in range(1, 6)]
+    demand(sum(found) / 5 >= 0.970, f"mean test accuracy {sum(found) / 5:.4f} of {found} is below 0.970")
+    demand(len(set(found)) > 1, f"five seeds give one accuracy: {found}")
 
 
 def case_same_weights_for_any_number_of_threads_and_from_the_cache(regc):
