@@ -81,8 +81,11 @@ static void merge_axes(Arena *a, const LoopFn *f, const Nest *nest, bool *joined
   }
 }
 
-static int copies_for(const Leaves *l) {
+// Several vectors in one turn hide latency where a nest is long; a short one is compiled faster than it would
+// gain. Draws come in runs of four vectors.
+static int copies_for(const Leaves *l, int64_t count) {
   if (l->random) return 4;
+  if (count < 16384) return 1;
   if (l->cost <= 5) return 4;
   return l->cost <= 16 ? 2 : 1;
 }
@@ -121,7 +124,7 @@ void nest_loops(Arena *a, const LoopFn *f, const Nest *nest, NestLoops *out) {
   Leaves leaves = {0};
   Vars scratch = *v;
   nest_leaves(a, f, nest, &scratch, &out->space, &leaves);
-  out->copies = copies_for(&leaves);
+  out->copies = copies_for(&leaves, shape_count(nest->space));
   out->operations = leaves.operations + nest->nouts;
   out->cost = (leaves.cost + nest->nouts) * (double)shape_count(nest->space);
   split(out, out->cost);

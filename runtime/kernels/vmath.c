@@ -6,6 +6,7 @@
 // rounded to float; their own error is below 3e-8 relative to the result. Fused multiply-adds are written out
 // and contraction is off, so two compilers give the same bits.
 #include "vmath.h"
+#include <immintrin.h>
 
 #pragma GCC diagnostic ignored "-Wpsabi" // 64-byte vectors are passed among inlined functions only
 
@@ -13,7 +14,6 @@
 
 typedef double F64x8 __attribute__((vector_size(64)));
 typedef int64_t I64x8 __attribute__((vector_size(64)));
-typedef uint64_t U64x8 __attribute__((vector_size(64)));
 
 INLINE reg_f32x8 splat(float v) { return (reg_f32x8){v, v, v, v, v, v, v, v}; }
 INLINE F64x8 splat_f64(double v) { return (F64x8){v, v, v, v, v, v, v, v}; }
@@ -271,11 +271,14 @@ __attribute__((noinline)) reg_f32x8 reg_vpow(reg_f32x8 x, reg_f32x8 y) {
   return pick((y == 0.0f) | (x == 1.0f), one, r);
 }
 
-// Product of the lanes with one constant: high and low words.
+// Product of the lanes with one constant: high and low words. The even and the odd lanes are multiplied
+// apart.
 INLINE reg_u32x8 multiply(reg_u32x8 x, uint32_t by, reg_u32x8 *high) {
-  U64x8 p = __builtin_convertvector(x, U64x8) * (uint64_t)by;
-  *high = __builtin_convertvector(p >> 32, reg_u32x8);
-  return __builtin_convertvector(p, reg_u32x8);
+  const __m256i factor = _mm256_set1_epi32((int32_t)by);
+  __m256i even = _mm256_mul_epu32((__m256i)x, factor);
+  __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)x, 32), factor);
+  *high = (reg_u32x8)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  return (reg_u32x8)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
 }
 
 // Salmon, Moraes, Dror & Shaw 2011: ten rounds of two multiplications; the key is advanced by Weyl constants.
