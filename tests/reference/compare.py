@@ -68,7 +68,7 @@ def check_optimizer(regc, case):
     program = f"""
 data d = csv("one.csv", target: y)
 layer free(x: [.., i]) -> [.., 4] {{
-  param w: [4] ~ start_at
+  param w: [4] ~ start_at()
   x @ zeros([i, 4]) + w
 }}
 fn start_at(like) = like * 0 + [{start}]
