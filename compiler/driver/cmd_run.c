@@ -10,7 +10,7 @@
 
 // A status of the runtime as a diagnostic. A rejected program was reported by the stage that rejected it.
 static void tell_status(const Options *o, const reg_status *st) {
-  if (!st->text[0] || !strcmp(st->name, "rejected")) return;
+  if (!st->text[0] || st->code == REG_INTERRUPTED || !strcmp(st->name, "rejected")) return;
   const char *red = o->err.color ? "\033[1;31m" : "", *off = o->err.color ? "\033[0m" : "";
   fprintf(stderr, "%serror:%s %s", red, off, st->text);
   fprintf(stderr, st->name[0] ? " [%s]\n" : "\n", st->name);
