@@ -11,7 +11,7 @@ typedef struct Pass {
 extern const Pass passes[];
 extern const int npasses;
 
-// Runs the pipeline; `level` 0 runs only what the later stages rely on. With `verify`, the verifier runs after every pass and a
-// failure is an internal error that names the pass.
+// Runs the pipeline; `level` 0 runs only what the later stages rely on. With `verify`, the verifier runs
+// after every pass and a failure is an internal error that names the pass.
 Graph *passes_run(Arena *a, const Graph *g, int level, bool verify);
 #endif

@@ -1,0 +1,81 @@
+// In: a graph and a rule. Out: a new graph with what the outputs need. Holds: inputs (all, in order),
+// outputs, names and aliases stay; equal nodes are merged and simplified again, because everything is
+// rebuilt.
+#include "rewrite.h"
+#include "../graph/ops.h"
+#include <string.h>
+
+// Zero uses: dead.
+static int *count_uses(Arena *scratch, const Graph *g) {
+  int *uses = ARENA_ARRAY(scratch, int, g->nodes.len + 1);
+  for (int i = 0; i < g->outputs.len; i++) uses[g->outputs.data[i].node->id]++;
+  for (int i = g->nodes.len - 1; i >= 0; i--)
+    for (int k = 0; uses[i] && k < g->nodes.data[i]->nin; k++) uses[g->nodes.data[i]->in[k]->id]++;
+  return uses;
+}
+
+static Node *rewrite_node(Arena *scratch, Rewrite *r, Node **image, RewriteRule rule) {
+  const Node *old = r->old;
+  Node **in = ARENA_ARRAY(scratch, Node *, old->nin ? old->nin : 1);
+  for (int k = 0; k < old->nin; k++) in[k] = image[old->in[k]->id];
+  r->in = in;
+  r->g->origin = old->origin;
+  Node *made = rule ? rule(r) : NULL;
+  if (!made) made = graph_rebuild(r->g, old, in);
+  if (made->dtype != old->dtype || !shape_equal(made->shape, old->shape))
+    ice("passes", "%%%d = %s changed its type", old->id, op_info[old->op].text);
+  return made;
+}
+
+Graph *rewrite_graph(Arena *a, const Graph *g, RewriteRule rule) {
+  Arena *scratch = arena_new();
+  Rewrite r = {.g = graph_new(a, g->name), .uses = count_uses(scratch, g)};
+  Node **image = ARENA_ARRAY(scratch, Node *, g->nodes.len + 1);
+  for (int i = 0; i < g->inputs.len; i++) {
+    const Node *n = g->inputs.data[i];
+    r.g->origin = n->origin;
+    image[n->id] = graph_input(r.g, n->name, n->dtype, n->shape);
+  }
+  for (int i = 0; i < g->nodes.len; i++) {
+    r.old = g->nodes.data[i];
+    if (!image[i] && r.uses[i]) image[i] = rewrite_node(scratch, &r, image, rule);
+  }
+  for (int i = 0; i < g->outputs.len; i++) {
+    const GraphOutput *o = &g->outputs.data[i];
+    graph_output(r.g, o->name, image[o->node->id], o->alias);
+  }
+  r.g->origin = g->origin;
+  arena_free(scratch);
+  return r.g;
+}
+
+static bool node_equal(const Node *x, const Node *y) {
+  if (x->op != y->op || x->dtype != y->dtype || x->nin != y->nin || x->nattr != y->nattr ||
+      x->ndata != y->ndata || !shape_equal(x->shape, y->shape))
+    return false;
+  for (int k = 0; k < x->nin; k++)
+    if (x->in[k]->id != y->in[k]->id) return false;
+  for (int k = 0; k < x->nattr; k++)
+    if (x->attr[k] != y->attr[k]) return false;
+  return x->ndata == 0 || memcmp(x->data, y->data, sizeof(double) * (size_t)x->ndata) == 0;
+}
+
+bool graph_same(const Graph *a, const Graph *b) {
+  if (a->nodes.len != b->nodes.len || a->outputs.len != b->outputs.len) return false;
+  for (int i = 0; i < a->nodes.len; i++)
+    if (!node_equal(a->nodes.data[i], b->nodes.data[i])) return false;
+  for (int i = 0; i < a->outputs.len; i++)
+    if (a->outputs.data[i].node->id != b->outputs.data[i].node->id) return false;
+  return true;
+}
+
+bool scalar_everywhere(Graph *g, Node *x, Node **s) {
+  double c;
+  if (x->op == OP_BROADCAST && x->in[0]->shape.rank == 0) {
+    *s = x->in[0];
+    return true;
+  }
+  if (!node_splat(x, &c)) return false;
+  *s = graph_const_typed(g, c, x->dtype, (Shape){0});
+  return true;
+}
