@@ -1,5 +1,6 @@
 // Whole steps: a perceptron with dropout, label smoothing, elastic net and Adam; then the object cache,
 // emission, and orders of kernels that only appear in such graphs.
+#include "compiler/ad/ad.h"
 #include "test_backend_case.h"
 #include <stdio.h>
 #include <sys/stat.h>
@@ -206,4 +207,35 @@ Test(models, levels_agree) {
   for (int i = 0; i < g->outputs.len; i++) free(first[i]);
   for (int i = 0; i < g->inputs.len; i++) free(inputs[i]);
   arena_free(a);
+}
+
+// A gradient inside the objective, differentiated again: |d loss / d x|^2 of a network with tanh, softmax and
+// a normalization.
+Test(models, gradient_of_gradient) {
+  Machine m = machine_new(NULL);
+  Graph *g = graph_new(m.arena, "penalty");
+  Node *x = graph_input(g, "x", DT_F32, DIMS(9, 13)), *w = graph_input(g, "w", DT_F32, DIMS(13, 17));
+  Node *v = graph_input(g, "v", DT_F32, DIMS(17, 5)), *b = graph_input(g, "b", DT_F32, DIMS(17));
+  int last[] = {1}, rows[] = {0};
+  Node *h = graph_matmul(g, x, w);
+  h = graph_unary(g, OP_TANH, add(g, h, graph_broadcast_to(g, b, h->shape)));
+  Node *mean = times(g, 1.0 / 17, graph_reduce(g, OP_SUM, h, last, 1));
+  Node *centred = graph_binary(g, OP_SUB, h, graph_broadcast(g, mean, h->shape, rows));
+  Node *variance = times(g, 1.0 / 17, graph_reduce(g, OP_SUM, mul(g, centred, centred), last, 1));
+  Node *size = graph_unary(g, OP_SQRT, add(g, variance, graph_const(g, 1e-3, variance->shape)));
+  Node *z = graph_matmul(g, graph_binary(g, OP_DIV, centred, graph_broadcast(g, size, h->shape, rows)), v);
+  Node *e = graph_unary(g, OP_EXP, z);
+  Node *p =
+      graph_binary(g, OP_DIV, e, graph_broadcast(g, graph_reduce(g, OP_SUM, e, last, 1), z->shape, rows));
+  Node *loss = graph_reduce_all(
+      g, OP_SUM, graph_slice(g, mul(g, p, p), (int64_t[]){0, 1}, (int64_t[]){9, 4}, (int64_t[]){1, 2}));
+  Node *slope, *parameters[] = {w, v, b}, *adjoints[3];
+  ad_gradient(g, loss, &x, 1, &slope);
+  Node *objective = add(g, loss, graph_reduce_all(g, OP_SUM, mul(g, slope, slope)));
+  ad_gradient(g, objective, parameters, 3, adjoints);
+  graph_output(g, "objective", objective, -1);
+  graph_output(g, "slope", slope, -1);
+  for (int i = 0; i < 3; i++) graph_output(g, arena_printf(m.arena, "adjoint%d", i), adjoints[i], -1);
+  check_graph_in(&m, g, -1, 1, 1e-4);
+  machine_free(&m);
 }
