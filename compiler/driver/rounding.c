@@ -59,7 +59,7 @@ static Node *sqrt_bound(Graph *g, Node *x, Node *e) {
 static Node *pow_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
   Node *x = size(g, n->in[0]), *y = size(g, n->in[1]), *zero = constant(g, 0, n->shape);
   Node *log_x = size(g, graph_unary(g, OP_LOG, graph_binary(g, OP_MAX, x, constant(g, 0x1p-126, n->shape))));
-  Node *relative = scaled(g, graph_binary(g, OP_ADD, mul(g, y, log_x), constant(g, 1, n->shape)), 8 * unit);
+  Node *relative = scaled(g, graph_binary(g, OP_ADD, mul(g, y, log_x), constant(g, 1, n->shape)), 4 * unit);
   relative = add(g, relative, quotient(g, mul(g, y, ex), x, ex));
   relative = add(g, relative, mul(g, log_x, ey));
   Node *bound = mul(g, size(g, (Node *)n), graph_unary(g, OP_EXPM1, relative));
@@ -110,8 +110,8 @@ static double own_rounding(Op op) {
   case OP_MUL: return 1;
   case OP_DIV:
   case OP_SQRT: return 2;
-  case OP_ERFINV: return 32;
-  default: return 8;
+  case OP_ERFINV: return 8;
+  default: return 4; // two units in the last place
   }
 }
 
