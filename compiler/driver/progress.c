@@ -25,14 +25,14 @@ static void clear_live(Progress *p) {
 }
 
 // Seconds as 4.2 s, 3:07, 2:05:00.
-static const char *duration(char out[24], double s) {
+static const char *duration(char out[32], double s) {
   long long whole = s < 1e15 ? (long long)s : 0;
   if (s < 60)
-    snprintf(out, 24, "%.1f s", s);
+    snprintf(out, 32, "%.1f s", s);
   else if (s < 3600)
-    snprintf(out, 24, "%lld:%02lld", whole / 60, whole % 60);
+    snprintf(out, 32, "%lld:%02lld", whole / 60, whole % 60);
   else
-    snprintf(out, 24, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+    snprintf(out, 32, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
   return out;
 }
 
@@ -52,7 +52,7 @@ static void draw_bar(const Progress *p, double share) {
 static void live_line(Progress *p, const reg_event *e) {
   double now = now_seconds();
   if (!p->bar || e->steps <= 0 || (p->live_shown && now - p->drawn < REDRAW_MS * 1e-3)) return;
-  char left[24];
+  char left[32];
   double rate = e->seconds > 0 ? (double)e->step / e->seconds : 0;
   p->drawn = now;
   p->live_shown = true;
@@ -88,7 +88,7 @@ static void table_head(Progress *p, const reg_event *e) {
 
 static void table_row(Progress *p, const reg_event *e) {
   const reg_train *t = e->train;
-  char time[24];
+  char time[32];
   clear_live(p);
   if (p->headed != t) table_head(p, e);
   fprintf(stderr, "%6lld", (long long)e->epoch);
@@ -104,7 +104,7 @@ static void table_row(Progress *p, const reg_event *e) {
 
 static void plain_row(const reg_event *e) {
   const reg_train *t = e->train;
-  char time[24];
+  char time[32];
   fprintf(stderr, "%s epoch %lld/%lld  loss %.4g", t->name, (long long)e->epoch, (long long)e->epochs,
           e->loss);
   for (int i = 0; i < t->nterms; i++) fprintf(stderr, "  %s %.4g", t->terms[i], e->terms[i]);
@@ -126,7 +126,7 @@ static void train_start(const Progress *p, const reg_event *e) {
 }
 
 static void train_end(const Progress *p, const reg_event *e) {
-  char time[24];
+  char time[32];
   fprintf(stderr, "%s%s%s after %lld epochs, %lld steps, %s", paint(p, "\033[1m"),
           e->reason ? e->reason : "finished", paint(p, "\033[0m"), (long long)e->epoch, (long long)e->step,
           duration(time, e->seconds));
