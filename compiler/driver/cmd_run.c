@@ -70,7 +70,14 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
   reg_profile profile = {0};
   reg_status st = {0};
   double before_run = now_seconds() - o->start;
+  const char *cache = p->backend_options.cache_dir;
+  if (o->given[OPT_VERBOSE])
+    fprintf(stderr, "read, checked and planned in %.1f ms; object cache: %s\n", 1e3 * before_run,
+            cache ? cache : "none");
   int code = reg_run(&t->program, &run, &profile, &st);
+  if (o->given[OPT_VERBOSE])
+    fprintf(stderr, "%d functions compiled in %.1f ms, %d of them from the cache\n", p->compiled,
+            1e3 * p->compile_s, p->cached);
   tell_status(o, &st);
   if (inspector) {
     inspector_summary(inspector, stderr);
