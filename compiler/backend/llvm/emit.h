@@ -98,8 +98,10 @@ LLVMValueRef draw_uniform(Kernel *k, Node *n, const Index *at, int mask);
 // -- reduce.c
 typedef struct Accumulator {
   LLVMValueRef best, where; // local variables: sum or greatest value; its number
+  LLVMValueRef total;       // of a sum in blocks: the blocks before, in double; else NULL
 } Accumulator;
-void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double);
+void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, bool blocked);
+void accumulator_flush(Kernel *k, Accumulator *a); // ends a block
 void accumulator_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v);
 // Combines the copies and, where the vector runs over a reduced axis, the lanes; stores the result.
 void accumulator_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,

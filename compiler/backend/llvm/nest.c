@@ -9,7 +9,7 @@
 
 typedef struct NestState {
   Kernel *k;
-  bool in_double;
+  bool in_double, blocked; // long sums; in blocks along the vector
   int most_copies;
   Accumulator *accumulators; // [out][copy]
   LLVMValueRef piece;        // partial sums go to this piece, or NULL
@@ -56,7 +56,8 @@ static void emit_body(NestState *s, int copy) {
     if (o->kind == OUT_STORE)
       store_lanes(k, buffer_base(k, o->buffer), o->node->dtype, &element, values[i]);
     else
-      accumulator_add(k, o, &s->accumulators[i * s->most_copies + copy], s->in_double, values[i]);
+      accumulator_add(k, o, &s->accumulators[i * s->most_copies + copy], s->in_double && !s->blocked,
+                      values[i]);
   }
 }
 
@@ -64,7 +65,8 @@ static void start_copy(NestState *s, int copy) {
   const Nest *n = s->k->nest;
   for (int i = 0; i < n->nouts; i++)
     if (n->outs[i].kind == OUT_REDUCE)
-      accumulator_start(s->k, &n->outs[i], &s->accumulators[i * s->most_copies + copy], s->in_double);
+      accumulator_start(s->k, &n->outs[i], &s->accumulators[i * s->most_copies + copy], s->in_double,
+                        s->blocked);
 }
 
 static void finish_outputs(NestState *s, int first_copy, int copies) {
@@ -90,7 +92,8 @@ static void emit_loop(NestState *s, int level, LLVMValueRef first, LLVMValueRef 
   Emitter *m = k->m;
   int var = k->loops.order[level];
   LLVMBasicBlockRef before = LLVMGetInsertBlock(k->builder), head = new_block(k), body = new_block(k);
-  k->leave[k->depth] = LLVMBuildBr(k->builder, head);
+  LLVMValueRef enter = LLVMBuildBr(k->builder, head);
+  if (!k->leave[k->depth]) k->leave[k->depth] = enter;
   LLVMPositionBuilderAtEnd(k->builder, head);
   LLVMValueRef i = LLVMBuildPhi(k->builder, m->i64, "");
   LLVMValueRef more = LLVMBuildICmp(k->builder, LLVMIntSLT, i, limit, "");
@@ -143,6 +146,37 @@ static void emit_rest(NestState *s, int level, int64_t main, int64_t size) {
   forget(k);
 }
 
+static void flush(NestState *s) {
+  for (int i = 0; i < s->k->nest->nouts * s->most_copies; i++) accumulator_flush(s->k, &s->accumulators[i]);
+}
+
+enum { BLOCK = 8192 }; // elements that are summed in float
+
+// The vector's loop in blocks, each of which ends with its sums added to the totals.
+static void emit_blocks(NestState *s, int level, LLVMValueRef first, LLVMValueRef limit) {
+  Kernel *k = s->k;
+  Emitter *m = k->m;
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(k->builder), head = new_block(k), body = new_block(k);
+  k->leave[k->depth] = LLVMBuildBr(k->builder, head);
+  LLVMPositionBuilderAtEnd(k->builder, head);
+  LLVMValueRef start = LLVMBuildPhi(k->builder, m->i64, "");
+  LLVMValueRef more = LLVMBuildICmp(k->builder, LLVMIntSLT, start, limit, "");
+  LLVMPositionBuilderAtEnd(k->builder, body);
+  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, start, int64_const(m, BLOCK), "");
+  LLVMValueRef within = LLVMBuildICmp(k->builder, LLVMIntSLT, next, limit, "");
+  LLVMValueRef end = LLVMBuildSelect(k->builder, within, next, limit, "");
+  emit_loop(s, level, start, end, (int64_t)k->loops.copies * LANES, k->loops.copies, NULL);
+  flush(s);
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder), after = new_block(k);
+  LLVMBuildBr(k->builder, head);
+  LLVMPositionBuilderAtEnd(k->builder, head);
+  LLVMBuildCondBr(k->builder, more, body, after);
+  LLVMValueRef values[] = {first, next};
+  LLVMBasicBlockRef from[] = {before, last};
+  LLVMAddIncoming(start, values, from, 2);
+  LLVMPositionBuilderAtEnd(k->builder, after);
+}
+
 static void emit_vector_level(NestState *s, int level) {
   Kernel *k = s->k;
   int64_t size = k->loops.vars.var[k->loops.order[level]].size, turn = (int64_t)k->loops.copies * LANES,
@@ -154,8 +188,12 @@ static void emit_vector_level(NestState *s, int level) {
     limit = LLVMBuildSelect(k->builder, beyond, k->limit, limit, "");
   }
   k->leave[k->depth] = NULL;
-  if (main > 0) emit_loop(s, level, first, limit, turn, k->loops.copies, NULL);
+  if (main > 0 && s->blocked)
+    emit_blocks(s, level, first, limit);
+  else if (main > 0)
+    emit_loop(s, level, first, limit, turn, k->loops.copies, NULL);
   if (main < size) emit_rest(s, level, main, size);
+  if (s->blocked) flush(s);
 }
 
 static void emit_level(NestState *s, int level, int copies, LLVMValueRef tail) {
@@ -212,5 +250,7 @@ void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece) 
   s.most_copies = rest > k->loops.copies ? rest : k->loops.copies;
   s.accumulators = ARENA_ARRAY(m->arena, Accumulator, nest->nouts * s.most_copies);
   if (pieces > 1 && k->loops.nkept == 0) s.in_double = true;
+  bool reduced = k->loops.vector >= k->loops.nkept;
+  s.blocked = s.in_double && reduced && k->loops.vars.var[k->loops.order[k->loops.vector]].size >= 512;
   emit_level(&s, 0, 1, NULL);
 }

@@ -1,7 +1,7 @@
 // Accumulators of reductions: one for each copy of the vector, combined in a fixed order.
 //
-// A short sum is carried in float lanes, a long one in double. The greatest value keeps NaN; its number is
-// the first of equals.
+// A short sum is carried in float lanes, a long one in double: in blocks of float lanes where the vector runs
+// over it. The greatest value keeps NaN; its number is the first of equals.
 #include "emit.h"
 #include <float.h>
 #include <math.h>
@@ -19,14 +19,26 @@ static LLVMValueRef neutral(const NestOut *o, LLVMTypeRef t) {
   return const_lanes(t, is_float(o) ? -INFINITY : (double)INT32_MIN);
 }
 
-void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double) {
-  LLVMTypeRef t = lanes_type(k, o, in_double);
+void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, bool blocked) {
+  LLVMTypeRef t = lanes_type(k, o, in_double && !blocked);
   if (!a->best) {
     a->best = local_variable(k, t);
     if (o->node->op == OP_ARGMAX) a->where = local_variable(k, k->m->vi32);
+    if (blocked && o->node->op == OP_SUM && is_float(o)) a->total = local_variable(k, k->m->vf64);
   }
+  if (a->total) LLVMBuildStore(k->builder, LLVMConstNull(k->m->vf64), a->total);
   LLVMBuildStore(k->builder, neutral(o, t), a->best);
   if (a->where) LLVMBuildStore(k->builder, LLVMConstNull(k->m->vi32), a->where);
+}
+
+void accumulator_flush(Kernel *k, Accumulator *a) {
+  if (!a->total) return;
+  Emitter *m = k->m;
+  LLVMValueRef block =
+      LLVMBuildFPExt(k->builder, LLVMBuildLoad2(k->builder, m->vf32, a->best, ""), m->vf64, "");
+  LLVMValueRef before = LLVMBuildLoad2(k->builder, m->vf64, a->total, "");
+  LLVMBuildStore(k->builder, LLVMBuildFAdd(k->builder, before, block, ""), a->total);
+  LLVMBuildStore(k->builder, LLVMConstNull(m->vf32), a->best);
 }
 
 static LLVMValueRef greater(Kernel *k, const NestOut *o, LLVMValueRef x, LLVMValueRef y) {
@@ -95,10 +107,10 @@ static void across_lanes(Kernel *k, const NestOut *o, LLVMValueRef *best, LLVMVa
 void accumulator_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
                         const Affine *to, LLVMValueRef piece) {
   LLVMTypeRef t = lanes_type(k, o, in_double);
-  LLVMValueRef best = LLVMBuildLoad2(k->builder, t, a[0].best, ""), where = NULL;
+  LLVMValueRef best = LLVMBuildLoad2(k->builder, t, a[0].total ? a[0].total : a[0].best, ""), where = NULL;
   if (a[0].where) where = LLVMBuildLoad2(k->builder, k->m->vi32, a[0].where, "");
   for (int i = 1; i < copies; i++) {
-    LLVMValueRef v = LLVMBuildLoad2(k->builder, t, a[i].best, "");
+    LLVMValueRef v = LLVMBuildLoad2(k->builder, t, a[i].total ? a[i].total : a[i].best, "");
     if (where)
       combine_pairs(k, o, &best, &where, v, LLVMBuildLoad2(k->builder, k->m->vi32, a[i].where, ""));
     else
