@@ -14,6 +14,12 @@ static bool reduced(const Node *n, int axis) {
   return false;
 }
 
+static bool has_unit_axis(Shape s) {
+  for (int i = 0; i < s.rank; i++)
+    if (s.dim[i] == 1) return true;
+  return false;
+}
+
 // Axes of length 1 are reduced by reshaping.
 static Node *reduce_unit_axes(Graph *g, const Node *n) {
   Node *x = n->in[0];
@@ -91,7 +97,8 @@ Node *simplify_reduce(Graph *g, const Node *n) {
   if (units) return units;
   if (x->op == n->op) return merge_reductions(g, n);
   if (x->op == OP_BROADCAST) return reduce_broadcast(g, n);
-  if ((x->op == OP_RESHAPE || x->op == OP_TRANSPOSE) && n->shape.rank == 0)
+  // Not where the source has axes of length 1: reshaping them away is what led here.
+  if ((x->op == OP_RESHAPE || x->op == OP_TRANSPOSE) && n->shape.rank == 0 && !has_unit_axis(x->in[0]->shape))
     return graph_reduce_all(g, n->op, x->in[0]);
   if (n->op != OP_SUM) return NULL;
   if (x->op == OP_NEG) return graph_unary(g, OP_NEG, reduce_same(g, n, x->in[0]));
