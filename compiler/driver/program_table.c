@@ -39,7 +39,7 @@ static reg_slot named_slot(const SlotNames *n, const char *name) {
   } else if ((rest = after(name, "state:"))) {
     s.kind = REG_SLOT_STATE;
     FIND(n->train->states, .name, rest, s.index);
-  } else if ((rest = after(name, "field:"))) {
+  } else if ((rest = after(name, "field:")) || (rest = after(name, "class:"))) { // the slot's type tells which
     s.kind = REG_SLOT_FIELD;
     s.index = reg_data_field(n->data, rest);
     if (s.index < 0) ice("program table", "no field `%s`", rest);

@@ -1,11 +1,12 @@
-// Typed tree to graphs. Definitions are inlined where they are called: each is a graph builder with its own scope. In: a Program and
-// the data it names (loaded by the host, so that numbers of rows, columns and classes are known). Out: one graph for each kind of
-// step. Every mistake of shape, range, unit or selector is reported here, before anything is compiled.
+// Typed tree to graphs. Definitions are inlined where they are called: each is a graph builder with its own
+// scope. In: a Program and the data it names (loaded by the host, so that numbers of rows, columns and
+// classes are known). Out: one graph for each kind of step. Every mistake of shape, range, unit or selector
+// is reported here, before anything is compiled.
 #ifndef LOWER_LOWER_H
 #define LOWER_LOWER_H
+#include "../../runtime/include/reg/data.h" // plan and data set descriptors only
 #include "../graph/graph.h"
 #include "../sema/sema.h"
-#include "../../runtime/include/reg/data.h" // plan and data set descriptors only
 
 typedef struct LowerHost {
   void *user;
@@ -40,7 +41,8 @@ typedef struct LowerTrain {
   const char *name, *model, *data_name;
   int data; // index into Lowered.datasets
   const char *train_part, *valid_part;
-  int64_t batch, epochs, train_rows, valid_rows, steps_per_epoch, last_batch, total_steps; // last_batch 0: passes end evenly
+  int64_t batch, epochs, train_rows, valid_rows, steps_per_epoch, last_batch,
+      total_steps; // last_batch 0: passes end evenly
   uint64_t seed;
   VEC(LowerParam) params;
   VEC(LowerState) states;
@@ -61,7 +63,7 @@ typedef struct LowerMetric {
 
 typedef struct LowerEvaluate {
   const Ast *ast;
-  int train; // index into Lowered.trains: whose weights
+  int train;                     // index into Lowered.trains: whose weights
   const char *model, *data_name; // "net", "digits.test"
   int data;
   const char *part;
@@ -79,15 +81,17 @@ typedef struct Lowered {
   VEC(const char *) dataset_names;
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
+  int exit_code; // of a failed data load (65, 66), else 0
 } Lowered;
 
-// Elaborates the whole program once. NULL-free; check the session's diagnostics before asking for graphs. `status_code` of a failed
-// data load (65, 66) is in *exit_code, else it is left alone.
+// Elaborates the whole program once. NULL-free; check the session's diagnostics before asking for graphs.
+// `status_code` of a failed data load (65, 66) is in *exit_code, else it is left alone.
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
 // The graphs. Inputs and outputs are known by name:
-//   inputs   param:PATH state:NAME field:NAME seed (i32[2]) step (i32) epoch (i32) pred (all predictions)
-//   outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss term:NAME schedule:NAME pred metric:NAME
+//   inputs   param:PATH state:NAME field:NAME class:NAME (i32) seed (i32[2]) step (i32) epoch (i32) pred (all predictions)
+//   outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss term:NAME
+//   schedule:NAME pred metric:NAME
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states
   LOWER_STEP,          // one update on `batch` rows
@@ -96,10 +100,10 @@ typedef enum LowerKind {
 } LowerKind;
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch);
 Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, field:x -> pred
-Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e);                // pred and fields of all rows -> metric:NAME
+Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e); // pred and fields of all rows -> metric:NAME
 
-// A `check` statement: `args` makes the arguments (outputs arg:NAME; input seed), `body` uses them (inputs arg:NAME, seed, step;
-// outputs value, and grad:NAME for `: gradient`, else condition).
+// A `check` statement: `args` makes the arguments (outputs arg:NAME; input seed), `body` uses them (inputs
+// arg:NAME, seed, step; outputs value, and grad:NAME for `: gradient`, else condition).
 typedef struct LowerCheck {
   const Ast *ast;
   const char *text;
@@ -108,11 +112,13 @@ typedef struct LowerCheck {
 } LowerCheck;
 LowerCheck *lower_check(Lowered *l, const Ast *check); // NULL after a mistake
 
-// `regc eval`: an expression over given arrays. Inputs in:NAME, seed, step; outputs value and grad:NAME for each name in grads.
+// `regc eval`: an expression over given arrays. Inputs in:NAME, seed, step; outputs value and grad:NAME for
+// each name in grads.
 typedef struct LowerInput {
   const char *name;
   DType dtype;
   Shape shape;
 } LowerInput;
-Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninputs, const char *const *grads, int ngrads);
+Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninputs, const char *const *grads,
+                  int ngrads);
 #endif

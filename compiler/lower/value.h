@@ -1,5 +1,5 @@
-// What an expression of the language is while it is elaborated: numbers known now, tensors of the graph under construction, trees of
-// parameters, functions, data. Private to lower/.
+// What an expression of the language is while it is elaborated: numbers known now, tensors of the graph under
+// construction, trees of parameters, functions, data. Private to lower/.
 #ifndef LOWER_VALUE_H
 #define LOWER_VALUE_H
 #include "../sema/builtins.h"
@@ -61,7 +61,7 @@ typedef struct FnValue {
 
 struct Value {
   ValueKind kind;
-  Span span; // where it was written
+  Span span;  // where it was written
   double num; // NUM, BOOL
   Unit unit;
   const char *text;
@@ -96,21 +96,21 @@ typedef struct Cx {
   Graph *g;
   Mode mode;
   bool training;
-  LowerTrain *t;   // NULL outside `train`
-  int64_t batch;   // rows of the fields
+  LowerTrain *t; // NULL outside `train`
+  int64_t batch; // rows of the fields
   const reg_dataset *data;
   const char *data_part;
-  Map params;      // path -> ParamRef *, in order of first use
-  Map states;      // name -> StateRef *
-  Map counters;    // "path/layer" -> count, for automatic names
-  Map auto_base;   // instance path -> the layer's name, for automatic instances
-  Map models;      // name -> ModelValue *
-  Map schedules;   // named schedules used -> Node *
+  Map params;    // path -> ParamRef *, in order of first use
+  Map states;    // name -> StateRef *
+  Map counters;  // "path/layer" -> count, for automatic names
+  Map auto_base; // instance path -> the layer's name, for automatic instances
+  Map models;    // name -> ModelValue *
+  Map schedules; // named schedules used -> Node *
   Node *objective;
-  int64_t stream;  // next random stream
-  int depth;       // of calls
+  int64_t stream;     // next random stream
+  int depth;          // of calls
   double active_from; // schedule branches: the earliest step at which this one counts
-  Span at;         // the call that is being elaborated, for notes
+  Span at;            // the call that is being elaborated, for notes
 } Cx;
 
 typedef struct ParamRef {
@@ -135,15 +135,17 @@ Value v_fail(void);
 Value v_num(double x, Span at);
 Value v_bool(bool b, Span at);
 Value v_tensor(Node *n, Span at);
-const char *value_text(Cx *cx, const Value *v); // "a tensor of shape [64, 10]", "the number 3", "a function", …
-bool value_is_const(const Value *v);            // number or boolean known now
-// A tensor node from anything that has one; NULL after a report. `what` completes "expected a tensor, found …".
+const char *value_text(Cx *cx,
+                       const Value *v); // "a tensor of shape [64, 10]", "the number 3", "a function", …
+bool value_is_const(const Value *v);    // number or boolean known now
+// A tensor node from anything that has one; NULL after a report. `what` completes "expected a tensor, found
+// …".
 Node *value_node(Cx *cx, const Value *v);
-Node *value_classes(Cx *cx, const Value *v, int64_t *classes); // class indices (i32)
+Node *value_classes(Cx *cx, const Value *v, int64_t *classes);            // class indices (i32)
 bool value_number(Cx *cx, const Value *v, const char *what, double *out); // known number (percent: its share)
 bool value_steps(Cx *cx, const Value *v, double *out);                    // a time, in steps
 bool value_shape(Cx *cx, const Value *v, Shape *out);                     // a LIST of sizes
-Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
+Tree *tree_of(Cx *cx, const Value *v);                                    // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
 Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
 
@@ -157,14 +159,16 @@ Value eval(Cx *cx, Env *env, const Ast *e);
 Value eval_block(Cx *cx, Env *env, const Ast *block);
 Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at);
 Value unary_op(Cx *cx, Op op, const Value *x, Span at);
-Node *cx_step(Cx *cx);  // finished updates as f32
+Node *cx_step(Cx *cx); // finished updates as f32
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s);
 Node *truth(Cx *cx, const Value *v); // bool tensor
 
 // -- call.c
-Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int nargs, Span at, const char *instance);
+Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int nargs, Span at,
+                 const char *instance);
 Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env, const char *instance);
-// Binds arguments to a definition's parameters in `into`; false after a report. `missing_ok`: parameters may stay unbound.
+// Binds arguments to a definition's parameters in `into`; false after a report. `missing_ok`: parameters may
+// stay unbound.
 bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bool missing_ok);
 bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_leading);
 const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
@@ -184,7 +188,7 @@ Tree *select_params(Cx *cx, Env *env, const Ast *selector);
 Value model_field(Cx *cx, Env *env, const Ast *field, const Value *model);
 
 // -- data.c
-Value eval_data(Cx *cx, Env *env, const Ast *e);  // an expression that is data; loads it
+Value eval_data(Cx *cx, Env *env, const Ast *e); // an expression that is data; loads it
 Value data_definition(Cx *cx, Def *d);
 Value call_data_builtin(Cx *cx, Env *env, Builtin b, const Ast *call, const Value *input);
 

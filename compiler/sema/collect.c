@@ -1,5 +1,6 @@
 // Definitions by name: the program's own (with the files it uses) and, when first asked for, the library's.
-// Holds afterwards: each Def is in Program.defs once; a program's definition hides the library's of the same name.
+// Holds afterwards: each Def is in Program.defs once; a program's definition hides the library's of the same
+// name.
 #include "collect.h"
 #include "builtins.h"
 #include "library.h"
@@ -80,7 +81,8 @@ Def *sema_find(Program *p, const char *name) {
     const LibraryFile *f = &library_files[l->file];
     Parse *parse = parse_source(p->session, source_add(&p->session->sources, f->name, f->text, f->len));
     for (int i = 0; i < parse->file->nkids; i++)
-      if (parse->file->kids[i] && parse->file->kids[i]->kind == AST_DEF) add_def(p, parse->file->kids[i], true);
+      if (parse->file->kids[i] && parse->file->kids[i]->kind == AST_DEF)
+        add_def(p, parse->file->kids[i], true);
     return map_get(&p->defs, name);
   }
   return NULL;

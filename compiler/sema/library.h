@@ -1,4 +1,5 @@
-// The standard library as it travels inside regc: sources, and which file defines which name. Filled in by the build.
+// The standard library as it travels inside regc: sources, and which file defines which name. Filled in by
+// the build.
 #ifndef SEMA_LIBRARY_H
 #define SEMA_LIBRARY_H
 typedef struct LibraryFile {

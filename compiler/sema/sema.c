@@ -1,11 +1,13 @@
-// The check of names and calls. In: the program's items. Out: diagnostics, and marks on definitions (used, checked).
-// Each definition is checked once, when it is first reached; reaching one that is being checked is a cycle.
+// The check of names and calls. In: the program's items. Out: diagnostics, and marks on definitions (used,
+// checked). Each definition is checked once, when it is first reached; reaching one that is being checked is
+// a cycle.
 #include "sema.h"
 #include "builtins.h"
 #include "collect.h"
 #include <string.h>
 
-// Names bound around an expression. `open`: names that are not found are left to a later stage (fields of data).
+// Names bound around an expression. `open`: names that are not found are left to a later stage (fields of
+// data).
 typedef struct Scope {
   Program *p;
   VEC(const char *) names;
@@ -57,8 +59,8 @@ static int def_params(Arena *a, const Def *d, const char ***names) {
 }
 
 // A call's arguments against parameter names: `piped` arguments come first, from a pipe.
-static void check_args(Scope *s, const Ast *call, const char *callee, const char **params, int n, bool many, int piped,
-                       const Ast *declared) {
+static void check_args(Scope *s, const Ast *call, const char *callee, const char **params, int n, bool many,
+                       int piped, const Ast *declared) {
   Diags *ds = &s->p->session->diags;
   int positional = piped;
   bool named = false;
@@ -74,11 +76,13 @@ static void check_args(Scope *s, const Ast *call, const char *callee, const char
     while (at < n && strcmp(params[at], arg->name)) at++;
     bool other_end = false;
     for (int k = 0; declared && k < declared->nkids; k++)
-      if (declared->kids[k]->op == OPR_ARROW && !strcmp(declared->kids[k]->kids[2]->name, arg->name)) other_end = true;
+      if (declared->kids[k]->op == OPR_ARROW && !strcmp(declared->kids[k]->kids[2]->name, arg->name))
+        other_end = true;
     if (at == n && !other_end) {
       Diag *d = diag_emit(ds, DIAG_unknown_argument, arg->name_span, callee, arg->name);
       const char *near = nearest_name(arg->name, params, n);
-      if (near) diag_hint(d, "did you mean `%s`?", near);
+      if (near)
+        diag_hint(d, "did you mean `%s`?", near);
       else if (n) {
         StrBuf b = {.arena = s->p->session->arena};
         for (int k = 0; k < n; k++) strbuf_addf(&b, "%s`%s`", k ? ", " : "", params[k]);
@@ -134,8 +138,10 @@ static void check_stage(Scope *s, const Ast *stage) {
     bind(s, stage->name);
     return;
   }
-  if (stage->kind == AST_CALL) check_call(s, stage, is_data_builtin(stage) ? 0 : 1);
-  else check_expr(s, stage);
+  if (stage->kind == AST_CALL)
+    check_call(s, stage, is_data_builtin(stage) ? 0 : 1);
+  else
+    check_expr(s, stage);
 }
 
 static void check_block(Scope *s, const Ast *block) {
@@ -179,8 +185,8 @@ static void check_expr(Scope *s, const Ast *e) {
   }
   case AST_STATE:
     if (e->kids[2]) {
-      Diag *d = diag_emit(&s->p->session->diags, DIAG_not_allowed_here, e->kids[2]->span, "state for each sample",
-                          "in this version");
+      Diag *d = diag_emit(&s->p->session->diags, DIAG_not_allowed_here, e->kids[2]->span,
+                          "state for each sample", "in this version");
       diag_hint(d, "state without an index is kept once for the whole training");
     }
     if (e->kids[0]) check_kids(s, e->kids[0], 0);
@@ -244,7 +250,8 @@ static void check_def(Program *p, Def *d, Span from) {
   d->in_progress = false;
 }
 
-static const char *const clause_names[] = {"loss", "optimize", "batch", "epochs", "seed", "allow", "penalize", "stop"};
+static const char *const clause_names[] = {"loss", "optimize", "batch",    "epochs",
+                                           "seed", "allow",    "penalize", "stop"};
 
 static void check_train(Program *p, const Ast *train) {
   Diags *ds = &p->session->diags;
@@ -288,26 +295,32 @@ static void check_train(Program *p, const Ast *train) {
 static void allow_warnings(Program *p, const Ast *train) {
   for (int i = 2; i < train->nkids; i++) {
     const Ast *c = train->kids[i];
-    if (c->kind != AST_CLAUSE || strcmp(c->name, "allow") || !c->kids[0] || c->kids[0]->kind != AST_NAME) continue;
+    if (c->kind != AST_CLAUSE || strcmp(c->name, "allow") || !c->kids[0] || c->kids[0]->kind != AST_NAME)
+      continue;
     int id = diag_find(c->kids[0]->name);
-    if (id < 0) report_unknown(&(Scope){.p = p}, c->kids[0]->name, c->kids[0]->span);
-    else p->session->diags.allowed[id] = 1;
+    if (id < 0)
+      report_unknown(&(Scope){.p = p}, c->kids[0]->name, c->kids[0]->span);
+    else
+      p->session->diags.allowed[id] = 1;
   }
 }
 
 // `--set name=value`: a definition without parameters gets another body.
 static void apply_set(Program *p, const SemaSet *set) {
   Session *s = p->session;
-  int source = source_add(&s->sources, arena_printf(s->arena, "--set %s", set->name), set->value, (int)strlen(set->value));
+  int source = source_add(&s->sources, arena_printf(s->arena, "--set %s", set->name), set->value,
+                          (int)strlen(set->value));
   Span here = {source, 0, (int)strlen(set->value)};
   Def *d = map_get(&p->defs, set->name);
   if (!d) {
     Diag *diag = diag_emit(&s->diags, DIAG_unknown_name, here, set->name);
-    diag_hint(diag, "--set changes a definition of the program: `let %s = …` or `schedule %s = …`", set->name, set->name);
+    diag_hint(diag, "--set changes a definition of the program: `let %s = …` or `schedule %s = …`", set->name,
+              set->name);
     return;
   }
   if (d->ast->kids[0] || (d->kind != KIND_LET && d->kind != KIND_SCHEDULE)) {
-    diag_emit(&s->diags, DIAG_wrong_kind, here, "a `let` or a `schedule` without parameters", def_kind_name(d->kind));
+    diag_emit(&s->diags, DIAG_wrong_kind, here, "a `let` or a `schedule` without parameters",
+              def_kind_name(d->kind));
     return;
   }
   Ast *value = parse_expression(s, source);
@@ -338,7 +351,8 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
     const Ast *c = p->checks.data[i];
     check_expr(&scope, c->kids[0]);
     bind(&scope, "value");
-    if (!(c->kids[1]->kind == AST_NAME && !strcmp(c->kids[1]->name, "gradient"))) check_expr(&scope, c->kids[1]);
+    if (!(c->kids[1]->kind == AST_NAME && !strcmp(c->kids[1]->name, "gradient")))
+      check_expr(&scope, c->kids[1]);
   }
   bool is_program = p->trains.len + p->evaluates.len + p->checks.len > 0;
   for (int i = 0; i < p->defs.len; i++) {
@@ -346,7 +360,8 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
     bool used = d->used;
     if (d->from_library) continue;
     check_def(p, d, (Span){0});
-    if (is_program && !used && !d->used) diag_emit(&s->diags, DIAG_unused_definition, d->ast->name_span, d->name);
+    if (is_program && !used && !d->used)
+      diag_emit(&s->diags, DIAG_unused_definition, d->ast->name_span, d->name);
   }
   return p;
 }

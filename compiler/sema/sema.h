@@ -1,6 +1,7 @@
-// Names and kinds. In: parsed files. Out: a Program whose definitions are found by name (the program's own first, then the
-// library's, parsed when first needed), whose calls name existing parameters, whose definitions do not reach themselves.
-// Shapes, ranges and selectors are checked by lower/, which instantiates definitions with known sizes.
+// Names and kinds. In: parsed files. Out: a Program whose definitions are found by name (the program's own
+// first, then the library's, parsed when first needed), whose calls name existing parameters, whose
+// definitions do not reach themselves. Shapes, ranges and selectors are checked by lower/, which instantiates
+// definitions with known sizes.
 #ifndef SEMA_SEMA_H
 #define SEMA_SEMA_H
 #include "../syntax/ast.h"
@@ -8,7 +9,7 @@
 typedef struct Def {
   const char *name;
   DefKind kind;
-  const Ast *ast;    // AST_DEF
+  const Ast *ast; // AST_DEF
   bool from_library;
   bool checked, in_progress, used;
   Span set_by; // `--set name=value` replaces the body by this
@@ -30,7 +31,8 @@ typedef struct SemaSet { // --set name=value
 Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *sets, int nsets);
 // A definition of the program or the library by name; NULL where there is none (nothing is reported).
 Def *sema_find(Program *p, const char *name);
-// Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use besides.
+// Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use
+// besides.
 void sema_check_expression(Program *p, const Ast *e, const char *const *locals, int nlocals);
 // All names that may stand here, for did-you-mean and completion.
 const char **sema_names(Program *p, Arena *a, int *n);

@@ -1,0 +1,273 @@
+// The whole program once: data, trainings, evaluations. In: a checked Program. Out: a Lowered, whose graphs
+// are built on demand; building each training's step here reports every mistake of shapes, ranges and
+// selectors.
+#include "train.h"
+#include <math.h>
+#include <string.h>
+
+Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
+  Arena *a = l->session->arena;
+  Cx *cx = ARENA_NEW(a, Cx);
+  *cx = (Cx){.l = l,
+             .s = l->session,
+             .a = a,
+             .mode = mode,
+             .training = mode == MODE_TRAIN || mode == MODE_INIT,
+             .active_from = 0,
+             .g = graph_new(a, graph_name)};
+  Map *maps[] = {&cx->params, &cx->states, &cx->counters, &cx->auto_base, &cx->models, &cx->schedules};
+  for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i], a);
+  return cx;
+}
+
+// Initial values have streams of their own, apart from those of the steps.
+void cx_seed(Cx *cx, Node **seed, Node **counter) {
+  if (cx->mode == MODE_INIT && cx->stream < 0x10000) cx->stream = 0x10000;
+  *seed = cx_input(cx, "seed", DT_I32, shape_of(1, (int64_t)2));
+  *counter = cx->mode == MODE_INIT ? graph_const_typed(cx->g, 0, DT_I32, (Shape){0})
+                                   : cx_input(cx, "step", DT_I32, (Shape){0});
+}
+
+ModelValue *model_value(Cx *cx, Def *d) {
+  ModelValue *m = map_get(&cx->models, d->name);
+  if (m) return m;
+  m = ARENA_NEW(cx->a, ModelValue);
+  *m = (ModelValue){.def = d, .path = d->name};
+  map_init(&m->named, cx->a);
+  map_put(&cx->models, d->name, m);
+  return m;
+}
+
+Graph *prune(Cx *cx, Graph *g) {
+  bool *live = ARENA_ARRAY(cx->a, bool, g->nodes.len + 1);
+  for (int i = 0; i < g->outputs.len; i++) {
+    live[g->outputs.data[i].node->id] = true;
+    if (g->outputs.data[i].alias >= 0) live[g->inputs.data[g->outputs.data[i].alias]->id] = true;
+  }
+  for (int i = g->nodes.len - 1; i >= 0; i--)
+    for (int k = 0; live[i] && k < g->nodes.data[i]->nin; k++) live[g->nodes.data[i]->in[k]->id] = true;
+  Graph *out = graph_new(cx->a, g->name);
+  Node **now = ARENA_ARRAY(cx->a, Node *, g->nodes.len + 1);
+  for (int i = 0; i < g->nodes.len; i++) {
+    const Node *n = g->nodes.data[i];
+    if (!live[i]) continue;
+    Node **in = ARENA_ARRAY(cx->a, Node *, n->nin + 1);
+    for (int k = 0; k < n->nin; k++) in[k] = now[n->in[k]->id];
+    out->origin = n->origin;
+    now[i] = n->op == OP_INPUT ? graph_input(out, n->name, n->dtype, n->shape) : graph_rebuild(out, n, in);
+  }
+  for (int i = 0; i < g->outputs.len; i++) {
+    GraphOutput o = g->outputs.data[i];
+    int alias = -1;
+    for (int k = 0; o.alias >= 0 && k < out->inputs.len; k++)
+      if (!strcmp(out->inputs.data[k]->name, g->inputs.data[o.alias]->name)) alias = k;
+    graph_output(out, o.name, now[o.node->id], alias);
+  }
+  return out;
+}
+
+// -- clauses that are numbers
+
+const Ast *train_clause(const Ast *train, const char *name) {
+  for (int i = 2; i < train->nkids; i++)
+    if (train->kids[i]->kind == AST_CLAUSE && train->kids[i]->name && !strcmp(train->kids[i]->name, name))
+      return train->kids[i]->kids[0];
+  return NULL;
+}
+
+static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fallback, int64_t low,
+                         int64_t *out) {
+  const Ast *e = train_clause(train, name);
+  *out = fallback;
+  if (!e) return true;
+  Value v = eval(cx, env_new(cx, NULL, "", ""), e);
+  double d;
+  if (v.kind == V_NUM && v.unit == UNIT_EPOCHS) v.unit = UNIT_NONE; // `epochs 60 epochs`
+  if (!value_number(cx, &v, arena_printf(cx->a, "`%s`", name), &d)) return false;
+  if (d < (double)low || d > 1e12 || d != floor(d)) {
+    diag_emit(&cx->s->diags, DIAG_out_of_range, e->span, name, "train",
+              arena_printf(cx->a, "a whole number of at least %lld", (long long)low), value_text(cx, &v));
+    return false;
+  }
+  *out = (int64_t)d;
+  return true;
+}
+
+// -- early stopping
+
+static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
+  const Ast *what = stop->kids[0];
+  if (what->kind != AST_FIELD || what->kids[0]->kind != AST_NAME) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, what->span,
+              "a measure of a part of the data such as valid.loss", ast_text(cx->a, what));
+    return false;
+  }
+  const char *part = what->kids[0]->name;
+  if (!strcmp(part, "test") && reg_part_named(t, cx->l, "test")) {
+    diag_emit(&cx->s->diags, DIAG_selects_on_test, what->span);
+    t->valid_part = "test";
+  } else if (strcmp(part, "valid")) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, what->span,
+              "a measure of the validation part such as valid.loss", ast_text(cx->a, what));
+    return false;
+  }
+  if (!t->valid_part) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, stop->span, "early stopping",
+                        "without a validation part");
+    diag_hint(d, "add one: split(train: 70%%, valid: 15%%, test: 15%%)");
+    return false;
+  }
+  Value patience = eval(cx, env_new(cx, NULL, "", ""), stop->kids[1]);
+  double steps;
+  if (!value_steps(cx, &patience, &steps)) return false;
+  t->watch = what->name;
+  t->patience = (int64_t)ceil(steps / (double)t->steps_per_epoch);
+  t->keep_best = stop->num != 0;
+  if (t->patience < 1) t->patience = 1;
+  return true;
+}
+
+// A measure whose declaration says `better: text = "higher"`.
+static bool higher_is_better(const Def *d) {
+  const Ast *ps = d->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (!strcmp(ps->kids[i]->name, "better") && ps->kids[i]->kids[1] && ps->kids[i]->kids[1]->kind == AST_STR)
+      return !strcmp(ps->kids[i]->kids[1]->name, "higher");
+  return false;
+}
+
+static bool watch_metric(Cx *cx, LowerTrain *t, const Ast *stop) {
+  if (!t->watch || !strcmp(t->watch, "loss")) return true;
+  Def *d = sema_find(cx->l->program, t->watch);
+  if (!d || d->kind != KIND_METRIC) {
+    Diag *diag = diag_emit(&cx->s->diags, DIAG_wrong_kind, stop->kids[0]->span, "loss or a metric",
+                           arena_printf(cx->a, "`%s`", t->watch));
+    diag_hint(diag, "metrics are definitions such as `accuracy`; `regc doc` lists them");
+    return false;
+  }
+  t->watch_max = higher_is_better(d);
+  return train_add_metric(cx, t, stop->kids[0]);
+}
+
+// -- trainings
+
+const reg_part *reg_part_named(const LowerTrain *t, const Lowered *l, const char *name) {
+  const reg_dataset *set = l->datasets.data[t->data];
+  for (int i = 0; i < set->nparts; i++)
+    if (!strcmp(set->parts[i].name, name)) return &set->parts[i];
+  return NULL;
+}
+
+static bool train_data(Cx *cx, LowerTrain *t) {
+  Value v = eval_data(cx, env_new(cx, NULL, "", ""), t->ast->kids[1]);
+  if (v.kind != V_DATA) return false;
+  t->data = v.data->dataset;
+  t->data_name = v.data->name;
+  const reg_part *train = reg_part_named(t, cx->l, v.data->part ? v.data->part : "train");
+  if (!train) train = reg_part_named(t, cx->l, "all");
+  const reg_part *valid = v.data->part ? NULL : reg_part_named(t, cx->l, "valid");
+  if (!train) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, t->ast->kids[1]->span,
+                        arena_printf(cx->a, "`%s`", t->data_name), "train");
+    diag_hint(d, "split(train: …) makes it");
+    return false;
+  }
+  t->train_part = train->name;
+  t->train_rows = train->nrows;
+  t->valid_part = valid ? valid->name : NULL;
+  t->valid_rows = valid ? valid->nrows : 0;
+  return true;
+}
+
+static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
+  Arena *a = l->session->arena;
+  LowerTrain *t = ARENA_NEW(a, LowerTrain);
+  t->ast = ast;
+  Cx *cx = cx_new(l, "clauses", MODE_TRAIN);
+  Def *model = ast->kids[0]->kind == AST_NAME ? sema_find(l->program, ast->kids[0]->name) : NULL;
+  if (!model || model->kind != KIND_MODEL) {
+    diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model",
+              model ? def_kind_name(model->kind) : ast_text(a, ast->kids[0]));
+    return NULL;
+  }
+  t->model = model->name;
+  t->name = ast->name ? ast->name : model->name;
+  int64_t seed = 0;
+  if (!train_data(cx, t) || !clause_count(cx, ast, "batch", 32, 1, &t->batch) ||
+      !clause_count(cx, ast, "epochs", 10, 1, &t->epochs) || !clause_count(cx, ast, "seed", 0, 0, &seed))
+    return NULL;
+  t->seed = l->host.has_seed ? l->host.seed : (uint64_t)seed;
+  if (t->batch > t->train_rows) t->batch = t->train_rows;
+  t->last_batch = t->train_rows % t->batch;
+  t->steps_per_epoch = t->train_rows / t->batch + (t->last_batch > 0);
+  t->total_steps = t->steps_per_epoch * t->epochs;
+  t->build = ARENA_NEW(a, TrainBuild);
+  t->build->model = model;
+  cx->t = t;
+  for (int i = 2; i < ast->nkids; i++)
+    if (ast->kids[i]->kind == AST_STOP &&
+        (!stop_clause(cx, t, ast->kids[i]) || !watch_metric(cx, t, ast->kids[i])))
+      return NULL;
+  if (t->valid_part) t->valid_rows = reg_part_named(t, l, t->valid_part)->nrows;
+  return t;
+}
+
+// -- evaluations
+
+static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
+  Arena *a = l->session->arena;
+  Cx *cx = cx_new(l, "evaluate", MODE_EVAL);
+  LowerEvaluate *e = ARENA_NEW(a, LowerEvaluate);
+  e->ast = ast;
+  e->train = -1;
+  const char *model = ast->kids[0]->kind == AST_NAME ? ast->kids[0]->name : "";
+  for (int i = 0; i < l->trains.len; i++)
+    if (!strcmp(l->trains.data[i]->name, model) || !strcmp(l->trains.data[i]->model, model)) e->train = i;
+  if (e->train < 0) {
+    diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
+              ast_text(a, ast->kids[0]));
+    return NULL;
+  }
+  LowerTrain *t = l->trains.data[e->train];
+  e->model = t->model;
+  Value v = eval_data(cx, env_new(cx, NULL, "", ""), ast->kids[1]);
+  if (v.kind != V_DATA) return NULL;
+  e->data = v.data->dataset;
+  const reg_dataset *set = l->datasets.data[e->data];
+  e->part = v.data->part;
+  for (int i = 0; i < set->nparts && !e->part; i++)
+    if (!strcmp(set->parts[i].name, "all")) e->part = "all";
+  if (!e->part) {
+    Diag *d = diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[1]->span, "one part of the data",
+                        "all of it");
+    diag_hint(d, "write `%s.test`", v.data->name);
+    return NULL;
+  }
+  e->data_name = v.data->part ? arena_printf(a, "%s.%s", v.data->name, v.data->part) : v.data->name;
+  for (int i = 0; i < set->nparts; i++)
+    if (!strcmp(set->parts[i].name, e->part)) e->rows = set->parts[i].nrows;
+  e->target = data_target(set);
+  if (e->data == t->data && !strcmp(e->part, t->train_part))
+    diag_emit(&l->session->diags, DIAG_evaluates_training_data, ast->kids[1]->span, ast_text(a, ast));
+  return evaluate_metrics(l, e) ? e : NULL;
+}
+
+Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
+  Arena *a = p->session->arena;
+  Lowered *l = ARENA_NEW(a, Lowered);
+  *l = (Lowered){.session = p->session, .program = p, .host = *host};
+  for (int i = 0; i < p->trains.len; i++) {
+    LowerTrain *t = lower_train(l, p->trains.data[i]);
+    if (!t || !train_discover(l, t)) continue;
+    vec_push(a, l->trains, t);
+  }
+  bool whole = l->trains.len ==
+               p->trains.len; // else what an evaluation needs may be missing only because of a mistake above
+  for (int i = 0; whole && i < p->evaluates.len; i++) {
+    LowerEvaluate *e = lower_evaluate(l, p->evaluates.data[i]);
+    if (e) vec_push(a, l->evaluates, e);
+  }
+  for (int i = 0; i < l->trains.len; i++) train_valid_metrics(l, l->trains.data[i]);
+  if (l->exit_code) *exit_code = l->exit_code;
+  return l;
+}

@@ -1,0 +1,322 @@
+// Parameters and states: declared where a body is elaborated, known by path; selectors pick from them.
+#include "value.h"
+#include <string.h>
+
+const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as) {
+  const char *outer = env && env->path ? env->path : "";
+  const char *dot = *outer ? "." : "";
+  if (as) return arena_printf(cx->a, "%s%s%s", outer, dot, as);
+  const char *site = arena_printf(cx->a, "%s%s%s", outer, dot, d->name);
+  intptr_t count = (intptr_t)map_get(&cx->counters, site) + 1;
+  map_put(&cx->counters, site, (void *)count);
+  const char *path = arena_printf(cx->a, "%s%d", site, (int)count);
+  map_put(&cx->auto_base, path, (void *)site);
+  return path;
+}
+
+// -- declarations
+
+static bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
+  if (!shape) {
+    *out = (Shape){0};
+    return true;
+  }
+  Value v = eval(cx, env, shape);
+  return v.kind != V_FAIL && value_shape(cx, &v, out);
+}
+
+// An initial value: a number, a tensor of the shape, or an initializer that is given `like`, a tensor of that
+// shape.
+static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) {
+  Node *like = graph_const(cx->g, 0, s);
+  Value v;
+  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
+  Def *d = callee->kind == AST_NAME && !env_get(env, callee->name) ? sema_find(cx->l->program, callee->name)
+                                                                   : NULL;
+  bool wants_like = false;
+  for (int i = 0; d && d->ast->kids[0] && i < d->ast->kids[0]->nkids; i++)
+    wants_like |= !strcmp(d->ast->kids[0]->kids[i]->name, "like");
+  if (wants_like) {
+    BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, e->nkids + 1);
+    int n = 0;
+    for (int i = 1; e->kind == AST_CALL && i < e->nkids; i++) {
+      Value *arg = ARENA_NEW(cx->a, Value);
+      *arg = eval(cx, env, e->kids[i]->kids[0]);
+      args[n++] = (BoundArg){e->kids[i]->name, arg, e->kids[i]->span};
+    }
+    Value *shape_like = ARENA_NEW(cx->a, Value);
+    *shape_like = v_tensor(like, e->span);
+    args[n++] = (BoundArg){"like", shape_like, e->span};
+    v = call_def(cx, d, args, n, e->span, env, NULL);
+  } else {
+    v = eval(cx, env, e);
+  }
+  Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
+  if (!n) return NULL;
+  Shape whole;
+  if (!shape_broadcast(n->shape, s, &whole) || !shape_equal(whole, s)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, e->span, arena_printf(cx->a, "initial value of `%s`", name),
+              shape_text(cx->a, s), shape_text(cx->a, n->shape));
+    return NULL;
+  }
+  return graph_broadcast_to(cx->g, n, s);
+}
+
+Value declare_param(Cx *cx, Env *env, const Ast *p) {
+  if (p->nkids > 2 && p->kids[2]) {
+    Value c = eval(cx, env, p->kids[2]);
+    if (c.kind == V_FAIL) return c;
+    if (!value_is_const(&c)) {
+      diag_emit(&cx->s->diags, DIAG_not_constant, p->kids[2]->span, "whether a parameter exists");
+      return v_fail();
+    }
+    if (c.num == 0) { // absent: counts as 0
+      env_set(cx, env, p->name, v_num(0, p->span));
+      return (Value){.kind = V_NONE};
+    }
+  }
+  Shape s;
+  if (!declared_shape(cx, env, p->kids[0], &s)) return v_fail();
+  const char *path = env->path && *env->path ? arena_printf(cx->a, "%s.%s", env->path, p->name) : p->name;
+  ParamRef *ref = map_get(&cx->params, path);
+  if (ref && !shape_equal(ref->shape, s)) {
+    Diag *d =
+        diag_emit(&cx->s->diags, DIAG_shape_mismatch, p->span, arena_printf(cx->a, "parameter `%s`", path),
+                  shape_text(cx->a, ref->shape), shape_text(cx->a, s));
+    diag_note(d, ref->origin, "first made here");
+    return v_fail();
+  }
+  if (!ref) {
+    ref = ARENA_NEW(cx->a, ParamRef);
+    *ref = (ParamRef){.path = path, .role = s.rank >= 2 ? "weight" : "bias", .shape = s, .origin = p->span};
+    if (cx->mode == MODE_INIT || cx->mode == MODE_CHECK) {
+      ref->init = p->kids[1] ? initial(cx, env, p->kids[1], s, p->name) : graph_const(cx->g, 0, s);
+      if (!ref->init) return v_fail();
+    }
+    ref->node =
+        cx->mode == MODE_CHECK ? ref->init : cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, s);
+    map_put(&cx->params, path, ref);
+  }
+  env_set(cx, env, p->name, v_tensor(ref->node, p->span));
+  return (Value){.kind = V_NONE};
+}
+
+static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s) {
+  StateRef *ref = map_get(&cx->states, name);
+  if (ref) return ref;
+  ref = ARENA_NEW(cx->a, StateRef);
+  *ref = (StateRef){.name = name, .shape = s};
+  if (cx->mode == MODE_INIT || cx->mode == MODE_CHECK) {
+    ref->init = initial(cx, env, st->kids[1], s, st->name);
+    if (!ref->init) return NULL;
+  }
+  ref->input =
+      cx->mode == MODE_CHECK ? ref->init : cx_input(cx, arena_printf(cx->a, "state:%s", name), DT_F32, s);
+  ref->node = ref->input;
+  map_put(&cx->states, name, ref);
+  return ref;
+}
+
+Value declare_state(Cx *cx, Env *env, const Ast *st) {
+  const char *prefix = env->path && *env->path ? env->path : env->def;
+  const Ast *shape = st->kids[0];
+  if (shape && shape->kind == AST_LIKE) {
+    Value like = eval(cx, env, shape->kids[0]);
+    Tree *t = tree_of(cx, &like);
+    if (t) {
+      Tree *out = ARENA_NEW(cx->a, Tree);
+      *out = (Tree){t->n, ARENA_ARRAY(cx->a, Leaf, t->n + 1)};
+      for (int i = 0; i < t->n; i++) {
+        const char *name = arena_printf(cx->a, "%s.%s %s", prefix, st->name, t->leaf[i].path);
+        StateRef *ref = make_state(cx, env, st, name, t->leaf[i].node->shape);
+        if (!ref) return v_fail();
+        out->leaf[i] = (Leaf){name, ref->node};
+      }
+      env_set(cx, env, st->name, v_tree(out, st->span));
+      return (Value){.kind = V_NONE};
+    }
+    Node *n = like.kind == V_FAIL ? NULL : value_node(cx, &like);
+    if (!n) return v_fail();
+    StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), n->shape);
+    if (!ref) return v_fail();
+    Value v = v_tensor(ref->node, st->span);
+    v.text = ref->name;
+    env_set(cx, env, st->name, v);
+    return (Value){.kind = V_NONE};
+  }
+  Shape s;
+  if (!declared_shape(cx, env, shape, &s)) return v_fail();
+  StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), s);
+  if (!ref) return v_fail();
+  Value v = v_tensor(ref->node, st->span);
+  v.text = ref->name;
+  env_set(cx, env, st->name, v);
+  return (Value){.kind = V_NONE};
+}
+
+// The new value of one state or parameter, of the old one's shape.
+static Node *fitting(Cx *cx, Node *n, Shape s, const Ast *at) {
+  Shape whole;
+  if (shape_broadcast(n->shape, s, &whole) && shape_equal(whole, s)) return graph_broadcast_to(cx->g, n, s);
+  Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, at->span, arena_printf(cx->a, "`%s <-`", at->name),
+                      shape_text(cx->a, s), shape_text(cx->a, n->shape));
+  diag_note(d, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
+  return NULL;
+}
+
+static void store(Cx *cx, const char *name, Node *n) {
+  StateRef *ref = map_get(&cx->states, name);
+  if (ref && cx->training) ref->node = n, ref->assigned = true;
+}
+
+void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
+  Value *old = env_get(env, assign->name);
+  if (!old) return;
+  Tree *before = old->kind == V_TREE ? old->tree : NULL, *after = tree_of(cx, v);
+  if (before) {
+    Node *single = after ? NULL : value_node(cx, v);
+    if (!after && !single) return;
+    if (after && after->n != before->n) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, assign->span, value_text(cx, old), value_text(cx, v));
+      return;
+    }
+    Tree *t = ARENA_NEW(cx->a, Tree);
+    *t = (Tree){before->n, ARENA_ARRAY(cx->a, Leaf, before->n + 1)};
+    for (int i = 0; i < before->n; i++) {
+      Node *n = fitting(cx, after ? after->leaf[i].node : single, before->leaf[i].node->shape, assign);
+      if (!n) return;
+      t->leaf[i] = (Leaf){before->leaf[i].path, n};
+      store(cx, before->leaf[i].path, n);
+    }
+    env_set(cx, env, assign->name, v_tree(t, assign->span));
+    return;
+  }
+  Node *n = value_node(cx, v);
+  if (!n) return;
+  if (old->kind == V_TENSOR && old->text) {
+    n = fitting(cx, n, old->node->shape, assign);
+    if (!n) return;
+    store(cx, old->text, n);
+  }
+  Value now = v_tensor(n, assign->span);
+  now.text = old->text;
+  env_set(cx, env, assign->name, now);
+}
+
+// -- selectors
+
+Tree *model_tree(Cx *cx, const ModelValue *m) {
+  Tree *t = ARENA_NEW(cx->a, Tree);
+  t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
+  size_t n = strlen(m->path);
+  for (int i = 0; i < cx->params.len; i++) {
+    ParamRef *p = cx->params.entries[i].value;
+    if (!strncmp(p->path, m->path, n) && p->path[n] == '.') t->leaf[t->n++] = (Leaf){p->path, p->node};
+  }
+  return t;
+}
+
+// One segment of a selector against one of a path; `base`: the layer's name where the segment was named
+// automatically.
+static bool segment_matches(Cx *cx, const char *want, const char *path, size_t upto, size_t from) {
+  size_t n = upto - from;
+  if (!strcmp(want, "*")) return true;
+  if (strlen(want) == n && !strncmp(want, path + from, n)) return true;
+  const char *site = map_get(&cx->auto_base, arena_strndup(cx->a, path, upto));
+  return site && strlen(site) >= from && !strcmp(site + from, want);
+}
+
+// `*` matches one or more segments, so that net.*.weight reaches weights at any depth.
+static bool path_matches(Cx *cx, const char *const *segments, int n, const char *path, size_t from) {
+  if (n == 0) return path[from] == '\0';
+  if (path[from] == '\0') return false;
+  size_t upto = from + strcspn(path + from, ".");
+  size_t next = path[upto] ? upto + 1 : upto;
+  if (!segment_matches(cx, segments[0], path, upto, from)) return false;
+  if (path_matches(cx, segments + 1, n - 1, path, next)) return true;
+  return !strcmp(segments[0], "*") && path_matches(cx, segments, n, path, next);
+}
+
+static int selector_segments(const Ast *e, const char **out, int n) {
+  if (e->kind == AST_FIELD) n = selector_segments(e->kids[0], out, n);
+  if (n < 32 && n >= 0 && (e->kind == AST_FIELD || e->kind == AST_NAME))
+    out[n++] = e->name;
+  else
+    n = -1;
+  return n;
+}
+
+// Marks what a selector matches; a selector that ends at an inner path takes everything below it.
+static bool mark(Cx *cx, const Ast *e, bool *hit) {
+  if (e->kind == AST_EXCEPT) {
+    bool *not = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
+    if (!mark(cx, e->kids[0], hit) || !mark(cx, e->kids[1], not )) return false;
+    for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && !not [i];
+    return true;
+  }
+  const char *segments[33];
+  int n = selector_segments(e, segments, 0);
+  if (n <= 0) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a selector such as net.*.weight",
+              ast_kind_name(e->kind));
+    return false;
+  }
+  segments[n] = "*";
+  for (int i = 0; i < cx->params.len; i++) {
+    const char *path = cx->params.entries[i].key;
+    hit[i] |= path_matches(cx, segments, n, path, 0) || path_matches(cx, segments, n + 1, path, 0);
+  }
+  return true;
+}
+
+Tree *select_params(Cx *cx, Env *env, const Ast *selector) {
+  (void)env;
+  bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
+  if (!mark(cx, selector, hit)) return NULL;
+  Tree *t = ARENA_NEW(cx->a, Tree);
+  t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
+  for (int i = 0; i < cx->params.len; i++) {
+    ParamRef *p = cx->params.entries[i].value;
+    if (hit[i]) t->leaf[t->n++] = (Leaf){p->path, p->node};
+  }
+  if (t->n) return t;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_selector_empty, selector->span, ast_text(cx->a, selector));
+  const char **paths = ARENA_ARRAY(cx->a, const char *, cx->params.len + 1);
+  StrBuf list = {.arena = cx->a};
+  for (int i = 0; i < cx->params.len; i++) {
+    paths[i] = cx->params.entries[i].key;
+    strbuf_addf(&list, "%s%s", i ? ", " : "", paths[i]);
+  }
+  if (cx->params.len) diag_note(d, (Span){0}, "the parameters are %s", list.data);
+  const char *near = nearest_name(ast_text(cx->a, selector), paths, cx->params.len);
+  if (near) diag_hint(d, "did you mean `%s`?", near);
+  return NULL;
+}
+
+// `net.hidden`: a named value of the model's last call, a parameter, or a part of its tree; `digits.train`: a
+// part of the data.
+Value model_field(Cx *cx, Env *env, const Ast *e, const Value *model) {
+  (void)model;
+  const Ast *root = e;
+  while (root->kind == AST_FIELD) root = root->kids[0];
+  Value base = eval(cx, env, root);
+  if (base.kind == V_FAIL) return base;
+  if (base.kind == V_DATA) return eval_data(cx, env, e);
+  if (base.kind != V_MODEL) {
+    diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);
+    return v_fail();
+  }
+  if (e->kids[0] == root) {
+    Value *named = map_get(&base.model->named, e->name);
+    if (named) {
+      Value v = *named;
+      v.span = e->span;
+      return v;
+    }
+  }
+  Tree *t = select_params(cx, env, e);
+  if (!t) return v_fail();
+  size_t n = strlen(t->leaf[0].path);
+  bool one = t->n == 1 && n >= strlen(e->name) && !strcmp(t->leaf[0].path + n - strlen(e->name), e->name);
+  return one ? v_tensor(t->leaf[0].node, e->span) : v_tree(t, e->span);
+}

@@ -1,0 +1,433 @@
+// The graphs of a training: one step, initial values, validation; and of an evaluation: predictions and
+// metrics.
+#include "train.h"
+#include <string.h>
+
+int data_target(const reg_dataset *set) {
+  for (int i = 0; i < set->nfields; i++)
+    if (strcmp(set->fields[i].name, "x") && strcmp(set->fields[i].name, "id")) return i;
+  return -1;
+}
+
+static Env *field_env(Cx *cx) {
+  Env *env = env_new(cx, NULL, "", "train");
+  for (int i = 0; i < cx->data->nfields; i++)
+    env_set(cx, env, cx->data->fields[i].name, (Value){.kind = V_FIELD, .field = i});
+  return env;
+}
+
+static Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {
+  Cx *cx = cx_new(l, name, mode);
+  cx->t = t;
+  cx->batch = batch;
+  cx->data = l->datasets.data[t->data];
+  return cx;
+}
+
+// A loss is a number, or one number a sample, of which the mean counts.
+static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
+  Node *n = v->kind == V_FAIL ? NULL : value_node(cx, v);
+  if (!n) return NULL;
+  if (n->shape.rank == 1 && n->shape.dim[0] == cx->batch) {
+    Node *sum = graph_reduce_all(cx->g, OP_SUM, n);
+    return graph_binary(cx->g, OP_MUL, sum, graph_const(cx->g, 1 / (double)cx->batch, (Shape){0}));
+  }
+  if (n->shape.rank == 0) return n;
+  diag_emit(&cx->s->diags, DIAG_not_scalar, at, "the loss", shape_text(cx->a, n->shape));
+  return NULL;
+}
+
+// -- penalties
+
+// The penalty that an expression calls, for the name of its term.
+static const char *penalty_name(Cx *cx, const Ast *e) {
+  if (!e) return NULL;
+  if (e->kind == AST_CALL && e->kids[0]->kind == AST_NAME) {
+    Def *d = sema_find(cx->l->program, e->kids[0]->name);
+    if (d && (d->kind == KIND_PENALTY || d->kind == KIND_LOSS)) return d->name;
+  }
+  for (int i = 0; i < e->nkids; i++) {
+    const char *name = penalty_name(cx, e->kids[i]);
+    if (name) return name;
+  }
+  return NULL;
+}
+
+static const char *unique_term(Cx *cx, LowerTrain *t, const Ast *p) {
+  const char *name = penalty_name(cx, p->kids[2]);
+  if (!name) name = "penalty";
+  for (int i = 0; i < t->terms.len; i++)
+    if (!strcmp(t->terms.data[i].name, name) && p->kids[1] && p->kids[1]->nkids)
+      name = arena_printf(cx->a, "%s %s", name, ast_text(cx->a, p->kids[1]->kids[0]));
+  int again = 1;
+  const char *base = name;
+  for (int i = 0; i < t->terms.len; i++)
+    if (!strcmp(t->terms.data[i].name, name)) name = arena_printf(cx->a, "%s %d", base, ++again), i = -1;
+  return name;
+}
+
+static Node *term_value(Cx *cx, Env *env, const Ast *e) {
+  Value v = eval(cx, env, e);
+  Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
+  if (n && n->shape.rank != 0) {
+    diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a penalty", shape_text(cx->a, n->shape));
+    return NULL;
+  }
+  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
+}
+
+static void touch(Cx *cx, LowerTrain *t, const char *path, const char *term) {
+  for (int i = 0; i < t->params.len; i++) {
+    LowerParam *p = &t->params.data[i];
+    if (strcmp(p->path, path)) continue;
+    const char **more = ARENA_ARRAY(cx->a, const char *, p->ntouched + 1);
+    if (p->ntouched) memcpy(more, p->touched_by, sizeof(char *) * (size_t)p->ntouched);
+    more[p->ntouched++] = term;
+    p->touched_by = more;
+  }
+}
+
+// `penalize a, b in S, T : e`: e for each pair of corresponding parameters, summed.
+static Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term) {
+  Env *fields = field_env(cx);
+  int n = p->kids[0] ? p->kids[0]->nkids : 0;
+  if (p->name) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, p->span, arena_printf(cx->a, "`by %s`", p->name),
+              "in this version");
+    return NULL;
+  }
+  if (n == 0) return term_value(cx, fields, p->kids[2]);
+  if (!p->kids[1] || p->kids[1]->nkids != n) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, p->span,
+              arena_printf(cx->a, "%d selectors, one for each name", n),
+              arena_printf(cx->a, "%d", p->kids[1] ? p->kids[1]->nkids : 0));
+    return NULL;
+  }
+  Tree **trees = ARENA_ARRAY(cx->a, Tree *, n);
+  for (int i = 0; i < n; i++) {
+    trees[i] = select_params(cx, fields, p->kids[1]->kids[i]);
+    if (!trees[i]) return NULL;
+    if (trees[i]->n != trees[0]->n) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, p->kids[1]->kids[i]->span,
+                arena_printf(cx->a, "%d parameters as in the first selector", trees[0]->n),
+                arena_printf(cx->a, "%d", trees[i]->n));
+      return NULL;
+    }
+  }
+  Node *total = NULL;
+  for (int k = 0; k < trees[0]->n; k++) {
+    Env *env = env_new(cx, fields, "", "penalize");
+    for (int i = 0; i < n; i++)
+      env_set(cx, env, p->kids[0]->kids[i]->name,
+              v_tensor(trees[i]->leaf[k].node, p->kids[1]->kids[i]->span));
+    Node *v = term_value(cx, env, p->kids[2]);
+    if (!v) return NULL;
+    total = total ? graph_binary(cx->g, OP_ADD, total, v) : v;
+    if (term) touch(cx, t, trees[0]->leaf[k].path, term);
+  }
+  return total;
+}
+
+// -- optimizer
+
+static bool is_adaptive(const char *name) {
+  static const char *const adaptive[] = {"adam", "adamw", "nadam", "rmsprop", "adagrad"};
+  for (size_t i = 0; i < sizeof adaptive / sizeof *adaptive; i++)
+    if (!strcmp(adaptive[i], name)) return true;
+  return false;
+}
+
+static void warn_coupled(Cx *cx, LowerTrain *t, const char *optimizer) {
+  for (int i = 0; i < t->terms.len; i++)
+    if (!strncmp(t->terms.data[i].name, "l2", 2) && is_adaptive(optimizer)) {
+      Diag *d = diag_emit(&cx->s->diags, DIAG_coupled_l2_adaptive, t->terms.data[i].origin, optimizer);
+      diag_hint(d, "`weight_decay` of the optimizer, or allow(coupled_l2_adaptive) in this `train`");
+    }
+}
+
+// Runs the optimizer's body over the tree of parameters; the new tree, or NULL.
+static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
+  const Ast *e = train_clause(t->ast, "optimize");
+  if (!e) return NULL;
+  Value v = eval(cx, field_env(cx), e);
+  if (v.kind == V_FAIL) return NULL;
+  if (v.kind != V_FN || v.fn->def->kind != KIND_OPTIMIZER) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
+    return NULL;
+  }
+  Def *d = v.fn->def;
+  if (first) warn_coupled(cx, t, d->name);
+  const char *w = d->ast->nkids > 3 && d->ast->kids[3] ? d->ast->kids[3]->name : "w";
+  Env *env = env_new(cx, NULL, "", d->name);
+  env_set(cx, env, w, v_tree(model_tree(cx, model), e->span));
+  if (!bind_args(cx, d, v.fn->args, v.fn->nargs, e->span, env, false)) return NULL;
+  Span outer = cx->at;
+  cx->at = e->span;
+  Value done = eval(cx, env, d->ast->kids[2]);
+  cx->at = outer;
+  return done.kind == V_FAIL ? NULL : env_get(env, w)->tree;
+}
+
+// -- the step
+
+typedef struct Step {
+  Node *loss, *objective;
+  Node **terms;
+  int nterms;
+  Tree *after;
+} Step;
+
+static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
+  const Ast *loss = train_clause(t->ast, "loss");
+  if (!loss) return false;
+  int errors = cx->s->diags.errors;
+  Value v = eval(cx, field_env(cx), loss);
+  s->loss = scalar_loss(cx, &v, loss->span);
+  if (!s->loss) return false;
+  ModelValue *model = model_value(cx, t->build->model);
+  if (first)
+    for (int i = 0; i < cx->params.len; i++) {
+      const ParamRef *p = cx->params.entries[i].value;
+      vec_push(cx->a, t->params,
+               ((LowerParam){.path = p->path, .role = p->role, .shape = p->shape, .origin = p->origin}));
+    }
+  if (!model_tree(cx, model)->n || model_tree(cx, model)->n != cx->params.len) {
+    bool none = !model_tree(cx, model)->n;
+    diag_emit(&cx->s->diags, DIAG_not_a_training_value, loss->span,
+              none ? arena_printf(cx->a, "the loss does not depend on a parameter of `%s`", t->model)
+                   : arena_printf(cx->a, "the loss uses a model besides `%s` that is not trained", t->model));
+    return false;
+  }
+  s->terms = ARENA_ARRAY(cx->a, Node *, t->ast->nkids + 1);
+  s->objective = s->loss;
+  for (int i = 2; i < t->ast->nkids; i++) {
+    const Ast *p = t->ast->kids[i];
+    if (p->kind != AST_PENALIZE) continue;
+    const char *term = first ? unique_term(cx, t, p) : NULL;
+    Node *n = penalize(cx, t, p, term);
+    if (!n) continue;
+    if (first)
+      vec_push(
+          cx->a, t->terms,
+          ((LowerTerm){.name = term, .strength = ast_text(cx->a, p->kids[2]), .origin = p->kids[2]->span}));
+    s->terms[s->nterms++] = n;
+    s->objective = graph_binary(cx->g, OP_ADD, s->objective, n);
+  }
+  cx->objective = s->objective;
+  s->after = optimize(cx, t, model, first);
+  return s->after && cx->s->diags.errors == errors;
+}
+
+static int input_position(const Graph *g, const char *name) {
+  for (int i = 0; i < g->inputs.len; i++)
+    if (!strcmp(g->inputs.data[i]->name, name)) return i;
+  return -1;
+}
+
+static void output_alias(Cx *cx, const char *kind, const char *name, Node *n) {
+  const char *full = arena_printf(cx->a, "%s:%s", kind, name);
+  graph_output(cx->g, full, n, input_position(cx->g, full));
+}
+
+static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
+  graph_output(cx->g, "objective", s->objective, -1);
+  graph_output(cx->g, "loss", s->loss, -1);
+  for (int i = 0; i < s->nterms; i++)
+    graph_output(cx->g, arena_printf(cx->a, "term:%s", t->terms.data[i].name), s->terms[i], -1);
+  for (int i = 0; i < cx->schedules.len; i++)
+    graph_output(cx->g, arena_printf(cx->a, "schedule:%s", cx->schedules.entries[i].key),
+                 cx->schedules.entries[i].value, -1);
+  for (int i = 0; i < s->after->n; i++)
+    output_alias(cx, "param", s->after->leaf[i].path, s->after->leaf[i].node);
+  for (int i = 0; i < cx->states.len; i++) {
+    StateRef *ref = cx->states.entries[i].value;
+    output_alias(cx, "state", ref->name, ref->node);
+  }
+  return prune(cx, cx->g);
+}
+
+bool train_discover(Lowered *l, LowerTrain *t) {
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s step", t->name), MODE_TRAIN, t->batch);
+  Step s = {0};
+  if (!elaborate(cx, t, true, &s)) return false;
+  for (int i = 0; i < cx->states.len; i++) {
+    StateRef *ref = cx->states.entries[i].value;
+    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape}));
+  }
+  for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
+  t->build->step = step_graph(cx, t, &s);
+  return true;
+}
+
+static Graph *init_graph(Lowered *l, LowerTrain *t) {
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s init", t->name), MODE_INIT, t->batch);
+  Step s = {0};
+  if (!elaborate(cx, t, false, &s))
+    ice("lower", "initial values of `%s` failed after its step was built", t->name);
+  for (int i = 0; i < cx->params.len; i++) {
+    ParamRef *p = cx->params.entries[i].value;
+    graph_output(cx->g, arena_printf(cx->a, "param:%s", p->path), p->init, -1);
+  }
+  for (int i = 0; i < cx->states.len; i++) {
+    StateRef *ref = cx->states.entries[i].value;
+    graph_output(cx->g, arena_printf(cx->a, "state:%s", ref->name), ref->init, -1);
+  }
+  return prune(cx, cx->g);
+}
+
+// -- predictions and metrics
+
+// The model on the fields of the same names as its parameters.
+static Node *predict(Cx *cx, Def *model) {
+  const Ast *ps = model->ast->kids[0];
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, ps ? ps->nkids + 1 : 1);
+  int n = 0;
+  for (int i = 0; ps && i < ps->nkids; i++)
+    for (int k = 0; k < cx->data->nfields; k++) {
+      if (strcmp(ps->kids[i]->name, cx->data->fields[k].name)) continue;
+      Value *v = ARENA_NEW(cx->a, Value);
+      *v = (Value){.kind = V_FIELD, .field = k, .span = ps->kids[i]->span};
+      args[n++] = (BoundArg){ps->kids[i]->name, v, ps->kids[i]->span};
+    }
+  Value callee = {.kind = V_MODEL, .model = model_value(cx, model)};
+  Value v = call_value(cx, env_new(cx, NULL, "", ""), &callee, args, n, model->ast->name_span, NULL);
+  return v.kind == V_FAIL ? NULL : value_node(cx, &v);
+}
+
+static Shape rows_of(Shape row, int64_t rows) {
+  Shape s = {.rank = row.rank + 1, .dim = {rows}};
+  memcpy(s.dim + 1, row.dim, sizeof(int64_t) * (size_t)row.rank);
+  return s;
+}
+
+// One metric of `pred` against the target.
+static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
+  Env *env = env_new(cx, NULL, "", "");
+  const Ast *name = e->kind == AST_FIELD ? NULL : e; // `valid.accuracy` of a stop clause
+  Value v;
+  if (name) {
+    v = eval(cx, env, name);
+  } else {
+    Ast *callee = ARENA_NEW(cx->a, Ast);
+    *callee = (Ast){.kind = AST_NAME, .name = e->name, .span = e->span};
+    v = eval(cx, env, callee);
+  }
+  if (v.kind == V_FAIL) return NULL;
+  if (v.kind != V_FN || v.fn->def->kind != KIND_METRIC) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a metric", value_text(cx, &v));
+    return NULL;
+  }
+  int target = data_target(cx->data);
+  Value *args = ARENA_ARRAY(cx->a, Value, 2);
+  args[0] = v_tensor(pred, e->span);
+  args[1] = (Value){.kind = V_FIELD, .field = target, .span = e->span};
+  BoundArg bound[2] = {{NULL, &args[0], e->span}, {NULL, &args[1], e->span}};
+  Value out = call_value(cx, env, &v, bound, target < 0 ? 1 : 2, e->span, NULL);
+  Node *n = out.kind == V_FAIL ? NULL : value_node(cx, &out);
+  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
+}
+
+static const char *metric_name(const Ast *e) { return e->kind == AST_CALL ? e->kids[0]->name : e->name; }
+
+bool train_add_metric(Cx *cx, LowerTrain *t, const Ast *metric) {
+  for (int i = 0; i < t->metrics.len; i++)
+    if (!strcmp(t->metrics.data[i], metric_name(metric))) return true;
+  vec_push(cx->a, t->metrics, metric_name(metric));
+  vec_push(cx->a, t->build->metrics, metric);
+  return true;
+}
+
+bool evaluate_metrics(Lowered *l, LowerEvaluate *e) {
+  LowerTrain *t = l->trains.data[e->train];
+  int errors = l->session->diags.errors;
+  Cx *cx = train_cx(l, t, "metrics", MODE_EVAL, e->rows);
+  cx->data = l->datasets.data[e->data];
+  Node *pred = predict(cx, t->build->model);
+  if (!pred) return false;
+  t->build->pred = (Shape){.rank = pred->shape.rank - 1};
+  memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
+  e->pred_width = shape_count(t->build->pred);
+  for (int i = 2; i < e->ast->nkids; i++) {
+    const Ast *m = e->ast->kids[i];
+    Node *n = metric_node(cx, m, pred);
+    if (!n) continue;
+    vec_push(cx->a, e->metrics, ((LowerMetric){metric_name(m), n->shape}));
+    if (n->shape.rank == 0 && t->valid_part && t->data == e->data) train_add_metric(cx, t, m);
+  }
+  return l->session->diags.errors == errors;
+}
+
+void train_valid_metrics(Lowered *l, LowerTrain *t) {
+  if (!t->valid_part) return;
+  Cx *cx = train_cx(l, t, "valid", MODE_EVAL, t->valid_rows);
+  Node *pred = predict(cx, t->build->model);
+  if (!pred) return;
+  t->build->pred = (Shape){.rank = pred->shape.rank - 1};
+  memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
+  for (int i = 0; i < t->build->metrics.len; i++) metric_node(cx, t->build->metrics.data[i], pred);
+}
+
+static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid %lld", t->name, (long long)batch),
+                    MODE_EVAL, batch);
+  const Ast *loss = train_clause(t->ast, "loss");
+  Value v = eval(cx, field_env(cx), loss);
+  Node *n = scalar_loss(cx, &v, loss->span), *pred = predict(cx, t->build->model);
+  if (!n || !pred) ice("lower", "validation of `%s` failed after its step was built", t->name);
+  graph_output(cx->g, "loss", n, -1);
+  graph_output(cx->g, "pred", pred, -1);
+  return prune(cx, cx->g);
+}
+
+// Metrics of all predictions of one part.
+static Graph *metrics_graph(Cx *cx, LowerTrain *t, const Ast *const *metrics, const char *const *names,
+                            int n) {
+  Node *pred = cx_input(cx, "pred", DT_F32, rows_of(t->build->pred, cx->batch));
+  for (int i = 0; i < n; i++) {
+    Node *m = metric_node(cx, metrics[i], pred);
+    if (!m) ice("lower", "metric `%s` failed after it was checked", names[i]);
+    graph_output(cx->g, arena_printf(cx->a, "metric:%s", names[i]), m, -1);
+  }
+  return prune(cx, cx->g);
+}
+
+Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
+  switch (kind) {
+  case LOWER_INIT: return init_graph(l, t);
+  case LOWER_VALID: return valid_graph(l, t, batch);
+  case LOWER_VALID_METRICS: {
+    Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid metrics", t->name), MODE_EVAL,
+                      t->valid_rows);
+    return metrics_graph(cx, t, t->build->metrics.data, t->metrics.data, t->metrics.len);
+  }
+  case LOWER_STEP: break;
+  }
+  if (batch == t->batch) return t->build->step;
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s step %lld", t->name, (long long)batch),
+                    MODE_TRAIN, batch);
+  Step s = {0};
+  if (!elaborate(cx, t, false, &s))
+    ice("lower", "the last partial batch of `%s` failed after its step was built", t->name);
+  return step_graph(cx, t, &s);
+}
+
+Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch) {
+  LowerTrain *t = l->trains.data[e->train];
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", e->model, (long long)batch),
+                    MODE_EVAL, batch);
+  cx->data = l->datasets.data[e->data];
+  Node *pred = predict(cx, t->build->model);
+  if (!pred) ice("lower", "prediction of `%s` failed after it was checked", e->model);
+  graph_output(cx->g, "pred", pred, -1);
+  return prune(cx, cx->g);
+}
+
+Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e) {
+  LowerTrain *t = l->trains.data[e->train];
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "metrics of %s", e->data_name), MODE_EVAL, e->rows);
+  cx->data = l->datasets.data[e->data];
+  int n = e->metrics.len;
+  const char **names = ARENA_ARRAY(cx->a, const char *, n + 1);
+  for (int i = 0; i < n; i++) names[i] = e->metrics.data[i].name;
+  return metrics_graph(cx, t, (const Ast *const *)(e->ast->kids + 2), names, n);
+}

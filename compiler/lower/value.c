@@ -1,0 +1,232 @@
+// Values of elaboration: making them, describing them in messages, turning them into tensors, numbers, times
+// and shapes.
+#include "value.h"
+#include <math.h>
+#include <string.h>
+
+Value v_fail(void) { return (Value){.kind = V_FAIL}; }
+Value v_num(double x, Span at) { return (Value){.kind = V_NUM, .num = x, .span = at}; }
+Value v_bool(bool b, Span at) { return (Value){.kind = V_BOOL, .num = b, .span = at}; }
+Value v_tensor(Node *n, Span at) { return n ? (Value){.kind = V_TENSOR, .node = n, .span = at} : v_fail(); }
+Value v_tree(Tree *t, Span at) { return t ? (Value){.kind = V_TREE, .tree = t, .span = at} : v_fail(); }
+
+const char *value_text(Cx *cx, const Value *v) {
+  static const char *const units[] = {"", "%", " epochs", " steps"};
+  switch (v->kind) {
+  case V_FAIL: return "a mistake";
+  case V_NONE: return "nothing";
+  case V_NUM: return arena_printf(cx->a, "%.10g%s", v->num, units[v->unit]);
+  case V_BOOL: return v->num != 0 ? "true" : "false";
+  case V_TEXT: return arena_printf(cx->a, "the text \"%s\"", v->text);
+  case V_RANGE: return "a range";
+  case V_LIST: return "a list";
+  case V_TENSOR: return arena_printf(cx->a, "a tensor of shape %s", shape_text(cx->a, v->node->shape));
+  case V_FIELD: return arena_printf(cx->a, "the field `%s`", cx->data->fields[v->field].name);
+  case V_TREE: return arena_printf(cx->a, "a tree of %d tensors", v->tree->n);
+  case V_FN: return arena_printf(cx->a, "the %s `%s`", def_kind_name(v->fn->def->kind), v->fn->def->name);
+  case V_BUILTIN: return arena_printf(cx->a, "the function `%s`", builtin_info[v->builtin].name);
+  case V_MODEL: return arena_printf(cx->a, "the model `%s`", v->model->def->name);
+  case V_DATA: return "data";
+  }
+  return "?";
+}
+
+bool value_is_const(const Value *v) { return v->kind == V_NUM || v->kind == V_BOOL; }
+
+static double plain(const Value *v) { return v->unit == UNIT_PERCENT ? v->num / 100 : v->num; }
+
+// A nested list of numbers as one tensor. Fills `data` in row-major order; false after a report.
+static bool literal(Cx *cx, const Value *v, int axis, Shape *s, double *data, int64_t *at, bool measure) {
+  if (v->kind == V_FAIL) return false;
+  if (v->kind != V_LIST) {
+    if (!value_is_const(v)) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a number", value_text(cx, v));
+      return false;
+    }
+    if (axis != s->rank && !measure) goto ragged;
+    if (!measure) data[(*at)++] = plain(v);
+    return true;
+  }
+  if (measure) {
+    if (s->rank == MAX_RANK) goto ragged;
+    s->dim[s->rank++] = v->nitems;
+    return v->nitems == 0 || literal(cx, &v->items[0], axis + 1, s, data, at, true);
+  }
+  if (axis >= s->rank || s->dim[axis] != v->nitems) goto ragged;
+  for (int i = 0; i < v->nitems; i++)
+    if (!literal(cx, &v->items[i], axis + 1, s, data, at, false)) return false;
+  return true;
+ragged:
+  diag_emit(&cx->s->diags, DIAG_ragged_literal, v->span);
+  return false;
+}
+
+static Node *list_node(Cx *cx, const Value *v) {
+  bool tensors = false;
+  for (int i = 0; i < v->nitems; i++) tensors |= v->items[i].kind == V_TENSOR || v->items[i].kind == V_FIELD;
+  if (tensors) { // numbers computed elsewhere, stacked along a new first axis
+    Node **parts = ARENA_ARRAY(cx->a, Node *, v->nitems);
+    for (int i = 0; i < v->nitems; i++) {
+      Node *n = value_node(cx, &v->items[i]);
+      if (!n) return NULL;
+      if (i && !shape_equal(n->shape, v->items[0].node ? v->items[0].node->shape : n->shape)) {
+        diag_emit(&cx->s->diags, DIAG_ragged_literal, v->span);
+        return NULL;
+      }
+      Shape s = {.rank = n->shape.rank + 1, .dim = {1}};
+      if (s.rank > MAX_RANK) return NULL;
+      memcpy(s.dim + 1, n->shape.dim, sizeof(int64_t) * (size_t)n->shape.rank);
+      parts[i] = graph_reshape(cx->g, n, s);
+    }
+    return graph_concat(cx->g, parts, v->nitems, 0);
+  }
+  Shape s = {0};
+  int64_t at = 0;
+  if (!literal(cx, v, 0, &s, NULL, &at, true)) return NULL;
+  double *data = ARENA_ARRAY(cx->a, double, shape_count(s) + 1);
+  if (!literal(cx, v, 0, &s, data, &at, false)) return NULL;
+  return graph_tensor(cx->g, data, DT_F32, s);
+}
+
+// The rows of a field in the current batch as an input of the graph.
+static Node *field_node(Cx *cx, int index, bool classes) {
+  const reg_field *f = &cx->data->fields[index];
+  Shape s = {.rank = 1, .dim = {cx->batch}};
+  for (int i = 0; i < f->rank; i++) s.dim[s.rank++] = f->dim[i];
+  bool is_id = f->dtype == REG_I32 && f->values;
+  return graph_input(cx->g, arena_printf(cx->a, "%s:%s", classes ? "class" : "field", f->name),
+                     classes || is_id ? DT_I32 : DT_F32, s);
+}
+
+Node *value_node(Cx *cx, const Value *v) {
+  switch (v->kind) {
+  case V_FAIL: return NULL;
+  case V_TENSOR: return v->node;
+  case V_NUM:
+  case V_BOOL: return graph_const(cx->g, plain(v), (Shape){0});
+  case V_LIST: return list_node(cx, v);
+  case V_FIELD: {
+    const reg_field *f = &cx->data->fields[v->field];
+    if (!f->values) { // text: only its classes are numbers
+      diag_emit(&cx->s->diags, DIAG_bad_field, v->span,
+                arena_printf(cx->a, "`%s` is text: it can be used as classes only", f->name));
+      return NULL;
+    }
+    Node *n = field_node(cx, v->field, false);
+    return n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32);
+  }
+  case V_TREE:
+    if (v->tree->n == 1) return v->tree->leaf[0].node;
+    break;
+  default: break;
+  }
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor or a number", value_text(cx, v));
+  return NULL;
+}
+
+Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
+  *classes = v->classes;
+  if (v->kind == V_FIELD) {
+    const reg_field *f = &cx->data->fields[v->field];
+    if (f->nclasses > 0) {
+      *classes = f->nclasses;
+      return field_node(cx, v->field, true);
+    }
+    diag_emit(&cx->s->diags, DIAG_bad_field, v->span,
+              arena_printf(cx->a, "`%s` holds numbers that are no classes: classes are texts or integers",
+                           f->name));
+    return NULL;
+  }
+  Node *n = value_node(cx, v);
+  if (n && n->dtype == DT_F32) n = graph_cast(cx->g, n, DT_I32);
+  return n;
+}
+
+bool value_number(Cx *cx, const Value *v, const char *what, double *out) {
+  if (v->kind == V_FAIL) return false;
+  if (!value_is_const(v) || v->unit > UNIT_PERCENT) {
+    Diag *d = v->kind == V_TENSOR
+                  ? diag_emit(&cx->s->diags, DIAG_not_constant, v->span, what)
+                  : diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, what, value_text(cx, v));
+    (void)d;
+    return false;
+  }
+  *out = plain(v);
+  return true;
+}
+
+bool value_steps(Cx *cx, const Value *v, double *out) {
+  if (v->kind == V_FAIL) return false;
+  if (v->kind == V_TENSOR) {
+    diag_emit(&cx->s->diags, DIAG_not_constant, v->span, "a time");
+    return false;
+  }
+  if (v->kind != V_NUM || v->unit == UNIT_NONE) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_unit, v->span, "a time (20 epochs, 500 steps or 10%)",
+                        value_text(cx, v));
+    if (v->kind == V_NUM) diag_hint(d, "write `%.10g epochs` or `%.10g steps`", v->num, v->num);
+    return false;
+  }
+  if (!cx->t && v->unit != UNIT_STEPS) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, v->span, "a time in epochs or percent",
+              "outside of training");
+    return false;
+  }
+  *out = v->unit == UNIT_STEPS    ? v->num
+         : v->unit == UNIT_EPOCHS ? v->num * (double)cx->t->steps_per_epoch
+                                  : v->num / 100 * (double)cx->t->total_steps;
+  return true;
+}
+
+bool value_shape(Cx *cx, const Value *v, Shape *out) {
+  *out = (Shape){0};
+  if (v->kind != V_LIST || v->nitems > MAX_RANK) {
+    if (v->kind != V_FAIL)
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a shape such as [3, 4]", value_text(cx, v));
+    return false;
+  }
+  for (int i = 0; i < v->nitems; i++) {
+    double d;
+    if (!value_number(cx, &v->items[i], "a size", &d)) return false;
+    if (d < 1 || d > 1e12 || d != floor(d)) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->items[i].span, "a size of at least 1",
+                value_text(cx, &v->items[i]));
+      return false;
+    }
+    out->dim[out->rank++] = (int64_t)d;
+  }
+  return true;
+}
+
+Tree *tree_of(Cx *cx, const Value *v) {
+  if (v->kind == V_TREE) return v->tree;
+  if (v->kind == V_MODEL) return model_tree(cx, v->model);
+  return NULL;
+}
+
+Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)) {
+  Node *total = graph_const(cx->g, 0, (Shape){0});
+  for (int i = 0; i < t->n; i++) total = graph_binary(cx->g, OP_ADD, total, each(cx, t->leaf[i].node));
+  return total;
+}
+
+Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def) {
+  Env *e = ARENA_NEW(cx->a, Env);
+  *e = (Env){.parent = parent, .path = path, .def = def};
+  map_init(&e->names, cx->a);
+  return e;
+}
+
+void env_set(Cx *cx, Env *e, const char *name, Value v) {
+  Value *copy = ARENA_NEW(cx->a, Value);
+  *copy = v;
+  map_put(&e->names, name, copy);
+}
+
+Value *env_get(const Env *e, const char *name) {
+  for (; e; e = e->parent) {
+    Value *v = map_get(&e->names, name);
+    if (v) return v;
+  }
+  return NULL;
+}
