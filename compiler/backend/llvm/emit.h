@@ -61,51 +61,54 @@ typedef struct Kernel {
 } Kernel;
 
 // -- index.c
-void emitter_types(Emitter *m);
-LLVMBuilderRef builder_at(Kernel *k, int depth);
-int affine_depth(const Kernel *k, const Affine *x);
-bool affine_varies(const Kernel *k, const Affine *x);   // along the vector
-bool affine_steps(const Kernel *k, const Affine *x);    // varies in the vector's own variable only, linearly
-LLVMValueRef affine_first(Kernel *k, const Affine *x);  // i64: of lane 0, without derived variables that vary
-LLVMValueRef affine_lanes(Kernel *k, const Affine *x);  // <8 x i32>: offsets of the lanes from affine_first
-LLVMValueRef affine_vector(Kernel *k, const Affine *x); // <8 x i32>
-LLVMValueRef splat(Kernel *k, LLVMBuilderRef b, LLVMValueRef scalar);
-int mask_and(Kernel *k, int parent, const Guard *guards, int n);
-LLVMValueRef const_lanes(LLVMTypeRef t, double v);
+void emit_types(Emitter *m);
+LLVMBuilderRef emit_at(Kernel *k, int depth);
+int emit_affine_depth(const Kernel *k, const Affine *x);
+bool emit_affine_varies(const Kernel *k, const Affine *x); // along the vector
+bool emit_affine_steps(const Kernel *k,
+                       const Affine *x); // varies in the vector's own variable only, linearly
+LLVMValueRef emit_affine_first(Kernel *k,
+                               const Affine *x); // i64: of lane 0, without derived variables that vary
+LLVMValueRef emit_affine_lanes(Kernel *k,
+                               const Affine *x); // <8 x i32>: offsets of the lanes from emit_affine_first
+LLVMValueRef emit_affine_vector(Kernel *k, const Affine *x); // <8 x i32>
+LLVMValueRef emit_splat(Kernel *k, LLVMBuilderRef b, LLVMValueRef scalar);
+int emit_mask(Kernel *k, int parent, const Guard *guards, int n);
+LLVMValueRef emit_const(LLVMTypeRef t, double v);
 // Whether what was made for a copy at that shift, at that depth, is valid for the copy at hand.
-bool same_copy(const Kernel *k, int64_t shift, int depth);
-LLVMValueRef int64_const(const Emitter *m, int64_t v);
+bool emit_same_copy(const Kernel *k, int64_t shift, int depth);
+LLVMValueRef emit_int64(const Emitter *m, int64_t v);
 
 // -- memory.c
-LLVMTypeRef vector_type(const Emitter *m, DType t);
-LLVMValueRef buffer_base(Kernel *k, const Buffer *b);
-LLVMValueRef const_tensor_base(Kernel *k, const Node *n);
-LLVMValueRef load_lanes(Kernel *k, LLVMValueRef base, DType t, const Affine *at, int mask);
-void store_lanes(Kernel *k, LLVMValueRef base, DType t, const Affine *at, LLVMValueRef v);
-void store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v);
-LLVMValueRef local_variable(Kernel *k, LLVMTypeRef t);
+LLVMTypeRef emit_vector_type(const Emitter *m, DType t);
+LLVMValueRef emit_buffer(Kernel *k, const Buffer *b);
+LLVMValueRef emit_const_tensor(Kernel *k, const Node *n);
+LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType t, const Affine *at, int mask);
+void emit_store(Kernel *k, LLVMValueRef base, DType t, const Affine *at, LLVMValueRef v);
+void emit_store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v);
+LLVMValueRef emit_local(Kernel *k, LLVMTypeRef t);
 
 // -- expr.c, pointwise.c, random.c
-LLVMValueRef eval(Kernel *k, Node *n, const Index *at, int mask);
-LLVMValueRef *memo_find(Kernel *k, const Node *n, const Index *at, int mask);
-void memo_add(Kernel *k, const Node *n, const Index *at, int mask, int depth, LLVMValueRef v);
-int index_depth(const Kernel *k, const Index *at, int mask);
-LLVMValueRef pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in);
-LLVMValueRef call_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVMTypeRef t, LLVMValueRef *args,
+LLVMValueRef emit_value(Kernel *k, Node *n, const Index *at, int mask);
+LLVMValueRef *emit_memo_find(Kernel *k, const Node *n, const Index *at, int mask);
+void emit_memo_add(Kernel *k, const Node *n, const Index *at, int mask, int depth, LLVMValueRef v);
+int emit_index_depth(const Kernel *k, const Index *at, int mask);
+LLVMValueRef emit_pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in);
+LLVMValueRef emit_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVMTypeRef t, LLVMValueRef *args,
                             int n);
-LLVMValueRef draw_uniform(Kernel *k, Node *n, const Index *at, int mask);
+LLVMValueRef emit_uniform(Kernel *k, Node *n, const Index *at, int mask);
 
 // -- reduce.c
 typedef struct Accumulator {
   LLVMValueRef best, where; // local variables: sum or greatest value; its number
   LLVMValueRef total;       // of a sum in blocks: the blocks before, in double; else NULL
 } Accumulator;
-void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, bool blocked);
-void accumulator_flush(Kernel *k, Accumulator *a); // ends a block
-void accumulator_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v);
+void emit_sum_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, bool blocked);
+void emit_sum_flush(Kernel *k, Accumulator *a); // ends a block
+void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v);
 // Combines the copies and, where the vector runs over a reduced axis, the lanes; stores the result.
-void accumulator_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
-                        const Affine *to, LLVMValueRef piece);
+void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
+                     const Affine *to, LLVMValueRef piece);
 
 // -- nest.c
 void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece);

@@ -2,7 +2,7 @@
 // term, so that inner loops only add what varies there.
 #include "emit.h"
 
-void emitter_types(Emitter *m) {
+void emit_types(Emitter *m) {
   LLVMContextRef c = m->context;
   m->void_t = LLVMVoidTypeInContext(c);
   m->i1 = LLVMInt1TypeInContext(c);
@@ -20,11 +20,11 @@ void emitter_types(Emitter *m) {
   m->lane_numbers = LLVMConstVector(lanes, LANES);
 }
 
-LLVMValueRef int64_const(const Emitter *m, int64_t v) {
+LLVMValueRef emit_int64(const Emitter *m, int64_t v) {
   return LLVMConstInt(m->i64, (unsigned long long)v, 1);
 }
 
-LLVMValueRef const_lanes(LLVMTypeRef t, double v) {
+LLVMValueRef emit_const(LLVMTypeRef t, double v) {
   LLVMTypeRef e = LLVMGetElementType(t);
   LLVMValueRef one = LLVMGetTypeKind(e) == LLVMIntegerTypeKind
                          ? LLVMConstInt(e, (unsigned long long)(int64_t)v, 1)
@@ -34,7 +34,7 @@ LLVMValueRef const_lanes(LLVMTypeRef t, double v) {
   return LLVMConstVector(all, LANES);
 }
 
-LLVMBuilderRef builder_at(Kernel *k, int depth) {
+LLVMBuilderRef emit_at(Kernel *k, int depth) {
   if (depth >= k->depth) return k->builder;
   LLVMPositionBuilderBefore(k->hoisted, k->leave[depth]);
   return k->hoisted;
@@ -46,36 +46,36 @@ static int loop_depth(const Kernel *k, int var) {
   return 0;
 }
 
-bool same_copy(const Kernel *k, int64_t shift, int depth) {
+bool emit_same_copy(const Kernel *k, int64_t shift, int depth) {
   return shift == k->shift || depth <= k->loops.vector;
 }
 
 static int vector_var(const Kernel *k) { return k->loops.order[k->loops.vector]; }
 
-int affine_depth(const Kernel *k, const Affine *x) {
+int emit_affine_depth(const Kernel *k, const Affine *x) {
   int depth = 0;
   for (int i = 0; i < k->loops.vars.n; i++) {
     if (!x->coef[i]) continue;
-    int d = i < k->loops.vars.nloops ? loop_depth(k, i) : affine_depth(k, &k->loops.vars.var[i].of);
+    int d = i < k->loops.vars.nloops ? loop_depth(k, i) : emit_affine_depth(k, &k->loops.vars.var[i].of);
     if (d > depth) depth = d;
   }
   return depth;
 }
 
-bool affine_varies(const Kernel *k, const Affine *x) {
+bool emit_affine_varies(const Kernel *k, const Affine *x) {
   if (x->coef[vector_var(k)]) return true;
   for (int i = k->loops.vars.nloops; i < k->loops.vars.n; i++)
-    if (x->coef[i] && affine_varies(k, &k->loops.vars.var[i].of)) return true;
+    if (x->coef[i] && emit_affine_varies(k, &k->loops.vars.var[i].of)) return true;
   return false;
 }
 
-bool affine_steps(const Kernel *k, const Affine *x) {
+bool emit_affine_steps(const Kernel *k, const Affine *x) {
   for (int i = k->loops.vars.nloops; i < k->loops.vars.n; i++)
-    if (x->coef[i] && affine_varies(k, &k->loops.vars.var[i].of)) return false;
+    if (x->coef[i] && emit_affine_varies(k, &k->loops.vars.var[i].of)) return false;
   return true;
 }
 
-LLVMValueRef splat(Kernel *k, LLVMBuilderRef b, LLVMValueRef scalar) {
+LLVMValueRef emit_splat(Kernel *k, LLVMBuilderRef b, LLVMValueRef scalar) {
   LLVMTypeRef t = LLVMVectorType(LLVMTypeOf(scalar), LANES);
   LLVMValueRef v = LLVMBuildInsertElement(b, LLVMGetPoison(t), scalar, LLVMConstInt(k->m->i32, 0, 0), "");
   return LLVMBuildShuffleVector(b, v, LLVMGetPoison(t), LLVMConstNull(k->m->vi32), "");
@@ -83,53 +83,53 @@ LLVMValueRef splat(Kernel *k, LLVMBuilderRef b, LLVMValueRef scalar) {
 
 static LLVMValueRef derived_first(Kernel *k, int var) {
   const Var *v = &k->loops.vars.var[var];
-  LLVMValueRef of = affine_first(k, &v->of);
-  return LLVMBuildSDiv(builder_at(k, affine_depth(k, &v->of)), of, int64_const(k->m, v->divisor), "");
+  LLVMValueRef of = emit_affine_first(k, &v->of);
+  return LLVMBuildSDiv(emit_at(k, emit_affine_depth(k, &v->of)), of, emit_int64(k->m, v->divisor), "");
 }
 
-LLVMValueRef affine_first(Kernel *k, const Affine *x) {
+LLVMValueRef emit_affine_first(Kernel *k, const Affine *x) {
   const Vars *vars = &k->loops.vars;
   int vec = vector_var(k);
-  LLVMValueRef sum = int64_const(k->m, x->base + x->coef[vec] * k->shift);
+  LLVMValueRef sum = emit_int64(k->m, x->base + x->coef[vec] * k->shift);
   for (int depth = 0; depth <= k->loops.nloops; depth++) {
     for (int i = 0; i < vars->n; i++) {
       if (!x->coef[i]) continue;
       bool derived = i >= vars->nloops;
-      if (derived && affine_varies(k, &vars->var[i].of)) continue;
-      if ((derived ? affine_depth(k, &vars->var[i].of) : loop_depth(k, i)) != depth) continue;
+      if (derived && emit_affine_varies(k, &vars->var[i].of)) continue;
+      if ((derived ? emit_affine_depth(k, &vars->var[i].of) : loop_depth(k, i)) != depth) continue;
       LLVMValueRef v = derived ? derived_first(k, i) : k->value[i];
-      LLVMBuilderRef b = builder_at(k, depth);
-      if (x->coef[i] != 1) v = LLVMBuildNSWMul(b, v, int64_const(k->m, x->coef[i]), "");
+      LLVMBuilderRef b = emit_at(k, depth);
+      if (x->coef[i] != 1) v = LLVMBuildNSWMul(b, v, emit_int64(k->m, x->coef[i]), "");
       sum = LLVMBuildNSWAdd(b, v, sum, "");
     }
   }
   return sum;
 }
 
-LLVMValueRef affine_lanes(Kernel *k, const Affine *x) {
+LLVMValueRef emit_affine_lanes(Kernel *k, const Affine *x) {
   const Vars *vars = &k->loops.vars;
-  LLVMBuilderRef b = builder_at(k, affine_depth(k, x));
+  LLVMBuilderRef b = emit_at(k, emit_affine_depth(k, x));
   LLVMValueRef lanes =
-      LLVMBuildMul(b, k->m->lane_numbers, const_lanes(k->m->vi32, (double)x->coef[vector_var(k)]), "");
+      LLVMBuildMul(b, k->m->lane_numbers, emit_const(k->m->vi32, (double)x->coef[vector_var(k)]), "");
   for (int i = vars->nloops; i < vars->n; i++) {
-    if (!x->coef[i] || !affine_varies(k, &vars->var[i].of)) continue;
-    LLVMValueRef of = affine_vector(k, &vars->var[i].of);
-    LLVMBuilderRef at = builder_at(k, affine_depth(k, x));
-    LLVMValueRef q = LLVMBuildSDiv(at, of, const_lanes(k->m->vi32, (double)vars->var[i].divisor), "");
-    q = LLVMBuildMul(at, q, const_lanes(k->m->vi32, (double)x->coef[i]), "");
+    if (!x->coef[i] || !emit_affine_varies(k, &vars->var[i].of)) continue;
+    LLVMValueRef of = emit_affine_vector(k, &vars->var[i].of);
+    LLVMBuilderRef at = emit_at(k, emit_affine_depth(k, x));
+    LLVMValueRef q = LLVMBuildSDiv(at, of, emit_const(k->m->vi32, (double)vars->var[i].divisor), "");
+    q = LLVMBuildMul(at, q, emit_const(k->m->vi32, (double)x->coef[i]), "");
     lanes = LLVMBuildAdd(at, lanes, q, "");
   }
   return lanes;
 }
 
-LLVMValueRef affine_vector(Kernel *k, const Affine *x) {
-  LLVMValueRef first = affine_first(k, x);
-  int depth = affine_depth(k, x);
+LLVMValueRef emit_affine_vector(Kernel *k, const Affine *x) {
+  LLVMValueRef first = emit_affine_first(k, x);
+  int depth = emit_affine_depth(k, x);
   LLVMValueRef all =
-      splat(k, builder_at(k, depth), LLVMBuildTrunc(builder_at(k, depth), first, k->m->i32, ""));
-  if (!affine_varies(k, x)) return all;
-  LLVMValueRef lanes = affine_lanes(k, x);
-  return LLVMBuildAdd(builder_at(k, depth), all, lanes, "");
+      emit_splat(k, emit_at(k, depth), LLVMBuildTrunc(emit_at(k, depth), first, k->m->i32, ""));
+  if (!emit_affine_varies(k, x)) return all;
+  LLVMValueRef lanes = emit_affine_lanes(k, x);
+  return LLVMBuildAdd(emit_at(k, depth), all, lanes, "");
 }
 
 static bool guard_equal(const Guard *x, const Guard *y) {
@@ -140,22 +140,22 @@ static bool guard_equal(const Guard *x, const Guard *y) {
 static int mask_one(Kernel *k, int parent, const Guard *g) {
   for (int i = 0; i < k->masks.len; i++) {
     const Mask *m = &k->masks.data[i];
-    if (m->value && same_copy(k, m->shift, m->depth) && m->parent == parent && guard_equal(&m->guard, g))
+    if (m->value && emit_same_copy(k, m->shift, m->depth) && m->parent == parent && guard_equal(&m->guard, g))
       return i + 1;
   }
   Affine from = g->at;
   from.base -= g->lo;
-  LLVMValueRef offset = affine_vector(k, &from);
-  Mask m = {.parent = parent, .guard = *g, .depth = affine_depth(k, &from), .shift = k->shift};
+  LLVMValueRef offset = emit_affine_vector(k, &from);
+  Mask m = {.parent = parent, .guard = *g, .depth = emit_affine_depth(k, &from), .shift = k->shift};
   if (parent && k->masks.data[parent - 1].depth > m.depth) m.depth = k->masks.data[parent - 1].depth;
-  LLVMBuilderRef b = builder_at(k, m.depth);
-  m.value = LLVMBuildICmp(b, LLVMIntULT, offset, const_lanes(k->m->vi32, (double)(g->hi - g->lo)), "");
+  LLVMBuilderRef b = emit_at(k, m.depth);
+  m.value = LLVMBuildICmp(b, LLVMIntULT, offset, emit_const(k->m->vi32, (double)(g->hi - g->lo)), "");
   if (parent) m.value = LLVMBuildAnd(b, k->masks.data[parent - 1].value, m.value, "");
   vec_push(k->m->arena, k->masks, m);
   return k->masks.len;
 }
 
-int mask_and(Kernel *k, int parent, const Guard *guards, int n) {
+int emit_mask(Kernel *k, int parent, const Guard *guards, int n) {
   for (int i = 0; i < n; i++) parent = mask_one(k, parent, &guards[i]);
   return parent;
 }

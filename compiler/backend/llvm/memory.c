@@ -3,21 +3,21 @@
 #include "emit.h"
 #include <string.h>
 
-LLVMTypeRef vector_type(const Emitter *m, DType t) {
+LLVMTypeRef emit_vector_type(const Emitter *m, DType t) {
   return t == DT_F32 ? m->vf32 : t == DT_I32 ? m->vi32 : m->vi1;
 }
 static LLVMTypeRef memory_type(const Emitter *m, DType t) { return t == DT_F32 ? m->vf32 : m->vi32; }
 
-LLVMValueRef local_variable(Kernel *k, LLVMTypeRef t) {
+LLVMValueRef emit_local(Kernel *k, LLVMTypeRef t) {
   LLVMValueRef v = LLVMBuildAlloca(k->entry_builder, t, "");
   LLVMSetAlignment(v, 32);
   return v;
 }
 
-LLVMValueRef buffer_base(Kernel *k, const Buffer *b) {
+LLVMValueRef emit_buffer(Kernel *k, const Buffer *b) {
   if (!k->base[b->id]) {
     Emitter *m = k->m;
-    LLVMValueRef slot = int64_const(m, b->slot), offset = int64_const(m, b->offset);
+    LLVMValueRef slot = emit_int64(m, b->slot), offset = emit_int64(m, b->offset);
     LLVMValueRef at = LLVMBuildGEP2(k->entry_builder, m->ptr, k->slots, &slot, 1, "");
     LLVMValueRef base = LLVMBuildLoad2(k->entry_builder, m->ptr, at, "");
     k->base[b->id] = LLVMBuildGEP2(k->entry_builder, LLVMInt8TypeInContext(m->context), base, &offset, 1, "");
@@ -25,7 +25,7 @@ LLVMValueRef buffer_base(Kernel *k, const Buffer *b) {
   return k->base[b->id];
 }
 
-LLVMValueRef const_tensor_base(Kernel *k, const Node *n) {
+LLVMValueRef emit_const_tensor(Kernel *k, const Node *n) {
   Emitter *m = k->m;
   const char *name = arena_printf(m->arena, "const%d", n->id);
   LLVMValueRef old = LLVMGetNamedGlobal(m->module, name);
@@ -44,8 +44,8 @@ LLVMValueRef const_tensor_base(Kernel *k, const Node *n) {
 }
 
 static LLVMValueRef element_address(Kernel *k, LLVMValueRef base, const Affine *at) {
-  LLVMValueRef first = affine_first(k, at);
-  return LLVMBuildGEP2(builder_at(k, affine_depth(k, at)), k->m->f32, base, &first, 1, "");
+  LLVMValueRef first = emit_affine_first(k, at);
+  return LLVMBuildGEP2(emit_at(k, emit_affine_depth(k, at)), k->m->f32, base, &first, 1, "");
 }
 
 static LLVMValueRef call_masked(Kernel *k, LLVMBuilderRef b, const char *name, LLVMTypeRef *overload,
@@ -60,20 +60,20 @@ static LLVMValueRef call_masked(Kernel *k, LLVMBuilderRef b, const char *name, L
 // the vector.
 static LLVMValueRef wanted_lanes(Kernel *k, const Affine *at, int mask, LLVMBuilderRef b) {
   LLVMValueRef m = mask ? k->masks.data[mask - 1].value : NULL;
-  bool along = affine_varies(k, at) || (mask && k->masks.data[mask - 1].depth > k->loops.vector);
+  bool along = emit_affine_varies(k, at) || (mask && k->masks.data[mask - 1].depth > k->loops.vector);
   if (!k->tail || !along) return m;
   return m ? LLVMBuildAnd(b, m, k->tail, "") : k->tail;
 }
 
-LLVMValueRef load_lanes(Kernel *k, LLVMValueRef base, DType type, const Affine *at, int mask) {
+LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType type, const Affine *at, int mask) {
   Emitter *m = k->m;
   LLVMTypeRef t = memory_type(m, type);
   LLVMValueRef address = element_address(k, base, at), v, align = LLVMConstInt(m->i32, 4, 0);
   Index index = {.rank = 1, .axis = {*at}};
-  bool varies = affine_varies(k, at),
-       contiguous = varies && affine_steps(k, at) && at->coef[k->loops.order[k->loops.vector]] == 1;
-  LLVMValueRef offsets = varies && !contiguous ? affine_lanes(k, at) : LLVMConstNull(m->vi32);
-  LLVMBuilderRef b = builder_at(k, index_depth(k, &index, mask));
+  bool varies = emit_affine_varies(k, at),
+       contiguous = varies && emit_affine_steps(k, at) && at->coef[k->loops.order[k->loops.vector]] == 1;
+  LLVMValueRef offsets = varies && !contiguous ? emit_affine_lanes(k, at) : LLVMConstNull(m->vi32);
+  LLVMBuilderRef b = emit_at(k, emit_index_depth(k, &index, mask));
   LLVMValueRef lanes = wanted_lanes(k, at, mask, b);
   if (contiguous && !lanes) {
     v = LLVMBuildLoad2(b, t, address, "");
@@ -83,11 +83,11 @@ LLVMValueRef load_lanes(Kernel *k, LLVMValueRef base, DType type, const Affine *
     LLVMValueRef args[] = {address, align, lanes, LLVMConstNull(t)};
     v = call_masked(k, b, "llvm.masked.load", overload, args, 4);
   } else if (!varies && !lanes) {
-    v = splat(k, b, LLVMBuildLoad2(b, LLVMGetElementType(t), address, ""));
+    v = emit_splat(k, b, LLVMBuildLoad2(b, LLVMGetElementType(t), address, ""));
   } else {
     LLVMTypeRef pointers = LLVMVectorType(m->ptr, LANES), overload[] = {t, pointers};
     LLVMValueRef all = LLVMConstAllOnes(m->vi1);
-    LLVMValueRef where = LLVMBuildGEP2(b, m->f32, splat(k, b, address), &offsets, 1, "");
+    LLVMValueRef where = LLVMBuildGEP2(b, m->f32, emit_splat(k, b, address), &offsets, 1, "");
     LLVMValueRef args[] = {where, align, lanes ? lanes : all, LLVMConstNull(t)};
     v = call_masked(k, b, "llvm.masked.gather", overload, args, 4);
   }
@@ -95,7 +95,7 @@ LLVMValueRef load_lanes(Kernel *k, LLVMValueRef base, DType type, const Affine *
 }
 
 // The last axis of a nest's space is what the vector runs over, so stores are contiguous.
-void store_lanes(Kernel *k, LLVMValueRef base, DType type, const Affine *at, LLVMValueRef v) {
+void emit_store(Kernel *k, LLVMValueRef base, DType type, const Affine *at, LLVMValueRef v) {
   Emitter *m = k->m;
   if (type == DT_BOOL) v = LLVMBuildZExt(k->builder, v, m->vi32, "");
   LLVMValueRef address = element_address(k, base, at);
@@ -108,6 +108,6 @@ void store_lanes(Kernel *k, LLVMValueRef base, DType type, const Affine *at, LLV
   call_masked(k, k->builder, "llvm.masked.store", overload, args, 4);
 }
 
-void store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v) {
+void emit_store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v) {
   LLVMBuildStore(k->builder, v, element_address(k, base, at));
 }

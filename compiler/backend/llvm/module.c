@@ -63,7 +63,7 @@ static LLVMValueRef emit_kernel(Emitter *m, const LoopStep *s) {
                more = LLVMBuildICmp(k->builder, LLVMIntSLT, piece, end, "");
   LLVMPositionBuilderAtEnd(k->builder, body);
   for (int i = 0; i < s->nnests; i++) emit_nest(k, &s->nests[i], s->pieces, piece);
-  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, piece, int64_const(m, 1), "");
+  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, piece, emit_int64(m, 1), "");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder),
                     after = LLVMAppendBasicBlockInContext(m->context, fn, "");
   LLVMBuildBr(k->builder, head);
@@ -108,26 +108,26 @@ static void emit_gemm(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   LLVMValueRef args[] = {ctx,
                          word_const(m, s->ta),
                          word_const(m, s->tb),
-                         int64_const(m, rows),
-                         int64_const(m, cols),
-                         int64_const(m, inner),
-                         int64_const(m, product(n, 0, r - 2)),
-                         buffer_base(k, s->in[0]),
-                         int64_const(m, rows * inner),
-                         buffer_base(k, s->in[1]),
-                         int64_const(m, inner * cols),
-                         buffer_base(k, s->out),
-                         int64_const(m, rows * cols)};
+                         emit_int64(m, rows),
+                         emit_int64(m, cols),
+                         emit_int64(m, inner),
+                         emit_int64(m, product(n, 0, r - 2)),
+                         emit_buffer(k, s->in[0]),
+                         emit_int64(m, rows * inner),
+                         emit_buffer(k, s->in[1]),
+                         emit_int64(m, inner * cols),
+                         emit_buffer(k, s->out),
+                         emit_int64(m, rows * cols)};
   call_runtime(k, "reg_gemm", "pwwllllplplpl", args);
 }
 
 static void emit_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   Emitter *m = k->m;
   const Node *n = s->node, *x = n->in[0], *y = n->nin > 1 ? n->in[1] : NULL;
-  LLVMValueRef a = buffer_base(k, s->in[0]), b = y ? buffer_base(k, s->in[1]) : NULL,
-               out = buffer_base(k, s->out);
+  LLVMValueRef a = emit_buffer(k, s->in[0]), b = y ? emit_buffer(k, s->in[1]) : NULL,
+               out = emit_buffer(k, s->out);
   int r = x->shape.rank;
-#define L(v) int64_const(m, v)
+#define L(v) emit_int64(m, v)
   switch (n->op) {
   case OP_GATHER:
     call_runtime(
@@ -170,8 +170,8 @@ static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   switch (s->kind) {
   case STEP_KERNEL: {
     LLVMValueRef fn = emit_kernel(m, s);
-    LLVMValueRef direct[] = {k->slots, int64_const(m, 0), int64_const(m, 1)};
-    LLVMValueRef spread[] = {ctx, fn, k->slots, int64_const(m, s->pieces)};
+    LLVMValueRef direct[] = {k->slots, emit_int64(m, 0), emit_int64(m, 1)};
+    LLVMValueRef spread[] = {ctx, fn, k->slots, emit_int64(m, s->pieces)};
     if (s->pieces == 1)
       LLVMBuildCall2(k->builder, piece_type(m), fn, direct, 3, "");
     else
@@ -182,8 +182,8 @@ static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   case STEP_GEMM: emit_gemm(k, ctx, s); return;
   case STEP_CALL: emit_call(k, ctx, s); return;
   case STEP_COPY:
-    LLVMBuildMemCpy(k->builder, buffer_base(k, s->out), 4, buffer_base(k, s->in[0]), 4,
-                    int64_const(m, 4 * shape_count(s->out->node->shape)));
+    LLVMBuildMemCpy(k->builder, emit_buffer(k, s->out), 4, emit_buffer(k, s->in[0]), 4,
+                    emit_int64(m, 4 * shape_count(s->out->node->shape)));
   }
 }
 
@@ -246,7 +246,7 @@ LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *s
                .f = f,
                .context = context,
                .module = LLVMModuleCreateWithNameInContext(f->name, context)};
-  emitter_types(&m);
+  emit_types(&m);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(m.module, layout);
   LLVMDisposeTargetData(layout);

@@ -48,16 +48,15 @@ static void emit_body(NestState *s, int copy) {
   LLVMValueRef *values = ARENA_ARRAY(k->m->arena, LLVMValueRef, n->nouts);
   for (int i = 0; i < n->nouts; i++) {
     Node *x = n->outs[i].node;
-    values[i] = eval(k, n->outs[i].kind == OUT_REDUCE ? x->in[0] : x, &k->loops.space, 0);
+    values[i] = emit_value(k, n->outs[i].kind == OUT_REDUCE ? x->in[0] : x, &k->loops.space, 0);
   }
   Affine element = index_linear(n->space, &k->loops.space);
   for (int i = 0; i < n->nouts; i++) {
     const NestOut *o = &n->outs[i];
     if (o->kind == OUT_STORE)
-      store_lanes(k, buffer_base(k, o->buffer), o->node->dtype, &element, values[i]);
+      emit_store(k, emit_buffer(k, o->buffer), o->node->dtype, &element, values[i]);
     else
-      accumulator_add(k, o, &s->accumulators[i * s->most_copies + copy], s->in_double && !s->blocked,
-                      values[i]);
+      emit_sum_add(k, o, &s->accumulators[i * s->most_copies + copy], s->in_double && !s->blocked, values[i]);
   }
 }
 
@@ -65,8 +64,8 @@ static void start_copy(NestState *s, int copy) {
   const Nest *n = s->k->nest;
   for (int i = 0; i < n->nouts; i++)
     if (n->outs[i].kind == OUT_REDUCE)
-      accumulator_start(s->k, &n->outs[i], &s->accumulators[i * s->most_copies + copy], s->in_double,
-                        s->blocked);
+      emit_sum_start(s->k, &n->outs[i], &s->accumulators[i * s->most_copies + copy], s->in_double,
+                     s->blocked);
 }
 
 static void finish_outputs(NestState *s, int first_copy, int copies) {
@@ -78,8 +77,8 @@ static void finish_outputs(NestState *s, int first_copy, int copies) {
     for (int j = 0; j < n->space.rank; j++)
       if (!(n->reduced >> j & 1)) at.axis[at.rank++] = k->loops.space.axis[j];
     Affine to = index_linear(n->outs[i].node->shape, &at);
-    accumulator_finish(k, &n->outs[i], &s->accumulators[i * s->most_copies + first_copy], copies,
-                       s->in_double, &to, n->outs[i].partial ? s->piece : NULL);
+    emit_sum_finish(k, &n->outs[i], &s->accumulators[i * s->most_copies + first_copy], copies, s->in_double,
+                    &to, n->outs[i].partial ? s->piece : NULL);
   }
 }
 
@@ -102,7 +101,7 @@ static void emit_loop(NestState *s, int level, LLVMValueRef first, LLVMValueRef 
   k->depth++;
   emit_level(s, level + 1, copies, tail);
   k->depth--;
-  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, i, int64_const(m, step), "");
+  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, i, emit_int64(m, step), "");
   LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder), after = new_block(k);
   LLVMBuildBr(k->builder, head);
   LLVMPositionBuilderAtEnd(k->builder, head);
@@ -128,14 +127,14 @@ static void emit_rest(NestState *s, int level, int64_t main, int64_t size) {
   bool conditional = level == 0 && k->limit && !LLVMIsConstant(k->limit);
   LLVMValueRef enter;
   if (conditional) {
-    LLVMValueRef is_last = LLVMBuildICmp(k->builder, LLVMIntEQ, k->limit, int64_const(k->m, size), "");
+    LLVMValueRef is_last = LLVMBuildICmp(k->builder, LLVMIntEQ, k->limit, emit_int64(k->m, size), "");
     enter = LLVMBuildCondBr(k->builder, is_last, block, after);
   } else {
     enter = LLVMBuildBr(k->builder, block);
   }
   if (main == 0 || !k->leave[k->depth]) k->leave[k->depth] = enter;
   LLVMPositionBuilderAtEnd(k->builder, block);
-  k->value[k->loops.order[level]] = int64_const(k->m, main);
+  k->value[k->loops.order[level]] = emit_int64(k->m, main);
   k->depth++;
   k->leave[k->depth] = NULL;
   emit_level(s, level + 1, (int)((rest + LANES - 1) / LANES),
@@ -147,7 +146,7 @@ static void emit_rest(NestState *s, int level, int64_t main, int64_t size) {
 }
 
 static void flush(NestState *s) {
-  for (int i = 0; i < s->k->nest->nouts * s->most_copies; i++) accumulator_flush(s->k, &s->accumulators[i]);
+  for (int i = 0; i < s->k->nest->nouts * s->most_copies; i++) emit_sum_flush(s->k, &s->accumulators[i]);
 }
 
 enum { BLOCK = 8192 }; // elements that are summed in float
@@ -162,7 +161,7 @@ static void emit_blocks(NestState *s, int level, LLVMValueRef first, LLVMValueRe
   LLVMValueRef start = LLVMBuildPhi(k->builder, m->i64, "");
   LLVMValueRef more = LLVMBuildICmp(k->builder, LLVMIntSLT, start, limit, "");
   LLVMPositionBuilderAtEnd(k->builder, body);
-  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, start, int64_const(m, BLOCK), "");
+  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, start, emit_int64(m, BLOCK), "");
   LLVMValueRef within = LLVMBuildICmp(k->builder, LLVMIntSLT, next, limit, "");
   LLVMValueRef end = LLVMBuildSelect(k->builder, within, next, limit, "");
   emit_loop(s, level, start, end, (int64_t)k->loops.copies * LANES, k->loops.copies, NULL);
@@ -181,7 +180,7 @@ static void emit_vector_level(NestState *s, int level) {
   Kernel *k = s->k;
   int64_t size = k->loops.vars.var[k->loops.order[level]].size, turn = (int64_t)k->loops.copies * LANES,
           main = size / turn * turn;
-  LLVMValueRef first = int64_const(k->m, 0), limit = int64_const(k->m, main);
+  LLVMValueRef first = emit_int64(k->m, 0), limit = emit_int64(k->m, main);
   if (level == 0) {
     first = k->first;
     LLVMValueRef beyond = LLVMBuildICmp(k->builder, LLVMIntSLT, k->limit, limit, "");
@@ -207,8 +206,8 @@ static void emit_level(NestState *s, int level, int copies, LLVMValueRef tail) {
   } else if (level == n->vector) {
     emit_vector_level(s, level);
   } else {
-    LLVMValueRef first = level ? int64_const(k->m, 0) : k->first;
-    LLVMValueRef limit = level ? int64_const(k->m, n->vars.var[n->order[level]].size) : k->limit;
+    LLVMValueRef first = level ? emit_int64(k->m, 0) : k->first;
+    LLVMValueRef limit = level ? emit_int64(k->m, n->vars.var[n->order[level]].size) : k->limit;
     k->leave[k->depth] = NULL;
     emit_loop(s, level, first, limit, 1, copies, tail);
   }
@@ -234,14 +233,14 @@ void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece) 
   k->memo.len = k->masks.len = 0;
   int64_t size = k->loops.vars.var[k->loops.order[0]].size;
   if (pieces > 1) {
-    LLVMValueRef chunk = int64_const(m, k->loops.chunk), end = int64_const(m, size);
+    LLVMValueRef chunk = emit_int64(m, k->loops.chunk), end = emit_int64(m, size);
     k->first = LLVMBuildNSWMul(k->builder, piece, chunk, "");
     LLVMValueRef limit = LLVMBuildNSWAdd(k->builder, k->first, chunk, "");
     k->limit =
         LLVMBuildSelect(k->builder, LLVMBuildICmp(k->builder, LLVMIntSLT, limit, end, ""), limit, end, "");
   } else {
-    k->first = int64_const(m, 0);
-    k->limit = int64_const(m, size);
+    k->first = emit_int64(m, 0);
+    k->limit = emit_int64(m, size);
   }
   int rest =
       (int)(k->loops.vars.var[k->loops.order[k->loops.vector]].size % (k->loops.copies * LANES) + LANES - 1) /

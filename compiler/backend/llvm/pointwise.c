@@ -2,7 +2,7 @@
 #include "emit.h"
 #include <string.h>
 
-LLVMValueRef call_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVMTypeRef t, LLVMValueRef *args,
+LLVMValueRef emit_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVMTypeRef t, LLVMValueRef *args,
                             int n) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMValueRef fn = LLVMGetIntrinsicDeclaration(m->module, id, &t, 1);
@@ -67,8 +67,8 @@ static LLVMValueRef sign(Emitter *m, LLVMBuilderRef b, LLVMValueRef x, bool inte
   (void)m;
   less = integer ? LLVMBuildICmp(b, LLVMIntSLT, x, zero, "") : LLVMBuildFCmp(b, LLVMRealOLT, x, zero, "");
   more = integer ? LLVMBuildICmp(b, LLVMIntSGT, x, zero, "") : LLVMBuildFCmp(b, LLVMRealOGT, x, zero, "");
-  LLVMValueRef r = LLVMBuildSelect(b, more, const_lanes(t, 1), x, "");
-  return LLVMBuildSelect(b, less, const_lanes(t, -1), r, "");
+  LLVMValueRef r = LLVMBuildSelect(b, more, emit_const(t, 1), x, "");
+  return LLVMBuildSelect(b, less, emit_const(t, -1), r, "");
 }
 
 static LLVMValueRef compare(LLVMBuilderRef b, Op op, LLVMValueRef x, LLVMValueRef y, DType t) {
@@ -102,11 +102,11 @@ static LLVMValueRef float_op(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMVa
   if (name) return call_vmath(m, b, name, in, n->nin);
   switch (n->op) {
   case OP_NEG: return LLVMBuildFNeg(b, in[0], "");
-  case OP_ABS: return call_intrinsic(m, b, "llvm.fabs", m->vf32, in, 1);
+  case OP_ABS: return emit_intrinsic(m, b, "llvm.fabs", m->vf32, in, 1);
   case OP_SIGN: return sign(m, b, in[0], false);
-  case OP_FLOOR: return call_intrinsic(m, b, "llvm.floor", m->vf32, in, 1);
-  case OP_ROUND: return call_intrinsic(m, b, "llvm.roundeven", m->vf32, in, 1);
-  case OP_SQRT: return call_intrinsic(m, b, "llvm.sqrt", m->vf32, in, 1);
+  case OP_FLOOR: return emit_intrinsic(m, b, "llvm.floor", m->vf32, in, 1);
+  case OP_ROUND: return emit_intrinsic(m, b, "llvm.roundeven", m->vf32, in, 1);
+  case OP_SQRT: return emit_intrinsic(m, b, "llvm.sqrt", m->vf32, in, 1);
   case OP_ADD: return LLVMBuildFAdd(b, in[0], in[1], "");
   case OP_SUB: return LLVMBuildFSub(b, in[0], in[1], "");
   case OP_MUL: return LLVMBuildFMul(b, in[0], in[1], "");
@@ -117,7 +117,7 @@ static LLVMValueRef float_op(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMVa
   }
 }
 
-LLVMValueRef pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in) {
+LLVMValueRef emit_pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in) {
   switch (n->op) {
   case OP_CAST: return convert(m, b, in[0], n->in[0]->dtype, n->dtype);
   case OP_SELECT: return LLVMBuildSelect(b, in[0], in[1], in[2], "");

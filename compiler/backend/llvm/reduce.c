@@ -16,22 +16,22 @@ static LLVMTypeRef lanes_type(const Kernel *k, const NestOut *o, bool in_double)
 // The neutral element, for lanes that do not exist, too.
 static LLVMValueRef neutral(const NestOut *o, LLVMTypeRef t) {
   if (o->node->op == OP_SUM) return LLVMConstNull(t);
-  return const_lanes(t, is_float(o) ? -INFINITY : (double)INT32_MIN);
+  return emit_const(t, is_float(o) ? -INFINITY : (double)INT32_MIN);
 }
 
-void accumulator_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, bool blocked) {
+void emit_sum_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, bool blocked) {
   LLVMTypeRef t = lanes_type(k, o, in_double && !blocked);
   if (!a->best) {
-    a->best = local_variable(k, t);
-    if (o->node->op == OP_ARGMAX) a->where = local_variable(k, k->m->vi32);
-    if (blocked && o->node->op == OP_SUM && is_float(o)) a->total = local_variable(k, k->m->vf64);
+    a->best = emit_local(k, t);
+    if (o->node->op == OP_ARGMAX) a->where = emit_local(k, k->m->vi32);
+    if (blocked && o->node->op == OP_SUM && is_float(o)) a->total = emit_local(k, k->m->vf64);
   }
   if (a->total) LLVMBuildStore(k->builder, LLVMConstNull(k->m->vf64), a->total);
   LLVMBuildStore(k->builder, neutral(o, t), a->best);
   if (a->where) LLVMBuildStore(k->builder, LLVMConstNull(k->m->vi32), a->where);
 }
 
-void accumulator_flush(Kernel *k, Accumulator *a) {
+void emit_sum_flush(Kernel *k, Accumulator *a) {
   if (!a->total) return;
   Emitter *m = k->m;
   LLVMValueRef block =
@@ -54,7 +54,7 @@ static LLVMValueRef combine(Kernel *k, const NestOut *o, LLVMValueRef x, LLVMVal
                      : r;
 }
 
-void accumulator_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v) {
+void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v) {
   LLVMTypeRef t = lanes_type(k, o, in_double);
   if (o->node->in[0]->dtype == DT_BOOL) v = LLVMBuildZExt(k->builder, v, k->m->vi32, "");
   if (k->tail) v = LLVMBuildSelect(k->builder, k->tail, v, neutral(o, LLVMTypeOf(v)), "");
@@ -62,7 +62,7 @@ void accumulator_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double
   LLVMValueRef best = LLVMBuildLoad2(k->builder, t, a->best, "");
   if (a->where) {
     LLVMValueRef where = LLVMBuildLoad2(k->builder, k->m->vi32, a->where, "");
-    LLVMValueRef here = affine_vector(k, &k->loops.space.axis[o->node->attr[0]]),
+    LLVMValueRef here = emit_affine_vector(k, &k->loops.space.axis[o->node->attr[0]]),
                  more = greater(k, o, v, best);
     LLVMBuildStore(k->builder, LLVMBuildSelect(k->builder, more, here, where, ""), a->where);
     LLVMBuildStore(k->builder, LLVMBuildSelect(k->builder, more, v, best, ""), a->best);
@@ -104,8 +104,8 @@ static void across_lanes(Kernel *k, const NestOut *o, LLVMValueRef *best, LLVMVa
   if (*where) *where = LLVMBuildExtractElement(k->builder, *where, zero, "");
 }
 
-void accumulator_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
-                        const Affine *to, LLVMValueRef piece) {
+void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
+                     const Affine *to, LLVMValueRef piece) {
   LLVMTypeRef t = lanes_type(k, o, in_double);
   LLVMValueRef best = LLVMBuildLoad2(k->builder, t, a[0].total ? a[0].total : a[0].best, ""), where = NULL;
   if (a[0].where) where = LLVMBuildLoad2(k->builder, k->m->vi32, a[0].where, "");
@@ -119,21 +119,21 @@ void accumulator_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies,
   bool across = k->loops.vector >= k->loops.nkept;
   if (across) across_lanes(k, o, &best, &where);
   if (piece) { // partial sums are 8 bytes apart
-    LLVMValueRef base = buffer_base(k, o->partial);
+    LLVMValueRef base = emit_buffer(k, o->partial);
     LLVMValueRef at = LLVMBuildGEP2(k->builder, k->m->i64, base, &piece, 1, "");
     LLVMBuildStore(k->builder, best, at);
     if (where) {
-      LLVMValueRef one = int64_const(k->m, 1);
+      LLVMValueRef one = emit_int64(k->m, 1);
       LLVMBuildStore(k->builder, where, LLVMBuildGEP2(k->builder, k->m->i32, at, &one, 1, ""));
     }
     return;
   }
   if (t == k->m->vf64) best = LLVMBuildFPTrunc(k->builder, best, across ? k->m->f32 : k->m->vf32, "");
-  LLVMValueRef base = buffer_base(k, o->buffer), result = where ? where : best;
+  LLVMValueRef base = emit_buffer(k, o->buffer), result = where ? where : best;
   if (across)
-    store_scalar(k, base, to, result);
+    emit_store_scalar(k, base, to, result);
   else
-    store_lanes(k, base, o->node->dtype == DT_BOOL ? DT_I32 : o->node->dtype, to, result);
+    emit_store(k, base, o->node->dtype == DT_BOOL ? DT_I32 : o->node->dtype, to, result);
 }
 
 void emit_combine(Kernel *k, const Nest *nest, int64_t pieces) {
@@ -142,9 +142,9 @@ void emit_combine(Kernel *k, const Nest *nest, int64_t pieces) {
     if (!o->partial) continue;
     bool in_double = is_float(o) && o->node->op == OP_SUM;
     LLVMTypeRef t = in_double ? k->m->f64 : is_float(o) ? k->m->f32 : k->m->i32;
-    LLVMValueRef base = buffer_base(k, o->partial), best = NULL, where = NULL;
+    LLVMValueRef base = emit_buffer(k, o->partial), best = NULL, where = NULL;
     for (int64_t p = 0; p < pieces; p++) {
-      LLVMValueRef number = int64_const(k->m, p), one = int64_const(k->m, 1), at, v, w = NULL;
+      LLVMValueRef number = emit_int64(k->m, p), one = emit_int64(k->m, 1), at, v, w = NULL;
       at = LLVMBuildGEP2(k->builder, k->m->i64, base, &number, 1, "");
       v = LLVMBuildLoad2(k->builder, t, at, "");
       if (o->node->op == OP_ARGMAX)
@@ -159,6 +159,6 @@ void emit_combine(Kernel *k, const Nest *nest, int64_t pieces) {
       }
     }
     if (in_double) best = LLVMBuildFPTrunc(k->builder, best, k->m->f32, "");
-    LLVMBuildStore(k->builder, where ? where : best, buffer_base(k, o->buffer));
+    LLVMBuildStore(k->builder, where ? where : best, emit_buffer(k, o->buffer));
   }
 }
