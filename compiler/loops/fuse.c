@@ -88,9 +88,12 @@ static const Root *root_in(const Group *g, const Node *n) {
   return NULL;
 }
 
+enum { MOST_OUTPUTS = 24 }; // of one nest: more would not fit the registers, and compile slowly
+
 static bool can_join(const Plan *p, int index, const Root *r) {
   const Group *g = p->groups.data[index];
-  if (g->kind != STEP_KERNEL || !shape_equal(g->roots.data[0]->space, r->space) || !same_reduction(g, r))
+  if (g->kind != STEP_KERNEL || g->roots.len == MOST_OUTPUTS ||
+      !shape_equal(g->roots.data[0]->space, r->space) || !same_reduction(g, r))
     return false;
   Vars vars;
   Index space = space_index(r->space, &vars);
