@@ -16,7 +16,7 @@ static int64_t dim_value(Cx *cx, Env *env, const Ast *dim) {
     Value *v = env_get(env, dim->name);
     return v && v->kind == V_NUM ? (int64_t)v->num : -1;
   }
-  Value v = eval(cx, env, dim);
+  Value v = eval_expr(cx, env, dim);
   return v.kind == V_NUM ? (int64_t)v.num : -1;
 }
 
@@ -71,7 +71,7 @@ typedef struct Range {
 
 static bool bound_number(Cx *cx, Env *env, const Ast *e, double *out) {
   if (!e) return false;
-  Value v = eval(cx, env, e);
+  Value v = eval_expr(cx, env, e);
   return value_number(cx, &v, "a bound", out);
 }
 
@@ -310,7 +310,7 @@ bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bo
     if (given[k]) {
       ok &= accept(cx, into, d, p, *given[k]->value);
     } else if (p->kids[1]) {
-      Value v = eval(cx, into, p->kids[1]);
+      Value v = eval_expr(cx, into, p->kids[1]);
       ok &= accept(cx, into, d, p, v);
     } else if (!missing_ok) {
       Diag *diag = diag_emit(&cx->s->diags, DIAG_missing_argument, at, d->name, p->name);
@@ -345,7 +345,7 @@ static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
   cx->depth++;
   if (!d->from_library || !outer.source) cx->at = at;
   const Ast *body = d->ast->kids[2];
-  Value v = body->kind == AST_BLOCK ? eval_block(cx, env, body) : eval(cx, env, body);
+  Value v = body->kind == AST_BLOCK ? eval_block(cx, env, body) : eval_expr(cx, env, body);
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
   cx->depth--;
   cx->at = outer;

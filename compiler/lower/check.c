@@ -31,11 +31,11 @@ static Node *all(Cx *cx, Node *b) {
 static Node *condition(Cx *cx, Env *env, const Ast *e) {
   bool equal = e->kind == AST_BINARY && (e->op == OPR_EQ || e->op == OPR_NE);
   if (!equal) {
-    Value v = eval(cx, env, e);
+    Value v = eval_expr(cx, env, e);
     Node *n = v.kind == V_FAIL ? NULL : truth(cx, &v);
     return n ? all(cx, n) : NULL;
   }
-  Value x = eval(cx, env, e->kids[0]), y = eval(cx, env, e->kids[1]);
+  Value x = eval_expr(cx, env, e->kids[0]), y = eval_expr(cx, env, e->kids[1]);
   Value xn = v_tensor(x.kind == V_FAIL ? NULL : value_node(cx, &x), x.span);
   if (xn.kind == V_FAIL || y.kind == V_FAIL) return NULL;
   Value diff = binary(cx, OPR_SUB, &xn, &y, e->span);
@@ -61,11 +61,11 @@ static const char *arg_name(Cx *cx, const Value *callee, const Ast *call, int in
 // what they are.
 static bool split_args(Cx *args, Cx *body, const Ast *call, BoundArg *bound) {
   Env *ea = env_new(args, NULL, "", ""), *eb = env_new(body, NULL, "", "");
-  Value callee = eval(args, ea, call->kids[0]);
+  Value callee = eval_expr(args, ea, call->kids[0]);
   for (int i = 1; i < call->nkids; i++) {
     const Ast *arg = call->kids[i];
     Value *v = ARENA_NEW(args->a, Value);
-    *v = eval(args, ea, arg->kids[0]);
+    *v = eval_expr(args, ea, arg->kids[0]);
     if (v->kind == V_FAIL) return false;
     bool tensor = v->kind == V_TENSOR || v->kind == V_LIST;
     if (tensor) {
@@ -75,7 +75,7 @@ static bool split_args(Cx *args, Cx *body, const Ast *call, BoundArg *bound) {
       graph_output(args->g, name, n, -1);
       *v = v_tensor(cx_input(body, name, n->dtype, n->shape), arg->span);
     } else {
-      *v = eval(body, eb, arg->kids[0]); // made again for the other graph
+      *v = eval_expr(body, eb, arg->kids[0]); // made again for the other graph
     }
     bound[i - 1] = (BoundArg){arg->name, v, arg->span};
   }
@@ -95,10 +95,10 @@ LowerCheck *lower_check(Lowered *l, const Ast *check) {
   if (e->kind == AST_CALL) {
     BoundArg *bound = ARENA_ARRAY(a, BoundArg, e->nkids);
     if (!split_args(args, body, e, bound)) return NULL;
-    Value callee = eval(body, env, e->kids[0]);
+    Value callee = eval_expr(body, env, e->kids[0]);
     v = call_value(body, env, &callee, bound, e->nkids - 1, e->span, NULL);
   } else {
-    v = eval(body, env, e);
+    v = eval_expr(body, env, e);
   }
   Node *n = v.kind == V_FAIL ? NULL : value_node(body, &v);
   if (!n) return NULL;
@@ -142,7 +142,7 @@ Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninput
     xs[i] = cx_input(cx, arena_printf(a, "in:%s", inputs[i].name), inputs[i].dtype, inputs[i].shape);
     env_set(cx, env, inputs[i].name, v_tensor(xs[i], e->span));
   }
-  Value v = eval(cx, env, e);
+  Value v = eval_expr(cx, env, e);
   if (v.kind == V_NONE)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an expression with a value", "a definition");
   Node *n = v.kind == V_FAIL || v.kind == V_NONE ? NULL : value_node(cx, &v);

@@ -42,7 +42,7 @@ static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
 }
 
 static bool number_arg(Cx *cx, Env *env, const Ast *e, const char *what, double *out) {
-  Value v = eval(cx, env, e);
+  Value v = eval_expr(cx, env, e);
   return value_number(cx, &v, what, out);
 }
 
@@ -150,7 +150,7 @@ Value data_definition(Cx *cx, Def *d) {
 // `digits`, `digits.test`
 Value eval_data(Cx *cx, Env *env, const Ast *e) {
   const Ast *root = e->kind == AST_FIELD ? e->kids[0] : e;
-  Value v = root->kind == AST_NAME ? eval(cx, env, root) : v_fail();
+  Value v = root->kind == AST_NAME ? eval_expr(cx, env, root) : v_fail();
   if (root->kind != AST_NAME || (v.kind != V_DATA && v.kind != V_FAIL)) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "data",
               root->kind == AST_NAME ? value_text(cx, &v) : ast_kind_name(e->kind));

@@ -34,7 +34,8 @@ static bool unify(Cx *cx, int opr, Node **x, Node **y, Span at) {
   Shape s;
   Shape a = (*x)->shape, b = (*y)->shape;
   bool fits = shape_broadcast(a, b, &s);
-  bool grows = fits && a.rank != b.rank && !shape_equal(s, a) && !shape_equal(s, b);
+  bool grows = fits && a.rank != b.rank && a.rank > 0 && b.rank > 0 && a.dim[0] == b.dim[0] && !shape_equal(s, a) &&
+               !shape_equal(s, b);
   if (!fits || grows) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, at, opr_sentence(cx, opr), shape_text(cx->a, a),
                         shape_text(cx->a, b));
@@ -204,7 +205,7 @@ Value unary_op(Cx *cx, Op op, const Value *x, Span at) {
 }
 
 static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
-  Value x = eval(cx, env, e->kids[0]);
+  Value x = eval_expr(cx, env, e->kids[0]);
   if (x.kind == V_FAIL) return x;
   if (e->op == OPR_NEG) {
     if (value_is_const(&x)) return (Value){.kind = V_NUM, .num = -x.num, .unit = x.unit, .span = e->span};
@@ -218,10 +219,10 @@ static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
 // -- control
 
 static Value eval_if(Cx *cx, Env *env, const Ast *e) {
-  Value c = eval(cx, env, e->kids[0]);
+  Value c = eval_expr(cx, env, e->kids[0]);
   if (c.kind == V_FAIL) return c;
-  if (value_is_const(&c)) return eval(cx, env, e->kids[c.num != 0 ? 1 : 2]);
-  Value a = eval(cx, env, e->kids[1]), b = eval(cx, env, e->kids[2]);
+  if (value_is_const(&c)) return eval_expr(cx, env, e->kids[c.num != 0 ? 1 : 2]);
+  Value a = eval_expr(cx, env, e->kids[1]), b = eval_expr(cx, env, e->kids[2]);
   Node *cond = truth(cx, &c), *x = value_node(cx, &a), *y = value_node(cx, &b);
   if (!cond || !x || !y || !unify(cx, OPR_EQ, &x, &y, e->span)) return v_fail();
   Shape s;
@@ -237,7 +238,7 @@ static Value eval_if(Cx *cx, Env *env, const Ast *e) {
 
 // `a until d then b`: a before step d, b from then on. Both must have their time.
 static Value eval_until(Cx *cx, Env *env, const Ast *e) {
-  Value t = eval(cx, env, e->kids[1]);
+  Value t = eval_expr(cx, env, e->kids[1]);
   double at;
   if (!cx->t && t.kind != V_FAIL && t.unit != UNIT_STEPS) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "a schedule", "outside of training");
@@ -257,10 +258,10 @@ static Value eval_until(Cx *cx, Env *env, const Ast *e) {
               cx->active_from);
     return v_fail();
   }
-  Value a = eval(cx, env, e->kids[0]);
+  Value a = eval_expr(cx, env, e->kids[0]);
   double outer = cx->active_from;
   cx->active_from = at;
-  Value b = eval(cx, env, e->kids[2]);
+  Value b = eval_expr(cx, env, e->kids[2]);
   cx->active_from = outer;
   Node *x = value_node(cx, &a), *y = value_node(cx, &b);
   if (!x || !y) return v_fail();
@@ -270,7 +271,7 @@ static Value eval_until(Cx *cx, Env *env, const Ast *e) {
 }
 
 static Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
-  Value n = eval(cx, env, e->kids[0]);
+  Value n = eval_expr(cx, env, e->kids[0]);
   double count;
   if (!value_number(cx, &n, "a number of repetitions", &count)) return v_fail();
   if (count < 0 || count > 1000 || count != floor(count)) {
@@ -289,7 +290,7 @@ Value eval_block(Cx *cx, Env *env, const Ast *block) {
   Value last = {.kind = V_NONE, .span = block->span};
   bool failed = false;
   for (int i = 0; i < block->nkids; i++) {
-    last = eval(cx, env, block->kids[i]);
+    last = eval_expr(cx, env, block->kids[i]);
     failed |= last.kind == V_FAIL;
   }
   return fail_unless(!failed, last);
@@ -342,7 +343,7 @@ static int eval_args(Cx *cx, Env *env, const Ast *call, BoundArg *args, int n) {
   for (int i = 1; i < call->nkids; i++) {
     const Ast *arg = call->kids[i];
     Value *v = ARENA_NEW(cx->a, Value);
-    *v = eval(cx, env, arg->kids[0]);
+    *v = eval_expr(cx, env, arg->kids[0]);
     args[n++] = (BoundArg){arg->name, v, arg->span};
   }
   return n;
@@ -357,7 +358,7 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
     *first = *piped;
     args[n++] = (BoundArg){NULL, first, piped->span};
   }
-  Value callee = eval(cx, env, callee_ast);
+  Value callee = eval_expr(cx, env, callee_ast);
   if (callee.kind == V_BUILTIN && callee.builtin >= B_CSV)
     return call_data_builtin(cx, env, callee.builtin, e->kind == AST_CALL ? e : NULL, piped);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, args, n);
@@ -371,15 +372,16 @@ static Value eval_stage(Cx *cx, Env *env, const Ast *e, const Value *piped) {
   const char *as = NULL;
   const Ast *stage = e;
   if (e->kind == AST_AS) as = e->name, stage = e->kids[0];
-  Value v = stage->kind == AST_CALL || piped ? eval_call(cx, env, stage, piped, as) : eval(cx, env, stage);
+  Value v =
+      stage->kind == AST_CALL || piped ? eval_call(cx, env, stage, piped, as) : eval_expr(cx, env, stage);
   if (as && v.kind != V_FAIL) env_set(cx, env, arena_printf(cx->a, "as %s", as), v);
   return v;
 }
 
 static Value eval_index(Cx *cx, Env *env, const Ast *e) {
-  Value base = eval(cx, env, e->kids[0]);
+  Value base = eval_expr(cx, env, e->kids[0]);
   if (base.kind == V_LIST && e->nkids == 2 && e->kids[1]->kind != AST_RANGE) {
-    Value i = eval(cx, env, e->kids[1]);
+    Value i = eval_expr(cx, env, e->kids[1]);
     double at;
     if (!value_number(cx, &i, "an index", &at)) return v_fail();
     if (at < 0) at += base.nitems;
@@ -410,7 +412,7 @@ static Value eval_index(Cx *cx, Env *env, const Ast *e) {
     if (at->kind == AST_RANGE) ends[0] = at->kids[0], ends[1] = at->kids[1];
     for (int k = 0; k < 2; k++) {
       if (!ends[k]) continue;
-      Value v = eval(cx, env, ends[k]);
+      Value v = eval_expr(cx, env, ends[k]);
       double d;
       if (v.kind == V_TENSOR && at->kind != AST_RANGE && given == 1) { // rows by a tensor of indices
         int64_t classes;
@@ -472,14 +474,14 @@ static Value eval_list(Cx *cx, Env *env, const Ast *e, ValueKind kind) {
       v.items[i] = (Value){.kind = V_NONE};
       continue;
     }
-    v.items[i] = eval(cx, env, e->kids[i]);
+    v.items[i] = eval_expr(cx, env, e->kids[i]);
     ok &= v.items[i].kind != V_FAIL;
   }
   return fail_unless(ok, v);
 }
 
 static Value eval_at(Cx *cx, Env *env, const Ast *e) {
-  Value y = eval(cx, env, e->kids[0]), moved = eval(cx, env, e->kids[1]);
+  Value y = eval_expr(cx, env, e->kids[0]), moved = eval_expr(cx, env, e->kids[1]);
   Node *n = value_node(cx, &y);
   Tree *t = tree_of(cx, &moved);
   if (!n || moved.kind == V_FAIL) return v_fail();
@@ -498,7 +500,7 @@ static Value eval_at(Cx *cx, Env *env, const Ast *e) {
 }
 
 static Value eval_assign(Cx *cx, Env *env, const Ast *e) {
-  Value v = eval(cx, env, e->kids[0]);
+  Value v = eval_expr(cx, env, e->kids[0]);
   if (v.kind == V_FAIL) return v;
   assign_state(cx, env, e, &v);
   return (Value){.kind = V_NONE, .span = e->span};
@@ -515,7 +517,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_CALL: return eval_call(cx, env, e, NULL, NULL);
   case AST_UNARY: return eval_unary(cx, env, e);
   case AST_BINARY: {
-    Value x = eval(cx, env, e->kids[0]), y = eval(cx, env, e->kids[1]);
+    Value x = eval_expr(cx, env, e->kids[0]), y = eval_expr(cx, env, e->kids[1]);
     return binary(cx, e->op, &x, &y, e->span);
   }
   case AST_ARROW:
@@ -524,14 +526,14 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_UNTIL: return eval_until(cx, env, e);
   case AST_IF: return eval_if(cx, env, e);
   case AST_PIPE: {
-    Value x = eval(cx, env, e->kids[0]);
+    Value x = eval_expr(cx, env, e->kids[0]);
     return x.kind == V_FAIL ? x : eval_stage(cx, env, e->kids[1], &x);
   }
   case AST_AS: return eval_stage(cx, env, e, NULL);
   case AST_AT: return eval_at(cx, env, e);
   case AST_BLOCK: return eval_block(cx, env, e);
   case AST_BIND: {
-    Value v = eval(cx, env, e->kids[0]);
+    Value v = eval_expr(cx, env, e->kids[0]);
     env_set(cx, env, e->name, v);
     return v.kind == V_FAIL ? v : (Value){.kind = V_NONE, .span = e->span};
   }
@@ -547,7 +549,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   }
 }
 
-Value eval(Cx *cx, Env *env, const Ast *e) {
+Value eval_expr(Cx *cx, Env *env, const Ast *e) {
   Span outer = cx->g->origin;
   cx->g->origin = e->span;
   Value v = eval_inner(cx, env, e);

@@ -89,9 +89,9 @@ typedef struct Lowered {
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
 // The graphs. Inputs and outputs are known by name:
-//   inputs   param:PATH state:NAME field:NAME class:NAME (i32) seed (i32[2]) step (i32) epoch (i32) pred (all predictions)
-//   outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss term:NAME
-//   schedule:NAME pred metric:NAME
+//   inputs   param:PATH state:NAME field:NAME class:NAME (i32) seed (i32[2]) step (i32) epoch (i32) pred (all
+//   predictions) outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss
+//   term:NAME schedule:NAME pred metric:NAME
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states
   LOWER_STEP,          // one update on `batch` rows

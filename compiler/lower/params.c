@@ -21,7 +21,7 @@ static bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
     *out = (Shape){0};
     return true;
   }
-  Value v = eval(cx, env, shape);
+  Value v = eval_expr(cx, env, shape);
   return v.kind != V_FAIL && value_shape(cx, &v, out);
 }
 
@@ -41,7 +41,7 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
     int n = 0;
     for (int i = 1; e->kind == AST_CALL && i < e->nkids; i++) {
       Value *arg = ARENA_NEW(cx->a, Value);
-      *arg = eval(cx, env, e->kids[i]->kids[0]);
+      *arg = eval_expr(cx, env, e->kids[i]->kids[0]);
       args[n++] = (BoundArg){e->kids[i]->name, arg, e->kids[i]->span};
     }
     Value *shape_like = ARENA_NEW(cx->a, Value);
@@ -49,7 +49,7 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
     args[n++] = (BoundArg){"like", shape_like, e->span};
     v = call_def(cx, d, args, n, e->span, env, NULL);
   } else {
-    v = eval(cx, env, e);
+    v = eval_expr(cx, env, e);
   }
   Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
   if (!n) return NULL;
@@ -64,7 +64,7 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
 
 Value declare_param(Cx *cx, Env *env, const Ast *p) {
   if (p->nkids > 2 && p->kids[2]) {
-    Value c = eval(cx, env, p->kids[2]);
+    Value c = eval_expr(cx, env, p->kids[2]);
     if (c.kind == V_FAIL) return c;
     if (!value_is_const(&c)) {
       diag_emit(&cx->s->diags, DIAG_not_constant, p->kids[2]->span, "whether a parameter exists");
@@ -121,7 +121,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
   const char *prefix = env->path && *env->path ? env->path : env->def;
   const Ast *shape = st->kids[0];
   if (shape && shape->kind == AST_LIKE) {
-    Value like = eval(cx, env, shape->kids[0]);
+    Value like = eval_expr(cx, env, shape->kids[0]);
     Tree *t = tree_of(cx, &like);
     if (t) {
       Tree *out = ARENA_NEW(cx->a, Tree);
@@ -299,7 +299,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e, const Value *model) {
   (void)model;
   const Ast *root = e;
   while (root->kind == AST_FIELD) root = root->kids[0];
-  Value base = eval(cx, env, root);
+  Value base = eval_expr(cx, env, root);
   if (base.kind == V_FAIL) return base;
   if (base.kind == V_DATA) return eval_data(cx, env, e);
   if (base.kind != V_MODEL) {

@@ -67,7 +67,7 @@ static const char *unique_term(Cx *cx, LowerTrain *t, const Ast *p) {
 }
 
 static Node *term_value(Cx *cx, Env *env, const Ast *e) {
-  Value v = eval(cx, env, e);
+  Value v = eval_expr(cx, env, e);
   Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
   if (n && n->shape.rank != 0) {
     diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a penalty", shape_text(cx->a, n->shape));
@@ -149,7 +149,7 @@ static void warn_coupled(Cx *cx, LowerTrain *t, const char *optimizer) {
 static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
   const Ast *e = train_clause(t->ast, "optimize");
   if (!e) return NULL;
-  Value v = eval(cx, field_env(cx), e);
+  Value v = eval_expr(cx, field_env(cx), e);
   if (v.kind == V_FAIL) return NULL;
   if (v.kind != V_FN || v.fn->def->kind != KIND_OPTIMIZER) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
@@ -163,7 +163,7 @@ static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
   if (!bind_args(cx, d, v.fn->args, v.fn->nargs, e->span, env, false)) return NULL;
   Span outer = cx->at;
   cx->at = e->span;
-  Value done = eval(cx, env, d->ast->kids[2]);
+  Value done = eval_expr(cx, env, d->ast->kids[2]);
   cx->at = outer;
   return done.kind == V_FAIL ? NULL : env_get(env, w)->tree;
 }
@@ -181,7 +181,7 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
   const Ast *loss = train_clause(t->ast, "loss");
   if (!loss) return false;
   int errors = cx->s->diags.errors;
-  Value v = eval(cx, field_env(cx), loss);
+  Value v = eval_expr(cx, field_env(cx), loss);
   s->loss = scalar_loss(cx, &v, loss->span);
   if (!s->loss) return false;
   ModelValue *model = model_value(cx, t->build->model);
@@ -306,11 +306,11 @@ static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
   const Ast *name = e->kind == AST_FIELD ? NULL : e; // `valid.accuracy` of a stop clause
   Value v;
   if (name) {
-    v = eval(cx, env, name);
+    v = eval_expr(cx, env, name);
   } else {
     Ast *callee = ARENA_NEW(cx->a, Ast);
     *callee = (Ast){.kind = AST_NAME, .name = e->name, .span = e->span};
-    v = eval(cx, env, callee);
+    v = eval_expr(cx, env, callee);
   }
   if (v.kind == V_FAIL) return NULL;
   if (v.kind != V_FN || v.fn->def->kind != KIND_METRIC) {
@@ -371,7 +371,7 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
   const Ast *loss = train_clause(t->ast, "loss");
-  Value v = eval(cx, field_env(cx), loss);
+  Value v = eval_expr(cx, field_env(cx), loss);
   Node *n = scalar_loss(cx, &v, loss->span), *pred = predict(cx, t->build->model);
   if (!n || !pred) ice("lower", "validation of `%s` failed after its step was built", t->name);
   graph_output(cx->g, "loss", n, -1);

@@ -155,7 +155,7 @@ void env_set(Cx *cx, Env *e, const char *name, Value v);
 Value *env_get(const Env *e, const char *name);
 
 // -- eval.c
-Value eval(Cx *cx, Env *env, const Ast *e);
+Value eval_expr(Cx *cx, Env *env, const Ast *e);
 Value eval_block(Cx *cx, Env *env, const Ast *block);
 Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at);
 Value unary_op(Cx *cx, Op op, const Value *x, Span at);

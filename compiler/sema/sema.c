@@ -98,9 +98,17 @@ static void check_args(Scope *s, const Ast *call, const char *callee, const char
   if (positional > n && !many) diag_emit(ds, DIAG_too_many_arguments, call->span, callee, n, positional);
 }
 
+static bool is_data_builtin(const Ast *stage) {
+  const Ast *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
+  return callee->kind == AST_NAME && builtin_find(callee->name) >= B_CSV;
+}
+
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
-  for (int i = 1; i < call->nkids; i++) check_expr(s, call->kids[i]->kids[0]);
+  bool data = is_data_builtin(call);
+  for (int i = 1; i < call->nkids; i++)
+    if (!data || call->kids[i]->kids[0]->kind != AST_NAME)
+      check_expr(s, call->kids[i]->kids[0]); // names of columns
   if (callee->kind != AST_NAME) {
     check_expr(s, callee);
     return;
@@ -125,11 +133,6 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   for (int i = 0; i < sig.n; i++) params[i] = sig.param[i].name, many |= sig.param[i].many;
   check_args(s, call, callee->name, params, sig.n, many, piped, NULL);
   if (b >= B_CSV) return; // data builtins take data from a pipe as their first argument, beside the signature
-}
-
-static bool is_data_builtin(const Ast *stage) {
-  const Ast *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
-  return callee->kind == AST_NAME && builtin_find(callee->name) >= B_CSV;
 }
 
 static void check_stage(Scope *s, const Ast *stage) {
