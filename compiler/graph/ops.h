@@ -32,11 +32,11 @@ struct GraphTable {
   Node **slots; // open addressing
   int nslots, used;
 };
-Node *node_intern(Graph *g, const Node *proto);                // the one node equal to `proto`; made if new
-Node *node_simplify(Graph *g, const Node *proto);              // a simpler node of the same value, or NULL
-Node *node_build(Graph *g, Node *proto);                       // infer, simplify, intern; ice on a misfit
-Node *node_clone(Graph *g, const Node *like, Node *const *in); // graph_rebuild without simplification
-bool node_splat(const Node *n, double *value);                 // a constant all of whose elements are *value
+Node *node_intern(Graph *g, const Node *proto);     // the one node equal to `proto`; made if new
+Node *node_simplify(Graph *g, const Node *proto);   // a simpler node of the same value, or NULL
+Node *node_build(Graph *g, Node *proto);            // infer, simplify, intern; ice on a misfit
+Node *node_find(const Graph *g, const Node *proto); // the node equal to `proto`, or NULL
+bool node_splat(const Node *n, double *value);      // a constant all of whose elements are *value
 bool node_is(const Node *n, double value);
 
 // interp_random.c

@@ -4,21 +4,11 @@
 #include "ops.h"
 #include <string.h>
 
-static Node prototype(const Node *like, Node *const *in) {
-  Node proto = *like;
-  proto.in = (Node **)in;
-  return proto;
-}
-
-Node *node_clone(Graph *g, const Node *like, Node *const *in) {
-  Node proto = prototype(like, in);
-  return node_intern(g, &proto);
-}
-
 Node *graph_rebuild(Graph *g, const Node *like, Node *const *in) {
   if (like->op == OP_INPUT) return graph_input(g, like->name, like->dtype, like->shape);
   if (like->nin == 2 && op_commutes(like->op)) return graph_binary(g, like->op, in[0], in[1]);
-  Node proto = prototype(like, in);
+  Node proto = *like;
+  proto.in = (Node **)in;
   return node_build(g, &proto);
 }
 

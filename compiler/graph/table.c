@@ -64,12 +64,19 @@ static void *copy(Arena *a, const void *p, size_t size) {
   return q;
 }
 
+Node *node_find(const Graph *g, const Node *proto) {
+  const struct GraphTable *t = g->table;
+  uint64_t mask = (uint64_t)t->nslots - 1;
+  for (uint64_t i = t->nslots ? node_hash(proto) & mask : 0; t->nslots && t->slots[i]; i = (i + 1) & mask)
+    if (node_same(t->slots[i], proto)) return t->slots[i];
+  return NULL;
+}
+
 Node *node_intern(Graph *g, const Node *proto) {
   struct GraphTable *t = g->table;
+  Node *known = node_find(g, proto);
+  if (known) return known;
   if (2 * t->used >= t->nslots) table_grow(g);
-  uint64_t mask = (uint64_t)t->nslots - 1;
-  for (uint64_t i = node_hash(proto) & mask; t->slots[i]; i = (i + 1) & mask)
-    if (node_same(t->slots[i], proto)) return t->slots[i];
   Node *n = ARENA_NEW(g->arena, Node);
   *n = *proto;
   n->id = g->nodes.len;

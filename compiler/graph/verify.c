@@ -64,7 +64,7 @@ const char *graph_verify(const Graph *g) {
     const char *fault = node_fault(a, g, i);
     if (fault) return arena_printf(a, "%%%d = %s: %s", i, op_info[g->nodes.data[i]->op].text, fault);
     inputs += g->nodes.data[i]->op == OP_INPUT;
-    if (node_intern((Graph *)g, g->nodes.data[i]) != g->nodes.data[i])
+    if (node_find(g, g->nodes.data[i]) != g->nodes.data[i])
       return arena_printf(a, "%%%d equals another node", i);
   }
   if (inputs != g->inputs.len) return "a node is an input that the list of inputs lacks";
