@@ -49,7 +49,8 @@ static Node *turn(const Rewrite *r) {
   if (r->old->op != OP_TRANSPOSE || r->in[0]->op != OP_MATMUL || !swaps_last(r->old)) return NULL;
   if (r->uses[r->old->in[0]->id] != 1) return NULL;
   const Node *product = r->in[0];
-  return graph_matmul(r->g, graph_swap(r->g, product->in[1]), graph_swap(r->g, product->in[0]));
+  Node *x = graph_swap(r->g, product->in[1]), *y = graph_swap(r->g, product->in[0]);
+  return graph_matmul(r->g, x, y);
 }
 
 Graph *pass_turn(Arena *a, const Graph *g) { return rewrite_graph(a, g, turn); }
