@@ -50,15 +50,21 @@ static Node *condition(Cx *cx, Env *env, const Ast *e) {
   return e->op == OPR_EQ ? close : graph_unary(cx->g, OP_NOT, close);
 }
 
-static const char *arg_name(Cx *cx, const Value *callee, const Ast *call, int index) {
-  if (call->kids[index]->name) return call->kids[index]->name;
+// The parameter that an argument is for, as declared; NULL where the callee is no definition.
+static const Ast *arg_param(const Value *callee, const Ast *call, int index) {
   const Ast *ps = callee->kind == V_FN ? callee->fn->def->ast->kids[0] : NULL;
-  if (ps && index - 1 < ps->nkids) return ps->kids[index - 1]->name;
-  return arena_printf(cx->a, "%d", index);
+  const char *name = call->kids[index]->name;
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (name ? !strcmp(ps->kids[i]->name, name) : i == index - 1) return ps->kids[i];
+  return NULL;
 }
 
-// The arguments that are tensors of numbers become outputs of `args` and inputs of `body`; the others stay
-// what they are.
+static bool is_labels(const Ast *param) {
+  return param && param->kids[0] && param->kids[0]->name && !strcmp(param->kids[0]->name, "labels");
+}
+
+// The arguments that are tensors of numbers (not labels) become outputs of `args` and inputs of `body`; the
+// others stay what they are.
 static bool split_args(Cx *args, Cx *body, const Ast *call, BoundArg *bound) {
   Env *ea = env_new(args, NULL, "", ""), *eb = env_new(body, NULL, "", "");
   Value callee = eval_expr(args, ea, call->kids[0]);
@@ -67,11 +73,13 @@ static bool split_args(Cx *args, Cx *body, const Ast *call, BoundArg *bound) {
     Value *v = ARENA_NEW(args->a, Value);
     *v = eval_expr(args, ea, arg->kids[0]);
     if (v->kind == V_FAIL) return false;
-    bool tensor = v->kind == V_TENSOR || v->kind == V_LIST;
+    const Ast *param = arg_param(&callee, call, i);
+    bool tensor = (v->kind == V_TENSOR || v->kind == V_LIST) && !is_labels(param);
     if (tensor) {
       Node *n = value_node(args, v);
       if (!n) return false;
-      const char *name = arena_printf(args->a, "arg:%s", arg_name(args, &callee, call, i));
+      const char *name =
+          param ? arena_printf(args->a, "arg:%s", param->name) : arena_printf(args->a, "arg:%d", i);
       graph_output(args->g, name, n, -1);
       *v = v_tensor(cx_input(body, name, n->dtype, n->shape), arg->span);
     } else {
