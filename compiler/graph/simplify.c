@@ -46,6 +46,11 @@ static Node *binary_const(Graph *g, Op op, Node *x, double c) {
   return graph_binary(g, op, x, constant_like(g, c, x));
 }
 
+// Constants regrouped in the element's own arithmetic: i32 wraps around.
+static double combine(Op op, const Node *like, double c, double d) {
+  return op_scalar(op, like->dtype, like->dtype, c, d, 0);
+}
+
 // x is op(y, c) with a splat c.
 static bool has_const(const Node *x, Op op, double *c) { return x->op == op && node_splat(x->in[1], c); }
 
@@ -55,9 +60,10 @@ static Node *simplify_add(Graph *g, Node *x, Node *y) {
   if (x == y) return binary_const(g, OP_MUL, x, 2);
   if (y->op == OP_NEG) return graph_binary(g, OP_SUB, x, y->in[0]);
   if (x->op == OP_NEG) return graph_binary(g, OP_SUB, y, x->in[0]);
-  if (node_splat(y, &c) && has_const(x, OP_ADD, &d)) return binary_const(g, OP_ADD, x->in[0], c + d);
+  if (node_splat(y, &c) && has_const(x, OP_ADD, &d))
+    return binary_const(g, OP_ADD, x->in[0], combine(OP_ADD, x, c, d));
   if (node_splat(y, &c) && x->op == OP_SUB && node_splat(x->in[0], &d))
-    return graph_binary(g, OP_SUB, constant_like(g, c + d, y), x->in[1]);
+    return graph_binary(g, OP_SUB, constant_like(g, combine(OP_ADD, y, c, d), y), x->in[1]);
   return NULL;
 }
 
@@ -66,9 +72,9 @@ static Node *simplify_sub(Graph *g, Node *x, Node *y) {
   if (x == y) return constant_like(g, 0, x);
   if (node_is(x, 0)) return graph_unary(g, OP_NEG, y);
   if (y->op == OP_NEG) return graph_binary(g, OP_ADD, x, y->in[0]);
-  if (node_splat(y, &c)) return binary_const(g, OP_ADD, x, -c);
+  if (node_splat(y, &c)) return binary_const(g, OP_ADD, x, combine(OP_NEG, x, c, 0));
   if (node_splat(x, &c) && has_const(y, OP_ADD, &d))
-    return graph_binary(g, OP_SUB, constant_like(g, c - d, x), y->in[0]);
+    return graph_binary(g, OP_SUB, constant_like(g, combine(OP_SUB, x, c, d), x), y->in[0]);
   return NULL;
 }
 
@@ -77,8 +83,8 @@ static Node *simplify_mul_const(Graph *g, Node *x, double c) {
   if (c == 1) return x;
   if (c == 0) return constant_like(g, 0, x);
   if (c == -1) return graph_unary(g, OP_NEG, x);
-  if (x->op == OP_NEG) return binary_const(g, OP_MUL, x->in[0], -c);
-  if (has_const(x, OP_MUL, &d)) return binary_const(g, OP_MUL, x->in[0], c * d);
+  if (x->op == OP_NEG) return binary_const(g, OP_MUL, x->in[0], combine(OP_NEG, x, c, 0));
+  if (has_const(x, OP_MUL, &d)) return binary_const(g, OP_MUL, x->in[0], combine(OP_MUL, x, c, d));
   if (x->dtype == DT_F32 && x->op == OP_DIV && node_splat(x->in[0], &d))
     return graph_binary(g, OP_DIV, constant_like(g, c * d, x), x->in[1]);
   return NULL;
@@ -130,7 +136,7 @@ static Node *simplify_neg(Graph *g, Node *x) {
   double c;
   if (x->op == OP_NEG) return x->in[0];
   if (x->op == OP_SUB) return graph_binary(g, OP_SUB, x->in[1], x->in[0]);
-  if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, x->in[0], -c);
+  if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, x->in[0], combine(OP_NEG, x, c, 0));
   if (x->dtype == DT_F32 && x->op == OP_DIV && node_splat(x->in[0], &c))
     return graph_binary(g, OP_DIV, constant_like(g, -c, x), x->in[1]);
   return NULL;

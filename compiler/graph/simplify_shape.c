@@ -47,7 +47,7 @@ static Node *reduce_broadcast(Graph *g, const Node *n) {
   for (int k = 0; k < x->shape.rank; k++) expanded[b->attr[k]] = false;
   for (int i = 0; i < b->shape.rank; i++)
     if (expanded[i] && reduced(n, i)) repeats *= (double)b->shape.dim[i];
-  if (repeats == 1) return NULL;
+  if (repeats == 1 || (x->dtype == DT_I32 && repeats > INT32_MAX)) return NULL;
   int position[MAX_RANK], kept = 0; // of each axis in the result
   for (int i = 0; i < b->shape.rank; i++) position[i] = reduced(n, i) ? -1 : kept++;
   for (int k = 0; k < x->shape.rank; k++) {
@@ -90,8 +90,10 @@ Node *simplify_reduce(Graph *g, const Node *n) {
     return NULL;
   }
   if (node_splat(x, &c)) {
-    double times = n->op == OP_SUM ? (double)(shape_count(x->shape) / shape_count(n->shape)) : 1;
-    return constant_of(g, c * times, n);
+    if (n->op == OP_RMAX) return constant_of(g, c, n);
+    int64_t times = shape_count(x->shape) / shape_count(n->shape);
+    if (n->dtype == DT_I32 && times > INT32_MAX) return NULL;
+    return constant_of(g, op_scalar(OP_MUL, n->dtype, n->dtype, c, (double)times, 0), n);
   }
   Node *units = reduce_unit_axes(g, n);
   if (units) return units;

@@ -65,6 +65,16 @@ Test(graph, arithmetic_identities) {
   cr_expect(node_is(graph_unary(g, OP_EXP, graph_const(g, 0, v3())), 1));
 }
 
+Test(graph, regrouped_integers_wrap) {
+  Graph *g = graph_new(arena_new(), "test");
+  Node *i = graph_input(g, "i", DT_I32, v3()), *big = graph_const_typed(g, INT32_MAX, DT_I32, v3());
+  Node *once = graph_binary(g, OP_ADD, i, big), *twice = graph_binary(g, OP_ADD, once, big);
+  cr_expect(twice->op == OP_ADD && node_is(twice->in[1], -2));
+  Node *least = graph_const_typed(g, INT32_MIN, DT_I32, v3());
+  cr_expect_eq(graph_binary(g, OP_SUB, i, least), graph_binary(g, OP_ADD, i, least));
+  cr_expect(node_is(graph_reduce_all(g, OP_SUM, big), 2147483645));
+}
+
 Test(graph, powers_and_choices) {
   Fixture f = fixture();
   Graph *g = f.g;
