@@ -1,5 +1,6 @@
-// Region memory. Everything allocated from an arena lives until the whole arena is freed; nothing is freed singly.
-// Memory comes zeroed and 16-byte aligned. Running out of memory prints one line and ends the process with 70.
+// Region memory. Everything allocated from an arena lives until the whole arena is freed; nothing is freed
+// singly. Memory comes zeroed and 16-byte aligned. Running out of memory prints one line and ends the process
+// with 70.
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 #include <stdarg.h>
@@ -15,7 +16,7 @@ char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap);
 
-#define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
+#define ARENA_NEW(a, T)      ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
 
 // A growable array in an arena: `VEC(int) v = {0}; vec_push(a, v, 3); v.data[0]`.
@@ -53,6 +54,6 @@ typedef struct Map {
   int nslots;
 } Map;
 void map_init(Map *m, Arena *a);
-void *map_get(const Map *m, const char *key); // NULL where absent
+void *map_get(const Map *m, const char *key);       // NULL where absent
 void map_put(Map *m, const char *key, void *value); // replaces
 #endif

@@ -39,8 +39,8 @@ typedef struct Diags {
 } Diags;
 
 void diags_init(Diags *ds, Arena *a, const Sources *sources);
-// Reports one mistake; the arguments fill diag.def's format. An exact repeat (id, span) is dropped; the result is
-// never NULL, so that notes can be attached.
+// Reports one mistake; the arguments fill diag.def's format. An exact repeat (id, span) is dropped; the
+// result is never NULL, so that notes can be attached.
 Diag *diag_emit(Diags *ds, DiagId id, Span span, ...);
 void diag_note(Diag *d, Span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

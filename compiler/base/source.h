@@ -1,4 +1,5 @@
-// Sources and places in them. A Span is a half-open range of byte offsets of one source; source 0 is "nowhere".
+// Sources and places in them. A Span is a half-open range of byte offsets of one source; source 0 is
+// "nowhere".
 #ifndef BASE_SOURCE_H
 #define BASE_SOURCE_H
 #include "arena.h"

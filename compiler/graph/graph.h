@@ -1,13 +1,17 @@
-// The tensor graph: one function of the program as immutable nodes in SSA form, each with static shape and element type.
-// Operands come before their users in `nodes`, so the array order is a topological order. Equal nodes are one node.
-// The graph knows nothing of the language.
+// The tensor graph: one function of the program as immutable nodes in SSA form, each with static shape and
+// element type. Operands come before their users in `nodes`, so the array order is a topological order. Equal
+// nodes are one node. The graph knows nothing of the language.
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 #include "../base/session.h"
 
 enum { MAX_RANK = 8 };
 
-typedef enum DType { DT_F32, DT_I32, DT_BOOL } DType; // every element takes four bytes in memory (bool: 0 or 1 as i32)
+typedef enum DType {
+  DT_F32,
+  DT_I32,
+  DT_BOOL
+} DType; // every element takes four bytes in memory (bool: 0 or 1 as i32)
 
 typedef struct Shape {
   int rank;
@@ -21,7 +25,17 @@ typedef enum Op {
   OP_COUNT
 } Op;
 
-typedef enum OpClass { CLASS_LEAF, CLASS_POINTWISE, CLASS_COMPARE, CLASS_REDUCE, CLASS_SHAPE, CLASS_CONTRACT, CLASS_INDEX, CLASS_RANDOM, CLASS_META } OpClass;
+typedef enum OpClass {
+  CLASS_LEAF,
+  CLASS_POINTWISE,
+  CLASS_COMPARE,
+  CLASS_REDUCE,
+  CLASS_SHAPE,
+  CLASS_CONTRACT,
+  CLASS_INDEX,
+  CLASS_RANDOM,
+  CLASS_META
+} OpClass;
 
 typedef struct OpInfo {
   const char *text;
@@ -41,8 +55,9 @@ struct Node {
   Shape shape;
   int nin;
   Node **in;
-  // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm. BROADCAST: axes.
-  // SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SCATTER_ADD, PUT_ALONG: size. UNIFORM: stream. INPUT: position.
+  // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm.
+  // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SCATTER_ADD, PUT_ALONG:
+  // size. UNIFORM: stream. INPUT: position.
   int nattr;
   const int64_t *attr;
   const char *name;   // INPUT
@@ -70,7 +85,8 @@ typedef struct Graph {
 
 Graph *graph_new(Arena *a, const char *name);
 
-// -- building (builder.c). Operands' shapes must fit; a misfit is the compiler's mistake (ice), not the user's.
+// -- building (builder.c). Operands' shapes must fit; a misfit is the compiler's mistake (ice), not the
+// user's.
 Node *graph_input(Graph *g, const char *name, DType t, Shape s); // one node for each name
 Node *graph_const(Graph *g, double value, Shape s);              // f32, splat
 Node *graph_const_typed(Graph *g, double value, DType t, Shape s);
@@ -105,14 +121,15 @@ void graph_output(Graph *g, const char *name, Node *x, int alias);
 
 // The node `like` with other operands (same operation and attributes); for passes and substitution.
 Node *graph_rebuild(Graph *g, const Node *like, Node *const *in);
-// `root` with from[i] replaced by to[i] wherever it occurs below; nodes that do not depend on `from` are shared.
+// `root` with from[i] replaced by to[i] wherever it occurs below; nodes that do not depend on `from` are
+// shared.
 Node *graph_substitute(Graph *g, Node *root, Node *const *from, Node *const *to, int n);
 bool graph_depends(const Graph *g, const Node *root, const Node *on);
 
 // -- shapes
 int64_t shape_count(Shape s);
 bool shape_equal(Shape a, Shape b);
-Shape shape_of(int rank, ...); // int64_t each
+Shape shape_of(int rank, ...);             // int64_t each
 const char *shape_text(Arena *a, Shape s); // "[64, 10]"; "[]" for a number
 const char *dtype_text(DType t);
 
@@ -124,9 +141,9 @@ void graph_print(FILE *out, const Graph *g);
 Graph *graph_parse(Arena *a, const char *text, const char **error);
 
 // -- interpreter (interp.c): f64, plain loops, shares nothing with the lowering.
-// values[i] for each node i (arrays of shape_count doubles; bool and i32 as numbers). `preset[i]` non-NULL gives a node's
-// value instead of computing it: inputs must be preset; others may be. Only what the outputs need is computed where
-// `only_outputs`. Values are in `a`.
+// values[i] for each node i (arrays of shape_count doubles; bool and i32 as numbers). `preset[i]` non-NULL
+// gives a node's value instead of computing it: inputs must be preset; others may be. Only what the outputs
+// need is computed where `only_outputs`. Values are in `a`.
 double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool only_outputs);
 // Value of one scalar node, inputs given by preset as above; for schedules.
 double graph_eval_scalar(Arena *a, const Graph *g, const Node *n, double *const *preset);

@@ -126,7 +126,7 @@ static int set_size(const uint64_t *s, int words) {
 // constants alone is always drawn again.
 bool plan_keep_shared(Plan *p) {
   int n = p->graph->nodes.len, words = (p->groups.len + n + 63) / 64, fresh = p->groups.len;
-  uint64_t *used_by = ARENA_ARRAY(p->arena, uint64_t, (size_t)words * (size_t)n);
+  uint64_t *used_by = ARENA_ARRAY(p->arena, uint64_t, (size_t)words *(size_t)n);
   bool any = false;
   for (int i = n - 1; i >= 0; i--) {
     Node *x = p->graph->nodes.data[i];

@@ -34,8 +34,8 @@ static bool unify(Cx *cx, int opr, Node **x, Node **y, Span at) {
   Shape s;
   Shape a = (*x)->shape, b = (*y)->shape;
   bool fits = shape_broadcast(a, b, &s);
-  bool grows = fits && a.rank != b.rank && a.rank > 0 && b.rank > 0 && a.dim[0] == b.dim[0] && !shape_equal(s, a) &&
-               !shape_equal(s, b);
+  bool grows = fits && a.rank != b.rank && a.rank > 0 && b.rank > 0 && a.dim[0] == b.dim[0] &&
+               !shape_equal(s, a) && !shape_equal(s, b);
   if (!fits || grows) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, at, opr_sentence(cx, opr), shape_text(cx->a, a),
                         shape_text(cx->a, b));

@@ -250,8 +250,8 @@ static int selector_segments(const Ast *e, const char **out, int n) {
 static bool mark(Cx *cx, const Ast *e, bool *hit) {
   if (e->kind == AST_EXCEPT) {
     bool *not = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
-    if (!mark(cx, e->kids[0], hit) || !mark(cx, e->kids[1], not )) return false;
-    for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && !not [i];
+    if (!mark(cx, e->kids[0], hit) || !mark(cx, e->kids[1], not)) return false;
+    for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && !not[i];
     return true;
   }
   const char *segments[33];

@@ -1,4 +1,5 @@
-// The syntax tree: one node type, layouts in ast.def. Nodes live in an arena and are never changed after parsing.
+// The syntax tree: one node type, layouts in ast.def. Nodes live in an arena and are never changed after
+// parsing.
 #ifndef SYNTAX_AST_H
 #define SYNTAX_AST_H
 #include "../base/session.h"
@@ -13,26 +14,53 @@ typedef enum AstKind {
 
 // Operators (Ast.op of UNARY, BINARY, PARAM, PARAMDECL).
 typedef enum Opr {
-  OPR_NONE, OPR_ADD, OPR_SUB, OPR_MUL, OPR_DIV, OPR_MATMUL, OPR_POW,
-  OPR_LT, OPR_LE, OPR_GT, OPR_GE, OPR_EQ, OPR_NE, OPR_AND, OPR_OR,
-  OPR_NEG, OPR_NOT, OPR_TILDE, OPR_SET, OPR_ARROW
+  OPR_NONE,
+  OPR_ADD,
+  OPR_SUB,
+  OPR_MUL,
+  OPR_DIV,
+  OPR_MATMUL,
+  OPR_POW,
+  OPR_LT,
+  OPR_LE,
+  OPR_GT,
+  OPR_GE,
+  OPR_EQ,
+  OPR_NE,
+  OPR_AND,
+  OPR_OR,
+  OPR_NEG,
+  OPR_NOT,
+  OPR_TILDE,
+  OPR_SET,
+  OPR_ARROW
 } Opr;
 
 // Kinds of definitions (Ast.op of DEF).
 typedef enum DefKind {
-  KIND_DATA, KIND_MODEL, KIND_LAYER, KIND_FN, KIND_PENALTY, KIND_LOSS, KIND_SCHEDULE, KIND_OPTIMIZER, KIND_METRIC,
-  KIND_LET, KIND_COUNT
+  KIND_DATA,
+  KIND_MODEL,
+  KIND_LAYER,
+  KIND_FN,
+  KIND_PENALTY,
+  KIND_LOSS,
+  KIND_SCHEDULE,
+  KIND_OPTIMIZER,
+  KIND_METRIC,
+  KIND_LET,
+  KIND_COUNT
 } DefKind;
 
 typedef struct Ast Ast;
 struct Ast {
   AstKind kind;
   int op;
-  Span span;        // the whole construct
-  Span name_span;   // the name alone, where there is one
+  Span span;      // the whole construct
+  Span name_span; // the name alone, where there is one
   const char *name;
   const char *text; // numbers: as written
-  const char *doc;  // doc comment (`##` lines joined by '\n', markers and one blank removed), DEF and FILE only
+  const char
+      *doc; // doc comment (`##` lines joined by '\n', markers and one blank removed), DEF and FILE only
   double num;
   Ast **kids;
   int nkids;
@@ -54,14 +82,15 @@ typedef struct Parse {
   VEC(Comment) comments;
 } Parse;
 
-// Parses one source. Mistakes go to the session's diagnostics (all of them: recovery at line ends and braces).
+// Parses one source. Mistakes go to the session's diagnostics (all of them: recovery at line ends and
+// braces).
 Parse *parse_source(Session *s, int source);
 // Parses one expression (`regc eval`); NULL after a mistake.
 Ast *parse_expression(Session *s, int source);
 
 const char *ast_kind_name(AstKind k);
-const char *opr_text(Opr o);        // "+", "@", …
-const char *def_kind_name(DefKind k); // "data", "penalty", …
+const char *opr_text(Opr o);             // "+", "@", …
+const char *def_kind_name(DefKind k);    // "data", "penalty", …
 void ast_print(FILE *out, const Ast *a); // --emit=ast: one node a line, indented
 // The formatter: canonical text with comments kept; formatting its own output changes nothing.
 char *ast_format(Arena *a, const Session *s, const Parse *p);

@@ -1,4 +1,5 @@
-// The printer behind ast_text (one line) and ast_format (the author's line breaks and comments kept). Internal.
+// The printer behind ast_text (one line) and ast_format (the author's line breaks and comments kept).
+// Internal.
 #ifndef SYNTAX_PRINTER_H
 #define SYNTAX_PRINTER_H
 #include "ast.h"
@@ -16,7 +17,8 @@ void print_text(Printer *p, const char *s);
 void print_newline(Printer *p, int indent);
 // Did the author break the line between two offsets?
 bool print_has_break(const Printer *p, int from, int to);
-// Comments that start before `offset`: the first behind the current line if it stood so, the others on lines of their own.
+// Comments that start before `offset`: the first behind the current line if it stood so, the others on lines
+// of their own.
 void print_comments(Printer *p, int offset, int indent);
 // An expression that stands where the grammar takes `level` or tighter: in parentheses if it is looser.
 void print_expression(Printer *p, const Ast *a, int level);

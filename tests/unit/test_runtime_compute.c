@@ -102,8 +102,8 @@ static void check_gemm(reg_ctx *one, reg_ctx *two, int ta, int tb, int64_t m, in
   cr_assert_eq(memcmp(c, d, (size_t)(batch * m * n) * 4), 0,
                "bits differ between 1 and 2 threads: %d%d %ldx%ldx%ld", ta, tb, (long)m, (long)n, (long)k);
   for (int64_t s = 0; s < batch; s++)
-    for (int64_t i = 0; i<m; i += m> 64 ? 13 : 1)
-      for (int64_t j = 0; j<n; j += n> 64 ? 7 : 1) {
+    for (int64_t i = 0; i < m; i += m > 64 ? 13 : 1)
+      for (int64_t j = 0; j < n; j += n > 64 ? 7 : 1) {
         double sum = 0;
         for (int64_t p = 0; p < k; p++)
           sum += (double)a[s * m * k + (ta ? p * m + i : i * k + p)] * (double)b[tb ? j * k + p : p * n + j];
