@@ -395,8 +395,8 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
     FnValue *fn = callee->fn;
     BoundArg *all = ARENA_ARRAY(cx->a, BoundArg, fn->nargs + nargs + 1);
     // Arguments of this call come first by position; those bound earlier were named or come after.
-    memcpy(all, args, sizeof *all * (size_t)nargs);
-    memcpy(all + nargs, fn->args, sizeof *all * (size_t)fn->nargs);
+    for (int i = 0; i < nargs; i++) all[i] = args[i];
+    for (int i = 0; i < fn->nargs; i++) all[nargs + i] = fn->args[i];
     int n = fn->nargs + nargs;
     bool partial = fn->def->kind == KIND_OPTIMIZER || fn->def->kind == KIND_METRIC;
     if (partial && (fn->def->kind == KIND_OPTIMIZER || !complete(fn->def, all, n))) {

@@ -92,7 +92,7 @@ reg_f32x8 reg_vexpm1(reg_f32x8 x) {
 
 // log of a positive finite normal number: x = 2^e (1 + f) with 1 + f in [sqrt 1/2, sqrt 2).
 INLINE reg_f32x8 log_normal(reg_f32x8 x, reg_f32x8 extra_exponent) {
-  reg_i32x8 bits = (reg_i32x8)x - 0x3f3504f3;
+  reg_i32x8 bits = (reg_i32x8)((reg_u32x8)x - 0x3f3504f3u); // wraps around where x is negative or NaN
   reg_f32x8 e = __builtin_convertvector(bits >> 23, reg_f32x8) + extra_exponent;
   reg_f32x8 f = (reg_f32x8)((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
   // (log(1 + f) - f + f^2 / 2) / f^3
