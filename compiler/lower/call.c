@@ -411,3 +411,49 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
     return v_fail();
   }
 }
+
+const char *optimizer_variable(const Def *d) {
+  return d->ast->nkids > 3 && d->ast->kids[3] ? d->ast->kids[3]->name : "w";
+}
+
+Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at) {
+  Def *d = fn->def;
+  Env *env = env_new(cx, NULL, "", d->name);
+  env_set(cx, env, optimizer_variable(d), v_tree(w, at));
+  if (!bind_args(cx, d, fn->args, fn->nargs, at, env, false)) return NULL;
+  Span outer = cx->at;
+  cx->at = at;
+  Value done = eval_expr(cx, env, d->ast->kids[2]);
+  cx->at = outer;
+  return done.kind == V_FAIL ? NULL : env_get(env, optimizer_variable(d))->tree;
+}
+
+// `apply base with g`: the base optimizer's step on this one's parameters, with g in the place of the
+// objective's gradient.
+Value apply_optimizer(Cx *cx, Env *env, const Ast *e) {
+  Value base = eval_expr(cx, env, e->kids[0]), given = eval_expr(cx, env, e->kids[1]);
+  if (base.kind == V_FAIL || given.kind == V_FAIL) return v_fail();
+  Def *outer = env->def ? sema_find(cx->l->program, env->def) : NULL;
+  bool inside = outer && outer->kind == KIND_OPTIMIZER;
+  Value *w = inside ? env_get(env, optimizer_variable(outer)) : NULL;
+  if (!w || w->kind != V_TREE) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "`apply`", "outside of an optimizer");
+    return v_fail();
+  }
+  if (base.kind != V_FN || base.fn->def->kind != KIND_OPTIMIZER) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[0]->span, "an optimizer", value_text(cx, &base));
+    return v_fail();
+  }
+  if (given.kind != V_TREE || given.tree->n != w->tree->n) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span, "a gradient with respect to all parameters",
+              value_text(cx, &given));
+    return v_fail();
+  }
+  Tree *before = cx->given;
+  cx->given = given.tree;
+  Tree *after = run_optimizer(cx, base.fn, w->tree, e->span);
+  cx->given = before;
+  if (!after) return v_fail();
+  env_set(cx, env, optimizer_variable(outer), v_tree(after, e->span));
+  return (Value){.kind = V_NONE, .span = e->span};
+}

@@ -541,6 +541,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_PARAM: return declare_param(cx, env, e);
   case AST_STATE: return declare_state(cx, env, e);
   case AST_REPEAT: return eval_repeat(cx, env, e);
+  case AST_APPLY: return apply_optimizer(cx, env, e);
   case AST_EXCEPT: return v_tree(select_params(cx, env, e), e->span);
   case AST_ERROR: return v_fail();
   default:

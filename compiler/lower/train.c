@@ -145,7 +145,7 @@ static void warn_coupled(Cx *cx, LowerTrain *t, const char *optimizer) {
     }
 }
 
-// Runs the optimizer's body over the tree of parameters; the new tree, or NULL.
+// The tree of parameters after the `optimize` clause's step, or NULL.
 static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
   const Ast *e = train_clause(t->ast, "optimize");
   if (!e) return NULL;
@@ -155,17 +155,8 @@ static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
     return NULL;
   }
-  Def *d = v.fn->def;
-  if (first) warn_coupled(cx, t, d->name);
-  const char *w = d->ast->nkids > 3 && d->ast->kids[3] ? d->ast->kids[3]->name : "w";
-  Env *env = env_new(cx, NULL, "", d->name);
-  env_set(cx, env, w, v_tree(model_tree(cx, model), e->span));
-  if (!bind_args(cx, d, v.fn->args, v.fn->nargs, e->span, env, false)) return NULL;
-  Span outer = cx->at;
-  cx->at = e->span;
-  Value done = eval_expr(cx, env, d->ast->kids[2]);
-  cx->at = outer;
-  return done.kind == V_FAIL ? NULL : env_get(env, w)->tree;
+  if (first) warn_coupled(cx, t, v.fn->def->name);
+  return run_optimizer(cx, v.fn, model_tree(cx, model), e->span);
 }
 
 // -- the step

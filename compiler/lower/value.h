@@ -107,6 +107,7 @@ typedef struct Cx {
   Map models;    // name -> ModelValue *
   Map schedules; // named schedules used -> Node *
   Node *objective;
+  Tree *given;        // inside `apply … with`: what the objective's gradient is taken to be
   int64_t stream;     // next random stream
   int depth;          // of calls
   double active_from; // schedule branches: the earliest step at which this one counts
@@ -170,6 +171,10 @@ Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *en
 // Binds arguments to a definition's parameters in `into`; false after a report. `missing_ok`: parameters may
 // stay unbound.
 bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bool missing_ok);
+const char *optimizer_variable(const Def *d); // the name after `for`
+// The tree `w` after the optimizer's body has run over it; NULL after a report.
+Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at);
+Value apply_optimizer(Cx *cx, Env *env, const Ast *e);
 bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_leading);
 const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
 
