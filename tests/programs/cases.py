@@ -207,3 +207,15 @@ def case_library_is_documented(regc):
         name = re.search(r"^(?:layer|fn|penalty|loss|schedule|optimizer|metric|let) (\w+)", path.read_text(), re.M)[1]
         first = path.read_text().splitlines()[0].removeprefix("## ")
         demand(first.split(".")[0][:40] in regc.ok("doc", name), f"`regc doc {name}` does not show its documentation")
+
+
+def case_sam_without_a_radius_is_its_base(regc):
+    """`apply base with …` makes the base's step: with rho 0 the gradient is the objective's own."""
+    source = DIGITS.read_text().replace('"data/', f'"{ROOT}/examples/data/')
+    programs = []
+    for k, optimizer in enumerate(["sgdw(lr: 0.1, momentum: 0.9)", "sam(rho: 0, base: sgdw(lr: 0.1, momentum: 0.9))", "sam(rho: 0.1)"]):
+        programs.append(folder(regc) / f"sam{k}.reg")
+        programs[-1].write_text(re.sub(r"adamw\(.*\)", optimizer, source))
+    base, still, moved = (weights(regc, "--steps", "50", program=p) for p in programs)
+    demand(base == still, "sam(rho: 0) and its base leave different weights")
+    demand(base != moved, "sam(rho: 0.1) leaves the weights of its base")
