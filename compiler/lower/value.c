@@ -98,10 +98,9 @@ static Node *field_node(Cx *cx, int index, bool classes) {
                      classes || is_id ? DT_I32 : DT_F32, s);
 }
 
-Node *value_node(Cx *cx, const Value *v) {
+static Node *make_node(Cx *cx, const Value *v) {
   switch (v->kind) {
   case V_FAIL: return NULL;
-  case V_TENSOR: return v->node;
   case V_NUM:
   case V_BOOL: return graph_const(cx->g, plain(v), (Shape){0});
   case V_LIST: return list_node(cx, v);
@@ -122,6 +121,15 @@ Node *value_node(Cx *cx, const Value *v) {
   }
   diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor or a number", value_text(cx, v));
   return NULL;
+}
+
+Node *value_node(Cx *cx, const Value *v) {
+  if (v->kind == V_TENSOR) return v->node;
+  Span outer = cx->g->origin;
+  if (v->span.source) cx->g->origin = v->span;
+  Node *n = make_node(cx, v);
+  cx->g->origin = outer;
+  return n;
 }
 
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
