@@ -221,6 +221,7 @@ clause:
 penalize:
   PENALIZE names IN selectors COLON expr          { $$ = ast_penalize(p, @$, $2, $4, $6, NULL); }
 | PENALIZE names IN selectors COLON expr BY NAME  { $$ = ast_penalize(p, @$, $2, $4, $6, &$8); }
+| PENALIZE COLON expr                             { $$ = ast_penalize(p, @$, list_new(p, NULL), list_new(p, NULL), $3, NULL); }
 
 names:
   NAME                                            { $$ = list_new(p, ast_name(p, @1, $1)); }

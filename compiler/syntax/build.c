@@ -217,11 +217,14 @@ Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value) {
   return named(NODE(AST_CLAUSE, value), name.text, name.span);
 }
 
+static Span list_span(const AstList *list) {
+  return list->len ? span_join(list->data[0]->span, list->data[list->len - 1]->span) : (Span){0};
+}
+
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
                   const Token *by) {
-  Span of_names = span_join(names->data[0]->span, names->data[names->len - 1]->span);
-  Span of_selectors = span_join(selectors->data[0]->span, selectors->data[selectors->len - 1]->span);
-  Ast *a = NODE(AST_PENALIZE, ast_list(p, of_names, names), ast_list(p, of_selectors, selectors), value);
+  Ast *a = NODE(AST_PENALIZE, ast_list(p, list_span(names), names),
+                ast_list(p, list_span(selectors), selectors), value);
   return by ? named(a, by->text, by->span) : a;
 }
 

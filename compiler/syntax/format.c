@@ -90,6 +90,7 @@ static void print_names(Printer *p, const Ast *list) {
 }
 
 static void print_target(Printer *p, const Ast *penalize) {
+  if (!penalize->kids[0]->nkids) return;
   print_names(p, penalize->kids[0]);
   print_text(p, " in ");
   print_names(p, penalize->kids[1]);

@@ -134,6 +134,7 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
     if (k->kind == TOK_REPEAT && (behind->kind == TOK_OPEN || behind->kind == TOK_OPENC)) return true;
+    if (k->kind == TOK_PENALIZE && behind->kind == TOK_COLON) return true;
     return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER;
   case AFTER_OPERAND: return ends_operand(t->last.kind);
   case FOLLOWS: return !line_start;
