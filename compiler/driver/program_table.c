@@ -39,7 +39,8 @@ static reg_slot named_slot(const SlotNames *n, const char *name) {
   } else if ((rest = after(name, "state:"))) {
     s.kind = REG_SLOT_STATE;
     FIND(n->train->states, .name, rest, s.index);
-  } else if ((rest = after(name, "field:")) || (rest = after(name, "class:"))) { // the slot's type tells which
+  } else if ((rest = after(name, "field:")) ||
+             (rest = after(name, "class:"))) { // the slot's type tells which
     s.kind = REG_SLOT_FIELD;
     s.index = reg_data_field(n->data, rest);
     if (s.index < 0) ice("program table", "no field `%s`", rest);
@@ -74,9 +75,20 @@ static const reg_slot *slots_of(Arena *a, const SlotNames *n, const LoopFn *f) {
   return slots;
 }
 
-// "mul (param:net.hidden.weight) at digits.reg:19:3"
+// The path of a parameter that a value was made from, a few operations back: it tells apart the calls of one
+// layer.
+static const char *nearest_parameter(const Node *n, int depth) {
+  const char *path = n->op == OP_INPUT ? after(n->name, "param:") : NULL;
+  for (int i = n->nin - 1; i >= 0 && !path && depth > 0; i--) path = nearest_parameter(n->in[i], depth - 1);
+  return path;
+}
+
+// "matmul with net.hidden.weight at stdlib/layers/dense.reg:6:3"
 static const char *trace_text(const Pipeline *p, const LoopFn *f, const Node *n, const Buffer *b) {
-  const char *holds = b->slot ? arena_printf(p->arena, " (%s)", f->slots[b->slot].name) : "";
+  const char *param = nearest_parameter(n, 4);
+  const char *holds = b->slot ? arena_printf(p->arena, " (%s)", f->slots[b->slot].name)
+                      : param ? arena_printf(p->arena, " with %s", param)
+                              : "";
   const char *place = place_text(p, n->origin);
   return arena_printf(p->arena, "%s%s%s%s", op_info[n->op].text, holds, *place ? " at " : "", place);
 }
