@@ -1,5 +1,7 @@
 // In: a graph. Out: one in which factors that a sum does not run over stand before it, and chains of numbers
-// over a tensor are one number:  sum_i x_i s = s sum_i x_i;  (x s) t = x (s t);  (x + s) + t = x + (s + t).
+// over a tensor are one number:  sum_i x_i s = s sum_i x_i;  (x s) t = x (s t);  (x + s) + t = x + (s + t);
+// x / s = x (1 / s) where s is repeated, since vector units divide several times more slowly than they
+// multiply.
 #include "../graph/ops.h"
 #include "all.h"
 
@@ -43,8 +45,24 @@ static Node *merge_numbers(const Rewrite *r) {
   return NULL;
 }
 
+// How many times a value is repeated at least before its reciprocal is worth a division of its own.
+enum { RECIPROCAL_FROM = 8 };
+
+static Node *reciprocal(const Rewrite *r) {
+  Node *y = r->in[1];
+  if (y->dtype != DT_F32 || y->op != OP_BROADCAST) return NULL;
+  Node *s = y->in[0];
+  if (shape_count(y->shape) < RECIPROCAL_FROM * shape_count(s->shape)) return NULL;
+  int axes[MAX_RANK];
+  for (int i = 0; i < y->nattr; i++) axes[i] = (int)y->attr[i];
+  Node *one = graph_const(r->g, 1, s->shape);
+  Node *inverse = graph_binary(r->g, OP_DIV, one, s);
+  return graph_binary(r->g, OP_MUL, r->in[0], graph_broadcast(r->g, inverse, y->shape, axes));
+}
+
 static Node *factor(const Rewrite *r) {
   const Op op = r->old->op;
+  if (op == OP_DIV) return reciprocal(r);
   if (op == OP_SUM) return factor_sum(r);
   if ((op == OP_MUL || op == OP_ADD) && r->old->shape.rank > 0) return merge_numbers(r);
   return NULL;

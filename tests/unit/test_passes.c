@@ -164,6 +164,9 @@ Test(passes, rewritings) {
   becomes("sum(mul(m, broadcast(s) f32[2,3] axes=[])) axes=[0,1]", "mul(s, sum(m) axes=[0,1])");
   becomes("sum(mul(m, broadcast(v) f32[2,3] axes=[1])) axes=[0]", "mul(v, sum(m) axes=[0])");
   becomes("sum(div(m, broadcast(v) f32[2,3] axes=[1])) axes=[0]", "div(sum(m) axes=[0], v)");
+  becomes(
+      "div(matmul(broadcast(v) f32[5,3] axes=[1], w), broadcast(s) f32[5,2] axes=[])",
+      "mul(matmul(broadcast(v) f32[5,3] axes=[1], w), broadcast(div(const f32[] {1}, s)) f32[5,2] axes=[])");
   becomes("matmul(m, exp(transpose(m) perm=[1,0]))", "matmul(m, transpose(exp(m)) perm=[1,0])");
   becomes("matmul(m, mul(transpose(m) perm=[1,0], broadcast(s) f32[3,2] axes=[]))",
           "matmul(m, transpose(mul(m, broadcast(s) f32[2,3] axes=[])) perm=[1,0])");
