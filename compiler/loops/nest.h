@@ -8,7 +8,7 @@
 #include "affine.h"
 #include "loops.h"
 
-enum { LANES = 8, MAX_PIECES = 64 };
+enum { LANES = 8, MAX_PIECES = 16 };
 
 typedef struct NestLoops {
   Vars vars;
