@@ -252,7 +252,9 @@ static Value concat(Cx *cx, const Args *a) {
       return v_fail();
     }
   }
-  return v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at);
+  Shape whole = xs[0]->shape;
+  for (int i = 1; i < a->nmany; i++) whole.dim[axis] += xs[i]->shape.dim[axis];
+  return shape_fits(cx, whole, a->at) ? v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at) : v_fail();
 }
 
 // The shape that `shape:` or `like:` asks for.
@@ -360,7 +362,13 @@ static Value one_hot(Cx *cx, const Args *a) {
   Shape s = y->shape;
   int axes[MAX_RANK];
   for (int i = 0; i < s.rank; i++) axes[i] = i;
+  if (n < 1 || n != floor(n) || s.rank == MAX_RANK) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a number of classes of at least 1",
+              value_text(cx, a->v[1]));
+    return v_fail();
+  }
   s.dim[s.rank++] = (int64_t)n;
+  if (!shape_fits(cx, s, a->at)) return v_fail();
   Node *hit = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, s.rank - 1, DT_I32, s),
                            graph_broadcast(cx->g, y, s, axes));
   return v_tensor(graph_cast(cx->g, hit, DT_F32), a->at);
@@ -412,8 +420,14 @@ static Value made(Cx *cx, Builtin b, const Args *a) {
                : v_fail();
   }
   double n;
-  if (!value_number(cx, a->v[0], "a size", &n) || n < 1) return v_fail();
+  if (!value_number(cx, a->v[0], "a size", &n)) return v_fail();
+  if (n < 1 || n != floor(n) || n > 1e9) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a whole number of at least 1",
+              value_text(cx, a->v[0]));
+    return v_fail();
+  }
   Shape s = shape_of(b == B_EYE ? 2 : 1, (int64_t)n, (int64_t)n);
+  if (!shape_fits(cx, s, a->at)) return v_fail();
   Node *last = graph_iota(cx->g, s.rank - 1, DT_I32, s);
   if (b == B_EYE) last = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, 0, DT_I32, s), last);
   return v_tensor(graph_cast(cx->g, last, DT_F32), a->at);

@@ -74,10 +74,11 @@ static bool split_args(Cx *args, Cx *body, const Ast *call, BoundArg *bound) {
     *v = eval_expr(args, ea, arg->kids[0]);
     if (v->kind == V_FAIL) return false;
     const Ast *param = arg_param(&callee, call, i);
-    bool tensor = (v->kind == V_TENSOR || v->kind == V_LIST) && !is_labels(param);
+    bool tensor = (v->kind == V_TENSOR || (v->kind == V_LIST && param)) && !is_labels(param);
     if (tensor) {
       Node *n = value_node(args, v);
       if (!n) return false;
+      body->g->origin = arg->span;
       const char *name =
           param ? arena_printf(args->a, "arg:%s", param->name) : arena_printf(args->a, "arg:%d", i);
       graph_output(args->g, name, n, -1);

@@ -45,6 +45,7 @@ static bool unify(Cx *cx, int opr, Node **x, Node **y, Span at) {
     if (cx->at.source) diag_note(d, cx->at, "in this call");
     return false;
   }
+  if (!shape_fits(cx, s, at)) return false;
   *x = graph_broadcast_to(cx->g, *x, s);
   *y = graph_broadcast_to(cx->g, *y, s);
   return true;
@@ -73,6 +74,10 @@ static Value matmul(Cx *cx, const Value *vx, const Value *vy, Span at) {
   if (column) y = graph_reshape(cx->g, y, shape_of(2, b.dim[0], (int64_t)1));
   Shape rx = x->shape, ry = y->shape;
   int64_t n = ry.dim[ry.rank - 1], k = rx.dim[rx.rank - 1];
+  Shape whole = {
+      .rank = 3,
+      .dim = {shape_count(rx) / k, n, shape_count(lead) > 0 && ry.rank > 2 ? shape_count(lead) : 1}};
+  if (!shape_fits(cx, whole, at)) return v_fail();
   Node *out;
   Shape result = rx;
   if (ry.rank == 2) { // all leading axes of x are rows of one matrix
@@ -460,8 +465,7 @@ static Value eval_number(Cx *cx, const Ast *e) {
       return v;
     }
   Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_unit, e->span, e->name);
-  const char *near = nearest_name(e->name, (const char *const[]){"epochs", "steps"}, 2);
-  if (near) diag_hint(d, "did you mean `%s`?", near);
+  diag_hint(d, "times are counted in `epochs` or `steps`, as in `20 epochs`");
   return v_fail();
 }
 

@@ -187,7 +187,8 @@ static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
   Def *model = ast->kids[0]->kind == AST_NAME ? sema_find(l->program, ast->kids[0]->name) : NULL;
   if (!model || model->kind != KIND_MODEL) {
     diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model",
-              model ? def_kind_name(model->kind) : ast_text(a, ast->kids[0]));
+              model ? arena_printf(a, "the %s `%s`", def_kind_name(model->kind), model->name)
+                    : arena_printf(a, "`%s`", ast_text(a, ast->kids[0])));
     return NULL;
   }
   t->model = model->name;
@@ -225,7 +226,7 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
     if (!strcmp(l->trains.data[i]->name, model) || !strcmp(l->trains.data[i]->model, model)) e->train = i;
   if (e->train < 0) {
     diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
-              ast_text(a, ast->kids[0]));
+              arena_printf(a, "`%s`", ast_text(a, ast->kids[0])));
     return NULL;
   }
   LowerTrain *t = l->trains.data[e->train];
@@ -248,7 +249,8 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
     if (!strcmp(set->parts[i].name, e->part)) e->rows = set->parts[i].nrows;
   e->target = data_target(set);
   if (e->data == t->data && !strcmp(e->part, t->train_part))
-    diag_emit(&l->session->diags, DIAG_evaluates_training_data, ast->kids[1]->span, ast_text(a, ast));
+    diag_emit(&l->session->diags, DIAG_evaluates_training_data, ast->kids[1]->span,
+              arena_printf(a, "evaluate %s", e->model));
   return evaluate_metrics(l, e) ? e : NULL;
 }
 

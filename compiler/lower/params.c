@@ -76,6 +76,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     }
   }
   Shape s;
+  env_set(cx, env, p->name, v_fail()); // until it is there: what uses it stays silent after a mistake
   if (!declared_shape(cx, env, p->kids[0], &s)) return v_fail();
   const char *path = env->path && *env->path ? arena_printf(cx->a, "%s.%s", env->path, p->name) : p->name;
   ParamRef *ref = map_get(&cx->params, path);

@@ -3,6 +3,7 @@
 #include "value.h"
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 Value v_fail(void) { return (Value){.kind = V_FAIL}; }
 Value v_num(double x, Span at) { return (Value){.kind = V_NUM, .num = x, .span = at}; }
@@ -107,8 +108,9 @@ static Node *make_node(Cx *cx, const Value *v) {
   case V_FIELD: {
     const reg_field *f = &cx->data->fields[v->field];
     if (!f->values) { // text: only its classes are numbers
-      diag_emit(&cx->s->diags, DIAG_bad_field, v->span,
-                arena_printf(cx->a, "`%s` is text: it can be used as classes only", f->name));
+      Diag *d = diag_emit(&cx->s->diags, DIAG_bad_field, cx->at.source ? cx->at : v->span,
+                          arena_printf(cx->a, "`%s` is text: it can be used as classes only", f->name));
+      if (cx->at.source && v->span.source) diag_note(d, v->span, "a number is needed here");
       return NULL;
     }
     Node *n = field_node(cx, v->field, false);
@@ -186,6 +188,22 @@ bool value_steps(Cx *cx, const Value *v, double *out) {
   return true;
 }
 
+static const char *bytes_text(Cx *cx, double bytes) {
+  static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
+  int u = 0;
+  for (bytes /= 1e3; bytes >= 1e3 && u < 4; u++) bytes /= 1e3;
+  return arena_printf(cx->a, "%.3g %s", bytes, units[u]);
+}
+
+bool shape_fits(Cx *cx, Shape s, Span at) {
+  double bytes = 4, memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  for (int i = 0; i < s.rank; i++) bytes *= (double)s.dim[i];
+  if (bytes <= memory) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_too_large, at, bytes_text(cx, bytes), bytes_text(cx, memory));
+  diag_note(d, cx->at, "for a tensor of shape %s", shape_text(cx->a, s));
+  return false;
+}
+
 bool value_shape(Cx *cx, const Value *v, Shape *out) {
   *out = (Shape){0};
   if (v->kind != V_LIST || v->nitems > MAX_RANK) {
@@ -203,7 +221,7 @@ bool value_shape(Cx *cx, const Value *v, Shape *out) {
     }
     out->dim[out->rank++] = (int64_t)d;
   }
-  return true;
+  return shape_fits(cx, *out, v->span);
 }
 
 Tree *tree_of(Cx *cx, const Value *v) {

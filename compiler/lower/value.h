@@ -145,8 +145,10 @@ Node *value_node(Cx *cx, const Value *v);
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes);            // class indices (i32)
 bool value_number(Cx *cx, const Value *v, const char *what, double *out); // known number (percent: its share)
 bool value_steps(Cx *cx, const Value *v, double *out);                    // a time, in steps
-bool value_shape(Cx *cx, const Value *v, Shape *out);                     // a LIST of sizes
-Tree *tree_of(Cx *cx, const Value *v);                                    // NULL where v is no tree
+// false after a report: a tensor of this shape is larger than this machine's memory.
+bool shape_fits(Cx *cx, Shape s, Span at);
+bool value_shape(Cx *cx, const Value *v, Shape *out); // a LIST of sizes
+Tree *tree_of(Cx *cx, const Value *v);                // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
 Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
 
