@@ -114,6 +114,15 @@ def test_bad(regc, path, promote):
         raise Failure(difference(golden.read_text(), text, golden.name))
 
 
+def test_messages():
+    """Each row of diag.def is shown by a file of tests/lang/bad."""
+    rows = re.findall(r"^DIAG\((\w+)", (ROOT / "compiler/base/diag.def").read_text(), re.M)
+    shown = {n for f in ROOT.glob("tests/lang/bad/*.txt") for n in re.findall(r"\[(\w+)\]$", f.read_text(), re.M)}
+    missing = [n for n in rows if n not in shown]
+    if missing:
+        raise Failure(f"no file shows {', '.join(missing)}")
+
+
 def test_good(regc, path):
     done = regc("check", path.name, cwd=path.parent)
     if done.returncode or reported(done.stderr):
@@ -195,7 +204,7 @@ def collect(regc, promote):
     import reference.compare as reference
     pages = [ROOT / "README.md", *files("docs/*.md")]
     return {
-        "bad": each("tests/lang/bad/*.reg", test_bad, promote),
+        "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages)],
         "good": each("tests/lang/good/*.reg", test_good),
         "stdlib": each("tests/stdlib/*.reg", test_checks),
         "examples": each("examples/*.reg", test_example),
