@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+"""The bench's workloads in PyTorch: model, batch, regularizers and optimizer as in the .reg file of the same name.
+
+    peer.py WORKLOAD THREADS SECONDS
+
+Prints the median time of a whole training step (forward, regularizers, backward, update) in milliseconds."""
+import statistics
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def batches(rows, size):
+    while True:
+        order = torch.randperm(rows)
+        for start in range(0, rows - size + 1, size):
+            yield order[start:start + size]
+
+
+def classifier(sizes, drop):
+    parts = []
+    for k in range(len(sizes) - 1):
+        parts.append(nn.Linear(sizes[k], sizes[k + 1]))
+        if k + 2 < len(sizes):
+            parts += [nn.ReLU(), nn.Dropout(drop)]
+    return nn.Sequential(*parts)
+
+
+def classification(rows, sizes, drop, batch, l1, l2):
+    """One step a turn of the generator."""
+    x, y = torch.rand(rows, sizes[0]), torch.randint(0, sizes[-1], (rows,))
+    net = classifier(sizes, drop)
+    matrices = [p for p in net.parameters() if p.dim() == 2]
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    for index in batches(rows, batch):
+        optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(net(x[index]), y[index], label_smoothing=0.1)
+        for w in matrices:
+            if l1:
+                loss = loss + l1 * w.abs().sum()
+            loss = loss + 0.5 * l2 * (w * w).sum()
+        loss.backward()
+        optimizer.step()
+        yield
+
+
+def grad_penalty():
+    x = torch.randn(8192, 64)
+    y = torch.sin(x.sum(1, keepdim=True))
+    net = nn.Sequential(nn.Linear(64, 256), nn.Tanh(), nn.Linear(256, 256), nn.Tanh(), nn.Linear(256, 1))
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    for index in batches(8192, 256):
+        inputs = x[index].requires_grad_(True)
+        optimizer.zero_grad(set_to_none=True)
+        out = net(inputs)
+        slope, = torch.autograd.grad(out.sum(), inputs, create_graph=True)
+        (F.mse_loss(out, y[index]) + 0.1 * slope.pow(2).sum(1).mean()).backward()
+        optimizer.step()
+        yield
+
+
+WORKLOADS = {
+    "tiny_mlp": lambda: classification(1437, [64, 32, 10], 0.2, 32, 0, 1e-4),
+    "mlp_elastic": lambda: classification(10000, [784, 512, 512, 10], 0.5, 128, 1e-5, 1e-4),
+    "grad_penalty": grad_penalty,
+}
+
+
+def main():
+    name, threads, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    steps = WORKLOADS[name]()
+    warm = time.perf_counter() + min(1, seconds)
+    while time.perf_counter() < warm:
+        next(steps)
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 3:
+        start = time.perf_counter()
+        next(steps)
+        times.append(time.perf_counter() - start)
+    print(1e3 * statistics.median(times))
+
+
+main()
