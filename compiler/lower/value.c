@@ -50,8 +50,12 @@ static bool literal(Cx *cx, const Value *v, int axis, Shape *s, double *data, in
   }
   if (measure) {
     if (s->rank == MAX_RANK) goto ragged;
+    if (v->nitems == 0) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor", "an empty list");
+      return false;
+    }
     s->dim[s->rank++] = v->nitems;
-    return v->nitems == 0 || literal(cx, &v->items[0], axis + 1, s, data, at, true);
+    return literal(cx, &v->items[0], axis + 1, s, data, at, true);
   }
   if (axis >= s->rank || s->dim[axis] != v->nitems) goto ragged;
   for (int i = 0; i < v->nitems; i++)
