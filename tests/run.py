@@ -44,6 +44,11 @@ class Regc:
             raise Failure(f"regc {' '.join(map(str, arguments))} crashed ({done.returncode})\n{done.stderr[-4000:]}")
         return done
 
+    def start(self, *arguments):
+        """The running process, its output thrown away."""
+        return subprocess.Popen([self.path, *map(str, arguments)], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, env=self.environment)
+
     def ok(self, *arguments, **options):
         """Runs and demands exit code 0; returns what was written to standard output."""
         done = self(*arguments, **options)

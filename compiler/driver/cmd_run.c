@@ -59,6 +59,7 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .has_seed = o->given[OPT_SEED],
                          .max_steps = o->steps,
                          .out_dir = o->value[OPT_OUT_DIR],
+                         .resume = o->given[OPT_RESUME],
                          .run_info = run_info(p),
                          .sink = progress_sink,
                          .sink_user = &progress,
@@ -151,6 +152,8 @@ static void tell_rejection(const Pipeline *p, int code) {
 
 int cmd_run(Session *s, const Options *o) {
   if (o->arguments.len != 1) return usage_error("`regc run` takes one file");
+  if (o->given[OPT_RESUME] && (!o->value[OPT_OUT_DIR] || !*o->value[OPT_OUT_DIR]))
+    return usage_error("`--resume` needs `--out DIR`, the folder of the run that goes on");
   Pipeline p;
   ProgramTable *table = NULL;
   pipeline_init(&p, s, o);

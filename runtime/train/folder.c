@@ -149,6 +149,50 @@ int folder_outcome(Run *r, const char *outcome) {
   return code;
 }
 
+// Does a line of an earlier metrics.jsonl stand for what the checkpoints hold? Epochs after them are trained
+// again.
+static int keep_line(Run *r, json_t *line, bool *keep) {
+  const char *event = json_string_value(json_object_get(line, "event"));
+  const char *train = json_string_value(json_object_get(line, "train"));
+  *keep = event && !strcmp(event, "schema");
+  for (int i = 0; event && train && i < r->program->ntrains; i++) {
+    int64_t epoch;
+    bool done;
+    if (strcmp(r->program->trains[i].name, train) != 0) continue;
+    int code = checkpoint_peek(r, &r->program->trains[i], &epoch, &done);
+    if (code) return code;
+    *keep = done || (epoch >= 0 && strcmp(event, "train_end") != 0 &&
+                     json_integer_value(json_object_get(line, "epoch")) <= epoch);
+  }
+  return REG_OK;
+}
+
+// The earlier run's metrics.jsonl, shortened to what is resumed from.
+static int continue_metrics(Run *r, const char *path) {
+  size_t size = 0;
+  reg_status ignored = {0};
+  char *text = access(path, F_OK) == 0 ? reg_file_read(path, &size, "metrics", &ignored) : NULL;
+  if (!text) return REG_OK;
+  char *kept = calloc(size + 2, 1), *end = kept;
+  int code = kept ? REG_OK : reg_no_memory(r->st, size);
+  for (char *line = text, *next; !code && *line; line = next) {
+    size_t length = strcspn(line, "\n");
+    next = line + length + (line[length] == '\n');
+    json_t *event =
+        line[length] == '\n' ? json_loadb(line, length, 0, NULL) : NULL; // a killed run may leave half a line
+    bool keep = false;
+    if (event) code = keep_line(r, event, &keep);
+    json_decref(event);
+    if (!keep) continue;
+    memcpy(end, line, length + 1);
+    end += length + 1;
+  }
+  if (!code) code = reg_file_write(path, kept, (size_t)(end - kept), r->st);
+  free(kept);
+  free(text);
+  return code;
+}
+
 int folder_open(Run *r) {
   const char *out = r->options->out_dir, *source = r->program->source ? r->program->source : "";
   if (out && !*out) return REG_OK;
@@ -160,10 +204,12 @@ int folder_open(Run *r) {
   if (code) return code;
   char *path = path_of(r, "metrics.jsonl");
   if (!path) return reg_no_memory(r->st, 0);
-  r->metrics_file = fopen(path, "we");
-  if (!r->metrics_file) code = reg_cannot_write(r->st, path, errno);
+  if (r->options->resume) code = continue_metrics(r, path);
+  bool fresh = access(path, F_OK) != 0 || !r->options->resume;
+  if (!code && !(r->metrics_file = fopen(path, fresh ? "we" : "ae")))
+    code = reg_cannot_write(r->st, path, errno);
   free(path);
-  if (!code && fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0) r->write_error = errno;
+  if (!code && fresh && fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0) r->write_error = errno;
   return code;
 }
 

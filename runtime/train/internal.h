@@ -47,6 +47,8 @@ typedef struct Training {
   int64_t best_epoch;
   double best_value;
   bool has_best;
+  bool done;           // resumed after its end: nothing is left to train
+  double checkpointed; // when a checkpoint was last written
   const char *reason;
 } Training;
 
@@ -93,6 +95,15 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, floa
 int evaluate_run(Training *t, const reg_evaluate *e);
 
 void send_event(Run *r, reg_event *e);
+
+// Writes the state at the start of the epoch t->epoch, which `bank` holds; nothing without a run directory.
+int checkpoint_write(Training *t, const Bank *bank, bool done);
+// The same at the end of an epoch, but not more often than once a second.
+int checkpoint_epoch(Training *t);
+// Sets t back to its checkpoint, where there is one; a damaged or foreign one is REG_BAD_DATA.
+int checkpoint_read(Training *t);
+// Finished epochs of a training's checkpoint, -1 where there is none.
+int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done);
 
 int folder_open(Run *r); // makes the run directory and what is written at the start
 int folder_outcome(Run *r, const char *outcome);

@@ -56,7 +56,8 @@ int training_new(Run *r, const reg_train *plan, Training *t) {
   if (!code) code = take_buffers(t);
   if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
   if (!code && init.f) bound_call(t, &init);
-  return code;
+  t->checkpointed = reg_now();
+  return !code && r->options->resume ? checkpoint_read(t) : code;
 }
 
 static void shuffle(Training *t) {
@@ -271,17 +272,27 @@ static int run_epochs(Training *t) {
     if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
     t->epoch++;
     code = end_epoch(t, &valid);
+    if (!code) code = checkpoint_epoch(t);
   }
   return code;
 }
 
+// What a later --resume starts from: the end, or the start of the epoch that was left.
+static int last_checkpoint(Training *t) {
+  bool stopped = !strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps");
+  bool within = stopped && t->step > (int64_t)t->epoch * t->per_epoch;
+  return checkpoint_write(t, within ? &t->epoch_start : &t->now, !stopped);
+}
+
 int training_run(Training *t) {
   t->started = reg_now();
+  if (t->done) return REG_OK;
   tell(t, REG_EVENT_TRAIN_START);
   int code = run_epochs(t);
   if (!t->reason) t->reason = code ? "failed" : "finished";
   if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
   tell(t, REG_EVENT_TRAIN_END);
+  if (!code) code = last_checkpoint(t);
   if (!code && !strcmp(t->reason, "interrupted"))
     code = reg_fail(t->run->st, REG_INTERRUPTED, "interrupted", "interrupted after step %d of `%s`", t->step,
                     t->plan->name);

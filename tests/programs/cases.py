@@ -3,8 +3,10 @@ Failure; names are the functions' names."""
 import csv
 import json
 import math
+import random
 import re
 import struct
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -219,3 +221,69 @@ def case_sam_without_a_radius_is_its_base(regc):
     base, still, moved = (weights(regc, "--steps", "50", program=p) for p in programs)
     demand(base == still, "sam(rho: 0) and its base leave different weights")
     demand(base != moved, "sam(rho: 0.1) leaves the weights of its base")
+
+
+def long_program(regc, epochs):
+    """examples/digits.reg without early stopping, for `epochs` passes."""
+    source = DIGITS.read_text().replace('"data/', f'"{ROOT}/examples/data/').replace("epochs   60", f"epochs   {epochs}")
+    source = source.replace("until 20 epochs", "until 2 epochs")
+    path = folder(regc) / "long.reg"
+    path.write_text(re.sub(r"\n  stop .*", "", source))
+    return path
+
+
+def case_killed_runs_resume_in_the_same_bits(regc):
+    program, whole, killed = long_program(regc, 700), folder(regc), folder(regc)
+    regc.ok("run", "--progress", "none", "--out", whole, program)
+    kills, rng = 0, random.Random(3)
+    while True:
+        run = regc.start("run", "--progress", "none", "--resume", "--out", killed, program)
+        try:
+            code = run.wait(rng.uniform(0.2, 1.5))
+            break
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.wait()
+            kills += 1
+            demand(kills < 100, "the run does not get on")
+    demand(code == 0, f"the resumed run ended with {code}")
+    for name in ("weights.safetensors", "predictions.csv"):
+        demand((whole / name).read_bytes() == (killed / name).read_bytes(), f"{name} differs after {kills} kills")
+    epochs = [e["epoch"] for e in map(json.loads, (killed / "metrics.jsonl").read_text().splitlines()) if e["event"] == "epoch"]
+    demand(epochs == list(range(1, 701)), "metrics.jsonl has epochs twice or not at all")
+
+
+def case_resume_goes_on_after_an_end_of_steps(regc):
+    program, whole, parts = long_program(regc, 9), folder(regc), folder(regc)
+    regc.ok("run", "--progress", "none", "--out", whole, program)
+    for steps in (["--steps", "3"], ["--steps", "51"], ["--steps", "120"], []):
+        regc.ok("run", "--progress", "none", "--resume", "--out", parts, *steps, program)
+    demand((whole / "weights.safetensors").read_bytes() == (parts / "weights.safetensors").read_bytes(), "weights differ")
+
+
+def case_a_wrong_checkpoint_is_refused(regc):
+    program, out = long_program(regc, 3), folder(regc)
+    regc.ok("run", "--progress", "none", "--out", out, program)
+    checkpoint = out / "checkpoint.safetensors"
+    good = checkpoint.read_bytes()
+
+    def refused(what, *arguments, program=program):
+        done = regc("run", "--progress", "none", "--resume", "--out", out, *arguments, program)
+        demand(done.returncode == 65, f"{what}: exit code {done.returncode}, expected 65\n{done.stderr}")
+        demand("checkpoint.safetensors" in done.stderr, f"{what}: the message does not name the file\n{done.stderr}")
+
+    refused("another seed", "--seed", "5")
+    refused("another program", program=long_program(regc, 4))
+    rng = random.Random(1)
+    for k in range(40):
+        broken = bytearray(good)
+        if k % 2:
+            del broken[rng.randrange(len(broken)):]
+        else:
+            for _ in range(3):
+                broken[rng.randrange(min(len(broken), 3000))] ^= 1 << rng.randrange(8)
+        checkpoint.write_bytes(broken)
+        done = regc("run", "--progress", "none", "--resume", "--out", out, program)
+        demand(done.returncode in (0, 65), f"a broken checkpoint: exit code {done.returncode}\n{done.stderr}")
+    checkpoint.write_bytes(b"no tensors at all")
+    refused("another format")

@@ -1,0 +1,228 @@
+// Checkpoints: all that the next epoch depends on, in one .safetensors file that appears whole or not at all.
+// In: a training at the start of an epoch (weights and states of that moment). Out: the file, or a training
+// set back to that moment, which then goes on in the same bits: batches follow from seed and epoch, random
+// draws from seed and step.
+//
+// Tensors: `param NAME`, `state NAME`, `best NAME` (the best weights so far), and `meta`: rows of four
+// numbers of 16 bits, low ones first, each row one 64-bit value in the order of MetaRow.
+#include "reg/safetensors.h"
+#include "train/internal.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef enum MetaRow {
+  META_VERSION,
+  META_PROGRAM, // hash of the program's text
+  META_DATA,    // of the data's checksum
+  META_SEED,
+  META_EPOCH, // finished passes
+  META_BEST_EPOCH,
+  META_HAS_BEST,
+  META_BEST_VALUE, // bits of the double
+  META_DONE,       // the training has ended: param holds its final weights
+  META_ROWS
+} MetaRow;
+
+enum { CHECKPOINT_VERSION = 1 };
+static const double SECONDS_BETWEEN = 1;
+
+static char *checkpoint_path(const Run *r, const reg_train *p) {
+  char *path = NULL;
+  int length = r->program->ntrains == 1 ? asprintf(&path, "%s/checkpoint.safetensors", r->folder)
+                                        : asprintf(&path, "%s/checkpoint-%s.safetensors", r->folder, p->name);
+  return length < 0 ? NULL : path;
+}
+
+static void identity(const Run *r, const reg_train *p, uint64_t meta[META_ROWS]) {
+  const char *source = r->program->source ? r->program->source : "";
+  const reg_dataset *d = r->program->datasets[p->data];
+  meta[META_VERSION] = CHECKPOINT_VERSION;
+  meta[META_PROGRAM] = reg_fnv1a(source, strlen(source));
+  meta[META_DATA] = reg_fnv1a(d->checksum, strlen(d->checksum));
+  meta[META_SEED] = r->options->has_seed ? r->options->seed : p->seed;
+}
+
+// The tensors of a checkpoint, in the order of the file's description; `values` NULL where there is no best
+// yet.
+typedef struct Entry {
+  const char *kind;
+  const reg_tensor *tensor;
+  float *values;
+} Entry;
+
+static int entries_of(const Training *t, const Bank *bank, Entry *out) {
+  const reg_train *p = t->plan;
+  int n = 0;
+  for (int i = 0; i < p->nparams; i++) out[n++] = (Entry){"param", &p->params[i], bank->params[i]};
+  for (int i = 0; i < p->nstates; i++) out[n++] = (Entry){"state", &p->states[i], bank->states[i]};
+  for (int i = 0; i < p->nparams && p->keep_best && t->has_best; i++)
+    out[n++] = (Entry){"best", &p->params[i], t->best.params[i]};
+  return n;
+}
+
+static char *entry_name(Heap *heap, const Entry *e) {
+  size_t size = strlen(e->kind) + strlen(e->tensor->name) + 2;
+  char *name = reg_heap_take(heap, size);
+  if (name) snprintf(name, size, "%s %s", e->kind, e->tensor->name);
+  return name;
+}
+
+static int save(const Training *t, const Bank *bank, bool done, Heap *heap, const char *path) {
+  const reg_train *p = t->plan;
+  size_t room = (size_t)(2 * p->nparams + p->nstates + 1);
+  Entry *entries = reg_heap_take(heap, room * sizeof *entries);
+  reg_saved_tensor *tensors = reg_heap_take(heap, room * sizeof *tensors);
+  if (!entries || !tensors) return reg_no_memory(t->run->st, room * sizeof *tensors);
+  int n = entries_of(t, bank, entries);
+  for (int i = 0; i < n; i++) {
+    const reg_tensor *shape = entries[i].tensor;
+    tensors[i] = (reg_saved_tensor){.name = entry_name(heap, &entries[i]),
+                                    .rank = shape->rank,
+                                    .count = shape->count,
+                                    .values = entries[i].values};
+    memcpy(tensors[i].dim, shape->dim, sizeof tensors[i].dim);
+    if (!tensors[i].name) return reg_no_memory(t->run->st, 0);
+  }
+  uint64_t meta[META_ROWS] = {0};
+  float rows[META_ROWS * 4];
+  identity(t->run, p, meta);
+  meta[META_EPOCH] = (uint64_t)t->epoch;
+  meta[META_BEST_EPOCH] = (uint64_t)t->best_epoch;
+  meta[META_HAS_BEST] = t->has_best;
+  memcpy(&meta[META_BEST_VALUE], &t->best_value, sizeof(double));
+  meta[META_DONE] = done;
+  for (int i = 0; i < META_ROWS * 4; i++) rows[i] = (float)(meta[i / 4] >> 16 * (i % 4) & 0xffff);
+  tensors[n++] = (reg_saved_tensor){
+      .name = "meta", .rank = 2, .dim = {META_ROWS, 4}, .count = (int64_t)META_ROWS * 4, .values = rows};
+  return reg_safetensors_write(path, n, tensors, t->run->st);
+}
+
+int checkpoint_write(Training *t, const Bank *bank, bool done) {
+  if (!t->run->folder) return REG_OK;
+  char *path = checkpoint_path(t->run, t->plan);
+  Heap heap = {0};
+  int code = path ? save(t, bank, done, &heap, path) : reg_no_memory(t->run->st, 0);
+  reg_heap_free(&heap);
+  free(path);
+  t->checkpointed = reg_now();
+  return code;
+}
+
+int checkpoint_epoch(Training *t) {
+  bool soon = reg_now() - t->checkpointed < SECONDS_BETWEEN;
+  return soon ? REG_OK : checkpoint_write(t, &t->now, false);
+}
+
+// -- reading
+
+static const reg_saved_tensor *find(const reg_saved *s, const char *name) {
+  for (int i = 0; name && i < s->count; i++)
+    if (!strcmp(s->tensors[i].name, name)) return &s->tensors[i];
+  return NULL;
+}
+
+static bool read_meta(const reg_saved *s, uint64_t meta[META_ROWS]) {
+  const reg_saved_tensor *rows = find(s, "meta");
+  if (!rows || rows->count != (int64_t)META_ROWS * 4) return false;
+  memset(meta, 0, META_ROWS * sizeof *meta);
+  for (int i = 0; i < META_ROWS * 4; i++) {
+    float x = rows->values[i];
+    if (!(x >= 0 && x <= 65535)) return false;
+    meta[i / 4] |= (uint64_t)x << 16 * (i % 4);
+  }
+  return true;
+}
+
+static int refuse(Run *r, const char *path, const char *why) {
+  reg_fail(r->st, REG_BAD_DATA, "checkpoint_bad", "%s: %s", path, why);
+  reg_hint(r->st, "start anew without --resume, or with another --out");
+  return r->st->code;
+}
+
+static const char *foreign(const Run *r, const reg_train *p, const uint64_t meta[META_ROWS]) {
+  uint64_t own[META_ROWS] = {0};
+  identity(r, p, own);
+  static const char *const what[] = {"of another version of the format", "of another program",
+                                     "of other data", "of another seed"};
+  for (int i = META_VERSION; i <= META_SEED; i++)
+    if (meta[i] != own[i]) return what[i];
+  return meta[META_EPOCH] > (uint64_t)p->epochs || meta[META_BEST_EPOCH] > meta[META_EPOCH]
+             ? "with an epoch that the program has not"
+             : NULL;
+}
+
+static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
+  const reg_train *p = t->plan;
+  Entry *entries = reg_heap_take(heap, (size_t)(2 * p->nparams + p->nstates + 1) * sizeof *entries);
+  if (!entries) return reg_no_memory(t->run->st, 0);
+  int n = entries_of(t, &t->now, entries);
+  for (int i = 0; i < n; i++) {
+    const reg_tensor *shape = entries[i].tensor;
+    const reg_saved_tensor *from = find(s, entry_name(heap, &entries[i]));
+    if (!from || from->rank != shape->rank ||
+        memcmp(from->dim, shape->dim, sizeof(int64_t) * (size_t)shape->rank) != 0)
+      return refuse(t->run, path, "a tensor is missing or has another shape");
+  }
+  if (s->count != n + 1) return refuse(t->run, path, "it has tensors that the program has not");
+  for (int i = 0; i < n; i++)
+    memcpy(entries[i].values, find(s, entry_name(heap, &entries[i]))->values,
+           (size_t)entries[i].tensor->count * sizeof(float));
+  return REG_OK;
+}
+
+// Opens the training's checkpoint: 0 with *found false where there is none.
+static int open_checkpoint(Run *r, const reg_train *p, reg_saved *saved, uint64_t meta[META_ROWS],
+                           char **path, bool *found) {
+  *found = false;
+  *path = r->folder ? checkpoint_path(r, p) : NULL;
+  if (!*path || access(*path, F_OK) != 0) return REG_OK;
+  int code = reg_safetensors_read(*path, saved, r->st);
+  if (code) return code;
+  const char *why = read_meta(saved, meta) ? foreign(r, p, meta) : NULL;
+  if (why) {
+    char text[96];
+    snprintf(text, sizeof text, "the checkpoint is %s", why);
+    code = refuse(r, *path, text);
+  } else if (!find(saved, "meta") || !read_meta(saved, meta)) {
+    code = refuse(r, *path, "this is no checkpoint");
+  }
+  if (code) reg_saved_free(saved);
+  *found = !code;
+  return code;
+}
+
+int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done) {
+  reg_saved saved = {0};
+  uint64_t meta[META_ROWS] = {0};
+  char *path;
+  bool found;
+  int code = open_checkpoint(r, p, &saved, meta, &path, &found);
+  *epoch = found ? (int64_t)meta[META_EPOCH] : -1;
+  *done = found && meta[META_DONE];
+  if (found) reg_saved_free(&saved);
+  free(path);
+  return code;
+}
+
+int checkpoint_read(Training *t) {
+  reg_saved saved = {0};
+  uint64_t meta[META_ROWS] = {0};
+  char *path;
+  bool found;
+  int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, &found);
+  if (found) {
+    t->epoch = (int32_t)meta[META_EPOCH];
+    t->step = (int32_t)((int64_t)t->epoch * t->per_epoch);
+    t->best_epoch = (int64_t)meta[META_BEST_EPOCH];
+    t->has_best = meta[META_HAS_BEST] != 0;
+    memcpy(&t->best_value, &meta[META_BEST_VALUE], sizeof(double));
+    t->done = meta[META_DONE] != 0;
+    Heap heap = {0};
+    code = fill(t, &saved, path, &heap);
+    reg_heap_free(&heap);
+    reg_saved_free(&saved);
+  }
+  free(path);
+  return code;
+}
