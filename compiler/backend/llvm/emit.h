@@ -110,6 +110,16 @@ void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, L
 void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
                      const Affine *to, LLVMValueRef piece);
 
+// A loop whose index runs from `first` while it is below `limit`: after begin the builder is in its body,
+// after end behind it.
+typedef struct CountedLoop {
+  LLVMValueRef index, first, more,
+      enter; // enter: the branch into it, before which what does not change may stand
+  LLVMBasicBlockRef before, head, body;
+} CountedLoop;
+CountedLoop emit_loop_begin(Kernel *k, LLVMValueRef first, LLVMValueRef limit);
+void emit_loop_end(Kernel *k, const CountedLoop *l, LLVMValueRef next);
+
 // -- nest.c
 void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece);
 // The partial sums of a nest that ran in pieces, added in order.

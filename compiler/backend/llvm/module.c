@@ -54,25 +54,9 @@ static LLVMValueRef emit_kernel(Emitter *m, const LoopStep *s) {
     return fn;
   }
   LLVMValueRef begin = LLVMGetParam(fn, 1), end = LLVMGetParam(fn, 2);
-  LLVMBasicBlockRef before = LLVMGetInsertBlock(k->builder),
-                    head = LLVMAppendBasicBlockInContext(m->context, fn, ""),
-                    body = LLVMAppendBasicBlockInContext(m->context, fn, "");
-  LLVMBuildBr(k->builder, head);
-  LLVMPositionBuilderAtEnd(k->builder, head);
-  LLVMValueRef piece = LLVMBuildPhi(k->builder, m->i64, ""),
-               more = LLVMBuildICmp(k->builder, LLVMIntSLT, piece, end, "");
-  LLVMPositionBuilderAtEnd(k->builder, body);
-  for (int i = 0; i < s->nnests; i++) emit_nest(k, &s->nests[i], s->pieces, piece);
-  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, piece, emit_int64(m, 1), "");
-  LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder),
-                    after = LLVMAppendBasicBlockInContext(m->context, fn, "");
-  LLVMBuildBr(k->builder, head);
-  LLVMPositionBuilderAtEnd(k->builder, head);
-  LLVMBuildCondBr(k->builder, more, body, after);
-  LLVMValueRef values[] = {begin, next};
-  LLVMBasicBlockRef from[] = {before, last};
-  LLVMAddIncoming(piece, values, from, 2);
-  LLVMPositionBuilderAtEnd(k->builder, after);
+  CountedLoop l = emit_loop_begin(k, begin, end);
+  for (int i = 0; i < s->nnests; i++) emit_nest(k, &s->nests[i], s->pieces, l.index);
+  emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, 1), ""));
   LLVMBuildRetVoid(k->builder);
   kernel_done(k);
   return fn;

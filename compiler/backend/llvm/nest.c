@@ -21,6 +21,28 @@ static LLVMBasicBlockRef new_block(Kernel *k) {
   return LLVMAppendBasicBlockInContext(k->m->context, k->fn, "");
 }
 
+CountedLoop emit_loop_begin(Kernel *k, LLVMValueRef first, LLVMValueRef limit) {
+  CountedLoop l = {
+      .first = first, .before = LLVMGetInsertBlock(k->builder), .head = new_block(k), .body = new_block(k)};
+  l.enter = LLVMBuildBr(k->builder, l.head);
+  LLVMPositionBuilderAtEnd(k->builder, l.head);
+  l.index = LLVMBuildPhi(k->builder, k->m->i64, "");
+  l.more = LLVMBuildICmp(k->builder, LLVMIntSLT, l.index, limit, "");
+  LLVMPositionBuilderAtEnd(k->builder, l.body);
+  return l;
+}
+
+void emit_loop_end(Kernel *k, const CountedLoop *l, LLVMValueRef next) {
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder), after = new_block(k);
+  LLVMBuildBr(k->builder, l->head);
+  LLVMPositionBuilderAtEnd(k->builder, l->head);
+  LLVMBuildCondBr(k->builder, l->more, l->body, after);
+  LLVMValueRef values[] = {l->first, next};
+  LLVMBasicBlockRef from[] = {l->before, last};
+  LLVMAddIncoming(l->index, values, from, 2);
+  LLVMPositionBuilderAtEnd(k->builder, after);
+}
+
 // What was computed at a deeper level than the one at hand is gone.
 static void forget(Kernel *k) {
   int n = 0;
@@ -90,26 +112,13 @@ static void emit_loop(NestState *s, int level, LLVMValueRef first, LLVMValueRef 
   Kernel *k = s->k;
   Emitter *m = k->m;
   int var = k->loops.order[level];
-  LLVMBasicBlockRef before = LLVMGetInsertBlock(k->builder), head = new_block(k), body = new_block(k);
-  LLVMValueRef enter = LLVMBuildBr(k->builder, head);
-  if (!k->leave[k->depth]) k->leave[k->depth] = enter;
-  LLVMPositionBuilderAtEnd(k->builder, head);
-  LLVMValueRef i = LLVMBuildPhi(k->builder, m->i64, "");
-  LLVMValueRef more = LLVMBuildICmp(k->builder, LLVMIntSLT, i, limit, "");
-  LLVMPositionBuilderAtEnd(k->builder, body);
-  k->value[var] = i;
+  CountedLoop l = emit_loop_begin(k, first, limit);
+  if (!k->leave[k->depth]) k->leave[k->depth] = l.enter;
+  k->value[var] = l.index;
   k->depth++;
   emit_level(s, level + 1, copies, tail);
   k->depth--;
-  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, i, emit_int64(m, step), "");
-  LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder), after = new_block(k);
-  LLVMBuildBr(k->builder, head);
-  LLVMPositionBuilderAtEnd(k->builder, head);
-  LLVMBuildCondBr(k->builder, more, body, after);
-  LLVMValueRef values[] = {first, next};
-  LLVMBasicBlockRef from[] = {before, last};
-  LLVMAddIncoming(i, values, from, 2);
-  LLVMPositionBuilderAtEnd(k->builder, after);
+  emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, step), ""));
   forget(k);
 }
 
@@ -155,25 +164,14 @@ enum { BLOCK = 8192 }; // elements that are summed in float
 static void emit_blocks(NestState *s, int level, LLVMValueRef first, LLVMValueRef limit) {
   Kernel *k = s->k;
   Emitter *m = k->m;
-  LLVMBasicBlockRef before = LLVMGetInsertBlock(k->builder), head = new_block(k), body = new_block(k);
-  k->leave[k->depth] = LLVMBuildBr(k->builder, head);
-  LLVMPositionBuilderAtEnd(k->builder, head);
-  LLVMValueRef start = LLVMBuildPhi(k->builder, m->i64, "");
-  LLVMValueRef more = LLVMBuildICmp(k->builder, LLVMIntSLT, start, limit, "");
-  LLVMPositionBuilderAtEnd(k->builder, body);
-  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, start, emit_int64(m, BLOCK), "");
+  CountedLoop l = emit_loop_begin(k, first, limit);
+  k->leave[k->depth] = l.enter;
+  LLVMValueRef next = LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, BLOCK), "");
   LLVMValueRef within = LLVMBuildICmp(k->builder, LLVMIntSLT, next, limit, "");
   LLVMValueRef end = LLVMBuildSelect(k->builder, within, next, limit, "");
-  emit_loop(s, level, start, end, (int64_t)k->loops.copies * LANES, k->loops.copies, NULL);
+  emit_loop(s, level, l.index, end, (int64_t)k->loops.copies * LANES, k->loops.copies, NULL);
   flush(s);
-  LLVMBasicBlockRef last = LLVMGetInsertBlock(k->builder), after = new_block(k);
-  LLVMBuildBr(k->builder, head);
-  LLVMPositionBuilderAtEnd(k->builder, head);
-  LLVMBuildCondBr(k->builder, more, body, after);
-  LLVMValueRef values[] = {first, next};
-  LLVMBasicBlockRef from[] = {before, last};
-  LLVMAddIncoming(start, values, from, 2);
-  LLVMPositionBuilderAtEnd(k->builder, after);
+  emit_loop_end(k, &l, next);
 }
 
 static void emit_vector_level(NestState *s, int level) {
