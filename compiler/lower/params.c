@@ -1,5 +1,6 @@
 // Parameters and states: declared where a body is elaborated, known by path; selectors pick from them.
 #include "value.h"
+#include <stdlib.h>
 #include <string.h>
 
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as) {
@@ -217,37 +218,70 @@ Tree *model_tree(Cx *cx, const ModelValue *m) {
   return t;
 }
 
-// One segment of a selector against one of a path; `base`: the layer's name where the segment was named
-// automatically.
-static bool segment_matches(Cx *cx, const char *want, const char *path, size_t upto, size_t from) {
-  size_t n = upto - from;
-  if (!strcmp(want, "*")) return true;
-  if (strlen(want) == n && !strncmp(want, path + from, n)) return true;
+// One name of a selector; `dense[2..]` takes automatic instances by number, from low to below high.
+typedef struct Segment {
+  const char *name;
+  bool numbered;
+  int64_t low, high;
+} Segment;
+
+enum { MAX_SEGMENTS = 32 };
+
+// One segment of a selector against one of a path. A layer's name stands for all its instances that were
+// named automatically.
+static bool segment_matches(Cx *cx, const Segment *want, const char *path, size_t upto, size_t from) {
+  size_t n = upto - from, base = strlen(want->name);
+  if (!want->numbered && !strcmp(want->name, "*")) return true;
+  if (!want->numbered && base == n && !strncmp(want->name, path + from, n)) return true;
   const char *site = map_get(&cx->auto_base, arena_strndup(cx->a, path, upto));
-  return site && strlen(site) >= from && !strcmp(site + from, want);
+  if (!site || strlen(site) < from || strcmp(site + from, want->name) != 0) return false;
+  int64_t number = strtoll(path + from + base, NULL, 10);
+  return !want->numbered || (number >= want->low && number < want->high);
 }
 
 // `*` matches one or more segments, so that net.*.weight reaches weights at any depth.
-static bool path_matches(Cx *cx, const char *const *segments, int n, const char *path, size_t from) {
+static bool path_matches(Cx *cx, const Segment *segments, int n, const char *path, size_t from) {
   if (n == 0) return path[from] == '\0';
   if (path[from] == '\0') return false;
   size_t upto = from + strcspn(path + from, ".");
   size_t next = path[upto] ? upto + 1 : upto;
-  if (!segment_matches(cx, segments[0], path, upto, from)) return false;
+  if (!segment_matches(cx, segments, path, upto, from)) return false;
   if (path_matches(cx, segments + 1, n - 1, path, next)) return true;
-  return !strcmp(segments[0], "*") && path_matches(cx, segments, n, path, next);
+  return !strcmp(segments->name, "*") && path_matches(cx, segments, n, path, next);
 }
 
-static int selector_segments(const Ast *e, const char **out, int n) {
-  if (e->kind == AST_FIELD) n = selector_segments(e->kids[0], out, n);
-  if (n < 32 && n >= 0 && (e->kind == AST_FIELD || e->kind == AST_NAME))
-    out[n++] = e->name;
-  else
-    n = -1;
-  return n;
+static bool segment_bound(Cx *cx, const Ast *e, int64_t *out) {
+  if (!e) return true;
+  Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
+  double d;
+  if (!value_number(cx, &v, "an instance's number", &d)) return false;
+  *out = (int64_t)d;
+  return true;
 }
 
-// Marks what a selector matches; a selector that ends at an inner path takes everything below it.
+// The selector's segments in order; their number, 0 after a report.
+static int selector_segments(Cx *cx, const Ast *e, Segment *out) {
+  const Ast *name = e->kind == AST_INDEX ? e->kids[0] : e;
+  bool named = name->kind == AST_NAME || name->kind == AST_FIELD;
+  int n = named && name->kind == AST_FIELD ? selector_segments(cx, name->kids[0], out) : 0;
+  if (!named || (name->kind == AST_FIELD && n == 0) || n == MAX_SEGMENTS) {
+    if (!named || n == MAX_SEGMENTS)
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a selector such as net.*.weight",
+                ast_kind_name(e->kind));
+    return 0;
+  }
+  out[n] = (Segment){.name = name->name, .numbered = name != e, .high = INT64_MAX};
+  if (name != e) {
+    const Ast *at = e->kids[1];
+    bool range = at->kind == AST_RANGE;
+    if (!segment_bound(cx, range ? at->kids[0] : at, &out[n].low)) return 0;
+    if (range ? !segment_bound(cx, at->kids[1], &out[n].high) : (out[n].high = out[n].low + 1, false))
+      return 0;
+  }
+  return n + 1;
+}
+
+// Marks what a selector matches; one that ends at an inner path takes everything below it.
 static bool mark(Cx *cx, const Ast *e, bool *hit) {
   if (e->kind == AST_EXCEPT) {
     bool *not = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
@@ -255,14 +289,10 @@ static bool mark(Cx *cx, const Ast *e, bool *hit) {
     for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && !not[i];
     return true;
   }
-  const char *segments[33];
-  int n = selector_segments(e, segments, 0);
-  if (n <= 0) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a selector such as net.*.weight",
-              ast_kind_name(e->kind));
-    return false;
-  }
-  segments[n] = "*";
+  Segment segments[MAX_SEGMENTS + 1];
+  int n = selector_segments(cx, e, segments);
+  if (n == 0) return false;
+  segments[n] = (Segment){.name = "*"};
   for (int i = 0; i < cx->params.len; i++) {
     const char *path = cx->params.entries[i].key;
     hit[i] |= path_matches(cx, segments, n, path, 0) || path_matches(cx, segments, n + 1, path, 0);

@@ -55,7 +55,7 @@ static const char *penalty_name(Cx *cx, const Ast *e) {
 
 static const char *unique_term(Cx *cx, LowerTrain *t, const Ast *p) {
   const char *name = penalty_name(cx, p->kids[2]);
-  if (!name) name = "penalty";
+  if (!name) name = "term";
   for (int i = 0; i < t->terms.len; i++)
     if (!strcmp(t->terms.data[i].name, name) && p->kids[1] && p->kids[1]->nkids)
       name = arena_printf(cx->a, "%s %s", name, ast_text(cx->a, p->kids[1]->kids[0]));

@@ -287,3 +287,12 @@ def case_a_wrong_checkpoint_is_refused(regc):
         demand(done.returncode in (0, 65), f"a broken checkpoint: exit code {done.returncode}\n{done.stderr}")
     checkpoint.write_bytes(b"no tensors at all")
     refused("another format")
+
+
+def case_selectors_take_what_they_say(regc):
+    summary = regc.ok("run", "--summary", "--dry-run", ROOT / "tests/lang/good/selectors.reg")
+    touched = dict(re.findall(r"^  (net\S+) .*?\d  (\S.*)$", summary, re.M))
+    expected = {"net.dense1.weight": "l2", "net.dense1.bias": "l2", "net.dense2.weight": "l1, log_sum", "net.dense2.bias": "-",
+                "net.top.weight": "-", "net.top.bias": "-", "net.dense3.weight": "l1, log_sum", "net.dense3.bias": "-",
+                "net.dense4.weight": "l1", "net.dense4.bias": "-"}
+    demand(touched == expected, f"the penalties touch {touched}")
