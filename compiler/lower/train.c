@@ -39,23 +39,21 @@ static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
 
 // -- penalties
 
-// The penalty that an expression calls, for the name of its term.
-static const char *penalty_name(Cx *cx, const Ast *e) {
-  if (!e) return NULL;
+// The penalties that an expression calls, joined by `+`, for the name of its term; "" where it calls none.
+static const char *penalty_name(Cx *cx, const Ast *e, const char *so_far) {
+  if (!e) return so_far;
   if (e->kind == AST_CALL && e->kids[0]->kind == AST_NAME) {
     Def *d = sema_find(cx->l->program, e->kids[0]->name);
-    if (d && (d->kind == KIND_PENALTY || d->kind == KIND_LOSS)) return d->name;
+    bool penalty = d && (d->kind == KIND_PENALTY || d->kind == KIND_LOSS);
+    if (penalty) return *so_far ? arena_printf(cx->a, "%s+%s", so_far, d->name) : d->name;
   }
-  for (int i = 0; i < e->nkids; i++) {
-    const char *name = penalty_name(cx, e->kids[i]);
-    if (name) return name;
-  }
-  return NULL;
+  for (int i = 0; i < e->nkids; i++) so_far = penalty_name(cx, e->kids[i], so_far);
+  return so_far;
 }
 
 static const char *unique_term(Cx *cx, LowerTrain *t, const Ast *p) {
-  const char *name = penalty_name(cx, p->kids[2]);
-  if (!name) name = "term";
+  const char *name = penalty_name(cx, p->kids[2], "");
+  if (!*name) name = "term";
   for (int i = 0; i < t->terms.len; i++)
     if (!strcmp(t->terms.data[i].name, name) && p->kids[1] && p->kids[1]->nkids)
       name = arena_printf(cx->a, "%s %s", name, ast_text(cx->a, p->kids[1]->kids[0]));
@@ -137,9 +135,16 @@ static bool is_adaptive(const char *name) {
   return false;
 }
 
+// Is `l2` among the penalties of a term's name?
+static bool names_l2(const char *term) {
+  for (const char *at = term; (at = strstr(at, "l2")); at++)
+    if ((at == term || at[-1] == '+') && (!at[2] || strchr("+ ", at[2]))) return true;
+  return false;
+}
+
 static void warn_coupled(Cx *cx, LowerTrain *t, const char *optimizer) {
   for (int i = 0; i < t->terms.len; i++)
-    if (!strncmp(t->terms.data[i].name, "l2", 2) && is_adaptive(optimizer)) {
+    if (names_l2(t->terms.data[i].name) && is_adaptive(optimizer)) {
       Diag *d = diag_emit(&cx->s->diags, DIAG_coupled_l2_adaptive, t->terms.data[i].origin, optimizer);
       diag_hint(d, "`weight_decay` of the optimizer, or allow(coupled_l2_adaptive) in this `train`");
     }
