@@ -21,6 +21,10 @@ static int flush_output(int code) {
 
 int main(int argc, char **argv) {
   Options options = {.start = process_start()};
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+    fputs("regc: this processor lacks AVX2 or FMA, which compiled programs need\n", stderr);
+    return REG_INTERNAL;
+  }
   setlocale(LC_CTYPE, ""); // characters only: numbers stay in the C locale
   Session *session = session_new();
   int code = EXIT_OK;
