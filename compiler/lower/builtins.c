@@ -457,9 +457,8 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
   return v_tensor(graph_binary(cx->g, OP_DIV, cx_step(cx), total), at);
 }
 
-Value call_builtin(Cx *cx, Env *env, Builtin b, BoundArg *args, int nargs, Span at) {
+Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at) {
   Args a;
-  (void)env;
   if (!bind_signature(cx, b, args, nargs, at, &a)) return v_fail();
   for (size_t i = 0; i < sizeof unary_table / sizeof *unary_table; i++)
     if (unary_table[i].b == b) return pointwise(cx, (int)i, &a);

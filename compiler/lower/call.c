@@ -190,7 +190,7 @@ static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) 
   return true;
 }
 
-static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
+static bool check_labels(Cx *cx, Env *env, const Def *d, Value *v) {
   int64_t classes;
   Node *n = value_classes(cx, v, &classes);
   if (!n) return false;
@@ -209,7 +209,6 @@ static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
     return false;
   }
   *v = (Value){.kind = V_TENSOR, .node = n, .classes = classes, .span = v->span};
-  (void)p;
   return true;
 }
 
@@ -217,7 +216,7 @@ static bool check_word(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   const char *word = p->kids[0]->name;
   if (!word || !strcmp(word, "number") || !strcmp(word, "rate") || !strcmp(word, "int"))
     return check_number(cx, env, d, p, v);
-  if (!strcmp(word, "labels")) return check_labels(cx, env, d, p, v);
+  if (!strcmp(word, "labels")) return check_labels(cx, env, d, v);
   if (!strcmp(word, "time")) {
     double steps;
     if (!value_steps(cx, v, &steps)) return false;
@@ -389,7 +388,7 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
                  const char *instance) {
   switch (callee->kind) {
   case V_FAIL: return v_fail();
-  case V_BUILTIN: return call_builtin(cx, env, callee->builtin, args, nargs, at);
+  case V_BUILTIN: return call_builtin(cx, callee->builtin, args, nargs, at);
   case V_MODEL: return call_model(cx, callee->model, args, nargs, at);
   case V_FN: {
     FnValue *fn = callee->fn;

@@ -178,9 +178,7 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
   return v_fail();
 }
 
-Value call_data_builtin(Cx *cx, Env *env, Builtin b, const Ast *call, const Value *input) {
-  (void)env, (void)input;
-  Span at = call ? call->span : (Span){0};
+Value call_data_builtin(Cx *cx, Builtin b, Span at) {
   diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
             "outside of a `data` definition");
   return v_fail();

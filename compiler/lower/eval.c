@@ -365,7 +365,7 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
   }
   Value callee = eval_expr(cx, env, callee_ast);
   if (callee.kind == V_BUILTIN && callee.builtin >= B_CSV)
-    return call_data_builtin(cx, env, callee.builtin, e->kind == AST_CALL ? e : NULL, piped);
+    return call_data_builtin(cx, callee.builtin, e->span);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, args, n);
   if (callee.kind == V_FAIL) return callee;
   for (int i = 0; i < n; i++)
@@ -516,7 +516,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_STR: return (Value){.kind = V_TEXT, .text = e->name, .span = e->span};
   case AST_BOOL: return v_bool(e->num != 0, e->span);
   case AST_NAME: return eval_name(cx, env, e);
-  case AST_FIELD: return model_field(cx, env, e, NULL);
+  case AST_FIELD: return model_field(cx, env, e);
   case AST_INDEX: return eval_index(cx, env, e);
   case AST_CALL: return eval_call(cx, env, e, NULL, NULL);
   case AST_UNARY: return eval_unary(cx, env, e);
@@ -546,7 +546,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_STATE: return declare_state(cx, env, e);
   case AST_REPEAT: return eval_repeat(cx, env, e);
   case AST_APPLY: return apply_optimizer(cx, env, e);
-  case AST_EXCEPT: return v_tree(select_params(cx, env, e), e->span);
+  case AST_EXCEPT: return v_tree(select_params(cx, e), e->span);
   case AST_ERROR: return v_fail();
   default:
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, ast_kind_name(e->kind), "here");

@@ -300,8 +300,7 @@ static bool mark(Cx *cx, const Ast *e, bool *hit) {
   return true;
 }
 
-Tree *select_params(Cx *cx, Env *env, const Ast *selector) {
-  (void)env;
+Tree *select_params(Cx *cx, const Ast *selector) {
   bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
   if (!mark(cx, selector, hit)) return NULL;
   Tree *t = ARENA_NEW(cx->a, Tree);
@@ -326,8 +325,7 @@ Tree *select_params(Cx *cx, Env *env, const Ast *selector) {
 
 // `net.hidden`: a named value of the model's last call, a parameter, or a part of its tree; `digits.train`: a
 // part of the data.
-Value model_field(Cx *cx, Env *env, const Ast *e, const Value *model) {
-  (void)model;
+Value model_field(Cx *cx, Env *env, const Ast *e) {
   const Ast *root = e;
   while (root->kind == AST_FIELD) root = root->kids[0];
   Value base = eval_expr(cx, env, root);
@@ -345,7 +343,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e, const Value *model) {
       return v;
     }
   }
-  Tree *t = select_params(cx, env, e);
+  Tree *t = select_params(cx, e);
   if (!t) return v_fail();
   size_t n = strlen(t->leaf[0].path);
   bool one = t->n == 1 && n >= strlen(e->name) && !strcmp(t->leaf[0].path + n - strlen(e->name), e->name);

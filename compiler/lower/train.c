@@ -103,7 +103,7 @@ static Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term) {
   }
   Tree **trees = ARENA_ARRAY(cx->a, Tree *, n);
   for (int i = 0; i < n; i++) {
-    trees[i] = select_params(cx, fields, p->kids[1]->kids[i]);
+    trees[i] = select_params(cx, p->kids[1]->kids[i]);
     if (!trees[i]) return NULL;
     if (trees[i]->n != trees[0]->n) {
       diag_emit(&cx->s->diags, DIAG_wrong_kind, p->kids[1]->kids[i]->span,

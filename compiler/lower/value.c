@@ -159,10 +159,10 @@ Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
 bool value_number(Cx *cx, const Value *v, const char *what, double *out) {
   if (v->kind == V_FAIL) return false;
   if (!value_is_const(v) || v->unit > UNIT_PERCENT) {
-    Diag *d = v->kind == V_TENSOR
-                  ? diag_emit(&cx->s->diags, DIAG_not_constant, v->span, what)
-                  : diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, what, value_text(cx, v));
-    (void)d;
+    if (v->kind == V_TENSOR)
+      diag_emit(&cx->s->diags, DIAG_not_constant, v->span, what);
+    else
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, what, value_text(cx, v));
     return false;
   }
   *out = plain(v);

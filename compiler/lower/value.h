@@ -88,7 +88,7 @@ struct Env {
 
 typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_INIT, MODE_CHECK } Mode;
 
-// A call site's automatic names: how many instances of a layer a path has so far.
+// One graph under construction: where its nodes go, what it is for, and what has been declared in it so far.
 typedef struct Cx {
   Lowered *l;
   Session *s;
@@ -181,7 +181,7 @@ bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_le
 const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
 
 // -- builtins.c
-Value call_builtin(Cx *cx, Env *env, Builtin b, BoundArg *args, int nargs, Span at);
+Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at);
 Value builtin_value(Cx *cx, Builtin b, Span at);
 
 // -- params.c
@@ -191,13 +191,13 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v);
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as);
 Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far
 // Selector over the parameters met so far; NULL after a report (selects nothing, or no model).
-Tree *select_params(Cx *cx, Env *env, const Ast *selector);
-Value model_field(Cx *cx, Env *env, const Ast *field, const Value *model);
+Tree *select_params(Cx *cx, const Ast *selector);
+Value model_field(Cx *cx, Env *env, const Ast *field);
 
 // -- data.c
 Value eval_data(Cx *cx, Env *env, const Ast *e); // an expression that is data; loads it
 Value data_definition(Cx *cx, Def *d);
-Value call_data_builtin(Cx *cx, Env *env, Builtin b, const Ast *call, const Value *input);
+Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand: reports
 
 // -- lower.c
 Cx *cx_new(Lowered *l, const char *graph_name, Mode mode);
