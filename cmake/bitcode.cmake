@@ -2,7 +2,7 @@
 set(REG_VMATH_BC ${CMAKE_BINARY_DIR}/vmath.bc)
 set(REG_BITCODE_C ${CMAKE_BINARY_DIR}/vmath_bc.c)
 add_custom_command(OUTPUT ${REG_VMATH_BC}
-  COMMAND ${CLANG19} -O2 -emit-llvm -c -march=x86-64-v3 -ffp-contract=off -fno-math-errno -fno-stack-protector
+  COMMAND ${CLANG19} -O2 -emit-llvm -c -DREG_BITCODE -march=x86-64-v3 -ffp-contract=off -fno-math-errno -fno-stack-protector
           -I${CMAKE_SOURCE_DIR}/runtime/include ${CMAKE_SOURCE_DIR}/runtime/kernels/vmath.c -o ${REG_VMATH_BC}
   DEPENDS ${CMAKE_SOURCE_DIR}/runtime/kernels/vmath.c)
 add_custom_command(OUTPUT ${REG_BITCODE_C}

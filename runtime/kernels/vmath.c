@@ -284,6 +284,12 @@ INLINE reg_u32x8 multiply(reg_u32x8 x, uint32_t by, reg_u32x8 *high) {
 // Salmon, Moraes, Dror & Shaw 2011: ten rounds of two multiplications; the key is advanced by Weyl constants.
 __attribute__((noinline)) void reg_vphilox(reg_u32x8 counter, uint32_t stream, uint32_t step, uint32_t key0,
                                            uint32_t key1, reg_u32x8 out[4]) {
+#ifndef REG_BITCODE // compiled code calls the runtime's copy
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
+    reg_vphilox512(counter, stream, step, key0, key1, out);
+    return;
+  }
+#endif
   const reg_u32x8 zero = {0};
   reg_u32x8 c0 = counter, c1 = zero, c2 = zero + stream, c3 = zero + step;
   for (int round = 0; round < 10; round++) {

@@ -29,4 +29,7 @@ reg_f32x8 reg_vpow(reg_f32x8 x, reg_f32x8 y);
 // w of each lane.
 void reg_vphilox(reg_u32x8 counter, uint32_t stream, uint32_t step, uint32_t key0, uint32_t key1,
                  reg_u32x8 out[4]);
+// The same on processors with AVX-512.
+void reg_vphilox512(reg_u32x8 counter, uint32_t stream, uint32_t step, uint32_t key0, uint32_t key1,
+                    reg_u32x8 out[4]);
 #endif
