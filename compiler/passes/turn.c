@@ -1,6 +1,6 @@
 // In: a graph. Out: one in which transposes stand as close to their users as they can, so that a matrix
 // product finds them directly on its operand and reads it transposed:  f(x^T) = f(x)^T;  (x y)^T = y^T x^T
-// where the product has no other user.
+// where the product has no other user. A product over a single element becomes pointwise.
 #include "../graph/ops.h"
 #include "all.h"
 
@@ -43,8 +43,25 @@ static bool swaps_last(const Node *n) {
   return n->attr[rank - 1] == rank - 2;
 }
 
+// A product over one element is pointwise: it joins its consumers, where a call would write it out.
+static Node *outer_product(const Rewrite *r) {
+  Node *x = r->in[0], *y = r->in[1];
+  const int rank = x->shape.rank;
+  if (x->shape.dim[rank - 1] != 1) return NULL;
+  Shape rows = x->shape, columns = y->shape;
+  int row_axes[MAX_RANK], column_axes[MAX_RANK];
+  rows.rank = columns.rank = rank - 1;
+  columns.dim[rank - 2] = y->shape.dim[rank - 1];
+  for (int i = 0; i < rank - 1; i++) row_axes[i] = column_axes[i] = i;
+  column_axes[rank - 2] = rank - 1;
+  x = graph_broadcast(r->g, graph_reshape(r->g, x, rows), r->old->shape, row_axes);
+  y = graph_broadcast(r->g, graph_reshape(r->g, y, columns), r->old->shape, column_axes);
+  return graph_binary(r->g, OP_MUL, x, y);
+}
+
 static Node *turn(const Rewrite *r) {
   OpClass class = op_info[r->old->op].class;
+  if (r->old->op == OP_MATMUL) return outer_product(r);
   if (class == CLASS_POINTWISE || class == CLASS_COMPARE) return turn_pointwise(r);
   if (r->old->op != OP_TRANSPOSE || r->in[0]->op != OP_MATMUL || !swaps_last(r->old)) return NULL;
   if (r->uses[r->old->in[0]->id] != 1) return NULL;

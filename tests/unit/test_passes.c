@@ -170,6 +170,8 @@ Test(passes, rewritings) {
   becomes("matmul(m, exp(transpose(m) perm=[1,0]))", "matmul(m, transpose(exp(m)) perm=[1,0])");
   becomes("matmul(m, mul(transpose(m) perm=[1,0], broadcast(s) f32[3,2] axes=[]))",
           "matmul(m, transpose(mul(m, broadcast(s) f32[2,3] axes=[])) perm=[1,0])");
+  becomes("matmul(reshape(v) f32[3,1], reshape(v) f32[1,3])",
+          "mul(broadcast(v) f32[3,3] axes=[0], broadcast(v) f32[3,3] axes=[1])");
   becomes("transpose(matmul(m, w)) perm=[1,0]", "matmul(transpose(w) perm=[1,0], transpose(m) perm=[1,0])");
 }
 
