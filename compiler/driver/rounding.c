@@ -8,6 +8,8 @@
 // Half an ulp of 1; and the depth of the longest chain of float additions in a reduction: sums are made in
 // blocks of 8192, their sums in double.
 static const double unit = 0x1p-24;
+static const double flushed =
+    0x1p-126; // results below it are set to zero; a later division may make that visible
 enum { LONGEST_CHAIN = 8192 };
 static const double unbounded = 1e30;
 
@@ -186,7 +188,8 @@ static Node *sum_bound(Graph *g, const Node *n, Node *e) {
 static Node *matmul_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
   Node *x = size(g, n->in[0]), *y = size(g, n->in[1]);
   double terms = (double)x->shape.dim[x->shape.rank - 1];
-  Node *bound = scaled(g, graph_matmul(g, x, y), unit * terms);
+  Node *bound =
+      add(g, scaled(g, graph_matmul(g, x, y), unit * terms), constant(g, flushed * terms, n->shape));
   if (ex) bound = add(g, bound, graph_matmul(g, ex, y));
   if (ey) bound = add(g, bound, graph_matmul(g, add(g, x, ex), ey));
   return bound;
@@ -229,6 +232,7 @@ static Node *pointwise_bound(Graph *g, const Node *n, Node *const *bound) {
   Node *e = inherited(g, n, ex, ey);
   if (own == 0) return e;
   bool absolute = n->op == OP_SIN || n->op == OP_COS;
+  e = add(g, e, constant(g, flushed, n->shape));
   return add(g, e, absolute ? constant(g, own * unit, n->shape) : scaled(g, size(g, (Node *)n), own * unit));
 }
 
