@@ -24,7 +24,7 @@ static int library_file(const char *name) {
   return -1;
 }
 
-static void print_definition(const Session *s, const Ast *def, const Terminal *t) {
+static void print_definition(const Session *s, const Ast *def, const reg_terminal *t) {
   const Source *source = source_get(&s->sources, def->span.source);
   int line, column;
   source_position(source, def->span.start, &line, &column);

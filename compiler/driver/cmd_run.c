@@ -2,20 +2,10 @@
 // or the plan.
 #include "emit.h"
 #include "inspect.h"
-#include "progress.h"
 #include "reg/events.h"
 #include "summary.h"
 #include <stdlib.h>
 #include <string.h>
-
-// A status of the runtime as a diagnostic. A rejected program was reported by the stage that rejected it.
-static void tell_status(const Options *o, const reg_status *st) {
-  if (!st->text[0] || st->code == REG_INTERRUPTED || !strcmp(st->name, "rejected")) return;
-  const char *red = o->err.color ? "\033[1;31m" : "", *off = o->err.color ? "\033[0m" : "";
-  fprintf(stderr, "%serror:%s %s", red, off, st->text);
-  fprintf(stderr, st->name[0] ? " [%s]\n" : "\n", st->name);
-  if (st->hint[0]) fprintf(stderr, "  hint: %s\n", st->hint);
-}
 
 // Versions and options for run.json, as members of a JSON object.
 static const char *run_info(const Pipeline *p) {
@@ -51,8 +41,7 @@ static void print_profile(const Pipeline *p, const reg_profile *r, double before
 
 static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
   const Options *o = p->options;
-  Progress progress;
-  progress_init(&progress, p->arena, o);
+  reg_console console = console_of(o);
   Inspector *inspector = o->given[OPT_CHECK] ? inspector_new(p) : NULL;
   reg_run_options run = {.threads = o->threads,
                          .seed = o->seed,
@@ -61,12 +50,12 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .out_dir = o->value[OPT_OUT_DIR],
                          .resume = o->given[OPT_RESUME],
                          .run_info = run_info(p),
-                         .sink = progress_sink,
-                         .sink_user = &progress,
+                         .sink = reg_console_sink,
+                         .sink_user = &console,
                          .inspect = inspector ? inspector_step : NULL,
                          .inspect_user = inspector,
-                         .step_events = progress.bar,
-                         .interrupt = signals_install(),
+                         .step_events = console.bar,
+                         .interrupt = reg_signals_install(),
                          .profile = o->given[OPT_PROFILE]};
   reg_profile profile = {0};
   reg_status st = {0};
@@ -79,13 +68,13 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
   if (o->given[OPT_VERBOSE])
     fprintf(stderr, "%d functions compiled in %.1f ms, %d of them from the cache\n", p->compiled,
             1e3 * p->compile_s, p->cached);
-  tell_status(o, &st);
+  reg_console_status(&console, &st);
   if (inspector) {
     inspector_summary(inspector, stderr);
     inspector_free(inspector);
   }
   if (o->given[OPT_PROFILE]) print_profile(p, &profile, before_run);
-  return signals_exit_code(code);
+  return reg_signals_exit_code(code);
 }
 
 // --dry-run: all code is generated, nothing runs.
@@ -103,7 +92,8 @@ static int compile_all(ProgramTable *t) {
     for (size_t k = 0; k < sizeof fs / sizeof *fs; k++)
       if (fs[k] && function_compile(t, fs[k], &st)) break;
   }
-  tell_status(t->pipeline->options, &st);
+  const reg_console console = console_of(t->pipeline->options);
+  reg_console_status(&console, &st);
   return st.code;
 }
 
@@ -112,7 +102,8 @@ static int summarize(ProgramTable *t) {
   reg_status st = {0};
   for (int i = 0; i < t->program.ntrains && !st.code; i++)
     function_compile(t, main_step(&t->program.trains[i]), &st);
-  tell_status(o, &st);
+  const reg_console console = console_of(o);
+  reg_console_status(&console, &st);
   if (!st.code) summary_print(t, o->given[OPT_JSON] ? stderr : stdout);
   fflush(stdout);
   return st.code;

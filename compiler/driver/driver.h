@@ -2,10 +2,10 @@
 #ifndef DRIVER_DRIVER_H
 #define DRIVER_DRIVER_H
 #include "../sema/sema.h"
-#include "reg/status.h"
+#include "reg/console.h"
 
 // Exit codes; those of failed runs are reg_status codes and pass through.
-enum { EXIT_OK = 0, EXIT_REJECTED = 1, EXIT_USAGE = 2, EXIT_ASSERTION = 4, EXIT_TERMINATED = 143 };
+enum { EXIT_OK = 0, EXIT_REJECTED = 1, EXIT_USAGE = 2, EXIT_ASSERTION = 4 };
 
 typedef enum CommandId {
 #define COMMAND(name, arguments, sentence, story) CMD_##name,
@@ -44,11 +44,6 @@ typedef struct NamePair { // --in NAME=FILE
   const char *name, *value;
 } NamePair;
 
-typedef struct Terminal { // how standard error, or standard output, wants to be written to
-  bool color, utf8, live; // live: a terminal whose line can be redrawn
-  int width;
-} Terminal;
-
 typedef struct Options {
   CommandId command;
   bool given[OPT_COUNT];        // switches, and whether an argument was given
@@ -60,25 +55,23 @@ typedef struct Options {
   int optimize, threads;
   int64_t steps;
   uint64_t seed;
-  Terminal out, err;
+  reg_terminal out, err;
   double start; // seconds on the monotonic clock when the process began
 } Options;
 
 // options.c. Returns true to go on; else *exit_code says how to end (help and version were printed, or a
 // mistake was told).
 bool options_parse(Options *o, Arena *a, int argc, char **argv, int *exit_code);
+// How a run shows itself under these options.
+reg_console console_of(const Options *o);
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // prints, returns EXIT_USAGE
 // help.c
 void help_print(FILE *out, const CommandId *command); // NULL: overview
 void version_print(FILE *out);
 const char *blas_version(void);
-// terminal.c
-Terminal terminal_of(FILE *f, const char *color);
+// clock.c
 double now_seconds(void);   // monotonic clock
 double process_start(void); // on the same clock, call first in main
-// signals.c
-volatile int *signals_install(void); // the flag that the first Ctrl-C or SIGTERM sets
-int signals_exit_code(int code);     // REG_INTERRUPTED becomes 143 after SIGTERM
 // text.c
 // Whole file, `-`: standard input. NULL and errno where it cannot be read.
 char *text_read(Arena *a, const char *path, int *len);

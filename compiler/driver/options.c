@@ -211,8 +211,8 @@ bool options_parse(Options *o, Arena *a, int argc, char **argv, int *exit_code) 
   o->optimize = 2;
   Scan s = {.argc = argc, .next = 1, .argv = argv};
   *exit_code = scan(o, a, &s);
-  o->out = terminal_of(stdout, o->value[OPT_COLOR]);
-  o->err = terminal_of(stderr, o->value[OPT_COLOR]);
+  o->out = reg_terminal_of(stdout, o->value[OPT_COLOR]);
+  o->err = reg_terminal_of(stderr, o->value[OPT_COLOR]);
   if (*exit_code) return false;
   if (o->given[OPT_HELP] || (!s.command_known && !o->given[OPT_VERSION])) {
     help_print(s.command_known || o->given[OPT_HELP] ? stdout : stderr, s.command_known ? &o->command : NULL);
@@ -225,4 +225,11 @@ bool options_parse(Options *o, Arena *a, int argc, char **argv, int *exit_code) 
   }
   *exit_code = check_options_belong(o);
   return *exit_code == 0;
+}
+
+reg_console console_of(const Options *o) {
+  reg_console c;
+  reg_console_init(&c, o->out, o->err, o->given[OPT_QUIET] ? "none" : o->value[OPT_PROGRESS],
+                   o->given[OPT_JSON]);
+  return c;
 }

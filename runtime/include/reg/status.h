@@ -10,7 +10,8 @@ enum {
   REG_MISSING_INPUT = 66,
   REG_INTERNAL = 70,
   REG_CANNOT_WRITE = 73,
-  REG_INTERRUPTED = 130
+  REG_INTERRUPTED = 130,
+  REG_TERMINATED = 143
 };
 
 typedef struct reg_status {

@@ -1,7 +1,7 @@
 // Interrupts. The first Ctrl-C or SIGTERM sets a flag, so that the running step is finished and everything
 // written; a second one ends the process at once. What comes within 0.2 s of the first is the same one: some
 // tools signal a process and then its group. A handler can reach nothing but what is static.
-#include "driver.h"
+#include "reg/console.h"
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ static void on_signal(int number) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
   if (interrupted) {
-    if (now - first_at > 0.2) _exit(number == SIGTERM ? EXIT_TERMINATED : REG_INTERRUPTED);
+    if (now - first_at > 0.2) _exit(number == SIGTERM ? REG_TERMINATED : REG_INTERRUPTED);
     return;
   }
   if (number == SIGTERM) terminated = 1;
@@ -23,7 +23,7 @@ static void on_signal(int number) {
   interrupted = 1;
 }
 
-volatile int *signals_install(void) {
+volatile int *reg_signals_install(void) {
   struct sigaction action = {.sa_handler = on_signal};
   sigemptyset(&action.sa_mask);
   sigaddset(&action.sa_mask, SIGINT);
@@ -33,4 +33,4 @@ volatile int *signals_install(void) {
   return &interrupted;
 }
 
-int signals_exit_code(int code) { return code == REG_INTERRUPTED && terminated ? EXIT_TERMINATED : code; }
+int reg_signals_exit_code(int code) { return code == REG_INTERRUPTED && terminated ? REG_TERMINATED : code; }

@@ -1,7 +1,7 @@
 // Evaluation results as readable tables: numbers one a line, a matrix with the class names on both sides.
-#include "progress.h"
+#include "reg/console.h"
 
-static const char *paint(Terminal t, const char *code) { return t.color ? code : ""; }
+static const char *paint(reg_terminal t, const char *code) { return t.color ? code : ""; }
 
 static const reg_field *target_field(const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
@@ -25,7 +25,7 @@ static const char *class_name(const reg_field *f, int64_t k, int64_t n, char num
   return number;
 }
 
-static void print_cell(FILE *out, Terminal t, float v, int width, bool diagonal) {
+static void print_cell(FILE *out, reg_terminal t, float v, int width, bool diagonal) {
   char text[32];
   bool zero = v == 0;
   snprintf(text, sizeof text, "%.6g", (double)v);
@@ -35,7 +35,7 @@ static void print_cell(FILE *out, Terminal t, float v, int width, bool diagonal)
   fprintf(out, "%s", diagonal && !zero ? paint(t, "\033[0m") : "");
 }
 
-static void print_matrix(FILE *out, Terminal t, const reg_metric *m, const float *values,
+static void print_matrix(FILE *out, reg_terminal t, const reg_metric *m, const float *values,
                          const reg_field *target) {
   char number[24];
   int label = 6, width = 6;
@@ -64,7 +64,7 @@ static void print_list(FILE *out, const reg_metric *m, const float *values) {
   fputc('\n', out);
 }
 
-void results_print(FILE *out, Terminal t, const reg_event *e) {
+void reg_console_results(FILE *out, reg_terminal t, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
   const reg_part *part = reg_data_part(e->program->datasets[v->data], v->part);
   fprintf(out, "%s%s on %s%s (%lld rows)\n", paint(t, "\033[1m"), v->model, v->data_name, paint(t, "\033[0m"),

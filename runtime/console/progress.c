@@ -1,24 +1,23 @@
 // Events as text on standard error. In: reg_event. Out: with a terminal, one table a training with a row for
 // each pass and below it a live line with bar, rate and time left; without one, a line for each pass.
-#include "progress.h"
+#include "reg/console.h"
 #include "reg/events.h"
+#include "support.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { REDRAW_MS = 80, COLUMN = 11 };
 
-void progress_init(Progress *p, Arena *a, const Options *o) {
-  const char *kind = o->value[OPT_PROGRESS];
-  bool automatic = !kind || !strcmp(kind, "auto");
-  *p = (Progress){.options = o, .arena = a};
-  if (o->given[OPT_QUIET]) return;
-  p->bar = automatic ? o->err.live : !strcmp(kind, "bar");
-  p->plain = automatic ? !o->err.live : !strcmp(kind, "plain");
+void reg_console_init(reg_console *c, reg_terminal out, reg_terminal err, const char *progress, bool json) {
+  bool automatic = !progress || !strcmp(progress, "auto");
+  *c = (reg_console){.out = out, .err = err, .json = json};
+  c->bar = automatic ? err.live : !strcmp(progress, "bar");
+  c->plain = automatic ? !err.live : !strcmp(progress, "plain");
 }
 
-static const char *paint(const Progress *p, const char *code) { return p->options->err.color ? code : ""; }
+static const char *paint(const reg_console *p, const char *code) { return p->err.color ? code : ""; }
 
-static void clear_live(Progress *p) {
+static void clear_live(reg_console *p) {
   if (!p->live_shown) return;
   fputs("\r\033[K", stderr);
   p->live_shown = false;
@@ -36,11 +35,11 @@ static const char *duration(char out[32], double s) {
   return out;
 }
 
-static void draw_bar(const Progress *p, double share) {
+static void draw_bar(const reg_console *p, double share) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const int cells = 20;
   int filled = (int)(share * cells * 8);
-  if (p->options->err.utf8) {
+  if (p->err.utf8) {
     for (int i = 0; i < filled / 8; i++) fputs("█", stderr);
     fputs(filled % 8 ? eighths[filled % 8] : "", stderr);
     fprintf(stderr, "%*s", cells - filled / 8 - (filled % 8 ? 1 : 0), "");
@@ -49,8 +48,8 @@ static void draw_bar(const Progress *p, double share) {
   }
 }
 
-static void live_line(Progress *p, const reg_event *e) {
-  double now = now_seconds();
+static void live_line(reg_console *p, const reg_event *e) {
+  double now = reg_now();
   if (!p->bar || e->steps <= 0 || (p->live_shown && now - p->drawn < REDRAW_MS * 1e-3)) return;
   char left[32];
   double rate = e->seconds > 0 ? (double)e->step / e->seconds : 0;
@@ -72,7 +71,7 @@ static int column(const char *name) {
 static void head(const char *name) { fprintf(stderr, "%*s", column(name), name); }
 static void cell(const char *name, double v) { fprintf(stderr, "%*.4g", column(name), v); }
 
-static void table_head(Progress *p, const reg_event *e) {
+static void table_head(reg_console *p, const reg_event *e) {
   const reg_train *t = e->train;
   p->headed = t;
   fprintf(stderr, "%s%6s", paint(p, "\033[1m"), "epoch");
@@ -86,7 +85,7 @@ static void table_head(Progress *p, const reg_event *e) {
   fprintf(stderr, "%s\n", paint(p, "\033[0m"));
 }
 
-static void table_row(Progress *p, const reg_event *e) {
+static void table_row(reg_console *p, const reg_event *e) {
   const reg_train *t = e->train;
   char time[32];
   clear_live(p);
@@ -116,7 +115,7 @@ static void plain_row(const reg_event *e) {
   fprintf(stderr, "  %s%s\n", duration(time, e->seconds), e->best ? "  best" : "");
 }
 
-static void train_start(const Progress *p, const reg_event *e) {
+static void train_start(const reg_console *p, const reg_event *e) {
   const reg_train *t = e->train;
   int64_t elements = 0;
   for (int i = 0; i < t->nparams; i++) elements += t->params[i].count;
@@ -125,7 +124,7 @@ static void train_start(const Progress *p, const reg_event *e) {
           (long long)t->batch, (long long)e->epochs, (long long)e->steps);
 }
 
-static void train_end(const Progress *p, const reg_event *e) {
+static void train_end(const reg_console *p, const reg_event *e) {
   char time[32];
   fprintf(stderr, "%s%s%s after %lld epochs, %lld steps, %s", paint(p, "\033[1m"),
           e->reason ? e->reason : "finished", paint(p, "\033[0m"), (long long)e->epoch, (long long)e->step,
@@ -141,9 +140,9 @@ static void print_json(const reg_event *e) {
   free(line);
 }
 
-void progress_sink(void *user, const reg_event *e) {
-  Progress *p = user;
-  if (p->options->given[OPT_JSON] && e->kind != REG_EVENT_STEP) print_json(e);
+void reg_console_sink(void *user, const reg_event *e) {
+  reg_console *p = user;
+  if (p->json && e->kind != REG_EVENT_STEP) print_json(e);
   bool shown = p->bar || p->plain;
   if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH) clear_live(p);
   switch (e->kind) {
@@ -159,8 +158,15 @@ void progress_sink(void *user, const reg_event *e) {
     if (shown) train_end(p, e);
     break;
   case REG_EVENT_EVALUATE:
-    if (!p->options->given[OPT_JSON]) results_print(stdout, p->options->out, e);
+    if (!p->json) reg_console_results(stdout, p->out, e);
     break;
   case REG_EVENT_ERROR: break; // reg_run's status says it once
   }
+}
+
+void reg_console_status(const reg_console *c, const reg_status *st) {
+  if (!st->text[0] || st->code == REG_INTERRUPTED || !strcmp(st->name, "rejected")) return;
+  fprintf(stderr, "%serror:%s %s", paint(c, "\033[1;31m"), paint(c, "\033[0m"), st->text);
+  fprintf(stderr, st->name[0] ? " [%s]\n" : "\n", st->name);
+  if (st->hint[0]) fprintf(stderr, "  hint: %s\n", st->hint);
 }

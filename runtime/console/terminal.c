@@ -1,12 +1,11 @@
-// The terminal and the clock. In: a stream and the environment. Out: whether colour, live lines and
+// The terminal. In: a stream and the environment. Out: whether colour, live lines and
 // characters beyond ASCII fit it. An explicit --color wins over CLICOLOR_FORCE, that over NO_COLOR and
 // TERM=dumb (no-color.org, bixense.com/clicolors).
-#include "driver.h"
+#include "reg/console.h"
 #include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 static bool set(const char *variable) {
@@ -21,8 +20,8 @@ static bool wants_color(bool is_terminal, bool dumb, const char *color) {
   return is_terminal && !dumb && !set("NO_COLOR");
 }
 
-Terminal terminal_of(FILE *f, const char *color) {
-  Terminal t = {.width = 80};
+reg_terminal reg_terminal_of(FILE *f, const char *color) {
+  reg_terminal t = {.width = 80};
   int fd = fileno(f);
   bool is_terminal = isatty(fd);
   const char *term = getenv("TERM");
@@ -33,18 +32,4 @@ Terminal terminal_of(FILE *f, const char *color) {
   t.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
   t.color = wants_color(is_terminal, dumb, color);
   return t;
-}
-
-double now_seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-// The start in /proc is known to 10 ms only; what the process has computed before main (loading, relocation)
-// is known exactly.
-double process_start(void) {
-  struct timespec used;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return now_seconds() - (double)used.tv_sec - 1e-9 * (double)used.tv_nsec;
 }

@@ -1,0 +1,34 @@
+// What a person sees of a run, in regc and in standalone binaries alike: a table and a live line on a
+// terminal, plain lines elsewhere, JSON Lines on request; and the signals that end or save it.
+#ifndef REG_CONSOLE_H
+#define REG_CONSOLE_H
+#include "train.h"
+#include <stdio.h>
+
+typedef struct reg_terminal { // how a stream wants to be written to
+  bool color, utf8, live;     // live: a terminal whose line can be redrawn
+  int width;
+} reg_terminal;
+
+// `color`: "auto", "always", "never" or NULL (auto).
+reg_terminal reg_terminal_of(FILE *f, const char *color);
+
+typedef struct reg_console {
+  reg_terminal out, err;
+  bool json;               // events on standard output instead of results
+  bool bar, plain;         // progress on standard error; neither: silent
+  bool live_shown;         // a line is waiting to be redrawn
+  double drawn;            // when
+  const reg_train *headed; // whose table header was printed
+} reg_console;
+
+// `progress`: "auto", "bar", "plain", "none" or NULL (auto).
+void reg_console_init(reg_console *c, reg_terminal out, reg_terminal err, const char *progress, bool json);
+void reg_console_sink(void *user, const reg_event *e); // reg_run_options.sink, with a reg_console as user
+void reg_console_results(FILE *out, reg_terminal t, const reg_event *e); // of REG_EVENT_EVALUATE
+// A failed status as a message on standard error; interruptions and rejections were told before.
+void reg_console_status(const reg_console *c, const reg_status *st);
+
+volatile int *reg_signals_install(void); // the flag that the first Ctrl-C or SIGTERM sets
+int reg_signals_exit_code(int code);     // REG_INTERRUPTED becomes 143 after SIGTERM
+#endif
