@@ -13,6 +13,29 @@ typedef struct BackendOptions {
 // int32_t f(reg_ctx *, void *const *slots); see runtime/include/reg/abi.h
 typedef int (*CompiledFn)(void *ctx, void *const *slots);
 
+// Data of a program as it shall lie in memory: bytes in which some places hold addresses, of other places of
+// the same bytes or of symbols.
+typedef struct Fixup {
+  int64_t at;         // where the address goes, a multiple of 8; ascending
+  int64_t target;     // an offset into the bytes, or
+  const char *symbol; // the name of a function or variable
+} Fixup;
+
+// `int name(a, b, c)`, three words, calls target(&data, a, b, c).
+typedef struct Thunk {
+  const char *name, *target;
+} Thunk;
+
+typedef struct DataImage {
+  const char *symbol; // names the first byte
+  const char *bytes;
+  int64_t size;
+  const Fixup *fixups;
+  int nfixups;
+  const Thunk *thunks;
+  int nthunks;
+} DataImage;
+
 typedef struct Backend {
   const char *name;
   struct Jit *(*jit_new)(Arena *a, const BackendOptions *o, const char **error);
@@ -23,6 +46,12 @@ typedef struct Backend {
   // Writes text ("llvm", "asm") or an object ("obj") of one function.
   bool (*emit)(const LoopFn *f, const BackendOptions *o, const char *what, const char *path,
                const char **error);
+  // Writes the object of one function, fresh or from the cache, to a file; the function's name in *symbol.
+  bool (*write_function)(Arena *a, const LoopFn *f, const BackendOptions *o, const char *path,
+                         const char **symbol, bool *cached, const char **error);
+  // Writes data as an object file.
+  bool (*write_data)(Arena *a, const DataImage *d, const BackendOptions *o, const char *path,
+                     const char **error);
   const char *(*describe)(Arena *a); // "LLVM 19.1.7, x86_64, znver3, 8 lanes"
 } Backend;
 

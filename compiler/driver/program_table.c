@@ -202,7 +202,10 @@ static void fill_names(Arena *a, reg_train *r, const LowerTrain *t) {
   r->metrics = t->metrics.data;
 }
 
-static void fill_functions(Arena *a, reg_train *r, LowerTrain *t, bool check) {
+// Rows that a standalone binary predicts at once.
+enum { PREDICT_ROWS = 64 };
+
+static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain *t, bool check) {
   FunctionSource step = {.train = t, .kind = LOWER_STEP, .keep_all = check};
   FunctionSource traced = {.train = t, .kind = LOWER_STEP, .keep_all = true};
   r->init = function_new(a, "init", 0, (FunctionSource){.train = t, .kind = LOWER_INIT});
@@ -210,6 +213,8 @@ static void fill_functions(Arena *a, reg_train *r, LowerTrain *t, bool check) {
                 valid_full = t->valid_rows >= t->batch ? t->batch : 0;
   r->step = function_new(a, "step", full, step);
   r->step_last = function_new(a, "step_last", t->last_batch, step);
+  if (lower_predicts(l, t))
+    r->predict = function_new(a, "predict", PREDICT_ROWS, (FunctionSource){.train = t, .kind = LOWER_PREDICT});
   r->step_trace = check ? r->step : function_new(a, "step_trace", full, traced);
   r->step_last_trace = check ? r->step_last : function_new(a, "step_last_trace", t->last_batch, traced);
   if (!t->valid_part) return;
@@ -221,7 +226,7 @@ static void fill_functions(Arena *a, reg_train *r, LowerTrain *t, bool check) {
                                     (FunctionSource){.train = t, .kind = LOWER_VALID_METRICS});
 }
 
-static reg_train train_of(Arena *a, LowerTrain *t, bool check) {
+static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check) {
   reg_train r = {.name = t->name,
                  .model = t->model,
                  .data_name = t->data_name,
@@ -236,7 +241,7 @@ static reg_train train_of(Arena *a, LowerTrain *t, bool check) {
                  .patience = t->patience,
                  .keep_best = t->keep_best};
   fill_names(a, &r, t);
-  fill_functions(a, &r, t, check);
+  fill_functions(a, l, &r, t, check);
   return r;
 }
 
@@ -274,7 +279,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
   ProgramTable *t = ARENA_NEW(a, ProgramTable);
   reg_train *trains = ARENA_ARRAY(a, reg_train, l->trains.len);
   reg_evaluate *evaluates = ARENA_ARRAY(a, reg_evaluate, l->evaluates.len);
-  for (int i = 0; i < l->trains.len; i++) trains[i] = train_of(a, l->trains.data[i], check);
+  for (int i = 0; i < l->trains.len; i++) trains[i] = train_of(a, l, l->trains.data[i], check);
   for (int i = 0; i < l->evaluates.len; i++) evaluates[i] = evaluate_of(a, l->evaluates.data[i]);
   t->pipeline = p;
   t->program = (reg_program){.source_name = p->path,
@@ -282,6 +287,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .ndatasets = l->datasets.len,
                              .datasets = l->datasets.data,
                              .dataset_names = l->dataset_names.data,
+                             .plans = l->plans.data,
                              .ntrains = l->trains.len,
                              .trains = trains,
                              .nevaluates = l->evaluates.len,

@@ -133,9 +133,10 @@ Value data_definition(Cx *cx, Def *d) {
   OpList ops = {0};
   Env *env = env_new(cx, NULL, "", d->name);
   reg_dataset *set = NULL;
+  reg_data_plan plan = {0};
   if (plan_of(cx, env, d->ast->kids[2], &ops)) {
     reg_status st = {0};
-    reg_data_plan plan = {ops.len, ops.data};
+    plan = (reg_data_plan){ops.len, ops.data};
     set = l->host.load(l->host.user, &plan, &st);
     if (!set) {
       report_load(cx, d, &st);
@@ -144,6 +145,7 @@ Value data_definition(Cx *cx, Def *d) {
   }
   vec_push(cx->a, l->datasets, set);
   vec_push(cx->a, l->dataset_names, d->name);
+  vec_push(cx->a, l->plans, plan);
   return set ? (Value){.kind = V_DATA, .data = v} : v_fail();
 }
 

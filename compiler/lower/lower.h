@@ -79,6 +79,7 @@ typedef struct Lowered {
   LowerHost host;
   VEC(reg_dataset *) datasets;
   VEC(const char *) dataset_names;
+  VEC(reg_data_plan) plans; // how each data set was made
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
   int exit_code; // of a failed data load (65, 66), else 0
@@ -97,8 +98,11 @@ typedef enum LowerKind {
   LOWER_STEP,          // one update on `batch` rows
   LOWER_VALID,         // loss (no penalties) and pred on `batch` rows, evaluation mode
   LOWER_VALID_METRICS, // pred and fields of the whole validation part -> metrics
+  LOWER_PREDICT        // params, fields -> pred on `batch` rows of the training's data, evaluation mode
 } LowerKind;
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch);
+// Whether the model's parameters are fields of its data, so that it can predict from them.
+bool lower_predicts(const Lowered *l, const LowerTrain *t);
 Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, field:x -> pred
 Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e); // pred and fields of all rows -> metric:NAME
 

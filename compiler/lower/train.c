@@ -9,6 +9,12 @@ int data_target(const reg_dataset *set) {
   return -1;
 }
 
+static bool data_has(const reg_dataset *set, const char *field) {
+  for (int i = 0; i < set->nfields; i++)
+    if (!strcmp(set->fields[i].name, field)) return true;
+  return false;
+}
+
 static Env *field_env(Cx *cx) {
   Env *env = env_new(cx, NULL, "", "train");
   for (int i = 0; i < cx->data->nfields; i++)
@@ -387,6 +393,25 @@ static Graph *metrics_graph(Cx *cx, LowerTrain *t, const Ast *const *metrics, co
   return prune(cx, cx->g);
 }
 
+static Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *name, int64_t batch) {
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
+                    MODE_EVAL, batch);
+  cx->data = l->datasets.data[data];
+  Node *pred = predict(cx, t->build->model);
+  if (!pred) return NULL;
+  graph_output(cx->g, "pred", pred, -1);
+  return prune(cx, cx->g);
+}
+
+bool lower_predicts(const Lowered *l, const LowerTrain *t) {
+  const Ast *ps = t->build->model->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++) {
+    bool given = data_has(l->datasets.data[t->data], ps->kids[i]->name);
+    if (!given && !(ps->kids[i]->nkids > 1 && ps->kids[i]->kids[1])) return false;
+  }
+  return true;
+}
+
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
   switch (kind) {
   case LOWER_INIT: return init_graph(l, t);
@@ -396,6 +421,7 @@ Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batc
                       t->valid_rows);
     return metrics_graph(cx, t, t->build->metrics.data, t->metrics.data, t->metrics.len);
   }
+  case LOWER_PREDICT: return predict_graph(l, t, t->data, t->name, batch);
   case LOWER_STEP: break;
   }
   if (batch == t->batch) return t->build->step;
@@ -408,14 +434,7 @@ Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batc
 }
 
 Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch) {
-  LowerTrain *t = l->trains.data[e->train];
-  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", e->model, (long long)batch),
-                    MODE_EVAL, batch);
-  cx->data = l->datasets.data[e->data];
-  Node *pred = predict(cx, t->build->model);
-  if (!pred) ice("lower", "prediction of `%s` failed after it was checked", e->model);
-  graph_output(cx->g, "pred", pred, -1);
-  return prune(cx, cx->g);
+  return predict_graph(l, l->trains.data[e->train], e->data, e->model, batch);
 }
 
 Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e) {

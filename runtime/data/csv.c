@@ -12,6 +12,9 @@
 typedef struct Reader {
   Table *table;
   const char *path, *target;
+  const char *const *wanted; // the only columns that count, or NULL: all
+  int nwanted;
+  bool *counts; // with `wanted`: for each column
   reg_status *st;
   int64_t line; // of the next cell
   int column;   // cells of this line so far
@@ -128,11 +131,15 @@ static void body_cell(Reader *r, const char *text, size_t length) {
   }
   const char *column = t->columns[at];
   bool target = at == t->target;
+  if (at == 0 && !grow_rows(r)) return;
+  if (r->counts && !r->counts[at]) {
+    t->numbers[t->nrows * t->ncolumns + at] = 0;
+    return;
+  }
   if (length == 0) {
     fail_at(r, r->column, "remove the row, or fill in a value", "empty field in column `%s`", column);
     return;
   }
-  if (at == 0 && !grow_rows(r)) return;
   float value = 0;
   NumberText kind = number_parse(text, length, &value);
   if (target && t->nrows == 0) t->target_text = kind == NUMBER_NONE;
@@ -170,6 +177,36 @@ static void list_columns(const Table *t, char *out, size_t size) {
   }
 }
 
+static int column_index(const Table *t, const char *name) {
+  for (int i = 0; i < t->ncolumns; i++)
+    if (!strcmp(t->columns[i], name)) return i;
+  return -1;
+}
+
+static void pick_wanted(Reader *r) {
+  Table *t = r->table;
+  r->counts = reg_heap_take(t->heap, (size_t)t->ncolumns * sizeof *r->counts);
+  if (!r->counts) {
+    out_of_memory(r, (size_t)t->ncolumns);
+    return;
+  }
+  char missing[160] = "";
+  int nmissing = 0;
+  for (int i = 0; i < r->nwanted; i++) {
+    int at = column_index(t, r->wanted[i]);
+    if (at >= 0)
+      r->counts[at] = true;
+    else if (nmissing++ < 4)
+      snprintf(missing + strlen(missing), sizeof missing - strlen(missing), "%s`%.30s`",
+               *missing ? ", " : "", r->wanted[i]);
+  }
+  if (!nmissing) return;
+  r->failed = true;
+  reg_fail(r->st, REG_BAD_DATA, "columns_missing", "`%s` lacks %d of the %d columns that the model reads: %s%s",
+           r->path, nmissing, r->nwanted, missing, nmissing > 4 ? ", ..." : "");
+  reg_hint(r->st, "the first line of the file names its columns; their order does not matter");
+}
+
 static void end_header(Reader *r) {
   Table *t = r->table;
   int numeric = 0;
@@ -177,11 +214,13 @@ static void end_header(Reader *r) {
   r->header = true;
   for (int i = 0; i < t->ncolumns; i++) {
     numeric += number_parse(t->columns[i], strlen(t->columns[i]), &value) == NUMBER_OK;
-    if (r->target && !strcmp(t->columns[i], r->target)) t->target = i;
   }
+  if (r->target) t->target = column_index(t, r->target);
   if (numeric == t->ncolumns) {
     fail_at(r, 1, "put the columns' names into the first line",
             "the file has no header: its first line is all numbers");
+  } else if (r->wanted) {
+    pick_wanted(r);
   } else if (r->target && t->target < 0) {
     char names[160];
     list_columns(t, names, sizeof names);
@@ -256,11 +295,12 @@ static int check_encoding(Reader *r, const char **bytes, size_t *size) {
   return r->failed;
 }
 
-int table_read_csv(Table *t, const char *path, const char *target, reg_status *st) {
+static int read_file(Reader r) {
+  Table *t = r.table;
+  reg_status *st = r.st;
   size_t size = 0;
-  char *file = reg_file_read(path, &size, "data_missing", st);
+  char *file = reg_file_read(r.path, &size, "data_missing", st);
   if (!file) return REG_MISSING_INPUT;
-  Reader r = {.table = t, .path = path, .target = target, .st = st, .line = 1};
   const char *bytes = file;
   t->target = -1;
   reg_checksum(file, size, t->checksum);
@@ -271,6 +311,30 @@ int table_read_csv(Table *t, const char *path, const char *target, reg_status *s
   if (!r.failed && t->nrows == 0)
     fail_at(&r, 1, "a data set needs at least one row", "the file has a header and no rows");
   return r.failed ? st->code : REG_OK;
+}
+
+int table_read_csv(Table *t, const char *path, const char *target, reg_status *st) {
+  return read_file((Reader){.table = t, .path = path, .target = target, .st = st, .line = 1});
+}
+
+int reg_csv_columns(const char *path, const char *const *columns, int n, float **values, int64_t *rows,
+                    reg_status *st) {
+  Heap heap = {0};
+  Table t = {.heap = &heap};
+  NumberLocale numbers = reg_numbers_enter();
+  int code =
+      read_file((Reader){.table = &t, .path = path, .wanted = columns, .nwanted = n, .st = st, .line = 1});
+  reg_numbers_leave(numbers);
+  const size_t bytes = (size_t)t.nrows * (size_t)n * sizeof **values;
+  if (!code && !(*values = malloc(bytes ? bytes : 1))) code = reg_no_memory(st, bytes);
+  for (int j = 0; j < n && !code; j++) {
+    const int from = column_index(&t, columns[j]);
+    for (int64_t i = 0; i < t.nrows; i++) (*values)[i * n + j] = t.numbers[i * t.ncolumns + from];
+  }
+  *rows = t.nrows;
+  table_free(&t);
+  reg_heap_free(&heap);
+  return code;
 }
 
 void table_free(Table *t) {

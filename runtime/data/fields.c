@@ -11,10 +11,14 @@ enum { MAX_INTEGER_CLASSES = 1000 };
 static int make_x(Table *t, reg_dataset *d, reg_field *x) {
   int64_t width = t->ncolumns - (t->target >= 0);
   float *values = reg_heap_take(t->heap, (size_t)(t->nrows * width) * sizeof *values);
-  d->shift = reg_heap_take(t->heap, (size_t)width * sizeof(float));
-  d->factor = reg_heap_take(t->heap, (size_t)width * sizeof(float));
-  if (!values || !d->shift || !d->factor) return -1;
+  const char **columns = reg_heap_take(t->heap, (size_t)width * sizeof *columns);
+  d->shift = reg_heap_take(t->heap, (size_t)width * sizeof *d->shift);
+  d->factor = reg_heap_take(t->heap, (size_t)width * sizeof *d->factor);
+  if (!values || !columns || !d->shift || !d->factor) return -1;
   for (int64_t j = 0; j < width; j++) d->factor[j] = 1;
+  for (int j = 0, at = 0; j < t->ncolumns; j++)
+    if (j != t->target) columns[at++] = t->columns[j];
+  d->columns = columns;
   float *to = values;
   for (int64_t i = 0; i < t->nrows; i++)
     for (int j = 0; j < t->ncolumns; j++)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct Affine {
-  double *shift, *factor; // x' = (x - shift) * factor, for each column
+  double *shift, *factor; // the data set's
   int64_t width;
 } Affine;
 
@@ -42,32 +42,24 @@ static void standardize(Affine *a, const float *x, const reg_part *part) {
   }
 }
 
-static void apply(const Affine *a, reg_dataset *d, float *x) {
-  for (int64_t i = 0; i < d->nrows; i++)
-    for (int64_t j = 0; j < a->width; j++)
-      x[i * a->width + j] = (float)(((double)x[i * a->width + j] - a->shift[j]) * a->factor[j]);
-  for (int64_t j = 0; j < a->width; j++) {
-    d->shift[j] = (float)a->shift[j];
-    d->factor[j] = (float)a->factor[j];
-  }
+void reg_data_transform(const reg_dataset *d, const float *from, int64_t rows, float *to) {
+  const int64_t width = d->fields[0].width;
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < width; j++)
+      to[i * width + j] = (float)(((double)from[i * width + j] - d->shift[j]) * d->factor[j]);
 }
 
 static int transform(reg_dataset *d, const reg_data_plan *plan, reg_status *st) {
-  reg_field *x = &d->fields[0];
+  const reg_field *x = &d->fields[0];
   const reg_part *part = reg_data_part(d, "train");
   if (!part) part = &d->parts[0];
-  Affine a = {.width = x->width,
-              .shift = calloc((size_t)x->width, sizeof(double)),
-              .factor = malloc((size_t)x->width * sizeof(double))};
-  int code = a.shift && a.factor ? REG_OK : reg_no_memory(st, (size_t)x->width * sizeof(double));
-  for (int64_t j = 0; j < a.width && !code; j++) a.factor[j] = 1;
+  Affine a = {d->shift, d->factor, x->width};
+  int code = REG_OK;
   for (int i = 1; i < plan->nops && !code; i++) {
     if (plan->ops[i].kind == REG_DATA_SCALE) code = scale(&a, plan->ops[i].factor, st);
     if (plan->ops[i].kind == REG_DATA_STANDARDIZE) standardize(&a, x->values, part);
   }
-  if (!code) apply(&a, d, x->values);
-  free(a.shift);
-  free(a.factor);
+  if (!code) reg_data_transform(d, x->values, d->nrows, x->values);
   return code;
 }
 

@@ -257,59 +257,6 @@ int folder_weights(Training *t) {
   return code;
 }
 
-static void put_field(FILE *out, const char *text) {
-  if (!strpbrk(text, ",\"\r\n")) {
-    fputs(text, out);
-    return;
-  }
-  fputc('"', out);
-  for (; *text; text++) {
-    if (*text == '"') fputc('"', out);
-    fputc(*text, out);
-  }
-  fputc('"', out);
-}
-
-static int64_t largest(const float *values, int64_t count) {
-  int64_t best = 0;
-  for (int64_t i = 1; i < count; i++)
-    if (values[i] > values[best]) best = i;
-  return best;
-}
-
-// id, the target (class name or value), for a classifier the predicted class, and every output with the nine
-// digits that fix a float.
-static void put_predictions(FILE *out, const reg_evaluate *e, const reg_field *target,
-                            const float *predictions, const reg_part *part) {
-  bool classifies = target && target->classes && target->nclasses == e->pred_width && e->pred_width > 1;
-  fputs("id", out);
-  if (target) {
-    fputc(',', out);
-    put_field(out, target->name);
-  }
-  if (classifies) fputs(",predicted", out);
-  for (int64_t j = 0; j < e->pred_width; j++) fprintf(out, ",output_%lld", (long long)j);
-  fputc('\n', out);
-  for (int64_t i = 0; i < part->nrows; i++) {
-    const float *row = predictions + i * e->pred_width;
-    int64_t id = part->rows[i];
-    fprintf(out, "%lld", (long long)id);
-    if (target) {
-      fputc(',', out);
-      if (target->classes && (classifies || !target->values))
-        put_field(out, target->class_names[target->classes[id]]);
-      else
-        fprintf(out, "%.9g", (double)((const float *)target->values)[id]);
-    }
-    if (classifies) {
-      fputc(',', out);
-      put_field(out, target->class_names[largest(row, e->pred_width)]);
-    }
-    for (int64_t j = 0; j < e->pred_width; j++) fprintf(out, ",%.9g", (double)row[j]);
-    fputc('\n', out);
-  }
-}
-
 int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part) {
   Run *r = t->run;
   char *text = NULL, *name = NULL;
@@ -317,7 +264,8 @@ int folder_predictions(Training *t, const reg_evaluate *e, const float *predicti
   if (!r->folder) return REG_OK;
   FILE *out = open_memstream(&text, &size);
   if (!out) return reg_no_memory(r->st, 0);
-  put_predictions(out, e, e->target >= 0 ? &t->data->fields[e->target] : NULL, predictions, part);
+  predictions_put(out, e->target >= 0 ? &t->data->fields[e->target] : NULL, part->rows, predictions,
+                  part->nrows, e->pred_width);
   int code = ferror(out) | fclose(out) ? reg_no_memory(r->st, size) : REG_OK;
   long number = e - r->program->evaluates;
   int length = r->program->nevaluates == 1

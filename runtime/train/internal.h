@@ -110,4 +110,7 @@ int folder_outcome(Run *r, const char *outcome);
 int folder_weights(Training *t);
 int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part);
 int folder_close(Run *r);
+// `ids` NULL: rows that belong to no data set, numbered from 0 and without a known target.
+void predictions_put(FILE *out, const reg_field *target, const int64_t *ids, const float *predictions,
+                     int64_t rows, int64_t width);
 #endif

@@ -137,6 +137,17 @@ LLVMTargetMachineRef target_machine(Arena *a, const BackendOptions *o, const cha
 char *target_identity(Arena *a, const BackendOptions *o); // CPU and features, part of the cache key
 bool llvm_failed(Arena *a, LLVMErrorRef e, const char **error);
 
+// -- object.c
+const char *symbol_of(Arena *a, const char *key);
+// The object of f, whose function is symbol_of(key), fresh or from the cache; *tm is made when it is needed,
+// the caller disposes of it.
+LLVMMemoryBufferRef object_of(Arena *a, const LoopFn *f, const BackendOptions *o, const char *key,
+                              LLVMTargetMachineRef *tm, bool *cached, const char **error);
+bool emit(const LoopFn *f, const BackendOptions *o, const char *what, const char *path, const char **error);
+bool write_function(Arena *a, const LoopFn *f, const BackendOptions *o, const char *path, const char **symbol,
+                    bool *cached, const char **error);
+bool write_data(Arena *a, const DataImage *d, const BackendOptions *o, const char *path, const char **error);
+
 // -- cache.c
 const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o,
                       const char *target); // 32 hexadecimal digits

@@ -5,7 +5,6 @@
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
 #include <reg/abi.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct Jit {
@@ -61,40 +60,11 @@ static void jit_free(Jit *j) {
   if (e) LLVMConsumeError(e);
 }
 
-static LLVMMemoryBufferRef compile(Arena *a, const LoopFn *f, const char *symbol, LLVMTargetMachineRef tm,
-                                   int opt_level, LLVMCodeGenFileType type, const char **error) {
-  LLVMContextRef context = LLVMContextCreate();
-  LLVMModuleRef module = emit_module(context, f, symbol, tm, opt_level, error);
-  LLVMMemoryBufferRef code = NULL;
-  char *message = NULL;
-  if (module && LLVMTargetMachineEmitToMemoryBuffer(tm, module, type, &message, &code)) {
-    *error = arena_printf(a, "LLVM: %s", message);
-    LLVMDisposeMessage(message);
-    code = NULL;
-  }
-  if (module) LLVMDisposeModule(module);
-  LLVMContextDispose(context);
-  return code;
-}
-
-static LLVMMemoryBufferRef object_of(Jit *j, const LoopFn *f, const char *key, const char *symbol,
-                                     bool *cached, const char **error) {
-  LLVMMemoryBufferRef object = j->options.cache_dir ? cache_read(j->arena, j->options.cache_dir, key) : NULL;
-  *cached = object != NULL;
-  if (object) return object;
-  if (!j->tm) j->tm = target_machine(j->arena, &j->options, error);
-  if (!j->tm) return NULL;
-  object = compile(j->arena, f, symbol, j->tm, j->options.opt_level, LLVMObjectFile, error);
-  if (object && j->options.cache_dir) cache_write(j->arena, j->options.cache_dir, key, object);
-  return object;
-}
-
 static CompiledFn jit_add(Jit *j, const LoopFn *f, bool *cached, const char **error) {
-  const char *key = cache_key(j->arena, f, &j->options, j->identity),
-             *symbol = arena_printf(j->arena, "reg_%s", key);
+  const char *key = cache_key(j->arena, f, &j->options, j->identity), *symbol = symbol_of(j->arena, key);
   *cached = true;
   if (!map_get(&j->added, key)) {
-    LLVMMemoryBufferRef object = object_of(j, f, key, symbol, cached, error);
+    LLVMMemoryBufferRef object = object_of(j->arena, f, &j->options, key, &j->tm, cached, error);
     if (!object) return NULL;
     if (llvm_failed(j->arena,
                     LLVMOrcLLJITAddObjectFile(j->lljit, LLVMOrcLLJITGetMainJITDylib(j->lljit), object),
@@ -107,39 +77,6 @@ static CompiledFn jit_add(Jit *j, const LoopFn *f, bool *cached, const char **er
   return (CompiledFn)(uintptr_t)address;
 }
 
-static bool write_file(Arena *a, const char *path, const char *data, size_t size, const char **error) {
-  FILE *out = fopen(path, "wb");
-  bool ok = out && fwrite(data, 1, size, out) == size;
-  if (out) ok = fclose(out) == 0 && ok;
-  if (!ok) *error = arena_printf(a, "cannot write %s", path);
-  return ok;
-}
-
-static bool emit(const LoopFn *f, const BackendOptions *o, const char *what, const char *path,
-                 const char **error) {
-  LLVMTargetMachineRef tm = target_machine(f->arena, o, error);
-  if (!tm) return false;
-  bool ok = false;
-  if (strcmp(what, "llvm") == 0) {
-    LLVMContextRef context = LLVMContextCreate();
-    LLVMModuleRef module = emit_module(context, f, f->name, tm, o->opt_level, error);
-    if (module) {
-      char *text = LLVMPrintModuleToString(module);
-      ok = write_file(f->arena, path, text, strlen(text), error);
-      LLVMDisposeMessage(text);
-      LLVMDisposeModule(module);
-    }
-    LLVMContextDispose(context);
-  } else {
-    LLVMCodeGenFileType type = strcmp(what, "asm") == 0 ? LLVMAssemblyFile : LLVMObjectFile;
-    LLVMMemoryBufferRef code = compile(f->arena, f, f->name, tm, o->opt_level, type, error);
-    if (code) ok = write_file(f->arena, path, LLVMGetBufferStart(code), LLVMGetBufferSize(code), error);
-    if (code) LLVMDisposeMemoryBuffer(code);
-  }
-  LLVMDisposeTargetMachine(tm);
-  return ok;
-}
-
 static const char *describe(Arena *a) {
   unsigned major, minor, patch;
   LLVMGetVersion(&major, &minor, &patch);
@@ -150,6 +87,6 @@ static const char *describe(Arena *a) {
 }
 
 const Backend *backend_default(void) {
-  static const Backend llvm = {"llvm", jit_new, jit_add, jit_free, emit, describe};
+  static const Backend llvm = {"llvm", jit_new, jit_add, jit_free, emit, write_function, write_data, describe};
   return &llvm;
 }

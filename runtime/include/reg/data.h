@@ -40,8 +40,9 @@ typedef struct reg_dataset {
   int nparts;
   reg_part *parts;   // unsplit: one part "all"
   char checksum[17]; // of the source file, hexadecimal FNV-1a 64
+  const char *const *columns; // of x: their names, fields[0].width of them
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
-  float *shift, *factor;
+  double *shift, *factor;
   void *memory; // owns all of the above
 } reg_dataset;
 
@@ -74,5 +75,11 @@ typedef struct reg_data_plan {
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
+// The named columns of a CSV file, in this order, as numbers: rows x n in *values, to be freed. Other columns
+// are not looked at; a missing one is an error that names it.
+int reg_csv_columns(const char *path, const char *const *columns, int n, float **values, int64_t *rows,
+                    reg_status *st);
 int reg_data_field(const reg_dataset *d, const char *name);            // index, or -1
+// What was learned from the training part, applied to `rows` rows of raw columns; `to` may be `from`.
+void reg_data_transform(const reg_dataset *d, const float *from, int64_t rows, float *to);
 #endif

@@ -80,6 +80,8 @@ typedef struct reg_train {
   reg_function *valid, *valid_last;
   // Metrics on the validation predictions, reported each epoch (may be NULL).
   reg_function *valid_metrics;
+  // The model in evaluation mode on its data's fields: output PRED. NULL: it needs more than they hold.
+  reg_function *predict;
   int nmetrics; // of valid_metrics; names as in evaluate ("accuracy")
   const char *const *metrics;
   // Early stopping: `watch` is "loss" or a metric's name, on the validation part; NULL: none.
@@ -114,13 +116,13 @@ typedef struct reg_program {
   int ndatasets;
   reg_dataset **datasets;
   const char *const *dataset_names;
+  const reg_data_plan *plans; // how each of them is made
   int ntrains;
   reg_train *trains;
   int nevaluates;
   reg_evaluate *evaluates;
   // Compiles f (sets fn); returns 0, or fills st. NULL where all functions are there.
   int (*resolve)(void *user, reg_function *f, reg_status *st);
-  // --check: called after a step with the slots before... see train.h
   void *user;
 } reg_program;
 #endif

@@ -1,0 +1,164 @@
+// Objects and texts: one LoopFn as machine code, taken from the cache where it is there; data as an object.
+#include "emit.h"
+#include <stdio.h>
+#include <string.h>
+
+static LLVMMemoryBufferRef compile(Arena *a, const LoopFn *f, const char *symbol, LLVMTargetMachineRef tm,
+                                   int opt_level, LLVMCodeGenFileType type, const char **error) {
+  LLVMContextRef context = LLVMContextCreate();
+  LLVMModuleRef module = emit_module(context, f, symbol, tm, opt_level, error);
+  LLVMMemoryBufferRef code = NULL;
+  char *message = NULL;
+  if (module && LLVMTargetMachineEmitToMemoryBuffer(tm, module, type, &message, &code)) {
+    *error = arena_printf(a, "LLVM: %s", message);
+    LLVMDisposeMessage(message);
+    code = NULL;
+  }
+  if (module) LLVMDisposeModule(module);
+  LLVMContextDispose(context);
+  return code;
+}
+
+const char *symbol_of(Arena *a, const char *key) { return arena_printf(a, "reg_%s", key); }
+
+LLVMMemoryBufferRef object_of(Arena *a, const LoopFn *f, const BackendOptions *o, const char *key,
+                              LLVMTargetMachineRef *tm, bool *cached, const char **error) {
+  LLVMMemoryBufferRef object = o->cache_dir ? cache_read(a, o->cache_dir, key) : NULL;
+  *cached = object != NULL;
+  if (object) return object;
+  if (!*tm) *tm = target_machine(a, o, error);
+  if (!*tm) return NULL;
+  object = compile(a, f, symbol_of(a, key), *tm, o->opt_level, LLVMObjectFile, error);
+  if (object && o->cache_dir) cache_write(a, o->cache_dir, key, object);
+  return object;
+}
+
+static bool write_file(Arena *a, const char *path, const char *data, size_t size, const char **error) {
+  FILE *out = fopen(path, "wb");
+  bool ok = out && fwrite(data, 1, size, out) == size;
+  if (out) ok = fclose(out) == 0 && ok;
+  if (!ok) *error = arena_printf(a, "cannot write %s", path);
+  return ok;
+}
+
+bool emit(const LoopFn *f, const BackendOptions *o, const char *what, const char *path,
+                 const char **error) {
+  LLVMTargetMachineRef tm = target_machine(f->arena, o, error);
+  if (!tm) return false;
+  bool ok = false;
+  if (strcmp(what, "llvm") == 0) {
+    LLVMContextRef context = LLVMContextCreate();
+    LLVMModuleRef module = emit_module(context, f, f->name, tm, o->opt_level, error);
+    if (module) {
+      char *text = LLVMPrintModuleToString(module);
+      ok = write_file(f->arena, path, text, strlen(text), error);
+      LLVMDisposeMessage(text);
+      LLVMDisposeModule(module);
+    }
+    LLVMContextDispose(context);
+  } else {
+    LLVMCodeGenFileType type = strcmp(what, "asm") == 0 ? LLVMAssemblyFile : LLVMObjectFile;
+    LLVMMemoryBufferRef code = compile(f->arena, f, f->name, tm, o->opt_level, type, error);
+    if (code) ok = write_file(f->arena, path, LLVMGetBufferStart(code), LLVMGetBufferSize(code), error);
+    if (code) LLVMDisposeMemoryBuffer(code);
+  }
+  LLVMDisposeTargetMachine(tm);
+  return ok;
+}
+
+bool write_function(Arena *a, const LoopFn *f, const BackendOptions *o, const char *path, const char **symbol,
+                    bool *cached, const char **error) {
+  const char *key = cache_key(a, f, o, target_identity(a, o));
+  LLVMTargetMachineRef tm = NULL;
+  LLVMMemoryBufferRef object = object_of(a, f, o, key, &tm, cached, error);
+  if (tm) LLVMDisposeTargetMachine(tm);
+  if (!object) return false;
+  bool ok = write_file(a, path, LLVMGetBufferStart(object), LLVMGetBufferSize(object), error);
+  LLVMDisposeMemoryBuffer(object);
+  *symbol = symbol_of(a, key);
+  return ok;
+}
+
+// -- data
+
+static LLVMValueRef bytes_constant(LLVMContextRef c, const DataImage *d, int64_t from, int64_t to) {
+  return LLVMConstStringInContext(c, d->bytes + from, (unsigned)(to - from), 1);
+}
+
+// A packed structure: runs of bytes with addresses between them.
+static void define_data(Arena *a, LLVMModuleRef module, const DataImage *d) {
+  LLVMContextRef c = LLVMGetModuleContext(module);
+  LLVMTypeRef byte = LLVMInt8TypeInContext(c), word = LLVMInt64TypeInContext(c),
+              pointer = LLVMPointerTypeInContext(c, 0);
+  LLVMTypeRef *types = ARENA_ARRAY(a, LLVMTypeRef, 2 * d->nfixups + 1);
+  LLVMValueRef *values = ARENA_ARRAY(a, LLVMValueRef, 2 * d->nfixups + 1);
+  unsigned n = 0;
+  int64_t at = 0;
+  for (int i = 0; i < d->nfixups; at = d->fixups[i++].at + 8) {
+    if (d->fixups[i].at > at) types[n++] = LLVMArrayType2(byte, (uint64_t)(d->fixups[i].at - at));
+    types[n++] = pointer;
+  }
+  if (at < d->size) types[n++] = LLVMArrayType2(byte, (uint64_t)(d->size - at));
+  LLVMTypeRef type = LLVMStructTypeInContext(c, types, n, 1);
+  LLVMValueRef data = LLVMAddGlobal(module, type, d->symbol);
+  n = 0;
+  at = 0;
+  for (int i = 0; i < d->nfixups; at = d->fixups[i++].at + 8) {
+    const Fixup *f = &d->fixups[i];
+    if (f->at > at) values[n++] = bytes_constant(c, d, at, f->at);
+    if (f->symbol) {
+      LLVMValueRef known = LLVMGetNamedGlobal(module, f->symbol);
+      values[n++] = known ? known : LLVMAddGlobal(module, byte, f->symbol);
+    } else {
+      LLVMValueRef offset = LLVMConstInt(word, (unsigned long long)f->target, 0);
+      values[n++] = LLVMConstInBoundsGEP2(byte, data, &offset, 1);
+    }
+  }
+  if (at < d->size) values[n++] = bytes_constant(c, d, at, d->size);
+  LLVMSetInitializer(data, LLVMConstStructInContext(c, values, n, 1));
+  LLVMSetAlignment(data, 64);
+}
+
+static void define_thunk(LLVMModuleRef module, const Thunk *t, LLVMValueRef data) {
+  LLVMContextRef c = LLVMGetModuleContext(module);
+  LLVMTypeRef pointer = LLVMPointerTypeInContext(c, 0), word = LLVMInt64TypeInContext(c),
+              number = LLVMInt32TypeInContext(c);
+  LLVMTypeRef outer[] = {word, word, word}, inner[] = {pointer, word, word, word};
+  LLVMTypeRef inner_type = LLVMFunctionType(number, inner, 4, 0);
+  LLVMValueRef fn = LLVMAddFunction(module, t->name, LLVMFunctionType(number, outer, 3, 0));
+  LLVMValueRef target = LLVMAddFunction(module, t->target, inner_type);
+  LLVMBuilderRef b = LLVMCreateBuilderInContext(c);
+  LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(c, fn, ""));
+  LLVMValueRef args[] = {data, LLVMGetParam(fn, 0), LLVMGetParam(fn, 1), LLVMGetParam(fn, 2)};
+  LLVMBuildRet(b, LLVMBuildCall2(b, inner_type, target, args, 4, ""));
+  LLVMDisposeBuilder(b);
+}
+
+bool write_data(Arena *a, const DataImage *d, const BackendOptions *o, const char *path, const char **error) {
+  LLVMTargetMachineRef tm = target_machine(a, o, error);
+  if (!tm) return false;
+  LLVMContextRef context = LLVMContextCreate();
+  LLVMModuleRef module = LLVMModuleCreateWithNameInContext(d->symbol, context);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
+  LLVMSetModuleDataLayout(module, layout);
+  LLVMDisposeTargetData(layout);
+  char *triple = LLVMGetTargetMachineTriple(tm), *message = NULL;
+  LLVMSetTarget(module, triple);
+  LLVMDisposeMessage(triple);
+  define_data(a, module, d);
+  for (int i = 0; i < d->nthunks; i++)
+    define_thunk(module, &d->thunks[i], LLVMGetNamedGlobal(module, d->symbol));
+  LLVMMemoryBufferRef object = NULL;
+  bool ok = false;
+  if (LLVMTargetMachineEmitToMemoryBuffer(tm, module, LLVMObjectFile, &message, &object)) {
+    *error = arena_printf(a, "LLVM: %s", message);
+    LLVMDisposeMessage(message);
+  } else {
+    ok = write_file(a, path, LLVMGetBufferStart(object), LLVMGetBufferSize(object), error);
+    LLVMDisposeMemoryBuffer(object);
+  }
+  LLVMDisposeModule(module);
+  LLVMContextDispose(context);
+  LLVMDisposeTargetMachine(tm);
+  return ok;
+}

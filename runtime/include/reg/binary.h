@@ -1,0 +1,36 @@
+// What `regc build` writes: a program with its code, and a model with its weights for embedding.
+#ifndef REG_BINARY_H
+#define REG_BINARY_H
+#include "train.h"
+
+// A model that can predict: weights in place, what its inputs are, what was learned from the training data.
+typedef struct reg_model {
+  const reg_program *program;
+  const reg_train *train;
+  const reg_dataset *data;       // fields without values: names and sizes of x, classes of the target
+  float *const *params, *const *states; // train->nparams and nstates; states that `predict` does not read: NULL
+} reg_model;
+
+// Elements of one row of x, and of a prediction.
+int64_t reg_model_inputs(const reg_model *m);
+int64_t reg_model_outputs(const reg_model *m);
+// y (rows x outputs) from x (rows x inputs, as in the data file: what was learned from the training data is
+// applied here). Fills st on failure, where it is not NULL; returns its code. One thread; may be called from
+// several at once.
+int reg_model_predict(const reg_model *m, const float *x, int64_t rows, float *y, reg_status *st);
+// The same without a message: what the functions of `regc build --model-only` call. 0, or a status code.
+int reg_model_call(const reg_model *m, const float *x, int64_t rows, float *y);
+
+// A whole program. Its data sets are read when it runs and must be what it was compiled for.
+typedef struct reg_binary {
+  reg_program *program;
+  const reg_dataset *const *expected; // one for each data set: fields without values, parts without rows
+  const char *name;                   // the program's file name without `.reg`
+  const char *doc;                    // its doc comment, or NULL
+  const char *compiler;               // "regc 0.1.0, LLVM 19.1.7"
+  const char *cpu;                    // "x86-64-v3"
+} reg_binary;
+
+// The command line of a standalone binary; returns the exit code.
+int reg_binary_main(reg_binary *b, int argc, char **argv);
+#endif

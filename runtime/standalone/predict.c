@@ -1,0 +1,82 @@
+// A model's predictions, chunk by chunk. In: raw rows. Out: the model's outputs for each; a last chunk that
+// is not full repeats its last row, whose results nobody sees.
+#include "reg/binary.h"
+#include "support.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const reg_slot *slot_of(const reg_function *f, reg_slot_kind kind) {
+  for (int i = 0; i < f->nslots; i++)
+    if (f->slots[i].kind == kind) return &f->slots[i];
+  return NULL;
+}
+
+int64_t reg_model_inputs(const reg_model *m) { return m->data->fields[0].width; }
+
+int64_t reg_model_outputs(const reg_model *m) {
+  const reg_function *f = m->train->predict;
+  return slot_of(f, REG_SLOT_PRED)->count / f->batch;
+}
+
+typedef struct Chunk {
+  void **slots;
+  float *x, *y;         // of the chunk
+  int32_t zero[2];      // seed, step, epoch: evaluation does not depend on them
+} Chunk;
+
+static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *heap) {
+  switch (s->kind) {
+  case REG_SLOT_PARAM: return m->params[s->index];
+  case REG_SLOT_STATE: return m->states[s->index];
+  case REG_SLOT_FIELD: return s->index == 0 ? c->x : NULL;
+  case REG_SLOT_PRED: return c->y;
+  case REG_SLOT_SEED:
+  case REG_SLOT_STEP:
+  case REG_SLOT_EPOCH: return c->zero;
+  case REG_SLOT_SCRATCH: return reg_heap_take(heap, (size_t)s->count * 4);
+  default: return NULL;
+  }
+}
+
+static int prepare(const reg_model *m, Chunk *c, Heap *heap, reg_status *st) {
+  const reg_function *f = m->train->predict;
+  const int64_t in = reg_model_inputs(m), out = reg_model_outputs(m);
+  c->x = reg_heap_take(heap, (size_t)(f->batch * in) * sizeof(float));
+  c->y = reg_heap_take(heap, (size_t)(f->batch * out) * sizeof(float));
+  c->slots = reg_heap_take(heap, (size_t)f->nslots * sizeof *c->slots);
+  if (!c->x || !c->y || !c->slots) return reg_no_memory(st, (size_t)(f->batch * (in + out)) * sizeof(float));
+  for (int i = 0; i < f->nslots; i++)
+    if (!(c->slots[i] = target_of(m, &f->slots[i], c, heap)))
+      return reg_fail(st, REG_INTERNAL, "internal", "slot %d of `%s` (kind %d) cannot be filled", i, f->name,
+                      (int)f->slots[i].kind);
+  return REG_OK;
+}
+
+int reg_model_predict(const reg_model *m, const float *x, int64_t rows, float *y, reg_status *st) {
+  reg_status ignored;
+  Heap heap = {0};
+  Chunk c = {0};
+  if (!st) st = &ignored;
+  *st = (reg_status){0};
+  const reg_function *f = m->train->predict;
+  int code = f ? prepare(m, &c, &heap, st)
+               : reg_fail(st, REG_INTERNAL, "internal", "`%s` needs more than x to predict", m->train->name);
+  reg_ctx *ctx = code ? NULL : reg_ctx_new(1);
+  if (!code && !ctx) code = reg_no_memory(st, sizeof(void *));
+  const int64_t in = code ? 0 : reg_model_inputs(m), out = code ? 0 : reg_model_outputs(m);
+  for (int64_t done = 0; done < rows && !code; done += f->batch) {
+    const int64_t now = rows - done < f->batch ? rows - done : f->batch;
+    reg_data_transform(m->data, x + done * in, now, c.x);
+    for (int64_t i = now; i < f->batch; i++)
+      memcpy(c.x + i * in, c.x + (now - 1) * in, (size_t)in * sizeof(float));
+    f->fn(ctx, c.slots);
+    memcpy(y + done * out, c.y, (size_t)(now * out) * sizeof(float));
+  }
+  reg_ctx_free(ctx);
+  reg_heap_free(&heap);
+  return code;
+}
+
+int reg_model_call(const reg_model *m, const float *x, int64_t rows, float *y) {
+  return reg_model_predict(m, x, rows, y, NULL);
+}
