@@ -49,6 +49,7 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .max_steps = o->steps,
                          .out_dir = o->value[OPT_OUT_DIR],
                          .resume = o->given[OPT_RESUME],
+                         .weights = o->value[OPT_WEIGHTS],
                          .run_info = run_info(p),
                          .sink = reg_console_sink,
                          .sink_user = &console,

@@ -6,25 +6,24 @@
 enum { ALIGNMENT = 64 };
 
 int64_t image_put(Image *m, const void *from, size_t size) {
+  static const char zeros[ALIGNMENT];
   const int64_t at = m->bytes.len;
-  for (size_t i = 0; i < size; i++) vec_push(m->arena, m->bytes, ((const char *)from)[i]);
-  while (m->bytes.len % ALIGNMENT) vec_push(m->arena, m->bytes, 0);
+  m->bytes.arena = m->arena;
+  strbuf_addn(&m->bytes, from, size);
+  strbuf_addn(&m->bytes, zeros, (size_t)(-m->bytes.len & (ALIGNMENT - 1)));
   return at;
 }
 
 int64_t image_text(Image *m, const char *text) { return text ? image_put(m, text, strlen(text) + 1) : -1; }
 
-static void clear(Image *m, int64_t at) { memset(m->bytes.data + at, 0, sizeof(void *)); }
-
-void image_pointer(Image *m, int64_t at, int64_t target) {
-  clear(m, at);
-  if (target >= 0) vec_push(m->arena, m->fixups, ((Fixup){.at = at, .target = target}));
+static void add(Image *m, Fixup f) {
+  memset(m->bytes.data + f.at, 0, sizeof(void *));
+  if (f.symbol || f.target >= 0) vec_push(m->arena, m->fixups, f);
 }
 
-void image_symbol(Image *m, int64_t at, const char *symbol) {
-  clear(m, at);
-  vec_push(m->arena, m->fixups, ((Fixup){.at = at, .symbol = symbol}));
-}
+void image_pointer(Image *m, int64_t at, int64_t target) { add(m, (Fixup){.at = at, .target = target}); }
+
+void image_symbol(Image *m, int64_t at, const char *symbol) { add(m, (Fixup){.at = at, .symbol = symbol}); }
 
 static int by_place(const void *a, const void *b) {
   const Fixup *x = a, *y = b;

@@ -6,7 +6,7 @@
 
 typedef struct Image {
   Arena *arena;
-  VEC(char) bytes;
+  StrBuf bytes;
   VEC(Fixup) fixups;
 } Image;
 

@@ -187,8 +187,10 @@ static void fill_names(Arena *a, reg_train *r, const LowerTrain *t) {
   const char **terms = ARENA_ARRAY(a, const char *, t->terms.len);
   for (int i = 0; i < t->params.len; i++)
     params[i] = tensor_of(t->params.data[i].path, t->params.data[i].shape);
-  for (int i = 0; i < t->states.len; i++)
+  for (int i = 0; i < t->states.len; i++) {
     states[i] = tensor_of(t->states.data[i].name, t->states.data[i].shape);
+    states[i].of_model = t->states.data[i].of_model;
+  }
   for (int i = 0; i < t->terms.len; i++) terms[i] = t->terms.data[i].name;
   r->nparams = t->params.len;
   r->params = params;
@@ -214,7 +216,8 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
   r->step = function_new(a, "step", full, step);
   r->step_last = function_new(a, "step_last", t->last_batch, step);
   if (lower_predicts(l, t))
-    r->predict = function_new(a, "predict", PREDICT_ROWS, (FunctionSource){.train = t, .kind = LOWER_PREDICT});
+    r->predict =
+        function_new(a, "predict", PREDICT_ROWS, (FunctionSource){.train = t, .kind = LOWER_PREDICT});
   r->step_trace = check ? r->step : function_new(a, "step_trace", full, traced);
   r->step_last_trace = check ? r->step_last : function_new(a, "step_last_trace", t->last_batch, traced);
   if (!t->valid_part) return;

@@ -28,6 +28,7 @@ typedef struct LowerParam {
 typedef struct LowerState {
   const char *name; // "adamw.m net.hidden.weight"
   Shape shape;
+  bool of_model; // declared in a model or layer (running statistics): part of its weights
 } LowerState;
 
 typedef struct LowerTerm {

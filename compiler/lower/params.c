@@ -107,7 +107,7 @@ static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, S
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
   ref = ARENA_NEW(cx->a, StateRef);
-  *ref = (StateRef){.name = name, .shape = s};
+  *ref = (StateRef){.name = name, .shape = s, .of_model = env->path && *env->path};
   if (cx->mode == MODE_INIT || cx->mode == MODE_CHECK) {
     ref->init = initial(cx, env, st->kids[1], s, st->name);
     if (!ref->init) return NULL;

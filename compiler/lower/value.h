@@ -128,7 +128,7 @@ typedef struct StateRef {
   Node *node; // value now: the input, then what was assigned
   Node *input;
   Node *init;
-  bool assigned;
+  bool assigned, of_model;
 } StateRef;
 
 // -- value.c

@@ -197,13 +197,14 @@ static void pick_wanted(Reader *r) {
     if (at >= 0)
       r->counts[at] = true;
     else if (nmissing++ < 4)
-      snprintf(missing + strlen(missing), sizeof missing - strlen(missing), "%s`%.30s`",
-               *missing ? ", " : "", r->wanted[i]);
+      snprintf(missing + strlen(missing), sizeof missing - strlen(missing), "%s`%.30s`", *missing ? ", " : "",
+               r->wanted[i]);
   }
   if (!nmissing) return;
   r->failed = true;
-  reg_fail(r->st, REG_BAD_DATA, "columns_missing", "`%s` lacks %d of the %d columns that the model reads: %s%s",
-           r->path, nmissing, r->nwanted, missing, nmissing > 4 ? ", ..." : "");
+  reg_fail(r->st, REG_BAD_DATA, "columns_missing",
+           "`%s` lacks %d of the %d columns that the model reads: %s%s", r->path, nmissing, r->nwanted,
+           missing, nmissing > 4 ? ", ..." : "");
   reg_hint(r->st, "the first line of the file names its columns; their order does not matter");
 }
 

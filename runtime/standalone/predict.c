@@ -20,8 +20,8 @@ int64_t reg_model_outputs(const reg_model *m) {
 
 typedef struct Chunk {
   void **slots;
-  float *x, *y;         // of the chunk
-  int32_t zero[2];      // seed, step, epoch: evaluation does not depend on them
+  float *x, *y;    // of the chunk
+  int32_t zero[2]; // seed, step, epoch: evaluation does not depend on them
 } Chunk;
 
 static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *heap) {

@@ -107,7 +107,7 @@ int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done);
 
 int folder_open(Run *r); // makes the run directory and what is written at the start
 int folder_outcome(Run *r, const char *outcome);
-int folder_weights(Training *t);
+int weights_save(const Training *t); // into the run directory, where there is one
 int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part);
 int folder_close(Run *r);
 // `ids` NULL: rows that belong to no data set, numbered from 0 and without a known target.

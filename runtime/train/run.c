@@ -21,11 +21,11 @@ static void finish_profile(Run *r) {
 // one counts.
 static int train_one(Run *r, const reg_train *plan, Training *t) {
   int code = training_new(r, plan, t);
-  if (code) return code;
+  if (code || r->options->evaluate_only) return code;
   code = training_run(t);
   if (code && code != REG_DIVERGED && code != REG_INTERRUPTED) return code;
   reg_status ended = *r->st;
-  int written = folder_weights(t);
+  int written = weights_save(t);
   if (code) *r->st = ended;
   return code ? code : written;
 }

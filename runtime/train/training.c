@@ -1,6 +1,7 @@
 // One `train`: epochs of shuffled batches, validation, early stopping. In: a plan and its data. Out: t->now
 // holds the last weights, the best ones where the program keeps them, or the last good ones of a training
 // that diverged.
+#include "reg/weights.h"
 #include "train/internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -56,6 +57,8 @@ int training_new(Run *r, const reg_train *plan, Training *t) {
   if (!code) code = take_buffers(t);
   if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
   if (!code && init.f) bound_call(t, &init);
+  if (!code && r->options->weights)
+    code = reg_weights_read(r->program, plan, r->options->weights, t->now.params, t->now.states, r->st);
   t->checkpointed = reg_now();
   return !code && r->options->resume ? checkpoint_read(t) : code;
 }

@@ -87,6 +87,7 @@ static const char *describe(Arena *a) {
 }
 
 const Backend *backend_default(void) {
-  static const Backend llvm = {"llvm", jit_new, jit_add, jit_free, emit, write_function, write_data, describe};
+  static const Backend llvm = {"llvm", jit_new,        jit_add,    jit_free,
+                               emit,   write_function, write_data, describe};
   return &llvm;
 }

@@ -41,8 +41,7 @@ static bool write_file(Arena *a, const char *path, const char *data, size_t size
   return ok;
 }
 
-bool emit(const LoopFn *f, const BackendOptions *o, const char *what, const char *path,
-                 const char **error) {
+bool emit(const LoopFn *f, const BackendOptions *o, const char *what, const char *path, const char **error) {
   LLVMTargetMachineRef tm = target_machine(f->arena, o, error);
   if (!tm) return false;
   bool ok = false;

@@ -7,8 +7,9 @@
 typedef struct reg_model {
   const reg_program *program;
   const reg_train *train;
-  const reg_dataset *data;       // fields without values: names and sizes of x, classes of the target
-  float *const *params, *const *states; // train->nparams and nstates; states that `predict` does not read: NULL
+  const reg_dataset *data; // fields without values: names and sizes of x, classes of the target
+  float *const *params, *const
+                            *states; // train->nparams and nstates; states that `predict` does not read: NULL
 } reg_model;
 
 // Elements of one row of x, and of a prediction.

@@ -38,8 +38,8 @@ typedef struct reg_dataset {
   reg_field *
       fields; // x (all columns but the target, in file order), the target under its own name, id (row number)
   int nparts;
-  reg_part *parts;   // unsplit: one part "all"
-  char checksum[17]; // of the source file, hexadecimal FNV-1a 64
+  reg_part *parts;            // unsplit: one part "all"
+  char checksum[17];          // of the source file, hexadecimal FNV-1a 64
   const char *const *columns; // of x: their names, fields[0].width of them
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   double *shift, *factor;
@@ -79,7 +79,7 @@ const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL w
 // are not looked at; a missing one is an error that names it.
 int reg_csv_columns(const char *path, const char *const *columns, int n, float **values, int64_t *rows,
                     reg_status *st);
-int reg_data_field(const reg_dataset *d, const char *name);            // index, or -1
+int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
 // What was learned from the training part, applied to `rows` rows of raw columns; `to` may be `from`.
 void reg_data_transform(const reg_dataset *d, const float *from, int64_t rows, float *to);
 #endif

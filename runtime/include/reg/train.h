@@ -46,6 +46,8 @@ typedef struct reg_run_options {
   int64_t max_steps;    // 0: no limit
   const char *out_dir;  // NULL: runs/NAME-NUMBER; "": write nothing
   bool resume;          // go on from the checkpoints in out_dir, where there are any
+  const char *weights;  // a file, or a run's folder: what trainings start from in place of initial values
+  bool evaluate_only;   // nothing is trained: `weights` are evaluated
   const char *run_info; // JSON object members for run.json (versions, options), may be NULL
   reg_sink sink;
   void *sink_user;

@@ -1,0 +1,313 @@
+// regc build: a program as an executable, as one object, or its trained model as an object and a C header.
+// The functions are those of `regc run`, taken from the same cache; the tables go beside them as data.
+#include "emit.h"
+#include "link.h"
+#include "program_image.h"
+#include "program_table.h"
+#include "reg/weights.h"
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct Built { // a function that has an object
+  const reg_function *function;
+  const char *symbol;
+} Built;
+
+typedef struct Build {
+  Pipeline pipeline;
+  ProgramTable *table;
+  BackendOptions backend;
+  const char *cpu; // as it is told
+  Link link;
+  VEC(Built) functions;
+  int cached;
+} Build;
+
+// -- the processor
+
+static int choose_cpu(Build *b) {
+  static const char *const known[] = {"x86-64-v3", "x86-64-v4",      "haswell",        "broadwell",
+                                      "skylake",   "skylake-avx512", "cascadelake",    "icelake-client",
+                                      "alderlake", "icelake-server", "sapphirerapids", "znver1",
+                                      "znver2",    "znver3",         "znver4",         "znver5"};
+  const int n = sizeof known / sizeof *known;
+  const char *cpu = b->pipeline.options->value[OPT_CPU];
+  b->backend = b->pipeline.backend_options;
+  if (!cpu) cpu = "x86-64-v3";
+  b->cpu = b->backend.cpu = cpu;
+  if (!strcmp(cpu, "native")) {
+    b->backend.cpu = NULL;
+    b->cpu = b->pipeline.backend->describe(b->pipeline.arena);
+    return EXIT_OK;
+  }
+  for (int i = 0; i < n; i++)
+    if (!strcmp(cpu, known[i])) return EXIT_OK;
+  if (!strcmp(cpu, "x86-64") || !strcmp(cpu, "x86-64-v2"))
+    return usage_error("`%s` lacks AVX2 and FMA, which compiled programs need; the least is x86-64-v3", cpu);
+  const char *near = nearest_name(cpu, known, n);
+  return near ? usage_error("unknown processor `%s`; did you mean `%s`?", cpu, near)
+              : usage_error("unknown processor `%s`; there are native, x86-64-v3, x86-64-v4, skylake, znver3 "
+                            "and others of that kind",
+                            cpu);
+}
+
+// -- functions
+
+static int build_function(Build *b, reg_function *f) {
+  Pipeline *p = &b->pipeline;
+  reg_status st = {0};
+  const char *error = NULL;
+  Built built = {.function = f};
+  bool cached = false;
+  if (!f) return EXIT_OK;
+  for (int i = 0; i < b->functions.len; i++)
+    if (b->functions.data[i].function == f) return EXIT_OK;
+  int code = function_plan(b->table, f, &st);
+  if (code) return code;
+  if (!p->backend->write_function(p->arena, function_loops(f), &b->backend, link_object(&b->link),
+                                  &built.symbol, &cached, &error)) {
+    fprintf(stderr, "regc: `%s` cannot be compiled: %s\n", f->name, error);
+    return REG_INTERNAL;
+  }
+  for (int i = 0; i < b->functions.len; i++) // two functions with the same code: one object
+    if (!strcmp(b->functions.data[i].symbol, built.symbol)) b->link.objects.len--, i = b->functions.len;
+  b->cached += cached;
+  vec_push(p->arena, b->functions, built);
+  return EXIT_OK;
+}
+
+static int build_functions(Build *b) {
+  const reg_program *p = &b->table->program;
+  int code = EXIT_OK;
+  for (int i = 0; i < p->ntrains && !code; i++) {
+    const reg_train *t = &p->trains[i];
+    reg_function *fs[] = {t->init,  t->step,       t->step_last,     t->step_trace, t->step_last_trace,
+                          t->valid, t->valid_last, t->valid_metrics, t->predict};
+    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, fs[k]);
+  }
+  for (int i = 0; i < p->nevaluates && !code; i++) {
+    const reg_evaluate *e = &p->evaluates[i];
+    reg_function *fs[] = {e->predict, e->predict_last, e->metrics};
+    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, fs[k]);
+  }
+  return code;
+}
+
+static const char *symbol_of(void *user, const reg_function *f) {
+  const Build *b = user;
+  for (int i = 0; i < b->functions.len; i++)
+    if (b->functions.data[i].function == f) return b->functions.data[i].symbol;
+  return NULL;
+}
+
+static int write_data(Build *b, const DataImage *d) {
+  Pipeline *p = &b->pipeline;
+  const char *error = NULL;
+  if (p->backend->write_data(p->arena, d, &b->backend, link_object(&b->link), &error)) return EXIT_OK;
+  fprintf(stderr, "regc: the program's tables cannot be written: %s\n", error);
+  return REG_INTERNAL;
+}
+
+static int make_object(Build *b, const char *path) {
+  const char **local = ARENA_ARRAY(b->pipeline.arena, const char *, b->functions.len + 1);
+  for (int i = 0; i < b->functions.len; i++) local[i] = b->functions.data[i].symbol;
+  return link_relocatable(&b->link, path, local, b->functions.len);
+}
+
+// -- whole programs
+
+// The file's name without folder and `.reg`.
+static const char *program_name(Pipeline *p) {
+  const char *slash = strrchr(p->path, '/'), *name = slash ? slash + 1 : p->path;
+  size_t n = strlen(name);
+  if (n > 4 && !strcmp(name + n - 4, ".reg")) n -= 4;
+  return n ? arena_strndup(p->arena, name, n) : "program";
+}
+
+// The binary may be started anywhere: its data are named by absolute paths.
+static void absolute_paths(Build *b) {
+  Pipeline *p = &b->pipeline;
+  const Lowered *l = p->lowered;
+  for (int i = 0; i < l->plans.len; i++) {
+    reg_data_plan *plan = &l->plans.data[i];
+    reg_data_op *ops = ARENA_ARRAY(p->arena, reg_data_op, plan->nops);
+    memcpy(ops, plan->ops, sizeof *ops * (size_t)plan->nops);
+    char *path = realpath(ops[0].path, NULL);
+    if (path) ops[0].path = arena_strdup(p->arena, path);
+    free(path);
+    plan->ops = ops;
+  }
+}
+
+static int build_program(Build *b, const char *path) {
+  Pipeline *p = &b->pipeline;
+  const Options *o = p->options;
+  int code = build_functions(b);
+  if (code) return code;
+  absolute_paths(b);
+  const reg_binary binary = {.program = &b->table->program,
+                             .name = program_name(p),
+                             .doc = p->parse->file->doc,
+                             .compiler = arena_printf(p->arena, "regc %s", REG_VERSION),
+                             .cpu = b->cpu};
+  Image image = {.arena = p->arena};
+  image_binary(&image, &binary, symbol_of, b);
+  const DataImage data = image_finish(&image, "reg_binary_program");
+  code = write_data(b, &data);
+  if (code) return code;
+  return o->given[OPT_EMIT] ? make_object(b, path) : link_executable(&b->link, path, o->given[OPT_STATIC]);
+}
+
+// -- models for embedding
+
+static const char *identifier(Arena *a, const char *name) {
+  char *out = arena_strdup(a, name);
+  for (char *c = out; *c; c++)
+    if (!isalnum((unsigned char)*c)) *c = '_';
+  return out;
+}
+
+static const reg_train *pick_model(const Build *b) {
+  const reg_program *p = &b->table->program;
+  const char *name = b->pipeline.options->value[OPT_MODEL];
+  for (int i = 0; i < p->ntrains; i++)
+    if (name ? !strcmp(p->trains[i].name, name) : p->ntrains == 1) return &p->trains[i];
+  if (name)
+    usage_error("the program has no training `%s`", name);
+  else
+    usage_error("the program trains %d models: name one with `--model`", p->ntrains);
+  return NULL;
+}
+
+static float **tensors_new(Arena *a, const reg_tensor *tensors, int n) {
+  float **out = ARENA_ARRAY(a, float *, n + 1);
+  for (int i = 0; i < n; i++) out[i] = ARENA_ARRAY(a, float, tensors[i].count + 16);
+  return out;
+}
+
+static void put_header(FILE *out, const Build *b, const reg_model *m, const char *name) {
+  char upper[128];
+  snprintf(upper, sizeof upper, "%s", name);
+  for (char *c = upper; *c; c++) *c = (char)toupper((unsigned char)*c);
+  const reg_dataset *d = m->data;
+  fprintf(out,
+          "// The model `%s` of %s with its weights, compiled by regc %s for %s.\n"
+          "// Link its object with the runtime: cc ... -L<prefix>/lib/reg -lregrt -lopenblas -lm -lpthread\n"
+          "#ifndef %s_MODEL_H\n#define %s_MODEL_H\n#include <stdint.h>\n\n"
+          "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+          "enum { %s_INPUTS = %lld, %s_OUTPUTS = %lld };\n\n",
+          m->train->name, b->pipeline.path, REG_VERSION, b->cpu, upper, upper, upper,
+          (long long)reg_model_inputs(m), upper, (long long)reg_model_outputs(m));
+  fputs(
+      "// x: rows x INPUTS, as in the data file; what was learned from the training data is applied here.\n//"
+      "   Its columns:",
+      out);
+  for (int64_t j = 0; j < d->fields[0].width && j < 12; j++) fprintf(out, " %s", d->columns[j]);
+  fprintf(out, "%s\n// y: rows x OUTPUTS.", d->fields[0].width > 12 ? " ..." : "");
+  const reg_field *target =
+      d->nfields > 1 && d->fields[1].nclasses == reg_model_outputs(m) ? &d->fields[1] : NULL;
+  if (target) fprintf(out, " One output for each class of `%s`:", target->name);
+  for (int64_t c = 0; target && c < target->nclasses && c < 12; c++)
+    fprintf(out, " %s", target->class_names[c]);
+  fprintf(out,
+          "%s\n// Returns 0; 70 where memory does not suffice. May be called from several threads at once.\n"
+          "int %s_predict(const float *x, int64_t rows, float *y);\n\n"
+          "#ifdef __cplusplus\n}\n#endif\n#endif\n",
+          target && target->nclasses > 12 ? " ..." : "", name);
+}
+
+static int write_header(const Build *b, const reg_model *m, const char *object, const char *name) {
+  Arena *a = b->pipeline.arena;
+  size_t n = strlen(object);
+  const char *path =
+      arena_printf(a, "%.*s.h", (int)(n > 2 && !strcmp(object + n - 2, ".o") ? n - 2 : n), object);
+  const char *made = arena_printf(a, "%s.tmp", path);
+  FILE *out = fopen(made, "w");
+  if (out) put_header(out, b, m, name);
+  if (out && (ferror(out) | fclose(out)) == 0 && rename(made, path) == 0) return EXIT_OK;
+  fprintf(stderr, "regc: cannot write `%s`: %s\n", path, strerror(errno));
+  return REG_CANNOT_WRITE;
+}
+
+static int build_model(Build *b, const char *path) {
+  Pipeline *p = &b->pipeline;
+  const reg_train *t = pick_model(b);
+  const char *weights = p->options->value[OPT_WEIGHTS];
+  reg_status st = {0};
+  if (!t) return EXIT_USAGE;
+  if (!weights) return usage_error("`--model-only` needs `--weights`: a file of weights, or a run's folder");
+  if (!t->predict)
+    return usage_error("`%s` reads more than the columns of its data: it cannot predict alone", t->name);
+  float **params = tensors_new(p->arena, t->params, t->nparams),
+        **states = tensors_new(p->arena, t->states, t->nstates);
+  int code = reg_weights_read(&b->table->program, t, weights, params, states, &st);
+  if (code) {
+    const reg_console console = console_of(p->options);
+    reg_console_status(&console, &st);
+    return code;
+  }
+  for (int i = 0; i < t->nstates; i++)
+    if (!t->states[i].of_model) states[i] = NULL;
+  code = build_function(b, t->predict);
+  if (code) return code;
+  const reg_model model = {
+      .train = t, .data = p->lowered->datasets.data[t->data], .params = params, .states = states};
+  const char *name = identifier(p->arena, t->name);
+  const Thunk thunk = {arena_printf(p->arena, "%s_predict", name), "reg_model_call"};
+  Image image = {.arena = p->arena};
+  image_model(&image, &model, symbol_of, b);
+  DataImage data = image_finish(&image, arena_printf(p->arena, "%s_model", name));
+  data.thunks = &thunk;
+  data.nthunks = 1;
+  code = write_data(b, &data);
+  if (!code) code = make_object(b, path);
+  return code ? code : write_header(b, &model, path, name);
+}
+
+// -- the command
+
+static void tell(const Build *b, const char *path) {
+  const Options *o = b->pipeline.options;
+  struct stat info;
+  if (o->given[OPT_QUIET] || stat(path, &info) != 0) return;
+  fprintf(stderr, "%s: %s for %s; %d functions, %d of them from the cache, %.0f ms\n", path,
+          text_bytes(b->pipeline.arena, (double)info.st_size), b->cpu, b->functions.len, b->cached,
+          1e3 * (now_seconds() - o->start));
+}
+
+static int build(Build *b, const char *path) {
+  Pipeline *p = &b->pipeline;
+  const Options *o = p->options;
+  int code = pipeline_read(p, o->arguments.data[0]);
+  if (!code) code = pipeline_check(p);
+  if (!code) code = pipeline_lower(p);
+  if (code) return code;
+  b->table = program_table(p, false);
+  if (!b->table->program.ntrains)
+    return usage_error("`%s` trains nothing: there is nothing to build", o->arguments.data[0]);
+  code = link_begin(&b->link, p->arena);
+  if (!code) code = o->given[OPT_MODEL_ONLY] ? build_model(b, path) : build_program(b, path);
+  link_end(&b->link);
+  if (!code) tell(b, path);
+  return code;
+}
+
+int cmd_build(Session *s, const Options *o) {
+  if (o->arguments.len != 1) return usage_error("`regc build` takes one file");
+  if (!o->value[OPT_OUTPUT]) return usage_error("`regc build` needs `-o PATH`: what to make");
+  if (o->given[OPT_EMIT] && strcmp(o->value[OPT_EMIT], "obj") != 0)
+    return usage_error("`regc build` emits `obj` only; `regc run --emit` shows the other stages");
+  if (!o->given[OPT_MODEL_ONLY] && (o->given[OPT_WEIGHTS] || o->given[OPT_MODEL]))
+    return usage_error(
+        "`--weights` and `--model` belong to `--model-only`; a binary is given weights when it runs");
+  Build b = {0};
+  pipeline_init(&b.pipeline, s, o);
+  int code = choose_cpu(&b);
+  if (!code) code = build(&b, o->value[OPT_OUTPUT]);
+  pipeline_free(&b.pipeline);
+  return code;
+}

@@ -1,0 +1,155 @@
+// A standalone binary: the training driver behind a command line. Exit codes are those of `regc run`.
+#include "reg/events.h"
+#include "standalone/internal.h"
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const reg_binary *running; // for the one message that a signal handler has to give
+
+static void say(const char *text) {
+  ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+  (void)ignored;
+}
+
+static void on_illegal(int number) {
+  (void)number;
+  say(running->name);
+  say(": this processor lacks instructions that the program was compiled for (");
+  say(running->cpu);
+  say(").\nCompile it with `regc build --cpu=x86-64-v3`, or on this machine.\n");
+  _exit(REG_INTERNAL);
+}
+
+// Null where all is as the program was compiled for; else what differs.
+static int differs(const reg_binary *b, int index, const reg_dataset *d, reg_status *st) {
+  const reg_dataset *e = b->expected[index];
+  const char *name = b->program->dataset_names[index];
+  char what[256] = "";
+  for (int f = 0; f < e->nfields && !*what; f++) {
+    const reg_field *have = f < d->nfields ? &d->fields[f] : NULL, *want = &e->fields[f];
+    if (!have || strcmp(have->name, want->name) != 0 || !have->values != (want->dtype == REG_I32 && f == 1))
+      snprintf(what, sizeof what, "the field `%s` is missing or of another kind", want->name);
+    else if (have->width != want->width)
+      snprintf(what, sizeof what, "`%s` has %lld columns instead of %lld", want->name, (long long)have->width,
+               (long long)want->width);
+    else if (have->nclasses != want->nclasses)
+      snprintf(what, sizeof what, "`%s` has %lld classes instead of %lld", want->name,
+               (long long)have->nclasses, (long long)want->nclasses);
+    for (int64_t c = 0; c < want->nclasses && !*what; c++)
+      if (strcmp(have->class_names[c], want->class_names[c]) != 0)
+        snprintf(what, sizeof what, "`%s` has a class `%.60s` instead of `%.60s`", want->name,
+                 have->class_names[c], want->class_names[c]);
+  }
+  for (int64_t j = 0; j < e->fields[0].width && !*what; j++)
+    if (strcmp(d->columns[j], e->columns[j]) != 0)
+      snprintf(what, sizeof what, "column %lld is `%.60s` instead of `%.60s`", (long long)j + 1,
+               d->columns[j], e->columns[j]);
+  for (int i = 0; i < e->nparts && !*what; i++)
+    if (d->parts[i].nrows != e->parts[i].nrows)
+      snprintf(what, sizeof what, "its part `%s` has %lld rows instead of %lld", e->parts[i].name,
+               (long long)d->parts[i].nrows, (long long)e->parts[i].nrows);
+  if (!*what) return REG_OK;
+  reg_fail(st, REG_BAD_DATA, "data_differs", "`%s` (%s) is not what the program was compiled for: %s", name,
+           b->program->plans[index].ops[0].path, what);
+  reg_hint(st, "numbers of rows, columns and classes are compiled in: `regc build` with this file");
+  return st->code;
+}
+
+int binary_load(reg_binary *b, reg_status *st) {
+  reg_program *p = b->program;
+  for (int i = 0; i < p->ndatasets; i++) {
+    p->datasets[i] = reg_data_load(&p->plans[i], st);
+    if (!p->datasets[i] && !strcmp(st->name, "data_missing"))
+      reg_hint(st, "name the file: --data %s=PATH", p->dataset_names[i]);
+    if (!p->datasets[i]) return st->code;
+    int code = differs(b, i, p->datasets[i], st);
+    if (code) return code;
+  }
+  return REG_OK;
+}
+
+static void free_data(const reg_binary *b) {
+  for (int i = 0; i < b->program->ndatasets; i++) {
+    reg_data_free(b->program->datasets[i]);
+    b->program->datasets[i] = NULL;
+  }
+}
+
+// run.json's members that only the binary knows.
+static char *run_info(const reg_binary *b) {
+  char *text = NULL;
+  return asprintf(&text, "\"regc\":\"%s\",\"standalone\":true,\"built_for\":\"%s\"", b->compiler, b->cpu) < 0
+             ? NULL
+             : text;
+}
+
+static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, reg_status *st) {
+  int code = binary_load(b, st);
+  if (code) return code;
+  char *info = run_info(b);
+  const bool evaluate = o->command == BINARY_EVALUATE;
+  reg_run_options run = {.threads = o->threads,
+                         .seed = o->seed,
+                         .has_seed = o->has_seed,
+                         .max_steps = o->steps,
+                         .out_dir = evaluate && !o->out ? "" : o->out,
+                         .resume = o->resume,
+                         .weights = o->weights,
+                         .evaluate_only = evaluate,
+                         .run_info = info,
+                         .sink = reg_console_sink,
+                         .sink_user = console,
+                         .step_events = console->bar,
+                         .interrupt = reg_signals_install()};
+  code = reg_signals_exit_code(reg_run(b->program, &run, NULL, st));
+  free(info);
+  return code;
+}
+
+// A run that ended before it began: the stream of events still says so.
+static void tell_error(const reg_status *st) {
+  char *line = reg_event_json(&(reg_event){.kind = REG_EVENT_ERROR, .status = st});
+  if (line) puts(line);
+  free(line);
+}
+
+static int work(reg_binary *b, const BinaryOptions *o) {
+  reg_status st = {0};
+  reg_console console;
+  reg_console_init(&console, reg_terminal_of(stdout, o->color), reg_terminal_of(stderr, o->color),
+                   o->quiet ? "none" : o->progress, o->json);
+  if (o->json) puts(reg_event_schema());
+  bool loaded = false;
+  int code;
+  if (o->command == BINARY_PREDICT) {
+    code = binary_predict(b, o, &st);
+  } else {
+    code = train(b, o, &console, &st);
+    loaded = b->program->ndatasets == 0 || b->program->datasets[b->program->ndatasets - 1];
+  }
+  if (code && o->json && !loaded) tell_error(&st);
+  reg_console_status(&console, &st);
+  free_data(b);
+  return code;
+}
+
+int reg_binary_main(reg_binary *b, int argc, char **argv) {
+  BinaryOptions o = {0};
+  int code = 0;
+  running = b;
+  signal(SIGILL, on_illegal);
+  setlocale(LC_CTYPE, "");
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) on_illegal(SIGILL);
+#endif
+  if (binary_options(b, &o, argc, argv, &code)) code = work(b, &o);
+  reg_heap_free(&o.heap);
+  if (fflush(stdout) != 0 || ferror(stdout)) {
+    fprintf(stderr, "%s: cannot write to standard output\n", b->name);
+    return code ? code : REG_CANNOT_WRITE;
+  }
+  return code;
+}

@@ -1,0 +1,250 @@
+// The command line of a standalone binary. In: argv. Out: options, checked; the program's data paths changed
+// as --data says.
+#include "standalone/internal.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum OptionId {
+#define OPTION(id, letter, word, argument, commands, sentence) OPTION_##id,
+#include "standalone/options.def"
+#undef OPTION
+  OPTION_COUNT
+} OptionId;
+
+enum { ON_TRAIN = 1 << BINARY_TRAIN, ON_EVALUATE = 1 << BINARY_EVALUATE, ON_PREDICT = 1 << BINARY_PREDICT };
+
+typedef struct OptionInfo {
+  char letter;
+  const char *word, *argument, *sentence;
+  unsigned commands;
+} OptionInfo;
+
+static const OptionInfo info[OPTION_COUNT] = {
+#define OPTION(id, letter, word, argument, commands, sentence) {letter, word, argument, sentence, commands},
+#include "standalone/options.def"
+#undef OPTION
+};
+
+static const char *const command_names[] = {"train", "evaluate", "predict"};
+
+int binary_usage(const reg_binary *b, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  fprintf(stderr, "%s: ", b->name);
+  vfprintf(stderr, fmt, ap);
+  fprintf(stderr, "\nTry `%s --help`.\n", b->name);
+  va_end(ap);
+  return BINARY_USAGE;
+}
+
+// -- help
+
+static void print_options(FILE *out) {
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    char left[48], letter[5] = "    ";
+    if (info[i].letter) snprintf(letter, sizeof letter, "-%c, ", info[i].letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, info[i].word, info[i].argument ? "=" : "",
+             info[i].argument ? info[i].argument : "");
+    fprintf(out, "  %-24s %s", left, info[i].sentence);
+    if (info[i].commands == (unsigned)ON_PREDICT) fputs(" (predict)", out);
+    if (info[i].commands == (unsigned)(ON_PREDICT | ON_EVALUATE)) fputs(" (evaluate, predict)", out);
+    fputc('\n', out);
+  }
+}
+
+static void print_trainings(const reg_binary *b, FILE *out) {
+  for (int i = 0; i < b->program->ntrains; i++) {
+    const reg_train *t = &b->program->trains[i];
+    int64_t weights = 0;
+    for (int k = 0; k < t->nparams; k++) weights += t->params[k].count;
+    fprintf(out, "  train %s on %s: %lld parameters, batch %lld, %lld epochs\n", t->name, t->data_name,
+            (long long)weights, (long long)t->batch, (long long)t->epochs);
+  }
+  for (int i = 0; i < b->program->nevaluates; i++) {
+    const reg_evaluate *e = &b->program->evaluates[i];
+    fprintf(out, "  evaluate %s on %s:", e->model, e->data_name);
+    for (int k = 0; k < e->nmetrics; k++) fprintf(out, "%s %s", k ? "," : "", e->metric[k].name);
+    fputc('\n', out);
+  }
+}
+
+static void print_data(const reg_binary *b, FILE *out) {
+  if (b->program->ndatasets) fputs("\nData (--data NAME=PATH):\n", out);
+  for (int i = 0; i < b->program->ndatasets; i++) {
+    const reg_dataset *d = b->expected[i];
+    fprintf(out, "  %s: %s\n    %lld rows, %lld columns of numbers", b->program->dataset_names[i],
+            b->program->plans[i].ops[0].path, (long long)d->nrows, (long long)d->fields[0].width);
+    for (int f = 1; f < d->nfields; f++)
+      if (strcmp(d->fields[f].name, "id") != 0) fprintf(out, ", target `%s`", d->fields[f].name);
+    fputc('\n', out);
+  }
+}
+
+void binary_help(const reg_binary *b, FILE *out) {
+  if (b->doc) fprintf(out, "%s\n\n", b->doc);
+  fprintf(out,
+          "Usage: %s [train] [OPTION...]           train and evaluate\n"
+          "       %s evaluate --weights=FILE       evaluate trained weights\n"
+          "       %s predict --weights=FILE --in=FILE [--out=FILE]\n\nThe program:\n",
+          b->name, b->name, b->name);
+  print_trainings(b, out);
+  print_data(b, out);
+  fputs("\nOptions:\n", out);
+  print_options(out);
+}
+
+void binary_version(const reg_binary *b, FILE *out) {
+  char hash[17];
+  reg_checksum(b->program->source, strlen(b->program->source), hash);
+  fprintf(out, "%s, program %s\ncompiled by %s, for %s\n", b->name, hash, b->compiler, b->cpu);
+}
+
+// -- parsing
+
+static bool integer(const char *text, int64_t low, int64_t *out) {
+  char *end;
+  long long v = strtoll(text, &end, 10);
+  *out = v;
+  return *text && !*end && v >= low;
+}
+
+static bool one_of(const char *value, const char *const *choices) {
+  for (; *choices; choices++)
+    if (!strcmp(value, *choices)) return true;
+  return false;
+}
+
+static int no_memory(const reg_binary *b) {
+  fprintf(stderr, "%s: out of memory\n", b->name);
+  return REG_INTERNAL;
+}
+
+// --data NAME=PATH: the plan's source, replaced in a copy of the plan.
+static int change_data(reg_binary *b, BinaryOptions *o, const char *pair) {
+  reg_program *p = b->program;
+  const char *eq = strchr(pair, '=');
+  int at = 0;
+  while (eq && at < p->ndatasets &&
+         (strlen(p->dataset_names[at]) != (size_t)(eq - pair) ||
+          strncmp(p->dataset_names[at], pair, (size_t)(eq - pair)) != 0))
+    at++;
+  if (!eq || !eq[1]) return binary_usage(b, "`%s` is no NAME=PATH for `--data`", pair);
+  if (at == p->ndatasets)
+    return binary_usage(b, "the program has no data `%.*s`; `--help` lists its data", (int)(eq - pair), pair);
+  reg_data_plan *plans = reg_heap_take(&o->heap, (size_t)p->ndatasets * sizeof *plans);
+  reg_data_op *ops = reg_heap_take(&o->heap, (size_t)p->plans[at].nops * sizeof *ops);
+  if (!plans || !ops) return no_memory(b);
+  memcpy(plans, p->plans, (size_t)p->ndatasets * sizeof *plans);
+  memcpy(ops, p->plans[at].ops, (size_t)p->plans[at].nops * sizeof *ops);
+  ops[0].path = eq + 1;
+  plans[at].ops = ops;
+  p->plans = plans;
+  return 0;
+}
+
+static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
+  static const char *const when[] = {"auto", "always", "never", NULL}, *const kind[] = {"auto", "bar",
+                                                                                        "plain", "none",
+                                                                                        NULL};
+  int64_t n = 0;
+  bool ok = true;
+  switch (id) {
+  case OPTION_THREADS:
+    ok = integer(v, 1, &n) && n <= 1024;
+    o->threads = (int)n;
+    break;
+  case OPTION_SEED:
+    ok = integer(v, 0, &n);
+    o->seed = (uint64_t)n;
+    o->has_seed = true;
+    break;
+  case OPTION_STEPS: ok = integer(v, 1, &o->steps); break;
+  case OPTION_DATA: return change_data(b, o, v);
+  case OPTION_OUT: o->out = v; break;
+  case OPTION_RESUME: o->resume = true; break;
+  case OPTION_WEIGHTS: o->weights = v; break;
+  case OPTION_MODEL: o->model = v; break;
+  case OPTION_IN: o->in = v; break;
+  case OPTION_JSON: o->json = true; break;
+  case OPTION_QUIET: o->quiet = true; break;
+  case OPTION_PROGRESS:
+    ok = one_of(v, kind);
+    o->progress = v;
+    break;
+  case OPTION_COLOR:
+    ok = one_of(v, when);
+    o->color = v;
+    break;
+  default: break;
+  }
+  return ok ? 0 : binary_usage(b, "`%s` is no %s for `--%s`", v, info[id].argument, info[id].word);
+}
+
+static int find_option(const char *arg, const char **attached) {
+  *attached = NULL;
+  if (arg[1] != '-') {
+    if (arg[2]) *attached = arg + 2;
+    for (int i = 0; i < OPTION_COUNT; i++)
+      if (info[i].letter && info[i].letter == arg[1]) return i;
+    return -1;
+  }
+  const char *eq = strchr(arg, '=');
+  size_t length = eq ? (size_t)(eq - arg) - 2 : strlen(arg) - 2;
+  if (eq) *attached = eq + 1;
+  for (int i = 0; i < OPTION_COUNT; i++)
+    if (strlen(info[i].word) == length && !strncmp(info[i].word, arg + 2, length)) return i;
+  return -1;
+}
+
+static int take(reg_binary *b, BinaryOptions *o, char **argv, int *next, unsigned *given) {
+  const char *arg = argv[(*next)++], *value;
+  int id = find_option(arg, &value);
+  if (id < 0) return binary_usage(b, "unknown option `%s`", arg);
+  if (!info[id].argument && value) return binary_usage(b, "`--%s` takes no argument", info[id].word);
+  if (info[id].argument && !value && !(value = argv[*next]))
+    return binary_usage(b, "`--%s` needs an argument: %s", info[id].word, info[id].argument);
+  if (info[id].argument && value == argv[*next]) ++*next;
+  *given |= 1U << id;
+  return accept(b, o, (OptionId)id, value);
+}
+
+static int check(const reg_binary *b, const BinaryOptions *o, unsigned given) {
+  for (int i = 0; i < OPTION_COUNT; i++)
+    if ((given >> i & 1) && !(info[i].commands & (1U << o->command)))
+      return binary_usage(b, "`%s %s` has no option `--%s`", b->name, command_names[o->command],
+                          info[i].word);
+  if (o->resume && (!o->out || !*o->out))
+    return binary_usage(b, "`--resume` needs `--out=DIR`, the folder of the run that goes on");
+  if (o->command != BINARY_TRAIN && !o->weights)
+    return binary_usage(b, "`%s` needs `--weights=FILE`: a file of weights, or the folder of a run",
+                        command_names[o->command]);
+  if (o->command == BINARY_PREDICT && !o->in)
+    return binary_usage(b, "`predict` needs `--in=FILE`: rows as .csv or .npy");
+  return 0;
+}
+
+bool binary_options(reg_binary *b, BinaryOptions *o, int argc, char **argv, int *code) {
+  unsigned given = 0;
+  int next = 1;
+  *code = 0;
+  if (argc > 1 && argv[1][0] != '-') {
+    int c = 0;
+    while (c < 3 && strcmp(argv[1], command_names[c]) != 0) c++;
+    if (c == 3) *code = binary_usage(b, "no command `%s`; there are train, evaluate and predict", argv[1]);
+    o->command = (BinaryCommand)(c % 3);
+    next = 2;
+  }
+  while (!*code && next < argc) {
+    if (argv[next][0] != '-' || !argv[next][1])
+      *code = binary_usage(b, "unexpected argument `%s`", argv[next]);
+    else
+      *code = take(b, o, argv, &next, &given);
+  }
+  if (*code) return false;
+  if (given >> OPTION_HELP & 1) binary_help(b, stdout);
+  if (given >> OPTION_VERSION & 1) binary_version(b, stdout);
+  if (given & (1U << OPTION_HELP | 1U << OPTION_VERSION)) return false;
+  *code = check(b, o, given);
+  return !*code;
+}

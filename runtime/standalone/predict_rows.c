@@ -1,0 +1,116 @@
+// `BIN predict`: rows from a .csv or .npy file, predictions to one. Columns of a CSV file are found by name;
+// those that the model does not read, the target among them, are left alone.
+#include "io/file.h"
+#include "reg/npy.h"
+#include "reg/weights.h"
+#include "standalone/internal.h"
+#include "train/internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool ends_with(const char *path, const char *end) {
+  size_t n = strlen(path), m = strlen(end);
+  return n >= m && !strcmp(path + n - m, end);
+}
+
+static const reg_train *pick_model(const reg_binary *b, const BinaryOptions *o, reg_status *st) {
+  const reg_program *p = b->program;
+  char names[200] = "";
+  for (int i = 0; i < p->ntrains; i++) {
+    if (o->model ? !strcmp(p->trains[i].name, o->model) : p->ntrains == 1) return &p->trains[i];
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", p->trains[i].name);
+  }
+  reg_fail(st, BINARY_USAGE, "no_such_model", o->model ? "the program has no model `%s`" : "which model?%s",
+           o->model ? o->model : "");
+  reg_hint(st, "--model=NAME, one of: %s", names);
+  return NULL;
+}
+
+static int read_npy(const char *path, int64_t width, float **x, int64_t *rows, reg_status *st) {
+  reg_array a = {0};
+  int code = reg_npy_read(path, &a, st);
+  if (code) return code;
+  const bool one = a.rank == 1 && a.count == width;
+  if (!one && !(a.rank >= 2 && a.dim[0] * width == a.count)) {
+    free(a.values);
+    return reg_fail(st, REG_BAD_DATA, "data_bad",
+                    "%s: %lld numbers are no rows of %lld, which the model reads", path, (long long)a.count,
+                    (long long)width);
+  }
+  if (a.dtype != REG_F32)
+    for (int64_t i = 0; i < a.count; i++) ((float *)a.values)[i] = (float)((int32_t *)a.values)[i];
+  *rows = a.count / width;
+  *x = a.values;
+  return REG_OK;
+}
+
+static int read_rows(const reg_model *m, const char *path, float **x, int64_t *rows, reg_status *st) {
+  if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), x, rows, st);
+  return reg_csv_columns(path, m->data->columns, (int)reg_model_inputs(m), x, rows, st);
+}
+
+static const reg_field *target_of(const reg_dataset *d) {
+  return d->nfields > 1 && strcmp(d->fields[1].name, "id") != 0 ? &d->fields[1] : NULL;
+}
+
+static int write_rows(const reg_model *m, const char *path, float *y, int64_t rows, reg_status *st) {
+  const int64_t width = reg_model_outputs(m);
+  if (path && ends_with(path, ".npy")) {
+    reg_array a = {.dtype = REG_F32, .rank = 2, .dim = {rows, width}, .count = rows * width, .values = y};
+    return reg_npy_write(path, &a, st);
+  }
+  if (!path || !strcmp(path, "-")) {
+    predictions_put(stdout, target_of(m->data), NULL, y, rows, width);
+    return REG_OK;
+  }
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return reg_no_memory(st, 0);
+  predictions_put(out, target_of(m->data), NULL, y, rows, width);
+  int code = ferror(out) | fclose(out) ? reg_no_memory(st, size) : reg_file_write(path, text, size, st);
+  free(text);
+  return code;
+}
+
+static float **tensors_new(Heap *heap, const reg_tensor *tensors, int n) {
+  float **out = reg_heap_take(heap, (size_t)(n + 1) * sizeof *out);
+  for (int i = 0; out && i < n; i++)
+    if (!(out[i] = reg_heap_take(heap, (size_t)tensors[i].count * sizeof(float)))) return NULL;
+  return out;
+}
+
+static int predict(reg_model *m, const BinaryOptions *o, Heap *heap, reg_status *st) {
+  const reg_train *t = m->train;
+  float **params = tensors_new(heap, t->params, t->nparams),
+        **states = tensors_new(heap, t->states, t->nstates);
+  float *x = NULL, *y = NULL;
+  int64_t rows = 0;
+  if (!params || !states) return reg_no_memory(st, 0);
+  m->params = params;
+  m->states = states;
+  int code = reg_weights_read(m->program, t, o->weights, params, states, st);
+  if (!code) code = read_rows(m, o->in, &x, &rows, st);
+  const size_t bytes = code ? 0 : (size_t)(rows * reg_model_outputs(m)) * sizeof *y;
+  if (!code && !(y = malloc(bytes + 1))) code = reg_no_memory(st, bytes);
+  if (!code) code = reg_model_predict(m, x, rows, y, st);
+  if (!code) code = write_rows(m, o->out, y, rows, st);
+  free(x);
+  free(y);
+  return code;
+}
+
+int binary_predict(const reg_binary *b, const BinaryOptions *o, reg_status *st) {
+  const reg_train *t = pick_model(b, o, st);
+  if (!t) return st->code;
+  if (!t->predict)
+    return reg_fail(st, BINARY_USAGE, "cannot_predict",
+                    "`%s` reads more than the columns of its data: it cannot predict from a file", t->name);
+  reg_model m = {.program = b->program, .train = t, .data = b->expected[t->data]};
+  Heap heap = {0};
+  NumberLocale numbers = reg_numbers_enter();
+  int code = predict(&m, o, &heap, st);
+  reg_numbers_leave(numbers);
+  reg_heap_free(&heap);
+  return code;
+}
