@@ -52,6 +52,7 @@ typedef struct Backend {
   // Writes data as an object file.
   bool (*write_data)(Arena *a, const DataImage *d, const BackendOptions *o, const char *path,
                      const char **error);
+  const char *(*host_cpu)(Arena *a); // "znver3"
   const char *(*describe)(Arena *a); // "LLVM 19.1.7, x86_64, znver3, 8 lanes"
 } Backend;
 

@@ -41,7 +41,7 @@ static int choose_cpu(Build *b) {
   b->cpu = b->backend.cpu = cpu;
   if (!strcmp(cpu, "native")) {
     b->backend.cpu = NULL;
-    b->cpu = b->pipeline.backend->describe(b->pipeline.arena);
+    b->cpu = b->pipeline.backend->host_cpu(b->pipeline.arena);
     return EXIT_OK;
   }
   for (int i = 0; i < n; i++)

@@ -42,13 +42,6 @@ static void standardize(Affine *a, const float *x, const reg_part *part) {
   }
 }
 
-void reg_data_transform(const reg_dataset *d, const float *from, int64_t rows, float *to) {
-  const int64_t width = d->fields[0].width;
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < width; j++)
-      to[i * width + j] = (float)(((double)from[i * width + j] - d->shift[j]) * d->factor[j]);
-}
-
 static int transform(reg_dataset *d, const reg_data_plan *plan, reg_status *st) {
   const reg_field *x = &d->fields[0];
   const reg_part *part = reg_data_part(d, "train");
@@ -106,16 +99,4 @@ void reg_data_free(reg_dataset *d) {
   reg_heap_free(d->memory);
   free(d->memory);
   free(d);
-}
-
-const reg_part *reg_data_part(const reg_dataset *d, const char *name) {
-  for (int i = 0; i < d->nparts; i++)
-    if (!strcmp(d->parts[i].name, name)) return &d->parts[i];
-  return NULL;
-}
-
-int reg_data_field(const reg_dataset *d, const char *name) {
-  for (int i = 0; i < d->nfields; i++)
-    if (!strcmp(d->fields[i].name, name)) return i;
-  return -1;
 }

@@ -77,17 +77,21 @@ static CompiledFn jit_add(Jit *j, const LoopFn *f, bool *cached, const char **er
   return (CompiledFn)(uintptr_t)address;
 }
 
-static const char *describe(Arena *a) {
-  unsigned major, minor, patch;
-  LLVMGetVersion(&major, &minor, &patch);
+static const char *host_cpu(Arena *a) {
   char *cpu = LLVMGetHostCPUName();
-  const char *text = arena_printf(a, "LLVM %u.%u.%u, x86_64, %s, %d lanes", major, minor, patch, cpu, LANES);
+  const char *text = arena_strdup(a, cpu);
   LLVMDisposeMessage(cpu);
   return text;
 }
 
+static const char *describe(Arena *a) {
+  unsigned major, minor, patch;
+  LLVMGetVersion(&major, &minor, &patch);
+  return arena_printf(a, "LLVM %u.%u.%u, x86_64, %s, %d lanes", major, minor, patch, host_cpu(a), LANES);
+}
+
 const Backend *backend_default(void) {
-  static const Backend llvm = {"llvm", jit_new,        jit_add,    jit_free,
-                               emit,   write_function, write_data, describe};
+  static const Backend llvm = {"llvm",         jit_new,    jit_add,  jit_free, emit,
+                               write_function, write_data, host_cpu, describe};
   return &llvm;
 }

@@ -1,0 +1,23 @@
+// Looking things up in a data set, and its transformation for other rows: what a model needs that predicts
+// without reading files.
+#include "reg/data.h"
+#include <string.h>
+
+void reg_data_transform(const reg_dataset *d, const float *from, int64_t rows, float *to) {
+  const int64_t width = d->fields[0].width;
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < width; j++)
+      to[i * width + j] = (float)(((double)from[i * width + j] - d->shift[j]) * d->factor[j]);
+}
+
+const reg_part *reg_data_part(const reg_dataset *d, const char *name) {
+  for (int i = 0; i < d->nparts; i++)
+    if (!strcmp(d->parts[i].name, name)) return &d->parts[i];
+  return NULL;
+}
+
+int reg_data_field(const reg_dataset *d, const char *name) {
+  for (int i = 0; i < d->nfields; i++)
+    if (!strcmp(d->fields[i].name, name)) return i;
+  return -1;
+}
