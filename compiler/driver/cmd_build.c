@@ -254,8 +254,11 @@ static int build_model(Build *b, const char *path) {
     if (!t->states[i].of_model) states[i] = NULL;
   code = build_function(b, t->predict);
   if (code) return code;
-  const reg_model model = {
-      .train = t, .data = p->lowered->datasets.data[t->data], .params = params, .states = states};
+  const reg_model model = {.program = &b->table->program,
+                           .train = t,
+                           .data = p->lowered->datasets.data[t->data],
+                           .params = params,
+                           .states = states};
   const char *name = identifier(p->arena, t->name);
   const Thunk thunk = {arena_printf(p->arena, "%s_predict", name), "reg_model_call"};
   Image image = {.arena = p->arena};

@@ -50,10 +50,10 @@ typedef struct Options {
   const char *value[OPT_COUNT]; // last argument of each
   VEC(const char *) arguments;
   VEC(SemaSet) sets;
-  VEC(NamePair) inputs;
+  VEC(NamePair) inputs, data;
   VEC(const char *) warnings;
   int optimize, threads;
-  int64_t steps;
+  int64_t steps, epochs, batch;
   uint64_t seed;
   reg_terminal out, err;
   double start; // seconds on the monotonic clock when the process began

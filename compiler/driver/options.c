@@ -113,11 +113,16 @@ static bool accept_value(Options *o, Arena *a, OptionId id, const char *v) {
     if (!parse_integer(v, 0, INT64_MAX, &n)) return false;
     o->seed = (uint64_t)n;
     return true;
+  case OPT_EPOCHS: return parse_integer(v, 1, 1000000000, &o->epochs);
+  case OPT_BATCH: return parse_integer(v, 1, 1000000000, &o->batch);
   case OPT_SET:
+  case OPT_DATA:
   case OPT_IN:
     if (!split_pair(a, v, &pair.name, &pair.value)) return false;
     if (id == OPT_IN)
       vec_push(a, o->inputs, pair);
+    else if (id == OPT_DATA)
+      vec_push(a, o->data, pair);
     else
       vec_push(a, o->sets, ((SemaSet){pair.name, pair.value}));
     return true;

@@ -68,9 +68,34 @@ static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) 
   return reg_data_load(plan, st);
 }
 
+static const char *data_path(void *user, const char *name) {
+  const Pipeline *p = user;
+  const char *path = NULL;
+  for (int i = 0; i < p->options->data.len; i++)
+    if (!strcmp(p->options->data.data[i].name, name)) path = p->options->data.data[i].value;
+  return path;
+}
+
+// --data names data of the program.
+static int check_data_options(const Pipeline *p) {
+  for (int i = 0; i < p->options->data.len; i++) {
+    const Def *d = sema_find(p->program, p->options->data.data[i].name);
+    if (!d || d->kind != KIND_DATA)
+      return usage_error("`--data %s`: the program has no data of this name", p->options->data.data[i].name);
+  }
+  return EXIT_OK;
+}
+
 int pipeline_lower(Pipeline *p) {
-  LowerHost host = {
-      .user = p, .load = load, .seed = p->options->seed, .has_seed = p->options->given[OPT_SEED]};
+  const Options *o = p->options;
+  if (check_data_options(p)) return EXIT_USAGE;
+  LowerHost host = {.user = p,
+                    .load = load,
+                    .seed = o->seed,
+                    .has_seed = o->given[OPT_SEED],
+                    .epochs = o->epochs,
+                    .batch = o->batch,
+                    .data_path = data_path};
   int data_code = EXIT_OK;
   p->lowered = lower_program(p->program, &host, &data_code);
   int code = pipeline_report(p);

@@ -57,6 +57,7 @@ static void fill_train(Writer *w, int64_t at, const reg_train *t) {
   TEXT(w, at, reg_train, train_part, t->train_part);
   TEXT(w, at, reg_train, valid_part, t->valid_part);
   TEXT(w, at, reg_train, watch, t->watch);
+  TEXT(w, at, reg_train, epochs_fixed, t->epochs_fixed);
   POINT(w, at, reg_train, params, tensors(w, t->params, t->nparams));
   POINT(w, at, reg_train, states, tensors(w, t->states, t->nstates));
   POINT(w, at, reg_train, terms, texts(w, t->terms, t->nterms));
@@ -155,13 +156,25 @@ static int64_t pointers(const Writer *w, int n) {
   return at;
 }
 
+static int64_t settings(const Writer *w, const reg_program *p) {
+  if (p->nsettings == 0) return -1;
+  const int64_t at = image_put(w->m, p->settings, (size_t)p->nsettings * sizeof *p->settings);
+  for (int i = 0; i < p->nsettings; i++) {
+    TEXT(w, at + i * (int64_t)sizeof *p->settings, reg_setting, name, p->settings[i].name);
+    TEXT(w, at + i * (int64_t)sizeof *p->settings, reg_setting, fixed, p->settings[i].fixed);
+  }
+  return at;
+}
+
 static int64_t program(Writer *w, const reg_program *p) {
   const int64_t at = image_put(w->m, p, sizeof *p);
   TEXT(w, at, reg_program, source_name, p->source_name);
   TEXT(w, at, reg_program, source, p->source);
+  TEXT(w, at, reg_program, replaced, p->replaced);
   POINT(w, at, reg_program, datasets, pointers(w, p->ndatasets));
   POINT(w, at, reg_program, dataset_names, texts(w, p->dataset_names, p->ndatasets));
   POINT(w, at, reg_program, plans, plans(w, p));
+  POINT(w, at, reg_program, settings, settings(w, p));
   POINT(w, at, reg_program, resolve, -1);
   POINT(w, at, reg_program, user, -1);
   const int64_t trains = image_put(w->m, p->trains, (size_t)p->ntrains * sizeof *p->trains);
@@ -207,9 +220,12 @@ void image_model(Image *m, const reg_model *model, SymbolOf symbol, void *user) 
                  .nstates = model->train->nstates,
                  .states = model->train->states,
                  .predict = model->train->predict};
-  const int64_t at = image_put(m, model, sizeof *model), train = image_put(m, &t, sizeof t);
+  const reg_program settings_only = {.nsettings = model->program->nsettings};
+  const int64_t at = image_put(m, model, sizeof *model), train = image_put(m, &t, sizeof t),
+                with = image_put(m, &settings_only, sizeof settings_only);
+  POINT(&w, with, reg_program, settings, settings(&w, model->program));
   fill_train(&w, train, &t);
-  POINT(&w, at, reg_model, program, -1);
+  POINT(&w, at, reg_model, program, with);
   POINT(&w, at, reg_model, train, train);
   POINT(&w, at, reg_model, data, dataset(&w, model->data));
   POINT(&w, at, reg_model, params, values(&w, t.params, model->params, t.nparams));

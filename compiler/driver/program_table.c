@@ -5,6 +5,7 @@
 #include <string.h>
 
 typedef struct SlotNames {
+  const Lowered *lowered;
   const LowerTrain *train;
   const LowerEvaluate *evaluate;
   const reg_dataset *data;
@@ -27,8 +28,9 @@ static reg_slot named_slot(const SlotNames *n, const char *name) {
   static const struct {
     const char *name;
     reg_slot_kind kind;
-  } plain[] = {{"seed", REG_SLOT_SEED}, {"step", REG_SLOT_STEP},           {"epoch", REG_SLOT_EPOCH},
-               {"pred", REG_SLOT_PRED}, {"objective", REG_SLOT_OBJECTIVE}, {"loss", REG_SLOT_LOSS}};
+  } plain[] = {{"seed", REG_SLOT_SEED},  {"step", REG_SLOT_STEP},           {"epoch", REG_SLOT_EPOCH},
+               {"pred", REG_SLOT_PRED},  {"objective", REG_SLOT_OBJECTIVE}, {"loss", REG_SLOT_LOSS},
+               {"total", REG_SLOT_TOTAL}};
   for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
     if (!strcmp(name, plain[i].name)) return (reg_slot){.kind = plain[i].kind};
   const char *rest;
@@ -47,6 +49,9 @@ static reg_slot named_slot(const SlotNames *n, const char *name) {
   } else if ((rest = after(name, "term:"))) {
     s.kind = REG_SLOT_TERM;
     FIND(n->train->terms, .name, rest, s.index);
+  } else if ((rest = after(name, "set:"))) {
+    s.kind = REG_SLOT_SETTING;
+    FIND(n->lowered->settings, ->name, rest, s.index);
   } else if ((rest = after(name, "schedule:"))) {
     s.kind = REG_SLOT_SCHEDULE;
     FIND(n->train->schedules, , rest, s.index);
@@ -129,6 +134,23 @@ static Graph *graph_of(Lowered *l, const FunctionSource *s, int64_t batch) {
   return s->metrics ? lower_metrics_graph(l, s->evaluate) : lower_predict_graph(l, s->evaluate, batch);
 }
 
+static const char *fixed_text(const Pipeline *p, Span at) { return at.source ? place_text(p, at) : NULL; }
+
+// What is compiled in comes to light as graphs are made.
+static void fill_settings(ProgramTable *t) {
+  const Pipeline *p = t->pipeline;
+  const Lowered *l = p->lowered;
+  t->program.nsettings = l->settings.len;
+  t->program.settings = ARENA_ARRAY(p->arena, reg_setting, l->settings.len + 1);
+  for (int i = 0; i < l->settings.len; i++) {
+    const LowerSetting *s = l->settings.data[i];
+    t->program.settings[i] =
+        (reg_setting){s->name, (float)s->value, (float)s->low, (float)s->high, fixed_text(p, s->fixed)};
+  }
+  for (int i = 0; i < l->trains.len; i++)
+    t->program.trains[i].epochs_fixed = fixed_text(p, l->trains.data[i]->total_fixed);
+}
+
 int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
   Pipeline *p = t->pipeline;
   FunctionSource *s = f->source;
@@ -139,7 +161,8 @@ int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
   s->loops = pipeline_loops(p, g, s->keep_all);
   const LowerTrain *train = s->train ? s->train : p->lowered->trains.data[s->evaluate->train];
   const int data = s->train ? train->data : s->evaluate->data;
-  const SlotNames names = {train, s->evaluate, p->lowered->datasets.data[data]};
+  fill_settings(t);
+  const SlotNames names = {p->lowered, train, s->evaluate, p->lowered->datasets.data[data]};
   f->scratch_bytes = s->loops->scratch_bytes;
   f->nslots = s->loops->nslots;
   f->slots = slots_of(p->arena, &names, s->loops);
@@ -276,6 +299,20 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
 
 reg_function *main_step(const reg_train *t) { return t->step ? t->step : t->step_last; }
 
+// Settings are told apart by their values.
+static const char *replaced(const Pipeline *p) {
+  StrBuf b = {.arena = p->arena};
+  strbuf_add(&b, "");
+  for (int i = 0; i < p->options->sets.len; i++) {
+    const SemaSet *set = &p->options->sets.data[i];
+    bool setting = false;
+    for (int k = 0; k < p->lowered->settings.len; k++)
+      setting |= !strcmp(p->lowered->settings.data[k]->name, set->name);
+    if (!setting) strbuf_addf(&b, "%s=%s ", set->name, set->value);
+  }
+  return b.data;
+}
+
 ProgramTable *program_table(Pipeline *p, bool check) {
   Arena *a = p->arena;
   Lowered *l = p->lowered;
@@ -287,6 +324,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
   t->pipeline = p;
   t->program = (reg_program){.source_name = p->path,
                              .source = p->text,
+                             .replaced = replaced(p),
                              .ndatasets = l->datasets.len,
                              .datasets = l->datasets.data,
                              .dataset_names = l->dataset_names.data,
@@ -297,5 +335,6 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .evaluates = evaluates,
                              .resolve = resolve,
                              .user = t};
+  fill_settings(t);
   return t;
 }

@@ -66,23 +66,24 @@ static const struct {
 
 static Value pointwise(Cx *cx, int row, const Args *a) {
   const Value *x = a->v[0];
+  const Op op = unary_table[row].op;
   if (value_is_const(x)) {
-    double d = x->unit == UNIT_PERCENT ? x->num / 100 : x->num;
-    switch (unary_table[row].op) {
-    case OP_SIGN: return v_num((d > 0) - (d < 0), a->at);
-    case OP_SIGMOID: return v_num(1 / (1 + exp(-d)), a->at);
+    const double d = plain_number(x);
+    switch (op) {
+    case OP_SIGN: return live_unary(cx, v_num((d > 0) - (d < 0), a->at), op, x);
+    case OP_SIGMOID: return live_unary(cx, v_num(1 / (1 + exp(-d)), a->at), op, x);
     case OP_STOP: return *x;
     default:
-      if (unary_table[row].constant) return v_num(unary_table[row].constant(d), a->at);
+      if (unary_table[row].constant) return live_unary(cx, v_num(unary_table[row].constant(d), a->at), op, x);
     }
   }
-  if (unary_table[row].op == OP_STOP && x->kind == V_TENSOR && x->node->dtype != DT_F32) return *x;
-  return unary_op(cx, unary_table[row].op, x, a->at);
+  if (op == OP_STOP && x->kind == V_TENSOR && x->node->dtype != DT_F32) return *x;
+  return unary_op(cx, op, x, a->at);
 }
 
 static Value extreme(Cx *cx, Op op, const Value *x, const Value *y, Span at) {
   if (value_is_const(x) && value_is_const(y))
-    return v_num(op == OP_MAX ? fmax(x->num, y->num) : fmin(x->num, y->num), at);
+    return live_binary(cx, v_num(op == OP_MAX ? fmax(x->num, y->num) : fmin(x->num, y->num), at), op, x, y);
   // The sum gives both operands one shape (and reports a misfit); the extreme is then taken of the stretched
   // operands.
   Value probe = binary(cx, OPR_ADD, x, y, at);
@@ -452,9 +453,12 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
     return v_fail();
   }
   if (b == B_TOTAL)
-    return (Value){.kind = V_NUM, .num = (double)cx->t->total_steps, .unit = UNIT_STEPS, .span = at};
-  Node *total = graph_const(cx->g, (double)cx->t->total_steps, (Shape){0});
-  return v_tensor(graph_binary(cx->g, OP_DIV, cx_step(cx), total), at);
+    return (Value){.kind = V_NUM,
+                   .num = (double)cx->t->total_steps,
+                   .live = cx_total(cx),
+                   .unit = UNIT_STEPS,
+                   .span = at};
+  return v_tensor(graph_binary(cx->g, OP_DIV, cx_step(cx), cx_total(cx)), at);
 }
 
 Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at) {

@@ -14,9 +14,11 @@ static int64_t dim_value(Cx *cx, Env *env, const Ast *dim) {
   if (dim->kind == AST_NUM) return (int64_t)dim->num;
   if (dim->kind == AST_NAME) {
     Value *v = env_get(env, dim->name);
+    if (v) live_fix(cx, v);
     return v && v->kind == V_NUM ? (int64_t)v->num : -1;
   }
   Value v = eval_expr(cx, env, dim);
+  live_fix(cx, &v);
   return v.kind == V_NUM ? (int64_t)v.num : -1;
 }
 
@@ -104,9 +106,13 @@ static bool schedule_in_range(Cx *cx, Node *n, Range r, double *bad, int64_t *at
   int64_t total = cx->t ? cx->t->total_steps : 1, stride = total > 200 ? total / 200 : 1;
   double **preset = ARENA_ARRAY(cx->a, double *, cx->g->nodes.len);
   Node *step = NULL, *epoch = NULL;
+  double *live = ARENA_ARRAY(cx->a, double, cx->g->inputs.len + 1);
   for (int i = 0; i < cx->g->inputs.len; i++) {
     Node *in = cx->g->inputs.data[i];
-    if (!strcmp(in->name, "step"))
+    live[i] = live_default(cx, in->name);
+    if (!isnan(live[i]))
+      preset[in->id] = &live[i];
+    else if (!strcmp(in->name, "step"))
       step = in;
     else if (!strcmp(in->name, "epoch"))
       epoch = in;
@@ -134,8 +140,12 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, const Val
   const Ast *type = p->kids[0];
   Range r = declared_range(cx, env, type);
   if (value_is_const(v)) {
-    double x = v->unit == UNIT_PERCENT ? v->num / 100 : v->num;
-    if (v->unit <= UNIT_PERCENT && in_range(r, x)) return true;
+    double x = plain_number(v);
+    if (v->unit <= UNIT_PERCENT && in_range(r, x)) {
+      if (r.whole) live_fix(cx, v);
+      live_range(cx, v, r.has_low ? r.low : -INFINITY, r.has_high ? r.high : INFINITY);
+      return true;
+    }
     Diag *diag = diag_emit(&cx->s->diags, DIAG_out_of_range, v->span, p->name, d->name, range_text(cx, r),
                            value_text(cx, v));
     diag_note(diag, p->name_span, "declared here");
@@ -219,13 +229,15 @@ static bool check_word(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   if (!strcmp(word, "labels")) return check_labels(cx, env, d, v);
   if (!strcmp(word, "time")) {
     double steps;
-    if (!value_steps(cx, v, &steps)) return false;
+    Node *live = NULL;
+    if (!value_steps(cx, v, &steps, &live)) return false;
     if (steps <= 0) {
       diag_emit(&cx->s->diags, DIAG_out_of_range, v->span, p->name, d->name, "a time above 0",
                 value_text(cx, v));
       return false;
     }
     *v = v_num(steps, v->span);
+    v->live = live;
     return true;
   }
   static const struct {

@@ -136,6 +136,8 @@ Value data_definition(Cx *cx, Def *d) {
   reg_data_plan plan = {0};
   if (plan_of(cx, env, d->ast->kids[2], &ops)) {
     reg_status st = {0};
+    const char *path = l->host.data_path ? l->host.data_path(l->host.user, d->name) : NULL;
+    if (path) ops.data[0].path = path;
     plan = (reg_data_plan){ops.len, ops.data};
     set = l->host.load(l->host.user, &plan, &st);
     if (!set) {

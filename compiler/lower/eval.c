@@ -118,8 +118,6 @@ static Value constant_binary(int opr, double x, double y, Span at) {
   }
 }
 
-static double share(const Value *v) { return v->unit == UNIT_PERCENT ? v->num / 100 : v->num; }
-
 static Node *node_binary(Cx *cx, int opr, Node *x, Node *y) {
   Graph *g = cx->g;
   switch (opr) {
@@ -157,18 +155,24 @@ static Value tree_binary(Cx *cx, int opr, const Value *x, const Value *y, Span a
   return v_tree(out, at);
 }
 
+// Of two numbers. A time plus, minus, times or over a number is a time.
+static Value known_binary(Cx *cx, int opr, const Value *x, const Value *y, Span at) {
+  static const Op ops[] = {
+      [OPR_ADD] = OP_ADD, [OPR_SUB] = OP_SUB, [OPR_MUL] = OP_MUL, [OPR_DIV] = OP_DIV, [OPR_POW] = OP_POW};
+  const bool times = opr == OPR_ADD || opr == OPR_SUB || opr == OPR_MUL || opr == OPR_DIV;
+  const bool left = times && x->unit > UNIT_PERCENT, right = times && !left && y->unit > UNIT_PERCENT;
+  Value v = constant_binary(opr, left ? x->num : plain_number(x), right ? y->num : plain_number(y), at);
+  if (left || right) v.unit = left ? x->unit : y->unit;
+  if (times || opr == OPR_POW) return live_binary(cx, v, ops[opr], x, y);
+  live_fix(cx, x);
+  live_fix(cx, y);
+  return v;
+}
+
 Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at) {
   if (x->kind == V_FAIL || y->kind == V_FAIL) return v_fail();
-  if (value_is_const(x) && value_is_const(y)) {
-    if (opr == OPR_MATMUL) return matmul(cx, x, y, at);
-    Value v = constant_binary(opr, share(x), share(y), at);
-    bool times = opr == OPR_ADD || opr == OPR_SUB || opr == OPR_MUL || opr == OPR_DIV;
-    if (x->unit > UNIT_PERCENT && times)
-      v = constant_binary(opr, x->num, share(y), at), v.unit = x->unit;
-    else if (y->unit > UNIT_PERCENT && times)
-      v = constant_binary(opr, share(x), y->num, at), v.unit = y->unit;
-    return v;
-  }
+  if (opr == OPR_POW) live_fix(cx, y); // powers have derivatives and code of their own
+  if (value_is_const(x) && value_is_const(y) && opr != OPR_MATMUL) return known_binary(cx, opr, x, y, at);
   if (tree_of(cx, x) || tree_of(cx, y)) return tree_binary(cx, opr, x, y, at);
   if (opr == OPR_MATMUL) return matmul(cx, x, y, at);
   if (opr == OPR_AND || opr == OPR_OR) {
@@ -213,9 +217,13 @@ static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
   Value x = eval_expr(cx, env, e->kids[0]);
   if (x.kind == V_FAIL) return x;
   if (e->op == OPR_NEG) {
-    if (value_is_const(&x)) return (Value){.kind = V_NUM, .num = -x.num, .unit = x.unit, .span = e->span};
+    if (value_is_const(&x)) {
+      Value v = {.kind = V_NUM, .num = -x.num, .unit = x.unit, .span = e->span};
+      return live_unary(cx, v, OP_NEG, &x);
+    }
     return unary_op(cx, OP_NEG, &x, e->span);
   }
+  live_fix(cx, &x);
   if (value_is_const(&x)) return v_bool(x.num == 0, e->span);
   Node *b = truth(cx, &x);
   return b ? v_tensor(graph_unary(cx->g, OP_NOT, b), e->span) : v_fail();
@@ -226,6 +234,7 @@ static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
 static Value eval_if(Cx *cx, Env *env, const Ast *e) {
   Value c = eval_expr(cx, env, e->kids[0]);
   if (c.kind == V_FAIL) return c;
+  live_fix(cx, &c);
   if (value_is_const(&c)) return eval_expr(cx, env, e->kids[c.num != 0 ? 1 : 2]);
   Value a = eval_expr(cx, env, e->kids[1]), b = eval_expr(cx, env, e->kids[2]);
   Node *cond = truth(cx, &c), *x = value_node(cx, &a), *y = value_node(cx, &b);
@@ -245,11 +254,12 @@ static Value eval_if(Cx *cx, Env *env, const Ast *e) {
 static Value eval_until(Cx *cx, Env *env, const Ast *e) {
   Value t = eval_expr(cx, env, e->kids[1]);
   double at;
+  Node *live = NULL;
   if (!cx->t && t.kind != V_FAIL && t.unit != UNIT_STEPS) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "a schedule", "outside of training");
     return v_fail();
   }
-  if (!value_steps(cx, &t, &at)) return v_fail();
+  if (!value_steps(cx, &t, &at, &live)) return v_fail();
   if (cx->t && at >= (double)cx->t->total_steps) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_schedule_unreachable, e->kids[2]->span);
     diag_note(d, e->kids[1]->span,
@@ -270,7 +280,7 @@ static Value eval_until(Cx *cx, Env *env, const Ast *e) {
   cx->active_from = outer;
   Node *x = value_node(cx, &a), *y = value_node(cx, &b);
   if (!x || !y) return v_fail();
-  Node *before = graph_binary(cx->g, OP_LT, cx_step(cx), graph_const(cx->g, at, (Shape){0}));
+  Node *before = graph_binary(cx->g, OP_LT, cx_step(cx), live ? live : graph_const(cx->g, at, (Shape){0}));
   if (!unify(cx, OPR_EQ, &x, &y, e->span)) return v_fail();
   return v_tensor(graph_select(cx->g, graph_broadcast_to(cx->g, before, x->shape), x, y), e->span);
 }
@@ -304,7 +314,7 @@ Value eval_block(Cx *cx, Env *env, const Ast *block) {
 // -- names, calls, pipes
 
 static Value zero_args(Cx *cx, Def *d, Span at) {
-  Value v = call_def(cx, d, NULL, 0, at, NULL, NULL);
+  Value v = live_setting(cx, d, call_def(cx, d, NULL, 0, at, NULL, NULL));
   v.span = at;
   if (d->kind == KIND_SCHEDULE && v.kind != V_FAIL && cx->t && !d->from_library) {
     Node *n = value_node(cx, &v);

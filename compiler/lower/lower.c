@@ -119,7 +119,7 @@ static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
   }
   Value patience = eval_expr(cx, env_new(cx, NULL, "", ""), stop->kids[1]);
   double steps;
-  if (!value_steps(cx, &patience, &steps)) return false;
+  if (!value_steps(cx, &patience, &steps, NULL)) return false;
   t->watch = what->name;
   t->patience = (int64_t)ceil(steps / (double)t->steps_per_epoch);
   t->keep_best = stop->num != 0;
@@ -197,6 +197,8 @@ static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
   if (!train_data(cx, t) || !clause_count(cx, ast, "batch", 32, 1, &t->batch) ||
       !clause_count(cx, ast, "epochs", 10, 1, &t->epochs) || !clause_count(cx, ast, "seed", 0, 0, &seed))
     return NULL;
+  if (l->host.epochs) t->epochs = l->host.epochs;
+  if (l->host.batch) t->batch = l->host.batch;
   t->seed = l->host.has_seed ? l->host.seed : (uint64_t)seed;
   if (t->batch > t->train_rows) t->batch = t->train_rows;
   t->last_batch = t->train_rows % t->batch;
@@ -258,6 +260,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   Arena *a = p->session->arena;
   Lowered *l = ARENA_NEW(a, Lowered);
   *l = (Lowered){.session = p->session, .program = p, .host = *host};
+  live_settings(l);
   for (int i = 0; i < p->trains.len; i++) {
     LowerTrain *t = lower_train(l, p->trains.data[i]);
     if (!t || !train_discover(l, t)) continue;

@@ -14,6 +14,9 @@ typedef struct LowerHost {
   reg_dataset *(*load)(void *user, const reg_data_plan *plan, reg_status *st);
   uint64_t seed; // --seed; used where has_seed
   bool has_seed;
+  int64_t epochs, batch; // in place of every training's own; 0: none
+  // The file that a data definition reads in place of its own; NULL: its own.
+  const char *(*data_path)(void *user, const char *name);
 } LowerHost;
 
 typedef struct LowerParam {
@@ -37,6 +40,13 @@ typedef struct LowerTerm {
   Span origin;
 } LowerTerm;
 
+// A number of the program that may be another one when its compiled code runs.
+typedef struct LowerSetting {
+  const char *name;
+  double value, low, high;
+  Span fixed; // where it is needed while compiling: it cannot be changed; source 0: nowhere
+} LowerSetting;
+
 typedef struct LowerTrain {
   const Ast *ast;
   const char *name, *model, *data_name;
@@ -54,6 +64,7 @@ typedef struct LowerTrain {
   bool watch_max;
   int64_t patience;
   bool keep_best;
+  Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private
 } LowerTrain;
 
@@ -80,7 +91,8 @@ typedef struct Lowered {
   LowerHost host;
   VEC(reg_dataset *) datasets;
   VEC(const char *) dataset_names;
-  VEC(reg_data_plan) plans; // how each data set was made
+  VEC(reg_data_plan) plans;     // how each data set was made
+  VEC(LowerSetting *) settings; // in the order of the program; `fixed` comes to light as graphs are made
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
   int exit_code; // of a failed data load (65, 66), else 0
@@ -91,9 +103,10 @@ typedef struct Lowered {
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
 // The graphs. Inputs and outputs are known by name:
-//   inputs   param:PATH state:NAME field:NAME class:NAME (i32) seed (i32[2]) step (i32) epoch (i32) pred (all
-//   predictions) outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss
-//   term:NAME schedule:NAME pred metric:NAME
+//   inputs   param:PATH state:NAME field:NAME class:NAME (i32) seed (i32[2]) step (i32) epoch (i32)
+//            pred (all predictions) total (planned steps) set:NAME (a setting)
+//   outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss term:NAME
+//            schedule:NAME pred metric:NAME
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states
   LOWER_STEP,          // one update on `batch` rows

@@ -71,6 +71,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
       diag_emit(&cx->s->diags, DIAG_not_constant, p->kids[2]->span, "whether a parameter exists");
       return v_fail();
     }
+    live_fix(cx, &c);
     if (c.num == 0) { // absent: counts as 0
       env_set(cx, env, p->name, v_num(0, p->span));
       return (Value){.kind = V_NONE};

@@ -34,7 +34,7 @@ const char *value_text(Cx *cx, const Value *v) {
 
 bool value_is_const(const Value *v) { return v->kind == V_NUM || v->kind == V_BOOL; }
 
-static double plain(const Value *v) { return v->unit == UNIT_PERCENT ? v->num / 100 : v->num; }
+double plain_number(const Value *v) { return v->unit == UNIT_PERCENT ? v->num / 100 : v->num; }
 
 // A nested list of numbers as one tensor. Fills `data` in row-major order; false after a report.
 static bool literal(Cx *cx, const Value *v, int axis, Shape *s, double *data, int64_t *at, bool measure) {
@@ -45,7 +45,8 @@ static bool literal(Cx *cx, const Value *v, int axis, Shape *s, double *data, in
       return false;
     }
     if (axis != s->rank && !measure) goto ragged;
-    if (!measure) data[(*at)++] = plain(v);
+    if (!measure) live_fix(cx, v);
+    if (!measure) data[(*at)++] = plain_number(v);
     return true;
   }
   if (measure) {
@@ -68,7 +69,10 @@ ragged:
 
 static Node *list_node(Cx *cx, const Value *v) {
   bool tensors = false;
-  for (int i = 0; i < v->nitems; i++) tensors |= v->items[i].kind == V_TENSOR || v->items[i].kind == V_FIELD;
+  for (int i = 0; i < v->nitems; i++) {
+    ValueKind k = v->items[i].kind;
+    tensors |= k == V_TENSOR || k == V_FIELD || (k == V_NUM && v->items[i].live);
+  }
   if (tensors) { // numbers computed elsewhere, stacked along a new first axis
     Node **parts = ARENA_ARRAY(cx->a, Node *, v->nitems);
     for (int i = 0; i < v->nitems; i++) {
@@ -106,8 +110,8 @@ static Node *field_node(Cx *cx, int index, bool classes) {
 static Node *make_node(Cx *cx, const Value *v) {
   switch (v->kind) {
   case V_FAIL: return NULL;
-  case V_NUM:
-  case V_BOOL: return graph_const(cx->g, plain(v), (Shape){0});
+  case V_NUM: return v->live ? v->live : graph_const(cx->g, plain_number(v), (Shape){0});
+  case V_BOOL: return graph_const(cx->g, plain_number(v), (Shape){0});
   case V_LIST: return list_node(cx, v);
   case V_FIELD: {
     const reg_field *f = &cx->data->fields[v->field];
@@ -165,11 +169,12 @@ bool value_number(Cx *cx, const Value *v, const char *what, double *out) {
       diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, what, value_text(cx, v));
     return false;
   }
-  *out = plain(v);
+  live_fix(cx, v);
+  *out = plain_number(v);
   return true;
 }
 
-bool value_steps(Cx *cx, const Value *v, double *out) {
+bool value_steps(Cx *cx, const Value *v, double *out, Node **live) {
   if (v->kind == V_FAIL) return false;
   if (v->kind == V_TENSOR) {
     diag_emit(&cx->s->diags, DIAG_not_constant, v->span, "a time");
@@ -186,9 +191,18 @@ bool value_steps(Cx *cx, const Value *v, double *out) {
               "outside of training");
     return false;
   }
-  *out = v->unit == UNIT_STEPS    ? v->num
-         : v->unit == UNIT_EPOCHS ? v->num * (double)cx->t->steps_per_epoch
-                                  : v->num / 100 * (double)cx->t->total_steps;
+  const double share = v->unit == UNIT_EPOCHS ? (double)cx->t->steps_per_epoch : 1;
+  const bool percent = v->unit == UNIT_PERCENT;
+  *out = percent ? v->num / 100 * (double)cx->t->total_steps : v->num * share;
+  Value steps = *v;
+  if (percent)
+    steps.live = graph_binary(cx->g, OP_MUL, live_node(cx, v), cx_total(cx));
+  else if (v->live && v->unit == UNIT_EPOCHS)
+    steps.live = graph_binary(cx->g, OP_MUL, v->live, graph_const(cx->g, share, (Shape){0}));
+  if (live)
+    *live = steps.live;
+  else
+    live_fix(cx, &steps);
   return true;
 }
 

@@ -63,6 +63,7 @@ struct Value {
   ValueKind kind;
   Span span;  // where it was written
   double num; // NUM, BOOL
+  Node *live; // NUM: the same number when the program runs (a percentage's share); NULL: it is compiled in
   Unit unit;
   const char *text;
   Value *items; // RANGE (2), LIST
@@ -142,15 +143,29 @@ bool value_is_const(const Value *v);    // number or boolean known now
 // A tensor node from anything that has one; NULL after a report. `what` completes "expected a tensor, found
 // …".
 Node *value_node(Cx *cx, const Value *v);
-Node *value_classes(Cx *cx, const Value *v, int64_t *classes);            // class indices (i32)
+double plain_number(const Value *v);                           // of a NUM or BOOL: a percentage's share
+Node *value_classes(Cx *cx, const Value *v, int64_t *classes); // class indices (i32)
 bool value_number(Cx *cx, const Value *v, const char *what, double *out); // known number (percent: its share)
-bool value_steps(Cx *cx, const Value *v, double *out);                    // a time, in steps
+// A time, in steps, and the same as a live number where it is one; `live` NULL: it is compiled in.
+bool value_steps(Cx *cx, const Value *v, double *out, Node **live);
 // false after a report: a tensor of this shape is larger than this machine's memory.
 bool shape_fits(Cx *cx, Shape s, Span at);
 bool value_shape(Cx *cx, const Value *v, Shape *out); // a LIST of sizes
 Tree *tree_of(Cx *cx, const Value *v);                // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
 Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
+
+// -- live.c
+Node *cx_total(Cx *cx);                            // planned updates as f32
+void live_settings(Lowered *l);                    // finds them
+Value live_setting(Cx *cx, const Def *d, Value v); // the value of a definition, live where it can be
+void live_fix(Cx *cx, const Value *v);             // v is compiled in
+void live_range(Cx *cx, const Value *v, double low, double high); // v must lie there
+double live_default(const Cx *cx, const char *input);             // of a live input; NaN: it is none
+Node *live_node(Cx *cx, const Value *v);                          // a scalar for a NUM in its own unit
+// What was folded from x and y, live where they are.
+Value live_binary(Cx *cx, Value folded, Op op, const Value *x, const Value *y);
+Value live_unary(Cx *cx, Value folded, Op op, const Value *x);
 
 // -- env
 Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def);

@@ -81,9 +81,17 @@ static void free_data(const reg_binary *b) {
 // run.json's members that only the binary knows.
 static char *run_info(const reg_binary *b) {
   char *text = NULL;
-  return asprintf(&text, "\"regc\":\"%s\",\"standalone\":true,\"built_for\":\"%s\"", b->compiler, b->cpu) < 0
-             ? NULL
-             : text;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  fprintf(out, "\"regc\":\"%s\",\"standalone\":true,\"built_for\":\"%s\",\"settings\":{", b->compiler,
+          b->cpu);
+  for (int i = 0; i < b->program->nsettings; i++)
+    fprintf(out, "%s\"%s\":%.9g", i ? "," : "", b->program->settings[i].name,
+            (double)b->program->settings[i].value);
+  fputs("}", out);
+  fclose(out);
+  return text;
 }
 
 static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, reg_status *st) {

@@ -12,7 +12,7 @@ typedef struct BinaryOptions {
   int threads;
   uint64_t seed;
   bool has_seed, resume, json, quiet;
-  int64_t steps, epochs;
+  int64_t steps;
   const char *out, *in, *weights, *model, *color, *progress;
   Heap heap; // owns what the options changed
 } BinaryOptions;

@@ -81,6 +81,17 @@ static void print_data(const reg_binary *b, FILE *out) {
   }
 }
 
+static void print_settings(const reg_binary *b, FILE *out) {
+  bool any = false;
+  for (int i = 0; i < b->program->nsettings; i++) {
+    const reg_setting *s = &b->program->settings[i];
+    if (s->fixed) continue;
+    if (!any) fputs("\nNumbers that may be changed (--set NAME=VALUE):\n", out);
+    fprintf(out, "  %s = %.6g\n", s->name, (double)s->value);
+    any = true;
+  }
+}
+
 void binary_help(const reg_binary *b, FILE *out) {
   if (b->doc) fprintf(out, "%s\n\n", b->doc);
   fprintf(out,
@@ -90,6 +101,7 @@ void binary_help(const reg_binary *b, FILE *out) {
           b->name, b->name, b->name);
   print_trainings(b, out);
   print_data(b, out);
+  print_settings(b, out);
   fputs("\nOptions:\n", out);
   print_options(out);
 }
@@ -115,7 +127,7 @@ static bool one_of(const char *value, const char *const *choices) {
   return false;
 }
 
-static int no_memory(const reg_binary *b) {
+static int out_of_memory(const reg_binary *b) {
   fprintf(stderr, "%s: out of memory\n", b->name);
   return REG_INTERNAL;
 }
@@ -134,12 +146,64 @@ static int change_data(reg_binary *b, BinaryOptions *o, const char *pair) {
     return binary_usage(b, "the program has no data `%.*s`; `--help` lists its data", (int)(eq - pair), pair);
   reg_data_plan *plans = reg_heap_take(&o->heap, (size_t)p->ndatasets * sizeof *plans);
   reg_data_op *ops = reg_heap_take(&o->heap, (size_t)p->plans[at].nops * sizeof *ops);
-  if (!plans || !ops) return no_memory(b);
+  if (!plans || !ops) return out_of_memory(b);
   memcpy(plans, p->plans, (size_t)p->ndatasets * sizeof *plans);
   memcpy(ops, p->plans[at].ops, (size_t)p->plans[at].nops * sizeof *ops);
   ops[0].path = eq + 1;
   plans[at].ops = ops;
   p->plans = plans;
+  return 0;
+}
+
+static int no_value(const reg_binary *b, OptionId id, const char *v) {
+  return binary_usage(b, "`%s` is no %s for `--%s`", v, info[id].argument, info[id].word);
+}
+
+static reg_setting *find_setting(const reg_program *p, const char *name, size_t length) {
+  for (int i = 0; i < p->nsettings; i++)
+    if (strlen(p->settings[i].name) == length && !strncmp(p->settings[i].name, name, length))
+      return &p->settings[i];
+  return NULL;
+}
+
+static int change_setting(reg_binary *b, const char *pair) {
+  const size_t n = strcspn(pair, "=");
+  reg_setting *s = find_setting(b->program, pair, n);
+  char *end;
+  if (!pair[n] || n == 0) return binary_usage(b, "`%s` is no NAME=VALUE for `--set`", pair);
+  if (!s)
+    return binary_usage(b,
+                        "`%.*s` is no number that may be changed here (`--help` lists those); other "
+                        "definitions are compiled in: `regc build --set %s`",
+                        (int)n, pair, pair);
+  if (s->fixed)
+    return binary_usage(b, "`%s` is compiled in, %s needs it: `regc build --set %s`", s->name, s->fixed,
+                        pair);
+  double v = strtod(pair + n + 1, &end);
+  if (*end == '%') v /= 100, end++;
+  if (end == pair + n + 1 || *end || v != v) return binary_usage(b, "`%s` is no number", pair + n + 1);
+  if (v < (double)s->low || v > (double)s->high)
+    return binary_usage(b, "`%s` must lie from %g to %g", s->name, (double)s->low, (double)s->high);
+  s->value = (float)v;
+  return 0;
+}
+
+static int change_epochs(reg_binary *b, int64_t epochs) {
+  for (int i = 0; i < b->program->ntrains; i++) {
+    reg_train *t = &b->program->trains[i];
+    if (t->epochs_fixed && t->epochs != epochs)
+      return binary_usage(b, "the number of steps is compiled in, %s needs it: `regc build --epochs %lld`",
+                          t->epochs_fixed, (long long)epochs);
+    t->epochs = epochs;
+  }
+  return 0;
+}
+
+static int check_batch(const reg_binary *b, int64_t batch) {
+  for (int i = 0; i < b->program->ntrains; i++)
+    if (b->program->trains[i].batch != batch)
+      return binary_usage(b, "batches of %lld are compiled in: `regc build --batch %lld`",
+                          (long long)b->program->trains[i].batch, (long long)batch);
   return 0;
 }
 
@@ -160,6 +224,9 @@ static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
     o->has_seed = true;
     break;
   case OPTION_STEPS: ok = integer(v, 1, &o->steps); break;
+  case OPTION_SET: return change_setting(b, v);
+  case OPTION_EPOCHS: return integer(v, 1, &n) ? change_epochs(b, n) : no_value(b, id, v);
+  case OPTION_BATCH: return integer(v, 1, &n) ? check_batch(b, n) : no_value(b, id, v);
   case OPTION_DATA: return change_data(b, o, v);
   case OPTION_OUT: o->out = v; break;
   case OPTION_RESUME: o->resume = true; break;
@@ -178,7 +245,7 @@ static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
     break;
   default: break;
   }
-  return ok ? 0 : binary_usage(b, "`%s` is no %s for `--%s`", v, info[id].argument, info[id].word);
+  return ok ? 0 : no_value(b, id, v);
 }
 
 static int find_option(const char *arg, const char **attached) {

@@ -34,6 +34,7 @@ static bool in_range(const Training *t, const reg_slot *s) {
   case REG_SLOT_FIELD: return s->index >= 0 && s->index < t->data->nfields;
   case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
   case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
+  case REG_SLOT_SETTING: return s->index >= 0 && s->index < t->run->program->nsettings;
   default: return true;
   }
 }
@@ -53,6 +54,8 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, float *
   case REG_SLOT_TERM: return &t->terms[s->index];
   case REG_SLOT_METRIC: return metrics ? metrics[s->index] : NULL;
   case REG_SLOT_SCHEDULE: return &t->schedules[s->index];
+  case REG_SLOT_TOTAL: return &t->total;
+  case REG_SLOT_SETTING: return &t->run->program->settings[s->index].value;
   case REG_SLOT_SCRATCH: break;
   }
   return t->run->scratch; // bound again at each call: it may have grown

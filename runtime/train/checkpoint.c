@@ -13,7 +13,7 @@
 
 typedef enum MetaRow {
   META_VERSION,
-  META_PROGRAM, // hash of the program's text
+  META_PROGRAM, // hash of the program's text, what was changed in it
   META_DATA,    // of the data's checksum
   META_SEED,
   META_EPOCH, // finished passes
@@ -39,6 +39,14 @@ static void identity(const Run *r, const reg_train *p, uint64_t meta[META_ROWS])
   const reg_dataset *d = r->program->datasets[p->data];
   meta[META_VERSION] = CHECKPOINT_VERSION;
   meta[META_PROGRAM] = reg_fnv1a(source, strlen(source));
+  // Settings and epochs may differ from the text's.
+  for (int i = 0; i < r->program->nsettings; i++) {
+    const reg_setting *s = &r->program->settings[i];
+    meta[META_PROGRAM] = meta[META_PROGRAM] * 31 + reg_fnv1a(&s->value, sizeof s->value);
+  }
+  const char *replaced = r->program->replaced ? r->program->replaced : "";
+  const uint64_t rest[] = {reg_fnv1a(replaced, strlen(replaced)), (uint64_t)p->epochs, (uint64_t)p->batch};
+  for (int i = 0; i < 3; i++) meta[META_PROGRAM] = meta[META_PROGRAM] * 31 + rest[i];
   meta[META_DATA] = reg_fnv1a(d->checksum, strlen(d->checksum));
   meta[META_SEED] = r->options->has_seed ? r->options->seed : p->seed;
 }

@@ -24,6 +24,7 @@ static int find_parts(Training *t) {
       (rest && p->step_last && p->step_last->batch != rest))
     return reg_fail(st, REG_INTERNAL, "internal", "no step fits %lld rows in batches of %lld",
                     (long long)t->part->nrows, (long long)p->batch);
+  t->total = (float)(p->epochs * t->per_epoch);
   return REG_OK;
 }
 

@@ -18,7 +18,9 @@ typedef enum reg_slot_kind {
   REG_SLOT_LOSS,      // float out
   REG_SLOT_TERM,      // index: penalty term, float out (strength included)
   REG_SLOT_METRIC,    // index: metric, float array out
-  REG_SLOT_SCHEDULE   // index: reported schedule, float out
+  REG_SLOT_SCHEDULE,  // index: reported schedule, float out
+  REG_SLOT_TOTAL,     // float: planned updates
+  REG_SLOT_SETTING    // index: setting, float
 } reg_slot_kind;
 
 typedef struct reg_slot {
@@ -89,6 +91,8 @@ typedef struct reg_train {
   const char *watch;
   reg_watch_sense sense;
   int64_t patience; // epochs
+  const char
+      *epochs_fixed; // the place that needs the number of steps while compiling; NULL: epochs may change
   bool keep_best;
 } reg_train;
 
@@ -112,8 +116,16 @@ typedef struct reg_evaluate {
   const reg_metric *metric;
 } reg_evaluate;
 
+// A number of the program that may be changed before it runs.
+typedef struct reg_setting {
+  const char *name;
+  float value, low, high; // low, high: infinite where the program sets no bound
+  const char *fixed;      // the place that needs it while compiling, so that it cannot be changed; or NULL
+} reg_setting;
+
 typedef struct reg_program {
   const char *source_name, *source; // the program's text
+  const char *replaced;             // definitions that `--set` replaced while compiling: "rate=0.2 ...", or ""
   int ndatasets;
   reg_dataset **datasets;
   const char *const *dataset_names;
@@ -122,6 +134,8 @@ typedef struct reg_program {
   reg_train *trains;
   int nevaluates;
   reg_evaluate *evaluates;
+  int nsettings;
+  reg_setting *settings;
   // Compiles f (sets fn); returns 0, or fills st. NULL where all functions are there.
   int (*resolve)(void *user, reg_function *f, reg_status *st);
   void *user;
