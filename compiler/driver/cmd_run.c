@@ -28,6 +28,8 @@ static const char *run_info(const Pipeline *p) {
     strbuf_addf(&b, "%s%s:%s", i ? "," : "", text_json(a, p->options->sets.data[i].name),
                 text_json(a, p->options->sets.data[i].value));
   strbuf_add(&b, "}");
+  if (p->options->given[OPT_WEIGHTS])
+    strbuf_addf(&b, ",\"weights\":%s", text_json(a, p->options->value[OPT_WEIGHTS]));
   return b.data;
 }
 
@@ -60,6 +62,7 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .max_steps = o->steps,
                          .out_dir = o->value[OPT_OUT_DIR],
                          .resume = o->given[OPT_RESUME],
+                         .weights = o->value[OPT_WEIGHTS],
                          .run_info = run_info(p),
                          .sink = progress_sink,
                          .sink_user = &progress,

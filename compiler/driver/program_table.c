@@ -189,6 +189,7 @@ static void fill_names(Arena *a, reg_train *r, const LowerTrain *t) {
     params[i] = tensor_of(t->params.data[i].path, t->params.data[i].shape);
   for (int i = 0; i < t->states.len; i++)
     states[i] = tensor_of(t->states.data[i].name, t->states.data[i].shape);
+  for (int i = 0; i < t->states.len; i++) states[i].layer = t->states.data[i].layer;
   for (int i = 0; i < t->terms.len; i++) terms[i] = t->terms.data[i].name;
   r->nparams = t->params.len;
   r->params = params;

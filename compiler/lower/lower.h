@@ -28,6 +28,7 @@ typedef struct LowerParam {
 typedef struct LowerState {
   const char *name; // "adamw.m net.hidden.weight"
   Shape shape;
+  bool layer; // declared in a layer or model, not in an optimizer or loss
 } LowerState;
 
 typedef struct LowerTerm {

@@ -63,6 +63,12 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
   return graph_broadcast_to(cx->g, n, s);
 }
 
+// Parameters and states lie in one file, under one kind of name.
+static void twice(Cx *cx, const char *path, Span at, Span first) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_duplicate_definition, at, path);
+  diag_note(d, first, "first defined here");
+}
+
 Value declare_param(Cx *cx, Env *env, const Ast *p) {
   if (p->nkids > 2 && p->kids[2]) {
     Value c = eval_expr(cx, env, p->kids[2]);
@@ -88,6 +94,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     diag_note(d, ref->origin, "first made here");
     return v_fail();
   }
+  const StateRef *state = map_get(&cx->states, path);
+  if (state) return twice(cx, path, p->span, state->origin), v_fail();
   if (!ref) {
     ref = ARENA_NEW(cx->a, ParamRef);
     *ref = (ParamRef){.path = path, .role = s.rank >= 2 ? "weight" : "bias", .shape = s, .origin = p->span};
@@ -106,8 +114,10 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
 static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s) {
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
+  const ParamRef *param = map_get(&cx->params, name);
+  if (param) return twice(cx, name, st->span, param->origin), NULL;
   ref = ARENA_NEW(cx->a, StateRef);
-  *ref = (StateRef){.name = name, .shape = s};
+  *ref = (StateRef){.name = name, .shape = s, .origin = st->span, .layer = env->path && *env->path};
   if (cx->mode == MODE_INIT || cx->mode == MODE_CHECK) {
     ref->init = initial(cx, env, st->kids[1], s, st->name);
     if (!ref->init) return NULL;
@@ -197,7 +207,7 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
   if (!n) return;
   if (old->kind == V_TENSOR && old->text) {
     n = fitting(cx, n, old->node->shape, assign);
-    if (!n) return;
+    if (!n || !cx->training) return; // evaluation reads what training left
     store(cx, old->text, n);
   }
   Value now = v_tensor(n, assign->span);

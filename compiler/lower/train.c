@@ -248,7 +248,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   if (!elaborate(cx, t, true, &s)) return false;
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape}));
+    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer}));
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
   t->build->step = step_graph(cx, t, &s);

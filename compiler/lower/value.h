@@ -128,6 +128,8 @@ typedef struct StateRef {
   Node *node; // value now: the input, then what was assigned
   Node *input;
   Node *init;
+  Span origin;
+  bool layer; // declared where parameters may be
   bool assigned;
 } StateRef;
 

@@ -3,7 +3,6 @@
 // metrics.jsonl appear whole or not at all.
 #include "io/file.h"
 #include "reg/events.h"
-#include "reg/safetensors.h"
 #include "train/internal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -233,27 +232,6 @@ int folder_close(Run *r) {
   char *path = path_of(r, "metrics.jsonl");
   int code = reg_cannot_write(r->st, path ? path : "metrics.jsonl", r->write_error);
   free(path);
-  return code;
-}
-
-int folder_weights(Training *t) {
-  Run *r = t->run;
-  const reg_train *p = t->plan;
-  char *path = NULL;
-  if (!r->folder) return REG_OK;
-  int length = r->program->ntrains == 1 ? asprintf(&path, "%s/weights.safetensors", r->folder)
-                                        : asprintf(&path, "%s/weights-%s.safetensors", r->folder, p->name);
-  reg_saved_tensor *tensors = calloc((size_t)p->nparams + 1, sizeof *tensors);
-  int code = tensors && length >= 0 ? REG_OK : reg_no_memory(r->st, (size_t)p->nparams * sizeof *tensors);
-  for (int i = 0; i < p->nparams && !code; i++) {
-    tensors[i] =
-        (reg_saved_tensor){.name = p->params[i].name, .rank = p->params[i].rank, .count = p->params[i].count};
-    memcpy(tensors[i].dim, p->params[i].dim, sizeof tensors[i].dim);
-    tensors[i].values = t->now.params[i];
-  }
-  if (!code) code = reg_safetensors_write(path, p->nparams, tensors, r->st);
-  free(tensors);
-  if (length >= 0) free(path);
   return code;
 }
 

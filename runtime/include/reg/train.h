@@ -46,6 +46,7 @@ typedef struct reg_run_options {
   int64_t max_steps;    // 0: no limit
   const char *out_dir;  // NULL: runs/NAME-NUMBER; "": write nothing
   bool resume;          // go on from the checkpoints in out_dir, where there are any
+  const char *weights;  // a weights file to start from in place of initial values; NULL: none
   const char *run_info; // JSON object members for run.json (versions, options), may be NULL
   reg_sink sink;
   void *sink_user;
@@ -65,6 +66,18 @@ typedef struct reg_profile {
   int64_t steps;
   double median_step_s; // over all full-batch steps but the first
 } reg_profile;
+
+// weights.safetensors: the parameters, and the states of layers, by name. Reading fills them in, in place, or
+// changes nothing and names in st every tensor that is missing, unknown or of another shape: weights_bad
+// (REG_BAD_DATA), as for a file that is damaged or of another format; weights_missing (REG_MISSING_INPUT)
+// where it cannot be read at all.
+int reg_weights_write(const reg_train *plan, float *const *params, float *const *states, const char *path,
+                      reg_status *st);
+int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
+                     reg_status *st);
+// The same for any tensors: values[i] becomes what the file holds under wanted[i].name.
+int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, const char *path,
+                     reg_status *st);
 
 int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile, reg_status *st);
 
