@@ -132,6 +132,7 @@ static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, S
 Value declare_state(Cx *cx, Env *env, const Ast *st) {
   const char *prefix = env->path && *env->path ? env->path : env->def;
   const Ast *shape = st->kids[0];
+  env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
   if (shape && shape->kind == AST_LIKE) {
     Value like = eval_expr(cx, env, shape->kids[0]);
     Tree *t = tree_of(cx, &like);
