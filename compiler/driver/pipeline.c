@@ -2,7 +2,7 @@
 // are printed at the end of each stage; a stage with mistakes is the last one.
 #include "pipeline.h"
 #include "../passes/passes.h"
-#include "reg/data.h"
+#include "reg/train.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,9 +68,18 @@ static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) 
   return reg_data_load(plan, st);
 }
 
+static int tensors(void *user, const char *path, int count, const reg_tensor *wanted, float *const *values,
+                   reg_status *st) {
+  (void)user;
+  return reg_tensors_read(count, wanted, values, path, st);
+}
+
 int pipeline_lower(Pipeline *p) {
-  LowerHost host = {
-      .user = p, .load = load, .seed = p->options->seed, .has_seed = p->options->given[OPT_SEED]};
+  LowerHost host = {.user = p,
+                    .load = load,
+                    .tensors = tensors,
+                    .seed = p->options->seed,
+                    .has_seed = p->options->given[OPT_SEED]};
   int data_code = EXIT_OK;
   p->lowered = lower_program(p->program, &host, &data_code);
   int code = pipeline_report(p);

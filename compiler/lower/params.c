@@ -94,6 +94,12 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     diag_note(d, ref->origin, "first made here");
     return v_fail();
   }
+  if (cx->loaded) {
+    const StateRef *tensor = loaded_tensor(cx, path, s, p->span);
+    if (!tensor) return v_fail();
+    env_set(cx, env, p->name, v_tensor(tensor->node, p->span));
+    return (Value){.kind = V_NONE};
+  }
   const StateRef *state = map_get(&cx->states, path);
   if (state) return twice(cx, path, p->span, state->origin), v_fail();
   if (!ref) {
@@ -112,6 +118,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
 }
 
 static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s) {
+  if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
   const ParamRef *param = map_get(&cx->params, name);
@@ -186,6 +193,8 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
   Value *old = env_get(env, assign->name);
   if (!old) return;
   Tree *before = old->kind == V_TREE ? old->tree : NULL, *after = tree_of(cx, v);
+  const char *name = before && before->n ? before->leaf[0].path : old->text;
+  if (!cx->training && name && map_get(&cx->states, name)) return; // evaluation reads what training left
   if (before) {
     Node *single = after ? NULL : value_node(cx, v);
     if (!after && !single) return;
@@ -208,7 +217,7 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
   if (!n) return;
   if (old->kind == V_TENSOR && old->text) {
     n = fitting(cx, n, old->node->shape, assign);
-    if (!n || !cx->training) return; // evaluation reads what training left
+    if (!n) return;
     store(cx, old->text, n);
   }
   Value now = v_tensor(n, assign->span);
