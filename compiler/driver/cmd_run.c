@@ -70,6 +70,9 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .inspect_user = inspector,
                          .step_events = progress.bar,
                          .interrupt = signals_install(),
+                         .checkpoint_now = signals_checkpoint(),
+                         .checkpoint_seconds = o->checkpoint,
+                         .has_checkpoint_seconds = o->given[OPT_CHECKPOINT],
                          .profile = o->given[OPT_PROFILE]};
   reg_profile profile = {0};
   reg_status st = {0};
@@ -157,6 +160,7 @@ int cmd_run(Session *s, const Options *o) {
   if (o->arguments.len != 1) return usage_error("`regc run` takes one file");
   if (o->given[OPT_RESUME] && (!o->value[OPT_OUT_DIR] || !*o->value[OPT_OUT_DIR]))
     return usage_error("`--resume` needs `--out DIR`, the folder of the run that goes on");
+  signals_checkpoint(); // one that comes before training must not end the process
   Pipeline p;
   ProgramTable *table = NULL;
   pipeline_init(&p, s, o);

@@ -58,6 +58,7 @@ typedef struct Options {
   VEC(NamePair) inputs;
   VEC(const char *) warnings;
   int optimize, threads;
+  double checkpoint; // seconds
   int64_t steps;
   uint64_t seed;
   Terminal out, err;
@@ -77,8 +78,9 @@ Terminal terminal_of(FILE *f, const char *color);
 double now_seconds(void);   // monotonic clock
 double process_start(void); // on the same clock, call first in main
 // signals.c
-volatile int *signals_install(void); // the flag that the first Ctrl-C or SIGTERM sets
-int signals_exit_code(int code);     // REG_INTERRUPTED becomes 143 after SIGTERM
+volatile int *signals_install(void);    // the flag that the first Ctrl-C or SIGTERM sets
+volatile int *signals_checkpoint(void); // the flag that SIGUSR1 sets
+int signals_exit_code(int code);        // REG_INTERRUPTED becomes 143 after SIGTERM
 // text.c
 // Whole file, `-`: standard input. NULL and errno where it cannot be read.
 char *text_read(Arena *a, const char *path, int *len);

@@ -3,8 +3,8 @@
 // set back to that moment, which then goes on in the same bits: batches follow from seed and epoch, random
 // draws from seed and step.
 //
-// Tensors: `param NAME`, `state NAME`, `best NAME` (what weights hold, at the best epoch so far), and `meta`: rows of four
-// numbers of 16 bits, low ones first, each row one 64-bit value in the order of MetaRow.
+// Tensors: `param NAME`, `state NAME`, `best NAME` (what weights hold, at the best epoch so far), and `meta`:
+// rows of four numbers of 16 bits, low ones first, each row one 64-bit value in the order of MetaRow.
 #include "reg/safetensors.h"
 #include "train/internal.h"
 #include <stdlib.h>
@@ -25,7 +25,7 @@ typedef enum MetaRow {
 } MetaRow;
 
 enum { CHECKPOINT_VERSION = 2 };
-static const double SECONDS_BETWEEN = 1;
+static const double SECONDS_BETWEEN = 1; // unless the options say otherwise
 
 static char *checkpoint_path(const Run *r, const reg_train *p) {
   char *path = NULL;
@@ -112,7 +112,9 @@ int checkpoint_write(Training *t, const Bank *bank, bool done) {
 }
 
 int checkpoint_epoch(Training *t) {
-  bool soon = reg_now() - t->checkpointed < SECONDS_BETWEEN;
+  const reg_run_options *o = t->run->options;
+  double between = o->has_checkpoint_seconds ? o->checkpoint_seconds : SECONDS_BETWEEN;
+  bool soon = reg_now() - t->checkpointed < between;
   return soon ? REG_OK : checkpoint_write(t, &t->now, false);
 }
 

@@ -158,6 +158,14 @@ static bool interrupted(const Training *t) {
   return t->run->options->interrupt && *t->run->options->interrupt;
 }
 
+// Asked for by a signal. What can be resumed from is the start of the epoch, kept since then.
+static int checkpoint_asked(Training *t) {
+  volatile int *asked = t->run->options->checkpoint_now;
+  if (!asked || !*asked) return REG_OK;
+  *asked = 0;
+  return checkpoint_write(t, &t->epoch_start, false);
+}
+
 static int bind_step(Training *t, Steps *steps, int64_t index) {
   bool full = step_rows(t, index) == t->plan->batch;
   Bound *b = full ? &steps->full : &steps->last;
@@ -172,7 +180,8 @@ static int run_steps(Training *t, Steps *steps) {
       t->reason = "interrupted";
       return REG_OK;
     }
-    int code = bind_step(t, steps, i);
+    int code = checkpoint_asked(t);
+    if (!code) code = bind_step(t, steps, i);
     if (code) return code;
     double before = t->run->profile ? reg_now() : 0;
     code = take_step(t, steps, i, true);
@@ -283,16 +292,16 @@ static int run_epochs(Training *t) {
     if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
     t->epoch++;
     code = end_epoch(t, &valid);
-    if (!code) code = checkpoint_epoch(t);
+    // At the training's end another one follows at once, which knows that nothing is left to train.
+    if (!code && !t->reason && t->epoch < t->plan->epochs) code = checkpoint_epoch(t);
   }
   return code;
 }
 
-// What a later --resume starts from: the end, or the start of the epoch that was left.
-static int last_checkpoint(Training *t) {
-  bool stopped = !strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps");
-  bool within = stopped && t->step > (int64_t)t->epoch * t->per_epoch;
-  return checkpoint_write(t, within ? &t->epoch_start : &t->now, !stopped);
+// Did something outside of the program end the training? Then a later --resume goes on from the start of the
+// epoch that was left.
+static bool was_stopped(const Training *t) {
+  return !strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps");
 }
 
 int training_run(Training *t) {
@@ -301,9 +310,11 @@ int training_run(Training *t) {
   tell(t, REG_EVENT_TRAIN_START);
   int code = run_epochs(t);
   if (!t->reason) t->reason = code ? "failed" : "finished";
+  bool within = t->step > (int64_t)t->epoch * t->per_epoch, stopped = was_stopped(t);
+  if (!code && stopped) code = checkpoint_write(t, within ? &t->epoch_start : &t->now, false);
   if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
   tell(t, REG_EVENT_TRAIN_END);
-  if (!code) code = last_checkpoint(t);
+  if (!code && !stopped) code = checkpoint_write(t, &t->now, true);
   if (!code && !strcmp(t->reason, "interrupted"))
     code = reg_fail(t->run->st, REG_INTERRUPTED, "interrupted", "interrupted after step %d of `%s`", t->step,
                     t->plan->name);

@@ -55,9 +55,12 @@ typedef struct reg_run_options {
   int (*inspect)(void *user, int phase, const reg_train *t, const reg_function *f, void *const *slots,
                  int64_t step);
   void *inspect_user;
-  bool step_events;        // send REG_EVENT_STEP (progress line)
-  volatile int *interrupt; // set by a signal handler: finish the step, write, stop
-  bool profile;            // collect time in gemm and kernels
+  bool step_events;             // send REG_EVENT_STEP (progress line)
+  volatile int *interrupt;      // set by a signal handler: finish the step, write, stop
+  volatile int *checkpoint_now; // likewise: finish the step, write a checkpoint, go on; set back to 0
+  double checkpoint_seconds;    // between checkpoints, which are written at the ends of epochs
+  bool has_checkpoint_seconds;  // else 1 s
+  bool profile;                 // collect time in gemm and kernels
 } reg_run_options;
 
 typedef struct reg_profile {
