@@ -221,11 +221,13 @@ int folder_open(Run *r) {
   char *path = path_of(r, "metrics.jsonl");
   if (!path) return reg_no_memory(r->st, 0);
   if (r->options->resume) code = continue_metrics(r, path);
-  bool fresh = access(path, F_OK) != 0 || !r->options->resume;
+  struct stat info; // a run killed at its start leaves the file empty
+  bool fresh = !r->options->resume || stat(path, &info) != 0 || info.st_size == 0;
   if (!code && !(r->metrics_file = fopen(path, fresh ? "we" : "ae")))
     code = reg_cannot_write(r->st, path, errno);
   free(path);
-  if (!code && fresh && fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0) r->write_error = errno;
+  if (!code && fresh && (fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0 || fflush(r->metrics_file)))
+    r->write_error = errno;
   return code;
 }
 
