@@ -18,6 +18,8 @@ static const char *run_info(const Pipeline *p) {
     strbuf_addf(&b, "%s%s:%s", i ? "," : "", text_json(a, p->options->sets.data[i].name),
                 text_json(a, p->options->sets.data[i].value));
   strbuf_add(&b, "}");
+  if (p->options->given[OPT_WEIGHTS])
+    strbuf_addf(&b, ",\"weights\":%s", text_json(a, p->options->value[OPT_WEIGHTS]));
   return b.data;
 }
 
@@ -57,6 +59,9 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .inspect_user = inspector,
                          .step_events = console.bar,
                          .interrupt = reg_signals_install(),
+                         .checkpoint_now = reg_signals_checkpoint(),
+                         .checkpoint_seconds = o->checkpoint,
+                         .has_checkpoint_seconds = o->given[OPT_CHECKPOINT],
                          .profile = o->given[OPT_PROFILE]};
   reg_profile profile = {0};
   reg_status st = {0};
@@ -146,6 +151,7 @@ int cmd_run(Session *s, const Options *o) {
   if (o->arguments.len != 1) return usage_error("`regc run` takes one file");
   if (o->given[OPT_RESUME] && (!o->value[OPT_OUT_DIR] || !*o->value[OPT_OUT_DIR]))
     return usage_error("`--resume` needs `--out DIR`, the folder of the run that goes on");
+  reg_signals_checkpoint(); // one that comes before training must not end the process
   Pipeline p;
   ProgramTable *table = NULL;
   pipeline_init(&p, s, o);

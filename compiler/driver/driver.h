@@ -53,6 +53,7 @@ typedef struct Options {
   VEC(NamePair) inputs, data;
   VEC(const char *) warnings;
   int optimize, threads;
+  double checkpoint; // seconds
   int64_t steps, epochs, batch;
   uint64_t seed;
   reg_terminal out, err;

@@ -70,6 +70,12 @@ static bool parse_integer(const char *text, int64_t lo, int64_t hi, int64_t *out
   return *text && !*end && v >= lo && v <= hi;
 }
 
+static bool parse_seconds(const char *text, double *out) {
+  char *end;
+  *out = strtod(text, &end);
+  return *text && !*end && *out >= 0 && *out <= 1e9;
+}
+
 static bool one_of(const char *value, const char *choices) {
   size_t n = strlen(value);
   for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " "))
@@ -109,6 +115,7 @@ static bool accept_value(Options *o, Arena *a, OptionId id, const char *v) {
     o->threads = (int)n;
     return true;
   case OPT_STEPS: return parse_integer(v, 1, INT64_MAX, &o->steps);
+  case OPT_CHECKPOINT: return parse_seconds(v, &o->checkpoint);
   case OPT_SEED:
     if (!parse_integer(v, 0, INT64_MAX, &n)) return false;
     o->seed = (uint64_t)n;

@@ -2,7 +2,7 @@
 // are printed at the end of each stage; a stage with mistakes is the last one.
 #include "pipeline.h"
 #include "../passes/passes.h"
-#include "reg/data.h"
+#include "reg/train.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +68,12 @@ static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) 
   return reg_data_load(plan, st);
 }
 
+static int tensors(void *user, const char *path, int count, const reg_tensor *wanted, float *const *values,
+                   reg_status *st) {
+  (void)user;
+  return reg_tensors_read(count, wanted, values, path, st);
+}
+
 static const char *data_path(void *user, const char *name) {
   const Pipeline *p = user;
   const char *path = NULL;
@@ -91,6 +97,7 @@ int pipeline_lower(Pipeline *p) {
   if (check_data_options(p)) return EXIT_USAGE;
   LowerHost host = {.user = p,
                     .load = load,
+                    .tensors = tensors,
                     .seed = o->seed,
                     .has_seed = o->given[OPT_SEED],
                     .epochs = o->epochs,

@@ -26,7 +26,13 @@ static int64_t texts(const Writer *w, const char *const *list, int64_t n) {
 static int64_t tensors(const Writer *w, const reg_tensor *list, int n) {
   if (n == 0) return -1;
   const int64_t at = image_put(w->m, list, (size_t)n * sizeof *list);
-  for (int i = 0; i < n; i++) TEXT(w, at + i * (int64_t)sizeof *list, reg_tensor, name, list[i].name);
+  for (int i = 0; i < n; i++) {
+    const int64_t to = at + i * (int64_t)sizeof *list;
+    const float *initial = list[i].initial;
+    TEXT(w, to, reg_tensor, name, list[i].name);
+    POINT(w, to, reg_tensor, initial,
+          initial ? image_put(w->m, initial, (size_t)list[i].count * sizeof *initial) : -1);
+  }
   return at;
 }
 

@@ -211,8 +211,10 @@ static void fill_names(Arena *a, reg_train *r, const LowerTrain *t) {
   for (int i = 0; i < t->params.len; i++)
     params[i] = tensor_of(t->params.data[i].path, t->params.data[i].shape);
   for (int i = 0; i < t->states.len; i++) {
-    states[i] = tensor_of(t->states.data[i].name, t->states.data[i].shape);
-    states[i].of_model = t->states.data[i].of_model;
+    const LowerState *s = &t->states.data[i];
+    states[i] = tensor_of(s->name, s->shape);
+    states[i].layer = s->layer;
+    states[i].initial = s->initial;
   }
   for (int i = 0; i < t->terms.len; i++) terms[i] = t->terms.data[i].name;
   r->nparams = t->params.len;

@@ -376,7 +376,13 @@ static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span a
   Env *env = env_new(cx, NULL, m->path, m->def->name);
   map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
   if (!bind_args(cx, m->def, args, nargs, at, env, false)) return v_fail();
+  bool loaded = cx->loaded, training = cx->training;
+  cx->loaded = m->load != NULL;
+  cx->training = training && !m->load; // a loaded model has been trained: it evaluates
   Value v = run_body(cx, m->def, env, at);
+  cx->loaded = loaded;
+  cx->training = training;
+  if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
   for (int i = 0; i < env->names.len; i++)
     if (!strncmp(env->names.entries[i].key, "as ", 3))
       map_put(&m->named, env->names.entries[i].key + 3, env->names.entries[i].value);

@@ -5,7 +5,7 @@
 
 typedef VEC(reg_data_op) OpList;
 
-static const Ast *find_arg(const Ast *call, const char *name, int position) {
+const Ast *call_arg(const Ast *call, const char *name, int position) {
   int at = 0;
   for (int i = 1; call && i < call->nkids; i++) {
     const Ast *arg = call->kids[i];
@@ -21,7 +21,7 @@ static const char *text_or_name(Cx *cx, const Ast *e) {
   return NULL;
 }
 
-static const char *data_path(Cx *cx, Span at, const char *path) {
+const char *program_file(Cx *cx, Span at, const char *path) {
   const Source *source = source_get(&cx->s->sources, at.source);
   const char *from = cx->l->program->path && *cx->l->program->path && source ? source->name : NULL;
   const char *slash = from ? strrchr(from, '/') : NULL;
@@ -30,13 +30,13 @@ static const char *data_path(Cx *cx, Span at, const char *path) {
 }
 
 static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
-  const Ast *path = find_arg(call, "path", 0), *target = find_arg(call, "target", 1);
+  const Ast *path = call_arg(call, "path", 0), *target = call_arg(call, "target", 1);
   op->kind = REG_DATA_CSV;
   if (!path || path->kind != AST_STR) {
     diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "csv", "path");
     return false;
   }
-  op->path = data_path(cx, path->span, path->name);
+  op->path = program_file(cx, path->span, path->name);
   op->target = target ? text_or_name(cx, target) : NULL;
   return !target || op->target;
 }
@@ -51,7 +51,7 @@ static bool split_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
   op->kind = REG_DATA_SPLIT;
   double total = 0;
   for (int i = 0; i < 3; i++) {
-    const Ast *e = find_arg(call, parts[i], i);
+    const Ast *e = call_arg(call, parts[i], i);
     if (!e) continue;
     double share;
     if (!number_arg(cx, env, e, "a share of the data", &share)) return false;
@@ -64,7 +64,7 @@ static bool split_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
               arena_printf(cx->a, "the shares of the parts add up to %.10g%%, not to 100%%", total * 100));
     return false;
   }
-  const Ast *stratify = find_arg(call, "stratify", 3), *seed = find_arg(call, "seed", 4);
+  const Ast *stratify = call_arg(call, "stratify", 3), *seed = call_arg(call, "seed", 4);
   if (stratify && !(op->stratify = text_or_name(cx, stratify))) return false;
   double s = 0;
   if (seed && !number_arg(cx, env, seed, "a seed", &s)) return false;
@@ -80,7 +80,7 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, OpList *ops) {
   if (b == B_CSV && ops->len == 0) {
     ok = csv_op(cx, stage, &op);
   } else if (b == B_SCALE) {
-    const Ast *factor = find_arg(stage, "factor", 0);
+    const Ast *factor = call_arg(stage, "factor", 0);
     op.kind = REG_DATA_SCALE;
     if (!factor) diag_emit(&cx->s->diags, DIAG_missing_argument, stage->span, "scale", "factor");
     ok = factor && number_arg(cx, env, factor, "a factor", &op.factor);
@@ -184,6 +184,6 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
 
 Value call_data_builtin(Cx *cx, Builtin b, Span at) {
   diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
-            "outside of a `data` definition");
+            b == B_LOAD ? "but as the whole value of a `let`" : "outside of a `data` definition");
   return v_fail();
 }

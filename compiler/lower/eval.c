@@ -334,6 +334,7 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   if (d) {
     if (d->kind == KIND_MODEL) return (Value){.kind = V_MODEL, .model = model_value(cx, d), .span = e->span};
     if (d->kind == KIND_DATA) return data_definition(cx, d);
+    if (is_load(cx, d)) return loaded_model(cx, d);
     if (!d->ast->kids[0] && d->kind != KIND_OPTIMIZER) return zero_args(cx, d, e->span);
     FnValue *fn = ARENA_NEW(cx->a, FnValue);
     fn->def = d;
@@ -374,7 +375,7 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
     args[n++] = (BoundArg){NULL, first, piped->span};
   }
   Value callee = eval_expr(cx, env, callee_ast);
-  if (callee.kind == V_BUILTIN && callee.builtin >= B_CSV)
+  if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD)
     return call_data_builtin(cx, callee.builtin, e->span);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, args, n);
   if (callee.kind == V_FAIL) return callee;

@@ -4,7 +4,8 @@
 // is reported here, before anything is compiled.
 #ifndef LOWER_LOWER_H
 #define LOWER_LOWER_H
-#include "../../runtime/include/reg/data.h" // plan and data set descriptors only
+#include "../../runtime/include/reg/data.h"    // descriptors only: of plans and data sets,
+#include "../../runtime/include/reg/program.h" // of tensors
 #include "../graph/graph.h"
 #include "../sema/sema.h"
 
@@ -12,6 +13,10 @@ typedef struct LowerHost {
   void *user;
   // Loads data; NULL and a status on failure. Called once for each different plan.
   reg_dataset *(*load)(void *user, const reg_data_plan *plan, reg_status *st);
+  // Fills in values[i] from what a weights file holds under wanted[i].name; else a status that names what
+  // does not fit.
+  int (*tensors)(void *user, const char *path, int count, const reg_tensor *wanted, float *const *values,
+                 reg_status *st);
   uint64_t seed; // --seed; used where has_seed
   bool has_seed;
   int64_t epochs, batch; // in place of every training's own; 0: none
@@ -31,7 +36,8 @@ typedef struct LowerParam {
 typedef struct LowerState {
   const char *name; // "adamw.m net.hidden.weight"
   Shape shape;
-  bool of_model; // declared in a model or layer (running statistics): part of its weights
+  bool layer;           // declared in a layer or model, not in an optimizer or loss
+  const float *initial; // a loaded model's tensor: its values; else NULL
 } LowerState;
 
 typedef struct LowerTerm {
@@ -93,6 +99,7 @@ typedef struct Lowered {
   VEC(const char *) dataset_names;
   VEC(reg_data_plan) plans;     // how each data set was made
   VEC(LowerSetting *) settings; // in the order of the program; `fixed` comes to light as graphs are made
+  VEC(const Ast *) unreadable; // calls of `load` whose failure was told
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
   int exit_code; // of a failed data load (65, 66), else 0

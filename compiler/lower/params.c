@@ -63,6 +63,12 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
   return graph_broadcast_to(cx->g, n, s);
 }
 
+// Parameters and states lie in one file, under one kind of name.
+static void twice(Cx *cx, const char *path, Span at, Span first) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_duplicate_definition, at, path);
+  diag_note(d, first, "first defined here");
+}
+
 Value declare_param(Cx *cx, Env *env, const Ast *p) {
   if (p->nkids > 2 && p->kids[2]) {
     Value c = eval_expr(cx, env, p->kids[2]);
@@ -89,6 +95,14 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     diag_note(d, ref->origin, "first made here");
     return v_fail();
   }
+  if (cx->loaded) {
+    const StateRef *tensor = loaded_tensor(cx, path, s, p->span);
+    if (!tensor) return v_fail();
+    env_set(cx, env, p->name, v_tensor(tensor->node, p->span));
+    return (Value){.kind = V_NONE};
+  }
+  const StateRef *state = map_get(&cx->states, path);
+  if (state) return twice(cx, path, p->span, state->origin), v_fail();
   if (!ref) {
     ref = ARENA_NEW(cx->a, ParamRef);
     *ref = (ParamRef){.path = path, .role = s.rank >= 2 ? "weight" : "bias", .shape = s, .origin = p->span};
@@ -105,10 +119,13 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
 }
 
 static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s) {
+  if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
+  const ParamRef *param = map_get(&cx->params, name);
+  if (param) return twice(cx, name, st->span, param->origin), NULL;
   ref = ARENA_NEW(cx->a, StateRef);
-  *ref = (StateRef){.name = name, .shape = s, .of_model = env->path && *env->path};
+  *ref = (StateRef){.name = name, .shape = s, .origin = st->span, .layer = env->path && *env->path};
   if (cx->mode == MODE_INIT || cx->mode == MODE_CHECK) {
     ref->init = initial(cx, env, st->kids[1], s, st->name);
     if (!ref->init) return NULL;
@@ -123,6 +140,7 @@ static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, S
 Value declare_state(Cx *cx, Env *env, const Ast *st) {
   const char *prefix = env->path && *env->path ? env->path : env->def;
   const Ast *shape = st->kids[0];
+  env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
   if (shape && shape->kind == AST_LIKE) {
     Value like = eval_expr(cx, env, shape->kids[0]);
     Tree *t = tree_of(cx, &like);
@@ -176,6 +194,8 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
   Value *old = env_get(env, assign->name);
   if (!old) return;
   Tree *before = old->kind == V_TREE ? old->tree : NULL, *after = tree_of(cx, v);
+  const char *name = before && before->n ? before->leaf[0].path : old->text;
+  if (!cx->training && name && map_get(&cx->states, name)) return; // evaluation reads what training left
   if (before) {
     Node *single = after ? NULL : value_node(cx, v);
     if (!after && !single) return;

@@ -243,7 +243,7 @@ static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
     output_alias(cx, "param", s->after->leaf[i].path, s->after->leaf[i].node);
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    output_alias(cx, "state", ref->name, ref->node);
+    if (!ref->loaded) output_alias(cx, "state", ref->name, ref->node);
   }
   return prune(cx, cx->g);
 }
@@ -254,7 +254,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   if (!elaborate(cx, t, true, &s)) return false;
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->of_model}));
+    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer, ref->initial}));
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
   t->build->step = step_graph(cx, t, &s);
@@ -272,7 +272,7 @@ static Graph *init_graph(Lowered *l, LowerTrain *t) {
   }
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    graph_output(cx->g, arena_printf(cx->a, "state:%s", ref->name), ref->init, -1);
+    if (!ref->loaded) graph_output(cx->g, arena_printf(cx->a, "state:%s", ref->name), ref->init, -1);
   }
   return prune(cx, cx->g);
 }

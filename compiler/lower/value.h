@@ -46,6 +46,7 @@ typedef struct ModelValue {
   Def *def;
   const char *path; // prefix of its parameters
   Map named;        // `as` names of its last call -> Value *
+  const Ast *load;  // the call of `load` that gives its tensors; NULL: parameters of the program
 } ModelValue;
 
 typedef struct BoundArg {
@@ -97,6 +98,7 @@ typedef struct Cx {
   Graph *g;
   Mode mode;
   bool training;
+  bool loaded;   // inside a loaded model: what is declared has its values from a file
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
   const reg_dataset *data;
@@ -129,7 +131,11 @@ typedef struct StateRef {
   Node *node; // value now: the input, then what was assigned
   Node *input;
   Node *init;
-  bool assigned, of_model;
+  Span origin;
+  bool layer;           // declared where parameters may be
+  bool loaded;          // a loaded model's tensor: never assigned
+  const float *initial; // its values
+  bool assigned;
 } StateRef;
 
 // -- value.c
@@ -209,8 +215,18 @@ Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far
 Tree *select_params(Cx *cx, const Ast *selector);
 Value model_field(Cx *cx, Env *env, const Ast *field);
 
+// -- load.c
+bool is_load(Cx *cx, const Def *d);       // `let NAME = load(…)`
+Value loaded_model(Cx *cx, const Def *d); // its value: a model that is not trained
+// A tensor of the loaded model that is being elaborated; NULL after a report.
+StateRef *loaded_tensor(Cx *cx, const char *name, Shape s, Span at);
+// Reads the file, once all tensors of the model are known; false after a report.
+bool loaded_values(Cx *cx, const ModelValue *m);
+
 // -- data.c
-Value eval_data(Cx *cx, Env *env, const Ast *e); // an expression that is data; loads it
+const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given
+const char *program_file(Cx *cx, Span at, const char *path);          // relative to the file that `at` is in
+Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expression that is data; loads it
 Value data_definition(Cx *cx, Def *d);
 Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand: reports
 

@@ -103,6 +103,14 @@ static bool is_data_builtin(const Ast *stage) {
   return callee->kind == AST_NAME && builtin_find(callee->name) >= B_CSV;
 }
 
+// `let teacher = load(…)`: called like the model that it loads, whose parameters are checked where it is
+// elaborated.
+static bool is_loaded(const Def *d) {
+  const Ast *body = d->ast->kids[2];
+  return d->kind == KIND_LET && body->kind == AST_CALL && body->kids[0]->kind == AST_NAME &&
+         !strcmp(body->kids[0]->name, builtin_info[B_LOAD].name);
+}
+
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
   bool data = is_data_builtin(call);
@@ -115,6 +123,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   }
   Def *d = check_name(s, callee->name, callee->span);
   Arena *a = s->p->session->arena;
+  if (d && is_loaded(d)) return;
   if (d) {
     const char **params;
     int n = def_params(a, d, &params);

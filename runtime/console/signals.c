@@ -1,6 +1,7 @@
 // Interrupts. The first Ctrl-C or SIGTERM sets a flag, so that the running step is finished and everything
 // written; a second one ends the process at once. What comes within 0.2 s of the first is the same one: some
-// tools signal a process and then its group. A handler can reach nothing but what is static.
+// tools signal a process and then its group. SIGUSR1 asks for a checkpoint. A handler can reach nothing but
+// what is static.
 #include "reg/console.h"
 #include <signal.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 static volatile int interrupted;
 static volatile sig_atomic_t terminated;
 static volatile double first_at;
+static volatile int checkpoint_asked;
 
 static void on_signal(int number) {
   struct timespec t;
@@ -31,6 +33,18 @@ volatile int *reg_signals_install(void) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   return &interrupted;
+}
+
+static void on_checkpoint(int number) {
+  (void)number;
+  checkpoint_asked = 1;
+}
+
+volatile int *reg_signals_checkpoint(void) {
+  struct sigaction action = {.sa_handler = on_checkpoint, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGUSR1, &action, NULL);
+  return &checkpoint_asked;
 }
 
 int reg_signals_exit_code(int code) { return code == REG_INTERRUPTED && terminated ? REG_TERMINATED : code; }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SIZE_BYTES = 8, MAX_SAVED_RANK = 8 };
 
@@ -61,7 +62,7 @@ typedef struct Source {
 typedef struct Place {
   reg_saved_tensor tensor;
   size_t begin, end, width;
-  char kind; // 'f' or 'i'
+  char kind; // 'f', 'i', 'h' (F16) or 'b' (BF16)
 } Place;
 
 static int refuse(const Source *s, const char *name, const char *what) {
@@ -75,7 +76,8 @@ static bool read_type(const char *dtype, Place *p) {
     const char *name;
     size_t width;
     char kind;
-  } types[] = {{"F32", 4, 'f'}, {"F64", 8, 'f'}, {"I32", 4, 'i'}, {"I64", 8, 'i'}};
+  } types[] = {{"F32", 4, 'f'}, {"F64", 8, 'f'}, {"F16", 2, 'h'},
+               {"I32", 4, 'i'}, {"I64", 8, 'i'}, {"BF16", 2, 'b'}};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (!strcmp(dtype, types[i].name)) {
       p->width = types[i].width;
@@ -97,7 +99,7 @@ static int read_place(const Source *s, const char *name, const json_t *entry, Pl
   const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
   if (!dtype || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
     return refuse(s, name, "its entry lacks dtype, shape or data_offsets");
-  if (!read_type(dtype, p)) return refuse(s, name, "its type is none of F32, F64, I32, I64");
+  if (!read_type(dtype, p)) return refuse(s, name, "its type is none of F32, F64, F16, BF16, I32, I64");
   if (json_array_size(shape) > MAX_SAVED_RANK) return refuse(s, name, "it has more than 8 dimensions");
   size_t count = 1;
   p->tensor.rank = (int)json_array_size(shape);
@@ -118,6 +120,21 @@ static int read_place(const Source *s, const char *name, const json_t *entry, Pl
   return p->tensor.name ? REG_OK : reg_no_memory(s->st, strlen(name));
 }
 
+static float from_bits(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+// IEEE binary16: 5 bits of exponent, 10 of fraction; every value of it is a float.
+static float from_half(uint16_t h) {
+  uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 0x1f, fraction = h & 0x3ff;
+  if (exponent == 0x1f) return from_bits(sign | 0x7f800000 | fraction << 13);
+  if (exponent) return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
+  float small = (float)fraction * 0x1p-24f;
+  return sign ? -small : small;
+}
+
 static int read_values(const Source *s, Place *p) {
   float *values = reg_heap_take(s->heap, (size_t)p->tensor.count * sizeof *values);
   if (!values) return reg_no_memory(s->st, (size_t)p->tensor.count * sizeof *values);
@@ -127,7 +144,10 @@ static int read_values(const Source *s, Place *p) {
     double d;
     int32_t i32;
     int64_t i64;
-    if (p->kind == 'f' && p->width == 4)
+    uint16_t half;
+    if (p->width == 2)
+      memcpy(&half, from, 2), values[i] = p->kind == 'h' ? from_half(half) : from_bits((uint32_t)half << 16);
+    else if (p->kind == 'f' && p->width == 4)
       memcpy(&f, from, 4), values[i] = f;
     else if (p->kind == 'f')
       memcpy(&d, from, 8), values[i] = (float)d;
@@ -183,6 +203,9 @@ int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st) {
   uint64_t header_size;
   json_error_t error;
   *out = (reg_saved){0};
+  struct stat info; // what has no end would be read without end
+  if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+    return reg_fail(st, REG_BAD_DATA, "weights_bad", "%s: not a regular file", path);
   char *bytes = reg_file_read(path, &size, "weights_missing", st);
   if (!bytes) return REG_MISSING_INPUT;
   Source s = {.path = path, .st = st, .heap = calloc(1, sizeof(Heap))};

@@ -111,7 +111,10 @@ static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, re
                          .sink = reg_console_sink,
                          .sink_user = console,
                          .step_events = console->bar,
-                         .interrupt = reg_signals_install()};
+                         .interrupt = reg_signals_install(),
+                         .checkpoint_now = reg_signals_checkpoint(),
+                         .checkpoint_seconds = o->checkpoint,
+                         .has_checkpoint_seconds = o->checkpoint >= 0};
   code = reg_signals_exit_code(reg_run(b->program, &run, NULL, st));
   free(info);
   return code;
@@ -145,7 +148,7 @@ static int work(reg_binary *b, const BinaryOptions *o) {
 }
 
 int reg_binary_main(reg_binary *b, int argc, char **argv) {
-  BinaryOptions o = {0};
+  BinaryOptions o = {.checkpoint = -1};
   int code = 0;
   running = b;
   signal(SIGILL, on_illegal);

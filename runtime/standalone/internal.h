@@ -13,6 +13,7 @@ typedef struct BinaryOptions {
   uint64_t seed;
   bool has_seed, resume, json, quiet;
   int64_t steps;
+  double checkpoint; // seconds; negative: the default
   const char *out, *in, *weights, *model, *color, *progress;
   Heap heap; // owns what the options changed
 } BinaryOptions;

@@ -121,6 +121,12 @@ static bool integer(const char *text, int64_t low, int64_t *out) {
   return *text && !*end && v >= low;
 }
 
+static bool seconds(const char *text, double *out) {
+  char *end;
+  *out = strtod(text, &end);
+  return *text && !*end && *out >= 0;
+}
+
 static bool one_of(const char *value, const char *const *choices) {
   for (; *choices; choices++)
     if (!strcmp(value, *choices)) return true;
@@ -223,6 +229,7 @@ static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
     o->seed = (uint64_t)n;
     o->has_seed = true;
     break;
+  case OPTION_CHECKPOINT: ok = seconds(v, &o->checkpoint); break;
   case OPTION_STEPS: ok = integer(v, 1, &o->steps); break;
   case OPTION_SET: return change_setting(b, v);
   case OPTION_EPOCHS: return integer(v, 1, &n) ? change_epochs(b, n) : no_value(b, id, v);

@@ -3,8 +3,8 @@
 // set back to that moment, which then goes on in the same bits: batches follow from seed and epoch, random
 // draws from seed and step.
 //
-// Tensors: `param NAME`, `state NAME`, `best NAME` (the best weights so far), and `meta`: rows of four
-// numbers of 16 bits, low ones first, each row one 64-bit value in the order of MetaRow.
+// Tensors: `param NAME`, `state NAME`, `best NAME` (what weights hold, at the best epoch so far), and `meta`:
+// rows of four numbers of 16 bits, low ones first, each row one 64-bit value in the order of MetaRow.
 #include "reg/safetensors.h"
 #include "train/internal.h"
 #include <stdlib.h>
@@ -24,8 +24,8 @@ typedef enum MetaRow {
   META_ROWS
 } MetaRow;
 
-enum { CHECKPOINT_VERSION = 1 };
-static const double SECONDS_BETWEEN = 1;
+enum { CHECKPOINT_VERSION = 2 };
+static const double SECONDS_BETWEEN = 1; // unless the options say otherwise
 
 static char *checkpoint_path(const Run *r, const reg_train *p) {
   char *path = NULL;
@@ -66,6 +66,8 @@ static int entries_of(const Training *t, const Bank *bank, Entry *out) {
   for (int i = 0; i < p->nstates; i++) out[n++] = (Entry){"state", &p->states[i], bank->states[i]};
   for (int i = 0; i < p->nparams && p->keep_best && t->has_best; i++)
     out[n++] = (Entry){"best", &p->params[i], t->best.params[i]};
+  for (int i = 0; i < p->nstates && p->keep_best && t->has_best; i++)
+    if (p->states[i].layer) out[n++] = (Entry){"best", &p->states[i], t->best.states[i]};
   return n;
 }
 
@@ -78,7 +80,7 @@ static char *entry_name(Heap *heap, const Entry *e) {
 
 static int save(const Training *t, const Bank *bank, bool done, Heap *heap, const char *path) {
   const reg_train *p = t->plan;
-  size_t room = (size_t)(2 * p->nparams + p->nstates + 1);
+  size_t room = (size_t)(2 * (p->nparams + p->nstates) + 1);
   Entry *entries = reg_heap_take(heap, room * sizeof *entries);
   reg_saved_tensor *tensors = reg_heap_take(heap, room * sizeof *tensors);
   if (!entries || !tensors) return reg_no_memory(t->run->st, room * sizeof *tensors);
@@ -118,7 +120,9 @@ int checkpoint_write(Training *t, const Bank *bank, bool done) {
 }
 
 int checkpoint_epoch(Training *t) {
-  bool soon = reg_now() - t->checkpointed < SECONDS_BETWEEN;
+  const reg_run_options *o = t->run->options;
+  double between = o->has_checkpoint_seconds ? o->checkpoint_seconds : SECONDS_BETWEEN;
+  bool soon = reg_now() - t->checkpointed < between;
   return soon ? REG_OK : checkpoint_write(t, &t->now, false);
 }
 
@@ -162,7 +166,7 @@ static const char *foreign(const Run *r, const reg_train *p, const uint64_t meta
 
 static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
   const reg_train *p = t->plan;
-  Entry *entries = reg_heap_take(heap, (size_t)(2 * p->nparams + p->nstates + 1) * sizeof *entries);
+  Entry *entries = reg_heap_take(heap, (size_t)(2 * (p->nparams + p->nstates) + 1) * sizeof *entries);
   if (!entries) return reg_no_memory(t->run->st, 0);
   int n = entries_of(t, &t->now, entries);
   for (int i = 0; i < n; i++) {

@@ -148,22 +148,23 @@ int folder_outcome(Run *r, const char *outcome) {
   return code;
 }
 
+// How far a training's checkpoint is: finished epochs, -1 where there is none.
+typedef struct Reached {
+  int64_t epoch;
+  bool done;
+} Reached;
+
 // Does a line of an earlier metrics.jsonl stand for what the checkpoints hold? Epochs after them are trained
 // again.
-static int keep_line(Run *r, json_t *line, bool *keep) {
+static bool keep_line(const Run *r, const Reached *reached, json_t *line) {
   const char *event = json_string_value(json_object_get(line, "event"));
   const char *train = json_string_value(json_object_get(line, "train"));
-  *keep = event && !strcmp(event, "schema");
-  for (int i = 0; event && train && i < r->program->ntrains; i++) {
-    int64_t epoch;
-    bool done;
-    if (strcmp(r->program->trains[i].name, train) != 0) continue;
-    int code = checkpoint_peek(r, &r->program->trains[i], &epoch, &done);
-    if (code) return code;
-    *keep = done || (epoch >= 0 && strcmp(event, "train_end") != 0 &&
-                     json_integer_value(json_object_get(line, "epoch")) <= epoch);
-  }
-  return REG_OK;
+  bool keep = event && !strcmp(event, "schema");
+  for (int i = 0; event && train && i < r->program->ntrains; i++)
+    if (!strcmp(r->program->trains[i].name, train))
+      keep = reached[i].done || (strcmp(event, "train_end") != 0 &&
+                                 json_integer_value(json_object_get(line, "epoch")) <= reached[i].epoch);
+  return keep;
 }
 
 // The earlier run's metrics.jsonl, shortened to what is resumed from.
@@ -173,14 +174,16 @@ static int continue_metrics(Run *r, const char *path) {
   char *text = access(path, F_OK) == 0 ? reg_file_read(path, &size, "metrics", &ignored) : NULL;
   if (!text) return REG_OK;
   char *kept = calloc(size + 2, 1), *end = kept;
-  int code = kept ? REG_OK : reg_no_memory(r->st, size);
+  Reached *reached = reg_heap_take(&r->heap, (size_t)r->program->ntrains * sizeof *reached);
+  int code = kept && reached ? REG_OK : reg_no_memory(r->st, size);
+  for (int i = 0; i < r->program->ntrains && !code; i++)
+    code = checkpoint_peek(r, &r->program->trains[i], &reached[i].epoch, &reached[i].done);
   for (char *line = text, *next; !code && *line; line = next) {
     size_t length = strcspn(line, "\n");
     next = line + length + (line[length] == '\n');
     json_t *event =
         line[length] == '\n' ? json_loadb(line, length, 0, NULL) : NULL; // a killed run may leave half a line
-    bool keep = false;
-    if (event) code = keep_line(r, event, &keep);
+    bool keep = event && keep_line(r, reached, event);
     json_decref(event);
     if (!keep) continue;
     memcpy(end, line, length + 1);
@@ -192,23 +195,39 @@ static int continue_metrics(Run *r, const char *path) {
   return code;
 }
 
+// Files that a killed run had begun to write: NAME.PROCESS.tmp.
+static void remove_unfinished(const Run *r) {
+  DIR *folder = opendir(r->folder);
+  for (struct dirent *entry; folder && (entry = readdir(folder));) {
+    size_t length = strlen(entry->d_name), number = length;
+    if (length <= 4 || strcmp(entry->d_name + length - 4, ".tmp") != 0) continue;
+    for (number = length - 4; number > 0 && strchr("0123456789", entry->d_name[number - 1]);) number--;
+    if (number > 1 && number < length - 4 && entry->d_name[number - 1] == '.')
+      unlinkat(dirfd(folder), entry->d_name, 0);
+  }
+  if (folder) closedir(folder);
+}
+
 int folder_open(Run *r) {
   const char *out = r->options->out_dir, *source = r->program->source ? r->program->source : "";
   if (out && !*out) return REG_OK;
   int code = out ? make_folders(out, r->st) : number_folder(r);
   if (code) return code;
   if (out && !(r->folder = strdup(out))) return reg_no_memory(r->st, strlen(out));
+  if (r->options->resume) remove_unfinished(r);
   code = write_named(r, "program.reg", source, strlen(source));
   if (!code) code = folder_outcome(r, "running");
   if (code) return code;
   char *path = path_of(r, "metrics.jsonl");
   if (!path) return reg_no_memory(r->st, 0);
   if (r->options->resume) code = continue_metrics(r, path);
-  bool fresh = access(path, F_OK) != 0 || !r->options->resume;
+  struct stat info; // a run killed at its start leaves the file empty
+  bool fresh = !r->options->resume || stat(path, &info) != 0 || info.st_size == 0;
   if (!code && !(r->metrics_file = fopen(path, fresh ? "we" : "ae")))
     code = reg_cannot_write(r->st, path, errno);
   free(path);
-  if (!code && fresh && fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0) r->write_error = errno;
+  if (!code && fresh && (fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0 || fflush(r->metrics_file)))
+    r->write_error = errno;
   return code;
 }
 

@@ -98,7 +98,7 @@ void send_event(Run *r, reg_event *e);
 
 // Writes the state at the start of the epoch t->epoch, which `bank` holds; nothing without a run directory.
 int checkpoint_write(Training *t, const Bank *bank, bool done);
-// The same at the end of an epoch, but not more often than once a second.
+// The same at the end of an epoch, but not more often than the options say.
 int checkpoint_epoch(Training *t);
 // Sets t back to its checkpoint, where there is one; a damaged or foreign one is REG_BAD_DATA.
 int checkpoint_read(Training *t);

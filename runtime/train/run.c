@@ -34,6 +34,10 @@ static int work(Run *r) {
   const reg_program *p = r->program;
   Training *trainings = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *trainings);
   if (!trainings) return reg_no_memory(r->st, (size_t)p->ntrains * sizeof *trainings);
+  if (r->options->weights && p->ntrains != 1)
+    return reg_fail(r->st, REG_BAD_DATA, "weights_bad",
+                    "`%s` holds the weights of one training, this program has %d", r->options->weights,
+                    p->ntrains);
   int code = folder_open(r);
   for (int i = 0; i < p->ntrains && !code; i++) code = train_one(r, &p->trains[i], &trainings[i]);
   bool measured = r->ctx->profile;

@@ -1,7 +1,6 @@
 // One `train`: epochs of shuffled batches, validation, early stopping. In: a plan and its data. Out: t->now
 // holds the last weights, the best ones where the program keeps them, or the last good ones of a training
 // that diverged.
-#include "reg/weights.h"
 #include "train/internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -48,6 +47,21 @@ static int take_buffers(Training *t) {
   return p->keep_best ? bank_new(t, &t->best) : REG_OK;
 }
 
+// What a training starts from besides its own initial values.
+static int start_values(Training *t) {
+  const reg_train *p = t->plan;
+  for (int i = 0; i < p->nstates; i++)
+    if (p->states[i].initial)
+      memcpy(t->now.states[i], p->states[i].initial, (size_t)p->states[i].count * sizeof(float));
+  const char *weights = t->run->options->weights;
+  if (!weights) return REG_OK;
+  char *path = reg_weights_path(t->run->program, p, weights);
+  int code = path ? reg_weights_read(p, t->now.params, t->now.states, path, t->run->st)
+                  : reg_no_memory(t->run->st, strlen(weights));
+  free(path);
+  return code;
+}
+
 int training_new(Run *r, const reg_train *plan, Training *t) {
   *t = (Training){.run = r, .plan = plan, .data = r->program->datasets[plan->data]};
   t->full_seed = r->options->has_seed ? r->options->seed : plan->seed;
@@ -58,8 +72,7 @@ int training_new(Run *r, const reg_train *plan, Training *t) {
   if (!code) code = take_buffers(t);
   if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
   if (!code && init.f) bound_call(t, &init);
-  if (!code && r->options->weights)
-    code = reg_weights_read(r->program, plan, r->options->weights, t->now.params, t->now.states, r->st);
+  if (!code) code = start_values(t);
   t->checkpointed = reg_now();
   return !code && r->options->resume ? checkpoint_read(t) : code;
 }
@@ -151,6 +164,14 @@ static bool interrupted(const Training *t) {
   return t->run->options->interrupt && *t->run->options->interrupt;
 }
 
+// Asked for by a signal. What can be resumed from is the start of the epoch, kept since then.
+static int checkpoint_asked(Training *t) {
+  volatile int *asked = t->run->options->checkpoint_now;
+  if (!asked || !*asked) return REG_OK;
+  *asked = 0;
+  return checkpoint_write(t, &t->epoch_start, false);
+}
+
 static int bind_step(Training *t, Steps *steps, int64_t index) {
   bool full = step_rows(t, index) == t->plan->batch;
   Bound *b = full ? &steps->full : &steps->last;
@@ -165,7 +186,8 @@ static int run_steps(Training *t, Steps *steps) {
       t->reason = "interrupted";
       return REG_OK;
     }
-    int code = bind_step(t, steps, i);
+    int code = checkpoint_asked(t);
+    if (!code) code = bind_step(t, steps, i);
     if (code) return code;
     double before = t->run->profile ? reg_now() : 0;
     code = take_step(t, steps, i, true);
@@ -276,16 +298,16 @@ static int run_epochs(Training *t) {
     if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
     t->epoch++;
     code = end_epoch(t, &valid);
-    if (!code) code = checkpoint_epoch(t);
+    // At the training's end another one follows at once, which knows that nothing is left to train.
+    if (!code && !t->reason && t->epoch < t->plan->epochs) code = checkpoint_epoch(t);
   }
   return code;
 }
 
-// What a later --resume starts from: the end, or the start of the epoch that was left.
-static int last_checkpoint(Training *t) {
-  bool stopped = !strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps");
-  bool within = stopped && t->step > (int64_t)t->epoch * t->per_epoch;
-  return checkpoint_write(t, within ? &t->epoch_start : &t->now, !stopped);
+// Did something outside of the program end the training? Then a later --resume goes on from the start of the
+// epoch that was left.
+static bool was_stopped(const Training *t) {
+  return !strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps");
 }
 
 int training_run(Training *t) {
@@ -294,9 +316,11 @@ int training_run(Training *t) {
   tell(t, REG_EVENT_TRAIN_START);
   int code = run_epochs(t);
   if (!t->reason) t->reason = code ? "failed" : "finished";
+  bool within = t->step > (int64_t)t->epoch * t->per_epoch, stopped = was_stopped(t);
+  if (!code && stopped) code = checkpoint_write(t, within ? &t->epoch_start : &t->now, false);
   if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
   tell(t, REG_EVENT_TRAIN_END);
-  if (!code) code = last_checkpoint(t);
+  if (!code && !stopped) code = checkpoint_write(t, &t->now, true);
   if (!code && !strcmp(t->reason, "interrupted"))
     code = reg_fail(t->run->st, REG_INTERRUPTED, "interrupted", "interrupted after step %d of `%s`", t->step,
                     t->plan->name);

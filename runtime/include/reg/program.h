@@ -55,7 +55,8 @@ typedef struct reg_tensor {
   int rank;
   int64_t dim[REG_MAX_RANK];
   int64_t count;
-  bool of_model; // of a state: declared in a model or layer (running statistics), part of its weights
+  bool layer;           // a state that a layer of the model keeps: evaluation reads it, weights hold it
+  const float *initial; // a state of a loaded model: its values from the file; NULL: `init` makes them
 } reg_tensor;
 
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;

@@ -1,5 +1,5 @@
-// .safetensors: eight bytes of header size (little endian), a JSON header, raw tensors. Float, double and
-// integer tensors are read as float.
+// .safetensors: eight bytes of header size (little endian), a JSON header, raw tensors. Float,
+// double, half (F16, BF16) and integer tensors are read as float.
 #ifndef REG_SAFETENSORS_H
 #define REG_SAFETENSORS_H
 #include "status.h"

@@ -56,9 +56,12 @@ typedef struct reg_run_options {
   int (*inspect)(void *user, int phase, const reg_train *t, const reg_function *f, void *const *slots,
                  int64_t step);
   void *inspect_user;
-  bool step_events;        // send REG_EVENT_STEP (progress line)
-  volatile int *interrupt; // set by a signal handler: finish the step, write, stop
-  bool profile;            // collect time in gemm and kernels
+  bool step_events;             // send REG_EVENT_STEP (progress line)
+  volatile int *interrupt;      // set by a signal handler: finish the step, write, stop
+  volatile int *checkpoint_now; // likewise: finish the step, write a checkpoint, go on; set back to 0
+  double checkpoint_seconds;    // between checkpoints, which are written at the ends of epochs
+  bool has_checkpoint_seconds;  // else 1 s
+  bool profile;                 // collect time in gemm and kernels
 } reg_run_options;
 
 typedef struct reg_profile {
@@ -67,6 +70,21 @@ typedef struct reg_profile {
   int64_t steps;
   double median_step_s; // over all full-batch steps but the first
 } reg_profile;
+
+// weights.safetensors: the parameters, and the states of layers, by name. Reading fills them in, in place, or
+// changes nothing and names in st every tensor that is missing, unknown or of another shape: weights_bad
+// (REG_BAD_DATA), as for a file that is damaged or of another format; weights_missing (REG_MISSING_INPUT)
+// where it cannot be read at all.
+int reg_weights_write(const reg_train *plan, float *const *params, float *const *states, const char *path,
+                      reg_status *st);
+int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
+                     reg_status *st);
+// A training's file in the folder of a run: weights.safetensors, or weights-NAME.safetensors where the program
+// has several trainings; `path` itself where it is no folder. To be freed; NULL: out of memory.
+char *reg_weights_path(const reg_program *p, const reg_train *t, const char *path);
+// The same for any tensors: values[i] becomes what the file holds under wanted[i].name.
+int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, const char *path,
+                     reg_status *st);
 
 int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile, reg_status *st);
 

@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""Runs that are killed at any moment and go on to the same end.
+
+    kill.py REGC [--kills N] [--seed N] [--keep FOLDER]
+
+Each round takes a program, starts it with --resume, sends SIGKILL after a random time, and starts it again until it ends by itself.
+Then its weights, predictions and metrics are compared with those of a run that was left alone, bit by bit (times apart); after each
+kill every checkpoint and weights file must be readable by a reader that shares no code with the compiler. Rounds are added until N
+kills have hit a running process. Closes with `N kills, ...` and `N passed, N failed`."""
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+import tensors
+
+ROOT = Path(__file__).resolve().parents[2]
+
+HEAD = """data digits = csv("DATA/digits.csv", target: label)
+  |> scale(1/16)
+  |> split(train: 70%, valid: 15%, test: 15%, stratify: label, seed: 1)
+"""
+
+# Early stopping that keeps the best weights, dropout and a schedule: random draws and what watches them.
+STOPPING = HEAD + """
+schedule fade = 0.3 until 15 epochs then 0
+model net(x: [64]) -> [10] = x |> dense(64) as hidden |> relu |> dropout(fade) |> dense(10) as head
+train net on digits {
+  loss     cross_entropy(net(x), label, smoothing: 0.1)
+  penalize w in net.*.weight : ramp(0 -> 1e-3, over: 10 epochs) * l1(w)
+  optimize adamw(lr: cosine(3e-3 -> 0), weight_decay: 0.01)
+  batch    64
+  epochs   60
+  stop     when valid.loss stalls for 4 epochs, keep best
+}
+evaluate net on digits.test { accuracy, ece }
+"""
+
+# States of a layer beside those of the optimizer; the best epoch is not the last one.
+LAYER_STATE = HEAD + """
+model net(x: [64]) -> [10] = x |> dense(48) as hidden |> batch_norm as norm |> relu |> dropout(0.2) |> dense(10) as head
+train net on digits {
+  loss     cross_entropy(net(x), label)
+  optimize sgd(lr: 0.05, momentum: 0.9)
+  batch    100
+  epochs   40
+  seed     7
+  stop     when valid.accuracy stalls for 30 epochs, keep best
+}
+evaluate net on digits.test { accuracy }
+evaluate net on digits.valid { accuracy }
+"""
+
+# Several trainings in one program, one of them without validation in its stop, one with a last small batch.
+SEVERAL = HEAD + """
+model small(x: [64]) -> [10] = x |> dense(16) |> relu |> dense(10)
+model wide(x: [64]) -> [10] = x |> dense(64) |> tanh |> dropout(0.1) |> dense(10)
+train small on digits {
+  loss     cross_entropy(small(x), label)
+  optimize adam(lr: 1e-2)
+  batch    128
+  epochs   25
+}
+train wide on digits {
+  loss     cross_entropy(wide(x), label)
+  optimize lion(lr: 1e-3)
+  batch    50
+  epochs   20
+  stop     when valid.loss stalls for 6 epochs, keep best
+}
+evaluate small on digits.test { accuracy }
+evaluate wide on digits.test { accuracy }
+"""
+
+# A loaded teacher: tensors that are neither trained nor initialized.
+TEACHER = HEAD + """
+model big(x: [64]) -> [10] = x |> dense(48) as hidden |> batch_norm as norm |> relu |> dropout(0.2) |> dense(10) as head
+let teacher = load("teacher/weights.safetensors", as: big)
+model net(x: [64]) -> [10] = x |> dense(16) |> relu |> dense(10)
+train net on digits {
+  loss     kl(softmax(teacher(x) / 4), softmax(net(x) / 4))
+  optimize adam(lr: 1e-2)
+  batch    64
+  epochs   30
+}
+evaluate net on digits.test { accuracy }
+"""
+
+PROGRAMS = {"stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER}
+
+
+class Broken(Exception):
+    """A run does not end where it would have, or leaves something unreadable."""
+
+
+class Scene:
+    """The programs in a folder of their own, and what each leaves when nobody disturbs it."""
+
+    def __init__(self, regc, folder, environment=None):
+        self.regc, self.folder, self.whole, self.seconds = str(Path(regc).resolve()), Path(folder), {}, {}
+        self.environment = environment or os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        for name, text in PROGRAMS.items():
+            self.path(name).write_text(text.replace("DATA", str(ROOT / "examples" / "data")))
+        teacher = self.folder / "big.reg"
+        teacher.write_text(self.path("layer state").read_text().replace("net", "big").replace("epochs   40", "epochs   5"))
+        self.run(teacher, self.folder / "teacher")
+        for name in PROGRAMS:
+            self.run(self.path(name), self.folder / "warm")  # fills the cache of compiled functions
+            begin = time.monotonic()
+            out = self.folder / f"{name} whole"
+            self.run(self.path(name), out)
+            self.whole[name], self.seconds[name] = result(out), time.monotonic() - begin
+
+    def path(self, name):
+        return self.folder / f"{name}.reg"
+
+    def start(self, program, out, *more):
+        return subprocess.Popen([self.regc, "run", "--progress", "none", "--checkpoint", "0", "--out", out, *more, program],
+                                env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def run(self, program, out, *more):
+        process = self.start(program, out, *more)
+        error = process.communicate()[1].decode(errors="replace")
+        if process.returncode:
+            raise Broken(f"exit code {process.returncode}\n{error}")
+
+
+def lines(path):
+    """The events of metrics.jsonl without their times; a training that was started again says so once."""
+    found = []
+    for line in path.read_text().splitlines():
+        event = json.loads(line)
+        event.pop("seconds", None)
+        if event["event"] == "train_start":
+            continue
+        found.append(event)
+    return found
+
+
+def result(out):
+    files = {p.name: p.read_bytes() for p in out.iterdir() if p.name.startswith(("weights", "predictions"))}
+    return files | {"metrics.jsonl": lines(out / "metrics.jsonl")}
+
+
+def inspect(out):
+    """What a kill left: each file of tensors is whole. Returns how many checkpoints there are."""
+    checkpoints = 0
+    for path in out.glob("*.safetensors"):
+        try:
+            found = tensors.parse(path.read_bytes())
+        except tensors.Malformed as e:
+            raise Broken(f"{path.name} after a kill: {e}") from e
+        checkpoints += path.name.startswith("checkpoint")
+        if path.name.startswith("checkpoint") and "meta" not in found:
+            raise Broken(f"{path.name} has no meta")
+    return checkpoints
+
+
+def kill_until_done(scene, name, out, threads, rng, most):
+    """Kills a run up to `most` times; returns (kills, kills that left a checkpoint)."""
+    kills = with_checkpoint = 0
+    while True:
+        process = scene.start(scene.path(name), out, "--resume", "--threads", str(threads))
+        try:
+            if kills == most:
+                process.wait()
+            else:
+                process.wait(rng.uniform(0, scene.seconds[name] * rng.choice((0.5, 1, 1.3))))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            if process.wait() == -9:
+                kills += 1
+                with_checkpoint += out.exists() and inspect(out) > 0
+            process.stderr.close()
+            continue
+        error = process.communicate()[1].decode(errors="replace")
+        if process.returncode:
+            raise Broken(f"a resumed run ended with {process.returncode}\n{error}")
+        return kills, with_checkpoint
+
+
+def compare(expected, found):
+    for name in sorted(set(expected) | set(found)):
+        if name not in found or name not in expected:
+            raise Broken(f"{name} is there in one of the runs only")
+        if expected[name] != found[name]:
+            where = ""
+            if name == "metrics.jsonl":
+                pairs = list(zip(expected[name], found[name]))
+                where = next((f"\n{a}\n{b}" for a, b in pairs if a != b), f": {len(expected[name])} and {len(found[name])} lines")
+            raise Broken(f"{name} differs{where}")
+
+
+def rounds(scene, kills, seed):
+    """(passed, failures, tally) of as many rounds as it takes."""
+    rng, tally, passed, failures, number = random.Random(seed), Counter(), 0, [], 0
+    while tally["kills"] < kills and number < 20 + 4 * kills:
+        name, threads = list(PROGRAMS)[number % len(PROGRAMS)], 1 + number // len(PROGRAMS) % 2
+        out = scene.folder / f"round {number}"
+        number += 1
+        try:
+            hit, left = kill_until_done(scene, name, out, threads, rng, rng.randint(1, 8))
+            tally.update({"kills": hit, "with a checkpoint": left, name: hit, f"on {threads} threads": hit, "rounds": 1})
+            leftover = [p.name for p in out.iterdir() if p.suffix == ".tmp"]
+            if leftover:
+                raise Broken(f"unfinished files stay: {leftover}")
+            compare(scene.whole[name], result(out))
+            passed += 1
+        except Broken as e:
+            failures.append(f"round {number - 1}, {name} on {threads} threads: {e}")
+    return passed, failures, tally
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("regc")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", help="the folder to work in, kept afterwards")
+    a = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="reg-kill-") as scratch:
+        folder = Path(a.keep or scratch).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        passed, failures, tally = rounds(Scene(a.regc, folder), a.kills, a.seed)
+    for text in failures:
+        print(text)
+    print(f"{tally.pop('kills')} kills, " + ", ".join(f"{k}: {v}" for k, v in tally.items()))
+    print(f"{passed} passed, {len(failures)} failed")
+    sys.exit(bool(failures) or not passed)
+
+
+if __name__ == "__main__":
+    main()
