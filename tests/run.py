@@ -178,23 +178,29 @@ def same_but_numbers(expected, found):
     return re.fullmatch(pattern, "".join(plain(line) + "\n" for line in found.splitlines())) is not None
 
 
+def clone(folder):
+    """A folder that looks like a clone of the repository and takes what its sessions write."""
+    for entry in ROOT.iterdir():
+        if entry.name not in (".git", "runs"):
+            (folder / entry.name).symlink_to(entry)
+
+
 def test_session(regc, text):
-    """A shell session: lines that start with `$ ` are commands, the lines below one its standard output."""
-    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
-        command, _, expected = part.partition("\n")
-        if re.match(r"(git|cd|\./bootstrap (test|build|deps))\b", command):
-            continue
-        if not re.match(r"(\./bootstrap run|(build/release/)?regc)\b", command):
-            raise Failure(f"the text shows a command that is not tested: {command}")
-        with tempfile.TemporaryDirectory(dir=regc.scratch) as out:
+    """A shell session in a clone: lines that start with `$ ` are commands, the lines below one its standard output."""
+    with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
+        clone(Path(folder))
+        for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+            command, _, expected = part.partition("\n")
+            if re.match(r"(git|cd|sudo|\./bootstrap (test|build|deps|package))\b", command):
+                continue
             command = re.sub(r"^\./bootstrap run", "regc run", command)
-            command = re.sub(r"^(build/release/)?regc run", rf"regc run --progress none --out {out}", command)
-            command = re.sub(r"^(build/release/)?regc\b", regc.path, command)
-            done = subprocess.run(["sh", "-c", command], cwd=ROOT, env=regc.environment, capture_output=True, text=True)
-        if done.returncode:
-            raise Failure(f"{command}: exit code {done.returncode}\n{done.stderr}")
-        if expected.strip() and not same_but_numbers(expected.rstrip() + "\n", done.stdout):
-            raise Failure(f"{command}\n{difference(expected, done.stdout, 'text')}")
+            command = re.sub(r"(?<![\w/.])(build/release/)?regc(?=\s)", regc.path, command)
+            command = command.replace("build/release/", str(Path(regc.path).parent) + "/")
+            done = subprocess.run(["sh", "-c", command], cwd=folder, env=regc.environment, capture_output=True, text=True)
+            if done.returncode:
+                raise Failure(f"{command}: exit code {done.returncode}\n{done.stderr}")
+            if expected.strip() and not same_but_numbers(expected.rstrip() + "\n", done.stdout):
+                raise Failure(f"{command}\n{difference(expected, done.stdout, 'text')}")
 
 
 def collect(regc, promote):
@@ -206,6 +212,7 @@ def collect(regc, promote):
         return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
 
     import programs.cases as cases
+    import programs.standalone as standalone
     import reference.compare as reference
     pages = [ROOT / "README.md", *files("docs/*.md")]
     return {
@@ -219,7 +226,7 @@ def collect(regc, promote):
                  for language, f in (("reg", test_program_in_text), ("sh", test_session))
                  for line, text in fenced(p, language)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
-        "programs": [(name, lambda f=f: f(regc)) for name, f in cases.all_cases()],
+        "programs": [(name, lambda f=f: f(regc)) for name, f in cases.all_cases() + standalone.all_cases()],
     }
 
 
