@@ -78,8 +78,8 @@ static bool parse_seconds(const char *text, double *out) {
 
 static bool one_of(const char *value, const char *choices) {
   size_t n = strlen(value);
-  for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " "))
-    if (strcspn(c, " ") == n && !strncmp(c, value, n)) return true;
+  for (const char *c = choices; *c; c += strcspn(c, " |"), c += strspn(c, " |"))
+    if (strcspn(c, " |") == n && !strncmp(c, value, n)) return true;
   return false;
 }
 
@@ -135,10 +135,7 @@ static bool accept_value(Options *o, Arena *a, OptionId id, const char *v) {
     return true;
   case OPT_WARNING: vec_push(a, o->warnings, v); return diag_find(!strncmp(v, "no-", 3) ? v + 3 : v) >= 0;
   case OPT_EMIT: return stages_known(v);
-  case OPT_COLOR: return one_of(v, "auto always never");
-  case OPT_PROGRESS: return one_of(v, "auto bar plain none");
-  case OPT_DIAGNOSTICS: return one_of(v, "text json");
-  default: return true;
+  default: return !strchr(option_info[id].argument, '|') || one_of(v, option_info[id].argument);
   }
 }
 

@@ -178,7 +178,7 @@ def case_predict_reads_and_writes_npy(regc):
     head, values = npy(where / "y.npy")
     demand("(70, 10" in head, head)
     lines = binary.ok("predict", "--weights", where / "run", "--in", where / "x.npy").splitlines()[1:]
-    text = [float(v) for line in lines for v in line.split(",")[2:]]
+    text = [struct.unpack("<f", struct.pack("<f", float(v)))[0] for line in lines for v in line.split(",")[2:]]
     demand(max(abs(a - b) for a, b in zip(text, values)) == 0 and len(text) == len(values), "npy and csv differ")
 
 
@@ -299,3 +299,32 @@ def case_object_links_with_the_runtime(regc):
     short = ("--seed", "1", "--steps", "20")
     binary = type(regc)(where / "digits", regc.scratch)
     demand(weights(binary, *short) == weights(regc, "run", DIGITS, *short), "other weights")
+
+
+def case_installed_copy_builds(regc):
+    where = folder(regc)
+    done = subprocess.run(["cmake", "--install", Path(regc.path).parent, "--prefix", where / "usr", "--strip"],
+                          capture_output=True, text=True)
+    demand(done.returncode == 0, done.stderr)
+    installed = type(regc)(where / "usr/bin/regc", regc.scratch)
+    short = ("--seed", "1", "--steps", "20")
+    demand(weights(build(installed, DIGITS), *short) == weights(regc, "run", DIGITS, *short), "other weights")
+    for path in ("lib/reg/libregrt.a", "include/reg/train.h", "share/reg/stdlib/layers/dense.reg", "share/man/man1/regc.1.gz",
+                 "share/man/man1/regc-build.1.gz", "share/bash-completion/completions/regc", "share/zsh/vendor-completions/_regc",
+                 "share/fish/vendor_completions.d/regc.fish", "share/doc/regc/examples/digits.reg"):
+        demand((where / "usr" / path).exists(), f"{path} is not installed")
+
+
+def case_bash_completes(regc):
+    script = folder(regc) / "regc.bash"
+    script.write_text(regc.ok("completion", "bash"))
+
+    def completed(*words):
+        text = f"source {script}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _regc 2>&-; echo ${{COMPREPLY[@]}}"
+        return subprocess.run(["bash", "-c", text], cwd=ROOT / "examples", capture_output=True, text=True).stdout.split()
+
+    demand(completed("regc", "gradc") == ["gradcheck"], completed("regc", "gradc"))
+    demand(completed("regc", "build", "--mod") == ["--model-only", "--model="], completed("regc", "build", "--mod"))
+    demand(completed("regc", "run", "--color", "=", "al") == ["always"], completed("regc", "run", "--color", "=", "al"))
+    demand(completed("regc", "run", "dig") == ["digits.reg"], completed("regc", "run", "dig"))
+    demand("--static" not in completed("regc", "run", "--s"), "`run` is given an option of `build`")
