@@ -206,6 +206,7 @@ def collect(regc, promote):
         return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
 
     import programs.cases as cases
+    import programs.weights as weights
     import reference.compare as reference
     pages = [ROOT / "README.md", *files("docs/*.md")]
     return {
@@ -219,7 +220,7 @@ def collect(regc, promote):
                  for language, f in (("reg", test_program_in_text), ("sh", test_session))
                  for line, text in fenced(p, language)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
-        "programs": [(name, lambda f=f: f(regc)) for name, f in cases.all_cases()],
+        "programs": [(name, lambda f=f: f(regc)) for name, f in cases.all_cases() + weights.all_cases()],
     }
 
 
