@@ -203,6 +203,18 @@ def case_a_signal_asks_for_a_checkpoint(regc):
         demand((out / name).read_bytes() == (whole / name).read_bytes(), f"{name} differs")
 
 
+def case_parts_of_a_run_keep_the_best_and_the_last(regc):
+    """Each part ends within an epoch or at an epoch's end (20 steps), where best and last weights differ."""
+    source, whole, parts = folder(regc) / "parts.reg", folder(regc), folder(regc)
+    source.write_text(kill.STOPPING.replace("DATA", str(DATA)))
+    regc.ok("run", "--progress", "none", "--out", whole, source)
+    for steps in (["--steps", "7"], ["--steps", "200"], ["--steps", "400"], ["--steps", "405"], ["--steps", "420"], []):
+        regc.ok("run", "--progress", "none", "--resume", "--out", parts, *steps, source)
+    for name in ("weights.safetensors", "predictions.csv"):
+        demand((whole / name).read_bytes() == (parts / name).read_bytes(), f"{name} differs")
+    demand(kill.lines(whole / "metrics.jsonl") == kill.lines(parts / "metrics.jsonl"), "metrics.jsonl differs")
+
+
 def case_kills_at_any_moment_change_nothing(regc):
     """Twenty kills; `tests/programs/kill.py REGC --kills 200` makes more."""
     try:
