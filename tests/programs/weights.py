@@ -161,6 +161,24 @@ def case_a_loaded_model_evaluates_its_file(regc):
     demand(checked.returncode == 0, f"--check ends with {checked.returncode}\n{checked.stderr}")
 
 
+def case_a_loaded_model_stands_inside_another(regc):
+    """Layers before and after it keep names of their own, and only they are trained."""
+    here = folder(regc)
+    given = [(n.replace("net", "big"), "F32", *v) for n, v in made_up(4).items()]
+    (here / "big.safetensors").write_bytes(tensors.build(given))
+    text = program(regc, epochs=2).read_text()
+    model = re.search(r"^model net.*$", text, re.M)[0]
+    text = text.replace(model, f'{model.replace("model net", "model big")}\nlet features = load("big.safetensors", as: big)\n'
+                               "model net(x: [64]) -> [10] = features(x |> dense(64)) |> dense(10)")
+    (here / "net.reg").write_text(text)
+    regc.ok("run", "--progress", "none", "--out", here / "run", here / "net.reg")
+    shapes = {n: s for n, (s, _) in tensors.parse((here / "run" / "weights.safetensors").read_bytes()).items()}
+    demand(shapes == {"net.dense1.weight": [64, 64], "net.dense1.bias": [64], "net.dense2.weight": [10, 10], "net.dense2.bias": [10]},
+           f"the weights hold {shapes}")
+    kept = {n[6:]: v for n, (_, v) in tensors.parse((here / "run" / "checkpoint.safetensors").read_bytes()).items()}
+    demand(all(kept[n.replace("big", "features")] == v for n, _, _, v in given), "training changed the loaded tensors")
+
+
 def case_distillation_learns_from_soft_targets(regc):
     here = folder(regc)
     (here / "teacher.reg").write_text(program(regc, epochs=12).read_text().replace("net", "big"))
