@@ -166,7 +166,7 @@ def case_a_loaded_model_stands_inside_another(regc):
     here = folder(regc)
     given = [(n.replace("net", "big"), "F32", *v) for n, v in made_up(4).items()]
     (here / "big.safetensors").write_bytes(tensors.build(given))
-    text = program(regc, epochs=2).read_text()
+    text = program(regc, rate=1e-3, epochs=2).read_text()
     model = re.search(r"^model net.*$", text, re.M)[0]
     text = text.replace(model, f'{model.replace("model net", "model big")}\nlet features = load("big.safetensors", as: big)\n'
                                "model net(x: [64]) -> [10] = features(x |> dense(64)) |> dense(10)")
