@@ -230,13 +230,12 @@ int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done) {
   return code;
 }
 
-int checkpoint_read(Training *t) {
+int checkpoint_read(Training *t, bool *found) {
   reg_saved saved = {0};
   uint64_t meta[META_ROWS] = {0};
   char *path;
-  bool found;
-  int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, &found);
-  if (found) {
+  int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, found);
+  if (*found) {
     t->epoch = (int32_t)meta[META_EPOCH];
     t->step = (int32_t)((int64_t)t->epoch * t->per_epoch);
     t->best_epoch = (int64_t)meta[META_BEST_EPOCH];

@@ -226,11 +226,13 @@ int main(int argc, char **argv) {
     int kind = (int)(i % 2);
     memcpy(&file, &valid[kind], sizeof file);
     for (size_t k = below(3) ? 1 : 1 + below(3); k > 0; k--) change(&file);
+    bool found;
     st = (reg_status){0};
     bank_copy(&t, &t.now, &marked);
     write_file(kind ? checkpoint : weights, &file);
     // An optimizer's states are not in the weights; they stay.
-    int code = kind ? checkpoint_read(&t) : reg_weights_read(&plan, t.now.params, t.now.states, weights, &st);
+    int code = kind ? checkpoint_read(&t, &found)
+                    : reg_weights_read(&plan, t.now.params, t.now.states, weights, &st);
     judge(&tally[kind], code, &st, same(&t.now, &marked), !kind || same(&t.now, &good), i);
   }
   unlink(weights);

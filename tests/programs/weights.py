@@ -115,6 +115,19 @@ def case_files_of_others_are_read(regc):
         check_predictions(out, given)
 
 
+def case_resuming_takes_the_checkpoint_before_weights(regc):
+    source, given, out = program(regc, epochs=4), folder(regc) / "given.safetensors", folder(regc)
+    given.write_bytes(tensors.build([(n, "F32", *v) for n, v in made_up(5).items()]))
+    regc.ok("run", "--progress", "none", "--out", out / "whole", "--weights", given, source)
+    regc.ok("run", "--progress", "none", "--out", out / "fresh", source)
+    regc.ok("run", "--progress", "none", "--resume", "--out", out / "parts", "--weights", given, "--steps", "45", source)
+    given.unlink()
+    regc.ok("run", "--progress", "none", "--resume", "--out", out / "parts", "--weights", given, source)
+    whole, fresh, parts = ((out / n / "weights.safetensors").read_bytes() for n in ("whole", "fresh", "parts"))
+    demand(whole == parts, "the weights differ from those of one run")
+    demand(whole != fresh, "--weights changes nothing")
+
+
 def case_weights_that_do_not_fit_are_named(regc):
     source, path, given = program(regc), folder(regc) / "w.safetensors", made_up(2)
 
