@@ -213,6 +213,7 @@ def collect(regc, promote):
 
     import programs.cases as cases
     import programs.standalone as standalone
+    import programs.weights as weights
     import reference.compare as reference
     pages = [ROOT / "README.md", *files("docs/*.md")]
     return {
@@ -226,7 +227,7 @@ def collect(regc, promote):
                  for language, f in (("reg", test_program_in_text), ("sh", test_session))
                  for line, text in fenced(p, language)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
-        "programs": [(name, lambda f=f: f(regc)) for name, f in cases.all_cases() + standalone.all_cases()],
+        "programs": [(name, lambda f=f: f(regc)) for m in (cases, standalone, weights) for name, f in m.all_cases()],
     }
 
 

@@ -374,6 +374,7 @@ Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *en
 
 static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
   Env *env = env_new(cx, NULL, m->path, m->def->name);
+  Map counters = cx->counters;
   map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
   if (!bind_args(cx, m->def, args, nargs, at, env, false)) return v_fail();
   bool loaded = cx->loaded, training = cx->training;
@@ -382,6 +383,7 @@ static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span a
   Value v = run_body(cx, m->def, env, at);
   cx->loaded = loaded;
   cx->training = training;
+  cx->counters = counters;
   if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
   for (int i = 0; i < env->names.len; i++)
     if (!strncmp(env->names.entries[i].key, "as ", 3))

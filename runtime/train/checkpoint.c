@@ -21,6 +21,7 @@ typedef enum MetaRow {
   META_HAS_BEST,
   META_BEST_VALUE, // bits of the double
   META_DONE,       // the training has ended: param holds its final weights
+  META_SUM,        // of all the tensors and the rows above: a damaged file is not gone on from
   META_ROWS
 } MetaRow;
 
@@ -78,6 +79,23 @@ static char *entry_name(Heap *heap, const Entry *e) {
   return name;
 }
 
+// Tensors without elements lie at one place, in no order: so sums of each, which have none either.
+static uint64_t mix(uint64_t sum, const void *bytes, size_t count) {
+  return sum * 0x9e3779b97f4a7c15 ^ reg_fnv1a(bytes, count);
+}
+
+static uint64_t checksum(int count, const reg_saved_tensor *tensors, const uint64_t meta[META_ROWS]) {
+  uint64_t sum = reg_fnv1a(meta, META_SUM * sizeof *meta);
+  for (int i = 0; i < count; i++) {
+    const reg_saved_tensor *t = &tensors[i];
+    if (!strcmp(t->name, "meta")) continue;
+    uint64_t own = mix(0, t->name, strlen(t->name));
+    own = mix(own, t->dim, (size_t)t->rank * sizeof *t->dim);
+    sum += mix(own, t->values, (size_t)t->count * sizeof *t->values);
+  }
+  return sum;
+}
+
 static int save(const Training *t, const Bank *bank, bool done, Heap *heap, const char *path) {
   const reg_train *p = t->plan;
   size_t room = (size_t)(2 * (p->nparams + p->nstates) + 1);
@@ -102,6 +120,7 @@ static int save(const Training *t, const Bank *bank, bool done, Heap *heap, cons
   meta[META_HAS_BEST] = t->has_best;
   memcpy(&meta[META_BEST_VALUE], &t->best_value, sizeof(double));
   meta[META_DONE] = done;
+  meta[META_SUM] = checksum(n, tensors, meta);
   for (int i = 0; i < META_ROWS * 4; i++) rows[i] = (float)(meta[i / 4] >> 16 * (i % 4) & 0xffff);
   tensors[n++] = (reg_saved_tensor){
       .name = "meta", .rank = 2, .dim = {META_ROWS, 4}, .count = (int64_t)META_ROWS * 4, .values = rows};
@@ -140,7 +159,7 @@ static bool read_meta(const reg_saved *s, uint64_t meta[META_ROWS]) {
   memset(meta, 0, META_ROWS * sizeof *meta);
   for (int i = 0; i < META_ROWS * 4; i++) {
     float x = rows->values[i];
-    if (!(x >= 0 && x <= 65535)) return false;
+    if (!(x >= 0 && x <= 65535 && x == (float)(int)x)) return false;
     meta[i / 4] |= (uint64_t)x << 16 * (i % 4);
   }
   return true;
@@ -198,6 +217,8 @@ static int open_checkpoint(Run *r, const reg_train *p, reg_saved *saved, uint64_
     code = refuse(r, *path, text);
   } else if (!find(saved, "meta") || !read_meta(saved, meta)) {
     code = refuse(r, *path, "this is no checkpoint");
+  } else if (checksum(saved->count, saved->tensors, meta) != meta[META_SUM]) {
+    code = refuse(r, *path, "it is damaged: its checksum does not fit");
   }
   if (code) reg_saved_free(saved);
   *found = !code;
@@ -217,13 +238,12 @@ int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done) {
   return code;
 }
 
-int checkpoint_read(Training *t) {
+int checkpoint_read(Training *t, bool *found) {
   reg_saved saved = {0};
   uint64_t meta[META_ROWS] = {0};
   char *path;
-  bool found;
-  int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, &found);
-  if (found) {
+  int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, found);
+  if (*found) {
     t->epoch = (int32_t)meta[META_EPOCH];
     t->step = (int32_t)((int64_t)t->epoch * t->per_epoch);
     t->best_epoch = (int64_t)meta[META_BEST_EPOCH];

@@ -199,7 +199,7 @@ static int continue_metrics(Run *r, const char *path) {
 static void remove_unfinished(const Run *r) {
   DIR *folder = opendir(r->folder);
   for (struct dirent *entry; folder && (entry = readdir(folder));) {
-    size_t length = strlen(entry->d_name), number = length;
+    size_t length = strlen(entry->d_name), number;
     if (length <= 4 || strcmp(entry->d_name + length - 4, ".tmp") != 0) continue;
     for (number = length - 4; number > 0 && strchr("0123456789", entry->d_name[number - 1]);) number--;
     if (number > 1 && number < length - 4 && entry->d_name[number - 1] == '.')

@@ -101,7 +101,7 @@ int checkpoint_write(Training *t, const Bank *bank, bool done);
 // The same at the end of an epoch, but not more often than the options say.
 int checkpoint_epoch(Training *t);
 // Sets t back to its checkpoint, where there is one; a damaged or foreign one is REG_BAD_DATA.
-int checkpoint_read(Training *t);
+int checkpoint_read(Training *t, bool *found);
 // Finished epochs of a training's checkpoint, -1 where there is none.
 int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done);
 

@@ -47,17 +47,20 @@ static int take_buffers(Training *t) {
   return p->keep_best ? bank_new(t, &t->best) : REG_OK;
 }
 
-// What a training starts from besides its own initial values.
+// What a training starts from besides its own initial values: loaded models, then a checkpoint, or else
+// weights.
 static int start_values(Training *t) {
   const reg_train *p = t->plan;
+  const reg_run_options *o = t->run->options;
+  bool resumed = false;
   for (int i = 0; i < p->nstates; i++)
     if (p->states[i].initial)
       memcpy(t->now.states[i], p->states[i].initial, (size_t)p->states[i].count * sizeof(float));
-  const char *weights = t->run->options->weights;
-  if (!weights) return REG_OK;
-  char *path = reg_weights_path(t->run->program, p, weights);
-  int code = path ? reg_weights_read(p, t->now.params, t->now.states, path, t->run->st)
-                  : reg_no_memory(t->run->st, strlen(weights));
+  int code = o->resume ? checkpoint_read(t, &resumed) : REG_OK;
+  if (code || resumed || !o->weights) return code;
+  char *path = reg_weights_path(t->run->program, p, o->weights);
+  code = path ? reg_weights_read(p, t->now.params, t->now.states, path, t->run->st)
+              : reg_no_memory(t->run->st, strlen(o->weights));
   free(path);
   return code;
 }
@@ -72,9 +75,8 @@ int training_new(Run *r, const reg_train *plan, Training *t) {
   if (!code) code = take_buffers(t);
   if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
   if (!code && init.f) bound_call(t, &init);
-  if (!code) code = start_values(t);
   t->checkpointed = reg_now();
-  return !code && r->options->resume ? checkpoint_read(t) : code;
+  return code ? code : start_values(t);
 }
 
 static void shuffle(Training *t) {

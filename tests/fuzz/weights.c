@@ -1,0 +1,248 @@
+// Damaged weights and checkpoints. In: how many files, a seed. Valid files of both kinds are written by the
+// runtime, changed (bytes, lengths, the header's structure and numbers, the end), and given to the reader.
+// Out: for each a load or a clear error that leaves everything as it was; anything else ends with 1. A
+// damaged checkpoint must never load: only a change that leaves all values as they were may.
+//   fuzz_weights [FILES [SEED]]
+#include "reg/train.h"
+#include "train/internal.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ROOM = 1 << 16 };
+
+static uint64_t state;
+static uint64_t draw(void) { // splitmix64
+  uint64_t z = state += 0x9e3779b97f4a7c15;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+  z = (z ^ z >> 27) * 0x94d049bb133111eb;
+  return z ^ z >> 31;
+}
+static size_t below(size_t n) { return n ? (size_t)(draw() % n) : 0; }
+
+typedef struct File {
+  char bytes[ROOM];
+  size_t size;
+} File;
+
+static void read_file(const char *path, File *f) {
+  FILE *in = fopen(path, "rb");
+  f->size = in ? fread(f->bytes, 1, ROOM, in) : 0;
+  if (in) fclose(in);
+}
+
+static void write_file(const char *path, const File *f) {
+  FILE *out = fopen(path, "wb");
+  if (!out || fwrite(f->bytes, 1, f->size, out) != f->size || fclose(out) != 0) {
+    perror(path);
+    exit(2);
+  }
+}
+
+// -- changes
+
+static size_t header_end(const File *f) {
+  uint64_t size = 0;
+  if (f->size < 8) return f->size;
+  memcpy(&size, f->bytes, 8);
+  return size > f->size - 8 ? f->size : 8 + (size_t)size;
+}
+
+static void set_header(File *f, uint64_t size) {
+  if (f->size >= 8) memcpy(f->bytes, &size, 8);
+}
+
+// Replaces `removed` bytes at `at` by `text`.
+static void splice(File *f, size_t at, size_t removed, const char *text, size_t length) {
+  if (at > f->size) return;
+  if (removed > f->size - at) removed = f->size - at;
+  if (f->size - removed + length > ROOM) return;
+  memmove(f->bytes + at + length, f->bytes + at + removed, f->size - at - removed);
+  memcpy(f->bytes + at, text, length);
+  f->size += length - removed;
+}
+
+static bool digit(char c) { return c >= '0' && c <= '9'; }
+
+// One number of the header becomes another.
+static void change_number(File *f, size_t end) {
+  static const char *const numbers[] = {"0",     "-1",    "1",
+                                        "7",     "4",     "4294967296",
+                                        "1e3",   "0.5",   "9223372036854775807",
+                                        "null",  "[]",    "-9223372036854775808",
+                                        "1e400", "\"4\"", "18446744073709551616"};
+  const char *to = numbers[below(sizeof numbers / sizeof *numbers)];
+  size_t at = 8 + below(end - 8), length = 0;
+  while (at < end && !digit(f->bytes[at])) at++;
+  while (at + length < end && digit(f->bytes[at + length])) length++;
+  splice(f, at, length, to, strlen(to));
+}
+
+static void change_structure(File *f, size_t end) {
+  static const char *const parts[] = {"{",
+                                      "}",
+                                      "[",
+                                      "]",
+                                      ",",
+                                      ":",
+                                      "\"",
+                                      "F64",
+                                      "F16",
+                                      "I64",
+                                      "BF16",
+                                      "null",
+                                      "\"shape\"",
+                                      "dtype",
+                                      "\\u0000",
+                                      "\xff\xfe",
+                                      "\"data_offsets\":[0,0]",
+                                      "__metadata__"};
+  size_t at = 8 + below(end - 8), length = below(40);
+  char part[64];
+  const char *text = parts[below(sizeof parts / sizeof *parts)];
+  switch (below(4)) {
+  case 0: splice(f, at, length, "", 0); break;
+  case 1: splice(f, at, below(8), text, strlen(text)); break;
+  case 2: // a part of the header once more, elsewhere
+    if (length > f->size - at) length = f->size - at;
+    memcpy(part, f->bytes + at, length);
+    splice(f, 8 + below(end - 8), below(2) ? length : 0, part, length);
+    break;
+  default:
+    text = below(2) ? "[" : "{\"a\":"; // brackets in brackets
+    for (size_t i = below(4000); i > 0; i--) splice(f, at, 0, text, strlen(text));
+  }
+}
+
+static void change(File *f) {
+  size_t end = header_end(f), before = end;
+  if (f->size <= 9 || end <= 9) return;
+  size_t size = f->size;
+  size_t at = 8 + below(end - 8), behind = end + below(f->size - end);
+  switch (below(12)) {
+  case 0: f->size = below(f->size); return;
+  case 1: set_header(f, below(2) ? draw() : draw() >> below(64)); return;
+  case 2: set_header(f, end - 8 + below(17) - 8); return;
+  case 3: f->bytes[at] = (char)draw(); return;
+  case 4:
+  case 5: f->bytes[behind < f->size ? behind : at] ^= (char)(1u << below(8)); return; // a value
+  case 6:
+    for (size_t i = 1 + below(64); i > 0 && f->size < ROOM; i--) f->bytes[f->size++] = (char)draw();
+    return;
+  case 7: // another digit or letter: the header stays a JSON object
+  case 8:
+    while (at < end && !digit(f->bytes[at]) && (f->bytes[at] < 'a' || f->bytes[at] > 'z')) at++;
+    if (at < end) f->bytes[at] = digit(f->bytes[at]) ? (char)('0' + below(10)) : (char)('a' + below(26));
+    return;
+  case 9:
+  case 10: change_number(f, end); break;
+  default: change_structure(f, end); break;
+  }
+  // Mostly with a length that fits again, so that the reader comes to what was changed.
+  if (below(4)) set_header(f, before - 8 + f->size - size);
+}
+
+// -- the readers
+
+static const reg_tensor params[] = {{.name = "net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35},
+                                    {.name = "net.hidden.bias", .rank = 1, .dim = {7}, .count = 7},
+                                    {.name = "net.scale", .count = 1}};
+static const reg_tensor states[] = {
+    {.name = "net.norm.running_mean", .rank = 1, .dim = {7}, .count = 7, .layer = true},
+    {.name = "adam.m net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35},
+    {.name = "adam.m net.hidden.bias", .rank = 1, .dim = {7}, .count = 7}};
+
+static void fill(const Training *t, const Bank *b, float from) {
+  for (int i = 0; i < t->plan->nparams; i++)
+    for (int64_t k = 0; k < params[i].count; k++) b->params[i][k] = from + (float)k;
+  for (int i = 0; i < t->plan->nstates; i++)
+    for (int64_t k = 0; k < states[i].count; k++) b->states[i][k] = -from - (float)k;
+}
+
+static bool same(const Bank *a, const Bank *b) {
+  for (int i = 0; i < 3; i++)
+    if (memcmp(a->params[i], b->params[i], (size_t)params[i].count * 4) != 0 ||
+        memcmp(a->states[i], b->states[i], (size_t)states[i].count * 4) != 0)
+      return false;
+  return true;
+}
+
+typedef struct Tally {
+  long loaded, refused, wrong;
+} Tally;
+
+static void judge(Tally *tally, int code, const reg_status *st, bool kept, bool right, long number) {
+  bool clear = code == REG_BAD_DATA && st->code == code && st->text[0] && strstr(st->name, "_bad");
+  tally->loaded += code == 0;
+  tally->refused += code != 0;
+  if (code ? clear && kept : right) return;
+  tally->wrong++;
+  fprintf(stderr, "file %ld: code %d, %s: %s\n", number, code, st->name, st->text);
+}
+
+int main(int argc, char **argv) {
+  long files = argc > 1 ? atol(argv[1]) : 1000;
+  state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+  char folder[] = "/tmp/reg-weights-XXXXXX", weights[64], checkpoint[64];
+  if (!mkdtemp(folder)) return 2;
+  snprintf(weights, sizeof weights, "%s/weights.safetensors", folder);
+  snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", folder);
+  reg_dataset data = {0};
+  reg_dataset *datasets[] = {&data};
+  reg_train plan = {.name = "net",
+                    .epochs = 50,
+                    .keep_best = true,
+                    .nparams = 3,
+                    .params = params,
+                    .nstates = 3,
+                    .states = states};
+  reg_program program = {
+      .source = "a program", .ndatasets = 1, .datasets = datasets, .ntrains = 1, .trains = &plan};
+  reg_run_options options = {0};
+  reg_status st = {0};
+  Run run = {.program = &program, .options = &options, .st = &st, .folder = folder};
+  Training t = {.run = &run,
+                .plan = &plan,
+                .per_epoch = 10,
+                .epoch = 7,
+                .best_epoch = 5,
+                .has_best = true,
+                .best_value = 0.25};
+  Bank good, marked;
+  if (bank_new(&t, &t.now) || bank_new(&t, &t.best) || bank_new(&t, &good) || bank_new(&t, &marked)) return 2;
+  fill(&t, &good, 1);
+  fill(&t, &marked, 1000);
+  bank_copy(&t, &t.now, &good);
+  fill(&t, &t.best, 50);
+  static File valid[2], file;
+  if (reg_weights_write(&plan, good.params, good.states, weights, &st) || checkpoint_write(&t, &good, false))
+    return 2;
+  read_file(weights, &valid[0]);
+  read_file(checkpoint, &valid[1]);
+  Tally tally[2] = {0};
+  for (long i = 0; i < files; i++) {
+    int kind = (int)(i % 2);
+    memcpy(&file, &valid[kind], sizeof file);
+    for (size_t k = below(3) ? 1 : 1 + below(3); k > 0; k--) change(&file);
+    bool found;
+    st = (reg_status){0};
+    bank_copy(&t, &t.now, &marked);
+    write_file(kind ? checkpoint : weights, &file);
+    // An optimizer's states are not in the weights; they stay.
+    int code = kind ? checkpoint_read(&t, &found)
+                    : reg_weights_read(&plan, t.now.params, t.now.states, weights, &st);
+    judge(&tally[kind], code, &st, same(&t.now, &marked), !kind || same(&t.now, &good), i);
+  }
+  unlink(weights);
+  unlink(checkpoint);
+  rmdir(folder);
+  reg_heap_free(&run.heap);
+  printf("weights: %ld loaded, %ld refused; checkpoints: %ld loaded, %ld refused\n", tally[0].loaded,
+         tally[0].refused, tally[1].loaded, tally[1].refused);
+  long wrong = tally[0].wrong + tally[1].wrong;
+  bool both = tally[0].loaded && tally[0].refused && tally[1].loaded && tally[1].refused;
+  printf("%ld passed, %ld failed, 0 skipped\n", files - wrong, wrong + !both);
+  return wrong || !both;
+}
