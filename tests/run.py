@@ -194,8 +194,8 @@ def test_session(regc, text):
             if re.match(r"(git|cd|sudo|\./bootstrap (test|build|deps|package))\b", command):
                 continue
             command = re.sub(r"^\./bootstrap run", "regc run", command)
-            command = re.sub(r"(?<![\w/.])(build/release/)?regc(?=\s)", regc.path, command)
-            command = command.replace("build/release/", str(Path(regc.path).parent) + "/")
+            command = re.sub(r"(?<![\w/.])build/release/", f"{Path(regc.path).parent}/", command)
+            command = re.sub(r"(?<![\w/.])regc(?=\s)", regc.path, command)
             done = subprocess.run(["sh", "-c", command], cwd=folder, env=regc.environment, capture_output=True, text=True)
             if done.returncode:
                 raise Failure(f"{command}: exit code {done.returncode}\n{done.stderr}")
