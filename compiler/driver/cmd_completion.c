@@ -57,7 +57,8 @@ static void print_zsh(Arena *a) {
   puts("#compdef regc\n_regc() {\n  local -a commands\n  commands=(");
   for (int c = 0; c < CMD_COUNT; c++)
     printf("    '%s:%s'\n", command_info[c].name, quotable(a, command_info[c].sentence));
-  puts("  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    _files -g '*.reg'\n    return\n"
+  puts("  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    _files -g '*.reg'\n    "
+       "return\n"
        "  fi\n  local command=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $command in");
   for (int c = 0; c < CMD_COUNT; c++) {
     printf("    %s) _arguments", command_info[c].name);

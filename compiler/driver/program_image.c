@@ -176,7 +176,7 @@ static int64_t program(Writer *w, const reg_program *p) {
   const int64_t at = image_put(w->m, p, sizeof *p);
   TEXT(w, at, reg_program, source_name, p->source_name);
   TEXT(w, at, reg_program, source, p->source);
-  TEXT(w, at, reg_program, replaced, p->replaced);
+  TEXT(w, at, reg_program, besides, p->besides);
   POINT(w, at, reg_program, datasets, pointers(w, p->ndatasets));
   POINT(w, at, reg_program, dataset_names, texts(w, p->dataset_names, p->ndatasets));
   POINT(w, at, reg_program, plans, plans(w, p));

@@ -301,16 +301,21 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
 
 reg_function *main_step(const reg_train *t) { return t->step ? t->step : t->step_last; }
 
-// Settings are told apart by their values.
-static const char *replaced(const Pipeline *p) {
+// What tells two runs of one text apart: files that it uses, and replaced definitions; settings are told
+// apart by their values.
+static const char *besides(const Pipeline *p) {
   StrBuf b = {.arena = p->arena};
+  const Sources *sources = &p->session->sources;
   strbuf_add(&b, "");
+  for (int i = p->source + 1; i < sources->list.len; i++)
+    if (strncmp(sources->list.data[i]->name, "stdlib/", 7) != 0 && sources->list.data[i]->name[0] != '<')
+      strbuf_addf(&b, "%s\n", sources->list.data[i]->text);
   for (int i = 0; i < p->options->sets.len; i++) {
     const SemaSet *set = &p->options->sets.data[i];
     bool setting = false;
     for (int k = 0; k < p->lowered->settings.len; k++)
       setting |= !strcmp(p->lowered->settings.data[k]->name, set->name);
-    if (!setting) strbuf_addf(&b, "%s=%s ", set->name, set->value);
+    if (!setting) strbuf_addf(&b, "%s=%s\n", set->name, set->value);
   }
   return b.data;
 }
@@ -326,7 +331,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
   t->pipeline = p;
   t->program = (reg_program){.source_name = p->path,
                              .source = p->text,
-                             .replaced = replaced(p),
+                             .besides = besides(p),
                              .ndatasets = l->datasets.len,
                              .datasets = l->datasets.data,
                              .dataset_names = l->dataset_names.data,

@@ -99,7 +99,7 @@ typedef struct Lowered {
   VEC(const char *) dataset_names;
   VEC(reg_data_plan) plans;     // how each data set was made
   VEC(LowerSetting *) settings; // in the order of the program; `fixed` comes to light as graphs are made
-  VEC(const Ast *) unreadable; // calls of `load` whose failure was told
+  VEC(const Ast *) unreadable;  // calls of `load` whose failure was told
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
   int exit_code; // of a failed data load (65, 66), else 0

@@ -49,7 +49,8 @@ static void put_options(unsigned mask, bool exactly) {
 }
 
 static void overview(void) {
-  puts("regc(1) \"\" \"regc\"\n\n# NAME\n\nregc - compiler of .reg, a language for regularized training pipelines\n\n"
+  puts("regc(1) \"\" \"regc\"\n\n# NAME\n\nregc - compiler of .reg, a language for regularized training "
+       "pipelines\n\n"
        "# SYNOPSIS\n\n*regc* _command_ [_option_...] [_argument_...]++\n*regc* _file_\n\n# COMMANDS\n");
   for (int i = 0; i < CMD_COUNT; i++) {
     printf("*regc-%s*(1)\n\t", commands[i].name);

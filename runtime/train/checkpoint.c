@@ -45,8 +45,8 @@ static void identity(const Run *r, const reg_train *p, uint64_t meta[META_ROWS])
     const reg_setting *s = &r->program->settings[i];
     meta[META_PROGRAM] = meta[META_PROGRAM] * 31 + reg_fnv1a(&s->value, sizeof s->value);
   }
-  const char *replaced = r->program->replaced ? r->program->replaced : "";
-  const uint64_t rest[] = {reg_fnv1a(replaced, strlen(replaced)), (uint64_t)p->epochs, (uint64_t)p->batch};
+  const char *besides = r->program->besides ? r->program->besides : "";
+  const uint64_t rest[] = {reg_fnv1a(besides, strlen(besides)), (uint64_t)p->epochs, (uint64_t)p->batch};
   for (int i = 0; i < 3; i++) meta[META_PROGRAM] = meta[META_PROGRAM] * 31 + rest[i];
   meta[META_DATA] = reg_fnv1a(d->checksum, strlen(d->checksum));
   meta[META_SEED] = r->options->has_seed ? r->options->seed : p->seed;

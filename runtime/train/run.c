@@ -3,6 +3,7 @@
 #include "train/internal.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int by_size(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -34,10 +35,12 @@ static int work(Run *r) {
   const reg_program *p = r->program;
   Training *trainings = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *trainings);
   if (!trainings) return reg_no_memory(r->st, (size_t)p->ntrains * sizeof *trainings);
-  if (r->options->weights && p->ntrains != 1)
+  struct stat info;
+  const char *weights = r->options->weights;
+  if (weights && p->ntrains != 1 && !(stat(weights, &info) == 0 && S_ISDIR(info.st_mode)))
     return reg_fail(r->st, REG_BAD_DATA, "weights_bad",
-                    "`%s` holds the weights of one training, this program has %d", r->options->weights,
-                    p->ntrains);
+                    "`%s` is no folder of a run: this program has %d trainings, each with weights of its own",
+                    weights, p->ntrains);
   int code = folder_open(r);
   for (int i = 0; i < p->ntrains && !code; i++) code = train_one(r, &p->trains[i], &trainings[i]);
   bool measured = r->ctx->profile;

@@ -328,3 +328,42 @@ def case_bash_completes(regc):
     demand(completed("regc", "run", "--color", "=", "al") == ["always"], completed("regc", "run", "--color", "=", "al"))
     demand(completed("regc", "run", "dig") == ["digits.reg"], completed("regc", "run", "dig"))
     demand("--static" not in completed("regc", "run", "--s"), "`run` is given an option of `build`")
+
+
+def case_binary_holds_the_loaded_teacher(regc):
+    where = folder(regc)
+    text = PROGRAM.replace("\ntrain net", "\nlet teacher = load(\"run/weights.safetensors\", as: net)\ntrain net")
+    regc.ok("run", program(where), "-q", "--out", where / "run")
+    source = program(where, text.replace("cross_entropy(net(x), label)", "cross_entropy(net(x), label) + mean((net(x) - teacher(x))^2)"))
+    expected = weights(regc, "run", source)
+    binary = build(regc, source)
+    shutil.rmtree(where / "run")
+    demand(weights(binary) == expected, "with the teacher inside the binary: other weights")
+
+
+def case_weights_of_several_trainings_come_from_a_folder(regc):
+    where = folder(regc)
+    text = PROGRAM.replace("evaluate net", PROGRAM[PROGRAM.index("train net"):PROGRAM.index("evaluate net")]
+                           .replace("on digits", "on digits as again").replace("adam(lr: cosine(1e-2 -> 1e-4))", "sgd(lr: 0.1)")
+                        + "evaluate net")
+    binary = build(regc, program(where, text))
+    binary.ok("-q", "--out", where / "run")
+    refused(binary, "which model?", "predict", "--weights", where / "run", "--in", DATA)
+    first, second = (binary.ok("predict", "--model", m, "--weights", where / "run", "--in", DATA) for m in ("net", "again"))
+    demand(first != second, "both models predict the same")
+    demand(first == binary.ok("predict", "--model", "net", "--weights", where / "run" / "weights-net.safetensors", "--in", DATA),
+           "the folder's weights are not those of its file")
+    refused(binary, "no folder of a run", "evaluate", "--weights", where / "run" / "weights-net.safetensors", code=65)
+    demand(binary.ok("evaluate", "--weights", where / "run") != "", "evaluate prints nothing")
+
+
+def case_resume_with_other_definitions_is_refused(regc):
+    where = folder(regc)
+    used = program(where, "let rate = 0.2\n", "used.reg")
+    source = program(where, PROGRAM.replace("let rate = 10%", 'use "used.reg"'))
+    regc.ok("run", source, "-q", "--steps", "3", "--out", where / "run")
+    refused(regc, "of another program", "run", source, "--set", "width=8", "--resume", "--out", where / "run", code=65)
+    used.write_text("let rate = 0.3\n")
+    refused(regc, "of another program", "run", source, "--resume", "--out", where / "run", code=65)
+    used.write_text("let rate = 0.2\n")
+    regc.ok("run", source, "-q", "--resume", "--out", where / "run")

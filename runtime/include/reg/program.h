@@ -126,7 +126,7 @@ typedef struct reg_setting {
 
 typedef struct reg_program {
   const char *source_name, *source; // the program's text
-  const char *replaced;             // definitions that `--set` replaced while compiling: "rate=0.2 ...", or ""
+  const char *besides; // what it was compiled from besides: used files, replacements of --set; or ""
   int ndatasets;
   reg_dataset **datasets;
   const char *const *dataset_names;
