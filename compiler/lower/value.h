@@ -74,7 +74,7 @@ struct Value {
   FnValue *fn;
   Builtin builtin;
   ModelValue *model;
-  DataValue *data;
+  DataValue *data; // DATA; FIELD: of all rows of this data, instead of the batch's
 };
 
 // Scope of one definition's body, or of one clause.
@@ -98,6 +98,7 @@ typedef struct Cx {
   bool training;
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
+  bool view;     // `digits.test.x` is a tensor of all its rows
   const reg_dataset *data;
   const char *data_part;
   Map params;    // path -> ParamRef *, in order of first use
@@ -195,7 +196,9 @@ Tree *select_params(Cx *cx, const Ast *selector);
 Value model_field(Cx *cx, Env *env, const Ast *field);
 
 // -- data.c
-Value eval_data(Cx *cx, Env *env, const Ast *e); // an expression that is data; loads it
+Value eval_data(Cx *cx, Env *env, const Ast *e);             // an expression that is data; loads it
+Value data_field(Cx *cx, Env *env, const Ast *e);            // the same, or a field of it
+const reg_dataset *field_data(const Cx *cx, const Value *v); // that a FIELD is a column of
 Value data_definition(Cx *cx, Def *d);
 Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand: reports
 
