@@ -59,12 +59,10 @@ static bool do_help(Repl *r, const char *argument) {
   if (found < 0) return unknown(name, found);
   for (int i = 0; i < REPL_COUNT; i++) {
     if (*name && i != found) continue;
-    char left[40];
-    snprintf(left, sizeof left, ":%s %s", table[i].name, *name ? table[i].arguments : "");
     if (*name)
-      printf("%s\n  %s\n", left, table[i].sentence);
+      printf(":%s %s\n  %s\n", table[i].name, table[i].arguments, table[i].sentence);
     else
-      printf("  %-10s %s\n", left, table[i].sentence);
+      printf("  :%-9s %s\n", table[i].name, table[i].sentence);
   }
   if (!*name)
     puts("Anything else is an expression, a definition, or `train`, `evaluate`, `check`; `:help :show` tells "

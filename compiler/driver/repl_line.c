@@ -163,20 +163,30 @@ static void load_history(ReplLine *l) {
   if (stat(l->file, &st) == 0 && st.st_size > (off_t)1 << 20) history(l->history, &ev, H_SAVE, l->file);
 }
 
+// An entry as libedit reads it back: what is no plain character as its octal number.
+static void write_entry(FILE *f, const char *entry) {
+  struct stat st;
+  if (fstat(fileno(f), &st) == 0 && st.st_size == 0) fputs("_HiStOrY_V2_\n", f);
+  for (const char *c = entry; *c; c++) {
+    bool plain = *c > 0x20 && *c < 0x7F && *c != '\\';
+    fprintf(f, plain ? "%c" : "\\%03o", (unsigned char)*c);
+  }
+  fputc('\n', f);
+}
+
 void line_remember(ReplLine *l, const char *entry) {
   HistEvent ev;
   history(l->history, &ev, H_ENTER, entry);
   if (!l->file) return;
   int fd = open(l->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
-  if (!f) {
-    if (fd >= 0) close(fd);
-    return;
+  if (f) {
+    fchmod(fd, 0600);
+    write_entry(f, entry);
+    fclose(f);
+  } else if (fd >= 0) {
+    close(fd);
   }
-  fchmod(fd, 0600);
-  fseek(f, 0, SEEK_END); // the header is written at the start only
-  history(l->history, &ev, H_NSAVE_FP, (size_t)1, f);
-  fclose(f);
 }
 
 // -- lines

@@ -281,6 +281,10 @@ static void merged(Arena *a, const ReplItems *old, const ReplItems *new, ReplIte
 static bool accepted(Repl *r, const ReplItems *all) {
   Work w;
   bool ok = work_open(r, &w, all, TRAINS_ALL, NULL, false);
+  for (int i = 0; ok && i < all->len; i++)
+    if (all->data[i].kind == AST_DEF && all->data[i].unit->batch == r->fresh)
+      lower_definition(w.p.lowered, all->data[i].name);
+  ok = ok && work_report(&w) == EXIT_OK;
   work_close(&w);
   return ok;
 }

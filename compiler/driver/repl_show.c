@@ -97,6 +97,14 @@ static void print_rows(FILE *out, Terminal t, const Format *f, const double *dat
   }
 }
 
+// A list of numbers, in as many lines as it takes.
+static void print_list(FILE *out, Terminal t, const Format *f, const double *data, int64_t n) {
+  int64_t fit = t.width / (f->width + 2);
+  if (fit < 1) fit = 1;
+  for (int64_t i = 0; i < n; i += fit)
+    print_row(out, t, f, data + i, (Shown){n - i < fit ? n - i : fit, fit, 0});
+}
+
 static void print_slices(FILE *out, Terminal t, const Format *f, const Tensor *v) {
   int rank = v->shape.rank;
   int64_t width = v->shape.dim[rank - 1], n = v->shape.dim[rank - 2];
@@ -172,5 +180,5 @@ void show_tensor(FILE *out, Terminal t, const char *path, const Tensor *v) {
   else if (v->shape.rank == 2)
     print_rows(out, t, &f, v->data, v->shape.dim[0], v->shape.dim[1]);
   else
-    print_rows(out, t, &f, v->data, 1, n);
+    large ? print_rows(out, t, &f, v->data, 1, n) : print_list(out, t, &f, v->data, n);
 }

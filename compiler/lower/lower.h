@@ -143,4 +143,7 @@ typedef struct LowerView {
 // program trains a model that the expression names, times and schedules are those of that training. NULL
 // after a mistake.
 LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e);
+// Loads data, computes a `let`, calls a model on zeros where its declared shape is known, so that mistakes in
+// a definition that nothing uses yet are reported. What only a training can tell is not judged.
+void lower_definition(Lowered *l, const char *name);
 #endif

@@ -192,6 +192,10 @@ bool value_steps(Cx *cx, const Value *v, double *out) {
     if (v->kind == V_NUM) diag_hint(d, "write `%.10g epochs` or `%.10g steps`", v->num, v->num);
     return false;
   }
+  if (!cx->t && cx->no_times) {
+    *out = 1;
+    return true;
+  }
   if (!cx->t && v->unit != UNIT_STEPS) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, v->span, "a time in epochs or percent",
               "outside of training");

@@ -98,6 +98,7 @@ typedef struct Cx {
   bool training;
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
+  bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
   bool view;     // `digits.test.x` is a tensor of all its rows
   const reg_dataset *data;
   const char *data_part;

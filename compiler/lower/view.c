@@ -63,7 +63,9 @@ static void meet_parameters(Cx *cx, Def *model) {
     cx->data = NULL;
     cx->batch = 0;
   } else {
+    cx->no_times = true;
     call_on_zeros(cx, model);
+    cx->no_times = false;
   }
   map_init(&model_value(cx, model)->named, cx->a); // `net.hidden` is no value of this call
 }
@@ -155,4 +157,22 @@ LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e) {
   view->graph = prune(cx, cx->g);
   view->init = init_graph(l, view->graph, before, e);
   return view;
+}
+
+void lower_definition(Lowered *l, const char *name) {
+  Def *d = sema_find(l->program, name);
+  Diags *ds = &l->session->diags, before = *ds;
+  if (!d || (d->kind == KIND_MODEL && train_of_model(l, name))) return;
+  Cx *cx = view_cx(l, "definition", MODE_INIT);
+  cx->no_times = d->kind == KIND_MODEL;
+  if (d->kind == KIND_MODEL)
+    call_on_zeros(cx, d);
+  else if (d->kind == KIND_DATA)
+    data_definition(cx, d);
+  else if (d->kind == KIND_LET)
+    call_def(cx, d, NULL, 0, d->ast->name_span, NULL, NULL);
+  bool outside = false; // a schedule, a time: known in a training only
+  for (int i = before.list.len; i < ds->list.len; i++)
+    outside |= ds->list.data[i]->id == DIAG_not_allowed_here;
+  if (outside) ds->list.len = before.list.len, ds->errors = before.errors, ds->warnings = before.warnings;
 }
