@@ -104,11 +104,13 @@ bool repl_items(Repl *r, const char *name, const char *text, int len, bool load)
 bool repl_load_file(Repl *r, const char *path);
 bool repl_drop(Repl *r, const char *name);
 bool repl_set(Repl *r, const char *name, const char *value);
-bool repl_save_items(Repl *r, const char *path);
-void repl_list(Repl *r);
 void repl_reset(Repl *r, bool all);
 reg_dataset *repl_data(void *user, const reg_data_plan *plan, reg_status *st); // Pipeline.load
 void repl_free_data(Repl *r);
+
+// -- repl_save.c
+bool repl_save_items(const Repl *r, const char *path); // appears whole or not at all
+void repl_list(const Repl *r);
 
 // -- repl_train.c
 bool repl_train(Repl *r, const ReplItem *item);

@@ -17,6 +17,8 @@ typedef struct View {
 // parameters.
 static bool names_own(const Repl *r, const Ast *e) {
   if (!e) return false;
+  bool time = e->kind == AST_NAME && (!strcmp(e->name, "total") || !strcmp(e->name, "progress"));
+  if (time || (e->kind == AST_NUM && e->name)) return true;
   if (e->kind == AST_NAME && item_find(r, AST_DEF, e->name)) return true;
   for (int i = 0; i < e->nkids; i++)
     if (names_own(r, e->kids[i])) return true;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 // -- data, loaded once for each plan
 
@@ -383,85 +382,6 @@ bool repl_set(Repl *r, const char *name, const char *value) {
   r->options.sets.data[at] = old;
   r->options.sets.len = n;
   return false;
-}
-
-// -- listing and saving
-
-static const char *item_text(const ReplItem *i, int *len) {
-  Session *s = session_new();
-  const Ast *item =
-      parse_source(s, source_add(&s->sources, "", i->unit->text, i->unit->len))->file->kids[i->index];
-  int start = item->span.start;
-  *len = item->span.end - start;
-  const char *text = i->unit->text + start;
-  session_free(s);
-  return text;
-}
-
-// The definitions in the library's order of kinds do not matter to the language; they are written as they
-// were kept.
-static bool write_items(const Repl *r, FILE *f) {
-  for (int i = 0; i < r->items.len; i++) {
-    const ReplItem *item = &r->items.data[i];
-    Session *s = session_new();
-    const Ast *a = parse_source(s, source_add(&s->sources, "", item->unit->text, item->unit->len))
-                       ->file->kids[item->index];
-    if (i) fputc('\n', f);
-    for (const char *c = a->doc ? a->doc : NULL; c && *c;) {
-      fprintf(f, "## %.*s\n", (int)strcspn(c, "\n"), c);
-      c += strcspn(c, "\n");
-      c += *c == '\n';
-    }
-    int len;
-    const char *text = item_text(item, &len);
-    fprintf(f, "%.*s\n", len, text);
-    session_free(s);
-  }
-  return fflush(f) == 0 && !ferror(f);
-}
-
-bool repl_save_items(Repl *r, const char *path) {
-  Arena *a = arena_new();
-  const char *temporary = arena_printf(a, "%s.%ld.tmp", path, (long)getpid());
-  FILE *f = fopen(temporary, "wxe");
-  bool ok = f && write_items(r, f);
-  int error = errno;
-  if (f) ok = fclose(f) == 0 && ok;
-  if (ok && rename(temporary, path) != 0) ok = false, error = errno;
-  if (!ok) {
-    if (f) unlink(temporary);
-    fprintf(stderr, "cannot write `%s`: %s\n", path, strerror(error));
-  } else if (r->tty) {
-    fprintf(stderr, "%s: definitions and statements: %d\n", path, r->items.len);
-  }
-  arena_free(a);
-  return ok;
-}
-
-void repl_list(Repl *r) {
-  for (int i = 0; i < r->items.len; i++) {
-    const ReplItem *item = &r->items.data[i];
-    int len;
-    const char *text = item_text(item, &len);
-    int line = (int)strcspn(text, "\n");
-    bool more = line < len;
-    if (line > len) line = len;
-    printf("  %-8s %.*s%s\n", item->unit->name[0] == '[' ? item->unit->name : "file", line, text,
-           more ? (r->options.out.utf8 ? " …" : " ...") : "");
-  }
-  for (int i = 0; i < r->options.sets.len; i++)
-    printf("  :set     %s=%s\n", r->options.sets.data[i].name, r->options.sets.data[i].value);
-  for (int i = 0; i < r->weights.len; i++) {
-    const ReplWeights *w = r->weights.data[i];
-    int64_t n = 0;
-    for (int k = 0; k < w->nparams; k++) n += shape_count(w->params[k].shape);
-    printf("  weights  %s: %lld parameters, ", w->file ? w->file : w->train, (long long)n);
-    if (w->file)
-      puts("loaded");
-    else
-      printf("%s after %lld steps (epoch %lld of %lld)\n", w->finished ? "finished" : "stopped",
-             (long long)w->step, (long long)w->epoch, (long long)w->epochs);
-  }
 }
 
 void repl_reset(Repl *r, bool all) {
