@@ -69,7 +69,7 @@ static void list_file(Session *s, const LibraryFile *f) {
 }
 
 // Files come sorted by folder from the build.
-static void list_library(Session *s) {
+void document_library(Session *s) {
   const char *folder = NULL;
   for (const LibraryFile *f = library_files; f->name; f++) {
     const char *its = folder_of(s->arena, f->name);
@@ -95,7 +95,7 @@ static int unknown(Session *s, const char *name, const Parse *own) {
   return EXIT_USAGE;
 }
 
-static int document(Session *s, const Options *o, const char *name, const Parse *own) {
+int document_name(Session *s, const Options *o, const char *name, const Parse *own) {
   const Ast *def = own ? find_definition(own, name) : NULL;
   int file = def ? -1 : library_file(name);
   if (file >= 0) {
@@ -120,10 +120,10 @@ int cmd_doc(Session *s, const Options *o) {
     if (!code) p.parse = parse_source(s, p.source);
     if (!code) code = pipeline_report(&p);
   }
-  if (!code && !o->arguments.len) list_library(s);
+  if (!code && !o->arguments.len) document_library(s);
   for (int i = 0; i < o->arguments.len && !code; i++) {
     if (i) putchar('\n');
-    code = document(s, o, o->arguments.data[i], p.parse);
+    code = document_name(s, o, o->arguments.data[i], p.parse);
   }
   pipeline_free(&p);
   return code;

@@ -143,7 +143,7 @@ static void make_inputs(GradCheck *c) {
   c->nin = nargs + COMMON;
 }
 
-static int run_check(Pipeline *p, const Ast *ast) {
+int gradcheck_run(Pipeline *p, const Ast *ast) {
   GradCheck c = {.pipeline = p, .check = lower_check(p->lowered, ast)};
   int code = pipeline_report(p);
   if (code || !c.check) return EXIT_REJECTED;
@@ -174,7 +174,7 @@ static int check_file(Session *s, const Options *o, const char *path, int *nchec
   if (!code) {
     *nchecks += p.program->checks.len;
     for (int i = 0; i < p.program->checks.len; i++) {
-      int one = run_check(&p, p.program->checks.data[i]);
+      int one = gradcheck_run(&p, p.program->checks.data[i]);
       code = one > code ? one : code;
     }
   }

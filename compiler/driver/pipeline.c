@@ -37,7 +37,7 @@ void pipeline_init(Pipeline *p, Session *s, const Options *o) {
 }
 
 void pipeline_free(Pipeline *p) {
-  if (p->lowered)
+  if (p->lowered && !p->load)
     for (int i = 0; i < p->lowered->datasets.len; i++) reg_data_free(p->lowered->datasets.data[i]);
   if (p->jit) p->backend->jit_free(p->jit);
 }
@@ -64,8 +64,8 @@ int pipeline_check(Pipeline *p) {
 }
 
 static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) {
-  (void)user;
-  return reg_data_load(plan, st);
+  Pipeline *p = user;
+  return p->load ? p->load(p->load_user, plan, st) : reg_data_load(plan, st);
 }
 
 static int tensors(void *user, const char *path, int count, const reg_tensor *wanted, float *const *values,

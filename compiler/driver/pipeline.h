@@ -17,7 +17,10 @@ typedef struct Pipeline {
   Lowered *lowered;
   BackendOptions backend_options;
   const Backend *backend;
-  struct Jit *jit;      // started with the first function
+  struct Jit *jit; // started with the first function
+  // Loads data instead of reg_data_load, and keeps it, where set.
+  reg_dataset *(*load)(void *user, const reg_data_plan *plan, reg_status *st);
+  void *load_user;
   double compile_s;     // spent in the backend
   int compiled, cached; // functions
   int reported;         // diagnostics already printed, of this session
@@ -37,6 +40,9 @@ CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error); /
 
 // Prints what has been reported since the last call; the exit code it means.
 int pipeline_report(Pipeline *p);
+// cmd_doc.c: a definition with its documentation, of `own` (may be NULL) or the library; the list of all.
+int document_name(Session *s, const Options *o, const char *name, const Parse *own);
+void document_library(Session *s);
 // "digits.reg:19:3", or "" for nowhere.
 const char *place_text(const Pipeline *p, Span at);
 #endif

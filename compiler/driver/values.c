@@ -82,25 +82,44 @@ static int slot_index(const LoopFn *f, const GraphOutput *o) {
   ice("values", "output `%s` has no slot", o->name);
 }
 
+bool prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, const char **error) {
+  *r = (Prepared){.arena = p->arena, .loops = pipeline_loops(p, g, false)};
+  r->fn = pipeline_compile(p, r->loops, error);
+  if (!r->fn) return false;
+  r->slots = ARENA_ARRAY(p->arena, void *, r->loops->nslots);
+  for (int k = 0; k < r->loops->nslots; k++) {
+    r->slots[k] = aligned_alloc(64, slot_bytes(r->loops, k));
+    if (!r->slots[k]) ice("values", "out of memory");
+    if (k && r->loops->slots[k].is_input)
+      fill_slot(r->slots[k], input_of(r->loops->slots[k].name, r->loops->slots[k].shape, in, nin));
+  }
+  r->ctx = reg_ctx_new(p->options->threads);
+  return true;
+}
+
+int prepared_run(const Prepared *r) { return r->fn(r->ctx, r->slots); }
+
+void prepared_read(const Prepared *r, Tensor *out) {
+  const Graph *g = r->loops->graph;
+  for (int i = 0; i < g->outputs.len; i++) {
+    out[i] = output_like(r->arena, &g->outputs.data[i]);
+    read_slot(r->slots[slot_index(r->loops, &g->outputs.data[i])], &out[i]);
+  }
+}
+
+void prepared_free(Prepared *r) {
+  if (!r->slots) return;
+  reg_ctx_free(r->ctx);
+  for (int k = 0; k < r->loops->nslots; k++) free(r->slots[k]);
+  r->slots = NULL;
+}
+
 bool run_compiled(Pipeline *p, const Graph *g, const Tensor *in, int nin, Tensor *out, const char **error) {
-  const LoopFn *f = pipeline_loops(p, g, false);
-  CompiledFn fn = pipeline_compile(p, f, error);
-  if (!fn) return false;
-  void **slots = ARENA_ARRAY(p->arena, void *, f->nslots);
-  for (int k = 0; k < f->nslots; k++) {
-    slots[k] = aligned_alloc(64, slot_bytes(f, k));
-    if (!slots[k]) ice("values", "out of memory");
-    if (k && f->slots[k].is_input)
-      fill_slot(slots[k], input_of(f->slots[k].name, f->slots[k].shape, in, nin));
-  }
-  reg_ctx *ctx = reg_ctx_new(p->options->threads);
-  int code = fn(ctx, slots);
-  reg_ctx_free(ctx);
-  for (int i = 0; i < f->graph->outputs.len; i++) {
-    out[i] = output_like(p->arena, &f->graph->outputs.data[i]);
-    read_slot(slots[slot_index(f, &f->graph->outputs.data[i])], &out[i]);
-  }
-  for (int k = 0; k < f->nslots; k++) free(slots[k]);
+  Prepared r;
+  if (!prepared_new(p, g, in, nin, &r, error)) return false;
+  int code = prepared_run(&r);
+  prepared_read(&r, out);
+  prepared_free(&r);
   if (code) *error = "the compiled function failed";
   return code == 0;
 }

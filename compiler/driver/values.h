@@ -18,6 +18,20 @@ const Tensor *tensor_find(const Tensor *ts, int n, const char *name); // NULL wh
 
 // `out`: one for each output of g, filled in. Inputs that g has must be among `in`.
 void run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out);
+// Compiled, its inputs filled in: may run any number of times.
+typedef struct Prepared {
+  Arena *arena;
+  const LoopFn *loops;
+  CompiledFn fn;
+  void **slots;
+  struct reg_ctx *ctx;
+} Prepared;
+bool prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, const char **error);
+int prepared_run(const Prepared *r);
+void prepared_read(const Prepared *r, Tensor *out); // one for each output of the graph
+void prepared_free(Prepared *r);
 // The same by the backend's code with `threads` threads; false and a message where it fails.
 bool run_compiled(Pipeline *p, const Graph *g, const Tensor *in, int nin, Tensor *out, const char **error);
+// cmd_gradcheck.c: one `check` statement; EXIT_OK where it holds.
+int gradcheck_run(Pipeline *p, const Ast *check);
 #endif

@@ -182,6 +182,29 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
   return v_fail();
 }
 
+Value data_field(Cx *cx, Env *env, const Ast *e) {
+  const Ast *of = e->kids[0];
+  if (of->kind != AST_NAME && (of->kind != AST_FIELD || of->kids[0]->kind != AST_NAME))
+    return eval_data(cx, env, e);
+  Value v = eval_data(cx, env, of);
+  if (v.kind != V_DATA) return v;
+  const reg_dataset *set = cx->l->datasets.data[v.data->dataset];
+  for (int i = 0; i < set->nparts && !v.data->part; i++)
+    if (!strcmp(set->parts[i].name, e->name)) return eval_data(cx, env, e);
+  const char **names = ARENA_ARRAY(cx->a, const char *, set->nfields + 1);
+  for (int i = 0; i < set->nfields; i++) {
+    if (!strcmp(set->fields[i].name, e->name))
+      return (Value){.kind = V_FIELD, .field = i, .data = v.data, .span = e->span};
+    names[i] = set->fields[i].name;
+  }
+  if (!v.data->part) return eval_data(cx, env, e); // reports it, with the names of parts
+  Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span,
+                      arena_printf(cx->a, "`%s.%s`", v.data->name, v.data->part), e->name);
+  const char *near = nearest_name(e->name, names, set->nfields);
+  if (near) diag_hint(d, "did you mean `%s.%s.%s`?", v.data->name, v.data->part, near);
+  return v_fail();
+}
+
 Value call_data_builtin(Cx *cx, Builtin b, Span at) {
   diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
             b == B_LOAD ? "but as the whole value of a `let`" : "outside of a `data` definition");

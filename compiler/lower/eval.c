@@ -255,6 +255,7 @@ static Value eval_until(Cx *cx, Env *env, const Ast *e) {
   Value t = eval_expr(cx, env, e->kids[1]);
   double at;
   Node *live = NULL;
+  if (!cx->t && cx->no_times) return eval_expr(cx, env, e->kids[0]);
   if (!cx->t && t.kind != V_FAIL && t.unit != UNIT_STEPS) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "a schedule", "outside of training");
     return v_fail();

@@ -8,7 +8,11 @@
 
 static const char *const prefix = "set:", *const total_name = "total";
 
-Node *cx_total(Cx *cx) { return cx_input(cx, total_name, DT_F32, (Shape){0}); }
+// Graphs that are looked at between trainings know the numbers as they are now.
+Node *cx_total(Cx *cx) {
+  return cx->view ? graph_const(cx->g, (double)cx->t->total_steps, (Shape){0})
+                  : cx_input(cx, total_name, DT_F32, (Shape){0});
+}
 
 static LowerSetting *setting(const Lowered *l, const char *name) {
   for (int i = 0; i < l->settings.len; i++)
@@ -40,7 +44,7 @@ void live_settings(Lowered *l) {
 }
 
 Value live_setting(Cx *cx, const Def *d, Value v) {
-  if (v.kind == V_NUM && cx->t && setting(cx->l, d->name))
+  if (v.kind == V_NUM && cx->t && !cx->view && setting(cx->l, d->name))
     v.live = cx_input(cx, arena_printf(cx->a, "%s%s", prefix, d->name), DT_F32, (Shape){0});
   return v;
 }

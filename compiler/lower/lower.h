@@ -146,4 +146,30 @@ typedef struct LowerInput {
 } LowerInput;
 Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninputs, const char *const *grads,
                   int ngrads);
+
+// `regc repl`: an expression looked at between trainings. Parameters, states and data are inputs of its
+// graph, so that weights from anywhere can be put in: param:PATH, state:NAME, field:DATA.PART.FIELD,
+// class:DATA.PART.FIELD, seed, step, epoch. Outputs value:0, value:1, ...
+typedef struct LowerViewValue {
+  const char *path; // a parameter's, or ""
+  DType dtype;
+  Shape shape;
+} LowerViewValue;
+
+typedef struct LowerView {
+  const char *text;           // what it is: "a tensor of shape [2]", "a function", "the model `net`", ...
+  int data;                   // of a part of the data: index into Lowered.datasets; else -1
+  VEC(LowerViewValue) values; // none where it is no tensor, number or tree
+  VEC(LowerParam) params;     // of the models that it names
+  VEC(LowerState) states;     // of their layers
+  Graph *graph;               // NULL where there are no values
+  Graph *init; // initial values of the graph's param: and state: inputs; NULL where it has none
+} LowerView;
+// `before` is elaborated first, where given: `net.hidden` is a value of the last call of `net`. Where the
+// program trains a model that the expression names, times and schedules are those of that training. NULL
+// after a mistake.
+LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e);
+// Loads data, computes a `let`, calls a model on zeros where its declared shape is known, so that mistakes in
+// a definition that nothing uses yet are reported. What only a training can tell is not judged.
+void lower_definition(Lowered *l, const char *name);
 #endif

@@ -351,7 +351,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   while (root->kind == AST_FIELD) root = root->kids[0];
   Value base = eval_expr(cx, env, root);
   if (base.kind == V_FAIL) return base;
-  if (base.kind == V_DATA) return eval_data(cx, env, e);
+  if (base.kind == V_DATA) return cx->view ? data_field(cx, env, e) : eval_data(cx, env, e);
   if (base.kind != V_MODEL) {
     diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);
     return v_fail();

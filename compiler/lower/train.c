@@ -279,8 +279,7 @@ static Graph *init_graph(Lowered *l, LowerTrain *t) {
 
 // -- predictions and metrics
 
-// The model on the fields of the same names as its parameters.
-static Node *predict(Cx *cx, Def *model) {
+Node *train_predict(Cx *cx, Def *model) {
   const Ast *ps = model->ast->kids[0];
   BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, ps ? ps->nkids + 1 : 1);
   int n = 0;
@@ -344,7 +343,7 @@ bool evaluate_metrics(Lowered *l, LowerEvaluate *e) {
   int errors = l->session->diags.errors;
   Cx *cx = train_cx(l, t, "metrics", MODE_EVAL, e->rows);
   cx->data = l->datasets.data[e->data];
-  Node *pred = predict(cx, t->build->model);
+  Node *pred = train_predict(cx, t->build->model);
   if (!pred) return false;
   t->build->pred = (Shape){.rank = pred->shape.rank - 1};
   memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
@@ -362,7 +361,7 @@ bool evaluate_metrics(Lowered *l, LowerEvaluate *e) {
 void train_valid_metrics(Lowered *l, LowerTrain *t) {
   if (!t->valid_part) return;
   Cx *cx = train_cx(l, t, "valid", MODE_EVAL, t->valid_rows);
-  Node *pred = predict(cx, t->build->model);
+  Node *pred = train_predict(cx, t->build->model);
   if (!pred) return;
   t->build->pred = (Shape){.rank = pred->shape.rank - 1};
   memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
@@ -374,7 +373,7 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
                     MODE_EVAL, batch);
   const Ast *loss = train_clause(t->ast, "loss");
   Value v = eval_expr(cx, field_env(cx), loss);
-  Node *n = scalar_loss(cx, &v, loss->span), *pred = predict(cx, t->build->model);
+  Node *n = scalar_loss(cx, &v, loss->span), *pred = train_predict(cx, t->build->model);
   if (!n || !pred) ice("lower", "validation of `%s` failed after its step was built", t->name);
   graph_output(cx->g, "loss", n, -1);
   graph_output(cx->g, "pred", pred, -1);
@@ -397,7 +396,7 @@ static Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *nam
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
                     MODE_EVAL, batch);
   cx->data = l->datasets.data[data];
-  Node *pred = predict(cx, t->build->model);
+  Node *pred = train_predict(cx, t->build->model);
   if (!pred) return NULL;
   graph_output(cx->g, "pred", pred, -1);
   return prune(cx, cx->g);

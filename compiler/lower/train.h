@@ -17,6 +17,8 @@ int data_target(const reg_dataset *set); // index of the first field that is nei
 // Elaborates the training step for the first time: fills params, states, terms, schedules; false after a
 // mistake.
 bool train_discover(Lowered *l, LowerTrain *t);
+// The model on the fields of cx->data of the same names as its parameters; NULL after a mistake.
+Node *train_predict(Cx *cx, Def *model);
 // Adds a number-valued metric to be reported for the validation part each epoch.
 bool train_add_metric(Cx *cx, LowerTrain *t, const Ast *metric);
 // The number-valued metrics of this model's evaluations are watched on the validation part too.

@@ -22,7 +22,7 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_RANGE: return "a range";
   case V_LIST: return "a list";
   case V_TENSOR: return arena_printf(cx->a, "a tensor of shape %s", shape_text(cx->a, v->node->shape));
-  case V_FIELD: return arena_printf(cx->a, "the field `%s`", cx->data->fields[v->field].name);
+  case V_FIELD: return arena_printf(cx->a, "the field `%s`", field_data(cx, v)->fields[v->field].name);
   case V_TREE: return arena_printf(cx->a, "a tree of %d tensors", v->tree->n);
   case V_FN: return arena_printf(cx->a, "the %s `%s`", def_kind_name(v->fn->def->kind), v->fn->def->name);
   case V_BUILTIN: return arena_printf(cx->a, "the function `%s`", builtin_info[v->builtin].name);
@@ -97,13 +97,24 @@ static Node *list_node(Cx *cx, const Value *v) {
   return graph_tensor(cx->g, data, DT_F32, s);
 }
 
-// The rows of a field in the current batch as an input of the graph.
-static Node *field_node(Cx *cx, int index, bool classes) {
-  const reg_field *f = &cx->data->fields[index];
-  Shape s = {.rank = 1, .dim = {cx->batch}};
+const reg_dataset *field_data(const Cx *cx, const Value *v) {
+  return v->data ? cx->l->datasets.data[v->data->dataset] : cx->data;
+}
+
+// The rows of a field, of the current batch or of all of a part, as an input of the graph.
+static Node *field_node(Cx *cx, const Value *v, bool classes) {
+  const reg_dataset *set = field_data(cx, v);
+  const reg_field *f = &set->fields[v->field];
+  Shape s = {.rank = 1, .dim = {v->data ? set->nrows : cx->batch}};
+  const char *of = v->data ? arena_printf(cx->a, "%s.", v->data->name) : "";
+  for (int i = 0; v->data && v->data->part && i < set->nparts; i++)
+    if (!strcmp(set->parts[i].name, v->data->part)) {
+      s.dim[0] = set->parts[i].nrows;
+      of = arena_printf(cx->a, "%s%s.", of, v->data->part);
+    }
   for (int i = 0; i < f->rank; i++) s.dim[s.rank++] = f->dim[i];
   bool is_id = f->dtype == REG_I32 && f->values;
-  return graph_input(cx->g, arena_printf(cx->a, "%s:%s", classes ? "class" : "field", f->name),
+  return graph_input(cx->g, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),
                      classes || is_id ? DT_I32 : DT_F32, s);
 }
 
@@ -114,14 +125,14 @@ static Node *make_node(Cx *cx, const Value *v) {
   case V_BOOL: return graph_const(cx->g, plain_number(v), (Shape){0});
   case V_LIST: return list_node(cx, v);
   case V_FIELD: {
-    const reg_field *f = &cx->data->fields[v->field];
+    const reg_field *f = &field_data(cx, v)->fields[v->field];
     if (!f->values) { // text: only its classes are numbers
       Diag *d = diag_emit(&cx->s->diags, DIAG_bad_field, cx->at.source ? cx->at : v->span,
                           arena_printf(cx->a, "`%s` is text: it can be used as classes only", f->name));
       if (cx->at.source && v->span.source) diag_note(d, v->span, "a number is needed here");
       return NULL;
     }
-    Node *n = field_node(cx, v->field, false);
+    Node *n = field_node(cx, v, false);
     return n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32);
   }
   case V_TREE:
@@ -145,10 +156,10 @@ Node *value_node(Cx *cx, const Value *v) {
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
   *classes = v->classes;
   if (v->kind == V_FIELD) {
-    const reg_field *f = &cx->data->fields[v->field];
+    const reg_field *f = &field_data(cx, v)->fields[v->field];
     if (f->nclasses > 0) {
       *classes = f->nclasses;
-      return field_node(cx, v->field, true);
+      return field_node(cx, v, true);
     }
     diag_emit(&cx->s->diags, DIAG_bad_field, v->span,
               arena_printf(cx->a, "`%s` holds numbers that are no classes: classes are texts or integers",
@@ -185,6 +196,10 @@ bool value_steps(Cx *cx, const Value *v, double *out, Node **live) {
                         value_text(cx, v));
     if (v->kind == V_NUM) diag_hint(d, "write `%.10g epochs` or `%.10g steps`", v->num, v->num);
     return false;
+  }
+  if (!cx->t && cx->no_times) {
+    *out = 1;
+    return true;
   }
   if (!cx->t && v->unit != UNIT_STEPS) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, v->span, "a time in epochs or percent",

@@ -76,7 +76,7 @@ struct Value {
   FnValue *fn;
   Builtin builtin;
   ModelValue *model;
-  DataValue *data;
+  DataValue *data; // DATA; FIELD: of all rows of this data, instead of the batch's
 };
 
 // Scope of one definition's body, or of one clause.
@@ -101,6 +101,8 @@ typedef struct Cx {
   bool loaded;   // inside a loaded model: what is declared has its values from a file
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
+  bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
+  bool view;     // `digits.test.x` is a tensor of all its rows
   const reg_dataset *data;
   const char *data_part;
   Map params;    // path -> ParamRef *, in order of first use
@@ -227,6 +229,8 @@ bool loaded_values(Cx *cx, const ModelValue *m);
 const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given
 const char *program_file(Cx *cx, Span at, const char *path);          // relative to the file that `at` is in
 Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expression that is data; loads it
+Value data_field(Cx *cx, Env *env, const Ast *e);                     // the same, or a field of it
+const reg_dataset *field_data(const Cx *cx, const Value *v);          // that a FIELD is a column of
 Value data_definition(Cx *cx, Def *d);
 Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand: reports
 

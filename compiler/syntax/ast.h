@@ -88,6 +88,20 @@ Parse *parse_source(Session *s, int source);
 // Parses one expression (`regc eval`); NULL after a mistake.
 Ast *parse_expression(Session *s, int source);
 
+// How far a text is: for a prompt that asks for more lines until a construct is complete.
+typedef enum ParseExtent {
+  PARSE_WHOLE,        // right as it stands
+  PARSE_OPEN_BRACKET, // the beginning of something right: a bracket is open at its end
+  PARSE_OPEN_LINE, // likewise: its last line goes on (an operator or comma at the end, `if` without `then`)
+  PARSE_WRONG      // no further text makes it right
+} ParseExtent;
+typedef enum ParseForm { PARSE_FILE, PARSE_EXPRESSION } ParseForm;
+// Decided by the first mistake: at the end of the text or before. Reports nothing and keeps nothing. `items`,
+// where given, is the number of items of a PARSE_FILE. A whole text could still go on where the next line
+// starts with
+// `|>`; whoever asks decides about that.
+ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items);
+
 const char *ast_kind_name(AstKind k);
 const char *opr_text(Opr o);             // "+", "@", …
 const char *def_kind_name(DefKind k);    // "data", "penalty", …

@@ -30,6 +30,10 @@ typedef struct ParseContext {
   bool panic;      // the parser met a mistake: tokens are to be skipped to a place where it can go on
   bool too_deep;   // nesting_too_deep was reported
   bool give_up;    // too many mistakes, or too deep to go on
+  // What the first mistake makes of the text, and what a mistake at the present token would make of it: at
+  // the end of the source the text may only be unfinished.
+  ParseExtent extent, extent_here;
+  bool at_end; // the present token stands for the end of the source
 } ParseContext;
 
 // Scanner side.
@@ -40,6 +44,8 @@ void string_token(ParseContext *p, Token *t, const char *text, int length, bool 
 void bad_number(ParseContext *p, Token *t, const char *text, int length);
 // Zero bytes are reported wherever they stand, also in comments and strings: texts end at them.
 void no_zero_bytes(ParseContext *p, const char *text, int start, int length);
+// The first of the mistakes decides.
+void extent_note(ParseContext *p, ParseExtent e);
 void bad_characters(ParseContext *p, Span span, const char *text, int length);
 
 // `expected` are the grammar's names of tokens.

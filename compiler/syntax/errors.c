@@ -13,12 +13,18 @@ Span span_at(const ParseContext *p, int start, int length) {
   return (Span){p->source, start, start + length};
 }
 
+void extent_note(ParseContext *p, ParseExtent e) {
+  if (p->extent == PARSE_WHOLE) p->extent = e;
+}
+
 void too_deep(ParseContext *p, Span span) {
+  extent_note(p, PARSE_WRONG);
   if (!p->too_deep) diag_emit(&p->session->diags, DIAG_nesting_too_deep, span, (int)AST_MAX_DEPTH);
   p->too_deep = true;
 }
 
 static void count_mistake(ParseContext *p) {
+  extent_note(p, PARSE_WRONG);
   if (++p->mistakes >= MOST_MISTAKES) p->give_up = true;
 }
 
@@ -201,6 +207,9 @@ static void suggest_keyword(Diag *d, const Token *t) {
 
 void syntax_error(ParseContext *p, const char *const *expected, int n) {
   Token t = p->token;
+  bool goes_on =
+      p->at_end && (find_name(expected, n, "`then`") >= 0 || find_name(expected, n, "`else`") >= 0);
+  extent_note(p, goes_on ? PARSE_OPEN_LINE : p->extent_here);
   p->panic = true;
   if (t.made) return; // the missing bracket was reported
   const char *wrong = token_text(p, &t), *list = expected_text(p, expected, n);

@@ -86,3 +86,13 @@ Ast *parse_expression(Session *s, int source) {
   feed(&p, true);
   return s->diags.errors == before ? p.expression : NULL;
 }
+
+ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items) {
+  Session *s = session_new();
+  ParseContext p = start(s, source_add(&s->sources, "", text, len));
+  feed(&p, form == PARSE_EXPRESSION);
+  if (items) *items = p.items.len;
+  ParseExtent extent = p.extent;
+  session_free(s);
+  return extent;
+}

@@ -196,6 +196,7 @@ static bool line_is_open(const Tokens *t) { return t->last.kind != TOK_NEWLINE &
 // Makes the closing bracket of the innermost open one, which the source lacks; says so for the innermost.
 static Token make_closer(Tokens *t) {
   int opener = top(t);
+  extent_note(t->p, t->p->at_end ? PARSE_OPEN_BRACKET : PARSE_WRONG);
   if (!t->flushing && !t->p->give_up)
     diag_emit(&t->p->session->diags, DIAG_unclosed, t->open[t->depth - 1].span,
               opener == TOK_OPEN    ? "("
@@ -268,6 +269,8 @@ Token tokens_next(Tokens *t) {
   t->p->panic = false;
   Token *raw = &t->ahead[0];
   bool over = raw->kind == TOK_END || t->p->give_up;
+  t->p->at_end = over;
+  t->p->extent_here = over && line_is_open(t) && awaits_more(t->last.kind) ? PARSE_OPEN_LINE : PARSE_WRONG;
   if (t->depth && (over || item_at_margin(t, raw))) return make_closer(t);
   if (over && line_is_open(t)) return make(t, TOK_NEWLINE);
   if (raw->kind == TOK_CLOSEC && t->depth) {

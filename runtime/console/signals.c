@@ -26,6 +26,7 @@ static void on_signal(int number) {
 }
 
 volatile int *reg_signals_install(void) {
+  interrupted = 0;
   struct sigaction action = {.sa_handler = on_signal};
   sigemptyset(&action.sa_mask);
   sigaddset(&action.sa_mask, SIGINT);

@@ -41,11 +41,12 @@ static void first_trace(const Bound *b, Culprit *c) {
   }
 }
 
-// Replays steps 0..index; returns the first that spoils something. `good` has the weights before it.
+// Replays this epoch's steps up to index; returns the first that spoils something. `good` has the weights
+// before it.
 static int64_t replay(Training *t, Steps *steps, int64_t index, const Bank *good) {
   bank_copy(t, &t->now, &t->epoch_start);
-  t->step -= (int32_t)index;
-  for (int64_t i = 0; i < index; i++, t->step++) {
+  t->step -= (int32_t)(index - t->skipped);
+  for (int64_t i = t->skipped; i < index; i++, t->step++) {
     bank_copy(t, good, &t->now);
     take_step(t, steps, i, false);
     if (!step_is_finite(t) || !bank_finite(t, &t->now)) return i;

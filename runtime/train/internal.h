@@ -40,6 +40,7 @@ typedef struct Training {
   float objective, loss, total; // total: planned updates
   float *terms, *schedules, *valid_metrics;
   float *predictions;           // of one chunk, or of all rows where a metrics function reads them
+  int64_t skipped;              // steps of this epoch that were made before this run
   int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
   int64_t *order;               // of this epoch's training rows
   double loss_sum, objective_sum, *term_sum, *term_mean, *schedule_now, *metric_now; // sums over rows

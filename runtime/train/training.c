@@ -47,6 +47,43 @@ static int take_buffers(Training *t) {
   return p->keep_best ? bank_new(t, &t->best) : REG_OK;
 }
 
+static reg_weights weights_of(const Training *t) {
+  return (reg_weights){.train = t->plan,
+                       .params = t->now.params,
+                       .states = t->now.states,
+                       .best = t->best.params,
+                       .best_states = t->best.states,
+                       .has_best = t->has_best,
+                       .best_value = t->best_value,
+                       .best_epoch = t->best_epoch,
+                       .epoch = t->epoch,
+                       .step = t->step,
+                       .per_epoch = t->per_epoch,
+                       .reason = t->reason};
+}
+
+// The weights as the caller of reg_run wants them to begin with.
+static int begin_weights(Training *t) {
+  const reg_run_options *o = t->run->options;
+  if (!o->begin) return REG_OK;
+  reg_weights w = weights_of(t);
+  int code = o->begin(o->weights_user, &w);
+  if (code)
+    return t->run->st->code ? code
+                            : reg_fail(t->run->st, code, "weights", "`%s` did not begin", t->plan->name);
+  if (w.epoch < 0 || w.step < w.epoch * t->per_epoch || w.step > (w.epoch + 1) * t->per_epoch ||
+      w.step > t->plan->epochs * t->per_epoch)
+    return reg_fail(t->run->st, REG_INTERNAL, "internal", "`%s` cannot begin at step %lld of epoch %lld",
+                    t->plan->name, (long long)w.step, (long long)w.epoch);
+  t->epoch = (int32_t)w.epoch;
+  t->step = (int32_t)w.step;
+  t->has_best = w.has_best;
+  t->best_value = w.best_value;
+  t->best_epoch = w.best_epoch;
+  t->done = t->done || w.done;
+  return REG_OK;
+}
+
 // What a training starts from besides its own initial values: loaded models, then a checkpoint, or else
 // weights.
 static int start_values(Training *t) {
@@ -76,7 +113,8 @@ int training_new(Run *r, const reg_train *plan, Training *t) {
   if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
   if (!code && init.f) bound_call(t, &init);
   t->checkpointed = reg_now();
-  return code ? code : start_values(t);
+  if (!code) code = start_values(t);
+  return code ? code : begin_weights(t);
 }
 
 static void shuffle(Training *t) {
@@ -157,6 +195,7 @@ static void add_up(Training *t, int64_t rows) {
 static void begin_epoch(Training *t) {
   bank_copy(t, &t->epoch_start, &t->now);
   shuffle(t);
+  t->skipped = t->step - (int64_t)t->epoch * t->per_epoch;
   t->rows_done = 0;
   t->loss_sum = t->objective_sum = 0;
   memset(t->term_sum, 0, (size_t)t->plan->nterms * sizeof *t->term_sum);
@@ -183,7 +222,7 @@ static int bind_step(Training *t, Steps *steps, int64_t index) {
 // The steps of one epoch. Sets t->reason where training ends within it.
 static int run_steps(Training *t, Steps *steps) {
   const reg_run_options *o = t->run->options;
-  for (int64_t i = 0; i < t->per_epoch; i++) {
+  for (int64_t i = t->skipped; i < t->per_epoch; i++) {
     if (interrupted(t)) {
       t->reason = "interrupted";
       return REG_OK;
@@ -320,6 +359,10 @@ int training_run(Training *t) {
   if (!t->reason) t->reason = code ? "failed" : "finished";
   bool within = t->step > (int64_t)t->epoch * t->per_epoch, stopped = was_stopped(t);
   if (!code && stopped) code = checkpoint_write(t, within ? &t->epoch_start : &t->now, false);
+  if (t->run->options->end) {
+    reg_weights w = weights_of(t);
+    t->run->options->end(t->run->options->weights_user, &w);
+  }
   if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
   tell(t, REG_EVENT_TRAIN_END);
   if (!code && !stopped) code = checkpoint_write(t, &t->now, true);

@@ -39,6 +39,20 @@ typedef struct reg_event {
 
 typedef void (*reg_sink)(void *user, const reg_event *e);
 
+// A training's weights where they lie, for whoever keeps them between runs. `begin` may change all of it but
+// `train`, `best` and `per_epoch`: training then goes on behind `step` finished updates, of which `epoch`
+// whole passes.
+typedef struct reg_weights {
+  const reg_train *train;
+  float *const *params, *const *states; // in the order of train->params and train->states
+  float *const *best, *const *best_states; // the best so far; NULL where the program does not keep them
+  bool has_best; // an epoch was the best so far: they hold its weights
+  double best_value;  // of what is watched
+  int64_t best_epoch, epoch, step, per_epoch;
+  bool done;          // by `begin`: nothing is trained, these weights are evaluated
+  const char *reason; // at the end: as in reg_event
+} reg_weights;
+
 typedef struct reg_run_options {
   int threads; // 0: all cores
   uint64_t seed;
@@ -56,6 +70,11 @@ typedef struct reg_run_options {
   int (*inspect)(void *user, int phase, const reg_train *t, const reg_function *f, void *const *slots,
                  int64_t step);
   void *inspect_user;
+  // Called where set: `begin` when a training's weights have their initial values (non-zero ends the run with
+  // that code), `end` behind its last step, while they are still the last ones, not yet the best.
+  int (*begin)(void *user, reg_weights *w);
+  void (*end)(void *user, const reg_weights *w);
+  void *weights_user;
   bool step_events;             // send REG_EVENT_STEP (progress line)
   volatile int *interrupt;      // set by a signal handler: finish the step, write, stop
   volatile int *checkpoint_now; // likewise: finish the step, write a checkpoint, go on; set back to 0

@@ -1,0 +1,199 @@
+// regc repl: entries are read, one line or several, and done at once. In: a terminal, or any text on standard
+// input. Out: values on standard output, everything else on standard error. A mistake ends an entry, never
+// the session.
+#include "repl.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// -- reading
+
+// One line of standard input where it is no terminal.
+static char *plain_line(Arena *a) {
+  char *line = NULL;
+  size_t room = 0;
+  ssize_t n = getline(&line, &room, stdin);
+  char *out = n < 0 ? NULL : arena_strndup(a, line, (size_t)n - (n > 0 && line[n - 1] == '\n'));
+  free(line);
+  return out;
+}
+
+typedef struct Reader {
+  Repl *repl;
+  Arena *arena;
+  char *ahead; // a line that was read to see whether the entry goes on; outlives one entry
+} Reader;
+
+static char *next_line(Reader *rd, const char *before, bool *cancelled) {
+  *cancelled = false;
+  if (rd->ahead) {
+    char *line = arena_strdup(rd->arena, rd->ahead);
+    free(rd->ahead);
+    rd->ahead = NULL;
+    return line;
+  }
+  Repl *r = rd->repl;
+  return r->line ? line_read(r->line, rd->arena, before, cancelled) : plain_line(rd->arena);
+}
+
+static bool blank(const char *text) { return text[strspn(text, " \t\r\n")] == '\0'; }
+
+// Does a line go on with what stands before it?
+static bool continues(const char *line) {
+  line += strspn(line, " \t");
+  return !strncmp(line, "|>", 2) || (!strncmp(line, "then", 4) && strchr(" \t", line[4])) ||
+         (!strncmp(line, "else", 4) && strchr(" \t", line[4]));
+}
+
+typedef enum Form { FORM_NOTHING, FORM_ITEMS, FORM_EXPRESSION, FORM_WRONG_ITEMS, FORM_WRONG_EXPRESSION } Form;
+
+static bool starts_item(const char *text) {
+  static const char *const words[] = {"data",  "model",    "layer",     "fn",     "penalty",
+                                      "loss",  "schedule", "optimizer", "metric", "let",
+                                      "train", "evaluate", "check",     "use"};
+  text += strspn(text, " \t\r\n");
+  size_t n = strcspn(text, " \t\r\n([{=");
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strlen(words[i]) == n && !strncmp(words[i], text, n)) return true;
+  return false;
+}
+
+// What an entry is, and how far it is: an item or an expression, whichever it is or can become.
+static ParseExtent extent_of(const char *text, Form *form) {
+  int items, len = (int)strlen(text);
+  ParseExtent file = parse_extent(text, len, PARSE_FILE, &items);
+  if (file == PARSE_WHOLE && items == 0) {
+    *form = FORM_NOTHING;
+    text += strspn(text, " \t\r\n");
+    return strncmp(text, "##", 2) ? PARSE_WHOLE : PARSE_OPEN_LINE; // documentation waits for its definition
+  }
+  *form = FORM_ITEMS;
+  if (file == PARSE_WHOLE) return file;
+  ParseExtent expression = parse_extent(text, len, PARSE_EXPRESSION, NULL);
+  if (expression == PARSE_WHOLE) {
+    *form = FORM_EXPRESSION;
+    return expression;
+  }
+  if (file != PARSE_WRONG) return file;
+  if (expression != PARSE_WRONG) {
+    *form = FORM_WRONG_EXPRESSION;
+    return expression;
+  }
+  *form = starts_item(text) ? FORM_WRONG_ITEMS : FORM_WRONG_EXPRESSION;
+  return PARSE_WRONG;
+}
+
+static bool is_command(const char *text) { return text[strspn(text, " \t")] == ':'; }
+
+// A further line that is there already and goes on with a whole entry belongs to it.
+static bool takes_more(Reader *rd) {
+  bool cancelled;
+  Repl *r = rd->repl;
+  if (r->line && !line_pending()) return false;
+  char *line = next_line(rd, "", &cancelled);
+  if (!line) return false;
+  rd->ahead = strdup(line);
+  return continues(line);
+}
+
+// The next entry, "" after Ctrl-C; NULL at the end of input.
+static char *read_entry(Reader *rd, Form *form) {
+  StrBuf b = {.arena = rd->arena};
+  strbuf_add(&b, "");
+  for (;;) {
+    bool cancelled;
+    char *line = next_line(rd, b.data, &cancelled);
+    if (cancelled) return arena_strdup(rd->arena, "");
+    if (!line) return b.len ? b.data : NULL;
+    bool ended = b.len && blank(line);
+    if (b.len) strbuf_add(&b, "\n");
+    strbuf_add(&b, line);
+    if (is_command(b.data)) return b.data;
+    ParseExtent extent = extent_of(b.data, form);
+    if (extent == PARSE_OPEN_BRACKET || (extent == PARSE_OPEN_LINE && !ended)) continue;
+    if (ended || blank(b.data) || extent == PARSE_WRONG || !takes_more(rd)) return b.data;
+  }
+}
+
+// -- doing
+
+// `train` or `train NAME` alone goes on with a training that is kept.
+static bool names_kept_training(const char *text, char name[128]) {
+  return sscanf(text, " train %127[A-Za-z0-9_] %c", name, &(char){0}) == 1 ||
+         (sscanf(text, " %127s %c", name, &(char){0}) == 1 && !strcmp(name, "train") && (*name = 0, true));
+}
+
+static bool do_entry(Repl *r, const char *text, Form form) {
+  char name[128];
+  if (is_command(text)) return repl_command(r, strchr(text, ':') + 1);
+  if (form == FORM_WRONG_ITEMS && names_kept_training(text, name)) {
+    for (int i = r->items.len - 1; i >= 0; i--) {
+      const ReplItem *item = &r->items.data[i];
+      if (item->kind == AST_TRAIN && (!*name || !strcmp(item->name, name))) return repl_train(r, item);
+    }
+  }
+  if (form == FORM_EXPRESSION || form == FORM_WRONG_EXPRESSION) return repl_show_value(r, text);
+  Arena *a = arena_new();
+  bool ok = repl_items(r, arena_printf(a, "[%d]", r->entries), text, (int)strlen(text), false);
+  arena_free(a);
+  return ok;
+}
+
+static void loop(Repl *r) {
+  Reader rd = {.repl = r};
+  char *last = NULL; // what a line that starts with `|>` goes on with
+  while (!r->over) {
+    Form form = FORM_NOTHING;
+    rd.arena = arena_new();
+    char *text = read_entry(&rd, &form);
+    r->over = !text;
+    if (text && !blank(text)) {
+      if (last && continues(text) && form == FORM_WRONG_EXPRESSION) {
+        text = arena_printf(rd.arena, "%s\n%s", last, text);
+        extent_of(text, &form);
+      }
+      r->entries++;
+      if (r->line) line_remember(r->line, text);
+      if (form != FORM_NOTHING || is_command(text)) r->failed |= !do_entry(r, text, form);
+      fflush(stdout);
+      if (!is_command(text)) {
+        free(last);
+        last = strdup(text);
+      }
+    }
+    arena_free(rd.arena);
+  }
+  free(last);
+  free(rd.ahead);
+}
+
+static void greet(const Repl *r) {
+  if (r->options.given[OPT_QUIET]) return;
+  fprintf(stderr, "regc %s; `:help` lists the commands, Tab completes, Ctrl-D ends\n", REG_VERSION);
+  int statements = 0;
+  for (int i = 0; i < r->items.len; i++) statements += r->items.data[i].kind != AST_DEF;
+  if (r->items.len)
+    fprintf(stderr, "%s: %d definitions; statements not run yet: %d (`:list` shows them, `:run` runs them)\n",
+            r->options.arguments.data[0], r->items.len - statements, statements);
+}
+
+int cmd_repl(Session *s, const Options *o) {
+  if (o->arguments.len > 1) return usage_error("`regc repl` takes at most one file");
+  Repl r = {.arena = s->arena, .options = *o, .fresh = -1, .tty = isatty(STDIN_FILENO)};
+  int code = EXIT_OK;
+  if (o->arguments.len && !repl_load_file(&r, o->arguments.data[0])) code = EXIT_REJECTED;
+  if (!code || r.tty) {
+    if (r.tty) {
+      greet(&r);
+      r.line = line_new(&r);
+    }
+    loop(&r);
+    if (r.line) line_free(r.line);
+    if (r.failed && !r.tty) code = EXIT_REJECTED;
+    if (r.tty) code = EXIT_OK;
+  }
+  repl_reset(&r, true);
+  if (r.items_arena) arena_free(r.items_arena);
+  repl_free_data(&r);
+  return code;
+}

@@ -1,0 +1,359 @@
+// Expressions. In: text, kept weights, loaded data. Out: values on standard output, or what else is asked
+// about them: type, shape, time, a stage of their code, a histogram.
+#include "emit.h"
+#include "repl.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct View {
+  Repl *repl;
+  Work work;
+  LowerView *view;
+  VEC(Tensor) in;
+  Tensor *out;
+} View;
+
+// Does the tree name something that is defined here? Then trainings may matter: for times, shapes and
+// parameters.
+static bool names_own(const Repl *r, const Ast *e) {
+  if (!e) return false;
+  bool time = e->kind == AST_NAME && (!strcmp(e->name, "total") || !strcmp(e->name, "progress"));
+  if (time || (e->kind == AST_NUM && e->name)) return true;
+  if (e->kind == AST_NAME && item_find(r, AST_DEF, e->name)) return true;
+  for (int i = 0; i < e->nkids; i++)
+    if (names_own(r, e->kids[i])) return true;
+  return false;
+}
+
+// A call of a model, directly or behind a pipe: its named values can be looked at afterwards.
+static bool calls_model(const Repl *r, const Ast *e) {
+  if (!e) return false;
+  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e->kind == AST_PIPE ? e->kids[1] : NULL;
+  if (callee && callee->kind == AST_AS) callee = callee->kids[0];
+  if (callee && callee->kind == AST_NAME) {
+    const ReplItem *d = item_find(r, AST_DEF, callee->name);
+    if (d && d->op == KIND_MODEL) return true;
+  }
+  for (int i = 0; i < e->nkids; i++)
+    if (calls_model(r, e->kids[i])) return true;
+  return false;
+}
+
+static bool names_training(const Repl *r, const char *text) {
+  Session *s = session_new();
+  const Ast *e = parse_expression(s, source_add(&s->sources, "", text, (int)strlen(text)));
+  bool own = e && names_own(r, e);
+  session_free(s);
+  return own;
+}
+
+static bool view_lower(View *v, WorkTrains trains, const char *text, bool quiet) {
+  Repl *r = v->repl;
+  if (!work_open(r, &v->work, &r->items, trains, NULL, quiet)) return false;
+  Session *s = v->work.session;
+  const Ast *before = NULL;
+  if (r->last_call)
+    before = parse_expression(s, source_add(&s->sources, "", r->last_call, (int)strlen(r->last_call)));
+  v->work.first_source = s->sources.list.len;
+  const Ast *e = work_expression(r, &v->work, text, quiet);
+  if (!e) return false;
+  v->view = lower_view(v->work.p.lowered, before, e);
+  if (quiet ? s->diags.errors > 0 : work_report(&v->work) != EXIT_OK) return false;
+  if (v->view && calls_model(r, e)) {
+    char *kept = strdup(text);
+    free(r->last_call);
+    r->last_call = kept;
+  }
+  return v->view != NULL;
+}
+
+static bool view_open(Repl *r, View *v, const char *text) {
+  *v = (View){.repl = r};
+  if (names_training(r, text)) {
+    if (view_lower(v, TRAINS_ALL, text, true)) return true;
+    work_close(&v->work);
+  }
+  return view_lower(v, TRAINS_NONE, text, false);
+}
+
+static void view_close(View *v) { work_close(&v->work); }
+
+// -- inputs
+
+static void add_input(View *v, const Node *n, double *data) {
+  vec_push(v->work.p.arena, v->in, ((Tensor){n->name, n->dtype, n->shape, data}));
+}
+
+static double *from_floats(Arena *a, const float *values, int64_t n) {
+  double *out = ARENA_ARRAY(a, double, n + 1);
+  for (int64_t i = 0; i < n; i++) out[i] = (double)values[i];
+  return out;
+}
+
+// "digits.test.x" is a field of a part, "digits.x" of all rows.
+static double *from_data(View *v, const char *path, bool classes) {
+  const Lowered *l = v->work.p.lowered;
+  Arena *a = v->work.p.arena;
+  const char *field = strrchr(path, '.') + 1, *dot = strchr(path, '.');
+  const char *data = arena_strndup(a, path, (size_t)(dot - path));
+  const char *part = dot + 1 < field ? arena_strndup(a, dot + 1, (size_t)(field - dot - 2)) : NULL;
+  const reg_dataset *set = NULL;
+  for (int i = 0; i < l->datasets.len; i++)
+    if (!strcmp(l->dataset_names.data[i], data)) set = l->datasets.data[i];
+  if (!set) ice("repl", "no data `%s`", path);
+  const reg_field *f = &set->fields[reg_data_field(set, field)];
+  const reg_part *p = part ? reg_data_part(set, part) : NULL;
+  int64_t rows = p ? p->nrows : set->nrows;
+  bool integers = classes || f->dtype == REG_I32;
+  double *out = ARENA_ARRAY(a, double, rows * f->width + 1);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t k = 0; k < f->width; k++) {
+      int64_t at = (p ? p->rows[i] : i) * f->width + k;
+      const int32_t *whole = classes && f->classes ? f->classes : f->values;
+      out[i * f->width + k] = integers ? (double)whole[at] : (double)((const float *)f->values)[at];
+    }
+  return out;
+}
+
+static bool initial_values(View *v, Tensor *out) {
+  Work *w = &v->work;
+  const Tensor in[] = {tensor_seed(w->p.arena, w->p.options->seed),
+                       tensor_scalar(w->p.arena, "step", DT_I32, 0),
+                       tensor_scalar(w->p.arena, "epoch", DT_I32, 0)};
+  const char *error = NULL;
+  if (run_compiled(&w->p, v->view->init, in, 3, out, &error)) return true;
+  fprintf(stderr, "regc: %s\n", error);
+  return false;
+}
+
+static void tell_initial(const View *v, int initial, int kept) {
+  const Repl *r = v->repl;
+  if (!initial || r->options.given[OPT_QUIET]) return;
+  if (!kept)
+    fputs("note: nothing is trained yet: parameters have their initial values\n", stderr);
+  else
+    fprintf(stderr, "note: %d of %d parameter tensors have their initial values: no kept weights fit them\n",
+            initial, initial + kept);
+}
+
+static bool fill_inputs(View *v) {
+  const Graph *g = v->view->graph;
+  Work *w = &v->work;
+  Tensor *init = NULL;
+  int initial = 0, kept = 0;
+  for (int i = 0; i < g->inputs.len; i++) {
+    const Node *n = g->inputs.data[i];
+    const char *rest = strchr(n->name, ':') ? strchr(n->name, ':') + 1 : "";
+    bool param = !strncmp(n->name, "param:", 6), state = !strncmp(n->name, "state:", 6);
+    if (param || state) {
+      const ReplTensor *t = repl_weights_tensor(v->repl, state, rest, n->shape);
+      if (!t && !init) {
+        init = ARENA_ARRAY(w->p.arena, Tensor, v->view->init->outputs.len);
+        if (!initial_values(v, init)) return false;
+      }
+      initial += !t && param;
+      kept += t && param;
+      add_input(v, n,
+                t ? from_floats(w->p.arena, t->values, shape_count(n->shape))
+                  : tensor_find(init, v->view->init->outputs.len, n->name)->data);
+    } else if (!strncmp(n->name, "field:", 6) || !strncmp(n->name, "class:", 6)) {
+      add_input(v, n, from_data(v, rest, n->name[0] == 'c'));
+    } else if (!strcmp(n->name, "seed")) {
+      vec_push(w->p.arena, v->in, tensor_seed(w->p.arena, w->p.options->seed));
+    } else { // step, epoch: where the latest training stands
+      const ReplWeights *k = repl_weights_latest(v->repl);
+      int64_t at = !k ? 0 : !strcmp(n->name, "step") ? k->step : k->epoch;
+      vec_push(w->p.arena, v->in, tensor_scalar(w->p.arena, n->name, DT_I32, (double)at));
+    }
+  }
+  tell_initial(v, initial, kept);
+  return true;
+}
+
+// Compiled, not yet run. false after a report.
+static bool view_prepare(View *v, Prepared *p) {
+  const char *error = NULL;
+  if (!fill_inputs(v)) return false;
+  if (prepared_new(&v->work.p, v->view->graph, v->in.data, v->in.len, p, &error)) return true;
+  fprintf(stderr, "regc: %s\n", error);
+  return false;
+}
+
+static bool view_run(View *v) {
+  Prepared p;
+  if (!view_prepare(v, &p)) return false;
+  v->out = ARENA_ARRAY(v->work.p.arena, Tensor, v->view->graph->outputs.len);
+  int code = prepared_run(&p);
+  prepared_read(&p, v->out);
+  prepared_free(&p);
+  for (int i = 0; i < v->view->values.len; i++) v->out[i].dtype = v->view->values.data[i].dtype;
+  if (code) fputs("regc: the compiled function failed\n", stderr);
+  return !code;
+}
+
+// -- what is no tensor
+
+static void show_data(FILE *out, const char *text, const reg_dataset *d) {
+  fprintf(out, "%s: %lld rows\n", text, (long long)d->nrows);
+  for (int i = 0; i < d->nfields; i++) {
+    const reg_field *f = &d->fields[i];
+    fprintf(out, "  .%-12s", f->name);
+    if (f->rank) fputs("[", out);
+    for (int k = 0; k < f->rank; k++) fprintf(out, "%s%lld", k ? ", " : "", (long long)f->dim[k]);
+    fputs(f->rank ? "] " : f->values ? "number " : "text ", out);
+    if (f->nclasses) fprintf(out, "%lld classes", (long long)f->nclasses);
+    fputc('\n', out);
+  }
+  for (int i = 0; i < d->nparts; i++)
+    fprintf(out, "  .%-12s%lld rows\n", d->parts[i].name, (long long)d->parts[i].nrows);
+}
+
+static void show_parameters(const View *v, const char *model) {
+  Arena *a = v->work.p.arena;
+  int64_t total = 0;
+  size_t n = strlen(model);
+  for (int i = 0; i < v->view->params.len; i++) {
+    const LowerParam *p = &v->view->params.data[i];
+    if (strncmp(p->path, model, n) != 0 || p->path[n] != '.') continue;
+    printf("  %-28s %s\n", p->path, shape_text(a, p->shape));
+    total += shape_count(p->shape);
+  }
+  printf("  parameters: %lld\n", (long long)total);
+}
+
+static void show_other(const View *v, const char *text) {
+  const Lowered *l = v->work.p.lowered;
+  const LowerView *view = v->view;
+  if (view->data >= 0) {
+    show_data(stdout, text, l->datasets.data[view->data]);
+    return;
+  }
+  printf("%s\n", view->text);
+  const ReplItem *d = item_find(v->repl, AST_DEF, text);
+  if (d && d->op == KIND_MODEL) show_parameters(v, text);
+}
+
+// -- what may be asked
+
+bool repl_show_value(Repl *r, const char *text) {
+  View v;
+  bool ok = view_open(r, &v, text);
+  if (ok && !v.view->graph) {
+    show_other(&v, arena_strndup(v.work.p.arena, text, strcspn(text, " \t\n")));
+  } else if (ok && (ok = view_run(&v))) {
+    for (int i = 0; i < v.view->values.len; i++)
+      show_tensor(stdout, r->options.out, v.view->values.data[i].path, &v.out[i]);
+  }
+  fflush(stdout);
+  view_close(&v);
+  return ok;
+}
+
+bool repl_type(Repl *r, const char *text, bool shape_only) {
+  View v;
+  bool ok = view_open(r, &v, text);
+  Arena *a = ok ? v.work.p.arena : NULL;
+  if (ok && !v.view->values.len) printf("%s\n", v.view->text);
+  for (int i = 0; ok && i < v.view->values.len; i++) {
+    const LowerViewValue *x = &v.view->values.data[i];
+    if (*x->path) printf("%s: ", x->path);
+    printf(shape_only ? "%s\n" : "%s", shape_text(a, x->shape));
+    if (!shape_only) printf(" %s\n", dtype_text(x->dtype));
+  }
+  view_close(&v);
+  return ok;
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static const char *seconds_text(Arena *a, double s) {
+  return s < 1e-3 ? arena_printf(a, "%.3g us", s * 1e6)
+         : s < 1  ? arena_printf(a, "%.3g ms", s * 1e3)
+                  : arena_printf(a, "%.3g s", s);
+}
+
+bool repl_time(Repl *r, const char *text) {
+  enum { MOST = 1000 };
+  const double enough = 0.5;
+  View v;
+  Prepared p;
+  bool ok = view_open(r, &v, text);
+  if (ok && !v.view->graph) {
+    fprintf(stderr, "%s takes no time: it is no number and no tensor\n", v.view->text);
+    ok = false;
+  }
+  if (ok) ok = view_prepare(&v, &p);
+  if (ok) {
+    double *times = ARENA_ARRAY(v.work.p.arena, double, MOST), begin = now_seconds();
+    int n = 0, code = prepared_run(&p); // the first one warms caches and is not counted
+    volatile int *stop = reg_signals_install();
+    while (n < MOST && (n < 5 || now_seconds() - begin < enough) && !code && !*stop) {
+      double before = now_seconds();
+      code = prepared_run(&p);
+      times[n++] = now_seconds() - before;
+    }
+    prepared_free(&p);
+    qsort(times, (size_t)n, sizeof *times, by_value);
+    Arena *a = v.work.p.arena;
+    printf("median %s of %d runs (fastest %s); compiled in %s%s\n", seconds_text(a, times[n / 2]), n,
+           seconds_text(a, times[0]), seconds_text(a, v.work.p.compile_s),
+           v.work.p.cached ? ", from the cache" : "");
+  }
+  view_close(&v);
+  return ok;
+}
+
+static bool emit_training(Repl *r, const Options *o, const ReplItem *train) {
+  Work w;
+  bool ok = work_open(r, &w, &r->items, TRAINS_NONE, (const ReplItem *const[]){train, NULL}, false);
+  if (ok) {
+    w.p.options = o;
+    ok = emit_step(program_table(&w.p, false)) == EXIT_OK;
+  }
+  work_close(&w);
+  return ok;
+}
+
+bool repl_emit(Repl *r, const char *stage, const char *text) {
+  Options o = r->options;
+  o.given[OPT_EMIT] = true;
+  o.value[OPT_EMIT] = stage;
+  o.value[OPT_OUTPUT] = NULL;
+  const char *name =
+      !strncmp(text, "train", 5) && strchr(" ", text[5]) ? text + 5 + strspn(text + 5, " ") : NULL;
+  const ReplItem *train = NULL;
+  for (int i = 0; name && i < r->items.len; i++)
+    if (r->items.data[i].kind == AST_TRAIN && (!*name || !strcmp(name, r->items.data[i].name)))
+      train = &r->items.data[i];
+  if (train) return emit_training(r, &o, train);
+  if (name) {
+    fprintf(stderr, "there is no training `%s`\n", name);
+    return false;
+  }
+  View v;
+  bool ok = view_open(r, &v, text);
+  if (ok && !v.view->graph) fprintf(stderr, "%s has no code\n", v.view->text);
+  ok = ok && v.view->graph;
+  if (ok) {
+    v.work.p.options = &o;
+    ok = emit_function(&v.work.p, pipeline_loops(&v.work.p, v.view->graph, false)) == EXIT_OK;
+  }
+  view_close(&v);
+  return ok;
+}
+
+bool repl_histogram(Repl *r, const char *text) {
+  View v;
+  bool ok = view_open(r, &v, text);
+  if (ok && !v.view->graph) fprintf(stderr, "%s has no values to plot\n", v.view->text);
+  ok = ok && v.view->graph && view_run(&v);
+  for (int i = 0; ok && i < v.view->values.len; i++) {
+    const char *path = v.view->values.data[i].path;
+    plot_histogram(stdout, r->options.out, *path ? path : text, v.out[i].data, shape_count(v.out[i].shape));
+  }
+  view_close(&v);
+  return ok;
+}

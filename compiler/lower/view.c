@@ -1,0 +1,183 @@
+// Expressions between trainings, for `regc repl`. In: an expression, and one to be elaborated before it. Out:
+// its graph, in which parameters, states and whole parts of the data are inputs, and the graph of their
+// initial values. A model that the expression names is first called once on one row, so that all its
+// parameters are known whether or not the expression calls it; what this call computes is pruned.
+#include "train.h"
+#include <string.h>
+
+static LowerTrain *train_of_model(const Lowered *l, const char *model) {
+  for (int i = l->trains.len - 1; i >= 0; i--)
+    if (!strcmp(l->trains.data[i]->model, model)) return l->trains.data[i];
+  return NULL;
+}
+
+// The models that an expression names, each once.
+typedef VEC(Def *) Models;
+static void find_models(Lowered *l, const Ast *e, Models *out) {
+  if (!e) return;
+  if (e->kind == AST_NAME) {
+    Def *d = sema_find(l->program, e->name);
+    bool known = false;
+    for (int i = 0; i < out->len; i++) known |= out->data[i] == d;
+    if (d && d->kind == KIND_MODEL && !known) vec_push(l->session->arena, *out, d);
+  }
+  for (int i = 0; i < e->nkids; i++) find_models(l, e->kids[i], out);
+}
+
+// Zeros of a declared shape whose sizes are all known, with one row in front; NULL where they are not.
+static Node *zero_row(Cx *cx, const Ast *shape) {
+  Shape s = {.rank = 1, .dim = {1}};
+  if (!shape || shape->kind != AST_LIST) return NULL;
+  for (int i = 0; i < shape->nkids; i++) {
+    const Ast *size = shape->kids[i];
+    if (s.rank == MAX_RANK) return NULL;
+    if (size->kind == AST_NUM && size->num >= 1)
+      s.dim[s.rank++] = (int64_t)size->num;
+    else if (size->kind != AST_ELLIPSIS)
+      return NULL;
+  }
+  return graph_const(cx->g, 0, s);
+}
+
+static void call_on_zeros(Cx *cx, Def *model) {
+  const Ast *ps = model->ast->kids[0];
+  int n = ps ? ps->nkids : 0;
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, n + 1);
+  for (int i = 0; i < n; i++) {
+    Node *zero = zero_row(cx, ps->kids[i]->kids[0]);
+    if (!zero) return;
+    Value *v = ARENA_NEW(cx->a, Value);
+    *v = v_tensor(zero, ps->kids[i]->span);
+    args[i] = (BoundArg){ps->kids[i]->name, v, ps->kids[i]->span};
+  }
+  Value callee = {.kind = V_MODEL, .model = model_value(cx, model)};
+  call_value(cx, env_new(cx, NULL, "", ""), &callee, args, n, model->ast->name_span, NULL);
+}
+
+static void meet_parameters(Cx *cx, Def *model) {
+  LowerTrain *t = train_of_model(cx->l, model->name);
+  if (t) {
+    cx->data = cx->l->datasets.data[t->data];
+    cx->batch = 1;
+    train_predict(cx, model);
+    cx->data = NULL;
+    cx->batch = 0;
+  } else {
+    cx->no_times = true;
+    call_on_zeros(cx, model);
+    cx->no_times = false;
+  }
+  map_init(&model_value(cx, model)->named, cx->a); // `net.hidden` is no value of this call
+}
+
+// What the expression is; mistakes in `before` and in the first calls are not this expression's and are
+// dropped.
+static Value elaborate(Cx *cx, const Ast *before, const Ast *e) {
+  Models models = {0};
+  find_models(cx->l, before, &models);
+  find_models(cx->l, e, &models);
+  for (int i = 0; i < models.len && !cx->t; i++) cx->t = train_of_model(cx->l, models.data[i]->name);
+  if (!cx->t && cx->l->trains.len) cx->t = cx->l->trains.data[cx->l->trains.len - 1];
+  Diags kept = cx->s->diags;
+  for (int i = 0; i < models.len; i++) meet_parameters(cx, models.data[i]);
+  Env *env = env_new(cx, NULL, "", "");
+  if (before) eval_expr(cx, env, before);
+  Diags *now = &cx->s->diags;
+  now->list.len = kept.list.len, now->errors = kept.errors, now->warnings = kept.warnings;
+  return eval_expr(cx, env, e);
+}
+
+static void add_value(Cx *cx, LowerView *view, const char *path, Node *n, DType shown) {
+  graph_output(cx->g, arena_printf(cx->a, "value:%d", view->values.len), n, -1);
+  vec_push(cx->a, view->values, ((LowerViewValue){path, shown, n->shape}));
+}
+
+// false after a mistake
+static bool add_values(Cx *cx, LowerView *view, const Value *v) {
+  bool tree = v->kind == V_TREE;
+  if (tree) {
+    for (int i = 0; i < v->tree->n; i++)
+      add_value(cx, view, v->tree->leaf[i].path, v->tree->leaf[i].node, DT_F32);
+    return true;
+  }
+  bool number = v->kind == V_TENSOR || v->kind == V_FIELD || v->kind == V_BOOL || v->kind == V_LIST ||
+                (v->kind == V_NUM && v->unit == UNIT_NONE);
+  if (!number) return true;
+  int64_t classes;
+  bool text = v->kind == V_FIELD && !field_data(cx, v)->fields[v->field].values;
+  Node *n = text ? value_classes(cx, v, &classes) : value_node(cx, v);
+  if (n) add_value(cx, view, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
+  return n != NULL;
+}
+
+static Cx *view_cx(Lowered *l, const char *name, Mode mode) {
+  Cx *cx = cx_new(l, name, mode);
+  cx->view = true;
+  return cx;
+}
+
+static bool has_input(const Graph *g, const char *name) {
+  for (int i = 0; i < g->inputs.len; i++)
+    if (!strcmp(g->inputs.data[i]->name, name)) return true;
+  return false;
+}
+
+static Graph *init_graph(Lowered *l, const Graph *g, const Ast *before, const Ast *e) {
+  Cx *cx = view_cx(l, "view init", MODE_INIT);
+  Value v = elaborate(cx, before, e);
+  if (v.kind == V_FAIL) ice("lower", "initial values failed after the expression was elaborated");
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    const char *name = arena_printf(cx->a, "param:%s", p->path);
+    if (has_input(g, name)) graph_output(cx->g, name, p->init, -1);
+  }
+  for (int i = 0; i < cx->states.len; i++) {
+    const StateRef *s = cx->states.entries[i].value;
+    const char *name = arena_printf(cx->a, "state:%s", s->name);
+    if (has_input(g, name)) graph_output(cx->g, name, s->init, -1);
+  }
+  return cx->g->outputs.len ? prune(cx, cx->g) : NULL;
+}
+
+LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e) {
+  Cx *cx = view_cx(l, "view", MODE_EVAL);
+  LowerView *view = ARENA_NEW(cx->a, LowerView);
+  view->data = -1;
+  Value v = elaborate(cx, before, e);
+  if (v.kind == V_FAIL) return NULL;
+  view->text = v.kind == V_NONE ? "nothing" : value_text(cx, &v);
+  if (v.kind == V_DATA) view->data = v.data->dataset;
+  if (!add_values(cx, view, &v)) return NULL;
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    vec_push(cx->a, view->params,
+             ((LowerParam){.path = p->path, .role = p->role, .shape = p->shape, .origin = p->origin}));
+  }
+  for (int i = 0; i < cx->states.len; i++) {
+    const StateRef *s = cx->states.entries[i].value;
+    if (s->layer && !s->loaded)
+      vec_push(cx->a, view->states, ((LowerState){.name = s->name, .shape = s->shape, .layer = true}));
+  }
+  if (!view->values.len) return view;
+  view->graph = prune(cx, cx->g);
+  view->init = init_graph(l, view->graph, before, e);
+  return view;
+}
+
+void lower_definition(Lowered *l, const char *name) {
+  Def *d = sema_find(l->program, name);
+  Diags *ds = &l->session->diags, before = *ds;
+  if (!d || (d->kind == KIND_MODEL && train_of_model(l, name))) return;
+  Cx *cx = view_cx(l, "definition", MODE_INIT);
+  cx->no_times = d->kind == KIND_MODEL;
+  if (d->kind == KIND_MODEL)
+    call_on_zeros(cx, d);
+  else if (d->kind == KIND_DATA)
+    data_definition(cx, d);
+  else if (d->kind == KIND_LET)
+    call_def(cx, d, NULL, 0, d->ast->name_span, NULL, NULL);
+  bool outside = false; // a schedule, a time: known in a training only
+  for (int i = before.list.len; i < ds->list.len; i++)
+    outside |= ds->list.data[i]->id == DIAG_not_allowed_here;
+  if (outside) ds->list.len = before.list.len, ds->errors = before.errors, ds->warnings = before.warnings;
+}
