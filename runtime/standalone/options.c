@@ -293,6 +293,8 @@ static int check(const reg_binary *b, const BinaryOptions *o, unsigned given) {
   if (o->command != BINARY_TRAIN && !o->weights)
     return binary_usage(b, "`%s` needs `--weights=FILE`: a file of weights, or the folder of a run",
                         command_names[o->command]);
+  if (o->command == BINARY_EVALUATE && !b->program->nevaluates)
+    return binary_usage(b, "the program has no `evaluate` statement; `predict` writes predictions");
   if (o->command == BINARY_PREDICT && !o->in)
     return binary_usage(b, "`predict` needs `--in=FILE`: rows as .csv or .npy");
   return 0;
