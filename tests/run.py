@@ -212,6 +212,7 @@ def collect(regc, promote):
         return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
 
     import programs.cases as cases
+    import programs.repl_cases as repl
     import programs.standalone as standalone
     import programs.weights as weights
     import reference.compare as reference
@@ -228,6 +229,7 @@ def collect(regc, promote):
                  for line, text in fenced(p, language)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
         "programs": [(name, lambda f=f: f(regc)) for m in (cases, standalone, weights) for name, f in m.all_cases()],
+        "repl": [(name, lambda f=f: f(regc)) for name, f in repl.all_cases()],
     }
 
 

@@ -126,7 +126,7 @@ static bool names_kept_training(const char *text, char name[128]) {
 static bool do_entry(Repl *r, const char *text, Form form) {
   char name[128];
   if (is_command(text)) return repl_command(r, strchr(text, ':') + 1);
-  if (form == FORM_WRONG_ITEMS && names_kept_training(text, name)) {
+  if (names_kept_training(text, name)) {
     for (int i = r->items.len - 1; i >= 0; i--) {
       const ReplItem *item = &r->items.data[i];
       if (item->kind == AST_TRAIN && (!*name || !strcmp(item->name, name))) return repl_train(r, item);

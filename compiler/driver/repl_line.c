@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <histedit.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,20 +51,23 @@ static char *prompt(EditLine *e) {
   return *l->before ? (color ? more : plain_more) : (color ? first : plain_first);
 }
 
-// One character from the terminal; ends the line where Ctrl-C came.
+// One character from the terminal; ends the line where Ctrl-C came. Signals are let in while waiting and at
+// no other time, so that none comes between a look at its flag and the wait.
 static int read_character(EditLine *e, wchar_t *out) {
   mbstate_t state = {0};
+  sigset_t none;
+  sigemptyset(&none);
   for (;;) {
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    int ready = ppoll(&in, 1, NULL, &none);
+    if (cancelled) return -1;
+    if (resized) {
+      resized = 0;
+      el_resize(e);
+    }
+    if (ready < 0 && errno == EINTR) continue;
     unsigned char byte;
     ssize_t n = read(STDIN_FILENO, &byte, 1);
-    if (n < 0 && errno == EINTR) {
-      if (cancelled) return -1;
-      if (resized) {
-        resized = 0;
-        el_resize(e);
-      }
-      continue;
-    }
     if (n <= 0) return (int)n;
     size_t used = mbrtowc(out, (const char *)&byte, 1, &state);
     if (used == (size_t)-2) continue;
@@ -226,18 +230,24 @@ bool line_pending(void) {
 char *line_read(ReplLine *l, Arena *a, const char *before, bool *was_cancelled) {
   struct sigaction interrupt = {.sa_handler = on_interrupt}, resize = {.sa_handler = on_resize}, old,
                    old_resize;
+  sigset_t blocked, mask;
   sigemptyset(&interrupt.sa_mask);
   sigemptyset(&resize.sa_mask);
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGINT);
+  sigaddset(&blocked, SIGWINCH);
+  cancelled = 0;
+  sigprocmask(SIG_BLOCK, &blocked, &mask);
   sigaction(SIGINT, &interrupt, &old);
   sigaction(SIGWINCH, &resize, &old_resize);
-  cancelled = 0;
   l->before = before;
   int n = 0;
   errno = 0;
   const char *line = el_gets(l->edit, &n);
-  *was_cancelled = cancelled;
+  sigprocmask(SIG_SETMASK, &mask, NULL);
   sigaction(SIGINT, &old, NULL);
   sigaction(SIGWINCH, &old_resize, NULL);
+  *was_cancelled = cancelled;
   l->before = "";
   if (cancelled || !line || n <= 0) {
     putchar('\n');

@@ -1,0 +1,380 @@
+"""`regc repl`: in a pipe, and typed into through a pseudo-terminal as a person would. Each `case_*` function takes the
+compiler and raises Failure. Nothing depends on speed: what is typed next waits for what was expected before."""
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import tempfile
+import termios
+import time
+from pathlib import Path
+
+from run import ROOT, Failure
+
+DIGITS = ROOT / "examples" / "digits.reg"
+PATIENCE = 60  # seconds; only a failure takes as long
+ENTER, TAB, CTRL_C, CTRL_D, UP, CTRL_U = "\r", "\t", "\x03", "\x04", "\x1b[A", "\x15"
+
+DATA = f"""data digits = csv("{ROOT}/examples/data/digits.csv", target: label)
+  |> scale(1/16)
+  |> split(train: 70%, valid: 15%, test: 15%, stratify: label, seed: 1)
+"""
+MODEL = """model net(x: [64]) -> [10] {
+  x |> dense(16) as hidden |> relu |> dense(10)
+}
+"""
+TRAIN = """train net on digits {
+  loss cross_entropy(net(x), label)
+  optimize adam(lr: cosine(1e-2 -> 0))
+  batch 64
+  epochs EPOCHS
+}
+"""
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def demand(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def folder(regc):
+    return Path(tempfile.mkdtemp(dir=regc.scratch))
+
+
+def piped(regc, text, *arguments, code=0, cwd=ROOT):
+    done = regc("repl", *arguments, stdin=text, cwd=cwd)
+    demand(done.returncode == code, f"exit code {done.returncode}, expected {code}\n{done.stdout}{done.stderr}")
+    return done
+
+
+class Terminal:
+    """A session in a terminal of its own. What it writes is kept without escape sequences."""
+
+    def __init__(self, regc, *arguments, state=None, **environment):
+        self.text, self.at, self.raw = "", 0, b""
+        self.state = state or folder(regc)
+        variables = regc.environment | {"TERM": "xterm", "XDG_STATE_HOME": str(self.state)} | environment
+        variables.pop("NO_COLOR", None)
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(ROOT)
+            os.execve(regc.path, ["regc", "repl", "--color=never", *map(str, arguments)], variables)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        self.status = None
+
+    def __enter__(self):
+        self.expect(r"reg> ")
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+    def read(self, seconds):
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return False
+        try:
+            self.raw += os.read(self.fd, 65536)
+        except OSError:  # the other end is closed
+            return False
+        whole, partial = re.match(rb"(?s)(.*?)(\r|\r?\x1b(?:\[[0-9;?]*)?)?\Z", self.raw).groups()
+        self.raw = partial or b""
+        for k, part in enumerate(whole.decode(errors="replace").split("\r\x1b[K")):
+            if k:  # the line is drawn anew
+                self.text = self.text[:self.text.rfind("\n") + 1]
+            self.text += re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>])", "", part).replace("\r", "")
+        self.at = min(self.at, len(self.text))
+        return True
+
+    def expect(self, pattern):
+        """Waits until the pattern is found behind what was found before; returns the match."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            found = re.compile(pattern, re.M).search(self.text, self.at)
+            if found:
+                self.at = found.end()
+                return found
+            if time.monotonic() > end or not self.read(max(0.01, end - time.monotonic())):
+                raise Failure(f"expected /{pattern}/, found\n{self.text[self.at:][-3000:]}\n--- all of it\n{self.text[-6000:]}")
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def enter(self, line, pattern, prompt=r"^reg> "):
+        """Types a line, expects the pattern in its answer and then a prompt."""
+        self.type(line + ENTER)
+        found = self.expect(pattern)
+        if prompt:
+            self.expect(prompt)
+        return found
+
+    def define(self, text):
+        """Types lines one by one, each when the prompt for it is there."""
+        lines = text.strip().split("\n")
+        for line in lines[:-1]:
+            self.enter(line, r"^\.\.\.> ", prompt=None)
+        self.type(lines[-1] + ENTER)
+
+    def end(self, code=0):
+        self.type(CTRL_D)
+        while self.read(PATIENCE):
+            pass
+        self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        demand("Sanitizer" not in self.text and "runtime error:" not in self.text, self.text[-4000:])
+        demand(self.status == code, f"exit code {self.status}, expected {code}\n{self.text[-2000:]}")
+
+
+# -- in a pipe
+
+def case_a_pipe_gets_values_only(regc):
+    done = piped(regc, "l2([1,2])")
+    demand(done.stdout == "2.5\n" and done.stderr == "", f"{done.stdout!r} {done.stderr!r}")
+    done = piped(regc, "let a = 3\na * 2\n\n# nothing\n[[1, 2], [3, 4]]\n1 < 2\n[true, 1 > 2]\n")
+    demand(done.stdout == "6\n1  2\n3  4\ntrue\n1  0\n", done.stdout)
+
+
+def case_an_error_goes_on_and_tells_at_the_end(regc):
+    done = piped(regc, "1 + foo\n2 * 3\nlet a = b\na\n4\n", code=1)
+    demand(done.stdout == "6\n4\n", done.stdout)
+    for place in (r"^\[1\]:1:5: error: unknown name `foo`", r"^\[3\]:1:9: error: unknown name `b`", r"^\[4\]:1:1: error: unknown name `a`"):
+        demand(re.search(place, done.stderr, re.M), f"no {place} in\n{done.stderr}")
+
+
+def case_entries_of_several_lines_in_a_pipe(regc):
+    done = piped(regc, "sum([1,\n  2,\n\n  3])\n1 +\n  2\n[3, 4]\n  |> sum\nif true\n  then 5\n  else 6\n## Twice.\nfn twice(x) =\n  2 * x\ntwice(21)\n:doc twice\n")
+    demand(done.stdout.startswith("6\n3\n7\n5\n42\n"), done.stdout)
+    demand("Twice." in done.stdout, done.stdout)
+
+
+def case_an_empty_line_ends_an_open_line(regc):
+    done = piped(regc, "1 +\n\n7\n", code=1)
+    demand(done.stdout == "7\n" and "[syntax]" in done.stderr, done.stdout + done.stderr)
+
+
+def case_a_wrong_replacement_leaves_the_old_definition(regc):
+    done = piped(regc, "fn f(x) = 2 * x\nfn f(x) = 3 * y\nf(4)\nfn f(x) = 5 * x\nf(4)\n", code=1)
+    demand(done.stdout == "8\n20\n", done.stdout)
+    done = piped(regc, "model m(x: [3]) -> [2] = x |> dense(2)\nmodel m(x: [3]) -> [2] = x |> dense(5)\n:shape m(ones([4, 3]))\n", code=1)
+    demand(done.stdout == "[4, 2]\n" and "shape_expected" in done.stderr, done.stdout + done.stderr)
+
+
+def case_large_tensors_are_abridged_with_a_summary(regc):
+    out = piped(regc, "reshape(arange(2000), [100, 20])\n").stdout
+    demand("[100, 20] f32" in out and "min 0  mean 999.5  max 1999  std 577.4  zeros 0.05 %" in out, out)
+    demand("…" in out and "⋮" in out and out.splitlines()[-1].endswith("1999"), out)
+    demand(len(out.splitlines()) < 20, f"{len(out.splitlines())} lines")
+    plain = regc("repl", stdin="reshape(arange(2000), [100, 20])\n", LC_ALL="C").stdout
+    demand(plain.isascii() and "..." in plain, plain)
+    out = piped(regc, "log(arange(80) - 1)\n").stdout
+    demand("nan 1" in out and "inf 1" in out, out)
+
+
+def case_commands_answer(regc):
+    text = ":type [1, 2]\n:shape ones([3, 4])\n:type relu\n:ty 1\n:help show\n:show graph l2([1, 2])\n:show kernels sum(ones([3]))\n:show asm 1 + 1\n:time sum(ones([10]))\n:doc l2\n"
+    out = piped(regc, text).stdout
+    for part in ("[2] f32\n", "[3, 4]\n", "the layer `relu`\n", "[] f32\n", ":show graph|kernels|llvm|asm", 'graph "view"', "median ", "Half the sum of squares"):
+        demand(part in out, f"no {part!r} in\n{out}")
+    done = piped(regc, ":quux\n:s\n:type\n", code=1)
+    demand("no command `:quux`" in done.stderr and ":shape" in done.stderr and "needs an argument" in done.stderr, done.stderr)
+
+
+def case_set_replaces_and_persists(regc):
+    done = piped(regc, "let a = 1\n:set a=7\na\na + 1\n:set threads=2\n:set\n:set nothing=1\n", code=1)
+    demand(done.stdout.startswith("7\n8\n") and "a=7" in done.stdout and "threads=2" in done.stdout, done.stdout)
+    one, two = (piped(regc, f":set seed={s}\nnormal([3])\n").stdout for s in (1, 2))
+    demand(one != two, "the seed changes nothing")
+
+
+def case_a_saved_program_means_the_same(regc):
+    out = folder(regc)
+    program, weights = out / "deep" / "p.reg", out / "w.safetensors"
+    program.parent.mkdir()
+    piped(regc, DATA + MODEL + f"let a = 3\n## Doc.\nfn f(x) = a * x\n:save {program}\n")
+    demand("## Doc." in program.read_text(), program.read_text())
+    first = piped(regc, f":load {program}\nf(2)\n:shape net(digits.test.x)\n" + TRAIN.replace("EPOCHS", "1") + f":save {weights}\nsum(net.hidden.weight)\n")
+    again = piped(regc, f"sum(net.hidden.weight)\n:load {weights}\nsum(net.hidden.weight)\n", program)
+    demand(first.stdout.startswith("6\n[269, 10]\n"), first.stdout)
+    values = again.stdout.split()
+    demand(values[1] == first.stdout.split()[-1] and values[0] != values[1], first.stdout + again.stdout)
+    other = piped(regc, MODEL.replace("16", "8") + f":load {weights}\n")
+    demand("other shape: net.hidden.weight is [64, 16], the model has [64, 8]" in other.stderr, other.stderr)
+    demand(piped(regc, f":save {out}/nowhere/p.reg\n", code=1).stderr.startswith("cannot write"), "no word about a missing folder")
+
+
+# -- training
+
+def saved(regc, text, *arguments):
+    path = folder(regc) / "w.safetensors"
+    done = piped(regc, text + f":save {path}\n", *arguments)
+    return path.read_bytes(), done
+
+
+def case_weights_are_those_of_a_run(regc):
+    out = folder(regc)
+    regc.ok("run", "--progress", "none", "--out", out, DIGITS)
+    kept, done = saved(regc, ":run\n", DIGITS)
+    demand(kept == (out / "weights.safetensors").read_bytes(), "the prompt's weights are not those of `regc run`")
+    accuracy = re.search(r"accuracy +(\S+)", done.stdout)[1]
+    shown = piped(regc, ":run net\naccuracy(net(digits.test.x), digits.test.label)\n", DIGITS).stdout.split()[-1]
+    demand(abs(float(accuracy) - float(shown)) < 1e-4, f"evaluate says {accuracy}, the expression {shown}")
+
+
+def case_a_stopped_training_goes_on_in_the_same_bits(regc):
+    program = DATA + MODEL
+    whole, _ = saved(regc, program + TRAIN.replace("EPOCHS", "4"))
+    parts, done = saved(regc, program + ":set steps=27\n" + TRAIN.replace("EPOCHS", "4") + ":set steps=50\ntrain net\n:set steps=0\ntrain\n")
+    demand(whole == parts, "interrupted within an epoch and gone on with, the weights differ")
+    demand("goes on after step 27, epoch 1 of 4" in done.stderr and "goes on after step 50" in done.stderr, done.stderr)
+
+
+def case_a_finished_training_starts_from_its_weights(regc):
+    text = DATA + MODEL + TRAIN.replace("EPOCHS", "3")
+    once = piped(regc, text + "cross_entropy(net(digits.train.x), digits.train.label)\n")
+    twice = piped(regc, text + "train net\ncross_entropy(net(digits.train.x), digits.train.label)\n")
+    fresh = piped(regc, text + ":reset\ntrain net\ncross_entropy(net(digits.train.x), digits.train.label)\n")
+    demand("starts from the kept weights" in twice.stderr, twice.stderr)
+    demand(float(twice.stdout) < 0.8 * float(once.stdout), f"{once.stdout} after one training, {twice.stdout} after two")
+    demand(fresh.stdout == once.stdout and "starts from" not in fresh.stderr, "`:reset` does not start anew")
+
+
+def case_initial_values_are_told(regc):
+    done = piped(regc, DATA + MODEL + "sum(net.hidden.weight)\nevaluate net on digits.test { accuracy }\n", code=1)
+    demand("initial values" in done.stderr, done.stderr)
+    done = piped(regc, ":set steps=1\n:run net\nsum(net.hidden.bias^2)\n", DIGITS)
+    demand("initial values" not in done.stderr and float(done.stdout.split()[-1]) > 0, done.stdout + done.stderr)
+
+
+def case_a_named_value_is_of_the_last_call(regc):
+    text = DATA + MODEL + "net(digits.test.x[..5])\n:shape net.hidden\nnet(digits.test.x[..7])\n:shape net.hidden\n:shape net.hidden.weight\n"
+    out = piped(regc, text).stdout
+    demand(out.endswith("[64, 16]\n") and "[5, 16]\n" in out and "[7, 16]\n" in out, out)
+
+
+def case_memory_does_not_grow_with_entries(regc):
+    script = "import resource, subprocess, sys\np = subprocess.run([sys.argv[1], 'repl', sys.argv[2]], input='net(digits.test.x)[0]\\n' * int(sys.argv[3]), text=True, capture_output=True)\nprint(p.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    import subprocess
+    import sys
+    peak = []
+    for n in (5, 105):
+        done = subprocess.run([sys.executable, "-c", script, regc.path, str(DIGITS), str(n)], capture_output=True, text=True, env=regc.environment)
+        code, kilobytes = map(int, done.stdout.split())
+        demand(code == 0, done.stdout)
+        peak.append(kilobytes)
+    demand(peak[1] - peak[0] < 30000, f"5 entries take {peak[0]} kB, 105 take {peak[1]} kB")
+
+
+# -- in a terminal
+
+def case_typed_lines_are_answered(regc):
+    with Terminal(regc) as t:
+        t.enter("l2([1, 2])", r"^2\.5$")
+        t.define("fn twice(x) {\n  2 * x\n}\n")
+        t.expect(r"^fn twice\n")
+        t.expect(r"^reg> ")
+        t.enter("twice(21)", r"^42$")
+        t.enter("twice(nothing)", r"error: unknown name `nothing`")
+        t.enter("[1, 2, 3]", r"^1  2  3$")
+        t.enter("  |> sum", r"^6$")
+        t.enter(":q", r"", prompt=None)
+        while t.read(PATIENCE):
+            pass
+        t.status = os.waitstatus_to_exitcode(os.waitpid(t.pid, 0)[1])
+        demand(t.status == 0, f"`:q` ended with {t.status}")
+
+
+def case_ctrl_c_clears_what_is_typed(regc):
+    with Terminal(regc) as t:
+        t.type("1 + 1000 + (")
+        t.expect(r"1000 \+ \(")
+        t.type(CTRL_C)
+        t.expect(r"^reg> ")
+        t.enter("3 * 14", r"^42$")
+        t.enter("[1,", r"^\.\.\.> ", prompt=None)
+        t.enter("2,", r"^\.\.\.> ", prompt=None)
+        t.type(CTRL_C)
+        t.expect(r"^reg> ")
+        t.enter("5 * 5", r"^25$")
+        t.end()
+
+
+def case_tab_completes(regc):
+    with Terminal(regc, DIGITS) as t:
+        t.type("drop" + TAB)
+        t.expect(r"dropout")
+        t.type("([1], p" + TAB)
+        t.expect(r"p: ")
+        t.type("0)" + ENTER)
+        t.expect(r"^1$")
+        t.expect(r"^reg> ")
+        t.type("net.hid" + TAB + ".b" + TAB + ENTER)
+        t.expect(r"^\[128\] f32$")
+        t.expect(r"^reg> ")
+        t.type("digits.tes" + TAB + "." + TAB)
+        t.expect(r"digits\.test\.id +digits\.test\.label +digits\.test\.x\n")
+        t.type(CTRL_U + ":se" + TAB + " thr" + TAB + "2" + ENTER)
+        t.expect(r"^reg> ")
+        t.enter(":set", r"^  threads=2$")
+        t.type(f":load {ROOT}/examples/lin" + TAB)
+        t.expect(r"linear\.reg")
+        t.type(CTRL_U + ":s" + TAB)
+        t.expect(r"^save +set +shape +show\n")
+        t.type(CTRL_U)
+        t.end()
+
+
+def case_history_is_kept_whole(regc):
+    with Terminal(regc) as t:
+        t.define("fn thrice(x) {\n  3 * x\n}\n")
+        t.expect(r"^fn thrice\n")
+        t.expect(r"^reg> ")
+        t.enter("6 * 7 + 0 * 8", r"^42$")
+        t.end()
+    path = t.state / "regc" / "history"
+    demand(path.stat().st_mode & 0o777 == 0o600, f"mode {path.stat().st_mode:o}")
+    with Terminal(regc, state=t.state) as again:
+        again.type(UP + ENTER)
+        again.expect(r"^42$")
+        again.expect(r"^reg> ")
+        again.type(UP)
+        again.type(UP + ENTER)  # the whole definition, of three lines
+        again.expect(r"^fn thrice\n")
+        again.expect(r"^reg> ")
+        again.enter("thrice(5)", r"^15$")
+        again.end()
+
+
+def case_ctrl_c_stops_a_training_that_goes_on_later(regc):
+    with Terminal(regc) as t:
+        for line in DATA.strip().split("\n"):
+            t.enter(line, r"^data digits")
+        t.define(MODEL)
+        t.expect(r"^model net\n")
+        t.expect(r"^reg> ")
+        t.define(TRAIN.replace("EPOCHS", "1000000"))
+        t.expect(r"^ +3 +\S+")  # the third epoch's row
+        t.type(CTRL_C)
+        stopped = int(t.expect(r"^interrupted after \d+ epochs, (\d+) steps")[1])
+        t.expect(r"^reg> ")
+        t.enter("accuracy(net(digits.test.x), digits.test.label)", r"^0\.\d+$")
+        t.type("train net" + ENTER)
+        step = int(t.expect(r"^goes on after step (\d+), epoch \d+ of 1000000")[1])
+        demand(step == stopped, f"stopped after step {stopped}, goes on after {step}")
+        t.expect(r"^ +\d+ +\S+ +\S+ +\S+ s")
+        t.type(CTRL_C)
+        later = int(t.expect(r"^interrupted after \d+ epochs, (\d+) steps")[1])
+        demand(later > stopped, f"step {later} is not behind {stopped}")
+        t.expect(r"^reg> ")
+        t.enter(":list", r"stopped after (\d+) steps")
+        t.enter(":plot", r"epochs of `net`")
+        t.enter(":reset", r"")
+        t.enter("net.hidden.bias", r"initial values")
+        t.end()
