@@ -64,6 +64,7 @@ class Terminal:
         variables.pop("NO_COLOR", None)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            os.closerange(3, 4096)  # other tests' pipes must not stay open here
             os.chdir(ROOT)
             os.execve(regc.path, ["regc", "repl", "--color=never", *map(str, arguments)], variables)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
