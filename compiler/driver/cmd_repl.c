@@ -153,9 +153,14 @@ static void loop(Repl *r) {
         extent_of(text, &form);
       }
       r->entries++;
+      r->options.out =
+          terminal_of(stdout, r->options.value[OPT_COLOR]); // the window may have another size now
+      r->options.err = terminal_of(stderr, r->options.value[OPT_COLOR]);
+      line_disarm(); // Ctrl-C ends a training, not the session
       if (r->line) line_remember(r->line, text);
       if (form != FORM_NOTHING || is_command(text)) r->failed |= !do_entry(r, text, form);
       fflush(stdout);
+      if (r->line) line_arm();
       if (!is_command(text)) {
         free(last);
         last = strdup(text);
@@ -186,6 +191,7 @@ int cmd_repl(Session *s, const Options *o) {
     if (r.tty) {
       greet(&r);
       r.line = line_new(&r);
+      line_arm();
     }
     loop(&r);
     if (r.line) line_free(r.line);

@@ -167,6 +167,10 @@ void line_free(ReplLine *l);
 // One line without its end, in the arena; NULL at the end of input. *cancelled: Ctrl-C. `before`: the lines
 // of this entry so far, "" for the first.
 char *line_read(ReplLine *l, Arena *a, const char *before, bool *cancelled);
+// Between entries Ctrl-C is for the prompt: held back until a line is waited for. While an entry is done it
+// is for a training.
+void line_arm(void);
+void line_disarm(void);
 bool line_pending(void); // more input is there already (pasted)
 void line_remember(ReplLine *l, const char *entry);
 #endif

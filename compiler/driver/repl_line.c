@@ -227,29 +227,37 @@ bool line_pending(void) {
   return ioctl(STDIN_FILENO, FIONREAD, &n) == 0 && n > 0;
 }
 
-char *line_read(ReplLine *l, Arena *a, const char *before, bool *was_cancelled) {
-  struct sigaction interrupt = {.sa_handler = on_interrupt}, resize = {.sa_handler = on_resize}, old,
-                   old_resize;
-  sigset_t blocked, mask;
+void line_arm(void) {
+  struct sigaction interrupt = {.sa_handler = on_interrupt}, resize = {.sa_handler = on_resize};
+  sigset_t blocked;
   sigemptyset(&interrupt.sa_mask);
   sigemptyset(&resize.sa_mask);
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGINT);
   sigaddset(&blocked, SIGWINCH);
+  sigprocmask(SIG_BLOCK, &blocked, NULL);
+  sigaction(SIGINT, &interrupt, NULL);
+  sigaction(SIGWINCH, &resize, NULL);
   cancelled = 0;
-  sigprocmask(SIG_BLOCK, &blocked, &mask);
-  sigaction(SIGINT, &interrupt, &old);
-  sigaction(SIGWINCH, &resize, &old_resize);
+}
+
+void line_disarm(void) {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGINT);
+  sigaddset(&blocked, SIGWINCH);
+  signals_install();
+  sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+}
+
+char *line_read(ReplLine *l, Arena *a, const char *before, bool *was_cancelled) {
   l->before = before;
   int n = 0;
-  errno = 0;
   const char *line = el_gets(l->edit, &n);
-  sigprocmask(SIG_SETMASK, &mask, NULL);
-  sigaction(SIGINT, &old, NULL);
-  sigaction(SIGWINCH, &old_resize, NULL);
   *was_cancelled = cancelled;
   l->before = "";
   if (cancelled || !line || n <= 0) {
+    cancelled = 0;
     putchar('\n');
     fflush(stdout);
     return NULL;

@@ -135,7 +135,7 @@ static void print_summary(FILE *out, const Tensor *v) {
   for (int64_t i = 0; i < n; i++) {
     double x = v->data[i];
     nans += isnan(x);
-    infs += isinf(x);
+    infs += isinf(x) != 0;
     zeros += x == 0;
     if (!isfinite(x)) continue;
     low = fmin(low, x);
