@@ -154,8 +154,8 @@ static void loop(Repl *r) {
       }
       r->entries++;
       r->options.out =
-          terminal_of(stdout, r->options.value[OPT_COLOR]); // the window may have another size now
-      r->options.err = terminal_of(stderr, r->options.value[OPT_COLOR]);
+          reg_terminal_of(stdout, r->options.value[OPT_COLOR]); // the window may have another size now
+      r->options.err = reg_terminal_of(stderr, r->options.value[OPT_COLOR]);
       line_disarm(); // Ctrl-C ends a training, not the session
       if (r->line) line_remember(r->line, text);
       if (form != FORM_NOTHING || is_command(text)) r->failed |= !do_entry(r, text, form);

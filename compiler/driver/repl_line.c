@@ -246,7 +246,7 @@ void line_disarm(void) {
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGINT);
   sigaddset(&blocked, SIGWINCH);
-  signals_install();
+  reg_signals_install();
   sigprocmask(SIG_UNBLOCK, &blocked, NULL);
 }
 
