@@ -257,6 +257,8 @@ void line_disarm(void) { signals_install(); }
 char *line_read(ReplLine *l, Arena *a, const char *before, bool *was_cancelled) {
   l->before = before;
   int n = 0;
+  el_set(l->edit, EL_PREP_TERM,
+         1); // before the prompt: what is typed once it is seen finds the terminal ready
   const char *line = el_gets(l->edit, &n);
   *was_cancelled = cancelled;
   l->before = "";
