@@ -24,15 +24,25 @@ struct ReplLine {
 };
 
 static volatile sig_atomic_t cancelled, resized;
+static int wake[2] = {
+    -1, -1}; // a pipe: any thread may be given a signal, the one that waits for a line must hear of it
+
+static void wake_up(void) {
+  int error = errno;
+  if (write(wake[1], "", 1) < 0) errno = 0; // full: it will wake up anyway
+  errno = error;
+}
 
 static void on_interrupt(int number) {
   (void)number;
   cancelled = 1;
+  wake_up();
 }
 
 static void on_resize(int number) {
   (void)number;
   resized = 1;
+  wake_up();
 }
 
 static ReplLine *of(EditLine *e) {
@@ -51,23 +61,24 @@ static char *prompt(EditLine *e) {
   return *l->before ? (color ? more : plain_more) : (color ? first : plain_first);
 }
 
-// One character from the terminal; ends the line where Ctrl-C came. Signals are let in while waiting and at
-// no other time, so that none comes between a look at its flag and the wait.
+// One character from the terminal; ends the line where Ctrl-C came.
 static int read_character(EditLine *e, wchar_t *out) {
   mbstate_t state = {0};
-  sigset_t none;
-  sigemptyset(&none);
   for (;;) {
-    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-    int ready = ppoll(&in, 1, NULL, &none);
+    struct pollfd in[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
+    if (!cancelled && poll(in, 2, -1) < 0 && errno != EINTR) return -1;
+    char drained[16];
+    while (read(wake[0], drained, sizeof drained) > 0) {
+    }
     if (cancelled) return -1;
     if (resized) {
       resized = 0;
       el_resize(e);
     }
-    if (ready < 0 && errno == EINTR) continue;
+    if (!(in[0].revents & (POLLIN | POLLHUP | POLLERR))) continue;
     unsigned char byte;
     ssize_t n = read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return (int)n;
     size_t used = mbrtowc(out, (const char *)&byte, 1, &state);
     if (used == (size_t)-2) continue;
@@ -199,6 +210,7 @@ ReplLine *line_new(Repl *r) {
   ReplLine *l = calloc(1, sizeof *l);
   if (!l) ice("repl", "out of memory");
   *l = (ReplLine){.repl = r, .before = ""};
+  if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0) ice("repl", "no pipe");
   l->edit = el_init("regc", stdin, stdout, stderr);
   l->history = history_init();
   if (!l->edit || !l->history) ice("repl", "cannot start the line editor");
@@ -218,6 +230,10 @@ ReplLine *line_new(Repl *r) {
 void line_free(ReplLine *l) {
   el_end(l->edit);
   history_end(l->history);
+  reg_signals_install();
+  signal(SIGWINCH, SIG_DFL);
+  close(wake[0]);
+  close(wake[1]);
   free(l->file);
   free(l);
 }
@@ -229,30 +245,20 @@ bool line_pending(void) {
 
 void line_arm(void) {
   struct sigaction interrupt = {.sa_handler = on_interrupt}, resize = {.sa_handler = on_resize};
-  sigset_t blocked;
   sigemptyset(&interrupt.sa_mask);
   sigemptyset(&resize.sa_mask);
-  sigemptyset(&blocked);
-  sigaddset(&blocked, SIGINT);
-  sigaddset(&blocked, SIGWINCH);
-  sigprocmask(SIG_BLOCK, &blocked, NULL);
+  cancelled = 0;
   sigaction(SIGINT, &interrupt, NULL);
   sigaction(SIGWINCH, &resize, NULL);
-  cancelled = 0;
 }
 
-void line_disarm(void) {
-  sigset_t blocked;
-  sigemptyset(&blocked);
-  sigaddset(&blocked, SIGINT);
-  sigaddset(&blocked, SIGWINCH);
-  reg_signals_install();
-  sigprocmask(SIG_UNBLOCK, &blocked, NULL);
-}
+void line_disarm(void) { reg_signals_install(); }
 
 char *line_read(ReplLine *l, Arena *a, const char *before, bool *was_cancelled) {
   l->before = before;
   int n = 0;
+  el_set(l->edit, EL_PREP_TERM,
+         1); // before the prompt: what is typed once it is seen finds the terminal ready
   const char *line = el_gets(l->edit, &n);
   *was_cancelled = cancelled;
   l->before = "";
