@@ -203,6 +203,19 @@ def test_session(regc, text):
                 raise Failure(f"{command}\n{difference(expected, done.stdout, 'text')}")
 
 
+def test_conversation(regc, text):
+    """A session of `regc repl`, typed into a terminal: what follows a prompt is typed, and the screen looks as shown."""
+    import programs.repl_cases as repl
+    command, _, shown = text.partition("\n")
+    with repl.Terminal(regc, *command.split()[3:]) as screen:
+        for line in re.findall(r"^(?:reg|\.\.\.)> (.+)$", shown, re.M):
+            screen.type(line + repl.ENTER)
+            screen.expect(r"^(reg|\.\.\.)> ")
+        found = screen.text[:screen.text.rindex("reg> ")]
+    if not same_but_numbers(shown, found):
+        raise Failure(difference(shown, found, "screen"))
+
+
 def collect(regc, promote):
     """{suite: [(name, test)]}: every file of a folder is a test."""
     def files(pattern):
@@ -226,7 +239,9 @@ def collect(regc, promote):
                    for t in each(p, test_format)],
         "docs": [(f"{p.name}:{line}", lambda t=text, f=f: f(regc, t)) for p in pages
                  for language, f in (("reg", test_program_in_text), ("sh", test_session))
-                 for line, text in fenced(p, language)],
+                 for line, text in fenced(p, language)] +
+                [(f"{p.name}:{line}", lambda t=text: test_conversation(regc, t)) for p in pages
+                 for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
         "programs": [(name, lambda f=f: f(regc)) for m in (cases, standalone, weights) for name, f in m.all_cases()],
         "repl": [(name, lambda f=f: f(regc)) for name, f in repl.all_cases()],
