@@ -11,6 +11,7 @@ typedef struct Progress {
   bool bar, plain;         // neither: silent
   bool live_shown;         // a line is waiting to be redrawn
   double drawn;            // when
+  int64_t first_step;      // of this run: a resumed training starts behind 0
   const reg_train *headed; // whose table header was printed
 } Progress;
 
