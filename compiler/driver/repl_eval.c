@@ -194,17 +194,18 @@ static bool view_run(View *v) {
 // -- what is no tensor
 
 static void show_data(FILE *out, const char *text, const reg_dataset *d) {
-  fprintf(out, "%s: %lld rows\n", text, (long long)d->nrows);
+  const reg_part *part = strchr(text, '.') ? reg_data_part(d, strrchr(text, '.') + 1) : NULL;
+  fprintf(out, "%s: %lld rows\n", text, (long long)(part ? part->nrows : d->nrows));
   for (int i = 0; i < d->nfields; i++) {
     const reg_field *f = &d->fields[i];
     fprintf(out, "  .%-12s", f->name);
     if (f->rank) fputs("[", out);
     for (int k = 0; k < f->rank; k++) fprintf(out, "%s%lld", k ? ", " : "", (long long)f->dim[k]);
-    fputs(f->rank ? "] " : f->values ? "number " : "text ", out);
-    if (f->nclasses) fprintf(out, "%lld classes", (long long)f->nclasses);
+    fputs(f->rank ? "]" : f->values ? "number" : "text", out);
+    if (f->nclasses) fprintf(out, ", %lld classes", (long long)f->nclasses);
     fputc('\n', out);
   }
-  for (int i = 0; i < d->nparts; i++)
+  for (int i = 0; i < d->nparts && !part; i++)
     fprintf(out, "  .%-12s%lld rows\n", d->parts[i].name, (long long)d->parts[i].nrows);
 }
 

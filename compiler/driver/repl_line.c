@@ -219,7 +219,7 @@ ReplLine *line_new(Repl *r) {
   el_set(l->edit, EL_EDITOR, "emacs");
   el_set(l->edit, EL_GETCFN, read_character);
   el_set(l->edit, EL_HIST, history, l->history);
-  el_set(l->edit, EL_ADDFN, "regc-complete", "complete a word", complete);
+  el_wset(l->edit, EL_ADDFN, L"regc-complete", L"complete a word", complete);
   el_set(l->edit, EL_BIND, "^I", "regc-complete", NULL);
   el_set(l->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
   el_source(l->edit, NULL); // ~/.editrc, where there is one

@@ -98,14 +98,16 @@ static void plot_one(FILE *out, reg_terminal t, const char *name, const double *
   Canvas c = {.width = width, .height = HEIGHT, .braille = t.utf8};
   int wide = c.braille ? 2 * width : width, tall = c.braille ? 4 * HEIGHT : HEIGHT;
   double range = high > low ? high - low : 1;
-  for (int x = 0; x < wide;
-       x++) { // each column of dots covers the epochs at its place, at least the nearest one
-    int from = (int)((double)x * n / wide), to = (int)((double)(x + 1) * n / wide);
-    if (n > 1 && n < wide) from = (int)lround((double)x * (n - 1) / (wide - 1)), to = from + 1;
-    for (int i = from; i < (to > from ? to : from + 1) && i < n; i++) {
-      double v = values[(size_t)i * (size_t)stride];
-      if (isfinite(v)) dot(&c, x, tall - 1 - (int)lround((v - low) / range * (tall - 1)));
-    }
+  int above = -1; // where the column before ended
+  for (int x = 0; x < wide; x++) {
+    double place = n > 1 ? (double)x * (n - 1) / (wide - 1) : 0; // between two epochs
+    int k = (int)place < n - 1 ? (int)place : n - 1, next = k + 1 < n ? k + 1 : k;
+    double a = values[(size_t)k * (size_t)stride], b = values[(size_t)next * (size_t)stride];
+    double v = a + (b - a) * (place - k);
+    int y = isfinite(v) ? tall - 1 - (int)lround((v - low) / range * (tall - 1)) : -1;
+    if (y >= 0) dot(&c, x, y);
+    for (int at = above; y >= 0 && above >= 0 && at != y; at += at < y ? 1 : -1) dot(&c, x, at); // no gaps
+    above = y;
   }
   double last = values[(size_t)(n - 1) * (size_t)stride];
   fprintf(out, "%s%s%s  %.4g at the end\n", t.color ? "\033[1m" : "", name, t.color ? "\033[0m" : "", last);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REDRAW_MS = 80, COLUMN = 11 };
+enum { REDRAW_MS = 80, COLUMN = 11, CELLS = 20 };
 
 void reg_console_init(reg_console *c, reg_terminal out, reg_terminal err, const char *progress, bool json) {
   bool automatic = !progress || !strcmp(progress, "auto");
@@ -37,7 +37,7 @@ static const char *duration(char out[32], double s) {
 
 static void draw_bar(const reg_console *p, double share) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const int cells = 20;
+  const int cells = CELLS;
   int filled = (int)(share * cells * 8);
   if (p->err.utf8) {
     for (int i = 0; i < filled / 8; i++) fputs("█", stderr);
@@ -52,14 +52,20 @@ static void live_line(reg_console *p, const reg_event *e) {
   double now = reg_now();
   if (!p->bar || e->steps <= 0 || (p->live_shown && now - p->drawn < REDRAW_MS * 1e-3)) return;
   char left[32];
-  double rate = e->seconds > 0 ? (double)e->step / e->seconds : 0;
+  double rate = e->seconds > 0 ? (double)(e->step - p->first_step) / e->seconds : 0;
   p->drawn = now;
   p->live_shown = true;
   fputs("\r\033[K", stderr);
   draw_bar(p, (double)e->step / (double)e->steps);
-  fprintf(stderr, " epoch %lld/%lld  %.0f steps/s  ", (long long)e->epoch + 1, (long long)e->epochs, rate);
-  if (rate > 0) fprintf(stderr, "%s left  ", duration(left, (double)(e->steps - e->step) / rate));
-  fprintf(stderr, "loss %.4g", e->loss);
+  char text[160];
+  int n = snprintf(text, sizeof text, " epoch %lld/%lld  %.0f steps/s  ", (long long)e->epoch + 1,
+                   (long long)e->epochs, rate);
+  if (rate > 0)
+    n += snprintf(text + n, sizeof text - (size_t)n, "%s left  ",
+                  duration(left, (double)(e->steps - e->step) / rate));
+  snprintf(text + n, sizeof text - (size_t)n, "loss %.4g", e->loss);
+  int room = p->err.width - CELLS - 1; // a line that wraps cannot be drawn over
+  fprintf(stderr, "%.*s", room > 0 ? room : 0, text);
   fflush(stderr);
 }
 
@@ -147,6 +153,7 @@ void reg_console_sink(void *user, const reg_event *e) {
   if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH) clear_live(p);
   switch (e->kind) {
   case REG_EVENT_TRAIN_START:
+    p->first_step = e->step;
     if (shown) train_start(p, e);
     break;
   case REG_EVENT_STEP: live_line(p, e); break;

@@ -19,6 +19,7 @@ typedef struct reg_console {
   bool bar, plain;         // progress on standard error; neither: silent
   bool live_shown;         // a line is waiting to be redrawn
   double drawn;            // when
+  int64_t first_step;      // of the training at hand: more than 0 where it goes on with an earlier one
   const reg_train *headed; // whose table header was printed
 } reg_console;
 
