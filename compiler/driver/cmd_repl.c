@@ -1,7 +1,7 @@
 // regc repl: entries are read, one line or several, and done at once. In: a terminal, or any text on standard
 // input. Out: values on standard output, everything else on standard error. A mistake ends an entry, never
 // the session.
-#include "repl.h"
+#include "repl/repl.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

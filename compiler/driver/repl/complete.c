@@ -1,8 +1,8 @@
 // What may stand at the cursor. In: an entry up to the cursor. Out: whole words that begin as the last one
 // does: commands and their arguments, files, parts of models and data behind a dot, names of parameters
 // inside a call, names, keywords.
-#include "../sema/builtins.h"
-#include "../syntax/tokens.h"
+#include "../../sema/builtins.h"
+#include "../../syntax/tokens.h"
 #include "repl.h"
 #include <ctype.h>
 #include <dirent.h>

@@ -1,6 +1,6 @@
 // Expressions. In: text, kept weights, loaded data. Out: values on standard output, or what else is asked
 // about them: type, shape, time, a stage of their code, a histogram.
-#include "emit.h"
+#include "../emit.h"
 #include "repl.h"
 #include <stdlib.h>
 #include <string.h>

@@ -3,9 +3,9 @@
 // number of entries.
 #ifndef DRIVER_REPL_H
 #define DRIVER_REPL_H
+#include "../summary.h"
+#include "../values.h"
 #include "reg/train.h"
-#include "summary.h"
-#include "values.h"
 
 // A text whose definitions are kept: one entry, or one file.
 typedef struct ReplUnit {
@@ -89,7 +89,7 @@ typedef struct Work {
 
 typedef enum WorkTrains { TRAINS_NONE, TRAINS_ALL } WorkTrains;
 
-// -- repl_session.c
+// -- session.c
 // Parses, checks and lowers kept items (all definitions; trainings and evaluations as asked for; `more`: up
 // to two more of them, or NULL). false after a report; with `quiet` nothing is told.
 bool work_open(Repl *r, Work *w, const ReplItems *items, WorkTrains trains, const ReplItem *const *more,
@@ -109,18 +109,18 @@ void repl_reset(Repl *r, bool all);
 reg_dataset *repl_data(void *user, const reg_data_plan *plan, reg_status *st); // Pipeline.load
 void repl_free_data(Repl *r);
 
-// -- repl_save.c
+// -- save.c
 bool repl_save_items(const Repl *r, const char *path); // appears whole or not at all
 void repl_list(const Repl *r);
 
-// -- repl_train.c
+// -- train.c
 bool repl_train(Repl *r, const ReplItem *item);
 bool repl_evaluate(Repl *r, const ReplItem *item);
 bool repl_run(Repl *r, const char *name); // "": all
 bool repl_check(Repl *r, const ReplItem *item);
 void tell_failure(const Options *o, const reg_status *st);
 
-// -- repl_weights.c
+// -- weights.c
 ReplWeights *repl_weights_of_train(const Repl *r, const char *train);
 ReplWeights *repl_weights_of_model(const Repl *r, const char *model); // the latest
 ReplWeights *repl_weights_latest(const Repl *r);
@@ -132,28 +132,28 @@ bool repl_weights_load(Repl *r, const char *path);
 // A parameter or state for an expression; NULL where none fits.
 const ReplTensor *repl_weights_tensor(const Repl *r, bool state, const char *name, Shape shape);
 
-// -- repl_eval.c
+// -- eval.c
 bool repl_show_value(Repl *r, const char *text);
 bool repl_time(Repl *r, const char *text);
 bool repl_type(Repl *r, const char *text, bool shape_only);
 bool repl_emit(Repl *r, const char *stage, const char *text);
 bool repl_histogram(Repl *r, const char *text);
 
-// -- repl_show.c
+// -- show.c
 void show_tensor(FILE *out, reg_terminal t, const char *path, const Tensor *v);
 
-// -- repl_plot.c
+// -- plot.c
 void curves_free(ReplCurves *c);
 void curves_event(ReplCurves *c, const reg_event *e); // of a training
 bool plot_curves(FILE *out, reg_terminal t, const ReplCurves *c);
 void plot_histogram(FILE *out, reg_terminal t, const char *title, const double *values, int64_t n);
 
-// -- repl_commands.c
+// -- commands.c
 bool repl_command(Repl *r, const char *line); // behind the colon
 const char *command_name(int i);              // NULL behind the last
 const char *command_completes(const char *name);
 
-// -- repl_complete.c
+// -- complete.c
 typedef struct Candidates {
   Arena *arena;
   VEC(const char *) list; // whole words, sorted, each once
@@ -161,7 +161,7 @@ typedef struct Candidates {
 } Candidates;
 void complete_text(Repl *r, Candidates *c, const char *text); // up to the cursor
 
-// -- repl_line.c
+// -- line.c
 ReplLine *line_new(Repl *r);
 void line_free(ReplLine *l);
 // One line without its end, in the arena; NULL at the end of input. *cancelled: Ctrl-C. `before`: the lines

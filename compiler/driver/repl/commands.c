@@ -5,7 +5,7 @@
 
 typedef enum CommandIndex {
 #define REPL(name, arguments, completes, sentence) REPL_##name,
-#include "repl_commands.def"
+#include "commands.def"
 #undef REPL
   REPL_COUNT
 } CommandIndex;
@@ -14,7 +14,7 @@ static const struct {
   const char *name, *arguments, *completes, *sentence;
 } table[REPL_COUNT] = {
 #define REPL(name, arguments, completes, sentence) {#name, arguments, completes, sentence},
-#include "repl_commands.def"
+#include "commands.def"
 #undef REPL
 };
 
@@ -226,7 +226,7 @@ static bool do_reset(Repl *r, const char *argument) {
 bool repl_command(Repl *r, const char *line) {
   static bool (*const functions[REPL_COUNT])(Repl *, const char *) = {
 #define REPL(name, arguments, completes, sentence) do_##name,
-#include "repl_commands.def"
+#include "commands.def"
 #undef REPL
   };
   Arena *a = arena_new();
