@@ -38,8 +38,9 @@ static void start_curves(ReplCurves *c, const reg_event *e) {
 static void add_row(ReplCurves *c, const reg_event *e) {
   if (c->nrows == c->room) {
     c->room = c->room ? 2 * c->room : 64;
-    c->values = realloc(c->values, (size_t)c->room * (size_t)c->ncolumns * sizeof(double));
-    if (!c->values) ice("repl", "out of memory");
+    double *grown = realloc(c->values, (size_t)c->room * (size_t)c->ncolumns * sizeof(double));
+    if (!grown) ice("repl", "out of memory");
+    c->values = grown;
   }
   double *row = c->values + (size_t)c->nrows++ * (size_t)c->ncolumns;
   const reg_train *t = e->train;

@@ -44,10 +44,10 @@ typedef void (*reg_sink)(void *user, const reg_event *e);
 // whole passes.
 typedef struct reg_weights {
   const reg_train *train;
-  float *const *params, *const *states; // in the order of train->params and train->states
+  float *const *params, *const *states;    // in the order of train->params and train->states
   float *const *best, *const *best_states; // the best so far; NULL where the program does not keep them
-  bool has_best; // an epoch was the best so far: they hold its weights
-  double best_value;  // of what is watched
+  bool has_best;                           // an epoch was the best so far: they hold its weights
+  double best_value;                       // of what is watched
   int64_t best_epoch, epoch, step, per_epoch;
   bool done;          // by `begin`: nothing is trained, these weights are evaluated
   const char *reason; // at the end: as in reg_event
