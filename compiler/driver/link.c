@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,13 +16,18 @@
 extern char **environ;
 typedef VEC(const char *) Command;
 
+// regc's own folder, also where /proc is not mounted.
+static bool own_folder(char self[PATH_MAX]) {
+  const char *started = (const char *)getauxval(AT_EXECFN);
+  if (!realpath("/proc/self/exe", self) && !(started && realpath(started, self))) return false;
+  *strrchr(self, '/') = 0;
+  return true;
+}
+
 const char *link_libraries(Arena *a) {
   static const char *const places[] = {"", "/../lib/reg"};
   char self[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (n <= 0) return NULL;
-  self[n] = 0;
-  *strrchr(self, '/') = 0;
+  if (!own_folder(self)) return NULL;
   for (int i = 0; i < 2; i++) {
     const char *folder = arena_printf(a, "%s%s", self, places[i]);
     if (access(arena_printf(a, "%s/libregrt.a", folder), R_OK) == 0) return folder;
