@@ -1,10 +1,11 @@
-// Checkpoints: all that the next epoch depends on, in one .safetensors file that appears whole or not at all.
-// In: a training at the start of an epoch (weights and states of that moment). Out: the file, or a training
-// set back to that moment, which then goes on in the same bits: batches follow from seed and epoch, random
-// draws from seed and step.
+// Checkpoints: all that the next step depends on, in one .safetensors file that appears whole or not at all.
+// In: a training between two steps. Out: the file, or a training set back to that moment, which then goes on
+// in the same bits: the order of rows follows from seed and epoch, batches from it and the step, random draws
+// from seed and step.
 //
-// Tensors: `param NAME`, `state NAME`, `best NAME` (what weights hold, at the best epoch so far), and `meta`:
-// rows of four numbers of 16 bits, low ones first, each row one 64-bit value in the order of MetaRow.
+// Tensors: `param NAME`, `state NAME`, `best NAME` (what weights hold, at the best epoch so far), `meta` and
+// `sums`: rows of four numbers of 16 bits, low ones first, each row one 64-bit value; of `meta` in the order
+// of MetaRow, of `sums` the bits of the epoch's sums so far: loss, objective, each term.
 #include "reg/safetensors.h"
 #include "train/internal.h"
 #include <stdlib.h>
@@ -17,6 +18,7 @@ typedef enum MetaRow {
   META_DATA,    // of the data's checksum
   META_SEED,
   META_EPOCH, // finished passes
+  META_STEP,  // finished updates
   META_BEST_EPOCH,
   META_HAS_BEST,
   META_BEST_VALUE, // bits of the double
@@ -25,8 +27,9 @@ typedef enum MetaRow {
   META_ROWS
 } MetaRow;
 
-enum { CHECKPOINT_VERSION = 2 };
-static const double SECONDS_BETWEEN = 1; // unless the options say otherwise
+enum { CHECKPOINT_VERSION = 3, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+static const double SECONDS_BETWEEN = 1;     // unless the options say otherwise
+static const double MOST_SHARE = 0.05;       // of the time, for writing them
 
 static char *checkpoint_path(const Run *r, const reg_train *p) {
   char *path = NULL;
@@ -60,11 +63,11 @@ typedef struct Entry {
   float *values;
 } Entry;
 
-static int entries_of(const Training *t, const Bank *bank, Entry *out) {
+static int entries_of(const Training *t, Entry *out) {
   const reg_train *p = t->plan;
   int n = 0;
-  for (int i = 0; i < p->nparams; i++) out[n++] = (Entry){"param", &p->params[i], bank->params[i]};
-  for (int i = 0; i < p->nstates; i++) out[n++] = (Entry){"state", &p->states[i], bank->states[i]};
+  for (int i = 0; i < p->nparams; i++) out[n++] = (Entry){"param", &p->params[i], t->now.params[i]};
+  for (int i = 0; i < p->nstates; i++) out[n++] = (Entry){"state", &p->states[i], t->now.states[i]};
   for (int i = 0; i < p->nparams && p->keep_best && t->has_best; i++)
     out[n++] = (Entry){"best", &p->params[i], t->best.params[i]};
   for (int i = 0; i < p->nstates && p->keep_best && t->has_best; i++)
@@ -96,13 +99,41 @@ static uint64_t checksum(int count, const reg_saved_tensor *tensors, const uint6
   return sum;
 }
 
-static int save(const Training *t, const Bank *bank, bool done, Heap *heap, const char *path) {
+static void put_rows(const uint64_t *values, int64_t n, float *rows) {
+  for (int64_t i = 0; i < n * OF_ROW; i++)
+    rows[i] = (float)(values[i / OF_ROW] >> 16 * (i % OF_ROW) & 0xffff);
+}
+
+static bool take_rows(const reg_saved_tensor *rows, int64_t n, uint64_t *values) {
+  if (!rows || rows->count != n * OF_ROW) return false;
+  memset(values, 0, (size_t)n * sizeof *values);
+  for (int64_t i = 0; i < n * OF_ROW; i++) {
+    float x = rows->values[i];
+    if (!(x >= 0 && x <= 65535 && x == (float)(int)x)) return false;
+    values[i / OF_ROW] |= (uint64_t)x << 16 * (i % OF_ROW);
+  }
+  return true;
+}
+
+static reg_saved_tensor rows_tensor(const char *name, int64_t n, const float *rows) {
+  return (reg_saved_tensor){.name = name, .rank = 2, .dim = {n, OF_ROW}, .count = n * OF_ROW, .values = rows};
+}
+
+// The epoch's sums so far, at their places.
+static double *sum_at(Training *t, int i) {
+  return i == 0 ? &t->loss_sum : i == 1 ? &t->objective_sum : &t->term_sum[i - 2];
+}
+
+static int save(Training *t, bool done, Heap *heap, const char *path) {
   const reg_train *p = t->plan;
-  size_t room = (size_t)(2 * (p->nparams + p->nstates) + 1);
+  const int nsums = 2 + p->nterms;
+  size_t room = (size_t)(2 * (p->nparams + p->nstates) + 2);
   Entry *entries = reg_heap_take(heap, room * sizeof *entries);
   reg_saved_tensor *tensors = reg_heap_take(heap, room * sizeof *tensors);
-  if (!entries || !tensors) return reg_no_memory(t->run->st, room * sizeof *tensors);
-  int n = entries_of(t, bank, entries);
+  uint64_t *sums = reg_heap_take(heap, (size_t)nsums * sizeof *sums);
+  float *sum_rows = reg_heap_take(heap, (size_t)(nsums * OF_ROW) * sizeof *sum_rows);
+  if (!entries || !tensors || !sums || !sum_rows) return reg_no_memory(t->run->st, room * sizeof *tensors);
+  int n = entries_of(t, entries);
   for (int i = 0; i < n; i++) {
     const reg_tensor *shape = entries[i].tensor;
     tensors[i] = (reg_saved_tensor){.name = entry_name(heap, &entries[i]),
@@ -112,37 +143,56 @@ static int save(const Training *t, const Bank *bank, bool done, Heap *heap, cons
     memcpy(tensors[i].dim, shape->dim, sizeof tensors[i].dim);
     if (!tensors[i].name) return reg_no_memory(t->run->st, 0);
   }
+  for (int i = 0; i < nsums; i++) memcpy(&sums[i], sum_at(t, i), sizeof *sums);
+  put_rows(sums, nsums, sum_rows);
+  tensors[n++] = rows_tensor("sums", nsums, sum_rows);
   uint64_t meta[META_ROWS] = {0};
-  float rows[META_ROWS * 4];
+  float rows[META_ROWS * OF_ROW];
   identity(t->run, p, meta);
   meta[META_EPOCH] = (uint64_t)t->epoch;
+  meta[META_STEP] = (uint64_t)t->step;
   meta[META_BEST_EPOCH] = (uint64_t)t->best_epoch;
   meta[META_HAS_BEST] = t->has_best;
   memcpy(&meta[META_BEST_VALUE], &t->best_value, sizeof(double));
   meta[META_DONE] = done;
   meta[META_SUM] = checksum(n, tensors, meta);
-  for (int i = 0; i < META_ROWS * 4; i++) rows[i] = (float)(meta[i / 4] >> 16 * (i % 4) & 0xffff);
-  tensors[n++] = (reg_saved_tensor){
-      .name = "meta", .rank = 2, .dim = {META_ROWS, 4}, .count = (int64_t)META_ROWS * 4, .values = rows};
+  put_rows(meta, META_ROWS, rows);
+  tensors[n++] = rows_tensor("meta", META_ROWS, rows);
   return reg_safetensors_write(path, n, tensors, t->run->st);
 }
 
-int checkpoint_write(Training *t, const Bank *bank, bool done) {
+int checkpoint_write(Training *t, bool done) {
   if (!t->run->folder) return REG_OK;
+  const double begun = reg_now();
   char *path = checkpoint_path(t->run, t->plan);
   Heap heap = {0};
-  int code = path ? save(t, bank, done, &heap, path) : reg_no_memory(t->run->st, 0);
+  int code = path ? save(t, done, &heap, path) : reg_no_memory(t->run->st, 0);
   reg_heap_free(&heap);
   free(path);
   t->checkpointed = reg_now();
+  t->checkpoint_cost = t->checkpointed - begun;
   return code;
 }
 
-int checkpoint_epoch(Training *t) {
+// Without --checkpoint, large weights are written less often.
+static bool is_due(const Training *t) {
   const reg_run_options *o = t->run->options;
-  double between = o->has_checkpoint_seconds ? o->checkpoint_seconds : SECONDS_BETWEEN;
-  bool soon = reg_now() - t->checkpointed < between;
-  return soon ? REG_OK : checkpoint_write(t, &t->now, false);
+  const bool start = t->step == (int64_t)t->epoch * t->per_epoch;
+  const double own = t->checkpoint_cost / MOST_SHARE;
+  double between = own > SECONDS_BETWEEN ? own : SECONDS_BETWEEN;
+  if (o->has_checkpoint_seconds) between = o->checkpoint_seconds;
+  if (between <= 0) return start && t->step > 0; // every epoch
+  return reg_now() - t->checkpointed >= between;
+}
+
+int checkpoint_step(Training *t) {
+  volatile int *asked = t->run->options->checkpoint_now;
+  if (!t->run->folder) return REG_OK;
+  if (asked && *asked)
+    *asked = 0;
+  else if (!is_due(t))
+    return REG_OK;
+  return checkpoint_write(t, false);
 }
 
 // -- reading
@@ -154,15 +204,7 @@ static const reg_saved_tensor *find(const reg_saved *s, const char *name) {
 }
 
 static bool read_meta(const reg_saved *s, uint64_t meta[META_ROWS]) {
-  const reg_saved_tensor *rows = find(s, "meta");
-  if (!rows || rows->count != (int64_t)META_ROWS * 4) return false;
-  memset(meta, 0, META_ROWS * sizeof *meta);
-  for (int i = 0; i < META_ROWS * 4; i++) {
-    float x = rows->values[i];
-    if (!(x >= 0 && x <= 65535 && x == (float)(int)x)) return false;
-    meta[i / 4] |= (uint64_t)x << 16 * (i % 4);
-  }
-  return true;
+  return take_rows(find(s, "meta"), META_ROWS, meta);
 }
 
 static int refuse(Run *r, const char *path, const char *why) {
@@ -185,9 +227,11 @@ static const char *foreign(const Run *r, const reg_train *p, const uint64_t meta
 
 static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
   const reg_train *p = t->plan;
+  const int nsums = 2 + p->nterms;
   Entry *entries = reg_heap_take(heap, (size_t)(2 * (p->nparams + p->nstates) + 1) * sizeof *entries);
-  if (!entries) return reg_no_memory(t->run->st, 0);
-  int n = entries_of(t, &t->now, entries);
+  uint64_t *sums = reg_heap_take(heap, (size_t)nsums * sizeof *sums);
+  if (!entries || !sums) return reg_no_memory(t->run->st, 0);
+  int n = entries_of(t, entries);
   for (int i = 0; i < n; i++) {
     const reg_tensor *shape = entries[i].tensor;
     const reg_saved_tensor *from = find(s, entry_name(heap, &entries[i]));
@@ -195,7 +239,9 @@ static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
         memcmp(from->dim, shape->dim, sizeof(int64_t) * (size_t)shape->rank) != 0)
       return refuse(t->run, path, "a tensor is missing or has another shape");
   }
-  if (s->count != n + 1) return refuse(t->run, path, "it has tensors that the program has not");
+  if (s->count != n + 2 || !take_rows(find(s, "sums"), nsums, sums))
+    return refuse(t->run, path, "it has tensors that the program has not");
+  for (int i = 0; i < nsums; i++) memcpy(sum_at(t, i), &sums[i], sizeof *sums);
   for (int i = 0; i < n; i++)
     memcpy(entries[i].values, find(s, entry_name(heap, &entries[i]))->values,
            (size_t)entries[i].tensor->count * sizeof(float));
@@ -245,13 +291,17 @@ int checkpoint_read(Training *t, bool *found) {
   int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, found);
   if (*found) {
     t->epoch = (int32_t)meta[META_EPOCH];
-    t->step = (int32_t)((int64_t)t->epoch * t->per_epoch);
+    t->step = (int32_t)meta[META_STEP];
+    const int64_t within = (int64_t)meta[META_STEP] - (int64_t)meta[META_EPOCH] * t->per_epoch;
     t->best_epoch = (int64_t)meta[META_BEST_EPOCH];
     t->has_best = meta[META_HAS_BEST] != 0;
     memcpy(&t->best_value, &meta[META_BEST_VALUE], sizeof(double));
     t->done = meta[META_DONE] != 0;
     Heap heap = {0};
-    code = fill(t, &saved, path, &heap);
+    code = within < 0 || within >= (t->epoch < t->plan->epochs ? t->per_epoch : 1)
+               ? refuse(t->run, path, "the checkpoint is at a step that its epoch has not")
+               : fill(t, &saved, path, &heap);
+    for (int64_t i = 0; i < within && !code; i++) t->rows_done += step_rows(t, i);
     reg_heap_free(&heap);
     reg_saved_free(&saved);
   }

@@ -49,7 +49,7 @@ typedef struct Training {
   double best_value;
   bool has_best;
   bool done;           // resumed after its end: nothing is left to train
-  double checkpointed; // when a checkpoint was last written
+  double checkpointed, checkpoint_cost; // when a checkpoint was last written; seconds it took
   const char *reason;
 } Training;
 
@@ -97,10 +97,10 @@ int evaluate_run(Training *t, const reg_evaluate *e);
 
 void send_event(Run *r, reg_event *e);
 
-// Writes the state at the start of the epoch t->epoch, which `bank` holds; nothing without a run directory.
-int checkpoint_write(Training *t, const Bank *bank, bool done);
-// The same at the end of an epoch, but not more often than the options say.
-int checkpoint_epoch(Training *t);
+// Writes t between two steps; nothing without a run directory.
+int checkpoint_write(Training *t, bool done);
+// The same before a step where it is asked for, or as often as the options say.
+int checkpoint_step(Training *t);
 // Sets t back to its checkpoint, where there is one; a damaged or foreign one is REG_BAD_DATA.
 int checkpoint_read(Training *t, bool *found);
 // Finished epochs of a training's checkpoint, -1 where there is none.

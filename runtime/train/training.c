@@ -196,6 +196,7 @@ static void begin_epoch(Training *t) {
   bank_copy(t, &t->epoch_start, &t->now);
   shuffle(t);
   t->skipped = t->step - (int64_t)t->epoch * t->per_epoch;
+  if (t->skipped) return; // sums of the steps before: from the checkpoint
   t->rows_done = 0;
   t->loss_sum = t->objective_sum = 0;
   memset(t->term_sum, 0, (size_t)t->plan->nterms * sizeof *t->term_sum);
@@ -203,14 +204,6 @@ static void begin_epoch(Training *t) {
 
 static bool interrupted(const Training *t) {
   return t->run->options->interrupt && *t->run->options->interrupt;
-}
-
-// Asked for by a signal. What can be resumed from is the start of the epoch, kept since then.
-static int checkpoint_asked(Training *t) {
-  volatile int *asked = t->run->options->checkpoint_now;
-  if (!asked || !*asked) return REG_OK;
-  *asked = 0;
-  return checkpoint_write(t, &t->epoch_start, false);
 }
 
 static int bind_step(Training *t, Steps *steps, int64_t index) {
@@ -227,7 +220,7 @@ static int run_steps(Training *t, Steps *steps) {
       t->reason = "interrupted";
       return REG_OK;
     }
-    int code = checkpoint_asked(t);
+    int code = checkpoint_step(t);
     if (!code) code = bind_step(t, steps, i);
     if (code) return code;
     double before = t->run->profile ? reg_now() : 0;
@@ -339,14 +332,11 @@ static int run_epochs(Training *t) {
     if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
     t->epoch++;
     code = end_epoch(t, &valid);
-    // At the training's end another one follows at once, which knows that nothing is left to train.
-    if (!code && !t->reason && t->epoch < t->plan->epochs) code = checkpoint_epoch(t);
   }
   return code;
 }
 
-// Did something outside of the program end the training? Then a later --resume goes on from the start of the
-// epoch that was left.
+// Did something outside of the program end the training? Then a later --resume goes on with the next step.
 static bool was_stopped(const Training *t) {
   return !strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps");
 }
@@ -357,15 +347,15 @@ int training_run(Training *t) {
   tell(t, REG_EVENT_TRAIN_START);
   int code = run_epochs(t);
   if (!t->reason) t->reason = code ? "failed" : "finished";
-  bool within = t->step > (int64_t)t->epoch * t->per_epoch, stopped = was_stopped(t);
-  if (!code && stopped) code = checkpoint_write(t, within ? &t->epoch_start : &t->now, false);
+  const bool stopped = was_stopped(t);
+  if (!code && stopped) code = checkpoint_write(t, false);
   if (t->run->options->end) {
     reg_weights w = weights_of(t);
     t->run->options->end(t->run->options->weights_user, &w);
   }
   if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
   tell(t, REG_EVENT_TRAIN_END);
-  if (!code && !stopped) code = checkpoint_write(t, &t->now, true);
+  if (!code && !stopped) code = checkpoint_write(t, true);
   if (!code && !strcmp(t->reason, "interrupted"))
     code = reg_fail(t->run->st, REG_INTERRUPTED, "interrupted", "interrupted after step %d of `%s`", t->step,
                     t->plan->name);

@@ -193,6 +193,7 @@ int main(int argc, char **argv) {
   reg_dataset *datasets[] = {&data};
   reg_train plan = {.name = "net",
                     .epochs = 50,
+                    .batch = 64,
                     .keep_best = true,
                     .nparams = 3,
                     .params = params,
@@ -203,10 +204,13 @@ int main(int argc, char **argv) {
   reg_run_options options = {0};
   reg_status st = {0};
   Run run = {.program = &program, .options = &options, .st = &st, .folder = folder};
+  const reg_part part = {.name = "train", .nrows = 640};
   Training t = {.run = &run,
+                .part = &part,
                 .plan = &plan,
                 .per_epoch = 10,
                 .epoch = 7,
+                .step = 73,
                 .best_epoch = 5,
                 .has_best = true,
                 .best_value = 0.25};
@@ -217,7 +221,7 @@ int main(int argc, char **argv) {
   bank_copy(&t, &t.now, &good);
   fill(&t, &t.best, 50);
   static File valid[2], file;
-  if (reg_weights_write(&plan, good.params, good.states, weights, &st) || checkpoint_write(&t, &good, false))
+  if (reg_weights_write(&plan, good.params, good.states, weights, &st) || checkpoint_write(&t, false))
     return 2;
   read_file(weights, &valid[0]);
   read_file(checkpoint, &valid[1]);

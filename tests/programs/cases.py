@@ -261,6 +261,16 @@ def case_resume_goes_on_after_an_end_of_steps(regc):
     demand((whole / "weights.safetensors").read_bytes() == (parts / "weights.safetensors").read_bytes(), "weights differ")
 
 
+def case_resume_goes_on_within_an_epoch(regc):
+    out, short = folder(regc), ("--seed", "1", "--epochs", "21", "--out")
+    regc.ok("run", "-q", *short, out, "--steps", "30", DIGITS)  # an epoch has 20 steps
+    resumed = events(regc, *short, out, "--resume", "--profile", DIGITS)
+    demand(of_kind(resumed, "profile")[0]["steps"] == 390, f"the resumed run took {of_kind(resumed, 'profile')[0]['steps']} of 420 steps")
+    whole = [e for e in events(regc, *short, "", DIGITS) if e["event"] == "epoch"]
+    for a, b in zip([e for e in resumed if e["event"] == "epoch"], whole[1:]):
+        demand(a | {"seconds": 0} == b | {"seconds": 0}, f"means of an epoch that was left differ:\n{a}\n{b}")
+
+
 def case_a_wrong_checkpoint_is_refused(regc):
     program, out = long_program(regc, 3), folder(regc)
     regc.ok("run", "--progress", "none", "--out", out, program)

@@ -122,7 +122,7 @@ class Scene:
         return self.folder / f"{name}.reg"
 
     def start(self, program, out, *more):
-        return subprocess.Popen([self.regc, "run", "--progress", "none", "--checkpoint", "0", "--out", out, *more, program],
+        return subprocess.Popen([self.regc, "run", "--progress", "none", "--out", out, *more, program],
                                 env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def run(self, program, out, *more):
@@ -167,7 +167,9 @@ def kill_until_done(scene, name, out, threads, rng, most):
     """Kills a run up to `most` times; returns (kills, kills that left a checkpoint)."""
     kills = with_checkpoint = 0
     while True:
-        process = scene.start(scene.path(name), out, "--resume", "--threads", str(threads))
+        # At the ends of epochs, or within them.
+        checkpoint = rng.choice(("0", "0.002", "0.02"))
+        process = scene.start(scene.path(name), out, "--resume", "--threads", str(threads), "--checkpoint", checkpoint)
         try:
             if kills == most:
                 process.wait()

@@ -78,8 +78,8 @@ typedef struct reg_run_options {
   bool step_events;             // send REG_EVENT_STEP (progress line)
   volatile int *interrupt;      // set by a signal handler: finish the step, write, stop
   volatile int *checkpoint_now; // likewise: finish the step, write a checkpoint, go on; set back to 0
-  double checkpoint_seconds;    // between checkpoints, which are written at the ends of epochs
-  bool has_checkpoint_seconds;  // else 1 s
+  double checkpoint_seconds;    // between checkpoints; 0: at the end of every epoch
+  bool has_checkpoint_seconds;  // else 1 s, or what keeps writing below a twentieth of the time
   bool profile;                 // collect time in gemm and kernels
 } reg_run_options;
 
