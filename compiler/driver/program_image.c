@@ -60,6 +60,7 @@ static void fill_train(Writer *w, int64_t at, const reg_train *t) {
   TEXT(w, at, reg_train, name, t->name);
   TEXT(w, at, reg_train, model, t->model);
   TEXT(w, at, reg_train, data_name, t->data_name);
+  TEXT(w, at, reg_train, doc, t->doc);
   TEXT(w, at, reg_train, train_part, t->train_part);
   TEXT(w, at, reg_train, valid_part, t->valid_part);
   TEXT(w, at, reg_train, watch, t->watch);
@@ -167,6 +168,7 @@ static int64_t settings(const Writer *w, const reg_program *p) {
   const int64_t at = image_put(w->m, p->settings, (size_t)p->nsettings * sizeof *p->settings);
   for (int i = 0; i < p->nsettings; i++) {
     TEXT(w, at + i * (int64_t)sizeof *p->settings, reg_setting, name, p->settings[i].name);
+    TEXT(w, at + i * (int64_t)sizeof *p->settings, reg_setting, doc, p->settings[i].doc);
     TEXT(w, at + i * (int64_t)sizeof *p->settings, reg_setting, fixed, p->settings[i].fixed);
   }
   return at;
@@ -179,6 +181,7 @@ static int64_t program(Writer *w, const reg_program *p) {
   TEXT(w, at, reg_program, besides, p->besides);
   POINT(w, at, reg_program, datasets, pointers(w, p->ndatasets));
   POINT(w, at, reg_program, dataset_names, texts(w, p->dataset_names, p->ndatasets));
+  POINT(w, at, reg_program, dataset_docs, texts(w, p->dataset_docs, p->ndatasets));
   POINT(w, at, reg_program, plans, plans(w, p));
   POINT(w, at, reg_program, settings, settings(w, p));
   POINT(w, at, reg_program, resolve, -1);

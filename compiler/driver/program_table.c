@@ -134,6 +134,11 @@ static Graph *graph_of(Lowered *l, const FunctionSource *s, int64_t batch) {
   return s->metrics ? lower_metrics_graph(l, s->evaluate) : lower_predict_graph(l, s->evaluate, batch);
 }
 
+static const char *doc_of(const Lowered *l, const char *definition) {
+  const Def *d = sema_find(l->program, definition);
+  return d ? d->ast->doc : NULL;
+}
+
 static const char *fixed_text(const Pipeline *p, Span at) { return at.source ? place_text(p, at) : NULL; }
 
 // What is compiled in comes to light as graphs are made.
@@ -144,8 +149,12 @@ static void fill_settings(ProgramTable *t) {
   t->program.settings = ARENA_ARRAY(p->arena, reg_setting, l->settings.len + 1);
   for (int i = 0; i < l->settings.len; i++) {
     const LowerSetting *s = l->settings.data[i];
-    t->program.settings[i] =
-        (reg_setting){s->name, (float)s->value, (float)s->low, (float)s->high, fixed_text(p, s->fixed)};
+    t->program.settings[i] = (reg_setting){.name = s->name,
+                                           .doc = doc_of(l, s->name),
+                                           .value = (float)s->value,
+                                           .low = (float)s->low,
+                                           .high = (float)s->high,
+                                           .fixed = fixed_text(p, s->fixed)};
   }
   for (int i = 0; i < l->trains.len; i++)
     t->program.trains[i].epochs_fixed = fixed_text(p, l->trains.data[i]->total_fixed);
@@ -258,6 +267,7 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
   reg_train r = {.name = t->name,
                  .model = t->model,
                  .data_name = t->data_name,
+                 .doc = doc_of(l, t->model),
                  .data = t->data,
                  .train_part = t->train_part,
                  .valid_part = t->valid_part,
@@ -328,6 +338,8 @@ ProgramTable *program_table(Pipeline *p, bool check) {
   reg_evaluate *evaluates = ARENA_ARRAY(a, reg_evaluate, l->evaluates.len);
   for (int i = 0; i < l->trains.len; i++) trains[i] = train_of(a, l, l->trains.data[i], check);
   for (int i = 0; i < l->evaluates.len; i++) evaluates[i] = evaluate_of(a, l->evaluates.data[i]);
+  const char **docs = ARENA_ARRAY(a, const char *, l->datasets.len + 1);
+  for (int i = 0; i < l->datasets.len; i++) docs[i] = doc_of(l, l->dataset_names.data[i]);
   t->pipeline = p;
   t->program = (reg_program){.source_name = p->path,
                              .source = p->text,
@@ -335,6 +347,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .ndatasets = l->datasets.len,
                              .datasets = l->datasets.data,
                              .dataset_names = l->dataset_names.data,
+                             .dataset_docs = docs,
                              .plans = l->plans.data,
                              .ntrains = l->trains.len,
                              .trains = trains,

@@ -53,6 +53,15 @@ static void print_options(FILE *out) {
   }
 }
 
+// A doc comment, indented.
+static void print_doc(FILE *out, const char *doc) {
+  while (doc && *doc) {
+    const size_t n = strcspn(doc, "\n");
+    fprintf(out, "      %.*s\n", (int)n, doc);
+    doc += n + (doc[n] == '\n');
+  }
+}
+
 static void print_trainings(const reg_binary *b, FILE *out) {
   for (int i = 0; i < b->program->ntrains; i++) {
     const reg_train *t = &b->program->trains[i];
@@ -60,6 +69,7 @@ static void print_trainings(const reg_binary *b, FILE *out) {
     for (int k = 0; k < t->nparams; k++) weights += t->params[k].count;
     fprintf(out, "  train %s on %s: %lld parameters, batch %lld, %lld epochs\n", t->name, t->data_name,
             (long long)weights, (long long)t->batch, (long long)t->epochs);
+    print_doc(out, t->doc);
   }
   for (int i = 0; i < b->program->nevaluates; i++) {
     const reg_evaluate *e = &b->program->evaluates[i];
@@ -78,6 +88,7 @@ static void print_data(const reg_binary *b, FILE *out) {
     for (int f = 1; f < d->nfields; f++)
       if (strcmp(d->fields[f].name, "id") != 0) fprintf(out, ", target `%s`", d->fields[f].name);
     fputc('\n', out);
+    if (b->program->dataset_docs) print_doc(out, b->program->dataset_docs[i]);
   }
 }
 
@@ -88,6 +99,7 @@ static void print_settings(const reg_binary *b, FILE *out) {
     if (s->fixed) continue;
     if (!any) fputs("\nNumbers that may be changed (--set NAME=VALUE):\n", out);
     fprintf(out, "  %s = %.6g\n", s->name, (double)s->value);
+    print_doc(out, s->doc);
     any = true;
   }
 }

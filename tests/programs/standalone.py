@@ -20,6 +20,7 @@ PROGRAM = f"""## Numbers to change.
 
 let strength = 1e-3
 let width = 16
+## How much of the hidden layer is left out.
 let rate = 10%
 let low = strength / 100
 data digits = csv("{DATA}", target: label) |> standardize |> split(train: 70%, valid: 15%, test: 15%, seed: 1)
@@ -108,7 +109,7 @@ def case_numbers_may_be_changed(regc):
     for change in (changes[:2], changes[2:4], changes[4:]):
         demand(weights(binary, *change) != weights(binary), f"{change} changes nothing")
     refused(binary, "`width` is compiled in", "--set", "width=3")
-    refused(binary, "small.reg:8:", "--set", "width=3")  # the place that needs it
+    refused(binary, "small.reg:9:", "--set", "width=3")  # the place that needs it
     refused(binary, "must lie from 0 to 1", "--set", "rate=2")
     refused(binary, "`x` is no number", "--set", "rate=x")
     refused(binary, "`low` is no number that may be changed", "--set", "low=1")
@@ -120,7 +121,7 @@ def case_binary_tells_what_it_is(regc):
     source = program(folder(regc))
     binary, out = build(regc, source, name="small"), folder(regc)
     text = binary.ok("--help")
-    for part in ("Numbers to change.", "rate = 0.1", "accuracy, ece", str(DATA), "target `label`", "--resume"):
+    for part in ("Numbers to change.", "rate = 0.1\n      How much of the hidden layer is left out.", "accuracy, ece", str(DATA), "target `label`", "--resume"):
         demand(part in text, f"--help lacks `{part}`\n{text}")
     demand("width =" not in text, "--help offers a number that is compiled in")
     binary.ok("-q", "--out", out)

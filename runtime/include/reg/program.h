@@ -64,6 +64,7 @@ typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
 typedef struct reg_train {
   const char *name; // of this training: `as NAME`, or the model's
   const char *model, *data_name;
+  const char *doc;                     // the model's doc comment, or NULL
   int data;                            // index of the data set
   const char *train_part, *valid_part; // valid_part NULL: no validation
   int64_t batch, epochs;
@@ -119,7 +120,7 @@ typedef struct reg_evaluate {
 
 // A number of the program that may be changed before it runs.
 typedef struct reg_setting {
-  const char *name;
+  const char *name, *doc; // doc: its doc comment, or NULL
   float value, low, high; // low, high: infinite where the program sets no bound
   const char *fixed;      // the place that needs it while compiling, so that it cannot be changed; or NULL
 } reg_setting;
@@ -130,7 +131,8 @@ typedef struct reg_program {
   int ndatasets;
   reg_dataset **datasets;
   const char *const *dataset_names;
-  const reg_data_plan *plans; // how each of them is made
+  const char *const *dataset_docs; // their doc comments, or NULL
+  const reg_data_plan *plans;      // how each of them is made
   int ntrains;
   reg_train *trains;
   int nevaluates;
