@@ -287,9 +287,15 @@ static void tell(const Build *b, const char *path) {
           1e3 * (now_seconds() - o->start));
 }
 
+static bool same_file(const char *x, const char *y) {
+  struct stat a, b;
+  return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static int build(Build *b, const char *path) {
   Pipeline *p = &b->pipeline;
   const Options *o = p->options;
+  if (same_file(o->arguments.data[0], path)) return usage_error("`%s` is the program itself", path);
   int code = pipeline_read(p, o->arguments.data[0]);
   if (!code) code = pipeline_check(p);
   if (!code) code = pipeline_lower(p);

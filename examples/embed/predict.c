@@ -1,4 +1,7 @@
 // Predicts digits with a model that `regc build --model-only` made: no files are read, nothing is installed.
+//   regc run examples/digits.reg --out run
+//   regc build examples/digits.reg --model-only --weights run -o net.o
+//   cc -I. examples/embed/predict.c net.o -o predict -L<prefix>/lib/reg -lregrt -lopenblas -lm -lpthread
 // In: one image a line on standard input, 64 numbers from 0 to 16. Out: its digit and how sure the model is.
 #include "net.h"
 #include <math.h>
