@@ -210,6 +210,7 @@ void complete_text(Repl *r, Candidates *c, const char *text) {
     complete_expression(r, c, text);
   } else if (!word[strcspn(word, " \t")]) {
     c->start = blanks + 1;
+    c->commands = true;
     for (int i = 0; command_name(i); i++) offer(c, word, command_name(i));
   } else {
     const char *name = arena_strndup(c->arena, word, strcspn(word, " \t"));

@@ -136,6 +136,8 @@ static unsigned char complete(EditLine *e, int ch) {
     int typed = b.len - c.start, common = common_length(&c);
     const char *more =
         arena_strndup(a, c.list.data[0] + typed, common > typed ? (size_t)(common - typed) : 0);
+    const bool whole = c.list.len == 1 && c.commands && *command_completes(c.list.data[0]);
+    if (whole) more = arena_printf(a, "%s ", more); // its argument follows
     if (*more && el_insertstr(e, more) == 0) result = CC_REFRESH;
     if (c.list.len > 1 && !*more) {
       list_candidates(l, &c);

@@ -158,6 +158,7 @@ typedef struct Candidates {
   Arena *arena;
   VEC(const char *) list; // whole words, sorted, each once
   int start;              // where in the text the word begins
+  bool commands;          // they are commands of the prompt
 } Candidates;
 void complete_text(Repl *r, Candidates *c, const char *text); // up to the cursor
 
