@@ -48,7 +48,7 @@ typedef struct Training {
   int64_t best_epoch;
   double best_value;
   bool has_best;
-  bool done;           // resumed after its end: nothing is left to train
+  bool done;                            // resumed after its end: nothing is left to train
   double checkpointed, checkpoint_cost; // when a checkpoint was last written; seconds it took
   const char *reason;
 } Training;
