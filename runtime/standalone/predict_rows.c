@@ -44,6 +44,7 @@ static int read_npy(const char *path, int64_t width, float **x, int64_t *rows, r
 }
 
 static int read_rows(const reg_model *m, const char *path, float **x, int64_t *rows, reg_status *st) {
+  if (!strcmp(path, "-")) path = "/dev/stdin";
   if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), x, rows, st);
   return reg_csv_columns(path, m->data->columns, (int)reg_model_inputs(m), x, rows, st);
 }

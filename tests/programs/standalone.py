@@ -158,6 +158,8 @@ def case_predict_repeats_the_preprocessing(regc):
         demand(far < 1e-4, f"row {i}: outputs are {far} away from those of the run")
     demand(binary.ok("predict", "--weights", where / "run" / "weights.safetensors", "--in", where / "in.csv")
            == (where / "out.csv").read_text(), "standard output and --out differ")
+    demand(binary.ok("predict", "--weights", where / "run", "--in", "-", stdin=(where / "in.csv").read_text())
+           == (where / "out.csv").read_text(), "rows from standard input are predicted differently")
 
 
 def npy(path):
