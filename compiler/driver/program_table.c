@@ -1,6 +1,7 @@
 // From Lowered to reg_program. A graph's inputs and outputs are found by name (lower.h lists the names); each
 // becomes a slot that the runtime fills in.
 #include "program_table.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -324,7 +325,8 @@ static const char *besides(const Pipeline *p) {
     const SemaSet *set = &p->options->sets.data[i];
     bool setting = false;
     for (int k = 0; k < p->lowered->settings.len; k++)
-      setting |= !strcmp(p->lowered->settings.data[k]->name, set->name);
+      setting |= !strcmp(p->lowered->settings.data[k]->name, set->name) &&
+                 isfinite(p->lowered->settings.data[k]->value);
     if (!setting) strbuf_addf(&b, "%s=%s\n", set->name, set->value);
   }
   return b.data;

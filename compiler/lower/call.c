@@ -157,6 +157,7 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, const Val
               value_text(cx, v));
     return false;
   }
+  live_range(cx, v, r.has_low ? r.low : -INFINITY, r.has_high ? r.high : INFINITY);
   Value probe = *v;
   Node *n = value_node(cx, &probe);
   if (!n) return false;

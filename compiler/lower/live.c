@@ -1,7 +1,8 @@
 // Live numbers: known while the program is elaborated, and read again when it runs, so that a standalone
 // binary can be given other ones (`--set`, `--epochs`). Numbers of `let` definitions and the number of
 // planned steps are such; what is computed from them stays live. Where one decides what the graph looks like
-// (a size, a branch, how often something is repeated) it is compiled in, and that is noted.
+// (a size, a branch, how often something is repeated) it is compiled in, and that is noted. A schedule can be
+// given a number in its place: its setting is minus infinity for as long as it has none.
 #include "value.h"
 #include <math.h>
 #include <string.h>
@@ -31,27 +32,50 @@ static bool is_number(const Def *d, double *value) {
   return percent || !body->name;
 }
 
+static bool is_schedule(const Def *d) {
+  return d->kind == KIND_SCHEDULE && !d->from_library && !d->ast->kids[0];
+}
+
 void live_settings(Lowered *l) {
   Arena *a = l->session->arena;
   for (int i = 0; i < l->program->defs.len; i++) {
     const Def *d = l->program->defs.entries[i].value;
-    double value;
-    if (!is_number(d, &value)) continue;
+    double value = -INFINITY;
+    if (!is_number(d, &value) && !is_schedule(d)) continue;
     LowerSetting *s = ARENA_NEW(a, LowerSetting);
     *s = (LowerSetting){.name = d->name, .value = value, .low = -INFINITY, .high = INFINITY};
     vec_push(a, l->settings, s);
   }
 }
 
+// The schedule's value, or the number that was set in its place.
+static Node *chosen(Cx *cx, Node *scheduled, Node *set) {
+  Node *unset = graph_binary(cx->g, OP_LT, set, graph_const(cx->g, -3e38, (Shape){0}));
+  return graph_select(cx->g, unset, scheduled, set);
+}
+
 Value live_setting(Cx *cx, const Def *d, Value v) {
-  if (v.kind == V_NUM && cx->t && !cx->view && setting(cx->l, d->name))
-    v.live = cx_input(cx, arena_printf(cx->a, "%s%s", prefix, d->name), DT_F32, (Shape){0});
+  const bool number = v.kind == V_NUM && v.unit <= UNIT_PERCENT;
+  const bool scalar = v.kind == V_TENSOR && v.node->shape.rank == 0 && v.node->dtype == DT_F32;
+  if (!(number || scalar) || !cx->t || cx->view || !setting(cx->l, d->name)) return v;
+  Node *set = cx_input(cx, arena_printf(cx->a, "%s%s", prefix, d->name), DT_F32, (Shape){0});
+  if (d->kind == KIND_LET && number) v.live = set;
+  if (d->kind == KIND_SCHEDULE && number) v.live = chosen(cx, live_node(cx, &v), set);
+  if (d->kind == KIND_SCHEDULE && scalar) v.node = chosen(cx, v.node, set);
   return v;
 }
 
+// The setting that a node is, or that it chooses.
+static LowerSetting *setting_of(const Cx *cx, const Node *n) {
+  if (n && n->op == OP_SELECT) n = n->in[2];
+  return n && n->op == OP_INPUT && !strncmp(n->name, prefix, strlen(prefix))
+             ? setting(cx->l, n->name + strlen(prefix))
+             : NULL;
+}
+
 void live_range(Cx *cx, const Value *v, double low, double high) {
-  if (!v->live || v->live->op != OP_INPUT || strncmp(v->live->name, prefix, strlen(prefix)) != 0) return;
-  LowerSetting *s = setting(cx->l, v->live->name + strlen(prefix));
+  LowerSetting *s = setting_of(cx, v->kind == V_TENSOR ? v->node : v->live);
+  if (!s) return;
   s->low = fmax(s->low, low);
   s->high = fmin(s->high, high);
 }

@@ -2,6 +2,7 @@
 #include "reg/events.h"
 #include "standalone/internal.h"
 #include <locale.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,11 @@ static char *run_info(const reg_binary *b) {
   if (!out) return NULL;
   fprintf(out, "\"regc\":\"%s\",\"standalone\":true,\"built_for\":\"%s\",\"settings\":{", b->compiler,
           b->cpu);
-  for (int i = 0; i < b->program->nsettings; i++)
-    fprintf(out, "%s\"%s\":%.9g", i ? "," : "", b->program->settings[i].name,
-            (double)b->program->settings[i].value);
+  for (int i = 0; i < b->program->nsettings; i++) {
+    const reg_setting *s = &b->program->settings[i];
+    fprintf(out, isfinite(s->value) ? "%s\"%s\":%.9g" : "%s\"%s\":null", i ? "," : "", s->name,
+            (double)s->value);
+  }
   fputs("}", out);
   fclose(out);
   return text;

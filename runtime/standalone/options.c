@@ -1,6 +1,7 @@
 // The command line of a standalone binary. In: argv. Out: options, checked; the program's data paths changed
 // as --data says.
 #include "standalone/internal.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,10 @@ static void print_settings(const reg_binary *b, FILE *out) {
     const reg_setting *s = &b->program->settings[i];
     if (s->fixed) continue;
     if (!any) fputs("\nNumbers that may be changed (--set NAME=VALUE):\n", out);
-    fprintf(out, "  %s = %.6g\n", s->name, (double)s->value);
+    if (isfinite(s->value))
+      fprintf(out, "  %s = %.6g\n", s->name, (double)s->value);
+    else
+      fprintf(out, "  %s, a schedule\n", s->name);
     print_doc(out, s->doc);
     any = true;
   }
@@ -199,7 +203,7 @@ static int change_setting(reg_binary *b, const char *pair) {
                         pair);
   double v = strtod(pair + n + 1, &end);
   if (*end == '%') v /= 100, end++;
-  if (end == pair + n + 1 || *end || v != v) return binary_usage(b, "`%s` is no number", pair + n + 1);
+  if (end == pair + n + 1 || *end || !isfinite(v)) return binary_usage(b, "`%s` is no number", pair + n + 1);
   if (v < (double)s->low || v > (double)s->high)
     return binary_usage(b, "`%s` must lie from %g to %g", s->name, (double)s->low, (double)s->high);
   s->value = (float)v;

@@ -117,6 +117,15 @@ def case_numbers_may_be_changed(regc):
     demand(weights(build(regc, source, "--batch", "32")) == weights(regc, "run", source, "--batch", "32"), "other weights for --batch")
 
 
+def case_a_number_may_stand_for_a_schedule(regc):
+    binary, set_ = build(regc, DIGITS), ("--seed", "1", "--steps", "450", "--set", "rate=0.2")
+    demand(weights(binary, *set_) == weights(regc, "run", DIGITS, *set_), "`rate` as a number: other weights than `regc run`")
+    demand(weights(binary, *set_[:4]) == weights(regc, "run", DIGITS, *set_[:4]), "`rate` as it is: other weights than `regc run`")
+    demand(weights(binary, *set_) != weights(binary, *set_[:4]), "--set rate changes nothing")
+    refused(binary, "must lie from 0 to 1", "--set", "rate=1.5")
+    demand("rate, a schedule" in binary.ok("--help"), "--help does not offer the schedule")
+
+
 def case_binary_tells_what_it_is(regc):
     source = program(folder(regc))
     binary, out = build(regc, source, name="small"), folder(regc)

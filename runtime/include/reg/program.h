@@ -118,7 +118,7 @@ typedef struct reg_evaluate {
   const reg_metric *metric;
 } reg_evaluate;
 
-// A number of the program that may be changed before it runs.
+// A number of the program that may be changed before it runs; a schedule's is minus infinity until then.
 typedef struct reg_setting {
   const char *name, *doc; // doc: its doc comment, or NULL
   float value, low, high; // low, high: infinite where the program sets no bound
