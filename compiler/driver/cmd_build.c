@@ -16,8 +16,20 @@ typedef struct Built { // a function that has an object
   const char *symbol;
 } Built;
 
-typedef struct Build {
+// The program compiled for one size of batches.
+typedef struct Variant {
+  Options options;
+  Session *session;
   Pipeline pipeline;
+  ProgramTable *table;
+} Variant;
+
+enum { MOST_VARIANTS = 16 };
+
+typedef struct Build {
+  Variant variants[MOST_VARIANTS]; // the first is what runs unless another is asked for
+  int nvariants;
+  Pipeline *pipeline; // of the first
   ProgramTable *table;
   BackendOptions backend;
   const char *cpu; // as it is told
@@ -34,13 +46,13 @@ static int choose_cpu(Build *b) {
                                       "alderlake", "icelake-server", "sapphirerapids", "znver1",
                                       "znver2",    "znver3",         "znver4",         "znver5"};
   const int n = sizeof known / sizeof *known;
-  const char *cpu = b->pipeline.options->value[OPT_CPU];
-  b->backend = b->pipeline.backend_options;
+  const char *cpu = b->pipeline->options->value[OPT_CPU];
+  b->backend = b->pipeline->backend_options;
   if (!cpu) cpu = "x86-64-v3";
   b->cpu = b->backend.cpu = cpu;
   if (!strcmp(cpu, "native")) {
     b->backend.cpu = NULL;
-    b->cpu = b->pipeline.backend->host_cpu(b->pipeline.arena);
+    b->cpu = b->pipeline->backend->host_cpu(b->pipeline->arena);
     return EXIT_OK;
   }
   for (int i = 0; i < n; i++)
@@ -56,8 +68,8 @@ static int choose_cpu(Build *b) {
 
 // -- functions
 
-static int build_function(Build *b, reg_function *f) {
-  Pipeline *p = &b->pipeline;
+static int build_function(Build *b, ProgramTable *table, reg_function *f) {
+  Pipeline *p = table->pipeline;
   reg_status st = {0};
   const char *error = NULL;
   Built built = {.function = f};
@@ -65,7 +77,7 @@ static int build_function(Build *b, reg_function *f) {
   if (!f) return EXIT_OK;
   for (int i = 0; i < b->functions.len; i++)
     if (b->functions.data[i].function == f) return EXIT_OK;
-  int code = function_plan(b->table, f, &st);
+  int code = function_plan(table, f, &st);
   if (code) return code;
   if (!p->backend->write_function(p->arena, function_loops(f), &b->backend, link_object(&b->link),
                                   &built.symbol, &cached, &error)) {
@@ -75,23 +87,23 @@ static int build_function(Build *b, reg_function *f) {
   for (int i = 0; i < b->functions.len; i++) // two functions with the same code: one object
     if (!strcmp(b->functions.data[i].symbol, built.symbol)) b->link.objects.len--, i = b->functions.len;
   b->cached += cached;
-  vec_push(p->arena, b->functions, built);
+  vec_push(b->pipeline->arena, b->functions, built);
   return EXIT_OK;
 }
 
-static int build_functions(Build *b) {
-  const reg_program *p = &b->table->program;
+static int build_functions(Build *b, ProgramTable *table) {
+  const reg_program *p = &table->program;
   int code = EXIT_OK;
   for (int i = 0; i < p->ntrains && !code; i++) {
     const reg_train *t = &p->trains[i];
     reg_function *fs[] = {t->init,  t->step,       t->step_last,     t->step_trace, t->step_last_trace,
                           t->valid, t->valid_last, t->valid_metrics, t->predict};
-    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, fs[k]);
+    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, table, fs[k]);
   }
   for (int i = 0; i < p->nevaluates && !code; i++) {
     const reg_evaluate *e = &p->evaluates[i];
     reg_function *fs[] = {e->predict, e->predict_last, e->metrics};
-    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, fs[k]);
+    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, table, fs[k]);
   }
   return code;
 }
@@ -104,7 +116,7 @@ static const char *symbol_of(void *user, const reg_function *f) {
 }
 
 static int write_data(Build *b, const DataImage *d) {
-  Pipeline *p = &b->pipeline;
+  Pipeline *p = b->pipeline;
   const char *error = NULL;
   if (p->backend->write_data(p->arena, d, &b->backend, link_object(&b->link), &error)) return EXIT_OK;
   fprintf(stderr, "regc: the program's tables cannot be written: %s\n", error);
@@ -112,7 +124,7 @@ static int write_data(Build *b, const DataImage *d) {
 }
 
 static int make_object(Build *b, const char *path) {
-  const char **local = ARENA_ARRAY(b->pipeline.arena, const char *, b->functions.len + 1);
+  const char **local = ARENA_ARRAY(b->pipeline->arena, const char *, b->functions.len + 1);
   for (int i = 0; i < b->functions.len; i++) local[i] = b->functions.data[i].symbol;
   return link_relocatable(&b->link, path, local, b->functions.len);
 }
@@ -128,8 +140,7 @@ static const char *program_name(Pipeline *p) {
 }
 
 // The binary may be started anywhere: its data are named by absolute paths.
-static void absolute_paths(Build *b) {
-  Pipeline *p = &b->pipeline;
+static void absolute_paths(const Pipeline *p) {
   const Lowered *l = p->lowered;
   for (int i = 0; i < l->plans.len; i++) {
     reg_data_plan *plan = &l->plans.data[i];
@@ -143,12 +154,19 @@ static void absolute_paths(Build *b) {
 }
 
 static int build_program(Build *b, const char *path) {
-  Pipeline *p = &b->pipeline;
+  Pipeline *p = b->pipeline;
   const Options *o = p->options;
-  int code = build_functions(b);
+  reg_program *programs[MOST_VARIANTS];
+  int code = EXIT_OK;
+  for (int i = 0; i < b->nvariants && !code; i++) {
+    programs[i] = &b->variants[i].table->program;
+    code = build_functions(b, b->variants[i].table);
+    absolute_paths(&b->variants[i].pipeline);
+  }
   if (code) return code;
-  absolute_paths(b);
-  const reg_binary binary = {.program = &b->table->program,
+  const reg_binary binary = {.program = programs[0],
+                             .programs = programs,
+                             .nprograms = b->nvariants,
                              .name = program_name(p),
                              .doc = p->parse->file->doc,
                              .compiler = arena_printf(p->arena, "regc %s", REG_VERSION),
@@ -172,7 +190,7 @@ static const char *identifier(Arena *a, const char *name) {
 
 static const reg_train *pick_model(const Build *b) {
   const reg_program *p = &b->table->program;
-  const char *name = b->pipeline.options->value[OPT_MODEL];
+  const char *name = b->pipeline->options->value[OPT_MODEL];
   for (int i = 0; i < p->ntrains; i++)
     if (name ? !strcmp(p->trains[i].name, name) : p->ntrains == 1) return &p->trains[i];
   if (name)
@@ -199,7 +217,7 @@ static void put_header(FILE *out, const Build *b, const reg_model *m, const char
           "#ifndef %s_MODEL_H\n#define %s_MODEL_H\n#include <stdint.h>\n\n"
           "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
           "enum { %s_INPUTS = %lld, %s_OUTPUTS = %lld };\n\n",
-          m->train->name, b->pipeline.path, REG_VERSION, b->cpu, upper, upper, upper,
+          m->train->name, b->pipeline->path, REG_VERSION, b->cpu, upper, upper, upper,
           (long long)reg_model_inputs(m), upper, (long long)reg_model_outputs(m));
   fputs(
       "// x: rows x INPUTS, as in the data file; what was learned from the training data is applied here.\n//"
@@ -220,7 +238,7 @@ static void put_header(FILE *out, const Build *b, const reg_model *m, const char
 }
 
 static int write_header(const Build *b, const reg_model *m, const char *object, const char *name) {
-  Arena *a = b->pipeline.arena;
+  Arena *a = b->pipeline->arena;
   size_t n = strlen(object);
   const char *path =
       arena_printf(a, "%.*s.h", (int)(n > 2 && !strcmp(object + n - 2, ".o") ? n - 2 : n), object);
@@ -233,7 +251,7 @@ static int write_header(const Build *b, const reg_model *m, const char *object, 
 }
 
 static int build_model(Build *b, const char *path) {
-  Pipeline *p = &b->pipeline;
+  Pipeline *p = b->pipeline;
   const reg_train *t = pick_model(b);
   const char *weights = p->options->value[OPT_WEIGHTS];
   reg_status st = {0};
@@ -257,7 +275,7 @@ static int build_model(Build *b, const char *path) {
     else if (!t->states[i].layer)
       states[i] = NULL;
   }
-  code = build_function(b, t->predict);
+  code = build_function(b, b->table, t->predict);
   if (code) return code;
   const reg_model model = {.program = &b->table->program,
                            .train = t,
@@ -279,11 +297,11 @@ static int build_model(Build *b, const char *path) {
 // -- the command
 
 static void tell(const Build *b, const char *path) {
-  const Options *o = b->pipeline.options;
+  const Options *o = b->pipeline->options;
   struct stat info;
   if (o->given[OPT_QUIET] || stat(path, &info) != 0) return;
   fprintf(stderr, "%s: %s for %s; %d functions, %d of them from the cache, %.0f ms\n", path,
-          text_bytes(b->pipeline.arena, (double)info.st_size), b->cpu, b->functions.len, b->cached,
+          text_bytes(b->pipeline->arena, (double)info.st_size), b->cpu, b->functions.len, b->cached,
           1e3 * (now_seconds() - o->start));
 }
 
@@ -292,18 +310,41 @@ static bool same_file(const char *x, const char *y) {
   return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-static int build(Build *b, const char *path) {
-  Pipeline *p = &b->pipeline;
-  const Options *o = p->options;
+static int open_variant(Build *b, Session *s, const Options *o, int64_t batch) {
+  Variant *v = &b->variants[b->nvariants++];
+  v->options = *o;
+  v->options.batch = batch;
+  v->session = s;
+  pipeline_init(&v->pipeline, s, &v->options);
+  int code = pipeline_read(&v->pipeline, o->arguments.data[0]);
+  if (!code) code = pipeline_check(&v->pipeline);
+  if (!code) code = pipeline_lower(&v->pipeline);
+  if (!code) v->table = program_table(&v->pipeline, false);
+  return code;
+}
+
+// One variant for each size that --batch lists; the program's own where it lists none.
+static int open_variants(Build *b, Session *s, const Options *o) {
+  int code = open_variant(b, s, o, o->batch);
+  const char *more = o->value[OPT_BATCH] ? strchr(o->value[OPT_BATCH], ',') : NULL;
+  for (; more && !code; more = strchr(more + 1, ',')) {
+    if (b->nvariants == MOST_VARIANTS)
+      return usage_error("`--batch` lists more than %d sizes", MOST_VARIANTS);
+    code = open_variant(b, session_new(), o, strtoll(more + 1, NULL, 10));
+  }
+  return code;
+}
+
+static int build(Build *b, Session *s, const Options *o, const char *path) {
   if (same_file(o->arguments.data[0], path)) return usage_error("`%s` is the program itself", path);
-  int code = pipeline_read(p, o->arguments.data[0]);
-  if (!code) code = pipeline_check(p);
-  if (!code) code = pipeline_lower(p);
+  int code = open_variants(b, s, o);
+  b->pipeline = &b->variants[0].pipeline;
+  b->table = b->variants[0].table;
+  if (!code) code = choose_cpu(b);
   if (code) return code;
-  b->table = program_table(p, false);
   if (!b->table->program.ntrains)
     return usage_error("`%s` trains nothing: there is nothing to build", o->arguments.data[0]);
-  code = link_begin(&b->link, p->arena);
+  code = link_begin(&b->link, b->pipeline->arena);
   if (!code) code = o->given[OPT_MODEL_ONLY] ? build_model(b, path) : build_program(b, path);
   link_end(&b->link);
   if (!code) tell(b, path);
@@ -318,10 +359,11 @@ int cmd_build(Session *s, const Options *o) {
   if (!o->given[OPT_MODEL_ONLY] && (o->given[OPT_WEIGHTS] || o->given[OPT_MODEL]))
     return usage_error(
         "`--weights` and `--model` belong to `--model-only`; a binary is given weights when it runs");
-  Build b = {0};
-  pipeline_init(&b.pipeline, s, o);
-  int code = choose_cpu(&b);
-  if (!code) code = build(&b, o->value[OPT_OUTPUT]);
-  pipeline_free(&b.pipeline);
+  Build *b = ARENA_NEW(s->arena, Build);
+  int code = build(b, s, o, o->value[OPT_OUTPUT]);
+  for (int i = 0; i < b->nvariants; i++) {
+    pipeline_free(&b->variants[i].pipeline);
+    if (i) session_free(b->variants[i].session);
+  }
   return code;
 }

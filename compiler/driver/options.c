@@ -76,6 +76,19 @@ static bool parse_seconds(const char *text, double *out) {
   return *text && !*end && *out >= 0 && *out <= 1e9;
 }
 
+// Sizes with commas between them; the first in *first.
+static bool parse_sizes(const char *text, int64_t *first) {
+  for (const char *at = text;; at++) {
+    char *end;
+    const long long v = strtoll(at, &end, 10);
+    if (end == at || v < 1 || v > 1000000000) return false;
+    if (at == text) *first = v;
+    if (!*end) return true;
+    if (*end != ',') return false;
+    at = end;
+  }
+}
+
 static bool one_of(const char *value, const char *choices) {
   size_t n = strlen(value);
   for (const char *c = choices; *c; c += strcspn(c, " |"), c += strspn(c, " |"))
@@ -121,7 +134,7 @@ static bool accept_value(Options *o, Arena *a, OptionId id, const char *v) {
     o->seed = (uint64_t)n;
     return true;
   case OPT_EPOCHS: return parse_integer(v, 1, 1000000000, &o->epochs);
-  case OPT_BATCH: return parse_integer(v, 1, 1000000000, &o->batch);
+  case OPT_BATCH: return parse_sizes(v, &o->batch);
   case OPT_SET:
   case OPT_DATA:
   case OPT_IN:
@@ -189,6 +202,8 @@ static int take_argument(Options *o, Arena *a, Scan *s, const char *arg) {
 }
 
 static int check_options_belong(const Options *o) {
+  if (o->command != CMD_build && o->given[OPT_BATCH] && strchr(o->value[OPT_BATCH], ','))
+    return usage_error("`--batch` takes one size here; `regc build` takes several");
   for (int i = 0; i < OPT_COUNT; i++)
     if (o->given[i] && !(option_info[i].commands & (1U << o->command)))
       return usage_error("`regc %s` has no option `--%s`", command_info[o->command].name,

@@ -199,7 +199,13 @@ static int64_t program(Writer *w, const reg_program *p) {
 void image_binary(Image *m, const reg_binary *b, SymbolOf symbol, void *user) {
   Writer w = {.m = m, .symbol = symbol, .user = user};
   const int64_t at = image_put(m, b, sizeof *b);
-  POINT(&w, at, reg_binary, program, program(&w, b->program));
+  const int64_t programs = pointers(&w, b->nprograms);
+  for (int i = 0; i < b->nprograms; i++) {
+    const int64_t one = program(&w, b->programs[i]);
+    image_pointer(m, programs + i * (int64_t)sizeof(void *), one);
+    if (i == 0) POINT(&w, at, reg_binary, program, one);
+  }
+  POINT(&w, at, reg_binary, programs, programs);
   const int64_t expected = pointers(&w, b->program->ndatasets);
   for (int i = 0; i < b->program->ndatasets; i++)
     image_pointer(m, expected + i * (int64_t)sizeof(void *), dataset(&w, b->program->datasets[i]));

@@ -116,6 +116,10 @@ void binary_help(const reg_binary *b, FILE *out) {
           "       %s predict --weights=FILE --in=FILE [--out=FILE]\n\nThe program:\n",
           b->name, b->name, b->name);
   print_trainings(b, out);
+  if (b->nprograms > 1) fputs("  --batch:", out);
+  for (int i = 0; i < b->nprograms && b->nprograms > 1; i++)
+    fprintf(out, "%s %lld", i ? "," : "", (long long)b->programs[i]->trains[0].batch);
+  if (b->nprograms > 1) fputc('\n', out);
   print_data(b, out);
   print_settings(b, out);
   fputs("\nOptions:\n", out);
@@ -221,12 +225,29 @@ static int change_epochs(reg_binary *b, int64_t epochs) {
   return 0;
 }
 
+static bool has_batch(const reg_program *p, int64_t batch) {
+  for (int i = 0; i < p->ntrains; i++)
+    if (p->trains[i].batch != batch) return false;
+  return true;
+}
+
+// Before all other options, which change the program that runs.
+static void choose_batch(reg_binary *b, int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    const char *v = !strcmp(argv[i], "--batch") && i + 1 < argc ? argv[i + 1] : NULL;
+    if (!strncmp(argv[i], "--batch=", 8)) v = argv[i] + 8;
+    for (int k = 0; v && k < b->nprograms; k++)
+      if (has_batch(b->programs[k], strtoll(v, NULL, 10))) b->program = b->programs[k];
+  }
+}
+
 static int check_batch(const reg_binary *b, int64_t batch) {
-  for (int i = 0; i < b->program->ntrains; i++)
-    if (b->program->trains[i].batch != batch)
-      return binary_usage(b, "batches of %lld are compiled in: `regc build --batch %lld`",
-                          (long long)b->program->trains[i].batch, (long long)batch);
-  return 0;
+  char sizes[128] = "";
+  if (has_batch(b->program, batch)) return 0;
+  for (int i = 0; i < b->nprograms; i++)
+    snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), "%s%lld", i ? ", " : "",
+             (long long)b->programs[i]->trains[0].batch);
+  return binary_usage(b, "batches of %s are compiled in: `regc build --batch %lld`", sizes, (long long)batch);
 }
 
 static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
@@ -319,6 +340,7 @@ static int check(const reg_binary *b, const BinaryOptions *o, unsigned given) {
 bool binary_options(reg_binary *b, BinaryOptions *o, int argc, char **argv, int *code) {
   unsigned given = 0;
   int next = 1;
+  choose_batch(b, argc, argv);
   *code = 0;
   if (argc > 1 && argv[1][0] != '-') {
     int c = 0;

@@ -1,5 +1,6 @@
 // Predictions as CSV: id, the target (class name or value) where the rows are those of a data set, for a
-// classifier the predicted class, and every output with the nine digits that fix a float.
+// classifier the predicted class, and every output, named by its class, with the nine digits
+// that fix a float.
 #include "train/internal.h"
 #include <string.h>
 
@@ -31,6 +32,17 @@ static void put_truth(FILE *out, const reg_field *target, int64_t id, bool class
     fprintf(out, "%.9g", (double)((const float *)target->values)[id]);
 }
 
+// "output_rose", or the output's number where there is no class.
+static void put_output_name(FILE *out, const char *class_name, int64_t number) {
+  char name[300];
+  if (class_name)
+    snprintf(name, sizeof name, "output_%.280s", class_name);
+  else
+    snprintf(name, sizeof name, "output_%lld", (long long)number);
+  fputc(',', out);
+  put_field(out, name);
+}
+
 void predictions_put(FILE *out, const reg_field *target, const int64_t *ids, const float *predictions,
                      int64_t rows, int64_t width) {
   const bool classifies = target && target->nclasses == width && width > 1, truth = target && ids;
@@ -40,7 +52,7 @@ void predictions_put(FILE *out, const reg_field *target, const int64_t *ids, con
     put_field(out, target->name);
   }
   if (classifies) fputs(",predicted", out);
-  for (int64_t j = 0; j < width; j++) fprintf(out, ",output_%lld", (long long)j);
+  for (int64_t j = 0; j < width; j++) put_output_name(out, classifies ? target->class_names[j] : NULL, j);
   fputc('\n', out);
   for (int64_t i = 0; i < rows; i++) {
     const float *row = predictions + i * width;

@@ -126,6 +126,18 @@ def case_a_number_may_stand_for_a_schedule(regc):
     demand("rate, a schedule" in binary.ok("--help"), "--help does not offer the schedule")
 
 
+def case_several_batches_are_compiled_in(regc):
+    source = program(folder(regc))
+    binary = build(regc, source, "--batch", "64,32,100")
+    for size in ("64", "32", "100"):
+        chosen = ("--set", "rate=0.2", "--batch", size)
+        demand(weights(binary, *chosen) == weights(regc, "run", source, *chosen), f"batches of {size}: other weights than `regc run`")
+    demand(weights(binary) == weights(binary, "--batch=64"), "the first size is not the one that runs")
+    refused(binary, "64, 32, 100 are compiled in", "--batch", "33")
+    refused(regc, "one size here", "run", source, "--batch", "64,32")
+    refused(regc, "is no N", "build", source, "--batch", "64,", "-o", "x")
+
+
 def case_binary_tells_what_it_is(regc):
     source = program(folder(regc))
     binary, out = build(regc, source, name="small"), folder(regc)

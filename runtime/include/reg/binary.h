@@ -24,7 +24,9 @@ int reg_model_call(const reg_model *m, const float *x, int64_t rows, float *y);
 
 // A whole program. Its data sets are read when it runs and must be what it was compiled for.
 typedef struct reg_binary {
-  reg_program *program;
+  reg_program *program;         // the one that runs: the first unless another batch is asked for
+  reg_program *const *programs; // one for each size of batches that it was compiled for
+  int nprograms;
   const reg_dataset *const *expected; // one for each data set: fields without values, parts without rows
   const char *name;                   // the program's file name without `.reg`
   const char *doc;                    // its doc comment, or NULL
