@@ -1,6 +1,7 @@
 // regc repl: entries are read, one line or several, and done at once. In: a terminal, or any text on standard
 // input. Out: values on standard output, everything else on standard error. A mistake ends an entry, never
 // the session.
+#include "../syntax/tokens.h"
 #include "repl/repl.h"
 #include <stdlib.h>
 #include <string.h>
@@ -48,13 +49,12 @@ static bool continues(const char *line) {
 typedef enum Form { FORM_NOTHING, FORM_ITEMS, FORM_EXPRESSION, FORM_WRONG_ITEMS, FORM_WRONG_EXPRESSION } Form;
 
 static bool starts_item(const char *text) {
-  static const char *const words[] = {"data",  "model",    "layer",     "fn",     "penalty",
-                                      "loss",  "schedule", "optimizer", "metric", "let",
-                                      "train", "evaluate", "check",     "use"};
   text += strspn(text, " \t\r\n");
-  size_t n = strcspn(text, " \t\r\n([{=");
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (strlen(words[i]) == n && !strncmp(words[i], text, n)) return true;
+  const size_t n = strcspn(text, " \t\r\n([{=");
+  bool item;
+  const char *keyword;
+  for (int i = 0; (keyword = keyword_text(i, &item)); i++)
+    if (item && strlen(keyword) == n && !strncmp(keyword, text, n)) return true;
   return false;
 }
 

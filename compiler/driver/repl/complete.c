@@ -22,7 +22,13 @@ static int by_name(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void offer_files(Candidates *c, const char *typed) {
+static bool ends_with(const char *name, const char *end) {
+  const size_t n = strlen(name), m = strlen(end);
+  return n >= m && !strcmp(name + n - m, end);
+}
+
+// Folders, and files whose names end in one of the given ways; NULL: all.
+static void offer_files(Candidates *c, const char *typed, const char *const *ends) {
   const char *slash = strrchr(typed, '/');
   const char *folder = slash ? arena_strndup(c->arena, typed, (size_t)(slash - typed) + 1) : "";
   DIR *d = opendir(*folder ? folder : ".");
@@ -31,7 +37,9 @@ static void offer_files(Candidates *c, const char *typed) {
     const char *path = arena_printf(c->arena, "%s%s", folder, e->d_name);
     struct stat st;
     bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    offer(c, typed, is_folder ? arena_printf(c->arena, "%s/", path) : path);
+    bool fits = is_folder || !ends;
+    for (int i = 0; ends && ends[i]; i++) fits |= ends_with(path, ends[i]);
+    if (fits) offer(c, typed, is_folder ? arena_printf(c->arena, "%s/", path) : path);
   }
   if (d) closedir(d);
 }
@@ -152,7 +160,7 @@ static void complete_expression(Repl *r, Candidates *c, const char *text) {
   for (const char *q = line; *q; q++) quotes += *q == '"';
   if (quotes % 2) { // inside a string: a file
     c->start = (int)(strrchr(text, '"') - text) + 1;
-    offer_files(c, text + c->start);
+    offer_files(c, text + c->start, NULL);
     return;
   }
   while (start > 0 && (is_word(text[start - 1]) || strchr(".*", text[start - 1]))) start--;
@@ -183,7 +191,7 @@ static void complete_argument(Repl *r, Candidates *c, const char *text, const ch
   if (!strcmp(kind, "command"))
     for (int i = 0; command_name(i); i++) offer(c, typed, command_name(i));
   else if (!strcmp(kind, "file"))
-    offer_files(c, typed);
+    offer_files(c, typed, (const char *const[]){".reg", ".safetensors", NULL});
   else if (!strcmp(kind, "own") || !strcmp(kind, "train"))
     offer_items(r, c, typed, *kind == 't');
   else if (!strcmp(kind, "name"))
