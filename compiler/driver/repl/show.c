@@ -169,13 +169,15 @@ void show_tensor(FILE *out, reg_terminal t, const char *path, const Tensor *v) {
     fprintf(out, "%s\n", text);
     return;
   }
+  Format f = format_of(v);
+  // A list in several lines looks like a matrix.
+  const bool wraps = v->shape.rank == 1 && n * (f.width + 2) > t.width;
   if (*path) fprintf(out, "%s%s%s  ", bold, path, off);
-  if (large || *path) {
+  if (large || *path || wraps) {
     print_shape(out, v);
     fputc('\n', out);
   }
   if (large) print_summary(out, v);
-  Format f = format_of(v);
   if (v->shape.rank > 2)
     print_slices(out, t, &f, v);
   else if (v->shape.rank == 2)
