@@ -191,6 +191,7 @@ int cmd_repl(Session *s, const Options *o) {
     if (r.tty) {
       greet(&r);
       r.line = line_new(&r);
+      reg_signals_stay("\nstill at it; Ctrl-\\ ends the session, and its weights are lost\n");
       line_arm();
     }
     loop(&r);

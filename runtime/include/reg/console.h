@@ -30,7 +30,9 @@ void reg_console_results(FILE *out, reg_terminal t, const reg_event *e); // of R
 // A failed status as a message on standard error; interruptions and rejections were told before.
 void reg_console_status(const reg_console *c, const reg_status *st);
 
-volatile int *reg_signals_install(void);    // the flag that the first Ctrl-C or SIGTERM sets
+volatile int *reg_signals_install(void); // the flag that the first Ctrl-C or SIGTERM sets
+// From now on a second Ctrl-C does not end the process; `text` (static) is told instead.
+void reg_signals_stay(const char *text);
 volatile int *reg_signals_checkpoint(void); // the flag that SIGUSR1 sets
 int reg_signals_exit_code(int code);        // REG_INTERRUPTED becomes 143 after SIGTERM
 #endif
