@@ -59,6 +59,19 @@ def weights(binary, *arguments):
     return (out / "weights.safetensors").read_bytes()
 
 
+def sanitizers(regc):
+    """What the linker needs for the libraries beside this compiler: they may be built with sanitizers."""
+    library = (Path(regc.path).parent / "libregrt.a").read_bytes()
+    return ["-fsanitize=address,undefined"] if b"__asan_init" in library else []
+
+
+def link(regc, *arguments):
+    """Links with the runtime as a person would."""
+    made = subprocess.run(["cc", *sanitizers(regc), *arguments, f"-L{Path(regc.path).parent}", "-lregmain", "-lregrt", "-lcsv", "-ljansson",
+                           "-lopenblas", "-lm", "-lpthread"], capture_output=True, text=True)
+    demand(made.returncode == 0, made.stderr)
+
+
 def refused(binary, part, *arguments, code=2):
     done = binary(*arguments)
     demand(done.returncode == code and part in done.stderr,
@@ -80,6 +93,8 @@ def case_binary_trains_to_the_bits_of_run(regc):
 
 
 def case_static_binary_needs_no_library(regc):
+    if sanitizers(regc):  # they cannot be linked statically: this is a test of the release build
+        return
     binary = build(regc, DIGITS, "--static")
     needed = subprocess.run(["ldd", binary.path], capture_output=True, text=True)
     demand("not a dynamic executable" in needed.stdout + needed.stderr, needed.stdout)
@@ -272,10 +287,7 @@ def case_model_is_embedded_in_c(regc):
     where = folder(regc)
     regc.ok("run", DIGITS, "-q", "--seed", "1", "--out", where / "run")
     regc.ok("build", DIGITS, "--model-only", "--weights", where / "run", "-q", "-o", where / "net.o")
-    libraries = Path(regc.path).parent
-    made = subprocess.run(["cc", "-I", where, ROOT / "examples/embed/predict.c", where / "net.o", "-o", where / "predict",
-                           f"-L{libraries}", "-lregrt", "-lopenblas", "-lm", "-lpthread"], capture_output=True, text=True)
-    demand(made.returncode == 0, made.stderr)
+    link(regc, "-I", where, ROOT / "examples/embed/predict.c", where / "net.o", "-o", where / "predict")
     rows = table(DATA)[:90]
     text = "".join(",".join(r[c] for c in r if c != "label") + "\n" for r in rows)
     found = subprocess.run([where / "predict"], input=text, capture_output=True, text=True, env={}).stdout.splitlines()
@@ -295,9 +307,7 @@ def case_two_models_are_linked_together(regc):
         regc.ok("build", source, "--model-only", "--weights", where / run, "-q", "-o", where / f"{name}.o")
     (where / "main.c").write_text('#include "net.h"\n#include "other.h"\nint main(void) { float x[64] = {1}, y[10], z[10];\n'
                                   "return net_predict(x, 1, y) || other_predict(x, 1, z) || y[0] != z[0]; }\n")
-    made = subprocess.run(["cc", where / "main.c", where / "net.o", where / "other.o", "-o", where / "two",
-                           f"-L{Path(regc.path).parent}", "-lregrt", "-lopenblas", "-lm", "-lpthread"], capture_output=True, text=True)
-    demand(made.returncode == 0, made.stderr)
+    link(regc, where / "main.c", where / "net.o", where / "other.o", "-o", where / "two")
     demand(subprocess.run([where / "two"]).returncode == 0, "two models of the same weights predict differently")
 
 
@@ -318,11 +328,9 @@ def case_build_refuses_what_it_cannot_make(regc):
 
 
 def case_object_links_with_the_runtime(regc):
-    where, libraries = folder(regc), Path(regc.path).parent
+    where = folder(regc)
     regc.ok("build", DIGITS, "--emit=obj", "-q", "-o", where / "digits.o")
-    made = subprocess.run(["cc", where / "digits.o", "-o", where / "digits", f"-L{libraries}", "-lregmain", "-lregrt", "-lcsv",
-                           "-ljansson", "-lopenblas", "-lm", "-lpthread"], capture_output=True, text=True)
-    demand(made.returncode == 0, made.stderr)
+    link(regc, where / "digits.o", "-o", where / "digits")
     short = ("--seed", "1", "--steps", "20")
     binary = type(regc)(where / "digits", regc.scratch)
     demand(weights(binary, *short) == weights(regc, "run", DIGITS, *short), "other weights")
