@@ -92,9 +92,8 @@ static int check_data_options(const Pipeline *p) {
   return EXIT_OK;
 }
 
-int pipeline_lower(Pipeline *p) {
+int pipeline_elaborate(Pipeline *p) {
   const Options *o = p->options;
-  if (check_data_options(p)) return EXIT_USAGE;
   LowerHost host = {.user = p,
                     .load = load,
                     .tensors = tensors,
@@ -105,6 +104,12 @@ int pipeline_lower(Pipeline *p) {
                     .data_path = data_path};
   int data_code = EXIT_OK;
   p->lowered = lower_program(p->program, &host, &data_code);
+  return data_code;
+}
+
+int pipeline_lower(Pipeline *p) {
+  if (check_data_options(p)) return EXIT_USAGE;
+  int data_code = pipeline_elaborate(p);
   int code = pipeline_report(p);
   return data_code ? data_code : code;
 }

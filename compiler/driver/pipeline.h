@@ -35,6 +35,9 @@ int pipeline_read(Pipeline *p, const char *path); // text
 int pipeline_check(Pipeline *p);                  // text -> Parse -> Program
 int pipeline_lower(Pipeline *p);                  // -> Lowered, data loaded
 
+// pipeline_lower without its report; the exit code of data that could not be loaded, or EXIT_OK.
+int pipeline_elaborate(Pipeline *p);
+
 LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all);            // graph -> passes -> Loops
 CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error); // -> code
 

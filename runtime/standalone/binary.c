@@ -98,8 +98,6 @@ static char *run_info(const reg_binary *b) {
 }
 
 static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, reg_status *st) {
-  int code = binary_load(b, st);
-  if (code) return code;
   char *info = run_info(b);
   const bool evaluate = o->command == BINARY_EVALUATE;
   reg_run_options run = {.threads = o->threads,
@@ -118,7 +116,7 @@ static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, re
                          .checkpoint_now = reg_signals_checkpoint(),
                          .checkpoint_seconds = o->checkpoint,
                          .has_checkpoint_seconds = o->checkpoint >= 0};
-  code = reg_signals_exit_code(reg_run(b->program, &run, NULL, st));
+  int code = reg_signals_exit_code(reg_run(b->program, &run, NULL, st));
   free(info);
   return code;
 }
@@ -136,15 +134,9 @@ static int work(reg_binary *b, const BinaryOptions *o) {
   reg_console_init(&console, reg_terminal_of(stdout, o->color), reg_terminal_of(stderr, o->color),
                    o->quiet ? "none" : o->progress, o->json);
   if (o->json) puts(reg_event_schema());
-  bool loaded = false;
-  int code;
-  if (o->command == BINARY_PREDICT) {
-    code = binary_predict(b, o, &st);
-  } else {
-    code = train(b, o, &console, &st);
-    loaded = b->program->ndatasets == 0 || b->program->datasets[b->program->ndatasets - 1];
-  }
-  if (code && o->json && !loaded) tell_error(&st);
+  int code = o->command == BINARY_PREDICT ? binary_predict(b, o, &st) : binary_load(b, &st);
+  if (code && o->json) tell_error(&st);
+  if (!code && o->command != BINARY_PREDICT) code = train(b, o, &console, &st);
   reg_console_status(&console, &st);
   free_data(b);
   return code;

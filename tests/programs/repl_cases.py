@@ -231,6 +231,20 @@ def case_weights_are_those_of_a_run(regc):
     demand(abs(float(accuracy) - float(shown)) < 1e-4, f"evaluate says {accuracy}, the expression {shown}")
 
 
+def case_a_loaded_teacher_trains(regc):
+    where = folder(regc)
+    head, tail = DATA + MODEL, TRAIN.replace("EPOCHS", "3")
+    (where / "teacher.reg").write_text(head + tail)
+    regc.ok("run", "-q", "--out", where / "run", where / "teacher.reg")
+    taught = tail.replace("label)", "label) + mean((net(x) - teacher(x))^2)")
+    text = head + f'let teacher = load("{where}/run/weights.safetensors", as: net)\n' + taught
+    (where / "taught.reg").write_text(text)
+    regc.ok("run", "-q", "--out", where / "whole", where / "taught.reg")
+    piped(regc, text + f"\n:save {where}/typed.safetensors\n")
+    demand((where / "typed.safetensors").read_bytes() == (where / "whole" / "weights.safetensors").read_bytes(),
+           "typed into the prompt the program ends in other weights than run")
+
+
 def case_a_stopped_training_goes_on_in_the_same_bits(regc):
     program = DATA + MODEL
     whole, _ = saved(regc, program + TRAIN.replace("EPOCHS", "4"))

@@ -259,6 +259,8 @@ def case_binary_refuses_other_data(regc):
     refused(binary, "no data `digit`", "--data", "digit=x")
     stream = binary("--json", "--data", f"digits={where}/none.csv").stdout.splitlines()
     demand(json.loads(stream[-1])["event"] == "error", f"the stream ends with {stream[-1]}")
+    stream = binary("--json", "--data", f"digits={where}/named.csv").stdout.splitlines()
+    demand(json.loads(stream[-1])["event"] == "error", f"with data of another form the stream ends with {stream[-1]}")
 
 
 def case_killed_binary_resumes_in_the_same_bits(regc):

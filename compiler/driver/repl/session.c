@@ -132,9 +132,7 @@ bool work_open(Repl *r, Work *w, const ReplItems *items, WorkTrains trains, cons
   const Options *o = &r->options;
   w->p.program = sema_check(w->session, w->p.parse, w->p.path, o->sets.data, o->sets.len);
   if (told(w, quiet)) return false;
-  LowerHost host = {.user = r, .load = repl_data, .seed = o->seed, .has_seed = o->given[OPT_SEED]};
-  int data_code = EXIT_OK;
-  w->p.lowered = lower_program(w->p.program, &host, &data_code);
+  int data_code = pipeline_elaborate(&w->p);
   return !told(w, quiet) && !data_code;
 }
 
