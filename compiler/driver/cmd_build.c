@@ -261,20 +261,14 @@ static int build_model(Build *b, const char *path) {
     return usage_error("`%s` reads more than the columns of its data: it cannot predict alone", t->name);
   float **params = tensors_new(p->arena, t->params, t->nparams),
         **states = tensors_new(p->arena, t->states, t->nstates);
-  char *file = reg_weights_path(&b->table->program, t, weights);
-  int code = file ? reg_weights_read(t, params, states, file, &st) : REG_INTERNAL;
-  free(file);
+  int code = reg_weights_load(&b->table->program, t, weights, params, states, &st);
   if (code) {
     const reg_console console = console_of(p->options);
     reg_console_status(&console, &st);
     return code;
   }
-  for (int i = 0; i < t->nstates; i++) {
-    if (t->states[i].initial)
-      memcpy(states[i], t->states[i].initial, (size_t)t->states[i].count * sizeof(float));
-    else if (!t->states[i].layer)
-      states[i] = NULL;
-  }
+  for (int i = 0; i < t->nstates; i++)
+    if (!t->states[i].initial && !t->states[i].layer) states[i] = NULL;
   code = build_function(b, b->table, t->predict);
   if (code) return code;
   const reg_model model = {.program = &b->table->program,

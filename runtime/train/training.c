@@ -90,16 +90,10 @@ static int start_values(Training *t) {
   const reg_train *p = t->plan;
   const reg_run_options *o = t->run->options;
   bool resumed = false;
-  for (int i = 0; i < p->nstates; i++)
-    if (p->states[i].initial)
-      memcpy(t->now.states[i], p->states[i].initial, (size_t)p->states[i].count * sizeof(float));
+  reg_weights_loaded(p, t->now.states);
   int code = o->resume ? checkpoint_read(t, &resumed) : REG_OK;
   if (code || resumed || !o->weights) return code;
-  char *path = reg_weights_path(t->run->program, p, o->weights);
-  code = path ? reg_weights_read(p, t->now.params, t->now.states, path, t->run->st)
-              : reg_no_memory(t->run->st, strlen(o->weights));
-  free(path);
-  return code;
+  return reg_weights_load(t->run->program, p, o->weights, t->now.params, t->now.states, t->run->st);
 }
 
 int training_new(Run *r, const reg_train *plan, Training *t) {

@@ -68,7 +68,7 @@ static char *file_in(const reg_program *p, const reg_train *t, const char *folde
   return length < 0 ? NULL : path;
 }
 
-char *reg_weights_path(const reg_program *p, const reg_train *t, const char *path) {
+static char *file_of(const reg_program *p, const reg_train *t, const char *path) {
   struct stat info;
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode) ? file_in(p, t, path) : strdup(path);
 }
@@ -176,5 +176,20 @@ int reg_weights_read(const reg_train *plan, float *const *params, float *const *
   int code = weights_new(plan, params, states, &w, st);
   if (!code) code = reg_tensors_read(w.count, w.tensors, w.values, path, st);
   weights_free(&w);
+  return code;
+}
+
+void reg_weights_loaded(const reg_train *t, float *const *states) {
+  for (int i = 0; i < t->nstates; i++)
+    if (t->states[i].initial)
+      memcpy(states[i], t->states[i].initial, (size_t)t->states[i].count * sizeof(float));
+}
+
+int reg_weights_load(const reg_program *p, const reg_train *t, const char *path, float *const *params,
+                     float *const *states, reg_status *st) {
+  char *file = file_of(p, t, path);
+  int code = file ? reg_weights_read(t, params, states, file, st) : reg_no_memory(st, strlen(path));
+  free(file);
+  if (!code) reg_weights_loaded(t, states);
   return code;
 }

@@ -98,9 +98,12 @@ int reg_weights_write(const reg_train *plan, float *const *params, float *const 
                       reg_status *st);
 int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
                      reg_status *st);
-// A training's file in the folder of a run: weights.safetensors, or weights-NAME.safetensors where the
-// program has several trainings; `path` itself where it is no folder. To be freed; NULL: out of memory.
-char *reg_weights_path(const reg_program *p, const reg_train *t, const char *path);
+// The same from `path`, a file or the folder of a run (weights.safetensors, or weights-NAME.safetensors where
+// the program has several trainings), and reg_weights_loaded: all that a model predicts by.
+int reg_weights_load(const reg_program *p, const reg_train *t, const char *path, float *const *params,
+                     float *const *states, reg_status *st);
+// Fills in the tensors of loaded models, which the program holds.
+void reg_weights_loaded(const reg_train *t, float *const *states);
 // The same for any tensors: values[i] becomes what the file holds under wanted[i].name.
 int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, const char *path,
                      reg_status *st);
