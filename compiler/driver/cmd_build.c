@@ -74,7 +74,6 @@ static int build_function(Build *b, ProgramTable *table, reg_function *f) {
   const char *error = NULL;
   Built built = {.function = f};
   bool cached = false;
-  if (!f) return EXIT_OK;
   for (int i = 0; i < b->functions.len; i++)
     if (b->functions.data[i].function == f) return EXIT_OK;
   int code = function_plan(table, f, &st);
@@ -91,21 +90,8 @@ static int build_function(Build *b, ProgramTable *table, reg_function *f) {
   return EXIT_OK;
 }
 
-static int build_functions(Build *b, ProgramTable *table) {
-  const reg_program *p = &table->program;
-  int code = EXIT_OK;
-  for (int i = 0; i < p->ntrains && !code; i++) {
-    const reg_train *t = &p->trains[i];
-    reg_function *fs[] = {t->init,  t->step,       t->step_last,     t->step_trace, t->step_last_trace,
-                          t->valid, t->valid_last, t->valid_metrics, t->predict};
-    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, table, fs[k]);
-  }
-  for (int i = 0; i < p->nevaluates && !code; i++) {
-    const reg_evaluate *e = &p->evaluates[i];
-    reg_function *fs[] = {e->predict, e->predict_last, e->metrics};
-    for (size_t k = 0; k < sizeof fs / sizeof *fs && !code; k++) code = build_function(b, table, fs[k]);
-  }
-  return code;
+static int build_each(void *user, ProgramTable *table, reg_function *f) {
+  return build_function(user, table, f);
 }
 
 static const char *symbol_of(void *user, const reg_function *f) {
@@ -160,7 +146,7 @@ static int build_program(Build *b, const char *path) {
   int code = EXIT_OK;
   for (int i = 0; i < b->nvariants && !code; i++) {
     programs[i] = &b->variants[i].table->program;
-    code = build_functions(b, b->variants[i].table);
+    code = program_functions(b->variants[i].table, true, build_each, b);
     absolute_paths(&b->variants[i].pipeline);
   }
   if (code) return code;
@@ -239,15 +225,16 @@ static void put_header(FILE *out, const Build *b, const reg_model *m, const char
 
 static int write_header(const Build *b, const reg_model *m, const char *object, const char *name) {
   Arena *a = b->pipeline->arena;
-  size_t n = strlen(object);
-  const char *path =
-      arena_printf(a, "%.*s.h", (int)(n > 2 && !strcmp(object + n - 2, ".o") ? n - 2 : n), object);
-  const char *made = arena_printf(a, "%s.tmp", path);
-  FILE *out = fopen(made, "w");
+  const int n = (int)strlen(object) - (text_ends_in(object, ".o") ? 2 : 0);
+  const char *path = arena_printf(a, "%.*s.h", n, object);
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
   if (out) put_header(out, b, m, name);
-  if (out && (ferror(out) | fclose(out)) == 0 && rename(made, path) == 0) return EXIT_OK;
-  fprintf(stderr, "regc: cannot write `%s`: %s\n", path, strerror(errno));
-  return REG_CANNOT_WRITE;
+  const bool ok = out && (ferror(out) | fclose(out)) == 0 && text_write(a, path, text);
+  if (!ok) fprintf(stderr, "regc: cannot write `%s`: %s\n", path, strerror(errno));
+  free(text);
+  return ok ? EXIT_OK : REG_CANNOT_WRITE;
 }
 
 static int build_model(Build *b, const char *path) {
@@ -263,8 +250,7 @@ static int build_model(Build *b, const char *path) {
         **states = tensors_new(p->arena, t->states, t->nstates);
   int code = reg_weights_load(&b->table->program, t, weights, params, states, &st);
   if (code) {
-    const reg_console console = console_of(p->options);
-    reg_console_status(&console, &st);
+    tell_status(p->options, &st);
     return code;
   }
   for (int i = 0; i < t->nstates; i++)

@@ -2,19 +2,6 @@
 #include "driver.h"
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
-
-// Written beside the file and renamed onto it, so that a full disk destroys nothing.
-static bool replace_file(Arena *a, const char *path, const char *text) {
-  const char *beside = arena_printf(a, "%s.regc-fmt-%ld", path, (long)getpid());
-  FILE *f = fopen(beside, "wb");
-  bool good = f && fputs(text, f) >= 0;
-  if (f && fclose(f) != 0) good = false;
-  if (good && rename(beside, path) == 0) return true;
-  fprintf(stderr, "regc: cannot write `%s`: %s\n", path, strerror(errno));
-  remove(beside);
-  return false;
-}
 
 static int write_result(Session *s, const Options *o, const char *path, const char *old, const char *text) {
   const char *to = o->value[OPT_OUTPUT] ? o->value[OPT_OUTPUT] : path;
@@ -25,7 +12,9 @@ static int write_result(Session *s, const Options *o, const char *path, const ch
   }
   if (!strcmp(to, "-")) return fputs(text, stdout) < 0 ? REG_CANNOT_WRITE : EXIT_OK;
   if (!changes && to == path) return EXIT_OK;
-  return replace_file(s->arena, to, text) ? EXIT_OK : REG_CANNOT_WRITE;
+  if (text_write(s->arena, to, text)) return EXIT_OK;
+  fprintf(stderr, "regc: cannot write `%s`: %s\n", to, strerror(errno));
+  return REG_CANNOT_WRITE;
 }
 
 static int format_file(Session *s, const Options *o, const char *path) {

@@ -83,23 +83,13 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
   return reg_signals_exit_code(code);
 }
 
+static int compile_each(void *user, ProgramTable *t, reg_function *f) { return function_compile(t, f, user); }
+
 // --dry-run: all code is generated, nothing runs.
 static int compile_all(ProgramTable *t) {
   reg_status st = {0};
-  for (int i = 0; i < t->program.ntrains; i++) {
-    const reg_train *r = &t->program.trains[i];
-    reg_function *fs[] = {r->init, r->step, r->step_last, r->valid, r->valid_last, r->valid_metrics};
-    for (size_t k = 0; k < sizeof fs / sizeof *fs; k++)
-      if (fs[k] && function_compile(t, fs[k], &st)) break;
-  }
-  for (int i = 0; i < t->program.nevaluates && !st.code; i++) {
-    const reg_evaluate *e = &t->program.evaluates[i];
-    reg_function *fs[] = {e->predict, e->predict_last, e->metrics};
-    for (size_t k = 0; k < sizeof fs / sizeof *fs; k++)
-      if (fs[k] && function_compile(t, fs[k], &st)) break;
-  }
-  const reg_console console = console_of(t->pipeline->options);
-  reg_console_status(&console, &st);
+  program_functions(t, false, compile_each, &st);
+  tell_status(t->pipeline->options, &st);
   return st.code;
 }
 
@@ -108,8 +98,7 @@ static int summarize(ProgramTable *t) {
   reg_status st = {0};
   for (int i = 0; i < t->program.ntrains && !st.code; i++)
     function_compile(t, main_step(&t->program.trains[i]), &st);
-  const reg_console console = console_of(o);
-  reg_console_status(&console, &st);
+  tell_status(o, &st);
   if (!st.code) summary_print(t, o->given[OPT_JSON] ? stderr : stdout);
   fflush(stdout);
   return st.code;

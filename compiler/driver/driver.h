@@ -65,6 +65,7 @@ typedef struct Options {
 bool options_parse(Options *o, Arena *a, int argc, char **argv, int *exit_code);
 // How a run shows itself under these options.
 reg_console console_of(const Options *o);
+void tell_status(const Options *o, const reg_status *st); // reg_console_status on this console
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // prints, returns EXIT_USAGE
 // help.c
 void help_print(FILE *out, const CommandId *command); // NULL: overview
@@ -76,6 +77,9 @@ double process_start(void); // on the same clock, call first in main
 // text.c
 // Whole file, `-`: standard input. NULL and errno where it cannot be read.
 char *text_read(Arena *a, const char *path, int *len);
+// The file has the old text or the new one, never a part; false and errno where it cannot be written.
+bool text_write(Arena *a, const char *path, const char *text);
+bool text_ends_in(const char *text, const char *end);
 void text_fill(FILE *out, const char *text);     // words filled to 78 columns
 const char *text_bytes(Arena *a, double bytes);  // "1.5 MB"
 const char *text_count(Arena *a, double count);  // "12.3 k"

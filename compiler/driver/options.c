@@ -257,3 +257,8 @@ reg_console console_of(const Options *o) {
                    o->given[OPT_JSON]);
   return c;
 }
+
+void tell_status(const Options *o, const reg_status *st) {
+  const reg_console console = console_of(o);
+  reg_console_status(&console, st);
+}

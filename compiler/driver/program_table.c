@@ -142,20 +142,25 @@ static const char *doc_of(const Lowered *l, const char *definition) {
 
 static const char *fixed_text(const Pipeline *p, Span at) { return at.source ? place_text(p, at) : NULL; }
 
-// What is compiled in comes to light as graphs are made.
-static void fill_settings(ProgramTable *t) {
-  const Pipeline *p = t->pipeline;
+static reg_setting *settings_of(const Pipeline *p) {
   const Lowered *l = p->lowered;
-  t->program.nsettings = l->settings.len;
-  t->program.settings = ARENA_ARRAY(p->arena, reg_setting, l->settings.len + 1);
+  reg_setting *out = ARENA_ARRAY(p->arena, reg_setting, l->settings.len + 1);
   for (int i = 0; i < l->settings.len; i++) {
     const LowerSetting *s = l->settings.data[i];
-    t->program.settings[i] = (reg_setting){.name = s->name,
-                                           .doc = doc_of(l, s->name),
-                                           .value = (float)s->value,
-                                           .low = (float)s->low,
-                                           .high = (float)s->high,
-                                           .fixed = fixed_text(p, s->fixed)};
+    out[i] = (reg_setting){.name = s->name, .doc = doc_of(l, s->name), .value = (float)s->value};
+  }
+  return out;
+}
+
+// Ranges of settings, and what is compiled in, come to light as graphs are made.
+static void note_fixed(ProgramTable *t) {
+  const Pipeline *p = t->pipeline;
+  const Lowered *l = p->lowered;
+  for (int i = 0; i < l->settings.len; i++) {
+    const LowerSetting *s = l->settings.data[i];
+    t->program.settings[i].low = (float)s->low;
+    t->program.settings[i].high = (float)s->high;
+    t->program.settings[i].fixed = fixed_text(p, s->fixed);
   }
   for (int i = 0; i < l->trains.len; i++)
     t->program.trains[i].epochs_fixed = fixed_text(p, l->trains.data[i]->total_fixed);
@@ -171,7 +176,7 @@ int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
   s->loops = pipeline_loops(p, g, s->keep_all);
   const LowerTrain *train = s->train ? s->train : p->lowered->trains.data[s->evaluate->train];
   const int data = s->train ? train->data : s->evaluate->data;
-  fill_settings(t);
+  note_fixed(t);
   const SlotNames names = {p->lowered, train, s->evaluate, p->lowered->datasets.data[data]};
   f->scratch_bytes = s->loops->scratch_bytes;
   f->nslots = s->loops->nslots;
@@ -310,6 +315,26 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
                         .metric = metrics};
 }
 
+int program_functions(ProgramTable *t, bool all, int (*each)(void *user, ProgramTable *t, reg_function *f),
+                      void *user) {
+  const reg_program *p = &t->program;
+  int code = 0;
+  for (int i = 0; i < p->ntrains && !code; i++) {
+    const reg_train *r = &p->trains[i];
+    reg_function *fs[] = {r->init,          r->step,       r->step_last,       r->valid,  r->valid_last,
+                          r->valid_metrics, r->step_trace, r->step_last_trace, r->predict};
+    for (int k = 0; k < (all ? 9 : 6) && !code; k++)
+      if (fs[k]) code = each(user, t, fs[k]);
+  }
+  for (int i = 0; i < p->nevaluates && !code; i++) {
+    const reg_evaluate *e = &p->evaluates[i];
+    reg_function *fs[] = {e->predict, e->predict_last, e->metrics};
+    for (int k = 0; k < 3 && !code; k++)
+      if (fs[k]) code = each(user, t, fs[k]);
+  }
+  return code;
+}
+
 reg_function *main_step(const reg_train *t) { return t->step ? t->step : t->step_last; }
 
 // What tells two runs of one text apart: files that it uses, and replaced definitions; settings are told
@@ -346,6 +371,8 @@ ProgramTable *program_table(Pipeline *p, bool check) {
   t->program = (reg_program){.source_name = p->path,
                              .source = p->text,
                              .besides = besides(p),
+                             .nsettings = l->settings.len,
+                             .settings = settings_of(p),
                              .ndatasets = l->datasets.len,
                              .datasets = l->datasets.data,
                              .dataset_names = l->dataset_names.data,
@@ -357,6 +384,6 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .evaluates = evaluates,
                              .resolve = resolve,
                              .user = t};
-  fill_settings(t);
+  note_fixed(t);
   return t;
 }

@@ -28,5 +28,9 @@ int function_plan(ProgramTable *t, reg_function *f, reg_status *st);
 // function_plan and code.
 int function_compile(ProgramTable *t, reg_function *f, reg_status *st);
 const LoopFn *function_loops(const reg_function *f); // NULL before function_plan
-reg_function *main_step(const reg_train *t);         // of full batches, or of the only, smaller one
+// Calls `each` for every function that the program has, until one call is not 0, whose value it returns.
+// Without `all`: those that a run needs as long as nothing goes wrong.
+int program_functions(ProgramTable *t, bool all, int (*each)(void *user, ProgramTable *t, reg_function *f),
+                      void *user);
+reg_function *main_step(const reg_train *t); // of full batches, or of the only, smaller one
 #endif

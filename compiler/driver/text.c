@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 char *text_read(Arena *a, const char *path, int *len) {
   FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
@@ -19,6 +20,23 @@ char *text_read(Arena *a, const char *path, int *len) {
   errno = error;
   *len = b.len;
   return failed ? NULL : b.data;
+}
+
+bool text_write(Arena *a, const char *path, const char *text) {
+  const char *beside = arena_printf(a, "%s.%ld.tmp", path, (long)getpid());
+  FILE *f = fopen(beside, "wbe");
+  bool good = f && fputs(text, f) >= 0;
+  if (f && fclose(f) != 0) good = false;
+  if (good && rename(beside, path) == 0) return true;
+  const int error = errno;
+  if (f) unlink(beside);
+  errno = error;
+  return false;
+}
+
+bool text_ends_in(const char *text, const char *end) {
+  const size_t n = strlen(text), m = strlen(end);
+  return n >= m && !strcmp(text + n - m, end);
 }
 
 void text_fill(FILE *out, const char *text) {

@@ -187,20 +187,15 @@ static bool do_list(Repl *r, const char *argument) {
   return true;
 }
 
-static bool ends_in(const char *text, const char *end) {
-  size_t n = strlen(text), m = strlen(end);
-  return n >= m && !strcmp(text + n - m, end);
-}
-
 static bool do_load(Repl *r, const char *path) {
   if (!needs_argument("load", path)) return false;
-  return ends_in(path, ".safetensors") ? repl_weights_load(r, path) : repl_load_file(r, path);
+  return text_ends_in(path, ".safetensors") ? repl_weights_load(r, path) : repl_load_file(r, path);
 }
 
 static bool do_save(Repl *r, const char *path) {
   if (!needs_argument("save", path)) return false;
-  if (ends_in(path, ".safetensors")) return repl_weights_save(r, path);
-  if (ends_in(path, ".reg")) return repl_save_items(r, path);
+  if (text_ends_in(path, ".safetensors")) return repl_weights_save(r, path);
+  if (text_ends_in(path, ".reg")) return repl_save_items(r, path);
   fputs("a file to be saved ends in .reg (definitions) or .safetensors (weights)\n", stderr);
   return false;
 }

@@ -22,11 +22,6 @@ static int by_name(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool ends_with(const char *name, const char *end) {
-  const size_t n = strlen(name), m = strlen(end);
-  return n >= m && !strcmp(name + n - m, end);
-}
-
 // Folders, and files whose names end in one of the given ways; NULL: all.
 static void offer_files(Candidates *c, const char *typed, const char *const *ends) {
   const char *slash = strrchr(typed, '/');
@@ -38,7 +33,7 @@ static void offer_files(Candidates *c, const char *typed, const char *const *end
     struct stat st;
     bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     bool fits = is_folder || !ends;
-    for (int i = 0; ends && ends[i]; i++) fits |= ends_with(path, ends[i]);
+    for (int i = 0; ends && ends[i]; i++) fits |= text_ends_in(path, ends[i]);
     if (fits) offer(c, typed, is_folder ? arena_printf(c->arena, "%s/", path) : path);
   }
   if (d) closedir(d);

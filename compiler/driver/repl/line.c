@@ -89,7 +89,7 @@ static int read_character(EditLine *e, wchar_t *out) {
 
 // -- Tab
 
-static void list_candidates(const ReplLine *l, const Candidates *c) {
+static void list_candidates(const Candidates *c) {
   const reg_terminal t = reg_terminal_of(stdout, NULL);
   int longest = 0;
   for (int i = 0; i < c->list.len; i++) {
@@ -99,7 +99,6 @@ static void list_candidates(const ReplLine *l, const Candidates *c) {
   int columns = t.width / (longest + 2);
   if (columns < 1) columns = 1;
   int rows = (c->list.len + columns - 1) / columns;
-  (void)l;
   putchar('\n');
   for (int r = 0; r < rows; r++) {
     for (int k = r; k < c->list.len; k += rows)
@@ -140,7 +139,7 @@ static unsigned char complete(EditLine *e, int ch) {
     if (whole) more = arena_printf(a, "%s ", more); // its argument follows
     if (*more && el_insertstr(e, more) == 0) result = CC_REFRESH;
     if (c.list.len > 1 && !*more) {
-      list_candidates(l, &c);
+      list_candidates(&c);
       result = CC_REDISPLAY;
     }
   }

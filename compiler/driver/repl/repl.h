@@ -118,7 +118,6 @@ bool repl_train(Repl *r, const ReplItem *item);
 bool repl_evaluate(Repl *r, const ReplItem *item);
 bool repl_run(Repl *r, const char *name); // "": all
 bool repl_check(Repl *r, const ReplItem *item);
-void tell_failure(const Options *o, const reg_status *st);
 
 // -- weights.c
 ReplWeights *repl_weights_of_train(const Repl *r, const char *train);

@@ -82,19 +82,19 @@ static bool write_items(const Repl *r, FILE *f, const char *to) {
 
 bool repl_save_items(const Repl *r, const char *path) {
   Arena *a = arena_new();
-  const char *temporary = arena_printf(a, "%s.%ld.tmp", path, (long)getpid());
-  FILE *f = fopen(temporary, "wxe");
+  char *text = NULL;
+  size_t size = 0;
+  FILE *f = open_memstream(&text, &size);
   bool ok = f && write_items(r, f, path);
-  int error = errno;
   if (f) ok = fclose(f) == 0 && ok;
-  if (ok && rename(temporary, path) != 0) ok = false, error = errno;
+  ok = ok && text_write(a, path, text);
   if (!ok) {
-    if (f) unlink(temporary);
-    fprintf(stderr, "cannot write `%s`: %s\n", path, strerror(error));
+    fprintf(stderr, "cannot write `%s`: %s\n", path, strerror(errno));
   } else if (r->tty) {
     if (r->options.sets.len) fputs("note: values of `:set` are not written\n", stderr);
     fprintf(stderr, "%s: definitions and statements: %d\n", path, r->items.len);
   }
+  free(text);
   arena_free(a);
   return ok;
 }

@@ -3,11 +3,6 @@
 #include "repl.h"
 #include <string.h>
 
-void tell_failure(const Options *o, const reg_status *st) {
-  const reg_console console = console_of(o);
-  reg_console_status(&console, st);
-}
-
 typedef struct Sink {
   reg_console console;
   Repl *repl;
@@ -38,7 +33,7 @@ static bool run(Repl *r, Work *w) {
                          .interrupt = reg_signals_install()};
   reg_status st = {0};
   int code = reg_run(&t->program, &run, NULL, &st);
-  tell_failure(o, &st);
+  tell_status(o, &st);
   r->stopped = code == REG_INTERRUPTED;
   return code == REG_OK || code == REG_INTERRUPTED;
 }

@@ -273,7 +273,7 @@ bool repl_weights_save(Repl *r, const char *path) {
   int code = reg_safetensors_write(path, n, t, &st);
   free(t);
   if (code)
-    tell_failure(&r->options, &st);
+    tell_status(&r->options, &st);
   else if (r->tty)
     fprintf(stderr, "%s: %d tensors of `%s`\n", path, n, w->file ? w->file : w->train);
   return !code;
@@ -341,7 +341,7 @@ bool repl_weights_load(Repl *r, const char *path) {
   reg_saved saved = {0};
   reg_status st = {0};
   if (reg_safetensors_read(path, &saved, &st)) {
-    tell_failure(&r->options, &st);
+    tell_status(&r->options, &st);
     return false;
   }
   ReplWeights *w = from_file(&saved, path);
