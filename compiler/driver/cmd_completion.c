@@ -7,7 +7,7 @@ static bool belongs(int option, int command) { return option_info[option].comman
 // The values of an option that has a fixed set of them, apart by blanks; NULL.
 static const char *choices(Arena *a, int option) {
   const char *argument = option_info[option].argument;
-  if (option == OPT_EMIT) return "tokens ast graph kernels llvm asm obj";
+  if (option == OPT_EMIT) return emit_stages;
   if (option == OPT_CPU) return "native x86-64-v3 x86-64-v4";
   if (!argument || !strchr(argument, '|')) return NULL;
   char *text = arena_strdup(a, argument);

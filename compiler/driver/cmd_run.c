@@ -131,9 +131,7 @@ static void tell_rejection(const Pipeline *p, int code) {
     reg_fail(&st, code, "data", "the program or its data cannot be read");
   else
     reg_fail(&st, code, "rejected", "the program was rejected; mistakes: %d", p->session->diags.errors);
-  char *line = reg_event_json(&(reg_event){.kind = REG_EVENT_ERROR, .status = &st});
-  if (line) puts(line);
-  free(line);
+  reg_console_error(&st);
 }
 
 int cmd_run(Session *s, const Options *o) {

@@ -65,12 +65,18 @@ typedef struct Options {
 bool options_parse(Options *o, Arena *a, int argc, char **argv, int *exit_code);
 // How a run shows itself under these options.
 reg_console console_of(const Options *o);
+// Stores an option's argument in its own form; false where it has none of the allowed values.
+bool option_accept(Options *o, Arena *a, OptionId id, const char *v);
+extern const char emit_stages[];                          // what --emit takes, apart by blanks
 void tell_status(const Options *o, const reg_status *st); // reg_console_status on this console
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // prints, returns EXIT_USAGE
 // help.c
 void help_print(FILE *out, const CommandId *command); // NULL: overview
 void version_print(FILE *out);
 const char *blas_version(void);
+// folders.c
+// "$VARIABLE/regc", or "~/FALLBACK/regc", made where missing; NULL where it cannot be written to.
+const char *user_folder(Arena *a, const char *variable, const char *fallback, unsigned mode);
 // clock.c
 double now_seconds(void);   // monotonic clock
 double process_start(void); // on the same clock, call first in main

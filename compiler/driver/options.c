@@ -104,18 +104,19 @@ static bool split_pair(Arena *a, const char *text, const char **name, const char
   return true;
 }
 
+const char emit_stages[] = "tokens ast graph kernels llvm asm obj";
+
 static bool stages_known(const char *list) {
   for (const char *c = list;; c++) {
     char stage[16];
     snprintf(stage, sizeof stage, "%.*s", (int)strcspn(c, ","), c);
-    if (!one_of(stage, "tokens ast graph kernels llvm asm obj")) return false;
+    if (!one_of(stage, emit_stages)) return false;
     c += strcspn(c, ",");
     if (!*c) return true;
   }
 }
 
-// Stores one option's argument in its own form; false where it has none of the allowed values.
-static bool accept_value(Options *o, Arena *a, OptionId id, const char *v) {
+bool option_accept(Options *o, Arena *a, OptionId id, const char *v) {
   int64_t n;
   NamePair pair;
   switch (id) {
@@ -170,7 +171,7 @@ static int take_option(Options *o, Arena *a, Scan *s, const char *arg, int id, c
     v = s->argv[s->next++];
   }
   o->value[id] = v;
-  if (!accept_value(o, a, (OptionId)id, v))
+  if (!option_accept(o, a, (OptionId)id, v))
     return usage_error("`%s` is no %s for `--%s`", v, option_info[id].argument, option_info[id].word);
   return 0;
 }

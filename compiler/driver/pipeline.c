@@ -4,33 +4,15 @@
 #include "../passes/passes.h"
 #include "reg/train.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-// ~/.cache/regc, made where missing; NULL where it cannot be written to.
-static const char *cache_dir(Arena *a) {
-  const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-  const char *path;
-  if (xdg && *xdg)
-    path = arena_printf(a, "%s/regc", xdg);
-  else if (home && *home)
-    path = arena_printf(a, "%s/.cache/regc", home);
-  else
-    return NULL;
-  if (access(path, W_OK) == 0) return path;
-  for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/'))
-    mkdir(arena_strndup(a, path, (size_t)(slash - path)), 0755);
-  return mkdir(path, 0755) == 0 ? path : NULL;
-}
 
 void pipeline_init(Pipeline *p, Session *s, const Options *o) {
   *p = (Pipeline){.session = s, .arena = s->arena, .options = o, .path = "", .backend = backend_default()};
   p->reported = s->diags.list.len;
   p->errors_before = s->diags.errors;
-  p->backend_options =
-      (BackendOptions){.opt_level = o->optimize, .cache_dir = cache_dir(p->arena), .version = REG_VERSION};
+  p->backend_options = (BackendOptions){.opt_level = o->optimize,
+                                        .cache_dir = user_folder(p->arena, "XDG_CACHE_HOME", ".cache", 0755),
+                                        .version = REG_VERSION};
   s->diags.warnings_are_errors = o->given[OPT_WERROR];
   for (int i = 0; i < o->warnings.len; i++)
     if (!strncmp(o->warnings.data[i], "no-", 3)) s->diags.allowed[diag_find(o->warnings.data[i] + 3)] = 1;

@@ -171,6 +171,10 @@ void reg_console_sink(void *user, const reg_event *e) {
   }
 }
 
+void reg_console_error(const reg_status *st) {
+  print_json(&(reg_event){.kind = REG_EVENT_ERROR, .status = st});
+}
+
 void reg_console_status(const reg_console *c, const reg_status *st) {
   if (!st->text[0] || st->code == REG_INTERRUPTED || !strcmp(st->name, "rejected")) return;
   fprintf(stderr, "%serror:%s %s", paint(c, "\033[1;31m"), paint(c, "\033[0m"), st->text);

@@ -121,13 +121,6 @@ static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, re
   return code;
 }
 
-// A run that ended before it began: the stream of events still says so.
-static void tell_error(const reg_status *st) {
-  char *line = reg_event_json(&(reg_event){.kind = REG_EVENT_ERROR, .status = st});
-  if (line) puts(line);
-  free(line);
-}
-
 static int work(reg_binary *b, const BinaryOptions *o) {
   reg_status st = {0};
   reg_console console;
@@ -135,7 +128,7 @@ static int work(reg_binary *b, const BinaryOptions *o) {
                    o->quiet ? "none" : o->progress, o->json);
   if (o->json) puts(reg_event_schema());
   int code = o->command == BINARY_PREDICT ? binary_predict(b, o, &st) : binary_load(b, &st);
-  if (code && o->json) tell_error(&st);
+  if (code && o->json) reg_console_error(&st);
   if (!code && o->command != BINARY_PREDICT) code = train(b, o, &console, &st);
   reg_console_status(&console, &st);
   free_data(b);

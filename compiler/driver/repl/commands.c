@@ -122,36 +122,21 @@ static bool do_time(Repl *r, const char *argument) {
   return needs_argument("time", argument) && repl_time(r, argument);
 }
 
-static bool number_in(const char *text, int64_t low, int64_t high, int64_t *out) {
-  char *end;
-  *out = strtoll(text, &end, 10);
-  return *text && !*end && *out >= low && *out <= high;
-}
-
 // seed, threads, optimize and steps are the options of these names, unless a definition has the name.
 static bool set_option(Repl *r, const char *name, const char *value, bool *done) {
-  static const struct {
-    const char *name;
-    OptionId id;
-    int64_t low, high;
-  } options[] = {{"seed", OPT_SEED, 0, INT64_MAX},
-                 {"threads", OPT_THREADS, 1, 1024},
-                 {"optimize", OPT_OPTIMIZE, 0, 3},
-                 {"steps", OPT_STEPS, 0, INT64_MAX}};
+  static const OptionId ids[] = {OPT_SEED, OPT_THREADS, OPT_OPTIMIZE, OPT_STEPS};
   for (int i = 0; i < 4; i++) {
-    int64_t n;
-    if (strcmp(options[i].name, name) != 0 || item_find(r, AST_DEF, name)) continue;
+    if (strcmp(option_info[ids[i]].word, name) != 0 || item_find(r, AST_DEF, name)) continue;
     *done = true;
-    if (!number_in(value, options[i].low, options[i].high, &n)) {
+    Options changed = r->options;
+    const bool unlimited = ids[i] == OPT_STEPS && !strcmp(value, "0");
+    if (unlimited) changed.steps = 0;
+    if (!unlimited && !option_accept(&changed, r->arena, ids[i], value)) {
       fprintf(stderr, "`%s` is no number for `%s`\n", value, name);
       return false;
     }
-    r->options.given[options[i].id] = true;
-    if (options[i].id == OPT_SEED) r->options.seed = (uint64_t)n;
-    if (options[i].id == OPT_THREADS) r->options.threads = (int)n;
-    if (options[i].id == OPT_OPTIMIZE) r->options.optimize = (int)n;
-    if (options[i].id == OPT_STEPS) r->options.steps = n;
-    return true;
+    changed.given[ids[i]] = true;
+    r->options = changed;
   }
   return true;
 }

@@ -149,21 +149,11 @@ static unsigned char complete(EditLine *e, int ch) {
 
 // -- history
 
-// $XDG_STATE_HOME/regc/history, its folders made; NULL where there is no place for it.
 static char *history_file(void) {
-  const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-  char *path = NULL;
-  int n = -1;
-  if (state && *state)
-    n = asprintf(&path, "%s/regc/history", state);
-  else if (home && *home)
-    n = asprintf(&path, "%s/.local/state/regc/history", home);
-  if (n < 0) return NULL;
-  for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    mkdir(path, 0700);
-    *slash = '/';
-  }
+  Arena *a = arena_new();
+  const char *folder = user_folder(a, "XDG_STATE_HOME", ".local/state", 0700);
+  char *path = folder ? strdup(arena_printf(a, "%s/history", folder)) : NULL;
+  arena_free(a);
   return path;
 }
 
