@@ -19,7 +19,7 @@ static void mark(Reverse *r) {
   for (int i = 0; i < r->count; i++) {
     const Node *n = r->g->nodes.data[i];
     r->reaches[i] = r->variable[i];
-    for (int k = 0; k < n->nin && !r->reaches[i] && n->dtype == DT_F32; k++)
+    for (int k = 0; k < n->nin && !r->reaches[i] && dtype_is_float(n->dtype); k++)
       r->reaches[i] = r->reaches[n->in[k]->id] && rule_exists(n, k);
   }
 }
@@ -58,12 +58,12 @@ void ad_vjp(Graph *g, Node *y, Node *seed, Node *const *xs, int n, Node **out) {
   g->origin = origin;
   for (int i = 0; i < n; i++) {
     Node *adj = xs[i]->id < r.count ? r.adj[xs[i]->id] : NULL;
-    out[i] = adj ? adj : graph_const(g, 0, xs[i]->shape);
+    out[i] = adj ? adj : graph_const_typed(g, 0, xs[i]->dtype, xs[i]->shape);
   }
   arena_free(scratch);
 }
 
 void ad_gradient(Graph *g, Node *y, Node *const *xs, int n, Node **out) {
-  if (y->shape.rank != 0 || y->dtype != DT_F32) ice("ad", "the gradient of no f32 number");
-  ad_vjp(g, y, graph_const(g, 1, y->shape), xs, n, out);
+  if (y->shape.rank != 0 || !dtype_is_float(y->dtype)) ice("ad", "the gradient of no number");
+  ad_vjp(g, y, graph_const_typed(g, 1, y->dtype, y->shape), xs, n, out);
 }

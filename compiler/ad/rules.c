@@ -29,7 +29,8 @@ static bool rule_is(const char *text, const char *word) {
 
 bool rule_exists(const Node *n, int k) {
   const char *text = rule_text(n, k);
-  return n->in[k]->dtype == DT_F32 && n->dtype == DT_F32 && !rule_is(text, "nondiff") && !rule_is(text, "0");
+  return dtype_is_float(n->in[k]->dtype) && dtype_is_float(n->dtype) && !rule_is(text, "nondiff") &&
+         !rule_is(text, "0");
 }
 
 // -- helpers: what a rule says with the attributes of the node
@@ -116,7 +117,7 @@ static Node *unconcat(const Rule *r, Node *v) {
 }
 
 static Node *swap(const Rule *r, Node *v) { return graph_swap(r->g, v); }
-static Node *to_f32(const Rule *r, Node *v) { return graph_cast(r->g, v, DT_F32); }
+static Node *to_operand(const Rule *r, Node *v) { return graph_cast(r->g, v, r->n->in[r->k]->dtype); }
 
 static Node *scatter_add_like(const Rule *r, Node *index, Node *v) {
   return graph_scatter_add(r->g, index, v, r->n->in[0]->shape.dim[0]);
@@ -144,7 +145,7 @@ static const Helper helpers[] = {
     {"unpad", unpad, NULL},
     {"unconcat", unconcat, NULL},
     {"swap", swap, NULL},
-    {"cast", to_f32, NULL},
+    {"cast", to_operand, NULL},
     {"scatter_add_like", NULL, scatter_add_like},
     {"put_along_like", NULL, put_along_like},
 };
@@ -213,7 +214,7 @@ static Node *expression(Rule *r) {
     char *end;
     double value = strtod(r->at, &end);
     r->at = end;
-    return graph_const(r->g, value, (Shape){0});
+    return graph_const_typed(r->g, value, r->adj->dtype, (Shape){0});
   }
   const char *name = r->at;
   while (isalnum((unsigned char)*r->at) || *r->at == '_') r->at++;

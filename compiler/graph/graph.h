@@ -7,11 +7,9 @@
 
 enum { MAX_RANK = 8 };
 
-typedef enum DType {
-  DT_F32,
-  DT_I32,
-  DT_BOOL
-} DType; // every element takes four bytes in memory (bool: 0 or 1 as i32)
+// Elements as they lie in memory; bool is 0 or 1 in four bytes. f64 is for scalars of time and what is made
+// of them: contraction, indexing and random draws do not take it.
+typedef enum DType { DT_F32, DT_I32, DT_BOOL, DT_F64, DTYPE_COUNT } DType;
 
 typedef struct Shape {
   int rank;
@@ -132,6 +130,8 @@ bool shape_equal(Shape a, Shape b);
 Shape shape_of(int rank, ...);             // int64_t each
 const char *shape_text(Arena *a, Shape s); // "[64, 10]"; "[]" for a number
 const char *dtype_text(DType t);
+int64_t dtype_size(DType t); // bytes of one element in memory
+bool dtype_is_float(DType t);
 
 // -- verifier, text (verify.c, print.c, parse.c)
 // NULL where all is well, else what is wrong (in the graph's arena).

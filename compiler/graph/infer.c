@@ -18,14 +18,14 @@ static const char *infer_leaf(Arena *a, Node *n) {
   } else if (n->op == OP_CONST) {
     if (n->ndata != 1 && n->ndata != shape_count(n->shape))
       FAULT("%lld values for %lld elements", (long long)n->ndata, (long long)shape_count(n->shape));
-    for (int64_t i = 0; i < n->ndata && n->dtype != DT_F32; i++) {
+    for (int64_t i = 0; i < n->ndata && !dtype_is_float(n->dtype); i++) {
       double v = n->data[i];
       if (n->dtype == DT_BOOL ? (v != 0 && v != 1) : !(v >= INT32_MIN && v <= INT32_MAX && v == (int32_t)v))
         FAULT("%g is no %s", v, dtype_text(n->dtype));
     }
   } else {
     if (n->nattr != 1 || n->attr[0] < 0 || n->attr[0] >= n->shape.rank) return "axis out of range";
-    if (n->dtype == DT_BOOL) return "iota is f32 or i32";
+    if (n->dtype == DT_BOOL) return "iota is of numbers";
   }
   return NULL;
 }
@@ -82,12 +82,12 @@ static const char *axes_fault(const Node *n, int rank) {
   return NULL;
 }
 
-static const char *infer_reduce(Arena *a, Node *n) {
+static const char *infer_reduce(Node *n) {
   const Node *x = n->in[0];
   const char *fault = axes_fault(n, x->shape.rank);
   if (fault) return fault;
   if (n->nattr == 0) return "no axis is reduced";
-  if (x->dtype == DT_BOOL) FAULT("no bool operands here");
+  if (x->dtype == DT_BOOL) return "no bool operands here";
   if (n->op == OP_ARGMAX && n->nattr != 1) return "argmax is over one axis";
   n->dtype = n->op == OP_ARGMAX ? DT_I32 : x->dtype;
   n->shape = (Shape){0};
@@ -248,6 +248,8 @@ static const char *infer_index_along(Arena *a, Node *n) {
 
 static const char *infer_index(Arena *a, Node *n) {
   const Node *x = n->in[0];
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i]->dtype == DT_F64) return "no f64 operands here";
   switch (n->op) {
   case OP_GATHER:
   case OP_SCATTER_ADD: return infer_index_rows(a, n);
@@ -284,7 +286,7 @@ const char *node_infer(Arena *a, Node *n) {
   case CLASS_LEAF: return infer_leaf(a, n);
   case CLASS_POINTWISE: return infer_pointwise(a, n);
   case CLASS_COMPARE: return infer_compare(a, n);
-  case CLASS_REDUCE: return infer_reduce(a, n);
+  case CLASS_REDUCE: return infer_reduce(n);
   case CLASS_SHAPE: return infer_shape_op(a, n);
   case CLASS_CONTRACT: return infer_matmul(a, n);
   case CLASS_INDEX: return infer_index(a, n);

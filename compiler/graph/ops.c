@@ -49,12 +49,17 @@ int op_find(const char *text, size_t n) {
   return -1;
 }
 
-static const char *const dtype_names[] = {[DT_F32] = "f32", [DT_I32] = "i32", [DT_BOOL] = "bool"};
+static const char *const dtype_names[] = {
+    [DT_F32] = "f32", [DT_I32] = "i32", [DT_BOOL] = "bool", [DT_F64] = "f64"};
 
 const char *dtype_text(DType t) { return dtype_names[t]; }
 
+int64_t dtype_size(DType t) { return t == DT_F64 ? 8 : 4; }
+
+bool dtype_is_float(DType t) { return t == DT_F32 || t == DT_F64; }
+
 int dtype_find(const char *text, size_t n) {
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < DTYPE_COUNT; i++)
     if (strlen(dtype_names[i]) == n && memcmp(dtype_names[i], text, n) == 0) return i;
   return -1;
 }

@@ -39,7 +39,7 @@ double interp_erfinv(double x) {
 
 static double cast(DType from, DType to, double x) {
   if (to == DT_BOOL) return x != 0;
-  if (to == DT_F32 || from != DT_F32) return x;
+  if (dtype_is_float(to) || !dtype_is_float(from)) return x;
   double t = trunc(x);
   return isnan(t) ? 0 : t < INT32_MIN ? INT32_MIN : t > INT32_MAX ? INT32_MAX : t;
 }

@@ -85,7 +85,7 @@ static Node *simplify_mul_const(Graph *g, Node *x, double c) {
   if (c == -1) return graph_unary(g, OP_NEG, x);
   if (x->op == OP_NEG) return binary_const(g, OP_MUL, x->in[0], combine(OP_NEG, x, c, 0));
   if (has_const(x, OP_MUL, &d)) return binary_const(g, OP_MUL, x->in[0], combine(OP_MUL, x, c, d));
-  if (x->dtype == DT_F32 && x->op == OP_DIV && node_splat(x->in[0], &d))
+  if (dtype_is_float(x->dtype) && x->op == OP_DIV && node_splat(x->in[0], &d))
     return graph_binary(g, OP_DIV, constant_like(g, c * d, x), x->in[1]);
   return NULL;
 }
@@ -104,7 +104,7 @@ static Node *simplify_mul(Graph *g, Node *x, Node *y) {
 static Node *simplify_div(Graph *g, Node *x, Node *y) {
   double c;
   if (node_is(y, 1)) return x;
-  if (x->dtype != DT_F32) return NULL;
+  if (!dtype_is_float(x->dtype)) return NULL;
   if (node_is(x, 0)) return x;
   // The reciprocal is rounded once more than a quotient; a product is what the inner loops can afford.
   if (node_splat(y, &c) && c != 0 && isfinite(1 / c)) return binary_const(g, OP_MUL, x, 1 / c);
@@ -137,7 +137,7 @@ static Node *simplify_neg(Graph *g, Node *x) {
   if (x->op == OP_NEG) return x->in[0];
   if (x->op == OP_SUB) return graph_binary(g, OP_SUB, x->in[1], x->in[0]);
   if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, x->in[0], combine(OP_NEG, x, c, 0));
-  if (x->dtype == DT_F32 && x->op == OP_DIV && node_splat(x->in[0], &c))
+  if (dtype_is_float(x->dtype) && x->op == OP_DIV && node_splat(x->in[0], &c))
     return graph_binary(g, OP_DIV, constant_like(g, -c, x), x->in[1]);
   return NULL;
 }
@@ -187,7 +187,7 @@ static Node *simplify_stop(const Node *n) {
   Node *x = n->in[0];
   OpClass c = op_info[x->op].class;
   bool leaf = (c == CLASS_LEAF && x->op != OP_INPUT) || c == CLASS_RANDOM;
-  return leaf || x->op == OP_STOP || x->dtype != DT_F32 ? x : NULL;
+  return leaf || x->op == OP_STOP || !dtype_is_float(x->dtype) ? x : NULL;
 }
 
 Node *node_simplify(Graph *g, const Node *n) {

@@ -8,7 +8,7 @@ static const char *node_fault(Arena *a, const Graph *g, int i) {
   const Node *n = g->nodes.data[i];
   if (n->id != i) return arena_printf(a, "has id %d", n->id);
   if (n->op < 0 || n->op >= OP_COUNT) return "unknown operation";
-  if (n->dtype < DT_F32 || n->dtype > DT_BOOL) return "unknown element type";
+  if (n->dtype < DT_F32 || n->dtype >= DTYPE_COUNT) return "unknown element type";
   for (int k = 0; k < n->nin; k++) {
     const Node *x = n->in[k];
     if (x->id < 0 || x->id >= i || g->nodes.data[x->id] != x)

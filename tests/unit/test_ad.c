@@ -47,6 +47,24 @@ Test(ad, stop_and_integers_cut) {
   cr_expect(node_is(grad, 0));
 }
 
+// A cast between floats passes the adjoint on, in the operand's type.
+Test(ad, through_double) {
+  Graph *g = new_graph();
+  Node *x = vector(g, "x"), *wide = graph_cast(g, x, DT_F64), *grad;
+  Node *y = graph_cast(g, graph_unary(g, OP_TANH, wide), DT_F32);
+  ad_gradient(g, total(g, y), &x, 1, &grad);
+  cr_expect_eq(grad->dtype, DT_F32);
+  uint64_t state = 1;
+  double **preset = random_inputs(g->arena, g, g->nodes.len, -1, 1, &state);
+  double *v = graph_interpret(g->arena, g, preset, false)[grad->id];
+  for (int i = 0; i < 3; i++) {
+    double t = tanh(preset[x->id][i]);
+    cr_expect_float_eq(v[i], 1 - t * t, 1e-14);
+  }
+  ad_gradient(g, total(g, wide), &wide, 1, &grad);
+  cr_expect_eq(grad->dtype, DT_F64);
+}
+
 Test(ad, seed_weighs_the_result) {
   Graph *g = new_graph();
   Node *x = vector(g, "x"), *w = vector(g, "w"), *grad;

@@ -227,6 +227,8 @@ Test(graph, interpreter_by_hand) {
   VALUES("argsort(m)", 1, 2, 0, 0, 1, 2);
   VALUES("select(lt(m, const f32[2,3] {2}), m, neg(m))", -3, 1, -2, -1, -5, -5);
   VALUES("max(m, transpose(transpose(m) perm=[1,0]) perm=[1,0])", 3, 1, 2, -1, 5, 5);
+  VALUES("div(cast(i) f64[2], const f64[2] {3})", 1.0 / 3, 0);
+  VALUES("cast(mul(cast(m) f64[2,3], const f64[2,3] {2.75})) i32[2,3]", 8, 2, 5, -2, 13, 13);
 }
 
 Test(graph, scalar_evaluation_needs_only_its_inputs) {
