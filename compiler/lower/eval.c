@@ -496,6 +496,12 @@ static Value eval_list(Cx *cx, Env *env, const Ast *e, ValueKind kind) {
   return fail_unless(ok, v);
 }
 
+// The objective's value and gradient at the point T: T itself is constant (Foret et al. 2021, eq. 3), the
+// difference of w and its copy is 0 and carries the derivative.
+static Node *moved_to(Graph *g, Node *w, Node *t) {
+  return graph_binary(g, OP_ADD, graph_stop(g, t), graph_binary(g, OP_SUB, w, graph_stop(g, w)));
+}
+
 static Value eval_at(Cx *cx, Env *env, const Ast *e) {
   Value y = eval_expr(cx, env, e->kids[0]), moved = eval_expr(cx, env, e->kids[1]);
   Node *n = value_node(cx, &y);
@@ -510,7 +516,7 @@ static Value eval_at(Cx *cx, Env *env, const Ast *e) {
   int count = 0;
   for (int i = 0; i < t->n; i++) {
     ParamRef *p = map_get(&cx->params, t->leaf[i].path);
-    if (p) from[count] = p->node, to[count++] = t->leaf[i].node;
+    if (p) from[count] = p->node, to[count++] = moved_to(cx->g, p->node, t->leaf[i].node);
   }
   return v_tensor(graph_substitute(cx->g, n, from, to, count), e->span);
 }

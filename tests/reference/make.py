@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes values.json with PyTorch: for each expression its arguments, its value and its gradients; for each optimizer the
-weights after ten steps on a small quadratic. Run by hand when a case is added; the tests read only values.json."""
+weights after three steps of a tree of three tensors on a small quadratic. Run by hand when a case is added; the tests read only values.json."""
 import json
 from pathlib import Path
 
@@ -64,18 +64,87 @@ EXPRESSIONS = [
     ("cosine_similarity(a, b)", arrays(a=(4, 3), b=(4, 3)), lambda a, b: F.cosine_similarity(a, b), "a,b"),
 ]
 
-START, AIM, SCALE = [0.5, -1.0, 2.0, 0.0], [1.0, 1.0, -1.0, 0.25], [1.0, 0.3, 2.0, 5.0]
+# A tree of three tensors: each optimizer makes three steps on sum(scale (w - aim)^2) + sum(coupling)^2, whose gradients
+# differ in every element and step.
+TREE = {"a": [[0.5, -1.0, 2.0], [0.0, 1.5, -0.25]], "b": [1.0, -2.0, 0.75, 0.1], "c": [0.3]}
+AIM = {"a": [[1.0, 1.0, -1.0], [0.25, 0.0, 3.0]], "b": [0.5, 0.5, -1.0, 0.0], "c": [-1.0]}
+SCALE = {"a": [[1.0, 0.3, 2.0], [5.0, 0.1, 1.0]], "b": [0.7, 1.3, 0.2, 3.0], "c": [0.5]}
+
+
+def objective(tree):
+    own = sum((torch.tensor(SCALE[k]) * (w - torch.tensor(AIM[k])).square()).sum() for k, w in tree.items())
+    return own + 0.1 * sum(w.sum() for w in tree.values()).square()
+
+
+class Torch:
+    """An optimizer of PyTorch."""
+
+    def __init__(self, make):
+        self.make, self.optimizer = make, None
+
+    def step(self, tree, gradient, t):
+        if not self.optimizer:
+            self.optimizer = self.make(list(tree.values()))
+        for k, w in tree.items():
+            w.grad = gradient[k]
+        self.optimizer.step()
+
+
+class Sam:
+    """Foret et al. 2021, eq. 2-3: the gradient at w + rho g / |g|, that point a constant."""
+
+    def __init__(self, rho, base):
+        self.rho, self.base = rho, base
+
+    def step(self, tree, gradient, t):
+        length = torch.stack([g.square().sum() for g in gradient.values()]).sum().sqrt()
+        there = {k: (w + self.rho * gradient[k] / length).detach().requires_grad_() for k, w in tree.items()}
+        self.base.step(tree, gradient_of(there), t)
+
+
+class Formula:
+    """w <- rule(w, g, state, t) for each tensor; t counts updates from 1."""
+
+    def __init__(self, rule):
+        self.rule, self.states = rule, {}
+
+    def step(self, tree, gradient, t):
+        with torch.no_grad():
+            for k, w in tree.items():
+                w.copy_(self.rule(w, gradient[k], self.states.setdefault(k, {}), t))
+
+
+def lion(lr, b1, b2, decay):
+    def rule(w, g, s, t):
+        m = s.get("m", torch.zeros_like(w))
+        s["m"] = b2 * m + (1 - b2) * g
+        return w - lr * ((b1 * m + (1 - b1) * g).sign() + decay * w)
+    return rule
+
+
+def sgdw(lr, momentum, nesterov, decay):
+    def rule(w, g, s, t):
+        s["v"] = momentum * s.get("v", torch.zeros_like(w)) + g
+        return w - lr * (g + momentum * s["v"] if nesterov else s["v"]) - lr * decay * w
+    return rule
+
+
 OPTIMIZERS = [
-    ("sgd(lr: 0.05)", lambda w: torch.optim.SGD(w, lr=0.05)),
-    ("sgd(lr: 0.05, momentum: 0.9)", lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)),
+    ("sgd(lr: 0.05)", Torch(lambda w: torch.optim.SGD(w, lr=0.05))),
+    ("sgd(lr: 0.05, momentum: 0.9)", Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9))),
     ("sgd(lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 0.1)",
-     lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1)),
-    ("adam(lr: 0.1)", lambda w: torch.optim.Adam(w, lr=0.1)),
+     Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1))),
+    ("sgdw(lr: 0.05, momentum: 0.8, weight_decay: 0.3)", Formula(sgdw(0.05, 0.8, False, 0.3))),
+    ("sgdw(lr: 0.05, nesterov: true, weight_decay: 0.1)", Formula(sgdw(0.05, 0.9, True, 0.1))),
     ("adam(lr: 0.1, b1: 0.8, b2: 0.95, eps: 1e-6)",
-     lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-6)),
-    ("adamw(lr: 0.1, weight_decay: 0.2)", lambda w: torch.optim.AdamW(w, lr=0.1, weight_decay=0.2)),
-    ("rmsprop(lr: 0.02)", lambda w: torch.optim.RMSprop(w, lr=0.02)),
-    ("adagrad(lr: 0.1)", lambda w: torch.optim.Adagrad(w, lr=0.1)),
+     Torch(lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-6))),
+    ("rmsprop(lr: 0.02)", Torch(lambda w: torch.optim.RMSprop(w, lr=0.02))),
+    ("rmsprop(lr: 0.02, decay: 0.9, eps: 1e-3)",
+     Torch(lambda w: torch.optim.RMSprop(w, lr=0.02, alpha=0.9, eps=1e-3))),
+    ("adagrad(lr: 0.1)", Torch(lambda w: torch.optim.Adagrad(w, lr=0.1))),
+    ("lion(lr: 0.02, b1: 0.8, b2: 0.95, weight_decay: 0.5)", Formula(lion(0.02, 0.8, 0.95, 0.5))),
+    ("sam(rho: 0.5, base: sgd(lr: 0.05, momentum: 0.9))",
+     Sam(0.5, Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)))),
 ]
 
 
@@ -89,18 +158,22 @@ def expression_case(text, inputs, function, names):
             "gradients": {k: g.flatten().tolist() for k, g in zip(names.split(","), gradients)}}
 
 
-def optimizer_case(text, make, steps=10):
-    w = torch.tensor(START, requires_grad=True)
-    optimizer = make([w])
-    for _ in range(steps):
-        optimizer.zero_grad()
-        (torch.tensor(SCALE) * (w - torch.tensor(AIM)).square()).sum().backward()
-        optimizer.step()
-    return {"optimizer": text, "steps": steps, "start": START, "aim": AIM, "scale": SCALE, "weights": w.tolist()}
+def gradient_of(tree):
+    return dict(zip(tree, torch.autograd.grad(objective(tree), list(tree.values()))))
+
+
+def optimizer_case(text, optimizer, steps=3):
+    """In double precision: what is compared is the library's formula, not PyTorch's rounding."""
+    tree = {k: torch.tensor(v, requires_grad=True) for k, v in TREE.items()}
+    for t in range(steps):
+        optimizer.step(tree, gradient_of(tree), t + 1)
+    return {"optimizer": text, "weights": {k: w.flatten().tolist() for k, w in tree.items()}}
 
 
 def main():
-    result = {"expressions": [expression_case(*c) for c in EXPRESSIONS],
+    expressions = [expression_case(*c) for c in EXPRESSIONS]
+    torch.set_default_dtype(torch.float64)
+    result = {"expressions": expressions, "tree": {"start": TREE, "aim": AIM, "scale": SCALE, "steps": 3},
               "optimizers": [optimizer_case(*c) for c in OPTIMIZERS]}
     Path(__file__).with_name("values.json").write_text(json.dumps(result, indent=1) + "\n")
 
