@@ -85,6 +85,15 @@ Node *graph_cast(Graph *g, Node *x, DType t) { return build_typed(g, OP_CAST, x,
 
 Node *graph_stop(Graph *g, Node *x) { return build(g, OP_STOP, &x, 1, NULL, 0); }
 
+Node *graph_point(Graph *g, Node *x) {
+  int64_t key = g->points++;
+  return build(g, OP_POINT, &x, 1, &key, 1);
+}
+
+Node *graph_made(Graph *g, Node *x, Node *from) {
+  return x == from ? x : build(g, OP_MADE, (Node *[]){x, from}, 2, NULL, 0);
+}
+
 // -- reductions
 
 Node *graph_reduce(Graph *g, Op op, Node *x, const int *axes, int naxes) {

@@ -55,7 +55,7 @@ struct Node {
   Node **in;
   // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm.
   // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SCATTER_ADD, PUT_ALONG:
-  // size. UNIFORM: stream. INPUT: position.
+  // size. UNIFORM: stream. POINT: key. INPUT: position.
   int nattr;
   const int64_t *attr;
   const char *name;   // INPUT
@@ -79,6 +79,8 @@ typedef struct Graph {
   VEC(GraphOutput) outputs;
   struct GraphTable *table; // hash-consing
   Span origin;              // given to nodes as they are built
+  bool keeps;     // while gradients are taken: no simplification drops an operand that is not constant
+  int64_t points; // made so far
 } Graph;
 
 Graph *graph_new(Arena *a, const char *name);
@@ -115,6 +117,8 @@ Node *graph_put_along(Graph *g, Node *index, Node *x, int64_t size);
 Node *graph_argsort(Graph *g, Node *x);
 Node *graph_uniform(Graph *g, Node *seed, Node *counter, int64_t stream, Shape s);
 Node *graph_stop(Graph *g, Node *x);
+Node *graph_point(Graph *g, Node *x);            // a point of its own
+Node *graph_made(Graph *g, Node *x, Node *from); // x itself where it depends on `from` visibly
 void graph_output(Graph *g, const char *name, Node *x, int alias);
 
 // The node `like` with other operands (same operation and attributes); for passes and substitution.
@@ -123,6 +127,8 @@ Node *graph_rebuild(Graph *g, const Node *like, Node *const *in);
 // shared.
 Node *graph_substitute(Graph *g, Node *root, Node *const *from, Node *const *to, int n);
 bool graph_depends(const Graph *g, const Node *root, const Node *on);
+// Whether one of `on` is below `root` along a path without `stop`.
+bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n);
 
 // -- shapes
 int64_t shape_count(Shape s);

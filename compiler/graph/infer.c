@@ -292,6 +292,7 @@ const char *node_infer(Arena *a, Node *n) {
   case CLASS_INDEX: return infer_index(a, n);
   case CLASS_RANDOM: return infer_uniform(a, n);
   case CLASS_META:
+    if (n->op == OP_POINT && (n->nattr != 1 || n->attr[0] < 0)) return "a point needs its key";
     n->dtype = n->in[0]->dtype;
     n->shape = n->in[0]->shape;
     return NULL;

@@ -32,6 +32,7 @@ AttrKeys op_attr_keys(Op op) {
   case OP_SCATTER_ADD:
   case OP_PUT_ALONG: return (AttrKeys){1, false, {"size"}};
   case OP_UNIFORM: return (AttrKeys){1, false, {"stream"}};
+  case OP_POINT: return (AttrKeys){1, false, {"key"}};
   default: return (AttrKeys){0};
   }
 }

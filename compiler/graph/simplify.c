@@ -1,6 +1,8 @@
 // Simplification at construction: pointwise operations and constants (shape operations: simplify_shape.c).
 // In: a prototype that obeys the laws. Out: a simpler node of equal value, or NULL. Holds: every rewrite
 // removes an operation or moves a constant outwards, so that construction ends.
+// While a graph `keeps`, no rewrite drops an operand that is not constant, so that it can be seen what a
+// value was made from.
 //
 // Equal value is in real numbers: constants are regrouped, x - x is 0 and x * 0 is 0 even where x might be
 // infinite or NaN. The last is what makes branches of a gradient that are multiplied by zero disappear.
@@ -69,7 +71,7 @@ static Node *simplify_add(Graph *g, Node *x, Node *y) {
 
 static Node *simplify_sub(Graph *g, Node *x, Node *y) {
   double c, d;
-  if (x == y) return constant_like(g, 0, x);
+  if (x == y && !g->keeps) return constant_like(g, 0, x);
   if (node_is(x, 0)) return graph_unary(g, OP_NEG, y);
   if (y->op == OP_NEG) return graph_binary(g, OP_ADD, x, y->in[0]);
   if (node_splat(y, &c)) return binary_const(g, OP_ADD, x, combine(OP_NEG, x, c, 0));
@@ -81,7 +83,7 @@ static Node *simplify_sub(Graph *g, Node *x, Node *y) {
 static Node *simplify_mul_const(Graph *g, Node *x, double c) {
   double d;
   if (c == 1) return x;
-  if (c == 0) return constant_like(g, 0, x);
+  if (c == 0 && !g->keeps) return constant_like(g, 0, x);
   if (c == -1) return graph_unary(g, OP_NEG, x);
   if (x->op == OP_NEG) return binary_const(g, OP_MUL, x->in[0], combine(OP_NEG, x, c, 0));
   if (has_const(x, OP_MUL, &d)) return binary_const(g, OP_MUL, x->in[0], combine(OP_MUL, x, c, d));
@@ -105,7 +107,7 @@ static Node *simplify_div(Graph *g, Node *x, Node *y) {
   double c;
   if (node_is(y, 1)) return x;
   if (!dtype_is_float(x->dtype)) return NULL;
-  if (node_is(x, 0)) return x;
+  if (node_is(x, 0) && !g->keeps) return x;
   // The reciprocal is rounded once more than a quotient; a product is what the inner loops can afford.
   if (node_splat(y, &c) && c != 0 && isfinite(1 / c)) return binary_const(g, OP_MUL, x, 1 / c);
   if (x->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_DIV, x->in[0], y));
@@ -120,7 +122,7 @@ static Node *simplify_pow(Graph *g, Node *x, Node *y) {
   double c;
   if (!node_splat(y, &c)) return NULL;
   Node *square = c == 2 || c == 3 || c == 4 || c == -2 ? graph_binary(g, OP_MUL, x, x) : NULL;
-  if (c == 0) return constant_like(g, 1, x);
+  if (c == 0) return g->keeps ? NULL : constant_like(g, 1, x);
   if (c == 1) return x;
   if (c == 2) return square;
   if (c == 3) return graph_binary(g, OP_MUL, square, x);
@@ -185,6 +187,7 @@ static Node *simplify_pointwise(Graph *g, const Node *n) {
 // The identity outside differentiation: nothing to stop where no gradient could pass.
 static Node *simplify_stop(const Node *n) {
   Node *x = n->in[0];
+  if (n->op != OP_STOP) return NULL;
   OpClass c = op_info[x->op].class;
   bool leaf = (c == CLASS_LEAF && x->op != OP_INPUT) || c == CLASS_RANDOM;
   return leaf || x->op == OP_STOP || !dtype_is_float(x->dtype) ? x : NULL;

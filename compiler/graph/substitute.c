@@ -25,6 +25,21 @@ bool graph_depends(const Graph *g, const Node *root, const Node *on) {
   return result;
 }
 
+bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n) {
+  Arena *scratch = arena_new();
+  bool *below = ARENA_ARRAY(scratch, bool, root->id + 1), found = false;
+  below[root->id] = true;
+  for (int i = 0; i < n; i++) found = found || on[i] == root;
+  for (int i = root->id; i >= 0 && !found; i--) {
+    const Node *node = g->nodes.data[i];
+    if (!below[i] || node->op == OP_STOP) continue;
+    for (int k = 0; k < node->nin; k++) below[node->in[k]->id] = true;
+    for (int k = 0; k < n; k++) found = found || (on[k]->id <= root->id && below[on[k]->id]);
+  }
+  arena_free(scratch);
+  return found;
+}
+
 // needed[i]: node i is `root` or below it.
 static bool *below(Arena *scratch, const Graph *g, const Node *root) {
   bool *needed = ARENA_ARRAY(scratch, bool, root->id + 1);

@@ -1,6 +1,5 @@
 // The builtins: each turns its bound arguments into nodes. Reductions, random draws and gradients are here;
 // plain pointwise ones come from a table.
-#include "../ad/ad.h"
 #include "value.h"
 #include <math.h>
 #include <string.h>
@@ -317,42 +316,6 @@ static Value random_value(Cx *cx, Builtin b, const Args *a) {
   return binary(cx, OPR_ADD, &scaled, &a->v[0]->items[0], a->at);
 }
 
-// -- gradients
-
-static Value gradient(Cx *cx, const Args *a) {
-  Node *y = value_node(cx, a->v[0]);
-  if (!y) return v_fail();
-  if (y->shape.rank != 0 || y->dtype != DT_F32) {
-    diag_emit(
-        &cx->s->diags, DIAG_grad_target, a->v[0]->span,
-        arena_printf(cx->a, "a single number to differentiate, found shape %s", shape_text(cx->a, y->shape)));
-    return v_fail();
-  }
-  Tree *t = tree_of(cx, a->v[1]);
-  if (t && cx->given && y == cx->objective) return v_tree(cx->given, a->at);
-  Tree one = {1, (Leaf[]){{"", NULL}}};
-  if (!t) {
-    one.leaf[0].node = value_node(cx, a->v[1]);
-    if (!one.leaf[0].node) return v_fail();
-    t = &one;
-  }
-  Node **xs = ARENA_ARRAY(cx->a, Node *, t->n + 1), **out = ARENA_ARRAY(cx->a, Node *, t->n + 1);
-  for (int i = 0; i < t->n; i++) {
-    xs[i] = t->leaf[i].node;
-    if (xs[i]->dtype != DT_F32 || xs[i]->op == OP_CONST) {
-      diag_emit(&cx->s->diags, DIAG_grad_target, a->v[1]->span,
-                "a tensor, a parameter or a tree of parameters to differentiate by");
-      return v_fail();
-    }
-  }
-  ad_gradient(cx->g, y, xs, t->n, out);
-  if (t == &one) return v_tensor(out[0], a->at);
-  Tree *result = ARENA_NEW(cx->a, Tree);
-  *result = (Tree){t->n, ARENA_ARRAY(cx->a, Leaf, t->n + 1)};
-  for (int i = 0; i < t->n; i++) result->leaf[i] = (Leaf){t->leaf[i].path, out[i]};
-  return v_tree(result, a->at);
-}
-
 // -- indexing
 
 static Value one_hot(Cx *cx, const Args *a) {
@@ -495,7 +458,7 @@ Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at) {
   case B_NORMAL:
   case B_UNIFORM:
   case B_BERNOULLI: return random_value(cx, b, &a);
-  case B_GRAD: return gradient(cx, &a);
+  case B_GRAD: return gradient(cx, a.v[0], a.v[1], a.at);
   default: return indexing(cx, b, &a);
   }
 }

@@ -269,15 +269,15 @@ static bool accept(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
                 value_text(cx, &v));
       return false;
     }
-    env_set(cx, env, p->name, v.items[0]);
-    env_set(cx, env, p->kids[2]->name, v.items[1]);
+    env_set(cx, env, p->name, named(cx, v.items[0]));
+    env_set(cx, env, p->kids[2]->name, named(cx, v.items[1]));
     return true;
   }
   const Ast *type = p->kids[0];
   bool ok =
       !type || (type->kind == AST_LIST ? check_shape(cx, env, d, p, &v) : check_word(cx, env, d, p, &v));
   if (!ok) return false;
-  env_set(cx, env, p->name, v);
+  env_set(cx, env, p->name, named(cx, v));
   return true;
 }
 

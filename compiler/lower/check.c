@@ -170,7 +170,7 @@ Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninput
                 arena_printf(a, "a floating-point input: `%s` is none", grads[i]));
       return NULL;
     }
-    ad_gradient(cx->g, n, &xs[k], 1, &out[i]);
+    if (!gradients(cx, n, &xs[k], 1, e->span, &out[i])) return NULL;
     graph_output(cx->g, arena_printf(a, "grad:%s", grads[i]), out[i], -1);
   }
   return prune(cx, cx->g);

@@ -391,7 +391,7 @@ static Value eval_stage(Cx *cx, Env *env, const Ast *e, const Value *piped) {
   if (e->kind == AST_AS) as = e->name, stage = e->kids[0];
   Value v =
       stage->kind == AST_CALL || piped ? eval_call(cx, env, stage, piped, as) : eval_expr(cx, env, stage);
-  if (as && v.kind != V_FAIL) env_set(cx, env, arena_printf(cx->a, "as %s", as), v);
+  if (as && v.kind != V_FAIL) v = named(cx, v), env_set(cx, env, arena_printf(cx->a, "as %s", as), v);
   return v;
 }
 
@@ -496,31 +496,6 @@ static Value eval_list(Cx *cx, Env *env, const Ast *e, ValueKind kind) {
   return fail_unless(ok, v);
 }
 
-// The objective's value and gradient at the point T: T itself is constant (Foret et al. 2021, eq. 3), the
-// difference of w and its copy is 0 and carries the derivative.
-static Node *moved_to(Graph *g, Node *w, Node *t) {
-  return graph_binary(g, OP_ADD, graph_stop(g, t), graph_binary(g, OP_SUB, w, graph_stop(g, w)));
-}
-
-static Value eval_at(Cx *cx, Env *env, const Ast *e) {
-  Value y = eval_expr(cx, env, e->kids[0]), moved = eval_expr(cx, env, e->kids[1]);
-  Node *n = value_node(cx, &y);
-  Tree *t = tree_of(cx, &moved);
-  if (!n || moved.kind == V_FAIL) return v_fail();
-  if (!t) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span, "a tree of parameters",
-              value_text(cx, &moved));
-    return v_fail();
-  }
-  Node **from = ARENA_ARRAY(cx->a, Node *, t->n + 1), **to = ARENA_ARRAY(cx->a, Node *, t->n + 1);
-  int count = 0;
-  for (int i = 0; i < t->n; i++) {
-    ParamRef *p = map_get(&cx->params, t->leaf[i].path);
-    if (p) from[count] = p->node, to[count++] = moved_to(cx->g, p->node, t->leaf[i].node);
-  }
-  return v_tensor(graph_substitute(cx->g, n, from, to, count), e->span);
-}
-
 static Value eval_assign(Cx *cx, Env *env, const Ast *e) {
   Value v = eval_expr(cx, env, e->kids[0]);
   if (v.kind == V_FAIL) return v;
@@ -556,7 +531,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_BLOCK: return eval_block(cx, env, e);
   case AST_BIND: {
     Value v = eval_expr(cx, env, e->kids[0]);
-    env_set(cx, env, e->name, v);
+    env_set(cx, env, e->name, named(cx, v));
     return v.kind == V_FAIL ? v : (Value){.kind = V_NONE, .span = e->span};
   }
   case AST_ASSIGN: return eval_assign(cx, env, e);

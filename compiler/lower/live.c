@@ -66,8 +66,9 @@ Value live_setting(Cx *cx, const Def *d, Value v) {
 }
 
 // The setting that a node is, or that it chooses.
-static LowerSetting *setting_of(const Cx *cx, const Node *n) {
-  if (n && n->op == OP_SELECT) n = n->in[2];
+static LowerSetting *setting_of(const Cx *cx, Node *n) {
+  n = bare(n);
+  if (n && n->op == OP_SELECT) n = bare(n->in[2]);
   return n && n->op == OP_INPUT && !strncmp(n->name, prefix, strlen(prefix))
              ? setting(cx->l, n->name + strlen(prefix))
              : NULL;

@@ -15,6 +15,7 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
              .training = mode == MODE_TRAIN || mode == MODE_INIT,
              .active_from = 0,
              .g = graph_new(a, graph_name)};
+  cx->g->keeps = true;
   Map *maps[] = {&cx->params, &cx->states, &cx->counters, &cx->auto_base, &cx->models, &cx->schedules};
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i], a);
   return cx;
@@ -38,6 +39,9 @@ ModelValue *model_value(Cx *cx, Def *d) {
   return m;
 }
 
+// That its value is computed from.
+static int operands(const Node *n) { return n->op == OP_MADE ? 1 : n->nin; }
+
 Graph *prune(Cx *cx, Graph *g) {
   bool *live = ARENA_ARRAY(cx->a, bool, g->nodes.len + 1);
   for (int i = 0; i < g->outputs.len; i++) {
@@ -45,12 +49,16 @@ Graph *prune(Cx *cx, Graph *g) {
     if (g->outputs.data[i].alias >= 0) live[g->inputs.data[g->outputs.data[i].alias]->id] = true;
   }
   for (int i = g->nodes.len - 1; i >= 0; i--)
-    for (int k = 0; live[i] && k < g->nodes.data[i]->nin; k++) live[g->nodes.data[i]->in[k]->id] = true;
+    for (int k = 0; live[i] && k < operands(g->nodes.data[i]); k++) live[g->nodes.data[i]->in[k]->id] = true;
   Graph *out = graph_new(cx->a, g->name);
   Node **now = ARENA_ARRAY(cx->a, Node *, g->nodes.len + 1);
   for (int i = 0; i < g->nodes.len; i++) {
     const Node *n = g->nodes.data[i];
     if (!live[i]) continue;
+    if (n->op == OP_POINT || n->op == OP_MADE) {
+      now[i] = now[n->in[0]->id];
+      continue;
+    }
     Node **in = ARENA_ARRAY(cx->a, Node *, n->nin + 1);
     for (int k = 0; k < n->nin; k++) in[k] = now[n->in[k]->id];
     out->origin = n->origin;

@@ -110,8 +110,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
       ref->init = p->kids[1] ? initial(cx, env, p->kids[1], s, p->name) : graph_const(cx->g, 0, s);
       if (!ref->init) return v_fail();
     }
-    ref->node =
-        cx->mode == MODE_CHECK ? ref->init : cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, s);
+    ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, ref->init)
+                                       : cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, s);
     map_put(&cx->params, path, ref);
   }
   env_set(cx, env, p->name, v_tensor(ref->node, p->span));
@@ -211,7 +211,7 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
       t->leaf[i] = (Leaf){before->leaf[i].path, n};
       store(cx, before->leaf[i].path, n);
     }
-    env_set(cx, env, assign->name, v_tree(t, assign->span));
+    env_set(cx, env, assign->name, named(cx, v_tree(t, assign->span)));
     return;
   }
   Node *n = value_node(cx, v);
@@ -221,7 +221,7 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
     if (!n) return;
     store(cx, old->text, n);
   }
-  Value now = v_tensor(n, assign->span);
+  Value now = named(cx, v_tensor(n, assign->span));
   now.text = old->text;
   env_set(cx, env, assign->name, now);
 }

@@ -123,7 +123,7 @@ static Node *make_node(Cx *cx, const Value *v) {
   case V_FAIL: return NULL;
   case V_NUM: return v->live ? v->live : graph_const(cx->g, plain_number(v), (Shape){0});
   case V_BOOL: return graph_const(cx->g, plain_number(v), (Shape){0});
-  case V_LIST: return list_node(cx, v);
+  case V_LIST: return v->made && *v->made ? *v->made : named_list(cx, v, list_node(cx, v));
   case V_FIELD: {
     const reg_field *f = &field_data(cx, v)->fields[v->field];
     if (!f->values) { // text: only its classes are numbers
@@ -255,6 +255,12 @@ bool value_shape(Cx *cx, const Value *v, Shape *out) {
     out->dim[out->rank++] = (int64_t)d;
   }
   return shape_fits(cx, *out, v->span);
+}
+
+Tree *tree_new(Cx *cx, int n) {
+  Tree *t = ARENA_NEW(cx->a, Tree);
+  *t = (Tree){n, ARENA_ARRAY(cx->a, Leaf, n + 1)};
+  return t;
 }
 
 Tree *tree_of(Cx *cx, const Value *v) {

@@ -68,6 +68,7 @@ struct Value {
   Unit unit;
   const char *text;
   Value *items; // RANGE (2), LIST
+  Node **made;  // LIST with a name: its tensor, once it was asked for
   int nitems;
   Node *node;
   int64_t classes; // TENSOR of class indices: how many classes; 0: not classes
@@ -159,7 +160,8 @@ bool value_steps(Cx *cx, const Value *v, double *out, Node **live);
 // false after a report: a tensor of this shape is larger than this machine's memory.
 bool shape_fits(Cx *cx, Shape s, Span at);
 bool value_shape(Cx *cx, const Value *v, Shape *out); // a LIST of sizes
-Tree *tree_of(Cx *cx, const Value *v);                // NULL where v is no tree
+Tree *tree_new(Cx *cx, int n);
+Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
 Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
 
@@ -188,6 +190,15 @@ Value unary_op(Cx *cx, Op op, const Value *x, Span at);
 Node *cx_step(Cx *cx); // finished updates as f32
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s);
 Node *truth(Cx *cx, const Value *v); // bool tensor
+
+// -- gradient.c
+Value named(Cx *cx, Value v); // v under a name: a value of its own, that can be differentiated by
+Node *named_list(Cx *cx, const Value *v, Node *n);
+Node *bare(Node *n); // what a point is named after
+// out[i] = d y / d xs[i]; false after a report.
+bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out);
+Value gradient(Cx *cx, const Value *e, const Value *by, Span at);
+Value eval_at(Cx *cx, Env *env, const Ast *e);
 
 // -- call.c
 Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int nargs, Span at,
