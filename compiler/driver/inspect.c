@@ -4,6 +4,7 @@
 // stands the bound on its rounding error (rounding.c).
 #include "inspect.h"
 #include "rounding.h"
+#include "values.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static CheckGraph *check_graph(Inspector *inspector, const reg_function *f) {
       .function = f, .loops = loops, .graph = graph_new(a, f->name), .stored = ARENA_ARRAY(a, Node *, n)};
   c->before = ARENA_ARRAY(a, void *, loops->nslots);
   for (int k = 1; k < loops->nslots; k++)
-    if (loops->slots[k].is_input) c->before[k] = malloc((size_t)(4 * shape_count(loops->slots[k].shape)) + 4);
+    if (loops->slots[k].is_input) c->before[k] = malloc((size_t)slot_bytes(&loops->slots[k]));
   Node **value = ARENA_ARRAY(a, Node *, n), **bound = ARENA_ARRAY(a, Node *, n);
   for (int i = 0; i < n; i++) check_node(a, c, loops->graph->nodes.data[i], value, bound);
   vec_push(a, inspector->graphs, c);
@@ -91,12 +92,8 @@ static void copy_inputs(const CheckGraph *c, void *const *slots) {
   for (int k = 1; k < c->loops->nslots; k++)
     if (c->before[k]) {
       if (!slots[k]) ice("check", "input `%s` is not there", c->loops->slots[k].name);
-      memcpy(c->before[k], slots[k], (size_t)(4 * shape_count(c->loops->slots[k].shape)));
+      memcpy(c->before[k], slots[k], (size_t)slot_bytes(&c->loops->slots[k]));
     }
-}
-
-static double element(const void *data, DType t, int64_t i) {
-  return t == DT_F32 ? (double)((const float *)data)[i] : (double)((const int32_t *)data)[i];
 }
 
 // Where the step left n's value; what lies in an input's memory is taken from the copy from before.
@@ -114,7 +111,7 @@ static double **presets(Arena *a, const CheckGraph *c, void *const *slots) {
     const int64_t count = shape_count(n->shape);
     const void *data = stored_at(c, n, slots);
     double *values = ARENA_ARRAY(a, double, count + 1);
-    for (int64_t e = 0; e < count; e++) values[e] = element(data, n->dtype, e);
+    for (int64_t e = 0; e < count; e++) values[e] = element_at(data, n->dtype, e);
     preset[c->stored[i]->id] = values;
   }
   return preset;
@@ -150,7 +147,7 @@ static bool compare(Inspector *ins, const CheckGraph *c, const Checked *k, doubl
   const void *data = (const char *)slots[b->slot] + b->offset;
   const int64_t count = shape_count(k->node->shape);
   for (int64_t e = 0; e < count; e++) {
-    double compiled = element(data, k->node->dtype, e), exact = values[k->value->id][e];
+    double compiled = element_at(data, k->node->dtype, e), exact = values[k->value->id][e];
     double bound = k->bound ? values[k->bound->id][e] : 0;
     double ratio = excess(compiled, exact, bound);
     if (ratio > ins->worst) {

@@ -132,6 +132,11 @@ static Node *cast_bound(Graph *g, const Node *n, Node *e) {
     return add(g, e,
                graph_select(g, graph_binary(g, OP_LT, constant(g, 0x1p24, n->shape), size(g, n->in[0])),
                             scaled(g, size(g, n->in[0]), unit), constant(g, 0, n->shape)));
+  if (n->in[0]->dtype == DT_F64) {
+    if (e) return constant(g, unbounded, n->shape);
+    if (n->dtype != DT_F32) return NULL;
+    return graph_binary(g, OP_ADD, scaled(g, size(g, (Node *)n), unit), constant(g, flushed, n->shape));
+  }
   return n->in[0]->dtype == DT_F32 && n->dtype != DT_F32 ? spread(g, n, e) : e;
 }
 
@@ -243,7 +248,15 @@ static Node *const_bound(Graph *g, const Node *n) {
   return exact ? NULL : scaled(g, size(g, (Node *)n), unit);
 }
 
+// Doubles are computed as the interpreter computes them: what is made of exact values has the same bits.
+static Node *double_bound(Graph *g, const Node *n, Node *const *bound) {
+  for (int i = 0; i < n->nin; i++)
+    if (bound[i]) return constant(g, unbounded, n->shape);
+  return NULL;
+}
+
 Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {
+  if (n->dtype == DT_F64) return double_bound(g, n, bound);
   switch (op_info[n->op].class) {
   case CLASS_LEAF: return n->op == OP_CONST ? const_bound(g, n) : NULL;
   case CLASS_POINTWISE: return pointwise_bound(g, n, bound);

@@ -56,8 +56,8 @@ void run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor
   }
 }
 
-static size_t slot_bytes(const LoopFn *f, int k) {
-  int64_t bytes = k == 0 ? f->scratch_bytes : 4 * shape_count(f->slots[k].shape);
+static size_t room_of(const LoopFn *f, int k) {
+  int64_t bytes = k == 0 ? f->scratch_bytes : slot_bytes(&f->slots[k]);
   return ((size_t)bytes + 127) / 64 * 64;
 }
 
@@ -65,14 +65,20 @@ static void fill_slot(void *slot, const Tensor *t) {
   for (int64_t i = 0; i < shape_count(t->shape); i++) {
     if (t->dtype == DT_F32)
       ((float *)slot)[i] = (float)t->data[i];
+    else if (t->dtype == DT_F64)
+      ((double *)slot)[i] = t->data[i];
     else
       ((int32_t *)slot)[i] = (int32_t)t->data[i];
   }
 }
 
+double element_at(const void *data, DType t, int64_t i) {
+  if (t == DT_F64) return ((const double *)data)[i];
+  return t == DT_F32 ? (double)((const float *)data)[i] : (double)((const int32_t *)data)[i];
+}
+
 static void read_slot(const void *slot, Tensor *t) {
-  for (int64_t i = 0; i < shape_count(t->shape); i++)
-    t->data[i] = t->dtype == DT_F32 ? (double)((const float *)slot)[i] : (double)((const int32_t *)slot)[i];
+  for (int64_t i = 0; i < shape_count(t->shape); i++) t->data[i] = element_at(slot, t->dtype, i);
 }
 
 static int slot_index(const LoopFn *f, const GraphOutput *o) {
@@ -88,7 +94,7 @@ bool prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepar
   if (!r->fn) return false;
   r->slots = ARENA_ARRAY(p->arena, void *, r->loops->nslots);
   for (int k = 0; k < r->loops->nslots; k++) {
-    r->slots[k] = aligned_alloc(64, slot_bytes(r->loops, k));
+    r->slots[k] = aligned_alloc(64, room_of(r->loops, k));
     if (!r->slots[k]) ice("values", "out of memory");
     if (k && r->loops->slots[k].is_input)
       fill_slot(r->slots[k], input_of(r->loops->slots[k].name, r->loops->slots[k].shape, in, nin));

@@ -14,6 +14,7 @@ typedef struct Tensor {
 Tensor tensor_scalar(Arena *a, const char *name, DType t, double value);
 Tensor tensor_seed(Arena *a, uint64_t seed);                          // "seed": i32[2]
 void tensor_round(Tensor *t);                                         // to what float32 holds
+double element_at(const void *data, DType t, int64_t i);              // of an array as it lies in memory
 const Tensor *tensor_find(const Tensor *ts, int n, const char *name); // NULL where there is none
 
 // `out`: one for each output of g, filled in. Inputs that g has must be among `in`.

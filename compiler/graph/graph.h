@@ -138,6 +138,7 @@ const char *shape_text(Arena *a, Shape s); // "[64, 10]"; "[]" for a number
 const char *dtype_text(DType t);
 int64_t dtype_size(DType t); // bytes of one element in memory
 bool dtype_is_float(DType t);
+int64_t node_bytes(const Node *n); // of its value in memory
 
 // -- verifier, text (verify.c, print.c, parse.c)
 // NULL where all is well, else what is wrong (in the graph's arena).

@@ -57,6 +57,8 @@ const char *dtype_text(DType t) { return dtype_names[t]; }
 
 int64_t dtype_size(DType t) { return t == DT_F64 ? 8 : 4; }
 
+int64_t node_bytes(const Node *n) { return dtype_size(n->dtype) * shape_count(n->shape); }
+
 bool dtype_is_float(DType t) { return t == DT_F32 || t == DT_F64; }
 
 int dtype_find(const char *text, size_t n) {

@@ -39,6 +39,8 @@ static void make_slots(Lowering *l) {
   }
 }
 
+int64_t slot_bytes(const Slot *s) { return dtype_size(s->dtype) * shape_count(s->shape); }
+
 static bool group_reads(const Plan *p, const Group *g, const Node *input, const Affine **at) {
   *at = NULL;
   for (int i = 0; i < g->roots.len; i++) {
@@ -125,12 +127,12 @@ static void make_buffers(Lowering *l) {
   f->storage = l->plan.storage;
   for (int i = 0; i < g->inputs.len; i++) {
     Node *x = g->inputs.data[i];
-    f->of[x->id] = add_buffer(l, x, 1 + i, 4 * shape_count(x->shape));
+    f->of[x->id] = add_buffer(l, x, 1 + i, node_bytes(x));
   }
   for (int i = 0; i < n; i++) {
     Node *x = g->nodes.data[i];
     if (l->plan.kept[i])
-      f->of[i] = add_buffer(l, x, l->slot_for[i], 4 * shape_count(x->shape));
+      f->of[i] = add_buffer(l, x, l->slot_for[i], node_bytes(x));
     else if (l->plan.storage[i])
       f->of[i] = f->of[l->plan.storage[i]->id];
   }
@@ -166,7 +168,7 @@ static void add_kernel(Lowering *l, const Group *g) {
   if (loops.pieces > 1 && loops.nkept == 0)
     for (int i = 0; i < nest->nouts; i++)
       if (nest->outs[i].kind == OUT_REDUCE)
-        nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, 8 * loops.pieces);
+        nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, PARTIAL_BYTES * loops.pieces);
   // Small nests in a row are one function; nothing is gained by a call each.
   LoopStep *before = l->steps.len ? &l->steps.data[l->steps.len - 1] : NULL;
   if (loops.pieces == 1 && before && before->kind == STEP_KERNEL && before->pieces == 1) {
@@ -235,7 +237,7 @@ static void make_steps(Lowering *l) {
   for (int i = 0; i < l->early.len; i++) {
     Copy c = l->early.data[i];
     bool alias = c.slot <= g->inputs.len;
-    Buffer *to = add_buffer(l, c.from, alias ? 0 : c.slot, 4 * shape_count(c.from->shape));
+    Buffer *to = add_buffer(l, c.from, alias ? 0 : c.slot, node_bytes(c.from));
     add_copy(l, f->of[c.from->id], to);
     if (!alias) continue;
     vec_push(f->arena, staged, c);
@@ -246,7 +248,7 @@ static void make_steps(Lowering *l) {
     add_copy(l, stage.data[i], add_buffer(l, staged.data[i].from, staged.data[i].slot, stage.data[i]->bytes));
   for (int i = 0; i < l->late.len; i++) {
     Buffer *from = f->of[l->late.data[i].from->id];
-    add_copy(l, from, add_buffer(l, from->node, l->late.data[i].slot, 4 * shape_count(from->node->shape)));
+    add_copy(l, from, add_buffer(l, from->node, l->late.data[i].slot, node_bytes(from->node)));
   }
   f->steps = l->steps.data;
   f->nsteps = l->steps.len;

@@ -25,12 +25,16 @@ typedef struct Slot {
   bool is_input, is_output;
 } Slot;
 
+enum { PARTIAL_BYTES = 16 };
+
+int64_t slot_bytes(const Slot *s); // of an input or output
+
 typedef enum OutKind { OUT_STORE, OUT_REDUCE } OutKind;
 typedef struct NestOut {
   OutKind kind;
   Node *node; // STORE: a pointwise value over the nest's space; REDUCE: SUM, RMAX or ARGMAX of such a value
   Buffer *buffer;
-  Buffer *partial; // a sum over everything, in pieces: one double for each piece; else NULL
+  Buffer *partial; // a reduction over everything, in pieces: PARTIAL_BYTES for each; else NULL
 } NestOut;
 
 // One loop nest: all outputs are computed in one pass over the iteration space `space` (the shape of the

@@ -51,7 +51,7 @@ static void check_places(Checker *c) {
     const Buffer *x = f->buffers[i];
     if (x->slot < 0 || x->slot >= f->nslots)
       c->error = arena_printf(f->arena, "b%d lies in slot %d of %d", i, x->slot, f->nslots);
-    else if (x->slot > 0 && x->bytes > 4 * shape_count(f->slots[x->slot].shape))
+    else if (x->slot > 0 && x->bytes > slot_bytes(&f->slots[x->slot]))
       c->error = arena_printf(f->arena, "b%d is longer than its slot %d", i, x->slot);
     else if (x->slot == 0 && (x->offset % 64 || x->offset < 0 || x->offset + x->bytes > f->scratch_bytes))
       c->error = arena_printf(f->arena, "b%d lies outside of scratch memory", i);

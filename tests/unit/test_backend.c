@@ -52,6 +52,58 @@ Test(backend, logic_select_cast) {
   machine_free(&m);
 }
 
+// Doubles: each operation, alone and with floats, in all shapes.
+Test(backend, in_double) {
+  Machine m = machine_new(NULL);
+  for (int op = 0; op < OP_COUNT; op++) {
+    const OpInfo *info = &op_info[op];
+    if (info->class != CLASS_POINTWISE || op == OP_SELECT || op == OP_CAST) continue;
+    Graph *g = graph_new(m.arena, info->text);
+    for (int i = 0; i < NSHAPES; i++) {
+      Shape s = shape_number(i);
+      Node *x = graph_input(g, arena_printf(m.arena, "x%d", i), DT_F64, s),
+           *y = graph_cast(g, graph_input(g, arena_printf(m.arena, "y%d", i), DT_F32, s), DT_F64);
+      graph_output(g, arena_printf(m.arena, "o%d", i),
+                   info->arity == 1 ? graph_unary(g, op, x) : graph_binary(g, op, x, y), -1);
+    }
+    check_graph_in(&m, g, info->lo, info->hi, 1e-14);
+  }
+  machine_free(&m);
+}
+
+Test(backend, doubles_in_tensors) {
+  Machine m = machine_new(NULL);
+  for (int i = 0; i < NSHAPES; i++) {
+    Graph *g = graph_new(m.arena, "doubles");
+    Shape s = shape_number(i);
+    Node *x = graph_input(g, "x", DT_F64, s), *f = graph_input(g, "f", DT_F32, s),
+         *k = graph_input(g, "k", DT_I32, s), *now = graph_input(g, "now", DT_F64, (Shape){0});
+    Node *rate =
+        graph_unary(g, OP_FLOOR, graph_binary(g, OP_DIV, now, graph_const_typed(g, 41, DT_F64, (Shape){0})));
+    Node *less = graph_binary(g, OP_LT, x, graph_cast(g, f, DT_F64));
+    graph_output(g, "scaled", graph_binary(g, OP_MUL, f, graph_cast(g, rate, DT_F32)), -1);
+    graph_output(g, "select", graph_select(g, less, x, graph_cast(g, k, DT_F64)), -1);
+    graph_output(g, "whole",
+                 graph_cast(g, graph_binary(g, OP_MUL, x, graph_const_typed(g, 7, DT_F64, s)), DT_I32), -1);
+    graph_output(g, "truth", graph_cast(g, x, DT_BOOL), -1);
+    graph_output(g, "of_truth", graph_cast(g, less, DT_F64), -1);
+    graph_output(g, "copy", now, -1);
+    double *data = ARENA_ARRAY(m.arena, double, shape_count(s));
+    for (int64_t e = 0; e < shape_count(s); e++) data[e] = 1.0 / (3 + (double)e);
+    graph_output(g, "constant", graph_binary(g, OP_ADD, graph_tensor(g, data, DT_F64, s), x), -1);
+    if (s.rank) {
+      graph_output(g, "count", graph_binary(g, OP_ADD, graph_iota(g, s.rank - 1, DT_F64, s), x), -1);
+      graph_output(g, "joined", graph_concat(g, (Node *[]){x, graph_unary(g, OP_NEG, x)}, 2, s.rank - 1), -1);
+    }
+    if (s.rank == 2) {
+      graph_output(g, "turned", graph_unary(g, OP_EXP, graph_swap(g, x)), -1);
+      graph_output(g, "row", graph_slice(g, x, (int64_t[]){0, 0}, s.dim, (int64_t[]){1, 2}), -1);
+    }
+    check_graph(&m, g, 1e-6);
+  }
+  machine_free(&m);
+}
+
 // Every set of axes.
 static void check_reductions(Machine *m, Shape s, DType t) {
   for (unsigned set = 1; set < 1u << s.rank; set++) {
@@ -76,6 +128,9 @@ Test(backend, reductions) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_reductions(&m, all[i], DT_F32);
   check_reductions(&m, DIMS(5, 13), DT_I32);
   check_reductions(&m, DIMS(40, 3), DT_I32);
+  check_reductions(&m, DIMS(5, 13), DT_F64);
+  check_reductions(&m, DIMS(13, 5), DT_F64);
+  check_reductions(&m, DIMS(40, 3, 600), DT_F64);
   machine_free(&m);
 }
 
@@ -85,6 +140,9 @@ Test(backend, reductions_in_pieces) {
   check_reductions(&m, DIMS(3000, 101), DT_F32);
   check_reductions(&m, DIMS(11, 33333), DT_F32);
   check_reductions(&m, DIMS(20, 300, 50), DT_F32);
+  check_reductions(&m, DIMS(600011), DT_F64);
+  check_reductions(&m, DIMS(11, 33333), DT_F64);
+  check_reductions(&m, DIMS(600011), DT_I32);
   machine_free(&m);
 }
 

@@ -41,14 +41,18 @@ static inline void fill_input(const Node *n, double lo, double hi, void *out, ui
   int64_t count = shape_count(n->shape);
   for (int64_t i = 0; i < count; i++) {
     uint32_t r = next_random(state);
+    double v = lo + (hi - lo) * ((double)r + 0.5) * 0x1p-24;
     if (n->dtype == DT_F32)
-      ((float *)out)[i] = (float)(lo + (hi - lo) * ((double)r + 0.5) * 0x1p-24);
+      ((float *)out)[i] = (float)v;
+    else if (n->dtype == DT_F64)
+      ((double *)out)[i] = v;
     else
       ((int32_t *)out)[i] = (int32_t)(r >> 4) % (n->dtype == DT_BOOL ? 2 : 3);
   }
 }
 
 static inline double element(DType t, const void *data, int64_t i) {
+  if (t == DT_F64) return ((const double *)data)[i];
   return t == DT_F32 ? (double)((const float *)data)[i] : (double)((const int32_t *)data)[i];
 }
 
@@ -65,7 +69,7 @@ static inline void run_compiled(Machine *m, const LoopFn *f, void *const *inputs
   slots[0] = aligned_alloc(64, (size_t)(f->scratch_bytes + 63) / 64 * 64 + 64);
   memset(slots[0], 0xff, (size_t)f->scratch_bytes); // NaN: reading what was not written shows
   for (int i = 1; i < f->nslots; i++) {
-    size_t bytes = 4 * (size_t)shape_count(f->slots[i].shape);
+    size_t bytes = (size_t)slot_bytes(&f->slots[i]);
     slots[i] = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
     memset(slots[i], 0xff, bytes + 32);
     if (f->slots[i].is_input) memcpy(slots[i], inputs[i - 1], bytes);
@@ -76,7 +80,7 @@ static inline void run_compiled(Machine *m, const LoopFn *f, void *const *inputs
   int next = 1 + g->inputs.len;
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
-    size_t bytes = 4 * (size_t)shape_count(o->node->shape);
+    size_t bytes = (size_t)node_bytes(o->node);
     const char *from = slots[o->alias >= 0 ? 1 + o->alias : next++];
     if (o->alias < 0)
       for (int k = 0; k < 32; k++)
@@ -92,6 +96,7 @@ static inline void check_values(const Graph *g, double *const *want, void *const
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
     int64_t n = shape_count(o->node->shape);
+    if (o->node->dtype == DT_F64 && tolerance > 1e-13) tolerance = 1e-13;
     for (int64_t k = 0; k < n; k++) {
       double w = want[o->node->id][k], v = element(o->node->dtype, got[i], k);
       bool same = (isnan(w) && isnan(v)) || w == v || fabs(w - v) <= tolerance * (1 + fabs(w));
@@ -109,7 +114,7 @@ static inline void check_graph_in(Machine *m, const Graph *g, double lo, double 
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *n = g->inputs.data[i];
     int64_t count = shape_count(n->shape);
-    inputs[i] = malloc(4 * (size_t)count);
+    inputs[i] = malloc((size_t)node_bytes(n));
     fill_input(n, lo, hi, inputs[i], &state);
     preset[n->id] = ARENA_ARRAY(m->arena, double, count);
     for (int64_t k = 0; k < count; k++) preset[n->id][k] = element(n->dtype, inputs[i], k);
@@ -122,7 +127,7 @@ static inline void check_graph_in(Machine *m, const Graph *g, double lo, double 
   run_compiled(m, kept, inputs, 2, results[2]);
   check_values(g, want, results[0], tolerance);
   for (int i = 0; i < g->outputs.len; i++) {
-    size_t bytes = 4 * (size_t)shape_count(g->outputs.data[i].node->shape);
+    size_t bytes = (size_t)node_bytes(g->outputs.data[i].node);
     cr_assert(memcmp(results[0][i], results[1][i], bytes) == 0, "%s: two threads give other bits",
               g->outputs.data[i].name);
     cr_assert(memcmp(results[0][i], results[2][i], bytes) == 0, "%s: kept values give other bits",

@@ -85,7 +85,7 @@ LLVMValueRef emit_buffer(Kernel *k, const Buffer *b);
 LLVMValueRef emit_const_tensor(Kernel *k, const Node *n);
 LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType t, const Affine *at, int mask);
 void emit_store(Kernel *k, LLVMValueRef base, DType t, const Affine *at, LLVMValueRef v);
-void emit_store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v);
+void emit_store_scalar(Kernel *k, LLVMValueRef base, DType t, const Affine *at, LLVMValueRef v);
 LLVMValueRef emit_local(Kernel *k, LLVMTypeRef t);
 
 // -- expr.c, pointwise.c, random.c
@@ -93,7 +93,8 @@ LLVMValueRef emit_value(Kernel *k, Node *n, const Index *at, int mask);
 LLVMValueRef *emit_memo_find(Kernel *k, const Node *n, const Index *at, int mask);
 void emit_memo_add(Kernel *k, const Node *n, const Index *at, int mask, int depth, LLVMValueRef v);
 int emit_index_depth(const Kernel *k, const Index *at, int mask);
-LLVMValueRef emit_pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in);
+// `uniform`: all lanes of the result are equal.
+LLVMValueRef emit_pointwise(Kernel *k, LLVMBuilderRef b, const Node *n, LLVMValueRef *in, bool uniform);
 LLVMValueRef emit_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVMTypeRef t, LLVMValueRef *args,
                             int n);
 LLVMValueRef emit_uniform(Kernel *k, Node *n, const Index *at, int mask);

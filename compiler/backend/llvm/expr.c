@@ -33,8 +33,8 @@ static LLVMValueRef constant(Kernel *k, const Node *n) {
 static LLVMValueRef iota(Kernel *k, const Node *n, const Index *at) {
   const Affine *number = &at->axis[n->attr[0]];
   LLVMValueRef v = emit_affine_vector(k, number);
-  return n->dtype == DT_I32 ? v
-                            : LLVMBuildSIToFP(emit_at(k, emit_affine_depth(k, number)), v, k->m->vf32, "");
+  if (n->dtype == DT_I32) return v;
+  return LLVMBuildSIToFP(emit_at(k, emit_affine_depth(k, number)), v, emit_vector_type(k->m, n->dtype), "");
 }
 
 // pad: the operand where the guards hold, else zero. concat: the operand whose guards hold.
@@ -72,7 +72,8 @@ static LLVMValueRef compute(Kernel *k, Node *n, const Index *at, int mask) {
   case CLASS_COMPARE: {
     LLVMValueRef in[3];
     for (int i = 0; i < n->nin; i++) in[i] = emit_value(k, n->in[i], at, mask);
-    return emit_pointwise(k->m, emit_at(k, emit_index_depth(k, at, mask)), n, in);
+    const int depth = emit_index_depth(k, at, mask);
+    return emit_pointwise(k, emit_at(k, depth), n, in, depth <= k->loops.vector);
   }
   default: break;
   }

@@ -1,6 +1,7 @@
 // ORC's just-in-time compiler, fed with objects: fresh ones from emit_module, or from the cache. See
 // backend.h.
 #include "emit.h"
+#include "kernels/double.h"
 #include "kernels/vmath.h"
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
@@ -26,7 +27,9 @@ static const struct {
         SYMBOL(reg_put_along) SYMBOL(reg_argsort) SYMBOL(reg_cumsum) SYMBOL(reg_vexp) SYMBOL(reg_vexpm1)
             SYMBOL(reg_vlog) SYMBOL(reg_vlog1p) SYMBOL(reg_vtanh) SYMBOL(reg_vsigmoid) SYMBOL(reg_verf)
                 SYMBOL(reg_verfinv) SYMBOL(reg_vsin) SYMBOL(reg_vcos) SYMBOL(reg_vpow) SYMBOL(reg_vphilox)
-                    SYMBOL(memcpy) SYMBOL(memset)
+                    SYMBOL(reg_dexp) SYMBOL(reg_dexpm1) SYMBOL(reg_dlog) SYMBOL(reg_dlog1p) SYMBOL(reg_dtanh)
+                        SYMBOL(reg_dsigmoid) SYMBOL(reg_derf) SYMBOL(reg_derfinv) SYMBOL(reg_dsin)
+                            SYMBOL(reg_dcos) SYMBOL(reg_dpow) SYMBOL(memcpy) SYMBOL(memset)
 #undef SYMBOL
 };
 enum { NSYMBOLS = sizeof runtime_symbols / sizeof runtime_symbols[0] };

@@ -4,9 +4,18 @@
 #include <string.h>
 
 LLVMTypeRef emit_vector_type(const Emitter *m, DType t) {
-  return t == DT_F32 ? m->vf32 : t == DT_I32 ? m->vi32 : m->vi1;
+  return t == DT_F32 ? m->vf32 : t == DT_F64 ? m->vf64 : t == DT_I32 ? m->vi32 : m->vi1;
 }
-static LLVMTypeRef memory_type(const Emitter *m, DType t) { return t == DT_F32 ? m->vf32 : m->vi32; }
+
+static LLVMTypeRef memory_type(const Emitter *m, DType t) {
+  return emit_vector_type(m, t == DT_BOOL ? DT_I32 : t);
+}
+
+static LLVMTypeRef element_type(const Emitter *m, DType t) { return LLVMGetElementType(memory_type(m, t)); }
+
+static LLVMValueRef alignment(const Emitter *m, DType t) {
+  return LLVMConstInt(m->i32, (unsigned long long)dtype_size(t), 0);
+}
 
 LLVMValueRef emit_local(Kernel *k, LLVMTypeRef t) {
   LLVMValueRef v = LLVMBuildAlloca(k->entry_builder, t, "");
@@ -30,11 +39,11 @@ LLVMValueRef emit_const_tensor(Kernel *k, const Node *n) {
   const char *name = arena_printf(m->arena, "const%d", n->id);
   LLVMValueRef old = LLVMGetNamedGlobal(m->module, name);
   if (old) return old;
-  LLVMTypeRef t = n->dtype == DT_F32 ? m->f32 : m->i32;
+  LLVMTypeRef t = element_type(m, n->dtype);
   LLVMValueRef *values = ARENA_ARRAY(m->arena, LLVMValueRef, n->ndata);
   for (int64_t i = 0; i < n->ndata; i++)
-    values[i] = n->dtype == DT_F32 ? LLVMConstReal(t, n->data[i])
-                                   : LLVMConstInt(t, (unsigned long long)(int64_t)n->data[i], 1);
+    values[i] = dtype_is_float(n->dtype) ? LLVMConstReal(t, n->data[i])
+                                         : LLVMConstInt(t, (unsigned long long)(int64_t)n->data[i], 1);
   LLVMValueRef g = LLVMAddGlobal(m->module, LLVMArrayType2(t, (uint64_t)n->ndata), name);
   LLVMSetInitializer(g, LLVMConstArray2(t, values, (uint64_t)n->ndata));
   LLVMSetLinkage(g, LLVMPrivateLinkage);
@@ -43,9 +52,9 @@ LLVMValueRef emit_const_tensor(Kernel *k, const Node *n) {
   return g;
 }
 
-static LLVMValueRef element_address(Kernel *k, LLVMValueRef base, const Affine *at) {
+static LLVMValueRef element_address(Kernel *k, LLVMValueRef base, DType t, const Affine *at) {
   LLVMValueRef first = emit_affine_first(k, at);
-  return LLVMBuildGEP2(emit_at(k, emit_affine_depth(k, at)), k->m->f32, base, &first, 1, "");
+  return LLVMBuildGEP2(emit_at(k, emit_affine_depth(k, at)), element_type(k->m, t), base, &first, 1, "");
 }
 
 static LLVMValueRef call_masked(Kernel *k, LLVMBuilderRef b, const char *name, LLVMTypeRef *overload,
@@ -68,7 +77,7 @@ static LLVMValueRef wanted_lanes(Kernel *k, const Affine *at, int mask, LLVMBuil
 LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType type, const Affine *at, int mask) {
   Emitter *m = k->m;
   LLVMTypeRef t = memory_type(m, type);
-  LLVMValueRef address = element_address(k, base, at), v, align = LLVMConstInt(m->i32, 4, 0);
+  LLVMValueRef address = element_address(k, base, type, at), v, align = alignment(m, type);
   Index index = {.rank = 1, .axis = {*at}};
   bool varies = emit_affine_varies(k, at),
        contiguous = varies && emit_affine_steps(k, at) && at->coef[k->loops.order[k->loops.vector]] == 1;
@@ -77,7 +86,7 @@ LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType type, const Affine *a
   LLVMValueRef lanes = wanted_lanes(k, at, mask, b);
   if (contiguous && !lanes) {
     v = LLVMBuildLoad2(b, t, address, "");
-    LLVMSetAlignment(v, 4);
+    LLVMSetAlignment(v, (unsigned)dtype_size(type));
   } else if (contiguous) {
     LLVMTypeRef overload[] = {t, m->ptr};
     LLVMValueRef args[] = {address, align, lanes, LLVMConstNull(t)};
@@ -87,7 +96,7 @@ LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType type, const Affine *a
   } else {
     LLVMTypeRef pointers = LLVMVectorType(m->ptr, LANES), overload[] = {t, pointers};
     LLVMValueRef all = LLVMConstAllOnes(m->vi1);
-    LLVMValueRef where = LLVMBuildGEP2(b, m->f32, emit_splat(k, b, address), &offsets, 1, "");
+    LLVMValueRef where = LLVMBuildGEP2(b, element_type(m, type), emit_splat(k, b, address), &offsets, 1, "");
     LLVMValueRef args[] = {where, align, lanes ? lanes : all, LLVMConstNull(t)};
     v = call_masked(k, b, "llvm.masked.gather", overload, args, 4);
   }
@@ -98,16 +107,16 @@ LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType type, const Affine *a
 void emit_store(Kernel *k, LLVMValueRef base, DType type, const Affine *at, LLVMValueRef v) {
   Emitter *m = k->m;
   if (type == DT_BOOL) v = LLVMBuildZExt(k->builder, v, m->vi32, "");
-  LLVMValueRef address = element_address(k, base, at);
+  LLVMValueRef address = element_address(k, base, type, at);
   if (!k->tail) {
-    LLVMSetAlignment(LLVMBuildStore(k->builder, v, address), 4);
+    LLVMSetAlignment(LLVMBuildStore(k->builder, v, address), (unsigned)dtype_size(type));
     return;
   }
   LLVMTypeRef overload[] = {memory_type(m, type), m->ptr};
-  LLVMValueRef args[] = {v, address, LLVMConstInt(m->i32, 4, 0), k->tail};
+  LLVMValueRef args[] = {v, address, alignment(m, type), k->tail};
   call_masked(k, k->builder, "llvm.masked.store", overload, args, 4);
 }
 
-void emit_store_scalar(Kernel *k, LLVMValueRef base, const Affine *at, LLVMValueRef v) {
-  LLVMBuildStore(k->builder, v, element_address(k, base, at));
+void emit_store_scalar(Kernel *k, LLVMValueRef base, DType t, const Affine *at, LLVMValueRef v) {
+  LLVMBuildStore(k->builder, v, element_address(k, base, t, at));
 }

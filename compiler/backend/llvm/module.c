@@ -167,7 +167,7 @@ static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   case STEP_CALL: emit_call(k, ctx, s); return;
   case STEP_COPY:
     LLVMBuildMemCpy(k->builder, emit_buffer(k, s->out), 4, emit_buffer(k, s->in[0]), 4,
-                    emit_int64(m, 4 * shape_count(s->out->node->shape)));
+                    emit_int64(m, node_bytes(s->out->node)));
   }
 }
 

@@ -9,40 +9,58 @@ LLVMValueRef emit_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVM
   return LLVMBuildCall2(b, LLVMIntrinsicGetType(m->context, id, &t, 1), fn, args, (unsigned)n, "");
 }
 
-static const char *vmath_name(Op op) {
+// Computed by a function of the runtime: reg_vexp of eight floats, reg_dexp of one double.
+static bool by_function(Op op) {
   switch (op) {
-  case OP_EXP: return "reg_vexp";
-  case OP_EXPM1: return "reg_vexpm1";
-  case OP_LOG: return "reg_vlog";
-  case OP_LOG1P: return "reg_vlog1p";
-  case OP_TANH: return "reg_vtanh";
-  case OP_SIGMOID: return "reg_vsigmoid";
-  case OP_ERF: return "reg_verf";
-  case OP_ERFINV: return "reg_verfinv";
-  case OP_SIN: return "reg_vsin";
-  case OP_COS: return "reg_vcos";
-  case OP_POW: return "reg_vpow";
-  default: return NULL;
+  case OP_EXP:
+  case OP_EXPM1:
+  case OP_LOG:
+  case OP_LOG1P:
+  case OP_TANH:
+  case OP_SIGMOID:
+  case OP_ERF:
+  case OP_ERFINV:
+  case OP_SIN:
+  case OP_COS:
+  case OP_POW: return true;
+  default: return false;
   }
 }
 
-static LLVMValueRef call_vmath(Emitter *m, LLVMBuilderRef b, const char *name, LLVMValueRef *args, int n) {
-  LLVMTypeRef params[] = {m->vf32, m->vf32}, t = LLVMFunctionType(m->vf32, params, (unsigned)n, 0);
+static LLVMValueRef call_function(Emitter *m, LLVMBuilderRef b, Op op, LLVMTypeRef type, LLVMValueRef *args,
+                                  int n) {
+  const char *name = arena_printf(m->arena, type == m->f64 ? "reg_d%s" : "reg_v%s", op_info[op].text);
+  LLVMTypeRef params[] = {type, type}, t = LLVMFunctionType(type, params, (unsigned)n, 0);
   LLVMValueRef fn = LLVMGetNamedFunction(m->module, name);
   if (!fn) fn = LLVMAddFunction(m->module, name, t);
-  m->uses_vmath = true;
   return LLVMBuildCall2(b, t, fn, args, (unsigned)n, "");
+}
+
+// Lane by lane; once where all lanes are equal.
+static LLVMValueRef call_in_double(Kernel *k, LLVMBuilderRef b, const Node *n, LLVMValueRef *in,
+                                   bool uniform) {
+  Emitter *m = k->m;
+  LLVMValueRef v = LLVMGetPoison(m->vf64);
+  for (int lane = 0; lane < LANES; lane++) {
+    LLVMValueRef at = LLVMConstInt(m->i32, (unsigned)lane, 0), args[2];
+    for (int i = 0; i < n->nin; i++) args[i] = LLVMBuildExtractElement(b, in[i], at, "");
+    LLVMValueRef one = call_function(m, b, n->op, m->f64, args, n->nin);
+    if (uniform) return emit_splat(k, b, one);
+    v = LLVMBuildInsertElement(b, v, one, at, "");
+  }
+  return v;
 }
 
 static LLVMValueRef convert(Emitter *m, LLVMBuilderRef b, LLVMValueRef v, DType from, DType to) {
   if (from == to) return v;
-  if (from == DT_BOOL)
-    return to == DT_F32 ? LLVMBuildUIToFP(b, v, m->vf32, "") : LLVMBuildZExt(b, v, m->vi32, "");
+  LLVMTypeRef t = emit_vector_type(m, to), zero_of = LLVMTypeOf(v);
+  if (from == DT_BOOL) return dtype_is_float(to) ? LLVMBuildUIToFP(b, v, t, "") : LLVMBuildZExt(b, v, t, "");
   if (to == DT_BOOL)
-    return from == DT_F32 ? LLVMBuildFCmp(b, LLVMRealUNE, v, LLVMConstNull(m->vf32), "")
-                          : LLVMBuildICmp(b, LLVMIntNE, v, LLVMConstNull(m->vi32), "");
-  if (to == DT_F32) return LLVMBuildSIToFP(b, v, m->vf32, "");
-  LLVMTypeRef overload[] = {m->vi32, m->vf32}; // out of range goes to the nearest end, NaN to 0
+    return dtype_is_float(from) ? LLVMBuildFCmp(b, LLVMRealUNE, v, LLVMConstNull(zero_of), "")
+                                : LLVMBuildICmp(b, LLVMIntNE, v, LLVMConstNull(zero_of), "");
+  if (from == DT_I32) return LLVMBuildSIToFP(b, v, t, "");
+  if (dtype_is_float(to)) return LLVMBuildFPCast(b, v, t, "");
+  LLVMTypeRef overload[] = {t, LLVMTypeOf(v)}; // out of range goes to the nearest end, NaN to 0
   unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", strlen("llvm.fptosi.sat"));
   LLVMValueRef fn = LLVMGetIntrinsicDeclaration(m->module, id, overload, 2);
   return LLVMBuildCall2(b, LLVMIntrinsicGetType(m->context, id, overload, 2), fn, &v, 1, "");
@@ -72,7 +90,7 @@ static LLVMValueRef sign(Emitter *m, LLVMBuilderRef b, LLVMValueRef x, bool inte
 }
 
 static LLVMValueRef compare(LLVMBuilderRef b, Op op, LLVMValueRef x, LLVMValueRef y, DType t) {
-  if (t == DT_F32)
+  if (dtype_is_float(t))
     return LLVMBuildFCmp(b, op == OP_LT ? LLVMRealOLT : op == OP_LE ? LLVMRealOLE : LLVMRealOEQ, x, y, "");
   bool is_signed = t == DT_I32;
   LLVMIntPredicate less = is_signed ? LLVMIntSLT : LLVMIntULT, equal = is_signed ? LLVMIntSLE : LLVMIntULE;
@@ -97,16 +115,21 @@ static LLVMValueRef integer_op(Emitter *m, LLVMBuilderRef b, const Node *n, LLVM
   }
 }
 
-static LLVMValueRef float_op(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in) {
-  const char *name = vmath_name(n->op);
-  if (name) return call_vmath(m, b, name, in, n->nin);
+static LLVMValueRef float_op(Kernel *k, LLVMBuilderRef b, const Node *n, LLVMValueRef *in, bool uniform) {
+  Emitter *m = k->m;
+  const LLVMTypeRef t = LLVMTypeOf(in[0]);
+  if (by_function(n->op)) {
+    if (n->dtype == DT_F64) return call_in_double(k, b, n, in, uniform);
+    m->uses_vmath = true;
+    return call_function(m, b, n->op, t, in, n->nin);
+  }
   switch (n->op) {
   case OP_NEG: return LLVMBuildFNeg(b, in[0], "");
-  case OP_ABS: return emit_intrinsic(m, b, "llvm.fabs", m->vf32, in, 1);
+  case OP_ABS: return emit_intrinsic(m, b, "llvm.fabs", t, in, 1);
   case OP_SIGN: return sign(m, b, in[0], false);
-  case OP_FLOOR: return emit_intrinsic(m, b, "llvm.floor", m->vf32, in, 1);
-  case OP_ROUND: return emit_intrinsic(m, b, "llvm.roundeven", m->vf32, in, 1);
-  case OP_SQRT: return emit_intrinsic(m, b, "llvm.sqrt", m->vf32, in, 1);
+  case OP_FLOOR: return emit_intrinsic(m, b, "llvm.floor", t, in, 1);
+  case OP_ROUND: return emit_intrinsic(m, b, "llvm.roundeven", t, in, 1);
+  case OP_SQRT: return emit_intrinsic(m, b, "llvm.sqrt", t, in, 1);
   case OP_ADD: return LLVMBuildFAdd(b, in[0], in[1], "");
   case OP_SUB: return LLVMBuildFSub(b, in[0], in[1], "");
   case OP_MUL: return LLVMBuildFMul(b, in[0], in[1], "");
@@ -117,7 +140,8 @@ static LLVMValueRef float_op(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMVa
   }
 }
 
-LLVMValueRef emit_pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in) {
+LLVMValueRef emit_pointwise(Kernel *k, LLVMBuilderRef b, const Node *n, LLVMValueRef *in, bool uniform) {
+  Emitter *m = k->m;
   switch (n->op) {
   case OP_CAST: return convert(m, b, in[0], n->in[0]->dtype, n->dtype);
   case OP_SELECT: return LLVMBuildSelect(b, in[0], in[1], in[2], "");
@@ -127,6 +151,6 @@ LLVMValueRef emit_pointwise(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMVal
   case OP_AND: return LLVMBuildAnd(b, in[0], in[1], "");
   case OP_OR: return LLVMBuildOr(b, in[0], in[1], "");
   case OP_NOT: return LLVMBuildNot(b, in[0], "");
-  default: return n->dtype == DT_F32 ? float_op(m, b, n, in) : integer_op(m, b, n, in);
+  default: return dtype_is_float(n->dtype) ? float_op(k, b, n, in, uniform) : integer_op(m, b, n, in);
   }
 }

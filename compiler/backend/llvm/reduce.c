@@ -6,11 +6,12 @@
 #include <float.h>
 #include <math.h>
 
-static bool is_float(const NestOut *o) { return o->node->in[0]->dtype == DT_F32; }
+static bool is_float(const NestOut *o) { return dtype_is_float(o->node->in[0]->dtype); }
+static bool is_double(const NestOut *o) { return o->node->in[0]->dtype == DT_F64; }
 
 static LLVMTypeRef lanes_type(const Kernel *k, const NestOut *o, bool in_double) {
   if (!is_float(o)) return k->m->vi32;
-  return in_double && o->node->op == OP_SUM ? k->m->vf64 : k->m->vf32;
+  return is_double(o) || (in_double && o->node->op == OP_SUM) ? k->m->vf64 : k->m->vf32;
 }
 
 // The neutral element, for lanes that do not exist, too.
@@ -24,7 +25,8 @@ void emit_sum_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double,
   if (!a->best) {
     a->best = emit_local(k, t);
     if (o->node->op == OP_ARGMAX) a->where = emit_local(k, k->m->vi32);
-    if (blocked && o->node->op == OP_SUM && is_float(o)) a->total = emit_local(k, k->m->vf64);
+    if (blocked && o->node->op == OP_SUM && is_float(o) && !is_double(o))
+      a->total = emit_local(k, k->m->vf64);
   }
   if (a->total) LLVMBuildStore(k->builder, LLVMConstNull(k->m->vf64), a->total);
   LLVMBuildStore(k->builder, neutral(o, t), a->best);
@@ -58,7 +60,7 @@ void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, L
   LLVMTypeRef t = lanes_type(k, o, in_double);
   if (o->node->in[0]->dtype == DT_BOOL) v = LLVMBuildZExt(k->builder, v, k->m->vi32, "");
   if (k->tail) v = LLVMBuildSelect(k->builder, k->tail, v, neutral(o, LLVMTypeOf(v)), "");
-  if (t == k->m->vf64) v = LLVMBuildFPExt(k->builder, v, t, "");
+  if (t == k->m->vf64) v = LLVMBuildFPCast(k->builder, v, t, "");
   LLVMValueRef best = LLVMBuildLoad2(k->builder, t, a->best, "");
   if (a->where) {
     LLVMValueRef where = LLVMBuildLoad2(k->builder, k->m->vi32, a->where, "");
@@ -104,6 +106,17 @@ static void across_lanes(Kernel *k, const NestOut *o, LLVMValueRef *best, LLVMVa
   if (*where) *where = LLVMBuildExtractElement(k->builder, *where, zero, "");
 }
 
+// A piece's result: PARTIAL_BYTES, a value of up to eight and its number behind.
+static LLVMValueRef partial_at(Kernel *k, const NestOut *o, LLVMValueRef piece) {
+  LLVMTypeRef t = LLVMArrayType2(k->m->i64, PARTIAL_BYTES / 8);
+  return LLVMBuildGEP2(k->builder, t, emit_buffer(k, o->partial), &piece, 1, "");
+}
+
+static LLVMValueRef partial_where(Kernel *k, LLVMValueRef at) {
+  LLVMValueRef one = emit_int64(k->m, 1);
+  return LLVMBuildGEP2(k->builder, k->m->i64, at, &one, 1, "");
+}
+
 void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
                      const Affine *to, LLVMValueRef piece) {
   LLVMTypeRef t = lanes_type(k, o, in_double);
@@ -118,20 +131,16 @@ void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bo
   }
   bool across = k->loops.vector >= k->loops.nkept;
   if (across) across_lanes(k, o, &best, &where);
-  if (piece) { // partial sums are 8 bytes apart
-    LLVMValueRef base = emit_buffer(k, o->partial);
-    LLVMValueRef at = LLVMBuildGEP2(k->builder, k->m->i64, base, &piece, 1, "");
+  if (piece) {
+    LLVMValueRef at = partial_at(k, o, piece);
     LLVMBuildStore(k->builder, best, at);
-    if (where) {
-      LLVMValueRef one = emit_int64(k->m, 1);
-      LLVMBuildStore(k->builder, where, LLVMBuildGEP2(k->builder, k->m->i32, at, &one, 1, ""));
-    }
+    if (where) LLVMBuildStore(k->builder, where, partial_where(k, at));
     return;
   }
-  if (t == k->m->vf64) best = LLVMBuildFPTrunc(k->builder, best, across ? k->m->f32 : k->m->vf32, "");
+  if (o->node->dtype == DT_F32) best = LLVMBuildFPCast(k->builder, best, across ? k->m->f32 : k->m->vf32, "");
   LLVMValueRef base = emit_buffer(k, o->buffer), result = where ? where : best;
   if (across)
-    emit_store_scalar(k, base, to, result);
+    emit_store_scalar(k, base, o->node->dtype, to, result);
   else
     emit_store(k, base, o->node->dtype == DT_BOOL ? DT_I32 : o->node->dtype, to, result);
 }
@@ -141,14 +150,12 @@ void emit_combine(Kernel *k, const Nest *nest, int64_t pieces) {
     const NestOut *o = &nest->outs[i];
     if (!o->partial) continue;
     bool in_double = is_float(o) && o->node->op == OP_SUM;
-    LLVMTypeRef t = in_double ? k->m->f64 : is_float(o) ? k->m->f32 : k->m->i32;
-    LLVMValueRef base = emit_buffer(k, o->partial), best = NULL, where = NULL;
+    LLVMTypeRef t = in_double || is_double(o) ? k->m->f64 : is_float(o) ? k->m->f32 : k->m->i32;
+    LLVMValueRef best = NULL, where = NULL;
     for (int64_t p = 0; p < pieces; p++) {
-      LLVMValueRef number = emit_int64(k->m, p), one = emit_int64(k->m, 1), at, v, w = NULL;
-      at = LLVMBuildGEP2(k->builder, k->m->i64, base, &number, 1, "");
+      LLVMValueRef at = partial_at(k, o, emit_int64(k->m, p)), v, w = NULL;
       v = LLVMBuildLoad2(k->builder, t, at, "");
-      if (o->node->op == OP_ARGMAX)
-        w = LLVMBuildLoad2(k->builder, k->m->i32, LLVMBuildGEP2(k->builder, k->m->i32, at, &one, 1, ""), "");
+      if (o->node->op == OP_ARGMAX) w = LLVMBuildLoad2(k->builder, k->m->i32, partial_where(k, at), "");
       if (p == 0) {
         best = v;
         where = w;
@@ -158,7 +165,7 @@ void emit_combine(Kernel *k, const Nest *nest, int64_t pieces) {
         best = combine(k, o, best, v);
       }
     }
-    if (in_double) best = LLVMBuildFPTrunc(k->builder, best, k->m->f32, "");
+    if (o->node->dtype == DT_F32) best = LLVMBuildFPCast(k->builder, best, k->m->f32, "");
     LLVMBuildStore(k->builder, where ? where : best, emit_buffer(k, o->buffer));
   }
 }
