@@ -288,6 +288,24 @@ static Node *normal(Cx *cx, Shape s) {
   return graph_binary(g, OP_MUL, graph_unary(g, OP_ERFINV, centred), graph_const(g, sqrt(2), (Shape){0}));
 }
 
+// low + u (high - low), u below 1. The sum may round to `high`, which is excluded: what is beyond the last
+// number before it becomes that number.
+static Value uniform_between(Cx *cx, const Value *u, const Value *low, const Value *high, Span at) {
+  Value width = binary(cx, OPR_SUB, high, low, at), scaled = binary(cx, OPR_MUL, u, &width, at);
+  Value sum = binary(cx, OPR_ADD, &scaled, low, at), last, zero = v_num(0, at);
+  if (value_is_const(&width)) {
+    last = v_num((double)nextafterf((float)plain_number(high), (float)plain_number(low)), at);
+    return extreme(cx, width.num < 0 ? OP_MAX : OP_MIN, &sum, &last, at);
+  }
+  Value sizes[] = {unary_op(cx, OP_ABS, low, at), unary_op(cx, OP_ABS, high, at)}, ulp = v_num(0x1p-23, at);
+  Value larger = extreme(cx, OP_MAX, &sizes[0], &sizes[1], at), side = unary_op(cx, OP_SIGN, &width, at);
+  Value step = binary(cx, OPR_MUL, &larger, &ulp, at), signed_step = binary(cx, OPR_MUL, &step, &side, at);
+  last = binary(cx, OPR_SUB, high, &signed_step, at);
+  Value over = binary(cx, OPR_SUB, &sum, &last, at), beyond = binary(cx, OPR_MUL, &over, &side, at);
+  Value excess = extreme(cx, OP_MAX, &beyond, &zero, at), back = binary(cx, OPR_MUL, &excess, &side, at);
+  return binary(cx, OPR_SUB, &sum, &back, at);
+}
+
 static Value random_value(Cx *cx, Builtin b, const Args *a) {
   Shape s;
   const Value *shape = b == B_NORMAL ? a->v[0] : a->v[1], *like = b == B_NORMAL ? a->v[1] : a->v[2];
@@ -296,7 +314,13 @@ static Value random_value(Cx *cx, Builtin b, const Args *a) {
   if (b == B_BERNOULLI) {
     Node *p = number_node(cx, a->v[0]);
     Shape whole;
+    double known = value_is_const(a->v[0]) ? plain_number(a->v[0]) : 0;
     if (!p) return v_fail();
+    if (!(known >= 0 && known <= 1)) {
+      diag_emit(&cx->s->diags, DIAG_out_of_range, a->v[0]->span, "p", "bernoulli", "a number from 0 to 1",
+                value_text(cx, a->v[0]));
+      return v_fail();
+    }
     if (!shape_broadcast(p->shape, s, &whole) || !shape_equal(whole, s)) {
       diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`bernoulli`", shape_text(cx->a, p->shape),
                 shape_text(cx->a, s));
@@ -311,9 +335,7 @@ static Value random_value(Cx *cx, Builtin b, const Args *a) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a range low .. high", value_text(cx, a->v[0]));
     return v_fail();
   }
-  Value width = binary(cx, OPR_SUB, &a->v[0]->items[1], &a->v[0]->items[0], a->at);
-  Value scaled = binary(cx, OPR_MUL, &u, &width, a->at);
-  return binary(cx, OPR_ADD, &scaled, &a->v[0]->items[0], a->at);
+  return uniform_between(cx, &u, &a->v[0]->items[0], &a->v[0]->items[1], a->at);
 }
 
 // -- indexing

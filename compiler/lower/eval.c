@@ -395,18 +395,28 @@ static Value eval_stage(Cx *cx, Env *env, const Ast *e, const Value *piped) {
   return v;
 }
 
+// A known index along an axis of n elements, or a range's end (n itself may be one), counted from 0.
+static bool index_number(Cx *cx, const Value *v, int64_t n, bool end, int64_t *out) {
+  double d;
+  if (!value_number(cx, v, "an index", &d)) return false;
+  if (d != floor(d)) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a whole number", value_text(cx, v));
+    return false;
+  }
+  if (d < -(double)n || d > (double)n || (d == (double)n && !end)) {
+    diag_emit(&cx->s->diags, DIAG_bad_index, v->span, value_text(cx, v), (long long)n);
+    return false;
+  }
+  *out = (int64_t)d + (d < 0 ? n : 0);
+  return true;
+}
+
 static Value eval_index(Cx *cx, Env *env, const Ast *e) {
   Value base = eval_expr(cx, env, e->kids[0]);
   if (base.kind == V_LIST && e->nkids == 2 && e->kids[1]->kind != AST_RANGE) {
     Value i = eval_expr(cx, env, e->kids[1]);
-    double at;
-    if (!value_number(cx, &i, "an index", &at)) return v_fail();
-    if (at < 0) at += base.nitems;
-    if (at < 0 || at >= base.nitems) {
-      diag_emit(&cx->s->diags, DIAG_bad_index, e->kids[1]->span, (long long)at, (long long)base.nitems);
-      return v_fail();
-    }
-    return base.items[(int)at];
+    int64_t at;
+    return index_number(cx, &i, base.nitems, false, &at) ? base.items[at] : v_fail();
   }
   Node *x = value_node(cx, &base);
   if (!x) return v_fail();
@@ -430,26 +440,18 @@ static Value eval_index(Cx *cx, Env *env, const Ast *e) {
     for (int k = 0; k < 2; k++) {
       if (!ends[k]) continue;
       Value v = eval_expr(cx, env, ends[k]);
-      double d;
       if (v.kind == V_TENSOR && at->kind != AST_RANGE && given == 1) { // rows by a tensor of indices
         int64_t classes;
         Node *index = value_classes(cx, &v, &classes);
         return index ? v_tensor(graph_gather(cx->g, x, index), e->span) : v_fail();
       }
-      if (!value_number(cx, &v, "an index", &d)) return v_fail();
-      int64_t n = x->shape.dim[axis], at_index = (int64_t)d + (d < 0 ? n : 0);
-      if (at_index < 0 || at_index > n || (at->kind != AST_RANGE && at_index == n)) {
-        diag_emit(&cx->s->diags, DIAG_bad_index, ends[k]->span, (long long)d, (long long)n);
+      if (!index_number(cx, &v, x->shape.dim[axis], at->kind == AST_RANGE, k ? &stop[axis] : &start[axis]))
         return v_fail();
-      }
-      if (k == 0)
-        start[axis] = at_index;
-      else
-        stop[axis] = at_index;
     }
     if (at->kind != AST_RANGE) stop[axis] = start[axis] + 1, drop[axis] = true;
     if (stop[axis] <= start[axis]) {
-      diag_emit(&cx->s->diags, DIAG_bad_index, at->span, (long long)start[axis], (long long)stop[axis]);
+      diag_emit(&cx->s->diags, DIAG_empty_range, at->span, ast_text(cx->a, at),
+                (long long)x->shape.dim[axis]);
       return v_fail();
     }
   }

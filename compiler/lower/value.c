@@ -1,6 +1,7 @@
 // Values of elaboration: making them, describing them in messages, turning them into tensors, numbers, times
 // and shapes.
 #include "value.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +37,14 @@ bool value_is_const(const Value *v) { return v->kind == V_NUM || v->kind == V_BO
 
 double plain_number(const Value *v) { return v->unit == UNIT_PERCENT ? v->num / 100 : v->num; }
 
+// What a known number is in a tensor.
+static double tensor_number(Cx *cx, const Value *v) {
+  double x = plain_number(v);
+  if (isfinite(x) && fabs(x) > FLT_MAX)
+    diag_emit(&cx->s->diags, DIAG_number_overflow, v->span, value_text(cx, v));
+  return x;
+}
+
 // A nested list of numbers as one tensor. Fills `data` in row-major order; false after a report.
 static bool literal(Cx *cx, const Value *v, int axis, Shape *s, double *data, int64_t *at, bool measure) {
   if (v->kind == V_FAIL) return false;
@@ -46,7 +55,7 @@ static bool literal(Cx *cx, const Value *v, int axis, Shape *s, double *data, in
     }
     if (axis != s->rank && !measure) goto ragged;
     if (!measure) live_fix(cx, v);
-    if (!measure) data[(*at)++] = plain_number(v);
+    if (!measure) data[(*at)++] = tensor_number(cx, v);
     return true;
   }
   if (measure) {
@@ -121,7 +130,7 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
 static Node *make_node(Cx *cx, const Value *v) {
   switch (v->kind) {
   case V_FAIL: return NULL;
-  case V_NUM: return v->live ? v->live : graph_const(cx->g, plain_number(v), (Shape){0});
+  case V_NUM: return v->live ? v->live : graph_const(cx->g, tensor_number(cx, v), (Shape){0});
   case V_BOOL: return graph_const(cx->g, plain_number(v), (Shape){0});
   case V_LIST: return v->made && *v->made ? *v->made : named_list(cx, v, list_node(cx, v));
   case V_FIELD: {
