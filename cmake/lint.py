@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What a room may include besides itself: the links of CMakeLists.txt, and the rooms those may include.
 LINKS = {
-    "compiler/base": [],
+    "runtime/text": [],
+    "compiler/base": ["runtime/text"],
     "compiler/syntax": ["compiler/base", "grammar"],
     "compiler/graph": ["compiler/base"],
     "compiler/ad": ["compiler/graph"],
@@ -20,7 +21,7 @@ LINKS = {
     "compiler/backend": ["compiler/loops", "runtime/kernels"],
     "compiler/driver": ["compiler/lower", "compiler/passes", "compiler/backend", "runtime/include"],
     "runtime/kernels": ["runtime/include"],
-    "runtime": ["runtime/kernels"],
+    "runtime": ["runtime/kernels", "runtime/text"],
 }
 LONGEST = 600
 

@@ -1,6 +1,7 @@
 // In: what went wrong. Out: a filled status. The system's error texts come through strerror_r: no shared
 // buffer.
 #include "support.h"
+#include "text/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ int reg_fail(reg_status *s, int code, const char *name, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(s->text, sizeof s->text, fmt, args);
   va_end(args);
+  reg_shown_in_place(s->text); // names come from files of others; a cut may have left half a character
   s->hint[0] = 0;
   return code;
 }
@@ -23,6 +25,7 @@ void reg_hint(reg_status *s, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(s->hint, sizeof s->hint, fmt, args);
   va_end(args);
+  reg_shown_in_place(s->hint);
 }
 
 const char *reg_errno_text(int error, char *buffer, size_t size) {

@@ -97,6 +97,13 @@ char *arena_vprintf(Arena *a, const char *fmt, va_list ap) {
   return text;
 }
 
+char *arena_text(Arena *a, Text *t) {
+  if (t->failed) out_of_memory();
+  char *copy = arena_strndup(a, t->data, t->used);
+  reg_text_free(t);
+  return copy;
+}
+
 char *arena_printf(Arena *a, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);

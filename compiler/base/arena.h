@@ -3,6 +3,7 @@
 // with 70.
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
+#include "text/text.h"
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -15,6 +16,7 @@ char *arena_strndup(Arena *a, const char *s, size_t n);
 char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap);
+char *arena_text(Arena *a, Text *t); // a copy of what grew; frees it
 
 #define ARENA_NEW(a, T)      ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))

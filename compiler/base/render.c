@@ -23,15 +23,12 @@ static void show_cell(Shown *s, const char *bytes, int n) {
 // source_position counts columns, except that a tab takes TAB cells.
 static void show(Shown *s, const char *text, int n) {
   for (int i = 0; i < n;) {
-    int length = utf8_length(text + i, n - i);
-    unsigned char c = (unsigned char)text[i];
-    if (c == '\t')
+    ShownChar c = reg_shown_char(text + i, (size_t)(n - i));
+    if (text[i] == '\t')
       for (int k = 0; k < TAB; k++) show_cell(s, " ", 1);
-    else if (length == 0 || c < 0x20 || c == 0x7F)
-      show_cell(s, "?", 1);
     else
-      show_cell(s, text + i, length);
-    i += length ? length : 1;
+      show_cell(s, c.bytes, (int)c.count);
+    i += (int)c.taken;
   }
 }
 
@@ -83,14 +80,17 @@ static void print_place(FILE *out, const Source *source, Span span) {
   if (!source) return;
   int line, column;
   source_position(source, span.start, &line, &column);
-  fprintf(out, "%s:%d:%d: ", source->name, line, column);
+  reg_shown(out, source->name);
+  fprintf(out, ":%d:%d: ", line, column);
 }
 
 static void print_note(const Diags *ds, FILE *out, const DiagNote *note, bool color) {
   const char *cyan = color ? "\033[1;36m" : "", *plain = color ? "\033[0m" : "";
   const Source *source = source_get(ds->sources, note->span.source);
   print_place(out, source, note->span);
-  fprintf(out, "%s%s:%s %s\n", cyan, note->is_hint ? "hint" : "note", plain, note->text);
+  fprintf(out, "%s%s:%s ", cyan, note->is_hint ? "hint" : "note", plain);
+  reg_shown(out, note->text);
+  fputc('\n', out);
   if (source) print_excerpt(out, source, note->span, cyan, plain);
 }
 
@@ -104,33 +104,18 @@ void diags_print(const Diags *ds, FILE *out, bool color) {
       print_place(out, source, d->span);
     else
       fputs("regc: ", out);
-    fprintf(out, "%s%s:%s %s [%s]\n", paint, severity_name(d->severity), plain, d->text, diag_name(d->id));
+    fprintf(out, "%s%s:%s ", paint, severity_name(d->severity), plain);
+    reg_shown(out, d->text);
+    fprintf(out, " [%s]\n", diag_name(d->id));
     if (source) print_excerpt(out, source, d->span, paint, plain);
     for (int k = 0; k < d->notes.len; k++) print_note(ds, out, &d->notes.data[k], color);
   }
 }
 
-static void json_string(FILE *out, const char *s) {
-  int n = (int)strlen(s);
-  fputc('"', out);
-  for (int i = 0; i < n;) {
-    int length = utf8_length(s + i, n - i);
-    unsigned char c = (unsigned char)s[i];
-    if (length == 0)
-      fputs("\\ufffd", out);
-    else if (c == '"' || c == '\\')
-      fprintf(out, "\\%c", c);
-    else if (c == '\n')
-      fputs("\\n", out);
-    else if (c == '\t')
-      fputs("\\t", out);
-    else if (c < 0x20)
-      fprintf(out, "\\u%04x", c);
-    else
-      fwrite(s + i, 1, (size_t)length, out);
-    i += length ? length : 1;
-  }
-  fputc('"', out);
+static void json_string(const Diags *ds, FILE *out, const char *s) {
+  Text t = {0};
+  reg_text_json(&t, s);
+  fputs(arena_text(ds->arena, &t), out);
 }
 
 static void json_place(const Diags *ds, FILE *out, Span span) {
@@ -143,7 +128,7 @@ static void json_place(const Diags *ds, FILE *out, Span span) {
   source_position(source, span.start, &line, &column);
   source_position(source, span.end, &end_line, &end_column);
   fputs("\"file\":", out);
-  json_string(out, source->name);
+  json_string(ds, out, source->name);
   fprintf(out, ",\"line\":%d,\"column\":%d,\"end_line\":%d,\"end_column\":%d,", line, column, end_line,
           end_column);
 }
@@ -155,14 +140,14 @@ void diags_print_json(const Diags *ds, FILE *out) {
     json_place(ds, out, d->span);
     fprintf(out, "\"severity\":\"%s\",\"name\":\"%s\",\"message\":", severity_name(d->severity),
             diag_name(d->id));
-    json_string(out, d->text);
+    json_string(ds, out, d->text);
     fputs(",\"notes\":[", out);
     for (int k = 0; k < d->notes.len; k++) {
       const DiagNote *note = &d->notes.data[k];
       fputs(k ? ",{" : "{", out);
       json_place(ds, out, note->span);
       fprintf(out, "\"severity\":\"%s\",\"message\":", note->is_hint ? "hint" : "note");
-      json_string(out, note->text);
+      json_string(ds, out, note->text);
       fputc('}', out);
     }
     fputs("]}\n", out);

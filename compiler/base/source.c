@@ -55,22 +55,6 @@ void source_position(const Source *s, int offset, int *line, int *column) {
     *column += ((unsigned char)s->text[i] & 0xC0) != 0x80; // continuation bytes of UTF-8 start no character
 }
 
-int utf8_length(const char *s, int n) {
-  unsigned char c = (unsigned char)*s;
-  int length = c < 0x80                ? 1
-               : c >= 0xC2 && c < 0xE0 ? 2
-               : c >= 0xE0 && c < 0xF0 ? 3
-               : c >= 0xF0 && c < 0xF5 ? 4
-                                       : 0;
-  if (length == 0 || length > n) return 0;
-  for (int i = 1; i < length; i++)
-    if (((unsigned char)s[i] & 0xC0) != 0x80) return 0;
-  unsigned char second = length > 1 ? (unsigned char)s[1] : 0;
-  bool overlong = (c == 0xE0 && second < 0xA0) || (c == 0xF0 && second < 0x90);
-  bool outside = (c == 0xED && second >= 0xA0) || (c == 0xF4 && second >= 0x90);
-  return overlong || outside ? 0 : length;
-}
-
 Span span_join(Span a, Span b) {
   if (!a.source) return b;
   if (!b.source || a.source != b.source) return a;

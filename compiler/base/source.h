@@ -29,7 +29,5 @@ int source_add(Sources *s, const char *name, const char *text, int len);
 const Source *source_get(const Sources *s, int index); // NULL for 0 and out of range
 // Line and column of an offset, both from 1; columns count characters (UTF-8), not bytes.
 void source_position(const Source *s, int offset, int *line, int *column);
-// Length of the UTF-8 character at `s` (`n` bytes remain), or 0 where the bytes are none.
-int utf8_length(const char *s, int n);
 Span span_join(Span a, Span b); // smallest span that covers both; the other one where one is nowhere
 #endif

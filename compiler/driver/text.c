@@ -74,20 +74,9 @@ const char *text_count(Arena *a, double count) {
 }
 
 const char *text_json(Arena *a, const char *s) {
-  StrBuf b = {.arena = a};
-  strbuf_add(&b, "\"");
-  for (; *s; s++) {
-    if (*s == '"' || *s == '\\')
-      strbuf_addf(&b, "\\%c", *s);
-    else if (*s == '\n')
-      strbuf_add(&b, "\\n");
-    else if ((unsigned char)*s < 0x20)
-      strbuf_addf(&b, "\\u%04x", (unsigned)*s);
-    else
-      strbuf_addn(&b, s, 1);
-  }
-  strbuf_add(&b, "\"");
-  return b.data;
+  Text t = {0};
+  reg_text_json(&t, s);
+  return arena_text(a, &t);
 }
 
 const char *text_number(Arena *a, double value) {

@@ -39,10 +39,9 @@ static const char *shortened(ParseContext *p, const char *text, int length) {
 void bad_characters(ParseContext *p, Span span, const char *text, int length) {
   if (p->give_up) return;
   unsigned char c = (unsigned char)text[0];
-  int shown_bytes = utf8_length(text, length);
-  const char *shown = c < 0x20 || c == 0x7F || shown_bytes == 0
-                          ? arena_printf(p->arena, "(byte 0x%02X)", c)
-                          : arena_printf(p->arena, "`%.*s`", shown_bytes, text);
+  const ShownChar as = reg_shown_char(text, (size_t)length);
+  const char *shown = as.bytes == text ? arena_printf(p->arena, "`%.*s`", (int)as.count, text)
+                                       : arena_printf(p->arena, "(byte 0x%02X)", c);
   Diag *d = diag_emit(&p->session->diags, DIAG_bad_character, span, shown);
   if (c == '\'') diag_hint(d, "strings are in double quotes");
   if (c == ';') diag_hint(d, "statements end with their line");

@@ -1,5 +1,6 @@
 // Evaluation results as readable tables: numbers one a line, a matrix with the class names on both sides.
 #include "reg/console.h"
+#include "text/text.h"
 
 static const char *paint(reg_terminal t, const char *code) { return t.color ? code : ""; }
 
@@ -8,15 +9,9 @@ static const reg_field *target_field(const reg_event *e) {
   return v->target >= 0 ? &e->program->datasets[v->data]->fields[v->target] : NULL;
 }
 
-// Characters, not bytes.
-static int text_width(const char *s) {
-  int n = 0;
-  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
-  return n;
-}
-
 static void print_right(FILE *out, const char *s, int width) {
-  fprintf(out, "%*s%s", width - text_width(s), "", s);
+  fprintf(out, "%*s", width - reg_shown_width(s), "");
+  reg_shown(out, s);
 }
 
 static const char *class_name(const reg_field *f, int64_t k, int64_t n, char number[24]) {
@@ -40,11 +35,11 @@ static void print_matrix(FILE *out, reg_terminal t, const reg_metric *m, const f
   char number[24];
   int label = 6, width = 6;
   for (int64_t k = 0; k < m->dim[0]; k++) {
-    int w = text_width(class_name(target, k, m->dim[0], number));
+    int w = reg_shown_width(class_name(target, k, m->dim[0], number));
     label = w > label ? w : label;
   }
   for (int64_t k = 0; k < m->dim[1]; k++) {
-    int w = text_width(class_name(target, k, m->dim[1], number)) + 2;
+    int w = reg_shown_width(class_name(target, k, m->dim[1], number)) + 2;
     width = w > width ? w : width;
   }
   fprintf(out, "  %s (rows: actual, columns: predicted)\n    %*s", m->name, label, "");

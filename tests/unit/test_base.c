@@ -89,17 +89,6 @@ Test(base, spans_join) {
   cr_assert_eq(span_join(a, nowhere).end, 8);
 }
 
-Test(base, utf8_lengths) {
-  cr_assert_eq(utf8_length("a", 1), 1);
-  cr_assert_eq(utf8_length("\xC3\xA9", 2), 2);
-  cr_assert_eq(utf8_length("\xC3\xA9", 1), 0);     // cut
-  cr_assert_eq(utf8_length("\xC0\xAF", 2), 0);     // overlong
-  cr_assert_eq(utf8_length("\xED\xA0\x80", 3), 0); // surrogate
-  cr_assert_eq(utf8_length("\xF0\x9F\x98\x80", 4), 4);
-  cr_assert_eq(utf8_length("\xF4\x90\x80\x80", 4), 0); // beyond Unicode
-  cr_assert_eq(utf8_length("\x80", 1), 0);
-}
-
 Test(base, nearest_name_is_near_enough) {
   const char *names[] = {"dropout", "dense", "softmax", "sum", "mean"};
   cr_assert_str_eq(nearest_name("dropuot", names, 5), "dropout"); // swapped neighbours
