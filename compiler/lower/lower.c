@@ -64,9 +64,13 @@ Graph *prune(Cx *cx, Graph *g) {
     out->origin = n->origin;
     now[i] = n->op == OP_INPUT ? graph_input(out, n->name, n->dtype, n->shape) : graph_rebuild(out, n, in);
   }
+  Map names;
+  map_init(&names, cx->a);
   for (int i = 0; i < g->outputs.len; i++) {
     GraphOutput o = g->outputs.data[i];
     int alias = -1;
+    if (map_get(&names, o.name)) ice("lower", "two outputs of `%s` are called `%s`", g->name, o.name);
+    map_put(&names, o.name, o.node);
     for (int k = 0; o.alias >= 0 && k < out->inputs.len; k++)
       if (!strcmp(out->inputs.data[k]->name, g->inputs.data[o.alias]->name)) alias = k;
     graph_output(out, o.name, now[o.node->id], alias);
@@ -104,10 +108,10 @@ static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fal
 // -- early stopping
 
 static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
-  const Ast *what = stop->kids[0];
+  const Ast *whole = stop->kids[0], *what = metric_callee(whole);
   if (what->kind != AST_FIELD || what->kids[0]->kind != AST_NAME) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, what->span,
-              "a measure of a part of the data such as valid.loss", ast_text(cx->a, what));
+              "a measure of a part of the data such as valid.loss", ast_text(cx->a, whole));
     return false;
   }
   const char *part = what->kids[0]->name;
@@ -128,7 +132,7 @@ static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
   Value patience = eval_expr(cx, env_new(cx, NULL, "", ""), stop->kids[1]);
   double steps;
   if (!value_steps(cx, &patience, &steps, NULL)) return false;
-  t->watch = what->name;
+  t->watch = metric_name(cx->a, whole);
   t->patience = (int64_t)ceil(steps / (double)t->steps_per_epoch);
   t->keep_best = stop->num != 0;
   if (t->patience < 1) t->patience = 1;
@@ -146,15 +150,17 @@ static bool higher_is_better(const Def *d) {
 
 static bool watch_metric(Cx *cx, LowerTrain *t, const Ast *stop) {
   if (!t->watch || !strcmp(t->watch, "loss")) return true;
-  Def *d = sema_find(cx->l->program, t->watch);
+  const char *name = metric_callee(stop->kids[0])->name;
+  Def *d = sema_find(cx->l->program, name);
   if (!d || d->kind != KIND_METRIC) {
     Diag *diag = diag_emit(&cx->s->diags, DIAG_wrong_kind, stop->kids[0]->span, "loss or a metric",
-                           arena_printf(cx->a, "`%s`", t->watch));
+                           arena_printf(cx->a, "`%s`", name));
     diag_hint(diag, "metrics are definitions such as `accuracy`; `regc doc` lists them");
     return false;
   }
   t->watch_max = higher_is_better(d);
-  return train_add_metric(cx, t, stop->kids[0]);
+  train_add_metric(cx, t, stop->kids[0]);
+  return true;
 }
 
 // -- trainings

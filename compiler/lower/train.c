@@ -15,14 +15,14 @@ static bool data_has(const reg_dataset *set, const char *field) {
   return false;
 }
 
-static Env *field_env(Cx *cx) {
+Env *field_env(Cx *cx) {
   Env *env = env_new(cx, NULL, "", "train");
   for (int i = 0; i < cx->data->nfields; i++)
     env_set(cx, env, cx->data->fields[i].name, (Value){.kind = V_FIELD, .field = i});
   return env;
 }
 
-static Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {
+Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {
   Cx *cx = cx_new(l, name, mode);
   cx->t = t;
   cx->batch = batch;
@@ -43,95 +43,6 @@ static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
   return NULL;
 }
 
-// -- penalties
-
-// The penalties that an expression calls, joined by `+`, for the name of its term; "" where it calls none.
-static const char *penalty_name(Cx *cx, const Ast *e, const char *so_far) {
-  if (!e) return so_far;
-  if (e->kind == AST_CALL && e->kids[0]->kind == AST_NAME) {
-    Def *d = sema_find(cx->l->program, e->kids[0]->name);
-    bool penalty = d && (d->kind == KIND_PENALTY || d->kind == KIND_LOSS);
-    if (penalty) return *so_far ? arena_printf(cx->a, "%s+%s", so_far, d->name) : d->name;
-  }
-  for (int i = 0; i < e->nkids; i++) so_far = penalty_name(cx, e->kids[i], so_far);
-  return so_far;
-}
-
-static const char *unique_term(Cx *cx, LowerTrain *t, const Ast *p) {
-  const char *name = penalty_name(cx, p->kids[2], "");
-  if (!*name) name = "term";
-  for (int i = 0; i < t->terms.len; i++)
-    if (!strcmp(t->terms.data[i].name, name) && p->kids[1] && p->kids[1]->nkids)
-      name = arena_printf(cx->a, "%s %s", name, ast_text(cx->a, p->kids[1]->kids[0]));
-  int again = 1;
-  const char *base = name;
-  for (int i = 0; i < t->terms.len; i++)
-    if (!strcmp(t->terms.data[i].name, name)) name = arena_printf(cx->a, "%s %d", base, ++again), i = -1;
-  return name;
-}
-
-static Node *term_value(Cx *cx, Env *env, const Ast *e) {
-  Value v = eval_expr(cx, env, e);
-  Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
-  if (n && n->shape.rank != 0) {
-    diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a penalty", shape_text(cx->a, n->shape));
-    return NULL;
-  }
-  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
-}
-
-static void touch(Cx *cx, LowerTrain *t, const char *path, const char *term) {
-  for (int i = 0; i < t->params.len; i++) {
-    LowerParam *p = &t->params.data[i];
-    if (strcmp(p->path, path)) continue;
-    const char **more = ARENA_ARRAY(cx->a, const char *, p->ntouched + 1);
-    if (p->ntouched) memcpy(more, p->touched_by, sizeof(char *) * (size_t)p->ntouched);
-    more[p->ntouched++] = term;
-    p->touched_by = more;
-  }
-}
-
-// `penalize a, b in S, T : e`: e for each pair of corresponding parameters, summed.
-static Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term) {
-  Env *fields = field_env(cx);
-  int n = p->kids[0] ? p->kids[0]->nkids : 0;
-  if (p->name) {
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, p->span, arena_printf(cx->a, "`by %s`", p->name),
-              "in this version");
-    return NULL;
-  }
-  if (n == 0) return term_value(cx, fields, p->kids[2]);
-  if (!p->kids[1] || p->kids[1]->nkids != n) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, p->span,
-              arena_printf(cx->a, "%d selectors, one for each name", n),
-              arena_printf(cx->a, "%d", p->kids[1] ? p->kids[1]->nkids : 0));
-    return NULL;
-  }
-  Tree **trees = ARENA_ARRAY(cx->a, Tree *, n);
-  for (int i = 0; i < n; i++) {
-    trees[i] = select_params(cx, p->kids[1]->kids[i]);
-    if (!trees[i]) return NULL;
-    if (trees[i]->n != trees[0]->n) {
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, p->kids[1]->kids[i]->span,
-                arena_printf(cx->a, "%d parameters as in the first selector", trees[0]->n),
-                arena_printf(cx->a, "%d", trees[i]->n));
-      return NULL;
-    }
-  }
-  Node *total = NULL;
-  for (int k = 0; k < trees[0]->n; k++) {
-    Env *env = env_new(cx, fields, "", "penalize");
-    for (int i = 0; i < n; i++)
-      env_set(cx, env, p->kids[0]->kids[i]->name,
-              v_tensor(trees[i]->leaf[k].node, p->kids[1]->kids[i]->span));
-    Node *v = term_value(cx, env, p->kids[2]);
-    if (!v) return NULL;
-    total = total ? graph_binary(cx->g, OP_ADD, total, v) : v;
-    if (term) touch(cx, t, trees[0]->leaf[k].path, term);
-  }
-  return total;
-}
-
 // -- optimizer
 
 static bool is_adaptive(const char *name) {
@@ -144,7 +55,7 @@ static bool is_adaptive(const char *name) {
 // Is `l2` among the penalties of a term's name?
 static bool names_l2(const char *term) {
   for (const char *at = term; (at = strstr(at, "l2")); at++)
-    if ((at == term || at[-1] == '+') && (!at[2] || strchr("+ ", at[2]))) return true;
+    if ((at == term || at[-1] == '+') && (!at[2] || strchr("+ (", at[2]))) return true;
   return false;
 }
 
@@ -205,7 +116,7 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
   for (int i = 2; i < t->ast->nkids; i++) {
     const Ast *p = t->ast->kids[i];
     if (p->kind != AST_PENALIZE) continue;
-    const char *term = first ? unique_term(cx, t, p) : NULL;
+    const char *term = first ? penalty_term(cx, t, p) : NULL;
     Node *n = penalize(cx, t, p, term);
     if (!n) continue;
     if (first)
@@ -277,7 +188,7 @@ static Graph *init_graph(Lowered *l, LowerTrain *t) {
   return prune(cx, cx->g);
 }
 
-// -- predictions and metrics
+// -- predictions
 
 Node *train_predict(Cx *cx, Def *model) {
   const Ast *ps = model->ast->kids[0];
@@ -295,79 +206,6 @@ Node *train_predict(Cx *cx, Def *model) {
   return v.kind == V_FAIL ? NULL : value_node(cx, &v);
 }
 
-static Shape rows_of(Shape row, int64_t rows) {
-  Shape s = {.rank = row.rank + 1, .dim = {rows}};
-  memcpy(s.dim + 1, row.dim, sizeof(int64_t) * (size_t)row.rank);
-  return s;
-}
-
-// One metric of `pred` against the target.
-static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
-  Env *env = env_new(cx, NULL, "", "");
-  const Ast *name = e->kind == AST_FIELD ? NULL : e; // `valid.accuracy` of a stop clause
-  Value v;
-  if (name) {
-    v = eval_expr(cx, env, name);
-  } else {
-    Ast *callee = ARENA_NEW(cx->a, Ast);
-    *callee = (Ast){.kind = AST_NAME, .name = e->name, .span = e->span};
-    v = eval_expr(cx, env, callee);
-  }
-  if (v.kind == V_FAIL) return NULL;
-  if (v.kind != V_FN || v.fn->def->kind != KIND_METRIC) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a metric", value_text(cx, &v));
-    return NULL;
-  }
-  int target = data_target(cx->data);
-  Value *args = ARENA_ARRAY(cx->a, Value, 2);
-  args[0] = v_tensor(pred, e->span);
-  args[1] = (Value){.kind = V_FIELD, .field = target, .span = e->span};
-  BoundArg bound[2] = {{NULL, &args[0], e->span}, {NULL, &args[1], e->span}};
-  Value out = call_value(cx, env, &v, bound, target < 0 ? 1 : 2, e->span, NULL);
-  Node *n = out.kind == V_FAIL ? NULL : value_node(cx, &out);
-  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
-}
-
-static const char *metric_name(const Ast *e) { return e->kind == AST_CALL ? e->kids[0]->name : e->name; }
-
-bool train_add_metric(Cx *cx, LowerTrain *t, const Ast *metric) {
-  for (int i = 0; i < t->metrics.len; i++)
-    if (!strcmp(t->metrics.data[i], metric_name(metric))) return true;
-  vec_push(cx->a, t->metrics, metric_name(metric));
-  vec_push(cx->a, t->build->metrics, metric);
-  return true;
-}
-
-bool evaluate_metrics(Lowered *l, LowerEvaluate *e) {
-  LowerTrain *t = l->trains.data[e->train];
-  int errors = l->session->diags.errors;
-  Cx *cx = train_cx(l, t, "metrics", MODE_EVAL, e->rows);
-  cx->data = l->datasets.data[e->data];
-  Node *pred = train_predict(cx, t->build->model);
-  if (!pred) return false;
-  t->build->pred = (Shape){.rank = pred->shape.rank - 1};
-  memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
-  e->pred_width = shape_count(t->build->pred);
-  for (int i = 2; i < e->ast->nkids; i++) {
-    const Ast *m = e->ast->kids[i];
-    Node *n = metric_node(cx, m, pred);
-    if (!n) continue;
-    vec_push(cx->a, e->metrics, ((LowerMetric){metric_name(m), n->shape}));
-    if (n->shape.rank == 0 && t->valid_part && t->data == e->data) train_add_metric(cx, t, m);
-  }
-  return l->session->diags.errors == errors;
-}
-
-void train_valid_metrics(Lowered *l, LowerTrain *t) {
-  if (!t->valid_part) return;
-  Cx *cx = train_cx(l, t, "valid", MODE_EVAL, t->valid_rows);
-  Node *pred = train_predict(cx, t->build->model);
-  if (!pred) return;
-  t->build->pred = (Shape){.rank = pred->shape.rank - 1};
-  memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
-  for (int i = 0; i < t->build->metrics.len; i++) metric_node(cx, t->build->metrics.data[i], pred);
-}
-
 static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
@@ -377,18 +215,6 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   if (!n || !pred) ice("lower", "validation of `%s` failed after its step was built", t->name);
   graph_output(cx->g, "loss", n, -1);
   graph_output(cx->g, "pred", pred, -1);
-  return prune(cx, cx->g);
-}
-
-// Metrics of all predictions of one part.
-static Graph *metrics_graph(Cx *cx, LowerTrain *t, const Ast *const *metrics, const char *const *names,
-                            int n) {
-  Node *pred = cx_input(cx, "pred", DT_F32, rows_of(t->build->pred, cx->batch));
-  for (int i = 0; i < n; i++) {
-    Node *m = metric_node(cx, metrics[i], pred);
-    if (!m) ice("lower", "metric `%s` failed after it was checked", names[i]);
-    graph_output(cx->g, arena_printf(cx->a, "metric:%s", names[i]), m, -1);
-  }
   return prune(cx, cx->g);
 }
 

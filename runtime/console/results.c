@@ -14,6 +14,12 @@ static void print_right(FILE *out, const char *s, int width) {
   reg_shown(out, s);
 }
 
+static void print_left(FILE *out, const char *s, int width) {
+  fputs("  ", out);
+  reg_shown(out, s);
+  fprintf(out, "%*s", width - reg_shown_width(s), "");
+}
+
 static const char *class_name(const reg_field *f, int64_t k, int64_t n, char number[24]) {
   if (f && f->nclasses == n && f->class_names) return f->class_names[k];
   snprintf(number, 24, "%lld", (long long)k);
@@ -53,8 +59,8 @@ static void print_matrix(FILE *out, reg_terminal t, const reg_metric *m, const f
   }
 }
 
-static void print_list(FILE *out, const reg_metric *m, const float *values) {
-  fprintf(out, "  %-12s", m->name);
+static void print_list(FILE *out, const reg_metric *m, int width, const float *values) {
+  print_left(out, m->name, width);
   for (int64_t k = 0; k < m->count; k++) fprintf(out, " %.4g", (double)values[k]);
   fputc('\n', out);
 }
@@ -64,14 +70,21 @@ void reg_console_results(FILE *out, reg_terminal t, const reg_event *e) {
   const reg_part *part = reg_data_part(e->program->datasets[v->data], v->part);
   fprintf(out, "%s%s on %s%s (%lld rows)\n", paint(t, "\033[1m"), v->model, v->data_name, paint(t, "\033[0m"),
           part ? (long long)part->nrows : 0);
+  int width = 12;
+  for (int i = 0; i < v->nmetrics; i++) {
+    int w = v->metric[i].rank == 2 ? 0 : reg_shown_width(v->metric[i].name);
+    width = w > width ? w : width;
+  }
   for (int i = 0; i < v->nmetrics; i++) {
     const reg_metric *m = &v->metric[i];
-    if (m->rank == 0)
-      fprintf(out, "  %-12s %.4f\n", m->name, (double)e->values[i][0]);
-    else if (m->rank == 2)
+    if (m->rank == 0) {
+      print_left(out, m->name, width);
+      fprintf(out, " %.4f\n", (double)e->values[i][0]);
+    } else if (m->rank == 2) {
       print_matrix(out, t, m, e->values[i], target_field(e));
-    else
-      print_list(out, m, e->values[i]);
+    } else {
+      print_list(out, m, width, e->values[i]);
+    }
   }
   fflush(out);
 }
