@@ -15,7 +15,12 @@ typedef struct Worker {
 struct reg_ctx {
   int threads;
   bool profile;
-  double gemm_s;       // inside reg_gemm, while `profile`
+  double gemm_s; // inside reg_gemm, while `profile`
+  struct {
+    const char *place;
+    double value;
+    int64_t size;
+  } fault;             // of the last compiled function that ended early
   unsigned float_mode; // the owner's, before the context
   int64_t spin_ns;     // how long a waiting thread spins before it sleeps
   Worker *workers;     // threads - 1

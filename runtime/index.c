@@ -2,6 +2,7 @@
 // depends on the sizes only, and every sum keeps the order of its addends, so results do not depend on the
 // number of threads. Nothing is allocated.
 #include "ctx.h"
+#include "reg/train.h"
 #include <math.h>
 #include <string.h>
 
@@ -24,6 +25,38 @@ static void over_lines(reg_ctx *ctx, reg_piece_fn fn, Indexed *a, int64_t lines,
   void *slots[1] = {a};
   a->unit = width >= PIECE_ELEMENTS ? 1 : PIECE_ELEMENTS / (width > 0 ? width : 1);
   reg_parallel(ctx, fn, slots, (lines + a->unit - 1) / a->unit);
+}
+
+int reg_index_fault(const char *place, double value, int64_t size, reg_status *st) {
+  if (value != floor(value) || isinf(value))
+    return reg_fail(st, REG_BAD_DATA, "bad_index", "%s: the index %.9g is no whole number", place, value);
+  return reg_fail(st, REG_BAD_DATA, "bad_index", "%s: the index %.15g is out of range for size %lld", place,
+                  value, (long long)size);
+}
+
+int reg_ctx_fault(const reg_ctx *c, reg_status *st) {
+  return reg_index_fault(c->fault.place, c->fault.value, c->fault.size, st);
+}
+
+static double index_element(const void *x, int64_t i, int32_t type) {
+  return type == REG_INDEX_I32   ? (double)((const int32_t *)x)[i]
+         : type == REG_INDEX_F32 ? (double)((const float *)x)[i]
+                                 : ((const double *)x)[i];
+}
+
+int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t count, int64_t size, int32_t type,
+                  const char *place) {
+  for (int64_t i = 0; i < count; i++) {
+    double v = index_element(x, i, type);
+    if (!(v >= 0 && v < (double)size && v == floor(v))) {
+      ctx->fault.place = place;
+      ctx->fault.value = v;
+      ctx->fault.size = size;
+      return 1;
+    }
+    out[i] = (int32_t)v;
+  }
+  return 0;
 }
 
 static void gather_piece(void *const *slots, int64_t begin, int64_t end) {

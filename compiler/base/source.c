@@ -55,6 +55,12 @@ void source_position(const Source *s, int offset, int *line, int *column) {
     *column += ((unsigned char)s->text[i] & 0xC0) != 0x80; // continuation bytes of UTF-8 start no character
 }
 
+const char *source_place(Arena *a, const Source *s, Span at) {
+  int line, column;
+  source_position(s, at.start, &line, &column);
+  return arena_printf(a, "%s:%d:%d", s->name, line, column);
+}
+
 Span span_join(Span a, Span b) {
   if (!a.source) return b;
   if (!b.source || a.source != b.source) return a;

@@ -29,5 +29,7 @@ int source_add(Sources *s, const char *name, const char *text, int len);
 const Source *source_get(const Sources *s, int index); // NULL for 0 and out of range
 // Line and column of an offset, both from 1; columns count characters (UTF-8), not bytes.
 void source_position(const Source *s, int offset, int *line, int *column);
+// "digits.reg:19:3"
+const char *source_place(Arena *a, const Source *s, Span at);
 Span span_join(Span a, Span b); // smallest span that covers both; the other one where one is nowhere
 #endif

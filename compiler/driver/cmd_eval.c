@@ -18,9 +18,8 @@ typedef struct Evaluation {
   VEC(const char *) grads;
 } Evaluation;
 
-static int tell(const reg_status *st) {
-  fprintf(stderr, "regc: %s [%s]\n", st->text, st->name);
-  if (st->hint[0]) fprintf(stderr, "  hint: %s\n", st->hint);
+static int tell(const Evaluation *e, const reg_status *st) {
+  tell_status(e->options, st);
   return st->code;
 }
 
@@ -28,7 +27,7 @@ static int read_input(Evaluation *e, const NamePair *pair) {
   Arena *a = e->pipeline.arena;
   reg_status st = {0};
   reg_array array = {0};
-  if (reg_npy_read(pair->value, &array, &st)) return tell(&st);
+  if (reg_npy_read(pair->value, &array, &st)) return tell(e, &st);
   static const DType types[] = {[REG_F32] = DT_F32, [REG_I32] = DT_I32, [REG_BOOL] = DT_BOOL};
   Tensor t = {
       .name = arena_printf(a, "in:%s", pair->name), .dtype = types[array.dtype], .shape.rank = array.rank};
@@ -127,7 +126,7 @@ static int add_values(const Evaluation *e, StrBuf *b, const char *file_name, con
   if (!dir) return EXIT_OK;
   const char *path = arena_printf(a, "%s/%s.npy", dir, file_name);
   reg_status st = {0};
-  if (!write_array(a, path, t, &st)) return tell(&st);
+  if (!write_array(a, path, t, &st)) return tell(e, &st);
   strbuf_addf(b, ",\"file\":%s", text_json(a, path));
   return EXIT_OK;
 }
@@ -159,14 +158,12 @@ static int print_result(const Evaluation *e, const Tensor *out, int n) {
 static int run_expression(Evaluation *e, const Graph *g) {
   Pipeline *p = &e->pipeline;
   Tensor *out = ARENA_ARRAY(p->arena, Tensor, g->outputs.len);
-  const char *error = NULL;
+  reg_status st = {0};
   if (e->options->given[OPT_EMIT]) return emit_function(p, pipeline_loops(p, g, false));
-  if (e->options->given[OPT_INTERPRET]) {
-    run_interpreted(p->arena, g, e->inputs.data, e->inputs.len, out);
-  } else if (!run_compiled(p, g, e->inputs.data, e->inputs.len, out, &error)) {
-    fprintf(stderr, "regc: %s\n", error);
-    return REG_INTERNAL;
-  }
+  int code = e->options->given[OPT_INTERPRET]
+                 ? run_interpreted(p->arena, g, e->inputs.data, e->inputs.len, out, &st)
+                 : run_compiled(p, g, e->inputs.data, e->inputs.len, out, &st);
+  if (code) return tell(e, &st);
   const char *dir = e->options->value[OPT_OUT_DIR];
   if (dir && mkdir(dir, 0755) != 0 && errno != EEXIST) {
     fprintf(stderr, "regc: cannot make `%s`: %s\n", dir, strerror(errno));

@@ -27,7 +27,11 @@ static double interpret_value(const GradCheck *c, const Tensor *in) {
   Arena *a = arena_new();
   const Graph *g = c->check->body;
   Tensor *out = ARENA_ARRAY(a, Tensor, g->outputs.len);
-  run_interpreted(a, g, in, c->nin, out);
+  reg_status st = {0};
+  if (run_interpreted(a, g, in, c->nin, out, &st)) {
+    arena_free(a);
+    return NAN;
+  }
   const Tensor *value = tensor_find(out, g->outputs.len, "value");
   double sum = 0;
   for (int64_t i = 0; i < shape_count(value->shape); i++) sum += value->data[i];
@@ -129,31 +133,33 @@ static void tell_json(const GradCheck *c, bool good, const Worst *w, const Tenso
 }
 
 // The arguments as the check makes them, rounded to float32; then what every graph may read.
-static void make_inputs(GradCheck *c) {
+static int make_inputs(GradCheck *c, reg_status *st) {
   Arena *a = c->pipeline->arena;
   Tensor common[] = {tensor_seed(a, c->pipeline->options->seed), tensor_scalar(a, "step", DT_I32, 0),
                      tensor_scalar(a, "epoch", DT_I32, 0)};
   enum { COMMON = sizeof common / sizeof *common };
   int nargs = c->check->args->outputs.len;
   Tensor *in = ARENA_ARRAY(a, Tensor, nargs + COMMON);
-  run_interpreted(a, c->check->args, common, COMMON, in);
+  int code = run_interpreted(a, c->check->args, common, COMMON, in, st);
   for (int i = 0; i < nargs; i++) tensor_round(&in[i]);
   memcpy(in + nargs, common, sizeof common);
   c->in = in;
   c->nin = nargs + COMMON;
+  return code;
 }
 
 int gradcheck_run(Pipeline *p, const Ast *ast) {
   GradCheck c = {.pipeline = p, .check = lower_check(p->lowered, ast)};
   int code = pipeline_report(p);
   if (code || !c.check) return EXIT_REJECTED;
-  make_inputs(&c);
-  const char *error = NULL;
+  reg_status st = {0};
   int nout = c.check->body->outputs.len;
   Tensor *out = ARENA_ARRAY(p->arena, Tensor, nout);
-  if (!run_compiled(p, c.check->body, c.in, c.nin, out, &error)) {
-    fprintf(stderr, "regc: %s\n", error);
-    return REG_INTERNAL;
+  code = make_inputs(&c, &st);
+  if (!code) code = run_compiled(p, c.check->body, c.in, c.nin, out, &st);
+  if (code) {
+    tell_status(p->options, &st);
+    return code;
   }
   Worst worst = {0};
   bool good = c.check->gradient ? gradient_holds(&c, out, nout, &worst) : condition_holds(out, nout);

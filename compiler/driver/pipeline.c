@@ -149,8 +149,5 @@ int pipeline_report(Pipeline *p) {
 
 const char *place_text(const Pipeline *p, Span at) {
   const Source *source = source_get(&p->session->sources, at.source);
-  if (!source) return "";
-  int line, column;
-  source_position(source, at.start, &line, &column);
-  return arena_printf(p->arena, "%s:%d:%d", source->name, line, column);
+  return source ? source_place(p->arena, source, at) : "";
 }

@@ -42,7 +42,7 @@ static Tensor output_like(Arena *a, const GraphOutput *o) {
   return t;
 }
 
-void run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out) {
+int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out, reg_status *st) {
   double **preset = ARENA_ARRAY(a, double *, g->nodes.len);
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *n = g->inputs.data[i];
@@ -54,6 +54,9 @@ void run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor
     memcpy(out[i].data, values[g->outputs.data[i].node->id],
            sizeof(double) * (size_t)shape_count(out[i].shape));
   }
+  double element;
+  const Node *refused = graph_refused(g, values, &element);
+  return refused ? reg_index_fault(refused->name, element, refused->attr[0], st) : REG_OK;
 }
 
 static size_t room_of(const LoopFn *f, int k) {
@@ -88,10 +91,11 @@ static int slot_index(const LoopFn *f, const GraphOutput *o) {
   ice("values", "output `%s` has no slot", o->name);
 }
 
-bool prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, const char **error) {
+int prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, reg_status *st) {
   *r = (Prepared){.arena = p->arena, .loops = pipeline_loops(p, g, false)};
-  r->fn = pipeline_compile(p, r->loops, error);
-  if (!r->fn) return false;
+  const char *error = NULL;
+  r->fn = pipeline_compile(p, r->loops, &error);
+  if (!r->fn) return reg_fail(st, REG_INTERNAL, "internal", "%s", error ? error : "the backend failed");
   r->slots = ARENA_ARRAY(p->arena, void *, r->loops->nslots);
   for (int k = 0; k < r->loops->nslots; k++) {
     r->slots[k] = aligned_alloc(64, room_of(r->loops, k));
@@ -100,10 +104,12 @@ bool prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepar
       fill_slot(r->slots[k], input_of(r->loops->slots[k].name, r->loops->slots[k].shape, in, nin));
   }
   r->ctx = reg_ctx_new(p->options->threads);
-  return true;
+  return REG_OK;
 }
 
-int prepared_run(const Prepared *r) { return r->fn(r->ctx, r->slots); }
+int prepared_run(const Prepared *r, reg_status *st) {
+  return r->fn(r->ctx, r->slots) ? reg_ctx_fault(r->ctx, st) : REG_OK;
+}
 
 void prepared_read(const Prepared *r, Tensor *out) {
   const Graph *g = r->loops->graph;
@@ -120,12 +126,12 @@ void prepared_free(Prepared *r) {
   r->slots = NULL;
 }
 
-bool run_compiled(Pipeline *p, const Graph *g, const Tensor *in, int nin, Tensor *out, const char **error) {
+int run_compiled(Pipeline *p, const Graph *g, const Tensor *in, int nin, Tensor *out, reg_status *st) {
   Prepared r;
-  if (!prepared_new(p, g, in, nin, &r, error)) return false;
-  int code = prepared_run(&r);
+  int code = prepared_new(p, g, in, nin, &r, st);
+  if (code) return code;
+  code = prepared_run(&r, st);
   prepared_read(&r, out);
   prepared_free(&r);
-  if (code) *error = "the compiled function failed";
-  return code == 0;
+  return code;
 }

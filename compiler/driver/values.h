@@ -17,8 +17,9 @@ void tensor_round(Tensor *t);                                         // to what
 double element_at(const void *data, DType t, int64_t i);              // of an array as it lies in memory
 const Tensor *tensor_find(const Tensor *ts, int n, const char *name); // NULL where there is none
 
-// `out`: one for each output of g, filled in. Inputs that g has must be among `in`.
-void run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out);
+// `out`: one for each output of g, filled in. Inputs that g has must be among `in`. Like all that run here:
+// REG_OK, or the fault that ended it, in `st`.
+int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out, reg_status *st);
 // Compiled, its inputs filled in: may run any number of times.
 typedef struct Prepared {
   Arena *arena;
@@ -27,12 +28,12 @@ typedef struct Prepared {
   void **slots;
   struct reg_ctx *ctx;
 } Prepared;
-bool prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, const char **error);
-int prepared_run(const Prepared *r);
+int prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, reg_status *st);
+int prepared_run(const Prepared *r, reg_status *st);
 void prepared_read(const Prepared *r, Tensor *out); // one for each output of the graph
 void prepared_free(Prepared *r);
-// The same by the backend's code with `threads` threads; false and a message where it fails.
-bool run_compiled(Pipeline *p, const Graph *g, const Tensor *in, int nin, Tensor *out, const char **error);
+// run_interpreted by the backend's code with `threads` threads.
+int run_compiled(Pipeline *p, const Graph *g, const Tensor *in, int nin, Tensor *out, reg_status *st);
 // cmd_gradcheck.c: one `check` statement; EXIT_OK where it holds.
 int gradcheck_run(Pipeline *p, const Ast *check);
 #endif

@@ -54,11 +54,11 @@ struct Node {
   int nin;
   Node **in;
   // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm.
-  // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SCATTER_ADD, PUT_ALONG:
-  // size. UNIFORM: stream. POINT: key. INPUT: position.
+  // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SCATTER_ADD, PUT_ALONG,
+  // INDEX: size. UNIFORM: stream. POINT: key. INPUT: position.
   int nattr;
   const int64_t *attr;
-  const char *name;   // INPUT
+  const char *name;   // INPUT; INDEX: the place in the program
   const double *data; // CONST: ndata values, 1 (splat) or all
   int64_t ndata;
   Span origin; // where in the program it comes from
@@ -110,6 +110,7 @@ Node *graph_slice(Graph *g, Node *x, const int64_t *start, const int64_t *stop, 
 Node *graph_pad(Graph *g, Node *x, const int64_t *lo, const int64_t *hi, const int64_t *inner);
 Node *graph_concat(Graph *g, Node *const *xs, int n, int axis);
 Node *graph_matmul(Graph *g, Node *x, Node *y);
+Node *graph_index(Graph *g, Node *x, int64_t size, const char *place);
 Node *graph_gather(Graph *g, Node *x, Node *index);
 Node *graph_scatter_add(Graph *g, Node *index, Node *x, int64_t size);
 Node *graph_take_along(Graph *g, Node *x, Node *index);
@@ -152,6 +153,11 @@ Graph *graph_parse(Arena *a, const char *text, const char **error);
 // gives a node's value instead of computing it: inputs must be preset; others may be. Only what the outputs
 // need is computed where `only_outputs`. Values are in `a`.
 double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool only_outputs);
-// Value of one scalar node, inputs given by preset as above; for schedules.
+// The first INDEX node among the values of an interpretation that refuses an element, and the element; NULL:
+// none.
+const Node *graph_refused(const Graph *g, double *const *values, double *element);
+// Value of one node, inputs given by preset as above.
+const double *graph_eval(Arena *a, const Graph *g, const Node *n, double *const *preset);
+// The same of one scalar node; for schedules.
 double graph_eval_scalar(Arena *a, const Graph *g, const Node *n, double *const *preset);
 #endif

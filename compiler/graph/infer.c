@@ -248,6 +248,12 @@ static const char *infer_index_along(Arena *a, Node *n) {
 
 static const char *infer_index(Arena *a, Node *n) {
   const Node *x = n->in[0];
+  if (n->op == OP_INDEX) {
+    if (n->nattr != 1 || n->attr[0] < 1 || n->attr[0] > (int64_t)INT32_MAX + 1) return "size out of range";
+    n->shape = x->shape;
+    n->dtype = DT_I32;
+    return x->dtype == DT_BOOL ? "no bool operands here" : NULL;
+  }
   for (int i = 0; i < n->nin; i++)
     if (n->in[i]->dtype == DT_F64) return "no f64 operands here";
   switch (n->op) {

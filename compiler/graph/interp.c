@@ -136,7 +136,21 @@ static void eval_matmul(const Node *n, const double *x, const double *y, double 
 }
 
 static int64_t clamp(double index, int64_t size) {
-  return index < 0 ? 0 : index >= (double)size ? size - 1 : (int64_t)index;
+  return !(index >= 0) ? 0 : index >= (double)size ? size - 1 : (int64_t)index;
+}
+
+const Node *graph_refused(const Graph *g, double *const *values, double *element) {
+  for (int i = 0; i < g->nodes.len; i++) {
+    const Node *n = g->nodes.data[i];
+    const double *x = n->op == OP_INDEX ? values[n->in[0]->id] : NULL;
+    if (!x) continue;
+    for (int64_t e = 0; e < shape_count(n->shape); e++)
+      if (!(x[e] >= 0 && x[e] < (double)n->attr[0] && x[e] == floor(x[e]))) {
+        *element = x[e];
+        return n;
+      }
+  }
+  return NULL;
 }
 
 static void eval_index_rows(const Node *n, double **v, double *out) {
@@ -189,6 +203,9 @@ static void eval_index(const Node *n, double **v, double *out, int64_t count) {
   case OP_TAKE_ALONG:
   case OP_PUT_ALONG: eval_index_along(n, v, out); break;
   case OP_CUMSUM: eval_cumsum(n, v[n->in[0]->id], out, count); break;
+  case OP_INDEX:
+    for (int64_t e = 0; e < count; e++) out[e] = (double)clamp(v[n->in[0]->id][e], n->attr[0]);
+    break;
   default: eval_argsort(n, v[n->in[0]->id], out, count); break;
   }
 }
@@ -236,8 +253,12 @@ double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool o
   return evaluate(a, g, preset, needed, count);
 }
 
-double graph_eval_scalar(Arena *a, const Graph *g, const Node *n, double *const *preset) {
+const double *graph_eval(Arena *a, const Graph *g, const Node *n, double *const *preset) {
   bool *needed = ARENA_ARRAY(a, bool, n->id + 1);
   needed[n->id] = true;
-  return evaluate(a, g, preset, needed, n->id + 1)[n->id][0];
+  return evaluate(a, g, preset, needed, n->id + 1)[n->id];
+}
+
+double graph_eval_scalar(Arena *a, const Graph *g, const Node *n, double *const *preset) {
+  return graph_eval(a, g, n, preset)[0];
 }

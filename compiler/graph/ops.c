@@ -30,12 +30,15 @@ AttrKeys op_attr_keys(Op op) {
   case OP_CONCAT: return (AttrKeys){1, false, {"axis"}};
   case OP_CUMSUM: return (AttrKeys){2, false, {"axis", "reverse"}};
   case OP_SCATTER_ADD:
-  case OP_PUT_ALONG: return (AttrKeys){1, false, {"size"}};
+  case OP_PUT_ALONG:
+  case OP_INDEX: return (AttrKeys){1, false, {"size"}};
   case OP_UNIFORM: return (AttrKeys){1, false, {"stream"}};
   case OP_POINT: return (AttrKeys){1, false, {"key"}};
   default: return (AttrKeys){0};
   }
 }
+
+bool op_has_name(Op op) { return op == OP_INPUT || op == OP_INDEX; }
 
 bool op_has_type(Op op) {
   return op_info[op].class == CLASS_LEAF || op == OP_CAST || op == OP_RESHAPE || op == OP_BROADCAST ||

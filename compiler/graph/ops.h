@@ -13,6 +13,7 @@ typedef struct AttrKeys {
   const char *key[3];
 } AttrKeys;
 AttrKeys op_attr_keys(Op op);
+bool op_has_name(Op op);
 bool op_has_type(Op op); // the text spells the result's type: it does not follow from the operands
 int op_find(const char *text, size_t n); // an Op, or -1
 bool op_commutes(Op op);

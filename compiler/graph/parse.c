@@ -202,7 +202,7 @@ static Node *read_node(Reader *r) {
     Node n = {.op = (Op)op};
     if (op_info[op].class != CLASS_LEAF) read_operands(r, &n);
     if (op_has_type(n.op)) read_type(r, &n);
-    if (n.op == OP_INPUT) n.name = read_string(r);
+    if (op_has_name(n.op)) n.name = read_string(r);
     if (n.op == OP_CONST) read_values(r, &n);
     read_attrs(r, &n);
     known = finish(r, &n);

@@ -209,7 +209,7 @@ static Node *simplify_index(Graph *g, const Node *n) {
   bool takes = n->op == OP_GATHER || n->op == OP_TAKE_ALONG,
        scatters = n->op == OP_SCATTER_ADD || n->op == OP_PUT_ALONG;
   const Node *x = n->in[scatters ? 1 : 0];
-  if (n->op == OP_ARGSORT || !node_splat(x, &c)) return NULL;
+  if (n->op == OP_ARGSORT || n->op == OP_INDEX || !node_splat(x, &c)) return NULL;
   return takes || c == 0 ? constant_of(g, c, n) : NULL;
 }
 

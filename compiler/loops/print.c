@@ -92,6 +92,7 @@ static void print_step(Printer *p, const LoopStep *s) {
     fprintf(p->out, " %%%d = %s", s->node->id, op_info[s->node->op].text);
     print_attributes(p->out, s->node);
     print_type(p->out, s->node);
+    if (s->node->name) fprintf(p->out, " at %s", s->node->name);
   }
   for (int i = 0; i < s->nin; i++) {
     fprintf(p->out, "%s", i ? ", " : " of ");

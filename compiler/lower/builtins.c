@@ -341,18 +341,18 @@ static Value random_value(Cx *cx, Builtin b, const Args *a) {
 // -- indexing
 
 static Value one_hot(Cx *cx, const Args *a) {
-  int64_t classes;
-  Node *y = value_classes(cx, a->v[0], &classes);
   double n;
-  if (!y || !value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();
-  Shape s = y->shape;
-  int axes[MAX_RANK];
-  for (int i = 0; i < s.rank; i++) axes[i] = i;
-  if (n < 1 || n != floor(n) || s.rank == MAX_RANK) {
+  if (!value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();
+  if (!(n >= 1 && n <= INT32_MAX && n == floor(n))) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a number of classes of at least 1",
               value_text(cx, a->v[1]));
     return v_fail();
   }
+  Node *y = value_index(cx, a->v[0], (int64_t)n);
+  if (!y || !rank_fits(cx, y->shape.rank + 1, a->at)) return v_fail();
+  Shape s = y->shape;
+  int axes[MAX_RANK];
+  for (int i = 0; i < s.rank; i++) axes[i] = i;
   s.dim[s.rank++] = (int64_t)n;
   if (!shape_fits(cx, s, a->at)) return v_fail();
   Node *hit = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, s.rank - 1, DT_I32, s),
@@ -365,7 +365,6 @@ static Value indexing(Cx *cx, Builtin b, const Args *a) {
       b == B_GATHER || b == B_TAKE_ALONG || b == B_SORT || b == B_ARGSORT || b == B_CUMSUM || b == B_ARGMAX
           ? number_node(cx, a->v[0])
           : NULL;
-  int64_t classes;
   int axis;
   if (!x) return v_fail();
   if (x->shape.rank == 0) {
@@ -384,9 +383,9 @@ static Value indexing(Cx *cx, Builtin b, const Args *a) {
                : v_fail();
   default: break;
   }
-  Node *index = value_classes(cx, a->v[1], &classes);
+  if (b == B_GATHER) return rows_by_index(cx, x, a->v[1], a->at);
+  Node *index = value_index(cx, a->v[1], x->shape.dim[x->shape.rank - 1]);
   if (!index) return v_fail();
-  if (b == B_GATHER) return v_tensor(graph_gather(cx->g, x, index), a->at);
   Shape lead = x->shape;
   bool fits = index->shape.rank == lead.rank;
   if (fits) lead.dim[lead.rank - 1] = index->shape.dim[lead.rank - 1];

@@ -1,7 +1,7 @@
-// Values that names have, and gradients with respect to them. In: values of expressions. Out: the same as points of
-// the graph, and derivatives. Holds: two names have two points, also where their values are equal, and no
-// simplification looks through one before the graph is pruned; so d e / d x is right for every x that e was made
-// from, and an x that e was not made from is told.
+// Values that names have, and gradients with respect to them. In: values of expressions. Out: the same as
+// points of the graph, and derivatives. Holds: two names have two points, also where their values are equal,
+// and no simplification looks through one before the graph is pruned; so d e / d x is right for every x that
+// e was made from, and an x that e was not made from is told.
 #include "../ad/ad.h"
 #include "value.h"
 
@@ -18,8 +18,7 @@ Value named(Cx *cx, Value v) {
   if (v.kind == V_LIST) v.made = ARENA_NEW(cx->a, Node *);
   if (v.kind == V_TREE) {
     Tree *t = tree_new(cx, v.tree->n);
-    for (int i = 0; i < t->n; i++)
-      t->leaf[i] = (Leaf){v.tree->leaf[i].path, point(cx, v.tree->leaf[i].node)};
+    for (int i = 0; i < t->n; i++) t->leaf[i] = (Leaf){v.tree->leaf[i].path, point(cx, v.tree->leaf[i].node)};
     v.tree = t;
   }
   return v;
@@ -35,8 +34,8 @@ Node *bare(Node *n) {
   return n;
 }
 
-// What the values are differentiated by: their points, or what these were named after (`z = q`) where y was made from
-// that. False where nothing connects.
+// What the values are differentiated by: their points, or what these were named after (`z = q`) where y was
+// made from that. False where nothing connects.
 static bool connect(Cx *cx, const Node *y, Node **xs, int n) {
   for (bool more = true; more;) {
     if (graph_made_from(cx->g, y, xs, n)) return true;

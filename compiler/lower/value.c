@@ -92,7 +92,7 @@ static Node *list_node(Cx *cx, const Value *v) {
         return NULL;
       }
       Shape s = {.rank = n->shape.rank + 1, .dim = {1}};
-      if (s.rank > MAX_RANK) return NULL;
+      if (!rank_fits(cx, s.rank, v->span)) return NULL;
       memcpy(s.dim + 1, n->shape.dim, sizeof(int64_t) * (size_t)n->shape.rank);
       parts[i] = graph_reshape(cx->g, n, s);
     }
@@ -244,6 +244,11 @@ bool shape_fits(Cx *cx, Shape s, Span at) {
   Diag *d = diag_emit(&cx->s->diags, DIAG_too_large, at, bytes_text(cx, bytes), bytes_text(cx, memory));
   diag_note(d, cx->at, "for a tensor of shape %s", shape_text(cx->a, s));
   return false;
+}
+
+bool rank_fits(Cx *cx, int rank, Span at) {
+  if (rank > MAX_RANK) diag_emit(&cx->s->diags, DIAG_too_many_axes, at, rank, MAX_RANK);
+  return rank <= MAX_RANK;
 }
 
 bool value_shape(Cx *cx, const Value *v, Shape *out) {

@@ -159,6 +159,7 @@ bool value_number(Cx *cx, const Value *v, const char *what, double *out); // kno
 bool value_steps(Cx *cx, const Value *v, double *out, Node **live);
 // false after a report: a tensor of this shape is larger than this machine's memory.
 bool shape_fits(Cx *cx, Shape s, Span at);
+bool rank_fits(Cx *cx, int rank, Span at);            // false after a report: a tensor of so many axes
 bool value_shape(Cx *cx, const Value *v, Shape *out); // a LIST of sizes
 Tree *tree_new(Cx *cx, int n);
 Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
@@ -235,6 +236,12 @@ Value loaded_model(Cx *cx, const Def *d); // its value: a model that is not trai
 StateRef *loaded_tensor(Cx *cx, const char *name, Shape s, Span at);
 // Reads the file, once all tensors of the model are known; false after a report.
 bool loaded_values(Cx *cx, const ModelValue *m);
+
+// -- index.c
+// An i32 tensor of whole numbers from 0 to below `size`; NULL after a report.
+Node *value_index(Cx *cx, const Value *v, int64_t size);
+Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at);
+Value eval_index(Cx *cx, Env *env, const Ast *e); // x[i], x[a..b], x[.., i]
 
 // -- data.c
 const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given

@@ -71,7 +71,10 @@ int reg_model_predict(const reg_model *m, const float *x, int64_t rows, float *y
     reg_data_transform(m->data, x + done * in, now, c.x);
     for (int64_t i = now; i < f->batch; i++)
       memcpy(c.x + i * in, c.x + (now - 1) * in, (size_t)in * sizeof(float));
-    f->fn(ctx, c.slots);
+    if (f->fn(ctx, c.slots)) {
+      code = reg_ctx_fault(ctx, st);
+      break;
+    }
     memcpy(y + done * out, c.y, (size_t)(now * out) * sizeof(float));
   }
   reg_ctx_free(ctx);

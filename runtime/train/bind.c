@@ -121,10 +121,10 @@ void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_
   }
 }
 
-void bound_call(const Training *t, Bound *b) {
+int bound_call(const Training *t, Bound *b) {
   for (int i = 0; i < b->f->nslots; i++)
     if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
-  b->f->fn(t->run->ctx, b->slots);
+  return b->f->fn(t->run->ctx, b->slots) ? reg_ctx_fault(t->run->ctx, t->run->st) : REG_OK;
 }
 
 static int tensors_new(Training *t, int count, const reg_tensor *tensors, float ***out) {

@@ -14,7 +14,8 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, floa
                       (long long)left, part->name);
     int64_t rows = b->f->batch;
     bound_gather(t, b, part->rows + done, rows);
-    bound_call(t, b);
+    int code = bound_call(t, b);
+    if (code) return code;
     if (out && width) memcpy(out + done * width, chunk, (size_t)(rows * width) * sizeof *out);
     sum += (double)t->loss * (double)rows;
     done += rows;
@@ -32,8 +33,7 @@ static int compute(Training *t, const reg_evaluate *e, const reg_part *part, flo
   if (!code) code = bind_function(t, e->metrics, &t->now, all, values, &metrics);
   if (code || !metrics.f) return code;
   bound_gather(t, &metrics, part->rows, part->nrows);
-  bound_call(t, &metrics);
-  return REG_OK;
+  return bound_call(t, &metrics);
 }
 
 int evaluate_run(Training *t, const reg_evaluate *e) {

@@ -68,7 +68,8 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, float *predict
                   Bound *out);
 // Fills the FIELD slots with `count` rows of the table.
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
-void bound_call(const Training *t, Bound *b);
+// REG_OK, or the fault that ended it (in the run's status).
+int bound_call(const Training *t, Bound *b);
 
 int bank_new(Training *t, Bank *bank);
 void bank_copy(const Training *t, const Bank *to, const Bank *from);
@@ -79,7 +80,7 @@ typedef struct Steps {
   Bound full, last;
 } Steps;
 
-// One update with the epoch's rows [begin, begin + count). Returns inspect's code.
+// One update with the epoch's rows [begin, begin + count). Returns its fault, or inspect's code.
 int64_t step_rows(const Training *t, int64_t index);
 int take_step(Training *t, Steps *steps, int64_t index, bool inspected);
 bool step_is_finite(const Training *t);

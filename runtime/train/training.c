@@ -105,7 +105,7 @@ int training_new(Run *r, const reg_train *plan, Training *t) {
   int code = find_parts(t);
   if (!code) code = take_buffers(t);
   if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
-  if (!code && init.f) bound_call(t, &init);
+  if (!code && init.f) code = bound_call(t, &init);
   t->checkpointed = reg_now();
   if (!code) code = start_values(t);
   return code ? code : begin_weights(t);
@@ -132,7 +132,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
       if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
     code = o->inspect(o->inspect_user, 0, t->plan, b->f, b->slots, t->step);
   }
-  if (!code) bound_call(t, b);
+  if (!code) code = bound_call(t, b);
   if (!code && inspected && o->inspect)
     code = o->inspect(o->inspect_user, 1, t->plan, b->f, b->slots, t->step);
   return code;
@@ -296,7 +296,7 @@ static int end_epoch(Training *t, Validation *v) {
     if (code) return code;
     if (v->metrics.f) {
       bound_gather(t, &v->metrics, t->valid_part->rows, t->valid_part->nrows);
-      bound_call(t, &v->metrics);
+      if ((code = bound_call(t, &v->metrics))) return code;
       for (int i = 0; i < t->plan->nmetrics; i++) t->metric_now[i] = (double)t->valid_metrics[i];
       e.valid_metrics = t->metric_now;
     }

@@ -221,6 +221,8 @@ Test(graph, interpreter_by_hand) {
   VALUES("matmul(m, transpose(m) perm=[1,0])", 14, 12, 12, 51);
   VALUES("gather(m, i)", -1, 5, 5, 3, 1, 2);
   VALUES("gather(i, const i32[3] {-1, 7, 1})", 1, 0, 0);
+  VALUES("index(i) \"here\" size=2", 1, 0);
+  VALUES("index(const f32[3] {2, -1, 9}) \"here\" size=3", 2, 0, 2);
   VALUES("scatter_add(const i32[2] {2, 2}, m) size=3", 0, 0, 0, 0, 0, 0, 2, 6, 7);
   VALUES("take_along(m, const i32[2,2] {2, 0, 1, 1})", 2, 3, 5, 5);
   VALUES("put_along(const i32[2,3] {0, 0, 1, 1, 1, 0}, m) size=2", 4, 2, 5, 4);
@@ -229,6 +231,25 @@ Test(graph, interpreter_by_hand) {
   VALUES("max(m, transpose(transpose(m) perm=[1,0]) perm=[1,0])", 3, 1, 2, -1, 5, 5);
   VALUES("div(cast(i) f64[2], const f64[2] {3})", 1.0 / 3, 0);
   VALUES("cast(mul(cast(m) f64[2,3], const f64[2,3] {2.75})) i32[2,3]", 8, 2, 5, -2, 13, 13);
+}
+
+// The interpretation goes on behind an index out of range, and tells it.
+Test(graph, refused_indices) {
+  static const struct {
+    const char *values;
+    double refused; // NAN: none
+  } cases[] = {{"{0, 2, 1}", NAN}, {"{0, 3, 1}", 3}, {"{0, 1, -1}", -1}, {"{0.5, 1, 1}", 0.5}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    Arena *a = arena_new();
+    Graph *g =
+        must_parse(a, arena_printf(a, "graph \"g\" output \"y\" index(const f32[3] %s) \"here\" size=3",
+                                   cases[i].values));
+    double element = NAN;
+    const Node *n = graph_refused(g, graph_interpret(a, g, NULL, true), &element);
+    cr_expect(isnan(cases[i].refused) ? !n : n && element == cases[i].refused && !strcmp(n->name, "here"),
+              "%s", cases[i].values);
+    arena_free(a);
+  }
 }
 
 Test(graph, scalar_evaluation_needs_only_its_inputs) {

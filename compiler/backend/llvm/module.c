@@ -5,6 +5,7 @@
 #include <llvm-c/BitReader.h>
 #include <llvm-c/Linker.h>
 #include <llvm-c/Transforms/PassBuilder.h>
+#include <reg/abi.h>
 #include <string.h>
 
 static LLVMValueRef add_function(Emitter *m, const char *name, LLVMTypeRef t) {
@@ -63,15 +64,20 @@ static LLVMValueRef emit_kernel(Emitter *m, const LoopStep *s) {
 }
 
 // A call of a runtime function: 'p' pointer, 'w' int32_t, 'l' int64_t, as in reg/abi.h.
-static void call_runtime(Kernel *k, const char *name, const char *types, LLVMValueRef *args) {
+static LLVMValueRef call_for(Kernel *k, LLVMTypeRef result, const char *name, const char *types,
+                             LLVMValueRef *args) {
   Emitter *m = k->m;
   LLVMTypeRef params[16];
   unsigned n = (unsigned)strlen(types);
   for (unsigned i = 0; i < n; i++) params[i] = types[i] == 'p' ? m->ptr : types[i] == 'w' ? m->i32 : m->i64;
-  LLVMTypeRef t = LLVMFunctionType(m->void_t, params, n, 0);
+  LLVMTypeRef t = LLVMFunctionType(result, params, n, 0);
   LLVMValueRef fn = LLVMGetNamedFunction(m->module, name);
   if (!fn) fn = LLVMAddFunction(m->module, name, t);
-  LLVMBuildCall2(k->builder, t, fn, args, n, "");
+  return LLVMBuildCall2(k->builder, t, fn, args, n, "");
+}
+
+static void call_runtime(Kernel *k, const char *name, const char *types, LLVMValueRef *args) {
+  call_for(k, k->m->void_t, name, types, args);
 }
 
 static LLVMValueRef word_const(Emitter *m, int64_t v) {
@@ -105,6 +111,28 @@ static void emit_gemm(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   call_runtime(k, "reg_gemm", "pwwllllplplpl", args);
 }
 
+// The function ends with 1 where an element is refused.
+static void emit_index(Kernel *k, LLVMValueRef ctx, const Node *n, LLVMValueRef x, LLVMValueRef out) {
+  Emitter *m = k->m;
+  static const reg_index_type types[] = {
+      [DT_I32] = REG_INDEX_I32, [DT_F32] = REG_INDEX_F32, [DT_F64] = REG_INDEX_F64};
+  LLVMValueRef args[] = {ctx,
+                         x,
+                         out,
+                         emit_int64(m, shape_count(n->shape)),
+                         emit_int64(m, n->attr[0]),
+                         word_const(m, types[n->in[0]->dtype]),
+                         LLVMBuildGlobalStringPtr(k->builder, n->name, "place")};
+  LLVMValueRef refused = LLVMBuildICmp(
+      k->builder, LLVMIntNE, call_for(k, m->i32, "reg_index", "pppllwp", args), word_const(m, 0), "");
+  LLVMBasicBlockRef end = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
+                    next = LLVMAppendBasicBlockInContext(m->context, k->fn, "");
+  LLVMBuildCondBr(k->builder, refused, end, next);
+  LLVMPositionBuilderAtEnd(k->builder, end);
+  LLVMBuildRet(k->builder, word_const(m, 1));
+  LLVMPositionBuilderAtEnd(k->builder, next);
+}
+
 static void emit_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   Emitter *m = k->m;
   const Node *n = s->node, *x = n->in[0], *y = n->nin > 1 ? n->in[1] : NULL;
@@ -113,6 +141,7 @@ static void emit_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   int r = x->shape.rank;
 #define L(v) emit_int64(m, v)
   switch (n->op) {
+  case OP_INDEX: emit_index(k, ctx, n, a, out); return;
   case OP_GATHER:
     call_runtime(
         k, "reg_gather", "pppplll",

@@ -120,9 +120,9 @@ static bool initial_values(View *v, Tensor *out) {
   const Tensor in[] = {tensor_seed(w->p.arena, w->p.options->seed),
                        tensor_scalar(w->p.arena, "step", DT_I32, 0),
                        tensor_scalar(w->p.arena, "epoch", DT_I32, 0)};
-  const char *error = NULL;
-  if (run_compiled(&w->p, v->view->init, in, 3, out, &error)) return true;
-  fprintf(stderr, "regc: %s\n", error);
+  reg_status st = {0};
+  if (!run_compiled(&w->p, v->view->init, in, 3, out, &st)) return true;
+  tell_status(w->p.options, &st);
   return false;
 }
 
@@ -172,10 +172,10 @@ static bool fill_inputs(View *v) {
 
 // Compiled, not yet run. false after a report.
 static bool view_prepare(View *v, Prepared *p) {
-  const char *error = NULL;
+  reg_status st = {0};
   if (!fill_inputs(v)) return false;
-  if (prepared_new(&v->work.p, v->view->graph, v->in.data, v->in.len, p, &error)) return true;
-  fprintf(stderr, "regc: %s\n", error);
+  if (!prepared_new(&v->work.p, v->view->graph, v->in.data, v->in.len, p, &st)) return true;
+  tell_status(v->work.p.options, &st);
   return false;
 }
 
@@ -183,11 +183,12 @@ static bool view_run(View *v) {
   Prepared p;
   if (!view_prepare(v, &p)) return false;
   v->out = ARENA_ARRAY(v->work.p.arena, Tensor, v->view->graph->outputs.len);
-  int code = prepared_run(&p);
+  reg_status st = {0};
+  int code = prepared_run(&p, &st);
   prepared_read(&p, v->out);
   prepared_free(&p);
   for (int i = 0; i < v->view->values.len; i++) v->out[i].dtype = v->view->values.data[i].dtype;
-  if (code) fputs("regc: the compiled function failed\n", stderr);
+  if (code) tell_status(v->work.p.options, &st);
   return !code;
 }
 
@@ -276,9 +277,22 @@ static const char *seconds_text(Arena *a, double s) {
                   : arena_printf(a, "%.3g s", s);
 }
 
+enum { MOST_RUNS = 1000 };
+
+// Seconds of each of *n runs; the first one warms caches and is not counted.
+static int measure(const Prepared *p, double *times, int *n, reg_status *st) {
+  const double enough = 0.5, begin = now_seconds();
+  volatile int *stop = reg_signals_install();
+  int code = prepared_run(p, st);
+  for (*n = 0; *n < MOST_RUNS && (*n < 5 || now_seconds() - begin < enough) && !code && !*stop; ++*n) {
+    double before = now_seconds();
+    code = prepared_run(p, st);
+    times[*n] = now_seconds() - before;
+  }
+  return code;
+}
+
 bool repl_time(Repl *r, const char *text) {
-  enum { MOST = 1000 };
-  const double enough = 0.5;
   View v;
   Prepared p;
   bool ok = view_open(r, &v, text);
@@ -288,20 +302,18 @@ bool repl_time(Repl *r, const char *text) {
   }
   if (ok) ok = view_prepare(&v, &p);
   if (ok) {
-    double *times = ARENA_ARRAY(v.work.p.arena, double, MOST), begin = now_seconds();
-    int n = 0, code = prepared_run(&p); // the first one warms caches and is not counted
-    volatile int *stop = reg_signals_install();
-    while (n < MOST && (n < 5 || now_seconds() - begin < enough) && !code && !*stop) {
-      double before = now_seconds();
-      code = prepared_run(&p);
-      times[n++] = now_seconds() - before;
-    }
-    prepared_free(&p);
-    qsort(times, (size_t)n, sizeof *times, by_value);
     Arena *a = v.work.p.arena;
-    printf("median %s of %d runs (fastest %s); compiled in %s%s\n", seconds_text(a, times[n / 2]), n,
-           seconds_text(a, times[0]), seconds_text(a, v.work.p.compile_s),
-           v.work.p.cached ? ", from the cache" : "");
+    double *times = ARENA_ARRAY(a, double, MOST_RUNS + 1);
+    reg_status st = {0};
+    int n;
+    ok = !measure(&p, times, &n, &st);
+    prepared_free(&p);
+    tell_status(v.work.p.options, &st);
+    qsort(times, (size_t)n, sizeof *times, by_value);
+    if (ok)
+      printf("median %s of %d runs (fastest %s); compiled in %s%s\n", seconds_text(a, times[n / 2]), n,
+             seconds_text(a, times[0]), seconds_text(a, v.work.p.compile_s),
+             v.work.p.cached ? ", from the cache" : "");
   }
   view_close(&v);
   return ok;

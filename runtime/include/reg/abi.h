@@ -7,8 +7,8 @@
 typedef struct reg_ctx reg_ctx; // threads and counters of one run
 
 // A compiled function. slots[0] is scratch memory (64-byte aligned, the function's scratch_bytes), the others
-// are the inputs and outputs. Returns 0. Elements are four bytes each: float, int32_t, or bool as int32_t
-// 0/1.
+// are the inputs and outputs. Returns 0; else it ended before its end, and reg_ctx_fault says why. Elements
+// are four bytes each: float, int32_t, or bool as int32_t 0/1.
 typedef int (*reg_fn)(reg_ctx *ctx, void *const *slots);
 
 // Pieces [begin, end) of a kernel.
@@ -24,6 +24,11 @@ void reg_parallel(reg_ctx *ctx, reg_piece_fn fn, void *const *slots, int64_t pie
 void reg_gemm(reg_ctx *ctx, int32_t ta, int32_t tb, int64_t m, int64_t n, int64_t k, int64_t batch,
               const float *a, int64_t stride_a, const float *b, int64_t stride_b, float *c, int64_t stride_c);
 
+// out[i] = x[i] where all are whole numbers from 0 to below size; else 1, and the fault at `place` is kept.
+// x: int32_t, float or double by its type.
+typedef enum reg_index_type { REG_INDEX_I32, REG_INDEX_F32, REG_INDEX_F64 } reg_index_type;
+int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t count, int64_t size, int32_t type,
+                  const char *place);
 // out[i, :] = x[index[i], :] for i < count; x has `rows` rows of `width` elements; indices are clamped to
 // 0..rows-1.
 void reg_gather(reg_ctx *ctx, const void *x, const int32_t *index, void *out, int64_t rows, int64_t width,

@@ -1,0 +1,200 @@
+// Indices and classes: whole numbers from 0 to below a size. In: values. Out: i32 tensors whose elements are
+// in range: what is known while the program is elaborated is judged here, what is only known when it runs is
+// checked there (OP_INDEX), and what cannot be out of range (argsort, argmax, classes of the data) is taken
+// as it is.
+#include "value.h"
+#include <math.h>
+#include <string.h>
+
+enum { MOST_KNOWN = 1 << 16 }; // elements that are computed to judge an index
+
+// All elements of n are whole, and from 0 to below the result; 0: that is not known.
+static int64_t below(const Node *n) {
+  switch (n->op) {
+  case OP_ARGMAX: return n->in[0]->shape.dim[n->attr[0]];
+  case OP_ARGSORT: return n->shape.dim[n->shape.rank - 1];
+  case OP_IOTA: return n->shape.dim[n->attr[0]];
+  case OP_INDEX: return n->attr[0];
+  case OP_POINT:
+  case OP_STOP:
+  case OP_RESHAPE:
+  case OP_TRANSPOSE:
+  case OP_BROADCAST:
+  case OP_SLICE:
+  case OP_GATHER:
+  case OP_TAKE_ALONG: return below(n->in[0]);
+  case OP_CAST: return n->in[0]->dtype == DT_I32 || n->dtype == DT_I32 ? below(n->in[0]) : 0;
+  default: return 0;
+  }
+}
+
+// Whether n follows from what is known: presets[id] of the inputs that have a value now are filled in; *fixed
+// where nothing that may change when the program runs is among them.
+static bool is_known(Cx *cx, const Node *n, double **presets, bool *fixed) {
+  bool *needed = ARENA_ARRAY(cx->a, bool, n->id + 1);
+  int64_t elements = 0;
+  needed[n->id] = *fixed = true;
+  for (int i = n->id; i >= 0; i--) {
+    const Node *x = cx->g->nodes.data[i];
+    if (!needed[i]) continue;
+    elements += shape_count(x->shape);
+    if (elements > MOST_KNOWN || x->op == OP_MATMUL) return false;
+    if (x->op == OP_INPUT) {
+      presets[i] = ARENA_NEW(cx->a, double);
+      *presets[i] = live_default(cx, x->name);
+      if (isnan(*presets[i])) return false;
+      *fixed = false;
+    }
+    for (int k = 0; k < x->nin; k++) needed[x->in[k]->id] = true;
+  }
+  return true;
+}
+
+// Where the e-th element of a value was written.
+static Span element_span(const Value *v, int64_t count, int64_t e) {
+  while (v->kind == V_LIST && v->nitems > 0 && count % v->nitems == 0) {
+    count /= v->nitems;
+    v = &v->items[e / count];
+    e %= count;
+  }
+  return v->span;
+}
+
+static bool judge(Cx *cx, const Value *v, const double *x, int64_t count, int64_t size) {
+  for (int64_t e = 0; e < count; e++) {
+    if (x[e] >= 0 && x[e] < (double)size && x[e] == floor(x[e])) continue;
+    Span at = element_span(v, count, e);
+    if (x[e] == floor(x[e]))
+      diag_emit(&cx->s->diags, DIAG_bad_index, at, arena_printf(cx->a, "%.15g", x[e]), (long long)size);
+    else
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "a whole number that counts from 0",
+                arena_printf(cx->a, "%.9g", x[e]));
+    return false;
+  }
+  return true;
+}
+
+// The place to tell when the program runs: what was written in the program, also where the library looks it
+// up.
+static const char *place(Cx *cx, Span at) {
+  const Source *s = source_get(&cx->s->sources, at.source);
+  const bool library = !s || !strncmp(s->name, "stdlib/", 7);
+  if (library && cx->at.source) s = source_get(&cx->s->sources, (at = cx->at).source);
+  return s ? source_place(cx->a, s, at) : "";
+}
+
+static Node *field_index(Cx *cx, const Value *v, int64_t size) {
+  int64_t classes;
+  Node *n = value_classes(cx, v, &classes);
+  if (!n || classes <= size) return n;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_bad_index, v->span,
+                      arena_printf(cx->a, "%lld", (long long)classes - 1), (long long)size);
+  diag_note(d, v->span, "%s has %lld classes", value_text(cx, v), (long long)classes);
+  return NULL;
+}
+
+Node *value_index(Cx *cx, const Value *v, int64_t size) {
+  if (v->kind == V_FIELD) return field_index(cx, v, size);
+  Node *n = value_node(cx, v);
+  if (!n) return NULL;
+  if (n->dtype == DT_BOOL) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "whole numbers", "truth values");
+    diag_hint(d, "`if ... then 1 else 0` makes numbers of them");
+    return NULL;
+  }
+  int64_t known = v->classes > 0 ? v->classes : below(n);
+  if (known && known <= size) return graph_cast(cx->g, n, DT_I32);
+  double **presets = ARENA_ARRAY(cx->a, double *, n->id + 1);
+  bool fixed;
+  if (is_known(cx, n, presets, &fixed)) {
+    const double *x = graph_eval(cx->a, cx->g, n, presets);
+    if (!judge(cx, v, x, shape_count(n->shape), size)) return NULL;
+    if (fixed) return graph_tensor(cx->g, x, DT_I32, n->shape);
+  }
+  return graph_index(cx->g, n, size, place(cx, v->span));
+}
+
+Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at) {
+  Node *i = value_index(cx, index, x->shape.dim[0]);
+  if (!i || !rank_fits(cx, i->shape.rank + x->shape.rank - 1, at)) return v_fail();
+  return v_tensor(graph_gather(cx->g, x, i), at);
+}
+
+// -- x[...]
+
+// A known index along an axis of n elements, or a range's end (n itself may be one), counted from 0.
+static bool known_index(Cx *cx, const Value *v, int64_t n, bool end, int64_t *out) {
+  double d;
+  if (!value_number(cx, v, "an index", &d)) return false;
+  if (d != floor(d)) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a whole number", value_text(cx, v));
+    return false;
+  }
+  if (d < -(double)n || d > (double)n || (d == (double)n && !end)) {
+    diag_emit(&cx->s->diags, DIAG_bad_index, v->span, value_text(cx, v), (long long)n);
+    return false;
+  }
+  *out = (int64_t)d + (d < 0 ? n : 0);
+  return true;
+}
+
+typedef struct Cut {
+  int64_t start[MAX_RANK], stop[MAX_RANK], step[MAX_RANK];
+  bool drop[MAX_RANK]; // a single index: the axis disappears
+} Cut;
+
+static bool cut_axis(Cx *cx, Env *env, const Ast *at, int64_t size, int axis, Cut *c) {
+  const bool range = at->kind == AST_RANGE;
+  const Ast *ends[2] = {range ? at->kids[0] : at, range ? at->kids[1] : NULL};
+  int64_t *const to[2] = {&c->start[axis], &c->stop[axis]};
+  for (int k = 0; k < 2; k++) {
+    if (!ends[k]) continue;
+    Value v = eval_expr(cx, env, ends[k]);
+    if (!known_index(cx, &v, size, range, to[k])) return false;
+  }
+  c->drop[axis] = !range;
+  if (!range) c->stop[axis] = c->start[axis] + 1;
+  if (c->start[axis] < c->stop[axis]) return true;
+  diag_emit(&cx->s->diags, DIAG_empty_range, at->span, ast_text(cx->a, at), (long long)size);
+  return false;
+}
+
+static Value cut_out(Cx *cx, Node *x, const Cut *c, Span at) {
+  Node *cut = graph_slice(cx->g, x, c->start, c->stop, c->step);
+  Shape s = {0};
+  for (int k = 0; k < x->shape.rank; k++)
+    if (!c->drop[k]) s.dim[s.rank++] = cut->shape.dim[k];
+  return v_tensor(graph_reshape(cx->g, cut, s), at);
+}
+
+Value eval_index(Cx *cx, Env *env, const Ast *e) {
+  Value base = eval_expr(cx, env, e->kids[0]), only = {.kind = V_NONE};
+  int given = e->nkids - 1, ellipsis = 0;
+  const AstKind kind = e->kids[1]->kind;
+  if (base.kind == V_FAIL) return base;
+  if (given == 1 && kind != AST_RANGE && kind != AST_ELLIPSIS) {
+    only = eval_expr(cx, env, e->kids[1]);
+    int64_t at;
+    if (only.kind == V_FAIL) return only;
+    if (base.kind == V_LIST && value_is_const(&only))
+      return known_index(cx, &only, base.nitems, false, &at) ? base.items[at] : v_fail();
+  }
+  Node *x = value_node(cx, &base);
+  if (!x) return v_fail();
+  const int rank = x->shape.rank;
+  for (int i = 1; i < e->nkids; i++)
+    if (e->kids[i]->kind == AST_ELLIPSIS) ellipsis = i;
+  if (given - (ellipsis > 0) > rank) {
+    diag_emit(&cx->s->diags, DIAG_bad_axis, e->span, given - (ellipsis > 0) - 1, shape_text(cx->a, x->shape));
+    return v_fail();
+  }
+  if (only.kind == V_TENSOR || only.kind == V_FIELD || only.kind == V_LIST)
+    return rows_by_index(cx, x, &only, e->span);
+  Cut c = {0};
+  for (int k = 0; k < rank; k++) c.stop[k] = x->shape.dim[k], c.step[k] = 1;
+  for (int i = 1; i < e->nkids; i++) {
+    const int axis = ellipsis && i > ellipsis ? rank - (e->nkids - i) : i - 1;
+    if (i != ellipsis && !cut_axis(cx, env, e->kids[i], x->shape.dim[axis], axis, &c)) return v_fail();
+  }
+  return cut_out(cx, x, &c, e->span);
+}

@@ -1,0 +1,82 @@
+"""Indices that are only known when a program runs: one out of range ends it with 65, with place, value and size, whatever
+runs it; nothing is written as if it had been trained."""
+import json
+
+from programs.cases import demand, folder
+from programs.standalone import build
+
+LOOKUP = """data t = csv("t.csv", target: y)
+layer lookup(k: [n]) -> [n, 1] {
+  param table: [3, 1] = 0
+  table[k]
+}
+model net(x: [2]) -> [1] = lookup(x[.., 0]) + 0 * x[.., 1..]
+train net on t {
+  loss     mse(net(x), y)
+  optimize sgd(lr: 0.1)
+  batch    2
+  epochs   3
+}
+"""
+GOOD, BAD = "k,z,y\n0,1,1.5\n2,0.5,2\n1,2,0\n2,1,1\n", "k,z,y\n0,1,1.5\n2,0.5,2\n1,2,0\n3,1,1\n"
+MESSAGE = "p.reg:4:9: the index 3 is out of range for size 3 [bad_index]"
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def lookup(regc, rows):
+    where = folder(regc)
+    (where / "t.csv").write_text(rows)
+    (where / "p.reg").write_text(LOOKUP)
+    return where
+
+
+def case_an_index_of_the_data_stops_the_run(regc):
+    where = lookup(regc, BAD)
+    for more in ([], ["--check"], ["--threads", "2"]):
+        done = regc("run", "p.reg", "--progress", "none", "--out", "out", *more, cwd=where)
+        demand(done.returncode == 65 and MESSAGE in done.stderr, f"{more}: {done.returncode}\n{done.stderr}")
+        demand(not (where / "out" / "weights.safetensors").exists(), "weights were written")
+    last = json.loads(regc("run", "p.reg", "--json", "--out=", cwd=where).stdout.splitlines()[-1])
+    demand(last["event"] == "error" and last["name"] == "bad_index" and last["code"] == 65, f"{last}")
+    (where / "t.csv").write_text(GOOD)
+    regc.ok("run", "p.reg", "--progress", "none", "--out=", "--check", cwd=where)
+
+
+def case_an_index_stops_a_binary(regc):
+    where = lookup(regc, GOOD)
+    binary = build(regc, where / "p.reg")
+    binary.ok("-q", "--out", where / "run", cwd=where)
+    (where / "t.csv").write_text(BAD)
+    done = binary("-q", "--out=", "--data", f"t={where / 't.csv'}", cwd=where)
+    demand(done.returncode == 65 and MESSAGE[5:] in done.stderr, f"{done.returncode}\n{done.stderr}")
+    done = binary("predict", "--weights", where / "run", "--in", where / "t.csv", cwd=where)
+    demand(done.returncode == 65 and MESSAGE[5:] in done.stderr, f"{done.returncode}\n{done.stderr}")
+
+
+def case_an_index_stops_expressions_and_checks(regc):
+    found = "round(uniform(shape: [4])) + 5"
+    for more in ([], ["--interpret"]):
+        for text, place, value in ((f"gather([1, 2, 3], {found})", "1:19", r"is out of range for size 3"),
+                                   (f"one_hot({found}, 4)", "1:9", r"is out of range for size 4"),
+                                   (f"take_along([1, 2, 3], {found})", "1:23", "is out of range for size 3"),
+                                   ("eye(3)[uniform(shape: [2])]", "1:8", "is no whole number")):
+            done = regc("eval", text, *more)
+            demand(done.returncode == 65 and f"<expression>:{place}: the index" in done.stderr and value in done.stderr,
+                   f"{text}: {done.returncode}\n{done.stderr}")
+    where = folder(regc)
+    (where / "c.reg").write_text(f"fn f(k) = gather([1, 2, 3], {found} + k)\ncheck sum(f(0)) : value == 1\n")
+    done = regc("gradcheck", "c.reg", cwd=where)
+    demand(done.returncode == 65 and "c.reg:1:29: the index" in done.stderr, f"{done.returncode}\n{done.stderr}")
+    done = regc("repl", stdin=f"gather([1, 2, 3], {found})\n1 + 1\n")
+    demand("the index" in done.stderr and done.stdout.strip().endswith("2"), f"{done.stdout}{done.stderr}")
+
+
+def case_indices_that_cannot_be_wrong_cost_no_check(regc):
+    for text in ("gather(x, argsort(x[0]))", "take_along(x, argsort(x))", "one_hot(argmax(x), size(x, -1))", "x[[0, 1]]"):
+        where = folder(regc)
+        (where / "p.reg").write_text(f"fn f(x) = {text}\n")
+        graph = regc.ok("eval", "f(normal([3, 3]))", "-f", "p.reg", "--emit=graph", cwd=where)
+        demand("= index(" not in graph, f"{text}\n{graph}")
