@@ -1,44 +1,84 @@
-// The builtins: each turns its bound arguments into nodes. Reductions, random draws and gradients are here;
-// plain pointwise ones come from a table.
-#include "value.h"
+// Calls of built-in functions: arguments bound by the signatures of builtins.def and judged by their kinds,
+// once for all of them; what works element by element goes through `lift`.
+#include "builtins.h"
 #include <math.h>
 #include <string.h>
 
-typedef struct Args {
-  const Value *v[BUILTIN_MAX_PARAMS]; // by the signature's order; NULL where left out
-  const Value **many;                 // of the `*` parameter
-  int nmany;
-  Span at;
-} Args;
+// -- arguments
+
+static unsigned kinds_of(const Value *v) {
+  enum {
+    TENSOR = 1 << ARG_TENSOR,
+    KNOWN = 1 << ARG_NUMBER | 1 << ARG_INT | 1 << ARG_AXIS | 1 << ARG_AXES, // told apart where they are read
+    INDEX = 1 << ARG_INDEX
+  };
+  switch (v->kind) {
+  case V_NUM:
+    if (v->unit == UNIT_EPOCHS) return 1 << ARG_TIME;
+    return TENSOR | KNOWN | INDEX | (v->unit == UNIT_NONE ? 0 : 1 << ARG_TIME);
+  case V_BOOL: return TENSOR | 1 << ARG_NUMBER | 1 << ARG_BOOL;
+  case V_TENSOR: return v->node->dtype == DT_BOOL ? TENSOR : TENSOR | KNOWN | INDEX;
+  case V_FIELD: return TENSOR | INDEX;
+  case V_LIST: return TENSOR | INDEX | 1 << ARG_SHAPE | 1 << ARG_AXES;
+  case V_TREE: return 1 << ARG_TREE;
+  case V_MODEL: return 1 << ARG_TREE | 1 << ARG_MODEL;
+  case V_RANGE: return 1 << ARG_RANGE;
+  case V_TEXT: return 1 << ARG_TEXT;
+  default: return 0;
+  }
+}
+
+static bool accepts(Cx *cx, Builtin b, const Signature *sig, int k, const BoundArg *arg) {
+  const unsigned kinds = sig->param[k].kinds;
+  if (kinds_of(arg->value) & kinds) return true;
+  StrBuf want = {.arena = cx->a};
+  int left = __builtin_popcount(kinds);
+  for (int i = 0; i < ARG_KIND_COUNT; i++)
+    if (kinds >> i & 1) strbuf_addf(&want, "%s%s", arg_kind_text[i], --left > 1 ? ", " : left ? " or " : "");
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, arg->span, want.data, value_text(cx, arg->value));
+  diag_note(d, (Span){0}, "for `%s` of `%s`", sig->param[k].name, builtin_info[b].name);
+  return false;
+}
+
+static bool too_many(Cx *cx, Builtin b, const Signature *sig, int nargs, Span at) {
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_too_many_arguments, at, builtin_info[b].name, sig->positional, nargs);
+  if (sig->positional < sig->n) {
+    StrBuf rest = {.arena = cx->a};
+    for (int k = sig->positional; k < sig->n; k++)
+      strbuf_addf(&rest, "%s`%s: …`", k > sig->positional ? ", " : "", sig->param[k].name);
+    diag_hint(d, "%s: by name", rest.data);
+  }
+  return false;
+}
 
 static bool bind_signature(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at, Args *out) {
-  Signature sig = builtin_signature(b);
+  const Signature sig = builtin_signature(b);
   const char *name = builtin_info[b].name;
-  *out = (Args){.at = at, .many = ARENA_ARRAY(cx->a, const Value *, nargs + 1)};
+  *out = (Args){.b = b, .at = at, .many = ARENA_ARRAY(cx->a, const Value *, nargs + 1)};
   int positional = 0;
   for (int i = 0; i < nargs; i++) {
-    int k = positional;
+    int k = 0;
     if (args[i].name) {
-      for (k = 0; k < sig.n && strcmp(sig.param[k].name, args[i].name); k++) {
-      }
-    } else if (positional < sig.n && sig.param[positional].many) {
-      out->many[out->nmany++] = args[i].value;
-      continue;
-    } else {
-      positional++;
-    }
-    if (k >= sig.n) {
-      if (args[i].name)
+      while (k < sig.n && strcmp(sig.param[k].name, args[i].name)) k++;
+      if (k == sig.n) {
         diag_emit(&cx->s->diags, DIAG_unknown_argument, args[i].span, name, args[i].name);
-      else
-        diag_emit(&cx->s->diags, DIAG_too_many_arguments, at, name, sig.n, nargs);
-      return false;
+        return false;
+      }
+    } else {
+      k = positional;
+      if (k >= sig.positional) return too_many(cx, b, &sig, nargs, at);
+      positional += !sig.param[k].many;
     }
     if (out->v[k]) {
       diag_emit(&cx->s->diags, DIAG_duplicate_argument, args[i].span, sig.param[k].name);
       return false;
     }
-    out->v[k] = args[i].value;
+    if (!accepts(cx, b, &sig, k, &args[i])) return false;
+    if (sig.param[k].many)
+      out->many[out->nmany++] = args[i].value;
+    else
+      out->v[k] = args[i].value;
   }
   for (int k = 0; k < sig.n; k++) {
     if (out->v[k] || sig.param[k].optional || (sig.param[k].many && out->nmany)) continue;
@@ -48,375 +88,44 @@ static bool bind_signature(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at
   return true;
 }
 
-// -- pointwise
+// -- element by element
 
-static const struct {
-  Builtin b;
-  Op op;
-  double (*constant)(double);
-} unary_table[] = {
-    {B_ABS, OP_ABS, fabs},      {B_FLOOR, OP_FLOOR, floor},    {B_ROUND, OP_ROUND, rint},
-    {B_EXP, OP_EXP, exp},       {B_EXPM1, OP_EXPM1, expm1},    {B_LOG, OP_LOG, log},
-    {B_LOG1P, OP_LOG1P, log1p}, {B_SQRT, OP_SQRT, sqrt},       {B_TANH, OP_TANH, tanh},
-    {B_ERF, OP_ERF, erf},       {B_SIN, OP_SIN, sin},          {B_COS, OP_COS, cos},
-    {B_SIGN, OP_SIGN, NULL},    {B_SIGMOID, OP_SIGMOID, NULL}, {B_ERFINV, OP_ERFINV, NULL},
-    {B_STOP, OP_STOP, NULL},
-};
-
-static Value pointwise(Cx *cx, int row, const Args *a) {
+Value call_pointwise(Cx *cx, const Args *a) {
+  static const struct {
+    Builtin b;
+    Op op;
+  } table[] = {{B_ABS, OP_ABS},     {B_FLOOR, OP_FLOOR},     {B_ROUND, OP_ROUND},   {B_EXP, OP_EXP},
+               {B_EXPM1, OP_EXPM1}, {B_LOG, OP_LOG},         {B_LOG1P, OP_LOG1P},   {B_SQRT, OP_SQRT},
+               {B_TANH, OP_TANH},   {B_ERF, OP_ERF},         {B_SIN, OP_SIN},       {B_COS, OP_COS},
+               {B_SIGN, OP_SIGN},   {B_SIGMOID, OP_SIGMOID}, {B_ERFINV, OP_ERFINV}, {B_STOP, OP_STOP}};
   const Value *x = a->v[0];
-  const Op op = unary_table[row].op;
-  if (value_is_const(x)) {
-    const double d = plain_number(x);
-    switch (op) {
-    case OP_SIGN: return live_unary(cx, v_num((d > 0) - (d < 0), a->at), op, x);
-    case OP_SIGMOID: return live_unary(cx, v_num(1 / (1 + exp(-d)), a->at), op, x);
-    case OP_STOP: return *x;
-    default:
-      if (unary_table[row].constant) return live_unary(cx, v_num(unary_table[row].constant(d), a->at), op, x);
-    }
-  }
-  if (op == OP_STOP && x->kind == V_TENSOR && x->node->dtype != DT_F32) return *x;
-  return unary_op(cx, op, x, a->at);
+  if (a->b == B_STOP && (value_is_const(x) || (x->kind == V_TENSOR && x->node->dtype != DT_F32))) return *x;
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    if (table[i].b == a->b) return unary_op(cx, table[i].op, x, a->at);
+  ice("lower", "`%s` has no operation", builtin_info[a->b].name);
 }
 
-static Value extreme(Cx *cx, Op op, const Value *x, const Value *y, Span at) {
-  if (value_is_const(x) && value_is_const(y))
-    return live_binary(cx, v_num(op == OP_MAX ? fmax(x->num, y->num) : fmin(x->num, y->num), at), op, x, y);
-  // The sum gives both operands one shape (and reports a misfit); the extreme is then taken of the stretched
-  // operands.
-  Value probe = binary(cx, OPR_ADD, x, y, at);
-  if (probe.kind != V_TENSOR) return probe;
-  Node *a = value_node(cx, x), *b = value_node(cx, y);
-  if (!a || !b) return v_fail();
-  if (a->dtype != DT_F32) a = graph_cast(cx->g, a, DT_F32);
-  if (b->dtype != DT_F32) b = graph_cast(cx->g, b, DT_F32);
-  Shape s = probe.node->shape;
-  return v_tensor(graph_binary(cx->g, op, graph_broadcast_to(cx->g, a, s), graph_broadcast_to(cx->g, b, s)),
-                  at);
+Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Span at) {
+  const Lifted f = {op, TAKES_NUMBERS, true, text};
+  return lift(cx, &f, (Value[]){*x, *y}, 2, at);
 }
 
-// -- reductions
-
-// `axis`: a number or a list of numbers; all axes where it is left out. Sorted, distinct.
-static bool axes_of(Cx *cx, const Value *axis, Shape s, int *axes, int *n) {
-  *n = 0;
-  bool on[MAX_RANK] = {0};
-  if (!axis) {
-    for (int i = 0; i < s.rank; i++) on[i] = true;
-  } else {
-    int count = axis->kind == V_LIST ? axis->nitems : 1;
-    for (int i = 0; i < count; i++) {
-      const Value *v = axis->kind == V_LIST ? &axis->items[i] : axis;
-      double d;
-      if (!value_number(cx, v, "an axis", &d)) return false;
-      int k = (int)d + (d < 0 ? s.rank : 0);
-      if (k < 0 || k >= s.rank || d != floor(d)) {
-        diag_emit(&cx->s->diags, DIAG_bad_axis, v->span, (int)d, shape_text(cx->a, s));
-        return false;
-      }
-      on[k] = true;
-    }
+// x where it lies within the ends, at them too, so that its gradient passes there; a NaN stays.
+Value call_clamp(Cx *cx, const Args *a) {
+  const Value *x = a->v[0], *low = a->v[1], *high = a->v[2];
+  if (value_is_const(x) && value_is_const(low) && value_is_const(high)) {
+    Value risen = larger(cx, OP_MAX, "`clamp`", x, low, a->at);
+    return risen.kind == V_FAIL ? risen : larger(cx, OP_MIN, "`clamp`", &risen, high, a->at);
   }
-  for (int i = 0; i < s.rank; i++)
-    if (on[i]) axes[(*n)++] = i;
-  return true;
+  const Lifted less = {OP_LT, TAKES_ORDERED, true, "`clamp`"},
+               select = {OP_SELECT, TAKES_CHOICE, true, "`clamp`"};
+  Value under = lift(cx, &less, (Value[]){*x, *low}, 2, a->at);
+  Value over = lift(cx, &less, (Value[]){*high, *x}, 2, a->at);
+  Value within = lift(cx, &select, (Value[]){over, *high, *x}, 3, a->at);
+  return lift(cx, &select, (Value[]){under, *low, within}, 3, a->at);
 }
 
-static bool wants_keep(const Value *keep) { return keep && keep->num != 0; }
-
-static Node *keep_axes(Cx *cx, Node *reduced, Shape s, const int *axes, int n) {
-  for (int i = 0; i < n; i++) s.dim[axes[i]] = 1;
-  return graph_reshape(cx->g, reduced, s);
-}
-
-static double axes_count(Shape s, const int *axes, int n) {
-  double c = 1;
-  for (int i = 0; i < n; i++) c *= (double)s.dim[axes[i]];
-  return c;
-}
-
-static Node *number_node(Cx *cx, const Value *v) {
-  Node *n = value_node(cx, v);
-  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
-}
-
-static Node *sum_all(Cx *cx, Node *n) { return graph_reduce_all(cx->g, OP_SUM, n); }
-static Node *squares(Cx *cx, Node *n) { return sum_all(cx, graph_binary(cx->g, OP_MUL, n, n)); }
-
-static Value reduction(Cx *cx, Builtin b, const Value *x, const Value *axis, const Value *keep, Span at) {
-  Tree *t = tree_of(cx, x);
-  if (t) { // over all tensors of the tree
-    if (b == B_SUM) return v_tensor(tree_total(cx, t, sum_all), at);
-    if (b == B_NORM) return v_tensor(graph_unary(cx->g, OP_SQRT, tree_total(cx, t, squares)), at);
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, x->span, "a tensor", value_text(cx, x));
-    return v_fail();
-  }
-  Node *n = number_node(cx, x);
-  int axes[MAX_RANK], naxes;
-  if (!n || !axes_of(cx, axis, n->shape, axes, &naxes)) return v_fail();
-  Node *out;
-  switch (b) {
-  case B_MAX: out = graph_reduce(cx->g, OP_RMAX, n, axes, naxes); break;
-  case B_MIN:
-    out =
-        graph_unary(cx->g, OP_NEG, graph_reduce(cx->g, OP_RMAX, graph_unary(cx->g, OP_NEG, n), axes, naxes));
-    break;
-  case B_NORM:
-    out = graph_unary(cx->g, OP_SQRT,
-                      graph_reduce(cx->g, OP_SUM, graph_binary(cx->g, OP_MUL, n, n), axes, naxes));
-    break;
-  default:
-    out = graph_reduce(cx->g, OP_SUM, n, axes, naxes);
-    if (b == B_MEAN)
-      out = graph_binary(cx->g, OP_MUL, out,
-                         graph_const(cx->g, 1 / axes_count(n->shape, axes, naxes), (Shape){0}));
-  }
-  if (wants_keep(keep)) out = keep_axes(cx, out, n->shape, axes, naxes);
-  return v_tensor(out, at);
-}
-
-static bool one_axis(Cx *cx, const Value *axis, Shape s, int *out) {
-  Value last = v_num(-1, axis ? axis->span : (Span){0});
-  int axes[MAX_RANK], n;
-  if (!axes_of(cx, axis ? axis : &last, s, axes, &n)) return false;
-  *out = axes[0];
-  return n == 1;
-}
-
-static Value count(Cx *cx, const Value *x, Span at) {
-  Tree *t = tree_of(cx, x);
-  if (!t) {
-    Node *n = value_node(cx, x);
-    return n ? v_num((double)shape_count(n->shape), at) : v_fail();
-  }
-  double total = 0;
-  for (int i = 0; i < t->n; i++) total += (double)shape_count(t->leaf[i].node->shape);
-  return v_num(total, at);
-}
-
-// -- shapes
-
-static Value reshape(Cx *cx, const Args *a) {
-  Node *n = number_node(cx, a->v[0]);
-  Shape s;
-  if (!n || !value_shape(cx, a->v[1], &s)) return v_fail();
-  if (shape_count(s) != shape_count(n->shape)) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`reshape`", shape_text(cx->a, n->shape),
-                        shape_text(cx->a, s));
-    diag_note(d, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
-    return v_fail();
-  }
-  return v_tensor(graph_reshape(cx->g, n, s), a->at);
-}
-
-static Value transpose(Cx *cx, const Args *a) {
-  Node *n = value_node(cx, a->v[0]);
-  if (!n) return v_fail();
-  int perm[MAX_RANK], rank = n->shape.rank;
-  if (!a->v[1]) {
-    if (rank < 2) {
-      diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -2, shape_text(cx->a, n->shape));
-      return v_fail();
-    }
-    return v_tensor(graph_swap(cx->g, n), a->at);
-  }
-  bool seen[MAX_RANK] = {0}, ok = a->v[1]->kind == V_LIST && a->v[1]->nitems == rank;
-  for (int i = 0; ok && i < rank; i++) {
-    double d;
-    if (!value_number(cx, &a->v[1]->items[i], "an axis", &d)) return v_fail();
-    int k = (int)d + (d < 0 ? rank : 0);
-    ok = k >= 0 && k < rank && !seen[k];
-    if (ok) seen[k] = true, perm[i] = k;
-  }
-  if (!ok) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span,
-              arena_printf(cx->a, "each axis of %s once", shape_text(cx->a, n->shape)),
-              value_text(cx, a->v[1]));
-    return v_fail();
-  }
-  return v_tensor(graph_transpose(cx->g, n, perm), a->at);
-}
-
-static Value concat(Cx *cx, const Args *a) {
-  Node **xs = ARENA_ARRAY(cx->a, Node *, a->nmany + 1);
-  int axis = 0;
-  for (int i = 0; i < a->nmany; i++) {
-    xs[i] = number_node(cx, a->many[i]);
-    if (!xs[i] || (i == 0 && !one_axis(cx, a->v[1], xs[0]->shape, &axis))) return v_fail();
-    Shape s = xs[i]->shape;
-    if (s.rank == xs[0]->shape.rank) s.dim[axis] = xs[0]->shape.dim[axis];
-    if (!shape_equal(s, xs[0]->shape)) {
-      diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`concat`", shape_text(cx->a, xs[0]->shape),
-                shape_text(cx->a, xs[i]->shape));
-      return v_fail();
-    }
-  }
-  Shape whole = xs[0]->shape;
-  for (int i = 1; i < a->nmany; i++) whole.dim[axis] += xs[i]->shape.dim[axis];
-  return shape_fits(cx, whole, a->at) ? v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at) : v_fail();
-}
-
-// The shape that `shape:` or `like:` asks for.
-static bool wanted_shape(Cx *cx, const Value *shape, const Value *like, Span at, const char *name,
-                         Shape *out) {
-  if (like) {
-    Node *n = value_node(cx, like);
-    if (n) *out = n->shape;
-    return n != NULL;
-  }
-  if (shape) return value_shape(cx, shape, out);
-  diag_emit(&cx->s->diags, DIAG_missing_argument, at, name, "shape` or `like");
-  return false;
-}
-
-// -- random
-
-static Node *draw(Cx *cx, Shape s) {
-  Node *seed, *counter;
-  cx_seed(cx, &seed, &counter);
-  return graph_uniform(cx->g, seed, counter, cx->stream++, s);
-}
-
-// By the inverse of the distribution function: sqrt(2) erfinv(2 u - 1), with u moved to the middle of its
-// cell of width 2^-24.
-static Node *normal(Cx *cx, Shape s) {
-  Graph *g = cx->g;
-  Node *u = graph_binary(g, OP_MUL, draw(cx, s), graph_const(g, 2, (Shape){0}));
-  Node *centred = graph_binary(g, OP_ADD, graph_binary(g, OP_SUB, u, graph_const(g, 1, (Shape){0})),
-                               graph_const(g, ldexp(1, -24), (Shape){0}));
-  return graph_binary(g, OP_MUL, graph_unary(g, OP_ERFINV, centred), graph_const(g, sqrt(2), (Shape){0}));
-}
-
-// low + u (high - low), u below 1. The sum may round to `high`, which is excluded: what is beyond the last
-// number before it becomes that number.
-static Value uniform_between(Cx *cx, const Value *u, const Value *low, const Value *high, Span at) {
-  Value width = binary(cx, OPR_SUB, high, low, at), scaled = binary(cx, OPR_MUL, u, &width, at);
-  Value sum = binary(cx, OPR_ADD, &scaled, low, at), last, zero = v_num(0, at);
-  if (value_is_const(&width)) {
-    last = v_num((double)nextafterf((float)plain_number(high), (float)plain_number(low)), at);
-    return extreme(cx, width.num < 0 ? OP_MAX : OP_MIN, &sum, &last, at);
-  }
-  Value sizes[] = {unary_op(cx, OP_ABS, low, at), unary_op(cx, OP_ABS, high, at)}, ulp = v_num(0x1p-23, at);
-  Value larger = extreme(cx, OP_MAX, &sizes[0], &sizes[1], at), side = unary_op(cx, OP_SIGN, &width, at);
-  Value step = binary(cx, OPR_MUL, &larger, &ulp, at), signed_step = binary(cx, OPR_MUL, &step, &side, at);
-  last = binary(cx, OPR_SUB, high, &signed_step, at);
-  Value over = binary(cx, OPR_SUB, &sum, &last, at), beyond = binary(cx, OPR_MUL, &over, &side, at);
-  Value excess = extreme(cx, OP_MAX, &beyond, &zero, at), back = binary(cx, OPR_MUL, &excess, &side, at);
-  return binary(cx, OPR_SUB, &sum, &back, at);
-}
-
-static Value random_value(Cx *cx, Builtin b, const Args *a) {
-  Shape s;
-  const Value *shape = b == B_NORMAL ? a->v[0] : a->v[1], *like = b == B_NORMAL ? a->v[1] : a->v[2];
-  if (!wanted_shape(cx, shape, like, a->at, builtin_info[b].name, &s)) return v_fail();
-  if (b == B_NORMAL) return v_tensor(normal(cx, s), a->at);
-  if (b == B_BERNOULLI) {
-    Node *p = number_node(cx, a->v[0]);
-    Shape whole;
-    double known = value_is_const(a->v[0]) ? plain_number(a->v[0]) : 0;
-    if (!p) return v_fail();
-    if (!(known >= 0 && known <= 1)) {
-      diag_emit(&cx->s->diags, DIAG_out_of_range, a->v[0]->span, "p", "bernoulli", "a number from 0 to 1",
-                value_text(cx, a->v[0]));
-      return v_fail();
-    }
-    if (!shape_broadcast(p->shape, s, &whole) || !shape_equal(whole, s)) {
-      diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`bernoulli`", shape_text(cx->a, p->shape),
-                shape_text(cx->a, s));
-      return v_fail();
-    }
-    Node *hit = graph_binary(cx->g, OP_LT, draw(cx, s), graph_broadcast_to(cx->g, p, s));
-    return v_tensor(graph_cast(cx->g, hit, DT_F32), a->at);
-  }
-  Value u = v_tensor(draw(cx, s), a->at);
-  if (!a->v[0]) return u;
-  if (a->v[0]->kind != V_RANGE || a->v[0]->items[0].kind == V_NONE || a->v[0]->items[1].kind == V_NONE) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a range low .. high", value_text(cx, a->v[0]));
-    return v_fail();
-  }
-  return uniform_between(cx, &u, &a->v[0]->items[0], &a->v[0]->items[1], a->at);
-}
-
-// -- indexing
-
-static Value one_hot(Cx *cx, const Args *a) {
-  double n;
-  if (!value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();
-  if (!(n >= 1 && n <= INT32_MAX && n == floor(n))) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a number of classes of at least 1",
-              value_text(cx, a->v[1]));
-    return v_fail();
-  }
-  Node *y = value_index(cx, a->v[0], (int64_t)n);
-  if (!y || !rank_fits(cx, y->shape.rank + 1, a->at)) return v_fail();
-  Shape s = y->shape;
-  int axes[MAX_RANK];
-  for (int i = 0; i < s.rank; i++) axes[i] = i;
-  s.dim[s.rank++] = (int64_t)n;
-  if (!shape_fits(cx, s, a->at)) return v_fail();
-  Node *hit = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, s.rank - 1, DT_I32, s),
-                           graph_broadcast(cx->g, y, s, axes));
-  return v_tensor(graph_cast(cx->g, hit, DT_F32), a->at);
-}
-
-static Value indexing(Cx *cx, Builtin b, const Args *a) {
-  Node *x =
-      b == B_GATHER || b == B_TAKE_ALONG || b == B_SORT || b == B_ARGSORT || b == B_CUMSUM || b == B_ARGMAX
-          ? number_node(cx, a->v[0])
-          : NULL;
-  int axis;
-  if (!x) return v_fail();
-  if (x->shape.rank == 0) {
-    diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -1, "[]");
-    return v_fail();
-  }
-  switch (b) {
-  case B_SORT: return v_tensor(graph_take_along(cx->g, x, graph_argsort(cx->g, x)), a->at);
-  case B_ARGSORT: return v_tensor(graph_argsort(cx->g, x), a->at);
-  case B_CUMSUM:
-    return one_axis(cx, a->v[1], x->shape, &axis) ? v_tensor(graph_cumsum(cx->g, x, axis, false), a->at)
-                                                  : v_fail();
-  case B_ARGMAX:
-    return one_axis(cx, a->v[1], x->shape, &axis)
-               ? v_tensor(graph_reduce(cx->g, OP_ARGMAX, x, &axis, 1), a->at)
-               : v_fail();
-  default: break;
-  }
-  if (b == B_GATHER) return rows_by_index(cx, x, a->v[1], a->at);
-  Node *index = value_index(cx, a->v[1], x->shape.dim[x->shape.rank - 1]);
-  if (!index) return v_fail();
-  Shape lead = x->shape;
-  bool fits = index->shape.rank == lead.rank;
-  if (fits) lead.dim[lead.rank - 1] = index->shape.dim[lead.rank - 1];
-  if (!fits || !shape_equal(lead, index->shape)) {
-    diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`take_along`", shape_text(cx->a, x->shape),
-              shape_text(cx->a, index->shape));
-    return v_fail();
-  }
-  return v_tensor(graph_take_along(cx->g, x, index), a->at);
-}
-
-static Value made(Cx *cx, Builtin b, const Args *a) {
-  if (b == B_ZEROS || b == B_ONES) {
-    Shape s;
-    return wanted_shape(cx, a->v[0], a->v[1], a->at, builtin_info[b].name, &s)
-               ? v_tensor(graph_const(cx->g, b == B_ONES, s), a->at)
-               : v_fail();
-  }
-  double n;
-  if (!value_number(cx, a->v[0], "a size", &n)) return v_fail();
-  if (n < 1 || n != floor(n) || n > 1e9) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a whole number of at least 1",
-              value_text(cx, a->v[0]));
-    return v_fail();
-  }
-  Shape s = shape_of(b == B_EYE ? 2 : 1, (int64_t)n, (int64_t)n);
-  if (!shape_fits(cx, s, a->at)) return v_fail();
-  Node *last = graph_iota(cx->g, s.rank - 1, DT_I32, s);
-  if (b == B_EYE) last = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, 0, DT_I32, s), last);
-  return v_tensor(graph_cast(cx->g, last, DT_F32), a->at);
-}
+// -- the table
 
 Value builtin_value(Cx *cx, Builtin b, Span at) {
   bool timed = b == B_STEP || b == B_NOW || b == B_EPOCH;
@@ -445,41 +154,18 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
   return v_tensor(graph_binary(cx->g, OP_DIV, cx_step(cx), cx_total(cx)), at);
 }
 
+Value call_grad(Cx *cx, const Args *a) { return gradient(cx, a->v[0], a->v[1], a->at); }
+
+Value call_elsewhere(Cx *cx, const Args *a) { return call_data_builtin(cx, a->b, a->at); }
+
+typedef Value (*BuiltinFn)(Cx *cx, const Args *a);
+static const BuiltinFn functions[B_COUNT_] = {
+#define BUILTIN(id, name, signature, function, description) call_##function,
+#include "../sema/builtins.def"
+#undef BUILTIN
+};
+
 Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at) {
   Args a;
-  if (!bind_signature(cx, b, args, nargs, at, &a)) return v_fail();
-  for (size_t i = 0; i < sizeof unary_table / sizeof *unary_table; i++)
-    if (unary_table[i].b == b) return pointwise(cx, (int)i, &a);
-  switch (b) {
-  case B_MAX:
-  case B_MIN:
-    if (a.v[1]) return extreme(cx, b == B_MAX ? OP_MAX : OP_MIN, a.v[0], a.v[1], at);
-    return reduction(cx, b, a.v[0], a.v[2], a.v[3], at);
-  case B_CLAMP: {
-    Value low = extreme(cx, OP_MAX, a.v[0], a.v[1], at);
-    return low.kind == V_FAIL ? low : extreme(cx, OP_MIN, &low, a.v[2], at);
-  }
-  case B_SUM:
-  case B_MEAN:
-  case B_NORM: return reduction(cx, b, a.v[0], a.v[1], a.v[2], at);
-  case B_COUNT: return count(cx, a.v[0], at);
-  case B_SIZE: {
-    Node *n = value_node(cx, a.v[0]);
-    int axis;
-    return n && one_axis(cx, a.v[1], n->shape, &axis) ? v_num((double)n->shape.dim[axis], at) : v_fail();
-  }
-  case B_RESHAPE: return reshape(cx, &a);
-  case B_TRANSPOSE: return transpose(cx, &a);
-  case B_CONCAT: return concat(cx, &a);
-  case B_ONE_HOT: return one_hot(cx, &a);
-  case B_ZEROS:
-  case B_ONES:
-  case B_EYE:
-  case B_RANGE: return made(cx, b, &a);
-  case B_NORMAL:
-  case B_UNIFORM:
-  case B_BERNOULLI: return random_value(cx, b, &a);
-  case B_GRAD: return gradient(cx, a.v[0], a.v[1], a.at);
-  default: return indexing(cx, b, &a);
-  }
+  return bind_signature(cx, b, args, nargs, at, &a) ? functions[b](cx, &a) : v_fail();
 }

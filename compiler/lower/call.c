@@ -136,7 +136,7 @@ static bool schedule_in_range(Cx *cx, Node *n, Range r, double *bad, int64_t *at
   return true;
 }
 
-static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, const Value *v) {
+static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   const Ast *type = p->kids[0];
   Range r = declared_range(cx, env, type);
   if (value_is_const(v)) {
@@ -144,6 +144,7 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, const Val
     if (v->unit <= UNIT_PERCENT && in_range(r, x)) {
       if (r.whole) live_fix(cx, v);
       live_range(cx, v, r.has_low ? r.low : -INFINITY, r.has_high ? r.high : INFINITY);
+      v->num = x, v->unit = UNIT_NONE; // a share is a number from here on
       return true;
     }
     Diag *diag = diag_emit(&cx->s->diags, DIAG_out_of_range, v->span, p->name, d->name, range_text(cx, r),
@@ -176,9 +177,8 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, const Val
 // A tensor argument against a declared shape. A field with one number a row fits [n, 1] too.
 static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   const Ast *pattern = p->kids[0];
-  if (tree_of(cx, v) && tree_of(cx, v)->n != 1) { // a tree of parameters: each of any shape
-    if (pattern->nkids == 1 && pattern->kids[0]->kind == AST_ELLIPSIS) return true;
-  }
+  if (tree_of(cx, v) && pattern->nkids == 1 && pattern->kids[0]->kind == AST_ELLIPSIS)
+    return true; // each of any shape
   Node *n = value_node(cx, v);
   if (!n) return false;
   if (v->kind == V_FIELD && pattern->nkids == n->shape.rank + 1 &&
@@ -365,7 +365,57 @@ static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
   return v;
 }
 
+// The parameter that the i-th argument is for; NULL: none.
+static const Ast *param_of(const Def *d, const BoundArg *args, int i) {
+  const Ast *ps = d->ast->kids[0];
+  int position = 0;
+  if (args[i].name) return find_param(d, args[i].name);
+  for (int k = 0; k < i; k++) position += !args[k].name;
+  return ps && position < ps->nkids ? ps->kids[position] : NULL;
+}
+
+// A penalty of a tree is the sum over its tensors. `trees`: those among the arguments that are declared as
+// tensors; the number of their tensors, 0 where there is none, -1 after a report.
+static int penalized_trees(Cx *cx, const Def *d, const BoundArg *args, int nargs, Tree **trees) {
+  int n = 0;
+  for (int i = 0; i < nargs; i++) {
+    const Ast *p = d->kind == KIND_PENALTY ? param_of(d, args, i) : NULL;
+    trees[i] = p && p->kids[0] && p->kids[0]->kind == AST_LIST ? tree_of(cx, args[i].value) : NULL;
+    if (trees[i] && n && trees[i]->n != n) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, args[i].span, arena_printf(cx->a, "a tree of %d tensors", n),
+                value_text(cx, args[i].value));
+      return -1;
+    }
+    if (trees[i]) n = trees[i]->n;
+  }
+  return n;
+}
+
+static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env,
+                      const char *instance);
+
 Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env, const char *instance) {
+  Tree **trees = ARENA_ARRAY(cx->a, Tree *, nargs + 1);
+  const int tensors = penalized_trees(cx, d, args, nargs, trees);
+  if (tensors < 0) return v_fail();
+  if (tensors == 0) return call_one(cx, d, args, nargs, at, env, instance);
+  Value total = v_num(0, at);
+  for (int k = 0; k < tensors && total.kind != V_FAIL; k++) {
+    BoundArg *each = ARENA_ARRAY(cx->a, BoundArg, nargs + 1);
+    for (int i = 0; i < nargs; i++) {
+      each[i] = args[i];
+      if (!trees[i]) continue;
+      each[i].value = ARENA_NEW(cx->a, Value);
+      *each[i].value = v_tensor(trees[i]->leaf[k].node, args[i].value->span);
+    }
+    Value v = call_one(cx, d, each, nargs, at, env, instance);
+    total = k ? binary(cx, OPR_ADD, &total, &v, at) : v;
+  }
+  return total;
+}
+
+static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env,
+                      const char *instance) {
   const char *path = env ? env->path : "";
   if (d->kind == KIND_LAYER) path = instance_path(cx, env, d, instance);
   Env *inner = env_new(cx, NULL, path, d->name);

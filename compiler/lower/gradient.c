@@ -34,6 +34,8 @@ Node *bare(Node *n) {
   return n;
 }
 
+static bool is_value(const Node *n) { return n->op == OP_POINT || n->op == OP_INPUT; }
+
 // What the values are differentiated by: their points, or what these were named after (`z = q`) where y was
 // made from that. False where nothing connects.
 static bool connect(Cx *cx, const Node *y, Node **xs, int n) {
@@ -41,14 +43,14 @@ static bool connect(Cx *cx, const Node *y, Node **xs, int n) {
     if (graph_made_from(cx->g, y, xs, n)) return true;
     more = false;
     for (int i = 0; i < n; i++)
-      if (xs[i]->op == OP_POINT) xs[i] = xs[i]->in[0], more = true;
+      if (xs[i]->op == OP_POINT && is_value(xs[i]->in[0])) xs[i] = xs[i]->in[0], more = true;
   }
   return false;
 }
 
 bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out) {
   for (int i = 0; i < n; i++)
-    if (xs[i]->dtype != DT_F32 || (xs[i]->op != OP_POINT && xs[i]->op != OP_INPUT)) {
+    if (xs[i]->dtype != DT_F32 || !is_value(xs[i])) {
       Diag *d = diag_emit(&cx->s->diags, DIAG_grad_target, at,
                           "a value with a name, of numbers, to differentiate by");
       diag_hint(d, "bind it first, as in `q = ...`, and use that name in the expression");

@@ -103,13 +103,3 @@ Node *live_node(Cx *cx, const Value *v) {
   if (v->live) return v->live;
   return graph_const(cx->g, v->unit > UNIT_PERCENT ? v->num : plain_number(v), (Shape){0});
 }
-
-Value live_binary(Cx *cx, Value folded, Op op, const Value *x, const Value *y) {
-  if (x->live || y->live) folded.live = graph_binary(cx->g, op, live_node(cx, x), live_node(cx, y));
-  return folded;
-}
-
-Value live_unary(Cx *cx, Value folded, Op op, const Value *x) {
-  if (x->live) folded.live = graph_unary(cx->g, op, x->live);
-  return folded;
-}

@@ -60,6 +60,7 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
               shape_text(cx->a, s), shape_text(cx->a, n->shape));
     return NULL;
   }
+  if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
   return graph_broadcast_to(cx->g, n, s);
 }
 
@@ -178,6 +179,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
 // The new value of one state or parameter, of the old one's shape.
 static Node *fitting(Cx *cx, Node *n, Shape s, const Ast *at) {
   Shape whole;
+  if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
   if (shape_broadcast(n->shape, s, &whole) && shape_equal(whole, s)) return graph_broadcast_to(cx->g, n, s);
   Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, at->span, arena_printf(cx->a, "`%s <-`", at->name),
                       shape_text(cx->a, s), shape_text(cx->a, n->shape));
@@ -366,7 +368,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   }
   Tree *t = select_params(cx, e);
   if (!t) return v_fail();
-  size_t n = strlen(t->leaf[0].path);
-  bool one = t->n == 1 && n >= strlen(e->name) && !strcmp(t->leaf[0].path + n - strlen(e->name), e->name);
+  const bool one =
+      t->n == 1 && !strcmp(t->leaf[0].path, ast_text(cx->a, e)); // else a tree, of one tensor too
   return one ? v_tensor(t->leaf[0].node, e->span) : v_tree(t, e->span);
 }

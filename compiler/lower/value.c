@@ -22,9 +22,12 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_TEXT: return arena_printf(cx->a, "the text \"%s\"", v->text);
   case V_RANGE: return "a range";
   case V_LIST: return "a list";
-  case V_TENSOR: return arena_printf(cx->a, "a tensor of shape %s", shape_text(cx->a, v->node->shape));
+  case V_TENSOR:
+    return arena_printf(
+        cx->a, v->node->dtype == DT_BOOL ? "a tensor of truth values of shape %s" : "a tensor of shape %s",
+        shape_text(cx->a, v->node->shape));
   case V_FIELD: return arena_printf(cx->a, "the field `%s`", field_data(cx, v)->fields[v->field].name);
-  case V_TREE: return arena_printf(cx->a, "a tree of %d tensors", v->tree->n);
+  case V_TREE: return arena_printf(cx->a, "a tree of %d tensor%s", v->tree->n, v->tree->n == 1 ? "" : "s");
   case V_FN: return arena_printf(cx->a, "the %s `%s`", def_kind_name(v->fn->def->kind), v->fn->def->name);
   case V_BUILTIN: return arena_printf(cx->a, "the function `%s`", builtin_info[v->builtin].name);
   case V_MODEL: return arena_printf(cx->a, "the model `%s`", v->model->def->name);
@@ -45,65 +48,53 @@ static double tensor_number(Cx *cx, const Value *v) {
   return x;
 }
 
-// A nested list of numbers as one tensor. Fills `data` in row-major order; false after a report.
-static bool literal(Cx *cx, const Value *v, int axis, Shape *s, double *data, int64_t *at, bool measure) {
-  if (v->kind == V_FAIL) return false;
-  if (v->kind != V_LIST) {
-    if (!value_is_const(v)) {
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a number", value_text(cx, v));
-      return false;
-    }
-    if (axis != s->rank && !measure) goto ragged;
-    if (!measure) live_fix(cx, v);
-    if (!measure) data[(*at)++] = tensor_number(cx, v);
-    return true;
-  }
-  if (measure) {
-    if (s->rank == MAX_RANK) goto ragged;
-    if (v->nitems == 0) {
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor", "an empty list");
-      return false;
-    }
+// -- lists
+
+// The shape of a nested list of numbers known now; false where it is another list, or ragged.
+static bool literal_shape(const Value *v, Shape *s) {
+  *s = (Shape){0};
+  for (; v->kind == V_LIST && v->nitems && s->rank < MAX_RANK; v = &v->items[0])
     s->dim[s->rank++] = v->nitems;
-    return literal(cx, &v->items[0], axis + 1, s, data, at, true);
-  }
-  if (axis >= s->rank || s->dim[axis] != v->nitems) goto ragged;
-  for (int i = 0; i < v->nitems; i++)
-    if (!literal(cx, &v->items[i], axis + 1, s, data, at, false)) return false;
-  return true;
-ragged:
-  diag_emit(&cx->s->diags, DIAG_ragged_literal, v->span);
-  return false;
+  return value_is_const(v);
 }
 
+static bool literal(Cx *cx, const Value *v, int axis, const Shape *s, double **to) {
+  if (axis == s->rank) {
+    if (!value_is_const(v) || v->live || v->unit > UNIT_PERCENT) return false;
+    *(*to)++ = tensor_number(cx, v);
+    return true;
+  }
+  if (v->kind != V_LIST || v->nitems != s->dim[axis]) return false;
+  for (int i = 0; i < v->nitems; i++)
+    if (!literal(cx, &v->items[i], axis + 1, s, to)) return false;
+  return true;
+}
+
+// Numbers known now are one constant; what is computed is stacked along a new first axis.
 static Node *list_node(Cx *cx, const Value *v) {
-  bool tensors = false;
+  Shape s;
+  if (v->nitems == 0) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor", "an empty list");
+    return NULL;
+  }
+  if (literal_shape(v, &s)) {
+    double *data = ARENA_ARRAY(cx->a, double, shape_count(s) + 1), *to = data;
+    if (literal(cx, v, 0, &s, &to)) return graph_tensor(cx->g, data, DT_F32, s);
+  }
+  Node **parts = ARENA_ARRAY(cx->a, Node *, v->nitems);
   for (int i = 0; i < v->nitems; i++) {
-    ValueKind k = v->items[i].kind;
-    tensors |= k == V_TENSOR || k == V_FIELD || (k == V_NUM && v->items[i].live);
-  }
-  if (tensors) { // numbers computed elsewhere, stacked along a new first axis
-    Node **parts = ARENA_ARRAY(cx->a, Node *, v->nitems);
-    for (int i = 0; i < v->nitems; i++) {
-      Node *n = value_node(cx, &v->items[i]);
-      if (!n) return NULL;
-      if (i && !shape_equal(n->shape, v->items[0].node ? v->items[0].node->shape : n->shape)) {
-        diag_emit(&cx->s->diags, DIAG_ragged_literal, v->span);
-        return NULL;
-      }
-      Shape s = {.rank = n->shape.rank + 1, .dim = {1}};
-      if (!rank_fits(cx, s.rank, v->span)) return NULL;
-      memcpy(s.dim + 1, n->shape.dim, sizeof(int64_t) * (size_t)n->shape.rank);
-      parts[i] = graph_reshape(cx->g, n, s);
+    parts[i] = value_node(cx, &v->items[i]);
+    if (!parts[i]) return NULL;
+    if (!shape_equal(parts[i]->shape, parts[0]->shape)) {
+      diag_emit(&cx->s->diags, DIAG_ragged_literal, v->items[i].span);
+      return NULL;
     }
-    return graph_concat(cx->g, parts, v->nitems, 0);
   }
-  Shape s = {0};
-  int64_t at = 0;
-  if (!literal(cx, v, 0, &s, NULL, &at, true)) return NULL;
-  double *data = ARENA_ARRAY(cx->a, double, shape_count(s) + 1);
-  if (!literal(cx, v, 0, &s, data, &at, false)) return NULL;
-  return graph_tensor(cx->g, data, DT_F32, s);
+  if (!rank_fits(cx, parts[0]->shape.rank + 1, v->span)) return NULL;
+  s = (Shape){.rank = common_floats(cx, parts, v->nitems)->shape.rank + 1, .dim = {1}};
+  memcpy(s.dim + 1, parts[0]->shape.dim, sizeof(int64_t) * (size_t)parts[0]->shape.rank);
+  for (int i = 0; i < v->nitems; i++) parts[i] = graph_reshape(cx->g, parts[i], s);
+  return graph_concat(cx->g, parts, v->nitems, 0);
 }
 
 const reg_dataset *field_data(const Cx *cx, const Value *v) {
@@ -130,7 +121,10 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
 static Node *make_node(Cx *cx, const Value *v) {
   switch (v->kind) {
   case V_FAIL: return NULL;
-  case V_NUM: return v->live ? v->live : graph_const(cx->g, tensor_number(cx, v), (Shape){0});
+  case V_NUM:
+    if (v->unit != UNIT_EPOCHS)
+      return v->live ? v->live : graph_const(cx->g, tensor_number(cx, v), (Shape){0});
+    break;
   case V_BOOL: return graph_const(cx->g, plain_number(v), (Shape){0});
   case V_LIST: return v->made && *v->made ? *v->made : named_list(cx, v, list_node(cx, v));
   case V_FIELD: {
@@ -144,9 +138,6 @@ static Node *make_node(Cx *cx, const Value *v) {
     Node *n = field_node(cx, v, false);
     return n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32);
   }
-  case V_TREE:
-    if (v->tree->n == 1) return v->tree->leaf[0].node;
-    break;
   default: break;
   }
   diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor or a number", value_text(cx, v));
@@ -160,6 +151,11 @@ Node *value_node(Cx *cx, const Value *v) {
   Node *n = make_node(cx, v);
   cx->g->origin = outer;
   return n;
+}
+
+Node *value_floats(Cx *cx, const Value *v) {
+  Node *n = value_node(cx, v);
+  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
 }
 
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {

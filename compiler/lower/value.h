@@ -152,8 +152,9 @@ bool value_is_const(const Value *v);    // number or boolean known now
 // A tensor node from anything that has one; NULL after a report. `what` completes "expected a tensor, found
 // …".
 Node *value_node(Cx *cx, const Value *v);
-double plain_number(const Value *v);                           // of a NUM or BOOL: a percentage's share
-Node *value_classes(Cx *cx, const Value *v, int64_t *classes); // class indices (i32)
+double plain_number(const Value *v);        // of a NUM or BOOL: a percentage's share, a time's count
+Node *value_floats(Cx *cx, const Value *v); // value_node as f32
+Node *value_classes(Cx *cx, const Value *v, int64_t *classes);            // class indices (i32)
 bool value_number(Cx *cx, const Value *v, const char *what, double *out); // known number (percent: its share)
 // A time, in steps, and the same as a live number where it is one; `live` NULL: it is compiled in.
 bool value_steps(Cx *cx, const Value *v, double *out, Node **live);
@@ -174,20 +175,36 @@ void live_fix(Cx *cx, const Value *v);             // v is compiled in
 void live_range(Cx *cx, const Value *v, double low, double high); // v must lie there
 double live_default(const Cx *cx, const char *input);             // of a live input; NaN: it is none
 Node *live_node(Cx *cx, const Value *v);                          // a scalar for a NUM in its own unit
-// What was folded from x and y, live where they are.
-Value live_binary(Cx *cx, Value folded, Op op, const Value *x, const Value *y);
-Value live_unary(Cx *cx, Value folded, Op op, const Value *x);
 
 // -- env
 Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def);
 void env_set(Cx *cx, Env *e, const char *name, Value v);
 Value *env_get(const Env *e, const char *name);
 
+// -- lift.c
+typedef enum Takes {
+  TAKES_NUMBERS, // and gives a number
+  TAKES_ORDERED, // compares numbers, or indices, or classes
+  TAKES_TRUTH,   // logic
+  TAKES_CHOICE   // a truth value first, then two of one type
+} Takes;
+typedef struct Lifted {
+  Op op;
+  Takes takes;
+  bool times; // of times gives a time, or compares times
+  const char *text;
+} Lifted;
+// The operation on up to three values of any kind: numbers, tensors of shapes that fit, trees tensor by
+// tensor.
+Value lift(Cx *cx, const Lifted *f, const Value *x, int n, Span at);
+Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at);
+Value unary_op(Cx *cx, Op op, const Value *x, Span at);
+Value choose(Cx *cx, const Value *cond, const Value *x, const Value *y, Span at);
+Value matmul(Cx *cx, const Value *x, const Value *y, Span at);
+
 // -- eval.c
 Value eval_expr(Cx *cx, Env *env, const Ast *e);
 Value eval_block(Cx *cx, Env *env, const Ast *block);
-Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at);
-Value unary_op(Cx *cx, Op op, const Value *x, Span at);
 Node *cx_step(Cx *cx); // finished updates as f32
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s);
 Node *truth(Cx *cx, const Value *v); // bool tensor
@@ -218,6 +235,8 @@ const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
 // -- builtins.c
 Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at);
 Value builtin_value(Cx *cx, Builtin b, Span at);
+// Casts where the types differ; the first.
+Node *common_floats(Cx *cx, Node **xs, int n);
 
 // -- params.c
 Value declare_param(Cx *cx, Env *env, const Ast *p);

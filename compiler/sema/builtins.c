@@ -3,9 +3,21 @@
 #include <string.h>
 
 const BuiltinInfo builtin_info[B_COUNT_] = {
-#define BUILTIN(id, name, signature, description) {name, signature, description},
+#define BUILTIN(id, name, signature, function, description) {name, signature, description},
 #include "builtins.def"
 #undef BUILTIN
+};
+
+const char *const arg_kind_text[ARG_KIND_COUNT] = {
+#define KIND(id, word, text) text,
+    ARG_KINDS(KIND)
+#undef KIND
+};
+
+static const char *const kind_words[ARG_KIND_COUNT] = {
+#define KIND(id, word, text) word,
+    ARG_KINDS(KIND)
+#undef KIND
 };
 
 int builtin_find(const char *name) {
@@ -14,18 +26,34 @@ int builtin_find(const char *name) {
   return -1;
 }
 
+// The kinds at *p, which is moved behind them.
+static unsigned read_kinds(const char **p) {
+  unsigned kinds = 0;
+  for (bool more = true; more; more = **p == '|', *p += more) {
+    size_t len = strcspn(*p, "|?*,;");
+    for (int k = 0; k < ARG_KIND_COUNT; k++)
+      if (strlen(kind_words[k]) == len && !strncmp(kind_words[k], *p, len)) kinds |= 1u << k;
+    *p += len;
+  }
+  return kinds;
+}
+
 Signature builtin_signature(Builtin b) {
   Signature s = {0};
   const char *p = builtin_info[b].signature;
+  bool by_name = false;
   while (p && *p && s.n < BUILTIN_MAX_PARAMS) {
-    size_t len = strcspn(p, " ");
-    size_t word = len;
-    if (p[len - 1] == '?') s.param[s.n].optional = true, word--;
-    if (p[len - 1] == '*') s.param[s.n].many = true, word--;
-    memcpy(s.param[s.n].name, p, word < 15 ? word : 15);
+    const size_t len = strcspn(p, ":");
+    memcpy(s.param[s.n].name, p, len < 15 ? len : 15);
+    p += len + strspn(p + len, ": ");
+    s.param[s.n].kinds = read_kinds(&p);
+    s.param[s.n].optional = *p == '?';
+    s.param[s.n].many = *p == '*';
+    p += *p == '?' || *p == '*';
     s.n++;
-    p += len;
-    while (*p == ' ') p++;
+    if (!by_name) s.positional = s.n;
+    by_name = by_name || *p == ';';
+    p += strspn(p, ",; ");
   }
   return s;
 }

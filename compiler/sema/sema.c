@@ -59,7 +59,8 @@ static int def_params(Arena *a, const Def *d, const char ***names) {
 }
 
 // A call's arguments against parameter names: `piped` arguments come first, from a pipe.
-static void check_args(Scope *s, const Ast *call, const char *callee, const char **params, int n, bool many,
+// `by_position`: of the parameters; -1: any number.
+static void check_args(Scope *s, const Ast *call, const char *callee, const char **params, int n, int by_position,
                        int piped, const Ast *declared) {
   Diags *ds = &s->p->session->diags;
   int positional = piped;
@@ -90,12 +91,15 @@ static void check_args(Scope *s, const Ast *call, const char *callee, const char
       }
       continue;
     }
-    if (at < positional && at < n && !many) diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
+    if (at < positional && at < n && by_position >= 0) diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
     for (int k = 1; k < i; k++)
       if (call->kids[k]->name && !strcmp(call->kids[k]->name, arg->name))
         diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
   }
-  if (positional > n && !many) diag_emit(ds, DIAG_too_many_arguments, call->span, callee, n, positional);
+  if (by_position >= 0 && positional > by_position) {
+    Diag *d = diag_emit(ds, DIAG_too_many_arguments, call->span, callee, by_position, positional);
+    for (int k = by_position; k < n; k++) diag_hint(d, "`%s: …` is given by name", params[k]);
+  }
 }
 
 static bool is_data_builtin(const Ast *stage) {
@@ -127,7 +131,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   if (d) {
     const char **params;
     int n = def_params(a, d, &params);
-    check_args(s, call, d->name, params, n, false, piped, d->ast->kids[0]);
+    check_args(s, call, d->name, params, n, n, piped, d->ast->kids[0]);
     return;
   }
   int b = bound(s, callee->name) ? -1 : builtin_find(callee->name);
@@ -140,7 +144,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   const char *params[BUILTIN_MAX_PARAMS];
   bool many = false;
   for (int i = 0; i < sig.n; i++) params[i] = sig.param[i].name, many |= sig.param[i].many;
-  check_args(s, call, callee->name, params, sig.n, many, piped, NULL);
+  check_args(s, call, callee->name, params, sig.n, many ? -1 : sig.positional, piped, NULL);
   if (b >= B_CSV) return; // data builtins take data from a pipe as their first argument, beside the signature
 }
 

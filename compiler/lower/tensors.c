@@ -1,0 +1,235 @@
+// Built-in functions that make tensors or arrange their elements: shapes, fillings and random draws, indices.
+#include "builtins.h"
+#include <math.h>
+
+// -- shapes
+
+Value call_reshape(Cx *cx, const Args *a) {
+  Tree *t = tree_of(cx, a->v[0]);
+  Node *n = t ? tree_flat(cx, t) : value_node(cx, a->v[0]);
+  Shape s;
+  if (!n || !value_shape(cx, a->v[1], &s)) return v_fail();
+  if (shape_count(s) != shape_count(n->shape)) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`reshape`", shape_text(cx->a, n->shape),
+                        shape_text(cx->a, s));
+    diag_note(d, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
+    return v_fail();
+  }
+  return v_tensor(graph_reshape(cx->g, n, s), a->at);
+}
+
+Value call_transpose(Cx *cx, const Args *a) {
+  Node *n = value_node(cx, a->v[0]);
+  if (!n) return v_fail();
+  int perm[MAX_RANK], rank = n->shape.rank;
+  if (!a->v[1]) {
+    if (rank < 2) {
+      diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -2, shape_text(cx->a, n->shape));
+      return v_fail();
+    }
+    return v_tensor(graph_swap(cx->g, n), a->at);
+  }
+  bool seen[MAX_RANK] = {0}, ok = a->v[1]->kind == V_LIST && a->v[1]->nitems == rank;
+  for (int i = 0; ok && i < rank; i++) {
+    double d;
+    if (!value_number(cx, &a->v[1]->items[i], "an axis", &d)) return v_fail();
+    ok = d >= -rank && d < rank && d == floor(d);
+    const int k = ok ? (int)d + (d < 0 ? rank : 0) : 0;
+    ok = ok && !seen[k];
+    if (ok) seen[k] = true, perm[i] = k;
+  }
+  if (!ok) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span,
+              arena_printf(cx->a, "each axis of %s once", shape_text(cx->a, n->shape)),
+              value_text(cx, a->v[1]));
+    return v_fail();
+  }
+  return v_tensor(graph_transpose(cx->g, n, perm), a->at);
+}
+
+Node *common_floats(Cx *cx, Node **xs, int n) {
+  bool same = true;
+  for (int i = 1; i < n; i++) same = same && xs[i]->dtype == xs[0]->dtype;
+  for (int i = 0; i < n && !same; i++)
+    if (xs[i]->dtype != DT_F32) xs[i] = graph_cast(cx->g, xs[i], DT_F32);
+  return xs[0];
+}
+
+Value call_concat(Cx *cx, const Args *a) {
+  Node **xs = ARENA_ARRAY(cx->a, Node *, a->nmany + 1);
+  int axis = 0;
+  for (int i = 0; i < a->nmany; i++) {
+    xs[i] = value_node(cx, a->many[i]);
+    if (!xs[i] || (i == 0 && !one_axis(cx, a->v[1], xs[0]->shape, &axis))) return v_fail();
+    Shape s = xs[i]->shape;
+    if (s.rank == xs[0]->shape.rank) s.dim[axis] = xs[0]->shape.dim[axis];
+    if (!shape_equal(s, xs[0]->shape)) {
+      diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`concat`", shape_text(cx->a, xs[0]->shape),
+                shape_text(cx->a, xs[i]->shape));
+      return v_fail();
+    }
+  }
+  Shape whole = common_floats(cx, xs, a->nmany)->shape;
+  for (int i = 1; i < a->nmany; i++) whole.dim[axis] += xs[i]->shape.dim[axis];
+  return shape_fits(cx, whole, a->at) ? v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at) : v_fail();
+}
+
+Value call_counted(Cx *cx, const Args *a) {
+  double n;
+  if (!value_number(cx, a->v[0], "a size", &n)) return v_fail();
+  if (n < 1 || n != floor(n) || n > 1e9) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a whole number of at least 1",
+              value_text(cx, a->v[0]));
+    return v_fail();
+  }
+  Shape s = shape_of(a->b == B_EYE ? 2 : 1, (int64_t)n, (int64_t)n);
+  if (!shape_fits(cx, s, a->at)) return v_fail();
+  Node *last = graph_iota(cx->g, s.rank - 1, DT_I32, s);
+  if (a->b == B_EYE) last = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, 0, DT_I32, s), last);
+  return v_tensor(graph_cast(cx->g, last, DT_F32), a->at);
+}
+
+// -- filled with zeros, ones or random draws
+
+static Node *draw(Cx *cx, Shape s) {
+  Node *seed, *counter;
+  cx_seed(cx, &seed, &counter);
+  return graph_uniform(cx->g, seed, counter, cx->stream++, s);
+}
+
+// By the inverse of the distribution function: sqrt(2) erfinv(2 u - 1), with u moved to the middle of its
+// cell of width 2^-24.
+static Node *normal(Cx *cx, Shape s) {
+  Graph *g = cx->g;
+  Node *u = graph_binary(g, OP_MUL, draw(cx, s), graph_const(g, 2, (Shape){0}));
+  Node *centred = graph_binary(g, OP_ADD, graph_binary(g, OP_SUB, u, graph_const(g, 1, (Shape){0})),
+                               graph_const(g, ldexp(1, -24), (Shape){0}));
+  return graph_binary(g, OP_MUL, graph_unary(g, OP_ERFINV, centred), graph_const(g, sqrt(2), (Shape){0}));
+}
+
+static Value bernoulli(Cx *cx, const Args *a, Shape s) {
+  const Value *p = a->v[0];
+  if (value_is_const(p) && !(plain_number(p) >= 0 && plain_number(p) <= 1)) {
+    diag_emit(&cx->s->diags, DIAG_out_of_range, p->span, "p", "bernoulli", "a number from 0 to 1",
+              value_text(cx, p));
+    return v_fail();
+  }
+  live_range(cx, p, 0, 1);
+  Node *rate = value_floats(cx, p);
+  Shape whole;
+  if (!rate) return v_fail();
+  if (!shape_broadcast(rate->shape, s, &whole) || !shape_equal(whole, s)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`bernoulli`", shape_text(cx->a, rate->shape),
+              shape_text(cx->a, s));
+    return v_fail();
+  }
+  Node *hit = graph_binary(cx->g, OP_LT, draw(cx, s), graph_broadcast_to(cx->g, rate, s));
+  return v_tensor(graph_cast(cx->g, hit, DT_F32), a->at);
+}
+
+// low + u (high - low), u below 1. The sum may round to `high`, which is excluded: what is beyond the last
+// number before it becomes that number.
+static Value uniform_between(Cx *cx, const Value *u, const Value *low, const Value *high, Span at) {
+  Value width = binary(cx, OPR_SUB, high, low, at), scaled = binary(cx, OPR_MUL, u, &width, at);
+  Value sum = binary(cx, OPR_ADD, &scaled, low, at), last, zero = v_num(0, at);
+  if (value_is_const(&width)) {
+    last = v_num((double)nextafterf((float)plain_number(high), (float)plain_number(low)), at);
+    return larger(cx, width.num < 0 ? OP_MAX : OP_MIN, "`uniform`", &sum, &last, at);
+  }
+  Value sizes[] = {unary_op(cx, OP_ABS, low, at), unary_op(cx, OP_ABS, high, at)}, ulp = v_num(0x1p-23, at);
+  Value size = larger(cx, OP_MAX, "`uniform`", &sizes[0], &sizes[1], at),
+        side = unary_op(cx, OP_SIGN, &width, at);
+  Value step = binary(cx, OPR_MUL, &size, &ulp, at), signed_step = binary(cx, OPR_MUL, &step, &side, at);
+  last = binary(cx, OPR_SUB, high, &signed_step, at);
+  Value over = binary(cx, OPR_SUB, &sum, &last, at), beyond = binary(cx, OPR_MUL, &over, &side, at);
+  Value excess = larger(cx, OP_MAX, "`uniform`", &beyond, &zero, at),
+        back = binary(cx, OPR_MUL, &excess, &side, at);
+  return binary(cx, OPR_SUB, &sum, &back, at);
+}
+
+static Value uniform(Cx *cx, const Args *a, Shape s) {
+  Value u = v_tensor(draw(cx, s), a->at);
+  const Value *range = a->v[0];
+  if (!range) return u;
+  if (range->items[0].kind == V_NONE || range->items[1].kind == V_NONE) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, range->span, "a range low .. high", "a range with one end");
+    return v_fail();
+  }
+  return uniform_between(cx, &u, &range->items[0], &range->items[1], a->at);
+}
+
+static Value filled_shape(Cx *cx, const Args *a, Shape s) {
+  switch (a->b) {
+  case B_NORMAL: return v_tensor(normal(cx, s), a->at);
+  case B_BERNOULLI: return bernoulli(cx, a, s);
+  case B_UNIFORM: return uniform(cx, a, s);
+  default: return v_tensor(graph_const(cx->g, a->b == B_ONES, s), a->at);
+  }
+}
+
+Value call_filled(Cx *cx, const Args *a) {
+  const int at = a->b == B_UNIFORM || a->b == B_BERNOULLI;
+  const Value *shape = a->v[at], *like = a->v[at + 1];
+  Shape s;
+  if (!shape == !like) {
+    diag_emit(&cx->s->diags, shape ? DIAG_duplicate_argument : DIAG_missing_argument, a->at,
+              shape ? "shape` and `like" : builtin_info[a->b].name, "shape` or `like");
+    return v_fail();
+  }
+  if (shape) return value_shape(cx, shape, &s) ? filled_shape(cx, a, s) : v_fail();
+  Tree *t = tree_of(cx, like);
+  if (!t) {
+    Node *n = value_node(cx, like);
+    return n ? filled_shape(cx, a, n->shape) : v_fail();
+  }
+  Tree *out = tree_new(cx, t->n);
+  for (int i = 0; i < t->n; i++) {
+    Value v = filled_shape(cx, a, t->leaf[i].node->shape);
+    if (v.kind == V_FAIL) return v;
+    out->leaf[i] = (Leaf){t->leaf[i].path, v.node};
+  }
+  return v_tree(out, a->at);
+}
+
+// -- indices
+
+Value call_one_hot(Cx *cx, const Args *a) {
+  double n;
+  if (!value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();
+  if (!(n >= 1 && n <= INT32_MAX && n == floor(n))) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a number of classes of at least 1",
+              value_text(cx, a->v[1]));
+    return v_fail();
+  }
+  Node *y = value_index(cx, a->v[0], (int64_t)n);
+  if (!y || !rank_fits(cx, y->shape.rank + 1, a->at)) return v_fail();
+  Shape s = y->shape;
+  int axes[MAX_RANK];
+  for (int i = 0; i < s.rank; i++) axes[i] = i;
+  s.dim[s.rank++] = (int64_t)n;
+  if (!shape_fits(cx, s, a->at)) return v_fail();
+  Node *hit = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, s.rank - 1, DT_I32, s),
+                           graph_broadcast(cx->g, y, s, axes));
+  return v_tensor(graph_cast(cx->g, hit, DT_F32), a->at);
+}
+
+Value call_indexed(Cx *cx, const Args *a) {
+  Node *x = value_node(cx, a->v[0]);
+  if (!x) return v_fail();
+  if (x->shape.rank == 0) {
+    diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -1, "[]");
+    return v_fail();
+  }
+  if (a->b == B_GATHER) return rows_by_index(cx, x, a->v[1], a->at);
+  Node *index = value_index(cx, a->v[1], x->shape.dim[x->shape.rank - 1]);
+  if (!index) return v_fail();
+  Shape lead = x->shape;
+  bool fits = index->shape.rank == lead.rank;
+  if (fits) lead.dim[lead.rank - 1] = index->shape.dim[lead.rank - 1];
+  if (!fits || !shape_equal(lead, index->shape)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`take_along`", shape_text(cx->a, x->shape),
+              shape_text(cx->a, index->shape));
+    return v_fail();
+  }
+  return v_tensor(graph_take_along(cx->g, x, index), a->at);
+}
