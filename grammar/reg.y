@@ -41,7 +41,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token SET "`=`" ASSIGN "`<-`" ARROW "`->`" PIPE "`|>`"
 %token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
-%token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`"
+%token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`"
@@ -49,7 +49,8 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
 
-%type <node> item wrong_item definition train evaluate check params params_opt param type range bound result body block
+%type <node> item wrong_item definition train evaluate check params params_opt param type classes range bound result body
+%type <node> block
 %type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
@@ -140,6 +141,13 @@ type:
 | NAME                                            { $$ = ast_type(p, @$, &$1, NULL); }
 | NAME range                                      { $$ = ast_type(p, @$, &$1, $2); }
 | range                                           { $$ = ast_type(p, @$, NULL, $1); }
+| NAME list                                       { $$ = ast_labels(p, @$, $1, $2, NULL); }
+| NAME list OF classes                            { $$ = ast_labels(p, @$, $1, $2, $4); }
+| NAME OF classes                                 { $$ = ast_labels(p, @$, $1, NULL, $3); }
+
+classes:
+  NAME                                            { $$ = ast_name(p, @$, $1); }
+| NUMBER                                          { $$ = ast_number(p, @$, $1, NULL); }
 
 range:
   bound DOTDOT                                    { $$ = ast_range(p, @$, $1, NULL); }

@@ -201,25 +201,42 @@ static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) 
   return true;
 }
 
-static bool check_labels(Cx *cx, Env *env, const Def *d, Value *v) {
-  int64_t classes;
-  Node *n = value_classes(cx, v, &classes);
+// The number of classes behind `of`; 0: none is declared; -1: it is what the labels say.
+static int64_t declared_classes(Cx *cx, Env *env, const Ast *type) {
+  return type->kids[2] ? dim_value(cx, env, type->kids[2]) : 0;
+}
+
+static bool classes_fit(Cx *cx, const Def *d, const Value *v, int64_t classes, int64_t declared) {
+  if (declared <= 0 || classes <= 0 || classes == declared) return true;
+  Diag *diag = diag_emit(&cx->s->diags, DIAG_shape_mismatch, v->span, arena_printf(cx->a, "`%s`", d->name),
+                         arena_printf(cx->a, "%lld outputs", (long long)declared),
+                         arena_printf(cx->a, "%lld classes", (long long)classes));
+  diag_hint(diag, "the model's last layer needs one unit for each class: %lld", (long long)classes);
+  return false;
+}
+
+// `labels [n] of c`: whole numbers from 0 to below c, of that shape.
+static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
+  const Ast *type = p->kids[0];
+  int64_t declared = declared_classes(cx, env, type),
+          classes = v->kind == V_FIELD ? field_data(cx, v)->fields[v->field].nclasses : v->classes;
+  if (!classes_fit(cx, d, v, classes, declared)) return false;
+  Node *n = value_index(cx, v, declared > 0 ? declared : (int64_t)INT32_MAX + 1);
   if (!n) return false;
-  Value *c = env_get(env, "c"); // the number of classes in `logits: [n, c]`
-  if (classes > 0 && c && c->kind == V_NUM && (int64_t)c->num != classes) {
-    Diag *diag = diag_emit(&cx->s->diags, DIAG_shape_mismatch, v->span, arena_printf(cx->a, "`%s`", d->name),
-                           arena_printf(cx->a, "%lld outputs", (long long)c->num),
-                           arena_printf(cx->a, "%lld classes", (long long)classes));
-    diag_hint(diag, "the model's last layer needs one unit for each class: %lld", (long long)classes);
+  if (type->kids[1] && !match_shape(cx, env, type->kids[1], n->shape, false)) {
+    Diag *diag =
+        diag_emit(&cx->s->diags, DIAG_shape_expected, v->span, d->name, arena_printf(cx->a, "`%s`", p->name),
+                  pattern_text(cx, env, type->kids[1]), shape_text(cx->a, n->shape));
+    diag_note(diag, type->kids[1]->span, "declared here");
     return false;
   }
-  Value *rows = env_get(env, "n");
-  if (rows && rows->kind == V_NUM && n->shape.rank == 1 && (int64_t)rows->num != n->shape.dim[0]) {
-    diag_emit(&cx->s->diags, DIAG_shape_mismatch, v->span, arena_printf(cx->a, "`%s`", d->name),
-              arena_printf(cx->a, "%lld rows", (long long)rows->num), shape_text(cx->a, n->shape));
+  if (declared < 0 && classes <= 0) {
+    diag_emit(&cx->s->diags, DIAG_not_constant, v->span,
+              arena_printf(cx->a, "`%s`, the number of classes,", type->kids[2]->name));
     return false;
   }
-  *v = (Value){.kind = V_TENSOR, .node = n, .classes = classes, .span = v->span};
+  if (declared < 0) env_set(cx, env, type->kids[2]->name, v_num((double)classes, type->kids[2]->span));
+  *v = (Value){.kind = V_TENSOR, .node = n, .classes = declared > 0 ? declared : classes, .span = v->span};
   return true;
 }
 
@@ -227,7 +244,7 @@ static bool check_word(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   const char *word = p->kids[0]->name;
   if (!word || !strcmp(word, "number") || !strcmp(word, "rate") || !strcmp(word, "int"))
     return check_number(cx, env, d, p, v);
-  if (!strcmp(word, "labels")) return check_labels(cx, env, d, v);
+  if (!strcmp(word, "labels")) return check_labels(cx, env, d, p, v);
   if (!strcmp(word, "time")) {
     double steps;
     Node *live = NULL;

@@ -23,7 +23,9 @@ static int64_t below(const Node *n) {
   case OP_SLICE:
   case OP_GATHER:
   case OP_TAKE_ALONG: return below(n->in[0]);
-  case OP_CAST: return n->in[0]->dtype == DT_I32 || n->dtype == DT_I32 ? below(n->in[0]) : 0;
+  case OP_CAST:
+    if (n->in[0]->dtype == DT_BOOL) return 2;
+    return n->in[0]->dtype == DT_I32 || n->dtype == DT_I32 ? below(n->in[0]) : 0;
   default: return 0;
   }
 }
@@ -83,26 +85,20 @@ static const char *place(Cx *cx, Span at) {
   return s ? source_place(cx->a, s, at) : "";
 }
 
-static Node *field_index(Cx *cx, const Value *v, int64_t size) {
-  int64_t classes;
-  Node *n = value_classes(cx, v, &classes);
-  if (!n || classes <= size) return n;
+static bool classes_fit(Cx *cx, const Value *v, int64_t classes, int64_t size) {
+  if (classes <= size) return true;
   Diag *d = diag_emit(&cx->s->diags, DIAG_bad_index, v->span,
                       arena_printf(cx->a, "%lld", (long long)classes - 1), (long long)size);
-  diag_note(d, v->span, "%s has %lld classes", value_text(cx, v), (long long)classes);
-  return NULL;
+  diag_note(d, cx->at, "of %lld classes here", (long long)classes);
+  return false;
 }
 
 Node *value_index(Cx *cx, const Value *v, int64_t size) {
-  if (v->kind == V_FIELD) return field_index(cx, v, size);
-  Node *n = value_node(cx, v);
-  if (!n) return NULL;
-  if (n->dtype == DT_BOOL) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "whole numbers", "truth values");
-    diag_hint(d, "`if ... then 1 else 0` makes numbers of them");
-    return NULL;
-  }
-  int64_t known = v->classes > 0 ? v->classes : below(n);
+  int64_t classes = v->classes;
+  Node *n = v->kind == V_FIELD ? value_classes(cx, v, &classes) : value_node(cx, v);
+  if (!n || !classes_fit(cx, v, classes, size)) return NULL;
+  if (n->dtype == DT_BOOL) n = graph_cast(cx->g, n, DT_I32);
+  int64_t known = classes > 0 ? classes : below(n);
   if (known && known <= size) return graph_cast(cx->g, n, DT_I32);
   double **presets = ARENA_ARRAY(cx->a, double *, n->id + 1);
   bool fixed;
@@ -115,6 +111,11 @@ Node *value_index(Cx *cx, const Value *v, int64_t size) {
 }
 
 Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at) {
+  if (index->kind == V_TENSOR && index->node->dtype == DT_BOOL) { // would look like a choice of rows
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, index->span, "whole numbers", "truth values");
+    diag_hint(d, "`if ... then 1 else 0` makes numbers of them");
+    return v_fail();
+  }
   Node *i = value_index(cx, index, x->shape.dim[0]);
   if (!i || !rank_fits(cx, i->shape.rank + x->shape.rank - 1, at)) return v_fail();
   return v_tensor(graph_gather(cx->g, x, i), at);

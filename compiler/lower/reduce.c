@@ -137,9 +137,10 @@ bool one_axis(Cx *cx, const Value *axis, Shape s, int *out) {
 Value call_argmax(Cx *cx, const Args *a) {
   Node *n = value_floats(cx, a->v[0]);
   int axis;
-  return n && one_axis(cx, a->v[1], n->shape, &axis)
-             ? v_tensor(graph_reduce(cx->g, OP_ARGMAX, n, &axis, 1), a->at)
-             : v_fail();
+  if (!n || !one_axis(cx, a->v[1], n->shape, &axis)) return v_fail();
+  Value v = v_tensor(graph_reduce(cx->g, OP_ARGMAX, n, &axis, 1), a->at);
+  v.classes = n->shape.dim[axis];
+  return v;
 }
 
 Value call_count(Cx *cx, const Args *a) {

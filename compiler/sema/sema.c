@@ -232,7 +232,9 @@ static void bind_params(Scope *s, const Ast *params) {
     for (int k = 0; k < i; k++)
       if (q->name && params->kids[k]->name && !strcmp(q->name, params->kids[k]->name))
         diag_emit(&s->p->session->diags, DIAG_duplicate_parameter, q->name_span, q->name);
-    if (q->kids[0] && q->kids[0]->kind == AST_LIST) bind_shape(s, q->kids[0]);
+    const Ast *type = q->kids[0], *classes = type && type->kind == AST_TYPE ? type->kids[2] : NULL;
+    if (type) bind_shape(s, type->kind == AST_LIST ? type : type->kids[1]);
+    if (classes && classes->kind == AST_NAME && !bound(s, classes->name)) bind(s, classes->name);
     if (q->kids[1]) check_expr(s, q->kids[1]);
     bind(s, q->name);
     if (q->op == OPR_ARROW && q->kids[2]) bind(s, q->kids[2]->name);

@@ -166,8 +166,19 @@ Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to) {
 }
 
 Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range) {
-  Ast *a = NODE(AST_TYPE, range);
+  Ast *a = NODE(AST_TYPE, range, NULL, NULL);
   return name ? named(a, name->text, name->span) : a;
+}
+
+// Classes alone have a shape and a number.
+Ast *ast_labels(ParseContext *p, Span span, Token name, Ast *shape, Ast *classes) {
+  if (strcmp(name.text, "labels") != 0) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, name.span, "`labels`",
+                        arena_printf(p->arena, "`%s`", name.text));
+    diag_hint(d, "only labels are of a shape and of a number of classes: `y: labels [n] of c`; tensors are "
+                 "`x: [n, c]`");
+  }
+  return named(NODE(AST_TYPE, NULL, shape, classes), name.text, name.span);
 }
 
 static int line_of(const ParseContext *p, int offset) {

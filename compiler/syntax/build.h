@@ -88,7 +88,8 @@ Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient);
 Ast *ast_params(ParseContext *p, Span span, AstList *params);
 Ast *ast_paramdecl(ParseContext *p, Span span, Token name, Ast *type, Ast *value);
 Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to);
-Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range); // either may be NULL
+Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range);          // either may be NULL
+Ast *ast_labels(ParseContext *p, Span span, Token name, Ast *shape, Ast *classes); // likewise
 Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,
              Ast *target);
 Ast *ast_train(ParseContext *p, Span span, Ast *model, Ast *data, AstList *clauses);

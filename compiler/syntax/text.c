@@ -288,6 +288,8 @@ static void print_type(Printer *p, const Ast *a) {
   if (a->name) print_text(p, a->name);
   if (a->name && a->kids[0]) print_text(p, " ");
   if (a->kids[0]) print_node(p, a->kids[0]);
+  if (a->kids[1]) print_text(p, " "), print_node(p, a->kids[1]);
+  if (a->kids[2]) print_text(p, " of "), print_node(p, a->kids[2]);
 }
 
 void print_node(Printer *p, const Ast *a) {
