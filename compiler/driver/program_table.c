@@ -147,7 +147,7 @@ static reg_setting *settings_of(const Pipeline *p) {
   reg_setting *out = ARENA_ARRAY(p->arena, reg_setting, l->settings.len + 1);
   for (int i = 0; i < l->settings.len; i++) {
     const LowerSetting *s = l->settings.data[i];
-    out[i] = (reg_setting){.name = s->name, .doc = doc_of(l, s->name), .value = (float)s->value};
+    out[i] = (reg_setting){.name = s->name, .doc = doc_of(l, s->name), .value = s->value};
   }
   return out;
 }
@@ -158,8 +158,8 @@ static void note_fixed(ProgramTable *t) {
   const Lowered *l = p->lowered;
   for (int i = 0; i < l->settings.len; i++) {
     const LowerSetting *s = l->settings.data[i];
-    t->program.settings[i].low = (float)s->low;
-    t->program.settings[i].high = (float)s->high;
+    t->program.settings[i].low = s->low;
+    t->program.settings[i].high = s->high;
     t->program.settings[i].fixed = fixed_text(p, s->fixed);
   }
   for (int i = 0; i < l->trains.len; i++)

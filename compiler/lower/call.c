@@ -160,11 +160,11 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   }
   live_range(cx, v, r.has_low ? r.low : -INFINITY, r.has_high ? r.high : INFINITY);
   Value probe = *v;
-  Node *n = value_node(cx, &probe);
+  Node *n = value_wide(cx, &probe);
   if (!n) return false;
   double bad;
   int64_t at;
-  if (n->shape.rank == 0 && n->dtype == DT_F32 && (r.has_low || r.has_high) &&
+  if (n->shape.rank == 0 && dtype_is_float(n->dtype) && (r.has_low || r.has_high) &&
       !schedule_in_range(cx, n, r, &bad, &at)) {
     Diag *diag = diag_emit(&cx->s->diags, DIAG_out_of_range, v->span, p->name, d->name, range_text(cx, r),
                            arena_printf(cx->a, "%.6g at step %lld", bad, (long long)at));

@@ -6,10 +6,10 @@
 
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s) { return graph_input(cx->g, name, t, s); }
 
-Node *cx_step(Cx *cx) { return graph_cast(cx->g, cx_input(cx, "step", DT_I32, (Shape){0}), DT_F32); }
+Node *cx_step(Cx *cx) { return graph_cast(cx->g, cx_input(cx, "step", DT_I32, (Shape){0}), DT_F64); }
 
 Node *truth(Cx *cx, const Value *v) {
-  Node *n = value_node(cx, v);
+  Node *n = value_wide(cx, v);
   if (!n || n->dtype == DT_BOOL) return n;
   Node *zero = graph_const_typed(cx->g, 0, n->dtype, (Shape){0});
   return graph_unary(cx->g, OP_NOT, graph_binary(cx->g, OP_EQ, n, zero));
@@ -65,8 +65,8 @@ static Value eval_until(Cx *cx, Env *env, const Ast *e) {
   cx->active_from = at;
   Value b = eval_expr(cx, env, e->kids[2]);
   cx->active_from = outer;
-  if (live) live = graph_binary(cx->g, OP_LT, cx_step(cx), live);
-  Node *before = live ? live : graph_binary(cx->g, OP_LT, cx_step(cx), graph_const(cx->g, at, (Shape){0}));
+  if (!live) live = graph_const_typed(cx->g, at, DT_F64, (Shape){0});
+  Node *before = graph_binary(cx->g, OP_LT, cx_step(cx), live);
   Value earlier = v_tensor(before, e->span);
   return choose(cx, &earlier, &a, &b, e->span);
 }

@@ -50,7 +50,7 @@ static bool connect(Cx *cx, const Node *y, Node **xs, int n) {
 
 bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out) {
   for (int i = 0; i < n; i++)
-    if (xs[i]->dtype != DT_F32 || !is_value(xs[i])) {
+    if (!dtype_is_float(xs[i]->dtype) || !is_value(xs[i])) {
       Diag *d = diag_emit(&cx->s->diags, DIAG_grad_target, at,
                           "a value with a name, of numbers, to differentiate by");
       diag_hint(d, "bind it first, as in `q = ...`, and use that name in the expression");
@@ -67,9 +67,9 @@ bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out) {
 }
 
 Value gradient(Cx *cx, const Value *e, const Value *by, Span at) {
-  Node *y = value_node(cx, e);
+  Node *y = value_wide(cx, e);
   if (!y) return v_fail();
-  if (y->shape.rank != 0 || y->dtype != DT_F32) {
+  if (y->shape.rank != 0 || !dtype_is_float(y->dtype)) {
     diag_emit(&cx->s->diags, DIAG_grad_target, e->span,
               arena_printf(cx->a, "a single number to differentiate, found %s", value_text(cx, e)));
     return v_fail();
@@ -78,7 +78,7 @@ Value gradient(Cx *cx, const Value *e, const Value *by, Span at) {
   if (t && cx->given && bare(y) == cx->objective) return v_tree(cx->given, at);
   const int n = t ? t->n : 1;
   Node **xs = ARENA_ARRAY(cx->a, Node *, n + 1), **out = ARENA_ARRAY(cx->a, Node *, n + 1);
-  if (!t && !(xs[0] = value_node(cx, by))) return v_fail();
+  if (!t && !(xs[0] = value_wide(cx, by))) return v_fail();
   for (int i = 0; t && i < n; i++) xs[i] = t->leaf[i].node;
   if (!gradients(cx, y, xs, n, by->span, out)) return v_fail();
   if (!t) return v_tensor(out[0], at);

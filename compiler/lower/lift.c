@@ -81,12 +81,12 @@ static Node *as_number(Cx *cx, Node *n, DType t) { return n->dtype == t ? n : gr
 // The element type that operands from `from` on meet in. Scalars of time stay exact among themselves.
 static DType common_type(const Lifted *f, Node *const *x, int n, int from) {
   bool same = true, exact = true;
-  for (int i = from; i < n; i++) {
-    same = same && x[i]->dtype == x[from]->dtype;
-    exact = exact && (x[i]->dtype == DT_F64 || x[i]->op == OP_CONST) && x[i]->shape.rank == 0;
+  for (int i = 0; i < n; i++) {
+    same = same && (i < from || x[i]->dtype == x[from]->dtype);
+    exact = exact && x[i]->dtype != DT_F32 && x[i]->shape.rank == 0;
   }
   if (same && f->takes == TAKES_TRUTH) return DT_BOOL;
-  if (same && f->takes == TAKES_CHOICE) return x[from]->dtype;
+  if (same && f->takes == TAKES_CHOICE && x[from]->dtype != DT_F64) return x[from]->dtype;
   if (same && f->takes == TAKES_ORDERED && x[from]->dtype == DT_I32) return DT_I32;
   bool any = false;
   for (int i = from; i < n; i++) any = any || x[i]->dtype == DT_F64;
@@ -147,7 +147,7 @@ static Value lift_nodes(Cx *cx, const Lifted *f, const Value *x, int n, Span at)
     const bool logic = f->takes == TAKES_TRUTH || (f->takes == TAKES_CHOICE && i == 0);
     in[i] = as_classes ? value_classes(cx, &x[i], &classes)
             : logic    ? truth(cx, &x[i])
-                       : value_node(cx, &x[i]);
+                       : value_wide(cx, &x[i]);
     if (!in[i]) return v_fail();
   }
   const int from = f->takes == TAKES_CHOICE;

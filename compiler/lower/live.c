@@ -11,8 +11,8 @@ static const char *const prefix = "set:", *const total_name = "total";
 
 // Graphs that are looked at between trainings know the numbers as they are now.
 Node *cx_total(Cx *cx) {
-  return cx->view ? graph_const(cx->g, (double)cx->t->total_steps, (Shape){0})
-                  : cx_input(cx, total_name, DT_F32, (Shape){0});
+  return cx->view ? graph_const_typed(cx->g, (double)cx->t->total_steps, DT_F64, (Shape){0})
+                  : cx_input(cx, total_name, DT_F64, (Shape){0});
 }
 
 static LowerSetting *setting(const Lowered *l, const char *name) {
@@ -50,15 +50,15 @@ void live_settings(Lowered *l) {
 
 // The schedule's value, or the number that was set in its place.
 static Node *chosen(Cx *cx, Node *scheduled, Node *set) {
-  Node *unset = graph_binary(cx->g, OP_LT, set, graph_const(cx->g, -3e38, (Shape){0}));
-  return graph_select(cx->g, unset, scheduled, set);
+  Node *unset = graph_binary(cx->g, OP_LT, set, graph_const_typed(cx->g, -3e38, DT_F64, (Shape){0}));
+  return graph_select(cx->g, unset, scheduled, graph_cast(cx->g, set, scheduled->dtype));
 }
 
 Value live_setting(Cx *cx, const Def *d, Value v) {
   const bool number = v.kind == V_NUM && v.unit <= UNIT_PERCENT;
-  const bool scalar = v.kind == V_TENSOR && v.node->shape.rank == 0 && v.node->dtype == DT_F32;
+  const bool scalar = v.kind == V_TENSOR && v.node->shape.rank == 0 && dtype_is_float(v.node->dtype);
   if (!(number || scalar) || !cx->t || cx->view || !setting(cx->l, d->name)) return v;
-  Node *set = cx_input(cx, arena_printf(cx->a, "%s%s", prefix, d->name), DT_F32, (Shape){0});
+  Node *set = cx_input(cx, arena_printf(cx->a, "%s%s", prefix, d->name), DT_F64, (Shape){0});
   if (d->kind == KIND_LET && number) v.live = set;
   if (d->kind == KIND_SCHEDULE && number) v.live = chosen(cx, live_node(cx, &v), set);
   if (d->kind == KIND_SCHEDULE && scalar) v.node = chosen(cx, v.node, set);
@@ -69,6 +69,7 @@ Value live_setting(Cx *cx, const Def *d, Value v) {
 static LowerSetting *setting_of(const Cx *cx, Node *n) {
   n = bare(n);
   if (n && n->op == OP_SELECT) n = bare(n->in[2]);
+  if (n && n->op == OP_CAST) n = n->in[0];
   return n && n->op == OP_INPUT && !strncmp(n->name, prefix, strlen(prefix))
              ? setting(cx->l, n->name + strlen(prefix))
              : NULL;
@@ -101,5 +102,5 @@ double live_default(const Cx *cx, const char *input) {
 
 Node *live_node(Cx *cx, const Value *v) {
   if (v->live) return v->live;
-  return graph_const(cx->g, v->unit > UNIT_PERCENT ? v->num : plain_number(v), (Shape){0});
+  return graph_const_typed(cx->g, v->unit > UNIT_PERCENT ? v->num : plain_number(v), DT_F64, (Shape){0});
 }

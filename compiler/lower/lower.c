@@ -217,6 +217,12 @@ static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
   if (t->batch > t->train_rows) t->batch = t->train_rows;
   t->last_batch = t->train_rows % t->batch;
   t->steps_per_epoch = t->train_rows / t->batch + (t->last_batch > 0);
+  if (t->epochs > INT32_MAX / t->steps_per_epoch) {
+    const Ast *clause = train_clause(ast, "epochs");
+    diag_emit(&l->session->diags, DIAG_too_many_steps, clause ? clause->span : ast->span,
+              (long long)t->epochs, (long long)t->steps_per_epoch, INT32_MAX);
+    return NULL;
+  }
   t->total_steps = t->steps_per_epoch * t->epochs;
   t->build = ARENA_NEW(a, TrainBuild);
   t->build->model = model;

@@ -123,9 +123,9 @@ static Node *make_node(Cx *cx, const Value *v) {
   case V_FAIL: return NULL;
   case V_NUM:
     if (v->unit != UNIT_EPOCHS)
-      return v->live ? v->live : graph_const(cx->g, tensor_number(cx, v), (Shape){0});
+      return v->live ? v->live : graph_const_typed(cx->g, tensor_number(cx, v), DT_F64, (Shape){0});
     break;
-  case V_BOOL: return graph_const(cx->g, plain_number(v), (Shape){0});
+  case V_BOOL: return graph_const_typed(cx->g, plain_number(v), DT_F64, (Shape){0});
   case V_LIST: return v->made && *v->made ? *v->made : named_list(cx, v, list_node(cx, v));
   case V_FIELD: {
     const reg_field *f = &field_data(cx, v)->fields[v->field];
@@ -145,6 +145,11 @@ static Node *make_node(Cx *cx, const Value *v) {
 }
 
 Node *value_node(Cx *cx, const Value *v) {
+  Node *n = value_wide(cx, v);
+  return n && n->dtype == DT_F64 ? graph_cast(cx->g, n, DT_F32) : n;
+}
+
+Node *value_wide(Cx *cx, const Value *v) {
   if (v->kind == V_TENSOR) return v->node;
   Span outer = cx->g->origin;
   if (v->span.source) cx->g->origin = v->span;
@@ -218,7 +223,7 @@ bool value_steps(Cx *cx, const Value *v, double *out, Node **live) {
   if (percent)
     steps.live = graph_binary(cx->g, OP_MUL, live_node(cx, v), cx_total(cx));
   else if (v->live && v->unit == UNIT_EPOCHS)
-    steps.live = graph_binary(cx->g, OP_MUL, v->live, graph_const(cx->g, share, (Shape){0}));
+    steps.live = graph_binary(cx->g, OP_MUL, v->live, graph_const_typed(cx->g, share, DT_F64, (Shape){0}));
   if (live)
     *live = steps.live;
   else

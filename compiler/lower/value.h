@@ -152,6 +152,9 @@ bool value_is_const(const Value *v);    // number or boolean known now
 // A tensor node from anything that has one; NULL after a report. `what` completes "expected a tensor, found
 // …".
 Node *value_node(Cx *cx, const Value *v);
+// The same; known numbers, scalars of time, numbers that may be set and what is computed of them alone stay
+// doubles of rank 0.
+Node *value_wide(Cx *cx, const Value *v);
 double plain_number(const Value *v);        // of a NUM or BOOL: a percentage's share, a time's count
 Node *value_floats(Cx *cx, const Value *v); // value_node as f32
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes);            // class indices (i32)
@@ -168,7 +171,7 @@ Value v_tree(Tree *t, Span at);
 Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
 
 // -- live.c
-Node *cx_total(Cx *cx);                            // planned updates as f32
+Node *cx_total(Cx *cx);                            // planned updates, f64
 void live_settings(Lowered *l);                    // finds them
 Value live_setting(Cx *cx, const Def *d, Value v); // the value of a definition, live where it can be
 void live_fix(Cx *cx, const Value *v);             // v is compiled in
@@ -205,7 +208,7 @@ Value matmul(Cx *cx, const Value *x, const Value *y, Span at);
 // -- eval.c
 Value eval_expr(Cx *cx, Env *env, const Ast *e);
 Value eval_block(Cx *cx, Env *env, const Ast *block);
-Node *cx_step(Cx *cx); // finished updates as f32
+Node *cx_step(Cx *cx); // finished updates, f64
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s);
 Node *truth(Cx *cx, const Value *v); // bool tensor
 

@@ -89,8 +89,7 @@ static char *run_info(const reg_binary *b) {
           b->cpu);
   for (int i = 0; i < b->program->nsettings; i++) {
     const reg_setting *s = &b->program->settings[i];
-    fprintf(out, isfinite(s->value) ? "%s\"%s\":%.9g" : "%s\"%s\":null", i ? "," : "", s->name,
-            (double)s->value);
+    fprintf(out, isfinite(s->value) ? "%s\"%s\":%.15g" : "%s\"%s\":null", i ? "," : "", s->name, s->value);
   }
   fputs("}", out);
   fclose(out);

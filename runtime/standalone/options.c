@@ -100,7 +100,7 @@ static void print_settings(const reg_binary *b, FILE *out) {
     if (s->fixed) continue;
     if (!any) fputs("\nNumbers that may be changed (--set NAME=VALUE):\n", out);
     if (isfinite(s->value))
-      fprintf(out, "  %s = %.6g\n", s->name, (double)s->value);
+      fprintf(out, "  %s = %.6g\n", s->name, s->value);
     else
       fprintf(out, "  %s, a schedule\n", s->name);
     print_doc(out, s->doc);
@@ -208,9 +208,9 @@ static int change_setting(reg_binary *b, const char *pair) {
   double v = strtod(pair + n + 1, &end);
   if (*end == '%') v /= 100, end++;
   if (end == pair + n + 1 || *end || !isfinite(v)) return binary_usage(b, "`%s` is no number", pair + n + 1);
-  if (v < (double)s->low || v > (double)s->high)
-    return binary_usage(b, "`%s` must lie from %g to %g", s->name, (double)s->low, (double)s->high);
-  s->value = (float)v;
+  if (v < s->low || v > s->high)
+    return binary_usage(b, "`%s` must lie from %g to %g", s->name, s->low, s->high);
+  s->value = v;
   return 0;
 }
 
@@ -269,7 +269,7 @@ static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
   case OPTION_CHECKPOINT: ok = seconds(v, &o->checkpoint); break;
   case OPTION_STEPS: ok = integer(v, 1, &o->steps); break;
   case OPTION_SET: return change_setting(b, v);
-  case OPTION_EPOCHS: return integer(v, 1, &n) ? change_epochs(b, n) : no_value(b, id, v);
+  case OPTION_EPOCHS: return integer(v, 1, &n) && n <= 1000000000 ? change_epochs(b, n) : no_value(b, id, v);
   case OPTION_BATCH: return integer(v, 1, &n) ? check_batch(b, n) : no_value(b, id, v);
   case OPTION_DATA: return change_data(b, o, v);
   case OPTION_OUT: o->out = v; break;

@@ -20,8 +20,8 @@ int64_t reg_model_outputs(const reg_model *m) {
 
 typedef struct Chunk {
   void **slots;
-  float *x, *y;    // of the chunk
-  int32_t zero[2]; // seed, step, epoch, total: evaluation does not depend on them
+  float *x, *y; // of the chunk
+  double zero;  // seed, step, epoch, total: evaluation does not depend on them
 } Chunk;
 
 static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *heap) {
@@ -33,7 +33,7 @@ static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *he
   case REG_SLOT_SEED:
   case REG_SLOT_STEP:
   case REG_SLOT_EPOCH:
-  case REG_SLOT_TOTAL: return c->zero;
+  case REG_SLOT_TOTAL: return &c->zero;
   case REG_SLOT_SETTING: return &m->program->settings[s->index].value;
   case REG_SLOT_SCRATCH: return reg_heap_take(heap, (size_t)s->count * 4);
   default: return NULL;

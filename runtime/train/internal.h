@@ -37,7 +37,8 @@ typedef struct Training {
   Bank now, epoch_start, best;
   int32_t seed[2], step, epoch;
   uint64_t full_seed;
-  float objective, loss, total; // total: planned updates
+  float objective, loss;
+  double total; // planned updates
   float *terms, *schedules, *valid_metrics;
   float *predictions;           // of one chunk, or of all rows where a metrics function reads them
   int64_t skipped;              // steps of this epoch that were made before this run

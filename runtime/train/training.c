@@ -23,7 +23,11 @@ static int find_parts(Training *t) {
       (rest && p->step_last && p->step_last->batch != rest))
     return reg_fail(st, REG_INTERNAL, "internal", "no step fits %lld rows in batches of %lld",
                     (long long)t->part->nrows, (long long)p->batch);
-  t->total = (float)(p->epochs * t->per_epoch);
+  if (p->epochs > INT32_MAX / t->per_epoch)
+    return reg_fail(st, REG_BAD_DATA, "too_many_steps",
+                    "%lld epochs of %lld steps are more than %d updates, which is as far as is counted",
+                    (long long)p->epochs, (long long)t->per_epoch, INT32_MAX);
+  t->total = (double)p->epochs * (double)t->per_epoch;
   return REG_OK;
 }
 

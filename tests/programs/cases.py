@@ -7,10 +7,14 @@ import random
 import re
 import struct
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from run import ROOT, Failure
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+import tensors
 
 DIGITS = ROOT / "examples" / "digits.reg"
 
@@ -297,6 +301,47 @@ def case_a_wrong_checkpoint_is_refused(regc):
         demand(done.returncode in (0, 65), f"a broken checkpoint: exit code {done.returncode}\n{done.stderr}")
     checkpoint.write_bytes(b"no tensors at all")
     refused("another format")
+
+
+def case_time_is_counted_in_double(regc):
+    """A step decay falls after the very step that is a multiple of `every`; Adam's first step is as long as `lr`."""
+    where = folder(regc)
+    (where / "line.csv").write_text("x,y\n" + "".join(f"{i / 8},{i / 3}\n" for i in range(8)))
+    every = (41, 47, 55, 61, 82)
+    text = "let tenth = 0.1\n" + "".join(
+        f"schedule rate{k} = step_decay(1, every: {k} steps, factor: 50%)\n" for k in every)
+    (where / "decay.reg").write_text(text + f"""schedule shares = floor(now / (30 * tenth))
+data line = csv("line.csv", target: y)
+model net(x: [1]) -> [1] = x |> dense(1)
+train net on line {{
+  loss mse(net(x), y)
+  optimize sgd(lr: 1e-6 * ({" + ".join(f"rate{k}" for k in every)} + shares))
+  batch 8
+  epochs 100
+}}
+""")
+    for e in of_kind(events(regc, "--out", "", where / "decay.reg"), "epoch"):
+        before, found = e["step"] - 1, e["schedules"]
+        for k in every:
+            demand(found[f"rate{k}"] == 0.5 ** (before // k), f"step {before}, every {k}: {found[f'rate{k}']}")
+        demand(found["shares"] == before // 3, f"step {before}: {found['shares']} thirds")
+    for b2 in ("0.99", "0.9999", "0.999999"):
+        (where / "adam.reg").write_text(f"""data line = csv("line.csv", target: y)
+layer fixed(x: [n, i]) -> [n, i] {{
+  param weight: [i] = 0.25
+  x * weight
+}}
+model net(x: [1]) -> [1] = x |> fixed as out
+train net on line {{
+  loss mse(net(x), y)
+  optimize adam(lr: 0.5, b2: {b2})
+  batch 8
+  epochs 1
+}}
+""")
+        regc.ok("run", "--progress", "none", "--out", where / b2, where / "adam.reg")
+        weight = tensors.parse((where / b2 / "weights.safetensors").read_bytes())["net.out.weight"][1][0]
+        demand(abs(weight - 0.75) < 5e-7, f"b2 {b2}: the first step goes from 0.25 to {weight}, not 0.75")
 
 
 def case_selectors_take_what_they_say(regc):

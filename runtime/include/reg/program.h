@@ -19,8 +19,8 @@ typedef enum reg_slot_kind {
   REG_SLOT_TERM,      // index: penalty term, float out (strength included)
   REG_SLOT_METRIC,    // index: metric, float array out
   REG_SLOT_SCHEDULE,  // index: reported schedule, float out
-  REG_SLOT_TOTAL,     // float: planned updates
-  REG_SLOT_SETTING    // index: setting, float
+  REG_SLOT_TOTAL,     // double: planned updates
+  REG_SLOT_SETTING    // index: setting, double
 } reg_slot_kind;
 
 typedef struct reg_slot {
@@ -120,9 +120,9 @@ typedef struct reg_evaluate {
 
 // A number of the program that may be changed before it runs; a schedule's is minus infinity until then.
 typedef struct reg_setting {
-  const char *name, *doc; // doc: its doc comment, or NULL
-  float value, low, high; // low, high: infinite where the program sets no bound
-  const char *fixed;      // the place that needs it while compiling, so that it cannot be changed; or NULL
+  const char *name, *doc;  // doc: its doc comment, or NULL
+  double value, low, high; // low, high: infinite where the program sets no bound
+  const char *fixed;       // the place that needs it while compiling, so that it cannot be changed; or NULL
 } reg_setting;
 
 typedef struct reg_program {
