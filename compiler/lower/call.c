@@ -436,21 +436,27 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   const char *path = env ? env->path : "";
   if (d->kind == KIND_LAYER) path = instance_path(cx, env, d, instance);
   Env *inner = env_new(cx, NULL, path, d->name);
-  if (!bind_args(cx, d, args, nargs, at, inner, false)) return v_fail();
-  return run_body(cx, d, inner, at);
+  const bool library = cx->library;
+  cx->library = d->from_library;
+  const bool bound = bind_args(cx, d, args, nargs, at, inner, false);
+  Value v = bound ? run_body(cx, d, inner, at) : v_fail();
+  cx->library = library;
+  return v;
 }
 
 static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
   Env *env = env_new(cx, NULL, m->path, m->def->name);
   Map counters = cx->counters;
   map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
-  if (!bind_args(cx, m->def, args, nargs, at, env, false)) return v_fail();
-  bool loaded = cx->loaded, training = cx->training;
+  bool loaded = cx->loaded, training = cx->training, library = cx->library;
+  cx->library = m->def->from_library;
+  if (!bind_args(cx, m->def, args, nargs, at, env, false)) return cx->library = library, v_fail();
   cx->loaded = m->load != NULL;
   cx->training = training && !m->load; // a loaded model has been trained: it evaluates
   Value v = run_body(cx, m->def, env, at);
   cx->loaded = loaded;
   cx->training = training;
+  cx->library = library;
   cx->counters = counters;
   if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
   for (int i = 0; i < env->names.len; i++)
@@ -507,11 +513,14 @@ Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at) {
   Def *d = fn->def;
   Env *env = env_new(cx, NULL, "", d->name);
   env_set(cx, env, optimizer_variable(d), v_tree(w, at));
-  if (!bind_args(cx, d, fn->args, fn->nargs, at, env, false)) return NULL;
-  Span outer = cx->at;
+  const Span outer = cx->at;
+  const bool library = cx->library;
+  cx->library = d->from_library;
+  const bool bound = bind_args(cx, d, fn->args, fn->nargs, at, env, false);
   cx->at = at;
-  Value done = eval_expr(cx, env, d->ast->kids[2]);
+  Value done = bound ? eval_expr(cx, env, d->ast->kids[2]) : v_fail();
   cx->at = outer;
+  cx->library = library;
   return done.kind == V_FAIL ? NULL : env_get(env, optimizer_variable(d))->tree;
 }
 
@@ -520,7 +529,7 @@ Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at) {
 Value apply_optimizer(Cx *cx, Env *env, const Ast *e) {
   Value base = eval_expr(cx, env, e->kids[0]), given = eval_expr(cx, env, e->kids[1]);
   if (base.kind == V_FAIL || given.kind == V_FAIL) return v_fail();
-  Def *outer = env->def ? sema_find(cx->l->program, env->def) : NULL;
+  Def *outer = env->def ? find_def(cx, env->def) : NULL;
   bool inside = outer && outer->kind == KIND_OPTIMIZER;
   Value *w = inside ? env_get(env, optimizer_variable(outer)) : NULL;
   if (!w || w->kind != V_TREE) {

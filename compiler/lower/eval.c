@@ -109,6 +109,10 @@ static Value zero_args(Cx *cx, Def *d, Span at) {
   return v;
 }
 
+Def *find_def(Cx *cx, const char *name) {
+  return cx->library ? sema_library(cx->l->program, name) : sema_find(cx->l->program, name);
+}
+
 static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   Value *bound = env_get(env, e->name);
   if (bound) {
@@ -116,7 +120,7 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
     v.span = e->span;
     return v;
   }
-  Def *d = sema_find(cx->l->program, e->name);
+  Def *d = find_def(cx, e->name);
   if (d) {
     if (d->kind == KIND_MODEL) return (Value){.kind = V_MODEL, .model = model_value(cx, d), .span = e->span};
     if (d->kind == KIND_DATA) return data_definition(cx, d);

@@ -32,7 +32,7 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
   Node *like = graph_const(cx->g, 0, s);
   Value v;
   const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
-  Def *d = callee->kind == AST_NAME && !env_get(env, callee->name) ? sema_find(cx->l->program, callee->name)
+  Def *d = callee->kind == AST_NAME && !env_get(env, callee->name) ? find_def(cx, callee->name)
                                                                    : NULL;
   bool wants_like = false;
   for (int i = 0; d && d->ast->kids[0] && i < d->ast->kids[0]->nkids; i++)

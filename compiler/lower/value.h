@@ -99,6 +99,7 @@ typedef struct Cx {
   Graph *g;
   Mode mode;
   bool training;
+  bool library;  // inside a definition of the library: names mean the library's
   bool loaded;   // inside a loaded model: what is declared has its values from a file
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
@@ -206,6 +207,7 @@ Value choose(Cx *cx, const Value *cond, const Value *x, const Value *y, Span at)
 Value matmul(Cx *cx, const Value *x, const Value *y, Span at);
 
 // -- eval.c
+Def *find_def(Cx *cx, const char *name); // what the name means here; NULL: no definition
 Value eval_expr(Cx *cx, Env *env, const Ast *e);
 Value eval_block(Cx *cx, Env *env, const Ast *block);
 Node *cx_step(Cx *cx); // finished updates, f64

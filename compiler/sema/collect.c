@@ -1,6 +1,6 @@
 // Definitions by name: the program's own (with the files it uses) and, when first asked for, the library's.
-// Holds afterwards: each Def is in Program.defs once; a program's definition hides the library's of the same
-// name.
+// Holds afterwards: each Def is in one of Program's maps once; a program's definition hides the library's of the same
+// name from the program, not from the library.
 #include "collect.h"
 #include "builtins.h"
 #include "library.h"
@@ -11,16 +11,16 @@
 
 static void add_def(Program *p, const Ast *item, bool from_library) {
   if (!item->name) return; // the parser has reported it
-  Def *old = map_get(&p->defs, item->name);
-  if (old && !old->from_library) {
-    if (from_library) return;
+  Map *defs = from_library ? &p->library : &p->defs;
+  const Def *old = map_get(defs, item->name);
+  if (old) {
     Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_definition, item->name_span, item->name);
     diag_note(d, old->ast->name_span, "first defined here");
     return;
   }
   Def *def = ARENA_NEW(p->session->arena, Def);
   *def = (Def){.name = item->name, .kind = (DefKind)item->op, .ast = item, .from_library = from_library};
-  map_put(&p->defs, item->name, def);
+  map_put(defs, item->name, def);
 }
 
 static char *read_file(Arena *a, const char *path, int *len) {
@@ -75,6 +75,11 @@ void collect_items(Program *p, const Ast *file, const char *path) {
 
 Def *sema_find(Program *p, const char *name) {
   Def *d = map_get(&p->defs, name);
+  return d ? d : sema_library(p, name);
+}
+
+Def *sema_library(Program *p, const char *name) {
+  Def *d = map_get(&p->library, name);
   if (d) return d;
   for (const LibraryName *l = library_names; l->name; l++) {
     if (strcmp(l->name, name)) continue;
@@ -83,7 +88,7 @@ Def *sema_find(Program *p, const char *name) {
     for (int i = 0; i < parse->file->nkids; i++)
       if (parse->file->kids[i] && parse->file->kids[i]->kind == AST_DEF)
         add_def(p, parse->file->kids[i], true);
-    return map_get(&p->defs, name);
+    return map_get(&p->library, name);
   }
   return NULL;
 }

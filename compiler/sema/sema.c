@@ -11,7 +11,7 @@
 typedef struct Scope {
   Program *p;
   VEC(const char *) names;
-  bool open;
+  bool open, library; // library: of a definition of the library
 } Scope;
 
 static void check_expr(Scope *s, const Ast *e);
@@ -39,8 +39,9 @@ static void report_unknown(Scope *s, const char *name, Span span) {
 
 // Resolves a name that stands for a value or a callee; NULL where it is local, built in, or unknown.
 static Def *check_name(Scope *s, const char *name, Span span) {
-  if (bound(s, name) || (s->open && !sema_find(s->p, name))) return NULL;
-  Def *d = sema_find(s->p, name);
+  if (bound(s, name)) return NULL;
+  Def *d = s->library ? sema_library(s->p, name) : sema_find(s->p, name);
+  if (!d && s->open) return NULL;
   if (d) {
     check_def(s->p, d, span);
     return d;
@@ -257,7 +258,7 @@ static void check_def(Program *p, Def *d, Span from) {
   }
   if (d->checked) return;
   d->checked = d->in_progress = true;
-  Scope s = {.p = p};
+  Scope s = {.p = p, .library = d->from_library};
   bind_params(&s, d->ast->kids[0]);
   if (d->ast->nkids > 3 && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
   if (d->kind == KIND_DATA || d->kind == KIND_LET) s.open = false;
@@ -355,6 +356,7 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   Program *p = ARENA_NEW(s->arena, Program);
   *p = (Program){.session = s, .parse = parse, .path = path};
   map_init(&p->defs, s->arena);
+  map_init(&p->library, s->arena);
   collect_items(p, parse->file, path);
   for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
 

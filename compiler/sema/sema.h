@@ -19,7 +19,8 @@ typedef struct Program {
   Session *session;
   Parse *parse;     // the program's own file
   const char *path; // of the file; "" for none
-  Map defs;         // name -> Def *, own and library ones referenced so far
+  Map defs;         // name -> Def *, the program's own
+  Map library;      // likewise, those of the library that were asked for so far
   VEC(const Ast *) trains, evaluates, checks;
 } Program;
 
@@ -31,6 +32,8 @@ typedef struct SemaSet { // --set name=value
 Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *sets, int nsets);
 // A definition of the program or the library by name; NULL where there is none (nothing is reported).
 Def *sema_find(Program *p, const char *name);
+// The library's: what its own definitions mean by the name, whatever the program defines.
+Def *sema_library(Program *p, const char *name);
 // Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use
 // besides.
 void sema_check_expression(Program *p, const Ast *e, const char *const *locals, int nlocals);
