@@ -133,6 +133,7 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
   case B_PI: return v_num(3.14159265358979323846, at);
   case B_TRAINING: return v_bool(cx->training, at);
   case B_OBJECTIVE:
+    cx->effects++; // it is not the same everywhere
     if (cx->objective) return v_tensor(cx->objective, at);
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, "`objective`", "outside of an optimizer");
     return v_fail();

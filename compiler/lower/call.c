@@ -55,13 +55,28 @@ bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_le
       continue;
     }
     int64_t want = dim_value(cx, env, dim);
-    if (want < 0 && dim->kind == AST_NAME)
-      env_set(cx, env, dim->name, v_num((double)s.dim[axis], dim->span));
-    else if (want != s.dim[axis])
+    if (want < 0 && dim->kind == AST_NAME) {
+      Value size = v_num((double)s.dim[axis], dim->span);
+      const char **identity = ARENA_NEW(cx->a, const char *);
+      *identity = arena_strdup(cx->a, dim->name); // a name of its own for each call
+      size.dims = identity;
+      env_set(cx, env, dim->name, size);
+    } else if (want != s.dim[axis])
       return false;
     axis++;
   }
   return true;
+}
+
+// What the axes of a tensor of the declared shape are: the names that the shape gives them.
+static const char *const *declared_dims(Cx *cx, const Env *env, const Ast *pattern, int rank) {
+  const char **dims = ARENA_ARRAY(cx->a, const char *, rank + 1);
+  for (int i = pattern->nkids - 1, axis = rank - 1; i >= 0 && pattern->kids[i]->kind != AST_ELLIPSIS;
+       i--, axis--) {
+    const Value *size = pattern->kids[i]->kind == AST_NAME ? env_get(env, pattern->kids[i]->name) : NULL;
+    if (size && size->dims) dims[axis] = size->dims[0];
+  }
+  return dims;
 }
 
 // -- arguments
@@ -197,7 +212,11 @@ static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) 
       diag_note(diag, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
     return false;
   }
-  *v = (Value){.kind = V_TENSOR, .node = n, .classes = v->classes, .span = v->span};
+  *v = (Value){.kind = V_TENSOR,
+               .node = n,
+               .classes = v->classes,
+               .dims = declared_dims(cx, env, pattern, n->shape.rank),
+               .span = v->span};
   return true;
 }
 
@@ -378,6 +397,7 @@ static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
   cx->depth--;
   cx->at = outer;
+  v.dims = NULL; // the names of this definition's shapes mean nothing outside of it
   v.span = at;
   return v;
 }
@@ -433,6 +453,13 @@ Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *en
 
 static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env,
                       const char *instance) {
+  Memo memo;
+  const Value *before = memo_find(cx, d, args, nargs, &memo);
+  if (before) {
+    Value v = *before;
+    v.span = at;
+    return v;
+  }
   const char *path = env ? env->path : "";
   if (d->kind == KIND_LAYER) path = instance_path(cx, env, d, instance);
   Env *inner = env_new(cx, NULL, path, d->name);
@@ -441,10 +468,11 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   const bool bound = bind_args(cx, d, args, nargs, at, inner, false);
   Value v = bound ? run_body(cx, d, inner, at) : v_fail();
   cx->library = library;
-  return v;
+  return memo_keep(cx, d, &memo, v);
 }
 
 static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
+  cx->effects++;
   Env *env = env_new(cx, NULL, m->path, m->def->name);
   Map counters = cx->counters;
   map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters

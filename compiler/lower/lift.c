@@ -93,11 +93,32 @@ static DType common_type(const Lifted *f, Node *const *x, int n, int from) {
   return any && exact ? DT_F64 : DT_F32;
 }
 
-// Would x and y make a table that is larger than both, from a column [n, 1] and a row [n]? Nobody who wrote
-// it meant that.
-static bool makes_table(Shape x, Shape y, Shape whole) {
-  return x.rank != y.rank && x.rank > 0 && y.rank > 0 && x.dim[0] == y.dim[0] && !shape_equal(whole, x) &&
-         !shape_equal(whole, y);
+// What the axes of an operand are; `dims` as of a Value.
+typedef struct Axes {
+  Shape shape;
+  const char *const *dims;
+} Axes;
+
+static const char *leading(const Axes *x) { return x->dims ? x->dims[0] : NULL; }
+
+// Would x and y make a table that is larger than both, from a column [n, 1] and a row [n]? Nobody who wrote it
+// meant that. A row [m] is another matter, also where m happens to be n.
+static bool makes_table(const Axes *x, const Axes *y, Shape whole) {
+  if (x->shape.rank == y->shape.rank || !x->shape.rank || !y->shape.rank) return false;
+  if (leading(x) && leading(y) && leading(x) != leading(y)) return false;
+  return x->shape.dim[0] == y->shape.dim[0] && !shape_equal(whole, x->shape) && !shape_equal(whole, y->shape);
+}
+
+// The axes of both in one shape: each is what the operand that gives its size says.
+static Axes joined(Cx *cx, const Axes *x, const Axes *y, Shape whole) {
+  const char **dims = ARENA_ARRAY(cx->a, const char *, whole.rank + 1);
+  const Axes *both[2] = {x, y};
+  for (int k = 0; k < 2; k++)
+    for (int i = 0; i < both[k]->shape.rank && both[k]->dims; i++) {
+      const int at = whole.rank - both[k]->shape.rank + i;
+      if (both[k]->shape.dim[i] == whole.dim[at] && !dims[at]) dims[at] = both[k]->dims[i];
+    }
+  return (Axes){whole, dims};
 }
 
 static void report_misfit(Cx *cx, const char *text, const Node *x, const Node *y, const Shape *table,
@@ -111,23 +132,24 @@ static void report_misfit(Cx *cx, const char *text, const Node *x, const Node *y
   if (cx->at.source) diag_note(d, cx->at, "in this call");
 }
 
-// All operands in one shape; false after a report.
-static bool unify(Cx *cx, const char *text, Node **x, int n, Span at) {
-  Shape whole = x[0]->shape;
+// All operands in one shape, whose axes are in *out; false after a report.
+static bool unify(Cx *cx, const char *text, Node **x, const Value *values, int n, Span at, Axes *out) {
+  *out = (Axes){x[0]->shape, values[0].dims};
   for (int i = 1; i < n; i++) {
     Shape next;
-    const bool fits = shape_broadcast(whole, x[i]->shape, &next);
+    const Axes other = {x[i]->shape, values[i].dims};
+    const bool fits = shape_broadcast(out->shape, other.shape, &next);
     int against = 0;
     for (int k = 0; k < i; k++)
-      if (shape_equal(x[k]->shape, whole)) against = k;
-    if (!fits || makes_table(whole, x[i]->shape, next)) {
+      if (shape_equal(x[k]->shape, out->shape)) against = k;
+    if (!fits || makes_table(out, &other, next)) {
       report_misfit(cx, text, x[against], x[i], fits ? &next : NULL, at);
       return false;
     }
-    whole = next;
+    *out = joined(cx, out, &other, next);
   }
-  if (!shape_fits(cx, whole, at)) return false;
-  for (int i = 0; i < n; i++) x[i] = graph_broadcast_to(cx->g, x[i], whole);
+  if (!shape_fits(cx, out->shape, at)) return false;
+  for (int i = 0; i < n; i++) x[i] = graph_broadcast_to(cx->g, x[i], out->shape);
   return true;
 }
 
@@ -153,10 +175,14 @@ static Value lift_nodes(Cx *cx, const Lifted *f, const Value *x, int n, Span at)
   const int from = f->takes == TAKES_CHOICE;
   const DType t = common_type(f, in, n, from);
   for (int i = from; i < n; i++) in[i] = as_number(cx, in[i], t);
-  if (n > 1 && !unify(cx, f->text, in, n, at)) return v_fail();
-  if (n == 1) return v_tensor(graph_unary(cx->g, f->op, in[0]), at);
-  if (n == 2) return v_tensor(graph_binary(cx->g, f->op, in[0], in[1]), at);
-  return v_tensor(graph_select(cx->g, in[0], in[1], in[2]), at);
+  Axes axes = {in[0]->shape, x[0].dims};
+  if (n > 1 && !unify(cx, f->text, in, x, n, at, &axes)) return v_fail();
+  Value v = v_tensor(n == 1   ? graph_unary(cx->g, f->op, in[0])
+                     : n == 2 ? graph_binary(cx->g, f->op, in[0], in[1])
+                              : graph_select(cx->g, in[0], in[1], in[2]),
+                     at);
+  v.dims = axes.dims;
+  return v;
 }
 
 // -- trees: tensor by tensor

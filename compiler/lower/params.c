@@ -4,6 +4,7 @@
 #include <string.h>
 
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as) {
+  cx->effects++;
   const char *outer = env && env->path ? env->path : "";
   const char *dot = *outer ? "." : "";
   if (as) return arena_printf(cx->a, "%s%s%s", outer, dot, as);
@@ -32,8 +33,7 @@ static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) 
   Node *like = graph_const(cx->g, 0, s);
   Value v;
   const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
-  Def *d = callee->kind == AST_NAME && !env_get(env, callee->name) ? find_def(cx, callee->name)
-                                                                   : NULL;
+  Def *d = callee->kind == AST_NAME && !env_get(env, callee->name) ? find_def(cx, callee->name) : NULL;
   bool wants_like = false;
   for (int i = 0; d && d->ast->kids[0] && i < d->ast->kids[0]->nkids; i++)
     wants_like |= !strcmp(d->ast->kids[0]->kids[i]->name, "like");
@@ -71,6 +71,7 @@ static void twice(Cx *cx, const char *path, Span at, Span first) {
 }
 
 Value declare_param(Cx *cx, Env *env, const Ast *p) {
+  cx->effects++;
   if (p->nkids > 2 && p->kids[2]) {
     Value c = eval_expr(cx, env, p->kids[2]);
     if (c.kind == V_FAIL) return c;
@@ -139,6 +140,7 @@ static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, S
 }
 
 Value declare_state(Cx *cx, Env *env, const Ast *st) {
+  cx->effects++;
   const char *prefix = env->path && *env->path ? env->path : env->def;
   const Ast *shape = st->kids[0];
   env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
@@ -193,6 +195,7 @@ static void store(Cx *cx, const char *name, Node *n) {
 }
 
 void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
+  cx->effects++;
   Value *old = env_get(env, assign->name);
   if (!old) return;
   Tree *before = old->kind == V_TREE ? old->tree : NULL, *after = tree_of(cx, v);

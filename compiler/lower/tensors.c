@@ -15,7 +15,9 @@ Value call_reshape(Cx *cx, const Args *a) {
     diag_note(d, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
     return v_fail();
   }
-  return v_tensor(graph_reshape(cx->g, n, s), a->at);
+  Value v = v_tensor(graph_reshape(cx->g, n, s), a->at);
+  v.dims = value_dims(cx, a->v[1]);
+  return v;
 }
 
 Value call_transpose(Cx *cx, const Args *a) {
@@ -92,6 +94,7 @@ Value call_counted(Cx *cx, const Args *a) {
 // -- filled with zeros, ones or random draws
 
 static Node *draw(Cx *cx, Shape s) {
+  cx->effects++;
   Node *seed, *counter;
   cx_seed(cx, &seed, &counter);
   return graph_uniform(cx->g, seed, counter, cx->stream++, s);
@@ -176,7 +179,11 @@ Value call_filled(Cx *cx, const Args *a) {
               shape ? "shape` and `like" : builtin_info[a->b].name, "shape` or `like");
     return v_fail();
   }
-  if (shape) return value_shape(cx, shape, &s) ? filled_shape(cx, a, s) : v_fail();
+  if (shape) {
+    Value v = value_shape(cx, shape, &s) ? filled_shape(cx, a, s) : v_fail();
+    v.dims = value_dims(cx, shape);
+    return v;
+  }
   Tree *t = tree_of(cx, like);
   if (!t) {
     Node *n = value_node(cx, like);

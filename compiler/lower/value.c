@@ -272,6 +272,12 @@ bool value_shape(Cx *cx, const Value *v, Shape *out) {
   return shape_fits(cx, *out, v->span);
 }
 
+const char *const *value_dims(Cx *cx, const Value *v) {
+  const char **dims = ARENA_ARRAY(cx->a, const char *, v->nitems + 1);
+  for (int i = 0; i < v->nitems; i++) dims[i] = v->items[i].dims ? v->items[i].dims[0] : NULL;
+  return dims;
+}
+
 Tree *tree_new(Cx *cx, int n) {
   Tree *t = ARENA_NEW(cx->a, Tree);
   *t = (Tree){n, ARENA_ARRAY(cx->a, Leaf, n + 1)};

@@ -71,6 +71,9 @@ struct Value {
   Node **made;  // LIST with a name: its tensor, once it was asked for
   int nitems;
   Node *node;
+  // TENSOR: what each axis is, where that is known: two axes of declared shapes are the same where these are.
+  // Of a NUM: the axis whose size it is, dims[0]. NULL: nothing is known.
+  const char *const *dims;
   int64_t classes; // TENSOR of class indices: how many classes; 0: not classes
   int field;       // FIELD: index into the data set's fields
   Tree *tree;
@@ -116,6 +119,8 @@ typedef struct Cx {
   Node *objective;
   Tree *given;        // inside `apply … with`: what the objective's gradient is taken to be
   int64_t stream;     // next random stream
+  int64_t effects;    // draws, declarations and assignments so far: what makes a call more than its value
+  Map calls;          // calls without effects -> Value *
   int depth;          // of calls
   double active_from; // schedule branches: the earliest step at which this one counts
   Span at;            // the call that is being elaborated, for notes
@@ -164,8 +169,9 @@ bool value_number(Cx *cx, const Value *v, const char *what, double *out); // kno
 bool value_steps(Cx *cx, const Value *v, double *out, Node **live);
 // false after a report: a tensor of this shape is larger than this machine's memory.
 bool shape_fits(Cx *cx, Shape s, Span at);
-bool rank_fits(Cx *cx, int rank, Span at);            // false after a report: a tensor of so many axes
-bool value_shape(Cx *cx, const Value *v, Shape *out); // a LIST of sizes
+bool rank_fits(Cx *cx, int rank, Span at);             // false after a report: a tensor of so many axes
+bool value_shape(Cx *cx, const Value *v, Shape *out);  // a LIST of sizes
+const char *const *value_dims(Cx *cx, const Value *v); // what these sizes are of
 Tree *tree_new(Cx *cx, int n);
 Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
@@ -242,6 +248,15 @@ Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at);
 Value builtin_value(Cx *cx, Builtin b, Span at);
 // Casts where the types differ; the first.
 Node *common_floats(Cx *cx, Node **xs, int n);
+
+// -- memo.c
+typedef struct Memo {
+  const char *key; // NULL: this call is not kept
+  int64_t before;  // effects
+} Memo;
+// The value of the same call before; NULL where there was none. `m` is for memo_keep, after the call.
+const Value *memo_find(Cx *cx, const Def *d, const BoundArg *args, int nargs, Memo *m);
+Value memo_keep(Cx *cx, const Def *d, const Memo *m, Value v);
 
 // -- params.c
 Value declare_param(Cx *cx, Env *env, const Ast *p);
