@@ -241,7 +241,11 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
     Value x = eval_expr(cx, env, e->kids[0]), y = eval_expr(cx, env, e->kids[1]);
     return binary(cx, e->op, &x, &y, e->span);
   }
-  case AST_ARROW:
+  case AST_ARROW: {
+    Value v = eval_list(cx, env, e, V_RANGE);
+    v.num = 1; // an arrow: what goes from one to the other
+    return v;
+  }
   case AST_RANGE: return eval_list(cx, env, e, V_RANGE);
   case AST_LIST: return eval_list(cx, env, e, V_LIST);
   case AST_UNTIL: return eval_until(cx, env, e);

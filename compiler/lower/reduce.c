@@ -21,6 +21,10 @@ static bool axes_of(Cx *cx, const Value *axis, Shape s, int *axes, int *n) {
       const Value *v = axis->kind == V_LIST ? &axis->items[i] : axis;
       double d;
       if (!value_number(cx, v, "an axis", &d)) return false;
+      if (d != floor(d)) {
+        diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "an axis", value_text(cx, v));
+        return false;
+      }
       if (!(d >= -s.rank && d < s.rank && d == floor(d))) {
         diag_emit(&cx->s->diags, DIAG_bad_axis, v->span, (int)fmax(-1e9, fmin(d, 1e9)), shape_text(cx->a, s));
         return false;
@@ -127,7 +131,7 @@ Value call_extreme(Cx *cx, const Args *a) {
 }
 
 bool one_axis(Cx *cx, const Value *axis, Shape s, int *out) {
-  Value last = v_num(-1, axis ? axis->span : (Span){0});
+  Value last = v_num(-1, cx->g->origin);
   int axes[MAX_RANK], n;
   if (!axes_of(cx, axis ? axis : &last, s, axes, &n)) return false;
   *out = axes[0];

@@ -158,7 +158,13 @@ static Value uniform(Cx *cx, const Args *a, Shape s) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, range->span, "a range low .. high", "a range with one end");
     return v_fail();
   }
-  return uniform_between(cx, &u, &range->items[0], &range->items[1], a->at);
+  const Value *low = &range->items[0], *high = &range->items[1];
+  if (value_is_const(low) && value_is_const(high) && plain_number(low) > plain_number(high)) {
+    diag_emit(&cx->s->diags, DIAG_out_of_range, range->span, "range", "uniform", "low .. high in this order",
+              arena_printf(cx->a, "%s .. %s", value_text(cx, low), value_text(cx, high)));
+    return v_fail();
+  }
+  return uniform_between(cx, &u, low, high, a->at);
 }
 
 static Value filled_shape(Cx *cx, const Args *a, Shape s) {

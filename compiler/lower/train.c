@@ -32,7 +32,7 @@ Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t bat
 
 // A loss is a number, or one number a sample, of which the mean counts.
 static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
-  Node *n = v->kind == V_FAIL ? NULL : value_node(cx, v);
+  Node *n = v->kind == V_FAIL ? NULL : value_floats(cx, v);
   if (!n) return NULL;
   if (n->shape.rank == 1 && n->shape.dim[0] == cx->batch) {
     Node *sum = graph_reduce_all(cx->g, OP_SUM, n);
@@ -203,7 +203,7 @@ Node *train_predict(Cx *cx, Def *model) {
     }
   Value callee = {.kind = V_MODEL, .model = model_value(cx, model)};
   Value v = call_value(cx, env_new(cx, NULL, "", ""), &callee, args, n, model->ast->name_span, NULL);
-  return v.kind == V_FAIL ? NULL : value_node(cx, &v);
+  return v.kind == V_FAIL ? NULL : value_floats(cx, &v);
 }
 
 static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {

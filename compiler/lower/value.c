@@ -20,7 +20,7 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_NUM: return arena_printf(cx->a, "%.10g%s", v->num, units[v->unit]);
   case V_BOOL: return v->num != 0 ? "true" : "false";
   case V_TEXT: return arena_printf(cx->a, "the text \"%s\"", v->text);
-  case V_RANGE: return "a range";
+  case V_RANGE: return v->num == 0 ? "a range" : "an arrow from -> to";
   case V_LIST: return "a list";
   case V_TENSOR:
     return arena_printf(
@@ -62,7 +62,7 @@ static bool literal(Cx *cx, const Value *v, int axis, const Shape *s, double **t
   if (axis == s->rank) {
     if (!value_is_const(v) || v->live || v->unit > UNIT_PERCENT) return false;
     *(*to)++ = tensor_number(cx, v);
-    return true;
+    return v->kind == V_NUM;
   }
   if (v->kind != V_LIST || v->nitems != s->dim[axis]) return false;
   for (int i = 0; i < v->nitems; i++)
@@ -125,7 +125,7 @@ static Node *make_node(Cx *cx, const Value *v) {
     if (v->unit != UNIT_EPOCHS)
       return v->live ? v->live : graph_const_typed(cx->g, tensor_number(cx, v), DT_F64, (Shape){0});
     break;
-  case V_BOOL: return graph_const_typed(cx->g, plain_number(v), DT_F64, (Shape){0});
+  case V_BOOL: return graph_const_typed(cx->g, v->num != 0, DT_BOOL, (Shape){0});
   case V_LIST: return v->made && *v->made ? *v->made : named_list(cx, v, list_node(cx, v));
   case V_FIELD: {
     const reg_field *f = &field_data(cx, v)->fields[v->field];
@@ -183,7 +183,7 @@ Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
 
 bool value_number(Cx *cx, const Value *v, const char *what, double *out) {
   if (v->kind == V_FAIL) return false;
-  if (!value_is_const(v) || v->unit > UNIT_PERCENT) {
+  if (v->kind != V_NUM || v->unit > UNIT_PERCENT) {
     if (v->kind == V_TENSOR)
       diag_emit(&cx->s->diags, DIAG_not_constant, v->span, what);
     else

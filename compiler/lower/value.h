@@ -11,7 +11,7 @@ typedef enum ValueKind {
   V_NUM,
   V_BOOL,
   V_TEXT,
-  V_RANGE,  // low .. high, or from -> to: items[0], items[1]
+  V_RANGE,  // low .. high, or from -> to (num = 1): items[0], items[1]
   V_LIST,   // items
   V_TENSOR, // node
   V_FIELD,  // a column of the data: its tensor is made where it is used, as numbers or as classes
