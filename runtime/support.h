@@ -8,7 +8,6 @@
 
 void reg_hint(reg_status *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *reg_errno_text(int error, char *buffer, size_t size);
-int reg_no_memory(reg_status *s, size_t bytes);
 
 // Memory that is freed together. Blocks are zeroed, start at a multiple of 64 bytes and are padded to one, so
 // a vector load that begins inside a block may run past its last element.

@@ -2,8 +2,41 @@
 // spans turned into lines and columns. A byte order mark at the start is left out of the copy: offsets and
 // columns count behind it.
 #include "source.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LONGEST = 64 << 20 };
+
+static const char *read_all(int file, StrBuf *b) {
+  char chunk[1 << 16];
+  for (ssize_t n; (n = read(file, chunk, sizeof chunk)) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return strerror(errno);
+    if (b->len > LONGEST - (int)n) return "it is longer than 64 MB";
+    strbuf_addn(b, chunk, (size_t)n);
+  }
+  return NULL;
+}
+
+char *source_read(Arena *a, const char *path, int *len, const char **why) {
+  const bool standard = !strcmp(path, "-");
+  const int file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  struct stat info;
+  StrBuf b = {.arena = a};
+  strbuf_add(&b, "");
+  *why = file < 0 ? strerror(errno) : NULL;
+  const bool device = !standard && file >= 0 && fstat(file, &info) == 0 &&
+                      (S_ISBLK(info.st_mode) || (S_ISCHR(info.st_mode) && !isatty(file)));
+  if (device) *why = "it is a device, not a file";
+  if (!*why) *why = read_all(file, &b);
+  if (!standard && file >= 0) close(file);
+  *len = b.len;
+  return *why ? NULL : b.data;
+}
 
 void sources_init(Sources *s, Arena *a) {
   *s = (Sources){.arena = a};

@@ -23,6 +23,9 @@ typedef struct Sources {
   VEC(Source *) list; // list.data[0] is NULL
 } Sources;
 
+// A program's text with a 0 behind it; `-` is standard input. NULL, and why in words, where it cannot be
+// read: also a device, which may have no end, and what is too long for a program.
+char *source_read(Arena *a, const char *path, int *len, const char **why);
 void sources_init(Sources *s, Arena *a);
 // Adds a copy of `text`; returns the source's index (> 0).
 int source_add(Sources *s, const char *name, const char *text, int len);

@@ -4,6 +4,7 @@
 #include "link.h"
 #include "program_image.h"
 #include "program_table.h"
+#include "reg/file.h"
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -80,7 +81,7 @@ static int build_function(Build *b, ProgramTable *table, reg_function *f) {
   if (code) return code;
   if (!p->backend->write_function(p->arena, function_loops(f), &b->backend, link_object(&b->link),
                                   &built.symbol, &cached, &error)) {
-    fprintf(stderr, "regc: `%s` cannot be compiled: %s\n", f->name, error);
+    reg_shown_line(stderr, "regc: `%s` cannot be compiled: %s", f->name, error);
     return REG_INTERNAL;
   }
   for (int i = 0; i < b->functions.len; i++) // two functions with the same code: one object
@@ -105,7 +106,7 @@ static int write_data(Build *b, const DataImage *d) {
   Pipeline *p = b->pipeline;
   const char *error = NULL;
   if (p->backend->write_data(p->arena, d, &b->backend, link_object(&b->link), &error)) return EXIT_OK;
-  fprintf(stderr, "regc: the program's tables cannot be written: %s\n", error);
+  reg_shown_line(stderr, "regc: the program's tables cannot be written: %s", error);
   return REG_INTERNAL;
 }
 
@@ -192,49 +193,63 @@ static float **tensors_new(Arena *a, const reg_tensor *tensors, int n) {
   return out;
 }
 
-static void put_header(FILE *out, const Build *b, const reg_model *m, const char *name) {
-  char upper[128];
-  snprintf(upper, sizeof upper, "%s", name);
+// The first names of a list, each in quotes: where comments end is not theirs to say.
+static void put_names(Text *o, const char *const *names, int64_t n) {
+  enum { MOST = 12 };
+  for (int64_t i = 0; i < n && i < MOST; i++) {
+    reg_text_add(o, " ");
+    reg_text_comment(o, names[i]);
+  }
+  reg_text_add(o, n > MOST ? " ...\n" : ".\n");
+}
+
+static void put_header(Text *o, const Build *b, const reg_model *m, const char *name) {
+  char *upper = arena_strdup(b->pipeline->arena, name);
   for (char *c = upper; *c; c++) *c = (char)toupper((unsigned char)*c);
   const reg_dataset *d = m->data;
-  fprintf(out,
-          "// The model `%s` of %s with its weights, compiled by regc %s for %s.\n"
-          "// Link its object with the runtime: cc ... -L<prefix>/lib/reg -lregrt -lopenblas -lm -lpthread\n"
-          "#ifndef %s_MODEL_H\n#define %s_MODEL_H\n#include <stdint.h>\n\n"
-          "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-          "enum { %s_INPUTS = %lld, %s_OUTPUTS = %lld };\n\n",
-          m->train->name, b->pipeline->path, REG_VERSION, b->cpu, upper, upper, upper,
-          (long long)reg_model_inputs(m), upper, (long long)reg_model_outputs(m));
-  fputs(
-      "// x: rows x INPUTS, as in the data file; what was learned from the training data is applied here.\n//"
-      "   Its columns:",
-      out);
-  for (int64_t j = 0; j < d->fields[0].width && j < 12; j++) fprintf(out, " %s", d->columns[j]);
-  fprintf(out, "%s\n// y: rows x OUTPUTS.", d->fields[0].width > 12 ? " ..." : "");
-  const reg_field *target =
-      d->nfields > 1 && d->fields[1].nclasses == reg_model_outputs(m) ? &d->fields[1] : NULL;
-  if (target) fprintf(out, " One output for each class of `%s`:", target->name);
-  for (int64_t c = 0; target && c < target->nclasses && c < 12; c++)
-    fprintf(out, " %s", target->class_names[c]);
-  fprintf(out,
-          "%s\n// Returns 0; 70 where memory does not suffice. May be called from several threads at once.\n"
-          "int %s_predict(const float *x, int64_t rows, float *y);\n\n"
-          "#ifdef __cplusplus\n}\n#endif\n#endif\n",
-          target && target->nclasses > 12 ? " ..." : "", name);
+  const long long in = (long long)reg_model_inputs(m), out = (long long)reg_model_outputs(m);
+  reg_text_format(o, "// The model `%s` of ", m->train->name);
+  reg_text_comment(o, b->pipeline->path);
+  reg_text_format(
+      o,
+      " with its weights, compiled by regc %s for %s.\n"
+      "// Link its object with the runtime: cc ... -L<prefix>/lib/reg -lregrt -lopenblas -lm -lpthread\n"
+      "#ifndef %s_MODEL_H\n#define %s_MODEL_H\n#include <stdint.h>\n\n"
+      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+      "enum { %s_INPUTS = %lld, %s_OUTPUTS = %lld };\n\n",
+      REG_VERSION, b->cpu, upper, upper, upper, in, upper, out);
+  reg_text_add(
+      o,
+      "// x: rows x INPUTS, as in the data file; what was learned from the training data is applied here.\n"
+      "//   Its columns:");
+  put_names(o, d->columns, d->fields[0].width);
+  const reg_field *target = d->nfields > 1 && d->fields[1].nclasses == out ? &d->fields[1] : NULL;
+  reg_text_add(o, target ? "// y: rows x OUTPUTS. One output for each class of " : "// y: rows x OUTPUTS.\n");
+  if (target) {
+    reg_text_comment(o, target->name);
+    reg_text_add(o, ":");
+    put_names(o, (const char *const *)target->class_names, target->nclasses);
+  }
+  reg_text_format(
+      o,
+      "// Returns 0; 70 where memory does not suffice. May be called from several threads at once.\n"
+      "int %s_predict(const float *x, int64_t rows, float *y);\n\n"
+      "#ifdef __cplusplus\n}\n#endif\n#endif\n",
+      name);
 }
 
 static int write_header(const Build *b, const reg_model *m, const char *object, const char *name) {
-  Arena *a = b->pipeline->arena;
   const int n = (int)strlen(object) - (text_ends_in(object, ".o") ? 2 : 0);
-  const char *path = arena_printf(a, "%.*s.h", n, object);
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (out) put_header(out, b, m, name);
-  const bool ok = out && (ferror(out) | fclose(out)) == 0 && text_write(a, path, text);
-  if (!ok) fprintf(stderr, "regc: cannot write `%s`: %s\n", path, strerror(errno));
-  free(text);
-  return ok ? EXIT_OK : REG_CANNOT_WRITE;
+  reg_status st = {0};
+  Text o = {0};
+  put_header(&o, b, m, name);
+  if (o.failed)
+    reg_no_memory(&st, o.used);
+  else
+    reg_file_write(arena_printf(b->pipeline->arena, "%.*s.h", n, object), o.data, o.used, &st);
+  tell_status(b->pipeline->options, &st);
+  reg_text_free(&o);
+  return st.code;
 }
 
 static int build_model(Build *b, const char *path) {
@@ -280,9 +295,9 @@ static void tell(const Build *b, const char *path) {
   const Options *o = b->pipeline->options;
   struct stat info;
   if (o->given[OPT_QUIET] || stat(path, &info) != 0) return;
-  fprintf(stderr, "%s: %s for %s; %d functions, %d of them from the cache, %.0f ms\n", path,
-          text_bytes(b->pipeline->arena, (double)info.st_size), b->cpu, b->functions.len, b->cached,
-          1e3 * (now_seconds() - o->start));
+  reg_shown_line(stderr, "%s: %s for %s; %d functions, %d of them from the cache, %.0f ms", path,
+                 text_bytes(b->pipeline->arena, (double)info.st_size), b->cpu, b->functions.len, b->cached,
+                 1e3 * (now_seconds() - o->start));
 }
 
 static bool same_file(const char *x, const char *y) {

@@ -18,7 +18,7 @@ static int check_file(Session *s, const Options *o, const char *path) {
     for (int i = 0; i < p.program->checks.len; i++) lower_check(p.lowered, p.program->checks.data[i]);
     code = pipeline_report(&p);
   }
-  if (!code && o->given[OPT_VERBOSE]) fprintf(stderr, "%s: no mistakes\n", path);
+  if (!code && o->given[OPT_VERBOSE]) reg_shown_line(stderr, "%s: no mistakes", path);
   pipeline_free(&p);
   return code;
 }

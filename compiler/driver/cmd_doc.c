@@ -28,10 +28,16 @@ static void print_definition(const Session *s, const Ast *def, const reg_termina
   const Source *source = source_get(&s->sources, def->span.source);
   int line, column;
   source_position(source, def->span.start, &line, &column);
-  printf("%s%s %s%s  (%s:%d)\n\n", t->color ? "\033[1m" : "", def_kind_name((DefKind)def->op), def->name,
-         t->color ? "\033[0m" : "", source->name, line);
-  if (def->doc) printf("%s\n\n", def->doc);
-  printf("%.*s\n", def->span.end - def->span.start, source->text + def->span.start);
+  printf("%s%s %s%s  (", t->color ? "\033[1m" : "", def_kind_name((DefKind)def->op), def->name,
+         t->color ? "\033[0m" : "");
+  reg_shown(stdout, source->name);
+  printf(":%d)\n\n", line);
+  if (def->doc) {
+    reg_shown_lines(stdout, def->doc, strlen(def->doc));
+    fputs("\n\n", stdout);
+  }
+  reg_shown_lines(stdout, source->text + def->span.start, (size_t)(def->span.end - def->span.start));
+  putchar('\n');
 }
 
 static void print_builtin(Builtin b) {
@@ -89,9 +95,9 @@ static int unknown(Session *s, const char *name, const Parse *own) {
   for (int i = 0; own && i < own->file->nkids; i++)
     if (own->file->kids[i]->kind == AST_DEF) vec_push(s->arena, names, own->file->kids[i]->name);
   const char *near = nearest_name(name, names.data, names.len);
-  fprintf(stderr, "regc: no definition `%s`", name);
-  if (near) fprintf(stderr, "; did you mean `%s`?", near);
-  fputc('\n', stderr);
+  reg_shown_line(stderr,
+                 near ? "regc: no definition `%s`; did you mean `%s`?" : "regc: no definition `%s`%.0s", name,
+                 near ? near : "");
   return EXIT_USAGE;
 }
 

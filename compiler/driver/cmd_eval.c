@@ -166,7 +166,7 @@ static int run_expression(Evaluation *e, const Graph *g) {
   if (code) return tell(e, &st);
   const char *dir = e->options->value[OPT_OUT_DIR];
   if (dir && mkdir(dir, 0755) != 0 && errno != EEXIST) {
-    fprintf(stderr, "regc: cannot make `%s`: %s\n", dir, strerror(errno));
+    reg_shown_line(stderr, "regc: cannot make `%s`: %s", dir, strerror(errno));
     return REG_CANNOT_WRITE;
   }
   return print_result(e, out, g->outputs.len);

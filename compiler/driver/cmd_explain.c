@@ -23,8 +23,9 @@ static int unknown(const char *name) {
   const char *names[DIAG_COUNT + 1] = {"exit-codes"};
   for (int i = 0; i < DIAG_COUNT; i++) names[i + 1] = diag_name((DiagId)i);
   const char *near = nearest_name(name, names, DIAG_COUNT + 1);
-  fprintf(stderr, near ? "regc: no diagnostic `%s`; did you mean `%s`?\n" : "regc: no diagnostic `%s`\n",
-          name, near);
+  reg_shown_line(stderr,
+                 near ? "regc: no diagnostic `%s`; did you mean `%s`?" : "regc: no diagnostic `%s`%.0s", name,
+                 near ? near : "");
   return EXIT_USAGE;
 }
 

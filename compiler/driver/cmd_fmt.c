@@ -1,27 +1,29 @@
 // regc fmt: canonical text. A file with syntax errors is left alone.
 #include "driver.h"
-#include <errno.h>
+#include "reg/file.h"
 #include <string.h>
 
-static int write_result(Session *s, const Options *o, const char *path, const char *old, const char *text) {
+static int write_result(const Options *o, const char *path, const char *old, const char *text) {
   const char *to = o->value[OPT_OUTPUT] ? o->value[OPT_OUTPUT] : path;
   bool changes = strcmp(old, text) != 0;
   if (o->given[OPT_CHECK]) {
-    if (changes) fprintf(stderr, "%s would change\n", path);
+    if (changes) reg_shown_line(stderr, "%s would change", path);
     return changes ? EXIT_REJECTED : EXIT_OK;
   }
   if (!strcmp(to, "-")) return fputs(text, stdout) < 0 ? REG_CANNOT_WRITE : EXIT_OK;
   if (!changes && to == path) return EXIT_OK;
-  if (text_write(s->arena, to, text)) return EXIT_OK;
-  fprintf(stderr, "regc: cannot write `%s`: %s\n", to, strerror(errno));
-  return REG_CANNOT_WRITE;
+  reg_status st = {0};
+  reg_file_write(to, text, strlen(text), &st);
+  tell_status(o, &st);
+  return st.code;
 }
 
 static int format_file(Session *s, const Options *o, const char *path) {
   int len = 0;
-  char *text = text_read(s->arena, path, &len);
+  const char *why;
+  char *text = source_read(s->arena, path, &len, &why);
   if (!text) {
-    fprintf(stderr, "regc: cannot read `%s`: %s\n", path, strerror(errno));
+    reg_shown_line(stderr, "regc: cannot read `%s`: %s", path, why);
     return REG_MISSING_INPUT;
   }
   diags_init(&s->diags, s->arena, &s->sources);
@@ -31,7 +33,7 @@ static int format_file(Session *s, const Options *o, const char *path) {
   else
     diags_print(&s->diags, stderr, o->err.color);
   if (s->diags.errors) return EXIT_REJECTED;
-  return write_result(s, o, path, text, ast_format(s->arena, s, parse));
+  return write_result(o, path, text, ast_format(s->arena, s, parse));
 }
 
 int cmd_fmt(Session *s, const Options *o) {

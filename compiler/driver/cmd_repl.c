@@ -174,12 +174,13 @@ static void loop(Repl *r) {
 
 static void greet(const Repl *r) {
   if (r->options.given[OPT_QUIET]) return;
-  fprintf(stderr, "regc %s; `:help` lists the commands, Tab completes, Ctrl-D ends\n", REG_VERSION);
+  reg_shown_line(stderr, "regc %s; `:help` lists the commands, Tab completes, Ctrl-D ends", REG_VERSION);
   int statements = 0;
   for (int i = 0; i < r->items.len; i++) statements += r->items.data[i].kind != AST_DEF;
   if (r->items.len)
-    fprintf(stderr, "%s: %d definitions; statements not run yet: %d (`:list` shows them, `:run` runs them)\n",
-            r->options.arguments.data[0], r->items.len - statements, statements);
+    reg_shown_line(stderr,
+                   "%s: %d definitions; statements not run yet: %d (`:list` shows them, `:run` runs them)",
+                   r->options.arguments.data[0], r->items.len - statements, statements);
 }
 
 int cmd_repl(Session *s, const Options *o) {

@@ -33,12 +33,13 @@ static void print_profile(const Pipeline *p, const reg_profile *r, double before
            first, r->total_s, (long long)r->steps, 1e3 * r->median_step_s, share, 1e3 * p->compile_s,
            p->compiled, p->cached);
   else
-    fprintf(stderr,
-            "profile: first step %.1f ms after the start; %lld steps in %.3f s, median %.4f ms, matrix "
-            "products %.1f %%;"
-            " %d functions compiled in %.1f ms, %d of them from the cache\n",
-            first, (long long)r->steps, r->total_s, 1e3 * r->median_step_s, 100 * share, p->compiled,
-            1e3 * p->compile_s, p->cached);
+    reg_shown_line(
+        stderr,
+        "profile: first step %.1f ms after the start; %lld steps in %.3f s, median %.4f ms, matrix "
+        "products %.1f %%;"
+        " %d functions compiled in %.1f ms, %d of them from the cache",
+        first, (long long)r->steps, r->total_s, 1e3 * r->median_step_s, 100 * share, p->compiled,
+        1e3 * p->compile_s, p->cached);
 }
 
 static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
@@ -68,19 +69,19 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
   double before_run = now_seconds() - o->start;
   const char *cache = p->backend_options.cache_dir;
   if (o->given[OPT_VERBOSE])
-    fprintf(stderr, "read, checked and planned in %.1f ms; object cache: %s\n", 1e3 * before_run,
-            cache ? cache : "none");
+    reg_shown_line(stderr, "read, checked and planned in %.1f ms; object cache: %s", 1e3 * before_run,
+                   cache ? cache : "none");
   int code = reg_run(&t->program, &run, &profile, &st);
   if (o->given[OPT_VERBOSE])
-    fprintf(stderr, "%d functions compiled in %.1f ms, %d of them from the cache\n", p->compiled,
-            1e3 * p->compile_s, p->cached);
-  reg_console_status(&console, &st);
+    reg_shown_line(stderr, "%d functions compiled in %.1f ms, %d of them from the cache", p->compiled,
+                   1e3 * p->compile_s, p->cached);
+  code = reg_console_end(&console, code, &st);
   if (inspector) {
     inspector_summary(inspector, stderr);
     inspector_free(inspector);
   }
   if (o->given[OPT_PROFILE]) print_profile(p, &profile, before_run);
-  return reg_signals_exit_code(code);
+  return code;
 }
 
 static int compile_each(void *user, ProgramTable *t, reg_function *f) { return function_compile(t, f, user); }
@@ -119,7 +120,7 @@ static int prepare(Pipeline *p, ProgramTable **table) {
   if (!code && o->given[OPT_DRY_RUN]) code = compile_all(t);
   if (!code && o->given[OPT_SUMMARY]) code = summarize(t);
   if (!code && !t->program.ntrains && !o->given[OPT_QUIET])
-    fprintf(stderr, "regc: `%s` trains nothing\n", o->arguments.data[0]);
+    reg_shown_line(stderr, "regc: `%s` trains nothing", o->arguments.data[0]);
   *table = t->program.ntrains && !o->given[OPT_DRY_RUN] ? t : NULL;
   return code;
 }

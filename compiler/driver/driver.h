@@ -81,10 +81,6 @@ const char *user_folder(Arena *a, const char *variable, const char *fallback, un
 double now_seconds(void);   // monotonic clock
 double process_start(void); // on the same clock, call first in main
 // text.c
-// Whole file, `-`: standard input. NULL and errno where it cannot be read.
-char *text_read(Arena *a, const char *path, int *len);
-// The file has the old text or the new one, never a part; false and errno where it cannot be written.
-bool text_write(Arena *a, const char *path, const char *text);
 bool text_ends_in(const char *text, const char *end);
 void text_fill(FILE *out, const char *text);     // words filled to 78 columns
 const char *text_bytes(Arena *a, double bytes);  // "1.5 MB"

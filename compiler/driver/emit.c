@@ -19,7 +19,7 @@ bool emit_needs_step(const Options *o) {
 
 static FILE *open_output(const Options *o) {
   FILE *out = o->value[OPT_OUTPUT] ? fopen(o->value[OPT_OUTPUT], "wb") : stdout;
-  if (!out) fprintf(stderr, "regc: cannot write `%s`: %s\n", o->value[OPT_OUTPUT], strerror(errno));
+  if (!out) reg_shown_line(stderr, "regc: cannot write `%s`: %s", o->value[OPT_OUTPUT], strerror(errno));
   return out;
 }
 
@@ -57,7 +57,8 @@ static void print_tokens(FILE *out, const Pipeline *p) {
     source_position(source, t.span.start, &line, &column);
     const char *class = token_class(text, len);
     fprintf(out, "%4d:%-4d %-17s", line, column, t.made ? "made" : class);
-    fprintf(out, *text == '\n' ? "\n" : "%.*s\n", len, text);
+    if (*text != '\n') reg_shown_lines(out, text, (size_t)len);
+    fputc('\n', out);
   }
   tokens_end(tokens);
 }
@@ -85,7 +86,7 @@ static int emit_code(Pipeline *p, const LoopFn *f, const char *what) {
   const char *path = p->options->value[OPT_OUTPUT], *error = NULL;
   fflush(stdout);
   if (p->backend->emit(f, &p->backend_options, what, path ? path : "/dev/stdout", &error)) return EXIT_OK;
-  fprintf(stderr, "regc: cannot emit %s: %s\n", what, error ? error : "no reason given");
+  reg_shown_line(stderr, "regc: cannot emit %s: %s", what, error ? error : "no reason given");
   return REG_CANNOT_WRITE;
 }
 

@@ -134,11 +134,12 @@ static void tell_violation(const Inspector *ins, const Node *n, int64_t e, int64
       stderr,
       "%s%sinternal error: compiled code differs from the interpreter by more than float32 rounding allows\n",
       place, *place ? ": " : "");
-  fprintf(stderr,
-          "  step %lld, node %%%d = %s %s, element %lld: compiled %.9g, interpreter %.9g, allowed difference "
-          "%.3g\n",
-          (long long)step, n->id, op_info[n->op].text, shape_text(ins->pipeline->arena, n->shape),
-          (long long)e, compiled, exact, bound);
+  reg_shown_line(
+      stderr,
+      "  step %lld, node %%%d = %s %s, element %lld: compiled %.9g, interpreter %.9g, allowed difference "
+      "%.3g",
+      (long long)step, n->id, op_info[n->op].text, shape_text(ins->pipeline->arena, n->shape), (long long)e,
+      compiled, exact, bound);
 }
 
 static bool compare(Inspector *ins, const CheckGraph *c, const Checked *k, double **values,

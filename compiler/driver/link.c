@@ -40,7 +40,7 @@ int link_begin(Link *l, Arena *a) {
   *l = (Link){.arena = a};
   char *folder = arena_printf(a, "%s/regc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
   if (!mkdtemp(folder)) {
-    fprintf(stderr, "regc: cannot make a temporary folder `%s`: %s\n", folder, strerror(errno));
+    reg_shown_line(stderr, "regc: cannot make a temporary folder `%s`: %s", folder, strerror(errno));
     return REG_CANNOT_WRITE;
   }
   l->folder = folder;
@@ -69,7 +69,7 @@ static int run(Arena *a, Command *c) {
   posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   if (error) {
-    fprintf(stderr, "regc: cannot start `%s`: %s\n", c->data[0], strerror(error));
+    reg_shown_line(stderr, "regc: cannot start `%s`: %s", c->data[0], strerror(error));
     if (error == ENOENT)
       fputs("  hint: linking needs a C compiler and binutils: apt-get install gcc libc6-dev\n", stderr);
     return REG_INTERNAL;
@@ -77,7 +77,7 @@ static int run(Arena *a, Command *c) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return EXIT_OK;
-  fprintf(stderr, "regc: `%s` failed; its messages stand above\n", c->data[0]);
+  reg_shown_line(stderr, "regc: `%s` failed; its messages stand above", c->data[0]);
   return REG_INTERNAL;
 }
 
@@ -99,7 +99,7 @@ static Command compiler(Link *l, const char *out) {
 // The result of a successful command takes its place.
 static int finish(int code, const char *made, const char *path) {
   if (!code && rename(made, path) == 0) return EXIT_OK;
-  if (!code) fprintf(stderr, "regc: cannot write `%s`: %s\n", path, strerror(errno));
+  if (!code) reg_shown_line(stderr, "regc: cannot write `%s`: %s", path, strerror(errno));
   unlink(made);
   return code ? code : REG_CANNOT_WRITE;
 }

@@ -10,17 +10,9 @@ static const CommandFn command_fns[CMD_COUNT] = {
 #undef COMMAND
 };
 
-// A full disk or a closed pipe must not pass for success.
-static int flush_output(int code) {
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    fputs("regc: cannot write to standard output\n", stderr);
-    return code ? code : REG_CANNOT_WRITE;
-  }
-  return code;
-}
-
 int main(int argc, char **argv) {
   Options options = {.start = process_start()};
+  reg_process_begin();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
     fputs("regc: this processor lacks AVX2 or FMA, which compiled programs need\n", stderr);
     return REG_INTERNAL;
@@ -31,5 +23,5 @@ int main(int argc, char **argv) {
   if (options_parse(&options, session->arena, argc, argv, &code))
     code = command_fns[options.command](session, &options);
   session_free(session);
-  return flush_output(code);
+  return reg_process_end("regc", code);
 }

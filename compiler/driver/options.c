@@ -17,12 +17,14 @@ const CommandInfo command_info[CMD_COUNT] = {
 };
 
 int usage_error(const char *fmt, ...) {
+  Text message = {0};
   va_list ap;
   va_start(ap, fmt);
-  fputs("regc: ", stderr);
-  vfprintf(stderr, fmt, ap);
-  fputs("\nTry `regc --help`.\n", stderr);
+  reg_text_vformat(&message, fmt, ap);
   va_end(ap);
+  reg_shown_line(stderr, "regc: %s", message.failed ? fmt : message.data);
+  fputs("Try `regc --help`.\n", stderr);
+  reg_text_free(&message);
   return EXIT_USAGE;
 }
 
@@ -63,29 +65,26 @@ static int unknown_command(const char *name) {
   return usage_error("unknown command `%s`", name);
 }
 
-static bool parse_integer(const char *text, int64_t lo, int64_t hi, int64_t *out) {
-  char *end;
-  long long v = strtoll(text, &end, 10);
-  *out = v;
-  return *text && !*end && v >= lo && v <= hi;
+static bool parse_integer(const char *text, uint64_t lo, uint64_t hi, int64_t *out) {
+  uint64_t v;
+  if (!reg_text_natural(text, hi, &v) || v < lo) return false;
+  *out = (int64_t)v;
+  return true;
 }
 
 static bool parse_seconds(const char *text, double *out) {
-  char *end;
-  *out = strtod(text, &end);
-  return *text && !*end && *out >= 0 && *out <= 1e9;
+  return reg_text_decimal(text, out) && *out >= 0 && *out <= 1e9;
 }
 
 // Sizes with commas between them; the first in *first.
-static bool parse_sizes(const char *text, int64_t *first) {
+static bool parse_sizes(Arena *a, const char *text, int64_t *first) {
+  int64_t v;
   for (const char *at = text;; at++) {
-    char *end;
-    const long long v = strtoll(at, &end, 10);
-    if (end == at || v < 1 || v > 1000000000) return false;
+    const size_t n = strcspn(at, ",");
+    if (!parse_integer(arena_strndup(a, at, n), 1, 1000000000, &v)) return false;
     if (at == text) *first = v;
-    if (!*end) return true;
-    if (*end != ',') return false;
-    at = end;
+    at += n;
+    if (!*at) return true;
   }
 }
 
@@ -130,12 +129,9 @@ bool option_accept(Options *o, Arena *a, OptionId id, const char *v) {
     return true;
   case OPT_STEPS: return parse_integer(v, 1, INT64_MAX, &o->steps);
   case OPT_CHECKPOINT: return parse_seconds(v, &o->checkpoint);
-  case OPT_SEED:
-    if (!parse_integer(v, 0, INT64_MAX, &n)) return false;
-    o->seed = (uint64_t)n;
-    return true;
+  case OPT_SEED: return reg_text_natural(v, UINT64_MAX, &o->seed);
   case OPT_EPOCHS: return parse_integer(v, 1, 1000000000, &o->epochs);
-  case OPT_BATCH: return parse_sizes(v, &o->batch);
+  case OPT_BATCH: return parse_sizes(a, v, &o->batch);
   case OPT_SET:
   case OPT_DATA:
   case OPT_IN:

@@ -3,7 +3,6 @@
 #include "pipeline.h"
 #include "../passes/passes.h"
 #include "reg/train.h"
-#include <errno.h>
 #include <string.h>
 
 void pipeline_init(Pipeline *p, Session *s, const Options *o) {
@@ -26,9 +25,10 @@ void pipeline_free(Pipeline *p) {
 
 int pipeline_read(Pipeline *p, const char *path) {
   int len = 0;
-  p->text = text_read(p->arena, path, &len);
+  const char *why;
+  p->text = source_read(p->arena, path, &len, &why);
   if (!p->text) {
-    fprintf(stderr, "regc: cannot read `%s`: %s\n", path, strerror(errno));
+    reg_shown_line(stderr, "regc: cannot read `%s`: %s", path, why);
     return REG_MISSING_INPUT;
   }
   bool standard_input = !strcmp(path, "-");

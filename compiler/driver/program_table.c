@@ -371,6 +371,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
   t->program = (reg_program){.source_name = p->path,
                              .source = p->text,
                              .besides = besides(p),
+                             .optimize = p->options->optimize,
                              .nsettings = l->settings.len,
                              .settings = settings_of(p),
                              .ndatasets = l->datasets.len,

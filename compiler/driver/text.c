@@ -1,38 +1,8 @@
 // Small text helpers: reading a source, quantities for people, JSON scalars.
 #include "driver.h"
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
-
-char *text_read(Arena *a, const char *path, int *len) {
-  FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
-  if (!f) return NULL;
-  StrBuf b = {.arena = a};
-  strbuf_add(&b, "");
-  char chunk[8192];
-  size_t n;
-  errno = 0;
-  while ((n = fread(chunk, 1, sizeof chunk, f)) > 0) strbuf_addn(&b, chunk, n);
-  bool failed = ferror(f);
-  int error = errno ? errno : EIO;
-  if (f != stdin) fclose(f);
-  errno = error;
-  *len = b.len;
-  return failed ? NULL : b.data;
-}
-
-bool text_write(Arena *a, const char *path, const char *text) {
-  const char *beside = arena_printf(a, "%s.%ld.tmp", path, (long)getpid());
-  FILE *f = fopen(beside, "wbe");
-  bool good = f && fputs(text, f) >= 0;
-  if (f && fclose(f) != 0) good = false;
-  if (good && rename(beside, path) == 0) return true;
-  const int error = errno;
-  if (f) unlink(beside);
-  errno = error;
-  return false;
-}
 
 bool text_ends_in(const char *text, const char *end) {
   const size_t n = strlen(text), m = strlen(end);

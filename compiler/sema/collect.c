@@ -4,7 +4,6 @@
 #include "collect.h"
 #include "builtins.h"
 #include "library.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,20 +22,6 @@ static void add_def(Program *p, const Ast *item, bool from_library) {
   map_put(defs, item->name, def);
 }
 
-static char *read_file(Arena *a, const char *path, int *len) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return NULL;
-  StrBuf b = {.arena = a};
-  strbuf_add(&b, "");
-  char chunk[4096];
-  size_t n;
-  while ((n = fread(chunk, 1, sizeof chunk, f)) > 0) strbuf_addn(&b, chunk, n);
-  bool failed = ferror(f);
-  fclose(f);
-  *len = b.len;
-  return failed ? NULL : b.data;
-}
-
 const char *program_path(Program *p, const char *from, const char *relative) {
   const char *slash = from ? strrchr(from, '/') : NULL;
   if (relative[0] == '/' || !slash) return relative;
@@ -49,10 +34,10 @@ static void use_file(Program *p, const Ast *use, const char *from) {
   for (int i = 1; i < s->sources.list.len; i++)
     if (!strcmp(s->sources.list.data[i]->name, path)) return; // read already: also how a circle of uses ends
   int len = 0;
-  errno = 0;
-  char *text = read_file(s->arena, path, &len);
+  const char *why;
+  char *text = source_read(s->arena, path, &len, &why);
   if (!text) {
-    diag_emit(&s->diags, DIAG_data_missing, use->span, path, strerror(errno ? errno : EIO));
+    diag_emit(&s->diags, DIAG_data_missing, use->span, path, why);
     return;
   }
   collect_items(p, parse_source(s, source_add(&s->sources, path, text, len))->file, path);

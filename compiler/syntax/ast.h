@@ -110,4 +110,5 @@ void ast_print(FILE *out, const Ast *a); // --emit=ast: one node a line, indente
 char *ast_format(Arena *a, const Session *s, const Parse *p);
 // One expression or definition on one line, for messages and `regc doc`.
 char *ast_text(Arena *a, const Ast *e);
+void ast_put_string(StrBuf *b, const char *s); // a string of the language, in its quotes
 #endif

@@ -84,19 +84,19 @@ static void break_or(Printer *p, int from, int to, const char *otherwise) {
   print_newline(p, p->indent + 2);
 }
 
-static void print_string(Printer *p, const char *s) {
-  print_text(p, "\"");
+void ast_put_string(StrBuf *b, const char *s) {
+  strbuf_add(b, "\"");
   for (; *s; s++) {
     if (*s == '\n')
-      print_text(p, "\\n");
+      strbuf_add(b, "\\n");
     else if (*s == '\t')
-      print_text(p, "\\t");
+      strbuf_add(b, "\\t");
     else {
-      if (*s == '"' || *s == '\\') print_text(p, "\\");
-      strbuf_addn(&p->out, s, 1);
+      if (*s == '"' || *s == '\\') strbuf_add(b, "\\");
+      strbuf_addn(b, s, 1);
     }
   }
-  print_text(p, "\"");
+  strbuf_add(b, "\"");
 }
 
 static void print_number(Printer *p, const Ast *a) {
@@ -296,7 +296,7 @@ void print_node(Printer *p, const Ast *a) {
   int from = a->nkids && a->kids[0] ? a->kids[0]->span.end : a->span.start;
   switch (a->kind) {
   case AST_NUM: print_number(p, a); break;
-  case AST_STR: print_string(p, a->name); break;
+  case AST_STR: ast_put_string(&p->out, a->name); break;
   case AST_BOOL: print_text(p, a->num != 0 ? "true" : "false"); break;
   case AST_NAME: print_text(p, a->name); break;
   case AST_FIELD:
@@ -351,7 +351,7 @@ void print_node(Printer *p, const Ast *a) {
   case AST_CHECK: print_two(p, a, "check ", " : "); break;
   case AST_USE:
     print_text(p, "use ");
-    print_string(p, a->name);
+    ast_put_string(&p->out, a->name);
     break;
   default: print_wrong(p, a); break;
   }

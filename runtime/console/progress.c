@@ -3,6 +3,7 @@
 #include "reg/console.h"
 #include "reg/events.h"
 #include "support.h"
+#include "text/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,15 +58,14 @@ static void live_line(reg_console *p, const reg_event *e) {
   p->live_shown = true;
   fputs("\r\033[K", stderr);
   draw_bar(p, (double)e->step / (double)e->steps);
-  char text[160];
-  int n = snprintf(text, sizeof text, " epoch %lld/%lld  %.0f steps/s  ", (long long)e->epoch + 1,
-                   (long long)e->epochs, rate);
-  if (rate > 0)
-    n += snprintf(text + n, sizeof text - (size_t)n, "%s left  ",
-                  duration(left, (double)(e->steps - e->step) / rate));
-  snprintf(text + n, sizeof text - (size_t)n, "loss %.4g", e->loss);
+  char line[160];
+  Text text = reg_text_in(line, sizeof line);
+  reg_text_format(&text, " epoch %lld/%lld  %.0f steps/s  ", (long long)e->epoch + 1, (long long)e->epochs,
+                  rate);
+  if (rate > 0) reg_text_format(&text, "%s left  ", duration(left, (double)(e->steps - e->step) / rate));
+  reg_text_format(&text, "loss %.4g", e->loss);
   int room = p->err.width - CELLS - 1; // a line that wraps cannot be drawn over
-  fprintf(stderr, "%.*s", room > 0 ? room : 0, text);
+  fprintf(stderr, "%.*s", room > 0 ? room : 0, line);
   fflush(stderr);
 }
 
@@ -139,16 +139,17 @@ static void train_end(const reg_console *p, const reg_event *e) {
   fputc('\n', stderr);
 }
 
-static void print_json(const reg_event *e) {
+static bool print_json(const reg_event *e) {
   char *line = reg_event_json(e);
   if (line) puts(line);
-  fflush(stdout);
+  fflush(stdout); // whether it arrived is asked at the end
   free(line);
+  return line != NULL;
 }
 
 void reg_console_sink(void *user, const reg_event *e) {
   reg_console *p = user;
-  if (p->json && e->kind != REG_EVENT_STEP) print_json(e);
+  if (p->json && e->kind != REG_EVENT_STEP && !print_json(e)) p->lost = true;
   bool shown = p->bar || p->plain;
   if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH) clear_live(p);
   switch (e->kind) {
@@ -180,4 +181,10 @@ void reg_console_status(const reg_console *c, const reg_status *st) {
   fprintf(stderr, "%serror:%s %s", paint(c, "\033[1;31m"), paint(c, "\033[0m"), st->text);
   fprintf(stderr, st->name[0] ? " [%s]\n" : "\n", st->name);
   if (st->hint[0]) fprintf(stderr, "  hint: %s\n", st->hint);
+}
+
+int reg_console_end(const reg_console *c, int code, reg_status *st) {
+  if (!code && c->lost) code = reg_no_memory(st, 0);
+  reg_console_status(c, st);
+  return reg_signals_exit_code(code);
 }

@@ -2,7 +2,7 @@
 // and the target's cells as text. Errors read FILE:LINE:COLUMN, where COLUMN is the number of the field in
 // its line, from 1. Lines are counted in the file, with those inside quotes; blank lines are skipped.
 #include "data/table.h"
-#include "io/file.h"
+#include "reg/file.h"
 #include <csv.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -301,7 +301,7 @@ static int read_file(Reader r) {
   reg_status *st = r.st;
   size_t size = 0;
   char *file = reg_file_read(r.path, &size, "data_missing", st);
-  if (!file) return REG_MISSING_INPUT;
+  if (!file) return st->code;
   const char *bytes = file;
   t->target = -1;
   reg_checksum(file, size, t->checksum);

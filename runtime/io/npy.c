@@ -2,8 +2,9 @@
 // dictionary is read by a scanner for the three keys that the format defines; anything else is refused. Every
 // size is checked before it is used.
 #include "reg/npy.h"
-#include "io/file.h"
+#include "reg/file.h"
 #include "support.h"
+#include "text/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,7 +133,7 @@ int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
   Header h = {0};
   *out = (reg_array){0};
   char *bytes = reg_file_read(path, &size, "array_missing", st);
-  if (!bytes) return REG_MISSING_INPUT;
+  if (!bytes) return st->code;
   const char *wrong = read_header(bytes, size, &h, &data);
   int code = wrong ? refuse(st, path, wrong) : REG_OK;
   size_t room = ((size_t)h.count * 4 / 64 + 1) * 64;
@@ -160,14 +161,14 @@ int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
 int reg_npy_write(const char *path, const reg_array *a, reg_status *st) {
   static const char *const types[] = {"<f4", "<i4", "|b1"};
   char header[512];
-  size_t width = a->dtype == REG_BOOL ? 1 : 4, used = 10;
-  memcpy(header, "\x93NUMPY\1\0", 8);
-  used += (size_t)snprintf(header + used, sizeof header - used,
-                           "{'descr': '%s', 'fortran_order': False, 'shape': (", types[a->dtype]);
+  const size_t width = a->dtype == REG_BOOL ? 1 : 4;
+  Text text = reg_text_in(header, sizeof header);
+  reg_text_bytes(&text, "\x93NUMPY\1\0\0\0", 10);
+  reg_text_format(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[a->dtype]);
   for (int i = 0; i < a->rank; i++)
-    used += (size_t)snprintf(header + used, sizeof header - used, "%lld,%s", (long long)a->dim[i],
-                             i + 1 < a->rank ? " " : "");
-  used += (size_t)snprintf(header + used, sizeof header - used, "), }");
+    reg_text_format(&text, "%lld,%s", (long long)a->dim[i], i + 1 < a->rank ? " " : "");
+  reg_text_add(&text, "), }");
+  const size_t used = text.used;
   size_t total = (used + 1 + 63) / 64 * 64;
   memset(header + used, ' ', total - used);
   header[total - 1] = '\n';

@@ -1,9 +1,12 @@
 // Named tensors in one file: see reg/safetensors.h. Every size is checked before it is used; the file is
 // foreign.
 #include "reg/safetensors.h"
-#include "io/file.h"
+#include "io/json.h"
+#include "reg/file.h"
 #include "support.h"
+#include "text/text.h"
 #include <jansson.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,44 +14,45 @@
 
 enum { SIZE_BYTES = 8, MAX_SAVED_RANK = 8 };
 
-static json_t *describe(const reg_saved_tensor *t, size_t at) {
-  json_t *o = json_object(), *shape = json_array(), *offsets = json_array();
-  for (int i = 0; i < t->rank; i++) json_array_append_new(shape, json_integer(t->dim[i]));
-  json_array_append_new(offsets, json_integer((json_int_t)at));
-  json_array_append_new(offsets, json_integer((json_int_t)(at + (size_t)t->count * sizeof(float))));
-  json_object_set_new(o, "dtype", json_string("F32"));
-  json_object_set_new(o, "shape", shape);
-  json_object_set_new(o, "data_offsets", offsets);
-  return o;
+// The JSON header: each tensor's type, shape and place.
+static void put_header(Text *o, int count, const reg_saved_tensor *tensors) {
+  size_t at = 0;
+  reg_text_add(o, "{");
+  for (int i = 0; i < count; i++) {
+    const reg_saved_tensor *t = &tensors[i];
+    const size_t end = at + (size_t)t->count * sizeof(float);
+    reg_text_key(o, t->name);
+    reg_text_add(o, "{\"dtype\":\"F32\",\"shape\":[");
+    for (int k = 0; k < t->rank; k++) reg_text_format(o, k ? ",%lld" : "%lld", (long long)t->dim[k]);
+    reg_text_format(o, "],\"data_offsets\":[%zu,%zu]}", at, end);
+    at = end;
+  }
+  reg_text_add(o, "}");
 }
 
 int reg_safetensors_write(const char *path, int count, const reg_saved_tensor *tensors, reg_status *st) {
-  json_t *header = json_object();
-  size_t data = 0;
-  for (int i = 0; i < count; i++) {
-    json_object_set_new(header, tensors[i].name, describe(&tensors[i], data));
-    data += (size_t)tensors[i].count * sizeof(float);
-  }
-  char *text = json_dumps(header, JSON_COMPACT);
-  json_decref(header);
-  size_t length = text ? strlen(text) : 0, padded = (length + 7) / 8 * 8; // tensors start at a multiple of 8
-  char *bytes = text ? malloc(SIZE_BYTES + padded + data) : NULL;
-  int code = bytes ? REG_OK : reg_no_memory(st, padded + data);
+  static const char blanks[SIZE_BYTES] = "        ";
+  Text o = {0};
+  put_header(&o, count, tensors);
+  reg_text_bytes(&o, blanks, -o.used % SIZE_BYTES); // tensors start at a multiple of 8
+  const uint64_t header = o.used;
+  size_t total = SIZE_BYTES + header;
+  for (int i = 0; i < count; i++) total += (size_t)tensors[i].count * sizeof(float);
+  char *bytes = o.failed ? NULL : malloc(total);
+  int code = bytes ? REG_OK : reg_no_memory(st, total);
   if (bytes) {
-    uint64_t size = padded;
-    memcpy(bytes, &size, SIZE_BYTES);
-    memset(bytes + SIZE_BYTES, ' ', padded);
-    memcpy(bytes + SIZE_BYTES, text, length);
-    char *to = bytes + SIZE_BYTES + padded;
+    memcpy(bytes, &header, SIZE_BYTES);
+    memcpy(bytes + SIZE_BYTES, o.data, header);
+    char *to = bytes + SIZE_BYTES + header;
     for (int i = 0; i < count; i++) {
-      size_t size_i = (size_t)tensors[i].count * sizeof(float);
-      if (size_i) memcpy(to, tensors[i].values, size_i);
-      to += size_i;
+      const size_t size = (size_t)tensors[i].count * sizeof(float);
+      if (size) memcpy(to, tensors[i].values, size);
+      to += size;
     }
-    code = reg_file_write(path, bytes, SIZE_BYTES + padded + data, st);
+    code = reg_file_write(path, bytes, total, st);
   }
   free(bytes);
-  free(text);
+  reg_text_free(&o);
   return code;
 }
 
@@ -149,9 +153,11 @@ static int read_values(const Source *s, Place *p) {
       memcpy(&half, from, 2), values[i] = p->kind == 'h' ? from_half(half) : from_bits((uint32_t)half << 16);
     else if (p->kind == 'f' && p->width == 4)
       memcpy(&f, from, 4), values[i] = f;
-    else if (p->kind == 'f')
+    else if (p->kind == 'f') {
       memcpy(&d, from, 8), values[i] = (float)d;
-    else if (p->width == 4)
+      if (isfinite(d) && isinf(values[i]))
+        return refuse(s, p->tensor.name, "it holds a number that is too large for a 32-bit float");
+    } else if (p->width == 4)
       memcpy(&i32, from, 4), values[i] = (float)i32;
     else
       memcpy(&i64, from, 8), values[i] = (float)i64;
@@ -201,13 +207,13 @@ static int read_tensors(const Source *s, json_t *header, reg_saved *out) {
 int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st) {
   size_t size;
   uint64_t header_size;
-  json_error_t error;
+  json_error_t error = {0};
   *out = (reg_saved){0};
   struct stat info; // what has no end would be read without end
   if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
     return reg_fail(st, REG_BAD_DATA, "weights_bad", "%s: not a regular file", path);
   char *bytes = reg_file_read(path, &size, "weights_missing", st);
-  if (!bytes) return REG_MISSING_INPUT;
+  if (!bytes) return st->code;
   Source s = {.path = path, .st = st, .heap = calloc(1, sizeof(Heap))};
   int code = s.heap ? REG_OK : reg_no_memory(st, sizeof(Heap));
   if (!code && size < SIZE_BYTES) code = refuse(&s, NULL, "too short for a header");
@@ -219,8 +225,12 @@ int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st) {
     s.data = bytes + SIZE_BYTES + header_size;
     s.size = size - SIZE_BYTES - header_size;
     json_t *header = json_loadb(bytes + SIZE_BYTES, header_size, JSON_REJECT_DUPLICATES, &error);
-    code = json_is_object(header) ? read_tensors(&s, header, out)
-                                  : refuse(&s, NULL, "the header is not a JSON object");
+    if (json_is_object(header))
+      code = read_tensors(&s, header, out);
+    else if (header || !json_out_of_memory(&error))
+      code = refuse(&s, NULL, "the header is not a JSON object");
+    else
+      code = reg_no_memory(st, header_size);
     json_decref(header);
   }
   free(bytes);

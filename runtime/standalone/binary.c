@@ -80,24 +80,23 @@ static void free_data(const reg_binary *b) {
 }
 
 // run.json's members that only the binary knows.
-static char *run_info(const reg_binary *b) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
-  fprintf(out, "\"regc\":\"%s\",\"standalone\":true,\"built_for\":\"%s\",\"settings\":{", b->compiler,
-          b->cpu);
+static void put_run_info(Text *o, const reg_binary *b) {
+  reg_text_add(o, "\"regc\":");
+  reg_text_json(o, b->compiler);
+  reg_text_add(o, ",\"standalone\":true,\"built_for\":");
+  reg_text_json(o, b->cpu);
+  reg_text_add(o, ",\"settings\":{");
   for (int i = 0; i < b->program->nsettings; i++) {
-    const reg_setting *s = &b->program->settings[i];
-    fprintf(out, isfinite(s->value) ? "%s\"%s\":%.15g" : "%s\"%s\":null", i ? "," : "", s->name, s->value);
+    reg_text_key(o, b->program->settings[i].name);
+    reg_text_double(o, b->program->settings[i].value);
   }
-  fputs("}", out);
-  fclose(out);
-  return text;
+  reg_text_add(o, "}");
 }
 
 static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, reg_status *st) {
-  char *info = run_info(b);
+  Text info = {0};
+  put_run_info(&info, b);
+  if (info.failed) return reg_no_memory(st, info.used);
   const bool evaluate = o->command == BINARY_EVALUATE;
   reg_run_options run = {.threads = o->threads,
                          .seed = o->seed,
@@ -107,7 +106,7 @@ static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, re
                          .resume = o->resume,
                          .weights = o->weights,
                          .evaluate_only = evaluate,
-                         .run_info = info,
+                         .run_info = info.data,
                          .sink = reg_console_sink,
                          .sink_user = console,
                          .step_events = console->bar,
@@ -115,8 +114,8 @@ static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, re
                          .checkpoint_now = reg_signals_checkpoint(),
                          .checkpoint_seconds = o->checkpoint,
                          .has_checkpoint_seconds = o->checkpoint >= 0};
-  int code = reg_signals_exit_code(reg_run(b->program, &run, NULL, st));
-  free(info);
+  const int code = reg_run(b->program, &run, NULL, st);
+  reg_text_free(&info);
   return code;
 }
 
@@ -129,7 +128,7 @@ static int work(reg_binary *b, const BinaryOptions *o) {
   int code = o->command == BINARY_PREDICT ? binary_predict(b, o, &st) : binary_load(b, &st);
   if (code && o->json) reg_console_error(&st);
   if (!code && o->command != BINARY_PREDICT) code = train(b, o, &console, &st);
-  reg_console_status(&console, &st);
+  code = reg_console_end(&console, code, &st);
   free_data(b);
   return code;
 }
@@ -137,6 +136,7 @@ static int work(reg_binary *b, const BinaryOptions *o) {
 int reg_binary_main(reg_binary *b, int argc, char **argv) {
   BinaryOptions o = {.checkpoint = -1};
   int code = 0;
+  reg_process_begin();
   running = b;
   signal(SIGILL, on_illegal);
   setlocale(LC_CTYPE, "");
@@ -145,9 +145,5 @@ int reg_binary_main(reg_binary *b, int argc, char **argv) {
 #endif
   if (binary_options(b, &o, argc, argv, &code)) code = work(b, &o);
   reg_heap_free(&o.heap);
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    fprintf(stderr, "%s: cannot write to standard output\n", b->name);
-    return code ? code : REG_CANNOT_WRITE;
-  }
-  return code;
+  return reg_process_end(b->name, code);
 }

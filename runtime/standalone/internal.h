@@ -4,6 +4,7 @@
 #include "reg/binary.h"
 #include "reg/console.h"
 #include "support.h"
+#include "text/text.h"
 
 typedef enum BinaryCommand { BINARY_TRAIN, BINARY_EVALUATE, BINARY_PREDICT } BinaryCommand;
 

@@ -30,12 +30,14 @@ static const OptionInfo info[OPTION_COUNT] = {
 static const char *const command_names[] = {"train", "evaluate", "predict"};
 
 int binary_usage(const reg_binary *b, const char *fmt, ...) {
+  Text message = {0};
   va_list ap;
   va_start(ap, fmt);
-  fprintf(stderr, "%s: ", b->name);
-  vfprintf(stderr, fmt, ap);
-  fprintf(stderr, "\nTry `%s --help`.\n", b->name);
+  reg_text_vformat(&message, fmt, ap);
   va_end(ap);
+  reg_shown_line(stderr, "%s: %s", b->name, message.failed ? fmt : message.data);
+  reg_shown_line(stderr, "Try `%s --help`.", b->name);
+  reg_text_free(&message);
   return BINARY_USAGE;
 }
 
@@ -58,7 +60,9 @@ static void print_options(FILE *out) {
 static void print_doc(FILE *out, const char *doc) {
   while (doc && *doc) {
     const size_t n = strcspn(doc, "\n");
-    fprintf(out, "      %.*s\n", (int)n, doc);
+    fputs("      ", out);
+    reg_shown_lines(out, doc, n);
+    fputc('\n', out);
     doc += n + (doc[n] == '\n');
   }
 }
@@ -84,10 +88,15 @@ static void print_data(const reg_binary *b, FILE *out) {
   if (b->program->ndatasets) fputs("\nData (--data NAME=PATH):\n", out);
   for (int i = 0; i < b->program->ndatasets; i++) {
     const reg_dataset *d = b->expected[i];
-    fprintf(out, "  %s: %s\n    %lld rows, %lld columns of numbers", b->program->dataset_names[i],
-            b->program->plans[i].ops[0].path, (long long)d->nrows, (long long)d->fields[0].width);
-    for (int f = 1; f < d->nfields; f++)
-      if (strcmp(d->fields[f].name, "id") != 0) fprintf(out, ", target `%s`", d->fields[f].name);
+    reg_shown_line(out, "  %s: %s", b->program->dataset_names[i], b->program->plans[i].ops[0].path);
+    fprintf(out, "    %lld rows, %lld columns of numbers", (long long)d->nrows,
+            (long long)d->fields[0].width);
+    for (int f = 1; f < d->nfields; f++) {
+      if (!strcmp(d->fields[f].name, "id")) continue;
+      fputs(", target `", out);
+      reg_shown(out, d->fields[f].name);
+      fputs("`", out);
+    }
     fputc('\n', out);
     if (b->program->dataset_docs) print_doc(out, b->program->dataset_docs[i]);
   }
@@ -109,7 +118,10 @@ static void print_settings(const reg_binary *b, FILE *out) {
 }
 
 void binary_help(const reg_binary *b, FILE *out) {
-  if (b->doc) fprintf(out, "%s\n\n", b->doc);
+  if (b->doc) {
+    reg_shown_lines(out, b->doc, strlen(b->doc));
+    fputs("\n\n", out);
+  }
   fprintf(out,
           "Usage: %s [train] [OPTION...]           train and evaluate\n"
           "       %s evaluate --weights=FILE       evaluate trained weights\n"
@@ -134,17 +146,30 @@ void binary_version(const reg_binary *b, FILE *out) {
 
 // -- parsing
 
-static bool integer(const char *text, int64_t low, int64_t *out) {
-  char *end;
-  long long v = strtoll(text, &end, 10);
-  *out = v;
-  return *text && !*end && v >= low;
+enum { MOST_EPOCHS = 1000000000 }; // as in regc
+
+static bool integer(const char *text, int64_t low, int64_t high, int64_t *out) {
+  uint64_t v;
+  if (!reg_text_natural(text, (uint64_t)high, &v) || (int64_t)v < low) return false;
+  *out = (int64_t)v;
+  return true;
 }
 
 static bool seconds(const char *text, double *out) {
-  char *end;
-  *out = strtod(text, &end);
-  return *text && !*end && *out >= 0;
+  return reg_text_decimal(text, out) && *out >= 0 && *out <= 1e9;
+}
+
+// "0.25" or "25%"
+static bool number(const char *text, double *out) {
+  char digits[64];
+  const size_t n = strlen(text);
+  const bool percent = n && text[n - 1] == '%';
+  if (n >= sizeof digits) return false;
+  memcpy(digits, text, n + 1);
+  if (percent) digits[n - 1] = 0;
+  if (!reg_text_decimal(digits, out)) return false;
+  if (percent) *out /= 100;
+  return true;
 }
 
 static bool one_of(const char *value, const char *const *choices) {
@@ -195,7 +220,6 @@ static reg_setting *find_setting(const reg_program *p, const char *name, size_t 
 static int change_setting(reg_binary *b, const char *pair) {
   const size_t n = strcspn(pair, "=");
   reg_setting *s = find_setting(b->program, pair, n);
-  char *end;
   if (!pair[n] || n == 0) return binary_usage(b, "`%s` is no NAME=VALUE for `--set`", pair);
   if (!s)
     return binary_usage(b,
@@ -205,9 +229,8 @@ static int change_setting(reg_binary *b, const char *pair) {
   if (s->fixed)
     return binary_usage(b, "`%s` is compiled in, %s needs it: `regc build --set %s`", s->name, s->fixed,
                         pair);
-  double v = strtod(pair + n + 1, &end);
-  if (*end == '%') v /= 100, end++;
-  if (end == pair + n + 1 || *end || !isfinite(v)) return binary_usage(b, "`%s` is no number", pair + n + 1);
+  double v;
+  if (!number(pair + n + 1, &v)) return binary_usage(b, "`%s` is no number", pair + n + 1);
   if (v < s->low || v > s->high)
     return binary_usage(b, "`%s` must lie from %g to %g", s->name, s->low, s->high);
   s->value = v;
@@ -236,18 +259,19 @@ static void choose_batch(reg_binary *b, int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     const char *v = !strcmp(argv[i], "--batch") && i + 1 < argc ? argv[i + 1] : NULL;
     if (!strncmp(argv[i], "--batch=", 8)) v = argv[i] + 8;
-    for (int k = 0; v && k < b->nprograms; k++)
-      if (has_batch(b->programs[k], strtoll(v, NULL, 10))) b->program = b->programs[k];
+    int64_t batch;
+    for (int k = 0; v && integer(v, 1, INT64_MAX, &batch) && k < b->nprograms; k++)
+      if (has_batch(b->programs[k], batch)) b->program = b->programs[k];
   }
 }
 
 static int check_batch(const reg_binary *b, int64_t batch) {
-  char sizes[128] = "";
+  char list[128];
+  Text sizes = reg_text_in(list, sizeof list);
   if (has_batch(b->program, batch)) return 0;
   for (int i = 0; i < b->nprograms; i++)
-    snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), "%s%lld", i ? ", " : "",
-             (long long)b->programs[i]->trains[0].batch);
-  return binary_usage(b, "batches of %s are compiled in: `regc build --batch %lld`", sizes, (long long)batch);
+    reg_text_format(&sizes, "%s%lld", i ? ", " : "", (long long)b->programs[i]->trains[0].batch);
+  return binary_usage(b, "batches of %s are compiled in: `regc build --batch %lld`", list, (long long)batch);
 }
 
 static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
@@ -258,19 +282,18 @@ static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
   bool ok = true;
   switch (id) {
   case OPTION_THREADS:
-    ok = integer(v, 1, &n) && n <= 1024;
+    ok = integer(v, 1, 1024, &n);
     o->threads = (int)n;
     break;
   case OPTION_SEED:
-    ok = integer(v, 0, &n);
-    o->seed = (uint64_t)n;
+    ok = reg_text_natural(v, UINT64_MAX, &o->seed);
     o->has_seed = true;
     break;
   case OPTION_CHECKPOINT: ok = seconds(v, &o->checkpoint); break;
-  case OPTION_STEPS: ok = integer(v, 1, &o->steps); break;
+  case OPTION_STEPS: ok = integer(v, 1, INT64_MAX, &o->steps); break;
   case OPTION_SET: return change_setting(b, v);
-  case OPTION_EPOCHS: return integer(v, 1, &n) && n <= 1000000000 ? change_epochs(b, n) : no_value(b, id, v);
-  case OPTION_BATCH: return integer(v, 1, &n) ? check_batch(b, n) : no_value(b, id, v);
+  case OPTION_EPOCHS: return integer(v, 1, MOST_EPOCHS, &n) ? change_epochs(b, n) : no_value(b, id, v);
+  case OPTION_BATCH: return integer(v, 1, INT64_MAX, &n) ? check_batch(b, n) : no_value(b, id, v);
   case OPTION_DATA: return change_data(b, o, v);
   case OPTION_OUT: o->out = v; break;
   case OPTION_RESUME: o->resume = true; break;

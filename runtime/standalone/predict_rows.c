@@ -1,6 +1,6 @@
 // `BIN predict`: rows from a .csv or .npy file, predictions to one. Columns of a CSV file are found by name;
 // those that the model does not read, the target among them, are left alone.
-#include "io/file.h"
+#include "reg/file.h"
 #include "reg/npy.h"
 #include "standalone/internal.h"
 #include "train/internal.h"
@@ -14,14 +14,15 @@ static bool ends_with(const char *path, const char *end) {
 
 static const reg_train *pick_model(const reg_binary *b, const BinaryOptions *o, reg_status *st) {
   const reg_program *p = b->program;
-  char names[200] = "";
+  char list[200];
+  Text names = reg_text_in(list, sizeof list);
   for (int i = 0; i < p->ntrains; i++) {
     if (o->model ? !strcmp(p->trains[i].name, o->model) : p->ntrains == 1) return &p->trains[i];
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", p->trains[i].name);
+    reg_text_format(&names, "%s%s", i ? ", " : "", p->trains[i].name);
   }
   reg_fail(st, BINARY_USAGE, "no_such_model", o->model ? "the program has no model `%s`" : "which model?%s",
            o->model ? o->model : "");
-  reg_hint(st, "--model=NAME, one of: %s", names);
+  reg_hint(st, "--model=NAME, one of: %s", list);
   return NULL;
 }
 
@@ -59,17 +60,14 @@ static int write_rows(const reg_model *m, const char *path, float *y, int64_t ro
     reg_array a = {.dtype = REG_F32, .rank = 2, .dim = {rows, width}, .count = rows * width, .values = y};
     return reg_npy_write(path, &a, st);
   }
-  if (!path || !strcmp(path, "-")) {
-    predictions_put(stdout, target_of(m->data), NULL, y, rows, width);
-    return REG_OK;
-  }
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return reg_no_memory(st, 0);
-  predictions_put(out, target_of(m->data), NULL, y, rows, width);
-  int code = ferror(out) | fclose(out) ? reg_no_memory(st, size) : reg_file_write(path, text, size, st);
-  free(text);
+  Text o = {0};
+  predictions_put(&o, target_of(m->data), NULL, y, rows, width);
+  int code = o.failed ? reg_no_memory(st, o.used) : REG_OK;
+  if (!code && path && strcmp(path, "-") != 0)
+    code = reg_file_write(path, o.data, o.used, st);
+  else if (!code)
+    fwrite(o.data, 1, o.used, stdout); // whether it arrived is asked at the end
+  reg_text_free(&o);
   return code;
 }
 

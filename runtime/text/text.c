@@ -56,29 +56,35 @@ void reg_text_bytes(Text *t, const char *bytes, size_t count) {
 
 void reg_text_add(Text *t, const char *s) { reg_text_bytes(t, s, strlen(s)); }
 
+void reg_text_vformat(Text *t, const char *fmt, va_list args) {
+  char small[512], *large = NULL;
+  va_list again;
+  va_copy(again, args);
+  const int length = vsnprintf(small, sizeof small, fmt, args);
+  const bool fits = length >= 0 && (size_t)length < sizeof small;
+  if (length >= 0 && !fits && (large = malloc((size_t)length + 1)))
+    vsnprintf(large, (size_t)length + 1, fmt, again);
+  va_end(again);
+  if (fits || large)
+    reg_text_bytes(t, large ? large : small, (size_t)length);
+  else
+    t->failed = true;
+  free(large);
+}
+
 void reg_text_format(Text *t, const char *fmt, ...) {
-  char small[512];
   va_list args;
   va_start(args, fmt);
-  const int length = vsnprintf(small, sizeof small, fmt, args);
+  reg_text_vformat(t, fmt, args);
   va_end(args);
-  if (length < 0) {
-    t->failed = true;
-  } else if ((size_t)length < sizeof small) {
-    reg_text_bytes(t, small, (size_t)length);
-  } else {
-    char *large = malloc((size_t)length + 1);
-    if (!large) {
-      t->failed = true;
-      return;
-    }
-    va_start(args, fmt);
-    vsnprintf(large, (size_t)length + 1, fmt, args);
-    va_end(args);
-    reg_text_bytes(t, large, (size_t)length);
-    free(large);
-  }
 }
+
+static ssize_t write_text(void *t, const char *bytes, size_t count) {
+  reg_text_bytes(t, bytes, count);
+  return (ssize_t)count;
+}
+
+FILE *reg_text_stream(Text *t) { return fopencookie(t, "w", (cookie_io_functions_t){.write = write_text}); }
 
 // -- characters
 
@@ -146,6 +152,23 @@ void reg_shown(FILE *out, const char *s) {
   }
 }
 
+// One write: lines of several processes do not mix.
+void reg_shown_line(FILE *out, const char *fmt, ...) {
+  Text t = {0}, line = {0};
+  va_list args;
+  va_start(args, fmt);
+  reg_text_vformat(&t, fmt, args);
+  va_end(args);
+  if (!t.failed) reg_text_shown(&line, t.data);
+  reg_text_add(&line, "\n");
+  if (line.failed || t.failed)
+    fputs("out of memory\n", out);
+  else
+    fwrite(line.data, 1, line.used, out);
+  reg_text_free(&t);
+  reg_text_free(&line);
+}
+
 void reg_shown_in_place(char *s) {
   char *to = s;
   for (size_t n = strlen(s); n;) {
@@ -189,17 +212,21 @@ void reg_text_json(Text *t, const char *s) {
   reg_text_bytes(t, "\"", 1);
 }
 
-// The nine digits that fix a float, and a point where it would look like an integer.
-void reg_text_number(Text *t, double value) {
-  char digits[32];
+// With a point where it would look like an integer.
+static void put_number(Text *t, double value, int digits) {
+  char text[40];
   if (!isfinite(value)) {
     reg_text_add(t, "null");
     return;
   }
-  snprintf(digits, sizeof digits, "%.9g", value);
-  reg_text_add(t, digits);
-  if (!strpbrk(digits, ".e")) reg_text_add(t, ".0");
+  snprintf(text, sizeof text, "%.*g", digits, value);
+  reg_text_add(t, text);
+  if (!strpbrk(text, ".e")) reg_text_add(t, ".0");
 }
+
+void reg_text_number(Text *t, double value) { put_number(t, value, 9); } // that fix a float
+
+void reg_text_double(Text *t, double value) { put_number(t, value, 15); }
 
 void reg_text_item(Text *t) {
   const char last = t->used ? t->data[t->used - 1] : '[';
@@ -210,6 +237,23 @@ void reg_text_key(Text *t, const char *key) {
   reg_text_item(t);
   reg_text_json(t, key);
   reg_text_bytes(t, ":", 1);
+}
+
+void reg_text_indented(Text *t, const char *json) {
+  int level = 0;
+  for (const char *c = json; *c; c++) {
+    const bool opens = strchr("[{", *c), closes = strchr("]}", *c), empty = opens && strchr("]}", c[1]);
+    if (closes && !strchr("[{", c[-1])) reg_text_format(t, "\n%*s", 2 * --level, "");
+    reg_text_bytes(t, c, 1);
+    if (*c == '"') { // to the quote that closes it
+      const char *from = c++;
+      while (*c != '"') c += 1 + (*c == '\\');
+      reg_text_bytes(t, from + 1, (size_t)(c - from));
+    }
+    if (opens && !empty) level++;
+    if ((opens && !empty) || *c == ',') reg_text_format(t, "\n%*s", 2 * level, "");
+    if (*c == ':') reg_text_bytes(t, " ", 1);
+  }
 }
 
 void reg_text_csv(Text *t, const char *s) {

@@ -4,6 +4,7 @@
 // once, at the end.
 #ifndef REG_TEXT_H
 #define REG_TEXT_H
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,12 +24,18 @@ void reg_text_free(Text *t);                // what grew
 void reg_text_bytes(Text *t, const char *bytes, size_t count);
 void reg_text_add(Text *t, const char *s);
 void reg_text_format(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void reg_text_vformat(Text *t, const char *fmt, va_list args);
+
+// A stream whose text goes to t, for functions that write to streams; NULL: no memory. Closed before t is
+// used.
+FILE *reg_text_stream(Text *t);
 
 // For people: one line of UTF-8. Control characters, line ends and what turns the direction of writing are
 // `?`, as is what is no UTF-8.
 void reg_text_shown(Text *t, const char *s);
 void reg_shown(FILE *out, const char *s);                     // the same to a stream
 void reg_shown_lines(FILE *out, const char *s, size_t count); // in lines: line ends and tabs stay
+void reg_shown_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3))); // and its end
 void reg_shown_in_place(char *s);
 int reg_shown_width(const char *s); // in characters
 
@@ -39,11 +46,15 @@ typedef struct ShownChar {
 } ShownChar;
 ShownChar reg_shown_char(const char *s, size_t n);
 
-// JSON: ASCII and valid UTF-8.
-void reg_text_json(Text *t, const char *s);    // "quoted"
-void reg_text_number(Text *t, double value);   // null for what JSON cannot hold
-void reg_text_item(Text *t);                   // a comma, unless it is the first of a list or object
-void reg_text_key(Text *t, const char *key);   // the same, and "key":
+// JSON, without blanks.
+void reg_text_json(Text *t, const char *s);  // "quoted"
+void reg_text_number(Text *t, double value); // null for what JSON cannot hold
+void reg_text_double(Text *t, double value); // the same, with the digits of a double
+void reg_text_item(Text *t);                 // a comma, unless it is the first of a list or object
+void reg_text_key(Text *t, const char *key); // the same, and "key":
+// The same value in lines of its own, each level two blanks further in.
+void reg_text_indented(Text *t, const char *json);
+
 void reg_text_csv(Text *t, const char *s);     // a field, quoted where it must be
 void reg_text_comment(Text *t, const char *s); // `quoted` inside a // comment, which goes on behind it
 

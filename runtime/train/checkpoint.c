@@ -14,8 +14,13 @@
 
 typedef enum MetaRow {
   META_VERSION,
-  META_PROGRAM, // hash of the program's text, what was changed in it
-  META_DATA,    // of the data's checksum
+  META_PROGRAM,  // hash of the program's text
+  META_BESIDES,  // of the files that it uses, and of replaced definitions
+  META_SETTINGS, // of the numbers that may be changed
+  META_EPOCHS,
+  META_BATCH,
+  META_OPTIMIZE, // how hard the compiler tried: other bits
+  META_DATA,     // hash of the data's checksum
   META_SEED,
   META_EPOCH, // finished passes
   META_STEP,  // finished updates
@@ -27,7 +32,7 @@ typedef enum MetaRow {
   META_ROWS
 } MetaRow;
 
-enum { CHECKPOINT_VERSION = 3, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 4, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 static const double SECONDS_BETWEEN = 1;     // unless the options say otherwise
 static const double MOST_SHARE = 0.05;       // of the time, for writing them
 
@@ -38,20 +43,23 @@ static char *checkpoint_path(const Run *r, const reg_train *p) {
   return length < 0 ? NULL : path;
 }
 
+static uint64_t hash_of(const char *text) { return text ? reg_fnv1a(text, strlen(text)) : 0; }
+
+// What must be the same for the same bits, the rows up to META_SEED.
 static void identity(const Run *r, const reg_train *p, uint64_t meta[META_ROWS]) {
-  const char *source = r->program->source ? r->program->source : "";
-  const reg_dataset *d = r->program->datasets[p->data];
+  const reg_program *program = r->program;
   meta[META_VERSION] = CHECKPOINT_VERSION;
-  meta[META_PROGRAM] = reg_fnv1a(source, strlen(source));
-  // Settings and epochs may differ from the text's.
-  for (int i = 0; i < r->program->nsettings; i++) {
-    const reg_setting *s = &r->program->settings[i];
-    meta[META_PROGRAM] = meta[META_PROGRAM] * 31 + reg_fnv1a(&s->value, sizeof s->value);
+  meta[META_PROGRAM] = hash_of(program->source);
+  meta[META_BESIDES] = hash_of(program->besides);
+  meta[META_SETTINGS] = 0;
+  for (int i = 0; i < program->nsettings; i++) {
+    const double value = program->settings[i].value;
+    meta[META_SETTINGS] = meta[META_SETTINGS] * 31 + reg_fnv1a(&value, sizeof value);
   }
-  const char *besides = r->program->besides ? r->program->besides : "";
-  const uint64_t rest[] = {reg_fnv1a(besides, strlen(besides)), (uint64_t)p->epochs, (uint64_t)p->batch};
-  for (int i = 0; i < 3; i++) meta[META_PROGRAM] = meta[META_PROGRAM] * 31 + rest[i];
-  meta[META_DATA] = reg_fnv1a(d->checksum, strlen(d->checksum));
+  meta[META_EPOCHS] = (uint64_t)p->epochs;
+  meta[META_BATCH] = (uint64_t)p->batch;
+  meta[META_OPTIMIZE] = (uint64_t)program->optimize;
+  meta[META_DATA] = hash_of(program->datasets[p->data]->checksum);
   meta[META_SEED] = r->options->has_seed ? r->options->seed : p->seed;
 }
 
@@ -213,38 +221,64 @@ static int refuse(Run *r, const char *path, const char *why) {
   return r->st->code;
 }
 
-static const char *foreign(const Run *r, const reg_train *p, const uint64_t meta[META_ROWS]) {
+// REG_OK where the checkpoint is of this training; else what differs is told, with both values where they
+// say something.
+static int compare(Run *r, const reg_train *p, const uint64_t meta[META_ROWS], const char *path) {
+  static const char *const what[] = {
+      [META_VERSION] = "of another version of the format",
+      [META_PROGRAM] = "of another program",
+      [META_BESIDES] = "of a program with other definitions (--set, or a file that it uses)",
+      [META_SETTINGS] = "of other values of the program's numbers (--set)",
+      [META_EPOCHS] = "of a training for %llu epochs, this one is for %llu",
+      [META_BATCH] = "of a training in batches of %llu rows, this one has batches of %llu",
+      [META_OPTIMIZE] = "of code compiled with -O%llu, this is -O%llu",
+      [META_DATA] = "of other data",
+      [META_SEED] = "of another seed, %llu; this one is %llu"};
   uint64_t own[META_ROWS] = {0};
+  char words[160];
   identity(r, p, own);
-  static const char *const what[] = {"of another version of the format", "of another program",
-                                     "of other data", "of another seed"};
   for (int i = META_VERSION; i <= META_SEED; i++)
-    if (meta[i] != own[i]) return what[i];
+    if (meta[i] != own[i]) {
+      Text text = reg_text_in(words, sizeof words);
+      reg_text_add(&text, "the checkpoint is ");
+      reg_text_format(&text, what[i], (unsigned long long)meta[i], (unsigned long long)own[i]);
+      return refuse(r, path, words);
+    }
   return meta[META_EPOCH] > (uint64_t)p->epochs || meta[META_BEST_EPOCH] > meta[META_EPOCH]
-             ? "with an epoch that the program has not"
-             : NULL;
+             ? refuse(r, path, "the checkpoint is at an epoch that the program has not")
+             : REG_OK;
+}
+
+// The file's tensors for the entries, in their order.
+static int match(Training *t, const reg_saved *s, const char *path, int n, const Entry *entries,
+                 const reg_saved_tensor **from, Heap *heap) {
+  for (int i = 0; i < n; i++) {
+    const reg_tensor *shape = entries[i].tensor;
+    const char *name = entry_name(heap, &entries[i]);
+    if (!name) return reg_no_memory(t->run->st, 0);
+    from[i] = find(s, name);
+    if (!from[i] || from[i]->rank != shape->rank ||
+        memcmp(from[i]->dim, shape->dim, sizeof(int64_t) * (size_t)shape->rank) != 0)
+      return refuse(t->run, path, "a tensor is missing or has another shape");
+  }
+  return REG_OK;
 }
 
 static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
   const reg_train *p = t->plan;
   const int nsums = 2 + p->nterms;
-  Entry *entries = reg_heap_take(heap, (size_t)(2 * (p->nparams + p->nstates) + 1) * sizeof *entries);
+  const size_t room = (size_t)(2 * (p->nparams + p->nstates) + 1);
+  Entry *entries = reg_heap_take(heap, room * sizeof *entries);
+  const reg_saved_tensor **from = reg_heap_take(heap, room * sizeof *from);
   uint64_t *sums = reg_heap_take(heap, (size_t)nsums * sizeof *sums);
-  if (!entries || !sums) return reg_no_memory(t->run->st, 0);
-  int n = entries_of(t, entries);
-  for (int i = 0; i < n; i++) {
-    const reg_tensor *shape = entries[i].tensor;
-    const reg_saved_tensor *from = find(s, entry_name(heap, &entries[i]));
-    if (!from || from->rank != shape->rank ||
-        memcmp(from->dim, shape->dim, sizeof(int64_t) * (size_t)shape->rank) != 0)
-      return refuse(t->run, path, "a tensor is missing or has another shape");
-  }
+  if (!entries || !from || !sums) return reg_no_memory(t->run->st, room * sizeof *entries);
+  const int n = entries_of(t, entries), code = match(t, s, path, n, entries, from, heap);
+  if (code) return code;
   if (s->count != n + 2 || !take_rows(find(s, "sums"), nsums, sums))
     return refuse(t->run, path, "it has tensors that the program has not");
   for (int i = 0; i < nsums; i++) memcpy(sum_at(t, i), &sums[i], sizeof *sums);
   for (int i = 0; i < n; i++)
-    memcpy(entries[i].values, find(s, entry_name(heap, &entries[i]))->values,
-           (size_t)entries[i].tensor->count * sizeof(float));
+    memcpy(entries[i].values, from[i]->values, (size_t)entries[i].tensor->count * sizeof(float));
   return REG_OK;
 }
 
@@ -253,19 +287,16 @@ static int open_checkpoint(Run *r, const reg_train *p, reg_saved *saved, uint64_
                            char **path, bool *found) {
   *found = false;
   *path = r->folder ? checkpoint_path(r, p) : NULL;
-  if (!*path || access(*path, F_OK) != 0) return REG_OK;
+  if (r->folder && !*path) return reg_no_memory(r->st, 0);
+  if (!r->folder || access(*path, F_OK) != 0) return REG_OK;
   int code = reg_safetensors_read(*path, saved, r->st);
   if (code) return code;
-  const char *why = read_meta(saved, meta) ? foreign(r, p, meta) : NULL;
-  if (why) {
-    char text[96];
-    snprintf(text, sizeof text, "the checkpoint is %s", why);
-    code = refuse(r, *path, text);
-  } else if (!find(saved, "meta") || !read_meta(saved, meta)) {
-    code = refuse(r, *path, "this is no checkpoint");
-  } else if (checksum(saved->count, saved->tensors, meta) != meta[META_SUM]) {
+  if (!find(saved, "meta") || !read_meta(saved, meta))
+    code = refuse(r, *path, "this is no checkpoint, or one of another version");
+  else
+    code = compare(r, p, meta, *path);
+  if (!code && checksum(saved->count, saved->tensors, meta) != meta[META_SUM])
     code = refuse(r, *path, "it is damaged: its checksum does not fit");
-  }
   if (code) reg_saved_free(saved);
   *found = !code;
   return code;

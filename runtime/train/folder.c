@@ -1,15 +1,18 @@
 // The run directory: program.reg and run.json at the start, metrics.jsonl as it goes (a line is whole or not
 // there: it is the record of a run that may be killed), weights and predictions when they are final. All but
 // metrics.jsonl appear whole or not at all.
-#include "io/file.h"
+#include "io/json.h"
 #include "reg/events.h"
+#include "reg/file.h"
 #include "train/internal.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,58 +96,66 @@ static void cpu_model(char *out, size_t size) {
   if (file) fclose(file);
 }
 
-static json_t *describe_data(const Run *r) {
-  json_t *list = json_array();
+static void put_text(Text *o, const char *key, const char *text) {
+  reg_text_key(o, key);
+  reg_text_json(o, text);
+}
+
+static void put_integer(Text *o, const char *key, int64_t value) {
+  reg_text_key(o, key);
+  reg_text_format(o, "%lld", (long long)value);
+}
+
+static void put_data(Text *o, const Run *r) {
+  reg_text_key(o, "data");
+  reg_text_add(o, "[");
   for (int i = 0; i < r->program->ndatasets; i++) {
     const reg_dataset *d = r->program->datasets[i];
-    json_t *o = json_object();
-    json_object_set_new(o, "name", json_string(r->program->dataset_names[i]));
-    json_object_set_new(o, "checksum", json_string(d->checksum));
-    json_object_set_new(o, "rows", json_integer(d->nrows));
-    for (int p = 0; p < d->nparts; p++)
-      json_object_set_new(o, d->parts[p].name, json_integer(d->parts[p].nrows));
-    json_array_append_new(list, o);
+    reg_text_item(o);
+    reg_text_add(o, "{");
+    put_text(o, "name", r->program->dataset_names[i]);
+    put_text(o, "checksum", d->checksum);
+    put_integer(o, "rows", d->nrows);
+    for (int p = 0; p < d->nparts; p++) put_integer(o, d->parts[p].name, d->parts[p].nrows);
+    reg_text_add(o, "}");
   }
-  return list;
+  reg_text_add(o, "]");
 }
 
-static json_t *seeds(const Run *r) {
-  json_t *list = json_object();
+static void put_seeds(Text *o, const Run *r) {
+  reg_text_key(o, "seeds");
+  reg_text_add(o, "{");
   for (int i = 0; i < r->program->ntrains; i++) {
     const reg_train *t = &r->program->trains[i];
-    uint64_t seed = r->options->has_seed ? r->options->seed : t->seed;
-    json_object_set_new(list, t->name, json_integer((json_int_t)seed));
+    reg_text_key(o, t->name);
+    reg_text_format(o, "%llu", (unsigned long long)(r->options->has_seed ? r->options->seed : t->seed));
   }
-  return list;
+  reg_text_add(o, "}");
 }
 
-int folder_outcome(Run *r, const char *outcome) {
+static int write_outcome(Run *r, const char *outcome) {
   char cpu[128], hash[17];
-  if (!r->folder) return REG_OK;
   const char *source = r->program->source ? r->program->source : "";
   cpu_model(cpu, sizeof cpu);
   reg_checksum(source, strlen(source), hash);
-  json_t *o = json_object();
-  json_object_set_new(o, "version", json_string(REG_VERSION));
-  json_object_set_new(o, "outcome", json_string(outcome));
-  json_object_set_new(o, "program", json_string(r->program->source_name ? r->program->source_name : ""));
-  json_object_set_new(o, "program_checksum", json_string(hash));
-  json_object_set_new(o, "data", describe_data(r));
-  json_object_set_new(o, "seeds", seeds(r));
-  json_object_set_new(o, "cpu", json_string(cpu));
-  json_object_set_new(o, "threads", json_integer(r->ctx->threads));
-  if (r->options->max_steps) json_object_set_new(o, "max_steps", json_integer(r->options->max_steps));
-  if (r->options->run_info) {
-    char *text = NULL;
-    json_t *more = asprintf(&text, "{%s}", r->options->run_info) < 0 ? NULL : json_loads(text, 0, NULL);
-    if (more) json_object_update(o, more);
-    json_decref(more);
-    free(text);
-  }
-  char *text = json_dumps(o, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-  json_decref(o);
-  int code = text ? write_named(r, "run.json", text, strlen(text)) : reg_no_memory(r->st, 0);
-  free(text);
+  Text o = {0}, indented = {0};
+  reg_text_add(&o, "{");
+  put_text(&o, "version", REG_VERSION);
+  put_text(&o, "outcome", outcome);
+  put_text(&o, "program", r->program->source_name ? r->program->source_name : "");
+  put_text(&o, "program_checksum", hash);
+  put_data(&o, r);
+  put_seeds(&o, r);
+  put_text(&o, "cpu", cpu);
+  put_integer(&o, "threads", r->ctx->threads);
+  if (r->options->max_steps) put_integer(&o, "max_steps", r->options->max_steps);
+  if (r->options->run_info) reg_text_format(&o, ",%s", r->options->run_info);
+  reg_text_add(&o, "}");
+  if (!o.failed) reg_text_indented(&indented, o.data);
+  int code = o.failed || indented.failed ? reg_no_memory(r->st, o.used)
+                                         : write_named(r, "run.json", indented.data, indented.used);
+  reg_text_free(&o);
+  reg_text_free(&indented);
   return code;
 }
 
@@ -167,109 +178,169 @@ static bool keep_line(const Run *r, const Reached *reached, json_t *line) {
   return keep;
 }
 
-// The earlier run's metrics.jsonl, shortened to what is resumed from.
-static int continue_metrics(Run *r, const char *path) {
-  size_t size = 0;
-  reg_status ignored = {0};
-  char *text = access(path, F_OK) == 0 ? reg_file_read(path, &size, "metrics", &ignored) : NULL;
-  if (!text) return REG_OK;
-  char *kept = calloc(size + 2, 1), *end = kept;
-  Reached *reached = reg_heap_take(&r->heap, (size_t)r->program->ntrains * sizeof *reached);
-  int code = kept && reached ? REG_OK : reg_no_memory(r->st, size);
-  for (int i = 0; i < r->program->ntrains && !code; i++)
-    code = checkpoint_peek(r, &r->program->trains[i], &reached[i].epoch, &reached[i].done);
-  for (char *line = text, *next; !code && *line; line = next) {
-    size_t length = strcspn(line, "\n");
+// What of the earlier run's lines is resumed from. A killed run may have left half a line.
+static int keep_lines(Run *r, const Reached *reached, const char *text, Text *kept) {
+  for (const char *line = text, *next; *line; line = next) {
+    const size_t length = strcspn(line, "\n");
+    json_error_t error = {0};
     next = line + length + (line[length] == '\n');
-    json_t *event =
-        line[length] == '\n' ? json_loadb(line, length, 0, NULL) : NULL; // a killed run may leave half a line
-    bool keep = event && keep_line(r, reached, event);
+    json_t *event = line[length] == '\n' ? json_loadb(line, length, 0, &error) : NULL;
+    if (!event && line[length] == '\n' && json_out_of_memory(&error)) return reg_no_memory(r->st, length);
+    if (event && keep_line(r, reached, event)) reg_text_bytes(kept, line, length + 1);
     json_decref(event);
-    if (!keep) continue;
-    memcpy(end, line, length + 1);
-    end += length + 1;
   }
-  if (!code) code = reg_file_write(path, kept, (size_t)(end - kept), r->st);
-  free(kept);
+  return kept->failed ? reg_no_memory(r->st, strlen(text)) : REG_OK;
+}
+
+// The earlier run's metrics.jsonl, shortened to what is resumed from.
+static int continue_metrics(Run *r, const char *path, const Reached *reached) {
+  size_t size = 0;
+  if (access(path, F_OK) != 0) return REG_OK;
+  char *text = reg_file_read(path, &size, "metrics_missing", r->st);
+  if (!text) return r->st->code;
+  Text kept = {0};
+  int code = keep_lines(r, reached, text, &kept);
+  if (!code) code = reg_file_write(path, kept.used ? kept.data : "", kept.used, r->st);
+  reg_text_free(&kept);
   free(text);
   return code;
 }
 
-// Files that a killed run had begun to write: NAME.PROCESS.tmp.
-static void remove_unfinished(const Run *r) {
-  DIR *folder = opendir(r->folder);
-  for (struct dirent *entry; folder && (entry = readdir(folder));) {
-    size_t length = strlen(entry->d_name), number;
-    if (length <= 4 || strcmp(entry->d_name + length - 4, ".tmp") != 0) continue;
-    for (number = length - 4; number > 0 && strchr("0123456789", entry->d_name[number - 1]);) number--;
-    if (number > 1 && number < length - 4 && entry->d_name[number - 1] == '.')
-      unlinkat(dirfd(folder), entry->d_name, 0);
+// A line is there as a whole or not at all; behind one that could not be written there is none.
+static void put_line(Run *r, const char *line) {
+  Text whole = {0};
+  if (line) {
+    reg_text_add(&whole, line);
+    reg_text_add(&whole, "\n");
   }
-  if (folder) closedir(folder);
+  if (!line || whole.failed) r->write_error = ENOMEM;
+  if (r->write_error) {
+    reg_text_free(&whole);
+    return;
+  }
+  for (size_t done = 0; done < whole.used && !r->write_error;) {
+    const ssize_t n = write(r->metrics, whole.data + done, whole.used - done);
+    if (n >= 0)
+      done += (size_t)n;
+    else if (errno != EINTR)
+      r->write_error = errno;
+  }
+  if (!r->write_error)
+    r->metrics_size += (int64_t)whole.used;
+  else if (ftruncate(r->metrics, r->metrics_size) != 0)
+    r->metrics_size = 0; // half a line stays; who resumes drops it
+  reg_text_free(&whole);
+}
+
+static int open_metrics(Run *r, const Reached *reached) {
+  char *path = path_of(r, "metrics.jsonl");
+  if (!path) return reg_no_memory(r->st, 0);
+  int code = r->options->resume ? continue_metrics(r, path, reached) : REG_OK;
+  struct stat info = {0};
+  if (!code) {
+    r->metrics =
+        open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (r->options->resume ? 0 : O_TRUNC), 0666);
+    if (r->metrics < 0 || fstat(r->metrics, &info) != 0) code = reg_cannot_write(r->st, path, errno);
+  }
+  free(path);
+  r->metrics_size = info.st_size;
+  if (!code && info.st_size == 0)
+    put_line(r, reg_event_schema()); // a run killed at its start leaves it empty
+  return code;
+}
+
+// Two runs in one folder would mix their files. Where a file system has no locks nothing is refused.
+static int lock_folder(Run *r) {
+  r->lock = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (r->lock < 0) return reg_cannot_write(r->st, r->folder, errno);
+  if (flock(r->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return REG_OK;
+  reg_fail(r->st, REG_CANNOT_WRITE, "folder_in_use", "another run is writing to `%s`", r->folder);
+  reg_hint(r->st, "wait for its end, or name another folder with --out");
+  return r->st->code;
+}
+
+// Nothing in the folder changes before it is clear that the run goes on from what it holds.
+static int accept_folder(Run *r, Reached **reached) {
+  int code = lock_folder(r);
+  *reached = code ? NULL : reg_heap_take(&r->heap, (size_t)r->program->ntrains * sizeof **reached);
+  if (!code && !*reached) code = reg_no_memory(r->st, sizeof **reached);
+  for (int i = 0; i < r->program->ntrains && !code && r->options->resume; i++)
+    code = checkpoint_peek(r, &r->program->trains[i], &(*reached)[i].epoch, &(*reached)[i].done);
+  return code;
+}
+
+static void leave_folder(Run *r) {
+  if (r->lock >= 0) close(r->lock);
+  free(r->folder);
+  r->folder = NULL;
+  r->lock = -1;
 }
 
 int folder_open(Run *r) {
   const char *out = r->options->out_dir, *source = r->program->source ? r->program->source : "";
+  Reached *reached;
+  r->lock = r->metrics = -1;
   if (out && !*out) return REG_OK;
   int code = out ? make_folders(out, r->st) : number_folder(r);
   if (code) return code;
   if (out && !(r->folder = strdup(out))) return reg_no_memory(r->st, strlen(out));
-  if (r->options->resume) remove_unfinished(r);
+  code = accept_folder(r, &reached);
+  if (code) {
+    leave_folder(r);
+    return code;
+  }
+  reg_file_sweep(r->folder);
   code = write_named(r, "program.reg", source, strlen(source));
-  if (!code) code = folder_outcome(r, "running");
-  if (code) return code;
-  char *path = path_of(r, "metrics.jsonl");
-  if (!path) return reg_no_memory(r->st, 0);
-  if (r->options->resume) code = continue_metrics(r, path);
-  struct stat info; // a run killed at its start leaves the file empty
-  bool fresh = !r->options->resume || stat(path, &info) != 0 || info.st_size == 0;
-  if (!code && !(r->metrics_file = fopen(path, fresh ? "we" : "ae")))
-    code = reg_cannot_write(r->st, path, errno);
-  free(path);
-  if (!code && fresh && (fprintf(r->metrics_file, "%s\n", reg_event_schema()) < 0 || fflush(r->metrics_file)))
-    r->write_error = errno;
-  return code;
+  if (!code) code = write_outcome(r, "running");
+  return code ? code : open_metrics(r, reached);
 }
 
 void send_event(Run *r, reg_event *e) {
   e->program = r->program;
-  if (r->metrics_file && e->kind != REG_EVENT_STEP) {
+  if (r->folder && r->metrics >= 0 && e->kind != REG_EVENT_STEP) {
     char *line = reg_event_json(e);
-    if (line && (fprintf(r->metrics_file, "%s\n", line) < 0 || fflush(r->metrics_file) != 0))
-      r->write_error = errno;
+    put_line(r, line);
     free(line);
   }
   if (r->options->sink) r->options->sink(r->options->sink_user, e);
 }
 
-int folder_close(Run *r) {
-  if (!r->metrics_file) return REG_OK;
-  if (fflush(r->metrics_file) != 0 || fsync(fileno(r->metrics_file)) != 0) r->write_error = errno;
-  if (fclose(r->metrics_file) != 0) r->write_error = errno;
-  r->metrics_file = NULL;
-  if (!r->write_error) return REG_OK;
-  char *path = path_of(r, "metrics.jsonl");
-  int code = reg_cannot_write(r->st, path ? path : "metrics.jsonl", r->write_error);
-  free(path);
-  return code;
+static const char *outcome(int code) {
+  switch (code) {
+  case REG_OK: return "finished";
+  case REG_DIVERGED: return "diverged";
+  case REG_INTERRUPTED: return "interrupted";
+  default: return "failed";
+  }
+}
+
+int folder_close(Run *r, int code) {
+  if (!r->folder) return REG_OK;
+  int written = REG_OK;
+  if (r->metrics >= 0) {
+    if (fsync(r->metrics) != 0 && errno != EINVAL && !r->write_error) r->write_error = errno;
+    if (close(r->metrics) != 0 && !r->write_error) r->write_error = errno;
+    if (r->write_error) written = reg_cannot_write(r->st, "metrics.jsonl", r->write_error);
+  }
+  const int told = write_outcome(r, outcome(code ? code : written));
+  leave_folder(r);
+  return written ? written : told;
 }
 
 int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part) {
   Run *r = t->run;
-  char *text = NULL, *name = NULL;
-  size_t size = 0;
   if (!r->folder) return REG_OK;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return reg_no_memory(r->st, 0);
-  predictions_put(out, e->target >= 0 ? &t->data->fields[e->target] : NULL, part->rows, predictions,
+  Text o = {0}, name = {0};
+  const long number = e - r->program->evaluates;
+  if (r->program->nevaluates == 1)
+    reg_text_add(&name, "predictions.csv");
+  else
+    reg_text_format(&name, "predictions-%ld-%s.csv", number + 1, e->data_name);
+  predictions_put(&o, e->target >= 0 ? &t->data->fields[e->target] : NULL, part->rows, predictions,
                   part->nrows, e->pred_width);
-  int code = ferror(out) | fclose(out) ? reg_no_memory(r->st, size) : REG_OK;
-  long number = e - r->program->evaluates;
-  int length = r->program->nevaluates == 1
-                   ? asprintf(&name, "predictions.csv")
-                   : asprintf(&name, "predictions-%ld-%s.csv", number + 1, e->data_name);
-  if (!code && length >= 0) code = write_named(r, name, text, size);
-  if (length >= 0) free(name);
-  free(text);
+  int code =
+      o.failed || name.failed ? reg_no_memory(r->st, o.used) : write_named(r, name.data, o.data, o.used);
+  reg_text_free(&o);
+  reg_text_free(&name);
   return code;
 }

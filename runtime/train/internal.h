@@ -5,7 +5,7 @@
 #include "reg/rng.h"
 #include "reg/train.h"
 #include "support.h"
-#include <stdio.h>
+#include "text/text.h"
 
 // Where functions read and write. Parameters and states stay in place from first to last step.
 typedef struct Bank {
@@ -22,8 +22,9 @@ typedef struct Run {
   double start;
   void *scratch;
   int64_t scratch_bytes;
-  char *folder; // run directory, or NULL
-  FILE *metrics_file;
+  char *folder;      // run directory, or NULL
+  int lock, metrics; // descriptors of the folder, locked, and of metrics.jsonl; -1
+  int64_t metrics_size;
   int write_error;      // errno of a failed line of metrics.jsonl
   double *step_seconds; // of full batches, when profiling
   int64_t timed, timed_room;
@@ -108,12 +109,11 @@ int checkpoint_read(Training *t, bool *found);
 // Finished epochs of a training's checkpoint, -1 where there is none.
 int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done);
 
-int folder_open(Run *r); // makes the run directory and what is written at the start
-int folder_outcome(Run *r, const char *outcome);
+int folder_open(Run *r);             // makes the run directory and what is written at the start
 int weights_save(const Training *t); // into the run directory, where there is one
 int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part);
-int folder_close(Run *r);
+int folder_close(Run *r, int code); // how the run ended
 // `ids` NULL: rows that belong to no data set, numbered from 0 and without a known target.
-void predictions_put(FILE *out, const reg_field *target, const int64_t *ids, const float *predictions,
+void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const float *predictions,
                      int64_t rows, int64_t width);
 #endif

@@ -2,68 +2,74 @@
 // classifier the predicted class, and every output, named by its class, with the nine digits
 // that fix a float.
 #include "train/internal.h"
-#include <string.h>
+#include <math.h>
 
-static void put_field(FILE *out, const char *text) {
-  if (!strpbrk(text, ",\"\r\n")) {
-    fputs(text, out);
-    return;
-  }
-  fputc('"', out);
-  for (; *text; text++) {
-    if (*text == '"') fputc('"', out);
-    fputc(*text, out);
-  }
-  fputc('"', out);
-}
-
+// Of a row that holds what is no number: -1.
 static int64_t largest(const float *values, int64_t count) {
   int64_t best = 0;
-  for (int64_t i = 1; i < count; i++)
+  for (int64_t i = 0; i < count; i++) {
+    if (isnan(values[i])) return -1;
     if (values[i] > values[best]) best = i;
+  }
   return best;
 }
 
-static void put_truth(FILE *out, const reg_field *target, int64_t id, bool classifies) {
-  fputc(',', out);
+static void put_number(Text *o, float value) { reg_text_format(o, "%.9g", (double)value); }
+
+static void put_truth(Text *o, const reg_field *target, int64_t id, bool classifies) {
   if (target->classes && (classifies || !target->values))
-    put_field(out, target->class_names[target->classes[id]]);
+    reg_text_csv(o, target->class_names[target->classes[id]]);
   else
-    fprintf(out, "%.9g", (double)((const float *)target->values)[id]);
+    put_number(o, ((const float *)target->values)[id]);
 }
 
 // "output_rose", or the output's number where there is no class.
-static void put_output_name(FILE *out, const char *class_name, int64_t number) {
-  char name[300];
+static void put_output_name(Text *o, const char *class_name, int64_t number) {
+  Text name = {0};
+  reg_text_add(&name, "output_");
   if (class_name)
-    snprintf(name, sizeof name, "output_%.280s", class_name);
+    reg_text_add(&name, class_name);
   else
-    snprintf(name, sizeof name, "output_%lld", (long long)number);
-  fputc(',', out);
-  put_field(out, name);
+    reg_text_format(&name, "%lld", (long long)number);
+  if (name.failed)
+    o->failed = true;
+  else
+    reg_text_csv(o, name.data);
+  reg_text_free(&name);
 }
 
-void predictions_put(FILE *out, const reg_field *target, const int64_t *ids, const float *predictions,
+static void put_head(Text *o, const reg_field *target, bool truth, bool classifies, int64_t width) {
+  reg_text_add(o, "id");
+  if (truth) {
+    reg_text_add(o, ",");
+    reg_text_csv(o, target->name);
+  }
+  if (classifies) reg_text_add(o, ",predicted");
+  for (int64_t j = 0; j < width; j++) {
+    reg_text_add(o, ",");
+    put_output_name(o, classifies ? target->class_names[j] : NULL, j);
+  }
+  reg_text_add(o, "\n");
+}
+
+void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const float *predictions,
                      int64_t rows, int64_t width) {
   const bool classifies = target && target->nclasses == width && width > 1, truth = target && ids;
-  fputs("id", out);
-  if (truth) {
-    fputc(',', out);
-    put_field(out, target->name);
-  }
-  if (classifies) fputs(",predicted", out);
-  for (int64_t j = 0; j < width; j++) put_output_name(out, classifies ? target->class_names[j] : NULL, j);
-  fputc('\n', out);
+  put_head(o, target, truth, classifies, width);
   for (int64_t i = 0; i < rows; i++) {
     const float *row = predictions + i * width;
-    const int64_t id = ids ? ids[i] : i;
-    fprintf(out, "%lld", (long long)id);
-    if (truth) put_truth(out, target, id, classifies);
-    if (classifies) {
-      fputc(',', out);
-      put_field(out, target->class_names[largest(row, width)]);
+    const int64_t id = ids ? ids[i] : i, best = classifies ? largest(row, width) : -1;
+    reg_text_format(o, "%lld", (long long)id);
+    if (truth) {
+      reg_text_add(o, ",");
+      put_truth(o, target, id, classifies);
     }
-    for (int64_t j = 0; j < width; j++) fprintf(out, ",%.9g", (double)row[j]);
-    fputc('\n', out);
+    if (classifies) reg_text_add(o, ",");
+    if (best >= 0) reg_text_csv(o, target->class_names[best]);
+    for (int64_t j = 0; j < width; j++) {
+      reg_text_add(o, ",");
+      put_number(o, row[j]);
+    }
+    reg_text_add(o, "\n");
   }
 }

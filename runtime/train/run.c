@@ -51,23 +51,13 @@ static int work(Run *r) {
   return code;
 }
 
-static const char *outcome(int code) {
-  switch (code) {
-  case REG_OK: return "finished";
-  case REG_DIVERGED: return "diverged";
-  case REG_INTERRUPTED: return "interrupted";
-  default: return "failed";
-  }
-}
-
 static int end_run(Run *r, int code) {
   if (code) {
     reg_event e = {.kind = REG_EVENT_ERROR, .status = r->st};
     send_event(r, &e);
   }
   reg_status ended = *r->st;
-  int written = folder_close(r);
-  if (!written) written = folder_outcome(r, outcome(code));
+  int written = folder_close(r, code);
   if (code) *r->st = ended;
   return code ? code : written;
 }
@@ -93,6 +83,5 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   reg_heap_free(&r.heap);
   free(r.scratch);
   free(r.step_seconds);
-  free(r.folder);
   return code;
 }

@@ -2,7 +2,7 @@
 // predictions need, by name; or the tensors filled in from one, all or none.
 #include "reg/safetensors.h"
 #include "train/internal.h"
-#include <stdarg.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,35 +89,32 @@ int weights_save(const Training *t) {
 enum { SHOWN = 3, LISTED = 160 };
 typedef struct List {
   int count;
-  char text[LISTED];
+  char words[LISTED];
+  Text text; // in words
 } List;
 
-static void list_add(List *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void list_add(List *l, const char *fmt, ...) {
-  if (l->count++ >= SHOWN) return;
-  size_t used = strlen(l->text);
-  va_list args;
-  va_start(args, fmt);
-  if (l->count > 1) used += (size_t)snprintf(l->text + used, sizeof l->text - used, ", ");
-  vsnprintf(l->text + used, sizeof l->text - used, fmt, args);
-  va_end(args);
+static void list_new(List *l) {
+  l->count = 0;
+  l->text = reg_text_in(l->words, sizeof l->words);
 }
 
-static void list_tell(const List *l, const char *what, char *text, size_t size) {
-  size_t used = strlen(text);
-  if (!l->count || used >= size) return;
-  snprintf(text + used, size - used, "%s%s: %s", used ? "; " : "", what, l->text);
-  used = strlen(text);
-  if (l->count > SHOWN) snprintf(text + used, size - used, " and %d more", l->count - SHOWN);
+// Room for the next entry of the list, behind a comma.
+static Text *list_next(List *l) {
+  if (l->count++ > 0 && l->count <= SHOWN) reg_text_add(&l->text, ", ");
+  return l->count <= SHOWN ? &l->text : NULL;
+}
+
+static void list_tell(const List *l, const char *what, Text *text) {
+  if (!l->count) return;
+  reg_text_format(text, "%s%s: %s", text->used ? "; " : "", what, l->words);
+  if (l->count > SHOWN) reg_text_format(text, " and %d more", l->count - SHOWN);
 }
 
 // "[64, 128]"
-static const char *shape_text(int rank, const int64_t *dim, char *out, size_t size) {
-  size_t used = (size_t)snprintf(out, size, "[");
-  for (int i = 0; i < rank && used < size; i++)
-    used += (size_t)snprintf(out + used, size - used, i ? ", %lld" : "%lld", (long long)dim[i]);
-  if (used < size) snprintf(out + used, size - used, "]");
-  return out;
+static void put_shape(Text *t, int rank, const int64_t *dim) {
+  reg_text_add(t, "[");
+  for (int i = 0; i < rank; i++) reg_text_format(t, i ? ", %lld" : "%lld", (long long)dim[i]);
+  reg_text_add(t, "]");
 }
 
 static const reg_saved_tensor *find(const reg_saved *s, const char *name) {
@@ -130,31 +127,56 @@ static bool same_shape(const reg_saved_tensor *a, const reg_tensor *b) {
   return a->rank == b->rank && memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)b->rank) == 0;
 }
 
+static void list_tensor(List *l, const char *name, int rank, const int64_t *dim) {
+  Text *t = list_next(l);
+  if (!t) return;
+  reg_text_format(t, "`%.60s` ", name);
+  put_shape(t, rank, dim);
+}
+
+static void list_shapes(List *l, const reg_tensor *wanted, const reg_saved_tensor *have) {
+  Text *t = list_next(l);
+  if (!t) return;
+  reg_text_format(t, "`%.60s` is ", wanted->name);
+  put_shape(t, have->rank, have->dim);
+  reg_text_add(t, ", expected ");
+  put_shape(t, wanted->rank, wanted->dim);
+}
+
 static int compare(const reg_saved *s, int count, const reg_tensor *wanted, const char *path,
                    reg_status *st) {
-  List missing = {0}, shapes = {0}, unknown = {0};
-  char expected[48], found[48], text[400] = "";
+  List missing, shapes, unknown;
+  char words[400];
+  Text text = reg_text_in(words, sizeof words);
+  list_new(&missing);
+  list_new(&shapes);
+  list_new(&unknown);
   for (int i = 0; i < count; i++) {
-    const reg_tensor *w = &wanted[i];
-    const reg_saved_tensor *have = find(s, w->name);
-    shape_text(w->rank, w->dim, expected, sizeof expected);
+    const reg_saved_tensor *have = find(s, wanted[i].name);
     if (!have)
-      list_add(&missing, "`%.60s` %s", w->name, expected);
-    else if (!same_shape(have, w))
-      list_add(&shapes, "`%.60s` is %s, expected %s", w->name,
-               shape_text(have->rank, have->dim, found, sizeof found), expected);
+      list_tensor(&missing, wanted[i].name, wanted[i].rank, wanted[i].dim);
+    else if (!same_shape(have, &wanted[i]))
+      list_shapes(&shapes, &wanted[i], have);
   }
   for (int i = 0; i < s->count; i++) {
     int k = 0;
     while (k < count && strcmp(wanted[k].name, s->tensors[i].name) != 0) k++;
-    if (k == count)
-      list_add(&unknown, "`%.60s` %s", s->tensors[i].name,
-               shape_text(s->tensors[i].rank, s->tensors[i].dim, found, sizeof found));
+    if (k == count) list_tensor(&unknown, s->tensors[i].name, s->tensors[i].rank, s->tensors[i].dim);
   }
-  list_tell(&missing, "missing", text, sizeof text);
-  list_tell(&shapes, "of another shape", text, sizeof text);
-  list_tell(&unknown, "not in the model", text, sizeof text);
-  return *text ? reg_fail(st, REG_BAD_DATA, "weights_bad", "%s: %s", path, text) : REG_OK;
+  list_tell(&missing, "missing", &text);
+  list_tell(&shapes, "of another shape", &text);
+  list_tell(&unknown, "not in the model", &text);
+  return *words ? reg_fail(st, REG_BAD_DATA, "weights_bad", "%s: %s", path, words) : REG_OK;
+}
+
+// Weights that are no numbers predict none.
+static int check_numbers(const reg_saved *s, const char *path, reg_status *st) {
+  for (int i = 0; i < s->count; i++)
+    for (int64_t k = 0; k < s->tensors[i].count; k++)
+      if (isnan(s->tensors[i].values[k]))
+        return reg_fail(st, REG_BAD_DATA, "weights_bad", "%s: tensor `%.80s` holds NaN, at element %lld",
+                        path, s->tensors[i].name, (long long)k);
+  return REG_OK;
 }
 
 int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, const char *path,
@@ -163,6 +185,7 @@ int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, 
   int code = reg_safetensors_read(path, &saved, st);
   if (code) return code;
   code = compare(&saved, count, wanted, path, st);
+  if (!code) code = check_numbers(&saved, path, st);
   for (int i = 0; i < count && !code; i++)
     if (wanted[i].count)
       memcpy(values[i], find(&saved, wanted[i].name)->values, (size_t)wanted[i].count * sizeof(float));

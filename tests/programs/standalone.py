@@ -275,7 +275,7 @@ def case_killed_binary_resumes_in_the_same_bits(regc):
     binary.ok("--seed", "2", "-q", "--out", where, "--resume", "--checkpoint", "0")
     demand((where / "weights.safetensors").read_bytes() == expected, "killed and resumed: other weights")
     refused(binary, "of another seed", "--seed", "3", "--out", where, "--resume", code=65)
-    refused(binary, "of another program", "--seed", "2", "--epochs", "500", "--out", where, "--resume", code=65)
+    refused(binary, "for 400 epochs, this one is for 500", "--seed", "2", "--epochs", "500", "--out", where, "--resume", code=65)
 
 
 def case_divergence_in_a_binary_names_its_place(regc):
@@ -399,8 +399,8 @@ def case_resume_with_other_definitions_is_refused(regc):
     used = program(where, "let rate = 0.2\n", "used.reg")
     source = program(where, PROGRAM.replace("let rate = 10%", 'use "used.reg"'))
     regc.ok("run", source, "-q", "--steps", "3", "--out", where / "run")
-    refused(regc, "of another program", "run", source, "--set", "width=8", "--resume", "--out", where / "run", code=65)
+    refused(regc, "other definitions", "run", source, "--set", "width=8", "--resume", "--out", where / "run", code=65)
     used.write_text("let rate = 0.3\n")
-    refused(regc, "of another program", "run", source, "--resume", "--out", where / "run", code=65)
+    refused(regc, "other definitions", "run", source, "--resume", "--out", where / "run", code=65)
     used.write_text("let rate = 0.2\n")
     regc.ok("run", source, "-q", "--resume", "--out", where / "run")

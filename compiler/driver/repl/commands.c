@@ -40,14 +40,16 @@ static bool unknown(const char *name, int found) {
   for (int i = 0; i < REPL_COUNT; i++) names[i] = table[i].name;
   const char *near = nearest_name(name, names, REPL_COUNT);
   if (found == -2) {
-    fprintf(stderr, "`:%s` may be", name);
+    fputs("`:", stderr);
+    reg_shown(stderr, name);
+    fputs("` may be", stderr);
     for (int i = 0; i < REPL_COUNT; i++)
       if (!strncmp(table[i].name, name, strlen(name))) fprintf(stderr, " :%s", table[i].name);
     fputc('\n', stderr);
   } else if (near) {
-    fprintf(stderr, "there is no command `:%s`; did you mean `:%s`?\n", name, near);
+    reg_shown_line(stderr, "there is no command `:%s`; did you mean `:%s`?", name, near);
   } else {
-    fprintf(stderr, "there is no command `:%s`; `:help` lists them\n", name);
+    reg_shown_line(stderr, "there is no command `:%s`; `:help` lists them", name);
   }
   return false;
 }
@@ -94,7 +96,7 @@ static bool do_doc(Repl *r, const char *name) {
 
 static bool needs_argument(const char *command, const char *argument) {
   if (*argument) return true;
-  fprintf(stderr, "`:%s` needs an argument; `:help %s`\n", command, command);
+  reg_shown_line(stderr, "`:%s` needs an argument; `:help %s`", command, command);
   return false;
 }
 
@@ -132,7 +134,7 @@ static bool set_option(Repl *r, const char *name, const char *value, bool *done)
     const bool unlimited = ids[i] == OPT_STEPS && !strcmp(value, "0");
     if (unlimited) changed.steps = 0;
     if (!unlimited && !option_accept(&changed, r->arena, ids[i], value)) {
-      fprintf(stderr, "`%s` is no number for `%s`\n", value, name);
+      reg_shown_line(stderr, "`%s` is no number for `%s`", value, name);
       return false;
     }
     changed.given[ids[i]] = true;

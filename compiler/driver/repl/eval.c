@@ -132,8 +132,9 @@ static void tell_initial(const View *v, int initial, int kept) {
   if (!kept)
     fputs("note: nothing is trained yet: parameters have their initial values\n", stderr);
   else
-    fprintf(stderr, "note: %d of %d parameter tensors have their initial values: no kept weights fit them\n",
-            initial, initial + kept);
+    reg_shown_line(stderr,
+                   "note: %d of %d parameter tensors have their initial values: no kept weights fit them",
+                   initial, initial + kept);
 }
 
 static bool fill_inputs(View *v) {
@@ -199,7 +200,9 @@ static void show_data(FILE *out, const char *text, const reg_dataset *d) {
   fprintf(out, "%s: %lld rows\n", text, (long long)(part ? part->nrows : d->nrows));
   for (int i = 0; i < d->nfields; i++) {
     const reg_field *f = &d->fields[i];
-    fprintf(out, "  .%-12s", f->name);
+    fputs("  .", out);
+    reg_shown(out, f->name);
+    for (int k = reg_shown_width(f->name); k < 12; k++) fputc(' ', out);
     if (f->rank) fputs("[", out);
     for (int k = 0; k < f->rank; k++) fprintf(out, "%s%lld", k ? ", " : "", (long long)f->dim[k]);
     fputs(f->rank ? "]" : f->values ? "number" : "text", out);
@@ -230,7 +233,7 @@ static void show_other(const View *v, const char *text) {
     show_data(stdout, text, l->datasets.data[view->data]);
     return;
   }
-  printf("%s\n", view->text);
+  reg_shown_line(stdout, "%s", view->text);
   const ReplItem *d = item_find(v->repl, AST_DEF, text);
   if (d && d->op == KIND_MODEL) show_parameters(v, text);
 }
@@ -255,7 +258,7 @@ bool repl_type(Repl *r, const char *text, bool shape_only) {
   View v;
   bool ok = view_open(r, &v, text);
   Arena *a = ok ? v.work.p.arena : NULL;
-  if (ok && !v.view->values.len) printf("%s\n", v.view->text);
+  if (ok && !v.view->values.len) reg_shown_line(stdout, "%s", v.view->text);
   for (int i = 0; ok && i < v.view->values.len; i++) {
     const LowerViewValue *x = &v.view->values.data[i];
     if (*x->path) printf("%s: ", x->path);
@@ -297,7 +300,7 @@ bool repl_time(Repl *r, const char *text) {
   Prepared p;
   bool ok = view_open(r, &v, text);
   if (ok && !v.view->graph) {
-    fprintf(stderr, "%s takes no time: it is no number and no tensor\n", v.view->text);
+    reg_shown_line(stderr, "%s takes no time: it is no number and no tensor", v.view->text);
     ok = false;
   }
   if (ok) ok = view_prepare(&v, &p);
@@ -343,12 +346,12 @@ bool repl_emit(Repl *r, const char *stage, const char *text) {
       train = &r->items.data[i];
   if (train) return emit_training(r, &o, train);
   if (name) {
-    fprintf(stderr, "there is no training `%s`\n", name);
+    reg_shown_line(stderr, "there is no training `%s`", name);
     return false;
   }
   View v;
   bool ok = view_open(r, &v, text);
-  if (ok && !v.view->graph) fprintf(stderr, "%s has no code\n", v.view->text);
+  if (ok && !v.view->graph) reg_shown_line(stderr, "%s has no code", v.view->text);
   ok = ok && v.view->graph;
   if (ok) {
     v.work.p.options = &o;
@@ -361,7 +364,7 @@ bool repl_emit(Repl *r, const char *stage, const char *text) {
 bool repl_histogram(Repl *r, const char *text) {
   View v;
   bool ok = view_open(r, &v, text);
-  if (ok && !v.view->graph) fprintf(stderr, "%s has no values to plot\n", v.view->text);
+  if (ok && !v.view->graph) reg_shown_line(stderr, "%s has no values to plot", v.view->text);
   ok = ok && v.view->graph && view_run(&v);
   for (int i = 0; ok && i < v.view->values.len; i++) {
     const char *path = v.view->values.data[i].path;

@@ -1,7 +1,7 @@
 // What a session keeps, listed and written. In: the kept items. Out: lines for a person, or a program that
 // means the same wherever it is written.
+#include "reg/file.h"
 #include "repl.h"
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,18 +45,12 @@ static const char *moved_path(Arena *a, const char *path, const char *from, cons
   return out;
 }
 
-static void write_string(FILE *f, const char *text) {
-  fputc('"', f);
-  for (; *text; text++) fprintf(f, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-  fputc('"', f);
-}
-
-static void write_item(FILE *f, const ReplItem *item, const char *to) {
+static void put_item(StrBuf *b, const ReplItem *item, const char *to) {
   Session *s = session_new();
   const Ast *tree = item_tree(s, item);
   for (const char *c = tree->doc; c && *c;) {
     int n = (int)strcspn(c, "\n");
-    fprintf(f, n ? "## %.*s\n" : "##\n", n, c);
+    strbuf_addf(b, n ? "## %.*s\n" : "##\n", n, c);
     c += n + (c[n] == '\n');
   }
   const char *text = item->unit->text;
@@ -64,39 +58,32 @@ static void write_item(FILE *f, const ReplItem *item, const char *to) {
   const Ast *path = tree->kind == AST_DEF && tree->op == KIND_DATA ? data_path_of(tree) : NULL;
   const char *moved = path ? moved_path(s->arena, path->name, item->unit->name, to) : NULL;
   if (moved) {
-    fprintf(f, "%.*s", path->span.start - at, text + at);
-    write_string(f, moved);
+    strbuf_addn(b, text + at, (size_t)(path->span.start - at));
+    ast_put_string(b, moved);
     at = path->span.end;
   }
-  fprintf(f, "%.*s\n", tree->span.end - at, text + at);
+  strbuf_addn(b, text + at, (size_t)(tree->span.end - at));
+  strbuf_add(b, "\n");
   session_free(s);
-}
-
-static bool write_items(const Repl *r, FILE *f, const char *to) {
-  for (int i = 0; i < r->items.len; i++) {
-    if (i) fputc('\n', f);
-    write_item(f, &r->items.data[i], to);
-  }
-  return fflush(f) == 0 && !ferror(f);
 }
 
 bool repl_save_items(const Repl *r, const char *path) {
   Arena *a = arena_new();
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  bool ok = f && write_items(r, f, path);
-  if (f) ok = fclose(f) == 0 && ok;
-  ok = ok && text_write(a, path, text);
-  if (!ok) {
-    fprintf(stderr, "cannot write `%s`: %s\n", path, strerror(errno));
+  StrBuf b = {.arena = a};
+  reg_status st = {0};
+  strbuf_add(&b, "");
+  for (int i = 0; i < r->items.len; i++) {
+    if (i) strbuf_add(&b, "\n");
+    put_item(&b, &r->items.data[i], path);
+  }
+  if (reg_file_write(path, b.data, (size_t)b.len, &st)) {
+    tell_status(&r->options, &st);
   } else if (r->tty) {
     if (r->options.sets.len) fputs("note: values of `:set` are not written\n", stderr);
-    fprintf(stderr, "%s: definitions and statements: %d\n", path, r->items.len);
+    reg_shown_line(stderr, "%s: definitions and statements: %d", path, r->items.len);
   }
-  free(text);
   arena_free(a);
-  return ok;
+  return !st.code;
 }
 
 // The first line of an item, and the file or entry that it came from.
@@ -106,15 +93,17 @@ static void list_item(const Repl *r, const ReplItem *item) {
   const char *text = item->unit->text + tree->span.start;
   int len = tree->span.end - tree->span.start, line = (int)strcspn(text, "\n");
   const char *more = line >= len ? "" : r->options.out.utf8 ? " …" : " ...";
-  printf("  %-8s %.*s%s\n", item->unit->name[0] == '[' ? item->unit->name : "file", line < len ? line : len,
-         text, more);
+  reg_shown_line(stdout, "  %-8s %.*s%s", item->unit->name[0] == '[' ? item->unit->name : "file",
+                 line < len ? line : len, text, more);
   session_free(s);
 }
 
 static void list_weights(const ReplWeights *w) {
   int64_t n = 0;
   for (int k = 0; k < w->nparams; k++) n += shape_count(w->params[k].shape);
-  printf("  weights  %s: %lld parameters, ", w->file ? w->file : w->train, (long long)n);
+  fputs("  weights  ", stdout);
+  reg_shown(stdout, w->file ? w->file : w->train);
+  printf(": %lld parameters, ", (long long)n);
   if (w->file)
     puts("loaded");
   else
@@ -125,6 +114,6 @@ static void list_weights(const ReplWeights *w) {
 void repl_list(const Repl *r) {
   for (int i = 0; i < r->items.len; i++) list_item(r, &r->items.data[i]);
   for (int i = 0; i < r->options.sets.len; i++)
-    printf("  :set     %s=%s\n", r->options.sets.data[i].name, r->options.sets.data[i].value);
+    reg_shown_line(stdout, "  :set     %s=%s", r->options.sets.data[i].name, r->options.sets.data[i].value);
   for (int i = 0; i < r->weights.len; i++) list_weights(r->weights.data[i]);
 }

@@ -2,7 +2,6 @@
 // In: new texts. Out: a compilation of all kept ones for each entry. A text takes effect as a whole or not at
 // all.
 #include "repl.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -215,15 +214,16 @@ static bool gather(Gathered *g, const char *name, const char *text, int len, boo
 
 static bool gather_file(Gathered *g, const char *path) {
   int len;
+  const char *why;
   for (int i = 0; i < g->items.len; i++)
     if (!strcmp(g->items.data[i].unit->name, path)) return true; // read already
-  char *text = text_read(g->arena, path, &len);
+  char *text = source_read(g->arena, path, &len, &why);
   if (!text) {
-    fprintf(stderr, "cannot read `%s`: %s\n", path, strerror(errno));
+    reg_shown_line(stderr, "cannot read `%s`: %s", path, why);
     return false;
   }
   if (g->depth == 64) {
-    fprintf(stderr, "`use` goes in a circle: %s\n", path);
+    reg_shown_line(stderr, "`use` goes in a circle: %s", path);
     return false;
   }
   g->depth++;
@@ -301,8 +301,8 @@ static void tell_definitions(const Repl *r, const ReplItems *new, const ReplItem
     if (new->data[i].kind != AST_DEF) continue;
     bool again = false;
     for (int k = 0; k < old->len; k++) again |= same_item(&old->data[k], AST_DEF, new->data[i].name);
-    fprintf(stderr, "%s %s%s\n", def_kind_name((DefKind) new->data[i].op), new->data[i].name,
-            again ? " (replaced)" : "");
+    reg_shown_line(stderr, "%s %s%s", def_kind_name((DefKind) new->data[i].op), new->data[i].name,
+                   again ? " (replaced)" : "");
   }
 }
 
@@ -346,9 +346,10 @@ bool repl_items(Repl *r, const char *name, const char *text, int len, bool load)
 bool repl_load_file(Repl *r, const char *path) {
   Arena *a = arena_new();
   int len;
-  char *text = text_read(a, path, &len);
+  const char *why;
+  char *text = source_read(a, path, &len, &why);
   bool ok = text && repl_items(r, path, text, len, true);
-  if (!text) fprintf(stderr, "cannot read `%s`: %s\n", path, strerror(errno));
+  if (!text) reg_shown_line(stderr, "cannot read `%s`: %s", path, why);
   arena_free(a);
   return ok;
 }
@@ -361,7 +362,7 @@ bool repl_drop(Repl *r, const char *name) {
       vec_push(a, kept, r->items.data[i]);
   bool found = kept.len < r->items.len;
   bool ok = found && accepted(r, &kept);
-  if (!found) fprintf(stderr, "there is no `%s`; `:list` shows what there is\n", name);
+  if (!found) reg_shown_line(stderr, "there is no `%s`; `:list` shows what there is", name);
   if (ok) items_changed(r, &kept);
   arena_free(a);
   return ok;

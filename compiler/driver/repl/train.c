@@ -89,7 +89,8 @@ bool repl_run(Repl *r, const char *name) {
     if (meant && (item->kind == AST_TRAIN || item->kind == AST_EVALUATE)) vec_push(a, all, *item);
   }
   bool ok = all.len > 0;
-  if (!ok) fprintf(stderr, *name ? "nothing to run is called `%s`\n" : "there is nothing to run%.0s\n", name);
+  if (!ok)
+    reg_shown_line(stderr, *name ? "nothing to run is called `%s`" : "there is nothing to run%.0s", name);
   for (int pass = 0; pass < 2 && ok; pass++)
     for (int i = 0; i < all.len && ok && !r->stopped; i++) {
       bool train = all.data[i].kind == AST_TRAIN;

@@ -207,7 +207,7 @@ static void set_place(const ReplWeights *k, reg_weights *w) {
 }
 
 static void tell(const Repl *r, const char *text) {
-  if (!r->options.given[OPT_QUIET]) fprintf(stderr, "%s\n", text);
+  if (!r->options.given[OPT_QUIET]) reg_shown_line(stderr, "%s", text);
 }
 
 int repl_weights_begin(void *user, reg_weights *w) {
@@ -275,7 +275,7 @@ bool repl_weights_save(Repl *r, const char *path) {
   if (code)
     tell_status(&r->options, &st);
   else if (r->tty)
-    fprintf(stderr, "%s: %d tensors of `%s`\n", path, n, w->file ? w->file : w->train);
+    reg_shown_line(stderr, "%s: %d tensors of `%s`", path, n, w->file ? w->file : w->train);
   return !code;
 }
 
@@ -306,10 +306,10 @@ static void compare_tensor(Arena *a, const ReplWeights *w, const char *model, co
   if (strncmp(path, model, n) != 0 || path[n] != '.') return;
   if (t) used[t - w->params] = true;
   if (!t)
-    fprintf(stderr, "  missing: %s %s\n", path, shape_text(a, shape));
+    reg_shown_line(stderr, "  missing: %s %s", path, shape_text(a, shape));
   else if (!shape_equal(t->shape, shape))
-    fprintf(stderr, "  other shape: %s is %s, the model has %s\n", path, shape_text(a, t->shape),
-            shape_text(a, shape));
+    reg_shown_line(stderr, "  other shape: %s is %s, the model has %s", path, shape_text(a, t->shape),
+                   shape_text(a, shape));
 }
 
 // What a file's tensors and the parameters of the models that are defined now have not in common.
@@ -333,7 +333,7 @@ static void compare(Repl *r, const ReplWeights *w) {
   }
   for (int i = 0; i < w->nparams; i++)
     if (!used[i])
-      fprintf(stderr, "  no model has: %s %s\n", w->params[i].name, shape_text(a, w->params[i].shape));
+      reg_shown_line(stderr, "  no model has: %s %s", w->params[i].name, shape_text(a, w->params[i].shape));
   work_close(&work);
 }
 
@@ -355,7 +355,7 @@ bool repl_weights_load(Repl *r, const char *path) {
     }
   w->stamp = ++r->stamp;
   vec_push(r->arena, r->weights, w);
-  if (r->tty) fprintf(stderr, "%s: %d tensors\n", path, w->nparams);
+  if (r->tty) reg_shown_line(stderr, "%s: %d tensors", path, w->nparams);
   compare(r, w);
   return true;
 }

@@ -18,6 +18,7 @@ typedef struct reg_console {
   bool json;               // events on standard output instead of results
   bool bar, plain;         // progress on standard error; neither: silent
   bool live_shown;         // a line is waiting to be redrawn
+  bool lost;               // memory ran out for an event
   double drawn;            // when
   int64_t first_step;      // of the training at hand: more than 0 where it goes on with an earlier one
   const reg_train *headed; // whose table header was printed
@@ -31,10 +32,18 @@ void reg_console_results(FILE *out, reg_terminal t, const reg_event *e); // of R
 void reg_console_error(const reg_status *st);
 // A failed status as a message on standard error; interruptions and rejections were told before.
 void reg_console_status(const reg_console *c, const reg_status *st);
+// The same for a run that ended with `code`; the exit code.
+int reg_console_end(const reg_console *c, int code, reg_status *st);
 
-volatile int *reg_signals_install(void); // the flag that the first Ctrl-C or SIGTERM sets
+// First thing in main: descriptors 0 to 2 are there. Last thing: what was written to standard output has
+// arrived, or that is told, and the exit code is REG_CANNOT_WRITE in place of 0.
+void reg_process_begin(void);
+int reg_process_end(const char *name, int code);
+
+// The flag that the first Ctrl-C, SIGTERM, SIGHUP, SIGXCPU or SIGPIPE sets.
+volatile int *reg_signals_install(void);
 // From now on a second Ctrl-C does not end the process; `text` (static) is told instead.
 void reg_signals_stay(const char *text);
 volatile int *reg_signals_checkpoint(void); // the flag that SIGUSR1 sets
-int reg_signals_exit_code(int code);        // REG_INTERRUPTED becomes 143 after SIGTERM
+int reg_signals_exit_code(int code);        // REG_INTERRUPTED becomes that of the signal: 143, 129, 73
 #endif

@@ -128,6 +128,7 @@ typedef struct reg_setting {
 typedef struct reg_program {
   const char *source_name, *source; // the program's text
   const char *besides; // what it was compiled from besides: used files, replacements of --set; or ""
+  int optimize;        // how hard the compiler tried, 0 to 3
   int ndatasets;
   reg_dataset **datasets;
   const char *const *dataset_names;

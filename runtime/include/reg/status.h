@@ -2,6 +2,7 @@
 // runtime prints on its own account or ends the process. Codes are the exit codes of `regc`.
 #ifndef REG_STATUS_H
 #define REG_STATUS_H
+#include <stddef.h>
 
 enum {
   REG_OK = 0,
@@ -23,4 +24,5 @@ typedef struct reg_status {
 
 int reg_fail(reg_status *s, int code, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+int reg_no_memory(reg_status *s, size_t bytes);
 #endif
