@@ -71,6 +71,7 @@ static void fill_train(Writer *w, int64_t at, const reg_train *t) {
   POINT(w, at, reg_train, schedules, texts(w, t->schedules, t->nschedules));
   POINT(w, at, reg_train, metrics, texts(w, t->metrics, t->nmetrics));
   POINT(w, at, reg_train, init, function(w, t->init));
+  POINT(w, at, reg_train, start, function(w, t->start));
   POINT(w, at, reg_train, step, function(w, t->step));
   POINT(w, at, reg_train, step_last, function(w, t->step_last));
   POINT(w, at, reg_train, step_trace, function(w, t->step_trace));

@@ -204,7 +204,7 @@ static int resolve(void *user, reg_function *f, reg_status *st) { return functio
 
 // NULL where there are no rows for it; `init` works on none.
 static reg_function *function_new(Arena *a, const char *name, int64_t batch, FunctionSource source) {
-  const bool init = source.train && source.kind == LOWER_INIT;
+  const bool init = source.train && (source.kind == LOWER_INIT || source.kind == LOWER_START);
   if (batch <= 0 && !init) return NULL;
   reg_function *f = ARENA_NEW(a, reg_function);
   FunctionSource *s = ARENA_NEW(a, FunctionSource);
@@ -251,6 +251,8 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
   FunctionSource step = {.train = t, .kind = LOWER_STEP, .keep_all = check};
   FunctionSource traced = {.train = t, .kind = LOWER_STEP, .keep_all = true};
   r->init = function_new(a, "init", 0, (FunctionSource){.train = t, .kind = LOWER_INIT});
+  if (t->starts_late)
+    r->start = function_new(a, "start", 0, (FunctionSource){.train = t, .kind = LOWER_START});
   const int64_t full = t->train_rows >= t->batch ? t->batch : 0,
                 valid_full = t->valid_rows >= t->batch ? t->batch : 0;
   r->step = function_new(a, "step", full, step);
@@ -289,11 +291,7 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
   return r;
 }
 
-// Rows predicted at once: all where they are few, for then one function does.
-static int64_t predict_chunk(int64_t rows) { return rows <= 1024 ? rows : 256; }
-
 static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
-  int64_t chunk = predict_chunk(e->rows);
   reg_metric *metrics = ARENA_ARRAY(a, reg_metric, e->metrics.len);
   for (int i = 0; i < e->metrics.len; i++) {
     Shape s = e->metrics.data[i].shape;
@@ -307,8 +305,8 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
                         .data = e->data,
                         .part = e->part,
                         .target = e->target,
-                        .predict = function_new(a, "predict", chunk, predict),
-                        .predict_last = function_new(a, "predict_last", e->rows % chunk, predict),
+                        .predict = function_new(a, "predict", e->chunk, predict),
+                        .predict_last = function_new(a, "predict_last", e->rows % e->chunk, predict),
                         .pred_width = e->pred_width,
                         .metrics = e->metrics.len ? function_new(a, "metrics", e->rows, all) : NULL,
                         .nmetrics = e->metrics.len,
@@ -321,9 +319,9 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
   int code = 0;
   for (int i = 0; i < p->ntrains && !code; i++) {
     const reg_train *r = &p->trains[i];
-    reg_function *fs[] = {r->init,          r->step,       r->step_last,       r->valid,  r->valid_last,
-                          r->valid_metrics, r->step_trace, r->step_last_trace, r->predict};
-    for (int k = 0; k < (all ? 9 : 6) && !code; k++)
+    reg_function *fs[] = {r->init,       r->start,         r->step,       r->step_last,       r->valid,
+                          r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->predict};
+    for (int k = 0; k < (all ? 10 : 7) && !code; k++)
       if (fs[k]) code = each(user, t, fs[k]);
   }
   for (int i = 0; i < p->nevaluates && !code; i++) {

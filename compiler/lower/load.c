@@ -89,7 +89,7 @@ static bool report(Cx *cx, const ModelValue *m, const reg_status *st) {
 }
 
 bool loaded_values(Cx *cx, const ModelValue *m) {
-  if (cx->t->build->step || cx->mode != MODE_TRAIN) return true; // known since the training was discovered
+  if (cx->known || cx->mode != MODE_TRAIN) return true; // known since the training was discovered
   StateRef **refs = ARENA_ARRAY(cx->a, StateRef *, cx->states.len + 1);
   reg_tensor *wanted = ARENA_ARRAY(cx->a, reg_tensor, cx->states.len + 1);
   float **values = ARENA_ARRAY(cx->a, float *, cx->states.len + 1);

@@ -1,7 +1,7 @@
-// The whole program once: data, trainings, evaluations. In: a checked Program. Out: a Lowered, whose graphs
-// are built on demand; building each training's step here reports every mistake of shapes, ranges and
-// selectors.
+// The whole program once: data, trainings, evaluations. In: a checked Program. Out: a Lowered with all graphs
+// that a run needs: building them here reports every mistake of shapes, ranges and selectors.
 #include "train.h"
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +12,8 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
              .s = l->session,
              .a = a,
              .mode = mode,
-             .training = mode == MODE_TRAIN || mode == MODE_INIT,
+             .training = mode == MODE_TRAIN,
+             .fewest = INT_MAX,
              .active_from = 0,
              .g = graph_new(a, graph_name)};
   cx->g->keeps = true;
@@ -22,12 +23,10 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
   return cx;
 }
 
-// Initial values have streams of their own, apart from those of the steps.
 void cx_seed(Cx *cx, Node **seed, Node **counter) {
-  if (cx->mode == MODE_INIT && cx->stream < 0x10000) cx->stream = 0x10000;
   *seed = cx_input(cx, "seed", DT_I32, shape_of(1, (int64_t)2));
-  *counter = cx->mode == MODE_INIT ? graph_const_typed(cx->g, 0, DT_I32, (Shape){0})
-                                   : cx_input(cx, "step", DT_I32, (Shape){0});
+  *counter = cx->initial ? graph_const_typed(cx->g, 0, DT_I32, (Shape){0})
+                         : cx_input(cx, "step", DT_I32, (Shape){0});
 }
 
 ModelValue *model_value(Cx *cx, Def *d) {
@@ -40,8 +39,7 @@ ModelValue *model_value(Cx *cx, Def *d) {
   return m;
 }
 
-// That its value is computed from.
-static int operands(const Node *n) { return n->op == OP_MADE ? 1 : n->nin; }
+int node_operands(const Node *n) { return n->op == OP_MADE ? 1 : n->nin; }
 
 Graph *prune(Cx *cx, Graph *g) {
   bool *live = ARENA_ARRAY(cx->a, bool, g->nodes.len + 1);
@@ -50,7 +48,8 @@ Graph *prune(Cx *cx, Graph *g) {
     if (g->outputs.data[i].alias >= 0) live[g->inputs.data[g->outputs.data[i].alias]->id] = true;
   }
   for (int i = g->nodes.len - 1; i >= 0; i--)
-    for (int k = 0; live[i] && k < operands(g->nodes.data[i]); k++) live[g->nodes.data[i]->in[k]->id] = true;
+    for (int k = 0; live[i] && k < node_operands(g->nodes.data[i]); k++)
+      live[g->nodes.data[i]->in[k]->id] = true;
   Graph *out = graph_new(cx->a, g->name);
   Node **now = ARENA_ARRAY(cx->a, Node *, g->nodes.len + 1);
   for (int i = 0; i < g->nodes.len; i++) {
@@ -69,12 +68,10 @@ Graph *prune(Cx *cx, Graph *g) {
   map_init(&names, cx->a);
   for (int i = 0; i < g->outputs.len; i++) {
     GraphOutput o = g->outputs.data[i];
-    int alias = -1;
     if (map_get(&names, o.name)) ice("lower", "two outputs of `%s` are called `%s`", g->name, o.name);
     map_put(&names, o.name, o.node);
-    for (int k = 0; o.alias >= 0 && k < out->inputs.len; k++)
-      if (!strcmp(out->inputs.data[k]->name, g->inputs.data[o.alias]->name)) alias = k;
-    graph_output(out, o.name, now[o.node->id], alias);
+    const Node *overwritten = o.alias < 0 ? NULL : now[g->inputs.data[o.alias]->id];
+    graph_output(out, o.name, now[o.node->id], overwritten ? (int)overwritten->attr[0] : -1);
   }
   return out;
 }
@@ -238,6 +235,9 @@ static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
 
 // -- evaluations
 
+// Rows predicted at once: all where they are few, for then one function does.
+enum { AT_ONCE = 1024, CHUNK = 256 };
+
 static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   Arena *a = l->session->arena;
   Cx *cx = cx_new(l, "evaluate", MODE_EVAL);
@@ -274,7 +274,8 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   if (e->data == t->data && !strcmp(e->part, t->train_part))
     diag_emit(&l->session->diags, DIAG_evaluates_training_data, ast->kids[1]->span,
               arena_printf(a, "evaluate %s", e->model));
-  return evaluate_metrics(l, e) ? e : NULL;
+  e->chunk = e->rows <= AT_ONCE ? e->rows : CHUNK;
+  return evaluate_graphs(l, e) ? e : NULL;
 }
 
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
@@ -293,7 +294,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
     LowerEvaluate *e = lower_evaluate(l, p->evaluates.data[i]);
     if (e) vec_push(a, l->evaluates, e);
   }
-  for (int i = 0; i < l->trains.len; i++) train_valid_metrics(l, l->trains.data[i]);
+  for (int i = 0; i < l->trains.len; i++) train_graphs(l, l->trains.data[i]);
   if (l->exit_code) *exit_code = l->exit_code;
   return l;
 }

@@ -70,6 +70,7 @@ typedef struct LowerTrain {
   bool watch_max;
   int64_t patience;
   bool keep_best;
+  bool starts_late;         // there is a LOWER_START
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private
 } LowerTrain;
@@ -85,10 +86,11 @@ typedef struct LowerEvaluate {
   const char *model, *data_name; // "net", "digits.test"
   int data;
   const char *part;
-  int64_t rows;
-  int target; // field index; -1: none
+  int64_t rows, chunk; // all; as many as are predicted at once
+  int target;          // field index; -1: none
   int64_t pred_width;
   VEC(LowerMetric) metrics;
+  struct EvaluateBuild *build; // private
 } LowerEvaluate;
 
 typedef struct Lowered {
@@ -105,7 +107,8 @@ typedef struct Lowered {
   int exit_code; // of a failed data load (65, 66), else 0
 } Lowered;
 
-// Elaborates the whole program once. NULL-free; check the session's diagnostics before asking for graphs.
+// Elaborates the whole program once: every graph that a run needs. NULL-free; check the session's diagnostics
+// before asking for graphs.
 // `status_code` of a failed data load (65, 66) is in *exit_code, else it is left alone.
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
@@ -116,11 +119,13 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 //            schedule:NAME pred metric:NAME
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states
+  LOWER_START,         // seed, params, states of layers -> states that start from these
   LOWER_STEP,          // one update on `batch` rows
   LOWER_VALID,         // loss (no penalties) and pred on `batch` rows, evaluation mode
   LOWER_VALID_METRICS, // pred and fields of the whole validation part -> metrics
   LOWER_PREDICT        // params, fields -> pred on `batch` rows of the training's data, evaluation mode
 } LowerKind;
+// NULL where there is none of this kind and size, and after a mistake (of LOWER_PREDICT only).
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch);
 // Whether the model's parameters are fields of its data, so that it can predict from them.
 bool lower_predicts(const Lowered *l, const LowerTrain *t);

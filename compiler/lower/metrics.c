@@ -3,12 +3,6 @@
 #include "train.h"
 #include <string.h>
 
-static Shape rows_of(Shape row, int64_t rows) {
-  Shape s = {.rank = row.rank + 1, .dim = {rows}};
-  memcpy(s.dim + 1, row.dim, sizeof(int64_t) * (size_t)row.rank);
-  return s;
-}
-
 // `valid.top_k(k: 3)` of a stop clause is the metric `top_k(k: 3)` of that part.
 static const Ast *plain_metric(Arena *a, const Ast *e) {
   const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
@@ -64,43 +58,77 @@ static const char *row_name(Cx *cx, const LowerEvaluate *e, int at) {
   return before ? arena_printf(cx->a, "%s %d", name, before + 1) : name;
 }
 
-bool evaluate_metrics(Lowered *l, LowerEvaluate *e) {
-  LowerTrain *t = l->trains.data[e->train];
-  int errors = l->session->diags.errors;
-  Cx *cx = train_cx(l, t, "metrics", MODE_EVAL, e->rows);
+static void watch_everywhere(Cx *cx, const LowerEvaluate *e, const Ast *metric) {
+  for (int i = 0; i < cx->l->trains.len; i++) {
+    LowerTrain *t = cx->l->trains.data[i];
+    if (t->valid_part && t->data == e->data && !strcmp(t->model, e->model)) train_add_metric(cx, t, metric);
+  }
+}
+
+// Metrics of all predictions; their names are outputs.
+static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
+  Cx *cx = train_cx(l, l->trains.data[e->train], "metrics", MODE_EVAL, e->rows);
   cx->data = l->datasets.data[e->data];
-  Node *pred = train_predict(cx, t->build->model);
-  if (!pred) return false;
-  t->build->pred = (Shape){.rank = pred->shape.rank - 1};
-  memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
-  e->pred_width = shape_count(t->build->pred);
+  cx->g->name = arena_printf(cx->a, "metrics of %s", e->data_name);
+  pred.dim[0] = e->rows;
+  Node *all = cx_input(cx, "pred", DT_F32, pred);
   for (int i = 2; i < e->ast->nkids; i++) {
     const Ast *m = e->ast->kids[i];
-    Node *n = metric_node(cx, m, pred);
+    const char *name = row_name(cx, e, i);
+    Node *n = metric_node(cx, m, all);
     if (!n) continue;
-    vec_push(cx->a, e->metrics, ((LowerMetric){row_name(cx, e, i), n->shape}));
-    if (n->shape.rank == 0 && t->valid_part && t->data == e->data) train_add_metric(cx, t, m);
+    vec_push(cx->a, e->metrics, ((LowerMetric){name, n->shape}));
+    graph_output(cx->g, arena_printf(cx->a, "metric:%s", name), n, -1);
+    if (n->shape.rank == 0) watch_everywhere(cx, e, m);
   }
+  return prune(cx, cx->g);
+}
+
+static Graph *evaluate_predict(Lowered *l, LowerEvaluate *e, int64_t rows) {
+  const int before = l->session->diags.list.len;
+  if (!rows) return NULL;
+  Graph *g = predict_graph(l, l->trains.data[e->train], e->data, e->model, rows);
+  if (!g)
+    note_graph(l, before, arena_printf(l->session->arena, "a prediction from `%s`", e->data_name), rows);
+  return g;
+}
+
+bool evaluate_graphs(Lowered *l, LowerEvaluate *e) {
+  const int errors = l->session->diags.errors;
+  EvaluateBuild *b = e->build = ARENA_NEW(l->session->arena, EvaluateBuild);
+  b->predict = evaluate_predict(l, e, e->chunk);
+  if (!b->predict) return false;
+  b->predict_last = evaluate_predict(l, e, e->rows % e->chunk);
+  const Shape pred = b->predict->outputs.data[0].node->shape;
+  e->pred_width = shape_count(pred) / pred.dim[0];
+  if (e->ast->nkids > 2) b->metrics = evaluate_metrics(l, e, pred);
   return l->session->diags.errors == errors;
 }
 
-void train_valid_metrics(Lowered *l, LowerTrain *t) {
-  if (!t->valid_part) return;
-  Cx *cx = train_cx(l, t, "valid", MODE_EVAL, t->valid_rows);
-  Node *pred = train_predict(cx, t->build->model);
-  if (!pred) return;
-  t->build->pred = (Shape){.rank = pred->shape.rank - 1};
-  memcpy(t->build->pred.dim, pred->shape.dim + 1, sizeof(int64_t) * (size_t)t->build->pred.rank);
-  for (int i = 0; i < t->build->metrics.len; i++) metric_node(cx, t->build->metrics.data[i], pred);
+Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred) {
+  Cx *cx =
+      train_cx(l, t, arena_printf(l->session->arena, "%s valid metrics", t->name), MODE_EVAL, t->valid_rows);
+  const int errors = cx->s->diags.errors;
+  pred.dim[0] = t->valid_rows;
+  Node *all = cx_input(cx, "pred", DT_F32, pred);
+  for (int i = 0; i < t->metrics.len; i++) {
+    const Ast *metric = t->build->metrics.data[i];
+    Node *n = metric_node(cx, metric, all);
+    if (n && n->shape.rank)
+      diag_emit(&cx->s->diags, DIAG_not_scalar, metric->span, "what early stopping watches",
+                shape_text(cx->a, n->shape));
+    else if (n)
+      graph_output(cx->g, arena_printf(cx->a, "metric:%s", t->metrics.data[i]), n, -1);
+  }
+  return cx->s->diags.errors == errors ? prune(cx, cx->g) : NULL;
 }
 
-// Metrics of all predictions of one part.
-Graph *metrics_graph(Cx *cx, LowerTrain *t, const Ast *const *metrics, const char *const *names, int n) {
-  Node *pred = cx_input(cx, "pred", DT_F32, rows_of(t->build->pred, cx->batch));
-  for (int i = 0; i < n; i++) {
-    Node *m = metric_node(cx, metrics[i], pred);
-    if (!m) ice("lower", "metric `%s` failed after it was checked", names[i]);
-    graph_output(cx->g, arena_printf(cx->a, "metric:%s", names[i]), m, -1);
-  }
-  return prune(cx, cx->g);
+Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch) {
+  (void)l;
+  return batch == e->chunk ? e->build->predict : e->build->predict_last;
+}
+
+Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e) {
+  (void)l;
+  return e->build->metrics;
 }

@@ -1,5 +1,5 @@
 // Parameters and states: declared where a body is elaborated, known by path; selectors pick from them.
-#include "value.h"
+#include "train.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,47 +27,41 @@ static bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
   return v.kind != V_FAIL && value_shape(cx, &v, out);
 }
 
-// An initial value: a number, a tensor of the shape, or an initializer that is given `like`, a tensor of that
-// shape.
-static Node *initial(Cx *cx, Env *env, const Ast *e, Shape s, const char *name) {
-  Node *like = graph_const(cx->g, 0, s);
-  Value v;
-  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
-  Def *d = callee->kind == AST_NAME && !env_get(env, callee->name) ? find_def(cx, callee->name) : NULL;
-  bool wants_like = false;
-  for (int i = 0; d && d->ast->kids[0] && i < d->ast->kids[0]->nkids; i++)
-    wants_like |= !strcmp(d->ast->kids[0]->kids[i]->name, "like");
-  if (wants_like) {
-    BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, e->nkids + 1);
-    int n = 0;
-    for (int i = 1; e->kind == AST_CALL && i < e->nkids; i++) {
-      Value *arg = ARENA_NEW(cx->a, Value);
-      *arg = eval_expr(cx, env, e->kids[i]->kids[0]);
-      args[n++] = (BoundArg){e->kids[i]->name, arg, e->kids[i]->span};
-    }
-    Value *shape_like = ARENA_NEW(cx->a, Value);
-    *shape_like = v_tensor(like, e->span);
-    args[n++] = (BoundArg){"like", shape_like, e->span};
-    v = call_def(cx, d, args, n, e->span, env, NULL);
-  } else {
-    v = eval_expr(cx, env, e);
-  }
-  Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
-  if (!n) return NULL;
-  Shape whole;
-  if (!shape_broadcast(n->shape, s, &whole) || !shape_equal(whole, s)) {
-    diag_emit(&cx->s->diags, DIAG_shape_mismatch, e->span, arena_printf(cx->a, "initial value of `%s`", name),
-              shape_text(cx->a, s), shape_text(cx->a, n->shape));
-    return NULL;
-  }
-  if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
-  return graph_broadcast_to(cx->g, n, s);
-}
-
 // Parameters and states lie in one file, under one kind of name.
 static void twice(Cx *cx, const char *path, Span at, Span first) {
   Diag *d = diag_emit(&cx->s->diags, DIAG_duplicate_definition, at, path);
   diag_note(d, first, "first defined here");
+}
+
+static bool not_here(Cx *cx, const char *what, const char *path, Span at, const char *where) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at,
+                      arena_printf(cx->a, "the %s `%s`", what, path), where);
+  if (cx->at.source && cx->at.start != at.start) diag_note(d, cx->at, "in this call");
+  return false;
+}
+
+static bool other_steps(Cx *cx, const char *what, const char *path, Span at) {
+  return not_here(cx, what, path, at,
+                  arena_printf(cx->a, "here: the steps of `%s` do not have it", cx->t->name));
+}
+
+// In a training, parameters are those of models, and its first elaboration finds all of them.
+static bool may_have_param(Cx *cx, const char *path, Span at) {
+  if (!cx->t || cx->view) return true;
+  if (cx->known) return other_steps(cx, "parameter", path, at);
+  const char *root = arena_strndup(cx->a, path, strcspn(path, "."));
+  const bool in_model = path[strlen(root)] && map_get(&cx->models, root);
+  return in_model || not_here(cx, "parameter", path, at, "outside of a model");
+}
+
+// Likewise all states.
+static bool may_have_state(Cx *cx, const char *name, Shape s, Span at) {
+  const StateRef *known = cx->known ? train_state(cx->t, name) : NULL;
+  if (!cx->known || (known && shape_equal(known->shape, s))) return true;
+  if (!known) return other_steps(cx, "state", name, at);
+  diag_emit(&cx->s->diags, DIAG_shape_mismatch, at, arena_printf(cx->a, "state `%s`", name),
+            shape_text(cx->a, known->shape), shape_text(cx->a, s));
+  return false;
 }
 
 Value declare_param(Cx *cx, Env *env, const Ast *p) {
@@ -105,31 +99,43 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   }
   const StateRef *state = map_get(&cx->states, path);
   if (state) return twice(cx, path, p->span, state->origin), v_fail();
+  if (!ref && !may_have_param(cx, path, p->span)) return v_fail();
+  Node *init = ref ? ref->init : NULL;
+  if (!init && wants_initials(cx)) {
+    Initial from;
+    if (!initial_begin(cx, env, p->kids[1], &from)) return v_fail();
+    init = initial_node(cx, env, &from, s, p->name);
+    if (!init) return v_fail();
+  }
   if (!ref) {
     ref = ARENA_NEW(cx->a, ParamRef);
     *ref = (ParamRef){.path = path, .role = s.rank >= 2 ? "weight" : "bias", .shape = s, .origin = p->span};
-    if (cx->mode == MODE_INIT || cx->mode == MODE_CHECK) {
-      ref->init = p->kids[1] ? initial(cx, env, p->kids[1], s, p->name) : graph_const(cx->g, 0, s);
-      if (!ref->init) return v_fail();
-    }
-    ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, ref->init)
+    ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, init)
                                        : cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, s);
     map_put(&cx->params, path, ref);
   }
+  ref->init = init;
   env_set(cx, env, p->name, v_tensor(ref->node, p->span));
   return (Value){.kind = V_NONE};
 }
 
-static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s) {
+// `from`: its initial value, where it is shared by the tensors of a tree.
+static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from) {
   if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
   const ParamRef *param = map_get(&cx->params, name);
   if (param) return twice(cx, name, st->span, param->origin), NULL;
+  if (!may_have_state(cx, name, s, st->span)) return NULL;
+  Initial own;
+  if (!from && wants_initials(cx)) {
+    if (!initial_begin(cx, env, st->kids[1], &own)) return NULL;
+    from = &own;
+  }
   ref = ARENA_NEW(cx->a, StateRef);
   *ref = (StateRef){.name = name, .shape = s, .origin = st->span, .layer = env->path && *env->path};
-  if (cx->mode == MODE_INIT || cx->mode == MODE_CHECK) {
-    ref->init = initial(cx, env, st->kids[1], s, st->name);
+  if (wants_initials(cx)) {
+    ref->init = initial_node(cx, env, from, s, st->name);
     if (!ref->init) return NULL;
   }
   ref->input =
@@ -150,9 +156,12 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
     if (t) {
       Tree *out = ARENA_NEW(cx->a, Tree);
       *out = (Tree){t->n, ARENA_ARRAY(cx->a, Leaf, t->n + 1)};
+      Initial from;
+      if (wants_initials(cx) && !cx->loaded && !initial_begin(cx, env, st->kids[1], &from)) return v_fail();
       for (int i = 0; i < t->n; i++) {
         const char *name = arena_printf(cx->a, "%s.%s %s", prefix, st->name, t->leaf[i].path);
-        StateRef *ref = make_state(cx, env, st, name, t->leaf[i].node->shape);
+        from.leaf = t->leaf[i].path;
+        StateRef *ref = make_state(cx, env, st, name, t->leaf[i].node->shape, &from);
         if (!ref) return v_fail();
         out->leaf[i] = (Leaf){name, ref->node};
       }
@@ -161,7 +170,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
     }
     Node *n = like.kind == V_FAIL ? NULL : value_node(cx, &like);
     if (!n) return v_fail();
-    StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), n->shape);
+    StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), n->shape, NULL);
     if (!ref) return v_fail();
     Value v = v_tensor(ref->node, st->span);
     v.text = ref->name;
@@ -170,7 +179,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
   }
   Shape s;
   if (!declared_shape(cx, env, shape, &s)) return v_fail();
-  StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), s);
+  StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), s, NULL);
   if (!ref) return v_fail();
   Value v = v_tensor(ref->node, st->span);
   v.text = ref->name;
@@ -233,7 +242,13 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
 
 // -- selectors
 
+// A selector sees the parameters that are known so far.
+static void selects(Cx *cx) {
+  if (cx->params.len < cx->fewest) cx->fewest = cx->params.len;
+}
+
 Tree *model_tree(Cx *cx, const ModelValue *m) {
+  selects(cx);
   Tree *t = ARENA_NEW(cx->a, Tree);
   t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
   size_t n = strlen(m->path);
@@ -328,6 +343,7 @@ static bool mark(Cx *cx, const Ast *e, bool *hit) {
 
 Tree *select_params(Cx *cx, const Ast *selector) {
   bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
+  selects(cx);
   if (!mark(cx, selector, hit)) return NULL;
   Tree *t = ARENA_NEW(cx->a, Tree);
   t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);

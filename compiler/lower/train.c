@@ -1,5 +1,4 @@
-// The graphs of a training: one step, initial values, validation; and of an evaluation: predictions and
-// metrics.
+// The graphs of a training: its step for each size of a batch, validation, predictions.
 #include "train.h"
 #include <string.h>
 
@@ -22,12 +21,46 @@ Env *field_env(Cx *cx) {
   return env;
 }
 
-Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {
+static Cx *new_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {
   Cx *cx = cx_new(l, name, mode);
   cx->t = t;
   cx->batch = batch;
   cx->data = l->datasets.data[t->data];
   return cx;
+}
+
+static void know_parameter(Cx *cx, const char *path, const char *role, Shape shape, Span origin) {
+  ParamRef *p = ARENA_NEW(cx->a, ParamRef);
+  *p = (ParamRef){.path = path, .role = role, .shape = shape, .origin = origin};
+  p->node = cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, shape);
+  map_put(&cx->params, path, p);
+}
+
+static void know_instances(Cx *cx, const Map *auto_base) {
+  for (int i = 0; i < auto_base->len; i++)
+    map_put(&cx->auto_base, auto_base->entries[i].key, auto_base->entries[i].value);
+}
+
+Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {
+  Cx *cx = new_cx(l, t, name, mode, batch);
+  for (int i = 0; i < t->params.len; i++) {
+    const LowerParam *p = &t->params.data[i];
+    know_parameter(cx, p->path, p->role, p->shape, p->origin);
+  }
+  know_instances(cx, &t->build->auto_base);
+  cx->known = true;
+  return cx;
+}
+
+const StateRef *train_state(const LowerTrain *t, const char *name) {
+  return map_get(&t->build->states, name);
+}
+
+void note_graph(Lowered *l, int first, const char *what, int64_t rows) {
+  const Diags *ds = &l->session->diags;
+  for (int i = first; i < ds->list.len; i++)
+    diag_note(ds->list.data[i], (Span){0}, "this is in %s, of %lld row%s", what, (long long)rows,
+              rows == 1 ? "" : "s");
 }
 
 // A loss is a number, or one number a sample, of which the mean counts.
@@ -88,6 +121,7 @@ typedef struct Step {
   Node **terms;
   int nterms;
   Tree *after;
+  bool early; // the loss named parameters before all of them were known
 } Step;
 
 static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
@@ -96,7 +130,8 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
   int errors = cx->s->diags.errors;
   Value v = eval_expr(cx, field_env(cx), loss);
   s->loss = scalar_loss(cx, &v, loss->span);
-  if (!s->loss) return false;
+  s->early = cx->fewest < cx->params.len;
+  if (!s->loss || s->early) return false;
   ModelValue *model = model_value(cx, t->build->model);
   if (first)
     for (int i = 0; i < cx->params.len; i++) {
@@ -159,36 +194,82 @@ static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
   return prune(cx, cx->g);
 }
 
+// What was reported since is that parameters were named before the first call of their model.
+static bool only_selectors(const Diags *ds, int first) {
+  for (int i = first; i < ds->list.len; i++)
+    if (ds->list.data[i]->severity == SEV_ERROR && ds->list.data[i]->id != DIAG_selector_empty) return false;
+  return true;
+}
+
+// The first elaboration. Where the loss names parameters before its call of the model, it is begun again with
+// all of them known.
+static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
+  const char *name = arena_printf(l->session->arena, "%s step", t->name);
+  const Diags before = l->session->diags;
+  Cx *cx = new_cx(l, t, name, MODE_TRAIN, t->batch);
+  cx->initials = true;
+  if (elaborate(cx, t, true, s)) return cx;
+  if (!s->early || !only_selectors(&l->session->diags, before.list.len)) return NULL;
+  Diags *ds = &l->session->diags;
+  ds->list.len = before.list.len, ds->errors = before.errors, ds->warnings = before.warnings;
+  Cx *again = new_cx(l, t, name, MODE_TRAIN, t->batch);
+  again->initials = true;
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    know_parameter(again, p->path, p->role, p->shape, p->origin);
+  }
+  know_instances(again, &cx->auto_base);
+  *s = (Step){0};
+  return elaborate(again, t, true, s) ? again : NULL;
+}
+
+static void keep_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch, Graph *g) {
+  vec_push(l->session->arena, t->build->graphs, ((BuiltGraph){kind, batch, g}));
+}
+
 bool train_discover(Lowered *l, LowerTrain *t) {
-  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s step", t->name), MODE_TRAIN, t->batch);
+  const int errors = l->session->diags.errors;
   Step s = {0};
-  if (!elaborate(cx, t, true, &s)) return false;
+  Cx *cx = discover_step(l, t, &s);
+  Graph *init = NULL, *start = NULL;
+  if (!cx || !initial_graphs(cx, NULL, &init, &start)) {
+    if (l->session->diags.errors == errors)
+      diag_emit(
+          &l->session->diags, DIAG_not_a_training_value, t->ast->span,
+          arena_printf(l->session->arena, "`%s` cannot be trained: a part of it has no value", t->name));
+    return false;
+  }
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
     vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer, ref->initial}));
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
-  t->build->step = step_graph(cx, t, &s);
+  t->build->auto_base = cx->auto_base;
+  t->build->states = cx->states;
+  t->starts_late = start != NULL;
+  keep_graph(l, t, LOWER_INIT, 0, init);
+  keep_graph(l, t, LOWER_START, 0, start);
+  keep_graph(l, t, LOWER_STEP, t->batch, step_graph(cx, t, &s));
   return true;
 }
 
-static Graph *init_graph(Lowered *l, LowerTrain *t) {
-  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s init", t->name), MODE_INIT, t->batch);
-  Step s = {0};
-  if (!elaborate(cx, t, false, &s))
-    ice("lower", "initial values of `%s` failed after its step was built", t->name);
-  for (int i = 0; i < cx->params.len; i++) {
-    ParamRef *p = cx->params.entries[i].value;
-    graph_output(cx->g, arena_printf(cx->a, "param:%s", p->path), p->init, -1);
-  }
-  for (int i = 0; i < cx->states.len; i++) {
-    StateRef *ref = cx->states.entries[i].value;
-    if (!ref->loaded) graph_output(cx->g, arena_printf(cx->a, "state:%s", ref->name), ref->init, -1);
-  }
-  return prune(cx, cx->g);
-}
-
 // -- predictions
+
+// A prediction is a row of numbers for each row of the data.
+static Node *rows_of_numbers(Cx *cx, const Def *model, Node *n) {
+  if (n->shape.rank == 0 || n->shape.dim[0] != cx->batch) {
+    Shape rows = {.rank = 1, .dim = {cx->batch}};
+    const char *text = shape_text(cx->a, rows);
+    Diag *d =
+        diag_emit(&cx->s->diags, DIAG_shape_expected, model->ast->name_span, model->name, "a result",
+                  arena_printf(cx->a, "%.*s, ..]", (int)strlen(text) - 1, text), shape_text(cx->a, n->shape));
+    diag_note(d, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
+    diag_hint(
+        d, "predictions are one row for each row of the data; a number that is trained belongs to the loss");
+    return NULL;
+  }
+  return n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32);
+}
 
 Node *train_predict(Cx *cx, Def *model) {
   const Ast *ps = model->ast->kids[0];
@@ -203,22 +284,25 @@ Node *train_predict(Cx *cx, Def *model) {
     }
   Value callee = {.kind = V_MODEL, .model = model_value(cx, model)};
   Value v = call_value(cx, env_new(cx, NULL, "", ""), &callee, args, n, model->ast->name_span, NULL);
-  return v.kind == V_FAIL ? NULL : value_floats(cx, &v);
+  Node *out = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
+  return out ? rows_of_numbers(cx, model, out) : NULL;
 }
 
+// The loss, and predictions where metrics are watched.
 static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
   const Ast *loss = train_clause(t->ast, "loss");
   Value v = eval_expr(cx, field_env(cx), loss);
-  Node *n = scalar_loss(cx, &v, loss->span), *pred = train_predict(cx, t->build->model);
-  if (!n || !pred) ice("lower", "validation of `%s` failed after its step was built", t->name);
+  Node *n = scalar_loss(cx, &v, loss->span),
+       *pred = t->metrics.len ? train_predict(cx, t->build->model) : NULL;
+  if (!n || (t->metrics.len && !pred)) return NULL;
   graph_output(cx->g, "loss", n, -1);
-  graph_output(cx->g, "pred", pred, -1);
+  if (pred) graph_output(cx->g, "pred", pred, -1);
   return prune(cx, cx->g);
 }
 
-static Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *name, int64_t batch) {
+Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *name, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
                     MODE_EVAL, batch);
   cx->data = l->datasets.data[data];
@@ -226,6 +310,13 @@ static Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *nam
   if (!pred) return NULL;
   graph_output(cx->g, "pred", pred, -1);
   return prune(cx, cx->g);
+}
+
+static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s step %lld", t->name, (long long)batch),
+                    MODE_TRAIN, batch);
+  Step s = {0};
+  return elaborate(cx, t, false, &s) ? step_graph(cx, t, &s) : NULL;
 }
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
@@ -237,37 +328,41 @@ bool lower_predicts(const Lowered *l, const LowerTrain *t) {
   return true;
 }
 
+static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {
+  const TrainBuild *b = t->build;
+  for (int i = 0; i < b->graphs.len; i++)
+    if (b->graphs.data[i].kind == kind && b->graphs.data[i].batch == batch) return b->graphs.data[i].graph;
+  return NULL;
+}
+
+static void valid_graphs(Lowered *l, LowerTrain *t) {
+  const int64_t sizes[] = {t->valid_rows >= t->batch ? t->batch : 0, t->valid_rows % t->batch};
+  Graph *g = NULL;
+  for (int i = 0; i < 2; i++) {
+    const int before = l->session->diags.list.len;
+    if (!sizes[i]) continue;
+    g = valid_graph(l, t, sizes[i]);
+    if (!g) note_graph(l, before, "a batch of validation", sizes[i]);
+    keep_graph(l, t, LOWER_VALID, sizes[i], g);
+  }
+  if (!g || !t->metrics.len) return;
+  const Shape pred = g->outputs.data[1].node->shape;
+  const int before = l->session->diags.list.len;
+  Graph *metrics = valid_metrics_graph(l, t, pred);
+  if (!metrics) note_graph(l, before, "validation", t->valid_rows);
+  keep_graph(l, t, LOWER_VALID_METRICS, t->valid_rows, metrics);
+}
+
+void train_graphs(Lowered *l, LowerTrain *t) {
+  if (t->last_batch) {
+    const int before = l->session->diags.list.len;
+    Graph *last = partial_step(l, t, t->last_batch);
+    if (!last) note_graph(l, before, "the last batch of an epoch", t->last_batch);
+    keep_graph(l, t, LOWER_STEP, t->last_batch, last);
+  }
+  if (t->valid_part) valid_graphs(l, t);
+}
+
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
-  switch (kind) {
-  case LOWER_INIT: return init_graph(l, t);
-  case LOWER_VALID: return valid_graph(l, t, batch);
-  case LOWER_VALID_METRICS: {
-    Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid metrics", t->name), MODE_EVAL,
-                      t->valid_rows);
-    return metrics_graph(cx, t, t->build->metrics.data, t->metrics.data, t->metrics.len);
-  }
-  case LOWER_PREDICT: return predict_graph(l, t, t->data, t->name, batch);
-  case LOWER_STEP: break;
-  }
-  if (batch == t->batch) return t->build->step;
-  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s step %lld", t->name, (long long)batch),
-                    MODE_TRAIN, batch);
-  Step s = {0};
-  if (!elaborate(cx, t, false, &s))
-    ice("lower", "the last partial batch of `%s` failed after its step was built", t->name);
-  return step_graph(cx, t, &s);
-}
-
-Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch) {
-  return predict_graph(l, l->trains.data[e->train], e->data, e->model, batch);
-}
-
-Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e) {
-  LowerTrain *t = l->trains.data[e->train];
-  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "metrics of %s", e->data_name), MODE_EVAL, e->rows);
-  cx->data = l->datasets.data[e->data];
-  int n = e->metrics.len;
-  const char **names = ARENA_ARRAY(cx->a, const char *, n + 1);
-  for (int i = 0; i < n; i++) names[i] = e->metrics.data[i].name;
-  return metrics_graph(cx, t, (const Ast *const *)(e->ast->kids + 2), names, n);
+  return kind == LOWER_PREDICT ? predict_graph(l, t, t->data, t->name, batch) : built(t, kind, batch);
 }

@@ -3,12 +3,23 @@
 #define LOWER_TRAIN_H
 #include "value.h"
 
+typedef struct BuiltGraph {
+  LowerKind kind;
+  int64_t batch;
+  Graph *graph;
+} BuiltGraph;
+
 typedef struct TrainBuild {
   Def *model;
-  Graph *step;              // the step on t->batch rows, from discovery
-  Shape pred;               // of one row's prediction
+  Map auto_base;            // Cx.auto_base of the training's models
+  Map states;               // name -> StateRef *
   VEC(const Ast *) metrics; // expressions of LowerTrain.metrics
+  VEC(BuiltGraph) graphs;   // elaborated so far
 } TrainBuild;
+
+typedef struct EvaluateBuild {
+  Graph *predict, *predict_last, *metrics;
+} EvaluateBuild;
 
 const Ast *train_clause(const Ast *train, const char *name);
 const reg_part *reg_part_named(const LowerTrain *t, const Lowered *l, const char *name);
@@ -17,20 +28,33 @@ int data_target(const reg_dataset *set); // index of the first field that is nei
 // Elaborates the training step for the first time: fills params, states, terms, schedules; false after a
 // mistake.
 bool train_discover(Lowered *l, LowerTrain *t);
+// Everything else that a run may need of a training; mistakes are told with the graph that they are in.
+void train_graphs(Lowered *l, LowerTrain *t);
+// For one graph of a training. All its parameters are known, also before a call of its model.
 Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch);
+const StateRef *train_state(const LowerTrain *t, const char *name); // NULL: its step has none of this name
+// Mistakes since `first` are told to be those of a graph: "this is in the last batch of an epoch, of 5 rows".
+void note_graph(Lowered *l, int first, const char *what, int64_t rows);
 Env *field_env(Cx *cx); // the fields of cx->data
-// The model on the fields of cx->data of the same names as its parameters; NULL after a mistake.
+// The model on the fields of cx->data of the same names as its parameters, a row for each row of these; NULL
+// after a mistake.
 Node *train_predict(Cx *cx, Def *model);
+Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *name, int64_t batch);
+// Of what cx has declared, where `reads` (NULL: all) has it for an input. `late`: what starts from
+// parameters, apart from `init`; NULL: it is in `init` too. Either is NULL where it would be empty. False
+// after a mistake.
+bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late);
+
+// -- metrics.c
 // Metrics are known by their text, arguments included: `accuracy`, `top_k(k: 3)`.
 const char *metric_name(Arena *a, const Ast *metric);
 const Ast *metric_callee(const Ast *metric); // without its arguments
 // Adds a number-valued metric to be reported for the validation part each epoch.
 void train_add_metric(Cx *cx, LowerTrain *t, const Ast *metric);
-// The number-valued metrics of this model's evaluations are watched on the validation part too.
-void train_valid_metrics(Lowered *l, LowerTrain *t);
-bool evaluate_metrics(Lowered *l, LowerEvaluate *e);
-// Metrics of all predictions of one part.
-Graph *metrics_graph(Cx *cx, LowerTrain *t, const Ast *const *metrics, const char *const *names, int n);
+// The graphs of an evaluation. Its number-valued metrics are also watched on the validation parts of its
+// model's trainings.
+bool evaluate_graphs(Lowered *l, LowerEvaluate *e);
+Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred); // of all predictions; NULL after a mistake
 
 // -- penalize.c
 const char *penalty_term(Cx *cx, const LowerTrain *t, const Ast *penalize); // unlike those in t->terms

@@ -92,7 +92,7 @@ struct Env {
   const char *def;  // name of the definition
 };
 
-typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_INIT, MODE_CHECK } Mode;
+typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_CHECK } Mode;
 
 // One graph under construction: where its nodes go, what it is for, and what has been declared in it so far.
 typedef struct Cx {
@@ -103,6 +103,8 @@ typedef struct Cx {
   Mode mode;
   bool training;
   bool library;  // inside a definition of the library: names mean the library's
+  bool initials; // initial values of what is declared are wanted
+  bool known;    // of a training whose parameters and states are known: no others may be declared
   bool loaded;   // inside a loaded model: what is declared has its values from a file
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
@@ -121,6 +123,9 @@ typedef struct Cx {
   int64_t stream;     // next random stream
   int64_t effects;    // draws, declarations and assignments so far: what makes a call more than its value
   Map calls;          // calls without effects -> Value *
+  int64_t drawn;      // by initial values
+  bool initial;       // one of these is elaborated
+  int fewest;         // parameters that were known when one was selected
   int depth;          // of calls
   double active_from; // schedule branches: the earliest step at which this one counts
   Span at;            // the call that is being elaborated, for notes
@@ -129,8 +134,8 @@ typedef struct Cx {
 typedef struct ParamRef {
   const char *path, *role;
   Shape shape;
-  Node *node; // current value: the input, or in MODE_INIT and MODE_CHECK the initial value
-  Node *init;
+  Node *node; // current value: the input, or in MODE_CHECK the initial value
+  Node *init; // where it was wanted
   Span origin;
 } ParamRef;
 
@@ -258,6 +263,17 @@ typedef struct Memo {
 const Value *memo_find(Cx *cx, const Def *d, const BoundArg *args, int nargs, Memo *m);
 Value memo_keep(Cx *cx, const Def *d, const Memo *m, Value v);
 
+// -- initial.c
+typedef struct Initial { // the expression of an initial value
+  const Ast *e;          // NULL: zero
+  Def *initializer;      // given `like` for each tensor; else `value` is for all
+  Value value;
+  const char *leaf; // of a tree's tensor: its path in `value`
+} Initial;
+bool wants_initials(const Cx *cx);
+bool initial_begin(Cx *cx, Env *env, const Ast *e, Initial *out);                     // false after a report
+Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *name); // of `name`, of shape s
+
 // -- params.c
 Value declare_param(Cx *cx, Env *env, const Ast *p);
 Value declare_state(Cx *cx, Env *env, const Ast *s);
@@ -294,6 +310,7 @@ Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand:
 // -- lower.c
 Cx *cx_new(Lowered *l, const char *graph_name, Mode mode);
 void cx_seed(Cx *cx, Node **seed, Node **counter);
-Graph *prune(Cx *cx, Graph *g); // only what the outputs need
+Graph *prune(Cx *cx, Graph *g);   // only what the outputs need
+int node_operands(const Node *n); // that its value is computed from
 ModelValue *model_value(Cx *cx, Def *d);
 #endif

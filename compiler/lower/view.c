@@ -79,7 +79,10 @@ static Value elaborate(Cx *cx, const Ast *before, const Ast *e) {
   for (int i = 0; i < models.len && !cx->t; i++) cx->t = train_of_model(cx->l, models.data[i]->name);
   if (!cx->t && cx->l->trains.len) cx->t = cx->l->trains.data[cx->l->trains.len - 1];
   Diags kept = cx->s->diags;
+  cx->training = true; // so that initial values have the draws of a training
   for (int i = 0; i < models.len; i++) meet_parameters(cx, models.data[i]);
+  cx->training = false;
+  cx->stream = 0;
   Env *env = env_new(cx, NULL, "", "");
   if (before) eval_expr(cx, env, before);
   Diags *now = &cx->s->diags;
@@ -110,37 +113,14 @@ static bool add_values(Cx *cx, LowerView *view, const Value *v) {
   return n != NULL;
 }
 
-static Cx *view_cx(Lowered *l, const char *name, Mode mode) {
-  Cx *cx = cx_new(l, name, mode);
-  cx->view = true;
+static Cx *view_cx(Lowered *l, const char *name) {
+  Cx *cx = cx_new(l, name, MODE_EVAL);
+  cx->view = cx->initials = true;
   return cx;
 }
 
-static bool has_input(const Graph *g, const char *name) {
-  for (int i = 0; i < g->inputs.len; i++)
-    if (!strcmp(g->inputs.data[i]->name, name)) return true;
-  return false;
-}
-
-static Graph *init_graph(Lowered *l, const Graph *g, const Ast *before, const Ast *e) {
-  Cx *cx = view_cx(l, "view init", MODE_INIT);
-  Value v = elaborate(cx, before, e);
-  if (v.kind == V_FAIL) ice("lower", "initial values failed after the expression was elaborated");
-  for (int i = 0; i < cx->params.len; i++) {
-    const ParamRef *p = cx->params.entries[i].value;
-    const char *name = arena_printf(cx->a, "param:%s", p->path);
-    if (has_input(g, name)) graph_output(cx->g, name, p->init, -1);
-  }
-  for (int i = 0; i < cx->states.len; i++) {
-    const StateRef *s = cx->states.entries[i].value;
-    const char *name = arena_printf(cx->a, "state:%s", s->name);
-    if (has_input(g, name)) graph_output(cx->g, name, s->init, -1);
-  }
-  return cx->g->outputs.len ? prune(cx, cx->g) : NULL;
-}
-
 LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e) {
-  Cx *cx = view_cx(l, "view", MODE_EVAL);
+  Cx *cx = view_cx(l, "view");
   LowerView *view = ARENA_NEW(cx->a, LowerView);
   view->data = -1;
   Value v = elaborate(cx, before, e);
@@ -160,7 +140,8 @@ LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e) {
   }
   if (!view->values.len) return view;
   view->graph = prune(cx, cx->g);
-  view->init = init_graph(l, view->graph, before, e);
+  cx->g->outputs.len = 0;
+  initial_graphs(cx, view->graph, &view->init, NULL);
   return view;
 }
 
@@ -168,7 +149,8 @@ void lower_definition(Lowered *l, const char *name) {
   Def *d = sema_find(l->program, name);
   Diags *ds = &l->session->diags, before = *ds;
   if (!d || (d->kind == KIND_MODEL && train_of_model(l, name))) return;
-  Cx *cx = view_cx(l, "definition", MODE_INIT);
+  Cx *cx = view_cx(l, "definition");
+  cx->training = true;
   cx->no_times = d->kind == KIND_MODEL;
   if (d->kind == KIND_MODEL)
     call_on_zeros(cx, d);

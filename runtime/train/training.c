@@ -88,16 +88,26 @@ static int begin_weights(Training *t) {
   return REG_OK;
 }
 
-// What a training starts from besides its own initial values: loaded models, then a checkpoint, or else
-// weights.
+static int call_once(Training *t, reg_function *f) {
+  Bound b;
+  int code = bind_function(t, f, &t->now, NULL, NULL, &b);
+  return code || !b.f ? code : bound_call(t, &b);
+}
+
+// What a training starts from: loaded models and its initial values; a checkpoint, or else weights; at the
+// very start also states that are made from these.
 static int start_values(Training *t) {
   const reg_train *p = t->plan;
   const reg_run_options *o = t->run->options;
   bool resumed = false;
   reg_weights_loaded(p, t->now.states);
-  int code = o->resume ? checkpoint_read(t, &resumed) : REG_OK;
-  if (code || resumed || !o->weights) return code;
-  return reg_weights_load(t->run->program, p, o->weights, t->now.params, t->now.states, t->run->st);
+  int code = call_once(t, p->init);
+  t->checkpointed = reg_now();
+  if (!code && o->resume) code = checkpoint_read(t, &resumed);
+  if (!code && !resumed && o->weights)
+    code = reg_weights_load(t->run->program, p, o->weights, t->now.params, t->now.states, t->run->st);
+  if (!code && !resumed) code = begin_weights(t);
+  return code || t->step ? code : call_once(t, p->start);
 }
 
 int training_new(Run *r, const reg_train *plan, Training *t) {
@@ -105,14 +115,9 @@ int training_new(Run *r, const reg_train *plan, Training *t) {
   t->full_seed = r->options->has_seed ? r->options->seed : plan->seed;
   t->seed[0] = (int32_t)(uint32_t)t->full_seed;
   t->seed[1] = (int32_t)(uint32_t)(t->full_seed >> 32);
-  Bound init;
   int code = find_parts(t);
   if (!code) code = take_buffers(t);
-  if (!code) code = bind_function(t, plan->init, &t->now, NULL, NULL, &init);
-  if (!code && init.f) code = bound_call(t, &init);
-  t->checkpointed = reg_now();
-  if (!code) code = start_values(t);
-  return code ? code : begin_weights(t);
+  return code ? code : start_values(t);
 }
 
 static void shuffle(Training *t) {

@@ -76,8 +76,9 @@ typedef struct reg_train {
   int nterms;
   const char *const *terms; // names, for reports
   int nschedules;
-  const char *const *schedules;               // likewise
-  reg_function *init;                         // params and states out
+  const char *const *schedules; // likewise
+  reg_function *init;           // params and states out
+  reg_function *start;          // states that start from the params and layers' states there are; NULL: none
   reg_function *step, *step_last;             // full and last partial batch (NULL: none)
   reg_function *step_trace, *step_last_trace; // the same, every value kept
   // Validation: loss without penalties, and predictions, in chunks of step's `batch` rows and one of the rest

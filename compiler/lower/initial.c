@@ -1,0 +1,221 @@
+// Initial values of parameters and states. In: their expressions, elaborated where they are declared, in the
+// graph of the step. Out: what each starts from: values of the seed and of settings, or of parameters and
+// states declared before.
+#include "train.h"
+#include <string.h>
+
+bool wants_initials(const Cx *cx) { return cx->initials || cx->mode == MODE_CHECK; }
+
+// Draws of initial values have streams of their own, and are none of the step's.
+enum { INITIAL_STREAMS = 0x10000 };
+typedef struct Draws {
+  int64_t stream;
+  bool initial;
+} Draws;
+
+static Draws begin_draws(Cx *cx) {
+  Draws outer = {cx->stream, cx->initial};
+  if (cx->mode == MODE_CHECK || cx->initial) return outer;
+  cx->stream += INITIAL_STREAMS + cx->drawn;
+  cx->initial = true;
+  return outer;
+}
+
+static void end_draws(Cx *cx, Draws outer) {
+  if (cx->mode == MODE_CHECK || outer.initial) return;
+  cx->drawn = cx->stream - outer.stream - INITIAL_STREAMS;
+  cx->stream = outer.stream;
+  cx->initial = false;
+}
+
+bool initial_begin(Cx *cx, Env *env, const Ast *e, Initial *out) {
+  *out = (Initial){.e = e};
+  if (!e) return true;
+  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
+  const bool global = callee->kind == AST_NAME && !env_get(env, callee->name);
+  Def *d = global ? find_def(cx, callee->name) : NULL;
+  for (int i = 0; d && d->ast->kids[0] && i < d->ast->kids[0]->nkids; i++)
+    if (!strcmp(d->ast->kids[0]->kids[i]->name, "like")) out->initializer = d;
+  if (out->initializer) return true;
+  Draws outer = begin_draws(cx);
+  out->value = eval_expr(cx, env, e);
+  end_draws(cx, outer);
+  return out->value.kind != V_FAIL;
+}
+
+static Value initialized(Cx *cx, Env *env, const Initial *from, Shape s) {
+  const Ast *e = from->e;
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, e->nkids + 1);
+  int n = 0;
+  for (int i = 1; e->kind == AST_CALL && i < e->nkids; i++) {
+    Value *arg = ARENA_NEW(cx->a, Value);
+    *arg = eval_expr(cx, env, e->kids[i]->kids[0]);
+    args[n++] = (BoundArg){e->kids[i]->name, arg, e->kids[i]->span};
+  }
+  Value *like = ARENA_NEW(cx->a, Value);
+  *like = v_tensor(graph_const(cx->g, 0, s), e->span);
+  args[n++] = (BoundArg){"like", like, e->span};
+  return call_def(cx, from->initializer, args, n, e->span, env, NULL);
+}
+
+static const Leaf *leaf_of(const Tree *t, const char *path) {
+  for (int i = 0; path && i < t->n; i++)
+    if (!strcmp(t->leaf[i].path, path)) return &t->leaf[i];
+  return NULL;
+}
+
+Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *name) {
+  if (!from->e) return graph_const(cx->g, 0, s);
+  Value v = from->value;
+  if (from->initializer) {
+    Draws outer = begin_draws(cx);
+    v = initialized(cx, env, from, s);
+    end_draws(cx, outer);
+  }
+  const Tree *t = tree_of(cx, &v);
+  const Leaf *leaf = t ? leaf_of(t, from->leaf) : NULL;
+  Node *n = leaf ? leaf->node : v.kind == V_FAIL ? NULL : value_node(cx, &v);
+  if (!n) return NULL;
+  Shape whole;
+  if (!shape_broadcast(n->shape, s, &whole) || !shape_equal(whole, s)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, from->e->span,
+              arena_printf(cx->a, "initial value of `%s`", name), shape_text(cx->a, s),
+              shape_text(cx->a, n->shape));
+    return NULL;
+  }
+  if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
+  return graph_broadcast_to(cx->g, n, s);
+}
+
+// -- what they are made from
+
+enum { FROM_PARAMETERS = 1, FROM_STATES = 2, FROM_DATA = 4 };
+
+static unsigned char input_source(const Cx *cx, const Node *in) {
+  static const char *const always[] = {"seed", "step", "epoch", "total"};
+  if (!strncmp(in->name, "param:", 6)) return FROM_PARAMETERS;
+  if (!strncmp(in->name, "state:", 6)) {
+    const StateRef *ref = map_get(&cx->states, in->name + 6);
+    return ref && ref->loaded ? 0 : FROM_STATES; // a loaded model's tensors are there before
+  }
+  for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+    if (!strcmp(in->name, always[i])) return 0;
+  return strncmp(in->name, "set:", 4) ? FROM_DATA : 0;
+}
+
+// For each node what its value is made from.
+static unsigned char *sources_of(const Cx *cx) {
+  const Graph *g = cx->g;
+  unsigned char *from = ARENA_ARRAY(cx->a, unsigned char, g->nodes.len + 1);
+  for (int i = 0; i < g->nodes.len; i++) {
+    const Node *n = g->nodes.data[i];
+    if (n->op == OP_INPUT) from[i] = input_source(cx, n);
+    for (int k = 0; k < node_operands(n); k++) from[i] |= from[n->in[k]->id];
+  }
+  return from;
+}
+
+static void made_from_data(Cx *cx, const char *what, const char *name, Span at) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_not_constant, at,
+                      arena_printf(cx->a, "the initial value of the %s `%s`", what, name));
+  diag_note(d, (Span){0}, "it is made from the rows of a batch");
+}
+
+// The graph of initial values under construction: inputs of it that stand for other initial values, and
+// these.
+typedef struct Start {
+  Cx *cx;
+  Node **inputs, **values;
+  int n;
+  const Graph *reads; // what this graph has for inputs is wanted; NULL: all
+} Start;
+
+static void stands_for(Start *s, const char *kind, const char *name, Shape shape, Node *init) {
+  s->inputs[s->n] = cx_input(s->cx, arena_printf(s->cx->a, "%s:%s", kind, name), DT_F32, shape);
+  s->values[s->n++] = init;
+}
+
+// Each is made from what was declared before it, so this ends.
+static Node *resolved(const Start *s, Node *init) {
+  Node *n = init, *before = NULL;
+  while (n != before && s->n) {
+    before = n;
+    n = graph_substitute(s->cx->g, n, s->inputs, s->values, s->n);
+  }
+  return n;
+}
+
+static Graph *finish(Cx *cx, const char *what) {
+  Graph *g = cx->g->outputs.len ? prune(cx, cx->g) : NULL;
+  if (g) g->name = arena_printf(cx->a, "%s %s", cx->t ? cx->t->name : "view", what);
+  cx->g->outputs.len = 0;
+  return g;
+}
+
+static bool all_known(Cx *cx, const unsigned char *from) {
+  bool known = true;
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    if (!p->init || !(from[p->init->id] & FROM_DATA)) continue;
+    made_from_data(cx, "parameter", p->path, p->origin);
+    known = false;
+  }
+  for (int i = 0; i < cx->states.len; i++) {
+    const StateRef *ref = cx->states.entries[i].value;
+    if (!ref->init || !(from[ref->init->id] & FROM_DATA)) continue;
+    made_from_data(cx, "state", ref->name, ref->origin);
+    known = false;
+  }
+  return known;
+}
+
+static bool has_input(const Graph *g, const char *name) {
+  for (int i = 0; i < g->inputs.len; i++)
+    if (!strcmp(g->inputs.data[i]->name, name)) return true;
+  return false;
+}
+
+static void init_output(Start *s, const unsigned char *from, const char *kind, const char *name, Node *init) {
+  const char *full = arena_printf(s->cx->a, "%s:%s", kind, name);
+  if (s->reads && !has_input(s->reads, full)) return;
+  graph_output(s->cx->g, full, from[init->id] ? resolved(s, init) : init, -1);
+}
+
+// Of an optimizer, loss or penalty, made from parameters: they start from what these are when training
+// begins.
+static bool starts_late(const StateRef *ref, const unsigned char *from) {
+  return !ref->layer && from[ref->init->id];
+}
+
+bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late) {
+  const int room = cx->params.len + cx->states.len + 1;
+  const unsigned char *from = sources_of(cx);
+  Start s = {cx, ARENA_ARRAY(cx->a, Node *, room), ARENA_ARRAY(cx->a, Node *, room), 0, reads};
+  Start of_states = {cx, ARENA_ARRAY(cx->a, Node *, room), ARENA_ARRAY(cx->a, Node *, room), 0, reads};
+  if (!all_known(cx, from)) return false;
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    if (p->init) stands_for(&s, "param", p->path, p->shape, p->init);
+  }
+  for (int i = 0; i < cx->states.len; i++) {
+    const StateRef *ref = cx->states.entries[i].value;
+    if (!ref->init) continue;
+    stands_for(&s, "state", ref->name, ref->shape, ref->init);
+    if (!ref->layer) stands_for(&of_states, "state", ref->name, ref->shape, ref->init);
+  }
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    if (p->init) init_output(&s, from, "param", p->path, p->init);
+  }
+  for (int i = 0; i < cx->states.len; i++) {
+    const StateRef *ref = cx->states.entries[i].value;
+    if (ref->init && !(late && starts_late(ref, from))) init_output(&s, from, "state", ref->name, ref->init);
+  }
+  *init = finish(cx, "init");
+  for (int i = 0; late && i < cx->states.len; i++) {
+    const StateRef *ref = cx->states.entries[i].value;
+    if (ref->init && starts_late(ref, from)) init_output(&of_states, from, "state", ref->name, ref->init);
+  }
+  if (late) *late = finish(cx, "start");
+  return true;
+}
