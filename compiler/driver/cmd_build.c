@@ -133,9 +133,11 @@ static void absolute_paths(const Pipeline *p) {
     reg_data_plan *plan = &l->plans.data[i];
     reg_data_op *ops = ARENA_ARRAY(p->arena, reg_data_op, plan->nops);
     memcpy(ops, plan->ops, sizeof *ops * (size_t)plan->nops);
-    char *path = realpath(ops[0].path, NULL);
-    if (path) ops[0].path = arena_strdup(p->arena, path);
-    free(path);
+    for (int k = 0; k < plan->nops; k++) {
+      char *path = ops[k].path ? realpath(ops[k].path, NULL) : NULL;
+      if (path) ops[k].path = arena_strdup(p->arena, path);
+      free(path);
+    }
     plan->ops = ops;
   }
 }
@@ -223,7 +225,8 @@ static void put_header(Text *o, const Build *b, const reg_model *m, const char *
       "// x: rows x INPUTS, as in the data file; what was learned from the training data is applied here.\n"
       "//   Its columns:");
   put_names(o, d->columns, d->fields[0].width);
-  const reg_field *target = d->nfields > 1 && d->fields[1].nclasses == out ? &d->fields[1] : NULL;
+  const reg_field *target =
+      d->target >= 0 && d->fields[d->target].nclasses == out ? &d->fields[d->target] : NULL;
   reg_text_add(o, target ? "// y: rows x OUTPUTS. One output for each class of " : "// y: rows x OUTPUTS.\n");
   if (target) {
     reg_text_comment(o, target->name);
@@ -232,10 +235,12 @@ static void put_header(Text *o, const Build *b, const reg_model *m, const char *
   }
   reg_text_format(
       o,
-      "// Returns 0; 70 where memory does not suffice. May be called from several threads at once.\n"
-      "int %s_predict(const float *x, int64_t rows, float *y);\n\n"
+      "// Returns 0; 65 where x, or x as it is scaled, is not finite; 70 where memory does not suffice. May be\n"
+      "// called from several threads at once. Double is for columns such as seconds since 1970.\n"
+      "int %s_predict(const float *x, int64_t rows, float *y);\n"
+      "int %s_predict_double(const double *x, int64_t rows, float *y);\n\n"
       "#ifdef __cplusplus\n}\n#endif\n#endif\n",
-      name);
+      name, name);
 }
 
 static int write_header(const Build *b, const reg_model *m, const char *object, const char *name) {
@@ -278,12 +283,13 @@ static int build_model(Build *b, const char *path) {
                            .params = params,
                            .states = states};
   const char *name = identifier(p->arena, t->name);
-  const Thunk thunk = {arena_printf(p->arena, "%s_predict", name), "reg_model_call"};
+  const Thunk thunks[] = {{arena_printf(p->arena, "%s_predict", name), "reg_model_call"},
+                          {arena_printf(p->arena, "%s_predict_double", name), "reg_model_call_double"}};
   Image image = {.arena = p->arena};
   image_model(&image, &model, symbol_of, b);
   DataImage data = image_finish(&image, arena_printf(p->arena, "%s_model", name));
-  data.thunks = &thunk;
-  data.nthunks = 1;
+  data.thunks = thunks;
+  data.nthunks = 2;
   code = write_data(b, &data);
   if (!code) code = make_object(b, path);
   return code ? code : write_header(b, &model, path, name);

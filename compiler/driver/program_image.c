@@ -102,15 +102,43 @@ static void fill_evaluate(Writer *w, int64_t at, const reg_evaluate *e) {
 
 // -- data: what was learned and what is expected, no rows
 
-static int64_t fields(const Writer *w, const reg_dataset *d) {
-  const int64_t at = image_put(w->m, d->fields, (size_t)d->nfields * sizeof *d->fields);
+static bool function_reads_classes(const reg_function *f, int field) {
+  for (int i = 0; f && i < f->nslots; i++) {
+    const reg_slot *s = &f->slots[i];
+    if (s->kind == REG_SLOT_FIELD && s->index == field && s->dtype == REG_I32) return true;
+  }
+  return false;
+}
+
+// Only then it matters which classes the data have.
+static bool reads_classes(const reg_program *p, int data, int field) {
+  for (int i = 0; i < p->ntrains; i++) {
+    const reg_train *t = &p->trains[i];
+    const reg_function *list[] = {t->step, t->step_last, t->valid, t->valid_last, t->valid_metrics};
+    for (int k = 0; k < 5 && t->data == data; k++)
+      if (function_reads_classes(list[k], field)) return true;
+  }
+  for (int i = 0; i < p->nevaluates; i++) {
+    const reg_evaluate *e = &p->evaluates[i];
+    if (e->data == data && function_reads_classes(e->metrics, field)) return true;
+  }
+  return false;
+}
+
+static int64_t fields(const Writer *w, const reg_dataset *d, const reg_program *p, int data) {
+  reg_field *list = ARENA_ARRAY(w->m->arena, reg_field, d->nfields);
+  memcpy(list, d->fields, (size_t)d->nfields * sizeof *list);
+  for (int i = 0; i < d->nfields; i++)
+    if (!reads_classes(p, data, i)) list[i].nclasses = 0;
+  const int64_t at = image_put(w->m, list, (size_t)d->nfields * sizeof *list);
   for (int i = 0; i < d->nfields; i++) {
-    const reg_field *f = &d->fields[i];
+    const reg_field *f = &list[i];
     const int64_t to = at + i * (int64_t)sizeof *f;
     TEXT(w, to, reg_field, name, f->name);
     POINT(w, to, reg_field, values, -1);
     POINT(w, to, reg_field, classes, -1);
     POINT(w, to, reg_field, class_names, texts(w, (const char *const *)f->class_names, f->nclasses));
+    POINT(w, to, reg_field, why, -1);
   }
   return at;
 }
@@ -125,9 +153,10 @@ static int64_t parts(const Writer *w, const reg_dataset *d) {
   return at;
 }
 
-static int64_t dataset(const Writer *w, const reg_dataset *d) {
+static int64_t dataset(const Writer *w, const reg_program *p, int data) {
+  const reg_dataset *d = p->datasets[data];
   const int64_t at = image_put(w->m, d, sizeof *d), width = d->fields[0].width;
-  POINT(w, at, reg_dataset, fields, fields(w, d));
+  POINT(w, at, reg_dataset, fields, fields(w, d, p, data));
   POINT(w, at, reg_dataset, parts, parts(w, d));
   POINT(w, at, reg_dataset, columns, texts(w, d->columns, width));
   POINT(w, at, reg_dataset, shift, image_put(w->m, d->shift, (size_t)width * sizeof *d->shift));
@@ -147,6 +176,7 @@ static int64_t plans(const Writer *w, const reg_program *p) {
       const int64_t to = ops + k * (int64_t)sizeof *plan->ops;
       TEXT(w, to, reg_data_op, path, plan->ops[k].path);
       TEXT(w, to, reg_data_op, target, plan->ops[k].target);
+      TEXT(w, to, reg_data_op, field, plan->ops[k].field);
       TEXT(w, to, reg_data_op, stratify, plan->ops[k].stratify);
       for (int n = 0; n < 4; n++)
         image_pointer(w->m, AT(to, reg_data_op, part_names) + n * (int64_t)sizeof(char *),
@@ -209,7 +239,7 @@ void image_binary(Image *m, const reg_binary *b, SymbolOf symbol, void *user) {
   POINT(&w, at, reg_binary, programs, programs);
   const int64_t expected = pointers(&w, b->program->ndatasets);
   for (int i = 0; i < b->program->ndatasets; i++)
-    image_pointer(m, expected + i * (int64_t)sizeof(void *), dataset(&w, b->program->datasets[i]));
+    image_pointer(m, expected + i * (int64_t)sizeof(void *), dataset(&w, b->program, i));
   POINT(&w, at, reg_binary, expected, expected);
   TEXT(&w, at, reg_binary, name, b->name);
   TEXT(&w, at, reg_binary, doc, b->doc);
@@ -243,7 +273,7 @@ void image_model(Image *m, const reg_model *model, SymbolOf symbol, void *user) 
   fill_train(&w, train, &t);
   POINT(&w, at, reg_model, program, with);
   POINT(&w, at, reg_model, train, train);
-  POINT(&w, at, reg_model, data, dataset(&w, model->data));
+  POINT(&w, at, reg_model, data, dataset(&w, model->program, model->train->data));
   POINT(&w, at, reg_model, params, values(&w, t.params, model->params, t.nparams));
   POINT(&w, at, reg_model, states, values(&w, t.states, model->states, t.nstates));
 }

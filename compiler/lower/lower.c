@@ -270,7 +270,7 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   e->data_name = v.data->part ? arena_printf(a, "%s.%s", v.data->name, v.data->part) : v.data->name;
   for (int i = 0; i < set->nparts; i++)
     if (!strcmp(set->parts[i].name, e->part)) e->rows = set->parts[i].nrows;
-  e->target = data_target(set);
+  e->target = set->target;
   if (e->data == t->data && !strcmp(e->part, t->train_part))
     diag_emit(&l->session->diags, DIAG_evaluates_training_data, ast->kids[1]->span,
               arena_printf(a, "evaluate %s", e->model));

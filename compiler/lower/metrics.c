@@ -31,7 +31,7 @@ static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a metric", value_text(cx, &v));
     return NULL;
   }
-  int target = data_target(cx->data);
+  int target = cx->data->target;
   Value *args = ARENA_ARRAY(cx->a, Value, 2);
   args[0] = v_tensor(pred, e->span);
   args[1] = (Value){.kind = V_FIELD, .field = target, .span = e->span};

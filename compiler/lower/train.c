@@ -2,12 +2,6 @@
 #include "train.h"
 #include <string.h>
 
-int data_target(const reg_dataset *set) {
-  for (int i = 0; i < set->nfields; i++)
-    if (strcmp(set->fields[i].name, "x") && strcmp(set->fields[i].name, "id")) return i;
-  return -1;
-}
-
 static bool data_has(const reg_dataset *set, const char *field) {
   for (int i = 0; i < set->nfields; i++)
     if (!strcmp(set->fields[i].name, field)) return true;

@@ -23,7 +23,6 @@ typedef struct EvaluateBuild {
 
 const Ast *train_clause(const Ast *train, const char *name);
 const reg_part *reg_part_named(const LowerTrain *t, const Lowered *l, const char *name);
-int data_target(const reg_dataset *set); // index of the first field that is neither x nor id; -1
 
 // Elaborates the training step for the first time: fills params, states, terms, schedules; false after a
 // mistake.

@@ -131,7 +131,8 @@ static Node *make_node(Cx *cx, const Value *v) {
     const reg_field *f = &field_data(cx, v)->fields[v->field];
     if (!f->values) { // text: only its classes are numbers
       Diag *d = diag_emit(&cx->s->diags, DIAG_bad_field, cx->at.source ? cx->at : v->span,
-                          arena_printf(cx->a, "`%s` is text: it can be used as classes only", f->name));
+                          arena_printf(cx->a, "`%s` is text, as %s is: it can be used as classes only", f->name,
+                                       f->why));
       if (cx->at.source && v->span.source) diag_note(d, v->span, "a number is needed here");
       return NULL;
     }
@@ -171,9 +172,10 @@ Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
       *classes = f->nclasses;
       return field_node(cx, v, true);
     }
-    diag_emit(&cx->s->diags, DIAG_bad_field, v->span,
-              arena_printf(cx->a, "`%s` holds numbers that are no classes: classes are texts or integers",
-                           f->name));
+    Diag *d = diag_emit(
+        &cx->s->diags, DIAG_bad_field, v->span,
+        arena_printf(cx->a, "`%s` holds numbers that are no classes%s%s", f->name, f->why ? ": " : "", f->why ? f->why : ""));
+    diag_hint(d, "classes are the texts or the integers of the target");
     return NULL;
   }
   Node *n = value_node(cx, v);

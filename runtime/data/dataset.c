@@ -1,13 +1,17 @@
 // Looking things up in a data set, and its transformation for other rows: what a model needs that predicts
 // without reading files.
 #include "reg/data.h"
+#include <math.h>
 #include <string.h>
 
-void reg_data_transform(const reg_dataset *d, const float *from, int64_t rows, float *to) {
+int64_t reg_data_transform(const reg_dataset *d, const double *from, int64_t rows, float *to) {
   const int64_t width = d->fields[0].width;
   for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < width; j++)
-      to[i * width + j] = (float)(((double)from[i * width + j] - d->shift[j]) * d->factor[j]);
+    for (int64_t j = 0; j < width; j++) {
+      to[i * width + j] = (float)((from[i * width + j] - d->shift[j]) * d->factor[j]);
+      if (!isfinite(to[i * width + j])) return i * width + j;
+    }
+  return -1;
 }
 
 const reg_part *reg_data_part(const reg_dataset *d, const char *name) {

@@ -1,39 +1,33 @@
-// Columns to fields. In: a table. Out: x (all columns but the target, in file order), the target as numbers
-// and, where it can be read so, as classes, and id, the row's number.
+// Columns to fields. In: a table. Out: x without its values, the target as numbers and, where it can be read
+// so, as classes, and id, the row's number. What the target is does not depend on the order of rows: text as
+// soon as one cell of the first file is text, else numbers. Classes are those of the first file.
 #include "data/table.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INTEGER_CLASSES = 1000 };
-
-static int make_x(Table *t, reg_dataset *d, reg_field *x) {
-  int64_t width = t->ncolumns - (t->target >= 0);
-  float *values = reg_heap_take(t->heap, (size_t)(t->nrows * width) * sizeof *values);
-  const char **columns = reg_heap_take(t->heap, (size_t)width * sizeof *columns);
-  d->shift = reg_heap_take(t->heap, (size_t)width * sizeof *d->shift);
-  d->factor = reg_heap_take(t->heap, (size_t)width * sizeof *d->factor);
-  if (!values || !columns || !d->shift || !d->factor) return -1;
-  for (int64_t j = 0; j < width; j++) d->factor[j] = 1;
-  for (int j = 0, at = 0; j < t->ncolumns; j++)
-    if (j != t->target) columns[at++] = t->columns[j];
-  d->columns = columns;
-  float *to = values;
-  for (int64_t i = 0; i < t->nrows; i++)
-    for (int j = 0; j < t->ncolumns; j++)
-      if (j != t->target) *to++ = t->numbers[i * t->ncolumns + j];
-  *x =
-      (reg_field){.name = "x", .dtype = REG_F32, .rank = 1, .dim = {width}, .width = width, .values = values};
+static int make_x(const Table *t, reg_dataset *d, reg_field *x) {
+  const size_t width = (size_t)t->width;
+  d->shift = reg_heap_take(t->heap, width * sizeof *d->shift);
+  d->factor = reg_heap_take(t->heap, width * sizeof *d->factor);
+  if (!d->shift || !d->factor) return -1;
+  for (size_t j = 0; j < width; j++) d->factor[j] = 1;
+  d->columns = t->columns;
+  *x = (reg_field){.name = "x", .dtype = REG_F32, .rank = 1, .dim = {t->width}, .width = t->width};
   return 0;
 }
 
+// -- classes
+
 static int by_value(const void *a, const void *b) {
-  float x = *(const float *)a, y = *(const float *)b;
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
   return (x > y) - (x < y);
 }
 
-static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_bytes(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 // Removes equal neighbours of a sorted array; how many are left.
 static int64_t unique(void *items, int64_t count, size_t size, int (*compare)(const void *, const void *)) {
@@ -45,68 +39,148 @@ static int64_t unique(void *items, int64_t count, size_t size, int (*compare)(co
   return kept;
 }
 
-// Classes of `items` (nrows of them): their place among the sorted different ones, which come back in
-// sorted[0..nclasses).
-static int number_classes(Table *t, reg_field *f, const void *items, void *sorted, size_t size,
-                          int (*compare)(const void *, const void *)) {
-  memcpy(sorted, items, (size_t)t->nrows * size);
-  qsort(sorted, (size_t)t->nrows, size, compare);
-  f->nclasses = unique(sorted, t->nrows, size, compare);
-  f->classes = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *f->classes);
-  f->class_names = reg_heap_take(t->heap, (size_t)f->nclasses * sizeof *f->class_names);
-  if (!f->classes || !f->class_names) return -1;
+// Classes of `items`, one a row: their places among the different ones of the first file, which come back in
+// sorted[0..nclasses). The first row of a later file whose item is none of these, or -1.
+static int64_t number_classes(const Table *t, reg_field *f, const void *items, void *sorted, size_t size,
+                              int (*compare)(const void *, const void *)) {
+  const int64_t first = t->files[0].nrows;
+  memcpy(sorted, items, (size_t)first * size);
+  qsort(sorted, (size_t)first, size, compare);
+  f->nclasses = unique(sorted, first, size, compare);
   for (int64_t i = 0; i < t->nrows; i++) {
     const char *item = (const char *)items + (size_t)i * size;
     const char *found = bsearch(item, sorted, (size_t)f->nclasses, size, compare);
+    if (!found) return i;
     f->classes[i] = (int32_t)((size_t)(found - (const char *)sorted) / size);
   }
-  return 0;
+  return -1;
 }
 
-static int text_classes(Table *t, reg_field *f) {
-  char **cells = malloc((size_t)t->nrows * 2 * sizeof *cells), **sorted = cells ? cells + t->nrows : NULL;
-  if (!cells) return -1;
-  for (int64_t i = 0; i < t->nrows; i++) cells[i] = t->text + t->text_at[i];
-  int failed = number_classes(t, f, cells, sorted, sizeof *cells, by_bytes);
-  for (int64_t c = 0; !failed && c < f->nclasses; c++)
-    if (!(f->class_names[c] = reg_heap_copy(t->heap, sorted[c], strlen(sorted[c])))) failed = -1;
-  free(cells);
-  return failed;
+// Room for the names, `bytes` in all; NULL: out of memory.
+static char *class_names(const Table *t, reg_field *f, size_t bytes) {
+  f->class_names = reg_heap_take(t->heap, (size_t)f->nclasses * sizeof *f->class_names);
+  return f->class_names ? reg_heap_take(t->heap, bytes) : NULL;
 }
 
-static int integer_classes(Table *t, reg_field *f) {
-  const float *values = f->values;
-  for (int64_t i = 0; i < t->nrows; i++)
-    if (values[i] != floorf(values[i]) || fabsf(values[i]) > 0x1p24f) return 0;
-  float *sorted = malloc((size_t)t->nrows * sizeof *sorted);
-  if (!sorted) return -1;
-  memcpy(sorted, values, (size_t)t->nrows * sizeof *sorted);
-  qsort(sorted, (size_t)t->nrows, sizeof *sorted, by_value);
-  int64_t different = unique(sorted, t->nrows, sizeof *sorted, by_value);
-  int failed = 0;
-  if (different <= MAX_INTEGER_CLASSES && 2 * different < t->nrows) {
-    failed = number_classes(t, f, values, sorted, sizeof *sorted, by_value);
-    for (int64_t c = 0; !failed && c < f->nclasses; c++) {
-      char name[32];
-      int length = snprintf(name, sizeof name, "%d", (int)sorted[c]);
-      if (!(f->class_names[c] = reg_heap_copy(t->heap, name, (size_t)length))) failed = -1;
-    }
+static int name_texts(const Table *t, reg_field *f, const char *const *sorted) {
+  size_t bytes = 0;
+  for (int64_t c = 0; c < f->nclasses; c++) bytes += strlen(sorted[c]) + 1;
+  char *names = class_names(t, f, bytes);
+  for (int64_t c = 0; c < f->nclasses && names; c++) {
+    f->class_names[c] = strcpy(names, sorted[c]);
+    names += strlen(names) + 1;
   }
-  free(sorted);
-  return failed;
+  return names ? REG_OK : -1;
 }
 
-static int make_target(Table *t, reg_field *f) {
-  *f = (reg_field){.name = t->columns[t->target], .dtype = t->target_text ? REG_I32 : REG_F32, .width = 1};
-  if (t->target_text) return text_classes(t, f);
+static int name_integers(const Table *t, reg_field *f, const int64_t *sorted) {
+  enum { LONGEST = 21 };
+  char *names = class_names(t, f, (size_t)f->nclasses * LONGEST);
+  for (int64_t c = 0; c < f->nclasses && names; c++, names += LONGEST) {
+    snprintf(names, LONGEST, "%lld", (long long)sorted[c]);
+    f->class_names[c] = names;
+  }
+  return names ? REG_OK : -1;
+}
+
+static int text_classes(const Table *t, reg_field *f, reg_status *st) {
+  const size_t rows = (size_t)t->nrows;
+  const char **cells = malloc(2 * rows * sizeof *cells), **sorted = cells ? cells + rows : NULL;
+  f->classes = reg_heap_take(t->heap, rows * sizeof *f->classes);
+  if (!cells || !f->classes) {
+    free(cells);
+    return -1;
+  }
+  for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_target(t, i);
+  const int64_t stranger = number_classes(t, f, cells, sorted, sizeof *cells, by_bytes);
+  int code = name_texts(t, f, sorted);
+  if (!code && stranger >= 0)
+    code = table_mistake(t, stranger, st, "classes are those of the training data",
+                         "`%.60s` has no class `%.60s` in `%s`", f->name, cells[stranger],
+                         t->files[0].path);
+  free(cells);
+  return code;
+}
+
+// Numbers need not be classes: what prevents it is kept for whoever asks for them.
+static int no_classes(const Table *t, reg_field *f, int64_t row, const char *what) {
+  const char *cell = table_cell(t, row);
+  char *why = cell ? reg_heap_take(t->heap, strlen(cell) + strlen(what) + 1) : NULL;
+  if (!why) return -1;
+  strcat(strcpy(why, cell), what);
+  f->why = why;
+  f->nclasses = 0;
+  f->classes = NULL;
+  return REG_OK;
+}
+
+static NumberText parse_target(const Table *t, int64_t row, double *value) {
+  const char *text = table_target(t, row);
+  return number_parse(text, strlen(text), value);
+}
+
+static int integer_classes(const Table *t, reg_field *f) {
+  const size_t rows = (size_t)t->nrows;
+  int64_t *values = malloc(2 * rows * sizeof *values), *sorted = values ? values + rows : NULL, i = 0;
+  if (!values) return -1;
+  while (i < t->nrows && number_integer(table_target(t, i), &values[i])) i++;
+  int code = REG_OK;
+  if (i < t->nrows) {
+    double value = 0;
+    parse_target(t, i, &value);
+    code = no_classes(t, f, i, fabs(value) >= 0x1p63 ? " has more than 64 bits" : " is no integer");
+  } else if (!(f->classes = reg_heap_take(t->heap, rows * sizeof *f->classes))) {
+    code = -1;
+  } else {
+    const int64_t stranger = number_classes(t, f, values, sorted, sizeof *values, by_value);
+    code = stranger < 0 ? name_integers(t, f, sorted)
+                        : no_classes(t, f, stranger, " is not among those of the training data");
+  }
+  free(values);
+  return code;
+}
+
+// -- the target
+
+static int not_a_number(const Table *t, const reg_field *f, int64_t row, NumberText kind, reg_status *st) {
+  const char *hint, *what = number_mistake(kind, &hint);
+  if (kind == NUMBER_NONE) hint = "the target of the training data is numbers";
+  return table_mistake(t, row, st, hint, "`%.40s` in column `%.60s` %s", table_target(t, row),
+                       f->name, what);
+}
+
+// The first cell of the first file that makes the target text, or -1: some text among numbers does, what
+// stands for a missing number does not.
+static int64_t first_text(const Table *t) {
+  bool numbers = false;
+  double value;
+  for (int64_t i = 0; i < t->files[0].nrows; i++) {
+    const NumberText kind = parse_target(t, i, &value);
+    if (kind == NUMBER_NONE) return i;
+    numbers |= kind != NUMBER_MISSING;
+  }
+  return numbers ? -1 : 0;
+}
+
+// `name`: what the program calls it. -1: out of memory.
+static int make_target(const Table *t, reg_field *f, const char *name, reg_status *st) {
+  const int64_t text = first_text(t);
+  *f = (reg_field){.dtype = text < 0 ? REG_F32 : REG_I32, .width = 1};
+  if (!(f->name = reg_heap_copy(t->heap, name, strlen(name)))) return -1;
+  if (text >= 0) return (f->why = table_cell(t, text)) ? text_classes(t, f, st) : -1;
   float *values = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *values);
   if (!values) return -1;
-  for (int64_t i = 0; i < t->nrows; i++) values[i] = t->numbers[i * t->ncolumns + t->target];
+  for (int64_t i = 0; i < t->nrows; i++) {
+    double value;
+    const NumberText kind = parse_target(t, i, &value);
+    if (kind != NUMBER_OK) return not_a_number(t, f, i, kind, st);
+    values[i] = (float)value;
+  }
   f->values = values;
   return integer_classes(t, f);
 }
 
-static int make_id(Table *t, reg_field *f) {
+static int make_id(const Table *t, reg_field *f) {
   int32_t *rows = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *rows);
   if (!rows) return -1;
   for (int64_t i = 0; i < t->nrows; i++) rows[i] = (int32_t)i;
@@ -114,16 +188,19 @@ static int make_id(Table *t, reg_field *f) {
   return 0;
 }
 
-int table_to_fields(Table *t, reg_dataset *d, reg_status *st) {
+int table_to_fields(Table *t, reg_dataset *d, const char *name, reg_status *st) {
   if (t->nrows > INT32_MAX)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%lld rows are more than a data set can have (2147483647)",
                     (long long)t->nrows);
   d->nrows = t->nrows;
   memcpy(d->checksum, t->checksum, sizeof d->checksum);
   d->fields = reg_heap_take(t->heap, 3 * sizeof *d->fields);
-  if (!d->fields || make_x(t, d, &d->fields[d->nfields++]) != 0 ||
-      (t->target >= 0 && make_target(t, &d->fields[d->nfields++]) != 0) ||
-      make_id(t, &d->fields[d->nfields++]) != 0)
-    return reg_no_memory(st, (size_t)(t->nrows * t->ncolumns) * sizeof(float));
-  return REG_OK;
+  int code = d->fields ? make_x(t, d, &d->fields[d->nfields++]) : -1;
+  d->target = -1;
+  if (!code && name) {
+    d->target = d->nfields++;
+    code = make_target(t, &d->fields[d->target], name, st);
+  }
+  if (!code) code = make_id(t, &d->fields[d->nfields++]);
+  return code < 0 ? reg_no_memory(st, (size_t)t->nrows * sizeof(float)) : code;
 }

@@ -1,76 +1,54 @@
-// A data plan to a data set: source, split, then the transformations of x in the plan's order. What
-// `standardize` learns comes from the training part alone, wherever the split stands in the plan. x' = (x -
-// shift) * factor is composed in double and rounded once.
+// A data plan to a data set: its files, fields, parts, and the transformations of x.
 #include "data/table.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Affine {
-  double *shift, *factor; // the data set's
-  int64_t width;
-} Affine;
-
-static int scale(Affine *a, double factor, reg_status *st) {
-  if (!isfinite(factor) || factor == 0)
-    return reg_fail(st, REG_BAD_DATA, "data_bad",
-                    "scale(%g): the factor must be a finite number other than 0", factor);
-  for (int64_t j = 0; j < a->width; j++) a->factor[j] *= factor;
-  return REG_OK;
-}
-
-// Mean 0 and (population) standard deviation 1 over the training rows; a constant column becomes 0, with
-// factor 1. With x' = (x - s) f the standardized x' is that of x itself, but for the sign of f.
-static void standardize(Affine *a, const float *x, const reg_part *part) {
-  for (int64_t j = 0; j < a->width; j++) {
-    double sum = 0, squares = 0;
-    float first = x[part->rows[0] * a->width + j];
-    bool constant = true;
-    for (int64_t i = 0; i < part->nrows; i++) {
-      float value = x[part->rows[i] * a->width + j];
-      sum += (double)value;
-      constant = constant && value == first;
-    }
-    double mean = constant ? (double)first : sum / (double)part->nrows;
-    for (int64_t i = 0; i < part->nrows; i++) {
-      double off = (double)x[part->rows[i] * a->width + j] - mean;
-      squares += off * off;
-    }
-    a->shift[j] = mean;
-    double deviation = sqrt(squares / (double)part->nrows);
-    a->factor[j] = constant ? 1 : copysign(1 / deviation, a->factor[j]);
-  }
-}
-
-static int transform(reg_dataset *d, const reg_data_plan *plan, reg_status *st) {
-  const reg_field *x = &d->fields[0];
-  const reg_part *part = reg_data_part(d, "train");
-  if (!part) part = &d->parts[0];
-  Affine a = {d->shift, d->factor, x->width};
-  int code = REG_OK;
+static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
+  const reg_data_op *source = plan->ops;
+  if (plan->nops < 1 || source->kind != REG_DATA_CSV)
+    return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
+  int code = table_read_csv(t, &(TableRequest){.path = source->path, .target = source->target}, st);
   for (int i = 1; i < plan->nops && !code; i++) {
-    if (plan->ops[i].kind == REG_DATA_SCALE) code = scale(&a, plan->ops[i].factor, st);
-    if (plan->ops[i].kind == REG_DATA_STANDARDIZE) standardize(&a, x->values, part);
+    const reg_data_op *op = &plan->ops[i];
+    if (op->kind != REG_DATA_PART) continue;
+    if (t->nfiles == MOST_FILES) return reg_fail(st, REG_INTERNAL, "internal", "too many files");
+    const TableRequest want = {.path = op->path,
+                               .target = op->target ? op->target : source->target,
+                               .columns = t->columns,
+                               .ncolumns = t->width,
+                               .no_others = true};
+    code = table_read_csv(t, &want, st);
   }
-  if (!code) reg_data_transform(d, x->values, d->nrows, x->values);
+  return code;
+}
+
+// Shares divide the first file; the others are parts each.
+static int make_parts(reg_dataset *d, Heap *heap, const Table *t, const reg_data_plan *plan, reg_status *st) {
+  const reg_data_op *split = NULL;
+  for (int i = 1; i < plan->nops; i++) {
+    if (plan->ops[i].kind != REG_DATA_SPLIT) continue;
+    if (split) return reg_fail(st, REG_BAD_DATA, "split_bad", "the data are split twice");
+    split = &plan->ops[i];
+  }
+  int code = split ? data_split(d, heap, t, split, st)
+                   : data_add_part(d, heap, t->nfiles > 1 ? "train" : "all", 0, t->files[0].nrows, st);
+  for (int i = 1, file = 1; i < plan->nops && !code; i++)
+    if (plan->ops[i].kind == REG_DATA_PART) {
+      code = data_add_part(d, heap, plan->ops[i].part_names[0], t->files[file].first, t->files[file].nrows, st);
+      file++;
+    }
   return code;
 }
 
 static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
   Table t = {.heap = heap};
-  const reg_data_op *split = NULL;
-  if (plan->nops < 1 || plan->ops[0].kind != REG_DATA_CSV)
-    return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
-  int code = table_read_csv(&t, plan->ops[0].path, plan->ops[0].target, st);
-  if (!code) code = table_to_fields(&t, d, st);
+  int code = read_files(&t, plan, st);
+  const char *target = code ? NULL : plan->ops[0].target;
+  if (!code) code = table_to_fields(&t, d, target && plan->ops[0].field ? plan->ops[0].field : target, st);
+  if (!code) code = make_parts(d, heap, &t, plan, st);
+  if (!code) code = data_transform(d, &t, plan, st);
   table_free(&t);
-  for (int i = 1; i < plan->nops && !code; i++) {
-    if (plan->ops[i].kind != REG_DATA_SPLIT) continue;
-    if (split) code = reg_fail(st, REG_BAD_DATA, "split_bad", "the data are split twice");
-    split = &plan->ops[i];
-  }
-  if (!code) code = split ? data_split(d, heap, split, st) : data_unsplit(d, heap, st);
-  return code ? code : transform(d, plan, st);
+  return code;
 }
 
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st) {

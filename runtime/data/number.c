@@ -1,4 +1,4 @@
-// Text to number. In: a cell. Out: the nearest float of the nearest double. Up to 19 digits are gathered in
+// Text to number. In: a cell. Out: the nearest double, or the exact integer. Up to 19 digits are gathered in
 // an integer; where that integer is below 2^53 and the power of ten is at most 10^22 both are exact in
 // double, so one multiplication or division rounds correctly (Clinger 1990, How to read floating point
 // numbers accurately). The rest goes to strtod.
@@ -15,53 +15,61 @@ static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  
 typedef struct Decimal {
   bool negative;
   uint64_t digits;
-  int ndigits; // significant ones
-  int exponent;
+  int64_t ndigits; // significant ones
+  int64_t exponent;
 } Decimal;
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Digits from *at on; each one behind the point lowers the exponent. How many there were.
-static int scan_digits(const char **at, Decimal *d, bool behind_point) {
+static int64_t scan_digits(const char **at, Decimal *d, bool behind_point) {
   const char *start = *at;
   for (; is_digit(**at); (*at)++) {
     if (d->ndigits > 0 || **at != '0') d->ndigits++;
     if (d->ndigits <= 19) d->digits = 10 * d->digits + (uint64_t)(**at - '0');
     if (behind_point) d->exponent--;
   }
-  return (int)(*at - start);
+  return *at - start;
 }
 
-static bool scan_exponent(const char **at, Decimal *d) {
+static bool scan_exponent(const char **at, int64_t *exponent) {
   if (**at != 'e' && **at != 'E') return true;
   (*at)++;
   bool negative = **at == '-';
   if (**at == '-' || **at == '+') (*at)++;
   if (!is_digit(**at)) return false;
-  int value = 0;
+  int64_t value = 0;
   for (; is_digit(**at); (*at)++)
     if (value < 100000) value = 10 * value + (**at - '0');
-  d->exponent += negative ? -value : value;
+  *exponent += negative ? -value : value;
   return true;
 }
 
-static bool names_no_number(const char *text) {
-  if (*text == '-' || *text == '+') text++;
-  return !strcasecmp(text, "nan") || !strcasecmp(text, "inf") || !strcasecmp(text, "infinity");
+static bool one_of(const char *text, const char *const *list) {
+  for (; *list; list++)
+    if (!strcasecmp(text, *list)) return true;
+  return false;
 }
 
-NumberText number_parse(const char *text, size_t length, float *value) {
+static NumberText no_number(const char *text) {
+  static const char *const missing[] = {"na",      "n/a", "#n/a", "<na>", "null", "none",
+                                        "missing", "?",   "-",    "--",   ".",    NULL};
+  static const char *const not_finite[] = {"nan", "inf", "infinity", NULL};
+  if (one_of(text, missing)) return NUMBER_MISSING;
+  return one_of(text + (*text == '-' || *text == '+'), not_finite) ? NUMBER_NOT_FINITE : NUMBER_NONE;
+}
+
+NumberText number_parse(const char *text, size_t length, double *value) {
   Decimal d = {0};
   const char *at = text;
   d.negative = *at == '-';
   if (*at == '-' || *at == '+') at++;
-  int count = scan_digits(&at, &d, false);
+  int64_t count = scan_digits(&at, &d, false);
   if (*at == '.') {
     at++;
     count += scan_digits(&at, &d, true);
   }
-  if (count == 0 || !scan_exponent(&at, &d) || at != text + length)
-    return length == strlen(text) && names_no_number(text) ? NUMBER_NOT_FINITE : NUMBER_NONE;
+  if (count == 0 || !scan_exponent(&at, &d.exponent) || at != text + length) return no_number(text);
   double result;
   if (d.ndigits <= 19 && d.digits < (UINT64_C(1) << 53) && d.exponent >= -22 && d.exponent <= 22) {
     result = (double)d.digits;
@@ -70,6 +78,43 @@ NumberText number_parse(const char *text, size_t length, float *value) {
   } else {
     result = strtod(text, NULL);
   }
-  *value = (float)result;
-  return isfinite(*value) ? NUMBER_OK : NUMBER_TOO_LARGE;
+  *value = result;
+  return isfinite((float)result) ? NUMBER_OK : NUMBER_TOO_LARGE;
+}
+
+// The number is its digits up to the last that is not 0, times a power of ten: an integer where that power is
+// not negative.
+bool number_integer(const char *text, int64_t *value) {
+  const bool negative = *text == '-';
+  const char *at = text + (*text == '-' || *text == '+');
+  int64_t digits = 0, waiting = 0, exponent = 0; // waiting: zeros that another digit may follow
+  bool behind_point = false;
+  for (; is_digit(*at) || *at == '.'; at++) {
+    if (*at == '.') {
+      behind_point = true;
+      continue;
+    }
+    exponent -= behind_point;
+    waiting++;
+    if (*at == '0') continue;
+    for (; waiting > 0; waiting--)
+      if (__builtin_mul_overflow(digits, 10, &digits)) return false;
+    if (__builtin_add_overflow(digits, *at - '0', &digits)) return false;
+  }
+  scan_exponent(&at, &exponent);
+  exponent += waiting;
+  for (; digits && exponent > 0; exponent--)
+    if (__builtin_mul_overflow(digits, 10, &digits)) return false;
+  *value = negative ? -digits : digits;
+  return digits == 0 || exponent == 0;
+}
+
+const char *number_mistake(NumberText kind, const char **hint) {
+  *hint = "remove the row, or fill in a value";
+  if (kind == NUMBER_MISSING) return "stands for a missing number";
+  if (kind == NUMBER_NOT_FINITE) return "is not a finite number";
+  *hint = "rescale the column in the file";
+  if (kind == NUMBER_TOO_LARGE) return "is too large for a 32-bit float";
+  *hint = "only the target may be text: remove the column, or write its values as numbers";
+  return "is no number";
 }

@@ -101,14 +101,15 @@ static int check_fractions(const reg_data_op *op, reg_status *st) {
 static const reg_field *strata(const reg_dataset *d, const reg_data_op *op, reg_status *st) {
   int at = reg_data_field(d, op->stratify);
   if (at < 0) {
-    reg_fail(st, REG_BAD_DATA, "split_bad", "cannot stratify by `%s`: the data have no such field",
+    reg_fail(st, REG_BAD_DATA, "split_bad", "cannot stratify by `%.60s`: the data have no such field",
              op->stratify);
     return NULL;
   }
   if (!d->fields[at].classes) {
-    reg_fail(st, REG_BAD_DATA, "split_bad", "cannot stratify by `%s`: it has no classes", op->stratify);
-    reg_hint(st,
-             "classes are text, or integers with at most 1000 different values on fewer than half the rows");
+    const char *why = d->fields[at].why;
+    reg_fail(st, REG_BAD_DATA, "split_bad", "cannot stratify by `%.60s`: it has no classes%s%s", op->stratify,
+             why ? ": " : "", why ? why : "");
+    reg_hint(st, "classes are the texts or the integers of the target");
     return NULL;
   }
   return &d->fields[at];
@@ -121,14 +122,13 @@ static void deal(const int64_t *order, const int64_t size[MAX_SPLIT], int nparts
 }
 
 // The same within each class, in the order of one permutation.
-static int deal_by_class(const reg_dataset *d, const reg_field *f, const reg_data_op *op,
-                         const int64_t *order, const int64_t size[MAX_SPLIT], int8_t *part_of,
-                         reg_status *st) {
+static int deal_by_class(const reg_field *f, const reg_data_op *op, const int64_t *order, int64_t rows,
+                         const int64_t size[MAX_SPLIT], int8_t *part_of, reg_status *st) {
   int64_t *of_class = calloc((size_t)f->nclasses, sizeof *of_class);
   int64_t(*count)[MAX_SPLIT] = calloc((size_t)f->nclasses, sizeof *count);
   int code = REG_OK;
   if (of_class)
-    for (int64_t i = 0; i < d->nrows; i++) of_class[f->classes[i]]++;
+    for (int64_t i = 0; i < rows; i++) of_class[f->classes[i]]++;
   if (!of_class || !count || class_counts(op, of_class, f->nclasses, size, count) != 0) {
     code = reg_no_memory(st, (size_t)f->nclasses * sizeof *count);
   } else {
@@ -136,11 +136,12 @@ static int deal_by_class(const reg_dataset *d, const reg_field *f, const reg_dat
       for (int p = 0; p < op->nparts && !code; p++)
         if (count[c][p] == 0) {
           code = reg_fail(st, REG_BAD_DATA, "split_bad",
-                          "class `%s` of `%s` has %lld samples: none is left for part `%s`",
-                          f->class_names[c], f->name, (long long)of_class[c], op->part_names[p]);
+                          "class `%.60s` of `%.60s` has %lld samples: none is left for part `%s`",
+                          f->class_names[c], f->name, (long long)of_class[c],
+                          op->part_names[p]);
           reg_hint(st, "merge rare classes, make the part larger, or split without `stratify`");
         }
-    for (int64_t i = 0; i < d->nrows && !code; i++) {
+    for (int64_t i = 0; i < rows && !code; i++) {
       int64_t *of = count[f->classes[order[i]]];
       int p = 0;
       while (of[p] == 0) p++;
@@ -153,49 +154,66 @@ static int deal_by_class(const reg_dataset *d, const reg_field *f, const reg_dat
   return code;
 }
 
-static int make_parts(reg_dataset *d, Heap *heap, const char *const *names, const int64_t *size, int nparts,
-                      const int8_t *part_of, reg_status *st) {
-  d->parts = reg_heap_take(heap, (size_t)nparts * sizeof *d->parts);
-  if (!d->parts) return reg_no_memory(st, (size_t)nparts * sizeof *d->parts);
-  for (int p = 0; p < nparts; p++) {
-    int64_t *rows = reg_heap_take(heap, (size_t)size[p] * sizeof *rows), n = 0;
-    const char *name = reg_heap_copy(heap, names[p], strlen(names[p]));
-    if (!rows || !name) return reg_no_memory(st, (size_t)size[p] * sizeof *rows);
-    for (int64_t i = 0; i < d->nrows; i++)
-      if (!part_of || part_of[i] == p) rows[n++] = i;
-    d->parts[p] = (reg_part){.name = name, .nrows = n, .rows = rows};
+// The next part, with room for `count` rows; NULL after a report.
+static reg_part *new_part(reg_dataset *d, Heap *heap, const char *name, int64_t count, reg_status *st) {
+  enum { MOST_PARTS = MAX_SPLIT + MOST_FILES };
+  if (reg_data_part(d, name)) {
+    reg_fail(st, REG_BAD_DATA, "split_bad", "part `%s` is given twice", name);
+    return NULL;
   }
-  d->nparts = nparts;
+  if (!d->parts) d->parts = reg_heap_take(heap, MOST_PARTS * sizeof *d->parts);
+  const char *copy = reg_heap_copy(heap, name, strlen(name));
+  int64_t *rows = reg_heap_take(heap, (size_t)count * sizeof *rows);
+  if (!d->parts || !copy || !rows) {
+    reg_no_memory(st, (size_t)count * sizeof *rows);
+    return NULL;
+  }
+  d->parts[d->nparts] = (reg_part){.name = copy, .rows = rows};
+  return &d->parts[d->nparts++];
+}
+
+int data_add_part(reg_dataset *d, Heap *heap, const char *name, int64_t first, int64_t count,
+                  reg_status *st) {
+  reg_part *part = new_part(d, heap, name, count, st);
+  if (!part) return st->code;
+  for (int64_t i = 0; i < count; i++) part->rows[part->nrows++] = first + i;
   return REG_OK;
 }
 
-int data_unsplit(reg_dataset *d, Heap *heap, reg_status *st) {
-  const char *names[] = {"all"};
-  return make_parts(d, heap, names, &d->nrows, 1, NULL, st);
+static int make_parts(reg_dataset *d, Heap *heap, const reg_data_op *op, const int64_t *size, int64_t rows,
+                      const int8_t *part_of, reg_status *st) {
+  for (int p = 0; p < op->nparts; p++) {
+    reg_part *part = new_part(d, heap, op->part_names[p], size[p], st);
+    if (!part) return st->code;
+    for (int64_t i = 0; i < rows; i++)
+      if (part_of[i] == p) part->rows[part->nrows++] = i;
+  }
+  return REG_OK;
 }
 
-int data_split(reg_dataset *d, Heap *heap, const reg_data_op *op, reg_status *st) {
+int data_split(reg_dataset *d, Heap *heap, const Table *t, const reg_data_op *op, reg_status *st) {
+  const int64_t rows = t->files[0].nrows;
   int64_t size[MAX_SPLIT] = {0};
   int code = check_fractions(op, st);
   if (code) return code;
-  part_sizes(op, d->nrows, size);
+  part_sizes(op, rows, size);
   for (int p = 0; p < op->nparts; p++)
     if (size[p] == 0)
       return reg_fail(st, REG_BAD_DATA, "split_bad", "part `%s` would be empty: %g %% of %lld rows",
-                      op->part_names[p], 100 * op->fractions[p], (long long)d->nrows);
+                      op->part_names[p], 100 * op->fractions[p], (long long)rows);
   const reg_field *by = NULL;
   if (op->stratify && !(by = strata(d, op, st))) return st->code;
-  int64_t *order = malloc((size_t)d->nrows * sizeof *order);
-  int8_t *part_of = malloc((size_t)d->nrows);
+  int64_t *order = malloc((size_t)rows * sizeof *order);
+  int8_t *part_of = malloc((size_t)rows);
   if (!order || !part_of) {
-    code = reg_no_memory(st, (size_t)d->nrows * sizeof *order);
+    code = reg_no_memory(st, (size_t)rows * sizeof *order);
   } else {
-    reg_permutation(op->seed, REG_STREAM_SPLIT, 0, d->nrows, order);
+    reg_permutation(op->seed, REG_STREAM_SPLIT, 0, rows, order);
     if (by)
-      code = deal_by_class(d, by, op, order, size, part_of, st);
+      code = deal_by_class(by, op, order, rows, size, part_of, st);
     else
       deal(order, size, op->nparts, part_of);
-    if (!code) code = make_parts(d, heap, op->part_names, size, op->nparts, part_of, st);
+    if (!code) code = make_parts(d, heap, op, size, rows, part_of, st);
   }
   free(order);
   free(part_of);

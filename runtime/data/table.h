@@ -1,36 +1,90 @@
-// A file's cells, before they are fields: what csv.c reads and fields.c turns into a data set.
+// The cells of one or several files, before they are fields: what csv.c reads and fields.c and transform.c
+// turn into a data set.
 #ifndef REG_TABLE_H
 #define REG_TABLE_H
 #include "reg/data.h"
 #include "support.h"
 
+// Names and their places in a list, found in constant time.
+typedef struct NameIndex {
+  char **names; // in the order in which they were added
+  int count, room;
+  int *slot; // of a hash table with twice as many: place in names + 1, or 0
+} NameIndex;
+
+// The place of `name`, or -1.
+int names_find(const NameIndex *n, const char *name);
+// Adds a name that must not be there yet and must live as long. False: out of memory.
+bool names_add(NameIndex *n, char *name);
+void names_free(NameIndex *n);
+
+enum { MOST_FILES = 4 };
+
+typedef struct TableFile {
+  const char *path;
+  int64_t first, nrows; // rows of the table
+  int target_column;    // the number of the target's field in a line, from 1; 0: no target
+} TableFile;
+
 typedef struct Table {
-  Heap *heap;           // owns what lives as long as the data set
-  int ncolumns, target; // target: -1 where none was asked for
-  char **columns;       // names
+  Heap *heap; // owns what lives as long as the data set
+  int nfiles;
+  TableFile files[MOST_FILES]; // their rows follow each other
+  int width;                   // columns of x
+  const char *const *columns;  // their names
   int64_t nrows, room;
-  float *numbers;   // nrows x ncolumns; 0 in a text column
-  bool target_text; // the target's cells are not numbers
-  char *text;       // the target's cells, each ended by 0
-  size_t *text_at;  // nrows: where each begins
+  double *numbers; // nrows x width
+  int64_t *line;   // nrows: where the row, or its target, stands in its file
+  char *text;      // the target's cells, each ended by 0
+  size_t *text_at; // nrows: where each begins
   size_t text_size, text_room;
-  char checksum[17];
+  char checksum[17]; // of all files
 } Table;
 
-// Reads PATH; `target` names a column or is NULL. On failure st is filled; table_free either way.
-int table_read_csv(Table *t, const char *path, const char *target, reg_status *st);
+// What a file is read for. Where `columns` is given these make x, in this order, whatever their order in the
+// file; else all columns but the target do.
+typedef struct TableRequest {
+  const char *path, *target; // target: a column, or NULL
+  const char *const *columns;
+  int ncolumns;
+  bool no_others; // a column that is not asked for is a mistake
+} TableRequest;
+
+// Appends the file's rows. On failure st is filled; table_free either way.
+int table_read_csv(Table *t, const TableRequest *want, reg_status *st);
 void table_free(Table *t);
 
-// The data set's fields from the table's columns: x, the target, id.
-int table_to_fields(Table *t, reg_dataset *d, reg_status *st);
+// Fills st with a mistake of the target in a row: FILE:LINE:COLUMN and the text.
+int table_mistake(const Table *t, int64_t row, reg_status *st, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+// "`0.5` (data.csv:7:2)": a target's cell with its place.
+char *table_cell(const Table *t, int64_t row);
+const char *table_target(const Table *t, int64_t row);
+const TableFile *table_file(const Table *t, int64_t row);
 
-// Fills parts from fractions. d's fields are there.
-int data_split(reg_dataset *d, Heap *heap, const reg_data_op *op, reg_status *st);
-// One part "all" with every row.
-int data_unsplit(reg_dataset *d, Heap *heap, reg_status *st);
+// The data set's fields: x (its values come from transform), the target under `name`, id.
+int table_to_fields(Table *t, reg_dataset *d, const char *name, reg_status *st);
 
-typedef enum NumberText { NUMBER_OK, NUMBER_NONE, NUMBER_NOT_FINITE, NUMBER_TOO_LARGE } NumberText;
+// Parts of the first file's rows by fractions, or one part `name` with all of them.
+int data_split(reg_dataset *d, Heap *heap, const Table *t, const reg_data_op *op, reg_status *st);
+// A part with `count` rows from `first` on.
+int data_add_part(reg_dataset *d, Heap *heap, const char *name, int64_t first, int64_t count, reg_status *st);
+
+// Learns the plan's transformations from the training part and fills x.
+int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st);
+
+typedef enum NumberText {
+  NUMBER_OK,
+  NUMBER_NONE,       // any other text
+  NUMBER_MISSING,    // a text that stands for a number that is not there, such as NA
+  NUMBER_NOT_FINITE, // nan, inf
+  NUMBER_TOO_LARGE   // for a float
+} NumberText;
 // A decimal number and nothing else in text[0..length); text[length] is 0. Called between reg_numbers_enter
 // and reg_numbers_leave: the few numbers that need strtod are read in the C locale.
-NumberText number_parse(const char *text, size_t length, float *value);
+NumberText number_parse(const char *text, size_t length, double *value);
+// The exact value of a number that number_parse takes, where it is an integer of 64 bits.
+bool number_integer(const char *text, int64_t *value);
+// What is wrong with a text that is no number, and what to do.
+const char *number_mistake(NumberText kind, const char **hint);
 #endif

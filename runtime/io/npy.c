@@ -5,6 +5,7 @@
 #include "reg/file.h"
 #include "support.h"
 #include "text/text.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ static const char *read_shape(const char *dictionary, size_t available, Header *
     if (__builtin_mul_overflow(h->count, (int64_t)dim, &h->count) || h->count > INT64_MAX / 16)
       return "the shape is too large";
   }
+  if (h->count == 0) return "an array needs at least one element";
   if ((uint64_t)h->count * h->width != available) return "the file's length does not fit its shape";
   return NULL;
 }
@@ -90,31 +92,35 @@ static const char *read_header(const char *bytes, size_t size, Header *h, size_t
   return wrong;
 }
 
-// False where an integer does not fit 32 bits.
-static bool convert(const Header *h, const char *from, void *to) {
-  float *f = to;
-  int32_t *i = to;
+static double number_at(const Header *h, const char *from) {
+  float f;
   double d;
+  int32_t i;
   int64_t wide;
-  switch (h->kind) {
-  case 'b': *i = *from != 0; return true;
-  case 'f':
-    if (h->width == 4) {
-      memcpy(f, from, 4);
-    } else {
-      memcpy(&d, from, 8);
-      *f = (float)d;
-    }
-    return true;
-  default:
-    if (h->width == 4) {
-      memcpy(i, from, 4);
-      return true;
-    }
+  if (h->kind == 'b') return *from != 0;
+  if (h->kind == 'f' && h->width == 4) return (double)*(float *)memcpy(&f, from, 4);
+  if (h->kind == 'f') return *(double *)memcpy(&d, from, 8);
+  if (h->width == 4) return *(int32_t *)memcpy(&i, from, 4);
+  return (double)*(int64_t *)memcpy(&wide, from, 8);
+}
+
+// False where the number does not fit 32 bits.
+static bool convert(const Header *h, const char *from, void *to) {
+  int64_t wide;
+  if (h->width == 4) {
+    memcpy(to, from, 4);
+  } else if (h->kind == 'f') {
+    const double d = number_at(h, from);
+    *(float *)to = (float)d;
+    return isfinite(*(float *)to) || !isfinite(d);
+  } else if (h->kind == 'b') {
+    *(int32_t *)to = *from != 0;
+  } else {
     memcpy(&wide, from, 8);
-    *i = (int32_t)wide;
-    return wide == *i;
+    *(int32_t *)to = (int32_t)wide;
+    return wide == *(int32_t *)to;
   }
+  return true;
 }
 
 // The element of C-order place `at` lies at its reversed strides in a Fortran-order file.
@@ -128,33 +134,73 @@ static int64_t fortran_place(const Header *h, int64_t at) {
   return place;
 }
 
-int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
-  size_t size, data = 0;
-  Header h = {0};
-  *out = (reg_array){0};
+// The file's bytes, of which the elements begin at *data; NULL after a report.
+static char *open_array(const char *path, Header *h, size_t *data, reg_status *st) {
+  size_t size;
+  *h = (Header){0};
   char *bytes = reg_file_read(path, &size, "array_missing", st);
-  if (!bytes) return st->code;
-  const char *wrong = read_header(bytes, size, &h, &data);
-  int code = wrong ? refuse(st, path, wrong) : REG_OK;
-  size_t room = ((size_t)h.count * 4 / 64 + 1) * 64;
-  char *values = code ? NULL : aligned_alloc(64, room);
-  if (!code && !values) code = reg_no_memory(st, room);
-  for (int64_t i = 0; i < h.count && !code; i++) {
-    int64_t place = h.fortran ? fortran_place(&h, i) : i;
-    if (!convert(&h, bytes + data + (size_t)place * h.width, values + (size_t)i * 4))
-      code = refuse(st, path, "an integer does not fit 32 bits");
-  }
+  const char *wrong = bytes ? read_header(bytes, size, h, data) : NULL;
+  if (!wrong) return bytes;
+  refuse(st, path, wrong);
   free(bytes);
-  if (code) {
-    free(values);
-    return code;
+  return NULL;
+}
+
+static const char *element(const Header *h, const char *elements, int64_t at) {
+  return elements + (size_t)(h->fortran ? fortran_place(h, at) : at) * h->width;
+}
+
+static int too_large(reg_status *st, const char *path, const Header *h, int64_t at) {
+  char text[REG_MAX_RANK * 22 + 1];
+  Text place = reg_text_in(text, sizeof text);
+  int64_t count = h->count;
+  for (int i = 0; i < h->rank; i++) {
+    count /= h->dim[i];
+    reg_text_format(&place, "%s%lld", i ? ", " : "", (long long)(at / count));
+    at %= count;
   }
-  out->dtype = h.kind == 'f' ? REG_F32 : h.kind == 'i' ? REG_I32 : REG_BOOL;
-  out->rank = h.rank;
-  out->count = h.count;
-  memcpy(out->dim, h.dim, sizeof h.dim);
+  reg_fail(st, REG_BAD_DATA, "array_bad", "%s: element [%s] %s", path, text,
+           h->kind == 'f' ? "is too large for a 32-bit float" : "is an integer that does not fit 32 bits");
+  return st->code;
+}
+
+static void describe(const Header *h, reg_array *out) {
+  out->dtype = h->kind == 'f' ? REG_F32 : h->kind == 'i' ? REG_I32 : REG_BOOL;
+  out->rank = h->rank;
+  out->count = h->count;
+  memcpy(out->dim, h->dim, sizeof h->dim);
+}
+
+int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
+  size_t data = 0;
+  Header h;
+  *out = (reg_array){0};
+  char *bytes = open_array(path, &h, &data, st);
+  if (!bytes) return st->code;
+  size_t room = ((size_t)h.count * 4 / 64 + 1) * 64;
+  char *values = aligned_alloc(64, room);
+  int code = values ? REG_OK : reg_no_memory(st, room);
+  for (int64_t i = 0; i < h.count && !code; i++)
+    if (!convert(&h, element(&h, bytes + data, i), values + (size_t)i * 4)) code = too_large(st, path, &h, i);
+  free(bytes);
+  describe(&h, out);
   out->values = values;
-  return REG_OK;
+  if (!code) return REG_OK;
+  free(values);
+  *out = (reg_array){0};
+  return code;
+}
+
+int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st) {
+  size_t data = 0;
+  Header h;
+  char *bytes = open_array(path, &h, &data, st);
+  if (!bytes) return st->code;
+  *values = malloc((size_t)h.count * sizeof **values);
+  for (int64_t i = 0; i < h.count && *values; i++) (*values)[i] = number_at(&h, element(&h, bytes + data, i));
+  free(bytes);
+  describe(&h, shape);
+  return *values ? REG_OK : reg_no_memory(st, (size_t)h.count * sizeof **values);
 }
 
 // Format 1; the header is padded so that the elements begin at a multiple of 64 bytes.

@@ -1,6 +1,7 @@
 // A standalone binary: the training driver behind a command line. Exit codes are those of `regc run`.
 #include "reg/events.h"
 #include "standalone/internal.h"
+#include "text/text.h"
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
@@ -24,47 +25,62 @@ static void on_illegal(int number) {
   _exit(REG_INTERNAL);
 }
 
-// Null where all is as the program was compiled for; else what differs.
+// What of the target is not as the program was compiled for. Classes count where the program reads them.
+static void target_differs(Text *what, const reg_field *have, const reg_field *want) {
+  if (strcmp(have->name, want->name) != 0 || !have->values != (want->dtype == REG_I32))
+    reg_text_format(what, "the field `%s` is missing or of another kind", want->name);
+  else if (want->nclasses && !have->nclasses)
+    reg_text_format(what, "`%s` has no classes: %s", want->name, have->why);
+  else if (want->nclasses && have->nclasses != want->nclasses)
+    reg_text_format(what, "`%s` has %lld classes instead of %lld", want->name, (long long)have->nclasses,
+                    (long long)want->nclasses);
+  for (int64_t c = 0; c < want->nclasses && !what->used; c++)
+    if (strcmp(have->class_names[c], want->class_names[c]) != 0)
+      reg_text_format(what, "`%s` has a class `%.60s` instead of `%.60s`", want->name, have->class_names[c],
+                      want->class_names[c]);
+}
+
 static int differs(const reg_binary *b, int index, const reg_dataset *d, reg_status *st) {
   const reg_dataset *e = b->expected[index];
-  const char *name = b->program->dataset_names[index];
-  char what[256] = "";
-  for (int f = 0; f < e->nfields && !*what; f++) {
-    const reg_field *have = f < d->nfields ? &d->fields[f] : NULL, *want = &e->fields[f];
-    if (!have || strcmp(have->name, want->name) != 0 || !have->values != (want->dtype == REG_I32 && f == 1))
-      snprintf(what, sizeof what, "the field `%s` is missing or of another kind", want->name);
-    else if (have->width != want->width)
-      snprintf(what, sizeof what, "`%s` has %lld columns instead of %lld", want->name, (long long)have->width,
-               (long long)want->width);
-    else if (have->nclasses != want->nclasses)
-      snprintf(what, sizeof what, "`%s` has %lld classes instead of %lld", want->name,
-               (long long)have->nclasses, (long long)want->nclasses);
-    for (int64_t c = 0; c < want->nclasses && !*what; c++)
-      if (strcmp(have->class_names[c], want->class_names[c]) != 0)
-        snprintf(what, sizeof what, "`%s` has a class `%.60s` instead of `%.60s`", want->name,
-                 have->class_names[c], want->class_names[c]);
-  }
-  for (int64_t j = 0; j < e->fields[0].width && !*what; j++)
+  char text[256];
+  Text what = reg_text_in(text, sizeof text);
+  if (d->fields[0].width != e->fields[0].width)
+    reg_text_format(&what, "`x` has %lld columns instead of %lld", (long long)d->fields[0].width,
+                    (long long)e->fields[0].width);
+  for (int64_t j = 0; j < e->fields[0].width && !what.used; j++)
     if (strcmp(d->columns[j], e->columns[j]) != 0)
-      snprintf(what, sizeof what, "column %lld is `%.60s` instead of `%.60s`", (long long)j + 1,
-               d->columns[j], e->columns[j]);
-  for (int i = 0; i < e->nparts && !*what; i++)
+      reg_text_format(&what, "column %lld is `%.60s` instead of `%.60s`", (long long)j + 1, d->columns[j],
+                      e->columns[j]);
+  if (!what.used && e->target >= 0)
+    target_differs(&what, &d->fields[e->target], &e->fields[e->target]);
+  for (int i = 0; i < e->nparts && !what.used; i++)
     if (d->parts[i].nrows != e->parts[i].nrows)
-      snprintf(what, sizeof what, "its part `%s` has %lld rows instead of %lld", e->parts[i].name,
-               (long long)d->parts[i].nrows, (long long)e->parts[i].nrows);
-  if (!*what) return REG_OK;
-  reg_fail(st, REG_BAD_DATA, "data_differs", "`%s` (%s) is not what the program was compiled for: %s", name,
-           b->program->plans[index].ops[0].path, what);
+      reg_text_format(&what, "its part `%s` has %lld rows instead of %lld", e->parts[i].name,
+                      (long long)d->parts[i].nrows, (long long)e->parts[i].nrows);
+  if (!what.used) return REG_OK;
+  reg_fail(st, REG_BAD_DATA, "data_differs", "`%s` (%s) is not what the program was compiled for: %s",
+           b->program->dataset_names[index], b->program->plans[index].ops[0].path, text);
   reg_hint(st, "numbers of rows, columns and classes are compiled in: `regc build` with this file");
   return st->code;
+}
+
+// The file that cannot be read is named on the command line as the data, or as one of its parts.
+static void hint_option(const reg_program *p, int index, reg_status *st) {
+  const reg_data_plan *plan = &p->plans[index];
+  for (int i = plan->nops - 1; i >= 0; i--) {
+    const reg_data_op *op = &plan->ops[i];
+    if (!op->path || (i > 0 && access(op->path, R_OK) == 0)) continue;
+    reg_hint(st, "name the file: --data %s%s%s=PATH", p->dataset_names[index], i ? "." : "",
+             i ? op->part_names[0] : "");
+    return;
+  }
 }
 
 int binary_load(reg_binary *b, reg_status *st) {
   reg_program *p = b->program;
   for (int i = 0; i < p->ndatasets; i++) {
     p->datasets[i] = reg_data_load(&p->plans[i], st);
-    if (!p->datasets[i] && !strcmp(st->name, "data_missing"))
-      reg_hint(st, "name the file: --data %s=PATH", p->dataset_names[i]);
+    if (!p->datasets[i] && !strcmp(st->name, "data_missing")) hint_option(p, i, st);
     if (!p->datasets[i]) return st->code;
     int code = differs(b, i, p->datasets[i], st);
     if (code) return code;

@@ -91,13 +91,17 @@ static void print_data(const reg_binary *b, FILE *out) {
     reg_shown_line(out, "  %s: %s", b->program->dataset_names[i], b->program->plans[i].ops[0].path);
     fprintf(out, "    %lld rows, %lld columns of numbers", (long long)d->nrows,
             (long long)d->fields[0].width);
-    for (int f = 1; f < d->nfields; f++) {
-      if (!strcmp(d->fields[f].name, "id")) continue;
+    if (d->target >= 0) {
       fputs(", target `", out);
-      reg_shown(out, d->fields[f].name);
+      reg_shown(out, d->fields[d->target].name);
       fputs("`", out);
     }
     fputc('\n', out);
+    for (int k = 1; k < b->program->plans[i].nops; k++) {
+      const reg_data_op *op = &b->program->plans[i].ops[k];
+      if (op->kind == REG_DATA_PART)
+        reg_shown_line(out, "  %s.%s: %s", b->program->dataset_names[i], op->part_names[0], op->path);
+    }
     if (b->program->dataset_docs) print_doc(out, b->program->dataset_docs[i]);
   }
 }
@@ -183,24 +187,35 @@ static int out_of_memory(const reg_binary *b) {
   return REG_INTERNAL;
 }
 
-// --data NAME=PATH: the plan's source, replaced in a copy of the plan.
+// What `name` (of `n` bytes) says of a plan: 0, the source of data of this name; k, the file of the part that
+// is behind a dot, the plan's k-th operation; -1, neither.
+static int named_file(const char *data, const reg_data_plan *plan, const char *name, size_t n) {
+  const size_t length = strlen(data);
+  if (n < length || strncmp(name, data, length) != 0) return -1;
+  if (n == length) return 0;
+  for (int k = 1; k < plan->nops && name[length] == '.'; k++)
+    if (plan->ops[k].kind == REG_DATA_PART && strlen(plan->ops[k].part_names[0]) == n - length - 1 &&
+        !strncmp(plan->ops[k].part_names[0], name + length + 1, n - length - 1))
+      return k;
+  return -1;
+}
+
+// --data NAME=PATH, --data NAME.PART=PATH: a file of the plan, replaced in a copy of the plan.
 static int change_data(reg_binary *b, BinaryOptions *o, const char *pair) {
   reg_program *p = b->program;
-  const char *eq = strchr(pair, '=');
-  int at = 0;
-  while (eq && at < p->ndatasets &&
-         (strlen(p->dataset_names[at]) != (size_t)(eq - pair) ||
-          strncmp(p->dataset_names[at], pair, (size_t)(eq - pair)) != 0))
-    at++;
-  if (!eq || !eq[1]) return binary_usage(b, "`%s` is no NAME=PATH for `--data`", pair);
-  if (at == p->ndatasets)
-    return binary_usage(b, "the program has no data `%.*s`; `--help` lists its data", (int)(eq - pair), pair);
+  const size_t n = strcspn(pair, "=");
+  int at = 0, file = -1;
+  for (; at < p->ndatasets; at++)
+    if ((file = named_file(p->dataset_names[at], &p->plans[at], pair, n)) >= 0) break;
+  if (!pair[n] || !pair[n + 1]) return binary_usage(b, "`%s` is no NAME=PATH for `--data`", pair);
+  if (file < 0)
+    return binary_usage(b, "the program has no data `%.*s`; `--help` lists its data", (int)n, pair);
   reg_data_plan *plans = reg_heap_take(&o->heap, (size_t)p->ndatasets * sizeof *plans);
   reg_data_op *ops = reg_heap_take(&o->heap, (size_t)p->plans[at].nops * sizeof *ops);
   if (!plans || !ops) return out_of_memory(b);
   memcpy(plans, p->plans, (size_t)p->ndatasets * sizeof *plans);
   memcpy(ops, p->plans[at].ops, (size_t)p->plans[at].nops * sizeof *ops);
-  ops[0].path = eq + 1;
+  ops[file].path = pair + n + 1;
   plans[at].ops = ops;
   p->plans = plans;
   return 0;

@@ -20,8 +20,9 @@ int64_t reg_model_outputs(const reg_model *m) {
 
 typedef struct Chunk {
   void **slots;
-  float *x, *y; // of the chunk
-  double zero;  // seed, step, epoch, total: evaluation does not depend on them
+  double *raw; // of the chunk, where it is given in single precision
+  float *x, *y;
+  double zero; // seed, step, epoch, total: evaluation does not depend on them
 } Chunk;
 
 static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *heap) {
@@ -43,10 +44,11 @@ static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *he
 static int prepare(const reg_model *m, Chunk *c, Heap *heap, reg_status *st) {
   const reg_function *f = m->train->predict;
   const int64_t in = reg_model_inputs(m), out = reg_model_outputs(m);
+  c->raw = reg_heap_take(heap, (size_t)(f->batch * in) * sizeof(double));
   c->x = reg_heap_take(heap, (size_t)(f->batch * in) * sizeof(float));
   c->y = reg_heap_take(heap, (size_t)(f->batch * out) * sizeof(float));
   c->slots = reg_heap_take(heap, (size_t)f->nslots * sizeof *c->slots);
-  if (!c->x || !c->y || !c->slots) return reg_no_memory(st, (size_t)(f->batch * (in + out)) * sizeof(float));
+  if (!c->raw || !c->x || !c->y || !c->slots) return reg_no_memory(st, (size_t)(f->batch * (in + out)) * sizeof(float));
   for (int i = 0; i < f->nslots; i++)
     if (!(c->slots[i] = target_of(m, &f->slots[i], c, heap)))
       return reg_fail(st, REG_INTERNAL, "internal", "slot %d of `%s` (kind %d) cannot be filled", i, f->name,
@@ -54,7 +56,8 @@ static int prepare(const reg_model *m, Chunk *c, Heap *heap, reg_status *st) {
   return REG_OK;
 }
 
-int reg_model_predict(const reg_model *m, const float *x, int64_t rows, float *y, reg_status *st) {
+static int predict(const reg_model *m, const double *x, const float *narrow, int64_t rows, float *y,
+                   reg_status *st) {
   reg_status ignored;
   Heap heap = {0};
   Chunk c = {0};
@@ -68,7 +71,14 @@ int reg_model_predict(const reg_model *m, const float *x, int64_t rows, float *y
   const int64_t in = code ? 0 : reg_model_inputs(m), out = code ? 0 : reg_model_outputs(m);
   for (int64_t done = 0; done < rows && !code; done += f->batch) {
     const int64_t now = rows - done < f->batch ? rows - done : f->batch;
-    reg_data_transform(m->data, x + done * in, now, c.x);
+    for (int64_t i = 0; i < now * in && narrow; i++) c.raw[i] = (double)narrow[done * in + i];
+    const int64_t wrong = reg_data_transform(m->data, narrow ? c.raw : x + done * in, now, c.x);
+    if (wrong >= 0) {
+      code = reg_fail(st, REG_BAD_DATA, "data_bad",
+                      "row %lld: column `%.60s` is no finite number, as it is or scaled",
+                      (long long)(done + wrong / in + 1), m->data->columns[wrong % in]);
+      break;
+    }
     for (int64_t i = now; i < f->batch; i++)
       memcpy(c.x + i * in, c.x + (now - 1) * in, (size_t)in * sizeof(float));
     if (f->fn(ctx, c.slots)) {
@@ -82,6 +92,14 @@ int reg_model_predict(const reg_model *m, const float *x, int64_t rows, float *y
   return code;
 }
 
+int reg_model_predict(const reg_model *m, const double *x, int64_t rows, float *y, reg_status *st) {
+  return predict(m, x, NULL, rows, y, st);
+}
+
 int reg_model_call(const reg_model *m, const float *x, int64_t rows, float *y) {
-  return reg_model_predict(m, x, rows, y, NULL);
+  return predict(m, NULL, x, rows, y, NULL);
+}
+
+int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, float *y) {
+  return predict(m, x, NULL, rows, y, NULL);
 }

@@ -26,32 +26,30 @@ static const reg_train *pick_model(const reg_binary *b, const BinaryOptions *o, 
   return NULL;
 }
 
-static int read_npy(const char *path, int64_t width, float **x, int64_t *rows, reg_status *st) {
+static int read_npy(const char *path, int64_t width, double **x, int64_t *rows, reg_status *st) {
   reg_array a = {0};
-  int code = reg_npy_read(path, &a, st);
+  int code = reg_npy_numbers(path, &a, x, st);
   if (code) return code;
   const bool one = a.rank == 1 && a.count == width;
   if (!one && !(a.rank >= 2 && a.dim[0] * width == a.count)) {
-    free(a.values);
+    free(*x);
+    *x = NULL;
     return reg_fail(st, REG_BAD_DATA, "data_bad",
                     "%s: %lld numbers are no rows of %lld, which the model reads", path, (long long)a.count,
                     (long long)width);
   }
-  if (a.dtype != REG_F32)
-    for (int64_t i = 0; i < a.count; i++) ((float *)a.values)[i] = (float)((int32_t *)a.values)[i];
   *rows = a.count / width;
-  *x = a.values;
   return REG_OK;
 }
 
-static int read_rows(const reg_model *m, const char *path, float **x, int64_t *rows, reg_status *st) {
+static int read_rows(const reg_model *m, const char *path, double **x, int64_t *rows, reg_status *st) {
   if (!strcmp(path, "-")) path = "/dev/stdin";
   if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), x, rows, st);
   return reg_csv_columns(path, m->data->columns, (int)reg_model_inputs(m), x, rows, st);
 }
 
 static const reg_field *target_of(const reg_dataset *d) {
-  return d->nfields > 1 && strcmp(d->fields[1].name, "id") != 0 ? &d->fields[1] : NULL;
+  return d->target >= 0 ? &d->fields[d->target] : NULL;
 }
 
 static int write_rows(const reg_model *m, const char *path, float *y, int64_t rows, reg_status *st) {
@@ -82,7 +80,8 @@ static int predict(reg_model *m, const BinaryOptions *o, Heap *heap, reg_status 
   const reg_train *t = m->train;
   float **params = tensors_new(heap, t->params, t->nparams),
         **states = tensors_new(heap, t->states, t->nstates);
-  float *x = NULL, *y = NULL;
+  double *x = NULL;
+  float *y = NULL;
   int64_t rows = 0;
   if (!params || !states) return reg_no_memory(st, 0);
   m->params = params;

@@ -39,7 +39,7 @@ Test(csv, each_mistake_has_its_place) {
       {"a,b,y\n1,2,3\n4,5\n", "data_bad", ":3:3:", "2 fields, the header has 3"},
       {"a,b,y\n1,2,3,4\n", "data_bad", ":2:4:", "more fields"},
       {"a,b,y\n1,,3\n", "data_bad", ":2:2:", "empty field in column `b`"},
-      {"a,b,y\n1,2,3\n1,two,3\n", "data_bad", ":3:2:", "text `two` in the number column `b`"},
+      {"a,b,y\n1,2,3\n1,two,3\n", "data_bad", ":3:2:", "`two` in column `b` is no number"},
       {"a,b,y\n1,nan,3\n", "data_bad", ":2:2:", "not a finite number"},
       {"a,b,y\n-Inf,1,3\n", "data_bad", ":2:1:", "not a finite number"},
       {"a,b,y\n1e39,1,3\n", "data_bad", ":2:1:", "too large"},
@@ -49,11 +49,15 @@ Test(csv, each_mistake_has_its_place) {
       {"a;b;y\n1;2;3\n", "target_missing", "", "no column `y`"},
       {"y\n1\n", "data_bad", ":1:1:", "only column"},
       {"1,2,3\n4,5,6\n", "data_bad", ":1:1:", "no header"},
-      {"a,b,y\n1,2,3\n1,2,x\n", "data_bad", ":3:3:", "text `x` in the number column `y`"},
+      {"a,b,y\n1,2,3\n1,2,NA\n", "data_bad", ":3:3:", "`NA` in column `y` stands for a missing number"},
+      {"a,b,y\n1,2,?\n1,2,3\n", "data_bad", ":2:3:", "`?` in column `y` stands for a missing number"},
+      {"a,b,y\n1,2,nan\n1,2,3\n", "data_bad", ":2:3:", "`nan` in column `y` is not a finite number"},
+      {"a,b,y\n1,2,3\n1,2,1e400\n", "data_bad", ":3:3:", "too large"},
+      {"a,b,y\n1,2,3\n1,1e400,3\n", "data_bad", ":3:2:", "too large"},
       {"a,b,y\n1,2,\"3\n", "data_bad", ":2:3:", "not closed"},
       {"a,b,y\n1,2\"5,3\n", "data_bad", ":2:2:", "misplaced quote"},
-      {"a,b,y\n\"1\n\",2,3\n", "data_bad", ":2:1:", "text"},
-      {"a,b,y\n1,2,\"x\ny\"\n1,oh,z\n", "data_bad", ":4:2:", "text `oh`"},
+      {"a,b,y\n\"1\n\",2,3\n", "data_bad", ":2:1:", "is no number"},
+      {"a,b,y\n1,2,\"x\ny\"\n1,oh,z\n", "data_bad", ":4:2:", "`oh` in column"},
       {"\xff\xfe"
        "a",
        "data_bad", ":1:1:", "UTF-16"},
@@ -226,6 +230,9 @@ Test(split, mistakes) {
   op.stratify = "x";
   cr_assert_null(digits(&op, 1, &st));
   cr_assert(strstr(st.text, "no classes"), "%s", st.text);
+  op.stratify = "y";
+  cr_assert_null(load("a,y\n1,0.5\n2,1\n3,1\n4,1\n5,1\n6,1\n7,1\n", "y", &op, 1, &st));
+  cr_assert(strstr(st.text, "`0.5`") && strstr(st.text, ":2:2) is no integer"), "%s", st.text);
   op.stratify = "nothing";
   cr_assert_null(digits(&op, 1, &st));
   cr_assert(strstr(st.text, "no such field"), "%s", st.text);
@@ -272,5 +279,236 @@ Test(standardize, constant_column) {
   cr_assert(d, "%s", st.text);
   const float *x = d->fields[0].values;
   cr_assert(x[0] == 0 && x[2] == 0 && x[4] == 0 && x[1] == -x[5] && x[3] == 0 && d->factor[0] == 1);
+  reg_data_free(d);
+}
+
+Test(standardize, takes_the_mean_off_before_it_rounds) {
+  reg_status st;
+  char text[4096] = "t,y\n";
+  for (int i = 0; i < 100; i++)
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%d,%d\n", 1700000000 + i, i);
+  reg_data_op ops[3] = {{.kind = REG_DATA_SCALE, .factor = -2},
+                        {.kind = REG_DATA_STANDARDIZE},
+                        {.kind = REG_DATA_STANDARDIZE}};
+  reg_dataset *d = load(text, "y", ops, 3, &st);
+  cr_assert(d, "%s", st.text);
+  const float *x = d->fields[0].values;
+  const double deviation = sqrt((100.0 * 100 - 1) / 12);
+  for (int i = 0; i < 100; i++) cr_assert_eq(x[i], (float)((49.5 - i) * (1 / deviation)), "%d: %g", i, (double)x[i]);
+  // The same bits for rows that come later.
+  const double later[] = {1700000000, 1700000099};
+  float again[2];
+  cr_assert_eq(reg_data_transform(d, later, 2, again), -1);
+  cr_assert(again[0] == x[0] && again[1] == x[99]);
+  const double wrong[] = {1700000000, NAN};
+  cr_assert_eq(reg_data_transform(d, wrong, 2, again), 1);
+  reg_data_free(d);
+}
+
+Test(standardize, mistakes) {
+  static const struct {
+    const char *text, *what;
+    double scale;
+    bool test_only;
+  } wrong[] = {{"a,y\n1,1\n", "one row", 1, false},
+               {"a,y\n1,1\n2,2\n", "there is none", 1, true},
+               {"a,b,y\n1,1e-310,1\n1,2e-310,2\n", "column `b` varies too little", 1, false},
+               {"a,b,y\n1,1,1\n1,2,2\n", "factor", 0, false},
+               {"a,b,y\n1,1,1\n1,2,2\n", "factor", INFINITY, false}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    reg_status st;
+    reg_data_op ops[3] = {
+        {.kind = REG_DATA_STANDARDIZE},
+        {.kind = REG_DATA_SCALE, .factor = wrong[i].scale},
+        {.kind = REG_DATA_SPLIT, .nparts = 1, .part_names = {"test"}, .fractions = {1}},
+    };
+    cr_assert_null(load(wrong[i].text, "y", ops, wrong[i].test_only ? 3 : 2, &st), "%s", wrong[i].what);
+    cr_assert(st.code == REG_BAD_DATA && strstr(st.text, wrong[i].what), "%s: %s", wrong[i].what, st.text);
+  }
+  reg_status st;
+  reg_data_op op = {.kind = REG_DATA_SCALE, .factor = 1e30};
+  cr_assert_null(load("a,y\n1,1\n\n1e20,2\n", "y", &op, 1, &st));
+  cr_assert(strstr(st.text, ":4: column `a` is too large for a 32-bit float when it is scaled"), "%s", st.text);
+}
+
+Test(target, integers_are_classes_as_they_stand) {
+  reg_status st;
+  reg_dataset *d = load("a,y\n0,16777217\n1,16777216\n2,-3\n3,1.0e1\n4,9007199254740993\n5,10\n6,9007199254740992\n", "y",
+                        NULL, 0, &st);
+  cr_assert(d, "%s", st.text);
+  const reg_field *y = &d->fields[d->target];
+  static const char *const names[] = {"-3", "10", "16777216", "16777217", "9007199254740992", "9007199254740993"};
+  static const int classes[] = {3, 2, 0, 1, 5, 1, 4};
+  cr_assert_eq(y->nclasses, 6);
+  for (int c = 0; c < 6; c++) cr_assert_str_eq(y->class_names[c], names[c]);
+  for (int i = 0; i < 7; i++) cr_assert_eq(y->classes[i], classes[i]);
+  cr_assert(y->values && ((float *)y->values)[3] == 10);
+  reg_data_free(d);
+  static char text[60000];
+  strcpy(text, "a,y\n");
+  char *at = text + strlen(text);
+  for (int i = 0; i < 3000; i++) at += sprintf(at, "1,%d\n", 7 * i);
+  d = load(text, "y", NULL, 0, &st);
+  cr_assert(d && d->fields[d->target].nclasses == 3000 && d->fields[d->target].classes[2999] == 2999);
+  reg_data_free(d);
+}
+
+Test(target, what_is_no_class_is_named) {
+  static const struct {
+    const char *cell, *what;
+  } wrong[] = {{"0.5", ":3:2) is no integer"},
+               {"1e-1", ":3:2) is no integer"},
+               {"9223372036854775808", ":3:2) has more than 64 bits"},
+               {"1e30", ":3:2) has more than 64 bits"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char text[64];
+    reg_status st;
+    snprintf(text, sizeof text, "a,y\n1,2\n1,%s\n", wrong[i].cell);
+    reg_dataset *d = load(text, "y", NULL, 0, &st);
+    cr_assert(d, "%s", st.text);
+    const reg_field *y = &d->fields[d->target];
+    cr_assert(y->values && !y->classes && !y->nclasses && y->why, "%s", wrong[i].cell);
+    cr_assert(strstr(y->why, wrong[i].cell) && strstr(y->why, wrong[i].what), "%s", y->why);
+    reg_data_free(d);
+  }
+}
+
+Test(target, its_kind_does_not_depend_on_the_order) {
+  static const char *const orders[] = {"a,y\n1,1\n1,a\n1,1\n", "a,y\n1,a\n1,1\n1,1\n", "a,y\n1,1\n1,1\n1,a\n"};
+  for (int i = 0; i < 3; i++) {
+    reg_status st;
+    reg_dataset *d = load(orders[i], "y", NULL, 0, &st);
+    cr_assert(d, "%s", st.text);
+    const reg_field *y = &d->fields[d->target];
+    cr_assert(!y->values && y->nclasses == 2 && y->dtype == REG_I32);
+    cr_assert(strstr(y->why, "`a`"), "%s", y->why);
+    reg_data_free(d);
+  }
+  reg_status st; // without a number, NA is a class like any other
+  reg_dataset *d = load("a,y\n1,NA\n1,red\n", "y", NULL, 0, &st);
+  cr_assert(d && d->fields[d->target].nclasses == 2);
+  reg_data_free(d);
+}
+
+Test(csv, names_of_numbers_are_a_header_where_they_are_asked_for) {
+  static const char *const columns[] = {"1", "0"};
+  static const char text[] = "0,1\n0.5,2\n";
+  double *values;
+  int64_t rows;
+  reg_status st = {0};
+  write_file(text, sizeof text - 1);
+  cr_assert_eq(reg_csv_columns(path, columns, 2, &values, &rows, &st), 0, "%s", st.text);
+  cr_assert(rows == 1 && values[0] == 2 && values[1] == .5);
+  free(values);
+  static const char *const others[] = {"a", "b"};
+  cr_assert_neq(reg_csv_columns(path, others, 2, &values, &rows, &st), 0);
+  cr_assert(strstr(st.text, "no header"), "%s", st.text);
+  free(values);
+  unlink(path);
+  reg_dataset *d = load("0,1,2\n0.5,2,7\n", "2", NULL, 0, &st);
+  cr_assert(d && d->fields[0].width == 2, "%s", st.text);
+  reg_data_free(d);
+}
+
+Test(csv, many_columns_take_linear_time) {
+  enum { COLUMNS = 200000 };
+  char *text = malloc(COLUMNS * 10), *at = text;
+  reg_status st;
+  for (int i = 0; i < COLUMNS; i++) at += sprintf(at, "g%d,", i);
+  at += sprintf(at, "y\n");
+  for (int i = 0; i < COLUMNS; i++) at += sprintf(at, "1,");
+  sprintf(at, "0\n");
+  const clock_t begin = clock();
+  reg_dataset *d = load(text, "y", NULL, 0, &st);
+  cr_assert(d && d->fields[0].width == COLUMNS, "%s", st.text);
+  double *values = NULL;
+  int64_t rows;
+  write_file(text, strlen(text));
+  cr_assert_eq(reg_csv_columns(path, d->columns, COLUMNS, &values, &rows, &st), 0);
+  cr_assert((double)(clock() - begin) / CLOCKS_PER_SEC < 10, "each name against each other takes minutes");
+  unlink(path);
+  free(values);
+  free(text);
+  reg_data_free(d);
+}
+
+// -- parts in files of their own
+
+static reg_dataset *load_parts(const char *train, const char *test, const reg_data_op *more, int count,
+                               reg_status *st) {
+  char second[80];
+  write_file(test, strlen(test));
+  snprintf(second, sizeof second, "%s.test", path);
+  cr_assert_eq(rename(path, second), 0);
+  reg_data_op ops[5] = {{0}};
+  for (int i = 0; i < count; i++) ops[i] = more[i];
+  ops[count] = (reg_data_op){.kind = REG_DATA_PART, .path = second, .nparts = 1, .part_names = {"test"}};
+  reg_dataset *d = load(train, "y", ops, count + 1, st);
+  unlink(second);
+  return d;
+}
+
+Test(parts, another_file_is_made_like_the_first) {
+  reg_status st;
+  reg_data_op ops[2] = {{.kind = REG_DATA_STANDARDIZE},
+                        {.kind = REG_DATA_SPLIT,
+                         .nparts = 2,
+                         .part_names = {"train", "valid"},
+                         .fractions = {.5, .5},
+                         .stratify = "y"}};
+  reg_dataset *d = load_parts("a,b,y\n1,10,u\n3,30,v\n1,10,v\n3,30,u\n", "y,b,a\nv,20,2\nu,50,5\nv,30,3\n", ops, 1, &st);
+  cr_assert(d, "%s", st.text);
+  const float *x = d->fields[0].values;
+  const reg_field *y = &d->fields[d->target];
+  cr_assert(d->nrows == 7 && d->nparts == 2);
+  cr_assert_str_eq(d->parts[0].name, "train");
+  cr_assert_str_eq(d->parts[1].name, "test");
+  cr_assert(d->parts[0].nrows == 4 && d->parts[1].nrows == 3 && d->parts[1].rows[0] == 4);
+  cr_assert(x[8] == 0 && x[9] == 0 && x[10] == 3 && x[11] == 3 && x[12] == 1 && x[13] == 1);
+  cr_assert(y->classes[4] == 1 && y->classes[5] == 0 && y->nclasses == 2);
+  cr_assert_eq(((int32_t *)d->fields[2].values)[6], 6);
+  char checksum[17];
+  memcpy(checksum, d->checksum, 17);
+  reg_data_free(d);
+  d = load_parts("a,b,y\n1,10,u\n3,30,v\n1,10,v\n3,30,u\n", "y,b,a\nv,20,2\nu,50,5\nv,30,4\n", ops, 2, &st);
+  cr_assert(d, "%s", st.text);
+  cr_assert(d->nparts == 3 && d->parts[0].nrows == 2 && d->parts[1].nrows == 2 && d->parts[2].nrows == 3);
+  cr_assert_str_neq(d->checksum, checksum);
+  reg_data_free(d);
+}
+
+Test(parts, mistakes) {
+  static const struct {
+    const char *train, *test, *where, *what;
+  } wrong[] = {
+      {"a,b,y\n1,2,u\n", "a,y\n1,u\n", ".test`", "lacks 1 of the 2 columns"},
+      {"a,b,y\n1,2,u\n", "a,b,c,y\n1,2,3,u\n", ".test:1:3:", "column `c` is not in"},
+      {"a,b,y\n1,2,u\n", "a,b\n1,2\n", ".test`", "no column `y`"},
+      {"a,b,y\n1,2,u\n", "a,b,y\n1,2,u\n1,2,w\n", ".test:3:3:", "no class `w`"},
+      {"a,b,y\n1,2,1.5\n", "a,b,y\n1,2,u\n", ".test:2:3:", "`u` in column `y` is no number"},
+      {"a,b,y\n1,2,1.5\n", "a,b,y\n1,2,NA\n", ".test:2:3:", "missing"},
+      {"a,b,y\n1,2,1.5\n", "a,b,y\n1,z,2\n", ".test:2:2:", "`z` in column `b` is no number"},
+      {"a,b,y\n1,2,1.5\n", "a,b,y\n", ".test:2:1:", "no rows"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    reg_status st;
+    cr_assert_null(load_parts(wrong[i].train, wrong[i].test, NULL, 0, &st), "%s", wrong[i].test);
+    cr_assert(strstr(st.text, wrong[i].where) && strstr(st.text, wrong[i].what), "%s -> %s", wrong[i].test, st.text);
+  }
+  reg_status st;
+  reg_data_op split = split_op();
+  split.stratify = NULL;
+  cr_assert_null(load_parts("a,y\n1,1\n2,2\n3,1\n4,1\n5,2\n6,1\n", "a,y\n1,1\n", &split, 1, &st));
+  cr_assert(strstr(st.text, "part `test` is given twice"), "%s", st.text);
+}
+
+// Whoever reads the target as numbers does not mind other integers than those of the training data.
+Test(parts, other_integers_are_no_classes) {
+  reg_status st;
+  reg_dataset *d = load_parts("a,y\n1,1\n2,2\n", "a,y\n1,2\n1,4\n", NULL, 0, &st);
+  cr_assert(d, "%s", st.text);
+  const reg_field *y = &d->fields[d->target];
+  cr_assert(y->values && ((float *)y->values)[3] == 4 && !y->nclasses && !y->classes);
+  cr_assert(strstr(y->why, "`4`") && strstr(y->why, ".test:3:2) is not among those of the training data"), "%s", y->why);
   reg_data_free(d);
 }

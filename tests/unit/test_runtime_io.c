@@ -1,6 +1,7 @@
 // Files of arrays and weights: what is written is read back; damaged files are refused or read, and never
 // crash.
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,33 @@ Test(npy, fortran_order_and_doubles) {
   free(got.values);
   unlink(path);
   cr_assert_eq(reg_npy_read(path, &got, &st), REG_MISSING_INPUT);
+}
+
+Test(npy, what_does_not_fit_is_refused_with_its_place) {
+  char path[64], bytes[256];
+  reg_status st;
+  reg_array got;
+  double *numbers, huge = 1e39;
+  const size_t whole = fortran_file(bytes);
+  name_file(path, ".npy");
+  memcpy(bytes + 128 + 3 * sizeof huge, &huge, sizeof huge); // row 1, column 1
+  spill(path, bytes, whole);
+  cr_assert_eq(reg_npy_read(path, &got, &st), REG_BAD_DATA);
+  cr_assert(strstr(st.text, "element [1, 1] is too large for a 32-bit float"), "%s", st.text);
+  cr_assert_eq(reg_npy_numbers(path, &got, &numbers, &st), 0);
+  cr_assert(got.rank == 2 && got.dim[1] == 3 && numbers[1] == 2 && numbers[4] == 1e39);
+  free(numbers);
+  huge = INFINITY;
+  memcpy(bytes + 128 + 3 * sizeof huge, &huge, sizeof huge);
+  spill(path, bytes, whole);
+  cr_assert_eq(reg_npy_read(path, &got, &st), 0);
+  cr_assert(isinf(((float *)got.values)[4]));
+  free(got.values);
+  memcpy(strstr(bytes + 10, "(2, 3)"), "(0, 3)", 6);
+  spill(path, bytes, 128);
+  cr_assert_eq(reg_npy_read(path, &got, &st), REG_BAD_DATA);
+  cr_assert(strstr(st.text, "at least one element"), "%s", st.text);
+  unlink(path);
 }
 
 Test(npy, damaged_files_do_not_crash) {

@@ -18,9 +18,10 @@ int64_t reg_model_outputs(const reg_model *m);
 // y (rows x outputs) from x (rows x inputs, as in the data file: what was learned from the training data is
 // applied here). Fills st on failure, where it is not NULL; returns its code. One thread; may be called from
 // several at once.
-int reg_model_predict(const reg_model *m, const float *x, int64_t rows, float *y, reg_status *st);
+int reg_model_predict(const reg_model *m, const double *x, int64_t rows, float *y, reg_status *st);
 // The same without a message: what the functions of `regc build --model-only` call. 0, or a status code.
 int reg_model_call(const reg_model *m, const float *x, int64_t rows, float *y);
+int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, float *y);
 
 // A whole program. Its data sets are read when it runs and must be what it was compiled for.
 typedef struct reg_binary {

@@ -10,9 +10,8 @@
 enum { REG_MAX_RANK = 8 };
 typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL } reg_dtype;
 
-// One column, or x. A number column has `values`; an integer-valued target with at most 1,000 different
-// values, fewer than half the rows, has `classes` besides; a text column has `classes` only. Whoever uses a
-// field picks the representation it needs.
+// One column, or x. A number column has `values`; a target of integers has `classes` besides; a text column
+// has `classes` only. Whoever uses a field picks the representation it needs.
 typedef struct reg_field {
   const char *name;
   reg_dtype dtype; // REG_F32: a number column; REG_I32: a text column, or `id`
@@ -24,6 +23,7 @@ typedef struct reg_field {
                     // bytes); or NULL
   int64_t nclasses; // 0: cannot be read as classes
   char **class_names;
+  const char *why; // of a target that has only one of the two: the cell that is no number, or no class
 } reg_field;
 
 typedef struct reg_part {
@@ -35,11 +35,11 @@ typedef struct reg_part {
 typedef struct reg_dataset {
   int64_t nrows;
   int nfields;
-  reg_field *
-      fields; // x (all columns but the target, in file order), the target under its own name, id (row number)
+  reg_field *fields; // x (all columns but the target, in file order), the target, id (row number)
+  int target;        // which of them is the target; -1: none
   int nparts;
   reg_part *parts;            // unsplit: one part "all"
-  char checksum[17];          // of the source file, hexadecimal FNV-1a 64
+  char checksum[17];          // of the source files, hexadecimal FNV-1a 64
   const char *const *columns; // of x: their names, fields[0].width of them
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   double *shift, *factor;
@@ -50,14 +50,16 @@ typedef enum reg_data_kind {
   REG_DATA_CSV,
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
-  REG_DATA_SPLIT
+  REG_DATA_SPLIT,
+  REG_DATA_PART
 } reg_data_kind;
 
 typedef struct reg_data_op {
   reg_data_kind kind;
-  const char *path, *target; // CSV
+  const char *path, *target; // CSV, PART: target is a column; PART: NULL is that of the source
+  const char *field;         // CSV: the target's field; NULL: as its column
   double factor;             // SCALE: x * factor
-  int nparts;                // SPLIT
+  int nparts;                // SPLIT; PART: 1, the one whose rows the file has
   const char *part_names[4];
   double fractions[4];
   const char *stratify; // field name or NULL
@@ -69,17 +71,19 @@ typedef struct reg_data_plan {
   const reg_data_op *ops; // the first is a source
 } reg_data_plan;
 
-// `standardize` after or before `split` alike uses the training part's mean and standard deviation only.
-// Class labels: a text column, or an integer-valued target. A column of x with text, a missing field, NaN or
-// infinity, a ragged row, an empty file is an error with file, line and column.
+// `standardize` after or before `split` alike uses the training part's mean and standard deviation only. The
+// rows of a PART stand behind those of the source; a split divides the source alone. Class labels: the texts
+// or the integers of the target in the source. A column of x with text, a missing field, NaN or infinity, a
+// ragged row, an empty file, a class that the source lacks is an error with file, line and column.
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
 // The named columns of a CSV file, in this order, as numbers: rows x n in *values, to be freed. Other columns
 // are not looked at; a missing one is an error that names it.
-int reg_csv_columns(const char *path, const char *const *columns, int n, float **values, int64_t *rows,
+int reg_csv_columns(const char *path, const char *const *columns, int n, double **values, int64_t *rows,
                     reg_status *st);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
-// What was learned from the training part, applied to `rows` rows of raw columns; `to` may be `from`.
-void reg_data_transform(const reg_dataset *d, const float *from, int64_t rows, float *to);
+// What was learned from the training part, applied to `rows` rows of raw columns. -1, or the first element
+// that is no finite float: the rest is not filled.
+int64_t reg_data_transform(const reg_dataset *d, const double *from, int64_t rows, float *to);
 #endif
