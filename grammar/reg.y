@@ -49,13 +49,13 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
 
-%type <node> item wrong_item definition train evaluate check params params_opt param type classes range bound result body
+%type <node> item wrong_item definition part train evaluate check params params_opt param type classes range bound result body
 %type <node> block
 %type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> params_list statements clauses metrics metric_list args arg_list elements element_list names selectors
-%type <op> kind optimizer value_kind how compare
+%type <list> params_list parts statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <op> kind optimizer how compare
 
 %start start
 
@@ -77,15 +77,26 @@ item: definition | train | evaluate | check
 // Definitions
 
 definition:
-  value_kind NAME SET expr                        { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, $4, NULL); }
+  LET NAME SET expr                               { $$ = ast_def(p, @$, KIND_LET, &$2, NULL, NULL, $4, NULL); }
+| DATA NAME SET expr                              { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
+| DATA NAME SET expr WITH parts                   { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, ast_with(p, span_join(@4, @6), $4, $6), NULL); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
+
+parts:
+  part                                            { $$ = list_new(p, $1); }
+| parts COMMA part                                { $$ = list_add(p, $1, $3); }
+
+part:
+  NAME SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
 
 // A wrong item ends with its line or with the block behind its head; what has a name keeps it. `error` always waits for
 // one of the two, or else the parser would forget the line's beginning at the first token that it skips.
 wrong_item:
-  value_kind NAME error NEWLINE                   { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
-| value_kind error NEWLINE                        { $$ = ast_error(p, @$); }
+  LET NAME error NEWLINE                          { $$ = ast_def(p, @$, KIND_LET, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| DATA NAME error NEWLINE                         { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, ast_error(p, @3), NULL); }
+| LET error NEWLINE                               { $$ = ast_error(p, @$); }
+| DATA error NEWLINE                              { $$ = ast_error(p, @$); }
 | kind NAME error NEWLINE                         { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
 | optimizer NAME error NEWLINE                    { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); }
 | kind NAME error block NEWLINE                   { $$ = ast_def(p, @$, $1, &$2, NULL, NULL, ast_error(p, @3), NULL); (void)$4; }
@@ -103,10 +114,6 @@ wrong_item:
 
 optimizer:
   OPTIMIZER                                       { $$ = KIND_OPTIMIZER; }
-
-value_kind:
-  DATA                                            { $$ = KIND_DATA; }
-| LET                                             { $$ = KIND_LET; }
 
 kind:
   MODEL                                           { $$ = KIND_MODEL; }
@@ -330,6 +337,7 @@ exponent: power
 
 postfix: chain | atom
 | chain AS NAME                                   { $$ = ast_as(p, @$, $1, $3); }
+| STRING AS NAME                                  { $$ = ast_as(p, @$, ast_string(p, @1, $1), $3); }
 
 // What a pipe can lead to: a name, its parts, and calls of them.
 chain:

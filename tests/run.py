@@ -225,6 +225,7 @@ def collect(regc, promote):
         return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
 
     import programs.cases as cases
+    import programs.data as data
     import programs.indices as indices
     import programs.repl_cases as repl
     import programs.stages as stages
@@ -245,7 +246,7 @@ def collect(regc, promote):
                 [(f"{p.name}:{line}", lambda t=text: test_conversation(regc, t)) for p in pages
                  for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
-        "programs": [(name, lambda f=f: f(regc)) for m in (cases, indices, stages, standalone, weights)
+        "programs": [(name, lambda f=f: f(regc)) for m in (cases, data, indices, stages, standalone, weights)
                      for name, f in m.all_cases()],
         "repl": [(name, lambda f=f: f(regc)) for name, f in repl.all_cases()],
     }

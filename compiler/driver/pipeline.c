@@ -67,7 +67,8 @@ static const char *data_path(void *user, const char *name) {
 // --data names data of the program.
 static int check_data_options(const Pipeline *p) {
   for (int i = 0; i < p->options->data.len; i++) {
-    const Def *d = sema_find(p->program, p->options->data.data[i].name);
+    const char *name = p->options->data.data[i].name; // NAME, or NAME.PART
+    const Def *d = sema_find(p->program, arena_strndup(p->arena, name, strcspn(name, ".")));
     if (!d || d->kind != KIND_DATA)
       return usage_error("`--data %s`: the program has no data of this name", p->options->data.data[i].name);
   }
@@ -89,10 +90,28 @@ int pipeline_elaborate(Pipeline *p) {
   return data_code;
 }
 
+// --data NAME.PART names a part that has a file of its own. Data that nothing uses were not looked at.
+static int check_part_options(const Pipeline *p) {
+  for (int i = 0; i < p->options->data.len; i++) {
+    const char *name = p->options->data.data[i].name, *dot = strchr(name, '.');
+    bool found = !dot;
+    for (int k = 0; k < p->lowered->plans.len && !found; k++) {
+      const reg_data_plan *plan = &p->lowered->plans.data[k];
+      const char *data = p->lowered->dataset_names.data[k];
+      for (int j = 0; j < plan->nops && !found; j++)
+        found = plan->ops[j].kind == REG_DATA_PART && !strcmp(plan->ops[j].part_names[0], dot + 1) &&
+                strlen(data) == (size_t)(dot - name) && !strncmp(data, name, strlen(data));
+    }
+    if (!found) return usage_error("`--data %s`: the program reads no such part from a file of its own", name);
+  }
+  return EXIT_OK;
+}
+
 int pipeline_lower(Pipeline *p) {
   if (check_data_options(p)) return EXIT_USAGE;
   int data_code = pipeline_elaborate(p);
   int code = pipeline_report(p);
+  if (!code && !data_code) code = check_part_options(p);
   return data_code ? data_code : code;
 }
 

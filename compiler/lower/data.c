@@ -1,5 +1,6 @@
-// Data expressions: csv(…) |> scale(…) |> split(…) becomes a plan; the host loads it once.
-#include "value.h"
+// Data expressions: csv(…) |> scale(…) |> split(…) with test = csv(…) becomes a plan; the host loads it once.
+// Also whether an evaluation's data fit the model.
+#include "train.h"
 #include <math.h>
 #include <string.h>
 
@@ -29,6 +30,20 @@ const char *program_file(Cx *cx, Span at, const char *path) {
   return arena_printf(cx->a, "%.*s/%s", (int)(slash - from), from, path);
 }
 
+// `y`, `"a column" as y`: a column, and what its field is called.
+static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
+  const bool renamed = e->kind == AST_AS;
+  op->target = text_or_name(cx, renamed ? e->kids[0] : e);
+  if (!op->target) return false;
+  op->field = renamed ? e->name : op->target;
+  const bool taken = !strcmp(op->field, "x") || !strcmp(op->field, "id");
+  if (!taken && text_is_name(op->field)) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field,
+                      taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language");
+  diag_hint(d, "`target: \"%s\" as NAME` gives it another", op->target);
+  return false;
+}
+
 static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
   const Ast *path = call_arg(call, "path", 0), *target = call_arg(call, "target", 1);
   op->kind = REG_DATA_CSV;
@@ -37,8 +52,7 @@ static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
     return false;
   }
   op->path = program_file(cx, path->span, path->name);
-  op->target = target ? text_or_name(cx, target) : NULL;
-  return !target || op->target;
+  return !target || target_arg(cx, target, op);
 }
 
 static bool number_arg(Cx *cx, Env *env, const Ast *e, const char *what, double *out) {
@@ -46,47 +60,78 @@ static bool number_arg(Cx *cx, Env *env, const Ast *e, const char *what, double 
   return value_number(cx, &v, what, out);
 }
 
-static bool split_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
+static const char *number_text(Cx *cx, double x) {
+  return isnan(x) ? "nan" : arena_printf(cx->a, "%.17g", x);
+}
+
+static bool split_bad(Cx *cx, Span at, const char *what) {
+  diag_emit(&cx->s->diags, DIAG_split_bad, at, what);
+  return false;
+}
+
+static bool shares(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
   static const char *const parts[] = {"train", "valid", "test"};
-  op->kind = REG_DATA_SPLIT;
   double total = 0;
   for (int i = 0; i < 3; i++) {
     const Ast *e = call_arg(call, parts[i], i);
-    if (!e) continue;
     double share;
+    if (!e) continue;
     if (!number_arg(cx, env, e, "a share of the data", &share)) return false;
+    if (!(share > 0 && share <= 1))
+      return split_bad(cx, e->span,
+                       arena_printf(cx->a, "the share of `%s` is %s%%: it must be more than 0%% and at most 100%%",
+                                    parts[i], number_text(cx, share * 100)));
     op->part_names[op->nparts] = parts[i];
     op->fractions[op->nparts++] = share;
     total += share;
   }
-  if (fabs(total - 1) > 1e-9) {
-    diag_emit(&cx->s->diags, DIAG_split_bad, call->span,
-              arena_printf(cx->a, "the shares of the parts add up to %.10g%%, not to 100%%", total * 100));
-    return false;
-  }
+  if (fabs(total - 1) <= 1e-9) return true;
+  return split_bad(
+      cx, call->span,
+      arena_printf(cx->a, "the shares of the parts add up to %.10g%%, not to 100%%", total * 100));
+}
+
+static bool split_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
+  const double most = 0x1p53 - 1; // beyond it neighbours are one number
   const Ast *stratify = call_arg(call, "stratify", 3), *seed = call_arg(call, "seed", 4);
+  op->kind = REG_DATA_SPLIT;
+  if (!shares(cx, env, call, op)) return false;
   if (stratify && !(op->stratify = text_or_name(cx, stratify))) return false;
   double s = 0;
   if (seed && !number_arg(cx, env, seed, "a seed", &s)) return false;
+  if (!(s >= 0 && s <= most && s == floor(s))) {
+    diag_emit(&cx->s->diags, DIAG_out_of_range, seed->span, "seed", "split",
+              arena_printf(cx->a, "a whole number from 0 to %.0f", most), number_text(cx, s));
+    return false;
+  }
   op->seed = (uint64_t)s;
   return true;
 }
 
+static const Ast *callee_of(const Ast *stage) { return stage->kind == AST_CALL ? stage->kids[0] : stage; }
+
+static int data_builtin(const Ast *stage) {
+  const Ast *callee = callee_of(stage);
+  return callee->kind == AST_NAME ? builtin_find(callee->name) : -1;
+}
+
 static bool stage_op(Cx *cx, Env *env, const Ast *stage, OpList *ops) {
-  const Ast *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
-  int b = callee->kind == AST_NAME ? builtin_find(callee->name) : -1;
+  const int b = data_builtin(stage);
   reg_data_op op = {0};
   bool ok = true;
   if (b == B_CSV && ops->len == 0) {
     ok = csv_op(cx, stage, &op);
-  } else if (b == B_SCALE) {
+  } else if (b == B_SCALE && ops->len) {
     const Ast *factor = call_arg(stage, "factor", 0);
     op.kind = REG_DATA_SCALE;
     if (!factor) diag_emit(&cx->s->diags, DIAG_missing_argument, stage->span, "scale", "factor");
     ok = factor && number_arg(cx, env, factor, "a factor", &op.factor);
-  } else if (b == B_STANDARDIZE) {
+  } else if (b == B_STANDARDIZE && ops->len) {
     op.kind = REG_DATA_STANDARDIZE;
-  } else if (b == B_SPLIT) {
+    for (int i = 0; i < ops->len; i++)
+      if (ops->data[i].kind == REG_DATA_STANDARDIZE)
+        diag_emit(&cx->s->diags, DIAG_standardized_twice, stage->span);
+  } else if (b == B_SPLIT && ops->len) {
     ok = split_op(cx, env, stage, &op);
   } else {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, stage->span,
@@ -98,28 +143,66 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, OpList *ops) {
   return ok;
 }
 
-static bool plan_of(Cx *cx, Env *env, const Ast *e, OpList *ops) {
-  if (e->kind == AST_PIPE) return plan_of(cx, env, e->kids[0], ops) && stage_op(cx, env, e->kids[1], ops);
-  if (e->kind == AST_NAME && !ops->len) { // another data definition, carried on
-    Def *d = sema_find(cx->l->program, e->name);
-    if (d && d->kind == KIND_DATA) return plan_of(cx, env, d->ast->kids[2], ops);
-  }
-  return stage_op(cx, env, e, ops);
+static const Ast *data_body(Cx *cx, const Ast *e) {
+  Def *d = e->kind == AST_NAME ? sema_find(cx->l->program, e->name) : NULL;
+  return d && d->kind == KIND_DATA ? d->ast->kids[2] : NULL;
 }
 
-// Where in the program the culprit of a failed load is: the stage that asked for it.
+// `test = csv("test.csv")`: a part in a file of its own. It is a source alone.
+static bool part_op(Cx *cx, const Ast *part, OpList *ops) {
+  reg_data_op op = {0};
+  const Ast *source = part->kids[0], *body;
+  while ((body = data_body(cx, source))) source = body;
+  if (strcmp(part->name, "valid") && strcmp(part->name, "test")) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, part->name_span, "the part valid or test",
+                        arena_printf(cx->a, "`%s`", part->name));
+    if (!strcmp(part->name, "train")) diag_hint(d, "the training part comes from the first file");
+    return false;
+  }
+  if (data_builtin(source) != B_CSV) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, part->kids[0]->span, "csv(…) alone",
+                        ast_text(cx->a, part->kids[0]));
+    diag_hint(d, "what is done to the rows stands before `with` and holds for all parts");
+    return false;
+  }
+  if (!csv_op(cx, source, &op)) return false;
+  op.kind = REG_DATA_PART;
+  op.part_names[op.nparts++] = part->name;
+  vec_push(cx->a, *ops, op);
+  return true;
+}
+
+// Files that the host gives in place of the program's own: of the data NAME, and of its parts NAME.PART.
+static void replace_files(Cx *cx, const char *name, OpList *ops) {
+  const LowerHost *h = &cx->l->host;
+  for (int i = 0; i < ops->len && h->data_path; i++) {
+    reg_data_op *op = &ops->data[i];
+    const bool part = op->kind == REG_DATA_PART;
+    const char *path = op->kind != REG_DATA_CSV && !part ? NULL
+                       : part ? h->data_path(h->user, arena_printf(cx->a, "%s.%s", name, op->part_names[0]))
+                              : h->data_path(h->user, name);
+    if (path) op->path = path;
+  }
+}
+
+static bool plan_of(Cx *cx, Env *env, const Ast *e, OpList *ops) {
+  const Ast *body = ops->len ? NULL : data_body(cx, e);
+  if (body) { // another data definition, carried on
+    const bool ok = plan_of(cx, env, body, ops);
+    replace_files(cx, e->name, ops);
+    return ok;
+  }
+  if (e->kind != AST_PIPE && e->kind != AST_WITH) return stage_op(cx, env, e, ops);
+  bool ok = plan_of(cx, env, e->kids[0], ops);
+  for (int i = 1; i < e->nkids && ok; i++)
+    ok = e->kind == AST_PIPE ? stage_op(cx, env, e->kids[i], ops) : part_op(cx, e->kids[i], ops);
+  return ok;
+}
+
 static void report_load(Cx *cx, Def *d, const reg_status *st) {
-  int id = diag_find(st->name);
-  if (id < 0) id = DIAG_data_bad;
-  const Ast *body = d->ast->kids[2];
-  Diag *diag;
-  if (id == DIAG_data_missing)
-    diag = diag_emit(&cx->s->diags, DIAG_data_bad, body->span, st->text);
-  else if (id == DIAG_target_missing)
-    diag = diag_emit(&cx->s->diags, DIAG_data_bad, body->span, st->text);
-  else
-    diag = diag_emit(&cx->s->diags, (DiagId)id, body->span, st->text);
-  if (id == DIAG_data_missing || id == DIAG_target_missing) diag->id = (DiagId)id;
+  const int id = diag_find(st->name);
+  Diag *diag = diag_emit(&cx->s->diags, DIAG_data_bad, d->ast->kids[2]->span, st->text);
+  if (id >= 0) diag->id = (DiagId)id; // their formats have other arguments
   if (st->hint[0]) diag_hint(diag, "%s", st->hint);
 }
 
@@ -136,8 +219,7 @@ Value data_definition(Cx *cx, Def *d) {
   reg_data_plan plan = {0};
   if (plan_of(cx, env, d->ast->kids[2], &ops)) {
     reg_status st = {0};
-    const char *path = l->host.data_path ? l->host.data_path(l->host.user, d->name) : NULL;
-    if (path) ops.data[0].path = path;
+    replace_files(cx, d->name, &ops);
     plan = (reg_data_plan){ops.len, ops.data};
     set = l->host.load(l->host.user, &plan, &st);
     if (!set) {
@@ -209,4 +291,56 @@ Value call_data_builtin(Cx *cx, Builtin b, Span at) {
   diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
             b == B_LOAD ? "but as the whole value of a `let`" : "outside of a `data` definition");
   return v_fail();
+}
+
+// -- evaluations on other data than those of the training
+
+static bool reads_classes(Cx *cx, const LowerTrain *t, const char *field) {
+  const char *name = arena_printf(cx->a, "class:%s", field);
+  for (int k = 0; k < t->build->graphs.len; k++) {
+    const Graph *g = t->build->graphs.data[k].graph;
+    for (int i = 0; g && i < g->inputs.len; i++)
+      if (!strcmp(g->inputs.data[i]->name, name)) return true;
+  }
+  return false;
+}
+
+// What makes the model read something else than it was trained on, or NULL.
+static const char *difference(Cx *cx, const LowerTrain *t, const reg_dataset *a, const reg_dataset *b) {
+  const int64_t width = a->fields[0].width;
+  if (b->fields[0].width != width)
+    return arena_printf(cx->a, "it has %lld columns beside the target, not %lld", (long long)b->fields[0].width,
+                        (long long)width);
+  for (int64_t j = 0; j < width; j++)
+    if (strcmp(a->columns[j], b->columns[j]))
+      return arena_printf(cx->a, "its column %lld is `%.60s`, not `%.60s`", (long long)j + 1, b->columns[j],
+                          a->columns[j]);
+  if (a->target < 0 || b->target < 0) return NULL;
+  const reg_field *want = &a->fields[a->target], *have = &b->fields[b->target];
+  if (!reads_classes(cx, t, want->name)) return NULL;
+  if (have->nclasses != want->nclasses)
+    return arena_printf(cx->a, "`%s` has %lld classes, not %lld", have->name, (long long)have->nclasses,
+                        (long long)want->nclasses);
+  for (int64_t c = 0; c < want->nclasses; c++)
+    if (strcmp(have->class_names[c], want->class_names[c]))
+      return arena_printf(cx->a, "class %lld of `%s` is `%.60s`, not `%.60s`", (long long)c, have->name,
+                          have->class_names[c], want->class_names[c]);
+  return NULL;
+}
+
+bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at) {
+  const Lowered *l = cx->l;
+  const reg_dataset *a = l->datasets.data[t->data], *b = l->datasets.data[data];
+  const char *names[] = {l->dataset_names.data[data], l->dataset_names.data[t->data]};
+  const size_t bytes = (size_t)a->fields[0].width * sizeof(double);
+  const char *hint = "rows in a file of their own may be a part of the training's data: `data %s = … with test = csv(…)`";
+  const char *what = a == b ? NULL : difference(cx, t, a, b);
+  if (what) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_data_differs, at, names[0], names[1], t->model, what);
+    diag_hint(d, hint, names[1]);
+  } else if (a != b && (memcmp(a->shift, b->shift, bytes) || memcmp(a->factor, b->factor, bytes))) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_scaled_otherwise, at, names[0], names[1], t->model);
+    diag_hint(d, hint, names[1]);
+  }
+  return !what;
 }

@@ -271,6 +271,7 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   for (int i = 0; i < set->nparts; i++)
     if (!strcmp(set->parts[i].name, e->part)) e->rows = set->parts[i].nrows;
   e->target = set->target;
+  if (!data_agree(cx, t, e->data, ast->kids[1]->span)) return NULL;
   if (e->data == t->data && !strcmp(e->part, t->train_part))
     diag_emit(&l->session->diags, DIAG_evaluates_training_data, ast->kids[1]->span,
               arena_printf(a, "evaluate %s", e->model));

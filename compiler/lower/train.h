@@ -55,6 +55,10 @@ void train_add_metric(Cx *cx, LowerTrain *t, const Ast *metric);
 bool evaluate_graphs(Lowered *l, LowerEvaluate *e);
 Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred); // of all predictions; NULL after a mistake
 
+// -- data.c
+// Whether a model trained by t can be evaluated on a data set: false after a mistake.
+bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at);
+
 // -- penalize.c
 const char *penalty_term(Cx *cx, const LowerTrain *t, const Ast *penalize); // unlike those in t->terms
 // The term's value; `term`, where given, is noted at the parameters that it touches. NULL after a mistake.

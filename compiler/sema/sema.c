@@ -116,12 +116,17 @@ static bool is_loaded(const Def *d) {
          !strcmp(body->kids[0]->name, builtin_info[B_LOAD].name);
 }
 
+// `column`, `"a column" as name`
+static bool names_column(const Ast *e) {
+  if (e->kind == AST_AS) e = e->kids[0];
+  return e->kind == AST_NAME || e->kind == AST_STR;
+}
+
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
   bool data = is_data_builtin(call);
   for (int i = 1; i < call->nkids; i++)
-    if (!data || call->kids[i]->kids[0]->kind != AST_NAME)
-      check_expr(s, call->kids[i]->kids[0]); // names of columns
+    if (!data || !names_column(call->kids[i]->kids[0])) check_expr(s, call->kids[i]->kids[0]);
   if (callee->kind != AST_NAME) {
     check_expr(s, callee);
     return;
@@ -184,6 +189,10 @@ static void check_expr(Scope *s, const Ast *e) {
   case AST_AS:
     check_expr(s, e->kids[0]);
     bind(s, e->name);
+    break;
+  case AST_WITH:
+    check_expr(s, e->kids[0]);
+    for (int i = 1; i < e->nkids; i++) check_expr(s, e->kids[i]->kids[0]);
     break;
   case AST_BLOCK: check_block(s, e); break;
   case AST_BIND:

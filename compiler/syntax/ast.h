@@ -102,6 +102,7 @@ typedef enum ParseForm { PARSE_FILE, PARSE_EXPRESSION } ParseForm;
 // `|>`; whoever asks decides about that.
 ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items);
 
+bool text_is_name(const char *text); // can be written as a name anywhere
 const char *ast_kind_name(AstKind k);
 const char *opr_text(Opr o);             // "+", "@", …
 const char *def_kind_name(DefKind k);    // "data", "penalty", …

@@ -114,6 +114,9 @@ Ast *ast_range(ParseContext *p, Span span, Ast *from, Ast *to) {
 Ast *ast_triple(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b, Ast *c) {
   return NODE(kind, a, b, c);
 }
+Ast *ast_with(ParseContext *p, Span span, Ast *a, AstList *parts) {
+  return node_and_list(p, AST_WITH, span, &a, 1, parts);
+}
 Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name) {
   return named(NODE(AST_AS, a), name.text, name.span);
 }

@@ -72,6 +72,7 @@ Ast *ast_binary(ParseContext *p, Span span, Opr op, Ast *a, Ast *b);
 Ast *ast_pair(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b); // ARROW, PIPE, EXCEPT, AT
 Ast *ast_range(ParseContext *p, Span span, Ast *from, Ast *to);          // either may be NULL; both: ELLIPSIS
 Ast *ast_triple(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b, Ast *c); // IF, UNTIL
+Ast *ast_with(ParseContext *p, Span span, Ast *a, AstList *parts);
 Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name);
 Ast *ast_list(ParseContext *p, Span span, AstList *elements);
 Ast *ast_like(ParseContext *p, Span span, Ast *a);

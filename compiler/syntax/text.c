@@ -188,6 +188,16 @@ static void print_pipe(Printer *p, const Ast *a) {
   print_expression(p, a->kids[1], LEVEL_POSTFIX);
 }
 
+static void print_with(Printer *p, const Ast *a) {
+  print_node(p, a->kids[0]);
+  for (int i = 1; i < a->nkids; i++) {
+    if (i > 1) print_text(p, ",");
+    break_or(p, a->kids[i - 1]->span.end, a->kids[i]->span.start, " ");
+    if (i == 1) print_text(p, "with ");
+    print_node(p, a->kids[i]);
+  }
+}
+
 static void print_conditional(Printer *p, const Ast *a) {
   print_text(p, "if ");
   print_expression(p, a->kids[0], LEVEL_EXPR);
@@ -329,6 +339,7 @@ void print_node(Printer *p, const Ast *a) {
     print_expression(p, a->kids[0], LEVEL_ATOM);
     strbuf_addf(&p->out, " as %s", a->name);
     break;
+  case AST_WITH: print_with(p, a); break;
   case AST_LIST: print_elements(p, "[", a->kids, a->nkids, "]", a->span.start, a->span.end); break;
   case AST_ELLIPSIS: strbuf_addf(&p->out, "%s..", a->name ? a->name : ""); break;
   case AST_EXCEPT: print_infix(p, a, " except", LEVEL_SHIFT, LEVEL_SUM); break;

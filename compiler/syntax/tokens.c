@@ -30,6 +30,15 @@ const char *keyword_text(int i, bool *item) {
   return keywords[i].text;
 }
 
+bool text_is_name(const char *text) {
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+  if (!strspn(text, LETTERS) || strspn(text, LETTERS "0123456789") != strlen(text)) return false;
+#undef LETTERS
+  for (int i = 0; i < KEYWORDS; i++)
+    if (keywords[i].place == ANYWHERE && !strcmp(keywords[i].text, text)) return false;
+  return true;
+}
+
 static void scan(Tokens *t) {
   t->ahead[0] = t->ahead[1];
   t->ahead[1] = (Token){0};
@@ -102,9 +111,12 @@ static bool awaits_more(int kind) {
   }
 }
 
-static bool continues_line(const Token *t) {
-  return t->kind == TOK_PIPE ||
-         (t->kind == TOK_NAME && (strcmp(t->text, "then") == 0 || strcmp(t->text, "else") == 0));
+// `with` starts no item, so behind `data` it belongs to it.
+static bool continues_line(const Tokens *t, const Token *raw) {
+  if (raw->kind == TOK_PIPE) return true;
+  if (raw->kind != TOK_NAME) return false;
+  return strcmp(raw->text, "then") == 0 || strcmp(raw->text, "else") == 0 ||
+         (t->head == TOK_DATA && strcmp(raw->text, "with") == 0);
 }
 
 static int top(const Tokens *t) { return t->depth ? t->open[t->depth - 1].kind : TOK_OPENC; }
@@ -254,7 +266,7 @@ static void skip_mistake(Tokens *t) {
     if (raw->kind == TOK_END || item_at_margin(t, raw)) break;
     if (t->depth > base && abandons_brackets(t, base)) break;
     if (t->depth <= base) {
-      if (raw->kind == TOK_CLOSEC || (raw->newline_before && !continues_line(raw))) break;
+      if (raw->kind == TOK_CLOSEC || (raw->newline_before && !continues_line(t, raw))) break;
       if (raw->kind == TOK_OPENC && takes_block(t->head)) break;
     }
     track_brackets(t, raw->kind, raw->span);
@@ -278,7 +290,7 @@ Token tokens_next(Tokens *t) {
     if (top(t) == TOK_OPENC && line_is_open(t)) return make(t, TOK_NEWLINE);
   }
   t->flushing = false;
-  if (raw->newline_before && lines_count(t) && !awaits_more(t->last.kind) && !continues_line(raw))
+  if (raw->newline_before && lines_count(t) && !awaits_more(t->last.kind) && !continues_line(t, raw))
     return make(t, TOK_NEWLINE);
   Token out = *raw;
   out.kind = over ? TOK_END : classify(t);

@@ -354,7 +354,7 @@ int reg_csv_columns(const char *path, const char *const *columns, int n, double 
   int code = table_read_csv(&t, &(TableRequest){.path = path, .columns = columns, .ncolumns = n}, st);
   reg_numbers_leave(numbers);
   *rows = t.nrows;
-  *values = t.numbers;
+  *values = code ? NULL : t.numbers;
   if (!code) t.numbers = NULL;
   table_free(&t);
   reg_heap_free(&heap);

@@ -231,7 +231,7 @@ def case_predict_refuses_what_does_not_fit(regc):
     run = ("predict", "--weights", where / "run", "--in")
     refused(binary, "lacks 62 of the 64 columns", *run, where / "few.csv", code=65)
     refused(binary, "no header", *run, where / "bare.csv", code=65)
-    refused(binary, "text `x` in the number column `p0_0`", *run, where / "text.csv", code=65)
+    refused(binary, "`x` in column `p0_0` is no number", *run, where / "text.csv", code=65)
     refused(binary, "cannot read", *run, where / "none.csv", code=66)
     refused(binary, "weights_bad", "predict", "--weights", where / "cut.safetensors", "--in", DATA, code=65)
     refused(binary, "weights_missing", "predict", "--weights", where / "none", "--in", DATA, code=66)

@@ -52,6 +52,9 @@ Test(syntax_format, breaks_of_the_author_are_kept) {
       "data d = csv(\"a\")\n  |> scale(1/16)  # to 0..1\n  |> split(\n    train: 70%,\n    valid: 30%\n  "
       ")\n");
   check_format("let a = b +\nc\n", "let a = b +\n  c\n");
+  check_format("data d = csv(\"a\",target:\"b c\" as b)|>f # one\nwith test=csv(\"t\"),\nvalid = v\n",
+               "data d = csv(\"a\", target: \"b c\" as b) |> f  # one\n  with test = csv(\"t\"),\n  valid = v\n");
+  check_format("data d = a with test = b, valid = c\n", "data d = a with test = b, valid = c\n");
   check_format("fn f(x) { x }\n", "fn f(x) { x }\n");
   check_format("fn f(x) {\n\n\n x }\n", "fn f(x) {\n  x\n}\n");
 }

@@ -428,6 +428,43 @@ Test(syntax_tree, lines_go_on) {
              "      NUM 2\n");
 }
 
+Test(syntax_tree, parts_of_data_and_names_of_columns) {
+  check_tree("data d = csv(\"a\", target: \"my y\" as y, with: with)\n"
+             "  |> with\n"
+             "  with test = csv(\"b\") |> f,\n"
+             "    valid = c\n"
+             "let with = \"a\"\n",
+             "FILE\n"
+             "  DEF data d\n"
+             "    -\n"
+             "    -\n"
+             "    WITH\n"
+             "      PIPE\n"
+             "        CALL\n"
+             "          NAME csv\n"
+             "          ARG\n"
+             "            STR \"a\"\n"
+             "          ARG target\n"
+             "            AS y\n"
+             "              STR \"my y\"\n"
+             "          ARG with\n"
+             "            NAME with\n"
+             "        NAME with\n"
+             "      BIND test\n"
+             "        PIPE\n"
+             "          CALL\n"
+             "            NAME csv\n"
+             "            ARG\n"
+             "              STR \"b\"\n"
+             "          NAME f\n"
+             "      BIND valid\n"
+             "        NAME c\n"
+             "  DEF let with\n"
+             "    -\n"
+             "    -\n"
+             "    STR \"a\"\n");
+}
+
 Test(syntax_tree, documentation) {
   check_tree("## The file.\n"
              "\n"

@@ -1,0 +1,155 @@
+"""Data from whole programs: parts in files of their own, classes and statistics of the training part, names of columns. Each
+`case_*` function takes the compiler and raises Failure."""
+import csv
+import random
+import statistics
+import subprocess
+
+from programs.cases import demand, events, folder, of_kind
+from programs.standalone import build, link, refused
+
+KINDS = ("low", "mid", "high")
+PROGRAM = """data d = csv("train.csv", target: "kind of thing" as kind)
+  |> standardize
+  |> split(train: 80%, valid: 20%, stratify: kind, seed: 1)
+  with test = csv("test.csv")
+model net(x: [2]) -> [3] = x |> dense(8) |> tanh |> dense(3)
+train net on d {
+  loss     cross_entropy(net(x), kind)
+  optimize adam(lr: 0.05)
+  epochs   20
+}
+evaluate net on d.test { accuracy, confusion }
+"""
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def things(count, start, draw):
+    """Rows of seconds since 1970, a size, and the kind of thing that has this size."""
+    kinds = [KINDS[i % 3] for i in range(count)]
+    return [(1700000000 + start + i, round(KINDS.index(k) + draw.gauss(0, 0.2), 3), k) for i, k in enumerate(kinds)]
+
+
+def written(path, header, rows):
+    with open(path, "w", newline="") as out:
+        csv.writer(out, lineterminator="\n").writerows([header, *rows])
+
+
+def prepared(regc, text=PROGRAM):
+    """A folder with program.reg and both files; the test file has other places and fewer classes."""
+    where, draw = folder(regc), random.Random(1)
+    written(where / "train.csv", ("seconds", "size", "kind of thing"), things(60, 0, draw))
+    written(where / "test.csv", ("kind of thing", "size", "seconds"), [r[::-1] for r in things(18, 60, draw) if r[2] != "low"])
+    (where / "program.reg").write_text(text)
+    return where
+
+
+def rows_of(path):
+    with open(path, newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def case_a_part_has_a_file_of_its_own(regc):
+    where = prepared(regc)
+    found = events(regc, "--out", where / "out", where / "program.reg")
+    metrics = of_kind(found, "evaluate")[0]["metrics"]
+    demand(metrics["accuracy"] > 0.8 and metrics["confusion"][sorted(KINDS).index("low")] == [0, 0, 0], f"{metrics}")
+    predicted, test = rows_of(where / "out" / "predictions.csv"), rows_of(where / "test.csv")
+    demand([int(r["id"]) for r in predicted] == list(range(60, 60 + len(test))), "ids do not go on behind the first file's")
+    demand([r["kind"] for r in predicted] == [r["kind of thing"] for r in test], "other rows than those of the file")
+    binary = build(regc, where / "program.reg")
+    binary.ok("-q", "--out", where / "again")
+    same = (where / "again" / "predictions.csv").read_text() == (where / "out" / "predictions.csv").read_text()
+    demand(same, "the binary predicts other values")
+    found = binary.ok("predict", "--weights", where / "out", "--in", where / "test.csv").splitlines()[1:]
+    demand([line.split(",")[1:] for line in found] == [[r["predicted"], *(r[f"output_{k}"] for k in sorted(KINDS))] for r in predicted],
+           "predict scales its rows otherwise")
+
+
+def case_statistics_come_from_the_training_part(regc):
+    where = prepared(regc, PROGRAM[:PROGRAM.index("model net")].replace("  |> split(train: 80%, valid: 20%, stratify: kind, seed: 1)\n", ""))
+    session = (where / "program.reg").read_text().replace("train.csv", f"{where}/train.csv").replace("test.csv", f"{where}/test.csv")
+    (where / "program.reg").write_text(session)
+    sizes = [float(r["size"]) for r in rows_of(where / "train.csv")]
+    mean, deviation = statistics.fmean(sizes), statistics.pstdev(sizes)
+    expected = [(float(r["size"]) - mean) / deviation for r in rows_of(where / "test.csv")]
+    for k in (0, 5, 11):
+        got = float(regc.ok("repl", where / "program.reg", stdin=f"d.test.x[{k}, 1]\n"))
+        demand(abs(got - expected[k]) < 1e-4, f"row {k}: {got}, not {expected[k]}")
+        got = float(regc.ok("repl", where / "program.reg", stdin=f"d.test.x[{k}, 0]\n"))
+        seconds = int(rows_of(where / "test.csv")[k]["seconds"]) - 1700000000
+        demand(abs(got - (seconds - 29.5) / statistics.pstdev(range(60))) < 1e-4, f"row {k}: {got}")
+
+
+def case_files_of_parts_are_named_on_the_command_line(regc):
+    where = prepared(regc)
+    written(where / "other.csv", ("seconds", "size", "kind of thing"), things(12, 90, random.Random(3)))
+    written(where / "class.csv", ("seconds", "size", "kind of thing"), [(1, 2, "huge")] * 12)
+    written(where / "named.csv", ("seconds", "length", "kind of thing"), [(1, 2, "low")] * 12)
+    found = events(regc, "--out", where / "out", "--data", f"d.test={where}/other.csv", where / "program.reg")
+    first = of_kind(found, "evaluate")[0]["metrics"]
+    binary = build(regc, where / "program.reg")
+    done = binary("--data", f"d.test={where}/other.csv", "--out", "", "-q")
+    demand(done.returncode == 0 and f"{first['accuracy']:.4f}" in done.stdout, f"{done.returncode} {done.stdout}{done.stderr}")
+    refused(binary, "no class `huge`", "--data", f"d.test={where}/class.csv", "--out", "", code=65)
+    refused(binary, "lacks 1 of the 2 columns", "--data", f"d.test={where}/named.csv", "--out", "", code=65)
+    refused(binary, "no data `d.valid`", "--data", f"d.valid={where}/other.csv")
+    refused(regc, "no such part", "run", "--data", f"d.valid={where}/other.csv", where / "program.reg")
+    demand("d.test: " in binary.ok("--help"), "the part's file is not listed")
+    (where / "test.csv").unlink()
+    refused(binary, "--data d.test=PATH", "--out", "", code=66)
+
+
+def case_a_number_of_the_target_need_not_be_a_class(regc):
+    """A binary reads any integers where its program reads numbers."""
+    where = folder(regc)
+    rows = [(i, 3 * i + 1) for i in range(20)]
+    written(where / "a.csv", ("a", "y"), rows)
+    written(where / "b.csv", ("a", "y"), [(a, 7 * y) for a, y in rows])
+    (where / "p.reg").write_text("""data d = csv("a.csv", target: y)
+model net(x: [1]) -> [1] = x |> dense(1)
+train net on d {
+  loss     mse(net(x), y)
+  optimize sgd(lr: 1e-4)
+  epochs   2
+}
+""")
+    binary = build(regc, where / "p.reg")
+    binary.ok("-q", "--out", "", "--data", f"d={where}/b.csv")
+
+
+def case_two_classes_of_four_rows_are_learned(regc):
+    where = folder(regc)
+    written(where / "xor.csv", ("a", "b", "y"), [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0)])
+    (where / "p.reg").write_text("""data d = csv("xor.csv", target: y)
+model net(x: [2]) -> [2] = x |> dense(8) |> tanh |> dense(2)
+train net on d {
+  loss     cross_entropy(net(x), y)
+  optimize adam(lr: 0.05)
+  batch    4
+  epochs   200
+  allow(evaluates_training_data)
+}
+evaluate net on d { accuracy }
+""")
+    metrics = of_kind(events(regc, "--out", "", where / "p.reg"), "evaluate")[0]["metrics"]
+    demand(metrics["accuracy"] == 1, f"{metrics}")
+
+
+def case_doubles_are_scaled_before_they_are_rounded(regc):
+    where = prepared(regc)
+    regc.ok("run", where / "program.reg", "-q", "--out", where / "out")
+    regc.ok("build", where / "program.reg", "--model-only", "--weights", where / "out", "-q", "-o", where / "net.o")
+    first = rows_of(where / "test.csv")[0]
+    (where / "main.c").write_text('#include "net.h"\n#include <stdio.h>\nint main(void) {\n'
+                                  f'  double x[2] = {{{first["seconds"]}, {first["size"]}}}, w[2] = {{1e300, 1}};\n'
+                                  '  float y[3];\n  if (net_predict_double(x, 1, y)) return 1;\n'
+                                  '  printf("%.9g,%.9g,%.9g\\n", y[0], y[1], y[2]);\n  return net_predict_double(w, 1, y) != 65;\n}\n')
+    link(regc, where / "main.c", where / "net.o", "-o", where / "main")
+    done = subprocess.run([where / "main"], capture_output=True, text=True)
+    expected = rows_of(where / "out" / "predictions.csv")[0]
+    wanted = ",".join(expected[f"output_{k}"] for k in sorted(KINDS))
+    demand(done.returncode == 0 and done.stdout.strip() == wanted, f"{done.returncode}: {done.stdout} instead of {wanted}")
