@@ -7,6 +7,7 @@ reason for each failure, then `N passed, N failed, N skipped`; the exit code is 
 """
 import argparse
 import difflib
+import importlib
 import os
 import re
 import subprocess
@@ -224,14 +225,10 @@ def collect(regc, promote):
     def each(pattern, function, *more):
         return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
 
-    import programs.cases as cases
-    import programs.data as data
-    import programs.indices as indices
     import programs.repl_cases as repl
-    import programs.stages as stages
-    import programs.standalone as standalone
-    import programs.weights as weights
     import reference.compare as reference
+    programs = [m for m in (importlib.import_module(f"programs.{f.stem}") for f in files("tests/programs/*.py"))
+                if hasattr(m, "all_cases") and m is not repl]
     pages = [ROOT / "README.md", *files("docs/*.md")]
     return {
         "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages)],
@@ -246,8 +243,7 @@ def collect(regc, promote):
                 [(f"{p.name}:{line}", lambda t=text: test_conversation(regc, t)) for p in pages
                  for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
-        "programs": [(name, lambda f=f: f(regc)) for m in (cases, data, indices, stages, standalone, weights)
-                     for name, f in m.all_cases()],
+        "programs": [(name, lambda f=f: f(regc)) for m in programs for name, f in m.all_cases()],
         "repl": [(name, lambda f=f: f(regc)) for name, f in repl.all_cases()],
     }
 

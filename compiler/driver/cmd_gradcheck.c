@@ -1,103 +1,184 @@
-// regc gradcheck: the `check` statements of programs. For `check e : gradient` the compiled gradient at
-// float32 arguments stands against central differences of the interpreter in double precision; for a
-// condition its truth is asked. One line a check.
+// regc gradcheck: the `check` statements of programs. For `check e : gradient` the compiled gradient, and the
+// same graph in double precision, stand against difference quotients of the interpreter, for every leaf of
+// the expression; an equality is judged by what rounding may do; of another condition its truth is asked. One
+// line a check.
 #include "reg/rng.h"
+#include "rounding.h"
 #include "values.h"
 #include <math.h>
 #include <string.h>
 
-// All elements of an argument are tried up to ALL of them, else SAMPLE.
-enum { ALL = 256, SAMPLE = 64 };
-static const double relative_tolerance = 1e-3, difference_step = 1e-5;
+// All elements of a leaf are tried up to ALL of them, else SAMPLE; fewer where there are many leaves.
+enum { ALL = 256, SAMPLE = 64, FEWEST = 16 };
+static const double relative_tolerance = 1e-3, exact_tolerance = 1e-4, equal_tolerance = 1e-5;
 
 typedef struct GradCheck {
   Pipeline *pipeline;
   LowerCheck *check;
-  const Tensor *in; // the body's inputs: arguments, then seed, step, epoch
+  const Tensor *in; // the body's inputs: leaves, then seed, step, epoch
   int nin;
+  Graph *value; // the body without its gradients
+  double at;    // its value
 } GradCheck;
 
-typedef struct Worst { // the element that is furthest off, in units of what is allowed
+typedef struct Worst { // the element that is furthest off, in units of what is allowed; or why there is none
   double ratio, compiled, expected;
-  const char *argument;
+  const char *what;
   int64_t element;
 } Worst;
 
-static double interpret_value(const GradCheck *c, const Tensor *in) {
+// -- difference quotients
+
+// The expression with one element of an input at x; NaN where it has no value, for example where an index was
+// moved.
+static double value_with(const GradCheck *c, int input, int64_t element, double x) {
   Arena *a = arena_new();
-  const Graph *g = c->check->body;
-  Tensor *out = ARENA_ARRAY(a, Tensor, g->outputs.len);
+  double *data = c->in[input].data, before = data[element];
   reg_status st = {0};
-  if (run_interpreted(a, g, in, c->nin, out, &st)) {
-    arena_free(a);
-    return NAN;
+  Tensor out;
+  data[element] = x;
+  const double value = run_interpreted(a, c->value, c->in, c->nin, &out, &st) ? NAN : out.data[0];
+  data[element] = before;
+  arena_free(a);
+  return value;
+}
+
+typedef struct Slope { // the derivative, or at a kink those of both sides
+  double low, high;
+  bool known;
+} Slope;
+
+// Where the one-sided quotients differ, a smaller step tells a curve, or a kink nearby, from a kink at the
+// place itself.
+static Slope difference(const GradCheck *c, int input, int64_t element) {
+  const double x = c->in[input].data[element], steps[] = {1e-5, 1e-7};
+  double right = NAN, left = NAN;
+  for (int i = 0; i < 2; i++) {
+    const double h = steps[i] * fmax(1, fabs(x));
+    const double above = value_with(c, input, element, x + h), below = value_with(c, input, element, x - h);
+    right = (above - c->at) / h;
+    left = (c->at - below) / h;
+    if (!isfinite(right) || !isfinite(left)) return (Slope){.known = false};
+    const double central = (above - below) / (2 * h), noise = 1e-14 * (1 + fabs(c->at)) / h;
+    if (fabs(right - left) <= 1e-3 * fmax(fabs(right), fabs(left)) + noise)
+      return (Slope){central, central, true};
   }
-  const Tensor *value = tensor_find(out, g->outputs.len, "value");
-  double sum = 0;
-  for (int64_t i = 0; i < shape_count(value->shape); i++) sum += value->data[i];
-  arena_free(a);
-  return sum;
+  return (Slope){fmin(left, right), fmax(left, right), true};
 }
 
-// (f(x + h) - f(x - h)) / 2h for one element of one input.
-static double central_difference(const GradCheck *c, int input, int64_t element) {
-  Arena *a = arena_new();
-  Tensor *moved = ARENA_ARRAY(a, Tensor, c->nin);
-  memcpy(moved, c->in, sizeof(Tensor) * (size_t)c->nin);
-  const Tensor *t = &c->in[input];
-  int64_t count = shape_count(t->shape);
-  moved[input].data = ARENA_ARRAY(a, double, count);
-  memcpy(moved[input].data, t->data, sizeof(double) * (size_t)count);
-  double x = t->data[element], h = difference_step * fmax(1, fabs(x));
-  moved[input].data[element] = x + h;
-  double above = interpret_value(c, moved);
-  moved[input].data[element] = x - h;
-  double below = interpret_value(c, moved);
-  arena_free(a);
-  return (above - below) / (2 * h);
-}
-
-static int64_t tried_element(const GradCheck *c, int64_t k, int64_t count) {
-  if (count <= ALL) return k;
+static int64_t tried_element(const GradCheck *c, int64_t k, int64_t count, int64_t tried) {
+  if (count == tried) return k;
   return (int64_t)(reg_random_word(c->pipeline->options->seed, 0, 0, (uint64_t)k) % (uint64_t)count);
 }
 
-// Relative to the largest difference of the tensor, with room for the rounding of a float32 value.
-static void compare_gradient(const GradCheck *c, int input, const Tensor *gradient, double value,
-                             Worst *worst) {
-  int64_t count = shape_count(gradient->shape), n = count <= ALL ? count : SAMPLE;
-  double *expected = ARENA_ARRAY(c->pipeline->arena, double, n + 1), scale = 0;
-  for (int64_t k = 0; k < n; k++) {
-    expected[k] = central_difference(c, input, tried_element(c, k, count));
-    scale = fmax(scale, fabs(expected[k]));
+static int64_t tried_count(const GradCheck *c, int64_t count) {
+  const int64_t share = SAMPLE * 4 / c->check->nleaves, few = share < FEWEST   ? FEWEST
+                                                              : share < SAMPLE ? share
+                                                                               : SAMPLE;
+  return count <= (c->check->nleaves > 4 ? few : ALL) ? count : few;
+}
+
+static double nearest(const Slope *s, double x) { return fmin(fmax(x, s->low), s->high); }
+
+static double off_by(const Slope *s, double x) { return isnan(x) ? INFINITY : fabs(x - nearest(s, x)); }
+
+// -- gradients
+
+typedef struct Gradients { // of one leaf
+  const Tensor *compiled, *exact, *bound;
+  Slope *slope; // of the elements that are tried
+  int64_t tried;
+  double scale; // largest of them
+} Gradients;
+
+static Gradients gradients_of(const GradCheck *c, int input, const Tensor *compiled, const Tensor *exact,
+                              int nexact) {
+  Arena *a = c->pipeline->arena;
+  const char *name = arena_printf(a, "grad:%s", c->in[input].name);
+  Gradients g = {.compiled = tensor_find(compiled, c->check->body->outputs.len, name),
+                 .exact = tensor_find(exact, nexact, name),
+                 .bound = tensor_find(exact, nexact, arena_printf(a, "bound:%s", name))};
+  const int64_t count = shape_count(g.compiled->shape);
+  g.tried = tried_count(c, count);
+  g.slope = ARENA_ARRAY(a, Slope, g.tried + 1);
+  for (int64_t k = 0; k < g.tried; k++) {
+    g.slope[k] = difference(c, input, tried_element(c, k, count, g.tried));
+    if (g.slope[k].known) g.scale = fmax(g.scale, fmax(fabs(g.slope[k].low), fabs(g.slope[k].high)));
   }
-  double allowed = relative_tolerance * scale + 1e-6 * (1 + fabs(value));
-  for (int64_t k = 0; k < n; k++) {
-    int64_t e = tried_element(c, k, count);
-    double ratio = fabs(gradient->data[e] - expected[k]) / allowed;
-    if (!(ratio <= worst->ratio)) // also for NaN
-      *worst =
-          (Worst){isnan(ratio) ? INFINITY : ratio, gradient->data[e], expected[k], c->in[input].name + 4, e};
+  return g;
+}
+
+// The graph in double precision is compared closely; the compiled one relative to the largest derivative of
+// the leaf, with room for what rounding may leave of terms that cancel.
+static void compare_gradients(const GradCheck *c, int input, const Gradients *g, double largest,
+                              Worst *worst) {
+  const int64_t count = shape_count(g->compiled->shape);
+  for (int64_t k = 0; k < g->tried; k++) {
+    const Slope *s = &g->slope[k];
+    if (!s->known) continue;
+    const int64_t e = tried_element(c, k, count, g->tried);
+    const double floor = fmin(4 * g->bound->data[e], 1e-6 * (1 + fabs(c->at))),
+                 noise = 1e-8 * fabs(c->at) + 1e-12;
+    const double allowed = relative_tolerance * g->scale + 1e-5 * largest + (floor > 0 ? floor : 0) + 1e-30;
+    const double exact_allowed = exact_tolerance * g->scale + 1e-7 * largest + noise;
+    const double compiled = g->compiled->data[e],
+                 ratio = fmax(off_by(s, compiled) / allowed, off_by(s, g->exact->data[e]) / exact_allowed);
+    if (ratio > worst->ratio)
+      *worst = (Worst){ratio, compiled, nearest(s, compiled), c->check->leaf[input].name, e};
   }
 }
 
-static bool gradient_holds(const GradCheck *c, const Tensor *out, int nout, Worst *worst) {
-  double value = tensor_find(out, nout, "value")->data[0];
-  worst->ratio = -1;
-  for (int i = 0; i < c->nin; i++) {
-    if (strncmp(c->in[i].name, "arg:", 4) != 0) continue;
-    const Tensor *g = tensor_find(out, nout, arena_printf(c->pipeline->arena, "grad:%s", c->in[i].name + 4));
-    if (g) compare_gradient(c, i, g, value, worst);
+static bool gradient_holds(GradCheck *c, const Tensor *compiled, Worst *worst, reg_status *st) {
+  Arena *a = c->pipeline->arena;
+  const Graph *rounded = rounding_graph(a, c->check->body);
+  Tensor *exact = ARENA_ARRAY(a, Tensor, rounded->outputs.len);
+  *worst = (Worst){.ratio = -1};
+  if (run_interpreted(a, rounded, c->in, c->nin, exact, st)) return false;
+  c->at = tensor_find(exact, rounded->outputs.len, "value")->data[0];
+  const int n = c->check->nleaves;
+  Gradients *g = ARENA_ARRAY(a, Gradients, n);
+  double largest = 0;
+  for (int i = 0; i < n; i++) {
+    g[i] = gradients_of(c, i, compiled, exact, rounded->outputs.len);
+    largest = fmax(largest, g[i].scale);
   }
+  for (int i = 0; i < n; i++) compare_gradients(c, i, &g[i], largest, worst);
   return worst->ratio <= 1 && worst->ratio >= 0;
 }
 
-static bool condition_holds(const Tensor *out, int nout) {
-  const Tensor *t = tensor_find(out, nout, "condition");
+// -- conditions
+
+// A relative difference of 1e-5, and what rounding to 32 bits may have done to both sides.
+static bool equal_element(double left, double right, double bound) {
+  const bool bounded = bound < 1e29; // a comparison inside may go either way: nothing is forgiven
+  return left == right || fabs(left - right) <= equal_tolerance * fabs(right) + (bounded ? 4 * bound : 0);
+}
+
+static bool equality_holds(const GradCheck *c, const Tensor *out, Worst *worst, reg_status *st) {
+  Arena *a = c->pipeline->arena;
+  const Graph *rounded = rounding_graph(a, c->check->body);
+  const int n = rounded->outputs.len;
+  Tensor *exact = ARENA_ARRAY(a, Tensor, n);
+  if (run_interpreted(a, rounded, c->in, c->nin, exact, st)) return false;
+  const Tensor *left = tensor_find(out, c->check->body->outputs.len, "left"),
+               *right = tensor_find(out, c->check->body->outputs.len, "right"),
+               *bounds[] = {tensor_find(exact, n, "bound:left"), tensor_find(exact, n, "bound:right")};
+  for (int64_t i = 0; i < shape_count(left->shape); i++) {
+    if (equal_element(left->data[i], right->data[i], bounds[0]->data[i] + bounds[1]->data[i])) continue;
+    *worst = (Worst){2, left->data[i], right->data[i], shape_count(left->shape) > 1 ? "element" : NULL, i};
+    return c->check->negated;
+  }
+  return !c->check->negated;
+}
+
+static bool condition_holds(const GradCheck *c, const Tensor *out) {
+  const Tensor *t = tensor_find(out, c->check->body->outputs.len, "condition");
   for (int64_t i = 0; i < shape_count(t->shape); i++)
-    if (t->data[i] != 1) return false;
+    if (t->data[i] == 0) return false;
   return true;
 }
+
+// -- reports
 
 static void tell_text(const GradCheck *c, bool good, const Worst *w, const Tensor *value) {
   const Options *o = c->pipeline->options;
@@ -109,10 +190,12 @@ static void tell_text(const GradCheck *c, bool good, const Worst *w, const Tenso
              *off = o->out.color ? "\033[0m" : "";
   printf("%s%s%s  %s: %s", color, good ? "ok  " : "FAIL", off, place, c->check->text);
   if (c->check->gradient && w->ratio < 0)
-    fputs("  (no argument has a gradient)", stdout);
+    fputs("  (no element can be moved)", stdout);
   else if (c->check->gradient)
-    printf("  (worst %s[%lld]: compiled %.6g, differences %.6g)", w->argument, (long long)w->element,
-           w->compiled, w->expected);
+    printf("  (worst %s[%lld]: compiled %.6g, differences %.6g)", w->what, (long long)w->element, w->compiled,
+           w->expected);
+  else if (!good && w->what)
+    printf("  (element %lld: %.9g and %.9g)", (long long)w->element, w->compiled, w->expected);
   else if (!good && value && shape_count(value->shape) == 1)
     printf("  (value is %.9g)", value->data[0]);
   putchar('\n');
@@ -125,45 +208,60 @@ static void tell_json(const GradCheck *c, bool good, const Worst *w, const Tenso
          good ? "true" : "false");
   if (c->check->gradient && w->ratio >= 0)
     printf(",\"worst\":{\"argument\":%s,\"element\":%lld,\"compiled\":%s,\"differences\":%s}",
-           text_json(a, w->argument), (long long)w->element, text_number(a, w->compiled),
+           text_json(a, w->what), (long long)w->element, text_number(a, w->compiled),
            text_number(a, w->expected));
   else if (value && shape_count(value->shape) == 1)
     printf(",\"value\":%s", text_number(a, value->data[0]));
   puts("}");
 }
 
-// The arguments as the check makes them, rounded to float32; then what every graph may read.
+// The leaves as the check makes them, rounded to float32; then what every graph may read.
 static int make_inputs(GradCheck *c, reg_status *st) {
   Arena *a = c->pipeline->arena;
   Tensor common[] = {tensor_seed(a, c->pipeline->options->seed), tensor_scalar(a, "step", DT_I32, 0),
                      tensor_scalar(a, "epoch", DT_I32, 0)};
   enum { COMMON = sizeof common / sizeof *common };
-  int nargs = c->check->args->outputs.len;
-  Tensor *in = ARENA_ARRAY(a, Tensor, nargs + COMMON);
-  int code = run_interpreted(a, c->check->args, common, COMMON, in, st);
-  for (int i = 0; i < nargs; i++) tensor_round(&in[i]);
-  memcpy(in + nargs, common, sizeof common);
+  int nleaves = c->check->leaves->outputs.len;
+  Tensor *in = ARENA_ARRAY(a, Tensor, nleaves + COMMON);
+  int code = run_interpreted(a, c->check->leaves, common, COMMON, in, st);
+  for (int i = 0; i < nleaves; i++) tensor_round(&in[i]);
+  memcpy(in + nleaves, common, sizeof common);
   c->in = in;
-  c->nin = nargs + COMMON;
+  c->nin = nleaves + COMMON;
   return code;
+}
+
+// Only "value", which difference quotients ask for often.
+static Graph *value_alone(Arena *a, const Graph *body) {
+  Graph *g = ARENA_NEW(a, Graph);
+  GraphOutput *only = ARENA_NEW(a, GraphOutput);
+  *g = *body;
+  for (int i = 0; i < body->outputs.len; i++)
+    if (!strcmp(body->outputs.data[i].name, "value")) *only = body->outputs.data[i];
+  g->outputs.data = only;
+  g->outputs.len = 1;
+  return g;
 }
 
 int gradcheck_run(Pipeline *p, const Ast *ast) {
   GradCheck c = {.pipeline = p, .check = lower_check(p->lowered, ast)};
   int code = pipeline_report(p);
   if (code || !c.check) return EXIT_REJECTED;
+  const Graph *body = c.check->body;
   reg_status st = {0};
-  int nout = c.check->body->outputs.len;
-  Tensor *out = ARENA_ARRAY(p->arena, Tensor, nout);
+  Tensor *out = ARENA_ARRAY(p->arena, Tensor, body->outputs.len);
+  c.value = value_alone(p->arena, body);
   code = make_inputs(&c, &st);
-  if (!code) code = run_compiled(p, c.check->body, c.in, c.nin, out, &st);
-  if (code) {
-    tell_status(p->options, &st);
-    return code;
-  }
+  if (!code) code = run_compiled(p, body, c.in, c.nin, out, &st);
   Worst worst = {0};
-  bool good = c.check->gradient ? gradient_holds(&c, out, nout, &worst) : condition_holds(out, nout);
-  const Tensor *value = tensor_find(out, nout, "value");
+  bool good = !code && (c.check->gradient ? gradient_holds(&c, out, &worst, &st)
+                        : c.check->equal  ? equality_holds(&c, out, &worst, &st)
+                                          : condition_holds(&c, out));
+  if (st.code) {
+    tell_status(p->options, &st);
+    return st.code;
+  }
+  const Tensor *value = tensor_find(out, body->outputs.len, "value");
   if (p->options->given[OPT_JSON])
     tell_json(&c, good, &worst, value);
   else

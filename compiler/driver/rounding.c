@@ -273,3 +273,22 @@ Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {
   }
   return NULL;
 }
+
+Graph *rounding_graph(Arena *a, const Graph *g) {
+  Graph *out = graph_new(a, g->name);
+  Node **value = ARENA_ARRAY(a, Node *, g->nodes.len + 1), **bound = ARENA_ARRAY(a, Node *, g->nodes.len + 1);
+  for (int i = 0; i < g->nodes.len; i++) {
+    const Node *n = g->nodes.data[i];
+    Node **in = ARENA_ARRAY(a, Node *, n->nin + 1), **in_bound = ARENA_ARRAY(a, Node *, n->nin + 1);
+    for (int k = 0; k < n->nin; k++) in[k] = value[n->in[k]->id], in_bound[k] = bound[n->in[k]->id];
+    value[i] = graph_rebuild(out, n, in);
+    bound[i] = rounding_bound(out, value[i], in_bound);
+  }
+  for (int i = 0; i < g->outputs.len; i++) {
+    const GraphOutput *o = &g->outputs.data[i];
+    Node *b = bound[o->node->id];
+    graph_output(out, o->name, value[o->node->id], -1);
+    graph_output(out, arena_printf(a, "bound:%s", o->name), b ? b : constant(out, 0, o->node->shape), -1);
+  }
+  return out;
+}

@@ -6,4 +6,6 @@
 // A node of g, f32 and of n's shape: a bound on |computed n - exact n|, where the operands are off by at most
 // bound[i] (NULL: they are exact). NULL where n is exact then.
 Node *rounding_bound(Graph *g, const Node *n, Node *const *bound);
+// g with another output bound:NAME, f32 and of its shape, for each output NAME. Inputs are exact.
+Graph *rounding_graph(Arena *a, const Graph *g);
 #endif

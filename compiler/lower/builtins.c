@@ -99,7 +99,8 @@ Value call_pointwise(Cx *cx, const Args *a) {
                {B_TANH, OP_TANH},   {B_ERF, OP_ERF},         {B_SIN, OP_SIN},       {B_COS, OP_COS},
                {B_SIGN, OP_SIGN},   {B_SIGMOID, OP_SIGMOID}, {B_ERFINV, OP_ERFINV}, {B_STOP, OP_STOP}};
   const Value *x = a->v[0];
-  if (a->b == B_STOP && (value_is_const(x) || (x->kind == V_TENSOR && !dtype_is_float(x->node->dtype)))) return *x;
+  if (a->b == B_STOP && (value_is_const(x) || (x->kind == V_TENSOR && !dtype_is_float(x->node->dtype))))
+    return *x;
   for (size_t i = 0; i < sizeof table / sizeof *table; i++)
     if (table[i].b == a->b) return unary_op(cx, table[i].op, x, a->at);
   ice("lower", "`%s` has no operation", builtin_info[a->b].name);

@@ -1,12 +1,66 @@
 // Expressions outside of training: `check` statements and `regc eval`. Parameters that a layer declares take
 // their initial values.
-#include "../ad/ad.h"
 #include "train.h"
 #include <string.h>
 
 static bool is_gradient(const Ast *check) {
   return check->kids[1]->kind == AST_NAME && !strcmp(check->kids[1]->name, "gradient");
 }
+
+// -- leaves
+
+// What a check's expression is made of at its ends: each is a value of the graph that an input stands for, so
+// that it can be moved, and that nothing is computed before the compiled code runs.
+struct Leaves {
+  VEC(LowerLeaf) list;
+  VEC(Node *) value;
+  VEC(Node *) input;
+};
+
+// Whose text is the program's: what the library draws or holds constant inside its definitions is no leaf.
+static bool of_program(const Cx *cx, Span at) {
+  const Source *s = source_get(&cx->s->sources, at.source);
+  return s && strncmp(s->name, "stdlib/", 7) != 0;
+}
+
+static Node *leaf(Cx *cx, Node *n, const char *name, Span at) {
+  struct Leaves *l = cx->leaves;
+  for (int i = 0; i < l->value.len; i++)
+    if (l->value.data[i] == n && !memcmp(&l->list.data[i].span, &at, sizeof at)) return l->input.data[i];
+  const char *input = arena_printf(cx->a, "leaf:%d", l->list.len);
+  Node *in = cx_input(cx, input, n->dtype, n->shape);
+  vec_push(cx->a, l->list, ((LowerLeaf){input, name, at}));
+  vec_push(cx->a, l->value, n);
+  vec_push(cx->a, l->input, in);
+  return in;
+}
+
+static const char *source_text(Cx *cx, Span at) {
+  return arena_strndup(cx->a, source_get(&cx->s->sources, at.source)->text + at.start,
+                       (size_t)(at.end - at.start));
+}
+
+Node *check_draw(Cx *cx, Node *n, Span at) {
+  return cx->leaves && of_program(cx, at) ? leaf(cx, n, source_text(cx, at), at) : n;
+}
+
+// The value's own span is where it is used; its elements know where they were written.
+Node *check_literal(Cx *cx, Node *n, const Value *v) {
+  const Value *first = v, *last = v;
+  const char *open = "", *close = "";
+  for (; first->kind == V_LIST && last->kind == V_LIST && first->nitems > 0 && last->nitems > 0;
+       first = &first->items[0], last = &last->items[last->nitems - 1])
+    open = arena_printf(cx->a, "%s[", open), close = arena_printf(cx->a, "%s]", close);
+  Span at = span_join(first->span, last->span);
+  if (!cx->leaves || !of_program(cx, at)) return n;
+  return leaf(cx, n, arena_printf(cx->a, "%s%s%s", open, source_text(cx, at), close), at);
+}
+
+Node *check_parameter(Cx *cx, Node *n, const char *path, Span at) {
+  return cx->leaves ? leaf(cx, n, path, at) : n;
+}
+
+// -- conditions
 
 // A fixed weighting that makes one number of a tensor without hiding what cancels in a plain sum.
 static Node *weighted_sum(Cx *cx, Node *n) {
@@ -20,124 +74,79 @@ static Node *weighted_sum(Cx *cx, Node *n) {
   return graph_reduce_all(cx->g, OP_SUM, graph_binary(cx->g, OP_MUL, flat, weight));
 }
 
-// All elements true.
-static Node *all(Cx *cx, Node *b) {
-  Node *missed = graph_cast(cx->g, graph_unary(cx->g, OP_NOT, b), DT_F32);
-  return graph_binary(cx->g, OP_LT, graph_reduce_all(cx->g, OP_SUM, missed),
-                      graph_const(cx->g, 0.5, (Shape){0}));
-}
-
-// A condition; `==` and `!=` between tensors hold within 1e-5, relative where values are above 1.
-static Node *condition(Cx *cx, Env *env, const Ast *e) {
-  bool equal = e->kind == AST_BINARY && (e->op == OPR_EQ || e->op == OPR_NE);
-  if (!equal) {
-    Value v = eval_expr(cx, env, e);
-    Node *n = v.kind == V_FAIL ? NULL : truth(cx, &v);
-    return n ? all(cx, n) : NULL;
-  }
+// Both sides of `==` or `!=`, stretched to one shape.
+static bool sides(Cx *cx, Env *env, const Ast *e) {
   Value x = eval_expr(cx, env, e->kids[0]), y = eval_expr(cx, env, e->kids[1]);
-  Value xn = v_tensor(x.kind == V_FAIL ? NULL : value_node(cx, &x), x.span);
-  if (xn.kind == V_FAIL || y.kind == V_FAIL) return NULL;
-  Value diff = binary(cx, OPR_SUB, &xn, &y, e->span);
-  if (diff.kind != V_TENSOR) return NULL;
-  Value size = unary_op(cx, OP_ABS, &y, e->span), off = unary_op(cx, OP_ABS, &diff, e->span);
-  Value one = v_num(1, e->span), eps = v_num(1e-5, e->span);
-  Value grown = binary(cx, OPR_ADD, &size, &one, e->span);
-  Value bound = binary(cx, OPR_MUL, &grown, &eps, e->span);
-  Value holds = binary(cx, OPR_LE, &off, &bound, e->span);
-  if (holds.kind == V_FAIL) return NULL;
-  Node *close = all(cx, truth(cx, &holds));
-  return e->op == OPR_EQ ? close : graph_unary(cx->g, OP_NOT, close);
-}
-
-// The parameter that an argument is for, as declared; NULL where the callee is no definition.
-static const Ast *arg_param(const Value *callee, const Ast *call, int index) {
-  const Ast *ps = callee->kind == V_FN ? callee->fn->def->ast->kids[0] : NULL;
-  const char *name = call->kids[index]->name;
-  for (int i = 0; ps && i < ps->nkids; i++)
-    if (name ? !strcmp(ps->kids[i]->name, name) : i == index - 1) return ps->kids[i];
-  return NULL;
-}
-
-static bool is_labels(const Ast *param) {
-  return param && param->kids[0] && param->kids[0]->name && !strcmp(param->kids[0]->name, "labels");
-}
-
-// The arguments that are tensors of numbers (not labels) become outputs of `args` and inputs of `body`; the
-// others stay what they are.
-static bool split_args(Cx *args, Cx *body, const Ast *call, BoundArg *bound) {
-  Env *ea = env_new(args, NULL, "", ""), *eb = env_new(body, NULL, "", "");
-  Value callee = eval_expr(args, ea, call->kids[0]);
-  for (int i = 1; i < call->nkids; i++) {
-    const Ast *arg = call->kids[i];
-    Value *v = ARENA_NEW(args->a, Value);
-    *v = eval_expr(args, ea, arg->kids[0]);
-    if (v->kind == V_FAIL) return false;
-    const Ast *param = arg_param(&callee, call, i);
-    bool tensor = (v->kind == V_TENSOR || (v->kind == V_LIST && param)) && !is_labels(param);
-    if (tensor) {
-      Node *n = value_node(args, v);
-      if (!n) return false;
-      body->g->origin = arg->span;
-      const char *name =
-          param ? arena_printf(args->a, "arg:%s", param->name) : arena_printf(args->a, "arg:%d", i);
-      graph_output(args->g, name, n, -1);
-      *v = v_tensor(cx_input(body, name, n->dtype, n->shape), arg->span);
-    } else {
-      *v = eval_expr(body, eb, arg->kids[0]); // made again for the other graph
-    }
-    bound[i - 1] = (BoundArg){arg->name, v, arg->span};
-  }
+  if (x.kind == V_FAIL || y.kind == V_FAIL) return false;
+  const Value xn = v_tensor(value_node(cx, &x), x.span);
+  if (xn.kind == V_FAIL) return false;
+  Value same = binary(cx, OPR_EQ, &xn, &y, e->span); // reports what does not fit
+  Node *b = same.kind == V_TENSOR ? value_floats(cx, &y) : NULL;
+  if (!b) return false;
+  graph_output(cx->g, "left", graph_broadcast_to(cx->g, value_floats(cx, &xn), same.node->shape), -1);
+  graph_output(cx->g, "right", graph_broadcast_to(cx->g, b, same.node->shape), -1);
   return true;
+}
+
+static bool condition(Cx *cx, Env *env, const Ast *e, LowerCheck *c) {
+  c->equal = e->kind == AST_BINARY && (e->op == OPR_EQ || e->op == OPR_NE);
+  c->negated = c->equal && e->op == OPR_NE;
+  if (c->equal) return sides(cx, env, e);
+  Value v = eval_expr(cx, env, e);
+  Node *n = v.kind == V_FAIL ? NULL : truth(cx, &v);
+  if (n) graph_output(cx->g, "condition", n, -1);
+  return n != NULL;
+}
+
+static bool gradient_outputs(Cx *cx, Node *n, Span at, LowerCheck *c) {
+  struct Leaves *l = cx->leaves;
+  Node *scalar = weighted_sum(cx, n);
+  Node **grads = ARENA_ARRAY(cx->a, Node *, l->list.len + 1);
+  if (!l->list.len) {
+    diag_emit(&cx->s->diags, DIAG_nothing_to_move, at);
+    return false;
+  }
+  if (!gradients(cx, scalar, l->input.data, l->list.len, at, grads)) return false;
+  graph_output(cx->g, "value", scalar, -1);
+  for (int i = 0; i < l->list.len; i++)
+    graph_output(cx->g, arena_printf(cx->a, "grad:%s", l->list.data[i].input), grads[i], -1);
+  c->leaf = l->list.data;
+  c->nleaves = l->list.len;
+  return true;
+}
+
+static Cx *check_cx(Lowered *l, struct Leaves *leaves) {
+  Cx *cx = cx_new(l, "check", MODE_CHECK);
+  cx->training = true;
+  cx->leaves = leaves;
+  return cx;
 }
 
 LowerCheck *lower_check(Lowered *l, const Ast *check) {
   Arena *a = l->session->arena;
-  const Ast *e = check->kids[0];
   LowerCheck *c = ARENA_NEW(a, LowerCheck);
+  struct Leaves *leaves = ARENA_NEW(a, struct Leaves);
   *c = (LowerCheck){.ast = check, .text = ast_text(a, check), .gradient = is_gradient(check)};
-  Cx *args = cx_new(l, "arguments", MODE_CHECK), *body = cx_new(l, "check", MODE_CHECK);
-  args->stream = 0x20000;
-  body->training = true;
-  Env *env = env_new(body, NULL, "", "");
-  Value v;
-  if (e->kind == AST_CALL) {
-    BoundArg *bound = ARENA_ARRAY(a, BoundArg, e->nkids);
-    if (!split_args(args, body, e, bound)) return NULL;
-    Value callee = eval_expr(body, env, e->kids[0]);
-    v = call_value(body, env, &callee, bound, e->nkids - 1, e->span, NULL);
-  } else {
-    v = eval_expr(body, env, e);
-  }
-  Node *n = v.kind == V_FAIL ? NULL : value_node(body, &v);
+  // Once with everything known, so that mistakes of values are found that inputs would hide.
+  Cx *known = check_cx(l, NULL), *cx = check_cx(l, leaves);
+  Value v = eval_expr(known, env_new(known, NULL, "", ""), check->kids[0]);
+  if (v.kind == V_FAIL || !value_node(known, &v)) return NULL;
+  Env *env = env_new(cx, NULL, "", "");
+  v = eval_expr(cx, env, check->kids[0]);
+  Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
   if (!n) return NULL;
   if (c->gradient) {
-    Node *scalar = weighted_sum(body, n);
-    Node *xs[64], *grads[64];
-    const char *names[64];
-    int nx = 0;
-    for (int i = 0; i < body->g->inputs.len && nx < 64; i++) {
-      Node *in = body->g->inputs.data[i];
-      if (strncmp(in->name, "arg:", 4) || in->dtype != DT_F32) continue;
-      names[nx] = in->name + 4;
-      xs[nx++] = in;
-    }
-    if (!nx) {
-      diag_emit(&l->session->diags, DIAG_grad_target, e->span, "a call with a tensor among its arguments");
-      return NULL;
-    }
-    ad_gradient(body->g, scalar, xs, nx, grads);
-    graph_output(body->g, "value", scalar, -1);
-    for (int i = 0; i < nx; i++) graph_output(body->g, arena_printf(a, "grad:%s", names[i]), grads[i], -1);
+    if (!gradient_outputs(cx, n, check->kids[0]->span, c)) return NULL;
   } else {
-    env_set(body, env, "value", v);
-    Node *holds = condition(body, env, check->kids[1]);
-    if (!holds) return NULL;
-    graph_output(body->g, "value", n, -1);
-    graph_output(body->g, "condition", holds, -1);
+    env_set(cx, env, "value", v);
+    if (!condition(cx, env, check->kids[1], c)) return NULL;
+    graph_output(cx->g, "value", n, -1);
   }
-  c->args = prune(args, args->g);
-  c->body = prune(body, body->g);
+  c->body = prune(cx, cx->g);
+  cx->g->outputs.len = 0;
+  for (int i = 0; i < leaves->list.len; i++)
+    graph_output(cx->g, leaves->list.data[i].input, leaves->value.data[i], -1);
+  c->leaves = prune(cx, cx->g);
   return c;
 }
 

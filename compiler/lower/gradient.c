@@ -15,7 +15,14 @@ static Node *point(Cx *cx, Node *n) {
 
 Value named(Cx *cx, Value v) {
   if (v.kind == V_TENSOR) v.node = point(cx, v.node);
-  if (v.kind == V_LIST) v.made = ARENA_NEW(cx->a, Node *);
+  if (v.kind == V_LIST) {
+    if (v.made) {
+      Value *was = ARENA_NEW(cx->a, Value);
+      *was = v;
+      v.was = was;
+    }
+    v.made = ARENA_NEW(cx->a, Node *);
+  }
   if (v.kind == V_TREE) {
     Tree *t = tree_new(cx, v.tree->n);
     for (int i = 0; i < t->n; i++) t->leaf[i] = (Leaf){v.tree->leaf[i].path, point(cx, v.tree->leaf[i].node)};

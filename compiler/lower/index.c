@@ -95,7 +95,10 @@ static bool classes_fit(Cx *cx, const Value *v, int64_t classes, int64_t size) {
 
 Node *value_index(Cx *cx, const Value *v, int64_t size) {
   int64_t classes = v->classes;
-  Node *n = v->kind == V_FIELD ? value_classes(cx, v, &classes) : value_node(cx, v);
+  struct Leaves *leaves = cx->leaves; // a literal index is no leaf of a check
+  cx->leaves = NULL;
+  Node *n = v->kind == V_FIELD ? value_classes(cx, v, &classes) : value_wide(cx, v);
+  cx->leaves = leaves;
   if (!n || !classes_fit(cx, v, classes, size)) return NULL;
   if (n->dtype == DT_BOOL) n = graph_cast(cx->g, n, DT_I32);
   int64_t known = classes > 0 ? classes : below(n);

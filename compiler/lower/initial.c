@@ -11,10 +11,12 @@ enum { INITIAL_STREAMS = 0x10000 };
 typedef struct Draws {
   int64_t stream;
   bool initial;
+  struct Leaves *leaves;
 } Draws;
 
 static Draws begin_draws(Cx *cx) {
-  Draws outer = {cx->stream, cx->initial};
+  Draws outer = {cx->stream, cx->initial, cx->leaves};
+  cx->leaves = NULL; // the parameter is a leaf of a check, not what it starts from
   if (cx->mode == MODE_CHECK || cx->initial) return outer;
   cx->stream += INITIAL_STREAMS + cx->drawn;
   cx->initial = true;
@@ -22,6 +24,7 @@ static Draws begin_draws(Cx *cx) {
 }
 
 static void end_draws(Cx *cx, Draws outer) {
+  cx->leaves = outer.leaves;
   if (cx->mode == MODE_CHECK || outer.initial) return;
   cx->drawn = cx->stream - outer.stream - INITIAL_STREAMS;
   cx->stream = outer.stream;
@@ -66,15 +69,12 @@ static const Leaf *leaf_of(const Tree *t, const char *path) {
 
 Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *name) {
   if (!from->e) return graph_const(cx->g, 0, s);
-  Value v = from->value;
-  if (from->initializer) {
-    Draws outer = begin_draws(cx);
-    v = initialized(cx, env, from, s);
-    end_draws(cx, outer);
-  }
+  Draws outer = begin_draws(cx);
+  Value v = from->initializer ? initialized(cx, env, from, s) : from->value;
   const Tree *t = tree_of(cx, &v);
   const Leaf *leaf = t ? leaf_of(t, from->leaf) : NULL;
   Node *n = leaf ? leaf->node : v.kind == V_FAIL ? NULL : value_node(cx, &v);
+  end_draws(cx, outer);
   if (!n) return NULL;
   Shape whole;
   if (!shape_broadcast(n->shape, s, &whole) || !shape_equal(whole, s)) {

@@ -101,8 +101,8 @@ typedef struct Axes {
 
 static const char *leading(const Axes *x) { return x->dims ? x->dims[0] : NULL; }
 
-// Would x and y make a table that is larger than both, from a column [n, 1] and a row [n]? Nobody who wrote it
-// meant that. A row [m] is another matter, also where m happens to be n.
+// Would x and y make a table that is larger than both, from a column [n, 1] and a row [n]? Nobody who wrote
+// it meant that. A row [m] is another matter, also where m happens to be n.
 static bool makes_table(const Axes *x, const Axes *y, Shape whole) {
   if (x->shape.rank == y->shape.rank || !x->shape.rank || !y->shape.rank) return false;
   if (leading(x) && leading(y) && leading(x) != leading(y)) return false;

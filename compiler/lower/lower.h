@@ -132,13 +132,22 @@ bool lower_predicts(const Lowered *l, const LowerTrain *t);
 Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, field:x -> pred
 Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e); // pred and fields of all rows -> metric:NAME
 
-// A `check` statement: `args` makes the arguments (outputs arg:NAME; input seed), `body` uses them (inputs
-// arg:NAME, seed, step; outputs value, and grad:NAME for `: gradient`, else condition).
+// Where a check's expression ends: a literal, a random draw, a parameter.
+typedef struct LowerLeaf {
+  const char *input, *name; // name: as written, or the parameter's path
+  Span span;
+} LowerLeaf;
+
+// A `check` statement: `leaves` makes the leaves (outputs leaf:NUMBER; input seed), `body` uses them (inputs
+// leaf:NUMBER, seed, step; outputs value, and grad:leaf:NUMBER for `: gradient`, left and right of an
+// equality, else condition).
 typedef struct LowerCheck {
   const Ast *ast;
   const char *text;
-  bool gradient;
-  Graph *args, *body;
+  bool gradient, equal, negated; // equal: `==`, or `!=` where negated
+  const LowerLeaf *leaf;         // of a gradient
+  int nleaves;
+  Graph *leaves, *body;
 } LowerCheck;
 LowerCheck *lower_check(Lowered *l, const Ast *check); // NULL after a mistake
 

@@ -110,7 +110,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   if (!ref) {
     ref = ARENA_NEW(cx->a, ParamRef);
     *ref = (ParamRef){.path = path, .role = s.rank >= 2 ? "weight" : "bias", .shape = s, .origin = p->span};
-    ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, init)
+    ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, check_parameter(cx, init, path, p->span))
                                        : cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, s);
     map_put(&cx->params, path, ref);
   }

@@ -151,7 +151,7 @@ static Value uniform_between(Cx *cx, const Value *u, const Value *low, const Val
 }
 
 static Value uniform(Cx *cx, const Args *a, Shape s) {
-  Value u = v_tensor(draw(cx, s), a->at);
+  Value u = v_tensor(check_draw(cx, draw(cx, s), a->at), a->at);
   const Value *range = a->v[0];
   if (!range) return u;
   if (range->items[0].kind == V_NONE || range->items[1].kind == V_NONE) {
@@ -169,10 +169,10 @@ static Value uniform(Cx *cx, const Args *a, Shape s) {
 
 static Value filled_shape(Cx *cx, const Args *a, Shape s) {
   switch (a->b) {
-  case B_NORMAL: return v_tensor(normal(cx, s), a->at);
+  case B_NORMAL: return v_tensor(check_draw(cx, normal(cx, s), a->at), a->at);
   case B_BERNOULLI: return bernoulli(cx, a, s);
   case B_UNIFORM: return uniform(cx, a, s);
-  default: return v_tensor(graph_const(cx->g, a->b == B_ONES, s), a->at);
+  default: return v_tensor(check_draw(cx, graph_const(cx->g, a->b == B_ONES, s), a->at), a->at);
   }
 }
 

@@ -118,6 +118,14 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
                      classes || is_id ? DT_I32 : DT_F32, s);
 }
 
+// A list under a name is one tensor, and one of known numbers a leaf of a check.
+static Node *list_value(Cx *cx, const Value *v) {
+  if (v->made && *v->made) return *v->made;
+  Node *n = v->was ? list_value(cx, v->was) : list_node(cx, v);
+  if (n && n->op == OP_CONST) n = check_literal(cx, n, v);
+  return named_list(cx, v, n);
+}
+
 static Node *make_node(Cx *cx, const Value *v) {
   switch (v->kind) {
   case V_FAIL: return NULL;
@@ -126,7 +134,7 @@ static Node *make_node(Cx *cx, const Value *v) {
       return v->live ? v->live : graph_const_typed(cx->g, tensor_number(cx, v), DT_F64, (Shape){0});
     break;
   case V_BOOL: return graph_const_typed(cx->g, v->num != 0, DT_BOOL, (Shape){0});
-  case V_LIST: return v->made && *v->made ? *v->made : named_list(cx, v, list_node(cx, v));
+  case V_LIST: return list_value(cx, v);
   case V_FIELD: {
     const reg_field *f = &field_data(cx, v)->fields[v->field];
     if (!f->values) { // text: only its classes are numbers

@@ -67,8 +67,9 @@ struct Value {
   Node *live; // NUM: the same number when the program runs (a percentage's share); NULL: it is compiled in
   Unit unit;
   const char *text;
-  Value *items; // RANGE (2), LIST
-  Node **made;  // LIST with a name: its tensor, once it was asked for
+  Value *items;     // RANGE (2), LIST
+  Node **made;      // LIST with a name: its tensor, once it was asked for
+  const Value *was; // LIST with a second name: under the first one
   int nitems;
   Node *node;
   // TENSOR: what each axis is, where that is known: two axes of declared shapes are the same where these are.
@@ -119,16 +120,17 @@ typedef struct Cx {
   Map models;    // name -> ModelValue *
   Map schedules; // named schedules used -> Node *
   Node *objective;
-  Tree *given;        // inside `apply … with`: what the objective's gradient is taken to be
-  int64_t stream;     // next random stream
-  int64_t effects;    // draws, declarations and assignments so far: what makes a call more than its value
-  Map calls;          // calls without effects -> Value *
-  int64_t drawn;      // by initial values
-  bool initial;       // one of these is elaborated
-  int fewest;         // parameters that were known when one was selected
-  int depth;          // of calls
-  double active_from; // schedule branches: the earliest step at which this one counts
-  Span at;            // the call that is being elaborated, for notes
+  Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
+  int64_t stream;        // next random stream
+  int64_t effects;       // draws, declarations and assignments so far: what makes a call more than its value
+  Map calls;             // calls without effects -> Value *
+  int64_t drawn;         // by initial values
+  bool initial;          // one of these is elaborated
+  int fewest;            // parameters that were known when one was selected
+  int depth;             // of calls
+  double active_from;    // schedule branches: the earliest step at which this one counts
+  Span at;               // the call that is being elaborated, for notes
+  struct Leaves *leaves; // of a check: where it collects them; else NULL
 } Cx;
 
 typedef struct ParamRef {
@@ -297,6 +299,13 @@ bool loaded_values(Cx *cx, const ModelValue *m);
 Node *value_index(Cx *cx, const Value *v, int64_t size);
 Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at);
 Value eval_index(Cx *cx, Env *env, const Ast *e); // x[i], x[a..b], x[.., i]
+
+// -- check.c
+// An input in the place of a literal or draw of a check, or of a parameter's initial value; n where there is
+// no check.
+Node *check_literal(Cx *cx, Node *n, const Value *v);
+Node *check_draw(Cx *cx, Node *n, Span at);
+Node *check_parameter(Cx *cx, Node *n, const char *path, Span at);
 
 // -- data.c
 const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given
