@@ -4,7 +4,13 @@
 //
 // For out = f(x_1..x_n):  x_k_adj += (d out / d x_k)^T out_adj,  over the nodes in descending order of id,
 // which is a reverse topological order: an adjoint is complete when its node is reached.
+//
+// A zero adjoint wins over an infinite local derivative, so that what was not chosen leaves no NaN. That
+// costs an instruction or two, and is done where it can matter: where every path from y passes an operation
+// that leaves elements out. Matrix products are not guarded (0 times infinity would be NaN in their other
+// operand's adjoint all the same).
 #include "ad.h"
+#include "../graph/ops.h"
 #include "rules.h"
 
 typedef struct Reverse {
@@ -12,6 +18,7 @@ typedef struct Reverse {
   int count;      // nodes up to y
   bool *variable; // by id
   bool *reaches;  // some variable lies below, along differentiable operands
+  bool *open;     // a path from y, or from the product above, leaves no element out
   Node **adj;
 } Reverse;
 
@@ -25,6 +32,7 @@ static void mark(Reverse *r) {
 }
 
 static void accumulate(Reverse *r, const Node *n, Node *adj) {
+  if (node_is(adj, 0)) return;
   Node **sum = &r->adj[n->id];
   if (!shape_equal(adj->shape, n->shape)) adj = graph_broadcast_to(r->g, adj, n->shape);
   if (!adj) ice("ad", "%s: the adjoint has another shape", op_info[n->op].text);
@@ -38,7 +46,8 @@ static void propagate(Reverse *r) {
     r->g->origin = n->origin;
     for (int k = 0; k < n->nin; k++) {
       if (!r->reaches[n->in[k]->id] || !rule_exists(n, k)) continue;
-      accumulate(r, n->in[k], rule_apply(r->g, n, k, r->adj[i]));
+      accumulate(r, n->in[k], rule_apply(r->g, n, k, r->adj[i], !r->open[i]));
+      if (n->op == OP_MATMUL || (r->open[i] && !rule_masks(n, k))) r->open[n->in[k]->id] = true;
     }
   }
 }
@@ -48,6 +57,8 @@ void ad_vjp(Graph *g, Node *y, Node *seed, Node *const *xs, int n, Node **out) {
   Reverse r = {.g = g, .count = y->id + 1};
   r.variable = ARENA_ARRAY(scratch, bool, r.count);
   r.reaches = ARENA_ARRAY(scratch, bool, r.count);
+  r.open = ARENA_ARRAY(scratch, bool, r.count);
+  r.open[y->id] = true;
   r.adj = ARENA_ARRAY(scratch, Node *, r.count);
   for (int i = 0; i < n; i++)
     if (xs[i]->id < r.count) r.variable[xs[i]->id] = true;

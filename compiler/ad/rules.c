@@ -12,6 +12,7 @@ typedef struct Rule {
   const Node *n; // differentiated
   int k;         // with respect to its operand k
   Node *adj;
+  bool masked; // see rules.h
   const char *at;
 } Rule;
 
@@ -31,6 +32,20 @@ bool rule_exists(const Node *n, int k) {
   const char *text = rule_text(n, k);
   return dtype_is_float(n->in[k]->dtype) && dtype_is_float(n->dtype) && !rule_is(text, "nondiff") &&
          !rule_is(text, "0");
+}
+
+bool rule_masks(const Node *n, int k) {
+  switch (n->op) {
+  case OP_SELECT:
+  case OP_MIN:
+  case OP_MAX:
+  case OP_RMAX:
+  case OP_SLICE:
+  case OP_GATHER:
+  case OP_TAKE_ALONG: return true;
+  case OP_XMUL: return k == 1;
+  default: return false;
+  }
 }
 
 // -- helpers: what a rule says with the attributes of the node
@@ -128,6 +143,12 @@ static Node *put_along_like(const Rule *r, Node *index, Node *v) {
   return graph_put_along(r->g, index, v, s.dim[s.rank - 1]);
 }
 
+// A derivative that is known to be 0 is 0, whatever it is multiplied with.
+static Node *times(const Rule *r, Node *v, Node *local) {
+  if (node_is(v, 0) || node_is(local, 0)) return graph_const_typed(r->g, 0, v->dtype, v->shape);
+  return graph_binary(r->g, r->masked ? OP_XMUL : OP_MUL, v, local);
+}
+
 typedef struct Helper {
   const char *text;
   Node *(*one)(const Rule *, Node *);
@@ -148,6 +169,7 @@ static const Helper helpers[] = {
     {"cast", to_operand, NULL},
     {"scatter_add_like", NULL, scatter_add_like},
     {"put_along_like", NULL, put_along_like},
+    {"times", NULL, times},
 };
 
 static Node *call_helper(const Rule *r, const char *name, size_t len, Node **arg, int n) {
@@ -225,8 +247,8 @@ static Node *expression(Rule *r) {
   return v;
 }
 
-Node *rule_apply(Graph *g, const Node *n, int k, Node *g_adj) {
-  Rule r = {.g = g, .n = n, .k = k, .adj = g_adj, .at = rule_text(n, k)};
+Node *rule_apply(Graph *g, const Node *n, int k, Node *g_adj, bool masked) {
+  Rule r = {.g = g, .n = n, .k = k, .adj = g_adj, .masked = masked, .at = rule_text(n, k)};
   Node *adj = expression(&r);
   skip_spaces(&r);
   if (*r.at && *r.at != ';') malformed(&r);

@@ -19,6 +19,7 @@ static Node *scaled(Graph *g, Node *x, double c) {
 }
 static Node *add(Graph *g, Node *x, Node *y) { return !x ? y : !y ? x : graph_binary(g, OP_ADD, x, y); }
 static Node *mul(Graph *g, Node *x, Node *y) { return !x || !y ? NULL : graph_binary(g, OP_MUL, x, y); }
+static Node *xmul(Graph *g, Node *x, Node *y) { return !x || !y ? NULL : graph_binary(g, OP_XMUL, x, y); }
 static Node *max(Graph *g, Node *x, Node *y) { return !x ? y : !y ? x : graph_binary(g, OP_MAX, x, y); }
 static Node *number(Graph *g, Node *x) { return x->dtype == DT_F32 ? x : graph_cast(g, x, DT_F32); }
 static Node *size(Graph *g, Node *x) { return graph_unary(g, OP_ABS, number(g, x)); }
@@ -90,10 +91,11 @@ static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
   case OP_SUB: return add(g, ex, ey);
   case OP_MUL:
     return add(g, add(g, mul(g, size(g, x), ey), ex ? mul(g, size(g, y), ex) : NULL), mul(g, ex, ey));
+  case OP_XMUL: return add(g, add(g, xmul(g, size(g, x), ey), xmul(g, ex, size(g, y))), xmul(g, ex, ey));
   case OP_DIV: return quotient(g, add(g, ex, ey ? mul(g, size(g, out), ey) : NULL), size(g, y), ey);
   case OP_MIN:
   case OP_MAX: return max(g, ex, ey);
-  default: return ex; // neg, abs, tanh, sin, cos: slope at most 1
+  default: return ex; // neg, abs, tanh, softplus, sin, cos: slope at most 1
   }
 }
 
@@ -109,7 +111,8 @@ static double own_rounding(Op op) {
   case OP_MAX: return 0;
   case OP_ADD:
   case OP_SUB:
-  case OP_MUL: return 1;
+  case OP_MUL:
+  case OP_XMUL: return 1;
   case OP_DIV:
   case OP_SQRT: return 2;
   case OP_ERFINV: return 8;

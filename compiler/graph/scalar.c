@@ -1,6 +1,6 @@
 // Scalar meaning of the pointwise and compare operations, in f64. In: operand values. Out: the result's
 // value. Holds: the interpreter and constant folding agree because both ask here. i32 wraps around; its
-// division truncates (by zero: 0).
+// division truncates (by zero: 0). A NaN among the operands of min and max is the result.
 #include "ops.h"
 #include <math.h>
 
@@ -21,6 +21,9 @@ static double sigmoid(double x) {
   double e = exp(x);
   return e / (1 + e);
 }
+
+// Exact for large x on both sides.
+static double softplus(double x) { return (x > 0 ? x : 0) + (isnan(x) ? x : log1p(exp(-fabs(x)))); }
 
 // Acklam's style of start is not needed: Winitzki's approximation (2008) is good to 2e-3, and three steps of
 // Halley's method, each of which triples the digits, end below rounding. erfc keeps the digits of the tails.
@@ -52,8 +55,9 @@ static double arithmetic(Op op, DType from, double x, double y) {
   case OP_DIV: return from == DT_I32 ? (y == 0 ? 0 : trunc(x / y)) : x / y;
   case OP_NEG: return -x;
   case OP_ABS: return fabs(x);
-  case OP_MIN: return x < y ? x : y;
-  case OP_MAX: return y < x ? x : y;
+  case OP_XMUL: return x == 0 ? 0 : x * y;
+  case OP_MIN: return isnan(x) || x < y ? x : y;
+  case OP_MAX: return isnan(x) || y < x ? x : y;
   default: return sign(x);
   }
 }
@@ -69,6 +73,7 @@ static double transcendental(Op op, double x, double y) {
   case OP_SQRT: return sqrt(x);
   case OP_TANH: return tanh(x);
   case OP_SIGMOID: return sigmoid(x);
+  case OP_SOFTPLUS: return softplus(x);
   case OP_ERF: return erf(x);
   case OP_ERFINV: return interp_erfinv(x);
   case OP_SIN: return sin(x);
@@ -94,6 +99,7 @@ double op_scalar(Op op, DType from, DType to, double x, double y, double z) {
   case OP_ADD:
   case OP_SUB:
   case OP_MUL:
+  case OP_XMUL:
   case OP_DIV:
   case OP_MIN:
   case OP_MAX: {

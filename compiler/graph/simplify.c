@@ -4,9 +4,12 @@
 // While a graph `keeps`, no rewrite drops an operand that is not constant, so that it can be seen what a
 // value was made from.
 //
-// Equal value is in real numbers: constants are regrouped, x - x is 0 and x * 0 is 0 even where x might be
-// infinite or NaN. The last is what makes branches of a gradient that are multiplied by zero disappear.
+// Equal value is in real numbers, with more digits rather than fewer: constants of sums and products are
+// regrouped where that leaves the range of float neither in a constant nor on the way. Where a value may be
+// infinite or NaN, so is what is made from it: x * 0, x - x and the like are 0 only of a finite x. A quotient
+// is rounded once; only powers of two move through it.
 #include "simplify.h"
+#include <float.h>
 #include <math.h>
 
 enum { MAX_FOLDED = 4096 }; // elements: beyond this a constant stays an expression
@@ -20,6 +23,49 @@ bool node_splat(const Node *n, double *value) {
 bool node_is(const Node *n, double value) {
   double v;
   return node_splat(n, &v) && v == value;
+}
+
+static bool finite_value(const Node *n, int depth) {
+  switch (n->op) {
+  case OP_CONST:
+    for (int64_t i = 0; i < n->ndata; i++)
+      if (!(fabs(n->data[i]) <= FLT_MAX)) return false;
+    return true;
+  case OP_CAST: return !dtype_is_float(n->in[0]->dtype) || (depth > 0 && finite_value(n->in[0], depth - 1));
+  case OP_IOTA:
+  case OP_UNIFORM: return true;
+  case OP_NEG:
+  case OP_ABS:
+  case OP_SIGN:
+  case OP_POINT:
+  case OP_STOP: break;
+  default:
+    if (op_info[n->op].class != CLASS_SHAPE) return !dtype_is_float(n->dtype);
+  }
+  for (int i = 0; i < n->nin; i++)
+    if (depth == 0 || !finite_value(n->in[i], depth - 1)) return false;
+  return true;
+}
+
+bool node_finite(const Node *n) { return finite_value(n, 8); }
+
+static bool never_zero(const Node *n) {
+  if (n->op != OP_CONST) return false;
+  for (int64_t i = 0; i < n->ndata; i++)
+    if (n->data[i] == 0) return false;
+  return true;
+}
+
+bool moderate(double c) { return fabs(c) >= 0x1p-20 && fabs(c) <= 0x1p20; }
+
+static bool normal(const Node *like, double c) {
+  return like->dtype == DT_I32 || c == 0 || (fabs(c) >= FLT_MIN && fabs(c) <= FLT_MAX);
+}
+
+// The reciprocal is a float, too.
+static bool power_of_two(double c) {
+  int exponent;
+  return fabs(frexp(c, &exponent)) == 0.5 && exponent > -126 && exponent < 126;
 }
 
 // All operands constant: the constant result.
@@ -71,7 +117,7 @@ static Node *simplify_add(Graph *g, Node *x, Node *y) {
 
 static Node *simplify_sub(Graph *g, Node *x, Node *y) {
   double c, d;
-  if (x == y && !g->keeps) return constant_like(g, 0, x);
+  if (x == y && !g->keeps && node_finite(x)) return constant_like(g, 0, x);
   if (node_is(x, 0)) return graph_unary(g, OP_NEG, y);
   if (y->op == OP_NEG) return graph_binary(g, OP_ADD, x, y->in[0]);
   if (node_splat(y, &c)) return binary_const(g, OP_ADD, x, combine(OP_NEG, x, c, 0));
@@ -83,37 +129,49 @@ static Node *simplify_sub(Graph *g, Node *x, Node *y) {
 static Node *simplify_mul_const(Graph *g, Node *x, double c) {
   double d;
   if (c == 1) return x;
-  if (c == 0 && !g->keeps) return constant_like(g, 0, x);
+  if (c == 0 && !g->keeps && node_finite(x)) return constant_like(g, 0, x);
   if (c == -1) return graph_unary(g, OP_NEG, x);
   if (x->op == OP_NEG) return binary_const(g, OP_MUL, x->in[0], combine(OP_NEG, x, c, 0));
-  if (has_const(x, OP_MUL, &d)) return binary_const(g, OP_MUL, x->in[0], combine(OP_MUL, x, c, d));
-  if (dtype_is_float(x->dtype) && x->op == OP_DIV && node_splat(x->in[0], &d))
+  if (has_const(x, OP_MUL, &d) && normal(x, c * d))
+    return binary_const(g, OP_MUL, x->in[0], combine(OP_MUL, x, c, d));
+  if (dtype_is_float(x->dtype) && x->op == OP_DIV && node_splat(x->in[0], &d) && normal(x, c * d))
     return graph_binary(g, OP_DIV, constant_like(g, c * d, x), x->in[1]);
   return NULL;
 }
 
+static bool has_moderate(const Node *x, double *c) { return has_const(x, OP_MUL, c) && moderate(*c); }
+
 // Signs and constants move outwards, where they meet.
+static Node *product_outwards(Graph *g, Op op, Node *x, Node *y) {
+  double c;
+  if (x->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, op, x->in[0], y));
+  if (y->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, op, x, y->in[0]));
+  if (has_moderate(x, &c)) return binary_const(g, OP_MUL, graph_binary(g, op, x->in[0], y), c);
+  if (has_moderate(y, &c)) return binary_const(g, OP_MUL, graph_binary(g, op, x, y->in[0]), c);
+  return NULL;
+}
+
 static Node *simplify_mul(Graph *g, Node *x, Node *y) {
   double c;
-  if (node_splat(y, &c)) return simplify_mul_const(g, x, c);
-  if (x->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_MUL, x->in[0], y));
-  if (y->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_MUL, x, y->in[0]));
-  if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, graph_binary(g, OP_MUL, x->in[0], y), c);
-  if (has_const(y, OP_MUL, &c)) return binary_const(g, OP_MUL, graph_binary(g, OP_MUL, x, y->in[0]), c);
-  return NULL;
+  return node_splat(y, &c) ? simplify_mul_const(g, x, c) : product_outwards(g, OP_MUL, x, y);
+}
+
+static Node *simplify_xmul(Graph *g, Node *x, Node *y) {
+  if (node_is(x, 0) && !g->keeps) return constant_like(g, 0, x);
+  if (never_zero(x) || node_finite(y)) return graph_binary(g, OP_MUL, x, y);
+  return product_outwards(g, OP_XMUL, x, y);
 }
 
 static Node *simplify_div(Graph *g, Node *x, Node *y) {
   double c;
   if (node_is(y, 1)) return x;
   if (!dtype_is_float(x->dtype)) return NULL;
-  if (node_is(x, 0) && !g->keeps) return x;
-  // The reciprocal is rounded once more than a quotient; a product is what the inner loops can afford.
-  if (node_splat(y, &c) && c != 0 && isfinite(1 / c)) return binary_const(g, OP_MUL, x, 1 / c);
+  if (node_splat(y, &c) && power_of_two(c)) return binary_const(g, OP_MUL, x, 1 / c);
   if (x->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_DIV, x->in[0], y));
   if (y->op == OP_NEG) return graph_unary(g, OP_NEG, graph_binary(g, OP_DIV, x, y->in[0]));
-  if (has_const(x, OP_MUL, &c)) return binary_const(g, OP_MUL, graph_binary(g, OP_DIV, x->in[0], y), c);
-  if (has_const(y, OP_MUL, &c) && c != 0 && isfinite(1 / c))
+  if (has_moderate(x, &c) && power_of_two(c))
+    return binary_const(g, OP_MUL, graph_binary(g, OP_DIV, x->in[0], y), c);
+  if (has_moderate(y, &c) && power_of_two(c))
     return binary_const(g, OP_MUL, graph_binary(g, OP_DIV, x, y->in[0]), 1 / c);
   return NULL;
 }
@@ -169,6 +227,7 @@ static Node *simplify_pointwise(Graph *g, const Node *n) {
   case OP_ADD: return simplify_add(g, x, y);
   case OP_SUB: return simplify_sub(g, x, y);
   case OP_MUL: return simplify_mul(g, x, y);
+  case OP_XMUL: return simplify_xmul(g, x, y);
   case OP_DIV: return simplify_div(g, x, y);
   case OP_POW: return simplify_pow(g, x, y);
   case OP_NEG: return simplify_neg(g, x);

@@ -104,7 +104,7 @@ Node *simplify_reduce(Graph *g, const Node *n) {
     return graph_reduce_all(g, n->op, x->in[0]);
   if (n->op != OP_SUM) return NULL;
   if (x->op == OP_NEG) return graph_unary(g, OP_NEG, reduce_same(g, n, x->in[0]));
-  if (x->op == OP_MUL && node_splat(x->in[1], &c))
+  if (x->op == OP_MUL && node_splat(x->in[1], &c) && (moderate(c) || n->dtype == DT_I32))
     return graph_binary(g, OP_MUL, reduce_same(g, n, x->in[0]), constant_of(g, c, n));
   return NULL;
 }
@@ -190,7 +190,8 @@ static Shape rows(Shape s) { // the leading axes as one
 static Node *simplify_matmul(Graph *g, const Node *n) {
   Node *x = n->in[0], *y = n->in[1];
   const int r = n->shape.rank;
-  if (!g->keeps && (node_is(x, 0) || node_is(y, 0))) return constant_of(g, 0, n);
+  if (!g->keeps && ((node_is(x, 0) && node_finite(y)) || (node_is(y, 0) && node_finite(x))))
+    return constant_of(g, 0, n);
   if (r == 2) return NULL;
   int64_t batch = shape_count(n->shape) / (n->shape.dim[r - 1] * n->shape.dim[r - 2]);
   if (batch == 1) {

@@ -1,7 +1,5 @@
 // In: a graph. Out: one in which factors that a sum does not run over stand before it, and chains of numbers
-// over a tensor are one number:  sum_i x_i s = s sum_i x_i;  (x s) t = x (s t);  (x + s) + t = x + (s + t);
-// x / s = x (1 / s) where s is repeated, since vector units divide several times more slowly than they
-// multiply.
+// over a tensor are one number:  sum_i x_i s = s sum_i x_i;  (x s) t = x (s t);  (x + s) + t = x + (s + t).
 #include "../graph/ops.h"
 #include "all.h"
 
@@ -21,12 +19,12 @@ static Node *along_kept(Graph *g, Node *x, const Node *sum) {
 }
 
 static Node *factor_sum(const Rewrite *r) {
-  Node *x = r->in[0];
-  if (x->dtype != DT_F32 || (x->op != OP_MUL && x->op != OP_DIV)) return NULL;
-  for (int k = 1; k >= (x->op == OP_MUL ? 0 : 1); k--) {
-    Node *s = along_kept(r->g, x->in[k], r->old);
-    Node *rest = x->in[1 - k];
-    if (s) return graph_binary(r->g, x->op, graph_rebuild(r->g, r->old, &rest), s);
+  Node *x = r->in[0], *in[2];
+  if (!dtype_is_float(x->dtype) || (x->op != OP_MUL && x->op != OP_XMUL && x->op != OP_DIV)) return NULL;
+  for (int k = 1; k >= (x->op == OP_DIV ? 1 : 0); k--) {
+    if (!(in[k] = along_kept(r->g, x->in[k], r->old))) continue;
+    in[1 - k] = graph_rebuild(r->g, r->old, &x->in[1 - k]);
+    return graph_binary(r->g, x->op, in[0], in[1]);
   }
   return NULL;
 }
@@ -45,24 +43,8 @@ static Node *merge_numbers(const Rewrite *r) {
   return NULL;
 }
 
-// How many times a value is repeated at least before its reciprocal is worth a division of its own.
-enum { RECIPROCAL_FROM = 8 };
-
-static Node *reciprocal(const Rewrite *r) {
-  Node *y = r->in[1];
-  if (y->dtype != DT_F32 || y->op != OP_BROADCAST) return NULL;
-  Node *s = y->in[0];
-  if (shape_count(y->shape) < RECIPROCAL_FROM * shape_count(s->shape)) return NULL;
-  int axes[MAX_RANK];
-  for (int i = 0; i < y->nattr; i++) axes[i] = (int)y->attr[i];
-  Node *one = graph_const(r->g, 1, s->shape);
-  Node *inverse = graph_binary(r->g, OP_DIV, one, s);
-  return graph_binary(r->g, OP_MUL, r->in[0], graph_broadcast(r->g, inverse, y->shape, axes));
-}
-
 static Node *factor(const Rewrite *r) {
   const Op op = r->old->op;
-  if (op == OP_DIV) return reciprocal(r);
   if (op == OP_SUM) return factor_sum(r);
   if ((op == OP_MUL || op == OP_ADD) && r->old->shape.rank > 0) return merge_numbers(r);
   return NULL;

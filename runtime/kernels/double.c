@@ -20,6 +20,8 @@ double reg_dsigmoid(double x) {
   return e / (1 + e);
 }
 
+double reg_dsoftplus(double x) { return (x > 0 ? x : 0) + (isnan(x) ? x : log1p(exp(-fabs(x)))); }
+
 // Winitzki's approximation (2008), then Halley's method, which triples the digits three times; erfc keeps
 // those of the tails.
 double reg_derfinv(double x) {

@@ -9,6 +9,7 @@ double reg_dlog(double x);
 double reg_dlog1p(double x);
 double reg_dtanh(double x);
 double reg_dsigmoid(double x);
+double reg_dsoftplus(double x);
 double reg_derf(double x);
 double reg_derfinv(double x);
 double reg_dsin(double x);

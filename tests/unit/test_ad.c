@@ -96,11 +96,11 @@ static Node *norm(Graph *g, Node *x) { return graph_unary(g, OP_SQRT, graph_bina
 static Node *least(Graph *g, Node *x) { return graph_binary(g, OP_MIN, x, graph_const(g, 1, x->shape)); }
 
 Test(ad, kinks) {
-  at_points(relu, (double[]){-1, 0, 2}, (double[]){0, 0, 1}, (double[]){0, 0, 0});
+  at_points(relu, (double[]){-1, 0, 2}, (double[]){0, 0.5, 1}, (double[]){0, 0, 0}); // a tie is shared
   at_points(absolute, (double[]){-1, 0, 2}, (double[]){-1, 0, 1}, (double[]){0, 0, 0});
   at_points(norm, (double[]){-1, 0, 2}, (double[]){-1, 0, 1},
             (double[]){0, 0, 0}); // no NaN at 0, in either order
-  at_points(least, (double[]){0, 1, 2}, (double[]){1, 0, 0}, (double[]){0, 0, 0});
+  at_points(least, (double[]){0, 1, 2}, (double[]){1, 0.5, 0}, (double[]){0, 0, 0});
 }
 
 // Equal maxima share the gradient.

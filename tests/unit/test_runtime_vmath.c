@@ -45,6 +45,7 @@ static double erfinv_reference(double x) {
   }
   return copysign(y, x);
 }
+static double softplus_reference(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
 static double sigmoid_reference(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
 
 static double worst(Vector1 f, Scalar1 reference, float lo, float hi, uint32_t stride, float *where) {
@@ -82,8 +83,9 @@ ACCURATE(tanh, tanh, -INFINITY, INFINITY)
 ACCURATE(sigmoid, sigmoid_reference, -INFINITY, INFINITY)
 ACCURATE(erf, erf, -INFINITY, INFINITY)
 ACCURATE(erfinv, erfinv_reference, -INFINITY, INFINITY)
-ACCURATE(sin, sin, -1048576.0f, 1048576.0f)
-ACCURATE(cos, cos, -1048576.0f, 1048576.0f)
+ACCURATE(softplus, softplus_reference, -INFINITY, INFINITY)
+ACCURATE(sin, sin, -INFINITY, INFINITY)
+ACCURATE(cos, cos, -INFINITY, INFINITY)
 
 // The samples above are thin where a function turns; there every region is swept once more.
 Test(vmath, dense_near_turns) {
@@ -99,10 +101,13 @@ Test(vmath, dense_near_turns) {
                  {"log1p", reg_vlog1p, log1p, -0.9f, 2},
                  {"tanh", reg_vtanh, tanh, 0.3f, 2},
                  {"sigmoid", reg_vsigmoid, sigmoid_reference, -10, 10},
+                 {"softplus", reg_vsoftplus, softplus_reference, -20, 20},
                  {"erf", reg_verf, erf, 0.5f, 4},
                  {"erfinv", reg_verfinv, erfinv_reference, -0.9999999f, 0.9999999f},
                  {"sin", reg_vsin, sin, -50, 50},
-                 {"cos", reg_vcos, cos, -50, 50}};
+                 {"cos", reg_vcos, cos, -50, 50},
+                 {"sin", reg_vsin, sin, 1e14f, 1e15f},
+                 {"cos", reg_vcos, cos, -3e38f, 3e38f}};
   for (size_t r = 0; r < sizeof regions / sizeof *regions; r++) {
     double most = 0;
     const int n = 200000;
@@ -173,6 +178,7 @@ Test(vmath, special) {
   cr_assert(reg_vlog1p(x)[6] == -INFINITY && reg_vlog1p(x)[2] == INFINITY && isnan(reg_vlog1p(x)[3]));
   cr_assert(reg_vtanh(x)[2] == 1 && reg_vtanh(x)[3] == -1 && reg_verf(x)[2] == 1 && reg_verf(x)[3] == -1);
   cr_assert(reg_vsigmoid(x)[2] == 1 && reg_vsigmoid(x)[3] == 0 && isnan(reg_vsigmoid(x)[4]));
+  cr_assert(reg_vsoftplus(x)[2] == INFINITY && reg_vsoftplus(x)[3] == 0 && isnan(reg_vsoftplus(x)[4]));
   cr_assert(reg_verfinv(x)[5] == INFINITY && reg_verfinv(x)[6] == -INFINITY && isnan(reg_verfinv(x)[2]));
   cr_assert(isnan(reg_vsin(x)[2]) && isnan(reg_vcos(x)[3]) && reg_vcos(x)[0] == 1);
 }

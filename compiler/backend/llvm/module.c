@@ -203,6 +203,16 @@ static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
 extern const unsigned char reg_vmath_bitcode[];
 extern const unsigned long reg_vmath_bitcode_size;
 
+// Where another body calls f, a declaration of it stays.
+static void drop_body(Emitter *m, LLVMModuleRef vmath, LLVMValueRef f) {
+  size_t length;
+  const char *name = arena_strdup(m->arena, LLVMGetValueName2(f, &length));
+  LLVMValueRef declared = LLVMGetFirstUse(f) ? LLVMAddFunction(vmath, "", LLVMGlobalGetValueType(f)) : NULL;
+  if (declared) LLVMReplaceAllUsesWith(f, declared);
+  LLVMDeleteFunction(f);
+  if (declared) LLVMSetValueName2(declared, name, length);
+}
+
 // The bodies of the vector mathematics, for inlining only: calls that stay refer to the runtime's own copy,
 // which has the same bits.
 static bool link_vmath(Emitter *m, const char **error) {
@@ -223,8 +233,8 @@ static bool link_vmath(Emitter *m, const char **error) {
     size_t length;
     LLVMValueRef wanted = LLVMGetNamedFunction(m->module, LLVMGetValueName2(f, &length));
     bool stays = LLVMGetEnumAttributeAtIndex(f, LLVMAttributeFunctionIndex, never);
-    if (!wanted || stays) {
-      LLVMDeleteFunction(f);
+    if (stays || (!wanted && !LLVMGetFirstUse(f))) {
+      drop_body(m, vmath, f);
       continue;
     }
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->context, always, 0));

@@ -18,6 +18,7 @@ static bool by_function(Op op) {
   case OP_LOG1P:
   case OP_TANH:
   case OP_SIGMOID:
+  case OP_SOFTPLUS:
   case OP_ERF:
   case OP_ERFINV:
   case OP_SIN:
@@ -89,6 +90,12 @@ static LLVMValueRef sign(Emitter *m, LLVMBuilderRef b, LLVMValueRef x, bool inte
   return LLVMBuildSelect(b, less, emit_const(t, -1), r, "");
 }
 
+// x y, and 0 where x is 0, whatever y.
+static LLVMValueRef guarded_product(LLVMBuilderRef b, LLVMValueRef x, LLVMValueRef y) {
+  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(x)), none = LLVMBuildFCmp(b, LLVMRealOEQ, x, zero, "");
+  return LLVMBuildSelect(b, none, zero, LLVMBuildFMul(b, x, y, ""), "");
+}
+
 static LLVMValueRef compare(LLVMBuilderRef b, Op op, LLVMValueRef x, LLVMValueRef y, DType t) {
   if (dtype_is_float(t))
     return LLVMBuildFCmp(b, op == OP_LT ? LLVMRealOLT : op == OP_LE ? LLVMRealOLE : LLVMRealOEQ, x, y, "");
@@ -133,6 +140,7 @@ static LLVMValueRef float_op(Kernel *k, LLVMBuilderRef b, const Node *n, LLVMVal
   case OP_ADD: return LLVMBuildFAdd(b, in[0], in[1], "");
   case OP_SUB: return LLVMBuildFSub(b, in[0], in[1], "");
   case OP_MUL: return LLVMBuildFMul(b, in[0], in[1], "");
+  case OP_XMUL: return guarded_product(b, in[0], in[1]);
   case OP_DIV: return LLVMBuildFDiv(b, in[0], in[1], "");
   case OP_MIN: return extremum(b, in[0], in[1], false, false);
   case OP_MAX: return extremum(b, in[0], in[1], true, false);
