@@ -184,13 +184,15 @@ static void eval_index_along(const Node *n, double **v, double *out) {
   }
 }
 
-// Insertion sort of positions: stable.
+static bool sorts_after(double x, double y) { return x > y || (isnan(x) && !isnan(y)); }
+
+// Insertion sort of positions: stable, NaN last.
 static void eval_argsort(const Node *n, const double *x, double *out, int64_t count) {
   const int64_t len = n->shape.dim[n->shape.rank - 1];
   for (int64_t base = 0; base < count; base += len)
     for (int64_t i = 0; i < len; i++) {
       int64_t k = i;
-      for (; k > 0 && x[base + (int64_t)out[base + k - 1]] > x[base + i]; k--)
+      for (; k > 0 && sorts_after(x[base + (int64_t)out[base + k - 1]], x[base + i]); k--)
         out[base + k] = out[base + k - 1];
       out[base + k] = (double)i;
     }

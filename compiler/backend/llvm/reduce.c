@@ -1,7 +1,7 @@
 // Accumulators of reductions: one for each copy of the vector, combined in a fixed order.
 //
 // A short sum is carried in float lanes, a long one in double: in blocks of float lanes where the vector runs
-// over it. The greatest value keeps NaN; its number is the first of equals.
+// over it. A NaN is the greatest value; its number is the first of equals.
 #include "emit.h"
 #include <float.h>
 #include <math.h>
@@ -48,12 +48,22 @@ static LLVMValueRef greater(Kernel *k, const NestOut *o, LLVMValueRef x, LLVMVal
                      : LLVMBuildICmp(k->builder, LLVMIntSGT, x, y, "");
 }
 
+static LLVMValueRef is_nan(Kernel *k, LLVMValueRef x) {
+  return LLVMBuildFCmp(k->builder, LLVMRealUNO, x, x, "");
+}
+
+// x is greater than y, or NaN where y is not.
+static LLVMValueRef beats(Kernel *k, const NestOut *o, LLVMValueRef x, LLVMValueRef y) {
+  if (!is_float(o)) return greater(k, o, x, y);
+  LLVMValueRef ordered = LLVMBuildFCmp(k->builder, LLVMRealORD, y, y, "");
+  return LLVMBuildAnd(k->builder, ordered, LLVMBuildFCmp(k->builder, LLVMRealUGT, x, y, ""), "");
+}
+
 static LLVMValueRef combine(Kernel *k, const NestOut *o, LLVMValueRef x, LLVMValueRef y) {
   if (o->node->op == OP_SUM)
     return is_float(o) ? LLVMBuildFAdd(k->builder, x, y, "") : LLVMBuildAdd(k->builder, x, y, "");
   LLVMValueRef r = LLVMBuildSelect(k->builder, greater(k, o, y, x), y, x, "");
-  return is_float(o) ? LLVMBuildSelect(k->builder, LLVMBuildFCmp(k->builder, LLVMRealUNO, y, y, ""), y, r, "")
-                     : r;
+  return is_float(o) ? LLVMBuildSelect(k->builder, is_nan(k, y), y, r, "") : r;
 }
 
 void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v) {
@@ -65,7 +75,7 @@ void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, L
   if (a->where) {
     LLVMValueRef where = LLVMBuildLoad2(k->builder, k->m->vi32, a->where, "");
     LLVMValueRef here = emit_affine_vector(k, &k->loops.space.axis[o->node->attr[0]]),
-                 more = greater(k, o, v, best);
+                 more = beats(k, o, v, best);
     LLVMBuildStore(k->builder, LLVMBuildSelect(k->builder, more, here, where, ""), a->where);
     LLVMBuildStore(k->builder, LLVMBuildSelect(k->builder, more, v, best, ""), a->best);
     return;
@@ -73,14 +83,15 @@ void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, L
   LLVMBuildStore(k->builder, combine(k, o, best, v), a->best);
 }
 
-// The pair with the greater value; of equals the one with the smaller number.
+// The pair with the greater value, or NaN; of equals the one with the smaller number.
 static void combine_pairs(Kernel *k, const NestOut *o, LLVMValueRef *best, LLVMValueRef *where,
                           LLVMValueRef v, LLVMValueRef at) {
   LLVMBuilderRef b = k->builder;
   LLVMValueRef equal =
       is_float(o) ? LLVMBuildFCmp(b, LLVMRealOEQ, v, *best, "") : LLVMBuildICmp(b, LLVMIntEQ, v, *best, "");
+  if (is_float(o)) equal = LLVMBuildOr(b, equal, LLVMBuildAnd(b, is_nan(k, v), is_nan(k, *best), ""), "");
   LLVMValueRef first = LLVMBuildAnd(b, equal, LLVMBuildICmp(b, LLVMIntSLT, at, *where, ""), "");
-  LLVMValueRef take = LLVMBuildOr(b, greater(k, o, v, *best), first, "");
+  LLVMValueRef take = LLVMBuildOr(b, beats(k, o, v, *best), first, "");
   *best = LLVMBuildSelect(b, take, v, *best, "");
   *where = LLVMBuildSelect(b, take, at, *where, "");
 }
