@@ -120,6 +120,8 @@ Node *graph_uniform(Graph *g, Node *seed, Node *counter, int64_t stream, Shape s
 Node *graph_stop(Graph *g, Node *x);
 Node *graph_point(Graph *g, Node *x);            // a point of its own
 Node *graph_made(Graph *g, Node *x, Node *from); // x itself where it depends on `from` visibly
+Node *graph_norm(Graph *g, Node *x, const int *axes, int naxes); // norm.c
+Node *graph_norm_all(Graph *g, Node *const *xs, int n);          // of all elements of n >= 1 tensors together
 void graph_output(Graph *g, const char *name, Node *x, int alias);
 
 // The node `like` with other operands (same operation and attributes); for passes and substitution.

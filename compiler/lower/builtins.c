@@ -94,16 +94,22 @@ Value call_pointwise(Cx *cx, const Args *a) {
   static const struct {
     Builtin b;
     Op op;
-  } table[] = {{B_ABS, OP_ABS},     {B_FLOOR, OP_FLOOR},     {B_ROUND, OP_ROUND},   {B_EXP, OP_EXP},
-               {B_EXPM1, OP_EXPM1}, {B_LOG, OP_LOG},         {B_LOG1P, OP_LOG1P},   {B_SQRT, OP_SQRT},
-               {B_TANH, OP_TANH},   {B_ERF, OP_ERF},         {B_SIN, OP_SIN},       {B_COS, OP_COS},
-               {B_SIGN, OP_SIGN},   {B_SIGMOID, OP_SIGMOID}, {B_ERFINV, OP_ERFINV}, {B_STOP, OP_STOP}};
+  } table[] = {{B_ABS, OP_ABS},           {B_FLOOR, OP_FLOOR},     {B_ROUND, OP_ROUND},   {B_EXP, OP_EXP},
+               {B_EXPM1, OP_EXPM1},       {B_LOG, OP_LOG},         {B_LOG1P, OP_LOG1P},   {B_SQRT, OP_SQRT},
+               {B_TANH, OP_TANH},         {B_ERF, OP_ERF},         {B_SIN, OP_SIN},       {B_COS, OP_COS},
+               {B_SIGN, OP_SIGN},         {B_SIGMOID, OP_SIGMOID}, {B_ERFINV, OP_ERFINV}, {B_STOP, OP_STOP},
+               {B_LOG1P_EXP, OP_SOFTPLUS}};
   const Value *x = a->v[0];
   if (a->b == B_STOP && (value_is_const(x) || (x->kind == V_TENSOR && !dtype_is_float(x->node->dtype))))
     return *x;
   for (size_t i = 0; i < sizeof table / sizeof *table; i++)
     if (table[i].b == a->b) return unary_op(cx, table[i].op, x, a->at);
   ice("lower", "`%s` has no operation", builtin_info[a->b].name);
+}
+
+Value call_xmul(Cx *cx, const Args *a) {
+  const Lifted f = {OP_XMUL, TAKES_NUMBERS, false, "`xmul`"};
+  return lift(cx, &f, (Value[]){*a->v[0], *a->v[1]}, 2, a->at);
 }
 
 Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Span at) {
@@ -121,9 +127,9 @@ Value call_clamp(Cx *cx, const Args *a) {
   const Lifted less = {OP_LT, TAKES_ORDERED, true, "`clamp`"},
                select = {OP_SELECT, TAKES_CHOICE, true, "`clamp`"};
   Value under = lift(cx, &less, (Value[]){*x, *low}, 2, a->at);
-  Value over = lift(cx, &less, (Value[]){*high, *x}, 2, a->at);
-  Value within = lift(cx, &select, (Value[]){over, *high, *x}, 3, a->at);
-  return lift(cx, &select, (Value[]){under, *low, within}, 3, a->at);
+  Value risen = lift(cx, &select, (Value[]){under, *low, *x}, 3, a->at);
+  Value over = lift(cx, &less, (Value[]){*high, risen}, 2, a->at);
+  return lift(cx, &select, (Value[]){over, *high, risen}, 3, a->at);
 }
 
 // -- the table

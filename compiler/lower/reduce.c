@@ -62,8 +62,7 @@ static Node *reduce(Cx *cx, Builtin b, Node *x, const int *axes, int n) {
   switch (b) {
   case B_MAX: return graph_reduce(g, OP_RMAX, x, axes, n);
   case B_MIN: return graph_unary(g, OP_NEG, graph_reduce(g, OP_RMAX, graph_unary(g, OP_NEG, x), axes, n));
-  case B_NORM:
-    return graph_unary(g, OP_SQRT, graph_reduce(g, OP_SUM, graph_binary(g, OP_MUL, x, x), axes, n));
+  case B_NORM: return graph_norm(g, x, axes, n);
   case B_MEAN:
     return graph_binary(g, OP_DIV, graph_reduce(g, OP_SUM, x, axes, n), graph_const(g, count, (Shape){0}));
   default: return graph_reduce(g, OP_SUM, x, axes, n);
@@ -88,10 +87,14 @@ static double tree_count(const Tree *t) {
   return total;
 }
 
-// Each tensor by itself, then over them: a mean is the sum's share, everything else its own reduction.
+// Each tensor by itself, then over them: a mean is the sum's share, a norm is of all elements together.
 static Value reduce_tree(Cx *cx, Builtin b, const Tree *t, Span at) {
   Node **each = ARENA_ARRAY(cx->a, Node *, t->n + 1);
   const int first = 0;
+  if (b == B_NORM) {
+    for (int i = 0; i < t->n; i++) each[i] = flat(cx, t->leaf[i].node);
+    return v_tensor(graph_norm_all(cx->g, each, t->n), at);
+  }
   for (int i = 0; i < t->n; i++) {
     Node *all = reduce(cx, b == B_MEAN ? B_SUM : b, flat(cx, t->leaf[i].node), &first, 1);
     each[i] = graph_reshape(cx->g, all, shape_of(1, (int64_t)1));
