@@ -41,6 +41,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token SET "`=`" ASSIGN "`<-`" ARROW "`->`" PIPE "`|>`"
 %token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
+%token FOREIGN // a sign of another language that stands for nothing: told by the scanner
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
@@ -163,7 +164,7 @@ range:
 
 bound:
   NUMBER                                          { $$ = ast_number(p, @$, $1, NULL); }
-| NUMBER NAME                                     { $$ = ast_number(p, @$, $1, &$2); }
+| NUMBER NAME                                     { if (!unit_follows(p, &$1, &$2)) YYERROR; $$ = ast_number(p, @$, $1, &$2); }
 | MINUS NUMBER                                    { $$ = ast_unary(p, @$, OPR_NEG, ast_number(p, @2, $2, NULL)); }
 
 result:
@@ -351,7 +352,7 @@ chain:
 
 atom:
   NUMBER                                          { $$ = ast_number(p, @$, $1, NULL); }
-| NUMBER NAME                                     { $$ = ast_number(p, @$, $1, &$2); }
+| NUMBER NAME                                     { if (!unit_follows(p, &$1, &$2)) YYERROR; $$ = ast_number(p, @$, $1, &$2); }
 | STRING                                          { $$ = ast_string(p, @$, $1); }
 | TRUE                                            { $$ = ast_bool(p, @$, true); }
 | FALSE                                           { $$ = ast_bool(p, @$, false); }

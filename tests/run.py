@@ -225,13 +225,15 @@ def collect(regc, promote):
     def each(pattern, function, *more):
         return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
 
+    import lang.words as words
     import programs.repl_cases as repl
     import reference.compare as reference
     programs = [m for m in (importlib.import_module(f"programs.{f.stem}") for f in files("tests/programs/*.py"))
                 if hasattr(m, "all_cases") and m is not repl]
     pages = [ROOT / "README.md", *files("docs/*.md")]
     return {
-        "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages)],
+        "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages),
+                ("hints say what is", lambda: words.check(regc, Failure))],
         "good": each("tests/lang/good/*.reg", test_good),
         "stdlib": each("tests/stdlib/*.reg", test_checks),
         "examples": each("examples/*.reg", test_example),

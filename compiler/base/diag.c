@@ -2,6 +2,7 @@
 // report. What is dropped (an exact repeat, an allowed warning) still yields a Diag, detached, so that notes
 // can be attached.
 #include "diag.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,8 @@ void diag_hint(Diag *d, const char *fmt, ...) {
 const char *diag_name(DiagId id) { return table[id].name; }
 const char *diag_explanation(DiagId id) { return table[id].explanation; }
 
+bool diag_is_warning(DiagId id) { return table[id].severity == SEV_WARNING; }
+
 int diag_find(const char *name) {
   for (int i = 0; i < DIAG_COUNT; i++)
     if (strcmp(table[i].name, name) == 0) return i;
@@ -97,19 +100,26 @@ static int edit_distance(const char *a, int na, const char *b, int nb) {
   return rows[na % 3][nb];
 }
 
+// A name as it is compared: without case and `_`. Its length, 0 where it is too long.
+static int plain_name(const char *name, char *out) {
+  int n = 0;
+  for (; *name && n < LONGEST_NAME; name++)
+    if (*name != '_') out[n++] = (char)tolower((unsigned char)*name);
+  return *name ? 0 : n;
+}
+
 const char *nearest_name(const char *name, const char *const *candidates, int n) {
-  size_t length = strlen(name);
-  if (length > LONGEST_NAME) return NULL;
-  int limit = (int)length / 3 > 1 ? (int)length / 3 : 1;
+  char plain[LONGEST_NAME], other[LONGEST_NAME];
+  int length = plain_name(name, plain), limit = length / 3;
   const char *best = NULL;
-  for (int i = 0; i < n; i++) {
-    size_t other = strlen(candidates[i]);
-    if (other > LONGEST_NAME || abs((int)other - (int)length) > limit) continue;
-    int d = edit_distance(name, (int)length, candidates[i], (int)other);
-    if (d > limit || d >= (int)length) continue; // nothing in common is no suggestion
+  for (int i = 0; i < n && length && limit >= 0; i++) {
+    int other_length = plain_name(candidates[i], other);
+    if (!other_length || abs(other_length - length) > limit) continue;
+    if (length <= 3 && plain[0] != other[0]) continue; // too little in common
+    int d = edit_distance(plain, length, other, other_length);
+    if (d > limit) continue;
     best = candidates[i];
     limit = d - 1; // only a nearer one, or the first of equals
-    if (limit < 0) break;
   }
   return best;
 }

@@ -48,9 +48,11 @@ void diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3
 const char *diag_name(DiagId id);
 const char *diag_explanation(DiagId id);
 int diag_find(const char *name); // DiagId, or -1
+bool diag_is_warning(DiagId id);
 // `file:line:column: error: text [name]`, the line with carets, notes.
 void diags_print(const Diags *ds, FILE *out, bool color);
 void diags_print_json(const Diags *ds, FILE *out); // one object a line
-// The candidate nearest to `name` by edit distance (at most a third of its length, at least 1), or NULL.
+// The candidate nearest to `name` by edit distance, at most a third of its length; case and `_` do not count.
+// NULL where there is none.
 const char *nearest_name(const char *name, const char *const *candidates, int n);
 #endif

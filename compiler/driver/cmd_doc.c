@@ -1,5 +1,6 @@
 // regc doc: definitions of the library (and of -f FILE) with their documentation; without a name the list of
 // all, by folder.
+#include "../base/words.h"
 #include "../sema/builtins.h"
 #include "../sema/library.h"
 #include "pipeline.h"
@@ -94,10 +95,12 @@ static int unknown(Session *s, const char *name, const Parse *own) {
   for (int b = 0; b < B_COUNT_; b++) vec_push(s->arena, names, builtin_info[b].name);
   for (int i = 0; own && i < own->file->nkids; i++)
     if (own->file->kids[i]->kind == AST_DEF) vec_push(s->arena, names, own->file->kids[i]->name);
-  const char *near = nearest_name(name, names.data, names.len);
+  const Word *word = word_find(name, ~0u, names.data, names.len);
+  const char *near = word ? word->here : nearest_name(name, names.data, names.len);
   reg_shown_line(stderr,
                  near ? "regc: no definition `%s`; did you mean `%s`?" : "regc: no definition `%s`%.0s", name,
                  near ? near : "");
+  if (word && !near) fprintf(stderr, "  hint: %s\n", word->sentence);
   return EXIT_USAGE;
 }
 

@@ -1,6 +1,7 @@
 // regc repl: entries are read, one line or several, and done at once. In: a terminal, or any text on standard
 // input. Out: values on standard output, everything else on standard error. A mistake ends an entry, never
 // the session.
+#include "../base/words.h"
 #include "../syntax/tokens.h"
 #include "repl/repl.h"
 #include <stdlib.h>
@@ -123,6 +124,19 @@ static bool names_kept_training(const char *text, char name[128]) {
          (sscanf(text, " %127s %c", name, &(char){0}) == 1 && !strcmp(name, "train") && (*name = 0, true));
 }
 
+// `exit`, `help()`, `load x.reg`: commands as other prompts have them.
+static bool foreign_command(const Repl *r, const char *text, Form form) {
+  char name[32];
+  int n = 0;
+  if (sscanf(text, " %31[a-z]%n", name, &n) != 1 || item_find(r, AST_DEF, name)) return false;
+  const char *rest = text + n;
+  const bool alone = blank(rest + (strncmp(rest, "()", 2) ? 0 : 2));
+  const bool wrong = form == FORM_WRONG_ITEMS || form == FORM_WRONG_EXPRESSION;
+  const Word *word = alone || wrong ? word_find(name, WORD_PROMPT, NULL, 0) : NULL;
+  if (word) fprintf(stderr, "`%s` is written `%s` here\n", name, word->here);
+  return word != NULL;
+}
+
 static bool do_entry(Repl *r, const char *text, Form form) {
   char name[128];
   if (is_command(text)) return repl_command(r, strchr(text, ':') + 1);
@@ -132,6 +146,7 @@ static bool do_entry(Repl *r, const char *text, Form form) {
       if (item->kind == AST_TRAIN && (!*name || !strcmp(item->name, name))) return repl_train(r, item);
     }
   }
+  if (foreign_command(r, text, form)) return false;
   if (form == FORM_EXPRESSION || form == FORM_WRONG_EXPRESSION) return repl_show_value(r, text);
   Arena *a = arena_new();
   bool ok = repl_items(r, arena_printf(a, "[%d]", r->entries), text, (int)strlen(text), false);

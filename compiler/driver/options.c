@@ -46,13 +46,17 @@ static int find_letter(char letter) {
   return -1;
 }
 
-static int unknown_option(const char *arg) {
+static int unknown_option(const Options *o, const char *arg) {
   const char *words[OPT_COUNT];
   for (int i = 0; i < OPT_COUNT; i++) words[i] = option_info[i].word;
   char name[64];
   snprintf(name, sizeof name, "%.*s", (int)strcspn(arg + strspn(arg, "-"), "="), arg + strspn(arg, "-"));
   const char *near = strlen(name) > 1 ? nearest_name(name, words, OPT_COUNT) : NULL;
   if (near) return usage_error("unknown option `%s`; did you mean `--%s`?", arg, near);
+  if (o->command == CMD_eval)
+    return usage_error(
+        "unknown option `%s`; an expression that starts with `-` stands behind `--`: regc eval -- '%s'", arg,
+        arg);
   return usage_error("unknown option `%s`", arg);
 }
 
@@ -156,7 +160,7 @@ typedef struct Scan {
 } Scan;
 
 static int take_option(Options *o, Arena *a, Scan *s, const char *arg, int id, const char *attached) {
-  if (id < 0) return unknown_option(arg);
+  if (id < 0) return unknown_option(o, arg);
   o->given[id] = true;
   if (!option_info[id].argument)
     return attached ? usage_error("`--%s` takes no argument", option_info[id].word) : 0;

@@ -1,6 +1,7 @@
 // Calls: arguments bound to parameters, checked against their declared types, ranges and shapes; the body
 // elaborated in a scope of its own. A call with arguments still missing is a value too (a function with some
 // arguments bound).
+#include "../base/words.h"
 #include "value.h"
 #include <math.h>
 #include <string.h>
@@ -300,9 +301,10 @@ static bool accept(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
   if (v.kind == V_FAIL) return false;
   if (p->op == OPR_ARROW) {
     if (v.kind != V_RANGE || v.nitems != 2 || v.items[0].kind == V_NONE || v.items[1].kind == V_NONE) {
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, v.span,
-                arena_printf(cx->a, "`%s -> %s` with both ends", p->name, p->kids[2]->name),
-                value_text(cx, &v));
+      Diag *diag = diag_emit(&cx->s->diags, DIAG_wrong_kind, v.span,
+                             arena_printf(cx->a, "`%s -> %s` with both ends", p->name, p->kids[2]->name),
+                             value_text(cx, &v));
+      if (v.kind == V_TENSOR) word_hint(diag, d->name, WORD_LAYER, NULL, 0);
       return false;
     }
     env_set(cx, env, p->name, named(cx, v.items[0]));

@@ -1,5 +1,6 @@
 // Data expressions: csv(…) |> scale(…) |> split(…) with test = csv(…) becomes a plan; the host loads it once.
 // Also whether an evaluation's data fit the model.
+#include "../base/words.h"
 #include "train.h"
 #include <math.h>
 #include <string.h>
@@ -259,7 +260,7 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
   const char *near = nearest_name(e->name, names, n);
   if (near)
     diag_hint(d, "did you mean `%s.%s`?", v.data->name, near);
-  else
+  else if (!word_hint(d, e->name, WORD_FIELD, NULL, 0))
     diag_hint(d, "its parts are made by split(…)");
   return v_fail();
 }

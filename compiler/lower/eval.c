@@ -134,14 +134,10 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   if (b >= 0 && !builtin_info[b].signature) return builtin_value(cx, (Builtin)b, e->span);
   if (b >= 0) return (Value){.kind = V_BUILTIN, .builtin = (Builtin)b, .span = e->span};
   Diag *diag = diag_emit(&cx->s->diags, DIAG_unknown_name, e->span, e->name);
-  int n;
-  const char **all = sema_names(cx->l->program, cx->a, &n);
   const char **fields = ARENA_ARRAY(cx->a, const char *, cx->data ? cx->data->nfields + 1 : 1);
   int nf = 0;
   for (; cx->data && nf < cx->data->nfields; nf++) fields[nf] = cx->data->fields[nf].name;
-  const char *near = nearest_name(e->name, fields, nf);
-  if (!near) near = nearest_name(e->name, all, n);
-  if (near) diag_hint(diag, "did you mean `%s`?", near);
+  sema_suggest(cx->l->program, diag, e->name, PLACE_VALUE, fields, nf);
   return v_fail();
 }
 
@@ -184,7 +180,7 @@ static Value eval_stage(Cx *cx, Env *env, const Ast *e, const Value *piped) {
   return v;
 }
 
-static Value eval_number(Cx *cx, const Ast *e) {
+static Value eval_number(const Ast *e) {
   Value v = v_num(e->num, e->span);
   if (!e->name) return v;
   static const struct {
@@ -200,9 +196,7 @@ static Value eval_number(Cx *cx, const Ast *e) {
       v.unit = units[i].unit;
       return v;
     }
-  Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_unit, e->span, e->name);
-  diag_hint(d, "times are counted in `epochs` or `steps`, as in `20 epochs`");
-  return v_fail();
+  ice("lower", "the parser let the unit `%s` pass", e->name);
 }
 
 static Value eval_list(Cx *cx, Env *env, const Ast *e, ValueKind kind) {
@@ -229,7 +223,7 @@ static Value eval_assign(Cx *cx, Env *env, const Ast *e) {
 
 static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   switch (e->kind) {
-  case AST_NUM: return eval_number(cx, e);
+  case AST_NUM: return eval_number(e);
   case AST_STR: return (Value){.kind = V_TEXT, .text = e->name, .span = e->span};
   case AST_BOOL: return v_bool(e->num != 0, e->span);
   case AST_NAME: return eval_name(cx, env, e);

@@ -1,5 +1,6 @@
 // Metrics: of an evaluation, and of the validation part after each epoch. They are known by their text,
 // arguments included.
+#include "../base/words.h"
 #include "train.h"
 #include <string.h>
 
@@ -28,7 +29,8 @@ static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
   Value v = eval_expr(cx, env, plain_metric(cx->a, e));
   if (v.kind == V_FAIL) return NULL;
   if (v.kind != V_FN || v.fn->def->kind != KIND_METRIC) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a metric", value_text(cx, &v));
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a metric", value_text(cx, &v));
+    if (v.kind == V_FN) word_hint(d, v.fn->def->name, WORD_METRIC, NULL, 0);
     return NULL;
   }
   int target = cx->data->target;

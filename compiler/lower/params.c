@@ -1,4 +1,5 @@
 // Parameters and states: declared where a body is elaborated, known by path; selectors pick from them.
+#include "../base/words.h"
 #include "train.h"
 #include <stdlib.h>
 #include <string.h>
@@ -361,7 +362,10 @@ Tree *select_params(Cx *cx, const Ast *selector) {
   }
   if (cx->params.len) diag_note(d, (Span){0}, "the parameters are %s", list.data);
   const char *near = nearest_name(ast_text(cx->a, selector), paths, cx->params.len);
-  if (near) diag_hint(d, "did you mean `%s`?", near);
+  if (near)
+    diag_hint(d, "did you mean `%s`?", near);
+  else if (selector->kind == AST_FIELD)
+    word_hint(d, selector->name, WORD_FIELD, NULL, 0);
   return NULL;
 }
 
@@ -374,7 +378,8 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   if (base.kind == V_FAIL) return base;
   if (base.kind == V_DATA) return cx->view ? data_field(cx, env, e) : eval_data(cx, env, e);
   if (base.kind != V_MODEL) {
-    diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);
+    Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);
+    if (!word_hint(d, e->name, WORD_FIELD, NULL, 0)) sema_suggest_call(cx->l->program, d, e);
     return v_fail();
   }
   if (e->kids[0] == root) {

@@ -77,14 +77,3 @@ Def *sema_library(Program *p, const char *name) {
   }
   return NULL;
 }
-
-const char **sema_names(Program *p, Arena *a, int *n) {
-  int nlib = 0;
-  while (library_names[nlib].name) nlib++;
-  const char **names = ARENA_ARRAY(a, const char *, p->defs.len + nlib + B_COUNT_);
-  *n = 0;
-  for (int i = 0; i < p->defs.len; i++) names[(*n)++] = p->defs.entries[i].key;
-  for (int i = 0; i < nlib; i++) names[(*n)++] = library_names[i].name;
-  for (int i = 0; i < B_COUNT_; i++) names[(*n)++] = builtin_info[i].name;
-  return names;
-}

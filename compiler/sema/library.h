@@ -2,6 +2,8 @@
 // the build.
 #ifndef SEMA_LIBRARY_H
 #define SEMA_LIBRARY_H
+#include "../syntax/ast.h"
+
 typedef struct LibraryFile {
   const char *name; // "stdlib/penalties/l2.reg"
   const char *text;
@@ -9,6 +11,7 @@ typedef struct LibraryFile {
 } LibraryFile;
 typedef struct LibraryName {
   const char *name;
+  DefKind kind;
   int file; // index into library_files
 } LibraryName;
 extern const LibraryFile library_files[]; // ended by a NULL name

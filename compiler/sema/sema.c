@@ -1,21 +1,15 @@
 // The check of names and calls. In: the program's items. Out: diagnostics, and marks on definitions (used,
 // checked). Each definition is checked once, when it is first reached; reaching one that is being checked is
 // a cycle.
-#include "sema.h"
+#include "../base/words.h"
 #include "builtins.h"
 #include "collect.h"
+#include "scope.h"
 #include <string.h>
 
-// Names bound around an expression. `open`: names that are not found are left to a later stage (fields of
-// data).
-typedef struct Scope {
-  Program *p;
-  VEC(const char *) names;
-  bool open, library; // library: of a definition of the library
-} Scope;
-
-static void check_expr(Scope *s, const Ast *e);
 static void check_def(Program *p, Def *d, Span from);
+
+Scope scope_of(Program *p) { return (Scope){.p = p, .value = PLACE_VALUE, .callee = PLACE_CALL}; }
 
 static bool bound(const Scope *s, const char *name) {
   for (int i = s->names.len - 1; i >= 0; i--)
@@ -23,31 +17,24 @@ static bool bound(const Scope *s, const char *name) {
   return false;
 }
 
-static void bind(Scope *s, const char *name) {
+void bind(Scope *s, const char *name) {
   if (name) vec_push(s->p->session->arena, s->names, name);
 }
 
-static void report_unknown(Scope *s, const char *name, Span span) {
-  Arena *a = s->p->session->arena;
+static void report_unknown(Scope *s, const char *name, Span span, SemaPlace place) {
   Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, span, name);
-  int n;
-  const char **all = sema_names(s->p, a, &n);
-  const char *near = nearest_name(name, s->names.data, s->names.len);
-  if (!near) near = nearest_name(name, all, n);
-  if (near) diag_hint(d, "did you mean `%s`?", near);
+  sema_suggest(s->p, d, name, place, s->names.data, s->names.len);
 }
 
-// Resolves a name that stands for a value or a callee; NULL where it is local, built in, or unknown.
-static Def *check_name(Scope *s, const char *name, Span span) {
+// Resolves a name; NULL where it is local, built in, or unknown. Fields of data are values.
+static Def *check_name(Scope *s, const char *name, Span span, SemaPlace place) {
   if (bound(s, name)) return NULL;
   Def *d = s->library ? sema_library(s->p, name) : sema_find(s->p, name);
-  if (!d && s->open) return NULL;
-  if (d) {
+  if (d)
     check_def(s->p, d, span);
-    return d;
-  }
-  if (builtin_find(name) < 0) report_unknown(s, name, span);
-  return NULL;
+  else if (builtin_find(name) < 0 && !(s->open && place == PLACE_VALUE))
+    report_unknown(s, name, span, place);
+  return d;
 }
 
 // Parameter names of a definition, both ends of an arrow parameter counted as one place.
@@ -57,6 +44,22 @@ static int def_params(Arena *a, const Def *d, const char ***names) {
   *names = ARENA_ARRAY(a, const char *, ps ? 2 * ps->nkids + 1 : 1);
   for (int i = 0; ps && i < ps->nkids; i++) (*names)[n++] = ps->kids[i]->name;
   return n;
+}
+
+static void suggest_argument(Scope *s, Diag *d, const char *written, const char **params, int n,
+                             const Ast *declared) {
+  if (word_hint(d, written, WORD_ARGUMENT, params, n)) return;
+  const char *near = nearest_name(written, params, n);
+  if (near) {
+    diag_hint(d, "did you mean `%s`?", near);
+    return;
+  }
+  StrBuf b = {.arena = s->p->session->arena};
+  for (int i = 0; i < n; i++) {
+    const Ast *arrow = declared && declared->kids[i]->op == OPR_ARROW ? declared->kids[i]->kids[2] : NULL;
+    strbuf_addf(&b, "%s`%s%s%s`", i ? ", " : "", params[i], arrow ? " -> " : "", arrow ? arrow->name : "");
+  }
+  if (n) diag_hint(d, "its parameters are %s", b.data);
 }
 
 // A call's arguments against parameter names: `piped` arguments come first, from a pipe.
@@ -82,14 +85,7 @@ static void check_args(Scope *s, const Ast *call, const char *callee, const char
         other_end = true;
     if (at == n && !other_end) {
       Diag *d = diag_emit(ds, DIAG_unknown_argument, arg->name_span, callee, arg->name);
-      const char *near = nearest_name(arg->name, params, n);
-      if (near)
-        diag_hint(d, "did you mean `%s`?", near);
-      else if (n) {
-        StrBuf b = {.arena = s->p->session->arena};
-        for (int k = 0; k < n; k++) strbuf_addf(&b, "%s`%s`", k ? ", " : "", params[k]);
-        diag_hint(d, "its parameters are %s", b.data);
-      }
+      suggest_argument(s, d, arg->name, params, n, declared);
       continue;
     }
     if (at < positional && at < n && by_position >= 0) diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
@@ -108,6 +104,13 @@ static bool is_data_builtin(const Ast *stage) {
   return callee->kind == AST_NAME && builtin_find(callee->name) >= B_CSV;
 }
 
+// Is what flows through a pipe data?
+static bool is_data(Program *p, const Ast *e) {
+  while (e->kind == AST_PIPE || e->kind == AST_FIELD) e = e->kids[0];
+  const Def *d = e->kind == AST_NAME ? sema_find(p, e->name) : NULL;
+  return is_data_builtin(e) || (d && d->kind == KIND_DATA);
+}
+
 // `let teacher = load(…)`: called like the model that it loads, whose parameters are checked where it is
 // elaborated.
 static bool is_loaded(const Def *d) {
@@ -124,14 +127,19 @@ static bool names_column(const Ast *e) {
 
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
-  bool data = is_data_builtin(call);
+  bool data = is_data_builtin(call) || s->callee == PLACE_DATA;
+  Scope outer = *s;
+  s->value = PLACE_VALUE;
+  if (s->callee != PLACE_OPTIMIZER) s->callee = PLACE_CALL; // an optimizer's argument may be one
   for (int i = 1; i < call->nkids; i++)
     if (!data || !names_column(call->kids[i]->kids[0])) check_expr(s, call->kids[i]->kids[0]);
+  s->value = outer.value;
+  s->callee = outer.callee;
   if (callee->kind != AST_NAME) {
     check_expr(s, callee);
     return;
   }
-  Def *d = check_name(s, callee->name, callee->span);
+  Def *d = check_name(s, callee->name, callee->span, s->callee);
   Arena *a = s->p->session->arena;
   if (d && is_loaded(d)) return;
   if (d) {
@@ -162,8 +170,18 @@ static void check_stage(Scope *s, const Ast *stage) {
   }
   if (stage->kind == AST_CALL)
     check_call(s, stage, is_data_builtin(stage) ? 0 : 1);
+  else if (stage->kind == AST_NAME)
+    check_name(s, stage->name, stage->span, s->callee);
   else
     check_expr(s, stage);
+}
+
+static void check_pipe(Scope *s, const Ast *e) {
+  check_expr(s, e->kids[0]);
+  SemaPlace outer = s->callee;
+  if (is_data(s->p, e->kids[0])) s->callee = PLACE_DATA;
+  check_stage(s, e->kids[1]);
+  s->callee = outer;
 }
 
 static void check_block(Scope *s, const Ast *block) {
@@ -175,17 +193,14 @@ static void check_kids(Scope *s, const Ast *e, int from) {
     if (e->kids[i]) check_expr(s, e->kids[i]);
 }
 
-static void check_expr(Scope *s, const Ast *e) {
+void check_expr(Scope *s, const Ast *e) {
   if (!e) return;
   switch (e->kind) {
   case AST_NAME:
-    if (strcmp(e->name, "*")) check_name(s, e->name, e->span);
+    if (strcmp(e->name, "*")) check_name(s, e->name, e->span, s->value);
     break;
   case AST_CALL: check_call(s, e, 0); break;
-  case AST_PIPE:
-    check_expr(s, e->kids[0]);
-    check_stage(s, e->kids[1]);
-    break;
+  case AST_PIPE: check_pipe(s, e); break;
   case AST_AS:
     check_expr(s, e->kids[0]);
     bind(s, e->name);
@@ -200,15 +215,22 @@ static void check_expr(Scope *s, const Ast *e) {
     bind(s, e->name);
     break;
   case AST_ASSIGN:
-    if (!bound(s, e->name)) report_unknown(s, e->name, e->name_span);
+    if (!bound(s, e->name)) {
+      Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, e->name_span, e->name);
+      const char *near = nearest_name(e->name, s->names.data, s->names.len);
+      if (near) diag_hint(d, "did you mean `%s`?", near);
+      diag_hint(d, "`<-` gives a new value to a parameter or state; a name is given with `=`");
+    }
     check_kids(s, e, 0);
     break;
-  case AST_PARAM: {
+  case AST_PARAM:
     if (e->kids[0]) check_kids(s, e->kids[0], 0);
-    check_kids(s, e, 1);
+    if (e->op == OPR_TILDE) s->value = PLACE_CALL; // an initializer
+    check_expr(s, e->kids[1]);
+    s->value = PLACE_VALUE;
+    check_kids(s, e, 2);
     bind(s, e->name);
     break;
-  }
   case AST_STATE:
     if (e->kids[2]) {
       Diag *d = diag_emit(&s->p->session->diags, DIAG_not_allowed_here, e->kids[2]->span,
@@ -236,6 +258,20 @@ static void bind_shape(Scope *s, const Ast *shape) {
   }
 }
 
+static void check_type(Program *p, const Ast *type) {
+  static const char *const types[] = {"number", "int", "rate", "bool", "time", "labels", "text", "fn"};
+  enum { TYPES = sizeof types / sizeof *types };
+  if (!type->name) return;
+  for (int i = 0; i < TYPES; i++)
+    if (!strcmp(types[i], type->name)) return;
+  Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, type->name_span,
+                      "a type (number, int, rate, bool, time, labels, text, fn, or a shape)",
+                      arena_printf(p->session->arena, "`%s`", type->name));
+  if (word_hint(d, type->name, WORD_TYPE, NULL, 0)) return;
+  const char *near = nearest_name(type->name, types, TYPES);
+  if (near) diag_hint(d, "did you mean `%s`?", near);
+}
+
 static void bind_params(Scope *s, const Ast *params) {
   for (int i = 0; params && i < params->nkids; i++) {
     const Ast *q = params->kids[i];
@@ -244,6 +280,7 @@ static void bind_params(Scope *s, const Ast *params) {
         diag_emit(&s->p->session->diags, DIAG_duplicate_parameter, q->name_span, q->name);
     const Ast *type = q->kids[0], *classes = type && type->kind == AST_TYPE ? type->kids[2] : NULL;
     if (type) bind_shape(s, type->kind == AST_LIST ? type : type->kids[1]);
+    if (type && type->kind == AST_TYPE) check_type(s->p, type);
     if (classes && classes->kind == AST_NAME && !bound(s, classes->name)) bind(s, classes->name);
     if (q->kids[1]) check_expr(s, q->kids[1]);
     bind(s, q->name);
@@ -267,70 +304,16 @@ static void check_def(Program *p, Def *d, Span from) {
   }
   if (d->checked) return;
   d->checked = d->in_progress = true;
-  Scope s = {.p = p, .library = d->from_library};
+  Scope s = scope_of(p);
+  s.library = d->from_library;
   bind_params(&s, d->ast->kids[0]);
   if (d->ast->nkids > 3 && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
-  if (d->kind == KIND_DATA || d->kind == KIND_LET) s.open = false;
+  if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;
   check_expr(&s, d->ast->kids[2]);
   if (d->ast->kids[1]) bind_shape(&s, d->ast->kids[1]);
   if (d->kind != KIND_OPTIMIZER && !has_value(d->ast->kids[2]))
     diag_emit(&p->session->diags, DIAG_no_value, d->ast->name_span, d->name);
   d->in_progress = false;
-}
-
-static const char *const clause_names[] = {"loss", "optimize", "batch",    "epochs",
-                                           "seed", "allow",    "penalize", "stop"};
-
-static void check_train(Program *p, const Ast *train) {
-  Diags *ds = &p->session->diags;
-  Scope s = {.p = p, .open = true};
-  check_expr(&s, train->kids[0]);
-  check_expr(&s, train->kids[1]);
-  for (int i = 2; i < train->nkids; i++) {
-    const Ast *c = train->kids[i];
-    if (c->kind == AST_PENALIZE) {
-      Scope inner = {.p = p, .open = true};
-      for (int k = 0; c->kids[0] && k < c->kids[0]->nkids; k++) bind(&inner, c->kids[0]->kids[k]->name);
-      check_expr(&inner, c->kids[2]);
-      continue;
-    }
-    if (c->kind != AST_CLAUSE) continue;
-    int known = 0;
-    while (known < 6 && strcmp(clause_names[known], c->name)) known++;
-    if (known == 6) {
-      Diag *d = diag_emit(ds, DIAG_unknown_clause, c->name_span.source ? c->name_span : c->span, c->name);
-      const char *near = nearest_name(c->name, clause_names, 8);
-      if (near) diag_hint(d, "did you mean `%s`?", near);
-      continue;
-    }
-    bool is_allow = !strcmp(c->name, "allow");
-    for (int k = 2; k < i && !is_allow; k++)
-      if (train->kids[k]->kind == AST_CLAUSE && !strcmp(train->kids[k]->name, c->name)) {
-        Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->span, c->name);
-        diag_note(d, train->kids[k]->span, "first given here");
-      }
-    if (!is_allow) check_expr(&s, c->kids[0]);
-  }
-  for (int need = 0; need < 2; need++) {
-    bool found = false;
-    for (int i = 2; i < train->nkids; i++)
-      found |= train->kids[i]->kind == AST_CLAUSE && !strcmp(train->kids[i]->name, clause_names[need]);
-    if (!found) diag_emit(ds, DIAG_missing_clause, train->span, clause_names[need]);
-  }
-}
-
-// `allow(name)`: the warning of that name is not reported.
-static void allow_warnings(Program *p, const Ast *train) {
-  for (int i = 2; i < train->nkids; i++) {
-    const Ast *c = train->kids[i];
-    if (c->kind != AST_CLAUSE || strcmp(c->name, "allow") || !c->kids[0] || c->kids[0]->kind != AST_NAME)
-      continue;
-    int id = diag_find(c->kids[0]->name);
-    if (id < 0)
-      report_unknown(&(Scope){.p = p}, c->kids[0]->name, c->kids[0]->span);
-    else
-      p->session->diags.allowed[id] = 1;
-  }
 }
 
 // `--set name=value`: a definition without parameters gets another body.
@@ -371,12 +354,9 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
 
   for (int i = 0; i < p->trains.len; i++) allow_warnings(p, p->trains.data[i]);
   for (int i = 0; i < p->trains.len; i++) check_train(p, p->trains.data[i]);
-  for (int i = 0; i < p->evaluates.len; i++) {
-    Scope scope = {.p = p, .open = true};
-    check_kids(&scope, p->evaluates.data[i], 0);
-  }
+  for (int i = 0; i < p->evaluates.len; i++) check_evaluate(p, p->evaluates.data[i]);
   for (int i = 0; i < p->checks.len; i++) {
-    Scope scope = {.p = p};
+    Scope scope = scope_of(p);
     const Ast *c = p->checks.data[i];
     check_expr(&scope, c->kids[0]);
     bind(&scope, "value");
@@ -389,14 +369,14 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
     bool used = d->used;
     if (d->from_library) continue;
     check_def(p, d, (Span){0});
-    if (is_program && !used && !d->used)
+    if (is_program && !used && !d->used && !s->diags.errors) // else a wrong name may be what was to use it
       diag_emit(&s->diags, DIAG_unused_definition, d->ast->name_span, d->name);
   }
   return p;
 }
 
 void sema_check_expression(Program *p, const Ast *e, const char *const *locals, int nlocals) {
-  Scope s = {.p = p};
+  Scope s = scope_of(p);
   for (int i = 0; i < nlocals; i++) bind(&s, locals[i]);
   check_expr(&s, e);
 }

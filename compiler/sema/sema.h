@@ -37,6 +37,23 @@ Def *sema_library(Program *p, const char *name);
 // Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use
 // besides.
 void sema_check_expression(Program *p, const Ast *e, const char *const *locals, int nlocals);
-// All names that may stand here, for did-you-mean and completion.
-const char **sema_names(Program *p, Arena *a, int *n);
+
+// Where a name stands, for what can be meant there.
+typedef enum SemaPlace {
+  PLACE_VALUE,
+  PLACE_CALL, // also a stage of a pipe
+  PLACE_MODEL,
+  PLACE_METRIC,
+  PLACE_OPTIMIZER,
+  PLACE_DATA,
+  PLACE_ANY
+} SemaPlace;
+// The names of the program, the library and the compiler that can stand at a place, for did-you-mean and
+// completion.
+const char **sema_names(Program *p, Arena *a, SemaPlace place, int *n);
+// Attaches what may have been meant by an unknown name; `locals` are the names bound around it.
+void sema_suggest(Program *p, Diag *d, const char *name, SemaPlace place, const char *const *locals,
+                  int nlocals);
+// The same for `x.mean`, where `mean` is a function.
+void sema_suggest_call(Program *p, Diag *d, const Ast *field);
 #endif

@@ -61,13 +61,9 @@ Ast *ast_number(ParseContext *p, Span span, Token t, const Token *unit) {
   Ast *a = LEAF(AST_NUM);
   a->num = t.num;
   a->text = t.text;
-  if (t.percent) {
+  if (t.percent)
     named(a, "%", (Span){span.source, t.span.end - 1, t.span.end});
-    if (unit) {
-      Diag *d = diag_emit(&p->session->diags, DIAG_unknown_unit, unit->span, unit->text);
-      diag_note(d, t.span, "the number has a unit already");
-    }
-  } else if (unit)
+  else if (unit)
     named(a, unit->text, unit->span);
   return a;
 }

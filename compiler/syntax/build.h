@@ -28,12 +28,14 @@ typedef struct ParseContext {
   Token token;     // the one that the parser looks at
   int mistakes;    // syntax errors so far
   bool panic;      // the parser met a mistake: tokens are to be skipped to a place where it can go on
+  bool branching;  // the last mistake stood where `then` or `else` was awaited
   bool too_deep;   // nesting_too_deep was reported
   bool give_up;    // too many mistakes, or too deep to go on
   // What the first mistake makes of the text, and what a mistake at the present token would make of it: at
   // the end of the source the text may only be unfinished.
   ParseExtent extent, extent_here;
-  bool at_end; // the present token stands for the end of the source
+  bool at_end;                 // the present token stands for the end of the source
+  const struct Tokens *tokens; // the filter that hands tokens on
 } ParseContext;
 
 // Scanner side.
@@ -47,9 +49,20 @@ void no_zero_bytes(ParseContext *p, const char *text, int start, int length);
 // The first of the mistakes decides.
 void extent_note(ParseContext *p, ParseExtent e);
 void bad_characters(ParseContext *p, Span span, const char *text, int length);
+// A sign of foreign.def at the start of `text`, or characters that start no token: reported. `*length`: what
+// was taken; the result is the token to go on with, or 0.
+int foreign_token(ParseContext *p, Token *t, const char *text, int *length);
+// A text in single quotes; false where the first is no quote but stands behind an operand.
+bool foreign_quotes(ParseContext *p, Token *t, const char *text, int length);
+
+// Is the word behind a number its unit? Else it is reported.
+bool unit_follows(ParseContext *p, const Token *number, const Token *word);
 
 // `expected` are the grammar's names of tokens.
 void syntax_error(ParseContext *p, const char *const *expected, int n);
+// What to write there instead, where it is known what was meant.
+void syntax_hint(ParseContext *p, Diag *d, const Token *wrong, const char *const *expected, int n);
+int expected_index(const char *const *expected, int n, const char *name); // -1: it is not among them
 void too_deep(ParseContext *p, Span span);
 
 // Lists.

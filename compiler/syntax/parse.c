@@ -21,6 +21,7 @@ void comment_add(ParseContext *p, int start, int length) {
 static void feed(ParseContext *p, bool expression) {
   Arena *scratch = arena_new();
   Tokens *tokens = ARENA_NEW(scratch, Tokens);
+  p->tokens = tokens;
   tokens_start(tokens, p, expression);
   grammar_pstate *state = grammar_pstate_new();
   if (!state) ice("parser", "cannot start");
@@ -32,6 +33,7 @@ static void feed(ParseContext *p, bool expression) {
     p->token = tokens_next(tokens);
   } while (status == YYPUSH_MORE);
   grammar_pstate_delete(state);
+  p->tokens = NULL;
   tokens_end(tokens);
   arena_free(scratch);
 }

@@ -121,6 +121,7 @@ static bool continues_line(const Tokens *t, const Token *raw) {
 
 static int top(const Tokens *t) { return t->depth ? t->open[t->depth - 1].kind : TOK_OPENC; }
 static bool lines_count(const Tokens *t) { return top(t) == TOK_OPENC; }
+bool tokens_in_brackets(const Tokens *t) { return t && !lines_count(t); }
 
 // A line at the left margin that can only start an item, although brackets are open. `loss` also starts
 // clauses.
@@ -193,8 +194,11 @@ static Token hand_on(Tokens *t, Token out) {
   t->head_before = t->head;
   if (out.kind == TOK_NEWLINE || out.kind == TOK_OPENC)
     t->head = TOK_NONE;
-  else if (t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC)
+  else if (t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC) {
     t->head = out.kind;
+    t->first = out;
+  }
+  t->before = t->last;
   t->last = out;
   return out;
 }

@@ -17,7 +17,8 @@ typedef struct Tokens {
   void *scanner;           // flex's
   bool expression;         // no items: one expression
   Token ahead[2];          // raw, not yet handed on
-  Token last;              // handed on
+  Token last, before;      // handed on; `before` the last one
+  Token first;             // of the current line
   int head, head_before;   // keyword that the current line started with, or 0: now, and before `last`
   int depth, depth_before; // open brackets: now, and before `last`
   struct {
@@ -34,6 +35,8 @@ void tokens_start(Tokens *t, ParseContext *p, bool expression);
 void tokens_end(Tokens *t);
 // The next token for the parser.
 Token tokens_next(Tokens *t);
+// Is the innermost open bracket a round or a square one?
+bool tokens_in_brackets(const Tokens *t);
 // Text of a keyword by its number in keywords.def's order, NULL behind the last; `*item`: it starts items.
 const char *keyword_text(int i, bool *item);
 #endif

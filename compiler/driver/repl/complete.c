@@ -59,7 +59,7 @@ static void offer_names(const Repl *r, Candidates *c, const char *typed) {
   Program none = {.session = s};
   map_init(&none.defs, s->arena);
   map_init(&none.library, s->arena);
-  const char **names = sema_names(&none, s->arena, &n);
+  const char **names = sema_names(&none, s->arena, PLACE_ANY, &n);
   for (int i = 0; i < n; i++) offer(c, typed, names[i]);
   session_free(s);
 }

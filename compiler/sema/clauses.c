@@ -1,0 +1,95 @@
+// `train` and `evaluate`: their clauses, and the names in them.
+#include "../base/words.h"
+#include "scope.h"
+#include <string.h>
+
+// Those with a value of their own; the last two are constructs.
+static const char *const clause_names[] = {"loss", "optimize", "batch",    "epochs",
+                                           "seed", "allow",    "penalize", "stop"};
+enum { VALUE_CLAUSES = 6, CLAUSES = 8, NEEDED_CLAUSES = 2 };
+
+static bool known_clause(Program *p, const Ast *c) {
+  for (int i = 0; i < VALUE_CLAUSES; i++)
+    if (!strcmp(clause_names[i], c->name)) return true;
+  Diag *d = diag_emit(&p->session->diags, DIAG_unknown_clause, c->name_span, c->name);
+  if (word_hint(d, c->name, WORD_CLAUSE, NULL, 0)) return false;
+  const char *near = nearest_name(c->name, clause_names, CLAUSES);
+  if (near) diag_hint(d, "did you mean `%s`?", near);
+  return false;
+}
+
+static void check_once(Program *p, const Ast *train, int at) {
+  const Ast *c = train->kids[at];
+  for (int i = 2; i < at; i++)
+    if (train->kids[i]->kind == AST_CLAUSE && !strcmp(train->kids[i]->name, c->name)) {
+      Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_clause, c->span, c->name);
+      diag_note(d, train->kids[i]->span, "first given here");
+    }
+}
+
+static void check_penalize(Program *p, const Ast *c) {
+  Scope s = scope_of(p);
+  s.open = true;
+  for (int k = 0; c->kids[0] && k < c->kids[0]->nkids; k++) bind(&s, c->kids[0]->kids[k]->name);
+  check_expr(&s, c->kids[2]);
+}
+
+static void check_places(Program *p, const Ast *e, SemaPlace value, SemaPlace callee) {
+  Scope s = scope_of(p);
+  s.open = true;
+  s.value = value;
+  s.callee = callee;
+  check_expr(&s, e);
+}
+
+void check_train(Program *p, const Ast *train) {
+  check_places(p, train->kids[0], PLACE_MODEL, PLACE_MODEL);
+  check_places(p, train->kids[1], PLACE_DATA, PLACE_DATA);
+  unsigned given = 0;
+  for (int i = 2; i < train->nkids; i++) {
+    const Ast *c = train->kids[i];
+    if (c->kind == AST_PENALIZE) check_penalize(p, c);
+    if (c->kind != AST_CLAUSE || !known_clause(p, c)) continue;
+    for (int k = 0; k < NEEDED_CLAUSES; k++) given |= (unsigned)!strcmp(c->name, clause_names[k]) << k;
+    if (!strcmp(c->name, "allow")) continue;
+    check_once(p, train, i);
+    const bool optimizer = !strcmp(c->name, "optimize");
+    check_places(p, c->kids[0], optimizer ? PLACE_OPTIMIZER : PLACE_VALUE,
+                 optimizer ? PLACE_OPTIMIZER : PLACE_CALL);
+  }
+  for (int k = 0; k < NEEDED_CLAUSES; k++)
+    if (!(given >> k & 1)) diag_emit(&p->session->diags, DIAG_missing_clause, train->span, clause_names[k]);
+}
+
+void check_evaluate(Program *p, const Ast *evaluate) {
+  check_places(p, evaluate->kids[0], PLACE_MODEL, PLACE_MODEL);
+  check_places(p, evaluate->kids[1], PLACE_DATA, PLACE_DATA);
+  for (int i = 2; i < evaluate->nkids; i++) check_places(p, evaluate->kids[i], PLACE_METRIC, PLACE_METRIC);
+}
+
+// `allow(name)`: the warning of that name is not reported.
+static void allow(Program *p, const Ast *name) {
+  Diags *ds = &p->session->diags;
+  const int id = name->kind == AST_NAME ? diag_find(name->name) : -1;
+  if (id >= 0 && diag_is_warning((DiagId)id)) {
+    ds->allowed[id] = 1;
+    return;
+  }
+  Diag *d = diag_emit(
+      ds, DIAG_wrong_kind, name->span, "the name of a warning",
+      arena_printf(p->session->arena, id < 0 ? "`%s`" : "the error `%s`", ast_text(p->session->arena, name)));
+  const char *warnings[DIAG_COUNT];
+  int n = 0;
+  for (int i = 0; i < DIAG_COUNT; i++)
+    if (diag_is_warning((DiagId)i)) warnings[n++] = diag_name((DiagId)i);
+  const char *near = id < 0 && name->kind == AST_NAME ? nearest_name(name->name, warnings, n) : NULL;
+  if (near) diag_hint(d, "did you mean `%s`?", near);
+  diag_hint(d, "its name stands in brackets at the end of a message: allow(%s)", warnings[0]);
+}
+
+void allow_warnings(Program *p, const Ast *train) {
+  for (int i = 2; i < train->nkids; i++) {
+    const Ast *c = train->kids[i];
+    if (c->kind == AST_CLAUSE && !strcmp(c->name, "allow") && c->kids[0]) allow(p, c->kids[0]);
+  }
+}
