@@ -36,6 +36,11 @@ typedef struct DataImage {
   int nthunks;
 } DataImage;
 
+typedef struct Code {
+  const char *bytes;
+  size_t size;
+} Code;
+
 typedef struct Backend {
   const char *name;
   struct Jit *(*jit_new)(Arena *a, const BackendOptions *o, const char **error);
@@ -43,15 +48,15 @@ typedef struct Backend {
   // which.
   CompiledFn (*jit_add)(struct Jit *j, const LoopFn *f, bool *cached, const char **error);
   void (*jit_free)(struct Jit *j);
-  // Writes text ("llvm", "asm") or an object ("obj") of one function.
-  bool (*emit)(const LoopFn *f, const BackendOptions *o, const char *what, const char *path,
+  // Text ("llvm", "asm") or an object ("obj") of one function. Code lies in the arena; false and a message on
+  // failure.
+  bool (*emit)(Arena *a, const LoopFn *f, const BackendOptions *o, const char *what, Code *code,
                const char **error);
-  // Writes the object of one function, fresh or from the cache, to a file; the function's name in *symbol.
-  bool (*write_function)(Arena *a, const LoopFn *f, const BackendOptions *o, const char *path,
-                         const char **symbol, bool *cached, const char **error);
-  // Writes data as an object file.
-  bool (*write_data)(Arena *a, const DataImage *d, const BackendOptions *o, const char *path,
-                     const char **error);
+  // The object of one function, fresh or from the cache; the function's name in *symbol.
+  bool (*function_object)(Arena *a, const LoopFn *f, const BackendOptions *o, Code *code, const char **symbol,
+                          bool *cached, const char **error);
+  // Data as an object.
+  bool (*data_object)(Arena *a, const DataImage *d, const BackendOptions *o, Code *code, const char **error);
   const char *(*host_cpu)(Arena *a); // "znver3"
   const char *(*describe)(Arena *a); // "LLVM 19.1.7, x86_64, znver3, 8 lanes"
 } Backend;

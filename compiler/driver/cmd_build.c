@@ -6,7 +6,6 @@
 #include "program_table.h"
 #include "reg/file.h"
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +34,7 @@ typedef struct Build {
   BackendOptions backend;
   const char *cpu; // as it is told
   Link link;
+  const volatile int *stop; // set by a signal
   VEC(Built) functions;
   int cached;
 } Build;
@@ -69,32 +69,6 @@ static int choose_cpu(Build *b) {
 
 // -- functions
 
-static int build_function(Build *b, ProgramTable *table, reg_function *f) {
-  Pipeline *p = table->pipeline;
-  reg_status st = {0};
-  const char *error = NULL;
-  Built built = {.function = f};
-  bool cached = false;
-  for (int i = 0; i < b->functions.len; i++)
-    if (b->functions.data[i].function == f) return EXIT_OK;
-  int code = function_plan(table, f, &st);
-  if (code) return code;
-  if (!p->backend->write_function(p->arena, function_loops(f), &b->backend, link_object(&b->link),
-                                  &built.symbol, &cached, &error)) {
-    reg_shown_line(stderr, "regc: `%s` cannot be compiled: %s", f->name, error);
-    return REG_INTERNAL;
-  }
-  for (int i = 0; i < b->functions.len; i++) // two functions with the same code: one object
-    if (!strcmp(b->functions.data[i].symbol, built.symbol)) b->link.objects.len--, i = b->functions.len;
-  b->cached += cached;
-  vec_push(b->pipeline->arena, b->functions, built);
-  return EXIT_OK;
-}
-
-static int build_each(void *user, ProgramTable *table, reg_function *f) {
-  return build_function(user, table, f);
-}
-
 static const char *symbol_of(void *user, const reg_function *f) {
   const Build *b = user;
   for (int i = 0; i < b->functions.len; i++)
@@ -102,11 +76,46 @@ static const char *symbol_of(void *user, const reg_function *f) {
   return NULL;
 }
 
+// Two functions with the same code are one object.
+static bool has_object(const Build *b, const char *symbol) {
+  for (int i = 0; i < b->functions.len; i++)
+    if (!strcmp(b->functions.data[i].symbol, symbol)) return true;
+  return false;
+}
+
+static int build_function(Build *b, ProgramTable *table, reg_function *f) {
+  Pipeline *p = table->pipeline;
+  reg_status st = {0};
+  const char *error = NULL;
+  Built built = {.function = f};
+  Code object;
+  bool cached = false;
+  if (symbol_of(b, f)) return EXIT_OK;
+  if (*b->stop) return REG_INTERRUPTED;
+  int code = function_plan(table, f, &st);
+  if (code) return code;
+  if (!p->backend->function_object(p->arena, function_loops(f), &b->backend, &object, &built.symbol, &cached,
+                                   &error)) {
+    reg_shown_line(stderr, "regc: `%s` cannot be compiled: %s", f->name, error);
+    return REG_INTERNAL;
+  }
+  if (!has_object(b, built.symbol)) code = link_object(&b->link, object.bytes, object.size);
+  b->cached += cached;
+  vec_push(b->pipeline->arena, b->functions, built);
+  return code;
+}
+
+static int build_each(void *user, ProgramTable *table, reg_function *f) {
+  return build_function(user, table, f);
+}
+
 static int write_data(Build *b, const DataImage *d) {
   Pipeline *p = b->pipeline;
   const char *error = NULL;
-  if (p->backend->write_data(p->arena, d, &b->backend, link_object(&b->link), &error)) return EXIT_OK;
-  reg_shown_line(stderr, "regc: the program's tables cannot be written: %s", error);
+  Code object;
+  if (p->backend->data_object(p->arena, d, &b->backend, &object, &error))
+    return link_object(&b->link, object.bytes, object.size);
+  reg_shown_line(stderr, "regc: the program's tables cannot be compiled: %s", error);
   return REG_INTERNAL;
 }
 
@@ -345,7 +354,7 @@ static int build(Build *b, Session *s, const Options *o, const char *path) {
   if (code) return code;
   if (!b->table->program.ntrains)
     return usage_error("`%s` trains nothing: there is nothing to build", o->arguments.data[0]);
-  code = link_begin(&b->link, b->pipeline->arena);
+  code = link_begin(&b->link, b->pipeline->arena, o, b->stop);
   if (!code) code = o->given[OPT_MODEL_ONLY] ? build_model(b, path) : build_program(b, path);
   link_end(&b->link);
   if (!code) tell(b, path);
@@ -361,10 +370,11 @@ int cmd_build(Session *s, const Options *o) {
     return usage_error(
         "`--weights` and `--model` belong to `--model-only`; a binary is given weights when it runs");
   Build *b = ARENA_NEW(s->arena, Build);
+  b->stop = reg_signals_install(); // temporary files do not stay behind
   int code = build(b, s, o, o->value[OPT_OUTPUT]);
   for (int i = 0; i < b->nvariants; i++) {
     pipeline_free(&b->variants[i].pipeline);
     if (i) session_free(b->variants[i].session);
   }
-  return code;
+  return reg_signals_exit_code(code);
 }

@@ -33,7 +33,7 @@ int cmd_doctor(Session *s, const Options *o) {
       {"processor", proc_value(a, "/proc/cpuinfo", "model name")},
       {"cores", arena_printf(a, "%ld", sysconf(_SC_NPROCESSORS_ONLN))},
       {"memory_available", proc_value(a, "/proc/meminfo", "MemAvailable")},
-      {"cache", cache ? cache : "none: the folder cannot be written"},
+      {"cache", cache ? cache : "none: the folder cannot be written, or others may write to it"},
   };
   const int n = (int)(sizeof rows / sizeof *rows);
   for (int i = 0; i < n; i++) {

@@ -75,8 +75,9 @@ void help_print(FILE *out, const CommandId *command); // NULL: overview
 void version_print(FILE *out);
 const char *blas_version(void);
 // folders.c
-// "$VARIABLE/regc", or "~/FALLBACK/regc", made where missing; NULL where it cannot be written to.
-const char *user_folder(Arena *a, const char *variable, const char *fallback, unsigned mode);
+// "$VARIABLE/regc", or "~/FALLBACK/regc", made where missing; NULL where it cannot be written to
+// or is not this user's alone.
+const char *user_folder(Arena *a, const char *variable, const char *fallback);
 // clock.c
 double now_seconds(void);   // monotonic clock
 double process_start(void); // on the same clock, call first in main

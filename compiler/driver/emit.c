@@ -1,8 +1,8 @@
 // --emit=STAGE,... to standard output, or one stage to the file of -o. An object is written to a file only.
 #include "emit.h"
 #include "../syntax/tokens.h"
+#include "reg/file.h"
 #include <ctype.h>
-#include <errno.h>
 #include <string.h>
 
 static bool wants(const Options *o, const char *stage) {
@@ -17,16 +17,25 @@ bool emit_needs_step(const Options *o) {
   return wants(o, "graph") || wants(o, "kernels") || wants(o, "llvm") || wants(o, "asm") || wants(o, "obj");
 }
 
-static FILE *open_output(const Options *o) {
-  FILE *out = o->value[OPT_OUTPUT] ? fopen(o->value[OPT_OUTPUT], "wb") : stdout;
-  if (!out) reg_shown_line(stderr, "regc: cannot write `%s`: %s", o->value[OPT_OUTPUT], strerror(errno));
-  return out;
+// What was collected goes to the file of -o, or to standard output.
+static int deliver(const Options *o, Text *text) {
+  reg_status st = {0};
+  const char *path = o->value[OPT_OUTPUT];
+  if (text->failed)
+    reg_no_memory(&st, text->used);
+  else if (path)
+    reg_file_write(path, text->used ? text->data : "", text->used, &st);
+  else
+    fwrite(text->data, 1, text->used, stdout); // whether it arrived is asked at the end
+  reg_text_free(text);
+  tell_status(o, &st);
+  return st.code;
 }
 
-static int close_output(FILE *out) {
-  int failed = fflush(out);
-  if (out != stdout) failed |= fclose(out);
-  return failed ? REG_CANNOT_WRITE : EXIT_OK;
+static FILE *collect(Text *text) {
+  FILE *out = reg_text_stream(text);
+  if (!out) ice("emit", "out of memory");
+  return out;
 }
 
 static const char *token_class(const char *text, int len) {
@@ -69,8 +78,8 @@ int emit_text_stages(Pipeline *p) {
     return usage_error("with `-o`, `--emit` takes one stage");
   if (wants(o, "obj") && !o->value[OPT_OUTPUT]) return usage_error("`--emit=obj` needs `-o PATH`");
   if (!wants(o, "tokens") && !wants(o, "ast")) return EXIT_OK;
-  FILE *out = open_output(o);
-  if (!out) return REG_CANNOT_WRITE;
+  Text text = {0};
+  FILE *out = collect(&text);
   if (wants(o, "tokens")) print_tokens(out, p);
   int code = EXIT_OK;
   if (wants(o, "ast")) {
@@ -78,32 +87,35 @@ int emit_text_stages(Pipeline *p) {
     ast_print(out, p->parse->file);
     code = pipeline_report(p);
   }
-  int written = close_output(out);
+  fclose(out);
+  int written = deliver(o, &text);
   return code ? code : written;
 }
 
-static int emit_code(Pipeline *p, const LoopFn *f, const char *what) {
-  const char *path = p->options->value[OPT_OUTPUT], *error = NULL;
-  fflush(stdout);
-  if (p->backend->emit(f, &p->backend_options, what, path ? path : "/dev/stdout", &error)) return EXIT_OK;
+static int add_code(Pipeline *p, const LoopFn *f, const char *what, Text *text) {
+  const char *error = NULL;
+  Code code;
+  if (p->backend->emit(p->arena, f, &p->backend_options, what, &code, &error)) {
+    reg_text_bytes(text, code.bytes, code.size);
+    return EXIT_OK;
+  }
   reg_shown_line(stderr, "regc: cannot emit %s: %s", what, error ? error : "no reason given");
-  return REG_CANNOT_WRITE;
+  return REG_INTERNAL;
 }
 
 int emit_function(Pipeline *p, const LoopFn *f) {
-  const Options *o = p->options;
-  int code = EXIT_OK;
-  if (wants(o, "graph") || wants(o, "kernels")) {
-    FILE *out = open_output(o);
-    if (!out) return REG_CANNOT_WRITE;
-    if (wants(o, "graph")) graph_print(out, f->graph);
-    if (wants(o, "kernels")) loops_print(out, f);
-    code = close_output(out);
-  }
   static const char *const code_stages[] = {"llvm", "asm", "obj"};
+  const Options *o = p->options;
+  Text text = {0};
+  FILE *out = collect(&text);
+  if (wants(o, "graph")) graph_print(out, f->graph);
+  if (wants(o, "kernels")) loops_print(out, f);
+  fclose(out);
+  int code = EXIT_OK;
   for (int i = 0; i < 3 && !code; i++)
-    if (wants(o, code_stages[i])) code = emit_code(p, f, code_stages[i]);
-  return code;
+    if (wants(o, code_stages[i])) code = add_code(p, f, code_stages[i], &text);
+  const int written = deliver(o, &text);
+  return code ? code : written;
 }
 
 int emit_step(ProgramTable *t) {

@@ -1,6 +1,8 @@
 // See link.h. `CC` in the environment names another compiler driver.
 #include "link.h"
+#include "reg/file.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -35,32 +37,57 @@ const char *link_libraries(Arena *a) {
   return NULL;
 }
 
-int link_begin(Link *l, Arena *a) {
+static int cannot_write(const Link *l, const char *path, int error) {
+  reg_status st = {0};
+  reg_cannot_write(&st, path, error);
+  tell_status(l->options, &st);
+  return st.code;
+}
+
+int link_begin(Link *l, Arena *a, const Options *o, const volatile int *stop) {
   const char *tmp = getenv("TMPDIR");
-  *l = (Link){.arena = a};
-  char *folder = arena_printf(a, "%s/regc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-  if (!mkdtemp(folder)) {
-    reg_shown_line(stderr, "regc: cannot make a temporary folder `%s`: %s", folder, strerror(errno));
-    return REG_CANNOT_WRITE;
-  }
-  l->folder = folder;
+  *l = (Link){.options = o, .arena = a, .stop = stop};
+  char *folder = arena_printf(a, "%s/regc-XXXXXX", tmp && *tmp ? tmp : "/tmp"), whole[PATH_MAX];
+  if (!mkdtemp(folder)) return cannot_write(l, folder, errno);
+  l->folder =
+      realpath(folder, whole) ? arena_strdup(a, whole) : folder; // no word of a command looks like an option
   return EXIT_OK;
 }
 
-const char *link_object(Link *l) {
+int link_object(Link *l, const char *bytes, size_t size) {
   const char *path = arena_printf(l->arena, "%s/%d.o", l->folder, l->objects.len);
+  reg_status st = {0};
   vec_push(l->arena, l->objects, path);
-  return path;
+  l->bytes += size;
+  reg_file_write(path, bytes, size, &st);
+  tell_status(l->options, &st);
+  return st.code;
 }
 
+// What the linker makes, before it is written to its place.
+static const char *made_in(const Link *l) { return arena_printf(l->arena, "%s/made", l->folder); }
+
 void link_end(Link *l) {
+  if (!l->folder) return;
   for (int i = 0; i < l->objects.len; i++) unlink(l->objects.data[i]);
-  if (l->folder) rmdir(l->folder);
+  unlink(made_in(l));
+  rmdir(l->folder);
+}
+
+// Linkers tell a full disk in words only: is there no room for what they make?
+static int room_for(const Link *l, size_t bytes) {
+  const char *path = made_in(l);
+  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0) return errno;
+  const int error = posix_fallocate(file, 0, (off_t)bytes);
+  close(file);
+  unlink(path);
+  return error == EOPNOTSUPP || error == EINVAL ? 0 : error;
 }
 
 // Runs the command to its end; what it prints goes to standard error.
-static int run(Arena *a, Command *c) {
-  vec_push(a, *c, NULL);
+static int run(Link *l, Command *c, size_t makes) {
+  vec_push(l->arena, *c, NULL);
   pid_t child;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -72,13 +99,15 @@ static int run(Arena *a, Command *c) {
     reg_shown_line(stderr, "regc: cannot start `%s`: %s", c->data[0], strerror(error));
     if (error == ENOENT)
       fputs("  hint: linking needs a C compiler and binutils: apt-get install gcc libc6-dev\n", stderr);
-    return REG_INTERNAL;
+    return REG_MISSING_INPUT;
   }
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return EXIT_OK;
+  if (*l->stop) return REG_INTERRUPTED;
   reg_shown_line(stderr, "regc: `%s` failed; its messages stand above", c->data[0]);
-  return REG_INTERNAL;
+  error = room_for(l, l->bytes + makes);
+  return error ? cannot_write(l, l->folder, error) : REG_INTERNAL;
 }
 
 static void add_words(Arena *a, Command *c, const char *words) {
@@ -86,35 +115,37 @@ static void add_words(Arena *a, Command *c, const char *words) {
     vec_push(a, *c, arena_strndup(a, w, strcspn(w, " ")));
 }
 
-static Command compiler(Link *l, const char *out) {
+static Command compiler(Link *l) {
   const char *cc = getenv("CC");
   Command c = {0};
   add_words(l->arena, &c, cc && *cc ? cc : "cc");
   add_words(l->arena, &c, REG_LINK_FLAGS);
   vec_push(l->arena, c, "-o");
-  vec_push(l->arena, c, out);
+  vec_push(l->arena, c, made_in(l));
   return c;
 }
 
-// The result of a successful command takes its place.
-static int finish(int code, const char *made, const char *path) {
-  if (!code && rename(made, path) == 0) return EXIT_OK;
-  if (!code) reg_shown_line(stderr, "regc: cannot write `%s`: %s", path, strerror(errno));
-  unlink(made);
-  return code ? code : REG_CANNOT_WRITE;
+// What a successful command made, in its place.
+static int finish(Link *l, int code, const char *path, unsigned mode) {
+  reg_status st = {0};
+  size_t size = 0;
+  char *bytes = code ? NULL : reg_file_read(made_in(l), &size, "object_missing", &st);
+  if (bytes) reg_file_write_mode(path, bytes, size, mode, &st);
+  free(bytes);
+  tell_status(l->options, &st);
+  return code ? code : st.code;
 }
 
-static const char *beside(Link *l, const char *path) {
-  return arena_printf(l->arena, "%s.%ld.tmp", path, (long)getpid());
-}
+// Bytes that linking makes beside the objects' own.
+enum { SHARED_MAKES = 2 << 20, STATIC_MAKES = 64 << 20 };
 
 int link_executable(Link *l, const char *path, bool is_static) {
-  const char *libraries = link_libraries(l->arena), *made = beside(l, path);
+  const char *libraries = link_libraries(l->arena);
   if (!libraries) {
     fputs("regc: the runtime's libraries (libregrt.a) are neither beside regc nor in ../lib/reg\n", stderr);
     return REG_MISSING_INPUT;
   }
-  Command c = compiler(l, made);
+  Command c = compiler(l);
   for (int i = 0; i < l->objects.len; i++) vec_push(l->arena, c, l->objects.data[i]);
   vec_push(l->arena, c, arena_printf(l->arena, "%s/libregmain.a", libraries));
   vec_push(l->arena, c, arena_printf(l->arena, "%s/libregrt.a", libraries));
@@ -123,19 +154,18 @@ int link_executable(Link *l, const char *path, bool is_static) {
             is_static ? "-static -lcsv -ljansson -lopenblas"
                       : "-Wl,-Bstatic -lcsv -ljansson -Wl,-Bdynamic -lopenblas");
   add_words(l->arena, &c, *REG_LINK_FLAGS ? "-lm -lpthread" : "-lm -lpthread -s");
-  return finish(run(l->arena, &c), made, path);
+  return finish(l, run(l, &c, is_static ? STATIC_MAKES : SHARED_MAKES), path, 0777);
 }
 
 int link_relocatable(Link *l, const char *path, const char *const *local, int nlocal) {
-  const char *made = beside(l, path);
-  Command c = compiler(l, made), hide = {0};
+  Command c = compiler(l), hide = {0};
   add_words(l->arena, &c, "-r -nostdlib");
   for (int i = 0; i < l->objects.len; i++) vec_push(l->arena, c, l->objects.data[i]);
-  int code = run(l->arena, &c);
+  int code = run(l, &c, 0);
   vec_push(l->arena, hide, "objcopy");
   for (int i = 0; i < nlocal; i++)
     vec_push(l->arena, hide, arena_printf(l->arena, "--localize-symbol=%s", local[i]));
-  vec_push(l->arena, hide, made);
-  if (!code && nlocal) code = run(l->arena, &hide);
-  return finish(code, made, path);
+  vec_push(l->arena, hide, made_in(l));
+  if (!code && nlocal) code = run(l, &hide, l->bytes);
+  return finish(l, code, path, 0666);
 }

@@ -4,14 +4,17 @@
 #include "driver.h"
 
 typedef struct Link {
+  const Options *options;
   Arena *arena;
   VEC(const char *) objects;
-  const char *folder; // of the objects: temporary, removed by link_end
+  const char *folder;       // of the objects: temporary, removed by link_end
+  size_t bytes;             // of the objects
+  const volatile int *stop; // set where the command shall end
 } Link;
 
 // Makes the folder. EXIT_OK, or an exit code after a message; so do the others.
-int link_begin(Link *l, Arena *a);
-const char *link_object(Link *l); // a path for the next object
+int link_begin(Link *l, Arena *a, const Options *o, const volatile int *stop);
+int link_object(Link *l, const char *bytes, size_t size);
 // A standalone executable. It appears whole or not at all.
 int link_executable(Link *l, const char *path, bool is_static);
 // One object of all of them, in which the named symbols are local.

@@ -10,7 +10,7 @@ void pipeline_init(Pipeline *p, Session *s, const Options *o) {
   p->reported = s->diags.list.len;
   p->errors_before = s->diags.errors;
   p->backend_options = (BackendOptions){.opt_level = o->optimize,
-                                        .cache_dir = user_folder(p->arena, "XDG_CACHE_HOME", ".cache", 0755),
+                                        .cache_dir = user_folder(p->arena, "XDG_CACHE_HOME", ".cache"),
                                         .version = REG_VERSION};
   s->diags.warnings_are_errors = o->given[OPT_WERROR];
   for (int i = 0; i < o->warnings.len; i++)

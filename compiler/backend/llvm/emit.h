@@ -140,19 +140,20 @@ bool llvm_failed(Arena *a, LLVMErrorRef e, const char **error);
 
 // -- object.c
 const char *symbol_of(Arena *a, const char *key);
-// The object of f, whose function is symbol_of(key), fresh or from the cache; *tm is made when it is needed,
-// the caller disposes of it.
-LLVMMemoryBufferRef object_of(Arena *a, const LoopFn *f, const BackendOptions *o, const char *key,
-                              LLVMTargetMachineRef *tm, bool *cached, const char **error);
-bool emit(const LoopFn *f, const BackendOptions *o, const char *what, const char *path, const char **error);
-bool write_function(Arena *a, const LoopFn *f, const BackendOptions *o, const char *path, const char **symbol,
-                    bool *cached, const char **error);
-bool write_data(Arena *a, const DataImage *d, const BackendOptions *o, const char *path, const char **error);
+// The object of f, whose function is symbol_of(key), compiled and put into the cache; *tm is made when it is
+// needed, the caller disposes of it.
+LLVMMemoryBufferRef fresh_object(Arena *a, const LoopFn *f, const BackendOptions *o, const char *key,
+                                 LLVMTargetMachineRef *tm, const char **error);
+bool emit(Arena *a, const LoopFn *f, const BackendOptions *o, const char *what, Code *code,
+          const char **error);
+bool function_object(Arena *a, const LoopFn *f, const BackendOptions *o, Code *code, const char **symbol,
+                     bool *cached, const char **error);
+bool data_object(Arena *a, const DataImage *d, const BackendOptions *o, Code *code, const char **error);
 
 // -- cache.c
 const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o,
-                      const char *target); // 32 hexadecimal digits
-// The object stored under the key, or NULL where there is none or it is damaged.
-LLVMMemoryBufferRef cache_read(Arena *a, const char *dir, const char *key);
-void cache_write(Arena *a, const char *dir, const char *key, LLVMMemoryBufferRef object);
+                      const char *target); // 64 hexadecimal digits
+// The object stored under the key, or NULL: there is none, it is damaged, or others may write where it lies.
+LLVMMemoryBufferRef cache_read(const char *dir, const char *key);
+void cache_write(const char *dir, const char *key, LLVMMemoryBufferRef object);
 #endif

@@ -12,9 +12,9 @@ typedef struct Jit {
   Arena *arena;
   BackendOptions options;
   const char *identity;
-  LLVMOrcLLJITRef lljit;
-  LLVMTargetMachineRef tm; // made when something is compiled first
-  Map added;               // keys of the functions that are there
+  VEC(LLVMOrcLLJITRef) all; // objects go to the last one
+  LLVMTargetMachineRef tm;  // made when something is compiled first
+  Map added;                // where the function of a key is
 } Jit;
 
 // What compiled code may call. Defined by address, so the program need not export its symbols.
@@ -47,6 +47,21 @@ static LLVMErrorRef define_runtime(LLVMOrcLLJITRef j) {
   return LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(j), LLVMOrcAbsoluteSymbols(pairs, NSYMBOLS));
 }
 
+// What fails is told by what returns.
+static void keep_quiet(void *user, LLVMErrorRef e) {
+  (void)user;
+  LLVMConsumeError(e);
+}
+
+// The objects to come are linked apart from those before.
+static bool jit_renew(Jit *j, const char **error) {
+  LLVMOrcLLJITRef fresh;
+  if (llvm_failed(j->arena, LLVMOrcCreateLLJIT(&fresh, NULL), error)) return false;
+  LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(fresh), keep_quiet, NULL);
+  vec_push(j->arena, j->all, fresh);
+  return !llvm_failed(j->arena, define_runtime(fresh), error);
+}
+
 static Jit *jit_new(Arena *a, const BackendOptions *o, const char **error) {
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
@@ -55,31 +70,45 @@ static Jit *jit_new(Arena *a, const BackendOptions *o, const char **error) {
   j->options = *o;
   j->identity = target_identity(a, o);
   map_init(&j->added, a);
-  if (llvm_failed(a, LLVMOrcCreateLLJIT(&j->lljit, NULL), error)) return NULL;
-  return llvm_failed(a, define_runtime(j->lljit), error) ? NULL : j;
+  return jit_renew(j, error) ? j : NULL;
 }
 
 static void jit_free(Jit *j) {
   if (j->tm) LLVMDisposeTargetMachine(j->tm);
-  LLVMErrorRef e = LLVMOrcDisposeLLJIT(j->lljit);
-  if (e) LLVMConsumeError(e);
+  for (int i = 0; i < j->all.len; i++) {
+    LLVMErrorRef e = LLVMOrcDisposeLLJIT(j->all.data[i]);
+    if (e) LLVMConsumeError(e);
+  }
+}
+
+static CompiledFn find(Jit *j, LLVMOrcLLJITRef in, const char *symbol, const char **error) {
+  LLVMOrcExecutorAddress address = 0;
+  if (llvm_failed(j->arena, LLVMOrcLLJITLookup(in, &address, symbol), error)) return NULL;
+  return (CompiledFn)(uintptr_t)address;
+}
+
+// The function's code, linked; the object is gone afterwards.
+static CompiledFn link(Jit *j, const char *key, LLVMMemoryBufferRef object, const char **error) {
+  LLVMOrcLLJITRef in = j->all.data[j->all.len - 1];
+  if (llvm_failed(j->arena, LLVMOrcLLJITAddObjectFile(in, LLVMOrcLLJITGetMainJITDylib(in), object), error))
+    return NULL;
+  CompiledFn fn = find(j, in, symbol_of(j->arena, key), error);
+  if (fn) map_put(&j->added, key, in);
+  return fn;
 }
 
 static CompiledFn jit_add(Jit *j, const LoopFn *f, bool *cached, const char **error) {
-  const char *key = cache_key(j->arena, f, &j->options, j->identity), *symbol = symbol_of(j->arena, key);
+  const char *key = cache_key(j->arena, f, &j->options, j->identity);
+  LLVMOrcLLJITRef in = map_get(&j->added, key);
   *cached = true;
-  if (!map_get(&j->added, key)) {
-    LLVMMemoryBufferRef object = object_of(j->arena, f, &j->options, key, &j->tm, cached, error);
-    if (!object) return NULL;
-    if (llvm_failed(j->arena,
-                    LLVMOrcLLJITAddObjectFile(j->lljit, LLVMOrcLLJITGetMainJITDylib(j->lljit), object),
-                    error))
-      return NULL;
-    map_put(&j->added, key, j);
-  }
-  LLVMOrcExecutorAddress address = 0;
-  if (llvm_failed(j->arena, LLVMOrcLLJITLookup(j->lljit, &address, symbol), error)) return NULL;
-  return (CompiledFn)(uintptr_t)address;
+  if (in) return find(j, in, symbol_of(j->arena, key), error);
+  LLVMMemoryBufferRef object = j->options.cache_dir ? cache_read(j->options.cache_dir, key) : NULL;
+  CompiledFn fn = object ? link(j, key, object, error) : NULL;
+  if (fn) return fn;
+  *cached = false;
+  if (object && !jit_renew(j, error)) return NULL; // what the cache held does not link
+  object = fresh_object(j->arena, f, &j->options, key, &j->tm, error);
+  return object ? link(j, key, object, error) : NULL;
 }
 
 static const char *host_cpu(Arena *a) {
@@ -96,7 +125,7 @@ static const char *describe(Arena *a) {
 }
 
 const Backend *backend_default(void) {
-  static const Backend llvm = {"llvm",         jit_new,    jit_add,  jit_free, emit,
-                               write_function, write_data, host_cpu, describe};
+  static const Backend llvm = {"llvm",          jit_new,     jit_add,  jit_free, emit,
+                               function_object, data_object, host_cpu, describe};
   return &llvm;
 }

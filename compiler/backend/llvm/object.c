@@ -1,6 +1,5 @@
 // Objects and texts: one LoopFn as machine code, taken from the cache where it is there; data as an object.
 #include "emit.h"
-#include <stdio.h>
 #include <string.h>
 
 static LLVMMemoryBufferRef compile(Arena *a, const LoopFn *f, const char *symbol, LLVMTargetMachineRef tm,
@@ -21,61 +20,63 @@ static LLVMMemoryBufferRef compile(Arena *a, const LoopFn *f, const char *symbol
 
 const char *symbol_of(Arena *a, const char *key) { return arena_printf(a, "reg_%s", key); }
 
-LLVMMemoryBufferRef object_of(Arena *a, const LoopFn *f, const BackendOptions *o, const char *key,
-                              LLVMTargetMachineRef *tm, bool *cached, const char **error) {
-  LLVMMemoryBufferRef object = o->cache_dir ? cache_read(a, o->cache_dir, key) : NULL;
-  *cached = object != NULL;
-  if (object) return object;
+LLVMMemoryBufferRef fresh_object(Arena *a, const LoopFn *f, const BackendOptions *o, const char *key,
+                                 LLVMTargetMachineRef *tm, const char **error) {
   if (!*tm) *tm = target_machine(a, o, error);
   if (!*tm) return NULL;
-  object = compile(a, f, symbol_of(a, key), *tm, o->opt_level, LLVMObjectFile, error);
-  if (object && o->cache_dir) cache_write(a, o->cache_dir, key, object);
+  LLVMMemoryBufferRef object = compile(a, f, symbol_of(a, key), *tm, o->opt_level, LLVMObjectFile, error);
+  if (object && o->cache_dir) cache_write(o->cache_dir, key, object);
   return object;
 }
 
-static bool write_file(Arena *a, const char *path, const char *data, size_t size, const char **error) {
-  FILE *out = fopen(path, "wb");
-  bool ok = out && fwrite(data, 1, size, out) == size;
-  if (out) ok = fclose(out) == 0 && ok;
-  if (!ok) *error = arena_printf(a, "cannot write %s", path);
-  return ok;
+static Code copied(Arena *a, const char *bytes, size_t size) {
+  return (Code){arena_strndup(a, bytes, size), size};
 }
 
-bool emit(const LoopFn *f, const BackendOptions *o, const char *what, const char *path, const char **error) {
-  LLVMTargetMachineRef tm = target_machine(f->arena, o, error);
-  if (!tm) return false;
-  bool ok = false;
-  if (strcmp(what, "llvm") == 0) {
-    LLVMContextRef context = LLVMContextCreate();
-    LLVMModuleRef module = emit_module(context, f, f->name, tm, o->opt_level, error);
-    if (module) {
-      char *text = LLVMPrintModuleToString(module);
-      ok = write_file(f->arena, path, text, strlen(text), error);
-      LLVMDisposeMessage(text);
-      LLVMDisposeModule(module);
-    }
-    LLVMContextDispose(context);
-  } else {
-    LLVMCodeGenFileType type = strcmp(what, "asm") == 0 ? LLVMAssemblyFile : LLVMObjectFile;
-    LLVMMemoryBufferRef code = compile(f->arena, f, f->name, tm, o->opt_level, type, error);
-    if (code) ok = write_file(f->arena, path, LLVMGetBufferStart(code), LLVMGetBufferSize(code), error);
-    if (code) LLVMDisposeMemoryBuffer(code);
+// The buffer's bytes; the buffer is gone afterwards. NULL is fine.
+static bool taken(Arena *a, LLVMMemoryBufferRef buffer, Code *code) {
+  if (!buffer) return false;
+  *code = copied(a, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
+  LLVMDisposeMemoryBuffer(buffer);
+  return true;
+}
+
+static bool module_text(Arena *a, const LoopFn *f, LLVMTargetMachineRef tm, int opt_level, Code *code,
+                        const char **error) {
+  LLVMContextRef context = LLVMContextCreate();
+  LLVMModuleRef module = emit_module(context, f, f->name, tm, opt_level, error);
+  if (module) {
+    char *text = LLVMPrintModuleToString(module);
+    *code = copied(a, text, strlen(text));
+    LLVMDisposeMessage(text);
+    LLVMDisposeModule(module);
   }
+  LLVMContextDispose(context);
+  return module != NULL;
+}
+
+bool emit(Arena *a, const LoopFn *f, const BackendOptions *o, const char *what, Code *code,
+          const char **error) {
+  LLVMTargetMachineRef tm = target_machine(a, o, error);
+  if (!tm) return false;
+  const LLVMCodeGenFileType type = strcmp(what, "asm") == 0 ? LLVMAssemblyFile : LLVMObjectFile;
+  const bool ok = strcmp(what, "llvm") == 0
+                      ? module_text(a, f, tm, o->opt_level, code, error)
+                      : taken(a, compile(a, f, f->name, tm, o->opt_level, type, error), code);
   LLVMDisposeTargetMachine(tm);
   return ok;
 }
 
-bool write_function(Arena *a, const LoopFn *f, const BackendOptions *o, const char *path, const char **symbol,
-                    bool *cached, const char **error) {
+bool function_object(Arena *a, const LoopFn *f, const BackendOptions *o, Code *code, const char **symbol,
+                     bool *cached, const char **error) {
   const char *key = cache_key(a, f, o, target_identity(a, o));
   LLVMTargetMachineRef tm = NULL;
-  LLVMMemoryBufferRef object = object_of(a, f, o, key, &tm, cached, error);
-  if (tm) LLVMDisposeTargetMachine(tm);
-  if (!object) return false;
-  bool ok = write_file(a, path, LLVMGetBufferStart(object), LLVMGetBufferSize(object), error);
-  LLVMDisposeMemoryBuffer(object);
+  LLVMMemoryBufferRef object = o->cache_dir ? cache_read(o->cache_dir, key) : NULL;
+  *cached = object != NULL;
   *symbol = symbol_of(a, key);
-  return ok;
+  if (!object) object = fresh_object(a, f, o, key, &tm, error);
+  if (tm) LLVMDisposeTargetMachine(tm);
+  return taken(a, object, code);
 }
 
 // -- data
@@ -133,7 +134,7 @@ static void define_thunk(LLVMModuleRef module, const Thunk *t, LLVMValueRef data
   LLVMDisposeBuilder(b);
 }
 
-bool write_data(Arena *a, const DataImage *d, const BackendOptions *o, const char *path, const char **error) {
+bool data_object(Arena *a, const DataImage *d, const BackendOptions *o, Code *code, const char **error) {
   LLVMTargetMachineRef tm = target_machine(a, o, error);
   if (!tm) return false;
   LLVMContextRef context = LLVMContextCreate();
@@ -148,16 +149,13 @@ bool write_data(Arena *a, const DataImage *d, const BackendOptions *o, const cha
   for (int i = 0; i < d->nthunks; i++)
     define_thunk(module, &d->thunks[i], LLVMGetNamedGlobal(module, d->symbol));
   LLVMMemoryBufferRef object = NULL;
-  bool ok = false;
   if (LLVMTargetMachineEmitToMemoryBuffer(tm, module, LLVMObjectFile, &message, &object)) {
     *error = arena_printf(a, "LLVM: %s", message);
     LLVMDisposeMessage(message);
-  } else {
-    ok = write_file(a, path, LLVMGetBufferStart(object), LLVMGetBufferSize(object), error);
-    LLVMDisposeMemoryBuffer(object);
+    object = NULL;
   }
   LLVMDisposeModule(module);
   LLVMContextDispose(context);
   LLVMDisposeTargetMachine(tm);
-  return ok;
+  return taken(a, object, code);
 }

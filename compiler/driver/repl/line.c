@@ -151,7 +151,7 @@ static unsigned char complete(EditLine *e, int ch) {
 
 static char *history_file(void) {
   Arena *a = arena_new();
-  const char *folder = user_folder(a, "XDG_STATE_HOME", ".local/state", 0700);
+  const char *folder = user_folder(a, "XDG_STATE_HOME", ".local/state");
   char *path = folder ? strdup(arena_printf(a, "%s/history", folder)) : NULL;
   arena_free(a);
   return path;
