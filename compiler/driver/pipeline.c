@@ -102,7 +102,8 @@ static int check_part_options(const Pipeline *p) {
         found = plan->ops[j].kind == REG_DATA_PART && !strcmp(plan->ops[j].part_names[0], dot + 1) &&
                 strlen(data) == (size_t)(dot - name) && !strncmp(data, name, strlen(data));
     }
-    if (!found) return usage_error("`--data %s`: the program reads no such part from a file of its own", name);
+    if (!found)
+      return usage_error("`--data %s`: the program reads no such part from a file of its own", name);
   }
   return EXIT_OK;
 }

@@ -530,9 +530,11 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
     return call_def(cx, fn->def, all, n, at, env, instance);
   }
   default:
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, callee->span, "a function", value_text(cx, callee));
-    return v_fail();
+    break;
   }
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, callee->span, "a function", value_text(cx, callee));
+  if (callee->kind == V_FIELD) diag_hint(d, "csv(…, target: \"COLUMN\" as NAME) gives the field another name");
+  return v_fail();
 }
 
 const char *optimizer_variable(const Def *d) {

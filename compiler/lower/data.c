@@ -1,4 +1,5 @@
-// Data expressions: csv(…) |> scale(…) |> split(…) with test = csv(…) becomes a plan; the host loads it once.
+// Data expressions: csv(…) |> scale(…) |> split(…) with test = csv(…) becomes a plan; the host loads it
+// once.
 // Also whether an evaluation's data fit the model.
 #include "../base/words.h"
 #include "train.h"
@@ -39,8 +40,10 @@ static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
   op->field = renamed ? e->name : op->target;
   const bool taken = !strcmp(op->field, "x") || !strcmp(op->field, "id");
   if (!taken && text_is_name(op->field)) return true;
-  Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field,
-                      taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language");
+  const char *why =
+      taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field, why);
   diag_hint(d, "`target: \"%s\" as NAME` gives it another", op->target);
   return false;
 }
@@ -79,9 +82,10 @@ static bool shares(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
     if (!e) continue;
     if (!number_arg(cx, env, e, "a share of the data", &share)) return false;
     if (!(share > 0 && share <= 1))
-      return split_bad(cx, e->span,
-                       arena_printf(cx->a, "the share of `%s` is %s%%: it must be more than 0%% and at most 100%%",
-                                    parts[i], number_text(cx, share * 100)));
+      return split_bad(
+          cx, e->span,
+          arena_printf(cx->a, "the share of `%s` is %s%%: it must be more than 0%% and at most 100%%",
+                       parts[i], number_text(cx, share * 100)));
     op->part_names[op->nparts] = parts[i];
     op->fractions[op->nparts++] = share;
     total += share;
@@ -310,8 +314,8 @@ static bool reads_classes(Cx *cx, const LowerTrain *t, const char *field) {
 static const char *difference(Cx *cx, const LowerTrain *t, const reg_dataset *a, const reg_dataset *b) {
   const int64_t width = a->fields[0].width;
   if (b->fields[0].width != width)
-    return arena_printf(cx->a, "it has %lld columns beside the target, not %lld", (long long)b->fields[0].width,
-                        (long long)width);
+    return arena_printf(cx->a, "it has %lld columns beside the target, not %lld",
+                        (long long)b->fields[0].width, (long long)width);
   for (int64_t j = 0; j < width; j++)
     if (strcmp(a->columns[j], b->columns[j]))
       return arena_printf(cx->a, "its column %lld is `%.60s`, not `%.60s`", (long long)j + 1, b->columns[j],
@@ -334,7 +338,8 @@ bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at) {
   const reg_dataset *a = l->datasets.data[t->data], *b = l->datasets.data[data];
   const char *names[] = {l->dataset_names.data[data], l->dataset_names.data[t->data]};
   const size_t bytes = (size_t)a->fields[0].width * sizeof(double);
-  const char *hint = "rows in a file of their own may be a part of the training's data: `data %s = … with test = csv(…)`";
+  const char *hint = "rows in a file of their own may be a part of the training's data: "
+                     "`data %s = … with test = csv(…)`";
   const char *what = a == b ? NULL : difference(cx, t, a, b);
   if (what) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_data_differs, at, names[0], names[1], t->model, what);

@@ -180,9 +180,9 @@ Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
       *classes = f->nclasses;
       return field_node(cx, v, true);
     }
-    Diag *d = diag_emit(
-        &cx->s->diags, DIAG_bad_field, v->span,
-        arena_printf(cx->a, "`%s` holds numbers that are no classes%s%s", f->name, f->why ? ": " : "", f->why ? f->why : ""));
+    Diag *d = diag_emit(&cx->s->diags, DIAG_bad_field, v->span,
+                        arena_printf(cx->a, "`%s` holds numbers that are no classes%s%s", f->name,
+                                     f->why ? ": " : "", f->why ? f->why : ""));
     diag_hint(d, "classes are the texts or the integers of the target");
     return NULL;
   }

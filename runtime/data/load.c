@@ -34,8 +34,8 @@ static int make_parts(reg_dataset *d, Heap *heap, const Table *t, const reg_data
                    : data_add_part(d, heap, t->nfiles > 1 ? "train" : "all", 0, t->files[0].nrows, st);
   for (int i = 1, file = 1; i < plan->nops && !code; i++)
     if (plan->ops[i].kind == REG_DATA_PART) {
-      code = data_add_part(d, heap, plan->ops[i].part_names[0], t->files[file].first, t->files[file].nrows, st);
-      file++;
+      const TableFile *f = &t->files[file++];
+      code = data_add_part(d, heap, plan->ops[i].part_names[0], f->first, f->nrows, st);
     }
   return code;
 }

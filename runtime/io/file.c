@@ -29,6 +29,11 @@ static char *cannot_read(const char *path, int error, const char *name, reg_stat
   return NULL;
 }
 
+// A stream without an end must not take all memory.
+static bool too_long(size_t room) {
+  return room / (size_t)sysconf(_SC_PAGESIZE) > (size_t)sysconf(_SC_PHYS_PAGES) / 2;
+}
+
 // Reads to the end; a pipe has no size to ask for.
 static char *read_all(int file, size_t *size, int *error) {
   size_t room = FIRST_READ, used = 0;
@@ -49,11 +54,13 @@ static char *read_all(int file, size_t *size, int *error) {
     used += (size_t)got;
     if (used < room) continue;
     room *= 2;
-    char *grown = realloc(bytes, room + 1);
+    const bool endless = too_long(room);
+    char *grown = endless ? NULL : realloc(bytes, room + 1);
+    *error = endless ? EFBIG : ENOMEM;
     if (!grown) free(bytes);
     bytes = grown;
   }
-  *error = ENOMEM;
+  if (!*error) *error = ENOMEM;
   return NULL;
 }
 

@@ -48,7 +48,8 @@ static int prepare(const reg_model *m, Chunk *c, Heap *heap, reg_status *st) {
   c->x = reg_heap_take(heap, (size_t)(f->batch * in) * sizeof(float));
   c->y = reg_heap_take(heap, (size_t)(f->batch * out) * sizeof(float));
   c->slots = reg_heap_take(heap, (size_t)f->nslots * sizeof *c->slots);
-  if (!c->raw || !c->x || !c->y || !c->slots) return reg_no_memory(st, (size_t)(f->batch * (in + out)) * sizeof(float));
+  if (!c->raw || !c->x || !c->y || !c->slots)
+    return reg_no_memory(st, (size_t)(f->batch * (3 * in + out)) * sizeof(float));
   for (int i = 0; i < f->nslots; i++)
     if (!(c->slots[i] = target_of(m, &f->slots[i], c, heap)))
       return reg_fail(st, REG_INTERNAL, "internal", "slot %d of `%s` (kind %d) cannot be filled", i, f->name,

@@ -105,6 +105,15 @@ Test(csv, bom_crlf_quotes_blank_lines_no_last_newline) {
   reg_data_free(d);
 }
 
+Test(csv, carriage_returns_alone_end_lines) {
+  reg_status st;
+  reg_dataset *d = load("a,y\r1,u\r\r2,v\r", "y", NULL, 0, &st);
+  cr_assert(d && d->nrows == 2 && ((float *)d->fields[0].values)[1] == 2, "%s", st.text);
+  reg_data_free(d);
+  cr_assert_null(load("a,y\r1,u\r\rx,v\r", "y", NULL, 0, &st));
+  cr_assert(strstr(st.text, ":4:1:"), "%s", st.text);
+}
+
 Test(csv, damaged_files_do_not_crash) {
   static const char whole[] = "a,y,b\r\n1.5,\"red, \"\"dark\"\"\",-2e1\r\n\r\n.25,blue,3\n7,\"x\ny\",1e-3\n";
   static const char likely[] = "\"\"\n\r,,0e-.\t";
@@ -294,7 +303,8 @@ Test(standardize, takes_the_mean_off_before_it_rounds) {
   cr_assert(d, "%s", st.text);
   const float *x = d->fields[0].values;
   const double deviation = sqrt((100.0 * 100 - 1) / 12);
-  for (int i = 0; i < 100; i++) cr_assert_eq(x[i], (float)((49.5 - i) * (1 / deviation)), "%d: %g", i, (double)x[i]);
+  for (int i = 0; i < 100; i++)
+    cr_assert_eq(x[i], (float)((49.5 - i) * (1 / deviation)), "%d: %g", i, (double)x[i]);
   // The same bits for rows that come later.
   const double later[] = {1700000000, 1700000099};
   float again[2];
@@ -328,16 +338,20 @@ Test(standardize, mistakes) {
   reg_status st;
   reg_data_op op = {.kind = REG_DATA_SCALE, .factor = 1e30};
   cr_assert_null(load("a,y\n1,1\n\n1e20,2\n", "y", &op, 1, &st));
-  cr_assert(strstr(st.text, ":4: column `a` is too large for a 32-bit float when it is scaled"), "%s", st.text);
+  cr_assert(strstr(st.text, ":4: column `a` is too large for a 32-bit float when it is scaled"), "%s",
+            st.text);
 }
 
 Test(target, integers_are_classes_as_they_stand) {
   reg_status st;
-  reg_dataset *d = load("a,y\n0,16777217\n1,16777216\n2,-3\n3,1.0e1\n4,9007199254740993\n5,10\n6,9007199254740992\n", "y",
-                        NULL, 0, &st);
+  reg_dataset *d = load("a,y\n0,16777217\n1,16777216\n2,-3\n3,1.0e1\n4,9007199254740993\n5,10\n"
+                        "6,9007199254740992\n",
+                        "y", NULL, 0, &st);
   cr_assert(d, "%s", st.text);
   const reg_field *y = &d->fields[d->target];
-  static const char *const names[] = {"-3", "10", "16777216", "16777217", "9007199254740992", "9007199254740993"};
+  static const char *const names[] = {"-3",       "10",
+                                      "16777216", "16777217",
+                                      "9007199254740992", "9007199254740993"};
   static const int classes[] = {3, 2, 0, 1, 5, 1, 4};
   cr_assert_eq(y->nclasses, 6);
   for (int c = 0; c < 6; c++) cr_assert_str_eq(y->class_names[c], names[c]);
@@ -374,7 +388,8 @@ Test(target, what_is_no_class_is_named) {
 }
 
 Test(target, its_kind_does_not_depend_on_the_order) {
-  static const char *const orders[] = {"a,y\n1,1\n1,a\n1,1\n", "a,y\n1,a\n1,1\n1,1\n", "a,y\n1,1\n1,1\n1,a\n"};
+  static const char *const orders[] = {"a,y\n1,1\n1,a\n1,1\n", "a,y\n1,a\n1,1\n1,1\n",
+                                       "a,y\n1,1\n1,1\n1,a\n"};
   for (int i = 0; i < 3; i++) {
     reg_status st;
     reg_dataset *d = load(orders[i], "y", NULL, 0, &st);
@@ -456,7 +471,8 @@ Test(parts, another_file_is_made_like_the_first) {
                          .part_names = {"train", "valid"},
                          .fractions = {.5, .5},
                          .stratify = "y"}};
-  reg_dataset *d = load_parts("a,b,y\n1,10,u\n3,30,v\n1,10,v\n3,30,u\n", "y,b,a\nv,20,2\nu,50,5\nv,30,3\n", ops, 1, &st);
+  static const char train[] = "a,b,y\n1,10,u\n3,30,v\n1,10,v\n3,30,u\n";
+  reg_dataset *d = load_parts(train, "y,b,a\nv,20,2\nu,50,5\nv,30,3\n", ops, 1, &st);
   cr_assert(d, "%s", st.text);
   const float *x = d->fields[0].values;
   const reg_field *y = &d->fields[d->target];
@@ -470,7 +486,7 @@ Test(parts, another_file_is_made_like_the_first) {
   char checksum[17];
   memcpy(checksum, d->checksum, 17);
   reg_data_free(d);
-  d = load_parts("a,b,y\n1,10,u\n3,30,v\n1,10,v\n3,30,u\n", "y,b,a\nv,20,2\nu,50,5\nv,30,4\n", ops, 2, &st);
+  d = load_parts(train, "y,b,a\nv,20,2\nu,50,5\nv,30,4\n", ops, 2, &st);
   cr_assert(d, "%s", st.text);
   cr_assert(d->nparts == 3 && d->parts[0].nrows == 2 && d->parts[1].nrows == 2 && d->parts[2].nrows == 3);
   cr_assert_str_neq(d->checksum, checksum);
@@ -493,7 +509,8 @@ Test(parts, mistakes) {
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     reg_status st;
     cr_assert_null(load_parts(wrong[i].train, wrong[i].test, NULL, 0, &st), "%s", wrong[i].test);
-    cr_assert(strstr(st.text, wrong[i].where) && strstr(st.text, wrong[i].what), "%s -> %s", wrong[i].test, st.text);
+    cr_assert(strstr(st.text, wrong[i].where) && strstr(st.text, wrong[i].what), "%s -> %s", wrong[i].test,
+              st.text);
   }
   reg_status st;
   reg_data_op split = split_op();
@@ -509,6 +526,7 @@ Test(parts, other_integers_are_no_classes) {
   cr_assert(d, "%s", st.text);
   const reg_field *y = &d->fields[d->target];
   cr_assert(y->values && ((float *)y->values)[3] == 4 && !y->nclasses && !y->classes);
-  cr_assert(strstr(y->why, "`4`") && strstr(y->why, ".test:3:2) is not among those of the training data"), "%s", y->why);
+  cr_assert(strstr(y->why, "`4`") && strstr(y->why, ".test:3:2) is not among those of the training data"),
+            "%s", y->why);
   reg_data_free(d);
 }

@@ -17,9 +17,9 @@ static char *plan_key(Arena *a, const reg_data_plan *plan) {
     const reg_data_op *op = &plan->ops[i];
     struct stat st = {0};
     if (op->path) stat(op->path, &st);
-    strbuf_addf(&b, "%d %s %s %lld.%ld %lld %.17g %s %llu", (int)op->kind, op->path ? op->path : "",
-                op->target ? op->target : "", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-                (long long)st.st_size, op->factor, op->stratify ? op->stratify : "",
+    strbuf_addf(&b, "%d %s %s %s %lld.%ld %lld %.17g %s %llu", (int)op->kind, op->path ? op->path : "",
+                op->target ? op->target : "", op->field ? op->field : "", (long long)st.st_mtim.tv_sec,
+                st.st_mtim.tv_nsec, (long long)st.st_size, op->factor, op->stratify ? op->stratify : "",
                 (unsigned long long)op->seed);
     for (int k = 0; k < op->nparts; k++) strbuf_addf(&b, " %s %.17g", op->part_names[k], op->fractions[k]);
     strbuf_add(&b, "\n");
