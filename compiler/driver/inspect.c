@@ -103,6 +103,9 @@ static const void *stored_at(const CheckGraph *c, const Node *n, void *const *sl
   return (const char *)(holder->op == OP_INPUT ? c->before[b->slot] : slots[b->slot]) + b->offset;
 }
 
+// Compiled code takes denormal numbers for zero.
+static double as_read(double x, DType t) { return t == DT_F32 && fabs(x) < 0x1p-126 ? 0 : x; }
+
 static double **presets(Arena *a, const CheckGraph *c, void *const *slots) {
   double **preset = ARENA_ARRAY(a, double *, c->graph->nodes.len);
   for (int i = 0; i < c->loops->graph->nodes.len; i++) {
@@ -111,17 +114,19 @@ static double **presets(Arena *a, const CheckGraph *c, void *const *slots) {
     const int64_t count = shape_count(n->shape);
     const void *data = stored_at(c, n, slots);
     double *values = ARENA_ARRAY(a, double, count + 1);
-    for (int64_t e = 0; e < count; e++) values[e] = element_at(data, n->dtype, e);
+    for (int64_t e = 0; e < count; e++) values[e] = as_read(element_at(data, n->dtype, e), n->dtype);
     preset[c->stored[i]->id] = values;
   }
   return preset;
 }
 
+static const double largest = 3.4e38, unbounded = 1e29;
+
 // |compiled - exact| in units of what rounding allows. Beyond the range of float32 both count as equal.
 static double excess(double compiled, double exact, double bound) {
-  const double smallest = 4 * 0x1p-126, largest = 3.4e38;
+  const double smallest = 4 * 0x1p-126;
   if (isnan(exact) || isnan(compiled))
-    return isnan(exact) && isnan(compiled) ? 0 : isnan(bound) ? 0 : INFINITY;
+    return (isnan(exact) && isnan(compiled)) || !(bound < unbounded) ? 0 : INFINITY;
   if (fabs(exact) > largest && fabs(compiled) > largest) return (exact > 0) == (compiled > 0) ? 0 : INFINITY;
   if (isnan(bound)) return 0;
   return fabs(compiled - exact) / (bound * (1 + 1e-6) + smallest);
@@ -142,6 +147,31 @@ static void tell_violation(const Inspector *ins, const Node *n, int64_t e, int64
       compiled, exact, bound);
 }
 
+// Does it hold what float32 cannot?
+static bool is_beyond(const Node *n, double *const *values) {
+  for (int64_t e = 0; n->dtype == DT_F32 && e < shape_count(n->shape); e++)
+    if (!(fabs(values[n->id][e]) < largest)) return true;
+  return false;
+}
+
+// Did a value on the way from stored ones to this one leave the range of float32? The compiled step has lost
+// it then, which is no mistake of the compiler: where it matters, the run diverges.
+static bool overflows(const CheckGraph *c, const Node *n, double *const *values) {
+  bool *needed = ARENA_ARRAY(c->graph->arena, bool, n->id + 1);
+  needed[n->id] = true;
+  for (int i = n->id; i >= 0; i--) {
+    const Node *x = c->graph->nodes.data[i];
+    if (!needed[i]) continue;
+    bool born = x->nin > 0 && is_beyond(x, values);
+    for (int k = 0; k < x->nin; k++) {
+      needed[x->in[k]->id] = true;
+      born = born && !is_beyond(x->in[k], values);
+    }
+    if (born) return true;
+  }
+  return false;
+}
+
 static bool compare(Inspector *ins, const CheckGraph *c, const Checked *k, double **values,
                     void *const *slots, int64_t step) {
   const Buffer *b = c->loops->of[k->node->id];
@@ -151,6 +181,7 @@ static bool compare(Inspector *ins, const CheckGraph *c, const Checked *k, doubl
     double compiled = element_at(data, k->node->dtype, e), exact = values[k->value->id][e];
     double bound = k->bound ? values[k->bound->id][e] : 0;
     double ratio = excess(compiled, exact, bound);
+    if (ratio > 1 && overflows(c, k->value, values)) return true;
     if (ratio > ins->worst) {
       ins->worst = ratio;
       ins->worst_what = op_info[k->node->op].text;

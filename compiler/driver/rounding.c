@@ -24,6 +24,11 @@ static Node *max(Graph *g, Node *x, Node *y) { return !x ? y : !y ? x : graph_bi
 static Node *number(Graph *g, Node *x) { return x->dtype == DT_F32 ? x : graph_cast(g, x, DT_F32); }
 static Node *size(Graph *g, Node *x) { return graph_unary(g, OP_ABS, number(g, x)); }
 
+// Also of what is no number: nothing is known of a value whose bound is none.
+static Node *positive(Graph *g, Node *e) {
+  return graph_unary(g, OP_NOT, graph_binary(g, OP_LE, e, constant(g, 0, e->shape)));
+}
+
 // `bound` where `safe`, else as good as no bound.
 static Node *guarded(Graph *g, Node *safe, Node *bound) {
   return graph_select(g, safe, bound, constant(g, unbounded, bound->shape));
@@ -127,7 +132,7 @@ static Node *select_bound(Graph *g, const Node *n, Node *const *bound) {
   if (!bound[0]) return chosen;
   Node *apart = size(g, graph_binary(g, OP_SUB, number(g, n->in[1]), number(g, n->in[2])));
   Node *either = add(g, apart, graph_binary(g, OP_MAX, ey, ez));
-  return graph_select(g, graph_binary(g, OP_LT, zero, bound[0]), either, chosen ? chosen : zero);
+  return graph_select(g, positive(g, bound[0]), either, chosen ? chosen : zero);
 }
 
 static Node *cast_bound(Graph *g, const Node *n, Node *e) {
@@ -147,11 +152,10 @@ static Node *cast_bound(Graph *g, const Node *n, Node *e) {
 static Node *compare_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
   Node *e = add(g, ex, ey);
   if (!e) return NULL;
-  Node *zero = constant(g, 0, n->shape);
-  Node *open = graph_binary(g, OP_LT, zero, e);
+  Node *open = positive(g, e);
   if (n->op == OP_LT || n->op == OP_LE || n->op == OP_EQ) {
     Node *apart = size(g, graph_binary(g, OP_SUB, number(g, n->in[0]), number(g, n->in[1])));
-    open = graph_binary(g, OP_AND, open, graph_binary(g, OP_LE, apart, e));
+    open = graph_binary(g, OP_AND, open, graph_unary(g, OP_NOT, graph_binary(g, OP_LT, e, apart)));
   }
   return graph_cast(g, open, DT_F32);
 }
@@ -176,7 +180,7 @@ static Node *reduced(Graph *g, Op op, const Node *like, Node *x) {
 // Any index where a second element may be the largest.
 static Node *argmax_bound(Graph *g, const Node *n, Node *e) {
   if (!e) return NULL;
-  Node *x = n->in[0];
+  Node *x = number(g, n->in[0]);
   Node *least = reduced(g, OP_RMAX, n, graph_binary(g, OP_SUB, x, e));
   Node *candidate = graph_binary(g, OP_LE, repeated(g, n, least), graph_binary(g, OP_ADD, x, e));
   Node *candidates = reduced(g, OP_SUM, n, graph_cast(g, candidate, DT_F32));
@@ -206,13 +210,14 @@ static Node *matmul_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
 static Node *index_bound(Graph *g, const Node *n, Node *const *bound) {
   Node *ex = bound[0], *ey = n->nin > 1 ? bound[1] : NULL;
   bool scatter = n->op == OP_SCATTER_ADD || n->op == OP_PUT_ALONG;
-  Node *index_error = n->op == OP_CUMSUM ? NULL : scatter ? ex : n->op == OP_ARGSORT ? ex : ey;
+  bool makes_index = n->op == OP_ARGSORT || n->op == OP_INDEX;
+  Node *index_error = n->op == OP_CUMSUM ? NULL : scatter || makes_index ? ex : ey;
   if (index_error) return constant(g, unbounded, n->shape); // calls read stored, hence exact, indices
   if (n->op == OP_CUMSUM) {
     Node *own = scaled(g, rebuilt(g, n, size(g, n->in[0]), NULL), 4 * unit);
     return ex ? add(g, own, rebuilt(g, n, ex, NULL)) : own;
   }
-  if (n->op == OP_ARGSORT) return NULL;
+  if (makes_index) return NULL;
   if (!scatter) return ex ? rebuilt(g, n, ex, n->in[1]) : NULL;
   double terms = (double)shape_count(n->in[0]->shape);
   Node *own = scaled(g, rebuilt(g, n, n->in[0], size(g, n->in[1])), unit * terms);
@@ -226,7 +231,9 @@ static Node *shape_bound(Graph *g, const Node *n, Node *const *bound) {
     in[i] = bound[i] ? bound[i] : constant(g, 0, n->in[i]->shape);
     exact &= !bound[i];
   }
-  return exact ? NULL : graph_rebuild(g, n, in);
+  Node moved = *n; // a bound is a number, also of a truth value or an integer
+  moved.dtype = DT_F32;
+  return exact ? NULL : graph_rebuild(g, &moved, in);
 }
 
 static Node *pointwise_bound(Graph *g, const Node *n, Node *const *bound) {
@@ -246,9 +253,13 @@ static Node *pointwise_bound(Graph *g, const Node *n, Node *const *bound) {
 
 static Node *const_bound(Graph *g, const Node *n) {
   if (n->dtype != DT_F32) return NULL;
-  bool exact = true;
-  for (int64_t i = 0; i < n->ndata; i++) exact &= (double)(float)n->data[i] == n->data[i];
-  return exact ? NULL : scaled(g, size(g, (Node *)n), unit);
+  bool exact = true, tiny = false;
+  for (int64_t i = 0; i < n->ndata; i++) {
+    exact &= (double)(float)n->data[i] == n->data[i];
+    tiny |= n->data[i] != 0 && fabs(n->data[i]) < flushed;
+  }
+  Node *own = exact ? NULL : scaled(g, size(g, (Node *)n), unit);
+  return tiny ? add(g, own, constant(g, flushed, n->shape)) : own;
 }
 
 // Doubles are computed as the interpreter computes them: what is made of exact values has the same bits.

@@ -63,3 +63,39 @@ def case_equality_is_relative(regc):
         demand(ok, f"{text}: {event}")
     for text, ok, event in outcomes(regc, UNEQUAL)[1]:
         demand(not ok, f"{text}: {event}")
+
+
+def stepped(regc, loss, rows="1,2,0\n-1,0.5,1\n3,1e-39,2\n0.5,1,1\n", optimizer="sgd(lr: 0.1)"):
+    where = folder(regc)
+    (where / "d.csv").write_text("a,b,y\n" + rows)
+    (where / "p.reg").write_text(f"""data d = csv("d.csv", target: y)
+model net(x: [2]) -> [3] = x |> dense(4) |> leaky_relu |> dropout(0.3) |> dense(3)
+train net on d {{
+  loss     {loss}
+  optimize {optimizer}
+  batch    4
+  epochs   30
+}}
+""")
+    return regc("run", "p.reg", "--check", "--steps", "20", "--out=", "--progress", "none", cwd=where)
+
+
+def case_checked_steps_have_no_false_alarms(regc):
+    fit = "cross_entropy(net(x), y)"
+    for loss in (f"{fit} + sum(if normal([1]) < [1] then ones([3]) else zeros([3]))",                # truth values stretched
+                 f"{fit} + mean(transpose(if net(x) > 0 then 1 else 0) @ net(x))",
+                 f"{fit} + sum(if reshape(net(x), [12]) < reshape(x[[0, 1, 2, 3, 0, 1]], [12]) then net(x) |> flat else 0)",
+                 f"{fit} + mean(reshape(argsort(net(x)), [2, 6]) * 0.1)",                          # integers
+                 f"{fit} + mean(gather(net(x), argmax(net(x), axis: 0)))",
+                 f"{fit} + mean(one_hot(argmax(net(x)), 3) * sort(net(x)))",
+                 f"{fit} + mean(if x > 0 then 1 / (x[.., 1..] * 1e-10 + 1) else 1e-42)",            # below what float32 holds
+                 f"{fit} + mean((net(x) * 1e-30) * (net(x) * 1e-30)) * 1e30"):
+        done = stepped(regc, loss)
+        demand(done.returncode == 0, f"{loss}: {done.returncode}\n{done.stderr}")
+
+
+def case_a_checked_step_that_overflows_diverges(regc):
+    for loss, optimizer in (("poisson(sum(net(x), axis: -1), y)", "sgd(lr: 1e30)"), ("mean(exp(net(x)^4 * 1e3))", "sgd(lr: 1e3)"),
+                            ("cross_entropy(net(x), y) + mean(net(x)^4)", "sgd(lr: 1e15, momentum: 0.9)")):
+        done = stepped(regc, loss, optimizer=optimizer)
+        demand(done.returncode == 3, f"{loss}: {done.returncode}\n{done.stderr}")
