@@ -103,6 +103,7 @@ static const reg_field *strata(const reg_dataset *d, const reg_data_op *op, reg_
   if (at < 0) {
     reg_fail(st, REG_BAD_DATA, "split_bad", "cannot stratify by `%.60s`: the data have no such field",
              op->stratify);
+    if (d->target >= 0) reg_hint(st, "the target's field is `%s`", d->fields[d->target].name);
     return NULL;
   }
   if (!d->fields[at].classes) {

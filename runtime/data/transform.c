@@ -3,7 +3,7 @@
 // they stand in the file, and rounded once.
 #include "data/table.h"
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 static int scale(reg_dataset *d, double factor, reg_status *st) {
   bool good = isfinite(factor) && factor != 0;
@@ -16,36 +16,36 @@ static int scale(reg_dataset *d, double factor, reg_status *st) {
                   factor);
 }
 
-typedef struct Column { // of the training part
-  const double *first;
-  const int64_t *rows;
-  int64_t nrows, stride;
-} Column;
+// Of each column of the training part.
+typedef struct Moments {
+  double *sum, *reach; // of what differs from the first row: a large offset costs no digits
+  double *squares;     // in units of reach, so that none is 0 or infinite
+} Moments;
 
-static double at(const Column *c, int64_t i) { return c->first[c->rows[i] * c->stride]; }
-
-// Sums of what differs from the first value: a large offset costs no digits.
-static double mean_of(const Column *c) {
-  double sum = 0;
-  for (int64_t i = 0; i < c->nrows; i++) sum += at(c, i) - at(c, 0);
-  return at(c, 0) + sum / (double)c->nrows;
-}
-
-// In units of the largest, so that no square is 0 or infinite.
-static double deviation_of(const Column *c, double mean) {
-  double largest = 0, squares = 0;
-  for (int64_t i = 0; i < c->nrows; i++) largest = fmax(largest, fabs(at(c, i) - mean));
-  for (int64_t i = 0; i < c->nrows && largest > 0; i++) {
-    const double off = (at(c, i) - mean) / largest;
-    squares += off * off;
+// Mean and deviation to shift and factor, row by row as the numbers lie in memory.
+static void measure(reg_dataset *d, const Table *t, const reg_part *part, const Moments *m) {
+  const int64_t width = t->width;
+  const double *first = t->numbers + part->rows[0] * width;
+  for (int64_t i = 0; i < part->nrows; i++) {
+    const double *row = t->numbers + part->rows[i] * width;
+    for (int64_t j = 0; j < width; j++) {
+      const double off = row[j] - first[j];
+      m->sum[j] += off;
+      m->reach[j] = fmax(m->reach[j], fabs(off));
+    }
   }
-  return largest * sqrt(squares / (double)c->nrows);
-}
-
-static bool constant(const Column *c) {
-  for (int64_t i = 1; i < c->nrows; i++)
-    if (at(c, i) != at(c, 0)) return false;
-  return true;
+  for (int64_t j = 0; j < width; j++) d->shift[j] = first[j] + m->sum[j] / (double)part->nrows;
+  for (int64_t i = 0; i < part->nrows; i++) {
+    const double *row = t->numbers + part->rows[i] * width;
+    for (int64_t j = 0; j < width; j++) {
+      const double off = m->reach[j] > 0 ? (row[j] - d->shift[j]) / m->reach[j] : 0;
+      m->squares[j] += off * off;
+    }
+  }
+  for (int64_t j = 0; j < width; j++) {
+    const double deviation = m->reach[j] * sqrt(m->squares[j] / (double)part->nrows);
+    d->factor[j] = m->reach[j] > 0 ? copysign(1 / deviation, d->factor[j]) : 1;
+  }
 }
 
 // Mean 0 and (population) standard deviation 1 over the training rows; a constant column becomes 0, with
@@ -56,15 +56,15 @@ static int standardize(reg_dataset *d, const Table *t, const reg_part *part, reg
              "`standardize` learns from the training part, which has one row: nothing varies in it");
     return st->code;
   }
-  for (int j = 0; j < t->width; j++) {
-    const Column c = {t->numbers + j, part->rows, part->nrows, t->width};
-    const bool flat = constant(&c);
-    d->shift[j] = flat ? at(&c, 0) : mean_of(&c);
-    d->factor[j] = flat ? 1 : copysign(1 / deviation_of(&c, d->shift[j]), d->factor[j]);
+  const size_t width = (size_t)t->width;
+  double *room = calloc(3 * width, sizeof *room);
+  if (!room) return reg_no_memory(st, 3 * width * sizeof *room);
+  measure(d, t, part, &(Moments){room, room + width, room + 2 * width});
+  free(room);
+  for (size_t j = 0; j < width; j++)
     if (!isfinite(d->factor[j]))
       return reg_fail(st, REG_BAD_DATA, "data_bad", "column `%.60s` varies too little to be standardized",
                       t->columns[j]);
-  }
   return REG_OK;
 }
 

@@ -103,6 +103,15 @@ def case_files_of_parts_are_named_on_the_command_line(regc):
     refused(binary, "--data d.test=PATH", "--out", "", code=66)
 
 
+def case_a_saved_session_finds_all_files(regc):
+    where = prepared(regc)
+    (where / "deep").mkdir()
+    regc.ok("repl", where / "program.reg", stdin=f":save {where}/deep/p.reg\n")
+    text = (where / "deep" / "p.reg").read_text()
+    demand(text.count(f'csv("{where}/') == 2, text)
+    regc.ok("check", where / "deep" / "p.reg")
+
+
 def case_a_number_of_the_target_need_not_be_a_class(regc):
     """A binary reads any integers where its program reads numbers."""
     where = folder(regc)

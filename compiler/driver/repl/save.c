@@ -13,18 +13,13 @@ static const Ast *item_tree(Session *s, const ReplItem *i) {
       ->file->kids[i->index];
 }
 
-// The path in csv("..."), which is relative to the file that it stands in.
+// The path in csv("..."), which is relative to the file that it stands in; NULL: e is no such call.
 static const Ast *data_path_of(const Ast *e) {
-  if (!e) return NULL;
   bool csv = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME && !strcmp(e->kids[0]->name, "csv");
   for (int i = 1; csv && i < e->nkids; i++) {
     const Ast *arg = e->kids[i];
     bool path = arg->name ? !strcmp(arg->name, "path") : i == 1;
     if (path && arg->kids[0]->kind == AST_STR) return arg->kids[0];
-  }
-  for (int i = 0; i < e->nkids; i++) {
-    const Ast *found = data_path_of(e->kids[i]);
-    if (found) return found;
   }
   return NULL;
 }
@@ -45,6 +40,31 @@ static const char *moved_path(Arena *a, const char *path, const char *from, cons
   return out;
 }
 
+typedef struct Copy { // of an item's text, of which [0, at) is done
+  StrBuf *out;
+  Arena *arena;
+  const ReplItem *item;
+  const char *to;
+  int at;
+} Copy;
+
+static void copy_until(Copy *c, int end) {
+  strbuf_addn(c->out, c->item->unit->text + c->at, (size_t)(end - c->at));
+  c->at = end;
+}
+
+static void copy_paths(Copy *c, const Ast *e) {
+  if (!e) return;
+  const Ast *path = data_path_of(e);
+  const char *moved = path ? moved_path(c->arena, path->name, c->item->unit->name, c->to) : NULL;
+  if (moved) {
+    copy_until(c, path->span.start);
+    ast_put_string(c->out, moved);
+    c->at = path->span.end;
+  }
+  for (int i = 0; i < e->nkids; i++) copy_paths(c, e->kids[i]);
+}
+
 static void put_item(StrBuf *b, const ReplItem *item, const char *to) {
   Session *s = session_new();
   const Ast *tree = item_tree(s, item);
@@ -53,16 +73,9 @@ static void put_item(StrBuf *b, const ReplItem *item, const char *to) {
     strbuf_addf(b, n ? "## %.*s\n" : "##\n", n, c);
     c += n + (c[n] == '\n');
   }
-  const char *text = item->unit->text;
-  int at = tree->span.start;
-  const Ast *path = tree->kind == AST_DEF && tree->op == KIND_DATA ? data_path_of(tree) : NULL;
-  const char *moved = path ? moved_path(s->arena, path->name, item->unit->name, to) : NULL;
-  if (moved) {
-    strbuf_addn(b, text + at, (size_t)(path->span.start - at));
-    ast_put_string(b, moved);
-    at = path->span.end;
-  }
-  strbuf_addn(b, text + at, (size_t)(tree->span.end - at));
+  Copy c = {b, s->arena, item, to, tree->span.start};
+  if (tree->kind == AST_DEF && tree->op == KIND_DATA) copy_paths(&c, tree);
+  copy_until(&c, tree->span.end);
   strbuf_add(b, "\n");
   session_free(s);
 }
