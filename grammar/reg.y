@@ -142,7 +142,8 @@ param:
 | NAME SET expr                                   { $$ = ast_paramdecl(p, @$, $1, NULL, $3); }
 | NAME COLON type                                 { $$ = ast_paramdecl(p, @$, $1, $3, NULL); }
 | NAME COLON type SET expr                        { $$ = ast_paramdecl(p, @$, $1, $3, $5); }
-| NAME ARROW NAME                                 { $$ = ast_paramdecl_arrow(p, @$, $1, (Token){.text = $3.text, .span = @3}); }
+| NAME ARROW NAME                                 { $$ = ast_paramdecl_arrow(p, @$, $1, $3, NULL); }
+| NAME ARROW NAME COLON type                      { $$ = ast_paramdecl_arrow(p, @$, $1, $3, $5); }
 
 type:
   list

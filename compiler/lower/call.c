@@ -297,6 +297,14 @@ static bool check_word(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   return false;
 }
 
+static bool accept_value(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
+  const Ast *type = p->kids[0];
+  bool ok =
+      !type || (type->kind == AST_LIST ? check_shape(cx, env, d, p, &v) : check_word(cx, env, d, p, &v));
+  if (ok) env_set(cx, env, p->name, named(cx, v));
+  return ok;
+}
+
 static bool accept(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
   if (v.kind == V_FAIL) return false;
   if (p->op == OPR_ARROW) {
@@ -307,16 +315,12 @@ static bool accept(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
       if (v.kind == V_TENSOR) word_hint(diag, d->name, WORD_LAYER, NULL, 0);
       return false;
     }
-    env_set(cx, env, p->name, named(cx, v.items[0]));
-    env_set(cx, env, p->kids[2]->name, named(cx, v.items[1]));
-    return true;
+    Ast to = *p;
+    to.name = p->kids[2]->name;
+    to.name_span = p->kids[2]->span;
+    return accept_value(cx, env, d, p, v.items[0]) && accept_value(cx, env, d, &to, v.items[1]);
   }
-  const Ast *type = p->kids[0];
-  bool ok =
-      !type || (type->kind == AST_LIST ? check_shape(cx, env, d, p, &v) : check_word(cx, env, d, p, &v));
-  if (!ok) return false;
-  env_set(cx, env, p->name, named(cx, v));
-  return true;
+  return accept_value(cx, env, d, p, v);
 }
 
 static const Ast *find_param(const Def *d, const char *name) {
@@ -529,11 +533,11 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
     }
     return call_def(cx, fn->def, all, n, at, env, instance);
   }
-  default:
-    break;
+  default: break;
   }
   Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, callee->span, "a function", value_text(cx, callee));
-  if (callee->kind == V_FIELD) diag_hint(d, "csv(…, target: \"COLUMN\" as NAME) gives the field another name");
+  if (callee->kind == V_FIELD)
+    diag_hint(d, "csv(…, target: \"COLUMN\" as NAME) gives the field another name");
   return v_fail();
 }
 

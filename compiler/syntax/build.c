@@ -159,9 +159,9 @@ Ast *ast_paramdecl(ParseContext *p, Span span, Token name, Ast *type, Ast *value
   return named(NODE(AST_PARAMDECL, type, value, NULL), name.text, name.span);
 }
 
-Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to) {
+Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to, Ast *type) {
   Ast *other = ast_name(p, to.span, to);
-  return named(with_op(NODE(AST_PARAMDECL, NULL, NULL, other), OPR_ARROW), from.text, from.span);
+  return named(with_op(NODE(AST_PARAMDECL, type, NULL, other), OPR_ARROW), from.text, from.span);
 }
 
 Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range) {

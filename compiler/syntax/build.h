@@ -101,7 +101,7 @@ Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient);
 // Declarations and items.
 Ast *ast_params(ParseContext *p, Span span, AstList *params);
 Ast *ast_paramdecl(ParseContext *p, Span span, Token name, Ast *type, Ast *value);
-Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to);
+Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to, Ast *type);
 Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range);          // either may be NULL
 Ast *ast_labels(ParseContext *p, Span span, Token name, Ast *shape, Ast *classes); // likewise
 Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,

@@ -136,8 +136,11 @@ OPTIMIZERS = [
      Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1))),
     ("sgdw(lr: 0.05, momentum: 0.8, weight_decay: 0.3)", Formula(sgdw(0.05, 0.8, False, 0.3))),
     ("sgdw(lr: 0.05, nesterov: true, weight_decay: 0.1)", Formula(sgdw(0.05, 0.9, True, 0.1))),
+    ("adam(lr: 0.1)", Torch(lambda w: torch.optim.Adam(w, lr=0.1))),
     ("adam(lr: 0.1, b1: 0.8, b2: 0.95, eps: 1e-6)",
      Torch(lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-6))),
+    ("adam(lr: 0.1, b1: 0.99, b2: 0.999999)", Torch(lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.99, 0.999999)))),
+    ("adamw(lr: 0.1, weight_decay: 0.2)", Torch(lambda w: torch.optim.AdamW(w, lr=0.1, weight_decay=0.2))),
     ("rmsprop(lr: 0.02)", Torch(lambda w: torch.optim.RMSprop(w, lr=0.02))),
     ("rmsprop(lr: 0.02, decay: 0.9, eps: 1e-3)",
      Torch(lambda w: torch.optim.RMSprop(w, lr=0.02, alpha=0.9, eps=1e-3))),
@@ -145,6 +148,7 @@ OPTIMIZERS = [
     ("lion(lr: 0.02, b1: 0.8, b2: 0.95, weight_decay: 0.5)", Formula(lion(0.02, 0.8, 0.95, 0.5))),
     ("sam(rho: 0.5, base: sgd(lr: 0.05, momentum: 0.9))",
      Sam(0.5, Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)))),
+    ("sam(rho: 0.2, base: adam(lr: 0.1))", Sam(0.2, Torch(lambda w: torch.optim.Adam(w, lr=0.1)))),
 ]
 
 
