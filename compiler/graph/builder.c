@@ -227,6 +227,11 @@ Node *graph_uniform(Graph *g, Node *seed, Node *counter, int64_t stream, Shape s
   return node_build(g, &proto);
 }
 
+Node *graph_part(Graph *g, Node *tuple, int k) {
+  int64_t attr = k;
+  return build(g, OP_PART, &tuple, 1, &attr, 1);
+}
+
 void graph_output(Graph *g, const char *name, Node *x, int alias) {
   GraphOutput o = {arena_strdup(g->arena, name), x, alias};
   vec_push(g->arena, g->outputs, o);

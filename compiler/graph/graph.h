@@ -9,7 +9,7 @@ enum { MAX_RANK = 8 };
 
 // Elements as they lie in memory; bool is 0 or 1 in four bytes. f64 is for scalars of time and what is made
 // of them: contraction, indexing and random draws do not take it.
-typedef enum DType { DT_F32, DT_I32, DT_BOOL, DT_F64, DTYPE_COUNT } DType;
+typedef enum DType { DT_F32, DT_I32, DT_BOOL, DT_F64, DT_TUPLE, DTYPE_COUNT } DType;
 
 typedef struct Shape {
   int rank;
@@ -32,7 +32,8 @@ typedef enum OpClass {
   CLASS_CONTRACT,
   CLASS_INDEX,
   CLASS_RANDOM,
-  CLASS_META
+  CLASS_META,
+  CLASS_BODY
 } OpClass;
 
 typedef struct OpInfo {
@@ -45,7 +46,13 @@ typedef struct OpInfo {
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
 
+typedef struct TensorType {
+  DType dtype;
+  Shape shape;
+} TensorType;
+
 typedef struct Node Node;
+typedef struct Graph Graph;
 struct Node {
   int id; // index in the graph's nodes
   Op op;
@@ -59,6 +66,9 @@ struct Node {
   int nattr;
   const int64_t *attr;
   const char *name;   // INPUT; INDEX: the place in the program
+  int nout;              // LOOP: its results, read by PART; the node itself is a DT_TUPLE without axes
+  const TensorType *out;
+  const Graph *body;  // LOOP
   const double *data; // CONST: ndata values, 1 (splat) or all
   int64_t ndata;
   Span origin; // where in the program it comes from
@@ -71,7 +81,7 @@ typedef struct GraphOutput {
   int alias;
 } GraphOutput;
 
-typedef struct Graph {
+struct Graph {
   Arena *arena;
   const char *name;
   VEC(Node *) nodes;
@@ -81,7 +91,7 @@ typedef struct Graph {
   Span origin;              // given to nodes as they are built
   bool keeps;     // while gradients are taken: no simplification drops an operand that is not constant
   int64_t points; // made so far
-} Graph;
+};
 
 Graph *graph_new(Arena *a, const char *name);
 
@@ -122,6 +132,7 @@ Node *graph_point(Graph *g, Node *x);            // a point of its own
 Node *graph_made(Graph *g, Node *x, Node *from); // x itself where it depends on `from` visibly
 Node *graph_norm(Graph *g, Node *x, const int *axes, int naxes); // norm.c
 Node *graph_norm_all(Graph *g, Node *const *xs, int n);          // of all elements of n >= 1 tensors together
+Node *graph_part(Graph *g, Node *tuple, int k);
 void graph_output(Graph *g, const char *name, Node *x, int alias);
 
 // The node `like` with other operands (same operation and attributes); for passes and substitution.
@@ -132,6 +143,38 @@ Node *graph_substitute(Graph *g, Node *root, Node *const *from, Node *const *to,
 bool graph_depends(const Graph *g, const Node *root, const Node *on);
 // Whether one of `on` is below `root` along a path without `stop`.
 bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n);
+
+// -- bodies (body.c)
+// The operands of a LOOP in order, and the results: `carries` values that each turn takes and gives, `slices` that have
+// one element for each turn along their first axis, `captures` that are the same in every turn; final carries, then
+// `stacks`, which gather a value of each turn along a new first axis. The body's inputs: the turn's number (i32), carries,
+// slices without their first axis, captures; its outputs: carries, stacks of one turn.
+typedef struct LoopParts {
+  int64_t turns;
+  int carries, slices, captures, stacks;
+  bool reverse; // the last turn first; slices and stacks keep their places
+} LoopParts;
+LoopParts loop_parts(const Node *loop);
+enum { LOOP_ATTRS = 5 };
+Node *graph_loop(Graph *g, const LoopParts *p, Node *const *in, const Graph *body);
+
+// A loop from nodes of one graph: what depends on the placeholders becomes the body, all else stays outside and is
+// computed once. `index` may be NULL. Out: parts[carries + stacks].
+typedef struct LoopBuild {
+  int64_t turns;
+  bool reverse;
+  Node *index;
+  int carries;
+  Node *const *carry, *const *initial, *const *next; // placeholder, value before the first turn, value after a turn
+  int slices;
+  Node *const *slice, *const *source; // placeholder, what it is a slice of
+  int stacks;
+  Node *const *stack;
+} LoopBuild;
+void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts);
+
+Graph *graph_copy(Arena *a, const Graph *g);          // node for node
+bool graph_same(const Graph *a, const Graph *b);      // node for node; names of inputs aside
 
 // -- shapes
 int64_t shape_count(Shape s);

@@ -283,6 +283,14 @@ static const char *infer_uniform(Arena *a, Node *n) {
   return shape_fault(a, n->shape);
 }
 
+static const char *infer_part(Node *n) {
+  const Node *x = n->in[0];
+  if (n->nattr != 1 || n->attr[0] < 0 || n->attr[0] >= x->nout) return "there is no such part";
+  n->dtype = x->out[n->attr[0]].dtype;
+  n->shape = x->out[n->attr[0]].shape;
+  return NULL;
+}
+
 const char *node_infer(Arena *a, Node *n) {
   const OpInfo *info = &op_info[n->op];
   if (info->arity >= 0 && n->nin != info->arity) FAULT("%d operands instead of %d", n->nin, info->arity);
@@ -297,6 +305,7 @@ const char *node_infer(Arena *a, Node *n) {
   case CLASS_CONTRACT: return infer_matmul(a, n);
   case CLASS_INDEX: return infer_index(a, n);
   case CLASS_RANDOM: return infer_uniform(a, n);
+  case CLASS_BODY: return n->op == OP_LOOP ? infer_loop(a, n) : infer_part(n);
   case CLASS_META:
     if (n->op == OP_POINT && (n->nattr != 1 || n->attr[0] < 0)) return "a point needs its key";
     n->dtype = n->in[0]->dtype;

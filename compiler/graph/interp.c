@@ -212,7 +212,53 @@ static void eval_index(const Node *n, double **v, double *out, int64_t count) {
   }
 }
 
+// Results lie one after the other.
+static int64_t part_offset(const Node *tuple, int64_t k) {
+  int64_t offset = 0;
+  for (int i = 0; i < k; i++) offset += shape_count(tuple->out[i].shape);
+  return offset;
+}
+
+// Turn after turn, each in memory of its own.
+static double *eval_loop(Arena *a, const Node *n, double **v) {
+  const LoopParts p = loop_parts(n);
+  const Graph *b = n->body;
+  double *out = ARENA_ARRAY(a, double, part_offset(n, n->nout) + 1);
+  for (int k = 0; k < p.carries; k++)
+    memcpy(out + part_offset(n, k), v[n->in[k]->id], sizeof(double) * (size_t)shape_count(n->out[k].shape));
+  for (int64_t turn = 0; turn < p.turns; turn++) {
+    Arena *scratch = arena_new();
+    const int64_t at = p.reverse ? p.turns - 1 - turn : turn;
+    double **preset = ARENA_ARRAY(scratch, double *, b->nodes.len + 1), number = (double)at;
+    for (int k = 0; k < b->inputs.len; k++) {
+      const Node *inside = b->inputs.data[k];
+      const int operand = k - 1;
+      const bool slice = operand >= p.carries && operand < p.carries + p.slices;
+      preset[inside->id] = k == 0 ? &number
+                           : operand < p.carries ? out + part_offset(n, operand)
+                                                 : v[n->in[operand]->id] + (slice ? at * shape_count(inside->shape) : 0);
+    }
+    double **values = graph_interpret(scratch, b, preset, true);
+    for (int k = p.carries; k < n->nout; k++) {
+      const Node *x = b->outputs.data[k].node;
+      const int64_t count = shape_count(x->shape);
+      memcpy(out + part_offset(n, k) + at * count, values[x->id], sizeof(double) * (size_t)count);
+    }
+    double **next = ARENA_ARRAY(scratch, double *, p.carries + 1); // a carry may be what another was
+    for (int k = 0; k < p.carries; k++) {
+      const Node *x = b->outputs.data[k].node;
+      const size_t bytes = sizeof(double) * (size_t)shape_count(x->shape);
+      next[k] = memcpy(arena_alloc(scratch, bytes), values[x->id], bytes);
+    }
+    for (int k = 0; k < p.carries; k++)
+      memcpy(out + part_offset(n, k), next[k], sizeof(double) * (size_t)shape_count(n->out[k].shape));
+    arena_free(scratch);
+  }
+  return out;
+}
+
 static double *eval_node(Arena *a, const Node *n, double **v) {
+  if (n->op == OP_LOOP) return eval_loop(a, n, v);
   const int64_t count = shape_count(n->shape);
   double *out = ARENA_ARRAY(a, double, count);
   switch (op_info[n->op].class) {
@@ -227,6 +273,9 @@ static double *eval_node(Arena *a, const Node *n, double **v) {
   case CLASS_CONTRACT: eval_matmul(n, v[n->in[0]->id], v[n->in[1]->id], out, count); break;
   case CLASS_INDEX: eval_index(n, v, out, count); break;
   case CLASS_RANDOM: interp_uniform(out, count, v[n->in[0]->id], v[n->in[1]->id][0], n->attr[0]); break;
+  case CLASS_BODY:
+    memcpy(out, v[n->in[0]->id] + part_offset(n->in[0], n->attr[0]), sizeof(double) * (size_t)count);
+    break;
   case CLASS_META: memcpy(out, v[n->in[0]->id], sizeof(double) * (size_t)count); break;
   }
   return out;

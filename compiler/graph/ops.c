@@ -34,6 +34,8 @@ AttrKeys op_attr_keys(Op op) {
   case OP_INDEX: return (AttrKeys){1, false, {"size"}};
   case OP_UNIFORM: return (AttrKeys){1, false, {"stream"}};
   case OP_POINT: return (AttrKeys){1, false, {"key"}};
+  case OP_PART: return (AttrKeys){1, false, {"k"}};
+  case OP_LOOP: return (AttrKeys){LOOP_ATTRS, false, {"turns", "carries", "slices", "stacks", "reverse"}};
   default: return (AttrKeys){0};
   }
 }
@@ -54,7 +56,7 @@ int op_find(const char *text, size_t n) {
 }
 
 static const char *const dtype_names[] = {
-    [DT_F32] = "f32", [DT_I32] = "i32", [DT_BOOL] = "bool", [DT_F64] = "f64"};
+    [DT_F32] = "f32", [DT_I32] = "i32", [DT_BOOL] = "bool", [DT_F64] = "f64", [DT_TUPLE] = "tuple"};
 
 const char *dtype_text(DType t) { return dtype_names[t]; }
 

@@ -10,7 +10,7 @@
 typedef struct AttrKeys {
   int n;
   bool list;
-  const char *key[3];
+  const char *key[5];
 } AttrKeys;
 AttrKeys op_attr_keys(Op op);
 bool op_has_name(Op op);
@@ -27,6 +27,7 @@ double op_scalar(Op op, DType from, DType to, double x, double y, double z);
 // NULL, or the law that is broken.
 const char *node_infer(Arena *a, Node *n);
 const char *shape_fault(Arena *a, Shape s); // NULL: a legal shape
+const char *infer_loop(Arena *a, Node *n);  // body.c
 
 // table.c, simplify.c, builder.c
 struct GraphTable {
@@ -39,6 +40,8 @@ Node *node_build(Graph *g, Node *proto);            // infer, simplify, intern; 
 Node *node_find(const Graph *g, const Node *proto); // the node equal to `proto`, or NULL
 bool node_splat(const Node *n, double *value);      // a constant all of whose elements are *value
 bool node_is(const Node *n, double value);
+
+uint64_t graph_hash(const Graph *g); // of what graph_same compares
 
 // interp_random.c
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

@@ -3,8 +3,8 @@
 // and a message with the line.
 //
 //   graph     = "graph" string { name "=" node | "output" string node [ "alias" "=" integer ] }
-//   node      = name | operation [ "(" node { "," node } ")" ] [ type ] [ string ] [ "{" numbers "}" ] { key
-//   "=" attribute } type      = element "[" [ integer { "," integer } ] "]"
+//   node      = name | operation [ "(" node { "," node } ")" ] [ type ] [ string ] [ "{" numbers "}" | "{" graph "}" ]
+//   { key "=" attribute } type      = element "[" [ integer { "," integer } ] "]"
 #include "ops.h"
 #include <ctype.h>
 #include <setjmp.h>
@@ -192,6 +192,21 @@ static Node *finish(Reader *r, Node *n) {
   return made;
 }
 
+static void read_graph(Reader *r, char end);
+
+static const Graph *read_body(Reader *r) {
+  Graph *outer = r->graph;
+  const Map names = r->nodes;
+  map_init(&r->nodes, r->arena);
+  expect(r, '{');
+  read_graph(r, '}');
+  expect(r, '}');
+  const Graph *body = r->graph;
+  r->graph = outer;
+  r->nodes = names;
+  return body;
+}
+
 static Node *read_node(Reader *r) {
   if (++r->depth > MAX_DEPTH) fail(r, "nested too deeply");
   const char *name = read_name(r);
@@ -204,6 +219,7 @@ static Node *read_node(Reader *r) {
     if (op_has_type(n.op)) read_type(r, &n);
     if (op_has_name(n.op)) n.name = read_string(r);
     if (n.op == OP_CONST) read_values(r, &n);
+    if (n.op == OP_LOOP) n.body = read_body(r);
     read_attrs(r, &n);
     known = finish(r, &n);
   }
@@ -224,10 +240,10 @@ static void read_output(Reader *r) {
   graph_output(r->graph, name, n, alias);
 }
 
-static void read_graph(Reader *r) {
+static void read_graph(Reader *r, char end) {
   if (!accept_word(r, "graph")) fail(r, "`graph` expected");
   r->graph = graph_new(r->arena, read_string(r));
-  while (peek(r)) {
+  while (peek(r) && *r->at != end) {
     if (accept_word(r, "output")) {
       read_output(r);
       continue;
@@ -250,6 +266,7 @@ Graph *graph_parse(Arena *a, const char *text, const char **error) {
     if (error) *error = reader->error;
     return NULL;
   }
-  read_graph(reader);
+  read_graph(reader, 0);
+  if (peek(reader)) fail(reader, "the end of the graph expected");
   return reader->graph;
 }

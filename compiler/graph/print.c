@@ -69,6 +69,11 @@ static void print_node(FILE *out, const Node *n) {
     print_string(out, n->name);
   }
   if (n->op == OP_CONST) print_values(out, n);
+  if (n->body) {
+    fputs(" {\n", out);
+    graph_print(out, n->body);
+    putc('}', out);
+  }
   print_attrs(out, n);
   putc('\n', out);
 }

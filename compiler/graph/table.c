@@ -26,6 +26,8 @@ static uint64_t node_hash(const Node *n) {
   if (n->nattr) h = hash_bytes(h, n->attr, sizeof(int64_t) * (size_t)n->nattr);
   if (n->name) h = hash_bytes(h, n->name, strlen(n->name));
   if (n->ndata) h = hash_bytes(h, n->data, sizeof(double) * (size_t)n->ndata);
+  const uint64_t body = n->body ? graph_hash(n->body) : 0;
+  if (body) h = hash_bytes(h, &body, sizeof body);
   return h ^ (h >> 29);
 }
 
@@ -39,7 +41,60 @@ static bool node_same(const Node *a, const Node *b) {
   for (int i = 0; i < a->nattr; i++)
     if (a->attr[i] != b->attr[i]) return false;
   if (!a->name != !b->name || (a->name && strcmp(a->name, b->name) != 0)) return false;
+  if (!a->body != !b->body || (a->body && !graph_same(a->body, b->body))) return false;
   return a->ndata == 0 || memcmp(a->data, b->data, sizeof(double) * (size_t)a->ndata) == 0;
+}
+
+uint64_t graph_hash(const Graph *g) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (int i = 0; i < g->nodes.len; i++) {
+    Node n = *g->nodes.data[i];
+    if (n.op == OP_INPUT) n.name = NULL;
+    const uint64_t one = node_hash(&n);
+    h = hash_bytes(h, &one, sizeof one);
+  }
+  for (int i = 0; i < g->outputs.len; i++) h = hash_bytes(h, &g->outputs.data[i].node->id, sizeof(int));
+  return h;
+}
+
+static bool same_node(const Node *x, const Node *y) {
+  if (x->op != y->op || x->dtype != y->dtype || x->nin != y->nin || x->nattr != y->nattr || x->ndata != y->ndata ||
+      !shape_equal(x->shape, y->shape) || !x->body != !y->body)
+    return false;
+  for (int k = 0; k < x->nin; k++)
+    if (x->in[k]->id != y->in[k]->id) return false;
+  for (int k = 0; k < x->nattr; k++)
+    if (x->attr[k] != y->attr[k]) return false;
+  if (x->op != OP_INPUT && x->name && strcmp(x->name, y->name) != 0) return false;
+  if (x->body && !graph_same(x->body, y->body)) return false;
+  return x->ndata == 0 || memcmp(x->data, y->data, sizeof(double) * (size_t)x->ndata) == 0;
+}
+
+bool graph_same(const Graph *a, const Graph *b) {
+  if (a == b) return true;
+  if (a->nodes.len != b->nodes.len || a->outputs.len != b->outputs.len) return false;
+  for (int i = 0; i < a->nodes.len; i++)
+    if (!same_node(a->nodes.data[i], b->nodes.data[i])) return false;
+  for (int i = 0; i < a->outputs.len; i++)
+    if (a->outputs.data[i].node->id != b->outputs.data[i].node->id) return false;
+  return true;
+}
+
+Graph *graph_copy(Arena *a, const Graph *g) {
+  Graph *out = graph_new(a, g->name);
+  for (int i = 0; i < g->nodes.len; i++) {
+    Node proto = *g->nodes.data[i];
+    Node **in = ARENA_ARRAY(a, Node *, proto.nin + 1);
+    for (int k = 0; k < proto.nin; k++) in[k] = out->nodes.data[proto.in[k]->id];
+    proto.in = in;
+    out->origin = proto.origin;
+    node_intern(out, &proto);
+  }
+  for (int i = 0; i < g->outputs.len; i++) {
+    const GraphOutput *o = &g->outputs.data[i];
+    graph_output(out, o->name, out->nodes.data[o->node->id], o->alias);
+  }
+  return out;
 }
 
 static void table_insert(struct GraphTable *t, Node *n) {
@@ -84,6 +139,8 @@ Node *node_intern(Graph *g, const Node *proto) {
   n->attr = copy(g->arena, proto->attr, sizeof(int64_t) * (size_t)proto->nattr);
   n->data = copy(g->arena, proto->data, sizeof(double) * (size_t)proto->ndata);
   n->name = proto->name ? arena_strdup(g->arena, proto->name) : NULL;
+  if (n->nout) n->out = copy(g->arena, proto->out, sizeof(TensorType) * (size_t)proto->nout);
+  if (n->body && n->body->arena != g->arena) n->body = graph_copy(g->arena, n->body);
   n->origin = g->origin;
   vec_push(g->arena, g->nodes, n);
   table_insert(t, n);

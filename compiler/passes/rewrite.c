@@ -49,26 +49,6 @@ Graph *rewrite_graph(Arena *a, const Graph *g, RewriteRule rule) {
   return r.g;
 }
 
-static bool node_equal(const Node *x, const Node *y) {
-  if (x->op != y->op || x->dtype != y->dtype || x->nin != y->nin || x->nattr != y->nattr ||
-      x->ndata != y->ndata || !shape_equal(x->shape, y->shape))
-    return false;
-  for (int k = 0; k < x->nin; k++)
-    if (x->in[k]->id != y->in[k]->id) return false;
-  for (int k = 0; k < x->nattr; k++)
-    if (x->attr[k] != y->attr[k]) return false;
-  return x->ndata == 0 || memcmp(x->data, y->data, sizeof(double) * (size_t)x->ndata) == 0;
-}
-
-bool graph_same(const Graph *a, const Graph *b) {
-  if (a->nodes.len != b->nodes.len || a->outputs.len != b->outputs.len) return false;
-  for (int i = 0; i < a->nodes.len; i++)
-    if (!node_equal(a->nodes.data[i], b->nodes.data[i])) return false;
-  for (int i = 0; i < a->outputs.len; i++)
-    if (a->outputs.data[i].node->id != b->outputs.data[i].node->id) return false;
-  return true;
-}
-
 bool scalar_everywhere(Graph *g, Node *x, Node **s) {
   double c;
   if (x->op == OP_BROADCAST && x->in[0]->shape.rank == 0) {

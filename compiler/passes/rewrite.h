@@ -14,7 +14,6 @@ typedef struct Rewrite {
 typedef Node *(*RewriteRule)(const Rewrite *r);
 
 Graph *rewrite_graph(Arena *a, const Graph *g, RewriteRule rule);
-bool graph_same(const Graph *a, const Graph *b); // node for node
 
 // A broadcast of one number, or a splat constant; the number is in *s.
 bool scalar_everywhere(Graph *g, Node *x, Node **s);

@@ -1,0 +1,180 @@
+// Operations with bodies. In: operands, a body; or nodes of one graph and the placeholders that a turn of a loop fills.
+// Out: the loop and its results. Holds: a body's inputs are known by position, all of them are there, and a body never
+// reads a node of another graph.
+#include "ops.h"
+#include <string.h>
+
+LoopParts loop_parts(const Node *loop) {
+  LoopParts p = {.turns = loop->attr[0],
+                 .carries = (int)loop->attr[1],
+                 .slices = (int)loop->attr[2],
+                 .stacks = (int)loop->attr[3],
+                 .reverse = loop->attr[4] != 0};
+  p.captures = loop->nin - p.carries - p.slices;
+  return p;
+}
+
+static bool same_type(const Node *n, DType t, Shape s) { return n->dtype == t && shape_equal(n->shape, s); }
+
+static Shape without_first(Shape s) {
+  Shape out = {.rank = s.rank - 1};
+  for (int i = 0; i < out.rank; i++) out.dim[i] = s.dim[i + 1];
+  return out;
+}
+
+static Shape with_first(int64_t n, Shape s) {
+  Shape out = {.rank = s.rank + 1, .dim = {n}};
+  for (int i = 0; i < s.rank; i++) out.dim[i + 1] = s.dim[i];
+  return out;
+}
+
+// A body's input that stands for operand k.
+static const char *operand_fault(Arena *a, const Node *n, const LoopParts *p, int k) {
+  const Node *x = n->in[k], *inside = n->body->inputs.data[k + 1];
+  const bool slice = k >= p->carries && k < p->carries + p->slices;
+  if (slice && (x->shape.rank == 0 || x->shape.dim[0] != p->turns))
+    return arena_printf(a, "operand %d has no slice for each turn", k);
+  if (!same_type(inside, x->dtype, slice ? without_first(x->shape) : x->shape))
+    return arena_printf(a, "input %d of the body has another type than its operand", k + 1);
+  return NULL;
+}
+
+const char *infer_loop(Arena *a, Node *n) {
+  const Graph *b = n->body;
+  if (!b) return "it has no body";
+  if (n->nattr != LOOP_ATTRS || n->attr[0] < 1 || n->attr[0] > INT32_MAX) return "turns are out of range";
+  for (int i = 1; i < 4; i++)
+    if (n->attr[i] < 0 || n->attr[i] > INT32_MAX) return "a count is negative";
+  const LoopParts p = loop_parts(n);
+  if (p.captures < 0 || b->inputs.len != n->nin + 1) return "the body has other inputs than there are operands";
+  if (!same_type(b->inputs.data[0], DT_I32, (Shape){0})) return "the body's first input is the turn's number";
+  for (int k = 0; k < n->nin; k++) {
+    const char *fault = operand_fault(a, n, &p, k);
+    if (fault) return fault;
+  }
+  n->nout = p.carries + p.stacks;
+  if (b->outputs.len != n->nout || n->nout == 0) return "the body has other outputs than there are results";
+  TensorType *out = ARENA_ARRAY(a, TensorType, n->nout);
+  for (int k = 0; k < n->nout; k++) {
+    const Node *x = b->outputs.data[k].node;
+    if (x->dtype == DT_TUPLE) return "an output is no tensor";
+    if (k < p.carries && !same_type(x, n->in[k]->dtype, n->in[k]->shape))
+      return "a carried value has another type after a turn";
+    out[k] = (TensorType){x->dtype, k < p.carries ? x->shape : with_first(p.turns, x->shape)};
+    const char *fault = shape_fault(a, out[k].shape);
+    if (fault) return fault;
+  }
+  n->out = out;
+  n->dtype = DT_TUPLE;
+  n->shape = (Shape){0};
+  return NULL;
+}
+
+Node *graph_loop(Graph *g, const LoopParts *p, Node *const *in, const Graph *body) {
+  const int64_t attr[LOOP_ATTRS] = {p->turns, p->carries, p->slices, p->stacks, p->reverse};
+  Node proto = {.op = OP_LOOP,
+                .in = (Node **)in,
+                .nin = p->carries + p->slices + p->captures,
+                .attr = attr,
+                .nattr = LOOP_ATTRS,
+                .body = body};
+  return node_build(g, &proto);
+}
+
+// -- a loop from nodes of one graph
+
+typedef struct Cut {
+  Graph *g, *body;
+  int count;      // nodes that are looked at
+  bool *inside;   // by id: depends on a placeholder, or is one
+  Node **image;   // by id: in the body
+  VEC(Node *) captured;
+} Cut;
+
+static void mark_inside(Cut *c, const LoopBuild *b) {
+  if (b->index) c->inside[b->index->id] = true;
+  for (int i = 0; i < b->carries; i++) c->inside[b->carry[i]->id] = true;
+  for (int i = 0; i < b->slices; i++) c->inside[b->slice[i]->id] = true;
+  for (int i = 0; i < c->count; i++) {
+    const Node *n = c->g->nodes.data[i];
+    for (int k = 0; k < n->nin && !c->inside[i]; k++) c->inside[i] = c->inside[n->in[k]->id];
+  }
+}
+
+// Which nodes a turn needs.
+static bool *mark_needed(Cut *c, Arena *scratch, const LoopBuild *b) {
+  bool *needed = ARENA_ARRAY(scratch, bool, c->count + 1);
+  for (int i = 0; i < b->carries; i++) needed[b->next[i]->id] = true;
+  for (int i = 0; i < b->stacks; i++) needed[b->stack[i]->id] = true;
+  for (int i = c->count - 1; i >= 0; i--)
+    for (int k = 0; needed[i] && c->inside[i] && k < c->g->nodes.data[i]->nin; k++)
+      needed[c->g->nodes.data[i]->in[k]->id] = true;
+  return needed;
+}
+
+static Node *body_input(Cut *c, const Node *like) {
+  c->body->origin = like->origin;
+  return graph_input(c->body, arena_printf(c->g->arena, "%d", c->body->inputs.len), like->dtype, like->shape);
+}
+
+// What the body reads of a node: itself, a number that is known, or a capture. Captures become inputs in order.
+static void import(Cut *c, Node *n) {
+  double v;
+  if (c->image[n->id]) return;
+  if (node_splat(n, &v)) {
+    c->image[n->id] = graph_const_typed(c->body, v, n->dtype, n->shape);
+    return;
+  }
+  vec_push(c->g->arena, c->captured, n);
+  c->image[n->id] = body_input(c, n);
+}
+
+static void fill_body(Cut *c, Arena *scratch, const LoopBuild *b) {
+  const bool *needed = mark_needed(c, scratch, b);
+  for (int i = 0; i < c->count; i++) { // captures first: they are inputs of the body
+    const Node *n = c->g->nodes.data[i];
+    for (int k = 0; needed[i] && c->inside[i] && !c->image[i] && k < n->nin; k++)
+      if (!c->inside[n->in[k]->id]) import(c, n->in[k]);
+  }
+  for (int i = 0; i < b->carries; i++)
+    if (!c->inside[b->next[i]->id]) import(c, b->next[i]);
+  for (int i = 0; i < b->stacks; i++)
+    if (!c->inside[b->stack[i]->id]) import(c, b->stack[i]);
+  for (int i = 0; i < c->count; i++) {
+    const Node *n = c->g->nodes.data[i];
+    if (!needed[i] || !c->inside[i] || c->image[i]) continue;
+    if (n->op == OP_POINT || n->op == OP_MADE) {
+      c->image[i] = c->image[n->in[0]->id];
+      continue;
+    }
+    Node **in = ARENA_ARRAY(scratch, Node *, n->nin + 1);
+    for (int k = 0; k < n->nin; k++) in[k] = c->image[n->in[k]->id];
+    c->body->origin = n->origin;
+    c->image[i] = graph_rebuild(c->body, n, in);
+  }
+}
+
+void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts) {
+  Arena *scratch = arena_new();
+  Cut c = {.g = g, .body = graph_new(g->arena, "turn"), .count = g->nodes.len};
+  c.inside = ARENA_ARRAY(scratch, bool, c.count + 1);
+  c.image = ARENA_ARRAY(scratch, Node *, c.count + 1);
+  mark_inside(&c, b);
+  Node *index = graph_input(c.body, "0", DT_I32, (Shape){0});
+  if (b->index) c.image[b->index->id] = index;
+  for (int i = 0; i < b->carries; i++) c.image[b->carry[i]->id] = body_input(&c, b->carry[i]);
+  for (int i = 0; i < b->slices; i++) c.image[b->slice[i]->id] = body_input(&c, b->slice[i]);
+  fill_body(&c, scratch, b);
+  for (int i = 0; i < b->carries + b->stacks; i++) {
+    const Node *from = i < b->carries ? b->next[i] : b->stack[i - b->carries];
+    graph_output(c.body, arena_printf(g->arena, "%d", i), c.image[from->id], -1);
+  }
+  const LoopParts p = {b->turns, b->carries, b->slices, c.captured.len, b->stacks, b->reverse};
+  Node **in = ARENA_ARRAY(scratch, Node *, b->carries + b->slices + c.captured.len + 1);
+  for (int i = 0; i < b->carries; i++) in[i] = b->initial[i];
+  for (int i = 0; i < b->slices; i++) in[b->carries + i] = b->source[i];
+  for (int i = 0; i < c.captured.len; i++) in[b->carries + b->slices + i] = c.captured.data[i];
+  Node *loop = graph_loop(g, &p, in, c.body);
+  for (int i = 0; i < b->carries + b->stacks; i++) parts[i] = graph_part(g, loop, i);
+  arena_free(scratch);
+}
