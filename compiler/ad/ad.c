@@ -11,6 +11,7 @@
 // operand's adjoint all the same).
 #include "ad.h"
 #include "../graph/ops.h"
+#include "loop.h"
 #include "rules.h"
 
 typedef struct Reverse {
@@ -20,14 +21,22 @@ typedef struct Reverse {
   bool *reaches;  // some variable lies below, along differentiable operands
   bool *open;     // a path from y, or from the product above, leaves no element out
   Node **adj;
+  Node ***parts; // by id of an operation with several results: their adjoints
 } Reverse;
+
+// Whether a gradient that reaches n goes on to its operand k.
+static bool passes_on(const Node *n, int k) {
+  if (n->op == OP_PART) return dtype_is_float(n->dtype);
+  if (n->op == OP_LOOP) return dtype_is_float(n->in[k]->dtype);
+  return dtype_is_float(n->dtype) && rule_exists(n, k);
+}
 
 static void mark(Reverse *r) {
   for (int i = 0; i < r->count; i++) {
     const Node *n = r->g->nodes.data[i];
     r->reaches[i] = r->variable[i];
-    for (int k = 0; k < n->nin && !r->reaches[i] && dtype_is_float(n->dtype); k++)
-      r->reaches[i] = r->reaches[n->in[k]->id] && rule_exists(n, k);
+    for (int k = 0; k < n->nin && !r->reaches[i]; k++)
+      r->reaches[i] = r->reaches[n->in[k]->id] && passes_on(n, k);
   }
 }
 
@@ -39,12 +48,33 @@ static void accumulate(Reverse *r, const Node *n, Node *adj) {
   *sum = *sum ? graph_binary(r->g, OP_ADD, *sum, adj) : adj;
 }
 
+static void add_part(Reverse *r, const Node *part, Node *adj) {
+  const Node *tuple = part->in[0];
+  Node ***parts = &r->parts[tuple->id];
+  if (!*parts) *parts = ARENA_ARRAY(r->g->arena, Node *, tuple->nout);
+  Node **sum = &(*parts)[part->attr[0]];
+  *sum = *sum ? graph_binary(r->g, OP_ADD, *sum, adj) : adj;
+  r->open[tuple->id] |= r->open[part->id];
+}
+
+static void through_loop(Reverse *r, Node *n) {
+  Node **out = ARENA_ARRAY(r->g->arena, Node *, n->nin + 1);
+  loop_vjp(r->g, n, r->parts[n->id], !r->open[n->id], out);
+  for (int k = 0; k < n->nin; k++) {
+    if (!out[k] || !r->reaches[n->in[k]->id]) continue;
+    accumulate(r, n->in[k], out[k]);
+    r->open[n->in[k]->id] |= r->open[n->id];
+  }
+}
+
 static void propagate(Reverse *r) {
   for (int i = r->count - 1; i >= 0; i--) {
     Node *n = r->g->nodes.data[i];
-    if (!r->adj[i] || !r->reaches[i] || r->variable[i]) continue;
+    if (!r->reaches[i] || r->variable[i]) continue;
     r->g->origin = n->origin;
-    for (int k = 0; k < n->nin; k++) {
+    if (r->parts[i]) through_loop(r, n);
+    if (r->adj[i] && n->op == OP_PART) add_part(r, n, r->adj[i]);
+    for (int k = 0; r->adj[i] && n->op != OP_PART && k < n->nin; k++) {
       if (!r->reaches[n->in[k]->id] || !rule_exists(n, k)) continue;
       accumulate(r, n->in[k], rule_apply(r->g, n, k, r->adj[i], !r->open[i]));
       if (n->op == OP_MATMUL || (r->open[i] && !rule_masks(n, k))) r->open[n->in[k]->id] = true;
@@ -52,26 +82,33 @@ static void propagate(Reverse *r) {
   }
 }
 
-void ad_vjp(Graph *g, Node *y, Node *seed, Node *const *xs, int n, Node **out) {
+void ad_vjp_all(Graph *g, Node *const *ys, Node *const *seeds, int ny, bool guarded, Node *const *xs, int n,
+                Node **out) {
   Arena *scratch = arena_new();
-  Reverse r = {.g = g, .count = y->id + 1};
-  r.variable = ARENA_ARRAY(scratch, bool, r.count);
-  r.reaches = ARENA_ARRAY(scratch, bool, r.count);
-  r.open = ARENA_ARRAY(scratch, bool, r.count);
-  r.open[y->id] = true;
-  r.adj = ARENA_ARRAY(scratch, Node *, r.count);
+  Reverse r = {.g = g};
+  for (int i = 0; i < ny; i++)
+    if (ys[i]->id >= r.count) r.count = ys[i]->id + 1;
+  r.variable = ARENA_ARRAY(scratch, bool, r.count + 1);
+  r.reaches = ARENA_ARRAY(scratch, bool, r.count + 1);
+  r.open = ARENA_ARRAY(scratch, bool, r.count + 1);
+  for (int i = 0; i < ny && !guarded; i++) r.open[ys[i]->id] = true;
+  r.adj = ARENA_ARRAY(scratch, Node *, r.count + 1);
+  r.parts = ARENA_ARRAY(scratch, Node **, r.count + 1);
   for (int i = 0; i < n; i++)
     if (xs[i]->id < r.count) r.variable[xs[i]->id] = true;
-  Span origin = g->origin;
+  const Span origin = g->origin;
   mark(&r);
-  r.adj[y->id] = seed;
+  for (int i = 0; i < ny; i++) accumulate(&r, ys[i], seeds[i]);
   propagate(&r);
   g->origin = origin;
-  for (int i = 0; i < n; i++) {
-    Node *adj = xs[i]->id < r.count ? r.adj[xs[i]->id] : NULL;
-    out[i] = adj ? adj : graph_const_typed(g, 0, xs[i]->dtype, xs[i]->shape);
-  }
+  for (int i = 0; i < n; i++) out[i] = xs[i]->id < r.count ? r.adj[xs[i]->id] : NULL;
   arena_free(scratch);
+}
+
+void ad_vjp(Graph *g, Node *y, Node *seed, Node *const *xs, int n, Node **out) {
+  ad_vjp_all(g, &y, &seed, 1, false, xs, n, out);
+  for (int i = 0; i < n; i++)
+    if (!out[i]) out[i] = graph_const_typed(g, 0, xs[i]->dtype, xs[i]->shape);
 }
 
 void ad_gradient(Graph *g, Node *y, Node *const *xs, int n, Node **out) {

@@ -284,6 +284,8 @@ Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {
   case CLASS_INDEX: return index_bound(g, n, bound);
   case CLASS_RANDOM: return NULL;
   case CLASS_META: return bound[0];
+  case CLASS_BODY:
+    return n->op == OP_PART ? constant(g, INFINITY, n->shape) : NULL; // not followed into bodies
   }
   return NULL;
 }

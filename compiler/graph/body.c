@@ -1,6 +1,6 @@
-// Operations with bodies. In: operands, a body; or nodes of one graph and the placeholders that a turn of a loop fills.
-// Out: the loop and its results. Holds: a body's inputs are known by position, all of them are there, and a body never
-// reads a node of another graph.
+// Operations with bodies. In: operands, a body; or nodes of one graph and the placeholders that a turn of a
+// loop fills. Out: the loop and its results. Holds: a body's inputs are known by position, all of them are
+// there, and a body never reads a node of another graph.
 #include "ops.h"
 #include <string.h>
 
@@ -46,7 +46,8 @@ const char *infer_loop(Arena *a, Node *n) {
   for (int i = 1; i < 4; i++)
     if (n->attr[i] < 0 || n->attr[i] > INT32_MAX) return "a count is negative";
   const LoopParts p = loop_parts(n);
-  if (p.captures < 0 || b->inputs.len != n->nin + 1) return "the body has other inputs than there are operands";
+  if (p.captures < 0 || b->inputs.len != n->nin + 1)
+    return "the body has other inputs than there are operands";
   if (!same_type(b->inputs.data[0], DT_I32, (Shape){0})) return "the body's first input is the turn's number";
   for (int k = 0; k < n->nin; k++) {
     const char *fault = operand_fault(a, n, &p, k);
@@ -83,15 +84,29 @@ Node *graph_loop(Graph *g, const LoopParts *p, Node *const *in, const Graph *bod
 
 // -- a loop from nodes of one graph
 
+Node *graph_hole(Graph *g, DType t, Shape s) {
+  const int64_t key = g->points++;
+  Node proto = {.op = OP_HOLE, .dtype = t, .shape = s, .attr = &key, .nattr = 1};
+  return node_build(g, &proto);
+}
+
+Node *graph_slice_hole(Graph *g, const Node *source) {
+  return graph_hole(g, source->dtype, without_first(source->shape));
+}
+
 typedef struct Cut {
   Graph *g, *body;
-  int count;      // nodes that are looked at
-  bool *inside;   // by id: depends on a placeholder, or is one
-  Node **image;   // by id: in the body
+  Arena *scratch;
+  const LoopBuild *b;
+  int count;    // nodes that are looked at
+  bool *inside; // by id: depends on a hole, or is one
+  bool *needed; // by id: a turn needs it
+  Node **image; // by id: in the body
   VEC(Node *) captured;
 } Cut;
 
-static void mark_inside(Cut *c, const LoopBuild *b) {
+static void mark_inside(Cut *c) {
+  const LoopBuild *b = c->b;
   if (b->index) c->inside[b->index->id] = true;
   for (int i = 0; i < b->carries; i++) c->inside[b->carry[i]->id] = true;
   for (int i = 0; i < b->slices; i++) c->inside[b->slice[i]->id] = true;
@@ -101,15 +116,14 @@ static void mark_inside(Cut *c, const LoopBuild *b) {
   }
 }
 
-// Which nodes a turn needs.
-static bool *mark_needed(Cut *c, Arena *scratch, const LoopBuild *b) {
-  bool *needed = ARENA_ARRAY(scratch, bool, c->count + 1);
-  for (int i = 0; i < b->carries; i++) needed[b->next[i]->id] = true;
-  for (int i = 0; i < b->stacks; i++) needed[b->stack[i]->id] = true;
-  for (int i = c->count - 1; i >= 0; i--)
-    for (int k = 0; needed[i] && c->inside[i] && k < c->g->nodes.data[i]->nin; k++)
-      needed[c->g->nodes.data[i]->in[k]->id] = true;
-  return needed;
+static void mark_needed(Cut *c) {
+  const LoopBuild *b = c->b;
+  for (int i = 0; i < b->carries; i++) c->needed[b->next[i]->id] = true;
+  for (int i = 0; i < b->stacks; i++) c->needed[b->stack[i]->id] = true;
+  for (int i = c->count - 1; i >= 0; i--) {
+    const Node *n = c->g->nodes.data[i];
+    for (int k = 0; c->needed[i] && c->inside[i] && k < n->nin; k++) c->needed[n->in[k]->id] = true;
+  }
 }
 
 static Node *body_input(Cut *c, const Node *like) {
@@ -117,64 +131,144 @@ static Node *body_input(Cut *c, const Node *like) {
   return graph_input(c->body, arena_printf(c->g->arena, "%d", c->body->inputs.len), like->dtype, like->shape);
 }
 
-// What the body reads of a node: itself, a number that is known, or a capture. Captures become inputs in order.
+static bool is_view(const Node *n) {
+  return n->op == OP_BROADCAST || n->op == OP_RESHAPE || n->op == OP_TRANSPOSE || n->op == OP_SLICE;
+}
+
+// What the body reads of a node outside: a number that is known, or a capture.
 static void import(Cut *c, Node *n) {
   double v;
-  if (c->image[n->id]) return;
+  if (c->inside[n->id] || c->image[n->id]) return;
   if (node_splat(n, &v)) {
     c->image[n->id] = graph_const_typed(c->body, v, n->dtype, n->shape);
+    return;
+  }
+  if (is_view(n)) { // costs nothing inside, memory outside
+    import(c, n->in[0]);
+    c->image[n->id] = graph_rebuild(c->body, n, (Node *[]){c->image[n->in[0]->id]});
     return;
   }
   vec_push(c->g->arena, c->captured, n);
   c->image[n->id] = body_input(c, n);
 }
 
-static void fill_body(Cut *c, Arena *scratch, const LoopBuild *b) {
-  const bool *needed = mark_needed(c, scratch, b);
-  for (int i = 0; i < c->count; i++) { // captures first: they are inputs of the body
-    const Node *n = c->g->nodes.data[i];
-    for (int k = 0; needed[i] && c->inside[i] && !c->image[i] && k < n->nin; k++)
-      if (!c->inside[n->in[k]->id]) import(c, n->in[k]);
-  }
-  for (int i = 0; i < b->carries; i++)
-    if (!c->inside[b->next[i]->id]) import(c, b->next[i]);
-  for (int i = 0; i < b->stacks; i++)
-    if (!c->inside[b->stack[i]->id]) import(c, b->stack[i]);
+static void import_all(Cut *c) {
   for (int i = 0; i < c->count; i++) {
     const Node *n = c->g->nodes.data[i];
-    if (!needed[i] || !c->inside[i] || c->image[i]) continue;
+    for (int k = 0; c->needed[i] && c->inside[i] && k < n->nin; k++) import(c, n->in[k]);
+  }
+  for (int i = 0; i < c->b->carries; i++) import(c, c->b->next[i]);
+  for (int i = 0; i < c->b->stacks; i++) import(c, c->b->stack[i]);
+}
+
+static void fill_body(Cut *c) {
+  for (int i = 0; i < c->count; i++) {
+    const Node *n = c->g->nodes.data[i];
+    if (!c->needed[i] || !c->inside[i] || c->image[i]) continue;
     if (n->op == OP_POINT || n->op == OP_MADE) {
       c->image[i] = c->image[n->in[0]->id];
       continue;
     }
-    Node **in = ARENA_ARRAY(scratch, Node *, n->nin + 1);
+    Node **in = ARENA_ARRAY(c->scratch, Node *, n->nin + 1);
     for (int k = 0; k < n->nin; k++) in[k] = c->image[n->in[k]->id];
     c->body->origin = n->origin;
     c->image[i] = graph_rebuild(c->body, n, in);
   }
 }
 
+static void body_output(Cut *c, Node *n) {
+  graph_output(c->body, arena_printf(c->g->arena, "%d", c->body->outputs.len), n, -1);
+}
+
+static bool is_result(const Cut *c, const Node *n) {
+  for (int i = 0; i < c->body->outputs.len; i++)
+    if (c->body->outputs.data[i].node == n) return true;
+  return false;
+}
+
+// Is it cheaper to read a value of the turn again than to compute it again?
+static bool worth_keeping(const Node *n) {
+  const OpClass class = op_info[n->op].class;
+  return n->dtype != DT_TUPLE && (class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_BODY);
+}
+
+static void add_outputs(Cut *c) {
+  for (int i = 0; i < c->b->carries; i++) body_output(c, c->image[c->b->next[i]->id]);
+  for (int i = 0; i < c->b->stacks; i++) body_output(c, c->image[c->b->stack[i]->id]);
+  if (c->b->exact) return;
+  for (int i = 0; i < c->b->carries; i++) body_output(c, c->image[c->b->carry[i]->id]);
+  for (int i = 0; i < c->body->nodes.len; i++)
+    if (worth_keeping(c->body->nodes.data[i]) && !is_result(c, c->body->nodes.data[i]))
+      body_output(c, c->body->nodes.data[i]);
+}
+
 void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts) {
   Arena *scratch = arena_new();
-  Cut c = {.g = g, .body = graph_new(g->arena, "turn"), .count = g->nodes.len};
+  Cut c = {.g = g, .body = graph_new(g->arena, "turn"), .scratch = scratch, .b = b, .count = g->nodes.len};
   c.inside = ARENA_ARRAY(scratch, bool, c.count + 1);
+  c.needed = ARENA_ARRAY(scratch, bool, c.count + 1);
   c.image = ARENA_ARRAY(scratch, Node *, c.count + 1);
-  mark_inside(&c, b);
+  mark_inside(&c);
+  mark_needed(&c);
   Node *index = graph_input(c.body, "0", DT_I32, (Shape){0});
   if (b->index) c.image[b->index->id] = index;
   for (int i = 0; i < b->carries; i++) c.image[b->carry[i]->id] = body_input(&c, b->carry[i]);
-  for (int i = 0; i < b->slices; i++) c.image[b->slice[i]->id] = body_input(&c, b->slice[i]);
-  fill_body(&c, scratch, b);
-  for (int i = 0; i < b->carries + b->stacks; i++) {
-    const Node *from = i < b->carries ? b->next[i] : b->stack[i - b->carries];
-    graph_output(c.body, arena_printf(g->arena, "%d", i), c.image[from->id], -1);
-  }
-  const LoopParts p = {b->turns, b->carries, b->slices, c.captured.len, b->stacks, b->reverse};
-  Node **in = ARENA_ARRAY(scratch, Node *, b->carries + b->slices + c.captured.len + 1);
+  int slices = 0;
+  Node **in = ARENA_ARRAY(scratch, Node *, b->carries + b->slices + c.count + 1);
   for (int i = 0; i < b->carries; i++) in[i] = b->initial[i];
-  for (int i = 0; i < b->slices; i++) in[b->carries + i] = b->source[i];
-  for (int i = 0; i < c.captured.len; i++) in[b->carries + b->slices + i] = c.captured.data[i];
+  for (int i = 0; i < b->slices; i++) { // those that a turn reads
+    if (!c.needed[b->slice[i]->id]) continue;
+    c.image[b->slice[i]->id] = body_input(&c, b->slice[i]);
+    in[b->carries + slices++] = b->source[i];
+  }
+  import_all(&c);
+  fill_body(&c);
+  add_outputs(&c);
+  const LoopParts p = {.turns = b->turns,
+                       .carries = b->carries,
+                       .slices = slices,
+                       .captures = c.captured.len,
+                       .stacks = c.body->outputs.len - b->carries,
+                       .reverse = b->reverse};
+  for (int i = 0; i < c.captured.len; i++) in[b->carries + slices + i] = c.captured.data[i];
   Node *loop = graph_loop(g, &p, in, c.body);
   for (int i = 0; i < b->carries + b->stacks; i++) parts[i] = graph_part(g, loop, i);
   arena_free(scratch);
+}
+
+LoopBuild graph_open_loop(Graph *g, const Node *loop, Node *const *in, Node **known) {
+  const LoopParts p = loop_parts(loop);
+  const Graph *body = loop->body;
+  Arena *a = g->arena;
+  LoopBuild b = {
+      .turns = p.turns, .reverse = p.reverse, .carries = p.carries, .slices = p.slices, .stacks = p.stacks};
+  Node **image = ARENA_ARRAY(a, Node *, body->nodes.len + 1);
+  Node ***lists[] = {&b.carry, &b.initial, &b.next, &b.slice, &b.source, &b.stack};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    *lists[i] = ARENA_ARRAY(a, Node *, p.carries + p.slices + p.stacks + 1);
+  for (int i = 0; known && i < body->nodes.len; i++) image[i] = known[i];
+  b.index = image[body->inputs.data[0]->id] = graph_hole(g, DT_I32, (Shape){0});
+  for (int k = 0; k < loop->nin; k++) {
+    const Node *inside = body->inputs.data[k + 1];
+    const bool carry = k < p.carries, slice = !carry && k < p.carries + p.slices;
+    Node *x = image[inside->id];
+    if (!x) x = carry || slice ? graph_hole(g, inside->dtype, inside->shape) : in[k];
+    image[inside->id] = x;
+    if (carry) b.carry[k] = x, b.initial[k] = in[k];
+    if (slice) b.slice[k - p.carries] = x, b.source[k - p.carries] = in[k];
+  }
+  const Span origin = g->origin;
+  for (int i = 0; i < body->nodes.len; i++) {
+    const Node *n = body->nodes.data[i];
+    if (image[i]) continue;
+    Node **operands = ARENA_ARRAY(a, Node *, n->nin + 1);
+    for (int k = 0; k < n->nin; k++) operands[k] = image[n->in[k]->id];
+    g->origin = n->origin;
+    image[i] = graph_rebuild(g, n, operands);
+  }
+  g->origin = origin;
+  for (int i = 0; i < p.carries + p.stacks; i++)
+    *(i < p.carries ? &b.next[i] : &b.stack[i - p.carries]) = image[body->outputs.data[i].node->id];
+  for (int i = 0; known && i < body->nodes.len; i++) known[i] = image[i];
+  return b;
 }

@@ -65,8 +65,8 @@ struct Node {
   // INDEX: size. UNIFORM: stream. POINT: key. INPUT: position.
   int nattr;
   const int64_t *attr;
-  const char *name;   // INPUT; INDEX: the place in the program
-  int nout;              // LOOP: its results, read by PART; the node itself is a DT_TUPLE without axes
+  const char *name; // INPUT; INDEX: the place in the program
+  int nout;         // LOOP: its results, read by PART; the node itself is a DT_TUPLE without axes
   const TensorType *out;
   const Graph *body;  // LOOP
   const double *data; // CONST: ndata values, 1 (splat) or all
@@ -145,10 +145,11 @@ bool graph_depends(const Graph *g, const Node *root, const Node *on);
 bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n);
 
 // -- bodies (body.c)
-// The operands of a LOOP in order, and the results: `carries` values that each turn takes and gives, `slices` that have
-// one element for each turn along their first axis, `captures` that are the same in every turn; final carries, then
-// `stacks`, which gather a value of each turn along a new first axis. The body's inputs: the turn's number (i32), carries,
-// slices without their first axis, captures; its outputs: carries, stacks of one turn.
+// The operands of a LOOP in order, and the results: `carries` values that each turn takes and gives, `slices`
+// that have one element for each turn along their first axis, `captures` that are the same in every turn;
+// final carries, then `stacks`, which gather a value of each turn along a new first axis. The body's inputs:
+// the turn's number (i32), carries, slices without their first axis, captures; its outputs: carries, stacks
+// of one turn.
 typedef struct LoopParts {
   int64_t turns;
   int carries, slices, captures, stacks;
@@ -158,23 +159,31 @@ LoopParts loop_parts(const Node *loop);
 enum { LOOP_ATTRS = 5 };
 Node *graph_loop(Graph *g, const LoopParts *p, Node *const *in, const Graph *body);
 
-// A loop from nodes of one graph: what depends on the placeholders becomes the body, all else stays outside and is
-// computed once. `index` may be NULL. Out: parts[carries + stacks].
+// A loop from nodes of one graph: what depends on the holes becomes the body, all else stays outside and is
+// computed once. `index` may be NULL. Besides what is asked for, the loop stacks the values that its
+// derivative reads again: each carried value before the turn, and results of products; passes drop what is
+// not read. Out: parts[carries + stacks].
 typedef struct LoopBuild {
   int64_t turns;
   bool reverse;
   Node *index;
   int carries;
-  Node *const *carry, *const *initial, *const *next; // placeholder, value before the first turn, value after a turn
+  Node **carry, **initial, **next; // hole, value before the first turn, value after a turn
   int slices;
-  Node *const *slice, *const *source; // placeholder, what it is a slice of
+  Node **slice, **source; // hole, what it is a slice of
   int stacks;
-  Node *const *stack;
+  Node **stack;
+  bool exact; // nothing is stacked besides
 } LoopBuild;
 void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts);
+Node *graph_hole(Graph *g, DType t, Shape s);
+Node *graph_slice_hole(Graph *g, const Node *source); // for what one turn sees of it
+// The reverse: a turn's nodes in g, with holes for index, carries and slices; `in` are the operands in g.
+// Where known[id] is given, it stands for the body's node; afterwards known holds what stands for each.
+LoopBuild graph_open_loop(Graph *g, const Node *loop, Node *const *in, Node **known);
 
-Graph *graph_copy(Arena *a, const Graph *g);          // node for node
-bool graph_same(const Graph *a, const Graph *b);      // node for node; names of inputs aside
+Graph *graph_copy(Arena *a, const Graph *g);     // node for node
+bool graph_same(const Graph *a, const Graph *b); // node for node; names of inputs aside
 
 // -- shapes
 int64_t shape_count(Shape s);

@@ -23,6 +23,8 @@ static const char *infer_leaf(Arena *a, Node *n) {
       if (n->dtype == DT_BOOL ? (v != 0 && v != 1) : !(v >= INT32_MIN && v <= INT32_MAX && v == (int32_t)v))
         FAULT("%g is no %s", v, dtype_text(n->dtype));
     }
+  } else if (n->op == OP_HOLE) {
+    if (n->nattr != 1 || n->attr[0] < 0) return "a hole needs its key";
   } else {
     if (n->nattr != 1 || n->attr[0] < 0 || n->attr[0] >= n->shape.rank) return "axis out of range";
     if (n->dtype == DT_BOOL) return "iota is of numbers";

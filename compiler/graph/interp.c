@@ -235,8 +235,9 @@ static double *eval_loop(Arena *a, const Node *n, double **v) {
       const int operand = k - 1;
       const bool slice = operand >= p.carries && operand < p.carries + p.slices;
       preset[inside->id] = k == 0 ? &number
-                           : operand < p.carries ? out + part_offset(n, operand)
-                                                 : v[n->in[operand]->id] + (slice ? at * shape_count(inside->shape) : 0);
+                           : operand < p.carries
+                               ? out + part_offset(n, operand)
+                               : v[n->in[operand]->id] + (slice ? at * shape_count(inside->shape) : 0);
     }
     double **values = graph_interpret(scratch, b, preset, true);
     for (int k = p.carries; k < n->nout; k++) {
@@ -264,6 +265,7 @@ static double *eval_node(Arena *a, const Node *n, double **v) {
   switch (op_info[n->op].class) {
   case CLASS_LEAF:
     if (n->op == OP_INPUT) ice("graph", "interpreter: input %s has no value", n->name);
+    if (n->op == OP_HOLE) ice("graph", "interpreter: a loop was not built");
     eval_leaf(n, out, count);
     break;
   case CLASS_POINTWISE:

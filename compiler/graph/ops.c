@@ -33,6 +33,7 @@ AttrKeys op_attr_keys(Op op) {
   case OP_PUT_ALONG:
   case OP_INDEX: return (AttrKeys){1, false, {"size"}};
   case OP_UNIFORM: return (AttrKeys){1, false, {"stream"}};
+  case OP_HOLE:
   case OP_POINT: return (AttrKeys){1, false, {"key"}};
   case OP_PART: return (AttrKeys){1, false, {"k"}};
   case OP_LOOP: return (AttrKeys){LOOP_ATTRS, false, {"turns", "carries", "slices", "stacks", "reverse"}};

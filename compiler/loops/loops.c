@@ -138,16 +138,15 @@ static void make_buffers(Lowering *l) {
   }
 }
 
-static LoopStep *add_step(Lowering *l, StepKind kind) {
-  LoopStep s = {.kind = kind, .pieces = 1};
+static LoopStep *add_step(Lowering *l, StepKind kind, int nin) {
+  LoopStep s = {.kind = kind, .pieces = 1, .nin = nin, .in = ARENA_ARRAY(l->f->arena, Buffer *, nin + 1)};
   vec_push(l->f->arena, l->steps, s);
   return &l->steps.data[l->steps.len - 1];
 }
 
 static void add_copy(Lowering *l, Buffer *from, Buffer *to) {
-  LoopStep *s = add_step(l, STEP_COPY);
+  LoopStep *s = add_step(l, STEP_COPY, 1);
   s->in[0] = from;
-  s->nin = 1;
   s->out = to;
 }
 
@@ -178,7 +177,7 @@ static void add_kernel(Lowering *l, const Group *g) {
     before->nests = all;
     return;
   }
-  LoopStep *s = add_step(l, STEP_KERNEL);
+  LoopStep *s = add_step(l, STEP_KERNEL, 0);
   s->nnests = 1;
   s->nests = nest;
   s->pieces = loops.pieces;
@@ -187,9 +186,8 @@ static void add_kernel(Lowering *l, const Group *g) {
 static void add_library_call(Lowering *l, const Group *g) {
   LoopFn *f = l->f;
   Node *n = g->node;
-  LoopStep *s = add_step(l, g->kind);
+  LoopStep *s = add_step(l, g->kind, n->nin);
   s->node = n;
-  s->nin = n->nin;
   s->out = f->of[n->id];
   for (int i = 0; i < n->nin; i++) {
     bool transposed = false;
@@ -202,6 +200,35 @@ static void add_library_call(Lowering *l, const Group *g) {
   }
   if (g->kind == STEP_GEMM)
     f->flops += 2.0 * (double)shape_count(n->shape) * (double)n->in[0]->shape.dim[n->in[0]->shape.rank - 1];
+}
+
+static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static int64_t type_bytes(const TensorType *t) { return dtype_size(t->dtype) * shape_count(t->shape); }
+
+int64_t loop_work(const LoopStep *s, int k) {
+  int64_t at = aligned(s->body->scratch_bytes);
+  for (int i = 0; i < k; i++) at += 2 * aligned(type_bytes(&s->node->out[i]));
+  return at;
+}
+
+static void add_loop(Lowering *l, const Group *g) {
+  LoopFn *f = l->f;
+  Node *n = g->node;
+  LoopStep *s = add_step(l, STEP_LOOP, n->nin);
+  s->node = n;
+  for (int i = 0; i < n->nin; i++) s->in[i] = f->of[n->in[i]->id];
+  s->body = loops_from_graph(f->arena, n->body, (LoopOptions){0});
+  s->parts = ARENA_ARRAY(f->arena, Buffer *, n->nout);
+  for (int i = 0; i < f->graph->nodes.len; i++) {
+    const Node *x = f->graph->nodes.data[i];
+    if (x->op == OP_PART && x->in[0] == n && f->of[i]) s->parts[x->attr[0]] = f->of[i];
+  }
+  for (int k = 0; k < n->nout; k++)
+    if (!s->parts[k]) s->parts[k] = add_buffer(l, n, 0, type_bytes(&n->out[k]));
+  s->out = add_buffer(l, n, 0, loop_work(s, loop_parts(n).carries));
+  f->flops += (double)loop_parts(n).turns * s->body->flops;
+  f->bytes += (double)loop_parts(n).turns * s->body->bytes;
 }
 
 // Each time the ready group that was built first; those that overwrite parameters and state wait until
@@ -224,6 +251,8 @@ static void order_steps(Lowering *l) {
     const Group *g = p->groups.data[best];
     if (g->kind == STEP_KERNEL)
       add_kernel(l, g);
+    else if (g->kind == STEP_LOOP)
+      add_loop(l, g);
     else
       add_library_call(l, g);
   }
@@ -281,6 +310,7 @@ static void lifetimes(LoopFn *f) {
     }
     for (int j = 0; j < s->nin; j++) read_at(f, s->in[j], i);
     if (s->out) written(f, s->out, i);
+    for (int j = 0; s->parts && j < s->node->nout; j++) written(f, s->parts[j], i);
     f->kernels += s->kind == STEP_KERNEL;
     f->gemms += s->kind == STEP_GEMM;
     f->calls += s->kind == STEP_CALL;

@@ -47,7 +47,8 @@ typedef struct Nest {
   NestOut *outs;
 } Nest;
 
-typedef enum StepKind { STEP_KERNEL, STEP_GEMM, STEP_CALL, STEP_COPY } StepKind;
+typedef enum StepKind { STEP_KERNEL, STEP_GEMM, STEP_CALL, STEP_COPY, STEP_LOOP } StepKind;
+typedef struct LoopFn LoopFn;
 
 // A kernel is one function: nests run one after the other over the same pieces of their common outer axes.
 typedef struct LoopStep {
@@ -58,14 +59,18 @@ typedef struct LoopStep {
   int64_t pieces; // how it may be split among threads; 1: not
   // GEMM and CALL: the node, and for GEMM whether each operand is read transposed.
   Node *node;
-  Buffer *in[4];
+  Buffer **in;
   int nin;
   Buffer *out;
   bool ta, tb;
   // COPY: in[0] to out.
+  // LOOP: the node, its operands; one buffer for each result; `out` holds the body's scratch memory and,
+  // behind it, each carried value twice (see loop_work).
+  const LoopFn *body;
+  Buffer **parts;
 } LoopStep;
 
-typedef struct LoopFn {
+struct LoopFn {
   Arena *arena;
   const char *name;
   const Graph *graph;
@@ -82,7 +87,11 @@ typedef struct LoopFn {
   // For --summary: floating-point operations, bytes read and written by kernels and calls.
   double flops, bytes;
   int kernels, gemms, calls;
-} LoopFn;
+};
+
+// Where in a loop's working memory the two places of carried value k lie, one behind the other; k = carries:
+// its size.
+int64_t loop_work(const LoopStep *s, int k);
 
 typedef struct LoopOptions {
   bool keep_all; // every materialized value keeps its own memory to the end (--check, and finding where a NaN

@@ -81,7 +81,7 @@ static void print_nest(Printer *p, const Nest *n) {
 }
 
 static void print_step(Printer *p, const LoopStep *s) {
-  static const char *const kinds[] = {"kernel", "gemm", "call", "copy"};
+  static const char *const kinds[] = {"kernel", "gemm", "call", "copy", "loop"};
   fprintf(p->out, "  %s %s", kinds[s->kind], s->name);
   if (s->kind == STEP_KERNEL) {
     fprintf(p->out, " in %lld piece%s\n", (long long)s->pieces, s->pieces == 1 ? "" : "s");
@@ -102,7 +102,12 @@ static void print_step(Printer *p, const LoopStep *s) {
   }
   fprintf(p->out, " to ");
   print_buffer(p->out, s->out);
+  for (int i = 0; s->parts && i < s->node->nout; i++) {
+    fputs(", ", p->out);
+    print_buffer(p->out, s->parts[i]);
+  }
   fputc('\n', p->out);
+  if (s->body) loops_print(p->out, s->body);
 }
 
 void loops_print(FILE *out, const LoopFn *f) {

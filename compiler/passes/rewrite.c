@@ -20,8 +20,15 @@ static Node *rewrite_node(Arena *scratch, Rewrite *r, Node **image, RewriteRule 
   for (int k = 0; k < old->nin; k++) in[k] = image[old->in[k]->id];
   r->in = in;
   r->g->origin = old->origin;
+  if (old->op == OP_PART && r->parts[old->in[0]->id]) return r->parts[old->in[0]->id][old->attr[0]];
+  Node like = *old;
+  if (old->body) {
+    like.body = rewrite_graph(r->g->arena, old->body, rule);
+    r->old = &like;
+  }
   Node *made = rule ? rule(r) : NULL;
-  if (!made) made = graph_rebuild(r->g, old, in);
+  if (!made) made = graph_rebuild(r->g, &like, in);
+  if (old->op == OP_LOOP) return made;
   if (made->dtype != old->dtype || !shape_equal(made->shape, old->shape))
     ice("passes", "%%%d = %s changed its type", old->id, op_info[old->op].text);
   return made;
@@ -29,7 +36,8 @@ static Node *rewrite_node(Arena *scratch, Rewrite *r, Node **image, RewriteRule 
 
 Graph *rewrite_graph(Arena *a, const Graph *g, RewriteRule rule) {
   Arena *scratch = arena_new();
-  Rewrite r = {.g = graph_new(a, g->name), .uses = count_uses(scratch, g)};
+  Rewrite r = {.g = graph_new(a, g->name), .uses = count_uses(scratch, g), .from = g};
+  r.parts = ARENA_ARRAY(scratch, Node **, g->nodes.len + 1);
   Node **image = ARENA_ARRAY(scratch, Node *, g->nodes.len + 1);
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *n = g->inputs.data[i];

@@ -9,6 +9,8 @@ typedef struct Rewrite {
   const Node *old; // a node of the old one
   Node *const *in; // its operands, already in the new graph
   const int *uses; // of each old node, by live nodes and outputs
+  const Graph *from;
+  Node ***parts; // by id of an old loop, where a rule made another of it: what stands for its results
 } Rewrite;
 // The node to stand for `old`, of its type and shape, or NULL to keep the operation.
 typedef Node *(*RewriteRule)(const Rewrite *r);

@@ -219,8 +219,8 @@ Test(passes, training_step) {
 
 // From text: what the pipeline reads back is what it wrote.
 Test(passes, graph_files) {
-  static const char *const files[] = {"maps", "reductions", "products", "indexing", "kinks"};
-  for (int f = 0; f < 5; f++) {
+  static const char *const files[] = {"maps", "reductions", "products", "indexing", "kinks", "loops"};
+  for (int f = 0; f < 6; f++) {
     Arena *a = arena_new();
     Graph *g = must_parse(a, file_text(a, arena_printf(a, SOURCE_DIR "/tests/graph/%s.graph", files[f])));
     Graph *end = passes_run(a, g, 2, true);

@@ -19,6 +19,8 @@ typedef struct Emitter {
   LLVMTypeRef void_t, i1, i32, i64, f32, f64, ptr, vi1, vi32, vf32, vf64;
   LLVMValueRef lane_numbers; // <0, 1, …, 7>
   bool uses_vmath;
+  int functions; // so far: the module's own and those of bodies; `number` is that of f
+  int number;
 } Emitter;
 
 // A condition under which a value is wanted: `parent` and the guard. Masks are numbered from 1; 0: always.
@@ -126,7 +128,13 @@ void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece);
 // The partial sums of a nest that ran in pieces, added in order.
 void emit_combine(Kernel *k, const Nest *nest, int64_t pieces);
 
+// -- body.c
+// The loop of step s, its body a function of its own.
+void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s);
+
 // -- module.c
+// The function of f under that name; its steps in order.
+LLVMValueRef emit_fn(Emitter *m, const LoopFn *f, const char *name);
 // The function under the name `symbol`, optimized; NULL and a message on failure. The caller disposes of the
 // module.
 LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *symbol,

@@ -36,7 +36,7 @@ LLVMValueRef emit_buffer(Kernel *k, const Buffer *b) {
 
 LLVMValueRef emit_const_tensor(Kernel *k, const Node *n) {
   Emitter *m = k->m;
-  const char *name = arena_printf(m->arena, "const%d", n->id);
+  const char *name = arena_printf(m->arena, "const%d_%d", m->number, n->id);
   LLVMValueRef old = LLVMGetNamedGlobal(m->module, name);
   if (old) return old;
   LLVMTypeRef t = element_type(m, n->dtype);

@@ -194,10 +194,27 @@ static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   }
   case STEP_GEMM: emit_gemm(k, ctx, s); return;
   case STEP_CALL: emit_call(k, ctx, s); return;
+  case STEP_LOOP: emit_loop_step(k, ctx, s); return;
   case STEP_COPY:
     LLVMBuildMemCpy(k->builder, emit_buffer(k, s->out), 4, emit_buffer(k, s->in[0]), 4,
                     emit_int64(m, node_bytes(s->out->node)));
   }
+}
+
+LLVMValueRef emit_fn(Emitter *m, const LoopFn *f, const char *name) {
+  const LoopFn *outer = m->f;
+  const int number = m->number;
+  m->f = f;
+  m->number = m->functions++;
+  LLVMTypeRef params[] = {m->ptr, m->ptr};
+  LLVMValueRef fn = add_function(m, name, LLVMFunctionType(m->i32, params, 2, 0));
+  Kernel *k = kernel_new(m, fn, LLVMGetParam(fn, 1));
+  for (int i = 0; i < f->nsteps; i++) emit_step(k, LLVMGetParam(fn, 0), &f->steps[i]);
+  LLVMBuildRet(k->builder, LLVMConstInt(m->i32, 0, 0));
+  kernel_done(k);
+  m->f = outer;
+  m->number = number;
+  return fn;
 }
 
 extern const unsigned char reg_vmath_bitcode[];
@@ -277,12 +294,7 @@ LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *s
   LLVMSetTarget(m.module, triple);
   LLVMDisposeMessage(triple);
 
-  LLVMTypeRef params[] = {m.ptr, m.ptr};
-  LLVMValueRef fn = add_function(&m, symbol, LLVMFunctionType(m.i32, params, 2, 0));
-  Kernel *k = kernel_new(&m, fn, LLVMGetParam(fn, 1));
-  for (int i = 0; i < f->nsteps; i++) emit_step(k, LLVMGetParam(fn, 0), &f->steps[i]);
-  LLVMBuildRet(k->builder, LLVMConstInt(m.i32, 0, 0));
-  kernel_done(k);
+  emit_fn(&m, f, symbol);
   bool ok = (!m.uses_vmath || opt_level == 0 || link_vmath(&m, error)) && optimize(&m, tm, opt_level, error);
   arena_free(scratch);
   if (ok) return m.module;

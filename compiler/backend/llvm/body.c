@@ -1,0 +1,102 @@
+// Loops over turns. In: a step with a body. Out: a function for the body, and the loop that calls it with the
+// places of each turn's operands and results. Holds: a carried value is read from one of its two places and
+// written to the other; the first turn reads the initial value where it is.
+#include "emit.h"
+
+typedef struct Turn {
+  Kernel *k;
+  const LoopStep *s;
+  LLVMValueRef number; // counts from 0
+  LLVMValueRef at;     // the place of slices and stacks: `number`, or backwards
+  LLVMValueRef places; // array of pointers
+} Turn;
+
+static LLVMValueRef moved(Kernel *k, LLVMValueRef base, LLVMValueRef bytes) {
+  return LLVMBuildGEP2(k->builder, LLVMInt8TypeInContext(k->m->context), base, &bytes, 1, "");
+}
+
+static void set_place(const Turn *t, int slot, LLVMValueRef pointer) {
+  Kernel *k = t->k;
+  LLVMValueRef i = emit_int64(k->m, slot);
+  LLVMBuildStore(k->builder, pointer, LLVMBuildGEP2(k->builder, k->m->ptr, t->places, &i, 1, ""));
+}
+
+static int64_t bytes_of(const TensorType *t) { return dtype_size(t->dtype) * shape_count(t->shape); }
+
+// The place that carried value c has before (`after` false) or behind the turn.
+static LLVMValueRef carry_place(const Turn *t, int c, bool after) {
+  Kernel *k = t->k;
+  Emitter *m = k->m;
+  const int64_t start = loop_work(t->s, c), size = (loop_work(t->s, c + 1) - start) / 2;
+  LLVMValueRef odd = LLVMBuildAnd(k->builder, t->number, emit_int64(m, 1), "");
+  if (!after) odd = LLVMBuildXor(k->builder, odd, emit_int64(m, 1), "");
+  LLVMValueRef offset = LLVMBuildAdd(k->builder, LLVMBuildMul(k->builder, odd, emit_int64(m, size), ""),
+                                     emit_int64(m, start), "");
+  LLVMValueRef place = moved(k, emit_buffer(k, t->s->out), offset);
+  if (after) return place;
+  LLVMValueRef first = LLVMBuildICmp(k->builder, LLVMIntEQ, t->number, emit_int64(m, 0), "");
+  return LLVMBuildSelect(k->builder, first, emit_buffer(k, t->s->in[c]), place, "");
+}
+
+static LLVMValueRef element_place(const Turn *t, const Buffer *b, int64_t bytes) {
+  Kernel *k = t->k;
+  return moved(k, emit_buffer(k, b), LLVMBuildMul(k->builder, t->at, emit_int64(k->m, bytes), ""));
+}
+
+static void set_places(const Turn *t, LLVMValueRef index) {
+  const LoopStep *s = t->s;
+  const LoopParts p = loop_parts(s->node);
+  const Graph *body = s->node->body;
+  set_place(t, 0, emit_buffer(t->k, s->out));
+  set_place(t, 1, index);
+  for (int i = 0; i < s->nin; i++) {
+    const bool slice = i >= p.carries && i < p.carries + p.slices;
+    const Node *inside = body->inputs.data[i + 1];
+    set_place(t, i + 2,
+              i < p.carries ? carry_place(t, i, false)
+              : slice       ? element_place(t, s->in[i], node_bytes(inside))
+                            : emit_buffer(t->k, s->in[i]));
+  }
+  for (int i = 0; i < s->node->nout; i++) {
+    const Node *inside = body->outputs.data[i].node;
+    set_place(t, s->nin + 2 + i,
+              i < p.carries ? carry_place(t, i, true) : element_place(t, s->parts[i], node_bytes(inside)));
+  }
+}
+
+// The function ends where the body refuses an index.
+static void call_body(const Turn *t, LLVMValueRef fn, LLVMValueRef ctx) {
+  Kernel *k = t->k;
+  Emitter *m = k->m;
+  LLVMTypeRef params[] = {m->ptr, m->ptr}, type = LLVMFunctionType(m->i32, params, 2, 0);
+  LLVMValueRef args[] = {ctx, t->places};
+  LLVMValueRef result = LLVMBuildCall2(k->builder, type, fn, args, 2, "");
+  LLVMValueRef refused = LLVMBuildICmp(k->builder, LLVMIntNE, result, LLVMConstInt(m->i32, 0, 0), "");
+  LLVMBasicBlockRef end = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
+                    next = LLVMAppendBasicBlockInContext(m->context, k->fn, "");
+  LLVMBuildCondBr(k->builder, refused, end, next);
+  LLVMPositionBuilderAtEnd(k->builder, end);
+  LLVMBuildRet(k->builder, result);
+  LLVMPositionBuilderAtEnd(k->builder, next);
+}
+
+void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
+  Emitter *m = k->m;
+  const LoopParts p = loop_parts(s->node);
+  LLVMValueRef fn = emit_fn(m, s->body, arena_printf(m->arena, "body%d", m->functions));
+  LLVMSetLinkage(fn, LLVMInternalLinkage);
+  LLVMValueRef index = emit_local(k, m->i32);
+  LLVMValueRef places = emit_local(k, LLVMArrayType2(m->ptr, (uint64_t)s->body->nslots));
+  for (int i = 0; i < s->nin; i++) emit_buffer(k, s->in[i]); // their addresses stand before the loop
+  const CountedLoop l = emit_loop_begin(k, emit_int64(m, 0), emit_int64(m, p.turns));
+  Turn t = {.k = k, .s = s, .number = l.index, .at = l.index, .places = places};
+  if (p.reverse) t.at = LLVMBuildSub(k->builder, emit_int64(m, p.turns - 1), l.index, "");
+  LLVMBuildStore(k->builder, LLVMBuildTrunc(k->builder, t.at, m->i32, ""), index);
+  set_places(&t, index);
+  call_body(&t, fn, ctx);
+  emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, 1), ""));
+  t.number = emit_int64(m, p.turns - 1);
+  for (int c = 0; c < p.carries; c++)
+    LLVMBuildMemCpy(k->builder, emit_buffer(k, s->parts[c]), 4, carry_place(&t, c, true), 4,
+                    emit_int64(m, bytes_of(&s->node->out[c])));
+}
