@@ -1,23 +1,29 @@
 """The library against the values that PyTorch gave (values.json, made by make.py). Needs no PyTorch."""
+import csv
 import json
+import re
 import struct
 import tempfile
 from pathlib import Path
 
-from run import Failure
+from run import ROOT, Failure
 
-VALUES = Path(__file__).with_name("values.json")
+STDLIB, VALUES = ROOT / "stdlib", Path(__file__).with_name("values.json")
 
 
 def cases():
     values = json.loads(VALUES.read_text())
-    return ([(c["expression"], ("expression", c)) for c in values["expressions"]]
-            + [(c["optimizer"], ("optimizer", c, values["tree"])) for c in values["optimizers"]])
+    kinds = {"expression": ("expressions", check_expression, values["program"]),
+             "optimizer": ("optimizers", check_optimizer, values["tree"]),
+             "layer": ("layers", check_layer, None), "schedule": ("schedules", check_schedule, None)}
+    found = [(c[kind], (check, c, more)) for kind, (name, check, more) in kinds.items() for c in values[name]]
+    return [*found, ("every definition of the library has a value", (check_all_there, [name for name, _ in found], None))]
 
 
 def run(regc, case):
-    kind, *values = case
-    (check_expression if kind == "expression" else check_optimizer)(regc, *values)
+    check, values, more = case
+    with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
+        check(regc, Path(folder), values, more)
 
 
 def shape_of(nested):
@@ -38,38 +44,66 @@ def write_npy(path, nested, integers):
                      + struct.pack(f"<{len(values)}{'i' if integers else 'f'}", *values))
 
 
-def demand_close(name, found, expected, relative=2e-5):
+def write_weights(path, tensors):
+    """The .safetensors format: header length, header in JSON, the values."""
+    header, data = {}, b""
+    for name, nested in tensors.items():
+        values = flatten(nested)
+        begin, data = len(data), data + struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape_of(nested), "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def read_weights(path):
+    data = path.read_bytes()
+    length, = struct.unpack("<Q", data[:8])
+    header, begin = json.loads(data[8:8 + length]), 8 + length
+    places = {k: v["data_offsets"] for k, v in header.items() if k != "__metadata__"}
+    return {k: struct.unpack(f"<{(b - a) // 4}f", data[begin + a:begin + b]) for k, (a, b) in places.items()}
+
+
+def demand_close(name, found, expected, relative=5e-6):
     scale = max(map(abs, expected), default=0)
     for k, (a, b) in enumerate(zip(found, expected, strict=True)):
         if not abs(a - b) <= relative * (scale + 0.05):
             raise Failure(f"{name}[{k}] is {a}, PyTorch gives {b}")
 
 
-def check_expression(regc, case):
-    with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
-        files = []
-        for name, values in case["inputs"].items():
-            path = Path(folder) / f"{name}.npy"
-            write_npy(path, values, name in case["integers"])
-            files += ["--in", f"{name}={path}"]
-        total = f"sum({case['expression']})" if case["shape"] else case["expression"]
-        for more in ([], ["--interpret"]):
-            result = json.loads(regc.ok("eval", case["expression"], *files, *more))
-            if result["shape"] != case["shape"]:
-                raise Failure(f"shape {result['shape']}, PyTorch gives {case['shape']}")
-            demand_close("value", result["values"], case["value"])
+def check_all_there(regc, folder, texts, _):
+    """Initializers apart, whose spread tests/stdlib measures."""
+    defined = {m for f in STDLIB.glob("*/*.reg") if f.parent.name != "init"
+               for m in re.findall(r"^(?:fn|loss|penalty|metric|layer|optimizer|schedule) (\w+)", f.read_text(), re.M)}
+    if missing := defined - set(re.findall(r"\w+", " ".join(texts))):
+        raise Failure(f"make.py has no case for {', '.join(sorted(missing))}")
+
+
+def check_expression(regc, folder, case, program):
+    (folder / "p.reg").write_text(program)
+    files = ["-f", folder / "p.reg"]
+    for name, values in case["inputs"].items():
+        write_npy(folder / f"{name}.npy", values, name in case["integers"])
+        files += ["--in", f"{name}={folder / name}.npy"]
+    total = f"sum({case['expression']})" if case["shape"] else case["expression"]
+    for more in ([], ["--interpret"]):
+        result = json.loads(regc.ok("eval", case["expression"], *files, *more))
+        if result["shape"] != case["shape"]:
+            raise Failure(f"shape {result['shape']}, PyTorch gives {case['shape']}")
+        demand_close("value", result["values"], case["value"])
+        if case["gradients"]:
             result = json.loads(regc.ok("eval", total, "--grad", ",".join(case["gradients"]), *files, *more))
-            for name, gradient in case["gradients"].items():
-                demand_close(f"gradient of {name}", result["grad"][name]["values"], gradient)
+        for name, gradient in case["gradients"].items():
+            demand_close(f"gradient of {name}", result["grad"][name]["values"], gradient)
 
 
-def check_optimizer(regc, case, tree):
+def check_optimizer(regc, folder, case, tree):
     """Steps on sum(scale (w - aim)^2) + sum(w)^2 / 10 over a tree of tensors. The one row of data makes every step the same; the
     tensors start as given, and nothing else is a parameter."""
     names = list(tree["start"])
     tensors = "\n".join(f"  param {k}: {shape_of(v)} ~ start_{k}()" for k, v in tree["start"].items())
     starts = "\n".join(f"fn start_{k}(like) = like * 0 + {v}" for k, v in tree["start"].items())
     own = " + ".join(f"sum({tree['scale'][k]} * ({k} - {tree['aim'][k]})^2)" for k in names)
+    (folder / "one.csv").write_text("a,y\n1,0\n")
     program = f"""
 data d = csv("one.csv", target: y)
 {starts}
@@ -85,12 +119,60 @@ train net on d {{
   epochs   {tree["steps"]}
 }}
 """
-    with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
-        (Path(folder) / "one.csv").write_text("a,y\n1,0\n")
-        regc.ok("run", "-", "--progress", "none", "--out", f"{folder}/run", stdin=program, cwd=folder)
-        data = Path(folder, "run", "weights.safetensors").read_bytes()
-    length, = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + length])
+    regc.ok("run", "-", "--progress", "none", "--out", folder / "run", stdin=program, cwd=folder)
+    found = read_weights(folder / "run" / "weights.safetensors")
     for name, expected in case["weights"].items():
-        begin, end = header[f"net.f.{name}"]["data_offsets"]
-        demand_close(name, struct.unpack(f"<{len(expected)}f", data[8 + length + begin:8 + length + end]), expected, 2e-6)
+        demand_close(name, found[f"net.f.{name}"], expected, 2e-6)
+
+
+def check_layer(regc, folder, case, _):
+    """One step from given weights, then the layer in evaluation mode on the same rows."""
+    (folder / "rows.csv").write_text("a,b,c,y\n" + "".join(",".join(map(repr, row)) + ",0\n" for row in case["rows"]))
+    width = len(case["out"]) // len(case["rows"])
+    states = {"running_mean": [0.0] * width, "running_variance": [1.0] * width} if case["layer"].startswith("batch_norm") else {}
+    write_weights(folder / "start.safetensors", {f"net.f.{k}": v for k, v in (case["before"] | states).items()})
+    program = f"""
+data d = csv("rows.csv", target: y)
+model net(x: [3]) -> [{width}] = x |> {case["layer"]} as f
+train net on d {{
+  loss     sum(({case["factor"]} * net(x))^2) / 2
+  optimize sgd(lr: 1)
+  batch    {len(case["rows"])}
+  epochs   1
+}}
+metric all(pred: [n, c], y) = pred
+evaluate net on d {{ all }}
+"""
+    out = regc.ok("run", "-", "--json", "--weights", folder / "start.safetensors", "--out", folder / "run", stdin=program, cwd=folder)
+    events = [json.loads(line) for line in out.splitlines()]
+    demand_close("loss", [e["loss"] for e in events if e["event"] == "epoch"], [case["loss"]])
+    found = read_weights(folder / "run" / "weights.safetensors")
+    for name, expected in case["after"].items():
+        demand_close(name, found[f"net.f.{name}"], expected)
+    rows = [[float(v) for k, v in row.items() if k.startswith("output_")]
+            for row in csv.DictReader((folder / "run" / "predictions.csv").open(newline=""))]
+    demand_close("output", flatten(rows), case["out"])
+
+
+def check_schedule(regc, folder, case, _):
+    """Twelve epochs of three steps; an optimizer of our own writes each step's rate into an element of its own."""
+    (folder / "rows.csv").write_text("a,y\n" + "1,0\n" * 3)
+    steps = len(case["values"])
+    program = f"""
+data d = csv("rows.csv", target: y)
+schedule rate = {case["schedule"]}
+layer free(x: [n, i]) -> [n, 1] {{
+  param w: [{steps}] = 0
+  x + 0 * sum(w)
+}}
+optimizer record(lr: number) for w {{ w <- w + lr * one_hot(step, {steps}) }}
+model net(x: [1]) -> [1] = x |> free as f
+train net on d {{
+  loss     mean(net(x))
+  optimize record(lr: rate)
+  batch    1
+  epochs   {steps // 3}
+}}
+"""
+    regc.ok("run", "-", "--progress", "none", "--out", folder / "run", stdin=program, cwd=folder)
+    demand_close("rate", read_weights(folder / "run" / "weights.safetensors")["net.f.w"], case["values"], 2e-7)

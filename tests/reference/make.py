@@ -1,68 +1,18 @@
 #!/usr/bin/env python3
-"""Makes values.json with PyTorch: for each expression its arguments, its value and its gradients; for each optimizer the
-weights after three steps of a tree of three tensors on a small quadratic. Run by hand when a case is added; the tests read only values.json."""
+"""Makes values.json with PyTorch, in double precision: for each expression of library.py its arguments, value and gradients; for
+each optimizer the weights after three steps of a tree of three tensors on a small quadratic; for each layer with parameters what
+it makes of rows, before and after steps; for each schedule its value at every step. Run by hand (Debian's python3-torch) when a
+case is added; the tests read only values.json."""
 import json
+import math
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
 torch.manual_seed(20)
-
-
-def arrays(**shapes):
-    return {name: torch.randn(shape) for name, shape in shapes.items()}
-
-
-LABELS = torch.tensor([0, 2, 1, 0, 2])
-TARGETS = torch.tensor([0.0, 1, 1, 0, 1])
-COUNTS = torch.tensor([0.0, 1, 3, 2, 5])
-
-
-def group(w, axis):
-    return w.square().sum(axis).sqrt().sum()
-
-
-# expression of the language, arguments, the same in PyTorch, names to differentiate
-EXPRESSIONS = [
-    ("cross_entropy(z, y)", arrays(z=(5, 3)) | {"y": LABELS}, lambda z, y: F.cross_entropy(z, y), "z"),
-    ("cross_entropy(z, y, smoothing: 0.1)", arrays(z=(5, 3)) | {"y": LABELS},
-     lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1), "z"),
-    ("soft_cross_entropy(z, softmax(t))", arrays(z=(5, 3), t=(5, 3)),
-     lambda z, t: F.cross_entropy(z, t.softmax(-1)), "z,t"),
-    ("binary_cross_entropy(z, y)", arrays(z=(5,)) | {"y": TARGETS},
-     lambda z, y: F.binary_cross_entropy_with_logits(z, y), "z"),
-    ("hinge(z, y)", arrays(z=(5, 3)) | {"y": LABELS},
-     lambda z, y: (1 + z.masked_fill(F.one_hot(y, 3) > 0, -1e30).amax(-1) - z.gather(1, y[:, None])[:, 0]).relu().mean(), "z"),
-    ("mse(p, y)", arrays(p=(5, 1), y=(5,)), lambda p, y: F.mse_loss(p[:, 0], y), "p,y"),
-    ("squared_error(p, y)", arrays(p=(5, 1), y=(5,)), lambda p, y: F.mse_loss(p[:, 0], y) / 2, "p"),
-    ("absolute_error(p, y)", arrays(p=(5, 1), y=(5,)), lambda p, y: F.l1_loss(p[:, 0], y), "p"),
-    ("huber(p, y, delta: 0.7)", arrays(p=(5,), y=(5,)), lambda p, y: F.huber_loss(p, y, delta=0.7), "p,y"),
-    ("poisson(p, y)", arrays(p=(5,)) | {"y": COUNTS}, lambda p, y: F.poisson_nll_loss(p, y), "p"),
-    ("kl(softmax(a), softmax(b))", arrays(a=(5, 3), b=(5, 3)),
-     lambda a, b: F.kl_div(b.log_softmax(-1), a.softmax(-1), reduction="batchmean"), "a,b"),
-    ("l1(w)", arrays(w=(5, 3)), lambda w: w.abs().sum(), "w"),
-    ("l2(w)", arrays(w=(5, 3)), lambda w: w.square().sum() / 2, "w"),
-    ("elastic_net(w, mix: 0.3)", arrays(w=(5, 3)),
-     lambda w: 0.3 * w.abs().sum() + 0.7 * w.square().sum() / 2, "w"),
-    ("group_lasso(w, axis: 0)", arrays(w=(5, 3)), lambda w: group(w, 0), "w"),
-    ("group_lasso(w, axis: 1)", arrays(w=(5, 3)), lambda w: group(w, 1), "w"),
-    ("sparse_group_lasso(w, mix: 0.2, axis: 1)", arrays(w=(5, 3)),
-     lambda w: 0.2 * w.abs().sum() + 0.8 * group(w, 1), "w"),
-    ("orthogonality(w)", arrays(w=(5, 3)), lambda w: (w.T @ w - torch.eye(3)).square().sum(), "w"),
-    ("confidence(z)", arrays(z=(5, 3)), lambda z: (z.softmax(-1) * z.log_softmax(-1)).sum(-1).mean(), "z"),
-    ("total_variation(w)", arrays(w=(4, 6)), lambda w: w.diff().abs().sum(), "w"),
-    ("gelu(x)", arrays(x=(4, 3)), F.gelu, "x"),
-    ("elu(x, alpha: 1.3)", arrays(x=(4, 3)), lambda x: F.elu(x, 1.3), "x"),
-    ("selu(x)", arrays(x=(4, 3)), F.selu, "x"),
-    ("silu(x)", arrays(x=(4, 3)), F.silu, "x"),
-    ("softplus(x)", arrays(x=(4, 3)), F.softplus, "x"),
-    ("mish(x)", arrays(x=(4, 3)), F.mish, "x"),
-    ("softmax(x) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: x.softmax(-1) * s, "x"),
-    ("log_softmax(x) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: x.log_softmax(-1) * s, "x"),
-    ("logsumexp(x)", arrays(x=(4, 3)), lambda x: x.logsumexp(-1), "x"),
-    ("cosine_similarity(a, b)", arrays(a=(4, 3), b=(4, 3)), lambda a, b: F.cosine_similarity(a, b), "a,b"),
-]
+torch.set_default_dtype(torch.float64)
+from library import EXPRESSIONS, PROGRAM, arrays  # noqa: E402 - draws its arrays behind the seed
 
 # A tree of three tensors: each optimizer makes three steps on sum(scale (w - aim)^2) + sum(coupling)^2, whose gradients
 # differ in every element and step.
@@ -153,13 +103,14 @@ OPTIMIZERS = [
 
 
 def expression_case(text, inputs, function, names):
-    inputs = {k: v.clone().requires_grad_(k in names.split(",")) for k, v in inputs.items()}
+    names = [n for n in names.split(",") if n]
+    inputs = {k: v.clone().requires_grad_(k in names) for k, v in inputs.items()}
     value = function(*inputs.values())
-    gradients = torch.autograd.grad(value.sum(), [inputs[k] for k in names.split(",")])
+    gradients = torch.autograd.grad(value.sum(), [inputs[k] for k in names]) if names else []
     return {"expression": text, "inputs": {k: v.tolist() for k, v in inputs.items()},
             "integers": [k for k, v in inputs.items() if not v.is_floating_point()],
             "shape": list(value.shape), "value": value.detach().flatten().tolist(),
-            "gradients": {k: g.flatten().tolist() for k, g in zip(names.split(","), gradients)}}
+            "gradients": {k: g.flatten().tolist() for k, g in zip(names, gradients)}}
 
 
 def gradient_of(tree):
@@ -174,11 +125,117 @@ def optimizer_case(text, optimizer, steps=3):
     return {"optimizer": text, "weights": {k: w.flatten().tolist() for k, w in tree.items()}}
 
 
+# Layers with parameters: called on a batch of rows; one step of sgd(lr: 1) on half the sum of (out * factor)^2 is made, and what
+# the layer then makes of the rows in evaluation mode is compared too.
+def normalized(x, eps, centre):
+    x = x - x.mean(-1, keepdim=True) if centre else x
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
+
+
+def batch_normalized(x, eps):
+    return (x - x.mean(0)) / (x.var(0, unbiased=False) + eps).sqrt()
+
+
+def running(x, momentum, eps):
+    """The evaluation mode after one batch, from running means 0 and variances 1."""
+    mean, variance = (1 - momentum) * x.mean(0), momentum + (1 - momentum) * x.var(0)
+    return lambda again: (again - mean) / (variance + eps).sqrt()
+
+
+# call; parameters with their shapes; training mode: a function of rows and parameters; evaluation mode where it differs
+LAYERS = [
+    ("dense(2)", {"weight": (3, 2), "bias": (2,)}, lambda x, weight, bias: x @ weight + bias, None),
+    ("dense(4, bias: false)", {"weight": (3, 4)}, lambda x, weight: x @ weight, None),
+    ("layer_norm", {"scale": (3,), "shift": (3,)},
+     lambda x, scale, shift: F.layer_norm(x, (3,), scale, shift), None),
+    ("layer_norm(eps: 0.3)", {"scale": (3,), "shift": (3,)},
+     lambda x, scale, shift: normalized(x, 0.3, True) * scale + shift, None),
+    ("rms_norm", {"scale": (3,)}, lambda x, scale: normalized(x, 1e-6, False) * scale, None),
+    ("rms_norm(eps: 0.5)", {"scale": (3,)}, lambda x, scale: normalized(x, 0.5, False) * scale, None),
+    ("batch_norm", {"scale": (3,), "shift": (3,)},
+     lambda x, scale, shift: F.batch_norm(x, torch.zeros(3), torch.ones(3), scale, shift, True),
+     lambda x, scale, shift: running(x, 0.9, 1e-5)(x) * scale + shift),
+    ("batch_norm(momentum: 0.5, eps: 0.1)", {"scale": (3,), "shift": (3,)},
+     lambda x, scale, shift: batch_normalized(x, 0.1) * scale + shift,
+     lambda x, scale, shift: running(x, 0.5, 0.1)(x) * scale + shift),
+]
+
+
+def layer_case(call, shapes, train, evaluate):
+    x, factor = arrays(x=(6, 3))["x"], 0.1
+    before = {k: v.requires_grad_() for k, v in arrays(**shapes).items()}
+    loss = (factor * train(x, **before)).square().sum() / 2
+    gradients = torch.autograd.grad(loss, list(before.values()))
+    after = {k: (w - g).detach() for (k, w), g in zip(before.items(), gradients)}
+    return {"layer": call, "rows": x.tolist(), "factor": factor, "loss": loss.item(),
+            "before": {k: v.tolist() for k, v in before.items()}, "after": {k: v.flatten().tolist() for k, v in after.items()},
+            "out": (evaluate or train)(x, **after).flatten().tolist()}
+
+
+# Schedules over a training of 12 epochs of 3 steps, 36 steps in all: the value at step t.
+TOTAL, EPOCH = 36, 3
+
+
+def part(t, over):
+    return min(max(t / over, 0), 1)
+
+
+def half_wave(a, b, t):
+    return b + (a - b) * (1 + math.cos(math.pi * t)) / 2
+
+
+def one_cycle(t, peak, over, rise=0.3, div=25, end_div=1e4):
+    at, low = part(t, over), peak / div
+    return half_wave(low, peak, at / rise) if at < rise else half_wave(peak, low / end_div, (at - rise) / (1 - rise))
+
+
+def torch_schedule(make):
+    """The rates that a scheduler of PyTorch gives to SGD with lr 0.5."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    scheduler, rates = make(optimizer), []
+    for _ in range(TOTAL):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+S = torch.optim.lr_scheduler
+SCHEDULES = [
+    ("constant(0.25)", lambda t: 0.25),
+    ("ramp(0 -> 0.5)", lambda t: 0.5 * t / TOTAL),
+    ("ramp(1 -> 0.5, over: 5 epochs)", lambda t: 1 - 0.5 * part(t, 5 * EPOCH)),
+    ("linear(0.5 -> 0.05, over: 50%)",
+     torch_schedule(lambda o: S.LinearLR(o, start_factor=1.0, end_factor=0.1, total_iters=TOTAL // 2))),
+    ("cosine(0.5 -> 0.01)", torch_schedule(lambda o: S.CosineAnnealingLR(o, TOTAL, eta_min=0.01))),
+    ("cosine(0.1 -> 0.9, over: 20 steps)", lambda t: half_wave(0.1, 0.9, part(t, 20))),
+    ("cosine_restarts(0.5 -> 0.02, every: 7 steps)",
+     torch_schedule(lambda o: S.CosineAnnealingWarmRestarts(o, 7, eta_min=0.02))),
+    ("exponential(0.5 -> 0.005)", torch_schedule(lambda o: S.ExponentialLR(o, gamma=0.01 ** (1 / TOTAL)))),
+    ("exponential(1e-4 -> 1, over: 9 steps)", lambda t: 1e-4 * 1e4 ** part(t, 9)),
+    ("polynomial(0.5 -> 0, power: 3)", torch_schedule(lambda o: S.PolynomialLR(o, TOTAL, power=3))),
+    ("polynomial(1 -> 0.1, over: 30 steps)", lambda t: 0.1 + 0.9 * (1 - part(t, 30)) ** 2),
+    ("step_decay(0.5, every: 5 steps, factor: 0.3)", torch_schedule(lambda o: S.StepLR(o, 5, gamma=0.3))),
+    ("step_decay(1, every: 3 epochs)", lambda t: 0.1 ** (t // (3 * EPOCH))),
+    ("one_cycle(0.5)", lambda t: one_cycle(t, 0.5, TOTAL)),
+    ("one_cycle(0.3, over: 20 steps, rise: 0.5, div: 10, end_div: 100)", lambda t: one_cycle(t, 0.3, 20, 0.5, 10, 100)),
+    ("warmup(0.5, over: 10 steps)", lambda t: 0.5 * min((t + 1) / 10, 1)),
+    ("warmup(cosine(0.5 -> 0), over: 2 epochs)", lambda t: half_wave(0.5, 0, t / TOTAL) * min((t + 1) / 6, 1)),
+    ("0.1 until 10 steps then linear(0.1 -> 0)", lambda t: 0.1 if t < 10 else 0.1 * (1 - t / TOTAL)),
+    ("ramp(0 -> 1, over: 25%) until 75% then 0.5 until 11 epochs then 0",
+     lambda t: part(t, TOTAL / 4) if t < 27 else 0.5 if t < 33 else 0),
+    ("progress^2 + 1e-3 * step + 0.1 * epoch", lambda t: (t / TOTAL) ** 2 + 1e-3 * t + 0.1 * (t // EPOCH)),
+]
+
+
+def schedule_case(text, values):
+    return {"schedule": text, "values": values if isinstance(values, list) else [values(t) for t in range(TOTAL)]}
+
+
 def main():
-    expressions = [expression_case(*c) for c in EXPRESSIONS]
-    torch.set_default_dtype(torch.float64)
-    result = {"expressions": expressions, "tree": {"start": TREE, "aim": AIM, "scale": SCALE, "steps": 3},
-              "optimizers": [optimizer_case(*c) for c in OPTIMIZERS]}
+    result = {"program": PROGRAM, "expressions": [expression_case(*c) for c in EXPRESSIONS],
+              "tree": {"start": TREE, "aim": AIM, "scale": SCALE, "steps": 3}, "optimizers": [optimizer_case(*c) for c in OPTIMIZERS],
+              "layers": [layer_case(*c) for c in LAYERS], "schedules": [schedule_case(*c) for c in SCHEDULES]}
     Path(__file__).with_name("values.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -1,0 +1,175 @@
+"""The library's functions, losses, penalties, metrics and layers without parameters, written once more with PyTorch (double
+precision): read by make.py. Where PyTorch lacks one, its formula stands here, from the source that the library names."""
+import torch
+from torch.nn import functional as F
+
+
+def arrays(**shapes):
+    """Random arrays of numbers that float32 holds."""
+    return {name: (1.5 * torch.randn(shape)).float().double() for name, shape in shapes.items()}
+
+
+LABELS = torch.tensor([0, 2, 1, 0, 2, 2, 1])
+TARGETS = torch.tensor([0.0, 1, 1, 0, 1, 0.25], dtype=torch.float64)
+COUNTS = torch.tensor([0.0, 1, 3, 2, 5], dtype=torch.float64)
+TIED = torch.tensor([[2.0, 1, 0], [0, 3, 3], [1, 1, 1], [0, 1, 2], [5, -5, 5], [0.5, 0, 0.25], [-1, -2, -1]], dtype=torch.float64)
+
+
+def labelled(**more):
+    return arrays(z=(7, 3)) | {"y": LABELS} | more
+
+
+def group(w, axis):
+    return w.square().sum(axis).sqrt().sum()
+
+
+def focal(z, y, gamma):
+    log_p = z.log_softmax(-1).gather(1, y[:, None])[:, 0]
+    return -((1 - log_p.exp()) ** gamma * log_p).mean()
+
+
+def hinge(z, y, margin=1):
+    own = z.gather(1, y[:, None])[:, 0]
+    return (margin + z.masked_fill(F.one_hot(y, 3) > 0, -1e30).amax(-1) - own).relu().mean()
+
+
+def pinball(p, y, q):
+    return torch.max(q * (y - p), (q - 1) * (y - p)).mean()
+
+
+def scad(w, lam, a):
+    u = w.abs()
+    middle = (2 * a * lam * u - u ** 2 - lam ** 2) / (2 * (a - 1))
+    return torch.where(u <= lam, lam * u, torch.where(u <= a * lam, middle, torch.tensor(lam ** 2 * (a + 1) / 2))).sum()
+
+
+def mcp(w, lam, gamma):
+    u = w.abs()
+    return torch.where(u <= gamma * lam, lam * u - u ** 2 / (2 * gamma), torch.tensor(gamma * lam ** 2 / 2)).sum()
+
+
+def input_gradient(x):
+    """Of the function in PROGRAM: tanh of a row times its square."""
+    slope = torch.autograd.grad((x.tanh() * x ** 2).sum(), x, create_graph=True)[0]
+    return slope.square().sum(-1).mean()
+
+
+PROGRAM = "fn bent(x) = tanh(x) * x^2\n"
+
+
+def top_k(z, y, k):
+    """The first of equal scores comes first."""
+    order = z.sort(stable=True, dim=-1, descending=True)[1]
+    return (order[:, :k] == y[:, None]).any(-1).double().mean()
+
+
+def confusion(z, y):
+    count = torch.zeros(3, 3)
+    for true, found in zip(y.tolist(), z.max(-1)[1].tolist()):
+        count[true, found] += 1
+    return count
+
+
+def ece(z, y, bins):
+    """Guo et al. 2017, with bins (low, high]."""
+    sure, found = z.softmax(-1).max(-1)
+    hit, total = (found == y).double(), 0.0
+    for b in range(bins):
+        inside = (sure > b / bins) & (sure <= (b + 1) / bins)
+        if inside.any():
+            total += inside.sum() * (hit[inside].mean() - sure[inside].mean()).abs()
+    return total / len(y)
+
+
+def r2(p, y):
+    return 1 - (p[:, 0] - y).square().sum() / (y - y.mean()).square().sum()
+
+
+PAIR = {"p": (5, 1), "y": (5,)}
+
+# Expression of the language, arguments, the same in PyTorch, names to differentiate by ("" for none).
+EXPRESSIONS = [
+    # losses
+    ("cross_entropy(z, y)", labelled(), F.cross_entropy, "z"),
+    ("cross_entropy(z, y, smoothing: 0.1)", labelled(), lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1), "z"),
+    ("soft_cross_entropy(z, softmax(t))", arrays(z=(5, 3), t=(5, 3)), lambda z, t: F.cross_entropy(z, t.softmax(-1)), "z,t"),
+    ("binary_cross_entropy(z, y)", arrays(z=(6,)) | {"y": TARGETS}, F.binary_cross_entropy_with_logits, "z,y"),
+    ("binary_cross_entropy(z, y)", arrays(z=(2, 3)) | {"y": TARGETS},
+     lambda z, y: F.binary_cross_entropy_with_logits(z.flatten(), y), "z"),
+    ("focal(z, y)", labelled(), lambda z, y: focal(z, y, 2), "z"),
+    ("focal(z, y, gamma: 0.5)", labelled(), lambda z, y: focal(z, y, 0.5), "z"),
+    ("focal(z, y, gamma: 0)", labelled(), F.cross_entropy, "z"),
+    ("hinge(z, y)", labelled(), hinge, "z"),
+    ("hinge(z, y, margin: 2.5)", labelled(), lambda z, y: hinge(z, y, 2.5), "z"),
+    ("squared_error(p, y)", arrays(**PAIR), lambda p, y: F.mse_loss(p[:, 0], y) / 2, "p,y"),
+    ("absolute_error(p, y)", arrays(**PAIR), lambda p, y: F.l1_loss(p[:, 0], y), "p,y"),
+    ("huber(p, y)", arrays(**PAIR), lambda p, y: F.huber_loss(p[:, 0], y), "p,y"),
+    ("huber(p, y, delta: 0.7)", arrays(p=(5,), y=(5,)), lambda p, y: F.huber_loss(p, y, delta=0.7), "p,y"),
+    ("log_cosh(p, y)", arrays(**PAIR), lambda p, y: (p[:, 0] - y).cosh().log().mean(), "p,y"),
+    ("log_cosh(100 * p, y)", arrays(**PAIR), lambda p, y: (100 * p[:, 0] - y).cosh().log().mean(), "p,y"),
+    ("pinball(p, y)", arrays(**PAIR), lambda p, y: pinball(p[:, 0], y, 0.5), "p,y"),
+    ("pinball(p, y, q: 0.9)", arrays(**PAIR), lambda p, y: pinball(p[:, 0], y, 0.9), "p,y"),
+    ("poisson(p, y)", arrays(p=(5,)) | {"y": COUNTS}, F.poisson_nll_loss, "p,y"),
+    ("kl(softmax(a), softmax(b))", arrays(a=(5, 3), b=(5, 3)),
+     lambda a, b: F.kl_div(b.log_softmax(-1), a.softmax(-1), reduction="batchmean"), "a,b"),
+    # penalties
+    ("l1(w)", arrays(w=(5, 3)), lambda w: w.abs().sum(), "w"),
+    ("l2(w)", arrays(w=(5, 3)), lambda w: w.square().sum() / 2, "w"),
+    ("elastic_net(w)", arrays(w=(5, 3)), lambda w: w.abs().sum() / 2 + w.square().sum() / 4, "w"),
+    ("elastic_net(w, mix: 0.3)", arrays(w=(5, 3)), lambda w: 0.3 * w.abs().sum() + 0.7 * w.square().sum() / 2, "w"),
+    ("group_lasso(w)", arrays(w=(5, 3)), lambda w: group(w, 0), "w"),
+    ("group_lasso(w, axis: 1)", arrays(w=(5, 3, 2)), lambda w: group(w, 1), "w"),
+    ("sparse_group_lasso(w)", arrays(w=(5, 3)), lambda w: (w.abs().sum() + group(w, 0)) / 2, "w"),
+    ("sparse_group_lasso(w, mix: 0.2, axis: 1)", arrays(w=(5, 3)), lambda w: 0.2 * w.abs().sum() + 0.8 * group(w, 1), "w"),
+    ("smooth_l1(w)", arrays(w=(5, 3)), lambda w: ((w ** 2 + 1e-6).sqrt() - 1e-3).sum(), "w"),
+    ("smooth_l1(w, eps: 0.5)", arrays(w=(5, 3)), lambda w: ((w ** 2 + 0.25).sqrt() - 0.5).sum(), "w"),
+    ("log_sum(w)", arrays(w=(5, 3)), lambda w: (w.abs() / 0.1).log1p().sum(), "w"),
+    ("log_sum(w, eps: 2)", arrays(w=(5, 3)), lambda w: (w.abs() / 2).log1p().sum(), "w"),
+    ("mcp(w)", arrays(w=(5, 3)), lambda w: mcp(w, 1.0, 3.0), "w"),
+    ("mcp(w, lambda: 0.4, gamma: 2)", arrays(w=(5, 3)), lambda w: mcp(w, 0.4, 2.0), "w"),
+    ("scad(w)", arrays(w=(5, 3)), lambda w: scad(w, 1.0, 3.7), "w"),
+    ("scad(w, lambda: 0.4, a: 2.5)", arrays(w=(5, 3)), lambda w: scad(w, 0.4, 2.5), "w"),
+    ("orthogonality(w)", arrays(w=(5, 3)), lambda w: (w.T @ w - torch.eye(3)).square().sum(), "w"),
+    ("confidence(z)", arrays(z=(5, 3)), lambda z: (z.softmax(-1) * z.log_softmax(-1)).sum(-1).mean(), "z"),
+    ("activity_l1(h)", arrays(h=(5, 3, 2)), lambda h: h.abs().sum() / 5, "h"),
+    ("total_variation(w)", arrays(w=(4, 6)), lambda w: w.diff().abs().sum(), "w"),
+    ("input_gradient(bent, x)", arrays(x=(4, 3)), input_gradient, "x"),
+    # layers without parameters
+    ("relu(x)", arrays(x=(4, 3)), F.relu, "x"),
+    ("leaky_relu(x)", arrays(x=(4, 3)), F.leaky_relu, "x"),
+    ("leaky_relu(x, slope: 0.2)", arrays(x=(4, 3)), lambda x: F.leaky_relu(x, 0.2), "x"),
+    ("gelu(x)", arrays(x=(4, 3)), F.gelu, "x"),
+    ("elu(x)", arrays(x=(4, 3)), F.elu, "x"),
+    ("elu(x, alpha: 1.3)", arrays(x=(4, 3)), lambda x: F.elu(x, 1.3), "x"),
+    ("selu(x)", arrays(x=(4, 3)), F.selu, "x"),
+    ("silu(x)", arrays(x=(4, 3)), F.silu, "x"),
+    ("softplus(x)", arrays(x=(4, 3)), F.softplus, "x"),
+    ("mish(x)", arrays(x=(4, 3)), F.mish, "x"),
+    ("dropout(x, 0.4)", arrays(x=(4, 3)), lambda x: F.dropout(x, 0.4, training=False), "x"),
+    ("gaussian_dropout(x, p: 0.4)", arrays(x=(4, 3)), lambda x: 1 * x, "x"),
+    ("gaussian_noise(x, std: 2)", arrays(x=(4, 3)), lambda x: 1 * x, "x"),
+    ("uniform_noise(x, width: 2)", arrays(x=(4, 3)), lambda x: 1 * x, "x"),
+    # functions
+    ("softmax(x) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: x.softmax(-1) * s, "x"),
+    ("log_softmax(x) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: x.log_softmax(-1) * s, "x"),
+    ("logsumexp(x)", arrays(x=(4, 3)), lambda x: x.logsumexp(-1), "x"),
+    ("log_sigmoid(x)", arrays(x=(4, 3)), F.logsigmoid, "x"),
+    ("entropy(x)", arrays(x=(4, 3)), lambda x: -(x.softmax(-1) * x.log_softmax(-1)).sum(-1), "x"),
+    ("cosine_similarity(a, b)", arrays(a=(4, 3), b=(4, 3)), F.cosine_similarity, "a,b"),
+    ("flat(x) * s", arrays(x=(4, 3), s=(12,)), lambda x, s: x.flatten() * s, "x,s"),
+    # metrics
+    ("accuracy(z, y)", labelled(), lambda z, y: (z.argmax(-1) == y).double().mean(), ""),
+    ("accuracy(z, y)", labelled(z=TIED), lambda z, y: top_k(z, y, 1), ""),
+    ("top_k(z, y, k: 2)", labelled(), lambda z, y: top_k(z, y, 2), ""),
+    ("top_k(z, y, k: 2)", labelled(z=TIED), lambda z, y: top_k(z, y, 2), ""),
+    ("top_k(z, y)", labelled(), lambda z, y: torch.tensor(1.0), ""),
+    ("confusion(z, y)", labelled(z=TIED), confusion, ""),
+    ("nll(z, y)", labelled(), F.cross_entropy, "z"),
+    ("brier(z, y)", labelled(), lambda z, y: (z.softmax(-1) - F.one_hot(y, 3)).square().sum() / 7, "z"),
+    ("ece(z, y)", labelled(), lambda z, y: ece(z, y, 15), ""),
+    ("ece(z, y, bins: 4)", labelled(), lambda z, y: ece(z, y, 4), ""),
+    ("mse(p, y)", arrays(**PAIR), lambda p, y: F.mse_loss(p[:, 0], y), "p,y"),
+    ("rmse(p, y)", arrays(**PAIR), lambda p, y: F.mse_loss(p[:, 0], y).sqrt(), "p,y"),
+    ("mae(p, y)", arrays(**PAIR), lambda p, y: F.l1_loss(p[:, 0], y), "p,y"),
+    ("r2(p, y)", arrays(**PAIR), r2, "p,y"),
+]
