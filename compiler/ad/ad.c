@@ -5,10 +5,10 @@
 // For out = f(x_1..x_n):  x_k_adj += (d out / d x_k)^T out_adj,  over the nodes in descending order of id,
 // which is a reverse topological order: an adjoint is complete when its node is reached.
 //
-// A zero adjoint wins over an infinite local derivative, so that what was not chosen leaves no NaN. That
-// costs an instruction or two, and is done where it can matter: where every path from y passes an operation
-// that leaves elements out. Matrix products are not guarded (0 times infinity would be NaN in their other
-// operand's adjoint all the same).
+// A zero adjoint wins over an infinite local derivative, so that what was not chosen, or levels off, leaves
+// no NaN. That costs an instruction or two, and is done where it can matter: where every path from y passes
+// an operation that makes such zeros. Matrix products are not guarded: 0 times infinity would be NaN in their
+// other operand's adjoint all the same.
 #include "ad.h"
 #include "../graph/ops.h"
 #include "loop.h"

@@ -42,8 +42,20 @@ bool rule_masks(const Node *n, int k) {
   case OP_RMAX:
   case OP_SLICE:
   case OP_GATHER:
-  case OP_TAKE_ALONG: return true;
+  case OP_TAKE_ALONG: // what is left out
+  case OP_EXP:
+  case OP_EXPM1:
+  case OP_LOG:
+  case OP_LOG1P:
+  case OP_SQRT:
+  case OP_TANH:
+  case OP_SIGMOID:
+  case OP_SOFTPLUS:
+  case OP_ERF:
+  case OP_DIV:
+  case OP_POW: return true; // where the function levels off
   case OP_XMUL: return k == 1;
+  case OP_ZMUL: return true;
   default: return false;
   }
 }

@@ -117,7 +117,8 @@ static double own_rounding(Op op) {
   case OP_ADD:
   case OP_SUB:
   case OP_MUL:
-  case OP_XMUL: return 1;
+  case OP_XMUL:
+  case OP_ZMUL: return 1;
   case OP_DIV:
   case OP_SQRT: return 2;
   case OP_ERFINV: return 8;

@@ -56,6 +56,7 @@ static double arithmetic(Op op, DType from, double x, double y) {
   case OP_NEG: return -x;
   case OP_ABS: return fabs(x);
   case OP_XMUL: return x == 0 ? 0 : x * y;
+  case OP_ZMUL: return x == 0 || y == 0 ? 0 : x * y;
   case OP_MIN: return isnan(x) || x < y ? x : y;
   case OP_MAX: return isnan(x) || y < x ? x : y;
   default: return sign(x);
@@ -100,6 +101,7 @@ double op_scalar(Op op, DType from, DType to, double x, double y, double z) {
   case OP_SUB:
   case OP_MUL:
   case OP_XMUL:
+  case OP_ZMUL:
   case OP_DIV:
   case OP_MIN:
   case OP_MAX: {

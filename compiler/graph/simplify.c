@@ -156,10 +156,13 @@ static Node *simplify_mul(Graph *g, Node *x, Node *y) {
   return node_splat(y, &c) ? simplify_mul_const(g, x, c) : product_outwards(g, OP_MUL, x, y);
 }
 
-static Node *simplify_xmul(Graph *g, Node *x, Node *y) {
-  if (node_is(x, 0) && !g->keeps) return constant_like(g, 0, x);
-  if (never_zero(x) || node_finite(y)) return graph_binary(g, OP_MUL, x, y);
-  return product_outwards(g, OP_XMUL, x, y);
+// A zero of x wins, with ZMUL one of y too.
+static Node *simplify_xmul(Graph *g, Op op, Node *x, Node *y) {
+  const bool both = op == OP_ZMUL;
+  if (!g->keeps && (node_is(x, 0) || (both && node_is(y, 0)))) return constant_like(g, 0, x);
+  const bool x_plain = never_zero(x) || node_finite(y), y_plain = never_zero(y) || node_finite(x);
+  if (x_plain && (!both || y_plain)) return graph_binary(g, OP_MUL, x, y);
+  return product_outwards(g, op, x, y);
 }
 
 static Node *simplify_div(Graph *g, Node *x, Node *y) {
@@ -227,7 +230,8 @@ static Node *simplify_pointwise(Graph *g, const Node *n) {
   case OP_ADD: return simplify_add(g, x, y);
   case OP_SUB: return simplify_sub(g, x, y);
   case OP_MUL: return simplify_mul(g, x, y);
-  case OP_XMUL: return simplify_xmul(g, x, y);
+  case OP_XMUL:
+  case OP_ZMUL: return simplify_xmul(g, n->op, x, y);
   case OP_DIV: return simplify_div(g, x, y);
   case OP_POW: return simplify_pow(g, x, y);
   case OP_NEG: return simplify_neg(g, x);

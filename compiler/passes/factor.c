@@ -20,7 +20,8 @@ static Node *along_kept(Graph *g, Node *x, const Node *sum) {
 
 static Node *factor_sum(const Rewrite *r) {
   Node *x = r->in[0], *in[2];
-  if (!dtype_is_float(x->dtype) || (x->op != OP_MUL && x->op != OP_XMUL && x->op != OP_DIV)) return NULL;
+  if (!dtype_is_float(x->dtype)) return NULL;
+  if (x->op != OP_MUL && x->op != OP_XMUL && x->op != OP_ZMUL && x->op != OP_DIV) return NULL;
   for (int k = 1; k >= (x->op == OP_DIV ? 1 : 0); k--) {
     if (!(in[k] = along_kept(r->g, x->in[k], r->old))) continue;
     in[1 - k] = graph_rebuild(r->g, r->old, &x->in[1 - k]);

@@ -90,9 +90,10 @@ static LLVMValueRef sign(Emitter *m, LLVMBuilderRef b, LLVMValueRef x, bool inte
   return LLVMBuildSelect(b, less, emit_const(t, -1), r, "");
 }
 
-// x y, and 0 where x is 0, whatever y.
-static LLVMValueRef guarded_product(LLVMBuilderRef b, LLVMValueRef x, LLVMValueRef y) {
+// x y, and 0 where x is 0 (or y, where `both`), whatever the other.
+static LLVMValueRef guarded_product(LLVMBuilderRef b, LLVMValueRef x, LLVMValueRef y, bool both) {
   LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(x)), none = LLVMBuildFCmp(b, LLVMRealOEQ, x, zero, "");
+  if (both) none = LLVMBuildOr(b, none, LLVMBuildFCmp(b, LLVMRealOEQ, y, zero, ""), "");
   return LLVMBuildSelect(b, none, zero, LLVMBuildFMul(b, x, y, ""), "");
 }
 
@@ -140,7 +141,8 @@ static LLVMValueRef float_op(Kernel *k, LLVMBuilderRef b, const Node *n, LLVMVal
   case OP_ADD: return LLVMBuildFAdd(b, in[0], in[1], "");
   case OP_SUB: return LLVMBuildFSub(b, in[0], in[1], "");
   case OP_MUL: return LLVMBuildFMul(b, in[0], in[1], "");
-  case OP_XMUL: return guarded_product(b, in[0], in[1]);
+  case OP_XMUL:
+  case OP_ZMUL: return guarded_product(b, in[0], in[1], n->op == OP_ZMUL);
   case OP_DIV: return LLVMBuildFDiv(b, in[0], in[1], "");
   case OP_MIN: return extremum(b, in[0], in[1], false, false);
   case OP_MAX: return extremum(b, in[0], in[1], true, false);
