@@ -43,7 +43,7 @@ def power(x, y):
 # name: (function, noise). "flat": the result may be off by a rounding of the argument too (functions that level off).
 MATH = {"exp": (np.exp, ""), "expm1": (np.expm1, ""), "log": (np.log, ""), "log1p": (np.log1p, ""), "sqrt": (np.sqrt, ""),
         "tanh": (np.tanh, "flat"), "sigmoid": (sigmoid, "flat"), "erf": (erf, "flat"), "erfinv": (erfinv, ""),
-        "sin": (np.sin, "flat"), "cos": (np.cos, "flat")}
+        "sin": (np.sin, "flat"), "cos": (np.cos, "flat"), "log1p_exp": (lambda x: np.logaddexp(0, x), "")}
 
 
 def over_tensors(f):
@@ -121,6 +121,18 @@ def each_pair(f, x, y):
         raise Refused("trees of different parameters")
     keys = x if isinstance(x, Tree) else y
     return Tree({k: f(x[k] if isinstance(x, Tree) else x, y[k] if isinstance(y, Tree) else y) for k in keys})
+
+
+def xmul(r, node, x, y):
+    """The product; 0 where x is 0."""
+    if isinstance(x, Tree) or isinstance(y, Tree):
+        return each_pair(lambda a, b: xmul(r, node, a, b), x, y)
+    if isinstance(x, Time) or isinstance(y, Time):
+        raise Refused("a time")
+    known = is_known(x) and is_known(y)
+    a, b = fit(real(x), real(y))
+    p = np.where(a == 0, 0, a * b)
+    return float(p) if known else r.noisy(p, node, 0)
 
 
 def clamp(r, node, x, low, high):
@@ -343,7 +355,7 @@ TABLE = {
     **{name: ("x", smooth(name)) for name in MATH},
     "abs": ("x", over_tensors(absolute)), "sign": ("x", over_tensors(sign)),
     "floor": ("x", stairs(np.floor)), "round": ("x", stairs(np.round)),
-    "max": ("x y? ; axis? keep?", larger(1)), "min": ("x y? ; axis? keep?", larger(-1)), "clamp": ("x low high", clamp),
+    "max": ("x y? ; axis? keep?", larger(1)), "min": ("x y? ; axis? keep?", larger(-1)), "clamp": ("x low high", clamp), "xmul": ("x y", xmul),
     "sum": ("x axis? ; keep?", sum_), "mean": ("x axis? ; keep?", mean), "norm": ("x axis? ; keep?", norm),
     "argmax": ("x axis?", argmax), "count": ("x", count), "size": ("x axis", size),
     "cumsum": ("x axis?", over_tensors(cumsum)), "sort": ("x", over_tensors(sort)), "argsort": ("x", argsort),
