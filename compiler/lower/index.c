@@ -85,23 +85,42 @@ static const char *place(Cx *cx, Span at) {
   return s ? source_place(cx->a, s, at) : "";
 }
 
+// Classes and row numbers of the data: the last of them is there.
 static bool classes_fit(Cx *cx, const Value *v, int64_t classes, int64_t size) {
   if (classes <= size) return true;
   Diag *d = diag_emit(&cx->s->diags, DIAG_bad_index, v->span,
                       arena_printf(cx->a, "%lld", (long long)classes - 1), (long long)size);
-  diag_note(d, cx->at, "of %lld classes here", (long long)classes);
+  diag_note(d, cx->at, "of %lld in all, here", (long long)classes);
   return false;
 }
 
-Node *value_index(Cx *cx, const Value *v, int64_t size) {
-  int64_t classes = v->classes;
+// A standalone binary may be given other rows, but no other classes.
+static Node *field_index(Cx *cx, const Value *v, int64_t size, int64_t *classes) {
+  const reg_dataset *set = field_data(cx, v);
+  const reg_field *f = &set->fields[v->field];
+  const bool row_number = f->dtype == REG_I32 && f->values;
+  Node *n = row_number ? value_wide(cx, v) : value_classes(cx, v, classes);
+  return n && classes_fit(cx, v, row_number ? set->nrows : *classes, size) ? n : NULL;
+}
+
+static Node *index_node(Cx *cx, const Value *v, int64_t size, int64_t *classes) {
   struct Leaves *leaves = cx->leaves; // a literal index is no leaf of a check
   cx->leaves = NULL;
-  Node *n = v->kind == V_FIELD ? value_classes(cx, v, &classes) : value_wide(cx, v);
+  *classes = v->classes;
+  Node *n = v->kind == V_FIELD ? field_index(cx, v, size, classes) : value_wide(cx, v);
   cx->leaves = leaves;
-  if (!n || !classes_fit(cx, v, classes, size)) return NULL;
+  if (!n) return NULL;
   if (n->dtype == DT_BOOL) n = graph_cast(cx->g, n, DT_I32);
-  int64_t known = classes > 0 ? classes : below(n);
+  return n->op == OP_CAST && n->in[0]->dtype == DT_I32 ? n->in[0] : n;
+}
+
+Node *value_index(Cx *cx, const Value *v, int64_t size) {
+  int64_t classes;
+  Node *n = index_node(cx, v, size, &classes);
+  if (!n) return NULL;
+  const int64_t bound = below(n);
+  if (!bound && !classes_fit(cx, v, classes, size)) return NULL;
+  const int64_t known = classes > 0 ? classes : bound;
   if (known && known <= size) return graph_cast(cx->g, n, DT_I32);
   double **presets = ARENA_ARRAY(cx->a, double *, n->id + 1);
   bool fixed;
