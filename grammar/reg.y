@@ -24,7 +24,7 @@
 }
 
 %code {
-#define YYMAXDEPTH 50000
+#define YYMAXDEPTH 200000
 #define YYLLOC_DEFAULT(current, rhs, n)                                                                      \
   ((current) = (n) ? span_join(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, n))                                           \
                    : (Span){YYRHSLOC(rhs, 0).source, YYRHSLOC(rhs, 0).end, YYRHSLOC(rhs, 0).end})

@@ -21,16 +21,12 @@ static const struct {
 
 void diags_init(Diags *ds, Arena *a, const Sources *sources) {
   *ds = (Diags){.arena = a, .sources = sources};
+  map_init(&ds->told, a);
 }
 
-static bool reported(const Diags *ds, DiagId id, Span span) {
-  for (int i = ds->list.len - 1; i >= 0; i--) {
-    const Diag *d = ds->list.data[i];
-    if (d->id == id && d->span.source == span.source && d->span.start == span.start &&
-        d->span.end == span.end)
-      return true;
-  }
-  return false;
+// The same, told of the same place: by its key.
+static const char *told_key(Diags *ds, DiagId id, Span span) {
+  return arena_printf(ds->arena, "%d %d %d %d", (int)id, span.source, span.start, span.end);
 }
 
 Diag *diag_emit(Diags *ds, DiagId id, Span span, ...) {
@@ -41,13 +37,27 @@ Diag *diag_emit(Diags *ds, DiagId id, Span span, ...) {
   va_start(ap, span);
   d->text = arena_vprintf(ds->arena, table[id].format, ap);
   va_end(ap);
-  if (reported(ds, id, span) || (table[id].severity == SEV_WARNING && ds->allowed[id])) return d;
+  if (table[id].severity == SEV_WARNING && ds->allowed[id]) return d;
+  const char *key = told_key(ds, id, span);
+  if (map_get(&ds->told, key)) return d;
+  map_put(&ds->told, key, d);
   vec_push(ds->arena, ds->list, d);
   if (d->severity == SEV_ERROR)
     ds->errors++;
   else
     ds->warnings++;
   return d;
+}
+
+void diags_forget(Diags *ds, int length) {
+  for (; ds->list.len > length; ds->list.len--) {
+    const Diag *d = ds->list.data[ds->list.len - 1];
+    map_put(&ds->told, told_key(ds, d->id, d->span), NULL);
+    if (d->severity == SEV_ERROR)
+      ds->errors--;
+    else
+      ds->warnings--;
+  }
 }
 
 static void attach(Diag *d, Span span, bool is_hint, const char *fmt, va_list ap) {

@@ -33,6 +33,7 @@ typedef struct Diags {
   Arena *arena;
   const Sources *sources;
   VEC(Diag *) list;
+  Map told; // what was reported, by id and place
   int errors, warnings;
   bool warnings_are_errors;
   unsigned char allowed[DIAG_COUNT]; // allow(name): warnings not reported
@@ -42,6 +43,8 @@ void diags_init(Diags *ds, Arena *a, const Sources *sources);
 // Reports one mistake; the arguments fill diag.def's format. An exact repeat (id, span) is dropped; the
 // result is never NULL, so that notes can be attached.
 Diag *diag_emit(Diags *ds, DiagId id, Span span, ...);
+// Takes back what was reported since the list had this length.
+void diags_forget(Diags *ds, int length);
 void diag_note(Diag *d, Span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_hint(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -94,7 +94,7 @@ static void print_note(const Diags *ds, FILE *out, const DiagNote *note, bool co
   if (source) print_excerpt(out, source, note->span, cyan, plain);
 }
 
-void diags_print(const Diags *ds, FILE *out, bool color) {
+static void print_text(const Diags *ds, FILE *out, bool color) {
   for (int i = 0; i < ds->list.len; i++) {
     const Diag *d = ds->list.data[i];
     const char *paint = !color ? "" : d->severity == SEV_ERROR ? "\033[1;31m" : "\033[1;33m";
@@ -133,7 +133,8 @@ static void json_place(const Diags *ds, FILE *out, Span span) {
           end_column);
 }
 
-void diags_print_json(const Diags *ds, FILE *out) {
+static void print_json(const Diags *ds, FILE *out, bool color) {
+  (void)color;
   for (int i = 0; i < ds->list.len; i++) {
     const Diag *d = ds->list.data[i];
     fputc('{', out);
@@ -153,3 +154,16 @@ void diags_print_json(const Diags *ds, FILE *out) {
     fputs("]}\n", out);
   }
 }
+
+// All at once, also where `out` has no buffer.
+static void print_whole(const Diags *ds, FILE *out, bool color, void (*print)(const Diags *, FILE *, bool)) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *buffer = open_memstream(&text, &size);
+  print(ds, buffer ? buffer : out, color);
+  if (buffer && fclose(buffer) == 0) fwrite(text, 1, size, out);
+  free(text);
+}
+
+void diags_print(const Diags *ds, FILE *out, bool color) { print_whole(ds, out, color, print_text); }
+void diags_print_json(const Diags *ds, FILE *out) { print_whole(ds, out, false, print_json); }

@@ -1,9 +1,11 @@
 // The session: one arena, the sources and the diagnostics of a run; and the way out for the compiler's own
 // mistakes.
 #include "session.h"
+#include "stack.h"
 #include <stdlib.h>
 
 Session *session_new(void) {
+  stack_open();
   Arena *a = arena_new();
   Session *s = ARENA_NEW(a, Session);
   s->arena = a;

@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 200 };
-
 // -- shapes
 
 // A size in a declared shape that is an expression: its value now; -1 where it is not known.
@@ -391,17 +389,12 @@ static bool check_result(Cx *cx, Env *env, Def *d, const Value *v, Span at) {
 }
 
 static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
-  if (cx->depth >= MAX_DEPTH) {
-    diag_emit(&cx->s->diags, DIAG_cycle, at, d->name);
-    return v_fail();
-  }
+  if (!may_go_on(cx, at, 1)) return v_fail();
   Span outer = cx->at;
-  cx->depth++;
   if (!d->from_library || !outer.source) cx->at = at;
   const Ast *body = d->ast->kids[2];
   Value v = body->kind == AST_BLOCK ? eval_block(cx, env, body) : eval_expr(cx, env, body);
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
-  cx->depth--;
   cx->at = outer;
   v.dims = NULL; // the names of this definition's shapes mean nothing outside of it
   v.span = at;

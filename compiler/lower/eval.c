@@ -1,5 +1,6 @@
 // Expressions. In: a tree node and the names in scope. Out: a Value; tensors become nodes of the graph under
 // construction, whose origin is the expression.
+#include "../base/stack.h"
 #include "value.h"
 #include <math.h>
 #include <string.h>
@@ -27,13 +28,30 @@ static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
 
 // -- control
 
+// The first branch whose condition holds, where that is known; else each element's.
 static Value eval_if(Cx *cx, Env *env, const Ast *e) {
-  Value c = eval_expr(cx, env, e->kids[0]);
-  if (c.kind == V_FAIL) return c;
-  live_fix(cx, &c);
-  if (value_is_const(&c)) return eval_expr(cx, env, e->kids[c.num != 0 ? 1 : 2]);
-  Value a = eval_expr(cx, env, e->kids[1]), b = eval_expr(cx, env, e->kids[2]);
-  return choose(cx, &c, &a, &b, e->span);
+  Value *conditions = ARENA_ARRAY(cx->a, Value, e->links), *branches = ARENA_ARRAY(cx->a, Value, e->links);
+  const Ast **links = ast_links(cx->a, e), *otherwise = links[e->links - 1]->kids[2];
+  int n = 0; // those that are chosen between as the program runs
+  for (int i = 0; i < e->links; i++) {
+    Value c = eval_expr(cx, env, links[i]->kids[0]);
+    if (c.kind == V_FAIL) return c;
+    live_fix(cx, &c);
+    if (value_is_const(&c) && c.num == 0) continue;
+    if (value_is_const(&c)) {
+      otherwise = links[i]->kids[1];
+      break;
+    }
+    conditions[n] = c;
+    links[n] = links[i];
+    branches[n++] = eval_expr(cx, env, links[i]->kids[1]);
+  }
+  Value v = eval_expr(cx, env, otherwise);
+  while (n-- > 0) {
+    cx->g->origin = links[n]->span;
+    v = choose(cx, &conditions[n], &branches[n], &v, links[n]->span);
+  }
+  return v;
 }
 
 // `a until d then b`: a before step d, b from then on. Both must have their time.
@@ -81,6 +99,7 @@ static Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
     return v_fail();
   }
   for (int i = 0; i < (int)count; i++) {
+    if (!may_go_on(cx, e->span, 1)) return v_fail();
     Value v = eval_block(cx, env, e->kids[1]);
     if (v.kind == V_FAIL) return v;
   }
@@ -221,6 +240,35 @@ static Value eval_assign(Cx *cx, Env *env, const Ast *e) {
   return (Value){.kind = V_NONE, .span = e->span};
 }
 
+static Value eval_chain(Cx *cx, Env *env, const Ast *e) {
+  const Ast **links = ast_links(cx->a, e);
+  Value x = eval_expr(cx, env, links[e->links - 1]->kids[0]);
+  for (int i = e->links - 1; i >= 0; i--) {
+    cx->g->origin = links[i]->span;
+    if (links[i]->kind == AST_BINARY) {
+      Value y = eval_expr(cx, env, links[i]->kids[1]);
+      x = binary(cx, links[i]->op, &x, &y, links[i]->span);
+    } else if (x.kind != V_FAIL) {
+      x = eval_stage(cx, env, links[i]->kids[1], &x);
+    }
+  }
+  return x;
+}
+
+// Is there room to go deeper, and to do `work` more? Told once; nothing is elaborated afterwards.
+bool may_go_on(Cx *cx, Span at, int work) {
+  enum { MOST_WORK = 200000 };
+  cx->work += work;
+  if (cx->l->gave_up || (!stack_is_deep() && cx->work <= MOST_WORK)) return !cx->l->gave_up;
+  cx->l->gave_up = true;
+  if (cx->work > MOST_WORK)
+    diag_emit(&cx->s->diags, DIAG_too_much_work, cx->at.source ? cx->at : at, MOST_WORK);
+  else
+    diag_emit(&cx->s->diags, DIAG_nesting_too_deep, cx->at.source ? cx->at : at,
+              "definitions call each other too deeply");
+  return false;
+}
+
 static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   switch (e->kind) {
   case AST_NUM: return eval_number(e);
@@ -231,10 +279,6 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_INDEX: return eval_index(cx, env, e);
   case AST_CALL: return eval_call(cx, env, e, NULL, NULL);
   case AST_UNARY: return eval_unary(cx, env, e);
-  case AST_BINARY: {
-    Value x = eval_expr(cx, env, e->kids[0]), y = eval_expr(cx, env, e->kids[1]);
-    return binary(cx, e->op, &x, &y, e->span);
-  }
   case AST_ARROW: {
     Value v = eval_list(cx, env, e, V_RANGE);
     v.num = 1; // an arrow: what goes from one to the other
@@ -244,10 +288,8 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_LIST: return eval_list(cx, env, e, V_LIST);
   case AST_UNTIL: return eval_until(cx, env, e);
   case AST_IF: return eval_if(cx, env, e);
-  case AST_PIPE: {
-    Value x = eval_expr(cx, env, e->kids[0]);
-    return x.kind == V_FAIL ? x : eval_stage(cx, env, e->kids[1], &x);
-  }
+  case AST_BINARY:
+  case AST_PIPE: return eval_chain(cx, env, e);
   case AST_AS: return eval_stage(cx, env, e, NULL);
   case AST_AT: return eval_at(cx, env, e);
   case AST_BLOCK: return eval_block(cx, env, e);
@@ -270,6 +312,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
 }
 
 Value eval_expr(Cx *cx, Env *env, const Ast *e) {
+  if (!may_go_on(cx, e->span, 0)) return v_fail();
   Span outer = cx->g->origin;
   cx->g->origin = e->span;
   Value v = eval_inner(cx, env, e);

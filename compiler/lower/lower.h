@@ -105,6 +105,7 @@ typedef struct Lowered {
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
   int exit_code; // of a failed data load (65, 66), else 0
+  bool gave_up;  // too deep or too much to be elaborated: reported
 } Lowered;
 
 // Elaborates the whole program once: every graph that a run needs. NULL-free; check the session's diagnostics

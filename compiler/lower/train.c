@@ -199,13 +199,13 @@ static bool only_selectors(const Diags *ds, int first) {
 // all of them known.
 static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
   const char *name = arena_printf(l->session->arena, "%s step", t->name);
-  const Diags before = l->session->diags;
+  Diags *ds = &l->session->diags;
+  const int before = ds->list.len;
   Cx *cx = new_cx(l, t, name, MODE_TRAIN, t->batch);
   cx->initials = true;
   if (elaborate(cx, t, true, s)) return cx;
-  if (!s->early || !only_selectors(&l->session->diags, before.list.len)) return NULL;
-  Diags *ds = &l->session->diags;
-  ds->list.len = before.list.len, ds->errors = before.errors, ds->warnings = before.warnings;
+  if (!s->early || !only_selectors(ds, before)) return NULL;
+  diags_forget(ds, before);
   Cx *again = new_cx(l, t, name, MODE_TRAIN, t->batch);
   again->initials = true;
   for (int i = 0; i < cx->params.len; i++) {

@@ -127,7 +127,7 @@ typedef struct Cx {
   int64_t drawn;         // by initial values
   bool initial;          // one of these is elaborated
   int fewest;            // parameters that were known when one was selected
-  int depth;             // of calls
+  int work;              // calls and repetitions so far
   double active_from;    // schedule branches: the earliest step at which this one counts
   Span at;               // the call that is being elaborated, for notes
   struct Leaves *leaves; // of a check: where it collects them; else NULL
@@ -222,6 +222,7 @@ Value matmul(Cx *cx, const Value *x, const Value *y, Span at);
 // -- eval.c
 Def *find_def(Cx *cx, const char *name); // what the name means here; NULL: no definition
 Value eval_expr(Cx *cx, Env *env, const Ast *e);
+bool may_go_on(Cx *cx, Span at, int work); // false after a report: the program is too deep, or too much
 Value eval_block(Cx *cx, Env *env, const Ast *block);
 Node *cx_step(Cx *cx); // finished updates, f64
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s);

@@ -78,15 +78,15 @@ static Value elaborate(Cx *cx, const Ast *before, const Ast *e) {
   find_models(cx->l, e, &models);
   for (int i = 0; i < models.len && !cx->t; i++) cx->t = train_of_model(cx->l, models.data[i]->name);
   if (!cx->t && cx->l->trains.len) cx->t = cx->l->trains.data[cx->l->trains.len - 1];
-  Diags kept = cx->s->diags;
+  const int kept = cx->s->diags.list.len;
   cx->training = true; // so that initial values have the draws of a training
   for (int i = 0; i < models.len; i++) meet_parameters(cx, models.data[i]);
   cx->training = false;
   cx->stream = 0;
   Env *env = env_new(cx, NULL, "", "");
   if (before) eval_expr(cx, env, before);
-  Diags *now = &cx->s->diags;
-  now->list.len = kept.list.len, now->errors = kept.errors, now->warnings = kept.warnings;
+  diags_forget(&cx->s->diags, kept);
+  cx->l->gave_up = false;
   return eval_expr(cx, env, e);
 }
 
@@ -147,7 +147,8 @@ LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e) {
 
 void lower_definition(Lowered *l, const char *name) {
   Def *d = sema_find(l->program, name);
-  Diags *ds = &l->session->diags, before = *ds;
+  Diags *ds = &l->session->diags;
+  const int before = ds->list.len;
   if (!d || (d->kind == KIND_MODEL && train_of_model(l, name))) return;
   Cx *cx = view_cx(l, "definition");
   cx->training = true;
@@ -159,7 +160,6 @@ void lower_definition(Lowered *l, const char *name) {
   else if (d->kind == KIND_LET)
     call_def(cx, d, NULL, 0, d->ast->name_span, NULL, NULL);
   bool outside = false; // a schedule, a time: known in a training only
-  for (int i = before.list.len; i < ds->list.len; i++)
-    outside |= ds->list.data[i]->id == DIAG_not_allowed_here;
-  if (outside) ds->list.len = before.list.len, ds->errors = before.errors, ds->warnings = before.warnings;
+  for (int i = before; i < ds->list.len; i++) outside |= ds->list.data[i]->id == DIAG_not_allowed_here;
+  if (outside) diags_forget(ds, before);
 }

@@ -1,6 +1,6 @@
 // Definitions by name: the program's own (with the files it uses) and, when first asked for, the library's.
-// Holds afterwards: each Def is in one of Program's maps once; a program's definition hides the library's of the same
-// name from the program, not from the library.
+// Holds afterwards: each Def is in one of Program's maps once; a program's definition hides the library's of
+// the same name from the program, not from the library.
 #include "collect.h"
 #include "builtins.h"
 #include "library.h"

@@ -3,7 +3,8 @@
 #define SEMA_SCOPE_H
 #include "sema.h"
 
-// `open`: names that are not found are left to a later stage (fields of data). `library`: of one of its definitions.
+// `open`: names that are not found are left to a later stage (fields of data). `library`: of one of its
+// definitions.
 typedef struct Scope {
   Program *p;
   VEC(const char *) names;

@@ -1,6 +1,7 @@
 // The check of names and calls. In: the program's items. Out: diagnostics, and marks on definitions (used,
 // checked). Each definition is checked once, when it is first reached; reaching one that is being checked is
 // a cycle.
+#include "../base/stack.h"
 #include "../base/words.h"
 #include "builtins.h"
 #include "collect.h"
@@ -64,8 +65,8 @@ static void suggest_argument(Scope *s, Diag *d, const char *written, const char 
 
 // A call's arguments against parameter names: `piped` arguments come first, from a pipe.
 // `by_position`: of the parameters; -1: any number.
-static void check_args(Scope *s, const Ast *call, const char *callee, const char **params, int n, int by_position,
-                       int piped, const Ast *declared) {
+static void check_args(Scope *s, const Ast *call, const char *callee, const char **params, int n,
+                       int by_position, int piped, const Ast *declared) {
   Diags *ds = &s->p->session->diags;
   int positional = piped;
   bool named = false;
@@ -88,7 +89,8 @@ static void check_args(Scope *s, const Ast *call, const char *callee, const char
       suggest_argument(s, d, arg->name, params, n, declared);
       continue;
     }
-    if (at < positional && at < n && by_position >= 0) diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
+    if (at < positional && at < n && by_position >= 0)
+      diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
     for (int k = 1; k < i; k++)
       if (call->kids[k]->name && !strcmp(call->kids[k]->name, arg->name))
         diag_emit(ds, DIAG_duplicate_argument, arg->span, arg->name);
@@ -176,12 +178,28 @@ static void check_stage(Scope *s, const Ast *stage) {
     check_expr(s, stage);
 }
 
-static void check_pipe(Scope *s, const Ast *e) {
-  check_expr(s, e->kids[0]);
-  SemaPlace outer = s->callee;
-  if (is_data(s->p, e->kids[0])) s->callee = PLACE_DATA;
-  check_stage(s, e->kids[1]);
-  s->callee = outer;
+static void check_chain(Scope *s, const Ast *e) {
+  const Ast **links = ast_links(s->p->session->arena, e), *first = links[e->links - 1]->kids[0];
+  check_expr(s, first);
+  const bool data = e->kind == AST_PIPE && is_data(s->p, first);
+  for (int i = e->links - 1; i >= 0; i--) {
+    if (links[i]->kind == AST_BINARY) {
+      check_expr(s, links[i]->kids[1]);
+      continue;
+    }
+    SemaPlace outer = s->callee;
+    if (data) s->callee = PLACE_DATA;
+    check_stage(s, links[i]->kids[1]);
+    s->callee = outer;
+  }
+}
+
+static void check_if(Scope *s, const Ast *e) {
+  for (const Ast *link = e; link; e = link, link = ast_next_link(link)) {
+    check_expr(s, link->kids[0]);
+    check_expr(s, link->kids[1]);
+  }
+  check_expr(s, e->kids[2]);
 }
 
 static void check_block(Scope *s, const Ast *block) {
@@ -200,7 +218,9 @@ void check_expr(Scope *s, const Ast *e) {
     if (strcmp(e->name, "*")) check_name(s, e->name, e->span, s->value);
     break;
   case AST_CALL: check_call(s, e, 0); break;
-  case AST_PIPE: check_pipe(s, e); break;
+  case AST_BINARY:
+  case AST_PIPE: check_chain(s, e); break;
+  case AST_IF: check_if(s, e); break;
   case AST_AS:
     check_expr(s, e->kids[0]);
     bind(s, e->name);
@@ -303,6 +323,12 @@ static void check_def(Program *p, Def *d, Span from) {
     return;
   }
   if (d->checked) return;
+  if (stack_is_deep()) {
+    if (!p->too_deep)
+      diag_emit(&p->session->diags, DIAG_nesting_too_deep, from, "definitions use each other too deeply");
+    p->too_deep = true;
+    return;
+  }
   d->checked = d->in_progress = true;
   Scope s = scope_of(p);
   s.library = d->from_library;

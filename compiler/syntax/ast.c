@@ -11,6 +11,21 @@ const char *ast_kind_name(AstKind k) {
   return names[k];
 }
 
+// The kid that a chain of this kind goes on with.
+static int next_kid(AstKind k) { return k == AST_BINARY || k == AST_PIPE ? 0 : k == AST_IF ? 2 : -1; }
+
+const Ast *ast_next_link(const Ast *a) {
+  const int i = next_kid(a->kind);
+  const Ast *next = i >= 0 ? a->kids[i] : NULL;
+  return next && next_kid(next->kind) == i ? next : NULL;
+}
+
+const Ast **ast_links(Arena *arena, const Ast *a) {
+  const Ast **links = ARENA_ARRAY(arena, const Ast *, a->links);
+  for (int i = 0; a; a = ast_next_link(a)) links[i++] = a;
+  return links;
+}
+
 const char *opr_text(Opr o) {
   static const char *const texts[] = {
       [OPR_NONE] = "",    [OPR_ADD] = "+",   [OPR_SUB] = "-",   [OPR_MUL] = "*",   [OPR_DIV] = "/",
@@ -56,7 +71,7 @@ static void print_quoted(FILE *out, const char *s) {
   fputc('"', out);
 }
 
-static void print_node(FILE *out, const Ast *a, int level) {
+static void print_head(FILE *out, const Ast *a, int level) {
   fprintf(out, "%*s", 2 * level, "");
   if (!a) { // a kid that this node lacks
     fputs("-\n", out);
@@ -82,7 +97,32 @@ static void print_node(FILE *out, const Ast *a, int level) {
     print_quoted(out, a->doc);
   }
   fputc('\n', out);
-  int n = a->nkids; // missing kids at the end are not shown
+}
+
+static void print_node(FILE *out, const Ast *a, int level);
+
+// A chain along the first kids.
+static void print_chain(FILE *out, const Ast *a, int level) {
+  Arena *arena = arena_new();
+  const Ast **links = ast_links(arena, a);
+  for (int i = 0; i < a->links; i++) print_head(out, links[i], level + i);
+  print_node(out, links[a->links - 1]->kids[0], level + a->links);
+  for (int i = a->links - 1; i >= 0; i--) print_node(out, links[i]->kids[1], level + i + 1);
+  arena_free(arena);
+}
+
+static void print_node(FILE *out, const Ast *a, int level) {
+  for (; a && a->kind == AST_IF && ast_next_link(a); a = a->kids[2], level++) {
+    print_head(out, a, level);
+    print_node(out, a->kids[0], level + 1);
+    print_node(out, a->kids[1], level + 1);
+  }
+  if (a && (a->kind == AST_BINARY || a->kind == AST_PIPE)) {
+    print_chain(out, a, level);
+    return;
+  }
+  print_head(out, a, level);
+  int n = a ? a->nkids : 0; // missing kids at the end are not shown
   while (n > 0 && !a->kids[n - 1]) n--;
   for (int i = 0; i < n; i++) print_node(out, a->kids[i], level + 1);
 }

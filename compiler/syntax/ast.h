@@ -64,11 +64,19 @@ struct Ast {
   double num;
   Ast **kids;
   int nkids;
-  int depth; // levels of the tree from here down, at most AST_MAX_DEPTH: whoever recurses over a tree is safe
+  int depth; // levels of the tree from here down, at most AST_MAX_DEPTH, where the links of a chain are one
+  int links; // of the chain that starts here
 };
 
-// Deeper programs are refused by the parser (nesting_too_deep).
-enum { AST_MAX_DEPTH = 500 };
+// Deeper programs are refused by the parser (nesting_too_deep), and longer chains.
+enum { AST_MAX_DEPTH = 500, AST_MAX_LINKS = 20000 };
+
+// Chains are lists written as nested nodes: `a + b + c` and `a |> f |> g` along their first kid, `if … else
+// if …` along their last. Who recurses over trees with large frames goes along them in a loop. The next link,
+// or NULL.
+const Ast *ast_next_link(const Ast *a);
+// The links of a chain, from the outermost; their number is in a->links.
+const Ast **ast_links(Arena *arena, const Ast *a);
 
 // A comment, for the formatter. Comments are kept beside the tree, in order.
 typedef struct Comment {

@@ -4,20 +4,24 @@
 #include <string.h>
 
 static Ast *node_of(ParseContext *p, AstKind kind, Span span, Ast *const *kids, int n) {
-  int depth = 0;
-  for (int i = 0; i < n; i++)
-    if (kids[i] && kids[i]->depth > depth) depth = kids[i]->depth;
   Ast *a = ARENA_NEW(p->arena, Ast);
-  if (depth + 1 > AST_MAX_DEPTH) {
-    too_deep(p, span);
-    *a = (Ast){.kind = AST_ERROR, .span = span};
-    return a;
-  }
-  *a = (Ast){.kind = kind, .span = span, .nkids = n, .depth = depth + 1};
+  *a = (Ast){.kind = kind, .span = span, .nkids = n, .depth = 1, .links = 1};
   if (n) {
     a->kids = ARENA_ARRAY(p->arena, Ast *, n);
     memcpy(a->kids, kids, sizeof *kids * (size_t)n);
   }
+  const Ast *next = ast_next_link(a);
+  if (next) a->links = next->links + 1;
+  for (int i = 0; i < n; i++) {
+    const int depth = kids[i] ? kids[i]->depth + (kids[i] != next) : 0;
+    if (depth > a->depth) a->depth = depth;
+  }
+  if (a->depth <= AST_MAX_DEPTH && a->links <= AST_MAX_LINKS) return a;
+  if (a->links > AST_MAX_LINKS)
+    too_long(p, span);
+  else
+    too_deep(p, span);
+  *a = (Ast){.kind = AST_ERROR, .span = span, .depth = 1, .links = 1};
   return a;
 }
 

@@ -64,6 +64,7 @@ void syntax_error(ParseContext *p, const char *const *expected, int n);
 void syntax_hint(ParseContext *p, Diag *d, const Token *wrong, const char *const *expected, int n);
 int expected_index(const char *const *expected, int n, const char *name); // -1: it is not among them
 void too_deep(ParseContext *p, Span span);
+void too_long(ParseContext *p, Span span); // a chain
 
 // Lists.
 AstList *list_new(ParseContext *p, Ast *first); // empty where `first` is NULL

@@ -21,7 +21,17 @@ void extent_note(ParseContext *p, ParseExtent e) {
 
 void too_deep(ParseContext *p, Span span) {
   extent_note(p, PARSE_WRONG);
-  if (!p->too_deep) diag_emit(&p->session->diags, DIAG_nesting_too_deep, span, (int)AST_MAX_DEPTH);
+  if (!p->too_deep)
+    diag_emit(&p->session->diags, DIAG_nesting_too_deep, span,
+              arena_printf(p->arena, "the expression is nested more than %d levels deep", AST_MAX_DEPTH));
+  p->too_deep = true;
+}
+
+void too_long(ParseContext *p, Span span) {
+  extent_note(p, PARSE_WRONG);
+  if (!p->too_deep)
+    diag_emit(&p->session->diags, DIAG_nesting_too_deep, span,
+              arena_printf(p->arena, "the expression has more than %d operators in a row", AST_MAX_LINKS));
   p->too_deep = true;
 }
 

@@ -156,20 +156,45 @@ static void print_exponent(Printer *p, const Ast *a) {
     print_expression(p, a, LEVEL_POWER);
 }
 
-static void print_binary(Printer *p, const Ast *a) {
-  int level = level_of(a);
-  if (a->op == OPR_POW) {
-    print_expression(p, a->kids[0], LEVEL_POSTFIX);
+static bool is_fraction(const Ast *a) {
+  return a->kind == AST_BINARY && a->op == OPR_DIV && plain_number(a->kids[0]) && plain_number(a->kids[1]);
+}
+
+// The level that the first operand of a chain's link must have.
+static int first_level(const Ast *a) {
+  const int level = level_of(a);
+  return level == LEVEL_POWER ? LEVEL_POSTFIX : level == LEVEL_COMPARISON ? level + 1 : level;
+}
+
+// A link of a chain without its first operand.
+static void print_link(Printer *p, const Ast *a) {
+  const int from = a->kids[0]->span.end, to = a->kids[1]->span.start;
+  if (a->kind == AST_PIPE) {
+    break_or(p, from, to, " ");
+    print_text(p, "|> ");
+    print_expression(p, a->kids[1], LEVEL_POSTFIX);
+  } else if (a->op == OPR_POW) {
     print_text(p, "^");
     print_exponent(p, a->kids[1]);
-  } else if (a->op == OPR_DIV && plain_number(a->kids[0]) && plain_number(a->kids[1])) {
-    print_number(p, a->kids[0]);
+  } else if (is_fraction(a)) {
     print_text(p, "/");
     print_number(p, a->kids[1]);
   } else {
-    char op[8] = " ";
-    strcat(op, opr_text((Opr)a->op));
-    print_infix(p, a, op, level == LEVEL_COMPARISON ? level + 1 : level, level + 1);
+    strbuf_addf(&p->out, " %s", opr_text((Opr)a->op));
+    break_or(p, from, to, " ");
+    print_expression(p, a->kids[1], level_of(a) + 1);
+  }
+}
+
+static void print_chain(Printer *p, const Ast *a) {
+  const Ast **links = ast_links(p->out.arena, a);
+  const int n = a->links;
+  for (int i = 1; i < n; i++)
+    if (level_of(links[i]) < first_level(links[i - 1])) print_text(p, "(");
+  print_expression(p, links[n - 1]->kids[0], first_level(links[n - 1]));
+  for (int i = n - 1; i >= 0; i--) {
+    print_link(p, links[i]);
+    if (i && level_of(links[i]) < first_level(links[i - 1])) print_text(p, ")");
   }
 }
 
@@ -179,13 +204,6 @@ static void print_range(Printer *p, const Ast *a) {
   if (from) print_expression(p, from, LEVEL_SHIFT);
   print_text(p, spaced ? " .. " : "..");
   if (to) print_expression(p, to, LEVEL_SHIFT);
-}
-
-static void print_pipe(Printer *p, const Ast *a) {
-  print_expression(p, a->kids[0], LEVEL_PIPE);
-  break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
-  print_text(p, "|> ");
-  print_expression(p, a->kids[1], LEVEL_POSTFIX);
 }
 
 static void print_with(Printer *p, const Ast *a) {
@@ -199,14 +217,18 @@ static void print_with(Printer *p, const Ast *a) {
 }
 
 static void print_conditional(Printer *p, const Ast *a) {
-  print_text(p, "if ");
-  print_expression(p, a->kids[0], LEVEL_EXPR);
-  break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
-  print_text(p, "then ");
-  print_expression(p, a->kids[1], LEVEL_EXPR);
-  break_or(p, a->kids[1]->span.end, a->kids[2]->span.start, " ");
-  print_text(p, "else ");
-  print_expression(p, a->kids[2], LEVEL_EXPR);
+  for (const Ast *last = NULL; a; last = a, a = ast_next_link(a)) {
+    if (last) break_or(p, last->kids[1]->span.end, a->span.start, " ");
+    print_text(p, last ? "else if " : "if ");
+    print_expression(p, a->kids[0], LEVEL_EXPR);
+    break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
+    print_text(p, "then ");
+    print_expression(p, a->kids[1], LEVEL_EXPR);
+    if (ast_next_link(a)) continue;
+    break_or(p, a->kids[1]->span.end, a->kids[2]->span.start, " ");
+    print_text(p, "else ");
+    print_expression(p, a->kids[2], LEVEL_EXPR);
+  }
 }
 
 static void print_until(Printer *p, const Ast *a) {
@@ -329,12 +351,12 @@ void print_node(Printer *p, const Ast *a) {
     print_text(p, a->op == OPR_NOT ? "not " : "-");
     print_expression(p, a->kids[0], level_of(a));
     break;
-  case AST_BINARY: print_binary(p, a); break;
   case AST_ARROW: print_infix(p, a, " ->", LEVEL_PIPE, LEVEL_PIPE); break;
   case AST_RANGE: print_range(p, a); break;
   case AST_UNTIL: print_until(p, a); break;
   case AST_IF: print_conditional(p, a); break;
-  case AST_PIPE: print_pipe(p, a); break;
+  case AST_BINARY:
+  case AST_PIPE: print_chain(p, a); break;
   case AST_AS:
     print_expression(p, a->kids[0], LEVEL_ATOM);
     strbuf_addf(&p->out, " as %s", a->name);

@@ -52,8 +52,9 @@ Test(syntax_format, breaks_of_the_author_are_kept) {
       "data d = csv(\"a\")\n  |> scale(1/16)  # to 0..1\n  |> split(\n    train: 70%,\n    valid: 30%\n  "
       ")\n");
   check_format("let a = b +\nc\n", "let a = b +\n  c\n");
-  check_format("data d = csv(\"a\",target:\"b c\" as b)|>f # one\nwith test=csv(\"t\"),\nvalid = v\n",
-               "data d = csv(\"a\", target: \"b c\" as b) |> f  # one\n  with test = csv(\"t\"),\n  valid = v\n");
+  check_format(
+      "data d = csv(\"a\",target:\"b c\" as b)|>f # one\nwith test=csv(\"t\"),\nvalid = v\n",
+      "data d = csv(\"a\", target: \"b c\" as b) |> f  # one\n  with test = csv(\"t\"),\n  valid = v\n");
   check_format("data d = a with test = b, valid = c\n", "data d = a with test = b, valid = c\n");
   check_format("fn f(x) { x }\n", "fn f(x) { x }\n");
   check_format("fn f(x) {\n\n\n x }\n", "fn f(x) {\n  x\n}\n");
@@ -131,4 +132,15 @@ Test(syntax_format, expressions_alone) {
   cr_assert_null(parse_expression(s, source_add(&s->sources, "e", "1\n2", 3)));
   cr_assert_null(parse_expression(s, source_add(&s->sources, "e", "", 0)));
   session_free(s);
+}
+
+// Chains are printed link by link: parentheses stand where a link is looser than the one around it.
+Test(syntax_format, chains_keep_their_parentheses) {
+  check_format("let a = ((1 + 2) * 3 - 4)^2 |> f(1) |> g\n", "let a = ((1 + 2) * 3 - 4)^2 |> f(1) |> g\n");
+  check_format("let a = ((x |> f) + 1) @ y < 3 and not (a or b)\n",
+               "let a = ((x |> f) + 1) @ y < 3 and not (a or b)\n");
+  check_format("let a = ((1)) - (2 - 3) - 4 / 5 / 6\n", "let a = 1 - (2 - 3) - 4/5 / 6\n");
+  check_format("let a = (x^2)^3 + x^(2^3)\n", "let a = (x^2)^3 + x^2^3\n");
+  check_format("let a = if a then b else if c then d else (if e then f else g)\n",
+               "let a = if a then b else if c then d else if e then f else g\n");
 }

@@ -103,7 +103,7 @@ int work_report(Work *w) {
     Diag *d = ds->list.data[i];
     bool earlier = d->severity == SEV_WARNING && d->span.source && d->span.source < w->first_source;
     if (earlier)
-      ds->warnings--;
+      ds->warnings--; // and it stays told
     else
       ds->list.data[n++] = d;
   }
