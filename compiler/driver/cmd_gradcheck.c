@@ -103,7 +103,8 @@ static Gradients gradients_of(const GradCheck *c, int input, const Tensor *compi
   g.slope = ARENA_ARRAY(a, Slope, g.tried + 1);
   for (int64_t k = 0; k < g.tried; k++) {
     g.slope[k] = difference(c, input, tried_element(c, k, count, g.tried));
-    if (g.slope[k].known) g.scale = fmax(g.scale, fmax(fabs(g.slope[k].low), fabs(g.slope[k].high)));
+    const Slope *s = &g.slope[k]; // at a jump the quotients say nothing
+    if (s->known && s->low == s->high) g.scale = fmax(g.scale, fabs(s->high));
   }
   return g;
 }
@@ -119,10 +120,10 @@ static void compare_gradients(const GradCheck *c, int input, const Gradients *g,
     const int64_t e = tried_element(c, k, count, g->tried);
     const double floor = fmin(4 * g->bound->data[e], 1e-6 * (1 + fabs(c->at))),
                  noise = 1e-8 * fabs(c->at) + 1e-12;
-    const double allowed = relative_tolerance * g->scale + 1e-5 * largest + (floor > 0 ? floor : 0) + 1e-30;
-    const double exact_allowed = exact_tolerance * g->scale + 1e-7 * largest + noise;
-    const double compiled = g->compiled->data[e],
-                 ratio = fmax(off_by(s, compiled) / allowed, off_by(s, g->exact->data[e]) / exact_allowed);
+    const double compiled = g->compiled->data[e], size = fmax(g->scale, fabs(nearest(s, compiled)));
+    const double allowed = relative_tolerance * size + 1e-5 * largest + (floor > 0 ? floor : 0) + 1e-30;
+    const double exact_allowed = exact_tolerance * size + 1e-7 * largest + noise;
+    const double ratio = fmax(off_by(s, compiled) / allowed, off_by(s, g->exact->data[e]) / exact_allowed);
     if (ratio > worst->ratio)
       *worst = (Worst){ratio, compiled, nearest(s, compiled), c->check->leaf[input].name, e};
   }

@@ -15,13 +15,13 @@ layer shifted(x: [n, i]) -> [n, i] {
 }
 model net(x: [3]) -> [3] = x |> shifted |> shifted as second
 """
-WRONG = ["half([1, 2])", "sum(half([1, 2]))", "sum(3 * half(normal([2, 2])) + 1)", "half(uniform(1 .. 2, [3]))",
+WRONG = ["half([1, 2])", "sum(half([1, 2]))", "sum(half([1, 2])) + sum(floor([1, 2.5]))", "sum(half([0.5, 1.25, 3]) + floor([0.5, 1, 3]))", "sum(3 * half(normal([2, 2])) + 1)", "half(uniform(1 .. 2, [3]))",
          "sum(scaled([[1, 2]])^2)", "mean(net(normal([2, 3]))^2)", "sum([1, 2] * half(ones([2])))", "half(v)", "half(made())",
          "[1, 2] |> half |> sum", "-half([1, 2])", "half([1, 2])[0]", "if sum([3, 4]) > 1 then sum(half([1, 2])) else 0"]
 RIGHT = ["sum(abs([-1, 0, 1]))", "max([1, 1, 0.5])", "sum(relu([0, -1, 1]))", "sum(max([1, 2], [1, 3]))", "sum(clamp([0, 1, 2], 0, 1))",
          "sum(gather([1, 2, 3], [2, 0]))", "cross_entropy(normal([2, 3]), [0, 2])", "sum(sqrt([0, 1, 4]))", "sum(round([0.2, 1.7]) * [1, 2])",
          "sum(sort(normal([6])) * normal([6]))", "sum(1e-6 * sin(normal([3])))", "sum(1e6 * sin(normal([3])))", "sum(dense(normal([2, 3]), 4))",
-         "mean(layer_norm(normal([2, 3])))"]
+         "mean(layer_norm(normal([2, 3])))", "sum(if [1, 2] == [1, 3] then [4, 5] else 0)", "sum(floor([1, 2, 2.5]) * [1, 2, 3])"]
 EQUAL = ["1e-6 : value == 1.000001e-6", "[1, 2] : value == [1, 2.00001]", "mean(normal([100]) - 0.3) + 0.3 - mean(normal([100])) : value < 1",
          "sum([0.1, 0.2, -0.3]) : value == 0", "[1e-20, 1] : value == [1e-20, 1]", "1e-6 : value != 5e-6", "log_softmax([[0, 0]]) : exp(value) == 0.5",
          "argmax([[1, 2], [3, 1]]) : value == [1, 0]", "[2, 3] > 2 : value == [0, 1]"]
