@@ -4,6 +4,7 @@
 // e was made from, and an x that e was not made from is told.
 #include "../ad/ad.h"
 #include "value.h"
+#include <string.h>
 
 static Node *point(Cx *cx, Node *n) {
   Span outer = cx->g->origin;
@@ -73,6 +74,24 @@ bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out) {
   return true;
 }
 
+// With respect to the tensors of the tree, and to the same parameters where y was made from them at another
+// point.
+static Value tree_gradient(Cx *cx, Node *y, const Tree *t, Span by, Span at) {
+  const int room = t->n + cx->moved.len + 1;
+  Node **xs = ARENA_ARRAY(cx->a, Node *, room), **out = ARENA_ARRAY(cx->a, Node *, room);
+  int *of = ARENA_ARRAY(cx->a, int, room), n = t->n;
+  for (int i = 0; i < t->n; i++) xs[i] = t->leaf[i].node;
+  for (int i = 0; i < t->n; i++)
+    for (int k = 0; k < cx->moved.len; k++)
+      if (!strcmp(cx->moved.data[k].path, t->leaf[i].path)) xs[n] = cx->moved.data[k].node, of[n++] = i;
+  if (!gradients(cx, y, xs, n, by, out)) return v_fail();
+  Tree *result = tree_new(cx, t->n);
+  for (int i = 0; i < t->n; i++) result->leaf[i] = (Leaf){t->leaf[i].path, out[i]};
+  for (int i = t->n; i < n; i++)
+    result->leaf[of[i]].node = graph_binary(cx->g, OP_ADD, result->leaf[of[i]].node, out[i]);
+  return v_tree(result, at);
+}
+
 Value gradient(Cx *cx, const Value *e, const Value *by, Span at) {
   Node *y = value_wide(cx, e);
   if (!y) return v_fail();
@@ -83,21 +102,17 @@ Value gradient(Cx *cx, const Value *e, const Value *by, Span at) {
   }
   Tree *t = tree_of(cx, by);
   if (t && cx->given && bare(y) == cx->objective) return v_tree(cx->given, at);
-  const int n = t ? t->n : 1;
-  Node **xs = ARENA_ARRAY(cx->a, Node *, n + 1), **out = ARENA_ARRAY(cx->a, Node *, n + 1);
-  if (!t && !(xs[0] = value_wide(cx, by))) return v_fail();
-  for (int i = 0; t && i < n; i++) xs[i] = t->leaf[i].node;
-  if (!gradients(cx, y, xs, n, by->span, out)) return v_fail();
-  if (!t) return v_tensor(out[0], at);
-  Tree *result = tree_new(cx, n);
-  for (int i = 0; i < n; i++) result->leaf[i] = (Leaf){t->leaf[i].path, out[i]};
-  return v_tree(result, at);
+  if (t) return tree_gradient(cx, y, t, by->span, at);
+  Node *x = value_wide(cx, by), *out;
+  return x && gradients(cx, y, &x, 1, by->span, &out) ? v_tensor(out, at) : v_fail();
 }
 
-// The objective's value and gradient at the point T: T itself is constant (Foret et al. 2021, eq. 3), the
-// difference of w and its copy is 0 and carries the derivative.
-static Node *moved_to(Graph *g, Node *w, Node *t) {
-  return graph_binary(g, OP_ADD, graph_stop(g, t), graph_binary(g, OP_SUB, w, graph_stop(g, w)));
+// The parameter at the point T, which is constant (Foret et al. 2021, eq. 3): a value of its own, by which
+// `grad(objective at T, w)` differentiates.
+static Node *moved_to(Cx *cx, const Leaf *t) {
+  Node *n = point(cx, graph_stop(cx->g, t->node));
+  vec_push(cx->a, cx->moved, ((Leaf){t->path, n}));
+  return n;
 }
 
 // `e at T`: e with the parameters at T, the same random draws.
@@ -115,7 +130,7 @@ Value eval_at(Cx *cx, Env *env, const Ast *e) {
   int count = 0;
   for (int i = 0; i < t->n; i++) {
     ParamRef *p = map_get(&cx->params, t->leaf[i].path);
-    if (p) from[count] = p->node, to[count++] = moved_to(cx->g, p->node, t->leaf[i].node);
+    if (p) from[count] = p->node, to[count++] = moved_to(cx, &t->leaf[i]);
   }
   return v_tensor(graph_substitute(cx->g, n, from, to, count), e->span);
 }

@@ -121,6 +121,7 @@ typedef struct Cx {
   Map schedules; // named schedules used -> Node *
   Node *objective;
   Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
+  VEC(Leaf) moved;       // by `objective at T`: each parameter's value at such a T
   int64_t stream;        // next random stream
   int64_t effects;       // draws, declarations and assignments so far: what makes a call more than its value
   Map calls;             // calls without effects -> Value *

@@ -14,7 +14,7 @@ STDLIB, VALUES = ROOT / "stdlib", Path(__file__).with_name("values.json")
 def cases():
     values = json.loads(VALUES.read_text())
     kinds = {"expression": ("expressions", check_expression, values["program"]),
-             "optimizer": ("optimizers", check_optimizer, values["tree"]),
+             "optimizer": ("optimizers", check_optimizer, (values["tree"], values["program"])),
              "layer": ("layers", check_layer, None), "schedule": ("schedules", check_schedule, None)}
     found = [(c[kind], (check, c, more)) for kind, (name, check, more) in kinds.items() for c in values[name]]
     return [*found, ("every definition of the library has a value", (check_all_there, [name for name, _ in found], None))]
@@ -96,9 +96,10 @@ def check_expression(regc, folder, case, program):
             demand_close(f"gradient of {name}", result["grad"][name]["values"], gradient)
 
 
-def check_optimizer(regc, folder, case, tree):
+def check_optimizer(regc, folder, case, more):
     """Steps on sum(scale (w - aim)^2) + sum(w)^2 / 10 over a tree of tensors. The one row of data makes every step the same; the
     tensors start as given, and nothing else is a parameter."""
+    tree, own_definitions = more
     names = list(tree["start"])
     tensors = "\n".join(f"  param {k}: {shape_of(v)} ~ start_{k}()" for k, v in tree["start"].items())
     starts = "\n".join(f"fn start_{k}(like) = like * 0 + {v}" for k, v in tree["start"].items())
@@ -106,6 +107,7 @@ def check_optimizer(regc, folder, case, tree):
     (folder / "one.csv").write_text("a,y\n1,0\n")
     program = f"""
 data d = csv("one.csv", target: y)
+{own_definitions}
 {starts}
 layer free(x: [.., i]) -> [.., 1] {{
 {tensors}

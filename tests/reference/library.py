@@ -54,7 +54,17 @@ def input_gradient(x):
     return slope.square().sum(-1).mean()
 
 
-PROGRAM = "fn bent(x) = tanh(x) * x^2\n"
+# What the cases use besides the library.
+PROGRAM = """fn bent(x) = tanh(x) * x^2
+optimizer twice(lr: number 0..) for w {
+  w <- w - lr * grad(objective, w)
+  w <- w - lr * grad(objective at w, w)
+}
+optimizer extragradient(lr: number 0..) for w {
+  there = w - lr * grad(objective, w)
+  w <- w - lr * grad(objective at there, there)
+}
+"""
 
 
 def top_k(z, y, k):

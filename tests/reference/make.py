@@ -52,6 +52,20 @@ class Sam:
         self.base.step(tree, gradient_of(there), t)
 
 
+class Ahead:
+    """The gradient at w - lr g, for a step from there (twice) or from w (extragradient)."""
+
+    def __init__(self, lr, from_there):
+        self.lr, self.from_there = lr, from_there
+
+    def step(self, tree, gradient, t):
+        there = {k: (w - self.lr * gradient[k]).detach().requires_grad_() for k, w in tree.items()}
+        again = gradient_of(there)
+        with torch.no_grad():
+            for k, w in tree.items():
+                w.copy_((there[k] if self.from_there else w) - self.lr * again[k])
+
+
 class Formula:
     """w <- rule(w, g, state, t) for each tensor; t counts updates from 1."""
 
@@ -98,6 +112,8 @@ OPTIMIZERS = [
     ("lion(lr: 0.02, b1: 0.8, b2: 0.95, weight_decay: 0.5)", Formula(lion(0.02, 0.8, 0.95, 0.5))),
     ("sam(rho: 0.5, base: sgd(lr: 0.05, momentum: 0.9))",
      Sam(0.5, Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)))),
+    ("twice(lr: 0.05)", Ahead(0.05, True)),
+    ("extragradient(lr: 0.05)", Ahead(0.05, False)),
     ("sam(rho: 0.2, base: adam(lr: 0.1))", Sam(0.2, Torch(lambda w: torch.optim.Adam(w, lr=0.1)))),
 ]
 
