@@ -118,7 +118,8 @@ static char *read_entry(Reader *rd, Form *form) {
 
 // -- doing
 
-// `train` or `train NAME` alone goes on with a training that is kept.
+// `train` or `train NAME` alone goes on with a training that is kept: the one that was stopped, else the
+// last.
 static bool names_kept_training(const char *text, char name[128]) {
   return sscanf(text, " train %127[A-Za-z0-9_] %c", name, &(char){0}) == 1 ||
          (sscanf(text, " %127s %c", name, &(char){0}) == 1 && !strcmp(name, "train") && (*name = 0, true));
@@ -141,6 +142,8 @@ static bool do_entry(Repl *r, const char *text, Form form) {
   char name[128];
   if (is_command(text)) return repl_command(r, strchr(text, ':') + 1);
   if (names_kept_training(text, name)) {
+    const ReplWeights *latest = repl_weights_latest(r);
+    if (!*name && latest && !latest->finished) snprintf(name, sizeof name, "%s", latest->train);
     for (int i = r->items.len - 1; i >= 0; i--) {
       const ReplItem *item = &r->items.data[i];
       if (item->kind == AST_TRAIN && (!*name || !strcmp(item->name, name))) return repl_train(r, item);

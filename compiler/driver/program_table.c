@@ -300,6 +300,7 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
   }
   FunctionSource predict = {.evaluate = e}, all = {.evaluate = e, .metrics = true};
   return (reg_evaluate){.train = e->train,
+                        .untrained = e->untrained,
                         .model = e->model,
                         .data_name = e->data_name,
                         .data = e->data,
@@ -341,9 +342,11 @@ static const char *besides(const Pipeline *p) {
   StrBuf b = {.arena = p->arena};
   const Sources *sources = &p->session->sources;
   strbuf_add(&b, "");
-  for (int i = p->source + 1; i < sources->list.len; i++)
-    if (strncmp(sources->list.data[i]->name, "stdlib/", 7) != 0 && sources->list.data[i]->name[0] != '<')
-      strbuf_addf(&b, "%s\n", sources->list.data[i]->text);
+  for (int i = p->source + 1; i < sources->list.len; i++) {
+    const char *name = sources->list.data[i]->name;
+    const bool used = strncmp(name, "stdlib/", 7) != 0 && strncmp(name, "--set ", 6) != 0 && *name != '<';
+    if (used) strbuf_addf(&b, "%s\n", sources->list.data[i]->text);
+  }
   for (int i = 0; i < p->options->sets.len; i++) {
     const SemaSet *set = &p->options->sets.data[i];
     bool setting = false;
@@ -353,6 +356,14 @@ static const char *besides(const Pipeline *p) {
     if (!setting) strbuf_addf(&b, "%s=%s\n", set->name, set->value);
   }
   return b.data;
+}
+
+static const reg_stage *stages_of(Arena *a, const Lowered *l) {
+  reg_stage *out = ARENA_ARRAY(a, reg_stage, l->stages.len + 1);
+  for (int i = 0; i < l->stages.len; i++)
+    out[i] = (reg_stage){l->stages.data[i].evaluates ? REG_STAGE_EVALUATE : REG_STAGE_TRAIN,
+                         l->stages.data[i].index};
+  return out;
 }
 
 ProgramTable *program_table(Pipeline *p, bool check) {
@@ -381,6 +392,8 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .trains = trains,
                              .nevaluates = l->evaluates.len,
                              .evaluates = evaluates,
+                             .nstages = l->stages.len,
+                             .stages = stages_of(a, l),
                              .resolve = resolve,
                              .user = t};
   note_fixed(t);

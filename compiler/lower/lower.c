@@ -1,5 +1,4 @@
-// The whole program once: data, trainings, evaluations. In: a checked Program. Out: a Lowered with all graphs
-// that a run needs: building them here reports every mistake of shapes, ranges and selectors.
+// What elaborations share, and the clauses of a `train` that are numbers, data or early stopping.
 #include "train.h"
 #include <limits.h>
 #include <math.h>
@@ -191,7 +190,7 @@ static bool train_data(Cx *cx, LowerTrain *t) {
   return true;
 }
 
-static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
+LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   Arena *a = l->session->arena;
   LowerTrain *t = ARENA_NEW(a, LowerTrain);
   t->ast = ast;
@@ -204,7 +203,7 @@ static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
     return NULL;
   }
   t->model = model->name;
-  t->name = ast->name ? ast->name : model->name;
+  t->name = name;
   int64_t seed = 0;
   if (!train_data(cx, t) || !clause_count(cx, ast, "batch", 32, 1, &t->batch) ||
       !clause_count(cx, ast, "epochs", 10, 1, &t->epochs) || !clause_count(cx, ast, "seed", 0, 0, &seed))
@@ -231,71 +230,4 @@ static LowerTrain *lower_train(Lowered *l, const Ast *ast) {
       return NULL;
   if (t->valid_part) t->valid_rows = reg_part_named(t, l, t->valid_part)->nrows;
   return t;
-}
-
-// -- evaluations
-
-// Rows predicted at once: all where they are few, for then one function does.
-enum { AT_ONCE = 1024, CHUNK = 256 };
-
-static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
-  Arena *a = l->session->arena;
-  Cx *cx = cx_new(l, "evaluate", MODE_EVAL);
-  LowerEvaluate *e = ARENA_NEW(a, LowerEvaluate);
-  e->ast = ast;
-  e->train = -1;
-  const char *model = ast->kids[0]->kind == AST_NAME ? ast->kids[0]->name : "";
-  for (int i = 0; i < l->trains.len; i++)
-    if (!strcmp(l->trains.data[i]->name, model) || !strcmp(l->trains.data[i]->model, model)) e->train = i;
-  if (e->train < 0) {
-    diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
-              arena_printf(a, "`%s`", ast_text(a, ast->kids[0])));
-    return NULL;
-  }
-  LowerTrain *t = l->trains.data[e->train];
-  e->model = t->model;
-  Value v = eval_data(cx, env_new(cx, NULL, "", ""), ast->kids[1]);
-  if (v.kind != V_DATA) return NULL;
-  e->data = v.data->dataset;
-  const reg_dataset *set = l->datasets.data[e->data];
-  e->part = v.data->part;
-  for (int i = 0; i < set->nparts && !e->part; i++)
-    if (!strcmp(set->parts[i].name, "all")) e->part = "all";
-  if (!e->part) {
-    Diag *d = diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[1]->span, "one part of the data",
-                        "all of it");
-    diag_hint(d, "write `%s.test`", v.data->name);
-    return NULL;
-  }
-  e->data_name = v.data->part ? arena_printf(a, "%s.%s", v.data->name, v.data->part) : v.data->name;
-  for (int i = 0; i < set->nparts; i++)
-    if (!strcmp(set->parts[i].name, e->part)) e->rows = set->parts[i].nrows;
-  e->target = set->target;
-  if (!data_agree(cx, t, e->data, ast->kids[1]->span)) return NULL;
-  if (e->data == t->data && !strcmp(e->part, t->train_part))
-    diag_emit(&l->session->diags, DIAG_evaluates_training_data, ast->kids[1]->span,
-              arena_printf(a, "evaluate %s", e->model));
-  e->chunk = e->rows <= AT_ONCE ? e->rows : CHUNK;
-  return evaluate_graphs(l, e) ? e : NULL;
-}
-
-Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
-  Arena *a = p->session->arena;
-  Lowered *l = ARENA_NEW(a, Lowered);
-  *l = (Lowered){.session = p->session, .program = p, .host = *host};
-  live_settings(l);
-  for (int i = 0; i < p->trains.len; i++) {
-    LowerTrain *t = lower_train(l, p->trains.data[i]);
-    if (!t || !train_discover(l, t)) continue;
-    vec_push(a, l->trains, t);
-  }
-  bool whole = l->trains.len ==
-               p->trains.len; // else what an evaluation needs may be missing only because of a mistake above
-  for (int i = 0; whole && i < p->evaluates.len; i++) {
-    LowerEvaluate *e = lower_evaluate(l, p->evaluates.data[i]);
-    if (e) vec_push(a, l->evaluates, e);
-  }
-  for (int i = 0; i < l->trains.len; i++) train_graphs(l, l->trains.data[i]);
-  if (l->exit_code) *exit_code = l->exit_code;
-  return l;
 }

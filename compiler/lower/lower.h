@@ -82,7 +82,8 @@ typedef struct LowerMetric {
 
 typedef struct LowerEvaluate {
   const Ast *ast;
-  int train;                     // index into Lowered.trains: whose weights
+  int train;      // index into Lowered.trains: the last one of the model before it, whose weights it sees
+  bool untrained; // there is none: initial values, of the first one behind it
   const char *model, *data_name; // "net", "digits.test"
   int data;
   const char *part;
@@ -92,6 +93,12 @@ typedef struct LowerEvaluate {
   VEC(LowerMetric) metrics;
   struct EvaluateBuild *build; // private
 } LowerEvaluate;
+
+// The program's statements in their order.
+typedef struct LowerStage {
+  bool evaluates; // index into Lowered.evaluates, else into Lowered.trains
+  int index;
+} LowerStage;
 
 typedef struct Lowered {
   Session *session;
@@ -104,8 +111,9 @@ typedef struct Lowered {
   VEC(const Ast *) unreadable;  // calls of `load` whose failure was told
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
-  int exit_code; // of a failed data load (65, 66), else 0
-  bool gave_up;  // too deep or too much to be elaborated: reported
+  VEC(LowerStage) stages; // all of both
+  int exit_code;          // of a failed data load (65, 66), else 0
+  bool gave_up;           // too deep or too much to be elaborated: reported
 } Lowered;
 
 // Elaborates the whole program once: every graph that a run needs. NULL-free; check the session's diagnostics

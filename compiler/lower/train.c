@@ -222,17 +222,10 @@ static void keep_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch,
 }
 
 bool train_discover(Lowered *l, LowerTrain *t) {
-  const int errors = l->session->diags.errors;
   Step s = {0};
   Cx *cx = discover_step(l, t, &s);
   Graph *init = NULL, *start = NULL;
-  if (!cx || !initial_graphs(cx, NULL, &init, &start)) {
-    if (l->session->diags.errors == errors)
-      diag_emit(
-          &l->session->diags, DIAG_not_a_training_value, t->ast->span,
-          arena_printf(l->session->arena, "`%s` cannot be trained: a part of it has no value", t->name));
-    return false;
-  }
+  if (!cx || !initial_graphs(cx, NULL, &init, &start)) return false;
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
     vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer, ref->initial}));

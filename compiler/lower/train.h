@@ -24,6 +24,8 @@ typedef struct EvaluateBuild {
 const Ast *train_clause(const Ast *train, const char *name);
 const reg_part *reg_part_named(const LowerTrain *t, const Lowered *l, const char *name);
 
+// The clauses of a `train` but for loss, penalties and optimizer; NULL after a mistake.
+LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name);
 // Elaborates the training step for the first time: fills params, states, terms, schedules; false after a
 // mistake.
 bool train_discover(Lowered *l, LowerTrain *t);

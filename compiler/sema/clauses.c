@@ -61,8 +61,22 @@ void check_train(Program *p, const Ast *train) {
     if (!(given >> k & 1)) diag_emit(&p->session->diags, DIAG_missing_clause, train->span, clause_names[k]);
 }
 
+// Evaluated is a model, behind the training that is meant.
+static bool is_training(Program *p, const Ast *name) {
+  for (int i = 0; i < p->trains.len && name->kind == AST_NAME && !sema_find(p, name->name); i++) {
+    const Ast *t = p->trains.data[i];
+    if (!t->name || strcmp(t->name, name->name) != 0) continue;
+    const char *model = ast_text(p->session->arena, t->kids[0]);
+    Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, name->span, "a model",
+                        arena_printf(p->session->arena, "the training `%s`", name->name));
+    diag_hint(d, "`evaluate %s` behind it sees what it left", model);
+    return true;
+  }
+  return false;
+}
+
 void check_evaluate(Program *p, const Ast *evaluate) {
-  check_places(p, evaluate->kids[0], PLACE_MODEL, PLACE_MODEL);
+  if (!is_training(p, evaluate->kids[0])) check_places(p, evaluate->kids[0], PLACE_MODEL, PLACE_MODEL);
   check_places(p, evaluate->kids[1], PLACE_DATA, PLACE_DATA);
   for (int i = 2; i < evaluate->nkids; i++) check_places(p, evaluate->kids[i], PLACE_METRIC, PLACE_METRIC);
 }

@@ -47,6 +47,8 @@ void collect_items(Program *p, const Ast *file, const char *path) {
   for (int i = 0; i < file->nkids; i++) {
     const Ast *item = file->kids[i];
     if (!item) continue;
+    if (item->kind == AST_TRAIN || item->kind == AST_EVALUATE)
+      vec_push(p->session->arena, p->statements, item);
     switch (item->kind) {
     case AST_DEF: add_def(p, item, false); break;
     case AST_TRAIN: vec_push(p->session->arena, p->trains, item); break;

@@ -22,6 +22,7 @@ typedef struct Program {
   Map defs;         // name -> Def *, the program's own
   Map library;      // likewise, those of the library that were asked for so far
   VEC(const Ast *) trains, evaluates, checks;
+  VEC(const Ast *) statements; // trains and evaluates in their order
   bool too_deep; // a chain of definitions was too long: reported
 } Program;
 

@@ -125,9 +125,13 @@ static void train_start(const reg_console *p, const reg_event *e) {
   const reg_train *t = e->train;
   int64_t elements = 0;
   for (int i = 0; i < t->nparams; i++) elements += t->params[i].count;
-  fprintf(stderr, "%strain %s%s on %s: %lld parameters, batch %lld, up to %lld epochs (%lld steps)\n",
+  fprintf(stderr, "%strain %s%s on %s: %lld parameters, batch %lld, up to %lld epochs (%lld steps)",
           paint(p, "\033[1m"), t->name, paint(p, "\033[0m"), t->data_name, (long long)elements,
           (long long)t->batch, (long long)e->epochs, (long long)e->steps);
+  if (e->epochs_before)
+    fprintf(stderr, "; goes on from epoch %lld of a training for %lld, schedules are those of the new length",
+            (long long)e->epoch, (long long)e->epochs_before);
+  fputc('\n', stderr);
 }
 
 static void train_end(const reg_console *p, const reg_event *e) {

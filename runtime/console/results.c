@@ -1,6 +1,7 @@
 // Evaluation results as readable tables: numbers one a line, a matrix with the class names on both sides.
 #include "reg/console.h"
 #include "text/text.h"
+#include <string.h>
 
 static const char *paint(reg_terminal t, const char *code) { return t.color ? code : ""; }
 
@@ -65,11 +66,24 @@ static void print_list(FILE *out, const reg_metric *m, int width, const float *v
   fputc('\n', out);
 }
 
+// The training whose weights these are, where there are several of the model.
+static void print_moment(FILE *out, const reg_event *e) {
+  const reg_evaluate *v = e->evaluate;
+  int trainings = 0;
+  for (int i = 0; i < e->program->ntrains; i++) trainings += !strcmp(e->program->trains[i].model, v->model);
+  if (v->untrained)
+    fputs(", before training", out);
+  else if (trainings > 1)
+    fprintf(out, ", after `%s`", e->train->name);
+}
+
 void reg_console_results(FILE *out, reg_terminal t, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
   const reg_part *part = reg_data_part(e->program->datasets[v->data], v->part);
-  fprintf(out, "%s%s on %s%s (%lld rows)\n", paint(t, "\033[1m"), v->model, v->data_name, paint(t, "\033[0m"),
+  fprintf(out, "%s%s on %s%s (%lld rows)", paint(t, "\033[1m"), v->model, v->data_name, paint(t, "\033[0m"),
           part ? (long long)part->nrows : 0);
+  print_moment(out, e);
+  fputc('\n', out);
   int width = 12;
   for (int i = 0; i < v->nmetrics; i++) {
     int w = v->metric[i].rank == 2 ? 0 : reg_shown_width(v->metric[i].name);

@@ -53,6 +53,7 @@ static void train_start(Text *o, const reg_event *e) {
   put_integer(o, "batch", t->batch);
   put_integer(o, "epochs", e->epochs);
   put_integer(o, "steps", e->steps);
+  if (e->epochs_before) put_integer(o, "epochs_before", e->epochs_before);
   reg_text_key(o, "seed");
   reg_text_format(o, "%llu", (unsigned long long)e->seed);
 }
@@ -93,6 +94,7 @@ static void train_end(Text *o, const reg_event *e) {
 static void evaluate(Text *o, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
   put_text(o, "model", v->model);
+  if (!v->untrained) put_text(o, "train", e->train->name);
   put_text(o, "data", v->data_name);
   reg_text_key(o, "metrics");
   reg_text_add(o, "{");

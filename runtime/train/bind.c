@@ -126,34 +126,3 @@ int bound_call(const Training *t, Bound *b) {
     if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
   return b->f->fn(t->run->ctx, b->slots) ? reg_ctx_fault(t->run->ctx, t->run->st) : REG_OK;
 }
-
-static int tensors_new(Training *t, int count, const reg_tensor *tensors, float ***out) {
-  *out = reg_heap_take(&t->run->heap, (size_t)count * sizeof **out);
-  if (!*out) return reg_no_memory(t->run->st, (size_t)count * sizeof **out);
-  for (int i = 0; i < count; i++) {
-    size_t bytes = (size_t)tensors[i].count * sizeof(float);
-    if (!((*out)[i] = reg_heap_take(&t->run->heap, bytes))) return reg_no_memory(t->run->st, bytes);
-  }
-  return REG_OK;
-}
-
-int bank_new(Training *t, Bank *bank) {
-  int code = tensors_new(t, t->plan->nparams, t->plan->params, &bank->params);
-  return code ? code : tensors_new(t, t->plan->nstates, t->plan->states, &bank->states);
-}
-
-void bank_copy(const Training *t, const Bank *to, const Bank *from) {
-  const reg_train *p = t->plan;
-  for (int i = 0; i < p->nparams; i++)
-    memcpy(to->params[i], from->params[i], (size_t)p->params[i].count * sizeof(float));
-  for (int i = 0; i < p->nstates; i++)
-    memcpy(to->states[i], from->states[i], (size_t)p->states[i].count * sizeof(float));
-}
-
-// Parameters only: a state may be of integers, and one that matters reaches the objective.
-bool bank_finite(const Training *t, const Bank *bank) {
-  for (int i = 0; i < t->plan->nparams; i++)
-    for (int64_t j = 0; j < t->plan->params[i].count; j++)
-      if (!isfinite(bank->params[i][j])) return false;
-  return true;
-}

@@ -8,31 +8,32 @@
 // of MetaRow, of `sums` the bits of the epoch's sums so far: loss, objective, each term.
 #include "reg/safetensors.h"
 #include "train/internal.h"
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 typedef enum MetaRow {
   META_VERSION,
-  META_PROGRAM,  // hash of the program's text
-  META_BESIDES,  // of the files that it uses, and of replaced definitions
-  META_SETTINGS, // of the numbers that may be changed
-  META_EPOCHS,
+  META_PROGRAM, // hash of the program's text
+  META_BESIDES, // of the files that it uses, and of replaced definitions
   META_BATCH,
   META_OPTIMIZE, // how hard the compiler tried: other bits
   META_DATA,     // hash of the data's checksum
   META_SEED,
-  META_EPOCH, // finished passes
-  META_STEP,  // finished updates
+  META_EPOCHS, // planned passes: there may be more when it goes on
+  META_BEFORE, // META_SUM of the model's training before it: where it started
+  META_EPOCH,  // finished passes
+  META_STEP,   // finished updates
   META_BEST_EPOCH,
   META_HAS_BEST,
   META_BEST_VALUE, // bits of the double
-  META_DONE,       // the training has ended: param holds its final weights
+  META_DONE,       // the training has ended
   META_SUM,        // of all the tensors and the rows above: a damaged file is not gone on from
   META_ROWS
 } MetaRow;
 
-enum { CHECKPOINT_VERSION = 4, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 5, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 static const double SECONDS_BETWEEN = 1;     // unless the options say otherwise
 static const double MOST_SHARE = 0.05;       // of the time, for writing them
 
@@ -51,12 +52,6 @@ static void identity(const Run *r, const reg_train *p, uint64_t meta[META_ROWS])
   meta[META_VERSION] = CHECKPOINT_VERSION;
   meta[META_PROGRAM] = hash_of(program->source);
   meta[META_BESIDES] = hash_of(program->besides);
-  meta[META_SETTINGS] = 0;
-  for (int i = 0; i < program->nsettings; i++) {
-    const double value = program->settings[i].value;
-    meta[META_SETTINGS] = meta[META_SETTINGS] * 31 + reg_fnv1a(&value, sizeof value);
-  }
-  meta[META_EPOCHS] = (uint64_t)p->epochs;
   meta[META_BATCH] = (uint64_t)p->batch;
   meta[META_OPTIMIZE] = (uint64_t)program->optimize;
   meta[META_DATA] = hash_of(program->datasets[p->data]->checksum);
@@ -132,10 +127,21 @@ static double *sum_at(Training *t, int i) {
   return i == 0 ? &t->loss_sum : i == 1 ? &t->objective_sum : &t->term_sum[i - 2];
 }
 
+// The numbers that may be changed.
+static int settings_tensor(const reg_program *p, Heap *heap, reg_saved_tensor *out) {
+  uint64_t *bits = reg_heap_take(heap, (size_t)p->nsettings * sizeof *bits);
+  float *rows = reg_heap_take(heap, (size_t)(p->nsettings * OF_ROW) * sizeof *rows);
+  if (!bits || !rows) return -1;
+  for (int i = 0; i < p->nsettings; i++) memcpy(&bits[i], &p->settings[i].value, sizeof *bits);
+  put_rows(bits, p->nsettings, rows);
+  *out = rows_tensor("settings", p->nsettings, rows);
+  return 0;
+}
+
 static int save(Training *t, bool done, Heap *heap, const char *path) {
   const reg_train *p = t->plan;
   const int nsums = 2 + p->nterms;
-  size_t room = (size_t)(2 * (p->nparams + p->nstates) + 2);
+  size_t room = (size_t)(2 * (p->nparams + p->nstates) + 3);
   Entry *entries = reg_heap_take(heap, room * sizeof *entries);
   reg_saved_tensor *tensors = reg_heap_take(heap, room * sizeof *tensors);
   uint64_t *sums = reg_heap_take(heap, (size_t)nsums * sizeof *sums);
@@ -154,16 +160,19 @@ static int save(Training *t, bool done, Heap *heap, const char *path) {
   for (int i = 0; i < nsums; i++) memcpy(&sums[i], sum_at(t, i), sizeof *sums);
   put_rows(sums, nsums, sum_rows);
   tensors[n++] = rows_tensor("sums", nsums, sum_rows);
+  if (settings_tensor(t->run->program, heap, &tensors[n++])) return reg_no_memory(t->run->st, 0);
   uint64_t meta[META_ROWS] = {0};
   float rows[META_ROWS * OF_ROW];
   identity(t->run, p, meta);
+  meta[META_EPOCHS] = (uint64_t)p->epochs;
+  meta[META_BEFORE] = t->before;
   meta[META_EPOCH] = (uint64_t)t->epoch;
   meta[META_STEP] = (uint64_t)t->step;
   meta[META_BEST_EPOCH] = (uint64_t)t->best_epoch;
   meta[META_HAS_BEST] = t->has_best;
   memcpy(&meta[META_BEST_VALUE], &t->best_value, sizeof(double));
   meta[META_DONE] = done;
-  meta[META_SUM] = checksum(n, tensors, meta);
+  meta[META_SUM] = t->sum = checksum(n, tensors, meta);
   put_rows(meta, META_ROWS, rows);
   tensors[n++] = rows_tensor("meta", META_ROWS, rows);
   return reg_safetensors_write(path, n, tensors, t->run->st);
@@ -221,32 +230,59 @@ static int refuse(Run *r, const char *path, const char *why) {
   return r->st->code;
 }
 
-// REG_OK where the checkpoint is of this training; else what differs is told, with both values where they
-// say something.
-static int compare(Run *r, const reg_train *p, const uint64_t meta[META_ROWS], const char *path) {
-  static const char *const what[] = {
-      [META_VERSION] = "of another version of the format",
-      [META_PROGRAM] = "of another program",
-      [META_BESIDES] = "of a program with other definitions (--set, or a file that it uses)",
-      [META_SETTINGS] = "of other values of the program's numbers (--set)",
-      [META_EPOCHS] = "of a training for %llu epochs, this one is for %llu",
-      [META_BATCH] = "of a training in batches of %llu rows, this one has batches of %llu",
-      [META_OPTIMIZE] = "of code compiled with -O%llu, this is -O%llu",
-      [META_DATA] = "of other data",
-      [META_SEED] = "of another seed, %llu; this one is %llu"};
+static void add_item(Text *list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_item(Text *list, const char *fmt, ...) {
+  va_list args;
+  if (list->used) reg_text_add(list, ", ");
+  va_start(args, fmt);
+  reg_text_vformat(list, fmt, args);
+  va_end(args);
+}
+
+static int compare_settings(Run *r, const reg_saved *s, Text *list) {
+  const reg_program *p = r->program;
+  uint64_t *then = calloc((size_t)p->nsettings + 1, sizeof *then);
+  if (!then) return reg_no_memory(r->st, (size_t)p->nsettings * sizeof *then);
+  const bool known = take_rows(find(s, "settings"), p->nsettings, then);
+  for (int i = 0; i < p->nsettings && known; i++) {
+    double before;
+    memcpy(&before, &then[i], sizeof before);
+    if (memcmp(&before, &p->settings[i].value, sizeof before) != 0)
+      add_item(list, "`%s` (%.9g then, %.9g now)", p->settings[i].name, before, p->settings[i].value);
+  }
+  free(then);
+  return REG_OK;
+}
+
+// REG_OK where the checkpoint is of this training, which may be a longer one; else what differs is told, with
+// both values where they say something.
+static int compare(Run *r, const reg_train *p, const reg_saved *s, const uint64_t meta[META_ROWS],
+                   const char *path) {
+  static const char *const what[] = {[META_PROGRAM] = "the program's text",
+                                     [META_BESIDES] =
+                                         "definitions that --set replaces, or files that it uses",
+                                     [META_BATCH] = "the batch (%llu rows then, %llu now)",
+                                     [META_OPTIMIZE] = "the optimization (-O%llu then, -O%llu now)",
+                                     [META_DATA] = "the data",
+                                     [META_SEED] = "the seed (%llu then, %llu now)"};
   uint64_t own[META_ROWS] = {0};
-  char words[160];
+  char differences[300], words[400];
+  Text list = reg_text_in(differences, sizeof differences), text = reg_text_in(words, sizeof words);
   identity(r, p, own);
-  for (int i = META_VERSION; i <= META_SEED; i++)
-    if (meta[i] != own[i]) {
-      Text text = reg_text_in(words, sizeof words);
-      reg_text_add(&text, "the checkpoint is ");
-      reg_text_format(&text, what[i], (unsigned long long)meta[i], (unsigned long long)own[i]);
-      return refuse(r, path, words);
-    }
-  return meta[META_EPOCH] > (uint64_t)p->epochs || meta[META_BEST_EPOCH] > meta[META_EPOCH]
-             ? refuse(r, path, "the checkpoint is at an epoch that the program has not")
-             : REG_OK;
+  if (meta[META_VERSION] != own[META_VERSION])
+    return refuse(r, path, "the checkpoint is of another version of the format");
+  for (int i = META_PROGRAM; i <= META_SEED; i++)
+    if (meta[i] != own[i]) add_item(&list, what[i], (unsigned long long)meta[i], (unsigned long long)own[i]);
+  int code = meta[META_PROGRAM] == own[META_PROGRAM] ? compare_settings(r, s, &list) : REG_OK;
+  if (code) return code;
+  if (list.used) {
+    reg_text_format(&text, "the checkpoint is of a run that differs in %s", differences);
+    return refuse(r, path, words);
+  }
+  if (meta[META_EPOCH] <= (uint64_t)p->epochs && meta[META_BEST_EPOCH] <= meta[META_EPOCH]) return REG_OK;
+  reg_text_format(&text, "the checkpoint is behind epoch %llu, this training is for %lld",
+                  (unsigned long long)meta[META_EPOCH], (long long)p->epochs);
+  return refuse(r, path, words);
 }
 
 // The file's tensors for the entries, in their order.
@@ -274,7 +310,7 @@ static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
   if (!entries || !from || !sums) return reg_no_memory(t->run->st, room * sizeof *entries);
   const int n = entries_of(t, entries), code = match(t, s, path, n, entries, from, heap);
   if (code) return code;
-  if (s->count != n + 2 || !take_rows(find(s, "sums"), nsums, sums))
+  if (s->count != n + 3 || !take_rows(find(s, "sums"), nsums, sums))
     return refuse(t->run, path, "it has tensors that the program has not");
   for (int i = 0; i < nsums; i++) memcpy(sum_at(t, i), &sums[i], sizeof *sums);
   for (int i = 0; i < n; i++)
@@ -294,7 +330,7 @@ static int open_checkpoint(Run *r, const reg_train *p, reg_saved *saved, uint64_
   if (!find(saved, "meta") || !read_meta(saved, meta))
     code = refuse(r, *path, "this is no checkpoint, or one of another version");
   else
-    code = compare(r, p, meta, *path);
+    code = compare(r, p, saved, meta, *path);
   if (!code && checksum(saved->count, saved->tensors, meta) != meta[META_SUM])
     code = refuse(r, *path, "it is damaged: its checksum does not fit");
   if (code) reg_saved_free(saved);
@@ -302,16 +338,50 @@ static int open_checkpoint(Run *r, const reg_train *p, reg_saved *saved, uint64_
   return code;
 }
 
-int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done) {
+// A training that had ended, and has more epochs now, goes on; one that was stopped early had its end.
+static bool is_done(const reg_train *p, const uint64_t meta[META_ROWS]) {
+  const bool longer = (uint64_t)p->epochs > meta[META_EPOCHS] && meta[META_EPOCH] == meta[META_EPOCHS];
+  return meta[META_DONE] && !longer;
+}
+
+int checkpoint_peek(Run *r, const reg_train *p, const Reached *before, Reached *reached) {
   reg_saved saved = {0};
   uint64_t meta[META_ROWS] = {0};
   char *path;
   bool found;
   int code = open_checkpoint(r, p, &saved, meta, &path, &found);
-  *epoch = found ? (int64_t)meta[META_EPOCH] : -1;
-  *done = found && meta[META_DONE];
+  *reached = (Reached){0};
+  if (found && (before ? before->settled && before->sum == meta[META_BEFORE] : !meta[META_BEFORE])) {
+    const int64_t most = r->options->max_steps;
+    const bool done = is_done(p, meta);
+    *reached = (Reached){.there = true,
+                         .settled = done || (most && (int64_t)meta[META_STEP] >= most),
+                         .done = done,
+                         .epoch = (int64_t)meta[META_EPOCH],
+                         .sum = meta[META_SUM]};
+  }
   if (found) reg_saved_free(&saved);
   free(path);
+  return code;
+}
+
+static int set_back(Training *t, const reg_saved *saved, const uint64_t meta[META_ROWS], const char *path) {
+  const reg_train *p = t->plan;
+  const int64_t within = (int64_t)meta[META_STEP] - (int64_t)meta[META_EPOCH] * t->per_epoch;
+  t->epoch = (int32_t)meta[META_EPOCH];
+  t->step = (int32_t)meta[META_STEP];
+  t->best_epoch = (int64_t)meta[META_BEST_EPOCH];
+  t->has_best = meta[META_HAS_BEST] != 0;
+  memcpy(&t->best_value, &meta[META_BEST_VALUE], sizeof(double));
+  t->done = is_done(p, meta);
+  t->sum = meta[META_SUM];
+  t->epochs_before = (int64_t)meta[META_EPOCHS] == p->epochs ? 0 : (int64_t)meta[META_EPOCHS];
+  if (within < 0 || within >= (t->epoch < p->epochs ? t->per_epoch : 1))
+    return refuse(t->run, path, "the checkpoint is at a step that its epoch has not");
+  Heap heap = {0};
+  int code = fill(t, saved, path, &heap);
+  reg_heap_free(&heap);
+  for (int64_t i = 0; i < within && !code; i++) t->rows_done += step_rows(t, i);
   return code;
 }
 
@@ -319,23 +389,11 @@ int checkpoint_read(Training *t, bool *found) {
   reg_saved saved = {0};
   uint64_t meta[META_ROWS] = {0};
   char *path;
-  int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, found);
-  if (*found) {
-    t->epoch = (int32_t)meta[META_EPOCH];
-    t->step = (int32_t)meta[META_STEP];
-    const int64_t within = (int64_t)meta[META_STEP] - (int64_t)meta[META_EPOCH] * t->per_epoch;
-    t->best_epoch = (int64_t)meta[META_BEST_EPOCH];
-    t->has_best = meta[META_HAS_BEST] != 0;
-    memcpy(&t->best_value, &meta[META_BEST_VALUE], sizeof(double));
-    t->done = meta[META_DONE] != 0;
-    Heap heap = {0};
-    code = within < 0 || within >= (t->epoch < t->plan->epochs ? t->per_epoch : 1)
-               ? refuse(t->run, path, "the checkpoint is at a step that its epoch has not")
-               : fill(t, &saved, path, &heap);
-    for (int64_t i = 0; i < within && !code; i++) t->rows_done += step_rows(t, i);
-    reg_heap_free(&heap);
-    reg_saved_free(&saved);
-  }
+  bool there;
+  int code = open_checkpoint(t->run, t->plan, &saved, meta, &path, &there);
+  *found = there && meta[META_BEFORE] == t->before;
+  if (*found) code = set_back(t, &saved, meta, path);
+  if (there) reg_saved_free(&saved);
   free(path);
   return code;
 }

@@ -38,6 +38,7 @@ static int compute(Training *t, const reg_evaluate *e, const reg_part *part, flo
 
 int evaluate_run(Training *t, const reg_evaluate *e) {
   Run *r = t->run;
+  const reg_dataset *trained = t->data;
   t->data = r->program->datasets[e->data];
   const reg_part *part = reg_data_part(t->data, e->part);
   if (!part) return reg_fail(r->st, REG_INTERNAL, "internal", "`%s` has no part `%s`", e->data_name, e->part);
@@ -53,9 +54,13 @@ int evaluate_run(Training *t, const reg_evaluate *e) {
       return reg_no_memory(r->st, (size_t)e->metric[i].count * sizeof(float));
   int code = compute(t, e, part, values, chunk, all);
   if (!code) code = folder_predictions(t, e, all, part);
+  t->data = trained;
   if (code) return code;
   reg_event event = {.kind = REG_EVENT_EVALUATE, .train = t->plan, .evaluate = e, .seed = t->full_seed};
   event.values = (const float *const *)values;
-  send_event(r, &event);
+  if (evaluate_passed(r, e))
+    show_event(r, &event);
+  else
+    send_event(r, &event);
   return REG_OK;
 }

@@ -159,47 +159,71 @@ static int write_outcome(Run *r, const char *outcome) {
   return code;
 }
 
-// How far a training's checkpoint is: finished epochs, -1 where there is none.
-typedef struct Reached {
-  int64_t epoch;
-  bool done;
-} Reached;
+// The trainings before it are over, and one behind it has begun.
+static bool is_passed(const Run *r, int stage) {
+  const reg_program *p = r->program;
+  bool passed = false;
+  for (int i = 0; r->reached && i < p->nstages; i++) {
+    const Reached *reached = p->stages[i].kind == REG_STAGE_TRAIN ? &r->reached[p->stages[i].index] : NULL;
+    if (reached && i < stage && !reached->settled) return false;
+    passed |= reached && i > stage && reached->there;
+  }
+  return passed;
+}
+
+bool evaluate_passed(const Run *r, const reg_evaluate *e) {
+  const reg_program *p = r->program;
+  int i = 0;
+  while (p->stages[i].kind != REG_STAGE_EVALUATE || &p->evaluates[p->stages[i].index] != e) i++;
+  return is_passed(r, i);
+}
 
 // Does a line of an earlier metrics.jsonl stand for what the checkpoints hold? Epochs after them are trained
-// again.
-static bool keep_line(const Run *r, const Reached *reached, json_t *line) {
+// again. `evaluations`: lines of these so far.
+static bool keep_line(const Run *r, json_t *line, int *evaluations) {
+  const reg_program *p = r->program;
   const char *event = json_string_value(json_object_get(line, "event"));
   const char *train = json_string_value(json_object_get(line, "train"));
   bool keep = event && !strcmp(event, "schema");
-  for (int i = 0; event && train && i < r->program->ntrains; i++)
-    if (!strcmp(r->program->trains[i].name, train))
-      keep = reached[i].done || (strcmp(event, "train_end") != 0 &&
-                                 json_integer_value(json_object_get(line, "epoch")) <= reached[i].epoch);
+  if (event && !strcmp(event, "evaluate")) {
+    int stage = -1;
+    for (int left = ++*evaluations; left > 0 && ++stage < p->nstages;)
+      left -= p->stages[stage].kind == REG_STAGE_EVALUATE;
+    return stage < p->nstages && is_passed(r, stage);
+  }
+  for (int i = 0; event && train && i < p->ntrains; i++) {
+    const Reached *reached = &r->reached[i];
+    if (!strcmp(p->trains[i].name, train))
+      keep = reached->there &&
+             (reached->done || (strcmp(event, "train_end") != 0 &&
+                                json_integer_value(json_object_get(line, "epoch")) <= reached->epoch));
+  }
   return keep;
 }
 
 // What of the earlier run's lines is resumed from. A killed run may have left half a line.
-static int keep_lines(Run *r, const Reached *reached, const char *text, Text *kept) {
+static int keep_lines(Run *r, const char *text, Text *kept) {
+  int evaluations = 0;
   for (const char *line = text, *next; *line; line = next) {
     const size_t length = strcspn(line, "\n");
     json_error_t error = {0};
     next = line + length + (line[length] == '\n');
     json_t *event = line[length] == '\n' ? json_loadb(line, length, 0, &error) : NULL;
     if (!event && line[length] == '\n' && json_out_of_memory(&error)) return reg_no_memory(r->st, length);
-    if (event && keep_line(r, reached, event)) reg_text_bytes(kept, line, length + 1);
+    if (event && keep_line(r, event, &evaluations)) reg_text_bytes(kept, line, length + 1);
     json_decref(event);
   }
   return kept->failed ? reg_no_memory(r->st, strlen(text)) : REG_OK;
 }
 
 // The earlier run's metrics.jsonl, shortened to what is resumed from.
-static int continue_metrics(Run *r, const char *path, const Reached *reached) {
+static int continue_metrics(Run *r, const char *path) {
   size_t size = 0;
   if (access(path, F_OK) != 0) return REG_OK;
   char *text = reg_file_read(path, &size, "metrics_missing", r->st);
   if (!text) return r->st->code;
   Text kept = {0};
-  int code = keep_lines(r, reached, text, &kept);
+  int code = keep_lines(r, text, &kept);
   if (!code) code = reg_file_write(path, kept.used ? kept.data : "", kept.used, r->st);
   reg_text_free(&kept);
   free(text);
@@ -232,10 +256,10 @@ static void put_line(Run *r, const char *line) {
   reg_text_free(&whole);
 }
 
-static int open_metrics(Run *r, const Reached *reached) {
+static int open_metrics(Run *r) {
   char *path = path_of(r, "metrics.jsonl");
   if (!path) return reg_no_memory(r->st, 0);
-  int code = r->options->resume ? continue_metrics(r, path, reached) : REG_OK;
+  int code = r->options->resume ? continue_metrics(r, path) : REG_OK;
   struct stat info = {0};
   if (!code) {
     r->metrics =
@@ -260,12 +284,16 @@ static int lock_folder(Run *r) {
 }
 
 // Nothing in the folder changes before it is clear that the run goes on from what it holds.
-static int accept_folder(Run *r, Reached **reached) {
+static int accept_folder(Run *r) {
+  const reg_program *p = r->program;
   int code = lock_folder(r);
-  *reached = code ? NULL : reg_heap_take(&r->heap, (size_t)r->program->ntrains * sizeof **reached);
-  if (!code && !*reached) code = reg_no_memory(r->st, sizeof **reached);
-  for (int i = 0; i < r->program->ntrains && !code && r->options->resume; i++)
-    code = checkpoint_peek(r, &r->program->trains[i], &(*reached)[i].epoch, &(*reached)[i].done);
+  if (code || !r->options->resume) return code;
+  r->reached = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *r->reached);
+  if (!r->reached) return reg_no_memory(r->st, sizeof *r->reached);
+  for (int i = 0; i < p->ntrains && !code; i++) {
+    const reg_train *before = plan_before(p, &p->trains[i]);
+    code = checkpoint_peek(r, &p->trains[i], before ? &r->reached[before - p->trains] : NULL, &r->reached[i]);
+  }
   return code;
 }
 
@@ -278,13 +306,12 @@ static void leave_folder(Run *r) {
 
 int folder_open(Run *r) {
   const char *out = r->options->out_dir, *source = r->program->source ? r->program->source : "";
-  Reached *reached;
   r->lock = r->metrics = -1;
   if (out && !*out) return REG_OK;
   int code = out ? make_folders(out, r->st) : number_folder(r);
   if (code) return code;
   if (out && !(r->folder = strdup(out))) return reg_no_memory(r->st, strlen(out));
-  code = accept_folder(r, &reached);
+  code = accept_folder(r);
   if (code) {
     leave_folder(r);
     return code;
@@ -292,7 +319,12 @@ int folder_open(Run *r) {
   reg_file_sweep(r->folder);
   code = write_named(r, "program.reg", source, strlen(source));
   if (!code) code = write_outcome(r, "running");
-  return code ? code : open_metrics(r, reached);
+  return code ? code : open_metrics(r);
+}
+
+void show_event(Run *r, reg_event *e) {
+  e->program = r->program;
+  if (r->options->sink) r->options->sink(r->options->sink_user, e);
 }
 
 void send_event(Run *r, reg_event *e) {
@@ -302,7 +334,7 @@ void send_event(Run *r, reg_event *e) {
     put_line(r, line);
     free(line);
   }
-  if (r->options->sink) r->options->sink(r->options->sink_user, e);
+  show_event(r, e);
 }
 
 static const char *outcome(int code) {

@@ -12,6 +12,21 @@ typedef struct Bank {
   float **params, **states;
 } Bank;
 
+// Tensors of models, by name: parameters and the states of layers, one for all trainings of a model.
+typedef struct Stored {
+  const char *name;
+  float *values;
+} Stored;
+
+// How far a checkpoint is that a run goes on from.
+typedef struct Reached {
+  bool there;
+  bool settled; // nothing more is trained: it is done, or at --steps
+  bool done;
+  int64_t epoch; // finished ones
+  uint64_t sum;  // of the checkpoint
+} Reached;
+
 typedef struct Run {
   const reg_program *program;
   const reg_run_options *options;
@@ -22,6 +37,10 @@ typedef struct Run {
   double start;
   void *scratch;
   int64_t scratch_bytes;
+  struct Training *trainings; // as many as the program has; those that are under way or over have a run
+  Stored *store;
+  int stored;
+  Reached *reached;  // for each training; NULL: nothing is resumed
   char *folder;      // run directory, or NULL
   int lock, metrics; // descriptors of the folder, locked, and of metrics.jsonl; -1
   int64_t metrics_size;
@@ -51,6 +70,9 @@ typedef struct Training {
   double best_value;
   bool has_best;
   bool done;                            // resumed after its end: nothing is left to train
+  bool first;                           // the model's tensors have initial values of this training
+  int64_t epochs_before;                // resumed from a training for as many epochs; 0: for these
+  uint64_t sum, before;                 // of its last checkpoint; of that of the model's training before it
   double checkpointed, checkpoint_cost; // when a checkpoint was last written; seconds it took
   const char *reason;
 } Training;
@@ -74,6 +96,8 @@ void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_
 int bound_call(const Training *t, Bound *b);
 
 int bank_new(Training *t, Bank *bank);
+// t->now: the tensors of the model are those of its earlier trainings. fresh[i]: there was none yet.
+int bank_join(Training *t, bool *fresh_params, bool *fresh_states);
 void bank_copy(const Training *t, const Bank *to, const Bank *from);
 bool bank_finite(const Training *t, const Bank *bank);
 
@@ -87,8 +111,14 @@ int64_t step_rows(const Training *t, int64_t index);
 int take_step(Training *t, Steps *steps, int64_t index, bool inspected);
 bool step_is_finite(const Training *t);
 
+// With what the training starts from, before it starts; done once.
 int training_new(Run *r, const reg_train *plan, Training *t);
+// Puts the weights that are given in the place of the model's initial values; of a run's folder those of its
+// last training. Nothing where none are given, or an earlier training made the model's tensors.
+int training_weights(Training *t);
 int training_run(Training *t);
+Training *training_before(const Training *t); // of the same model; NULL: none
+const reg_train *plan_before(const reg_program *p, const reg_train *plan);
 // After step `index` of the epoch went wrong: leaves the last good weights in t->now, and says in st what was
 // born where.
 int explain_divergence(Training *t, Steps *steps, int64_t index);
@@ -99,15 +129,19 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, floa
 int evaluate_run(Training *t, const reg_evaluate *e);
 
 void send_event(Run *r, reg_event *e);
+void show_event(Run *r, reg_event *e); // the same, but not recorded in the run's folder
+// Is the evaluation recorded by the run that goes on here?
+bool evaluate_passed(const Run *r, const reg_evaluate *e);
 
 // Writes t between two steps; nothing without a run directory.
 int checkpoint_write(Training *t, bool done);
 // The same before a step where it is asked for, or as often as the options say.
 int checkpoint_step(Training *t);
-// Sets t back to its checkpoint, where there is one; a damaged or foreign one is REG_BAD_DATA.
+// Sets t back to its checkpoint, where there is one that started from where the model's training before it
+// ended; a damaged or foreign one is REG_BAD_DATA.
 int checkpoint_read(Training *t, bool *found);
-// Finished epochs of a training's checkpoint, -1 where there is none.
-int checkpoint_peek(Run *r, const reg_train *p, int64_t *epoch, bool *done);
+// The same without a training; `before`: of the model's training before it, or NULL.
+int checkpoint_peek(Run *r, const reg_train *p, const Reached *before, Reached *reached);
 
 int folder_open(Run *r);             // makes the run directory and what is written at the start
 int weights_save(const Training *t); // into the run directory, where there is one

@@ -1,5 +1,5 @@
-// reg_run: every `train` of the program in order, then every `evaluate`. Whatever ended the run, the weights
-// that are worth keeping are written, the failure is reported as an event, and nothing stays allocated.
+// reg_run: the program's statements in their order. Whatever ended the run, the weights that are worth
+// keeping are written, the failure is reported as an event, and nothing stays allocated.
 #include "train/internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,34 +20,61 @@ static void finish_profile(Run *r) {
 
 // Diverged and interrupted trainings have weights worth keeping; of their own failure to be written the first
 // one counts.
-static int train_one(Run *r, const reg_train *plan, Training *t) {
-  int code = training_new(r, plan, t);
-  if (code || r->options->evaluate_only) return code;
-  code = training_run(t);
-  if (code && code != REG_DIVERGED && code != REG_INTERRUPTED) return code;
+static int train_stage(Run *r, int index) {
+  Training *t = &r->trainings[index];
+  int code = training_new(r, &r->program->trains[index], t);
+  if (!code) code = training_run(t);
+  if (r->options->evaluate_only || (code && code != REG_DIVERGED && code != REG_INTERRUPTED)) return code;
   reg_status ended = *r->st;
   int written = weights_save(t);
   if (code) *r->st = ended;
   return code ? code : written;
 }
 
+static int evaluate_stage(Run *r, int index) {
+  const reg_evaluate *e = &r->program->evaluates[index];
+  Training *t = &r->trainings[e->train];
+  const bool measured = r->ctx->profile;
+  r->ctx->profile = false; // the profile is of training steps
+  int code = training_new(r, &r->program->trains[e->train], t);
+  if (!code && e->untrained) code = training_weights(t);
+  if (!code) code = evaluate_run(t, e);
+  r->ctx->profile = measured;
+  return code;
+}
+
+static int (*const stage_run[])(Run *, int) = {
+    [REG_STAGE_TRAIN] = train_stage, [REG_STAGE_EVALUATE] = evaluate_stage};
+
+static int take_store(Run *r) {
+  const reg_program *p = r->program;
+  size_t tensors = 0;
+  for (int i = 0; i < p->ntrains; i++) tensors += (size_t)(p->trains[i].nparams + p->trains[i].nstates);
+  r->trainings = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *r->trainings);
+  r->store = reg_heap_take(&r->heap, tensors * sizeof *r->store);
+  return r->trainings && r->store ? REG_OK : reg_no_memory(r->st, tensors * sizeof *r->store);
+}
+
+// One file holds one model.
+static int check_weights(const Run *r) {
+  const reg_program *p = r->program;
+  const char *weights = r->options->weights;
+  struct stat info;
+  bool one = true;
+  for (int i = 1; i < p->ntrains; i++) one = one && !strcmp(p->trains[i].model, p->trains[0].model);
+  if (!weights || one || (stat(weights, &info) == 0 && S_ISDIR(info.st_mode))) return REG_OK;
+  return reg_fail(
+      r->st, REG_BAD_DATA, "weights_bad",
+      "`%s` is no folder of a run: this program trains several models, each with weights of its own",
+      weights);
+}
+
 static int work(Run *r) {
   const reg_program *p = r->program;
-  Training *trainings = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *trainings);
-  if (!trainings) return reg_no_memory(r->st, (size_t)p->ntrains * sizeof *trainings);
-  struct stat info;
-  const char *weights = r->options->weights;
-  if (weights && p->ntrains != 1 && !(stat(weights, &info) == 0 && S_ISDIR(info.st_mode)))
-    return reg_fail(r->st, REG_BAD_DATA, "weights_bad",
-                    "`%s` is no folder of a run: this program has %d trainings, each with weights of its own",
-                    weights, p->ntrains);
-  int code = folder_open(r);
-  for (int i = 0; i < p->ntrains && !code; i++) code = train_one(r, &p->trains[i], &trainings[i]);
-  bool measured = r->ctx->profile;
-  r->ctx->profile = false; // the profile is of training steps
-  for (int i = 0; i < p->nevaluates && !code; i++)
-    code = evaluate_run(&trainings[p->evaluates[i].train], &p->evaluates[i]);
-  r->ctx->profile = measured;
+  int code = take_store(r);
+  if (!code) code = check_weights(r);
+  if (!code) code = folder_open(r);
+  for (int i = 0; i < p->nstages && !code; i++) code = stage_run[p->stages[i].kind](r, p->stages[i].index);
   return code;
 }
 

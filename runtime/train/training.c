@@ -37,6 +37,17 @@ static void *take(Training *t, size_t bytes) {
   return block;
 }
 
+const reg_train *plan_before(const reg_program *p, const reg_train *plan) {
+  for (const reg_train *t = plan; t-- > p->trains;)
+    if (!strcmp(t->model, plan->model)) return t;
+  return NULL;
+}
+
+Training *training_before(const Training *t) {
+  const reg_train *p = plan_before(t->run->program, t->plan);
+  return p ? &t->run->trainings[p - t->run->program->trains] : NULL;
+}
+
 static int take_buffers(Training *t) {
   const reg_train *p = t->plan;
   bool ok = (t->terms = take(t, (size_t)p->nterms * sizeof(float))) &&
@@ -47,7 +58,7 @@ static int take_buffers(Training *t) {
             (t->valid_metrics = take(t, (size_t)p->nmetrics * sizeof(float))) &&
             (t->metric_now = take(t, (size_t)p->nmetrics * sizeof(double))) &&
             (t->order = take(t, (size_t)t->part->nrows * sizeof(int64_t)));
-  if (!ok || bank_new(t, &t->now) || bank_new(t, &t->epoch_start)) return t->run->st->code;
+  if (!ok || bank_new(t, &t->epoch_start)) return t->run->st->code;
   return p->keep_best ? bank_new(t, &t->best) : REG_OK;
 }
 
@@ -88,36 +99,77 @@ static int begin_weights(Training *t) {
   return REG_OK;
 }
 
-static int call_once(Training *t, reg_function *f) {
+static int call_once(Training *t, reg_function *f, const Bank *bank) {
   Bound b;
-  int code = bind_function(t, f, &t->now, NULL, NULL, &b);
+  int code = bind_function(t, f, bank, NULL, NULL, &b);
   return code || !b.f ? code : bound_call(t, &b);
 }
 
-// What a training starts from: loaded models and its initial values; a checkpoint, or else weights; at the
-// very start also states that are made from these.
-static int start_values(Training *t) {
+// Initial values for what no earlier training has made: states of the training, and at first the model.
+static int first_values(Training *t) {
   const reg_train *p = t->plan;
+  const Bank *made = &t->epoch_start;
+  bool *params = take(t, (size_t)p->nparams * sizeof *params),
+       *states = take(t, (size_t)p->nstates * sizeof *states);
+  if (!params || !states) return t->run->st->code;
+  reg_weights_loaded(p, made->states);
+  int code = bank_join(t, params, states);
+  if (!code) code = call_once(t, p->init, made);
+  if (code) return code;
+  t->first = true;
+  for (int i = 0; i < p->nparams; i++) {
+    if (params[i]) memcpy(t->now.params[i], made->params[i], (size_t)p->params[i].count * sizeof(float));
+    t->first &= params[i];
+  }
+  for (int i = 0; i < p->nstates; i++)
+    if (states[i]) memcpy(t->now.states[i], made->states[i], (size_t)p->states[i].count * sizeof(float));
+  return REG_OK;
+}
+
+static const reg_train *last_of_model(const reg_program *p, const char *model) {
+  int i = p->ntrains - 1;
+  while (strcmp(p->trains[i].model, model) != 0) i--;
+  return &p->trains[i];
+}
+
+int training_weights(Training *t) {
+  const reg_program *p = t->run->program;
   const reg_run_options *o = t->run->options;
-  bool resumed = false;
-  reg_weights_loaded(p, t->now.states);
-  int code = call_once(t, p->init);
-  t->checkpointed = reg_now();
-  if (!code && o->resume) code = checkpoint_read(t, &resumed);
-  if (!code && !resumed && o->weights)
-    code = reg_weights_load(t->run->program, p, o->weights, t->now.params, t->now.states, t->run->st);
-  if (!code && !resumed) code = begin_weights(t);
-  return code || t->step ? code : call_once(t, p->start);
+  if (!o->weights || !t->first) return REG_OK;
+  t->first = false;
+  return reg_weights_load(p, last_of_model(p, t->plan->model), t->plan, o->weights, t->now.params,
+                          t->now.states, t->run->st);
 }
 
 int training_new(Run *r, const reg_train *plan, Training *t) {
+  if (t->run) return REG_OK;
   *t = (Training){.run = r, .plan = plan, .data = r->program->datasets[plan->data]};
   t->full_seed = r->options->has_seed ? r->options->seed : plan->seed;
   t->seed[0] = (int32_t)(uint32_t)t->full_seed;
   t->seed[1] = (int32_t)(uint32_t)(t->full_seed >> 32);
   int code = find_parts(t);
   if (!code) code = take_buffers(t);
-  return code ? code : start_values(t);
+  return code ? code : first_values(t);
+}
+
+// Where the training begins: at its checkpoint; else with its model as it is now. Where nothing is trained,
+// with the weights that it once ended with.
+static int begin(Training *t) {
+  const reg_run_options *o = t->run->options;
+  const Training *before = training_before(t);
+  bool resumed = false;
+  int code = REG_OK;
+  t->checkpointed = reg_now();
+  t->before = before ? before->sum : 0;
+  if (o->evaluate_only) {
+    t->done = true;
+    return reg_weights_load(t->run->program, t->plan, t->plan, o->weights, t->now.params, t->now.states,
+                            t->run->st);
+  }
+  if (o->resume) code = checkpoint_read(t, &resumed);
+  if (!code && !resumed) code = training_weights(t);
+  if (!code && !resumed) code = begin_weights(t);
+  return code || t->step ? code : call_once(t, t->plan->start, &t->now);
 }
 
 static void shuffle(Training *t) {
@@ -164,6 +216,7 @@ static void fill_event(const Training *t, reg_event *e) {
   e->terms = t->term_mean;
   e->schedules = t->schedule_now;
   e->best_epoch = t->best_epoch;
+  e->epochs_before = t->epochs_before;
 }
 
 static void tell(Training *t, reg_event_kind kind) {
@@ -215,14 +268,19 @@ static int bind_step(Training *t, Steps *steps, int64_t index) {
   return b->f ? REG_OK : bind_function(t, full ? t->plan->step : t->plan->step_last, &t->now, NULL, NULL, b);
 }
 
+// Does something outside of the program end the training before its next step? A later --resume goes on with
+// that.
+static bool is_stopped(Training *t) {
+  const int64_t most = t->run->options->max_steps;
+  if (interrupted(t)) t->reason = "interrupted";
+  if (!t->reason && most && t->step >= most) t->reason = "steps";
+  return t->reason && (!strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps"));
+}
+
 // The steps of one epoch. Sets t->reason where training ends within it.
 static int run_steps(Training *t, Steps *steps) {
   const reg_run_options *o = t->run->options;
-  for (int64_t i = t->skipped; i < t->per_epoch; i++) {
-    if (interrupted(t)) {
-      t->reason = "interrupted";
-      return REG_OK;
-    }
+  for (int64_t i = t->skipped; i < t->per_epoch && !is_stopped(t); i++) {
     int code = checkpoint_step(t);
     if (!code) code = bind_step(t, steps, i);
     if (code) return code;
@@ -242,10 +300,6 @@ static int run_steps(Training *t, Steps *steps) {
     t->step++;
     add_up(t, step_rows(t, i));
     if (o->step_events) tell(t, REG_EVENT_STEP);
-    if (o->max_steps && t->step >= o->max_steps && !last) {
-      t->reason = "steps";
-      return REG_OK;
-    }
   }
   return REG_OK;
 }
@@ -329,7 +383,7 @@ static int run_epochs(Training *t) {
   Steps steps = {0};
   Validation valid = {0};
   int code = REG_OK;
-  while (!code && !t->reason && t->epoch < t->plan->epochs) {
+  while (!code && !t->reason && t->epoch < t->plan->epochs && !is_stopped(t)) {
     begin_epoch(t);
     code = run_steps(t, &steps);
     if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
@@ -339,28 +393,30 @@ static int run_epochs(Training *t) {
   return code;
 }
 
-// Did something outside of the program end the training? Then a later --resume goes on with the next step.
-static bool was_stopped(const Training *t) {
-  return !strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps");
+static void hand_over(Training *t) {
+  if (!t->run->options->end) return;
+  reg_weights w = weights_of(t);
+  t->run->options->end(t->run->options->weights_user, &w);
 }
 
-int training_run(Training *t) {
-  t->started = reg_now();
-  if (t->done) return REG_OK;
+static int train(Training *t) {
   tell(t, REG_EVENT_TRAIN_START);
   int code = run_epochs(t);
+  const bool stopped = t->reason && is_stopped(t);
   if (!t->reason) t->reason = code ? "failed" : "finished";
-  const bool stopped = was_stopped(t);
-  if (!code && stopped) code = checkpoint_write(t, false);
-  if (t->run->options->end) {
-    reg_weights w = weights_of(t);
-    t->run->options->end(t->run->options->weights_user, &w);
-  }
-  if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
-  tell(t, REG_EVENT_TRAIN_END);
-  if (!code && !stopped) code = checkpoint_write(t, true);
+  tell(t, REG_EVENT_TRAIN_END); // before a checkpoint says that all of it is over
+  if (!code) code = checkpoint_write(t, !stopped);
+  hand_over(t);
   if (!code && !strcmp(t->reason, "interrupted"))
     code = reg_fail(t->run->st, REG_INTERRUPTED, "interrupted", "interrupted after step %d of `%s`", t->step,
                     t->plan->name);
+  return code;
+}
+
+int training_run(Training *t) {
+  int code = begin(t);
+  t->started = reg_now();
+  if (!code && !t->done) code = train(t);
+  if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
   return code;
 }

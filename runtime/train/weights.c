@@ -208,9 +208,9 @@ void reg_weights_loaded(const reg_train *t, float *const *states) {
       memcpy(states[i], t->states[i].initial, (size_t)t->states[i].count * sizeof(float));
 }
 
-int reg_weights_load(const reg_program *p, const reg_train *t, const char *path, float *const *params,
-                     float *const *states, reg_status *st) {
-  char *file = file_of(p, t, path);
+int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *path,
+                     float *const *params, float *const *states, reg_status *st) {
+  char *file = file_of(p, whose, path);
   int code = file ? reg_weights_read(t, params, states, file, st) : reg_no_memory(st, strlen(path));
   free(file);
   if (!code) reg_weights_loaded(t, states);

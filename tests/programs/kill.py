@@ -93,7 +93,40 @@ train net on digits {
 evaluate net on digits.test { accuracy }
 """
 
-PROGRAMS = {"stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER}
+# One model three times: the second goes on from the best weights of the first, the third from the last of the second; what is
+# evaluated between them was right at that moment.
+IN_ORDER = HEAD + """
+model net(x: [64]) -> [10] = x |> dense(24) as hidden |> batch_norm as norm |> relu |> dropout(0.2) |> dense(10) as head
+evaluate net on digits.test { nll }
+train net on digits as first {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: 1e-2)
+  batch    128
+  epochs   20
+  stop     when valid.nll stalls for 3 epochs, keep best
+  allow(evaluates_untrained)
+}
+evaluate net on digits.test { accuracy, nll }
+train net on digits {
+  loss     cross_entropy(net(x), label)
+  optimize sgd(lr: 0.05, momentum: 0.9)
+  batch    64
+  epochs   15
+  seed     3
+}
+evaluate net on digits.valid { nll }
+train net on digits {
+  loss     cross_entropy(net(x), label)
+  penalize w in net.*.weight : 1e-4 * l1(w)
+  optimize adamw(lr: cosine(1e-3 -> 0))
+  batch    100
+  epochs   15
+  stop     when valid.loss stalls for 20 epochs, keep best
+}
+evaluate net on digits.test { accuracy, nll }
+"""
+
+PROGRAMS = {"in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER}
 
 
 class Broken(Exception):

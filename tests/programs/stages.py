@@ -2,7 +2,6 @@
 Failure."""
 import csv
 import json
-import random
 import re
 import sys
 from pathlib import Path
@@ -140,3 +139,171 @@ def case_initial_values_may_follow_others(regc):
     program = DIABETES.replace("x |> dense(3)", "x |> twice as own |> dense(3)").replace("model", layer + "model")
     found = final(regc, program + fit(optimizer="sgd(lr: 0)"))
     demand(found["net.own.a"] == (4.0,) * 10 and found["net.own.b"] == (8.0,) * 10, f"a {found['net.own.a']}, b {found['net.own.b']}")
+
+
+# -- trainings of one model
+
+TWICE = DIGITS.replace("|> relu", "|> batch_norm as norm |> relu") + """
+train net on digits as first {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: 1e-2)
+  batch    100
+  epochs   4
+  stop     when valid.loss stalls for 3 epochs, keep best
+}
+evaluate net on digits.test { nll }
+train net on digits as second {
+  loss     cross_entropy(net(x), label)
+  penalize w in net.*.weight : 1e-4 * l1(w)
+  optimize sgd(lr: RATE, momentum: 0.9)
+  batch    64
+  epochs   3
+}
+evaluate net on digits.test { nll }
+evaluate net on digits.valid { accuracy }
+"""
+
+
+def twice(rate="0.05"):
+    return TWICE.replace("RATE", rate)
+
+
+def only(text, name):
+    """The program with one of its trainings, and the evaluations behind it up to the next."""
+    statements = re.split(r"^(?=train )", text, flags=re.M)
+    return statements[0] + next(s for s in statements[1:] if f" as {name} " in s)
+
+
+def files(out):
+    """What a run leaves, but for times and starts."""
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    kept = [{k: v for k, v in e.items() if k != "seconds"} for e in lines if e["event"] != "train_start"]
+    return {p.name: p.read_bytes() for p in out.iterdir() if p.name.startswith(("weights", "predictions"))} | {"events": kept}
+
+
+def case_a_later_training_goes_on_with_the_weights(regc):
+    """As the first by itself, and then a program that is given its weights; states of optimizers start anew."""
+    out, first, second = folder(regc), folder(regc), folder(regc)
+    regc.ok("run", "--quiet", "--out", out, written(regc, twice()))
+    regc.ok("run", "--quiet", "--out", first, written(regc, only(twice(), "first")))
+    regc.ok("run", "--quiet", "--out", second, "--weights", first, written(regc, only(twice(), "second")))
+    demand((out / "weights-first.safetensors").read_bytes() == (first / "weights.safetensors").read_bytes(), "the first alone ends elsewhere")
+    demand((out / "weights-second.safetensors").read_bytes() == (second / "weights.safetensors").read_bytes(), "the second starts elsewhere")
+    demand(not (out / "weights.safetensors").exists(), "weights without a name")
+    still = folder(regc)
+    regc.ok("run", "--quiet", "--out", still, written(regc, twice("0")))
+    ended, after = read(still / "weights-first.safetensors"), read(still / "weights-second.safetensors")
+    demand(ended["net.hidden.weight"] == after["net.hidden.weight"], "a rate of 0 moves parameters")
+    demand(ended["net.norm.running_mean"] != after["net.norm.running_mean"], "states of layers do not go on")
+
+
+def case_an_evaluation_sees_what_is_there_at_that_moment(regc):
+    out, alone = folder(regc), folder(regc)
+    found = of_kind(events(regc, "--out", out, written(regc, twice())), "evaluate")
+    first = of_kind(events(regc, "--out", alone, written(regc, only(twice(), "first"))), "evaluate")
+    demand([e["train"] for e in found] == ["first", "second", "second"], f"{[e['train'] for e in found]}")
+    demand(found[0]["metrics"] == first[0]["metrics"], f"between them {found[0]['metrics']}, alone {first[0]['metrics']}")
+    demand(found[1]["metrics"] != found[0]["metrics"], "both evaluations see the same weights")
+    demand((out / "predictions-1-digits.test.csv").read_bytes() == (alone / "predictions.csv").read_bytes(), "other predictions")
+    text = regc.ok("run", "--quiet", "--out", "", written(regc, twice()))
+    demand("(359 rows), after `first`\n" in text and "(359 rows), after `second`\n" in text, text)
+
+
+def case_an_evaluation_before_training_sees_initial_values(regc):
+    program = DIGITS + "evaluate net on digits.test { nll }\n" + only(twice(), "second").split("\n\n")[-1]
+    still = DIGITS + "train net on digits {\n  loss cross_entropy(net(x), label)\n  optimize sgd(lr: 0)\n  epochs 1\n}\n"
+    first, _ = of_kind(events(regc, "--out", "", written(regc, program.replace("\n  allow", "\n"))), "evaluate")[:2]
+    initial = of_kind(events(regc, "--out", "", written(regc, still + "evaluate net on digits.test { nll }\n")), "evaluate")[0]
+    demand(first["metrics"] == initial["metrics"], f"before training {first}, without {initial}")
+    demand("train" not in first, f"{first}")
+
+
+def case_unnamed_trainings_have_numbers(regc):
+    body = " { loss cross_entropy(net(x), label); optimize sgd(); epochs 1 }\n".replace("; ", "\n  ").replace("{ ", "{\n  ").replace(" }", "\n}")
+    program = DIGITS + ("train net on digits" + body) + ("train net on digits as net2" + body) + 2 * ("train net on digits" + body)
+    found = of_kind(events(regc, "--out", "", written(regc, program)), "train_end")
+    demand([e["train"] for e in found] == ["net", "net2", "net3", "net4"], f"{[e['train'] for e in found]}")
+
+
+def case_resume_works_across_trainings(regc):
+    """Whatever the steps after which each start ends, the whole ends in the same bits."""
+    program, whole, parts = written(regc, twice()), folder(regc), folder(regc)
+    regc.ok("run", "--quiet", "--out", whole, program)
+    for steps in (["--steps", "5"], ["--steps", "5"], ["--steps", "40"], []):
+        regc.ok("run", "--quiet", "--resume", "--out", parts, *steps, program)
+    a, b = files(whole), files(parts)
+    order = lambda e: (e["event"] == "evaluate", e.get("train", ""))
+    a["events"], b["events"] = sorted(a["events"], key=order), sorted(b["events"], key=order)
+    for name in a:
+        demand(a[name] == b[name], f"{name} differs")
+    regc.ok("run", "--quiet", "--resume", "--out", parts, program)
+    demand(sorted(files(parts)["events"], key=order) == a["events"], "resumed after its end, other lines")
+
+
+def case_steps_are_those_of_a_whole_training(regc):
+    program, out = written(regc, DIABETES + fit()), folder(regc)
+    for _ in range(3):
+        ended = of_kind(events(regc, "--out", out, "--resume", "--steps", "6", program), "train_end")[0]
+        demand(ended["step"] == 6, f"ended after {ended['step']} steps")
+
+
+def case_more_epochs_go_on_after_the_end(regc):
+    """Where nothing follows the length of the training, to the bits of a training that was longer from the start."""
+    program = DIGITS + """
+train net on digits {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: 1e-2)
+  epochs   3
+  stop     when valid.loss stalls for 9 epochs, keep best
+}
+"""
+    source, out, whole = written(regc, program), folder(regc), folder(regc)
+    regc.ok("run", "--quiet", "--out", out, source)
+    found = events(regc, "--out", out, "--resume", "--epochs", "6", source)
+    demand(of_kind(found, "train_start")[0].get("epochs_before") == 3, f"{of_kind(found, 'train_start')}")
+    regc.ok("run", "--quiet", "--out", whole, "--epochs", "6", source)
+    demand(files(out) == files(whole), "six epochs in two parts end elsewhere")
+    refused = regc("run", "--out", out, "--resume", "--epochs", "4", source)
+    demand(refused.returncode == 65 and "behind epoch 6, this training is for 4" in refused.stderr, refused.stderr)
+
+
+def case_a_refused_resume_says_what_differs(regc):
+    program, out = written(regc, "let strength = 1e-3\n" + DIABETES + fit("mse(net(x), progression) + strength * sum(net.low.weight^2)")), folder(regc)
+    regc.ok("run", "--quiet", "--steps", "4", "--out", out, program)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    for arguments, part in ((["--seed", "5"], "the seed (0 then, 5 now)"), (["-O0"], "the optimization (-O2 then, -O0 now)"),
+                            (["--set", "strength=2e-3"], "`strength` (0.001 then, 0.002 now)"), (["--batch", "25"], "the batch (50 rows then, 25 now)"),
+                            (["--seed", "5", "-O1"], "(-O2 then, -O1 now), the seed (0 then, 5 now)")):
+        done = regc("run", "--quiet", "--resume", "--out", out, *arguments, program)
+        demand(done.returncode == 65 and part in done.stderr, f"{arguments}: exit code {done.returncode}\n{done.stderr}")
+        demand({p.name: p.read_bytes() for p in out.iterdir()} == before, f"{arguments}: the folder changed")
+
+
+def case_a_binary_does_the_same_statements(regc):
+    source, out, whole, parts = written(regc, twice()), folder(regc), folder(regc), folder(regc)
+    regc.ok("build", "-q", source, "-o", out / "program")
+    binary = type(regc)(out / "program", regc.scratch)
+    expected = regc.ok("run", "--quiet", "--out", whole, source)
+    demand(binary.ok("--quiet", "--out", parts) == expected, "other results")
+    demand(files(parts) == files(whole), "other weights, predictions or events")
+    demand(binary.ok("evaluate", "--weights", whole) == expected, "evaluate does not give each moment's weights")
+    resumed = folder(regc)
+    for steps in (["--steps", "30"], ["--steps", "44"], []):
+        binary.ok("--quiet", "--out", resumed, "--resume", *steps)
+    demand((resumed / "weights-second.safetensors").read_bytes() == (whole / "weights-second.safetensors").read_bytes(), "resumed elsewhere")
+    again, given = folder(regc), folder(regc)
+    binary.ok("--quiet", "--out", given, "--weights", whole / "weights-second.safetensors")
+    regc.ok("run", "--quiet", "--out", again, "--weights", whole, source)
+    demand(files(given) == files(again), "a run's folder does not stand for the weights of its last training")
+    predicted = {name: binary.ok("predict", "--weights", whole, "--model", name, "--in", f"{ROOT}/examples/data/digits.csv") for name in ("first", "second")}
+    demand(predicted["first"] != predicted["second"], "both trainings predict the same")
+
+
+def case_the_prompt_runs_statements_in_their_order(regc):
+    source = written(regc, twice())
+    expected = regc.ok("run", "--quiet", "--out", "", source)
+    told = re.sub(r", after `\w+`", "", expected)
+    demand(regc.ok("repl", source, stdin=":run\n") == told, "`:run` does other statements than `regc run`")
+    lines = re.split(r"^(?=train |evaluate )", twice(), flags=re.M)
+    demand(regc.ok("repl", stdin=twice()) == told, "typed one after the other, other results")
+    demand(len(lines) == 6, f"{len(lines)}")

@@ -274,8 +274,8 @@ def case_killed_binary_resumes_in_the_same_bits(regc):
         running.wait()
     binary.ok("--seed", "2", "-q", "--out", where, "--resume", "--checkpoint", "0")
     demand((where / "weights.safetensors").read_bytes() == expected, "killed and resumed: other weights")
-    refused(binary, "of another seed", "--seed", "3", "--out", where, "--resume", code=65)
-    refused(binary, "for 400 epochs, this one is for 500", "--seed", "2", "--epochs", "500", "--out", where, "--resume", code=65)
+    refused(binary, "the seed (2 then, 3 now)", "--seed", "3", "--out", where, "--resume", code=65)
+    refused(binary, "behind epoch 400, this training is for 300", "--seed", "2", "--epochs", "300", "--out", where, "--resume", code=65)
 
 
 def case_divergence_in_a_binary_names_its_place(regc):
@@ -390,8 +390,11 @@ def case_weights_of_several_trainings_come_from_a_folder(regc):
     demand(first != second, "both models predict the same")
     demand(first == binary.ok("predict", "--model", "net", "--weights", where / "run" / "weights-net.safetensors", "--in", DATA),
            "the folder's weights are not those of its file")
-    refused(binary, "no folder of a run", "evaluate", "--weights", where / "run" / "weights-net.safetensors", code=65)
     demand(binary.ok("evaluate", "--weights", where / "run") != "", "evaluate prints nothing")
+    two = PROGRAM.replace("model net", "model other(x: [64]) -> [10] = x |> dense(10)\nmodel net")
+    two += PROGRAM[PROGRAM.index("train net"):PROGRAM.index("evaluate net")].replace("net", "other")
+    binary = build(regc, program(where, two))
+    refused(binary, "no folder of a run", "evaluate", "--weights", where / "run" / "weights-net.safetensors", code=65)
 
 
 def case_resume_with_other_definitions_is_refused(regc):
@@ -399,8 +402,8 @@ def case_resume_with_other_definitions_is_refused(regc):
     used = program(where, "let rate = 0.2\n", "used.reg")
     source = program(where, PROGRAM.replace("let rate = 10%", 'use "used.reg"'))
     regc.ok("run", source, "-q", "--steps", "3", "--out", where / "run")
-    refused(regc, "other definitions", "run", source, "--set", "width=8", "--resume", "--out", where / "run", code=65)
+    refused(regc, "differs in `width` (16 then, 8 now)", "run", source, "--set", "width=8", "--resume", "--out", where / "run", code=65)
     used.write_text("let rate = 0.3\n")
-    refused(regc, "other definitions", "run", source, "--resume", "--out", where / "run", code=65)
+    refused(regc, "differs in definitions", "run", source, "--resume", "--out", where / "run", code=65)
     used.write_text("let rate = 0.2\n")
     regc.ok("run", source, "-q", "--resume", "--out", where / "run")

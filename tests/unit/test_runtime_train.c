@@ -225,6 +225,7 @@ static World *make_world(void) {
                                .metrics = &w->metrics,
                                .nmetrics = 1,
                                .metric = &w->metric};
+  static const reg_stage stages[] = {{REG_STAGE_TRAIN, 0}, {REG_STAGE_EVALUATE, 0}};
   w->program = (reg_program){.source_name = "examples/line.reg",
                              .source = "# by hand\n",
                              .ndatasets = 1,
@@ -234,6 +235,8 @@ static World *make_world(void) {
                              .trains = &w->train,
                              .nevaluates = 1,
                              .evaluates = &w->evaluate,
+                             .nstages = 2,
+                             .stages = stages,
                              .resolve = resolve,
                              .user = w};
   snprintf(w->folder, sizeof w->folder, "/tmp/reg_run_%ld/a", (long)getpid());

@@ -120,7 +120,6 @@ bool repl_run(Repl *r, const char *name); // "": all
 bool repl_check(Repl *r, const ReplItem *item);
 
 // -- weights.c
-ReplWeights *repl_weights_of_train(const Repl *r, const char *train);
 ReplWeights *repl_weights_of_model(const Repl *r, const char *model); // the latest
 ReplWeights *repl_weights_latest(const Repl *r);
 void repl_weights_forget(Repl *r, const char *train); // NULL: all

@@ -77,6 +77,16 @@ static Parse *unit_parse(const Repl *r, Work *w, Map *parsed, const ReplUnit *u)
   return parse;
 }
 
+// An item's tree; a training has its item's name.
+static Ast *item_ast(const Repl *r, Work *w, Map *parsed, const ReplItem *item) {
+  Ast *tree = unit_parse(r, w, parsed, item->unit)->file->kids[item->index];
+  if (item->kind != AST_TRAIN || tree->name) return tree;
+  Ast *named = ARENA_NEW(w->p.arena, Ast);
+  *named = *tree;
+  named->name = item->name;
+  return named;
+}
+
 static Parse *joined(const Repl *r, Work *w, const ReplItems *items, WorkTrains trains,
                      const ReplItem *const *more) {
   Arena *a = w->p.arena;
@@ -85,12 +95,8 @@ static Parse *joined(const Repl *r, Work *w, const ReplItems *items, WorkTrains 
   Ast *file = ARENA_NEW(a, Ast);
   *file = (Ast){.kind = AST_FILE, .kids = ARENA_ARRAY(a, Ast *, items->len + 4)};
   for (int i = 0; i < items->len; i++)
-    if (wanted(&items->data[i], trains)) {
-      const ReplItem *item = &items->data[i];
-      file->kids[file->nkids++] = unit_parse(r, w, &parsed, item->unit)->file->kids[item->index];
-    }
-  for (int i = 0; more && i < 2 && more[i]; i++)
-    file->kids[file->nkids++] = unit_parse(r, w, &parsed, more[i]->unit)->file->kids[more[i]->index];
+    if (wanted(&items->data[i], trains)) file->kids[file->nkids++] = item_ast(r, w, &parsed, &items->data[i]);
+  for (int i = 0; more && i < 2 && more[i]; i++) file->kids[file->nkids++] = item_ast(r, w, &parsed, more[i]);
   Parse *p = ARENA_NEW(a, Parse);
   p->file = file;
   return p;
@@ -202,6 +208,18 @@ static const char *item_name(Arena *a, const Ast *item) {
   }
 }
 
+// Repeats of an unnamed training have a number.
+static const char *numbered(Arena *a, const ReplItems *before, const Ast *item) {
+  const char *base = item_name(a, item), *name = base;
+  bool taken = item->kind == AST_TRAIN && !item->name;
+  for (int number = 2; taken; number++) {
+    taken = false;
+    for (int i = 0; i < before->len; i++) taken |= same_item(&before->data[i], AST_TRAIN, name);
+    if (taken) name = arena_printf(a, "%s%d", base, number);
+  }
+  return name;
+}
+
 // One text's units (with the files it uses) and their items. Syntax is checked here.
 typedef struct Gathered {
   Repl *r;
@@ -255,7 +273,7 @@ static bool gather(Gathered *g, const char *name, const char *text, int len, boo
       u = ARENA_NEW(a, ReplUnit);
       *u = (ReplUnit){a, arena_strdup(a, name), arena_strndup(a, text, (size_t)len), len, g->r->batches};
     }
-    ReplItem new = {u, i, item->kind, item->op, item_name(u->arena, item)};
+    ReplItem new = {u, i, item->kind, item->op, numbered(u->arena, &g->items, item)};
     vec_push(g->arena, g->items, new);
   }
   pipeline_free(&p);
@@ -263,15 +281,27 @@ static bool gather(Gathered *g, const char *name, const char *text, int len, boo
   return ok;
 }
 
-// Kept items without those that new ones replace, then the new ones. Checks are not kept, except of files.
+// A new item takes the place of the kept one of its kind and name; of evaluations only of one that sees the
+// same weights.
+static bool replaces(const ReplItems *old, int i, const ReplItem *new) {
+  if (!same_item(&old->data[i], new->kind, new->name) || new->kind == AST_CHECK) return false;
+  for (int k = i + 1; k < old->len; k++)
+    if (new->kind == AST_EVALUATE && old->data[k].kind == AST_TRAIN) return false;
+  return true;
+}
+
+// Kept items and new ones, those without a place of their own behind them. Checks are not kept, except of
+// files.
 static void merged(Arena *a, const ReplItems *old, const ReplItems *new, ReplItems *out) {
+  bool *placed = ARENA_ARRAY(a, bool, new->len + 1);
   for (int i = 0; i < old->len; i++) {
-    bool replaced = false;
-    for (int k = 0; k < new->len; k++)
-      replaced |= same_item(&old->data[i], new->data[k].kind, new->data[k].name);
-    if (!replaced || old->data[i].kind == AST_CHECK) vec_push(a, *out, old->data[i]);
+    int at = 0;
+    while (at < new->len && (placed[at] || !replaces(old, i, &new->data[at]))) at++;
+    if (at < new->len) placed[at] = true;
+    vec_push(a, *out, at < new->len ? new->data[at] : old->data[i]);
   }
-  for (int k = 0; k < new->len; k++) vec_push(a, *out, new->data[k]);
+  for (int k = 0; k < new->len; k++)
+    if (!placed[k]) vec_push(a, *out, new->data[k]);
 }
 
 // Does the program stay right? With definitions and statements, all are checked together.

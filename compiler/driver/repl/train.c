@@ -52,8 +52,8 @@ static const ReplItem *train_for(const Repl *r, const ReplItem *evaluate) {
   Arena *a = arena_new();
   const char *model = arena_strndup(a, evaluate->name, strcspn(evaluate->name, " "));
   const ReplWeights *w = repl_weights_of_model(r, model);
-  const ReplItem *found = item_find(r, AST_TRAIN, model);
-  if (!found && w) found = item_find(r, AST_TRAIN, w->train);
+  const ReplItem *found = w ? item_find(r, AST_TRAIN, w->train) : NULL;
+  if (!found) found = item_find(r, AST_TRAIN, model);
   for (int i = 0; i < r->items.len && !found; i++) {
     const ReplItem *t = &r->items.data[i];
     Session *s = session_new();
@@ -91,11 +91,8 @@ bool repl_run(Repl *r, const char *name) {
   bool ok = all.len > 0;
   if (!ok)
     reg_shown_line(stderr, *name ? "nothing to run is called `%s`" : "there is nothing to run%.0s", name);
-  for (int pass = 0; pass < 2 && ok; pass++)
-    for (int i = 0; i < all.len && ok && !r->stopped; i++) {
-      bool train = all.data[i].kind == AST_TRAIN;
-      if (train == (pass == 0)) ok = train ? repl_train(r, &all.data[i]) : repl_evaluate(r, &all.data[i]);
-    }
+  for (int i = 0; i < all.len && ok && !r->stopped; i++)
+    ok = all.data[i].kind == AST_TRAIN ? repl_train(r, &all.data[i]) : repl_evaluate(r, &all.data[i]);
   arena_free(a);
   return ok;
 }

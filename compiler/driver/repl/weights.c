@@ -103,12 +103,6 @@ void repl_weights_end(void *user, const reg_weights *w) {
 
 // -- finding
 
-ReplWeights *repl_weights_of_train(const Repl *r, const char *train) {
-  for (int i = 0; i < r->weights.len; i++)
-    if (!strcmp(r->weights.data[i]->train, train) && *train) return r->weights.data[i];
-  return NULL;
-}
-
 ReplWeights *repl_weights_latest(const Repl *r) {
   ReplWeights *found = NULL;
   for (int i = 0; i < r->weights.len; i++)
@@ -174,7 +168,7 @@ static int take_over(int n, const reg_tensor *to, float *const *values, int nfro
 // Goes on in the middle only where that is the same training: all tensors fit and passes are not over.
 static bool goes_on(const ReplWeights *k, const reg_weights *w) {
   const reg_train *t = w->train;
-  bool fits = *k->train && k->nparams == t->nparams && k->nstates == t->nstates;
+  bool fits = !strcmp(k->train, t->name) && k->nparams == t->nparams && k->nstates == t->nstates;
   for (int i = 0; i < t->nparams && fits; i++) {
     const ReplTensor *p = named(k->params, k->nparams, t->params[i].name);
     fits = p && shape_equal(p->shape, shape_from(&t->params[i]));
@@ -213,9 +207,8 @@ static void tell(const Repl *r, const char *text) {
 int repl_weights_begin(void *user, reg_weights *w) {
   Repl *r = user;
   const reg_train *t = w->train;
-  const ReplWeights *k = repl_weights_of_train(r, t->name), *latest = repl_weights_of_model(r, t->model);
+  const ReplWeights *k = repl_weights_of_model(r, t->model);
   w->done = r->only_evaluate;
-  if (latest && (w->done || latest->file)) k = latest; // a training of another name starts anew
   if (!k) {
     if (w->done) tell(r, "nothing is trained yet: these are initial values");
     return REG_OK;

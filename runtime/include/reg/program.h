@@ -62,7 +62,7 @@ typedef struct reg_tensor {
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
 
 typedef struct reg_train {
-  const char *name; // of this training: `as NAME`, or the model's
+  const char *name; // of this training, unlike all others: `as NAME`, or made from the model's
   const char *model, *data_name;
   const char *doc;                     // the model's doc comment, or NULL
   int data;                            // index of the data set
@@ -107,7 +107,8 @@ typedef struct reg_metric {
 } reg_metric;
 
 typedef struct reg_evaluate {
-  int train;                     // whose weights
+  int train;                     // the last training of the model before it, whose weights it sees
+  bool untrained;                // there is none: it sees the first values of the first one behind it
   const char *model, *data_name; // "net", "digits.test"
   int data;
   const char *part;
@@ -118,6 +119,13 @@ typedef struct reg_evaluate {
   int nmetrics;
   const reg_metric *metric;
 } reg_evaluate;
+
+// A statement: `index` among the program's trainings or evaluations. They act in their order.
+typedef enum reg_stage_kind { REG_STAGE_TRAIN, REG_STAGE_EVALUATE } reg_stage_kind;
+typedef struct reg_stage {
+  reg_stage_kind kind;
+  int index;
+} reg_stage;
 
 // A number of the program that may be changed before it runs; a schedule's is minus infinity until then.
 typedef struct reg_setting {
@@ -139,6 +147,8 @@ typedef struct reg_program {
   reg_train *trains;
   int nevaluates;
   reg_evaluate *evaluates;
+  int nstages;
+  const reg_stage *stages;
   int nsettings;
   reg_setting *settings;
   // Compiles f (sets fn); returns 0, or fills st. NULL where all functions are there.

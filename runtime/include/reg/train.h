@@ -21,9 +21,10 @@ typedef struct reg_event {
   const reg_train *train;
   const reg_evaluate *evaluate;
   uint64_t seed;
-  int64_t epoch, epochs;   // finished passes
-  int64_t step, steps;     // finished updates, planned ones
-  double seconds;          // since the start of training
+  int64_t epoch, epochs; // finished passes
+  int64_t step, steps;   // finished updates, planned ones
+  int64_t epochs_before; // TRAIN_START: it goes on with a training that was planned for as many; 0: for these
+  double seconds;        // since the start of training
   double loss, objective;  // means over the epoch's (or so far) samples
   const double *terms;     // means over the epoch, train->nterms
   const double *schedules; // values at the last step
@@ -98,10 +99,11 @@ int reg_weights_write(const reg_train *plan, float *const *params, float *const 
                       reg_status *st);
 int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
                      reg_status *st);
-// The same from `path`, a file or the folder of a run (weights.safetensors, or weights-NAME.safetensors where
-// the program has several trainings), and reg_weights_loaded: all that a model predicts by.
-int reg_weights_load(const reg_program *p, const reg_train *t, const char *path, float *const *params,
-                     float *const *states, reg_status *st);
+// The same from `path`, a file or the folder of a run (weights.safetensors, or weights-NAME.safetensors, by
+// the name of `whose`, where the program has several trainings), and reg_weights_loaded: all that a model
+// predicts by.
+int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *path,
+                     float *const *params, float *const *states, reg_status *st);
 // Fills in the tensors of loaded models, which the program holds.
 void reg_weights_loaded(const reg_train *t, float *const *states);
 // The same for any tensors: values[i] becomes what the file holds under wanted[i].name.
