@@ -80,3 +80,14 @@ def case_indices_that_cannot_be_wrong_cost_no_check(regc):
         (where / "p.reg").write_text(f"fn f(x) = {text}\n")
         graph = regc.ok("eval", "f(normal([3, 3]))", "-f", "p.reg", "--emit=graph", cwd=where)
         demand("= index(" not in graph, f"{text}\n{graph}")
+
+
+def case_the_best_weights_outlive_a_bad_index(regc):
+    """An index of the epoch fails late: what was the best until then is there."""
+    where = lookup(regc, GOOD)
+    (where / "p.reg").write_text(LOOKUP.replace('target: y)', 'target: y) |> split(train: 75%, valid: 25%)')
+                                 .replace("mse(net(x), y)", "mse(net(x), y) + 0 * gather([1, 2, 3], epoch)")
+                                 .replace("epochs   3", "epochs   9\n  stop when valid.loss stalls for 8 epochs, keep best"))
+    done = regc("run", "p.reg", "--progress", "none", "--out", "out", cwd=where)
+    demand(done.returncode == 65 and "the index 3 is out of range for size 3" in done.stderr, f"{done.returncode}\n{done.stderr}")
+    demand((where / "out" / "weights.safetensors").exists(), "the best weights were not written")
