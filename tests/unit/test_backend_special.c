@@ -52,6 +52,9 @@ Test(special, pointwise) {
   graph_output(g, "truth", graph_cast(g, graph_cast(g, x, DT_BOOL), DT_F32), -1);
   graph_output(g, "max with a constant", graph_binary(g, OP_MAX, x, zero), -1);
   graph_output(g, "min of a constant", graph_binary(g, OP_MIN, zero, x), -1);
+  Node *nan = graph_const(g, NAN, s);
+  graph_output(g, "max with NaN", graph_binary(g, OP_MAX, x, nan), -1);
+  graph_output(g, "min of NaN", graph_binary(g, OP_MIN, nan, x), -1);
   graph_output(g, "times 0", graph_binary(g, OP_MUL, x, zero), -1);
   graph_output(g, "0 by", graph_binary(g, OP_DIV, zero, x), -1);
   graph_output(g, "less itself", graph_binary(g, OP_SUB, x, x), -1);

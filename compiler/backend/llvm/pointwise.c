@@ -1,5 +1,6 @@
 // One vector operation for each pointwise operation of the graph. Strict: no fast-math flags.
 #include "emit.h"
+#include <math.h>
 #include <string.h>
 
 LLVMValueRef emit_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVMTypeRef t, LLVMValueRef *args,
@@ -67,15 +68,20 @@ static LLVMValueRef convert(Emitter *m, LLVMBuilderRef b, LLVMValueRef v, DType 
   return LLVMBuildCall2(b, LLVMIntrinsicGetType(m->context, id, overload, 2), fn, &v, 1, "");
 }
 
+static bool is_constant_number(LLVMValueRef v) {
+  LLVMBool inexact;
+  return LLVMIsConstant(v) && !isnan(LLVMConstRealGetDouble(LLVMGetAggregateElement(v, 0), &inexact));
+}
+
 // The greater (or lesser) one; a tie gives y. NaN in either operand gives NaN.
 static LLVMValueRef extremum(LLVMBuilderRef b, LLVMValueRef x, LLVMValueRef y, bool greater, bool integer) {
   if (integer)
     return LLVMBuildSelect(b, LLVMBuildICmp(b, greater ? LLVMIntSGT : LLVMIntSLT, x, y, ""), x, y, "");
-  if (LLVMIsConstant(y))
+  if (is_constant_number(y))
     return LLVMBuildSelect(b, LLVMBuildFCmp(b, greater ? LLVMRealUGT : LLVMRealULT, x, y, ""), x, y, "");
   LLVMValueRef r =
       LLVMBuildSelect(b, LLVMBuildFCmp(b, greater ? LLVMRealOGT : LLVMRealOLT, x, y, ""), x, y, "");
-  if (LLVMIsConstant(x)) return r;
+  if (is_constant_number(x)) return r;
   return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""), x, r, "");
 }
 
