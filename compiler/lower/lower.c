@@ -130,9 +130,14 @@ static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
   double steps;
   if (!value_steps(cx, &patience, &steps, NULL)) return false;
   t->watch = metric_name(cx->a, whole);
-  t->patience = (int64_t)ceil(steps / (double)t->steps_per_epoch);
+  const double epochs = ceil(steps / (double)t->steps_per_epoch);
+  if (!(epochs >= 1)) {
+    diag_emit(&cx->s->diags, DIAG_out_of_range, stop->kids[1]->span, "stalls for", "stop", "a time above 0",
+              value_text(cx, &patience));
+    return false;
+  }
+  t->patience = epochs < INT32_MAX ? (int64_t)epochs : INT32_MAX;
   t->keep_best = stop->num != 0;
-  if (t->patience < 1) t->patience = 1;
   return true;
 }
 

@@ -1,6 +1,7 @@
 // Parameters and states: declared where a body is elaborated, known by path; selectors pick from them.
 #include "../base/words.h"
 #include "train.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,7 +298,7 @@ static bool segment_bound(Cx *cx, const Ast *e, int64_t *out) {
   Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
   double d;
   if (!value_number(cx, &v, "an instance's number", &d)) return false;
-  *out = (int64_t)d;
+  *out = fabs(d) < INT32_MAX ? (int64_t)d : d > 0 ? INT32_MAX : -1;
   return true;
 }
 

@@ -217,6 +217,22 @@ static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
   return elaborate(again, t, true, s) ? again : NULL;
 }
 
+// A layer that assigns to a state what it has: a batch of this size does not tell it anything.
+static void warn_kept(Cx *cx, const char *what) {
+  const Ast *batch = train_clause(cx->t->ast, "batch");
+  for (int i = 0; i < cx->states.len; i++) {
+    const StateRef *ref = cx->states.entries[i].value;
+    if (!ref->layer || !ref->assigned || bare(ref->node) != ref->input) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_state_kept, batch ? batch->span : cx->t->ast->span, ref->name,
+                        what, (long long)cx->batch, cx->batch == 1 ? "" : "s");
+    diag_note(d, ref->origin, "declared here");
+    if (cx->batch != cx->t->batch)
+      diag_hint(d, "%lld rows in batches of %lld leave %lld: another `batch` leaves more, or none",
+                (long long)cx->t->train_rows, (long long)cx->t->batch, (long long)cx->batch);
+    return;
+  }
+}
+
 static void keep_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch, Graph *g) {
   vec_push(l->session->arena, t->build->graphs, ((BuiltGraph){kind, batch, g}));
 }
@@ -234,6 +250,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   t->build->auto_base = cx->auto_base;
   t->build->states = cx->states;
   t->starts_late = start != NULL;
+  warn_kept(cx, "a batch");
   keep_graph(l, t, LOWER_INIT, 0, init);
   keep_graph(l, t, LOWER_START, 0, start);
   keep_graph(l, t, LOWER_STEP, t->batch, step_graph(cx, t, &s));
@@ -303,7 +320,9 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s step %lld", t->name, (long long)batch),
                     MODE_TRAIN, batch);
   Step s = {0};
-  return elaborate(cx, t, false, &s) ? step_graph(cx, t, &s) : NULL;
+  if (!elaborate(cx, t, false, &s)) return NULL;
+  warn_kept(cx, "the last batch of an epoch");
+  return step_graph(cx, t, &s);
 }
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {

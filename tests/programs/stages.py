@@ -141,6 +141,28 @@ def case_initial_values_may_follow_others(regc):
     demand(found["net.own.a"] == (4.0,) * 10 and found["net.own.b"] == (8.0,) * 10, f"a {found['net.own.a']}, b {found['net.own.b']}")
 
 
+def case_one_row_leaves_running_statistics(regc):
+    """Five rows in batches of four: the fifth, alone, says nothing about the variance of a column."""
+    where, columns = folder(regc), [[1, -2], [3, 0], [-4, 1], [0, 5], [2, -1]]
+    (where / "rows.csv").write_text("a,b,y\n" + "".join(f"{a},{b},0\n" for a, b in columns))
+    (where / "one.reg").write_text("""
+data rows = csv("rows.csv", target: y)
+model net(x: [2]) -> [1] = x |> batch_norm as norm |> dense(1)
+train net on rows {
+  loss     mse(net(x), y)
+  optimize sgd(lr: 0)
+  batch    4
+  epochs   2000
+  allow(state_kept)
+}
+""")
+    regc.ok("run", "--quiet", "--out", where / "run", where / "one.reg")
+    for name, column in zip(("first", "second"), zip(*columns)):
+        mean = sum(column) / 5
+        variance, found = sum((v - mean) ** 2 for v in column) / 4, read(where / "run")["net.norm.running_variance"][name == "second"]
+        demand(0.6 < found / variance < 1.5, f"the {name} column's running variance is {found}, its variance {variance}")
+
+
 # -- trainings of one model
 
 TWICE = DIGITS.replace("|> relu", "|> batch_norm as norm |> relu") + """
