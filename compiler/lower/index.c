@@ -10,30 +10,31 @@ enum { MOST_KNOWN = 1 << 16 }; // elements that are computed to judge an index
 
 // All elements of n are whole, and from 0 to below the result; 0: that is not known.
 static int64_t below(const Node *n) {
-  switch (n->op) {
-  case OP_ARGMAX: return n->in[0]->shape.dim[n->attr[0]];
-  case OP_ARGSORT: return n->shape.dim[n->shape.rank - 1];
-  case OP_IOTA: return n->shape.dim[n->attr[0]];
-  case OP_INDEX: return n->attr[0];
-  case OP_POINT:
-  case OP_STOP:
-  case OP_RESHAPE:
-  case OP_TRANSPOSE:
-  case OP_BROADCAST:
-  case OP_SLICE:
-  case OP_GATHER:
-  case OP_TAKE_ALONG: return below(n->in[0]);
-  case OP_CAST:
-    if (n->in[0]->dtype == DT_BOOL) return 2;
-    return n->in[0]->dtype == DT_I32 || n->dtype == DT_I32 ? below(n->in[0]) : 0;
-  default: return 0;
-  }
+  for (;; n = n->in[0]) switch (n->op) {
+    case OP_ARGMAX: return n->in[0]->shape.dim[n->attr[0]];
+    case OP_ARGSORT: return n->shape.dim[n->shape.rank - 1];
+    case OP_IOTA: return n->shape.dim[n->attr[0]];
+    case OP_INDEX: return n->attr[0];
+    case OP_CAST:
+      if (n->in[0]->dtype == DT_BOOL) return 2;
+      if (n->in[0]->dtype != DT_I32 && n->dtype != DT_I32) return 0;
+      break;
+    case OP_POINT:
+    case OP_STOP:
+    case OP_RESHAPE:
+    case OP_TRANSPOSE:
+    case OP_BROADCAST:
+    case OP_SLICE:
+    case OP_GATHER:
+    case OP_TAKE_ALONG: break;
+    default: return 0;
+    }
 }
 
 // Whether n follows from what is known: presets[id] of the inputs that have a value now are filled in; *fixed
 // where nothing that may change when the program runs is among them.
-static bool is_known(Cx *cx, const Node *n, double **presets, bool *fixed) {
-  bool *needed = ARENA_ARRAY(cx->a, bool, n->id + 1);
+static bool is_known(Cx *cx, Arena *scratch, const Node *n, double **presets, bool *fixed) {
+  bool *needed = ARENA_ARRAY(scratch, bool, n->id + 1);
   int64_t elements = 0;
   needed[n->id] = *fixed = true;
   for (int i = n->id; i >= 0; i--) {
@@ -42,7 +43,7 @@ static bool is_known(Cx *cx, const Node *n, double **presets, bool *fixed) {
     elements += shape_count(x->shape);
     if (elements > MOST_KNOWN || x->op == OP_MATMUL) return false;
     if (x->op == OP_INPUT) {
-      presets[i] = ARENA_NEW(cx->a, double);
+      presets[i] = ARENA_NEW(scratch, double);
       *presets[i] = live_default(cx, x->name);
       if (isnan(*presets[i])) return false;
       *fixed = false;
@@ -122,14 +123,17 @@ Node *value_index(Cx *cx, const Value *v, int64_t size) {
   if (!bound && !classes_fit(cx, v, classes, size)) return NULL;
   const int64_t known = classes > 0 ? classes : bound;
   if (known && known <= size) return graph_cast(cx->g, n, DT_I32);
-  double **presets = ARENA_ARRAY(cx->a, double *, n->id + 1);
-  bool fixed;
-  if (is_known(cx, n, presets, &fixed)) {
-    const double *x = graph_eval(cx->a, cx->g, n, presets);
-    if (!judge(cx, v, x, shape_count(n->shape), size)) return NULL;
-    if (fixed) return graph_tensor(cx->g, x, DT_I32, n->shape);
+  Arena *scratch = arena_new();
+  double **presets = ARENA_ARRAY(scratch, double *, n->id + 1);
+  bool good = true, fixed = false;
+  Node *constant = NULL;
+  if (is_known(cx, scratch, n, presets, &fixed)) {
+    const double *x = graph_eval(scratch, cx->g, n, presets);
+    good = judge(cx, v, x, shape_count(n->shape), size);
+    if (good && fixed) constant = graph_tensor(cx->g, x, DT_I32, n->shape);
   }
-  return graph_index(cx->g, n, size, place(cx, v->span));
+  arena_free(scratch);
+  return !good || constant ? constant : graph_index(cx->g, n, size, place(cx, v->span));
 }
 
 Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at) {

@@ -168,7 +168,17 @@ Ast *ast_paramdecl_arrow(ParseContext *p, Span span, Token from, Token to, Ast *
   return named(with_op(NODE(AST_PARAMDECL, type, NULL, other), OPR_ARROW), from.text, from.span);
 }
 
+// Numbers alone have a range.
 Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range) {
+  static const char *const numeric[] = {"number", "int", "rate"};
+  bool ranged = !name || !range;
+  for (int i = 0; i < 3 && !ranged; i++) ranged = !strcmp(name->text, numeric[i]);
+  if (!ranged) {
+    Diag *d =
+        diag_emit(&p->session->diags, DIAG_wrong_kind, name->span, "`number`, `int` or `rate` before a range",
+                  arena_printf(p->arena, "`%s`", name->text));
+    if (!strcmp(name->text, "labels")) diag_hint(d, "the number of classes is written `labels of 3`");
+  }
   Ast *a = NODE(AST_TYPE, range, NULL, NULL);
   return name ? named(a, name->text, name->span) : a;
 }
