@@ -42,7 +42,8 @@ int pipeline_check(Pipeline *p) {
   int code = pipeline_report(p);
   if (code) return code;
   p->program = sema_check(p->session, p->parse, p->path, p->options->sets.data, p->options->sets.len);
-  return pipeline_report(p);
+  code = pipeline_report(p);
+  return p->program->lacks_file ? REG_MISSING_INPUT : code;
 }
 
 static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) {

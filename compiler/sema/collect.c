@@ -37,7 +37,8 @@ static void use_file(Program *p, const Ast *use, const char *from) {
   const char *why;
   char *text = source_read(s->arena, path, &len, &why);
   if (!text) {
-    diag_emit(&s->diags, DIAG_data_missing, use->span, path, why);
+    diag_emit(&s->diags, DIAG_use_missing, use->span, path, why);
+    p->lacks_file = true;
     return;
   }
   collect_items(p, parse_source(s, source_add(&s->sources, path, text, len))->file, path);

@@ -376,6 +376,7 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   map_init(&p->defs, s->arena);
   map_init(&p->library, s->arena);
   collect_items(p, parse->file, path);
+  if (p->lacks_file) return p;
   for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
 
   for (int i = 0; i < p->trains.len; i++) allow_warnings(p, p->trains.data[i]);

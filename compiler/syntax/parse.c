@@ -69,9 +69,25 @@ static const char *file_doc(const ParseContext *p) {
   return b.data;
 }
 
+// What keeps bytes from being the text of a program as a whole; NULL: nothing.
+static const char *wrong_encoding(const Source *s) {
+  const char *t = s->text;
+  const bool marked = s->len >= 2 && (!memcmp(t, "\xFF\xFE", 2) || !memcmp(t, "\xFE\xFF", 2));
+  const bool wide = s->len >= 4 && ((t[0] && !t[1] && t[2] && !t[3]) || (!t[0] && t[1] && !t[2] && t[3]));
+  if (marked || wide) return "the file is UTF-16: save it as UTF-8";
+  const char *cr = memchr(t, '\r', (size_t)s->len);
+  if (cr && cr + 1 < t + s->len && !memchr(t, '\n', (size_t)s->len))
+    return "lines end with CR alone: save the file with line ends of LF";
+  return NULL;
+}
+
 Parse *parse_source(Session *s, int source) {
   ParseContext p = start(s, source);
-  feed(&p, false);
+  const char *wrong = wrong_encoding(p.text);
+  if (wrong)
+    diag_emit(&s->diags, DIAG_bad_encoding, (Span){source, 0, 0}, wrong);
+  else
+    feed(&p, false);
   Ast *file = ARENA_NEW(s->arena, Ast);
   *file =
       (Ast){.kind = AST_FILE, .span = {source, 0, p.text->len}, .kids = p.items.data, .nkids = p.items.len};

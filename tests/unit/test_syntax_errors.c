@@ -161,3 +161,23 @@ Test(syntax_errors, depth_and_size_are_bounded) {
   check_refused("", "let = 3\n", 5000, "", DIAG_syntax);
   check_refused("", "$ ", 5000, "", DIAG_bad_character);
 }
+
+Test(syntax_errors, other_encodings_are_named) {
+  Session *s = session_new();
+  const struct {
+    const char *bytes;
+    int length;
+    bool wrong;
+  } cases[] = {{"\xFF\xFEl\0e\0t\0", 8, true},
+               {"\xFE\xFF\0l\0e\0t", 8, true},
+               {"l\0e\0t\0", 6, true},
+               {"let a = 1\rlet b = 2\r", 20, true},
+               {"let a = 1\r\nlet b = 2\r\n", 22, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const int before = s->diags.errors;
+    parse_text(s, cases[i].bytes, cases[i].length);
+    cr_assert_eq(s->diags.errors - before, cases[i].wrong, "case %zu", i);
+    if (cases[i].wrong) cr_assert_eq(s->diags.list.data[s->diags.list.len - 1]->id, DIAG_bad_encoding);
+  }
+  session_free(s);
+}
