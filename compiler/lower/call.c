@@ -272,6 +272,7 @@ static bool check_word(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
                 value_text(cx, v));
       return false;
     }
+    warn_time(cx, d, p, v, steps);
     *v = v_num(steps, v->span);
     v->live = live;
     return true;

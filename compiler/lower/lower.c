@@ -161,6 +161,7 @@ static bool watch_metric(Cx *cx, LowerTrain *t, const Ast *stop) {
     return false;
   }
   t->watch_max = higher_is_better(d);
+  warn_sense(cx, d, stop->kids[0]->span);
   train_add_metric(cx, t, stop->kids[0]);
   return true;
 }

@@ -33,6 +33,7 @@ static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
     if (v.kind == V_FN) word_hint(d, v.fn->def->name, WORD_METRIC, NULL, 0);
     return NULL;
   }
+  warn_metric(cx, cx->t->build->model, v.fn->def, e->span);
   int target = cx->data->target;
   Value *args = ARENA_ARRAY(cx->a, Value, 2);
   args[0] = v_tensor(pred, e->span);

@@ -72,28 +72,6 @@ static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
 
 // -- optimizer
 
-static bool is_adaptive(const char *name) {
-  static const char *const adaptive[] = {"adam", "adamw", "nadam", "rmsprop", "adagrad"};
-  for (size_t i = 0; i < sizeof adaptive / sizeof *adaptive; i++)
-    if (!strcmp(adaptive[i], name)) return true;
-  return false;
-}
-
-// Is `l2` among the penalties of a term's name?
-static bool names_l2(const char *term) {
-  for (const char *at = term; (at = strstr(at, "l2")); at++)
-    if ((at == term || at[-1] == '+') && (!at[2] || strchr("+ (", at[2]))) return true;
-  return false;
-}
-
-static void warn_coupled(Cx *cx, LowerTrain *t, const char *optimizer) {
-  for (int i = 0; i < t->terms.len; i++)
-    if (names_l2(t->terms.data[i].name) && is_adaptive(optimizer)) {
-      Diag *d = diag_emit(&cx->s->diags, DIAG_coupled_l2_adaptive, t->terms.data[i].origin, optimizer);
-      diag_hint(d, "`weight_decay` of the optimizer, or allow(coupled_l2_adaptive) in this `train`");
-    }
-}
-
 // The tree of parameters after the `optimize` clause's step, or NULL.
 static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
   const Ast *e = train_clause(t->ast, "optimize");
@@ -104,7 +82,7 @@ static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
     return NULL;
   }
-  if (first) warn_coupled(cx, t, v.fn->def->name);
+  if (first) warn_optimizer(cx, t, v.fn->def);
   return run_optimizer(cx, v.fn, model_tree(cx, model), e->span);
 }
 
@@ -247,6 +225,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
     vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer, ref->initial}));
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
+  warn_train(cx, t);
   t->build->auto_base = cx->auto_base;
   t->build->states = cx->states;
   t->starts_late = start != NULL;

@@ -65,4 +65,10 @@ bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at);
 const char *penalty_term(Cx *cx, const LowerTrain *t, const Ast *penalize); // unlike those in t->terms
 // The term's value; `term`, where given, is noted at the parameters that it touches. NULL after a mistake.
 Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term);
+
+// -- warn.c
+void warn_train(Cx *cx, const LowerTrain *t); // of its clauses, once it was elaborated
+void warn_optimizer(Cx *cx, const LowerTrain *t, const Def *optimizer);
+void warn_metric(Cx *cx, const Def *model, const Def *metric, Span at); // of a model's predictions
+void warn_sense(Cx *cx, const Def *metric, Span at);                    // that early stopping watches
 #endif

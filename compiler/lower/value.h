@@ -278,6 +278,9 @@ bool wants_initials(const Cx *cx);
 bool initial_begin(Cx *cx, Env *env, const Ast *e, Initial *out);                     // false after a report
 Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *name); // of `name`, of shape s
 
+// -- warn.c
+void warn_time(Cx *cx, const Def *d, const Ast *p, const Value *v, double steps); // the argument v of d for p
+
 // -- params.c
 Value declare_param(Cx *cx, Env *env, const Ast *p);
 Value declare_state(Cx *cx, Env *env, const Ast *s);

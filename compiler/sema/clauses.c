@@ -34,6 +34,16 @@ static void check_penalize(Program *p, const Ast *c) {
   check_expr(&s, c->kids[2]);
 }
 
+// `stop when valid.accuracy stalls …`: the metric is used.
+static void check_stop(Program *p, const Ast *stop) {
+  Scope s = scope_of(p);
+  const Ast *what = stop->kids[0], *callee = what->kind == AST_CALL ? what->kids[0] : what;
+  for (int i = 1; what->kind == AST_CALL && i < what->nkids; i++) check_expr(&s, what->kids[i]);
+  if (callee->kind == AST_FIELD && strcmp(callee->name, "loss") != 0)
+    check_name(&s, callee->name, callee->name_span, PLACE_METRIC);
+  check_expr(&s, stop->kids[1]);
+}
+
 static void check_places(Program *p, const Ast *e, SemaPlace value, SemaPlace callee) {
   Scope s = scope_of(p);
   s.open = true;
@@ -49,6 +59,7 @@ void check_train(Program *p, const Ast *train) {
   for (int i = 2; i < train->nkids; i++) {
     const Ast *c = train->kids[i];
     if (c->kind == AST_PENALIZE) check_penalize(p, c);
+    if (c->kind == AST_STOP) check_stop(p, c);
     if (c->kind != AST_CLAUSE || !known_clause(p, c)) continue;
     for (int k = 0; k < NEEDED_CLAUSES; k++) given |= (unsigned)!strcmp(c->name, clause_names[k]) << k;
     if (!strcmp(c->name, "allow")) continue;

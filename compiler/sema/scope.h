@@ -15,6 +15,7 @@ typedef struct Scope {
 Scope scope_of(Program *p);
 void bind(Scope *s, const char *name);
 void check_expr(Scope *s, const Ast *e);
+Def *check_name(Scope *s, const char *name, Span span, SemaPlace place);
 
 // -- clauses.c
 void allow_warnings(Program *p, const Ast *train);

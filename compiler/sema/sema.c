@@ -28,7 +28,7 @@ static void report_unknown(Scope *s, const char *name, Span span, SemaPlace plac
 }
 
 // Resolves a name; NULL where it is local, built in, or unknown. Fields of data are values.
-static Def *check_name(Scope *s, const char *name, Span span, SemaPlace place) {
+Def *check_name(Scope *s, const char *name, Span span, SemaPlace place) {
   if (bound(s, name)) return NULL;
   Def *d = s->library ? sema_library(s->p, name) : sema_find(s->p, name);
   if (d)
@@ -202,8 +202,35 @@ static void check_if(Scope *s, const Ast *e) {
   check_expr(s, e->kids[2]);
 }
 
+// Does a line that starts with a minus go on with the one above, to which it is indented?
+static void warn_split(Scope *s, const Ast *above, const Ast *e) {
+  const Source *source = source_get(&s->p->session->sources, e->span.source);
+  int line, column, line_above, column_above;
+  if (!source || !above || source->text[e->span.start] != '-') return;
+  source_position(source, above->span.start, &line_above, &column_above);
+  source_position(source, e->span.start, &line, &column);
+  if (line == line_above || column <= column_above) return;
+  Diag *d = diag_emit(&s->p->session->diags, DIAG_split_line, e->span);
+  diag_hint(d, "a line that goes on ends with its operator: put `-` at the end of the line above");
+}
+
+// Nothing but a value: no definition is called that could change a state.
+static bool is_mere_value(const Ast *e) {
+  if (e->kind > AST_LAST_EXPR || e->kind == AST_ERROR || e->kind == AST_AS) return false;
+  if (e->kind == AST_CALL || e->kind == AST_PIPE) return false;
+  for (int i = 0; i < e->nkids; i++)
+    if (e->kids[i] && !is_mere_value(e->kids[i])) return false;
+  return true;
+}
+
 static void check_block(Scope *s, const Ast *block) {
-  for (int i = 0; i < block->nkids; i++) check_expr(s, block->kids[i]);
+  for (int i = 0; i < block->nkids; i++) {
+    const Ast *e = block->kids[i];
+    warn_split(s, i ? block->kids[i - 1] : NULL, e);
+    if (i + 1 < block->nkids && is_mere_value(e))
+      diag_emit(&s->p->session->diags, DIAG_unused_value, e->span);
+    check_expr(s, e);
+  }
 }
 
 static void check_kids(Scope *s, const Ast *e, int from) {

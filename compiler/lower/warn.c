@@ -1,0 +1,235 @@
+// What is right by the rules and hardly meant. In: a training that was elaborated without a mistake, as it is
+// written. Out: warnings, each with a name for `allow`.
+#include "train.h"
+#include <string.h>
+
+typedef enum Trait { ADAPTIVE, DECAYED, PROBABILITIES } Trait;
+
+static const struct {
+  const char *name;
+  Trait trait;
+} traits[] = {
+#define ADAPTIVE(name)      {#name, ADAPTIVE},
+#define DECAYED(name)       {#name, DECAYED},
+#define PROBABILITIES(name) {#name, PROBABILITIES},
+#include "warn.def"
+#undef ADAPTIVE
+#undef DECAYED
+#undef PROBABILITIES
+};
+
+static bool has_trait(const char *name, Trait trait) {
+  for (size_t i = 0; i < sizeof traits / sizeof *traits; i++)
+    if (traits[i].trait == trait && !strcmp(traits[i].name, name)) return true;
+  return false;
+}
+
+static Def *called(Cx *cx, const Ast *callee) {
+  return callee && callee->kind == AST_NAME ? sema_find(cx->l->program, callee->name) : NULL;
+}
+
+static bool mentions(const Ast *e, const char *name) {
+  if (!e) return false;
+  if (e->kind == AST_NAME && !strcmp(e->name, name)) return true;
+  for (int i = 0; i < e->nkids; i++)
+    if (mentions(e->kids[i], name)) return true;
+  return false;
+}
+
+// -- penalties
+
+// Is there a penalty with this trait among those that an expression calls?
+static bool calls_trait(Cx *cx, const Ast *e, Trait trait) {
+  if (!e) return false;
+  const Def *d = called(cx, e);
+  if (d && d->from_library && has_trait(d->name, trait)) return true;
+  for (int i = 0; i < e->nkids; i++)
+    if (calls_trait(cx, e->kids[i], trait)) return true;
+  return false;
+}
+
+void warn_optimizer(Cx *cx, const LowerTrain *t, const Def *optimizer) {
+  if (!optimizer->from_library || !has_trait(optimizer->name, ADAPTIVE)) return;
+  for (int i = 2; i < t->ast->nkids; i++) {
+    const Ast *p = t->ast->kids[i];
+    if (p->kind != AST_PENALIZE || !calls_trait(cx, p->kids[2], DECAYED)) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_coupled_l2_adaptive, p->kids[2]->span, optimizer->name);
+    diag_hint(d, "`weight_decay` of the optimizer, or allow(coupled_l2_adaptive) in this `train`");
+  }
+}
+
+static void warn_unused_names(Cx *cx, const Ast *p) {
+  const Ast *names = p->kids[0], *e = p->kids[2];
+  for (int i = 0; names && i < names->nkids; i++) {
+    const char *name = names->kids[i]->name;
+    if (mentions(e, name)) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_penalty_ignores, e->span, name);
+    const bool call = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME && e->nkids == 2;
+    if (call && e->kids[1]->kids[0]->kind == AST_NUM)
+      diag_hint(d, "a strength is a factor: `%s * %s(%s)`", ast_text(cx->a, e->kids[1]), e->kids[0]->name,
+                name);
+  }
+}
+
+// A factor that is a number known now, else 1. Only what calls nothing is looked at.
+static bool is_plain(const Ast *e) {
+  if (e->kind != AST_NUM && e->kind != AST_NAME && e->kind != AST_UNARY && e->kind != AST_BINARY)
+    return false;
+  for (int i = 0; i < e->nkids; i++)
+    if (!is_plain(e->kids[i])) return false;
+  return true;
+}
+
+static double known_factor(Cx *cx, const Ast *p, const Ast *e) {
+  for (int i = 0; p->kids[0] && i < p->kids[0]->nkids; i++)
+    if (mentions(e, p->kids[0]->kids[i]->name)) return 1;
+  if (!is_plain(e)) return 1;
+  Value v = eval_expr(cx, field_env(cx), e);
+  return value_is_const(&v) ? v.num : 1;
+}
+
+static bool has_penalty(Cx *cx, const Ast *e) {
+  if (!e) return false;
+  const Def *d = called(cx, e);
+  if (d && d->kind == KIND_PENALTY) return true;
+  for (int i = 0; i < e->nkids; i++)
+    if (has_penalty(cx, e->kids[i])) return true;
+  return false;
+}
+
+// The penalties of a sum of products, `sign` being that of what stands around them.
+static void warn_negative(Cx *cx, const Ast *p, const Ast *e, double sign) {
+  const Ast *x = e->nkids ? e->kids[0] : NULL, *y = e->nkids > 1 ? e->kids[1] : NULL;
+  switch (e->kind) {
+  case AST_UNARY: warn_negative(cx, p, x, e->op == OPR_NEG ? -sign : sign); return;
+  case AST_BINARY:
+    if (e->op == OPR_MUL && has_penalty(cx, y)) {
+      warn_negative(cx, p, y, sign * known_factor(cx, p, x));
+    } else if (e->op == OPR_MUL || e->op == OPR_DIV) {
+      warn_negative(cx, p, x, sign * known_factor(cx, p, y));
+    } else if (e->op == OPR_ADD || e->op == OPR_SUB) {
+      warn_negative(cx, p, x, sign);
+      warn_negative(cx, p, y, e->op == OPR_SUB ? -sign : sign);
+    }
+    return;
+  case AST_CALL:
+  case AST_PIPE: {
+    const Ast *stage = e->kind == AST_PIPE ? y : e,
+              *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
+    const Def *d = called(cx, callee);
+    if (sign < 0 && d && d->kind == KIND_PENALTY)
+      diag_emit(&cx->s->diags, DIAG_negative_strength, e->span, d->name);
+    return;
+  }
+  default: return;
+  }
+}
+
+// -- scores and probabilities
+
+// Does a definition, or one that it calls, take exponentials or logarithms? Else the order of scores is all
+// that counts.
+static bool is_smooth(Cx *cx, const Ast *e, int depth) {
+  if (!e || depth > 20) return false;
+  if (e->kind == AST_NAME) {
+    const Def *d = called(cx, e);
+    if (d) return is_smooth(cx, d->ast->kids[2], depth + 1);
+    const int b = builtin_find(e->name);
+    return b == B_EXP || b == B_EXPM1 || b == B_LOG || b == B_LOG1P || b == B_SIGMOID;
+  }
+  for (int i = 0; i < e->nkids; i++)
+    if (is_smooth(cx, e->kids[i], depth)) return true;
+  return false;
+}
+
+// The definition that made a value last, where it makes probabilities: its name, else NULL. `block`: where
+// the value's names are bound.
+static const char *last_is_probable(Cx *cx, const Ast *e, const Ast *block, int depth) {
+  if (depth > 20) return NULL;
+  switch (e->kind) {
+  case AST_PIPE: e = e->kids[1]; break;
+  case AST_BLOCK: return e->nkids ? last_is_probable(cx, e->kids[e->nkids - 1], e, depth + 1) : NULL;
+  case AST_NAME:
+    for (int i = 0; block && i < block->nkids; i++)
+      if (block->kids[i]->kind == AST_BIND && !strcmp(block->kids[i]->name, e->name))
+        return last_is_probable(cx, block->kids[i]->kids[0], NULL, depth + 1);
+    return NULL;
+  default: break;
+  }
+  if (e->kind == AST_AS) e = e->kids[0];
+  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
+  if (callee->kind != AST_NAME) return NULL;
+  const Def *d = called(cx, callee);
+  if (d ? d->from_library : builtin_find(callee->name) >= 0)
+    return has_trait(callee->name, PROBABILITIES) ? callee->name : NULL;
+  return d ? last_is_probable(cx, d->ast->kids[2], NULL, depth + 1) : NULL;
+}
+
+static void tell_twice(Cx *cx, const Def *d, const char *by, Span at) {
+  if (!is_smooth(cx, d->ast->kids[2], 0)) return;
+  Diag *diag = diag_emit(&cx->s->diags, DIAG_probabilities_for_scores, at, d->name, by);
+  diag_hint(diag, "leave `%s` out: it is inside `%s`", by, d->name);
+}
+
+// The parameter for scores: its position, or -1.
+static int scores_of(const Def *d) {
+  const Ast *ps = d ? d->ast->kids[0] : NULL;
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (!strcmp(ps->kids[i]->name, "logits")) return i;
+  return -1;
+}
+
+// Calls in an expression whose scores are probabilities.
+static void warn_scores(Cx *cx, const Ast *e, const Ast *piped) {
+  if (!e) return;
+  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : piped ? e : NULL;
+  const Def *d = called(cx, callee);
+  const int at = scores_of(d);
+  const Ast *scores = at < 0                ? NULL
+                      : piped && at == 0    ? piped
+                      : e->kind != AST_CALL ? NULL
+                                            : call_arg(e, "logits", at - (piped != NULL));
+  const char *by = scores ? last_is_probable(cx, scores, NULL, 0) : NULL;
+  if (by) tell_twice(cx, d, by, scores->span);
+  for (int i = 0; i < e->nkids; i++)
+    warn_scores(cx, e->kids[i], e->kind == AST_PIPE && i == 1 ? e->kids[0] : NULL);
+}
+
+void warn_metric(Cx *cx, const Def *model, const Def *metric, Span at) {
+  const char *by = scores_of(metric) == 0 ? last_is_probable(cx, model->ast->kids[2], NULL, 0) : NULL;
+  if (by) tell_twice(cx, metric, by, at);
+}
+
+// -- trainings
+
+void warn_train(Cx *cx, const LowerTrain *t) {
+  for (int i = 2; i < t->ast->nkids; i++) {
+    const Ast *c = t->ast->kids[i];
+    if (c->kind == AST_PENALIZE) {
+      warn_unused_names(cx, c);
+      warn_negative(cx, c, c->kids[2], 1);
+      warn_scores(cx, c->kids[2], NULL);
+    } else if (c->kind == AST_CLAUSE && !strcmp(c->name, "loss")) {
+      warn_scores(cx, c->kids[0], NULL);
+    }
+  }
+}
+
+// `better: text = "higher"` says the sense of a metric of one's own; the library's say it where it is not
+// "lower".
+void warn_sense(Cx *cx, const Def *metric, Span at) {
+  const Ast *ps = metric->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (!strcmp(ps->kids[i]->name, "better")) return;
+  if (metric->from_library) return;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_sense_unknown, at, metric->name);
+  diag_note(d, metric->ast->name_span, "declared here");
+  diag_hint(d, "a last parameter says it: `better: text = \"higher\"`, or \"lower\"");
+}
+
+void warn_time(Cx *cx, const Def *d, const Ast *p, const Value *v, double steps) {
+  if (!cx->t || cx->l->host.epochs || steps <= (double)cx->t->total_steps) return;
+  Diag *diag = diag_emit(&cx->s->diags, DIAG_time_beyond_end, v->span, p->name, d->name, value_text(cx, v));
+  diag_note(diag, (Span){0}, "training ends after %lld steps (%lld epochs)", (long long)cx->t->total_steps,
+            (long long)cx->t->epochs);
+}
