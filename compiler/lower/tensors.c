@@ -210,7 +210,7 @@ Value call_one_hot(Cx *cx, const Args *a) {
   double n;
   if (!value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();
   if (!(n >= 1 && n <= INT32_MAX && n == floor(n))) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a number of classes of at least 1",
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a whole number of classes, from 1 to 2147483647",
               value_text(cx, a->v[1]));
     return v_fail();
   }
