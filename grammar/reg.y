@@ -46,16 +46,16 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`"
-%token PARAM "`param`" STATE "`state`" REPEAT "`repeat`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" ALONG "`along`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
 
 %type <node> item wrong_item definition part train evaluate check params params_opt param type classes range bound result body
-%type <node> block
+%type <node> block loop along target
 %type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> params_list parts statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <list> sources tuple shapes params_list parts statements clauses metrics metric_list args arg_list elements element_list names selectors
 %type <op> kind optimizer how compare
 
 %start start
@@ -171,6 +171,11 @@ bound:
 result:
   %empty                                          { $$ = NULL; }
 | ARROW list                                      { $$ = $2; }
+| ARROW OPEN shapes CLOSE                         { $$ = ast_tuple(p, span_join(@2, @4), $3); }
+
+shapes:
+  list COMMA list                                 { $$ = list_add(p, list_new(p, $1), $3); }
+| shapes COMMA list                               { $$ = list_add(p, $1, $3); }
 
 body:
   SET expr                                        { $$ = $2; }
@@ -191,18 +196,39 @@ statements:
 
 statement:
   expr
-| NAME SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
+| target SET expr                                 { $$ = ast_set(p, @$, $1, $3); }
+| NAME COMMA names SET expr                       { $$ = ast_unpack(p, @$, ast_name(p, @1, $1), $3, $5); }
 | NAME ASSIGN expr                                { $$ = ast_bind(p, @$, AST_ASSIGN, $1, $3); }
 | PARAM NAME COLON list how expr                  { $$ = ast_param(p, @$, $2, $4, $5, $6, NULL); }
 | PARAM NAME COLON list how expr IF expr          { $$ = ast_param(p, @$, $2, $4, $5, $6, $8); }
 | STATE NAME row shape_of_state SET expr          { $$ = ast_state(p, @$, $2, $3, $4, $6); }
-| REPEAT expr block                               { $$ = ast_repeat(p, @$, $2, $3); }
 | APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
 
+target: chain
+
 wrong_statement:
-  NAME SET error NEWLINE                          { $$ = ast_bind(p, @$, AST_BIND, $1, ast_error(p, @3)); }
+  target SET error NEWLINE                        { $$ = ast_set(p, @$, $1, ast_error(p, @3)); }
 | REPEAT error NEWLINE                            { $$ = ast_error(p, @$); }
 | REPEAT error block NEWLINE                      { $$ = ast_repeat(p, @$, ast_error(p, @2), $3); }
+| WHILE error NEWLINE                             { $$ = ast_error(p, @$); }
+| WHILE error block NEWLINE                       { $$ = ast_error(p, @$); (void)$3; }
+| FOR error NEWLINE                               { $$ = ast_error(p, @$); }
+| FOR error block NEWLINE                         { $$ = ast_error(p, @$); (void)$3; }
+
+// Loops are expressions: what their turns give, stacked
+
+loop:
+  REPEAT expr block                               { $$ = ast_repeat(p, @$, $2, $3); }
+| FOR names IN sources along block            { $$ = ast_for(p, @$, $2, $4, $5, $6); }
+| WHILE expr COMMA NAME NAME expr block           { $$ = ast_while(p, @$, $2, $4, $5, $6, $7); }
+
+along:
+  %empty                                          { $$ = NULL; }
+| ALONG expr                                      { $$ = $2; }
+
+sources:
+  expr                                            { $$ = list_new(p, $1); }
+| sources COMMA expr                              { $$ = list_add(p, $1, $3); }
 
 how:
   TILDE                                           { $$ = OPR_TILDE; }
@@ -279,6 +305,8 @@ check:
 
 expr: until
 | IF expr THEN expr ELSE expr                     { $$ = ast_triple(p, @$, AST_IF, $2, $4, $6); }
+| EACH names IN sources COLON expr                { $$ = ast_each(p, @$, $2, $4, $6); }
+| loop
 
 until: arrow
 | arrow UNTIL arrow THEN expr                     { $$ = ast_triple(p, @$, AST_UNTIL, $1, $3, $5); }
@@ -339,7 +367,7 @@ exponent: power
 
 postfix: chain | atom
 | chain AS NAME                                   { $$ = ast_as(p, @$, $1, $3); }
-| STRING AS NAME                                  { $$ = ast_as(p, @$, ast_string(p, @1, $1), $3); }
+| atom AS NAME                                    { $$ = ast_as(p, @$, $1, $3); }
 
 // What a pipe can lead to: a name, its parts, and calls of them.
 chain:
@@ -358,9 +386,14 @@ atom:
 | TRUE                                            { $$ = ast_bool(p, @$, true); }
 | FALSE                                           { $$ = ast_bool(p, @$, false); }
 | OPEN expr CLOSE                                 { $$ = $2; }
+| OPEN tuple comma CLOSE                          { $$ = ast_tuple(p, @$, $2); }
 | list
 | atom OPENB elements CLOSEB                      { $$ = ast_index(p, @$, $1, $3); }
 | atom DOT NAME                                   { $$ = ast_field(p, @$, $1, @3, $3.text); }
+
+tuple:
+  expr COMMA expr                                 { $$ = list_add(p, list_new(p, $1), $3); }
+| tuple COMMA expr                                { $$ = list_add(p, $1, $3); }
 
 args:
   %empty                                          { $$ = list_new(p, NULL); }

@@ -140,6 +140,7 @@ Node *graph_rebuild(Graph *g, const Node *like, Node *const *in);
 // `root` with from[i] replaced by to[i] wherever it occurs below; nodes that do not depend on `from` are
 // shared.
 Node *graph_substitute(Graph *g, Node *root, Node *const *from, Node *const *to, int n);
+bool graph_uses(const Graph *g, const Node *root, Op op); // root or a node below is one
 bool graph_depends(const Graph *g, const Node *root, const Node *on);
 // Whether one of `on` is below `root` along a path without `stop`.
 bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n);

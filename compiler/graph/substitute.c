@@ -49,6 +49,15 @@ static bool *below(Arena *scratch, const Graph *g, const Node *root) {
   return needed;
 }
 
+bool graph_uses(const Graph *g, const Node *root, Op op) {
+  Arena *scratch = arena_new();
+  const bool *needed = below(scratch, g, root);
+  bool found = false;
+  for (int i = 0; i <= root->id && !found; i++) found = needed[i] && g->nodes.data[i]->op == op;
+  arena_free(scratch);
+  return found;
+}
+
 Node *graph_substitute(Graph *g, Node *root, Node *const *from, Node *const *to, int n) {
   Arena *scratch = arena_new();
   const int count = root->id + 1;

@@ -18,8 +18,6 @@ typedef struct Args {
 Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Span at); // op: MAX or MIN
 
 // reduce.c
-// The axis that is meant, the last one where none is given; false after a report.
-bool one_axis(Cx *cx, const Value *axis, Shape s, int *out);
 // An axis was given for a tree: true after the report.
 bool axis_of_tree(Cx *cx, const Args *a, const Value *axis);
 Node *tree_flat(Cx *cx, const Tree *t); // all elements, in order, as one tensor

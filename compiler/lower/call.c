@@ -1,384 +1,11 @@
-// Calls: arguments bound to parameters, checked against their declared types, ranges and shapes; the body
-// elaborated in a scope of its own. A call with arguments still missing is a value too (a function with some
-// arguments bound).
-#include "../base/words.h"
+// Calls: the body elaborated in a scope of its own. A call with arguments still missing is a value too (a
+// function with some arguments bound), as is a local definition.
 #include "value.h"
-#include <math.h>
 #include <string.h>
-
-// -- shapes
-
-// A size in a declared shape that is an expression: its value now; -1 where it is not known.
-static int64_t dim_value(Cx *cx, Env *env, const Ast *dim) {
-  if (dim->kind == AST_NUM) return (int64_t)dim->num;
-  if (dim->kind == AST_NAME) {
-    Value *v = env_get(env, dim->name);
-    if (v) live_fix(cx, v);
-    return v && v->kind == V_NUM ? (int64_t)v->num : -1;
-  }
-  Value v = eval_expr(cx, env, dim);
-  live_fix(cx, &v);
-  return v.kind == V_NUM ? (int64_t)v.num : -1;
-}
-
-const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern) {
-  StrBuf b = {.arena = cx->a};
-  strbuf_add(&b, "[");
-  for (int i = 0; i < pattern->nkids; i++) {
-    const Ast *dim = pattern->kids[i];
-    if (i) strbuf_add(&b, ", ");
-    if (dim->kind == AST_ELLIPSIS) {
-      strbuf_addf(&b, "%s..", dim->name ? dim->name : "");
-      continue;
-    }
-    strbuf_add(&b, ast_text(cx->a, dim));
-    Value *v = dim->kind == AST_NAME ? env_get(env, dim->name) : NULL;
-    if (v && v->kind == V_NUM) strbuf_addf(&b, " = %.10g", v->num);
-  }
-  strbuf_add(&b, "]");
-  return b.data;
-}
-
-bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_leading) {
-  int n = pattern->nkids, ellipsis = -1;
-  for (int i = 0; i < n; i++)
-    if (pattern->kids[i]->kind == AST_ELLIPSIS) ellipsis = i;
-  int fixed = n - (ellipsis >= 0);
-  bool open = ellipsis >= 0 || implicit_leading;
-  if (open ? s.rank < fixed : s.rank != fixed) return false;
-  int skipped = s.rank - fixed;
-  for (int i = 0, axis = ellipsis >= 0 ? 0 : skipped; i < n; i++) {
-    const Ast *dim = pattern->kids[i];
-    if (i == ellipsis) {
-      axis += skipped;
-      continue;
-    }
-    int64_t want = dim_value(cx, env, dim);
-    if (want < 0 && dim->kind == AST_NAME) {
-      Value size = v_num((double)s.dim[axis], dim->span);
-      const char **identity = ARENA_NEW(cx->a, const char *);
-      *identity = arena_strdup(cx->a, dim->name); // a name of its own for each call
-      size.dims = identity;
-      env_set(cx, env, dim->name, size);
-    } else if (want != s.dim[axis])
-      return false;
-    axis++;
-  }
-  return true;
-}
-
-// What the axes of a tensor of the declared shape are: the names that the shape gives them.
-static const char *const *declared_dims(Cx *cx, const Env *env, const Ast *pattern, int rank) {
-  const char **dims = ARENA_ARRAY(cx->a, const char *, rank + 1);
-  for (int i = pattern->nkids - 1, axis = rank - 1; i >= 0 && pattern->kids[i]->kind != AST_ELLIPSIS;
-       i--, axis--) {
-    const Value *size = pattern->kids[i]->kind == AST_NAME ? env_get(env, pattern->kids[i]->name) : NULL;
-    if (size && size->dims) dims[axis] = size->dims[0];
-  }
-  return dims;
-}
-
-// -- arguments
-
-typedef struct Range {
-  double low, high;
-  bool has_low, has_high, whole;
-} Range;
-
-static bool bound_number(Cx *cx, Env *env, const Ast *e, double *out) {
-  if (!e) return false;
-  Value v = eval_expr(cx, env, e);
-  return value_number(cx, &v, "a bound", out);
-}
-
-static Range declared_range(Cx *cx, Env *env, const Ast *type) {
-  Range r = {0};
-  if (type->name && !strcmp(type->name, "rate")) r = (Range){0, 1, true, true, false};
-  r.whole = type->name && !strcmp(type->name, "int");
-  const Ast *range = type->nkids ? type->kids[0] : NULL;
-  if (range && range->kind == AST_RANGE) {
-    r.has_low |= bound_number(cx, env, range->kids[0], &r.low);
-    r.has_high |= bound_number(cx, env, range->kids[1], &r.high);
-  }
-  return r;
-}
-
-static const char *range_text(Cx *cx, Range r) {
-  const char *kind = r.whole ? "a whole number" : "a number";
-  if (r.has_low && r.has_high) return arena_printf(cx->a, "%s from %.10g to %.10g", kind, r.low, r.high);
-  if (r.has_low) return arena_printf(cx->a, "%s of at least %.10g", kind, r.low);
-  if (r.has_high) return arena_printf(cx->a, "%s of at most %.10g", kind, r.high);
-  return kind;
-}
-
-static bool in_range(Range r, double x) {
-  return !(r.has_low && x < r.low) && !(r.has_high && x > r.high) && !(r.whole && x != floor(x)) && x == x;
-}
-
-// A schedule's values at up to 200 steps of the planned training must lie in the range.
-static bool schedule_in_range(Cx *cx, Node *n, Range r, double *bad, int64_t *at) {
-  int64_t total = cx->t ? cx->t->total_steps : 1, stride = total > 200 ? total / 200 : 1;
-  double **preset = ARENA_ARRAY(cx->a, double *, cx->g->nodes.len);
-  Node *step = NULL, *epoch = NULL;
-  double *live = ARENA_ARRAY(cx->a, double, cx->g->inputs.len + 1);
-  for (int i = 0; i < cx->g->inputs.len; i++) {
-    Node *in = cx->g->inputs.data[i];
-    live[i] = live_default(cx, in->name);
-    if (!isnan(live[i]))
-      preset[in->id] = &live[i];
-    else if (!strcmp(in->name, "step"))
-      step = in;
-    else if (!strcmp(in->name, "epoch"))
-      epoch = in;
-    else if (graph_depends(cx->g, n, in))
-      return true; // depends on data or parameters: known only when it runs
-  }
-  double s = 0, e = 0;
-  if (step) preset[step->id] = &s;
-  if (epoch) preset[epoch->id] = &e;
-  for (int64_t i = 0; i < total; i += stride) {
-    s = (double)i;
-    e = cx->t ? floor(s / (double)cx->t->steps_per_epoch) : 0;
-    double x = graph_eval_scalar(cx->a, cx->g, n, preset);
-    double slack = 1e-6 * (1 + fabs(x)); // the graph's own rounding
-    Range loose = {r.low - slack, r.high + slack, r.has_low, r.has_high, false};
-    if (!in_range(loose, x)) {
-      *bad = x, *at = i;
-      return false;
-    }
-  }
-  return true;
-}
-
-static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
-  const Ast *type = p->kids[0];
-  Range r = declared_range(cx, env, type);
-  if (value_is_const(v)) {
-    double x = plain_number(v);
-    if (v->unit <= UNIT_PERCENT && in_range(r, x)) {
-      if (r.whole) live_fix(cx, v);
-      live_range(cx, v, r.has_low ? r.low : -INFINITY, r.has_high ? r.high : INFINITY);
-      v->num = x, v->unit = UNIT_NONE; // a share is a number from here on
-      return true;
-    }
-    Diag *diag = diag_emit(&cx->s->diags, DIAG_out_of_range, v->span, p->name, d->name, range_text(cx, r),
-                           value_text(cx, v));
-    diag_note(diag, p->name_span, "declared here");
-    return false;
-  }
-  if (r.whole) {
-    diag_emit(&cx->s->diags, v->kind == V_TENSOR ? DIAG_not_constant : DIAG_wrong_kind, v->span,
-              v->kind == V_TENSOR ? arena_printf(cx->a, "`%s` of `%s`", p->name, d->name) : "a whole number",
-              value_text(cx, v));
-    return false;
-  }
-  live_range(cx, v, r.has_low ? r.low : -INFINITY, r.has_high ? r.high : INFINITY);
-  Value probe = *v;
-  Node *n = value_wide(cx, &probe);
-  if (!n) return false;
-  double bad;
-  int64_t at;
-  if (n->shape.rank == 0 && dtype_is_float(n->dtype) && (r.has_low || r.has_high) &&
-      !schedule_in_range(cx, n, r, &bad, &at)) {
-    Diag *diag = diag_emit(&cx->s->diags, DIAG_out_of_range, v->span, p->name, d->name, range_text(cx, r),
-                           arena_printf(cx->a, "%.6g at step %lld", bad, (long long)at));
-    diag_note(diag, p->name_span, "declared here");
-    return false;
-  }
-  return true;
-}
-
-// A tensor argument against a declared shape. A field with one number a row fits [n, 1] too.
-static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
-  const Ast *pattern = p->kids[0];
-  if (tree_of(cx, v) && pattern->nkids == 1 && pattern->kids[0]->kind == AST_ELLIPSIS)
-    return true; // each of any shape
-  Node *n = value_node(cx, v);
-  if (!n) return false;
-  if (v->kind == V_FIELD && pattern->nkids == n->shape.rank + 1 &&
-      pattern->kids[pattern->nkids - 1]->kind != AST_ELLIPSIS) {
-    Shape column = n->shape;
-    column.dim[column.rank++] = 1;
-    n = graph_reshape(cx->g, n, column);
-  }
-  bool model = d->kind == KIND_MODEL;
-  if (!match_shape(cx, env, pattern, n->shape, model)) {
-    Diag *diag =
-        diag_emit(&cx->s->diags, DIAG_shape_expected, v->span, d->name, arena_printf(cx->a, "`%s`", p->name),
-                  pattern_text(cx, env, pattern), shape_text(cx->a, n->shape));
-    diag_note(diag, pattern->span, "declared here");
-    if (n->origin.source && n->origin.start != v->span.start)
-      diag_note(diag, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
-    return false;
-  }
-  *v = (Value){.kind = V_TENSOR,
-               .node = n,
-               .classes = v->classes,
-               .dims = declared_dims(cx, env, pattern, n->shape.rank),
-               .span = v->span};
-  return true;
-}
-
-// The number of classes behind `of`; 0: none is declared; -1: it is what the labels say.
-static int64_t declared_classes(Cx *cx, Env *env, const Ast *type) {
-  return type->kids[2] ? dim_value(cx, env, type->kids[2]) : 0;
-}
-
-static bool classes_fit(Cx *cx, const Def *d, const Value *v, int64_t classes, int64_t declared) {
-  if (declared <= 0 || classes <= 0 || classes == declared) return true;
-  Diag *diag = diag_emit(&cx->s->diags, DIAG_shape_mismatch, v->span, arena_printf(cx->a, "`%s`", d->name),
-                         arena_printf(cx->a, "%lld outputs", (long long)declared),
-                         arena_printf(cx->a, "%lld classes", (long long)classes));
-  diag_hint(diag, "the model's last layer needs one unit for each class: %lld", (long long)classes);
-  return false;
-}
-
-// `labels [n] of c`: whole numbers from 0 to below c, of that shape.
-static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
-  const Ast *type = p->kids[0];
-  int64_t declared = declared_classes(cx, env, type),
-          classes = v->kind == V_FIELD ? field_data(cx, v)->fields[v->field].nclasses : v->classes;
-  if (!classes_fit(cx, d, v, classes, declared)) return false;
-  Node *n = value_index(cx, v, declared > 0 ? declared : (int64_t)INT32_MAX + 1);
-  if (!n) return false;
-  if (type->kids[1] && !match_shape(cx, env, type->kids[1], n->shape, false)) {
-    Diag *diag =
-        diag_emit(&cx->s->diags, DIAG_shape_expected, v->span, d->name, arena_printf(cx->a, "`%s`", p->name),
-                  pattern_text(cx, env, type->kids[1]), shape_text(cx->a, n->shape));
-    diag_note(diag, type->kids[1]->span, "declared here");
-    return false;
-  }
-  if (declared < 0 && classes <= 0) {
-    diag_emit(&cx->s->diags, DIAG_not_constant, v->span,
-              arena_printf(cx->a, "`%s`, the number of classes,", type->kids[2]->name));
-    return false;
-  }
-  if (declared < 0) env_set(cx, env, type->kids[2]->name, v_num((double)classes, type->kids[2]->span));
-  *v = (Value){.kind = V_TENSOR, .node = n, .classes = declared > 0 ? declared : classes, .span = v->span};
-  return true;
-}
-
-static bool check_word(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
-  const char *word = p->kids[0]->name;
-  if (!word || !strcmp(word, "number") || !strcmp(word, "rate") || !strcmp(word, "int"))
-    return check_number(cx, env, d, p, v);
-  if (!strcmp(word, "labels")) return check_labels(cx, env, d, p, v);
-  if (!strcmp(word, "time")) {
-    double steps;
-    Node *live = NULL;
-    if (!value_steps(cx, v, &steps, &live)) return false;
-    if (steps <= 0) {
-      diag_emit(&cx->s->diags, DIAG_out_of_range, v->span, p->name, d->name, "a time above 0",
-                value_text(cx, v));
-      return false;
-    }
-    warn_time(cx, d, p, v, steps);
-    *v = v_num(steps, v->span);
-    v->live = live;
-    return true;
-  }
-  static const struct {
-    const char *word;
-    unsigned kinds;
-    const char *text;
-  } words[] = {{"bool", 1u << V_BOOL, "true or false"},
-               {"text", 1u << V_TEXT, "a text"},
-               {"fn", 1u << V_FN | 1u << V_BUILTIN | 1u << V_MODEL, "a function"}};
-  for (int i = 0; i < 3; i++) {
-    if (strcmp(words[i].word, word)) continue;
-    if (words[i].kinds >> v->kind & 1) return true;
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, words[i].text, value_text(cx, v));
-    return false;
-  }
-  diag_emit(&cx->s->diags, DIAG_wrong_kind, p->kids[0]->span,
-            "a type (number, int, rate, bool, time, labels, text, fn, or a shape)",
-            arena_printf(cx->a, "`%s`", word));
-  return false;
-}
-
-static bool accept_value(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
-  const Ast *type = p->kids[0];
-  bool ok =
-      !type || (type->kind == AST_LIST ? check_shape(cx, env, d, p, &v) : check_word(cx, env, d, p, &v));
-  if (ok) env_set(cx, env, p->name, named(cx, v));
-  return ok;
-}
-
-static bool accept(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
-  if (v.kind == V_FAIL) return false;
-  if (p->op == OPR_ARROW) {
-    if (v.kind != V_RANGE || v.nitems != 2 || v.items[0].kind == V_NONE || v.items[1].kind == V_NONE) {
-      Diag *diag = diag_emit(&cx->s->diags, DIAG_wrong_kind, v.span,
-                             arena_printf(cx->a, "`%s -> %s` with both ends", p->name, p->kids[2]->name),
-                             value_text(cx, &v));
-      if (v.kind == V_TENSOR) word_hint(diag, d->name, WORD_LAYER, NULL, 0);
-      return false;
-    }
-    Ast to = *p;
-    to.name = p->kids[2]->name;
-    to.name_span = p->kids[2]->span;
-    return accept_value(cx, env, d, p, v.items[0]) && accept_value(cx, env, d, &to, v.items[1]);
-  }
-  return accept_value(cx, env, d, p, v);
-}
-
-static const Ast *find_param(const Def *d, const char *name) {
-  const Ast *ps = d->ast->kids[0];
-  for (int i = 0; ps && i < ps->nkids; i++)
-    if (!strcmp(ps->kids[i]->name, name)) return ps->kids[i];
-  return NULL;
-}
-
-bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bool missing_ok) {
-  const Ast *ps = d->ast->kids[0];
-  int n = ps ? ps->nkids : 0, positional = 0;
-  const BoundArg **given = ARENA_ARRAY(cx->a, const BoundArg *, n + 1);
-  for (int i = 0; i < nargs; i++) {
-    int k;
-    if (args[i].name) {
-      const Ast *p = find_param(d, args[i].name);
-      for (k = 0; k < n && ps->kids[k] != p; k++) {
-      }
-      if (!p) {
-        diag_emit(&cx->s->diags, DIAG_unknown_argument, args[i].span, d->name, args[i].name);
-        return false;
-      }
-    } else {
-      while (positional < n && given[positional]) positional++;
-      k = positional;
-    }
-    if (k >= n) {
-      diag_emit(&cx->s->diags, DIAG_too_many_arguments, at, d->name, n, nargs);
-      return false;
-    }
-    if (given[k]) {
-      diag_emit(&cx->s->diags, DIAG_duplicate_argument, args[i].span, ps->kids[k]->name);
-      return false;
-    }
-    given[k] = &args[i];
-  }
-  bool ok = true;
-  for (int k = 0; k < n; k++) { // in declared order: shapes bind names that later ones use
-    const Ast *p = ps->kids[k];
-    if (given[k]) {
-      ok &= accept(cx, into, d, p, *given[k]->value);
-    } else if (p->kids[1]) {
-      Value v = eval_expr(cx, into, p->kids[1]);
-      ok &= accept(cx, into, d, p, v);
-    } else if (!missing_ok) {
-      Diag *diag = diag_emit(&cx->s->diags, DIAG_missing_argument, at, d->name, p->name);
-      diag_note(diag, p->span, "declared here, without a default");
-      ok = false;
-    }
-  }
-  return ok;
-}
 
 // -- bodies
 
-static bool check_result(Cx *cx, Env *env, Def *d, const Value *v, Span at) {
-  const Ast *pattern = d->ast->kids[1];
-  if (!pattern || v->kind == V_FAIL) return true;
+static bool check_one_result(Cx *cx, Env *env, Def *d, const Ast *pattern, const Value *v, Span at) {
   Node *n = value_node(cx, v);
   if (!n) return false;
   if (match_shape(cx, env, pattern, n->shape, d->kind == KIND_MODEL)) return true;
@@ -387,6 +14,25 @@ static bool check_result(Cx *cx, Env *env, Def *d, const Value *v, Span at) {
   diag_note(diag, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
   if (at.source) diag_note(diag, at, "in this call");
   return false;
+}
+
+static bool check_results(Cx *cx, Env *env, Def *d, const Ast *patterns, const Value *v, Span at) {
+  if (v->kind != V_TUPLE || v->nitems != patterns->nkids) {
+    Diag *diag = diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span,
+                           arena_printf(cx->a, "%d values", patterns->nkids), value_text(cx, v));
+    diag_note(diag, patterns->span, "declared here");
+    return false;
+  }
+  for (int i = 0; i < v->nitems; i++)
+    if (!check_one_result(cx, env, d, patterns->kids[i], &v->items[i], at)) return false;
+  return true;
+}
+
+static bool check_result(Cx *cx, Env *env, Def *d, const Value *v, Span at) {
+  const Ast *pattern = d->ast->kids[1];
+  if (!pattern || v->kind == V_FAIL) return true;
+  if (pattern->kind == AST_TUPLE) return check_results(cx, env, d, pattern, v, at);
+  return check_one_result(cx, env, d, pattern, v, at);
 }
 
 static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
@@ -464,9 +110,12 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   if (d->kind == KIND_LAYER) path = instance_path(cx, env, d, instance);
   Env *inner = env_new(cx, NULL, path, d->name);
   const bool library = cx->library;
+  LoopFrame *frame = cx->frame;
   cx->library = d->from_library;
+  if (d->kind == KIND_LET) cx->frame = NULL; // one value, also where a loop is the first to ask for it
   const bool bound = bind_args(cx, d, args, nargs, at, inner, false);
   Value v = bound ? run_body(cx, d, inner, at) : v_fail();
+  cx->frame = frame;
   cx->library = library;
   return memo_keep(cx, d, &memo, v);
 }
@@ -487,7 +136,7 @@ static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span a
   cx->library = library;
   cx->counters = counters;
   if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
-  for (int i = 0; i < env->names.len; i++)
+  for (int i = 0; i < env->names.len && !cx->frame; i++) // of one turn: no value outside of it
     if (!strncmp(env->names.entries[i].key, "as ", 3))
       map_put(&m->named, env->names.entries[i].key + 3, env->names.entries[i].value);
   return v;
@@ -506,12 +155,53 @@ static bool complete(const Def *d, const BoundArg *args, int nargs) {
   return true;
 }
 
+Value partial_call(Cx *cx, const Value *callee, BoundArg *args, int nargs, Span at) {
+  LocalFn *f = ARENA_NEW(cx->a, LocalFn);
+  *f = (LocalFn){.callee = ARENA_NEW(cx->a, Value), .args = args, .nargs = nargs};
+  *f->callee = *callee;
+  return (Value){.kind = V_LOCAL, .local = f, .span = at};
+}
+
+static Value wrong_count(Cx *cx, const char *name, int want, int given, Span at) {
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, at,
+            arena_printf(cx->a, "%d arguments of `%s`, by position", want, name),
+            arena_printf(cx->a, "%d", given));
+  return v_fail();
+}
+
+static Value call_local(Cx *cx, Env *env, const LocalFn *f, BoundArg *args, int nargs, Span at,
+                        const char *instance) {
+  int want = f->ast ? f->ast->kids[0]->nkids : 0, next = 0;
+  for (int i = 0; i < f->nargs; i++) want += !f->args[i].value;
+  bool by_position = nargs == want;
+  for (int i = 0; i < nargs; i++) by_position = by_position && !args[i].name;
+  if (!by_position) return wrong_count(cx, f->ast ? f->ast->name : "this function", want, nargs, at);
+  if (!f->ast) {
+    BoundArg *all = ARENA_ARRAY(cx->a, BoundArg, f->nargs + 1);
+    for (int i = 0; i < f->nargs; i++) {
+      all[i] = f->args[i];
+      if (!all[i].value) all[i].value = args[next++].value;
+    }
+    return call_value(cx, env, f->callee, all, f->nargs, at, instance);
+  }
+  if (!may_go_on(cx, at, 1)) return v_fail();
+  Env *inner = env_new(cx, f->env, f->env->path, f->env->def);
+  for (int i = 0; i < nargs; i++)
+    env_set(cx, inner, f->ast->kids[0]->kids[i]->name, named(cx, *args[i].value));
+  const bool library = cx->library;
+  cx->library = f->library;
+  Value v = eval_expr(cx, inner, f->ast->kids[1]);
+  cx->library = library;
+  return v;
+}
+
 Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int nargs, Span at,
                  const char *instance) {
   switch (callee->kind) {
   case V_FAIL: return v_fail();
   case V_BUILTIN: return call_builtin(cx, callee->builtin, args, nargs, at);
   case V_MODEL: return call_model(cx, callee->model, args, nargs, at);
+  case V_LOCAL: return call_local(cx, env, callee->local, args, nargs, at, instance);
   case V_FN: {
     FnValue *fn = callee->fn;
     BoundArg *all = ARENA_ARRAY(cx->a, BoundArg, fn->nargs + nargs + 1);

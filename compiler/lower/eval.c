@@ -28,6 +28,18 @@ static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
 
 // -- control
 
+// Of tuples: each value by itself.
+static Value choose_values(Cx *cx, const Value *c, const Value *a, const Value *b, Span at) {
+  if (a->kind != V_TUPLE || b->kind != V_TUPLE || a->nitems != b->nitems) return choose(cx, c, a, b, at);
+  Value v = {
+      .kind = V_TUPLE, .span = at, .nitems = a->nitems, .items = ARENA_ARRAY(cx->a, Value, a->nitems + 1)};
+  for (int i = 0; i < v.nitems; i++) {
+    v.items[i] = choose_values(cx, c, &a->items[i], &b->items[i], at);
+    if (v.items[i].kind == V_FAIL) return v_fail();
+  }
+  return v;
+}
+
 // The first branch whose condition holds, where that is known; else each element's.
 static Value eval_if(Cx *cx, Env *env, const Ast *e) {
   Value *conditions = ARENA_ARRAY(cx->a, Value, e->links), *branches = ARENA_ARRAY(cx->a, Value, e->links);
@@ -49,9 +61,30 @@ static Value eval_if(Cx *cx, Env *env, const Ast *e) {
   Value v = eval_expr(cx, env, otherwise);
   while (n-- > 0) {
     cx->g->origin = links[n]->span;
-    v = choose(cx, &conditions[n], &branches[n], &v, links[n]->span);
+    v = choose_values(cx, &conditions[n], &branches[n], &v, links[n]->span);
   }
   return v;
+}
+
+// -- several values
+
+static Value eval_unpack(Cx *cx, Env *env, const Ast *e) {
+  const Ast *names = e->kids[0];
+  Value v = eval_expr(cx, env, e->kids[1]);
+  const bool fits = v.kind == V_TUPLE && v.nitems == names->nkids;
+  if (v.kind != V_FAIL && !fits)
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span,
+              arena_printf(cx->a, "%d values", names->nkids), value_text(cx, &v));
+  for (int i = 0; i < names->nkids; i++)
+    env_set(cx, env, names->kids[i]->name, fits ? named(cx, v.items[i]) : v_fail());
+  return fits ? (Value){.kind = V_NONE, .span = e->span} : v_fail();
+}
+
+static Value eval_local(Cx *cx, Env *env, const Ast *e) {
+  LocalFn *f = ARENA_NEW(cx->a, LocalFn);
+  *f = (LocalFn){.ast = e, .env = env, .library = cx->library};
+  env_set(cx, env, e->name, (Value){.kind = V_LOCAL, .local = f, .span = e->span});
+  return (Value){.kind = V_NONE, .span = e->span};
 }
 
 // `a until d then b`: a before step d, b from then on. Both must have their time.
@@ -87,23 +120,6 @@ static Value eval_until(Cx *cx, Env *env, const Ast *e) {
   Node *before = graph_binary(cx->g, OP_LT, cx_step(cx), live);
   Value earlier = v_tensor(before, e->span);
   return choose(cx, &earlier, &a, &b, e->span);
-}
-
-static Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
-  Value n = eval_expr(cx, env, e->kids[0]);
-  double count;
-  if (!value_number(cx, &n, "a number of repetitions", &count)) return v_fail();
-  if (count < 0 || count > 1000 || count != floor(count)) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[0]->span, "a whole number from 0 to 1000",
-              value_text(cx, &n));
-    return v_fail();
-  }
-  for (int i = 0; i < (int)count; i++) {
-    if (!may_go_on(cx, e->span, 1)) return v_fail();
-    Value v = eval_block(cx, env, e->kids[1]);
-    if (v.kind == V_FAIL) return v;
-  }
-  return (Value){.kind = V_NONE, .span = e->span};
 }
 
 Value eval_block(Cx *cx, Env *env, const Ast *block) {
@@ -164,8 +180,9 @@ static int eval_args(Cx *cx, Env *env, const Ast *call, BoundArg *args, int n) {
   for (int i = 1; i < call->nkids; i++) {
     const Ast *arg = call->kids[i];
     Value *v = ARENA_NEW(cx->a, Value);
-    *v = eval_expr(cx, env, arg->kids[0]);
-    args[n++] = (BoundArg){arg->name, v, arg->span};
+    const bool open = arg->kids[0]->kind == AST_NAME && !strcmp(arg->kids[0]->name, "_");
+    if (!open) *v = eval_expr(cx, env, arg->kids[0]);
+    args[n++] = (BoundArg){arg->name, open ? NULL : v, arg->span};
   }
   return n;
 }
@@ -184,8 +201,12 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
     return call_data_builtin(cx, callee.builtin, e->span);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, args, n);
   if (callee.kind == V_FAIL) return callee;
-  for (int i = 0; i < n; i++)
-    if (args[i].value->kind == V_FAIL) return v_fail();
+  bool open = false;
+  for (int i = 0; i < n; i++) {
+    if (args[i].value && args[i].value->kind == V_FAIL) return v_fail();
+    open = open || !args[i].value;
+  }
+  if (open) return partial_call(cx, &callee, args, n, e->span);
   return call_value(cx, env, &callee, args, n, e->span, as);
 }
 
@@ -301,7 +322,13 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_ASSIGN: return eval_assign(cx, env, e);
   case AST_PARAM: return declare_param(cx, env, e);
   case AST_STATE: return declare_state(cx, env, e);
+  case AST_TUPLE: return eval_list(cx, env, e, V_TUPLE);
+  case AST_UNPACK: return eval_unpack(cx, env, e);
+  case AST_LOCAL: return eval_local(cx, env, e);
+  case AST_EACH: return eval_each(cx, env, e);
   case AST_REPEAT: return eval_repeat(cx, env, e);
+  case AST_FOR: return eval_for(cx, env, e);
+  case AST_WHILE: return eval_while(cx, env, e);
   case AST_APPLY: return apply_optimizer(cx, env, e);
   case AST_EXCEPT: return v_tree(select_params(cx, e), e->span);
   case AST_ERROR: return v_fail();

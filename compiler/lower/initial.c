@@ -12,10 +12,12 @@ typedef struct Draws {
   int64_t stream;
   bool initial;
   struct Leaves *leaves;
+  LoopFrame *frame;
 } Draws;
 
 static Draws begin_draws(Cx *cx) {
-  Draws outer = {cx->stream, cx->initial, cx->leaves};
+  Draws outer = {cx->stream, cx->initial, cx->leaves, cx->frame};
+  cx->frame = NULL;  // one value for all turns of the loops around
   cx->leaves = NULL; // the parameter is a leaf of a check, not what it starts from
   if (cx->mode == MODE_CHECK || cx->initial) return outer;
   cx->stream += INITIAL_STREAMS + cx->drawn;
@@ -24,6 +26,7 @@ static Draws begin_draws(Cx *cx) {
 }
 
 static void end_draws(Cx *cx, Draws outer) {
+  cx->frame = outer.frame;
   cx->leaves = outer.leaves;
   if (cx->mode == MODE_CHECK || outer.initial) return;
   cx->drawn = cx->stream - outer.stream - INITIAL_STREAMS;

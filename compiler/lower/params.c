@@ -200,6 +200,11 @@ static Node *fitting(Cx *cx, Node *n, Shape s, const Ast *at) {
   return NULL;
 }
 
+void set_state(Cx *cx, const char *name, Node *n) {
+  StateRef *ref = map_get(&cx->states, name);
+  if (ref) ref->node = n;
+}
+
 static void store(Cx *cx, const char *name, Node *n) {
   StateRef *ref = map_get(&cx->states, name);
   if (ref && cx->training) ref->node = n, ref->assigned = true;

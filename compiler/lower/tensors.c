@@ -97,7 +97,9 @@ static Node *draw(Cx *cx, Shape s) {
   cx->effects++;
   Node *seed, *counter;
   cx_seed(cx, &seed, &counter);
-  return graph_uniform(cx->g, seed, counter, cx->stream++, s);
+  // Each turn of the loops around draws for itself.
+  return frame_slices(cx, cx->frame,
+                      graph_uniform(cx->g, seed, counter, cx->stream++, frame_shape(cx->frame, s)));
 }
 
 // By the inverse of the distribution function: sqrt(2) erfinv(2 u - 1), with u moved to the middle of its

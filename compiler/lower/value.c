@@ -22,6 +22,8 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_TEXT: return arena_printf(cx->a, "the text \"%s\"", v->text);
   case V_RANGE: return v->num == 0 ? "a range" : "an arrow from -> to";
   case V_LIST: return "a list";
+  case V_TUPLE: return arena_printf(cx->a, "%d values", v->nitems);
+  case V_LOCAL: return "a function";
   case V_TENSOR:
     return arena_printf(
         cx->a, v->node->dtype == DT_BOOL ? "a tensor of truth values of shape %s" : "a tensor of shape %s",
@@ -138,9 +140,9 @@ static Node *make_node(Cx *cx, const Value *v) {
   case V_FIELD: {
     const reg_field *f = &field_data(cx, v)->fields[v->field];
     if (!f->values) { // text: only its classes are numbers
-      Diag *d = diag_emit(&cx->s->diags, DIAG_bad_field, cx->at.source ? cx->at : v->span,
-                          arena_printf(cx->a, "`%s` is text, as %s is: it can be used as classes only", f->name,
-                                       f->why));
+      Diag *d = diag_emit(
+          &cx->s->diags, DIAG_bad_field, cx->at.source ? cx->at : v->span,
+          arena_printf(cx->a, "`%s` is text, as %s is: it can be used as classes only", f->name, f->why));
       if (cx->at.source && v->span.source) diag_note(d, v->span, "a number is needed here");
       return NULL;
     }

@@ -16,6 +16,8 @@ typedef enum ValueKind {
   V_TENSOR, // node
   V_FIELD,  // a column of the data: its tensor is made where it is used, as numbers or as classes
   V_TREE,   // tensors by path
+  V_TUPLE,  // items
+  V_LOCAL,  // a local definition, or a function with some arguments given
   V_FN,     // a definition with some arguments bound
   V_BUILTIN,
   V_MODEL, // a model under training or evaluation
@@ -25,6 +27,7 @@ typedef enum ValueKind {
 typedef enum Unit { UNIT_NONE, UNIT_PERCENT, UNIT_EPOCHS, UNIT_STEPS } Unit;
 
 typedef struct Value Value;
+typedef struct Env Env;
 
 typedef struct Leaf {
   const char *path;
@@ -60,6 +63,17 @@ typedef struct FnValue {
   int nargs;
 } FnValue;
 
+// `f(x) = e` inside a body: e over x, where everything else means what it means there. Or a call with `_` for
+// arguments that are still to come.
+typedef struct LocalFn {
+  const Ast *ast; // AST_LOCAL; NULL: the call
+  Env *env;
+  bool library;
+  Value *callee;
+  BoundArg *args; // value NULL: still to come
+  int nargs;
+} LocalFn;
+
 struct Value {
   ValueKind kind;
   Span span;  // where it was written
@@ -79,18 +93,26 @@ struct Value {
   int field;       // FIELD: index into the data set's fields
   Tree *tree;
   FnValue *fn;
+  LocalFn *local;
   Builtin builtin;
   ModelValue *model;
   DataValue *data; // DATA; FIELD: of all rows of this data, instead of the batch's
 };
 
 // Scope of one definition's body, or of one clause.
-typedef struct Env Env;
 struct Env {
   const Env *parent;
   Map names;        // -> Value *
   const char *path; // prefix for parameters and states made here ("net.hidden")
   const char *def;  // name of the definition
+};
+
+// A loop whose body is being elaborated once for all its turns.
+typedef struct LoopFrame LoopFrame;
+struct LoopFrame {
+  LoopFrame *outer;
+  int64_t turns;
+  VEC(Node *) holes, sources; // slices: what a turn sees, and of what
 };
 
 typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_CHECK } Mode;
@@ -113,12 +135,13 @@ typedef struct Cx {
   bool view;     // `digits.test.x` is a tensor of all its rows
   const reg_dataset *data;
   const char *data_part;
-  Map params;    // path -> ParamRef *, in order of first use
-  Map states;    // name -> StateRef *
-  Map counters;  // "path/layer" -> count, for automatic names
-  Map auto_base; // instance path -> the layer's name, for automatic instances
-  Map models;    // name -> ModelValue *
-  Map schedules; // named schedules used -> Node *
+  Map params;       // path -> ParamRef *, in order of first use
+  Map states;       // name -> StateRef *
+  Map counters;     // "path/layer" -> count, for automatic names
+  Map auto_base;    // instance path -> the layer's name, for automatic instances
+  Map models;       // name -> ModelValue *
+  Map schedules;    // named schedules used -> Node *
+  LoopFrame *frame; // the innermost loop around what is being elaborated
   Node *objective;
   Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
   VEC(Leaf) moved;       // by `objective at T`: each parameter's value at such a T
@@ -242,6 +265,9 @@ Value eval_at(Cx *cx, Env *env, const Ast *e);
 Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int nargs, Span at,
                  const char *instance);
 Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env, const char *instance);
+const Ast *find_param(const Def *d, const char *name); // args.c; NULL where there is none
+// The function of the arguments that are `_` (value NULL).
+Value partial_call(Cx *cx, const Value *callee, BoundArg *args, int nargs, Span at);
 // Binds arguments to a definition's parameters in `into`; false after a report. `missing_ok`: parameters may
 // stay unbound.
 bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bool missing_ok);
@@ -255,8 +281,21 @@ const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
 // -- builtins.c
 Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at);
 Value builtin_value(Cx *cx, Builtin b, Span at);
+// The axis that is meant, the last one where none is given; false after a report (reduce.c).
+bool one_axis(Cx *cx, const Value *axis, Shape s, int *out);
 // Casts where the types differ; the first.
 Node *common_floats(Cx *cx, Node **xs, int n);
+
+// -- loop.c
+Value eval_repeat(Cx *cx, Env *env, const Ast *e);
+Value eval_for(Cx *cx, Env *env, const Ast *e);
+Value eval_while(Cx *cx, Env *env, const Ast *e);
+Value eval_each(Cx *cx, Env *env, const Ast *e);
+Node *frame_slice(Cx *cx, LoopFrame *f, Node *source); // a turn's part of it
+// What a turn of all loops around sees of a tensor that has an axis for each of them in front, the outermost
+// first.
+Node *frame_slices(Cx *cx, LoopFrame *f, Node *whole);
+Shape frame_shape(const LoopFrame *f, Shape s); // s with these axes
 
 // -- memo.c
 typedef struct Memo {
@@ -284,6 +323,7 @@ void warn_time(Cx *cx, const Def *d, const Ast *p, const Value *v, double steps)
 // -- params.c
 Value declare_param(Cx *cx, Env *env, const Ast *p);
 Value declare_state(Cx *cx, Env *env, const Ast *s);
+void set_state(Cx *cx, const char *name, Node *n); // where there is a state of that name
 void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v);
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as);
 Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far

@@ -127,6 +127,9 @@ static bool names_column(const Ast *e) {
   return e->kind == AST_NAME || e->kind == AST_STR;
 }
 
+// `_`: an argument that is still to come.
+static bool is_open(const Ast *arg) { return arg->kind == AST_NAME && !strcmp(arg->name, "_"); }
+
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
   bool data = is_data_builtin(call) || s->callee == PLACE_DATA;
@@ -134,7 +137,8 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   s->value = PLACE_VALUE;
   if (s->callee != PLACE_OPTIMIZER) s->callee = PLACE_CALL; // an optimizer's argument may be one
   for (int i = 1; i < call->nkids; i++)
-    if (!data || !names_column(call->kids[i]->kids[0])) check_expr(s, call->kids[i]->kids[0]);
+    if (!is_open(call->kids[i]->kids[0]) && (!data || !names_column(call->kids[i]->kids[0])))
+      check_expr(s, call->kids[i]->kids[0]);
   s->value = outer.value;
   s->callee = outer.callee;
   if (callee->kind != AST_NAME) {
@@ -238,6 +242,24 @@ static void check_kids(Scope *s, const Ast *e, int from) {
     if (e->kids[i]) check_expr(s, e->kids[i]);
 }
 
+static void bind_names(Scope *s, const Ast *list) {
+  for (int i = 0; i < list->nkids; i++) bind(s, list->kids[i]->name);
+}
+
+// What a loop, `each` or local definition binds ends with it; so does what its turns bind first.
+static void check_loop(Scope *s, const Ast *e) {
+  if (e->kind == AST_EACH || e->kind == AST_FOR) check_kids(s, e->kids[1], 0);
+  if (e->kind == AST_FOR) check_expr(s, e->kids[2]);
+  if (e->kind == AST_REPEAT) check_expr(s, e->kids[0]);
+  if (e->kind == AST_WHILE) check_expr(s, e->kids[0]), check_expr(s, e->kids[1]);
+  const int before = s->names.len;
+  if (e->kind == AST_REPEAT) bind(s, e->name);
+  if (e->kind != AST_REPEAT && e->kind != AST_WHILE) bind_names(s, e->kids[0]);
+  check_expr(s, e->kids[e->nkids - 1]);
+  s->names.len = before;
+  if (e->kind == AST_LOCAL) bind(s, e->name);
+}
+
 void check_expr(Scope *s, const Ast *e) {
   if (!e) return;
   switch (e->kind) {
@@ -289,12 +311,25 @@ void check_expr(Scope *s, const Ast *e) {
     bind(s, e->name);
     break;
   case AST_ELLIPSIS: bind(s, e->name); break;
+  case AST_UNPACK:
+    check_expr(s, e->kids[1]);
+    bind_names(s, e->kids[0]);
+    break;
+  case AST_LOCAL:
+  case AST_EACH:
+  case AST_REPEAT:
+  case AST_FOR:
+  case AST_WHILE: check_loop(s, e); break;
   default: check_kids(s, e, 0); break;
   }
 }
 
 // Names of a declared shape are bound by it, where they are not known yet.
 static void bind_shape(Scope *s, const Ast *shape) {
+  if (shape && shape->kind == AST_TUPLE) { // of several results
+    for (int i = 0; i < shape->nkids; i++) bind_shape(s, shape->kids[i]);
+    return;
+  }
   for (int i = 0; shape && i < shape->nkids; i++) {
     const Ast *dim = shape->kids[i];
     if (dim->kind == AST_NAME || dim->kind == AST_ELLIPSIS) {

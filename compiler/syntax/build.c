@@ -49,6 +49,10 @@ static Ast *node_and_list(ParseContext *p, AstKind kind, Span span, Ast *const *
   return node_of(p, kind, span, all.data, all.len);
 }
 
+static Span list_span(const AstList *list) {
+  return list->len ? span_join(list->data[0]->span, list->data[list->len - 1]->span) : (Span){0};
+}
+
 AstList *list_new(ParseContext *p, Ast *first) {
   AstList *list = ARENA_NEW(p->arena, AstList);
   return first ? list_add(p, list, first) : list;
@@ -150,7 +154,75 @@ Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast
   return named(NODE(AST_STATE, shape, value, row), name.text, name.span);
 }
 
-Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block) { return NODE(AST_REPEAT, count, block); }
+// `n as i` is parsed as the count.
+Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block) {
+  const Ast *as = count->kind == AST_AS ? count : NULL;
+  Ast *a = NODE(AST_REPEAT, as ? as->kids[0] : count, block);
+  return as ? named(a, as->name, as->name_span) : a;
+}
+
+static Ast *list_node(ParseContext *p, const AstList *list) {
+  return node_of(p, AST_LIST, list_span(list), list->data, list->len);
+}
+
+Ast *ast_for(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *along, Ast *block) {
+  return NODE(AST_FOR, list_node(p, names), list_node(p, sources), along, block);
+}
+
+Ast *ast_while(ParseContext *p, Span span, Ast *condition, Token at, Token most, Ast *bound, Ast *block) {
+  const bool ends = !strcmp(at.text, "up") && !strcmp(most.text, "to");
+  if (!ends && (strcmp(at.text, "at") != 0 || strcmp(most.text, "most") != 0)) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, span_join(at.span, most.span),
+                        "`at most` or `up to`", arena_printf(p->arena, "`%s %s`", at.text, most.text));
+    diag_hint(d, "`while c, at most 50 { ... }` stops the run where 50 turns are not enough, `up to 50` ends "
+                 "the loop");
+  }
+  Ast *a = NODE(AST_WHILE, condition, bound, block);
+  a->num = ends;
+  return a;
+}
+
+Ast *ast_each(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value) {
+  return NODE(AST_EACH, list_node(p, names), list_node(p, sources), value);
+}
+
+Ast *ast_tuple(ParseContext *p, Span span, AstList *values) {
+  return node_of(p, AST_TUPLE, span, values->data, values->len);
+}
+
+Ast *ast_unpack(ParseContext *p, Span span, Ast *first, AstList *rest, Ast *value) {
+  AstList all = {0};
+  vec_push(p->arena, all, first);
+  for (int i = 0; i < rest->len; i++) vec_push(p->arena, all, rest->data[i]);
+  return NODE(AST_UNPACK, list_node(p, &all), value);
+}
+
+// `f(x, y) = e`
+static Ast *local_definition(ParseContext *p, Span span, Ast *call, Ast *value) {
+  AstList names = {0};
+  bool plain = call->kids[0]->kind == AST_NAME;
+  for (int i = 1; i < call->nkids; i++) {
+    const Ast *arg = call->kids[i];
+    plain = plain && !arg->name && arg->kids[0]->kind == AST_NAME;
+    if (plain) vec_push(p->arena, names, arg->kids[0]);
+  }
+  if (plain)
+    return named(NODE(AST_LOCAL, list_node(p, &names), value), call->kids[0]->name, call->kids[0]->span);
+  diag_emit(&p->session->diags, DIAG_wrong_kind, call->span,
+            "a name, or a local definition such as `f(x, y) = ...`", ast_kind_name(call->kind));
+  return ast_error(p, span);
+}
+
+Ast *ast_set(ParseContext *p, Span span, Ast *target, Ast *value) {
+  if (target->kind == AST_NAME) return named(NODE(AST_BIND, value), target->name, target->span);
+  if (target->kind == AST_CALL) return local_definition(p, span, target, value);
+  Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, target->span, "a name before `=`",
+                      ast_kind_name(target->kind));
+  if (target->kind == AST_INDEX)
+    diag_hint(d, "values do not change: `x = ...` binds the name to a whole new tensor");
+  return ast_error(p, span);
+}
+
 Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient) {
   return NODE(AST_APPLY, base, gradient);
 }
@@ -239,10 +311,6 @@ Ast *ast_train(ParseContext *p, Span span, Ast *model, Ast *data, AstList *claus
 
 Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value) {
   return named(NODE(AST_CLAUSE, value), name.text, name.span);
-}
-
-static Span list_span(const AstList *list) {
-  return list->len ? span_join(list->data[0]->span, list->data[list->len - 1]->span) : (Span){0};
 }
 
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,

@@ -97,6 +97,12 @@ Ast *ast_bind(ParseContext *p, Span span, AstKind kind, Token name, Ast *value);
 Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value, Ast *condition);
 Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast *value);
 Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block);
+Ast *ast_for(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *along, Ast *block);
+Ast *ast_while(ParseContext *p, Span span, Ast *condition, Token at, Token most, Ast *bound, Ast *block);
+Ast *ast_each(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value);
+Ast *ast_tuple(ParseContext *p, Span span, AstList *values);
+Ast *ast_unpack(ParseContext *p, Span span, Ast *first, AstList *rest, Ast *value);
+Ast *ast_set(ParseContext *p, Span span, Ast *target, Ast *value); // BIND or LOCAL
 Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient);
 
 // Declarations and items.

@@ -306,6 +306,50 @@ static void print_two(Printer *p, const Ast *a, const char *first, const char *s
   print_node(p, a->kids[1]);
 }
 
+static void print_list(Printer *p, const Ast *list) {
+  for (int i = 0; i < list->nkids; i++) {
+    if (i) print_text(p, ", ");
+    print_node(p, list->kids[i]);
+  }
+}
+
+// Loops, and what binds several names.
+static void print_loop(Printer *p, const Ast *a) {
+  const Ast *names = a->kids[0];
+  switch (a->kind) {
+  case AST_UNPACK: print_list(p, names); break;
+  case AST_LOCAL:
+    strbuf_addf(&p->out, "%s(", a->name);
+    print_list(p, names);
+    print_text(p, ")");
+    break;
+  case AST_EACH:
+  case AST_FOR:
+    print_text(p, a->kind == AST_FOR ? "for " : "each ");
+    print_list(p, names);
+    print_text(p, " in ");
+    print_list(p, a->kids[1]);
+    if (a->kind == AST_FOR && a->kids[2]) print_text(p, " along "), print_node(p, a->kids[2]);
+    print_text(p, a->kind == AST_FOR ? " " : " : ");
+    print_node(p, a->kids[a->nkids - 1]);
+    return;
+  case AST_WHILE:
+    print_two(p, a, "while ", a->num != 0 ? ", up to " : ", at most ");
+    print_text(p, " ");
+    print_node(p, a->kids[2]);
+    return;
+  default:
+    print_text(p, "repeat ");
+    print_node(p, names);
+    if (a->name) strbuf_addf(&p->out, " as %s", a->name);
+    print_text(p, " ");
+    print_node(p, a->kids[1]);
+    return;
+  }
+  print_text(p, " = ");
+  print_node(p, a->kids[1]);
+}
+
 void print_head(Printer *p, const Ast *def) {
   strbuf_addf(&p->out, "%s %s", def_kind_name((DefKind)def->op), def->name);
   if (def->kids[0]) print_node(p, def->kids[0]);
@@ -375,7 +419,13 @@ void print_node(Printer *p, const Ast *a) {
   case AST_ASSIGN: print_assignment(p, a); break;
   case AST_PARAM: print_param(p, a); break;
   case AST_STATE: print_state(p, a); break;
-  case AST_REPEAT: print_two(p, a, "repeat ", " "); break;
+  case AST_TUPLE: print_elements(p, "(", a->kids, a->nkids, ")", a->span.start, a->span.end); break;
+  case AST_UNPACK:
+  case AST_LOCAL:
+  case AST_EACH:
+  case AST_REPEAT:
+  case AST_FOR:
+  case AST_WHILE: print_loop(p, a); break;
   case AST_APPLY: print_two(p, a, "apply ", " with "); break;
   case AST_PARAMS: print_elements(p, "(", a->kids, a->nkids, ")", a->span.start, a->span.end); break;
   case AST_PARAMDECL: print_paramdecl(p, a); break;

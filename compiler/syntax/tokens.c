@@ -8,7 +8,16 @@
 #include "reg.tab.h"
 #include <string.h>
 
-typedef enum Place { ANYWHERE, ITEM_START, STATEMENT_START, AFTER_OPERAND, FOLLOWS } Place;
+typedef enum Place {
+  ANYWHERE,
+  ITEM_START,
+  STATEMENT_START,
+  AFTER_OPERAND,
+  FOLLOWS,
+  LOOP_START,
+  BEFORE_NAME,
+  IN_HEADER
+} Place;
 
 enum { TOK_NONE = 0, TOK_SKIPPED = -1 }; // TOK_SKIPPED: `last` after a mistake
 
@@ -146,11 +155,19 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case STATEMENT_START:
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
-    if (k->kind == TOK_REPEAT && (behind->kind == TOK_OPEN || behind->kind == TOK_OPENC)) return true;
     if (k->kind == TOK_PENALIZE && behind->kind == TOK_COLON) return true;
     return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER;
   case AFTER_OPERAND: return ends_operand(t->last.kind);
   case FOLLOWS: return !line_start;
+  case LOOP_START:
+    if (!(line_start && t->depth) && t->last.kind != TOK_SET) return false;
+    return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_OPEN ||
+           behind->kind == TOK_NOT || behind->kind == TOK_OPENC;
+  case BEFORE_NAME:
+    if (line_start && t->depth == 0 && !t->expression) return false;
+    return behind->kind == TOK_NAME && !ends_operand(t->last.kind);
+  case IN_HEADER:
+    return t->header == (k->kind == TOK_IN ? HEADER_NAMES : HEADER_SOURCES) && ends_operand(t->last.kind);
   }
   return false;
 }
@@ -190,7 +207,16 @@ static bool open_brace(const Tokens *t) {
   return false;
 }
 
+// Which part of the header of a `for` or `each` comes next.
+static void track_header(Tokens *t, int kind) {
+  if ((kind == TOK_FOR && t->head != TOK_OPTIMIZER && t->head != TOK_STOP) || kind == TOK_EACH)
+    t->header = HEADER_NAMES;
+  if (kind == TOK_IN && t->header == HEADER_NAMES) t->header = HEADER_SOURCES;
+  if (kind == TOK_OPENC || kind == TOK_NEWLINE) t->header = HEADER_NONE;
+}
+
 static Token hand_on(Tokens *t, Token out) {
+  track_header(t, out.kind);
   t->head_before = t->head;
   if (out.kind == TOK_NEWLINE || out.kind == TOK_OPENC)
     t->head = TOK_NONE;
@@ -242,7 +268,9 @@ static bool takes_block(int head) {
   case TOK_METRIC:
   case TOK_TRAIN:
   case TOK_EVALUATE:
-  case TOK_REPEAT: return true;
+  case TOK_REPEAT:
+  case TOK_WHILE:
+  case TOK_FOR: return true;
   default: return false;
   }
 }

@@ -14,13 +14,14 @@ enum { MOST_BRACKETS = AST_MAX_DEPTH };
 typedef struct Tokens {
   ParseContext *p;
   Scan scan;
-  void *scanner;           // flex's
-  bool expression;         // no items: one expression
-  Token ahead[2];          // raw, not yet handed on
-  Token last, before;      // handed on; `before` the last one
-  Token first;             // of the current line
-  int head, head_before;   // keyword that the current line started with, or 0: now, and before `last`
-  int depth, depth_before; // open brackets: now, and before `last`
+  void *scanner;         // flex's
+  bool expression;       // no items: one expression
+  Token ahead[2];        // raw, not yet handed on
+  Token last, before;    // handed on; `before` the last one
+  Token first;           // of the current line
+  int head, head_before; // keyword that the current line started with, or 0: now, and before `last`
+  enum { HEADER_NONE, HEADER_NAMES, HEADER_SOURCES } header; // of a `for` or `each`
+  int depth, depth_before;                                   // open brackets: now, and before `last`
   struct {
     int kind; // TOK_OPEN, TOK_OPENB or TOK_OPENC
     Span span;

@@ -1,0 +1,544 @@
+// Loops and `each`. In: a block and how often it runs. Out: the values that names have afterwards, and what
+// the turns gave, stacked. Holds: a name of the surrounding body that a turn binds again is carried to the
+// next turn, and so is a state; all other names end with their turn. A few turns are written out; more of
+// them are one LOOP of the graph, whose body is elaborated once, with holes for what changes from turn to
+// turn.
+#include "value.h"
+#include <math.h>
+#include <string.h>
+
+enum { WRITTEN_OUT = 8, MOST_TURNS = 1 << 24 };
+
+typedef VEC(Node *) Nodes;
+typedef VEC(const char *) Names;
+
+// -- slices
+
+Node *frame_slice(Cx *cx, LoopFrame *f, Node *source) {
+  Node *hole = graph_slice_hole(cx->g, source);
+  vec_push(cx->a, f->holes, hole);
+  vec_push(cx->a, f->sources, source);
+  return hole;
+}
+
+Node *frame_slices(Cx *cx, LoopFrame *f, Node *whole) {
+  return f ? frame_slice(cx, f, frame_slices(cx, f->outer, whole)) : whole;
+}
+
+Shape frame_shape(const LoopFrame *f, Shape s) {
+  if (!f) return s;
+  Shape out = {.rank = s.rank + 1, .dim = {f->turns}};
+  if (s.rank < MAX_RANK) memcpy(out.dim + 1, s.dim, sizeof(int64_t) * (size_t)s.rank);
+  return s.rank < MAX_RANK ? frame_shape(f->outer, out) : out;
+}
+
+// -- values as tensors in order, and back
+
+static bool is_carried_kind(const Value *v) {
+  switch (v->kind) {
+  case V_NUM: return v->unit <= UNIT_PERCENT || v->unit == UNIT_STEPS;
+  case V_BOOL:
+  case V_TENSOR:
+  case V_LIST:
+  case V_FIELD:
+  case V_TREE:
+  case V_TUPLE: return true;
+  default: return false;
+  }
+}
+
+static bool flatten(Cx *cx, const Value *v, Nodes *out) {
+  if (v->kind == V_TREE || v->kind == V_MODEL) {
+    const Tree *t = tree_of(cx, v);
+    for (int i = 0; i < t->n; i++) vec_push(cx->a, *out, t->leaf[i].node);
+    return true;
+  }
+  for (int i = 0; v->kind == V_TUPLE && i < v->nitems; i++)
+    if (!flatten(cx, &v->items[i], out)) return false;
+  if (v->kind == V_TUPLE) return true;
+  Node *n = value_node(cx, v);
+  if (n) vec_push(cx->a, *out, n);
+  return n != NULL;
+}
+
+// The value of like's form whose tensors are nodes[*at], ...
+static Value rebuilt(Cx *cx, const Value *like, Node *const *nodes, int *at) {
+  if (like->kind == V_TREE || like->kind == V_MODEL) {
+    const Tree *from = tree_of(cx, like);
+    Tree *t = tree_new(cx, from->n);
+    for (int i = 0; i < t->n; i++) t->leaf[i] = (Leaf){from->leaf[i].path, nodes[(*at)++]};
+    return v_tree(t, like->span);
+  }
+  if (like->kind == V_TUPLE) {
+    Value v = *like;
+    v.items = ARENA_ARRAY(cx->a, Value, v.nitems + 1);
+    for (int i = 0; i < v.nitems; i++) v.items[i] = rebuilt(cx, &like->items[i], nodes, at);
+    return v;
+  }
+  Value v = v_tensor(nodes[(*at)++], like->span);
+  if (like->kind == V_TENSOR) v.text = like->text;
+  return v;
+}
+
+// -- what a block binds
+
+static void add_name(Cx *cx, const Env *env, const char *name, Names *out) {
+  const Value *v = env_get(env, name);
+  bool known = !v || !is_carried_kind(v);
+  for (int i = 0; i < out->len && !known; i++) known = !strcmp(out->data[i], name);
+  if (!known) vec_push(cx->a, *out, name);
+}
+
+static void find_names(Cx *cx, const Env *env, const Ast *e, Names *out) {
+  if (!e) return;
+  if (e->kind == AST_BIND || e->kind == AST_ASSIGN) add_name(cx, env, e->name, out);
+  for (int i = 0; e->kind == AST_UNPACK && i < e->kids[0]->nkids; i++)
+    add_name(cx, env, e->kids[0]->kids[i]->name, out);
+  for (int i = 0; i < e->nkids; i++) find_names(cx, env, e->kids[i], out);
+}
+
+// -- one loop
+
+typedef struct Loop {
+  Cx *cx;
+  Env *env;
+  const Ast *e, *body;
+  int64_t turns;
+  const char *index;    // name of the turn's number; or NULL
+  const Ast *names;     // of slices
+  Node **sources;       // with the axis of the turns in front
+  int axis;             // along which results are stacked
+  const Ast *condition; // of a `while`
+  Names carried;
+  Nodes initial;          // of the carried names, in order
+  VEC(StateRef *) states; // carried besides
+} Loop;
+
+// Automatic names of layers start again in each turn: the turns share their parameters.
+static Map copied(Cx *cx, const Map *m) {
+  Map out;
+  map_init(&out, cx->a);
+  for (int i = 0; i < m->len; i++) map_put(&out, m->entries[i].key, m->entries[i].value);
+  return out;
+}
+
+static Env *turn_env(const Loop *l) { return env_new(l->cx, l->env, l->env->path, l->env->def); }
+
+static Value run_turn(const Loop *l, Env *inner) {
+  return l->body->kind == AST_BLOCK ? eval_block(l->cx, inner, l->body) : eval_expr(l->cx, inner, l->body);
+}
+
+// Results lie along the first axis: moved to where the loop's slices came from.
+static Node *to_axis(const Loop *l, Node *n) {
+  int perm[MAX_RANK];
+  const int axis = l->axis < n->shape.rank ? l->axis : 0;
+  for (int i = 0, from = 1; i < n->shape.rank; i++) perm[i] = i == axis ? 0 : from++;
+  return axis ? graph_transpose(l->cx->g, n, perm) : n;
+}
+
+static Value stacked(const Loop *l, const Value *one, Node *const *nodes) {
+  Nodes moved = {0};
+  Nodes like = {0};
+  if (!flatten(l->cx, one, &like)) return v_fail();
+  for (int i = 0; i < like.len; i++) vec_push(l->cx->a, moved, to_axis(l, nodes[i]));
+  int at = 0;
+  Value v = rebuilt(l->cx, one, moved.data, &at);
+  v.text = NULL;
+  return v;
+}
+
+// -- written out
+
+static Node *element(const Loop *l, Node *source, int64_t turn) {
+  int64_t start[MAX_RANK] = {0}, stop[MAX_RANK], step[MAX_RANK];
+  Shape s = {0};
+  for (int i = 0; i < source->shape.rank; i++) {
+    stop[i] = source->shape.dim[i], step[i] = 1;
+    if (i) s.dim[s.rank++] = source->shape.dim[i];
+  }
+  start[0] = turn, stop[0] = turn + 1;
+  return graph_reshape(l->cx->g, graph_slice(l->cx->g, source, start, stop, step), s);
+}
+
+// A turn that the condition ends leaves the names as they were.
+static bool choose_names(const Loop *l, Env *inner, const Value *goes_on) {
+  for (int i = 0; i < l->carried.len; i++) {
+    Value *after = map_get(&inner->names, l->carried.data[i]), *before = env_get(l->env, l->carried.data[i]);
+    if (!after) continue;
+    Value v = choose(l->cx, goes_on, after, before, l->e->span);
+    if (v.kind == V_FAIL) return false;
+    v.text = before->text;
+    env_set(l->cx, inner, l->carried.data[i], v);
+  }
+  return true;
+}
+
+static Value written_out(Loop *l) {
+  Cx *cx = l->cx;
+  const Map counters = cx->counters;
+  Nodes *results = ARENA_ARRAY(cx->a, Nodes, l->turns + 1);
+  Value last = {.kind = V_NONE, .span = l->e->span}, goes_on = v_bool(true, l->e->span);
+  for (int64_t turn = 0; turn < l->turns; turn++) {
+    if (!may_go_on(cx, l->e->span, 1)) return v_fail();
+    cx->counters = copied(cx, &counters);
+    Env *inner = turn_env(l);
+    if (l->index) env_set(cx, inner, l->index, v_num((double)turn, l->e->span));
+    for (int i = 0; l->names && i < l->names->nkids; i++)
+      env_set(cx, inner, l->names->kids[i]->name,
+              named(cx, v_tensor(element(l, l->sources[i], turn), l->e->span)));
+    if (l->condition) {
+      Value c = eval_expr(cx, inner, l->condition);
+      goes_on = binary(cx, OPR_AND, &goes_on, &c, l->condition->span);
+      if (goes_on.kind == V_FAIL) return v_fail();
+    }
+    last = run_turn(l, inner);
+    if (last.kind == V_FAIL || (l->condition && !choose_names(l, inner, &goes_on))) return v_fail();
+    for (int i = 0; i < l->carried.len; i++) {
+      const Value *v = map_get(&inner->names, l->carried.data[i]);
+      if (v) env_set(cx, l->env, l->carried.data[i], *v);
+    }
+    if (last.kind != V_NONE && !l->condition && !flatten(cx, &last, &results[turn])) return v_fail();
+    if (results[turn].len != results[0].len) return v_fail();
+  }
+  if (last.kind == V_NONE || l->condition || !l->turns) return (Value){.kind = V_NONE, .span = l->e->span};
+  Nodes all = {0};
+  for (int k = 0; k < results[0].len; k++) {
+    Node **parts = ARENA_ARRAY(cx->a, Node *, l->turns + 1);
+    Shape s = {.rank = results[0].data[k]->shape.rank + 1, .dim = {1}};
+    if (!rank_fits(cx, s.rank, l->e->span)) return v_fail();
+    memcpy(s.dim + 1, results[0].data[k]->shape.dim, sizeof(int64_t) * (size_t)(s.rank - 1));
+    for (int64_t turn = 0; turn < l->turns; turn++) {
+      Node *n = results[turn].data[k];
+      if (!shape_equal(n->shape, results[0].data[k]->shape)) {
+        diag_emit(&cx->s->diags, DIAG_shape_mismatch, l->e->span, "the values of two turns",
+                  shape_text(cx->a, results[0].data[k]->shape), shape_text(cx->a, n->shape));
+        return v_fail();
+      }
+      parts[turn] = n;
+    }
+    common_floats(cx, parts, (int)l->turns);
+    for (int64_t turn = 0; turn < l->turns; turn++) parts[turn] = graph_reshape(cx->g, parts[turn], s);
+    vec_push(cx->a, all, graph_concat(cx->g, parts, (int)l->turns, 0));
+  }
+  return stacked(l, &last, all.data);
+}
+
+// -- as a loop of the graph
+
+typedef struct Attempt {
+  LoopFrame frame;
+  Nodes holes, next; // of carried names, then of states
+  Env *inner;
+  Value value, goes_on;
+  Node *index;
+} Attempt;
+
+static void set_carried(const Loop *l, Env *env, Node *const *nodes) {
+  int at = 0;
+  for (int i = 0; i < l->carried.len; i++) {
+    Value v = rebuilt(l->cx, env_get(l->env, l->carried.data[i]), nodes, &at);
+    env_set(l->cx, env, l->carried.data[i], named(l->cx, v));
+    for (int k = 0; v.kind == V_TREE && k < v.tree->n; k++)
+      set_state(l->cx, v.tree->leaf[k].path, v.tree->leaf[k].node);
+    if (v.kind == V_TENSOR && v.text) set_state(l->cx, v.text, v.node);
+  }
+  for (int i = 0; i < l->states.len; i++) l->states.data[i]->node = nodes[at++];
+}
+
+// Elaborates the body once, with holes. False after a report.
+static bool attempt(Loop *l, Attempt *a) {
+  Cx *cx = l->cx;
+  *a = (Attempt){.frame = {.outer = cx->frame, .turns = l->turns}, .inner = turn_env(l)};
+  cx->frame = &a->frame;
+  for (int i = 0; i < l->initial.len; i++)
+    vec_push(cx->a, a->holes, graph_hole(cx->g, l->initial.data[i]->dtype, l->initial.data[i]->shape));
+  for (int i = 0; i < l->states.len; i++)
+    vec_push(cx->a, a->holes, graph_hole(cx->g, DT_F32, l->states.data[i]->shape));
+  set_carried(l, a->inner, a->holes.data);
+  a->index = graph_hole(cx->g, DT_I32, (Shape){0});
+  if (l->index) {
+    Value number = v_tensor(a->index, l->e->span);
+    number.classes = l->turns;
+    env_set(cx, a->inner, l->index, number);
+  }
+  for (int i = 0; l->names && i < l->names->nkids; i++) {
+    Node *hole = frame_slice(cx, &a->frame, l->sources[i]);
+    env_set(cx, a->inner, l->names->kids[i]->name, named(cx, v_tensor(hole, l->e->span)));
+  }
+  if (l->condition) a->goes_on = eval_expr(cx, a->inner, l->condition);
+  a->value = run_turn(l, a->inner);
+  cx->frame = a->frame.outer;
+  return a->value.kind != V_FAIL && (!l->condition || a->goes_on.kind != V_FAIL);
+}
+
+// States that the turn assigned and that are not carried yet.
+static bool new_states(Loop *l, Node *const *before, int known) {
+  bool found = false;
+  for (int i = 0; i < l->cx->states.len; i++) {
+    StateRef *ref = l->cx->states.entries[i].value;
+    Node *was = i < known ? before[i] : ref->input;
+    bool carried = ref->node == was;
+    for (int k = 0; k < l->states.len && !carried; k++) carried = l->states.data[k] == ref;
+    for (int k = 0; k < l->carried.len && !carried; k++) {
+      const Value *v = env_get(l->env, l->carried.data[k]);
+      carried = v->kind == V_TENSOR && v->text && !strcmp(v->text, ref->name);
+      for (int j = 0; v->kind == V_TREE && j < v->tree->n && !carried; j++)
+        carried = !strcmp(v->tree->leaf[j].path, ref->name);
+    }
+    if (carried) continue;
+    vec_push(l->cx->a, l->states, ref);
+    found = true;
+  }
+  return found;
+}
+
+// What the turn leaves of each carried name, in the type of its hole. `again`: an initial value was given
+// another type or shape, so that the turn has to be elaborated anew. False after a report.
+static bool collect_next(Loop *l, Attempt *a, bool *again) {
+  Cx *cx = l->cx;
+  int at = 0;
+  for (int i = 0; i < l->carried.len; i++) {
+    const char *name = l->carried.data[i];
+    const Value *before = env_get(l->env, name), *after = map_get(&a->inner->names, name);
+    Nodes was = {0}, now = {0};
+    if (!flatten(cx, before, &was) || !flatten(cx, after, &now)) return false;
+    bool fits = was.len == now.len;
+    for (int k = 0; k < now.len && fits; k++, at++) {
+      Node *hole = a->holes.data[at], *n = now.data[k];
+      if (n->dtype != hole->dtype && hole->dtype == DT_F32) n = graph_cast(cx->g, n, DT_F32);
+      Shape whole;
+      fits = shape_broadcast(hole->shape, n->shape, &whole) &&
+             (shape_equal(whole, hole->shape) || (shape_equal(whole, n->shape) && hole->shape.rank == 0));
+      if (!fits) break;
+      if (n->dtype != hole->dtype ||
+          !shape_equal(whole, hole->shape)) { // a number that grows, an index that becomes a number
+        Node *first = l->initial.data[at];
+        if (n->dtype != hole->dtype && first->dtype != DT_F32) first = graph_cast(cx->g, first, DT_F32);
+        l->initial.data[at] = graph_broadcast_to(cx->g, first, whole);
+        *again = true;
+      }
+      vec_push(cx->a, a->next, graph_broadcast_to(cx->g, n, whole));
+    }
+    if (fits) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_loop_carry, l->e->span, name, value_text(cx, before),
+                        value_text(cx, after));
+    diag_hint(d, "a name that a turn binds again keeps its shape; bind another name in the loop, or start "
+                 "with the right shape");
+    return false;
+  }
+  for (int i = 0; i < l->states.len; i++) vec_push(cx->a, a->next, l->states.data[i]->node);
+  return true;
+}
+
+static Value as_loop(Loop *l) {
+  Cx *cx = l->cx;
+  const Map counters = cx->counters;
+  const int64_t stream = cx->stream;
+  const int known = cx->states.len;
+  Node **before = ARENA_ARRAY(cx->a, Node *, known + 1);
+  for (int i = 0; i < known; i++) before[i] = ((StateRef *)cx->states.entries[i].value)->node;
+  for (int i = 0; i < l->carried.len; i++) {
+    Nodes nodes = {0};
+    if (!flatten(cx, env_get(l->env, l->carried.data[i]), &nodes)) return v_fail();
+    for (int k = 0; k < nodes.len; k++)
+      vec_push(cx->a, l->initial,
+               nodes.data[k]->dtype == DT_F64 ? graph_cast(cx->g, nodes.data[k], DT_F32) : nodes.data[k]);
+  }
+  Attempt a;
+  for (bool again = true; again;) {
+    again = false;
+    cx->counters = copied(cx, &counters);
+    cx->stream = stream;
+    if (!attempt(l, &a) || !collect_next(l, &a, &again)) return v_fail();
+    again |= new_states(l, before, known);
+    for (int i = 0; i < cx->states.len; i++) {
+      StateRef *ref = cx->states.entries[i].value;
+      ref->node = i < known ? before[i] : ref->input;
+    }
+  }
+  Node *goes_on = l->condition ? truth(cx, &a.goes_on) : NULL;
+  if (goes_on && goes_on->shape.rank) {
+    diag_emit(&cx->s->diags, DIAG_not_scalar, l->condition->span, "the condition of a `while`",
+              shape_text(cx->a, goes_on->shape));
+    return v_fail();
+  }
+  if (goes_on) { // once the condition has failed, nothing changes any more
+    Node *alive = graph_hole(cx->g, DT_BOOL, (Shape){0}),
+         *still = graph_binary(cx->g, OP_AND, alive, goes_on);
+    for (int i = 0; i < a.next.len; i++)
+      a.next.data[i] = graph_select(cx->g, graph_broadcast_to(cx->g, still, a.next.data[i]->shape),
+                                    a.next.data[i], a.holes.data[i]);
+    vec_push(cx->a, a.holes, alive);
+    vec_push(cx->a, a.next, still);
+  }
+  Nodes initial = l->initial, stacks = {0};
+  for (int i = 0; i < l->states.len; i++) vec_push(cx->a, initial, l->states.data[i]->node);
+  if (goes_on) vec_push(cx->a, initial, graph_const_typed(cx->g, 1, DT_BOOL, (Shape){0}));
+  const bool gives = a.value.kind != V_NONE && !l->condition;
+  if (gives && !flatten(cx, &a.value, &stacks)) return v_fail();
+  for (int i = 0; i < stacks.len; i++) {
+    if (!rank_fits(cx, stacks.data[i]->shape.rank + 1, l->e->span)) return v_fail();
+    if (stacks.data[i]->dtype == DT_F64) stacks.data[i] = graph_cast(cx->g, stacks.data[i], DT_F32);
+  }
+  if (a.next.len + stacks.len == 0) return (Value){.kind = V_NONE, .span = l->e->span};
+  const LoopBuild b = {.turns = l->turns,
+                       .index = a.index,
+                       .carries = a.next.len,
+                       .carry = a.holes.data,
+                       .initial = initial.data,
+                       .next = a.next.data,
+                       .slices = a.frame.holes.len,
+                       .slice = a.frame.holes.data,
+                       .source = a.frame.sources.data,
+                       .stacks = stacks.len,
+                       .stack = stacks.data};
+  Node **parts = ARENA_ARRAY(cx->a, Node *, b.carries + b.stacks + 1);
+  graph_build_loop(cx->g, &b, parts);
+  set_carried(l, l->env, parts);
+  return gives ? stacked(l, &a.value, parts + b.carries) : (Value){.kind = V_NONE, .span = l->e->span};
+}
+
+static Value run_loop(Loop *l) {
+  find_names(l->cx, l->env, l->body, &l->carried);
+  l->cx->effects++;
+  return l->turns <= WRITTEN_OUT ? written_out(l) : as_loop(l);
+}
+
+// -- the forms
+
+static bool turn_count(Cx *cx, Env *env, const Ast *e, const char *what, int64_t *out) {
+  Value n = eval_expr(cx, env, e);
+  double count;
+  if (!value_number(cx, &n, what, &count)) return false;
+  if (!(count >= 0 && count <= MOST_TURNS && count == floor(count))) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span,
+              arena_printf(cx->a, "a whole number from 0 to %d", MOST_TURNS), value_text(cx, &n));
+    return false;
+  }
+  *out = (int64_t)count;
+  return true;
+}
+
+Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[1], .index = e->name};
+  return turn_count(cx, env, e->kids[0], "a number of repetitions", &l.turns) ? run_loop(&l) : v_fail();
+}
+
+Value eval_while(Cx *cx, Env *env, const Ast *e) {
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2], .condition = e->kids[0]};
+  if (e->num == 0) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "`at most`", "in this version");
+    diag_hint(d, "`up to` ends the loop after that many turns");
+    return v_fail();
+  }
+  return turn_count(cx, env, e->kids[1], "a number of turns", &l.turns) ? run_loop(&l) : v_fail();
+}
+
+static Node *axis_to_front(Cx *cx, Node *n, int axis) {
+  int perm[MAX_RANK] = {axis};
+  for (int i = 0, to = 1; i < n->shape.rank; i++)
+    if (i != axis) perm[to++] = i;
+  return axis ? graph_transpose(cx->g, n, perm) : n;
+}
+
+static bool loop_sources(Loop *l, const Ast *names, const Value *values, int n) {
+  Cx *cx = l->cx;
+  if (names->nkids != n) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, names->span,
+              arena_printf(cx->a, "%d names, one for each source", n),
+              arena_printf(cx->a, "%d", names->nkids));
+    return false;
+  }
+  l->names = names;
+  l->sources = ARENA_ARRAY(cx->a, Node *, n + 1);
+  for (int i = 0; i < n; i++) {
+    Node *x = value_node(cx, &values[i]);
+    if (!x) return false;
+    if (l->axis >= x->shape.rank) {
+      diag_emit(&cx->s->diags, DIAG_bad_axis, values[i].span, l->axis, shape_text(cx->a, x->shape));
+      return false;
+    }
+    l->sources[i] = axis_to_front(cx, x, l->axis);
+    const int64_t turns = l->sources[i]->shape.dim[0];
+    if (i && turns != l->turns) {
+      diag_emit(&cx->s->diags, DIAG_loop_lengths, values[i].span, (long long)l->turns, (long long)turns);
+      return false;
+    }
+    l->turns = turns;
+  }
+  return true;
+}
+
+static bool eval_sources(Cx *cx, Env *env, const Ast *sources, Value *out) {
+  bool ok = true;
+  for (int i = 0; i < sources->nkids; i++) {
+    out[i] = eval_expr(cx, env, sources->kids[i]);
+    ok = ok && out[i].kind != V_FAIL;
+  }
+  return ok;
+}
+
+Value eval_for(Cx *cx, Env *env, const Ast *e) {
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[3]};
+  Value *values = ARENA_ARRAY(cx->a, Value, e->kids[1]->nkids + 1);
+  if (!eval_sources(cx, env, e->kids[1], values)) return v_fail();
+  if (e->kids[2]) {
+    Value axis = eval_expr(cx, env, e->kids[2]);
+    Node *first = value_node(cx, &values[0]);
+    if (!first || axis.kind == V_FAIL || !one_axis(cx, &axis, first->shape, &l.axis)) return v_fail();
+  }
+  return loop_sources(&l, e->kids[0], values, e->kids[1]->nkids) ? run_loop(&l) : v_fail();
+}
+
+// `each w in T : e` over trees: a tree of the same paths.
+static Value each_tensor(Cx *cx, Env *env, const Ast *e, Value *values) {
+  const int n = e->kids[1]->nkids;
+  const Tree *first = tree_of(cx, &values[0]);
+  Tree *out = tree_new(cx, first->n);
+  for (int i = 0; i < n; i++) {
+    const Tree *t = tree_of(cx, &values[i]);
+    if (t && t->n == first->n) continue;
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, values[i].span, value_text(cx, &values[0]),
+              value_text(cx, &values[i]));
+    return v_fail();
+  }
+  for (int k = 0; k < first->n; k++) {
+    Env *inner = env_new(cx, env, env->path, env->def);
+    for (int i = 0; i < n; i++)
+      env_set(cx, inner, e->kids[0]->kids[i]->name,
+              named(cx, v_tensor(tree_of(cx, &values[i])->leaf[k].node, values[i].span)));
+    Value v = eval_expr(cx, inner, e->kids[2]);
+    Node *node = v.kind == V_FAIL ? NULL : value_node(cx, &v);
+    if (!node) return v_fail();
+    out->leaf[k] = (Leaf){first->leaf[k].path, node};
+  }
+  return v_tree(out, e->span);
+}
+
+Value eval_each(Cx *cx, Env *env, const Ast *e) {
+  const int n = e->kids[1]->nkids;
+  Value *values = ARENA_ARRAY(cx->a, Value, n + 1);
+  if (!eval_sources(cx, env, e->kids[1], values)) return v_fail();
+  if (e->kids[0]->nkids != n) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[0]->span,
+              arena_printf(cx->a, "%d names, one for each source", n),
+              arena_printf(cx->a, "%d", e->kids[0]->nkids));
+    return v_fail();
+  }
+  if (tree_of(cx, &values[0])) return each_tensor(cx, env, e, values);
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2]};
+  if (n == 1 && values[0].kind == V_RANGE && values[0].num == 0) {
+    double low, high;
+    if (!value_number(cx, &values[0].items[0], "the first number", &low) ||
+        !value_number(cx, &values[0].items[1], "the end", &high))
+      return v_fail();
+    if (low != 0 || !(high >= 1 && high <= MOST_TURNS && high == floor(high))) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, values[0].span, "a range 0 .. n", "another range");
+      return v_fail();
+    }
+    l.turns = (int64_t)high;
+    l.index = e->kids[0]->kids[0]->name;
+    return run_loop(&l);
+  }
+  return loop_sources(&l, e->kids[0], values, n) ? run_loop(&l) : v_fail();
+}
