@@ -165,9 +165,9 @@ Value call_clamp(Cx *cx, const Args *a) {
   const Lifted less = {OP_LT, TAKES_ORDERED, true, "`clamp`"},
                select = {OP_SELECT, TAKES_CHOICE, true, "`clamp`"};
   Value under = lift(cx, &less, (Value[]){*x, *low}, 2, a->at);
-  Value over = lift(cx, &less, (Value[]){*high, *x}, 2, a->at);
-  Value within = lift(cx, &select, (Value[]){over, *high, *x}, 3, a->at);
-  return lift(cx, &select, (Value[]){under, *low, within}, 3, a->at);
+  Value risen = lift(cx, &select, (Value[]){under, *low, *x}, 3, a->at);
+  Value over = lift(cx, &less, (Value[]){*high, risen}, 2, a->at);
+  return lift(cx, &select, (Value[]){over, *high, risen}, 3, a->at);
 }
 
 // -- the table
