@@ -79,7 +79,9 @@ static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
   Value v = eval_expr(cx, field_env(cx), e);
   if (v.kind == V_FAIL) return NULL;
   if (v.kind != V_FN || v.fn->def->kind != KIND_OPTIMIZER) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
+    diag_hint(d, "such as `adam(lr: 1e-3)`; penalties are clauses of their own: penalize w in net.*.weight : "
+                 "1e-4 * l2(w)");
     return NULL;
   }
   if (first) warn_optimizer(cx, t, v.fn->def);
