@@ -156,9 +156,10 @@ static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
   graph_output(cx->g, "loss", s->loss, -1);
   for (int i = 0; i < s->nterms; i++)
     graph_output(cx->g, arena_printf(cx->a, "term:%s", t->terms.data[i].name), s->terms[i], -1);
-  for (int i = 0; i < cx->schedules.len; i++)
-    graph_output(cx->g, arena_printf(cx->a, "schedule:%s", cx->schedules.entries[i].key),
-                 cx->schedules.entries[i].value, -1);
+  for (int i = 0; i < t->schedules.len; i++) { // a partial batch may use fewer
+    Node *n = map_get(&cx->schedules, t->schedules.data[i]);
+    if (n) graph_output(cx->g, arena_printf(cx->a, "schedule:%s", t->schedules.data[i]), n, -1);
+  }
   for (int i = 0; i < s->after->n; i++)
     output_alias(cx, "param", s->after->leaf[i].path, s->after->leaf[i].node);
   for (int i = 0; i < cx->states.len; i++) {
