@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests")]
 
+import sanitizers  # noqa: E402: found by the line above
+
 
 class Failure(Exception):
     """A test's expectation does not hold; the text says which and how."""
@@ -35,13 +37,13 @@ class Regc:
 
     def __init__(self, path, scratch):
         self.path, self.scratch = str(Path(path).resolve()), Path(scratch)
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("NO_COLOR", "CLICOLOR"))}
+        self.environment = {k: v for k, v in sanitizers.environment().items() if not k.startswith(("NO_COLOR", "CLICOLOR"))}
         self.environment |= {"XDG_CACHE_HOME": str(self.scratch / "cache"), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
 
     def __call__(self, *arguments, cwd=ROOT, stdin="", timeout=300, **environment):
         done = subprocess.run([self.path, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, text=True,
                               timeout=timeout, env=self.environment | environment, errors="replace")
-        if done.returncode < 0 or "AddressSanitizer" in done.stderr or "runtime error:" in done.stderr:
+        if done.returncode < 0 or done.returncode in sanitizers.CODES:
             raise Failure(f"regc {' '.join(map(str, arguments))} crashed ({done.returncode})\n{done.stderr[-4000:]}")
         return done
 

@@ -197,7 +197,7 @@ class Grower:
     def indexed(self, shape, depth):
         rng = self.rng
         axis = rng.randrange(len(shape) + 1)
-        inner, parts = list(shape), [".."] * len(shape)
+        inner = list(shape)
         if axis == len(shape) or len(shape) < 3 and rng.random() < 0.5:
             axis = min(axis, len(shape))
             n = rng.choice(LEAVES)

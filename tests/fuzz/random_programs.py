@@ -25,17 +25,17 @@ except ModuleNotFoundError:
     raise
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/reference"))
-sys.path.insert(0, str(ROOT / "tests/fuzz"))
-from expressions import E, Grower, grow_body, literal, smaller
-from reading.evaluate import Kink, Reader
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/fuzz", "tests/reference", "tests")]
+from expressions import Grower, grow_body, literal, smaller
+from reading.evaluate import Reader
+from reading.scope import Unread
 from reading.syntax import Refused
 from reading.values import array
+from sanitizers import environment
 from tolerance import compare, tolerance
+import trainings
 
-ENVIRONMENT = {**os.environ, "XDG_CACHE_HOME": "/dev/null", "LC_ALL": "C",
-               "ASAN_OPTIONS": "exitcode=99:" + os.environ.get("ASAN_OPTIONS", "detect_leaks=0"),
-               "UBSAN_OPTIONS": "exitcode=98:halt_on_error=1"}
+ENVIRONMENT = environment(XDG_CACHE_HOME="/dev/null", LC_ALL="C")
 
 
 class Case:
@@ -120,11 +120,11 @@ def judge(regc, program, expression, inputs, found=None):
     """(outcome, reason): same, skip or differs. found: values of compiled code and interpreter where they are known already."""
     try:
         exact, error = read(program, expression, inputs, None)
-        want, why = exact, None
+        why = None
     except Refused as reason:
-        want, why = None, str(reason)
-    except Kink as reason:
-        want, why = None, reason
+        why = str(reason)
+    except Unread as reason:
+        why = reason
     except RecursionError:
         return "skip", "too deep"
     if found is None:
@@ -132,7 +132,7 @@ def judge(regc, program, expression, inputs, found=None):
     for name, (code, value) in zip(("compiled", "interpreted"), found):
         if code not in (0, 1) or (code == 1 and "error:" not in value):
             return "differs", f"{name}: exit code {code}\n{value}"
-    if isinstance(why, Kink):
+    if isinstance(why, Unread):
         return "skip", f"kink {why}"
     if why is not None:
         return ("same", "refused") if all(code == 1 for code, _ in found) else ("differs", f"accepted, the reading refuses: {why}")
@@ -140,7 +140,7 @@ def judge(regc, program, expression, inputs, found=None):
         return "differs", f"refused\n{found[0][1] if found[0][0] else found[1][1]}"
     try:
         noisy = [read(program, expression, inputs, seed)[0] for seed in (1, 2)]
-    except (Kink, Refused):
+    except (Unread, Refused):
         return "skip", "kink near"
     allowed = tolerance(exact, noisy, error)
     for name, (_, value) in zip(("compiled", "interpreted"), found):
@@ -170,7 +170,7 @@ def minimized(regc, case, inputs, reason, seconds):
 def run_batch(path, seed, keep):
     """Counts and messages of one batch."""
     rng = random.Random(seed)
-    inputs = make_inputs(rng, abs(hash(seed)) % 2**32)
+    inputs = make_inputs(rng, rng.randrange(2**32))
     cases = [make_case(rng, inputs) for _ in range(rng.choice([1, 4, 8, 8]))]
     count, told = {"same": 0, "skip": 0, "differs": 0}, []
     with tempfile.TemporaryDirectory(prefix="reg-random-") as folder:
@@ -201,6 +201,36 @@ def run_batch(path, seed, keep):
     return count, told
 
 
+def run_training(path, seed, keep):
+    """Counts and messages of one training."""
+    count = {"same": 0, "skip": 0, "differs": 0}
+    with tempfile.TemporaryDirectory(prefix="reg-random-") as folder:
+        program = trainings.Program(random.Random(seed))
+        outcome, reason = trainings.judge(path, program, folder, ENVIRONMENT)
+        count[outcome] += 1
+        if outcome != "differs":
+            return count, []
+        end, again = time.monotonic() + 30, True
+        while again and time.monotonic() < end:
+            again = False
+            for new in program.smaller():
+                outcome, why = trainings.judge(path, new, folder, ENVIRONMENT)
+                if outcome == "differs" and why[:30] == reason[:30]:
+                    program, reason, again = new, why, True
+                    break
+        trainings.judge(path, program, folder, ENVIRONMENT)
+        place = Path(keep) / seed
+        place.mkdir(parents=True, exist_ok=True)
+        for name in ("p.reg", "d.csv", "start.safetensors"):
+            if Path(folder, name).exists():
+                (place / name).write_bytes(Path(folder, name).read_bytes())
+        return count, [f"seed {seed!r}: {reason}\n{program.text()}regc run {place}/p.reg --weights {place}/start.safetensors --json --out=\n"]
+
+
+def run_one(path, seed, keep):
+    return (run_training if seed.startswith("t") else run_batch)(path, seed, keep)
+
+
 def save(keep, seed, k, text, call, inputs, reason):
     """Writes what is needed to see the difference again, says how."""
     folder = Path(keep) / f"{seed}-{k}".replace(" ", "")
@@ -219,18 +249,20 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", default=str(ROOT / "build" / "fuzz-kept"))
+    parser.add_argument("--only", choices=["t", "e"], help="trainings or expressions only")
     parser.add_argument("--batch", help="one batch again: its seed, as it was told")
     a = parser.parse_args()
     total, end, k = {"same": 0, "skip": 0, "differs": 0}, time.monotonic() + a.seconds, 0
     if a.batch:
-        count, told = run_batch(a.regc, a.batch, a.keep)
+        count, told = run_one(a.regc, a.batch, a.keep)
         print(*told, sep="\n")
         return count["differs"] > 0
     with ProcessPoolExecutor(a.jobs) as pool:
         running = set()
         while running or time.monotonic() < end:
             while len(running) < a.jobs and time.monotonic() < end:
-                running.add(pool.submit(run_batch, a.regc, f"{a.seed}-{k}", a.keep))
+                kind = a.only or ("t" if k % 3 == 0 else "e")
+                running.add(pool.submit(run_one, a.regc, f"{kind}{a.seed}-{k}", a.keep))
                 k += 1
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:

@@ -11,64 +11,20 @@ from pathlib import Path
 import numpy as np
 
 from . import functions
-from .syntax import Node, Refused, Stops, parse_expression, parse_program
-from .values import Arrow, Range, Steps, Time, Tree, array, fit, is_known, is_tensor, kind_name, real, shape_of, whole
+from .calls import Calls
+from .derive import Derivatives, Selectors
+from .scope import Binding, Definition, Scope, Unread, World
+from .syntax import Node, Refused, parse_expression, parse_program
+from .values import Arrow, Range, Share, Steps, Time, Tree, array, fit, is_known, real, shape_of, whole
 
 STDLIB = Path(__file__).resolve().parents[3] / "stdlib"
 NOISE = 2.0 ** -20
+MOST_WORK = 400_000  # values looked up, some ten seconds
+np.seterr(all="ignore")
 BUILTIN_VALUES = {"pi": np.pi}
 
 
-class Kink(Exception):
-    """A derivative at a place where there is none, or too near to one to tell by differences."""
-
-
-class Definition:
-    def __init__(self, node, home):
-        self.kind, self.name, self.parameters, self.result, self.body, self.updated = node.parts
-        self.home = home
-
-
-class Binding:
-    """`compute`: the value as a function of the world, in place of an expression."""
-    __slots__ = ("node", "scope", "compute", "__weakref__")
-
-    def __init__(self, node=None, scope=None, compute=None):
-        self.node, self.scope, self.compute = node, scope, compute
-
-    @staticmethod
-    def constant(value):
-        return Binding(compute=lambda reader, world: value)
-
-
-class Scope:
-    """`path`: where parameters declared here belong; `turns`: of the repeats around."""
-    __slots__ = ("names", "parent", "path", "turns", "home", "mode")
-
-    def __init__(self, names, parent=None, **changed):
-        self.names, self.parent = names, parent
-        for k in ("path", "turns", "home", "mode"):
-            setattr(self, k, changed[k] if k in changed else getattr(parent, k))
-
-    def find(self, name):
-        s = self
-        while s is not None:
-            if name in s.names:
-                return s.names[name]
-            s = s.parent
-        return None
-
-
-class World:
-    """`moved`: bindings that have other values. `still`: the world in which what `stop` holds is looked up."""
-    def __init__(self, parent=None, moved=None, small=True):
-        self.parent, self.memo, self.new = parent, {}, moved or {}
-        self.moved = {**(parent.moved if parent else {}), **self.new}
-        self.small = small
-        self.still = parent.still if parent and small else self
-
-
-class Reader:
+class Reader(Calls, Selectors, Derivatives):
     def __init__(self, program="", inputs=None, noise=None):
         self.library = _library()
         self.program = {i.parts[1]: Definition(i, "program") for i in parse_program(program) if i.kind == "def"}
@@ -76,8 +32,8 @@ class Reader:
         self.noise, self.noises = noise, {}
         self.parameters, self.initial, self.instances, self.counts = {}, {}, {}, {}
         self.decisions, self.depends, self.error = None, [set()], 0.0
-        self.globals = {}
-        self.states, self.assigned = {}, {}
+        self.globals, self.work, self.quick = {}, 0, False
+        self.states, self.assigned, self.given_gradient, self.rules = {}, {}, None, None
         self.world = World()
         self.top = Scope({k: Binding.constant(v if isinstance(v, (Tree, float)) else np.asarray(v)) for k, v in (inputs or {}).items()},
                          path="", turns=(), home="program", mode=False)
@@ -106,6 +62,9 @@ class Reader:
 
     def force(self, b, w):
         self.depends[-1].add(b)
+        self.work += 1
+        if self.work > MOST_WORK:
+            raise Unread("too much to compute")
         if b in w.moved:
             return w.moved[b]
         at, new = w, {}
@@ -123,6 +82,8 @@ class Reader:
             value = b.compute(self, w) if b.compute else self.value(b.node, b.scope, w)
         finally:
             deps = self.depends.pop()
+        if isinstance(value, np.generic):
+            value = np.asarray(value)
         w.memo[b] = (value, deps)
         self.depends[-1] |= deps
         return value
@@ -155,19 +116,17 @@ class Reader:
             return Binding.constant(scope.mode)
         raise Refused(f"unknown name {name}")
 
-    def point(self, node, scope):
-        """The binding that stands behind a name: a name for a name is the same value."""
+    def values_named(self, node, scope):
+        """The binding that a name stands for, then what that was named after (`z = q`)."""
         while node.kind == "group":
             node = node.parts[0]
         if node.kind == "field":
             found = self.select(node, scope)
-            return found if isinstance(found, Binding) else None
-        if node.kind != "name":
-            return None
-        b = self.lookup(node.parts[0], scope)
+            return [found] if isinstance(found, Binding) else []
+        b = self.lookup(node.parts[0], scope) if node.kind == "name" else None
         if not isinstance(b, Binding):
-            return None
-        return (b.node is not None and b.node.kind in ("name", "group", "field") and self.point(b.node, b.scope)) or b
+            return []
+        return [b] + (self.values_named(b.node, b.scope) if b.node is not None else [])
 
     # Expressions
 
@@ -178,14 +137,19 @@ class Reader:
         """A model's name among values is the tree of its parameters."""
         x = self.value(node, scope, w)
         if isinstance(x, Definition) and x.kind == "model":
-            found = self.selected([x.name])
-            return Tree({k: self.force(b, w) for k, b in found.items()}, points=found)
+            return self.tree_of(x, w)
         return x
+
+    def tree_of(self, model, w):
+        found = self.selected([model.name])
+        return Tree({k: self.force(b, w) for k, b in found.items()}, points=found)
 
     def on_number(self, node, scope, w):
         return node.parts[0]
 
-    on_share = on_number
+    def on_share(self, node, scope, w):
+        return Share(node.parts[0])
+
     on_bool = on_number
     on_text = on_number
 
@@ -280,24 +244,20 @@ class Reader:
             y = COMPARE[op](x, y)
             self.decide(np.asarray(y))
             return y
-        with np.errstate(all="ignore"):
-            if op == "^":
-                exact = is_known(b) and float(b) == np.floor(b)
-                if not exact:
-                    y = self.noisy(y, node, 1)
-            elif op in "+-":
-                x, y = self.noisy(x, node, 0), self.noisy(y, node, 1)
-            result = ARITHMETIC[op](x, y)
-        return self.noisy(result, node, 2)
+        if op == "^":
+            if not (is_known(b) and float(b) == np.floor(b)):
+                y = self.noisy(y, node, 1)
+        elif op in "+-":
+            x, y = self.noisy(x, node, 0), self.noisy(y, node, 1)
+        return self.noisy(ARITHMETIC[op](x, y), node, 2)
 
     def product(self, node, a, b):
         if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
             raise Refused("shapes of a matrix product do not fit")
-        with np.errstate(all="ignore"):
-            try:
-                return self.noisy(np.matmul(self.noisy(a, node, 0), self.noisy(b, node, 1)), node, 2)
-            except ValueError:
-                raise Refused("leading sizes of a matrix product do not fit") from None
+        try:
+            return self.noisy(np.matmul(self.noisy(a, node, 0), self.noisy(b, node, 1)), node, 2)
+        except ValueError:
+            raise Refused("leading sizes of a matrix product do not fit") from None
 
     def times(self, op, a, b):
         both = isinstance(a, Time) and isinstance(b, Time)
@@ -405,309 +365,9 @@ class Reader:
         if scope.find(name) is None:
             raise Refused(f"{name} is no state")
         b = Binding(e, scope)
-        if scope.mode:
+        if scope.mode and w is self.world:
             self.assigned[f"{scope.path}.{name}"] = self.force(b, w)
-            return Scope({name: b}, scope), None
-        return scope, None
-
-    # Calls
-
-    def on_pipe(self, node, scope, w):
-        first, stage = node.parts
-        name = None
-        if stage.kind == "as":
-            stage, name = stage.parts
-        callee, positional, named = stage.parts if stage.kind == "call" else (stage, [], {})
-        return self.call(node, callee, [first, *positional], named, scope, w, name)
-
-    def on_call(self, node, scope, w, name=None):
-        callee, positional, named = node.parts
-        return self.call(node, callee, positional, named, scope, w, name)
-
-    def on_as(self, node, scope, w):
-        e, name = node.parts
-        if e.kind != "call":
-            raise Refused("`as` names a call")
-        return self.on_call(e, scope, w, name)
-
-    def call(self, node, callee, positional, named, scope, w, name):
-        f = self.value(callee, scope, w)
-        if isinstance(f, str):
-            return self.builtin(node, f, positional, named, scope, w)
-        if not isinstance(f, Definition):
-            raise Refused(f"{kind_name(f)} is not called")
-        arguments = self.arguments(f, [Binding(e, scope) for e in positional], {k: Binding(e, scope) for k, e in named.items()})
-        return self.instance(node, f, arguments, scope, w, name)
-
-    def builtin(self, node, f, positional, named, scope, w):
-        if f == "stop":
-            if len(positional) != 1 or named:
-                raise Refused("stop takes one value")
-            saved, self.decisions = self.decisions, None
-            self.depends.append(set())
-            value = self.value(positional[0], scope, w.still)
-            self.depends[-2] |= {d if isinstance(d, tuple) else ("still", d) for d in self.depends.pop()}
-            self.decisions = saved
-            return value
-        if f == "grad":
-            if len(positional) != 2 or named:
-                raise Refused("grad takes an expression and a name")
-            return self.grad(*positional, scope, w)
-        signature, function = functions.TABLE[f]
-        given = self.match(f, signature.split(), positional, named)
-        shape_only = f in ("count", "size") or f in ("zeros", "ones")
-        if shape_only:
-            self.depends.append(set())
-        given = {k: [self.value(e, scope, w) for e in v] if isinstance(v, list) else self.operand(v, scope, w) for k, v in given.items()}
-        if shape_only:
-            self.depends.pop()
-        for v in given.values():
-            if isinstance(v, Time):
-                raise Refused(f"{f} of a time")
-        with np.errstate(all="ignore"):
-            return function(self, node, **given)
-
-    def match(self, f, signature, positional, named):
-        cut = signature.index(";") if ";" in signature else len(signature)
-        takes, signature = signature[:cut], [s for s in signature if s != ";"]
-        names = [s.rstrip("?*") for s in signature]
-        given = {}
-        if takes and takes[0].endswith("*"):
-            if not positional:
-                raise Refused(f"{f} needs tensors")
-            given[names[0]] = positional
-        else:
-            if len(positional) > len(takes):
-                raise Refused(f"too many arguments of {f}")
-            given.update(zip(names, positional))
-        for k, e in named.items():
-            if k not in names or k in given:
-                raise Refused(f"{f} has no further parameter {k}")
-            given[k] = e
-        for s in signature:
-            if not s.endswith("?") and s.rstrip("*") not in given:
-                raise Refused(f"{f} needs {s}")
-        return given
-
-    def arguments(self, f, positional, named):
-        """Parameter names to bindings; None where the default stands."""
-        given, names = {}, [p[0] for p in f.parameters]
-        if len(positional) > len(names):
-            raise Refused(f"too many arguments of {f.name}")
-        for parameter, b in [*zip(names, positional), *named.items()]:
-            if parameter not in names:
-                raise Refused(f"{f.name} has no parameter {parameter}")
-            if parameter in given:
-                raise Refused(f"{parameter} is given twice")
-            given[parameter] = b
-        for parameter, _, default in f.parameters:
-            if parameter not in given and default is None and parameter != "like":
-                raise Refused(f"{f.name} needs {parameter}")
-        return given
-
-    def instance(self, node, f, given, scope, w, name):
-        if f.kind == "penalty" and f.parameters and (b := given.get(f.parameters[0][0])) is not None:
-            tree = self.force(b, w)
-            if isinstance(tree, Tree):
-                return self.over_tree(node, f, given, tree, scope, w)
-        path, mode = scope.path, scope.mode
-        if f.kind == "layer":
-            path = self.instance_path(node, f.name, scope, name)
-        elif f.kind == "model":
-            path = f.name
-        root = Scope({}, None, path=path, turns=scope.turns, home=f.home, mode=mode)
-        inner, sizes = Scope({}, root), {}
-        for parameter, type_, default in f.parameters:
-            if parameter not in given:
-                if default is None:
-                    raise Refused(f"{f.name} needs {parameter}")
-                b = Binding(default, inner)
-            else:
-                b = given[parameter]
-            value = self.force(b, w)
-            if isinstance(parameter, tuple):
-                if not isinstance(value, Arrow):
-                    raise Refused("expected a -> b")
-                inner = Scope({parameter[0]: Binding.constant(value.start), parameter[1]: Binding.constant(value.end)}, inner)
-                continue
-            converted = self.check(f, parameter, type_, value, sizes)
-            if converted is not value:
-                b = self.convert(b, lambda v, t=type_, p=parameter: self.check(f, p, t, v, {}))
-            inner = Scope({parameter: b}, inner)
-        inner = Scope({k: Binding.constant(float(n)) for k, n in sizes.items() if inner.find(k) is None}, inner)
-        value = self.value(f.body, inner, w)
-        if f.result is not None:
-            unify(f, f.result, array(value).shape, sizes, lambda e: self.value(e, inner, w))
-        return value
-
-    @staticmethod
-    def convert(b, how):
-        return Binding(compute=lambda reader, w: how(reader.force(b, w)))
-
-    def over_tree(self, node, f, given, tree, scope, w):
-        total, first = 0.0, f.parameters[0][0]
-        for k in tree:
-            b = tree.points[k] if tree.points else self.convert(given[first], lambda v, k=k: v[k])
-            total = total + self.instance(node, f, {**given, first: b}, scope, w, None)
-        return total
-
-    def instance_path(self, node, layer, scope, name):
-        if name is not None:
-            return f"{scope.path}.{name}"
-        key = (scope.path, node.id, scope.turns)
-        if key not in self.instances:
-            n = self.counts[scope.path, layer] = self.counts.get((scope.path, layer), 0) + 1
-            self.instances[key] = f"{scope.path}.{layer}{n}"
-        return self.instances[key]
-
-    def check(self, f, name, type_, value, sizes):
-        """The value as the type takes it; sizes of a shape get their names."""
-        if type_ is None:
-            return value
-        if type_.kind == "labels":
-            return self.labels(f, type_, value, sizes)
-        if type_.kind == "list":
-            if isinstance(value, Tree):
-                return value
-            v = array(value)
-            unify(f, type_, v.shape, sizes, None)
-            return v if isinstance(value, list) else value
-        word, low, high = type_.parts
-        if word == "rate":
-            low, high = 0.0, 1.0
-        if word == "bool":
-            if not isinstance(value, bool):
-                raise Refused(f"{name} is true or false")
-        elif word == "text":
-            if not isinstance(value, str):
-                raise Refused(f"{name} is a text")
-        elif word == "time":
-            if not isinstance(value, (Time, float)):
-                raise Refused(f"{name} is a time")
-        elif isinstance(value, Time):
-            raise Refused(f"{name} is no time")
-        elif word == "int":
-            whole(value, name)
-        elif not is_tensor(value) or (isinstance(value, np.ndarray) and value.ndim):
-            raise Refused(f"{name} is a number")
-        if isinstance(value, float) and not ((low is None or value >= low) and (high is None or value <= high)):
-            raise Refused(f"{name} out of range")
-        return value
-
-    def labels(self, f, type_, value, sizes):
-        shape, classes = type_.parts
-        v = functions.indices(self, value)
-        if shape is not None:
-            unify(f, shape, v.shape, sizes, None)
-        if classes is not None:
-            n = int(classes.parts[0]) if classes.kind == "number" else sizes.get(classes.parts[0])
-            if n is not None and np.any((v < 0) | (v >= n)):
-                raise Stops("a class out of range")
-        return v
-
-    # Selectors
-
-    def select(self, node, scope):
-        """A parameter's binding, or a dictionary of them for a selector with a wildcard."""
-        if node.kind == "except":
-            a, b = (self.as_dict(self.select(e, scope), e) for e in node.parts)
-            return {k: v for k, v in a.items() if k not in b}
-        path = self.dotted(node, scope)
-        if path is None:
-            raise Refused("not a selector")
-        return self.selected(path)
-
-    def as_dict(self, found, node):
-        return {self.path_of(found): found} if isinstance(found, Binding) else found
-
-    def path_of(self, b):
-        return next(k for k, v in self.parameters.items() if v is b)
-
-    def dotted(self, node, scope):
-        while node.kind == "group":
-            node = node.parts[0]
-        if node.kind == "name":
-            d = self.lookup(node.parts[0], scope)
-            return [d.name] if isinstance(d, Definition) and d.kind == "model" else None
-        if node.kind == "star":
-            return ["*"]
-        if node.kind == "field":
-            before = self.dotted(node.parts[0], scope)
-            return before and before + [node.parts[1]]
-        return None
-
-    def selected(self, path):
-        if ".".join(path) in self.parameters:
-            return self.parameters[".".join(path)]
-        found = {k: b for k, b in self.parameters.items() if fits(path, k.split("."))}
-        if not found:
-            raise Refused("a selector that selects nothing")
-        return found
-
-    # Derivatives
-
-    def grad(self, e, x, scope, w):
-        p = self.point(x, scope)
-        if p is None:
-            tree = self.value(x, scope, w)
-            if not isinstance(tree, Tree) or not tree.points:
-                raise Refused("a gradient with respect to no single value")
-            points = tree.points
-        else:
-            value = self.force(p, w)
-            points = value.points if isinstance(value, Tree) else None
-            if isinstance(value, Tree) and points is None:
-                raise Refused("a gradient with respect to a computed tree")
-        target = Binding(e, scope)
-        self.depends.append(set())
-        total = array(self.force(target, World(w)))
-        deps = self.depends.pop()
-        self.depends[-1] |= deps
-        if total.ndim:
-            raise Refused("the gradient of a tensor")
-        if not any(b in deps for b in (points.values() if points else [p])):
-            raise Refused("nothing connects the two")
-        if points:
-            return Tree({k: self.derivative(target, b, w) for k, b in points.items()})
-        return self.derivative(target, p, w)
-
-    def derivative(self, target, p, w):
-        value = real(self.force(p, w))
-        result = np.zeros(value.shape)
-        for at in np.ndindex(value.shape):
-            result[at] = self.quotient(target, p, value, at, w)
-        return result
-
-    def quotient(self, target, p, value, at, w):
-        """Richardson's extrapolation of central differences, where no decision changes between the places."""
-        def look(d):
-            moved = value.copy()
-            moved[at] += d
-            saved, self.decisions = self.decisions, []
-            try:
-                return float(array(self.force(target, World(w, {p: moved})))), self.decisions
-            finally:
-                self.decisions = saved
-
-        here, choices = look(0.0)
-        if self.decisions is not None:
-            self.decisions.extend(choices)
-        for h in (2e-3, 2e-4, 2e-5):
-            h *= max(1.0, abs(value[at])) if h > 1e-3 else 1.0
-            error, self.error = self.error, 0.0
-            seen = [look(d) for d in (h, -h, h / 2, -h / 2)]
-            inner, self.error = self.error, error
-            if any(s[1] != choices for s in seen):
-                continue
-            wide, near = (seen[0][0] - seen[1][0]) / (2 * h), (seen[2][0] - seen[3][0]) / h
-            if not (np.isfinite(wide) and np.isfinite(near)):
-                continue
-            rounding = 4 * (max(abs(s[0]) for s in seen) * 2.3e-16 + inner) / h
-            if abs(wide - near) > 1e-3 * max(abs(near), 1e-3) + 8 * rounding:
-                continue
-            self.error = max(error, rounding + abs(wide - near) ** 2 / max(abs(near), 1e-9) if wide != near else rounding)
-            return (4 * near - wide) / 3
-        raise Kink(f"at {value[at]}")
+        return (Scope({name: b}, scope) if scope.mode else scope), None
 
 
 COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal}
@@ -719,8 +379,7 @@ def known(op, a, b):
         return (bool(a) and bool(b)) if op == "and" else (bool(a) or bool(b))
     if op in COMPARE:
         return bool(COMPARE[op](a, b))
-    with np.errstate(all="ignore"):
-        return float(ARITHMETIC[op](np.float64(a), np.float64(b)))
+    return float(ARITHMETIC[op](np.float64(a), np.float64(b)))
 
 
 def number(x):
@@ -761,44 +420,6 @@ def place(v, n, most):
     if not 0 <= i <= most:
         raise Refused("an index out of range")
     return i
-
-
-def unify(f, pattern, shape, sizes, evaluate):
-    """Sizes of a declared shape against those of a value; `..` stands for any number of them, anywhere in the list."""
-    elements = pattern.parts[0]
-    gaps = [k for k, e in enumerate(elements) if e.kind == "range"]
-    if gaps:
-        k = gaps[0]
-        rest = len(elements) - k - 1
-        if len(shape) < k + rest:
-            raise Refused(f"{f.name}: shape {shape}")
-        pairs = list(zip(elements[:k], shape)) + list(zip(elements[k + 1:], shape[len(shape) - rest:]))
-    else:
-        if len(shape) != len(elements):
-            raise Refused(f"{f.name}: shape {shape}")
-        pairs = list(zip(elements, shape))
-    for e, n in pairs:
-        if e.kind == "number":
-            want = int(e.parts[0])
-        elif e.kind == "name" and (evaluate is None or e.parts[0] in sizes):
-            want = sizes.setdefault(e.parts[0], n)
-        else:
-            want = whole(evaluate(e), "a size")
-        if want != n:
-            raise Refused(f"{f.name}: size {n} where {want} is declared")
-
-
-def fits(path, names):
-    """`*` is any number of names, at least one; a layer's name stands for all of its instances; an end may be missing."""
-    if not path:
-        return True
-    if not names:
-        return False
-    if path[0] == "*":
-        return any(fits(path[1:], names[k:]) for k in range(1, len(names) + 1))
-    head = names[0]
-    same = head == path[0] or (head.startswith(path[0]) and head[len(path[0]):].isdigit())
-    return same and fits(path[1:], names[1:])
 
 
 _read = {}

@@ -3,9 +3,8 @@ import math
 
 import numpy as np
 
-from . import special
 from .syntax import Refused, Stops
-from .values import Tree, Time, Range, array, axes_of, fit, is_known, is_tensor, kind_name, real, shape_of, whole
+from .values import Tree, Time, Range, array, axes_of, fit, is_known, real, shape_of, whole
 
 
 def erf(x):
@@ -44,7 +43,7 @@ def power(x, y):
 # name: (function, noise). "flat": the result may be off by a rounding of the argument too (functions that level off).
 MATH = {"exp": (np.exp, ""), "expm1": (np.expm1, ""), "log": (np.log, ""), "log1p": (np.log1p, ""), "sqrt": (np.sqrt, ""),
         "tanh": (np.tanh, "flat"), "sigmoid": (sigmoid, "flat"), "erf": (erf, "flat"), "erfinv": (erfinv, ""),
-        "sin": (np.sin, "flat"), "cos": (np.cos, "flat"), **{name: (f, "flat") for name, f in special.MATH.items()}, "log1p_exp": (lambda x: np.logaddexp(0, x), "")}
+        "sin": (np.sin, "flat"), "cos": (np.cos, "flat"), "log1p_exp": (lambda x: np.logaddexp(0, x), "flat")}
 
 
 def over_tensors(f):
@@ -115,28 +114,6 @@ def larger(sign_):
         return reduce_(r, node, x, axis, keep, lambda v, axes, k: (np.max if sign_ > 0 else np.min)(v, axis=axes, keepdims=k),
                        decides=True)
     return apply
-
-
-def pairwise(f):
-    """Of two, element by element."""
-    def apply(r, node, x, y):
-        if isinstance(x, Tree) or isinstance(y, Tree):
-            return each_pair(lambda a, b: apply(r, node, a, b), x, y)
-        if isinstance(x, Time) or isinstance(y, Time):
-            raise Refused("a time")
-        if is_known(x) and is_known(y):
-            return float(f(np.float64(x), np.float64(y)))
-        a, b = fit(real(x), real(y))
-        return r.noisy(f(a, b), node, 0)
-    return apply
-
-
-def polygamma(r, node, x, n):
-    n = whole(n, "an order")
-    if not 0 <= n <= 20:
-        raise Refused("an order from 0 to 20")
-    f = special.each(lambda v: special.polygamma(v, n))
-    return float(f(np.float64(x))) if is_known(x) else r.noisy(f(real(x)), node, 0)
 
 
 def each_pair(f, x, y):
@@ -363,14 +340,15 @@ def arange(r, node, n):
 
 
 def drawn(r, node, shape=None, like=None, range=None, p=None):
-    """Random draws are not read: a tensor of the right shape."""
-    if range is not None and not (isinstance(range, Range) and all(is_known(e) for e in (range.low, range.high)) and range.low < range.high):
-        raise Refused("a range of two numbers, the first below the second")
+    """Random draws are not read, certain ones apart: a tensor of the right shape."""
+    if range is not None:
+        if not isinstance(range, Range) or real(range.low).ndim or real(range.high).ndim or real(range.low) > real(range.high):
+            raise Refused("a range of two numbers, the first not above the second")
     if is_known(p) and not 0 <= p <= 1:
         raise Refused("p out of 0..1")
     if p is not None and real(p).ndim and real(p).shape != (shape_of(shape) if like is None else array(like).shape):
         raise Refused("the shape of p")
-    return filled(0.0)(r, node, shape, like)
+    return filled(1.0 if is_known(p) and p == 1 else 0.0)(r, node, shape, like)
 
 
 # name: (parameters, function); `?`: may be left out; `*`: any number; behind `;`: by name only.
@@ -379,7 +357,6 @@ TABLE = {
     "abs": ("x", over_tensors(absolute)), "sign": ("x", over_tensors(sign)),
     "floor": ("x", stairs(np.floor)), "round": ("x", stairs(np.round)),
     "max": ("x y? ; axis? keep?", larger(1)), "min": ("x y? ; axis? keep?", larger(-1)), "clamp": ("x low high", clamp), "xmul": ("x y", xmul),
-    "atan2": ("y x", pairwise(np.arctan2)), "mod": ("x y", pairwise(np.mod)), "polygamma": ("x n", over_tensors(polygamma)),
     "sum": ("x axis? ; keep?", sum_), "mean": ("x axis? ; keep?", mean), "norm": ("x axis? ; keep?", norm),
     "argmax": ("x axis?", argmax), "count": ("x", count), "size": ("x axis", size),
     "cumsum": ("x axis?", over_tensors(cumsum)), "sort": ("x", over_tensors(sort)), "argsort": ("x", argsort),

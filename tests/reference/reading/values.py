@@ -23,6 +23,10 @@ class Steps(float):
     """A time in steps: a number of updates, but no size."""
 
 
+class Share(float):
+    """A percentage: its share, but no size; as a time, of the whole training."""
+
+
 class Time:
     def __init__(self, value, unit):
         self.value, self.unit = value, unit
@@ -39,7 +43,7 @@ class Arrow:
 
 
 def is_known(x):
-    return type(x) in (bool, float, Steps)
+    return type(x) in (bool, float, Steps, Share)
 
 
 def is_tensor(x):
@@ -72,7 +76,8 @@ def array(x):
 
 def real(x):
     """The same in float64: truth values and integers are numbers in arithmetic."""
-    return array(x).astype(np.float64)
+    x = array(x)
+    return x if x.dtype == np.float64 else x.astype(np.float64)
 
 
 def whole(x, what):
