@@ -1,6 +1,7 @@
 // regc check: every mistake of each program, nothing is run. A program's `check` statements are elaborated
 // too.
 #include "emit.h"
+#include "summary.h"
 
 static int check_file(Session *s, const Options *o, const char *path) {
   Pipeline p;
@@ -23,6 +24,7 @@ static int check_file(Session *s, const Options *o, const char *path) {
     code = pipeline_report(&p);
     if (p.lowered->exit_code) code = p.lowered->exit_code;
   }
+  if (!code) code = memory_check(program_table(&p, false));
   if (!code && o->given[OPT_VERBOSE]) reg_shown_line(stderr, "%s: no mistakes", path);
   pipeline_free(&p);
   return code;

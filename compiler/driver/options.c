@@ -119,6 +119,11 @@ static bool stages_known(const char *list) {
   }
 }
 
+static bool is_warning(const char *name) {
+  const int id = diag_find(name);
+  return id >= 0 && diag_is_warning((DiagId)id);
+}
+
 bool option_accept(Options *o, Arena *a, OptionId id, const char *v) {
   int64_t n;
   NamePair pair;
@@ -147,7 +152,7 @@ bool option_accept(Options *o, Arena *a, OptionId id, const char *v) {
     else
       vec_push(a, o->sets, ((SemaSet){pair.name, pair.value}));
     return true;
-  case OPT_WARNING: vec_push(a, o->warnings, v); return diag_find(!strncmp(v, "no-", 3) ? v + 3 : v) >= 0;
+  case OPT_WARNING: vec_push(a, o->warnings, v); return is_warning(!strncmp(v, "no-", 3) ? v + 3 : v);
   case OPT_EMIT: return stages_known(v);
   default: return !strchr(option_info[id].argument, '|') || one_of(v, option_info[id].argument);
   }

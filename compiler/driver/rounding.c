@@ -87,6 +87,22 @@ static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
   case OP_LOG1P: return quotient(g, ex, graph_binary(g, OP_ADD, x, constant(g, 1, n->shape)), ex);
   case OP_SQRT: return sqrt_bound(g, x, ex);
   case OP_ERF: return ex ? scaled(g, ex, 1.13) : NULL;
+  case OP_COSH:
+    return ex ? mul(g, ex, graph_unary(g, OP_COSH, graph_binary(g, OP_ADD, size(g, x), ex))) : NULL;
+  case OP_LGAMMA:
+  case OP_POLYGAMMA:
+  case OP_ATAN2:
+  case OP_MOD: return ex || ey ? constant(g, unbounded, n->shape) : NULL; // poles, jumps
+  case OP_NDTR_RATIO: return ex;                                          // slopes from -1 to 1
+  case OP_ERFC:
+  case OP_LOG_NDTR:
+  case OP_SINH:
+  case OP_ASIN:
+  case OP_ACOS:
+  case OP_ACOSH:
+  case OP_ATANH:
+  case OP_LOG2:
+  case OP_LOG10:
   case OP_ERFINV: return ex ? mul(g, ex, graph_unary(g, OP_EXP, graph_binary(g, OP_MUL, out, out))) : NULL;
   case OP_SIGMOID: return ex ? scaled(g, ex, 0.25) : NULL;
   case OP_SIGN:
@@ -100,7 +116,7 @@ static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
   case OP_DIV: return quotient(g, add(g, ex, ey ? mul(g, size(g, out), ey) : NULL), size(g, y), ey);
   case OP_MIN:
   case OP_MAX: return max(g, ex, ey);
-  default: return ex; // neg, abs, tanh, softplus, sin, cos: slope at most 1
+  default: return ex; // neg, abs, atan, asinh, tanh, softplus, sin, cos: slope at most 1
   }
 }
 

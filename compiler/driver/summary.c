@@ -24,9 +24,13 @@ static double batch_bytes(const LoopFn *f) {
   return bytes;
 }
 
-// Parameters and states with the copies that training keeps (start of the epoch, best); scratch memory and
-// batches of the functions planned so far: a full step needs the most.
-static double training_bytes(const reg_train *t) {
+// Parameters and states with the copies that training keeps (start of the epoch, best): as long as the run.
+static double bank_bytes(const reg_train *t) {
+  return (t->keep_best ? 3 : 2) * (tensor_bytes(t->params, t->nparams) + tensor_bytes(t->states, t->nstates));
+}
+
+// Scratch memory and batches of the functions planned so far: a full step needs the most.
+static double step_bytes(const reg_train *t) {
   const reg_function *fs[] = {t->step, t->step_last, t->valid, t->valid_last};
   double scratch = 0, batches = 0;
   for (size_t i = 0; i < sizeof fs / sizeof *fs; i++) {
@@ -35,8 +39,7 @@ static double training_bytes(const reg_train *t) {
     batches += batch_bytes(f);
     if ((double)f->scratch_bytes > scratch) scratch = (double)f->scratch_bytes;
   }
-  double weights = tensor_bytes(t->params, t->nparams) + tensor_bytes(t->states, t->nstates);
-  return (t->keep_best ? 3 : 2) * weights + scratch + batches;
+  return scratch + batches;
 }
 
 // MemAvailable of /proc/meminfo in bytes; 0 where unknown.
@@ -53,12 +56,13 @@ static double available_memory(void) {
 
 int memory_check(ProgramTable *t) {
   Pipeline *p = t->pipeline;
-  double machine = available_memory();
+  double machine = available_memory(), banks = 0;
   for (int i = 0; i < t->program.ntrains; i++) {
     const reg_train *train = &t->program.trains[i];
     reg_status st = {0};
     if (function_plan(t, main_step(train), &st)) return st.code;
-    double needed = training_bytes(train) + data_bytes(&t->program);
+    banks += bank_bytes(train);
+    double needed = banks + step_bytes(train) + data_bytes(&t->program);
     if (machine > 0 && needed > machine)
       diag_emit(&p->session->diags, DIAG_too_large, p->lowered->trains.data[i]->ast->span,
                 text_bytes(p->arena, needed), text_bytes(p->arena, machine));
@@ -101,7 +105,7 @@ static void print_training(Arena *a, const LowerTrain *l, const reg_train *t, FI
   fprintf(out, "  memory: parameters %s, optimizer state %s, activations and scratch %s, peak %s\n",
           text_bytes(a, tensor_bytes(t->params, t->nparams)),
           text_bytes(a, tensor_bytes(t->states, t->nstates)), text_bytes(a, (double)f->scratch_bytes),
-          text_bytes(a, training_bytes(t)));
+          text_bytes(a, bank_bytes(t) + step_bytes(t)));
   fprintf(out, "  a step: %s floating-point operations, %s moved\n", text_count(a, f->flops),
           text_bytes(a, f->bytes));
   fprintf(out, "  structure: kernels %d, gemm %d, calls %d\n", f->kernels, f->gemms, f->calls);

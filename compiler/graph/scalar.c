@@ -63,6 +63,34 @@ static double arithmetic(Op op, DType from, double x, double y) {
   }
 }
 
+// Of the sign of y; fmod is exact.
+static double remainder_of(double x, double y) {
+  double r = fmod(x, y);
+  if (r == 0) return copysign(r, y);
+  return (r < 0) != (y < 0) ? r + y : r;
+}
+
+static double special(Op op, double x, double y) {
+  switch (op) {
+  case OP_SINH: return sinh(x);
+  case OP_COSH: return cosh(x);
+  case OP_ASIN: return asin(x);
+  case OP_ACOS: return acos(x);
+  case OP_ATAN: return atan(x);
+  case OP_ASINH: return asinh(x);
+  case OP_ACOSH: return acosh(x);
+  case OP_ATANH: return atanh(x);
+  case OP_LOG2: return log2(x);
+  case OP_LOG10: return log10(x);
+  case OP_ERFC: return erfc(x);
+  case OP_LGAMMA: return lgamma(x);
+  case OP_LOG_NDTR: return interp_log_ndtr(x);
+  case OP_NDTR_RATIO: return interp_ndtr_ratio(x, y);
+  case OP_POLYGAMMA: return interp_polygamma(x, y);
+  default: ice("graph", "%s has no scalar form", op_info[op].text);
+  }
+}
+
 static double transcendental(Op op, double x, double y) {
   switch (op) {
   case OP_FLOOR: return floor(x);
@@ -80,7 +108,9 @@ static double transcendental(Op op, double x, double y) {
   case OP_SIN: return sin(x);
   case OP_COS: return cos(x);
   case OP_POW: return pow(x, y);
-  default: ice("graph", "%s has no scalar form", op_info[op].text);
+  case OP_MOD: return remainder_of(x, y);
+  case OP_ATAN2: return atan2(x, y);
+  default: return special(op, x, y);
   }
 }
 

@@ -15,6 +15,23 @@ double node_cost(const Node *n) {
   case OP_ERF:
   case OP_ERFINV: return 8;
   case OP_POW: return 16;
+  case OP_SINH:
+  case OP_COSH:
+  case OP_ASIN:
+  case OP_ACOS:
+  case OP_ATAN:
+  case OP_ASINH:
+  case OP_ACOSH:
+  case OP_ATANH:
+  case OP_LOG2:
+  case OP_LOG10:
+  case OP_ATAN2:
+  case OP_MOD:
+  case OP_ERFC: return 32; // lane by lane
+  case OP_LOG_NDTR:
+  case OP_LGAMMA:
+  case OP_POLYGAMMA:
+  case OP_NDTR_RATIO: return 128;
   case OP_DIV:
   case OP_SQRT: return 1.5;
   case OP_UNIFORM: return 3;

@@ -94,11 +94,36 @@ Value call_pointwise(Cx *cx, const Args *a) {
   static const struct {
     Builtin b;
     Op op;
-  } table[] = {{B_ABS, OP_ABS},           {B_FLOOR, OP_FLOOR},     {B_ROUND, OP_ROUND},   {B_EXP, OP_EXP},
-               {B_EXPM1, OP_EXPM1},       {B_LOG, OP_LOG},         {B_LOG1P, OP_LOG1P},   {B_SQRT, OP_SQRT},
-               {B_TANH, OP_TANH},         {B_ERF, OP_ERF},         {B_SIN, OP_SIN},       {B_COS, OP_COS},
-               {B_SIGN, OP_SIGN},         {B_SIGMOID, OP_SIGMOID}, {B_ERFINV, OP_ERFINV}, {B_STOP, OP_STOP},
-               {B_LOG1P_EXP, OP_SOFTPLUS}};
+  } table[] = {{B_ABS, OP_ABS},
+               {B_FLOOR, OP_FLOOR},
+               {B_ROUND, OP_ROUND},
+               {B_EXP, OP_EXP},
+               {B_EXPM1, OP_EXPM1},
+               {B_LOG, OP_LOG},
+               {B_LOG1P, OP_LOG1P},
+               {B_SQRT, OP_SQRT},
+               {B_TANH, OP_TANH},
+               {B_ERF, OP_ERF},
+               {B_SIN, OP_SIN},
+               {B_COS, OP_COS},
+               {B_SIGN, OP_SIGN},
+               {B_SIGMOID, OP_SIGMOID},
+               {B_ERFINV, OP_ERFINV},
+               {B_STOP, OP_STOP},
+               {B_LOG1P_EXP, OP_SOFTPLUS},
+               {B_SINH, OP_SINH},
+               {B_COSH, OP_COSH},
+               {B_ASIN, OP_ASIN},
+               {B_ACOS, OP_ACOS},
+               {B_ATAN, OP_ATAN},
+               {B_ASINH, OP_ASINH},
+               {B_ACOSH, OP_ACOSH},
+               {B_ATANH, OP_ATANH},
+               {B_LOG2, OP_LOG2},
+               {B_LOG10, OP_LOG10},
+               {B_ERFC, OP_ERFC},
+               {B_LOG_NDTR, OP_LOG_NDTR},
+               {B_LGAMMA, OP_LGAMMA}};
   const Value *x = a->v[0];
   if (a->b == B_STOP && (value_is_const(x) || (x->kind == V_TENSOR && !dtype_is_float(x->node->dtype))))
     return *x;
@@ -107,9 +132,22 @@ Value call_pointwise(Cx *cx, const Args *a) {
   ice("lower", "`%s` has no operation", builtin_info[a->b].name);
 }
 
-Value call_xmul(Cx *cx, const Args *a) {
-  const Lifted f = {OP_XMUL, TAKES_NUMBERS, false, "`xmul`"};
+Value call_pairwise(Cx *cx, const Args *a) {
+  const Op op = a->b == B_XMUL ? OP_XMUL : a->b == B_ATAN2 ? OP_ATAN2 : OP_MOD;
+  const Lifted f = {op, TAKES_NUMBERS, false, arena_printf(cx->a, "`%s`", builtin_info[a->b].name)};
   return lift(cx, &f, (Value[]){*a->v[0], *a->v[1]}, 2, a->at);
+}
+
+Value call_polygamma(Cx *cx, const Args *a) {
+  const Lifted f = {OP_POLYGAMMA, TAKES_NUMBERS, false, "`polygamma`"};
+  double n;
+  if (!value_number(cx, a->v[1], "an order", &n)) return v_fail();
+  if (n < 0 || n > 20 || n != floor(n)) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a whole number from 0 to 20",
+              value_text(cx, a->v[1]));
+    return v_fail();
+  }
+  return lift(cx, &f, (Value[]){*a->v[0], v_num(n, a->v[1]->span)}, 2, a->at);
 }
 
 Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Span at) {
@@ -127,9 +165,9 @@ Value call_clamp(Cx *cx, const Args *a) {
   const Lifted less = {OP_LT, TAKES_ORDERED, true, "`clamp`"},
                select = {OP_SELECT, TAKES_CHOICE, true, "`clamp`"};
   Value under = lift(cx, &less, (Value[]){*x, *low}, 2, a->at);
-  Value over = lift(cx, &less, (Value[]){*high, *x}, 2, a->at);
-  Value within = lift(cx, &select, (Value[]){over, *high, *x}, 3, a->at);
-  return lift(cx, &select, (Value[]){under, *low, within}, 3, a->at);
+  Value risen = lift(cx, &select, (Value[]){under, *low, *x}, 3, a->at);
+  Value over = lift(cx, &less, (Value[]){*high, risen}, 2, a->at);
+  return lift(cx, &select, (Value[]){over, *high, risen}, 3, a->at);
 }
 
 // -- the table

@@ -20,5 +20,11 @@ Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Sp
 // reduce.c
 // An axis was given for a tree: true after the report.
 bool axis_of_tree(Cx *cx, const Args *a, const Value *axis);
+// along.c
+Node *axis_slice(Cx *cx, Node *x, int axis, int64_t from, int64_t to);
+Node *axis_last(Cx *cx, Node *x, int axis);    // exchanged with the last; its own inverse
+Node *axis_product(Cx *cx, Node *x, int axis); // which keeps size 1
+// A known whole number from low to high; false after a report.
+bool known_int(Cx *cx, const Value *v, const char *what, int64_t low, int64_t high, int64_t *out);
 Node *tree_flat(Cx *cx, const Tree *t); // all elements, in order, as one tensor
 #endif

@@ -48,10 +48,11 @@ static Value eval_if(Cx *cx, Env *env, const Ast *e) {
   for (int i = 0; i < e->links; i++) {
     Value c = eval_expr(cx, env, links[i]->kids[0]);
     if (c.kind == V_FAIL) return c;
-    live_fix(cx, &c);
-    if (c.unit == UNIT_EPOCHS && !truth(cx, &c)) return v_fail(); // a time is no condition
-    if (value_is_const(&c) && c.num == 0) continue;
     if (value_is_const(&c)) {
+      const Lifted no = {OP_NOT, TAKES_TRUTH, false, "`if`"};
+      const Value fails = lift(cx, &no, &c, 1, links[i]->kids[0]->span);
+      if (fails.kind == V_FAIL) return fails;
+      if (fails.num != 0) continue;
       otherwise = links[i]->kids[1];
       break;
     }

@@ -72,6 +72,13 @@ StateRef *loaded_tensor(Cx *cx, const char *name, Shape s, Span at) {
     diag_note(d, ref->origin, "first made here");
     return NULL;
   }
+  if (cx->known && !train_state(cx->t, name)) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, cx->at.source ? cx->at : at,
+                        arena_printf(cx->a, "the loaded model `%.*s`", (int)strcspn(name, "."), name),
+                        arena_printf(cx->a, "here: the steps of `%s` do not call it", cx->t->name));
+    diag_hint(d, "its tensors are those that the training has");
+    return NULL;
+  }
   ref = ARENA_NEW(cx->a, StateRef);
   *ref = (StateRef){.name = name, .shape = s, .origin = at, .loaded = true};
   ref->node = ref->input = cx_input(cx, arena_printf(cx->a, "state:%s", name), DT_F32, s);

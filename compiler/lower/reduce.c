@@ -1,5 +1,5 @@
-// Built-in functions along axes: reductions, running sums, sorting. In: bound arguments. Out: values; a tree
-// is reduced as a whole, and has no axes.
+// Built-in functions over axes. In: bound arguments. Out: values; a tree is reduced as a whole, and has no
+// axes.
 #include "builtins.h"
 #include <math.h>
 
@@ -55,17 +55,92 @@ static Node *keep_axes(Cx *cx, Node *reduced, Shape s, const int *axes, int n) {
   return graph_reshape(cx->g, reduced, s);
 }
 
-static Node *reduce(Cx *cx, Builtin b, Node *x, const int *axes, int n) {
-  Graph *g = cx->g;
+// What is reduced: x over axes, and of it only what `where` takes (a truth value for each element; NULL:
+// all).
+typedef struct Reduced {
+  Builtin b;
+  Node *x, *where;
+  int axes[MAX_RANK], n;
+  bool sample;
+} Reduced;
+
+static Node *over(Cx *cx, const Reduced *r, Op op, Node *x) {
+  return graph_reduce(cx->g, op, x, r->axes, r->n);
+}
+
+// x, and `other` where nothing is taken.
+static Node *taken(Cx *cx, const Reduced *r, Node *x, double other) {
+  return r->where ? graph_select(cx->g, r->where, x, graph_const(cx->g, other, (Shape){0})) : x;
+}
+
+static Node *elements(Cx *cx, const Reduced *r) {
   double count = 1;
-  for (int i = 0; i < n; i++) count *= (double)x->shape.dim[axes[i]];
-  switch (b) {
-  case B_MAX: return graph_reduce(g, OP_RMAX, x, axes, n);
-  case B_MIN: return graph_unary(g, OP_NEG, graph_reduce(g, OP_RMAX, graph_unary(g, OP_NEG, x), axes, n));
-  case B_NORM: return graph_norm(g, x, axes, n);
-  case B_MEAN:
-    return graph_binary(g, OP_DIV, graph_reduce(g, OP_SUM, x, axes, n), graph_const(g, count, (Shape){0}));
-  default: return graph_reduce(g, OP_SUM, x, axes, n);
+  for (int i = 0; i < r->n; i++) count *= (double)r->x->shape.dim[r->axes[i]];
+  return r->where ? over(cx, r, OP_SUM, graph_cast(cx->g, r->where, DT_F32))
+                  : graph_const(cx->g, count, (Shape){0});
+}
+
+static Node *mean_of(Cx *cx, const Reduced *r, Node *x) {
+  return graph_binary(cx->g, OP_DIV, over(cx, r, OP_SUM, taken(cx, r, x, 0)), elements(cx, r));
+}
+
+// NaN where no element is taken.
+static Node *largest(Cx *cx, const Reduced *r, Node *x) {
+  Node *top = over(cx, r, OP_RMAX, taken(cx, r, x, -INFINITY));
+  if (!r->where) return top;
+  Node *none = graph_binary(cx->g, OP_EQ, elements(cx, r), graph_const(cx->g, 0, (Shape){0}));
+  return graph_select(cx->g, none, graph_const(cx->g, NAN, (Shape){0}), top);
+}
+
+// The reduced axes as one behind the others.
+static Node *joined_last(Cx *cx, const Reduced *r, Node *x) {
+  int perm[MAX_RANK], k = 0;
+  Shape s = {0};
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < x->shape.rank; i++) {
+      bool gone = false;
+      for (int j = 0; j < r->n; j++) gone = gone || r->axes[j] == i;
+      if (gone == (pass == 1)) perm[k++] = i;
+      if (!gone && pass == 0) s.dim[s.rank++] = x->shape.dim[i];
+    }
+  s.dim[s.rank] = shape_count(x->shape) / shape_count(s);
+  s.rank++;
+  return graph_reshape(cx->g, graph_transpose(cx->g, x, perm), s);
+}
+
+static Node *without_last(Cx *cx, Node *x) {
+  Shape s = x->shape;
+  s.rank--;
+  return graph_reshape(cx->g, x, s);
+}
+
+// The root of a sum of squares has a derivative of 0 at 0, and no overflow.
+static Node *spread_of(Cx *cx, const Reduced *r) {
+  Graph *g = cx->g;
+  Node *centre = keep_axes(cx, mean_of(cx, r, r->x), r->x->shape, r->axes, r->n);
+  Node *off = taken(cx, r, graph_binary(g, OP_SUB, r->x, graph_broadcast_to(g, centre, r->x->shape)), 0);
+  Node *count = elements(cx, r);
+  if (r->sample) count = graph_binary(g, OP_SUB, count, graph_const(g, 1, (Shape){0}));
+  if (r->b == B_STD)
+    return graph_binary(g, OP_DIV, graph_norm(g, off, r->axes, r->n), graph_unary(g, OP_SQRT, count));
+  return graph_binary(g, OP_DIV, over(cx, r, OP_SUM, graph_binary(g, OP_MUL, off, off)), count);
+}
+
+static Node *reduce(Cx *cx, const Reduced *r) {
+  Graph *g = cx->g;
+  Node *x = r->x;
+  switch (r->b) {
+  case B_MAX: return largest(cx, r, x);
+  case B_MIN: return graph_unary(g, OP_NEG, largest(cx, r, graph_unary(g, OP_NEG, x)));
+  case B_NORM: return graph_norm(g, taken(cx, r, x, 0), r->axes, r->n);
+  case B_MEAN: return mean_of(cx, r, x);
+  case B_VAR:
+  case B_STD: return spread_of(cx, r);
+  case B_PROD: {
+    Node *last = joined_last(cx, r, taken(cx, r, x, 1));
+    return without_last(cx, axis_product(cx, last, last->shape.rank - 1));
+  }
+  default: return over(cx, r, OP_SUM, taken(cx, r, x, 0));
   }
 }
 
@@ -87,42 +162,136 @@ static double tree_count(const Tree *t) {
   return total;
 }
 
-// Each tensor by itself, then over them: a mean is the sum's share, a norm is of all elements together.
+// A reduction of one whole tensor.
+static Node *reduce_all(Cx *cx, Builtin b, Node *x) {
+  Reduced r = {.b = b, .x = x, .n = x->shape.rank};
+  for (int i = 0; i < r.n; i++) r.axes[i] = i;
+  return reduce(cx, &r);
+}
+
+// Each tensor by itself, then over them: a mean is the sum's share, a norm is of all elements together, and
+// so is what has no simple sum.
 static Value reduce_tree(Cx *cx, Builtin b, const Tree *t, Span at) {
   Node **each = ARENA_ARRAY(cx->a, Node *, t->n + 1);
-  const int first = 0;
   if (b == B_NORM) {
     for (int i = 0; i < t->n; i++) each[i] = flat(cx, t->leaf[i].node);
     return v_tensor(graph_norm_all(cx->g, each, t->n), at);
   }
+  if (b == B_VAR || b == B_STD) return v_tensor(reduce_all(cx, b, tree_flat(cx, t)), at);
+  const Builtin part = b == B_MEAN ? B_SUM : b;
   for (int i = 0; i < t->n; i++) {
-    Node *all = reduce(cx, b == B_MEAN ? B_SUM : b, flat(cx, t->leaf[i].node), &first, 1);
+    Node *all = reduce_all(cx, part, flat(cx, t->leaf[i].node));
     each[i] = graph_reshape(cx->g, all, shape_of(1, (int64_t)1));
   }
-  Node *total = reduce(cx, b == B_MEAN ? B_SUM : b, graph_concat(cx->g, each, t->n, 0), &first, 1);
+  Node *total = reduce_all(cx, part, graph_concat(cx->g, each, t->n, 0));
   if (b == B_MEAN) total = graph_binary(cx->g, OP_DIV, total, graph_const(cx->g, tree_count(t), (Shape){0}));
   return v_tensor(total, at);
 }
 
-static Value reduce_value(Cx *cx, const Args *a, const Value *axis, const Value *keep) {
-  const Value *x = a->v[0];
+// The elements that count, in x's shape; false after a report: none is left, as far as that is known.
+static bool where_of(Cx *cx, const Args *a, const Value *v, const Node *x, Node **out) {
+  *out = NULL;
+  if (!v) return true;
+  Node *n = truth(cx, v);
+  Shape whole;
+  if (!n) return false;
+  if (!shape_broadcast(n->shape, x->shape, &whole) || !shape_equal(whole, x->shape)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, v->span, "`where`", shape_text(cx->a, n->shape),
+              shape_text(cx->a, x->shape));
+    return false;
+  }
+  *out = graph_broadcast_to(cx->g, n, x->shape);
+  const bool sums = a->b == B_SUM || a->b == B_PROD || a->b == B_NORM;
+  bool none = (*out)->op == OP_CONST && !sums;
+  for (int64_t i = 0; none && i < (*out)->ndata; i++) none = (*out)->data[i] == 0;
+  if (none)
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span,
+              arena_printf(cx->a, "something to take the `%s` of", builtin_info[a->b].name),
+              "a condition that is false everywhere");
+  return !none;
+}
+
+typedef struct ReduceArgs {
+  const Value *axis, *keep, *where, *sample;
+} ReduceArgs;
+
+static bool is_true(const Value *v) { return v && v->num != 0; }
+
+static Value reduce_value(Cx *cx, const Args *a, const ReduceArgs *by) {
+  const Value *x = a->v[0], *of_tensors = by->axis ? by->axis : by->keep ? by->keep : by->where;
   Tree *t = tree_of(cx, x);
-  if (t) return axis_of_tree(cx, a, axis ? axis : keep) ? v_fail() : reduce_tree(cx, a->b, t, a->at);
-  Node *n = value_floats(cx, x);
-  int axes[MAX_RANK], naxes;
-  if (!n || !axes_of(cx, axis, n->shape, axes, &naxes)) return v_fail();
-  Node *out = reduce(cx, a->b, n, axes, naxes);
-  if (keep && keep->num != 0) out = keep_axes(cx, out, n->shape, axes, naxes);
+  if (t && axis_of_tree(cx, a, of_tensors)) return v_fail();
+  if (t && !is_true(by->sample)) return reduce_tree(cx, a->b, t, a->at);
+  Reduced r = {.b = a->b, .x = t ? tree_flat(cx, t) : value_floats(cx, x), .sample = is_true(by->sample)};
+  if (!r.x || !axes_of(cx, by->axis, r.x->shape, r.axes, &r.n)) return v_fail();
+  if (!where_of(cx, a, by->where, r.x, &r.where)) return v_fail();
+  Node *out = reduce(cx, &r);
+  if (is_true(by->keep)) out = keep_axes(cx, out, r.x->shape, r.axes, r.n);
   return v_tensor(out, a->at);
 }
 
-Value call_reduction(Cx *cx, const Args *a) { return reduce_value(cx, a, a->v[1], a->v[2]); }
+Value call_reduction(Cx *cx, const Args *a) {
+  return reduce_value(cx, a, &(ReduceArgs){a->v[1], a->v[2], a->v[3], a->v[4]});
+}
+
+// Whether some, or all, are true.
+Value call_truths(Cx *cx, const Args *a) {
+  Tree *t = tree_of(cx, a->v[0]);
+  if (t && axis_of_tree(cx, a, a->v[1] ? a->v[1] : a->v[2])) return v_fail();
+  const Value flat_tree = t ? v_tensor(tree_flat(cx, t), a->at) : *a->v[0];
+  Node *x = truth(cx, &flat_tree);
+  Reduced r = {.b = B_MAX};
+  if (!x || !axes_of(cx, a->v[1], x->shape, r.axes, &r.n)) return v_fail();
+  if (a->b == B_ALL) x = graph_unary(cx->g, OP_NOT, x);
+  r.x = graph_cast(cx->g, x, DT_F32);
+  Node *out = graph_cast(cx->g, reduce(cx, &r), DT_BOOL);
+  if (a->b == B_ALL) out = graph_unary(cx->g, OP_NOT, out);
+  return v_tensor(is_true(a->v[2]) ? keep_axes(cx, out, x->shape, r.axes, r.n) : out, a->at);
+}
+
+// Of n sorted numbers the one at q (n - 1), by a straight line between two; NaN where one is NaN.
+static Node *quantile_of(Cx *cx, Node *sorted, double q) {
+  Graph *g = cx->g;
+  const int axis = sorted->shape.rank - 1;
+  const int64_t n = sorted->shape.dim[axis];
+  const double at = q * (double)(n - 1);
+  const int64_t low = (int64_t)floor(at), high = low + (at > (double)low);
+  Node *value = axis_slice(cx, sorted, axis, low, low + 1), *last = axis_slice(cx, sorted, axis, n - 1, n);
+  if (high > low) {
+    Node *above = axis_slice(cx, sorted, axis, high, high + 1);
+    Node *share = graph_const(g, at - (double)low, (Shape){0}),
+         *rest = graph_const(g, (double)high - at, (Shape){0});
+    value =
+        graph_binary(g, OP_ADD, graph_binary(g, OP_MUL, value, rest), graph_binary(g, OP_MUL, above, share));
+  }
+  return without_last(cx, graph_select(g, graph_binary(g, OP_EQ, last, last), value, last));
+}
+
+Value call_quantile(Cx *cx, const Args *a) {
+  const bool median = a->b == B_MEDIAN;
+  const Value *axis = a->v[median ? 1 : 2], *keep = a->v[median ? 2 : 3];
+  Tree *t = tree_of(cx, a->v[0]);
+  if (t && axis_of_tree(cx, a, axis ? axis : keep)) return v_fail();
+  double q = 0.5;
+  if (!median && !value_number(cx, a->v[1], "a share", &q)) return v_fail();
+  if (!(q >= 0 && q <= 1)) {
+    diag_emit(&cx->s->diags, DIAG_out_of_range, a->v[1]->span, "q", "quantile", "a number from 0 to 1",
+              value_text(cx, a->v[1]));
+    return v_fail();
+  }
+  Reduced r = {.x = t ? tree_flat(cx, t) : value_floats(cx, a->v[0])};
+  if (!r.x || !axes_of(cx, axis, r.x->shape, r.axes, &r.n)) return v_fail();
+  if (r.n == 0) return v_tensor(r.x, a->at);
+  Node *last = joined_last(cx, &r, r.x);
+  Node *out = quantile_of(cx, graph_take_along(cx->g, last, graph_argsort(cx->g, last)), q);
+  return v_tensor(is_true(keep) ? keep_axes(cx, out, r.x->shape, r.axes, r.n) : out, a->at);
+}
 
 Value call_extreme(Cx *cx, const Args *a) {
   const char *name = builtin_info[a->b].name;
-  const Value *by_axis = a->v[2] ? a->v[2] : a->v[3];
+  const Value *by_axis = a->v[2] ? a->v[2] : a->v[3] ? a->v[3] : a->v[4];
   if (!a->v[1] && a->v[0]->kind == V_NUM && a->v[0]->unit > UNIT_PERCENT) return *a->v[0];
-  if (!a->v[1]) return reduce_value(cx, a, a->v[2], a->v[3]);
+  if (!a->v[1]) return reduce_value(cx, a, &(ReduceArgs){a->v[2], a->v[3], a->v[4], NULL});
   if (by_axis) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, by_axis->span,
               arena_printf(cx->a, "`%s` along an axis", name),
@@ -145,6 +314,7 @@ Value call_argmax(Cx *cx, const Args *a) {
   Node *n = value_floats(cx, a->v[0]);
   int axis;
   if (!n || !one_axis(cx, a->v[1], n->shape, &axis)) return v_fail();
+  if (a->b == B_ARGMIN) n = graph_unary(cx->g, OP_NEG, n);
   Value v = v_tensor(graph_reduce(cx->g, OP_ARGMAX, n, &axis, 1), a->at);
   v.classes = n->shape.dim[axis];
   return v;
@@ -161,26 +331,4 @@ Value call_size(Cx *cx, const Args *a) {
   Node *n = value_node(cx, a->v[0]);
   int axis;
   return n && one_axis(cx, a->v[1], n->shape, &axis) ? v_num((double)n->shape.dim[axis], a->at) : v_fail();
-}
-
-// -- along an axis
-
-static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis) {
-  if (b == B_CUMSUM) return graph_cumsum(cx->g, x, axis, false);
-  Node *order = graph_argsort(cx->g, x);
-  return b == B_SORT ? graph_take_along(cx->g, x, order) : order;
-}
-
-Value call_along(Cx *cx, const Args *a) {
-  Tree *t = tree_of(cx, a->v[0]);
-  if (t && axis_of_tree(cx, a, a->v[1])) return v_fail();
-  Tree *out = tree_new(cx, t ? t->n : 1);
-  for (int i = 0; i < out->n; i++) {
-    Node *x = t ? t->leaf[i].node : value_floats(cx, a->v[0]);
-    if (x && x->dtype != DT_F32) x = graph_cast(cx->g, x, DT_F32);
-    int axis;
-    if (!x || !one_axis(cx, a->v[1], x->shape, &axis)) return v_fail();
-    out->leaf[i] = (Leaf){t ? t->leaf[i].path : "", along_axis(cx, a->b, x, axis)};
-  }
-  return t ? v_tree(out, a->at) : v_tensor(out->leaf[0].node, a->at);
 }

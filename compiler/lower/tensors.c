@@ -161,8 +161,11 @@ static Value uniform(Cx *cx, const Args *a, Shape s) {
     return v_fail();
   }
   const Value *low = &range->items[0], *high = &range->items[1];
-  if (value_is_const(low) && value_is_const(high) && plain_number(low) > plain_number(high)) {
-    diag_emit(&cx->s->diags, DIAG_out_of_range, range->span, "range", "uniform", "low .. high in this order",
+  const bool known = value_is_const(low) && value_is_const(high);
+  if (known && !(-INFINITY < plain_number(low) && plain_number(low) <= plain_number(high) &&
+                 plain_number(high) < INFINITY)) {
+    diag_emit(&cx->s->diags, DIAG_out_of_range, range->span, "range", "uniform",
+              "low .. high, finite and in this order",
               arena_printf(cx->a, "%s .. %s", value_text(cx, low), value_text(cx, high)));
     return v_fail();
   }
@@ -212,8 +215,8 @@ Value call_one_hot(Cx *cx, const Args *a) {
   double n;
   if (!value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();
   if (!(n >= 1 && n <= INT32_MAX && n == floor(n))) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a whole number of classes, from 1 to 2147483647",
-              value_text(cx, a->v[1]));
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span,
+              "a whole number of classes, from 1 to 2147483647", value_text(cx, a->v[1]));
     return v_fail();
   }
   Node *y = value_index(cx, a->v[0], (int64_t)n);

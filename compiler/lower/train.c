@@ -79,7 +79,9 @@ static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
   Value v = eval_expr(cx, field_env(cx), e);
   if (v.kind == V_FAIL) return NULL;
   if (v.kind != V_FN || v.fn->def->kind != KIND_OPTIMIZER) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
+    diag_hint(d, "such as `adam(lr: 1e-3)`; penalties are clauses of their own: penalize w in net.*.weight : "
+                 "1e-4 * l2(w)");
     return NULL;
   }
   if (first) warn_optimizer(cx, t, v.fn->def);
@@ -154,9 +156,10 @@ static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
   graph_output(cx->g, "loss", s->loss, -1);
   for (int i = 0; i < s->nterms; i++)
     graph_output(cx->g, arena_printf(cx->a, "term:%s", t->terms.data[i].name), s->terms[i], -1);
-  for (int i = 0; i < cx->schedules.len; i++)
-    graph_output(cx->g, arena_printf(cx->a, "schedule:%s", cx->schedules.entries[i].key),
-                 cx->schedules.entries[i].value, -1);
+  for (int i = 0; i < t->schedules.len; i++) { // a partial batch may use fewer
+    Node *n = map_get(&cx->schedules, t->schedules.data[i]);
+    if (n) graph_output(cx->g, arena_printf(cx->a, "schedule:%s", t->schedules.data[i]), n, -1);
+  }
   for (int i = 0; i < s->after->n; i++)
     output_alias(cx, "param", s->after->leaf[i].path, s->after->leaf[i].node);
   for (int i = 0; i < cx->states.len; i++) {
@@ -254,8 +257,22 @@ static Node *rows_of_numbers(Cx *cx, const Def *model, Node *n) {
   return n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32);
 }
 
-Node *train_predict(Cx *cx, Def *model) {
+// The first parameter that has neither a default nor a field of its name; NULL: none.
+static const Ast *not_given(const reg_dataset *data, const Def *model) {
   const Ast *ps = model->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (!data_has(data, ps->kids[i]->name) && !(ps->kids[i]->nkids > 1 && ps->kids[i]->kids[1])) return ps->kids[i];
+  return NULL;
+}
+
+Node *train_predict(Cx *cx, Def *model) {
+  const Ast *ps = model->ast->kids[0], *missing = not_given(cx->data, model);
+  if (missing) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_missing_argument, model->ast->name_span, model->name, missing->name);
+    diag_note(d, missing->span, "the data has no field `%s`", missing->name);
+    diag_hint(d, "for metrics, a model is called with the fields of the data that have its parameters' names");
+    return NULL;
+  }
   BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, ps ? ps->nkids + 1 : 1);
   int n = 0;
   for (int i = 0; ps && i < ps->nkids; i++)
@@ -305,12 +322,7 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
 }
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
-  const Ast *ps = t->build->model->ast->kids[0];
-  for (int i = 0; ps && i < ps->nkids; i++) {
-    bool given = data_has(l->datasets.data[t->data], ps->kids[i]->name);
-    if (!given && !(ps->kids[i]->nkids > 1 && ps->kids[i]->kids[1])) return false;
-  }
-  return true;
+  return !not_given(l->datasets.data[t->data], t->build->model);
 }
 
 static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {

@@ -18,7 +18,8 @@ enum {
   TOK_START = -6,
   TOK_COMPARISON = -7,
   TOK_LINE_NAME = -8,
-  TOK_SHARE = -9
+  TOK_SHARE = -9,
+  TOK_FIELD = -10
 };
 
 static const struct Hint {
@@ -47,16 +48,18 @@ static bool in_set(int set, int kind) {
   case TOK_OPERAND:
     return kind == TOK_NAME || kind == TOK_NUMBER || kind == TOK_STRING || kind == TOK_OPEN ||
            kind == TOK_OPENB || kind == TOK_TRUE || kind == TOK_FALSE;
-  case TOK_LINE_NAME: return kind == TOK_NAME;
+  case TOK_LINE_NAME:
+  case TOK_FIELD: return kind == TOK_NAME;
   case TOK_SHARE: return kind == TOK_NUMBER;
   case TOK_START: return kind == TOK_NEWLINE || kind == TOK_OPENC;
   default: return set == kind;
   }
 }
 
-static bool is_before(int set, const Token *t) {
+static bool is_before(const ParseContext *p, int set, const Token *t) {
+  const bool behind_dot = t->span.start > 0 && p->text->text[t->span.start - 1] == '.';
   return in_set(set, t->kind) && (set != TOK_LINE_NAME || t->newline_before) &&
-         (set != TOK_SHARE || t->percent);
+         (set != TOK_SHARE || t->percent) && (set != TOK_FIELD || behind_dot);
 }
 
 static bool can_stand(const char *const *expected, int n, const char *name) {
@@ -156,8 +159,9 @@ void syntax_hint(ParseContext *p, Diag *d, const Token *wrong, const char *const
   const int inside = t->depth_before ? t->open[t->depth_before - 1].kind : 0;
   for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
     const struct Hint *h = &hints[i];
-    if (!in_set(h->head, t->head_before) || !in_set(h->inside, inside) || !is_before(h->before, &t->before) ||
-        !in_set(h->wrong, wrong->kind) || !can_stand(expected, n, h->expected))
+    if (!in_set(h->head, t->head_before) || !in_set(h->inside, inside) ||
+        !is_before(p, h->before, &t->before) || !in_set(h->wrong, wrong->kind) ||
+        !can_stand(expected, n, h->expected))
       continue;
     diag_hint(d, "%s", filled(p, h->text, wrong));
     return;

@@ -329,3 +329,14 @@ def case_the_prompt_runs_statements_in_their_order(regc):
     lines = re.split(r"^(?=train |evaluate )", twice(), flags=re.M)
     demand(regc.ok("repl", stdin=twice()) == told, "typed one after the other, other results")
     demand(len(lines) == 6, f"{len(lines)}")
+
+
+def case_a_loaded_model_belongs_to_a_training(regc):
+    """Its tensors are kept with those of the steps: a metric that alone calls it is told so before anything runs."""
+    where = folder(regc)
+    regc.ok("run", "--quiet", "--out", where / "big", written(regc, DIABETES.replace("net", "big") + fit().replace("net", "big")))
+    program = DIABETES + DIABETES[DIABETES.index("model"):].replace("net", "big") + f'let teacher = load("{where}/big/weights.safetensors", as: big)\n'
+    program += "metric far(pred, y) = mean(abs(teacher(pred + zeros([10]))))\n" + fit() + "evaluate net on table.test { far }\n"
+    done = regc("check", written(regc, program))
+    demand(done.returncode == 1 and "the loaded model `teacher` is not allowed here" in done.stderr, f"exit code {done.returncode}\n{done.stderr}")
+    regc.ok("check", written(regc, program.replace("mse(net(x), progression)", "mse(net(x), progression) + 0 * mean(teacher(x))")))

@@ -167,6 +167,10 @@ EXPRESSIONS = [
     ("entropy(x)", arrays(x=(4, 3)), lambda x: -(x.softmax(-1) * x.log_softmax(-1)).sum(-1), "x"),
     ("cosine_similarity(a, b)", arrays(a=(4, 3), b=(4, 3)), F.cosine_similarity, "a,b"),
     ("flat(x) * s", arrays(x=(4, 3), s=(12,)), lambda x, s: x.flatten() * s, "x,s"),
+    ("tan(x)", arrays(x=(4, 3)), torch.tan, "x"),
+    ("ceil(x) * x", arrays(x=(4, 3)), lambda x: x.ceil() * x, "x"),
+    ("trunc(x) * x", arrays(x=(4, 3)), lambda x: x.trunc() * x, "x"),
+    ("digamma(x)", arrays(x=(4, 3)), torch.digamma, "x"),
     # metrics
     ("accuracy(z, y)", labelled(), lambda z, y: (z.argmax(-1) == y).double().mean(), ""),
     ("accuracy(z, y)", labelled(z=TIED), lambda z, y: top_k(z, y, 1), ""),

@@ -2,6 +2,7 @@
 // backend.h.
 #include "emit.h"
 #include "kernels/double.h"
+#include "kernels/special.h"
 #include "kernels/vmath.h"
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
@@ -32,6 +33,11 @@ static const struct {
                             SYMBOL(reg_dsigmoid) SYMBOL(reg_dsoftplus) SYMBOL(reg_derf) SYMBOL(reg_derfinv)
                                 SYMBOL(reg_dsin) SYMBOL(reg_dcos) SYMBOL(reg_dpow) SYMBOL(memcpy)
                                     SYMBOL(memset)
+#define UNARY(f)  SYMBOL(reg_d##f) SYMBOL(reg_v##f)
+#define BINARY(f) UNARY(f)
+#include "kernels/special.def"
+#undef UNARY
+#undef BINARY
 #undef SYMBOL
 };
 enum { NSYMBOLS = sizeof runtime_symbols / sizeof runtime_symbols[0] };

@@ -24,6 +24,23 @@ static bool by_function(Op op) {
   case OP_ERFINV:
   case OP_SIN:
   case OP_COS:
+  case OP_SINH:
+  case OP_COSH:
+  case OP_ASIN:
+  case OP_ACOS:
+  case OP_ATAN:
+  case OP_ASINH:
+  case OP_ACOSH:
+  case OP_ATANH:
+  case OP_LOG2:
+  case OP_LOG10:
+  case OP_ERFC:
+  case OP_LOG_NDTR:
+  case OP_LGAMMA:
+  case OP_POLYGAMMA:
+  case OP_NDTR_RATIO:
+  case OP_ATAN2:
+  case OP_MOD:
   case OP_POW: return true;
   default: return false;
   }

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 
+from . import special
 from .syntax import Refused, Stops
 from .values import Tree, Time, Range, array, axes_of, fit, is_known, real, shape_of, whole
 
@@ -43,7 +44,7 @@ def power(x, y):
 # name: (function, noise). "flat": the result may be off by a rounding of the argument too (functions that level off).
 MATH = {"exp": (np.exp, ""), "expm1": (np.expm1, ""), "log": (np.log, ""), "log1p": (np.log1p, ""), "sqrt": (np.sqrt, ""),
         "tanh": (np.tanh, "flat"), "sigmoid": (sigmoid, "flat"), "erf": (erf, "flat"), "erfinv": (erfinv, ""),
-        "sin": (np.sin, "flat"), "cos": (np.cos, "flat"), "log1p_exp": (lambda x: np.logaddexp(0, x), "flat")}
+        "sin": (np.sin, "flat"), "cos": (np.cos, "flat"), **{name: (f, "flat") for name, f in special.MATH.items()}, "log1p_exp": (lambda x: np.logaddexp(0, x), "flat")}
 
 
 def over_tensors(f):
@@ -114,6 +115,28 @@ def larger(sign_):
         return reduce_(r, node, x, axis, keep, lambda v, axes, k: (np.max if sign_ > 0 else np.min)(v, axis=axes, keepdims=k),
                        decides=True)
     return apply
+
+
+def pairwise(f):
+    """Of two, element by element."""
+    def apply(r, node, x, y):
+        if isinstance(x, Tree) or isinstance(y, Tree):
+            return each_pair(lambda a, b: apply(r, node, a, b), x, y)
+        if isinstance(x, Time) or isinstance(y, Time):
+            raise Refused("a time")
+        if is_known(x) and is_known(y):
+            return float(f(np.float64(x), np.float64(y)))
+        a, b = fit(real(x), real(y))
+        return r.noisy(f(a, b), node, 0)
+    return apply
+
+
+def polygamma(r, node, x, n):
+    n = whole(n, "an order")
+    if not 0 <= n <= 20:
+        raise Refused("an order from 0 to 20")
+    f = special.each(lambda v: special.polygamma(v, n))
+    return float(f(np.float64(x))) if is_known(x) else r.noisy(f(real(x)), node, 0)
 
 
 def each_pair(f, x, y):
@@ -357,6 +380,7 @@ TABLE = {
     "abs": ("x", over_tensors(absolute)), "sign": ("x", over_tensors(sign)),
     "floor": ("x", stairs(np.floor)), "round": ("x", stairs(np.round)),
     "max": ("x y? ; axis? keep?", larger(1)), "min": ("x y? ; axis? keep?", larger(-1)), "clamp": ("x low high", clamp), "xmul": ("x y", xmul),
+    "atan2": ("y x", pairwise(np.arctan2)), "mod": ("x y", pairwise(np.mod)), "polygamma": ("x n", over_tensors(polygamma)),
     "sum": ("x axis? ; keep?", sum_), "mean": ("x axis? ; keep?", mean), "norm": ("x axis? ; keep?", norm),
     "argmax": ("x axis?", argmax), "count": ("x", count), "size": ("x axis", size),
     "cumsum": ("x axis?", over_tensors(cumsum)), "sort": ("x", over_tensors(sort)), "argsort": ("x", argsort),

@@ -1,0 +1,147 @@
+// Built-in functions along an axis: orders, running sums and products, pieces moved and turned around. In:
+// bound arguments. Out: values; a tree is taken tensor by tensor.
+#include "builtins.h"
+#include <math.h>
+
+Node *axis_slice(Cx *cx, Node *x, int axis, int64_t from, int64_t to) {
+  int64_t start[MAX_RANK] = {0}, step[MAX_RANK];
+  Shape stop = x->shape;
+  for (int i = 0; i < stop.rank; i++) step[i] = 1;
+  start[axis] = from;
+  stop.dim[axis] = to;
+  return graph_slice(cx->g, x, start, stop.dim, step);
+}
+
+Node *axis_last(Cx *cx, Node *x, int axis) {
+  int perm[MAX_RANK];
+  const int rank = x->shape.rank;
+  for (int i = 0; i < rank; i++) perm[i] = i == rank - 1 ? axis : i == axis ? rank - 1 : i;
+  return axis == rank - 1 ? x : graph_transpose(cx->g, x, perm);
+}
+
+// -- orders
+
+// The order of the elements along an axis, stable; a NaN is last in both directions.
+static Node *order(Cx *cx, Node *x, bool descending) {
+  return graph_argsort(cx->g, descending ? graph_unary(cx->g, OP_NEG, x) : x);
+}
+
+// `most`: so many of them; 0: all.
+static Node *sorted(Cx *cx, Builtin b, Node *x, int axis, bool descending, int64_t most) {
+  Node *last = axis_last(cx, x, axis), *at = order(cx, last, descending);
+  if (most) at = axis_slice(cx, at, at->shape.rank - 1, 0, most);
+  return axis_last(cx, b == B_ARGSORT ? at : graph_take_along(cx->g, last, at), axis);
+}
+
+// -- running products, by doubling: every element takes in what lies 1, 2, 4, … before it, so that
+// derivatives need no division
+
+typedef Node *(*Join)(Cx *cx, Node *before, Node *x);
+
+static Node *join_product(Cx *cx, Node *before, Node *x) { return graph_binary(cx->g, OP_MUL, before, x); }
+
+// log(exp(a) + exp(b)): the larger one, chosen rather than computed so that it is smooth at a tie too, and
+// what the smaller adds; of two infinite ones the larger.
+static Node *join_exponentials(Cx *cx, Node *a, Node *b) {
+  Graph *g = cx->g;
+  Node *less = graph_binary(g, OP_LT, a, b), *high = graph_select(g, less, b, a),
+       *low = graph_select(g, less, a, b);
+  Node *more = graph_unary(g, OP_SOFTPLUS, graph_binary(g, OP_SUB, low, high));
+  Node *infinite = graph_binary(g, OP_EQ, graph_unary(g, OP_ABS, high), graph_const(g, INFINITY, (Shape){0}));
+  return graph_select(g, infinite, high, graph_binary(g, OP_ADD, high, more));
+}
+
+static Node *scan(Cx *cx, Node *x, int axis, Join join, bool backwards) {
+  const int64_t n = x->shape.dim[axis];
+  for (int64_t d = 1; d < n; d *= 2) {
+    Node *from = axis_slice(cx, x, axis, d, n), *to = axis_slice(cx, x, axis, 0, n - d);
+    Node *alone = backwards ? axis_slice(cx, x, axis, n - d, n) : axis_slice(cx, x, axis, 0, d);
+    Node *joined = backwards ? join(cx, from, to) : join(cx, to, from);
+    x = graph_concat(cx->g, backwards ? (Node *[]){joined, alone} : (Node *[]){alone, joined}, 2, axis);
+  }
+  return x;
+}
+
+Node *axis_product(Cx *cx, Node *x, int axis) {
+  for (int64_t n; (n = x->shape.dim[axis]) > 1;) {
+    Node *half = graph_binary(cx->g, OP_MUL, axis_slice(cx, x, axis, 0, n / 2),
+                              axis_slice(cx, x, axis, n / 2, n / 2 * 2));
+    Node *parts[] = {half, n % 2 ? axis_slice(cx, x, axis, n - 1, n) : NULL};
+    x = graph_concat(cx->g, parts, n % 2 ? 2 : 1, axis);
+  }
+  return x;
+}
+
+static Node *turned(Cx *cx, Node *x, int axis) {
+  const int64_t n = x->shape.dim[axis];
+  double *back = ARENA_ARRAY(cx->a, double, n);
+  for (int64_t i = 0; i < n; i++) back[i] = (double)(n - 1 - i);
+  int perm[MAX_RANK];
+  for (int i = 0; i < x->shape.rank; i++) perm[i] = i == 0 ? axis : i == axis ? 0 : i;
+  Node *first = graph_transpose(cx->g, x, perm);
+  return graph_transpose(cx->g, graph_gather(cx->g, first, graph_tensor(cx->g, back, DT_I32, shape_of(1, n))),
+                         perm);
+}
+
+// -- calls: x, axis; then by name descending, or reverse
+
+static bool flag(const Value *v) { return v && v->num != 0; }
+
+static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis, bool backwards) {
+  switch (b) {
+  case B_CUMSUM: return graph_cumsum(cx->g, x, axis, backwards);
+  case B_CUMPROD: return scan(cx, x, axis, join_product, backwards);
+  case B_LOGCUMSUMEXP: return scan(cx, x, axis, join_exponentials, backwards);
+  case B_FLIP: return turned(cx, x, axis);
+  default: return sorted(cx, b, x, axis, backwards, 0);
+  }
+}
+
+Value call_along(Cx *cx, const Args *a) {
+  Tree *t = tree_of(cx, a->v[0]);
+  if (t && axis_of_tree(cx, a, a->v[1])) return v_fail();
+  Tree *out = tree_new(cx, t ? t->n : 1);
+  for (int i = 0; i < out->n; i++) {
+    Node *x = t ? t->leaf[i].node : value_floats(cx, a->v[0]);
+    if (x && x->dtype != DT_F32) x = graph_cast(cx->g, x, DT_F32);
+    int axis;
+    if (!x || !one_axis(cx, a->v[1], x->shape, &axis)) return v_fail();
+    out->leaf[i] = (Leaf){t ? t->leaf[i].path : "", along_axis(cx, a->b, x, axis, flag(a->v[2]))};
+  }
+  return t ? v_tree(out, a->at) : v_tensor(out->leaf[0].node, a->at);
+}
+
+// A known whole number from low to high.
+bool known_int(Cx *cx, const Value *v, const char *what, int64_t low, int64_t high, int64_t *out) {
+  double d;
+  if (!value_number(cx, v, what, &d)) return false;
+  if (d >= (double)low && d <= (double)high && d == floor(d)) {
+    *out = (int64_t)d;
+    return true;
+  }
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span,
+            arena_printf(cx->a, "a whole number from %lld to %lld", (long long)low, (long long)high),
+            value_text(cx, v));
+  return false;
+}
+
+Value call_topk(Cx *cx, const Args *a) {
+  Node *x = value_floats(cx, a->v[0]);
+  int axis;
+  int64_t k;
+  if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
+  if (!known_int(cx, a->v[1], "a number of elements", 1, x->shape.dim[axis], &k)) return v_fail();
+  return v_tensor(sorted(cx, B_SORT, x, axis, true, k), a->at);
+}
+
+Value call_roll(Cx *cx, const Args *a) {
+  Node *x = value_node(cx, a->v[0]);
+  int axis;
+  int64_t by;
+  if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
+  if (!known_int(cx, a->v[1], "a number of places", -INT32_MAX, INT32_MAX, &by)) return v_fail();
+  const int64_t n = x->shape.dim[axis], at = ((n - by % n) % n + n) % n;
+  if (at == 0) return v_tensor(x, a->at);
+  Node *parts[] = {axis_slice(cx, x, axis, at, n), axis_slice(cx, x, axis, 0, at)};
+  return v_tensor(graph_concat(cx->g, parts, 2, axis), a->at);
+}
