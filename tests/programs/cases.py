@@ -208,6 +208,14 @@ def case_divergence_names_its_place(regc):
     demand(re.search(r"step \d+", done.stderr), f"the message names no step\n{done.stderr}")
 
 
+def case_words_of_others_on_the_command_line(regc):
+    for arguments, hint in ((("eval", "-mean([1, 2])"), "regc eval -- '-mean([1, 2])'"), (("doc", "AdamW"), "did you mean `adamw`?"),
+                            (("doc", "where"), "if c then a else b"), (("check", "-W", "no-shape_mismatch", "-"), "no-shape_mismatch")):
+        done = regc(*arguments)
+        demand(done.returncode == 2 and hint in done.stderr, f"{arguments}: {done.returncode}\n{done.stderr}")
+    demand('"values":[-1.5]' in regc.ok("eval", "--", "-mean([1, 2])"), "an expression that starts with a minus")
+
+
 def case_library_is_documented(regc):
     for path in sorted((ROOT / "stdlib").rglob("*.reg")):
         name = re.search(r"^(?:layer|fn|penalty|loss|schedule|optimizer|metric|let) (\w+)", path.read_text(), re.M)[1]

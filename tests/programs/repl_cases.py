@@ -152,6 +152,15 @@ def case_an_error_goes_on_and_tells_at_the_end(regc):
         demand(re.search(place, done.stderr, re.M), f"no {place} in\n{done.stderr}")
 
 
+def case_commands_of_other_prompts_are_answered(regc):
+    done = piped(regc, "exit\nhelp()\nload x.reg\nwho\nlet run = 3\nrun\n", code=1)
+    demand(done.stdout == "3\n", done.stdout)
+    for here in ("`exit` is written `:quit`", "`help` is written `:help`", "`load` is written `:load`", "`who` is written `:list`"):
+        demand(here in done.stderr, f"no {here} in\n{done.stderr}")
+    done = piped(regc, "x = 3\n", code=1)
+    demand("hint: a name is given by `let x = 3`" in done.stderr, done.stderr)
+
+
 def case_entries_of_several_lines_in_a_pipe(regc):
     done = piped(regc, "sum([1,\n  2,\n\n  3])\n1 +\n  2\n[3, 4]\n  |> sum\nif true\n  then 5\n  else 6\n## Twice.\nfn twice(x) =\n  2 * x\ntwice(21)\n:doc twice\n")
     demand(done.stdout.startswith("6\n3\n7\n5\n42\n"), done.stdout)
