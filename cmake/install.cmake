@@ -20,7 +20,7 @@ install(FILES ${CMAKE_BINARY_DIR}/regc.fish DESTINATION share/fish/vendor_comple
 find_program(SCDOC scdoc)
 if(SCDOC)
   add_executable(manpage docs/man/manpage.c)
-  target_include_directories(manpage PRIVATE ${CMAKE_SOURCE_DIR} runtime/include)
+  target_include_directories(manpage PRIVATE ${CMAKE_SOURCE_DIR} runtime runtime/include)
   target_link_libraries(manpage PRIVATE reg_flags)
   file(STRINGS compiler/driver/commands.def rows REGEX "^COMMAND\\(")
   set(pages "")

@@ -10,9 +10,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # What a room may include besides itself: the links of CMakeLists.txt, and the rooms those may include.
 LINKS = {
     "runtime/text": [],
+    "runtime/math": [],
     "compiler/base": ["runtime/text"],
     "compiler/syntax": ["compiler/base", "grammar"],
-    "compiler/graph": ["compiler/base"],
+    "compiler/graph": ["compiler/base", "runtime/math"],
     "compiler/ad": ["compiler/graph"],
     "compiler/passes": ["compiler/graph"],
     "compiler/loops": ["compiler/graph"],
@@ -20,7 +21,7 @@ LINKS = {
     "compiler/lower": ["compiler/sema", "compiler/ad", "runtime/include"],
     "compiler/backend": ["compiler/loops", "runtime/kernels"],
     "compiler/driver": ["compiler/lower", "compiler/passes", "compiler/backend", "runtime/include"],
-    "runtime/kernels": ["runtime/include"],
+    "runtime/kernels": ["runtime/include", "runtime/math"],
     "runtime": ["runtime/kernels", "runtime/text"],
 }
 LONGEST = 600

@@ -1,6 +1,7 @@
 // Scalar meaning of the pointwise and compare operations, in f64. In: operand values. Out: the result's
 // value. Holds: the interpreter and constant folding agree because both ask here. i32 wraps around; its
 // division truncates (by zero: 0). A NaN among the operands of min and max is the result.
+#include "math/special.h"
 #include "ops.h"
 #include <math.h>
 
@@ -63,13 +64,6 @@ static double arithmetic(Op op, DType from, double x, double y) {
   }
 }
 
-// Of the sign of y; fmod is exact.
-static double remainder_of(double x, double y) {
-  double r = fmod(x, y);
-  if (r == 0) return copysign(r, y);
-  return (r < 0) != (y < 0) ? r + y : r;
-}
-
 static double special(Op op, double x, double y) {
   switch (op) {
   case OP_SINH: return sinh(x);
@@ -84,9 +78,9 @@ static double special(Op op, double x, double y) {
   case OP_LOG10: return log10(x);
   case OP_ERFC: return erfc(x);
   case OP_LGAMMA: return lgamma(x);
-  case OP_LOG_NDTR: return interp_log_ndtr(x);
-  case OP_NDTR_RATIO: return interp_ndtr_ratio(x, y);
-  case OP_POLYGAMMA: return interp_polygamma(x, y);
+  case OP_LOG_NDTR: return reg_log_ndtr(x);
+  case OP_NDTR_RATIO: return reg_ndtr_ratio(x, y);
+  case OP_POLYGAMMA: return reg_polygamma(x, y);
   default: ice("graph", "%s has no scalar form", op_info[op].text);
   }
 }
@@ -108,7 +102,7 @@ static double transcendental(Op op, double x, double y) {
   case OP_SIN: return sin(x);
   case OP_COS: return cos(x);
   case OP_POW: return pow(x, y);
-  case OP_MOD: return remainder_of(x, y);
+  case OP_MOD: return reg_mod(x, y);
   case OP_ATAN2: return atan2(x, y);
   default: return special(op, x, y);
   }

@@ -1,8 +1,15 @@
-// Functions that the C library lacks, in f64, for op_scalar: the normal distribution's tail and the
-// derivatives of the logarithm of the gamma function. Holds: exact to a few units of f64, relative, but near
-// zeros of digamma, where the error is absolute.
-#include "ops.h"
+// See special.h.
+#include "special.h"
 #include <math.h>
+
+// Of the sign of y; fmod is exact.
+double reg_mod(double x, double y) {
+  double r = fmod(x, y);
+  if (r == 0) return copysign(r, y);
+  return (r < 0) != (y < 0) ? r + y : r;
+}
+
+// -- the tail of the normal distribution
 
 static const double root_2pi = 2.5066282746310005;
 
@@ -17,19 +24,21 @@ static double mills(double z, double *behind) {
 
 static double ndtr(double x) { return erfc(-x * M_SQRT1_2) / 2; }
 
-double interp_log_ndtr(double x) {
+double reg_log_ndtr(double x) {
   double behind;
   if (x > 0) return log1p(-ndtr(-x));
   if (!(x <= -2)) return log(ndtr(x));
   return -x * x / 2 + log(mills(-x, &behind) / root_2pi);
 }
 
-double interp_ndtr_ratio(double x, double order) {
+double reg_ndtr_ratio(double x, double order) {
   double behind;
   if (x <= -2) return order < 1 ? 1 / mills(-x, &behind) : (mills(-x, &behind), behind);
   double ratio = exp(-x * x / 2) / root_2pi / ndtr(x);
   return order < 1 ? ratio : ratio + x;
 }
+
+// -- derivatives of log gamma
 
 // The derivative of order n of pi cot(pi x), by d cot = -(1 + cot^2): a polynomial in cot(pi x).
 static double cotangent(double x, int n) {
@@ -73,7 +82,7 @@ static double polygamma_above(double x, int n) {
 }
 
 // Below 0 by reflection; at the poles what the two sides agree on, the sign of zero being a side.
-double interp_polygamma(double x, double order) {
+double reg_polygamma(double x, double order) {
   const int n = order >= 0 && order < 100 ? (int)order : -1;
   if (n < 0 || isnan(x)) return NAN;
   if (x == INFINITY) return n == 0 ? x : n % 2 ? 0.0 : -0.0;

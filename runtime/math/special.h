@@ -1,0 +1,18 @@
+// Functions that the C library lacks, in double: what constants are folded with, the interpreter computes and
+// the kernels round to float. Holds: exact to a few units of double, relative; near the zeros of digamma and
+// its derivatives the error is absolute, 1e-15.
+#ifndef REG_MATH_SPECIAL_H
+#define REG_MATH_SPECIAL_H
+
+// x - y floor(x / y): the remainder of the sign of y. NaN for y = 0.
+double reg_mod(double x, double y);
+
+// log Phi(x), Phi the distribution function of the standard normal distribution.
+double reg_log_ndtr(double x);
+
+// phi(x) / Phi(x), the derivative of log Phi; of order 1, plus x.
+double reg_ndtr_ratio(double x, double order);
+
+// The derivative of the given order, 0 to 99, of digamma, which is that of log gamma.
+double reg_polygamma(double x, double order);
+#endif
