@@ -311,6 +311,8 @@ static bool accept(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
                              arena_printf(cx->a, "`%s -> %s` with both ends", p->name, p->kids[2]->name),
                              value_text(cx, &v));
       if (v.kind == V_TENSOR) word_hint(diag, d->name, WORD_LAYER, NULL, 0);
+      if (v.kind == V_NUM)
+        diag_hint(diag, "both ends are one argument: `%s(%s -> 0)`", d->name, value_text(cx, &v));
       return false;
     }
     Ast to = *p;

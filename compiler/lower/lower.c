@@ -107,8 +107,9 @@ static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fal
 static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
   const Ast *whole = stop->kids[0], *what = metric_callee(whole);
   if (what->kind != AST_FIELD || what->kids[0]->kind != AST_NAME) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, what->span,
-              "a measure of a part of the data such as valid.loss", ast_text(cx->a, whole));
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, what->span,
+                        "a measure of a part of the data such as valid.loss", ast_text(cx->a, whole));
+    if (what->kind == AST_NAME) diag_hint(d, "write `valid.%s`", ast_text(cx->a, whole));
     return false;
   }
   const char *part = what->kids[0]->name;

@@ -348,6 +348,19 @@ static bool mark(Cx *cx, const Ast *e, bool *hit) {
   return true;
 }
 
+// The nearest of the names that paths are made of.
+static void suggest_segment(Cx *cx, Diag *d, const char *name) {
+  VEC(const char *) segments = {0};
+  for (int i = 0; i < cx->params.len; i++)
+    for (const char *at = cx->params.entries[i].key; *at; at += *at == '.') {
+      const size_t n = strcspn(at, ".");
+      vec_push(cx->a, segments, arena_strndup(cx->a, at, n));
+      at += n;
+    }
+  const char *near = nearest_name(name, segments.data, segments.len);
+  if (near) diag_hint(d, "did you mean `%s`?", near);
+}
+
 Tree *select_params(Cx *cx, const Ast *selector) {
   bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
   selects(cx);
@@ -370,8 +383,8 @@ Tree *select_params(Cx *cx, const Ast *selector) {
   const char *near = nearest_name(ast_text(cx->a, selector), paths, cx->params.len);
   if (near)
     diag_hint(d, "did you mean `%s`?", near);
-  else if (selector->kind == AST_FIELD)
-    word_hint(d, selector->name, WORD_FIELD, NULL, 0);
+  else if (selector->kind == AST_FIELD && !word_hint(d, selector->name, WORD_FIELD, NULL, 0))
+    suggest_segment(cx, d, selector->name);
   return NULL;
 }
 

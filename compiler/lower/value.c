@@ -151,7 +151,10 @@ static Node *make_node(Cx *cx, const Value *v) {
   }
   default: break;
   }
-  diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor or a number", value_text(cx, v));
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor or a number", value_text(cx, v));
+  const char *name = v->kind == V_FN ? v->fn->def->name : v->kind == V_MODEL ? v->model->def->name : NULL;
+  if (v->kind == V_BUILTIN) name = builtin_info[v->builtin].name;
+  if (name) diag_hint(d, "its value is that of a call: `%s(x)`", name);
   return NULL;
 }
 

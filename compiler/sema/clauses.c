@@ -52,6 +52,18 @@ static void check_places(Program *p, const Ast *e, SemaPlace value, SemaPlace ca
   check_expr(&s, e);
 }
 
+// `given`: bits of the needed clauses that are there.
+static void lacks_clauses(Program *p, const Ast *train, unsigned given) {
+  static const char *const examples[NEEDED_CLAUSES] = {"loss cross_entropy(net(x), label)",
+                                                       "optimize adam(lr: 1e-3)"};
+  const char *which = given == 2   ? "the clause `loss`"
+                      : given == 1 ? "the clause `optimize`"
+                                   : "the clauses `loss` and `optimize`";
+  Diag *d = diag_emit(&p->session->diags, DIAG_missing_clause, train->span, which);
+  for (int k = 0; k < NEEDED_CLAUSES; k++)
+    if (!(given >> k & 1)) diag_hint(d, "for example `%s`", examples[k]);
+}
+
 void check_train(Program *p, const Ast *train) {
   check_places(p, train->kids[0], PLACE_MODEL, PLACE_MODEL);
   check_places(p, train->kids[1], PLACE_DATA, PLACE_DATA);
@@ -68,8 +80,7 @@ void check_train(Program *p, const Ast *train) {
     check_places(p, c->kids[0], optimizer ? PLACE_OPTIMIZER : PLACE_VALUE,
                  optimizer ? PLACE_OPTIMIZER : PLACE_CALL);
   }
-  for (int k = 0; k < NEEDED_CLAUSES; k++)
-    if (!(given >> k & 1)) diag_emit(&p->session->diags, DIAG_missing_clause, train->span, clause_names[k]);
+  if (given != (1u << NEEDED_CLAUSES) - 1) lacks_clauses(p, train, given);
 }
 
 // Evaluated is a model, behind the training that is meant.

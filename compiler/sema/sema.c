@@ -130,15 +130,30 @@ static bool names_column(const Ast *e) {
 // `_`: an argument that is still to come.
 static bool is_open(const Ast *arg) { return arg->kind == AST_NAME && !strcmp(arg->name, "_"); }
 
+// `csv(data.csv)`: what is no path of a file, reported; else NULL.
+static const Ast *wrong_path(Scope *s, const Ast *call) {
+  Arena *a = s->p->session->arena;
+  const Ast *first = call->nkids > 1 ? call->kids[1] : NULL, *path = first ? first->kids[0] : NULL;
+  if (!path || (path->kind != AST_FIELD && path->kind != AST_NAME)) return NULL;
+  if (builtin_find(call->kids[0]->name) != B_CSV || (first->name && strcmp(first->name, "path") != 0))
+    return NULL;
+  Diag *d = diag_emit(&s->p->session->diags, DIAG_wrong_kind, path->span, "the path of a file",
+                      arena_printf(a, "`%s`", ast_text(a, path)));
+  diag_hint(d, "a path is a text: \"%s\"", ast_text(a, path));
+  return path;
+}
+
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
   bool data = is_data_builtin(call) || s->callee == PLACE_DATA;
   Scope outer = *s;
   s->value = PLACE_VALUE;
   if (s->callee != PLACE_OPTIMIZER) s->callee = PLACE_CALL; // an optimizer's argument may be one
-  for (int i = 1; i < call->nkids; i++)
-    if (!is_open(call->kids[i]->kids[0]) && (!data || !names_column(call->kids[i]->kids[0])))
-      check_expr(s, call->kids[i]->kids[0]);
+  const Ast *wrong = callee->kind == AST_NAME ? wrong_path(s, call) : NULL;
+  for (int i = 1; i < call->nkids; i++) {
+    const Ast *arg = call->kids[i]->kids[0];
+    if (arg != wrong && !is_open(arg) && (!data || !names_column(arg))) check_expr(s, arg);
+  }
   s->value = outer.value;
   s->callee = outer.callee;
   if (callee->kind != AST_NAME) {

@@ -19,7 +19,8 @@ enum {
   TOK_COMPARISON = -7,
   TOK_LINE_NAME = -8,
   TOK_SHARE = -9,
-  TOK_FIELD = -10
+  TOK_FIELD = -10,
+  TOK_RESERVED = -11
 };
 
 static const struct Hint {
@@ -51,6 +52,9 @@ static bool in_set(int set, int kind) {
   case TOK_LINE_NAME:
   case TOK_FIELD: return kind == TOK_NAME;
   case TOK_SHARE: return kind == TOK_NUMBER;
+  case TOK_RESERVED:
+    return kind == TOK_IF || kind == TOK_THEN || kind == TOK_ELSE || kind == TOK_UNTIL || kind == TOK_AND ||
+           kind == TOK_OR || kind == TOK_NOT || kind == TOK_TRUE || kind == TOK_FALSE;
   case TOK_START: return kind == TOK_NEWLINE || kind == TOK_OPENC;
   default: return set == kind;
   }
