@@ -142,7 +142,7 @@ def case_a_pipe_gets_values_only(regc):
     done = piped(regc, "l2([1,2])")
     demand(done.stdout == "2.5\n" and done.stderr == "", f"{done.stdout!r} {done.stderr!r}")
     done = piped(regc, "let a = 3\na * 2\n\n# nothing\n[[1, 2], [3, 4]]\n1 < 2\n[true, 1 > 2]\n")
-    demand(done.stdout == "6\n1  2\n3  4\ntrue\n1  0\n", done.stdout)
+    demand(done.stdout == "6\n1  2\n3  4\ntrue\n true  false\n", done.stdout)
 
 
 def case_an_error_goes_on_and_tells_at_the_end(regc):
