@@ -418,6 +418,7 @@ element_list:
 | element_list COMMA element                      { $$ = list_add(p, $1, $3); }
 
 element: expr
+| shift DOTDOT PLUS shift                         { $$ = ast_range(p, @$, $1, ast_unary(p, span_join(@3, @4), OPR_ADD, $4)); }
 | shift DOTDOT                                    { $$ = ast_range(p, @$, $1, NULL); }
 | DOTDOT shift                                    { $$ = ast_range(p, @$, NULL, $2); }
 | DOTDOT                                          { $$ = ast_range(p, @$, NULL, NULL); }

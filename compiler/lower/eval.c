@@ -23,6 +23,10 @@ static Value fail_unless(bool ok, Value v) { return ok ? v : v_fail(); }
 static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
   Value x = eval_expr(cx, env, e->kids[0]);
   if (x.kind == V_FAIL) return x;
+  if (e->op == OPR_ADD) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "a length `..+k`", "outside of x[i..+k]");
+    return v_fail();
+  }
   return unary_op(cx, e->op == OPR_NEG ? OP_NEG : OP_NOT, &x, e->span);
 }
 

@@ -2,7 +2,7 @@
 // in range: what is known while the program is elaborated is judged here, what is only known when it runs is
 // checked there (OP_INDEX), and what cannot be out of range (argsort, argmax, classes of the data) is taken
 // as it is.
-#include "value.h"
+#include "builtins.h"
 #include <math.h>
 #include <string.h>
 
@@ -51,6 +51,12 @@ static bool is_known(Cx *cx, Arena *scratch, const Node *n, double **presets, bo
     for (int k = 0; k < x->nin; k++) needed[x->in[k]->id] = true;
   }
   return true;
+}
+
+const double *known_elements(Cx *cx, Arena *scratch, const Node *n) {
+  double **presets = ARENA_ARRAY(scratch, double *, n->id + 1);
+  bool fixed;
+  return is_known(cx, scratch, n, presets, &fixed) && fixed ? graph_eval(scratch, cx->g, n, presets) : NULL;
 }
 
 // Where the e-th element of a value was written.
@@ -136,15 +142,30 @@ Node *value_index(Cx *cx, const Value *v, int64_t size) {
   return !good || constant ? constant : graph_index(cx->g, n, size, place(cx, v->span));
 }
 
-Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at) {
+// Along an axis the elements that an index names, whose axes stand in its place.
+Node *axis_by_index(Cx *cx, Node *x, int axis, const Value *index, Span at) {
   if (index->kind == V_TENSOR && index->node->dtype == DT_BOOL) { // would look like a choice of rows
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, index->span, "whole numbers", "truth values");
     diag_hint(d, "`if ... then 1 else 0` makes numbers of them");
-    return v_fail();
+    return NULL;
   }
-  Node *i = value_index(cx, index, x->shape.dim[0]);
-  if (!i || !rank_fits(cx, i->shape.rank + x->shape.rank - 1, at)) return v_fail();
-  return v_tensor(graph_gather(cx->g, x, i), at);
+  Node *i = value_index(cx, index, x->shape.dim[axis]);
+  if (!i || !rank_fits(cx, i->shape.rank + x->shape.rank - 1, at)) return NULL;
+  return gather_axis(cx, x, axis, i);
+}
+
+// The axis goes first, and the index's axes go back to its place.
+Node *gather_axis(Cx *cx, Node *x, int axis, Node *index) {
+  int first[MAX_RANK], back[MAX_RANK];
+  const int rank = x->shape.rank, wide = index->shape.rank;
+  for (int k = 0; k < rank; k++) first[k] = k == 0 ? axis : k - (k <= axis);
+  for (int k = 0; k < rank - 1 + wide; k++) back[k] = k < axis ? wide + k : k < axis + wide ? k - axis : k;
+  return graph_transpose(cx->g, graph_gather(cx->g, graph_transpose(cx->g, x, first), index), back);
+}
+
+Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at) {
+  Node *rows = axis_by_index(cx, x, 0, index, at);
+  return rows ? v_tensor(rows, at) : v_fail();
 }
 
 // -- x[...]
@@ -165,41 +186,101 @@ static bool known_index(Cx *cx, const Value *v, int64_t n, bool end, int64_t *ou
   return true;
 }
 
-typedef struct Cut {
-  int64_t start[MAX_RANK], stop[MAX_RANK], step[MAX_RANK];
-  bool drop[MAX_RANK]; // a single index: the axis disappears
-} Cut;
+// What x[...] takes of one axis: a part, which may be one element and leave no axis behind; or what an index
+// names that is known when the program runs.
+typedef struct Pick {
+  int64_t start, stop;
+  bool drop;
+  Node *index; // NULL: start..stop
+} Pick;
 
-static bool cut_axis(Cx *cx, Env *env, const Ast *at, int64_t size, int axis, Cut *c) {
-  const bool range = at->kind == AST_RANGE;
-  const Ast *ends[2] = {range ? at->kids[0] : at, range ? at->kids[1] : NULL};
-  int64_t *const to[2] = {&c->start[axis], &c->stop[axis]};
-  for (int k = 0; k < 2; k++) {
-    if (!ends[k]) continue;
-    Value v = eval_expr(cx, env, ends[k]);
-    if (!known_index(cx, &v, size, range, to[k])) return false;
+// i..+k: k elements from i on.
+static bool pick_length(Cx *cx, Env *env, const Ast *at, int64_t size, Pick *p) {
+  Value from = eval_expr(cx, env, at->kids[0]), length = eval_expr(cx, env, at->kids[1]->kids[0]);
+  int64_t k;
+  if (!known_int(cx, &length, "a number of elements", 1, size, &k)) return false;
+  if (value_is_const(&from)) {
+    if (!known_index(cx, &from, size, false, &p->start)) return false;
+    p->stop = p->start + k;
+    if (p->stop <= size) return true;
+    diag_emit(&cx->s->diags, DIAG_bad_index, at->span, arena_printf(cx->a, "%lld", (long long)p->stop - 1),
+              (long long)size);
+    return false;
   }
-  c->drop[axis] = !range;
-  if (!range) c->stop[axis] = c->start[axis] + 1;
-  if (c->start[axis] < c->stop[axis]) return true;
+  Node *first = value_index(cx, &from, size - k + 1);
+  if (!first) return false;
+  if (first->shape.rank) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, at->kids[0]->span, "one index", value_text(cx, &from));
+    return false;
+  }
+  const Shape s = shape_of(1, k);
+  p->index = graph_binary(cx->g, OP_ADD, graph_iota(cx->g, 0, DT_I32, s), first);
+  return true;
+}
+
+static bool pick_range(Cx *cx, Env *env, const Ast *at, int64_t size, Pick *p) {
+  int64_t *const to[2] = {&p->start, &p->stop};
+  if (at->kids[1] && at->kids[1]->kind == AST_UNARY && at->kids[1]->op == OPR_ADD)
+    return pick_length(cx, env, at, size, p);
+  for (int k = 0; k < 2; k++) {
+    if (!at->kids[k]) continue;
+    Value v = eval_expr(cx, env, at->kids[k]);
+    if (!known_index(cx, &v, size, true, to[k])) return false;
+  }
+  if (p->start < p->stop) return true;
   diag_emit(&cx->s->diags, DIAG_empty_range, at->span, ast_text(cx->a, at), (long long)size);
   return false;
 }
 
-static Value cut_out(Cx *cx, Node *x, const Cut *c, Span at) {
-  Node *cut = graph_slice(cx->g, x, c->start, c->stop, c->step);
+static bool pick_axis(Cx *cx, Env *env, const Ast *at, const Value *given, Node *x, int axis, Pick *p) {
+  const int64_t size = x->shape.dim[axis];
+  *p = (Pick){0, size, false, NULL};
+  if (at->kind == AST_RANGE) return pick_range(cx, env, at, size, p);
+  const Value v = given ? *given : eval_expr(cx, env, at);
+  if (v.kind == V_TENSOR || v.kind == V_FIELD || v.kind == V_LIST) {
+    if (v.kind == V_TENSOR && v.node->dtype == DT_BOOL) return axis_by_index(cx, x, axis, &v, at->span);
+    return (p->index = value_index(cx, &v, size));
+  }
+  p->drop = true;
+  if (!known_index(cx, &v, size, false, &p->start)) return false;
+  p->stop = p->start + 1;
+  return true;
+}
+
+// An axis of size 1 that stands where `new` does.
+static bool is_new(const Env *env, const Ast *at) {
+  return at->kind == AST_NAME && !strcmp(at->name, "new") && !env_get(env, "new");
+}
+
+// Parts first; then, from the last axis on, what has an index: so that the axes before keep their numbers.
+static Value pick_out(Cx *cx, Node *x, const Pick *p, const bool *new, int n, Span at) {
+  int64_t start[MAX_RANK], stop[MAX_RANK], step[MAX_RANK];
   Shape s = {0};
-  for (int k = 0; k < x->shape.rank; k++)
-    if (!c->drop[k]) s.dim[s.rank++] = cut->shape.dim[k];
-  return v_tensor(graph_reshape(cx->g, cut, s), at);
+  int axes[MAX_RANK], wide = 0;
+  for (int k = 0; k < x->shape.rank; k++) start[k] = p[k].start, stop[k] = p[k].stop, step[k] = 1;
+  Node *out = graph_slice(cx->g, x, start, stop, step);
+  for (int k = 0, axis = 0; k < n; k++) {
+    if (new[k])
+      s.dim[s.rank++] = 1;
+    else {
+      if (!p[axis].drop) axes[axis] = s.rank, s.dim[s.rank++] = out->shape.dim[axis];
+      wide += p[axis].index ? p[axis].index->shape.rank - 1 : 0;
+      axis++;
+    }
+    if (s.rank + (wide > 0 ? wide : 0) > MAX_RANK - 1 && !rank_fits(cx, s.rank + wide, at)) return v_fail();
+  }
+  out = graph_reshape(cx->g, out, s);
+  for (int axis = x->shape.rank - 1; axis >= 0; axis--)
+    if (p[axis].index) out = gather_axis(cx, out, axes[axis], p[axis].index);
+  return v_tensor(out, at);
 }
 
 Value eval_index(Cx *cx, Env *env, const Ast *e) {
   Value base = eval_expr(cx, env, e->kids[0]), only = {.kind = V_NONE};
-  int given = e->nkids - 1, ellipsis = 0;
+  int given = e->nkids - 1, made = 0, ellipsis = 0;
   const AstKind kind = e->kids[1]->kind;
   if (base.kind == V_FAIL) return base;
-  if (given == 1 && kind != AST_RANGE && kind != AST_ELLIPSIS) {
+  if (given == 1 && kind != AST_RANGE && kind != AST_ELLIPSIS && !is_new(env, e->kids[1])) {
     only = eval_expr(cx, env, e->kids[1]);
     int64_t at;
     if (only.kind == V_FAIL) return only;
@@ -209,19 +290,35 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
   Node *x = value_node(cx, &base);
   if (!x) return v_fail();
   const int rank = x->shape.rank;
-  for (int i = 1; i < e->nkids; i++)
-    if (e->kids[i]->kind == AST_ELLIPSIS) ellipsis = i;
-  if (given - (ellipsis > 0) > rank) {
-    diag_emit(&cx->s->diags, DIAG_bad_axis, e->span, given - (ellipsis > 0) - 1, shape_text(cx->a, x->shape));
+  for (int i = 1; i < e->nkids; i++) {
+    if (e->kids[i]->kind == AST_ELLIPSIS && !ellipsis) ellipsis = i;
+    made += is_new(env, e->kids[i]);
+  }
+  const int named = given - made - (ellipsis > 0);
+  if (named > rank) {
+    diag_emit(&cx->s->diags, DIAG_bad_axis, e->span, named - 1, shape_text(cx->a, x->shape));
     return v_fail();
   }
-  if (only.kind == V_TENSOR || only.kind == V_FIELD || only.kind == V_LIST)
-    return rows_by_index(cx, x, &only, e->span);
-  Cut c = {0};
-  for (int k = 0; k < rank; k++) c.stop[k] = x->shape.dim[k], c.step[k] = 1;
+  if (!rank_fits(cx, rank + made, e->span)) return v_fail();
+  Pick picks[MAX_RANK];
+  bool new[2 * MAX_RANK] = {0};
+  int axis = 0, n = 0;
   for (int i = 1; i < e->nkids; i++) {
-    const int axis = ellipsis && i > ellipsis ? rank - (e->nkids - i) : i - 1;
-    if (i != ellipsis && !cut_axis(cx, env, e->kids[i], x->shape.dim[axis], axis, &c)) return v_fail();
+    if (i == ellipsis) {
+      for (int k = named; k < rank; k++)
+        picks[axis] = (Pick){0, x->shape.dim[axis], false, NULL}, axis++, n++;
+      continue;
+    }
+    if (is_new(env, e->kids[i])) {
+      new[n++] = true;
+      continue;
+    }
+    if (e->kids[i]->kind == AST_ELLIPSIS) // a second one: one whole axis
+      picks[axis] = (Pick){0, x->shape.dim[axis], false, NULL};
+    else if (!pick_axis(cx, env, e->kids[i], given == 1 ? &only : NULL, x, axis, &picks[axis]))
+      return v_fail();
+    axis++, n++;
   }
-  return cut_out(cx, x, &c, e->span);
+  for (; axis < rank; axis++, n++) picks[axis] = (Pick){0, x->shape.dim[axis], false, NULL};
+  return pick_out(cx, x, picks, new, n, e->span);
 }

@@ -188,11 +188,23 @@ static Value reduce_tree(Cx *cx, Builtin b, const Tree *t, Span at) {
   return v_tensor(total, at);
 }
 
+static bool known_false(Cx *cx, const Node *n) {
+  Arena *scratch = arena_new();
+  const double *known = known_elements(cx, scratch, n);
+  bool none = known != NULL;
+  for (int64_t i = 0; none && i < shape_count(n->shape); i++) none = known[i] == 0;
+  arena_free(scratch);
+  return none;
+}
+
 // The elements that count, in x's shape; false after a report: none is left, as far as that is known.
 static bool where_of(Cx *cx, const Args *a, const Value *v, const Node *x, Node **out) {
   *out = NULL;
   if (!v) return true;
+  struct Leaves *leaves = cx->leaves; // a literal condition is no leaf of a check
+  cx->leaves = NULL;
   Node *n = truth(cx, v);
+  cx->leaves = leaves;
   Shape whole;
   if (!n) return false;
   if (!shape_broadcast(n->shape, x->shape, &whole) || !shape_equal(whole, x->shape)) {
@@ -202,8 +214,7 @@ static bool where_of(Cx *cx, const Args *a, const Value *v, const Node *x, Node 
   }
   *out = graph_broadcast_to(cx->g, n, x->shape);
   const bool sums = a->b == B_SUM || a->b == B_PROD || a->b == B_NORM;
-  bool none = (*out)->op == OP_CONST && !sums;
-  for (int64_t i = 0; none && i < (*out)->ndata; i++) none = (*out)->data[i] == 0;
+  const bool none = !sums && known_false(cx, n);
   if (none)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span,
               arena_printf(cx->a, "something to take the `%s` of", builtin_info[a->b].name),

@@ -4,11 +4,36 @@
 
 // -- shapes
 
+// A size of -1 is what the others leave.
+static Value rest_filled(Cx *cx, const Value *shape, int64_t count) {
+  Value v = *shape;
+  int64_t others = 1;
+  int rests = 0, rest = 0;
+  for (int i = 0; v.kind == V_LIST && i < v.nitems; i++) {
+    const Value *size = &v.items[i];
+    const bool number = size->kind == V_NUM && size->unit == UNIT_NONE;
+    if (number && size->num == -1)
+      rests++, rest = i;
+    else if (number && size->num >= 1 && size->num <= (double)count)
+      others *= (int64_t)size->num;
+    else
+      return v;
+    if (others > count) return v;
+  }
+  if (rests != 1 || count % others) return v;
+  v.items = ARENA_ARRAY(cx->a, Value, v.nitems);
+  for (int i = 0; i < v.nitems; i++) v.items[i] = shape->items[i];
+  v.items[rest] = v_num((double)(count / others), shape->items[rest].span);
+  return v;
+}
+
 Value call_reshape(Cx *cx, const Args *a) {
   Tree *t = tree_of(cx, a->v[0]);
   Node *n = t ? tree_flat(cx, t) : value_node(cx, a->v[0]);
   Shape s;
-  if (!n || !value_shape(cx, a->v[1], &s)) return v_fail();
+  if (!n) return v_fail();
+  const Value shape = rest_filled(cx, a->v[1], shape_count(n->shape));
+  if (!value_shape(cx, &shape, &s)) return v_fail();
   if (shape_count(s) != shape_count(n->shape)) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`reshape`", shape_text(cx->a, n->shape),
                         shape_text(cx->a, s));
@@ -172,17 +197,36 @@ static Value uniform(Cx *cx, const Args *a, Shape s) {
   return uniform_between(cx, &u, low, high, a->at);
 }
 
+// Whole numbers: the part below of u times their number, u below 1.
+static Value integers(Cx *cx, const Args *a, Shape s) {
+  const Value *range = a->v[0];
+  int64_t low, high;
+  if (range->items[0].kind == V_NONE || range->items[1].kind == V_NONE) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, range->span, "a range low .. high", "a range with one end");
+    return v_fail();
+  }
+  const int64_t most = 1 << 24; // numbers that a draw can tell apart
+  if (!known_int(cx, &range->items[0], "a whole number", -INT32_MAX, INT32_MAX - most, &low)) return v_fail();
+  if (!known_int(cx, &range->items[1], "a whole number", low + 1, low + most, &high)) return v_fail();
+  Graph *g = cx->g;
+  Node *u = graph_binary(g, OP_MUL, draw(cx, s), graph_const(g, (double)(high - low), (Shape){0}));
+  Node *whole = graph_cast(g, graph_unary(g, OP_FLOOR, u), DT_I32);
+  return v_tensor(graph_binary(g, OP_ADD, whole, graph_const_typed(g, (double)low, DT_I32, (Shape){0})),
+                  a->at);
+}
+
 static Value filled_shape(Cx *cx, const Args *a, Shape s) {
   switch (a->b) {
   case B_NORMAL: return v_tensor(check_draw(cx, normal(cx, s), a->at), a->at);
   case B_BERNOULLI: return bernoulli(cx, a, s);
   case B_UNIFORM: return uniform(cx, a, s);
+  case B_INTEGERS: return integers(cx, a, s);
   default: return v_tensor(check_draw(cx, graph_const(cx->g, a->b == B_ONES, s), a->at), a->at);
   }
 }
 
 Value call_filled(Cx *cx, const Args *a) {
-  const int at = a->b == B_UNIFORM || a->b == B_BERNOULLI;
+  const int at = a->b == B_UNIFORM || a->b == B_BERNOULLI || a->b == B_INTEGERS;
   const Value *shape = a->v[at], *like = a->v[at + 1];
   Shape s;
   if (!shape == !like) {

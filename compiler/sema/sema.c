@@ -275,6 +275,14 @@ static void check_loop(Scope *s, const Ast *e) {
   if (e->kind == AST_LOCAL) bind(s, e->name);
 }
 
+// In x[..., new] the name stands for an axis of size 1, where nothing else is called so.
+static void check_index(Scope *s, const Ast *e) {
+  check_expr(s, e->kids[0]);
+  for (int i = 1; i < e->nkids; i++)
+    if (e->kids[i]->kind != AST_NAME || strcmp(e->kids[i]->name, "new") || bound(s, "new"))
+      check_expr(s, e->kids[i]);
+}
+
 void check_expr(Scope *s, const Ast *e) {
   if (!e) return;
   switch (e->kind) {
@@ -282,6 +290,7 @@ void check_expr(Scope *s, const Ast *e) {
     if (strcmp(e->name, "*")) check_name(s, e->name, e->span, s->value);
     break;
   case AST_CALL: check_call(s, e, 0); break;
+  case AST_INDEX: check_index(s, e); break;
   case AST_BINARY:
   case AST_PIPE: check_chain(s, e); break;
   case AST_IF: check_if(s, e); break;

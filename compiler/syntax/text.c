@@ -200,7 +200,8 @@ static void print_chain(Printer *p, const Ast *a) {
 
 static void print_range(Printer *p, const Ast *a) {
   const Ast *from = a->kids[0], *to = a->kids[1];
-  bool spaced = from && to && !(plain_bound(from) && plain_bound(to));
+  const bool length = to && to->kind == AST_UNARY && to->op == OPR_ADD;
+  bool spaced = from && to && !length && !(plain_bound(from) && plain_bound(to));
   if (from) print_expression(p, from, LEVEL_SHIFT);
   print_text(p, spaced ? " .. " : "..");
   if (to) print_expression(p, to, LEVEL_SHIFT);
@@ -392,8 +393,8 @@ void print_node(Printer *p, const Ast *a) {
     print_node(p, a->kids[0]);
     break;
   case AST_UNARY:
-    print_text(p, a->op == OPR_NOT ? "not " : "-");
-    print_expression(p, a->kids[0], level_of(a));
+    print_text(p, a->op == OPR_NOT ? "not " : a->op == OPR_ADD ? "+" : "-");
+    print_expression(p, a->kids[0], a->op == OPR_ADD ? LEVEL_SHIFT : level_of(a));
     break;
   case AST_ARROW: print_infix(p, a, " ->", LEVEL_PIPE, LEVEL_PIPE); break;
   case AST_RANGE: print_range(p, a); break;

@@ -74,10 +74,12 @@ KINDS = {
 # Proper arguments; what a parameter is tried with beside the kinds.
 USUAL = {"x": "a", "y": "a", "axis": "0", "keep": "true", "low": "-1", "high": "1", "index": "[1, 0]", "n": "3", "shape": "[3, 2]",
          "perm": "[1, 0]", "xs": "a, a", "like": "a", "p": "0.5", "range": "0 .. 1", "e": "sum(a)", "q": "0.25",
-         "k": "1", "by": "1", "where": "(a > 0)", "sample": "true", "reverse": "true", "descending": "true"}
-USUAL_OF = {("one_hot", "y"): "k", ("take_along", "index"): "m", ("gather", "index"): "[1, 0]", ("zeros", "shape"): "[2]",
+         "k": "1", "by": "1", "where": "(a > 0)", "sample": "true", "reverse": "true", "descending": "true", "before": "1",
+         "after": "2", "value": "3", "v": "2", "axes": '"ij->ji"'}
+USUAL_OF = {("one_hot", "y"): "k", ("take_along", "index"): "m", ("gather", "index"): "[1, 0]", ("einsum", "xs"): "a", ("put", "index"): "[2, 0]", ("zeros", "shape"): "[2]",
             ("ones", "shape"): "[2]"}
-MORE = {"where": ["[true, false, true]", "(v > 9)", "[false, false, false]", "[0, 1, 0]"], "q": ["0", "1", "0.5", "2"], "k": ["3", "4", "0"], "by": ["-1", "5", "0"],
+MORE = {"before": ["0", "-1"], "value": ["0.5", "-1"], "v": ["[1, 2]", "[[1], [2]]", "[1, 2, 3]"], "axes": ['"ij->"', '"ij->i"', '"ii->i"', '"ij,jk->ik"', '"ij"', '"ij->ii"', '"i->i"'],
+        "where": ["[true, false, true]", "(v > 9)", "[false, false, false]", "[0, 1, 0]"], "q": ["0", "1", "0.5", "2"], "k": ["3", "4", "0"], "by": ["-1", "5", "0"],
         "axis": ["1", "-1", "-2", "2", "-3", "[0, 1]", "[1, 0]", "[0, 0]", "[0, -2]", "0.5", "[[0], [1]]"], "keep": ["false", "1"],
         "index": ["[0, 1, 1]", "[2]", "[-1]", "[0.5]", "[[1, 0], [0, 1]]", "1", "argsort(v)", "[2, 1, 0]", "[1, 3]", "(a > 0)"],
         "n": ["1", "-1", "0.5", "2", "1000"], "shape": ["[6]", "6", "[1, 2, 3]", "[2, -3]", "[6.0]", "[2.5, 2]", "[4]", "[0, 6]"],
@@ -136,7 +138,7 @@ def pairs(everything):
                 if everything or rng.random() < 0.12:
                     yield form, form.format(x, y)
     for x in KINDS.values():
-        for form in ["-{0}", "not {0}", "[{0}]", "{0}[0]", "{0}[..]", "{0}[0..1]", "flat({0})", "softmax({0})", "l2({0})", "mean({0}) + {0}", "({0})"]:
+        for form in ["-{0}", "not {0}", "[{0}]", "{0}[0]", "{0}[..]", "{0}[0..1]", "{0}[.., 0]", "{0}[.., j]", "{0}[.., new]", "{0}[new, ..]", "{0}[.., k]", "{0}[j..+1]", "{0}[.., j..+2]", "{0}[1..+2]", "{0}[m, ..]", "flat({0})", "softmax({0})", "l2({0})", "mean({0}) + {0}", "({0})"]:
             yield form, form.format(x)
 
 

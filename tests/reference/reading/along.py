@@ -3,7 +3,7 @@ import numpy as np
 
 from .functions import argmax, flat_tree, one_axis, over_tensors, reduce_, sum_, mean, norm
 from .syntax import Refused
-from .values import Tree, array, axes_of, is_known, real, whole
+from .values import Tree, array, axes_of, is_known, real, stretches, whole
 
 
 def truths(x):
@@ -22,14 +22,14 @@ def counted(r, node, x, where, f):
     if isinstance(x, Tree):
         raise Refused("a tree has no elements to judge")
     v, w = real(x), truths(where)
-    if w.ndim > v.ndim or np.broadcast_shapes(v.shape, w.shape) != v.shape:
+    if not stretches(w.shape, v.shape):
         raise Refused("the shape of where")
     r.decide(w)
     return f(v, np.broadcast_to(w, v.shape))
 
 
 def nothing_is_an_error(where, w):
-    if not w.any() and (isinstance(where, (bool, list))):
+    if not w.any() and (isinstance(where, (bool, float, list))):
         raise Refused("nothing is taken")
 
 
@@ -98,7 +98,7 @@ def prod(r, node, x, axis=None, keep=None):
 
 
 def quantile(r, node, x, q, axis=None, keep=None):
-    if not is_known(q) or not 0 <= float(q) <= 1:
+    if type(q) is not float or not 0 <= float(q) <= 1:
         raise Refused("a share from 0 to 1")
 
     def of(v, axes, k):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import functions
+from . import functions, indexing
 from .calls import Calls
 from .derive import Derivatives, Selectors
 from .scope import Binding, Definition, Scope, Unread, World
@@ -292,7 +292,12 @@ class Reader(Calls, Selectors, Derivatives):
         x = self.value(node.parts[0], scope, w)
         if isinstance(x, Tree):
             raise Refused("an index of a tree")
-        return indexed(self, array(x), [self.value(e, scope, w) for e in node.parts[1]])
+        return indexing.indexed(self, array(x), [self.index_element(e, scope, w) for e in node.parts[1]])
+
+    def index_element(self, e, scope, w):
+        if e.kind == "name" and e.parts[0] == "new" and scope.find("new") is None:
+            return indexing.NEW
+        return indexing.Length(*(self.value(p, scope, w) for p in e.parts)) if e.kind == "length" else self.value(e, scope, w)
 
     def on_block(self, node, scope, w):
         scope, last = self.statements(node.parts[0], scope, w)
@@ -390,44 +395,3 @@ def number(x):
 
 def truth(x):
     return array(x) if array(x).dtype == bool else array(x) != 0
-
-
-def indexed(r, x, elements):
-    if len(elements) == 1 and isinstance(elements[0], (np.ndarray, list)):
-        return functions.gather(r, None, x, elements[0])
-    gaps = [k for k, e in enumerate(elements) if isinstance(e, Range) and e.low is None and e.high is None]
-    if len(elements) > x.ndim + (len(gaps) == 1 and len(elements) == x.ndim + 1):
-        raise Refused("more indices than axes")
-    found = []
-    for k, e in enumerate(elements):
-        if gaps and k == gaps[0]:
-            found += [slice(None)] * (x.ndim - len(elements) + 1)
-            continue
-        n = x.shape[len(found)]
-        if isinstance(e, Range):
-            low, high = (d if v is None else place(v, n, n) for v, d in ((e.low, 0), (e.high, n)))
-            if low >= high:
-                raise Refused("an empty range")
-            found.append(slice(low, high))
-        else:
-            found.append(place(e, n, n - 1))
-    return np.asarray(x[tuple(found)])
-
-
-def place(v, n, most):
-    i = whole(v, "an index")
-    i += n if i < 0 else 0
-    if not 0 <= i <= most:
-        raise Refused("an index out of range")
-    return i
-
-
-_read = {}
-
-
-def _library():
-    if not _read:
-        for path in sorted(STDLIB.rglob("*.reg")):
-            for i in parse_program(path.read_text()):
-                _read[i.parts[1]] = Definition(i, "library")
-    return _read

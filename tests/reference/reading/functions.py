@@ -380,7 +380,7 @@ TABLE = {
     "abs": ("x", over_tensors(absolute)), "sign": ("x", over_tensors(sign)),
     "floor": ("x", stairs(np.floor)), "round": ("x", stairs(np.round)),
     "max": ("x y? ; axis? keep?", larger(1)), "min": ("x y? ; axis? keep?", larger(-1)), "clamp": ("x low high", clamp), "xmul": ("x y", xmul),
-    "atan2": ("y x", pairwise(np.arctan2)), "mod": ("x y", pairwise(np.mod)), "polygamma": ("x n", over_tensors(polygamma)),
+    "atan2": ("y x", lambda r, node, y, x: pairwise(np.arctan2)(r, node, y, x)), "mod": ("x y", pairwise(np.mod)), "polygamma": ("x n", over_tensors(polygamma)),
     "sum": ("x axis? ; keep?", sum_), "mean": ("x axis? ; keep?", mean), "norm": ("x axis? ; keep?", norm),
     "argmax": ("x axis?", argmax), "count": ("x", count), "size": ("x axis", size),
     "cumsum": ("x axis?", over_tensors(cumsum)), "sort": ("x", over_tensors(sort)), "argsort": ("x", argsort),

@@ -295,7 +295,9 @@ class Parser:
 
     def range(self):
         left = self.shift()
-        return Node("range", left, self.shift()) if self.take("..") else left
+        if not self.take(".."):
+            return left
+        return Node("length", left, self.shift()) if self.take("+") else Node("range", left, self.shift())
 
     def shift(self):
         left = self.sum()

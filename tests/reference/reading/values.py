@@ -121,3 +121,8 @@ def fit(*tensors):
     except ValueError:
         raise Refused(f"shapes {shapes} do not fit") from None
     return [np.broadcast_to(t, shape) for t in tensors]
+
+
+def stretches(shape, to):
+    """Whether a tensor of a shape can stand for one of another."""
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1]))

@@ -1,0 +1,181 @@
+// Built-in functions that put tensors together, take them apart or keep a part of them; and what is written
+// into a tensor by index. In: bound arguments. Out: values.
+#include "builtins.h"
+#include <math.h>
+
+static Node *zeros_for(Cx *cx, const Node *x) { return graph_const_typed(cx->g, 0, x->dtype, x->shape); }
+
+// The axis that a new one becomes among rank others.
+static bool new_axis(Cx *cx, const Value *v, Shape s, int *out) {
+  s.rank++;
+  s.dim[s.rank - 1] = 1;
+  const Value first = v_num(0, cx->g->origin);
+  return one_axis(cx, v ? v : &first, s, out);
+}
+
+Value call_stack(Cx *cx, const Args *a) {
+  Node **xs = ARENA_ARRAY(cx->a, Node *, a->nmany + 1);
+  int axis = 0;
+  for (int i = 0; i < a->nmany; i++) {
+    xs[i] = value_node(cx, a->many[i]);
+    if (!xs[i] || !rank_fits(cx, xs[i]->shape.rank + 1, a->at)) return v_fail();
+    if (i == 0 && !new_axis(cx, a->v[1], xs[0]->shape, &axis)) return v_fail();
+    if (shape_equal(xs[i]->shape, xs[0]->shape)) continue;
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`stack`", shape_text(cx->a, xs[0]->shape),
+              shape_text(cx->a, xs[i]->shape));
+    return v_fail();
+  }
+  common_floats(cx, xs, a->nmany);
+  Shape s = {.rank = xs[0]->shape.rank + 1};
+  for (int k = 0; k < s.rank; k++) s.dim[k] = k == axis ? 1 : xs[0]->shape.dim[k - (k > axis)];
+  for (int i = 0; i < a->nmany; i++) xs[i] = graph_reshape(cx->g, xs[i], s);
+  s.dim[axis] = a->nmany;
+  return shape_fits(cx, s, a->at) ? v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at) : v_fail();
+}
+
+Value call_parts(Cx *cx, const Args *a) {
+  Node *x = value_node(cx, a->v[0]);
+  int axis;
+  int64_t n;
+  if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
+  const int64_t size = x->shape.dim[axis];
+  if (!known_int(cx, a->v[1], "a number of parts", 1, size, &n)) return v_fail();
+  if (size % n) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span,
+              arena_printf(cx->a, "a divisor of the size, %lld", (long long)size), value_text(cx, a->v[1]));
+    return v_fail();
+  }
+  Value v = {.kind = V_LIST, .span = a->at, .nitems = (int)n, .items = ARENA_ARRAY(cx->a, Value, n)};
+  for (int64_t i = 0; i < n; i++)
+    v.items[i] = v_tensor(axis_slice(cx, x, axis, i * (size / n), (i + 1) * (size / n)), a->at);
+  return v;
+}
+
+Value call_pad(Cx *cx, const Args *a) {
+  Node *x = value_node(cx, a->v[0]);
+  int axis;
+  int64_t side[2];
+  double value = 0;
+  if (!x || !one_axis(cx, a->v[3], x->shape, &axis)) return v_fail();
+  for (int k = 0; k < 2; k++)
+    if (!known_int(cx, a->v[1 + k], "a number of elements", 0, 1000000000, &side[k])) return v_fail();
+  if (a->v[4] && !value_number(cx, a->v[4], "a number", &value)) return v_fail();
+  if (value != floor(value) || x->dtype == DT_BOOL) x = graph_cast(cx->g, x, DT_F32);
+  Node *parts[3];
+  int n = 0;
+  for (int k = 0; k < 2; k++) {
+    Shape s = x->shape;
+    s.dim[axis] = side[k];
+    if (side[k] && !shape_fits(cx, s, a->at)) return v_fail();
+    if (side[k]) parts[n++] = graph_const_typed(cx->g, value, x->dtype, s);
+    if (k == 0) parts[n++] = x;
+  }
+  return v_tensor(graph_concat(cx->g, parts, n, axis), a->at);
+}
+
+// -- matrices: the last two axes
+
+static Node *matrix_of(Cx *cx, const Args *a) {
+  Node *x = value_node(cx, a->v[0]);
+  if (!x || x->shape.rank >= 2) return x;
+  diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -2, shape_text(cx->a, x->shape));
+  return NULL;
+}
+
+Value call_triangle(Cx *cx, const Args *a) {
+  Node *x = matrix_of(cx, a);
+  int64_t k = 0;
+  if (!x || (a->v[1] && !known_int(cx, a->v[1], "a diagonal", -1000000000, 1000000000, &k))) return v_fail();
+  const int rank = x->shape.rank;
+  Node *row = graph_iota(cx->g, rank - 2, DT_I32, x->shape),
+       *column = graph_iota(cx->g, rank - 1, DT_I32, x->shape);
+  Node *edge = graph_binary(cx->g, OP_ADD, row, graph_const_typed(cx->g, (double)k, DT_I32, (Shape){0}));
+  Node *kept =
+      a->b == B_TRIL ? graph_binary(cx->g, OP_LE, column, edge) : graph_binary(cx->g, OP_LE, edge, column);
+  return v_tensor(graph_select(cx->g, kept, x, zeros_for(cx, x)), a->at);
+}
+
+// Of a row the matrix with it on its diagonal; else the diagonal of each matrix.
+Value call_diag(Cx *cx, const Args *a) {
+  Node *x = value_floats(cx, a->v[0]);
+  if (!x) return v_fail();
+  Graph *g = cx->g;
+  if (x->shape.rank == 1) {
+    const Shape s = shape_of(2, x->shape.dim[0], x->shape.dim[0]);
+    if (!shape_fits(cx, s, a->at)) return v_fail();
+    Node *on = graph_binary(g, OP_EQ, graph_iota(g, 0, DT_I32, s), graph_iota(g, 1, DT_I32, s));
+    return v_tensor(graph_select(g, on, graph_broadcast_to(g, x, s), graph_const(g, 0, (Shape){0})), a->at);
+  }
+  if (!matrix_of(cx, a)) return v_fail();
+  const int rank = x->shape.rank, last = rank - 1;
+  const int64_t m = x->shape.dim[rank - 2], n = x->shape.dim[last], least = m < n ? m : n;
+  x = axis_slice(cx, axis_slice(cx, x, last, 0, least), rank - 2, 0, least);
+  Node *on = graph_binary(g, OP_EQ, graph_iota(g, rank - 2, DT_I32, x->shape),
+                          graph_iota(g, last, DT_I32, x->shape));
+  return v_tensor(graph_reduce(g, OP_SUM, graph_select(g, on, x, zeros_for(cx, x)), &last, 1), a->at);
+}
+
+// -- written by index
+
+// x [i.., r..] added up in rows of a tensor of n of them.
+Value call_scatter_add(Cx *cx, const Args *a) {
+  Node *x = value_floats(cx, a->v[0]);
+  int64_t n;
+  if (!x || !known_int(cx, a->v[2], "a number of rows", 1, INT32_MAX, &n)) return v_fail();
+  Node *index = value_index(cx, a->v[1], n);
+  if (!index) return v_fail();
+  Shape lead = x->shape, whole = {.rank = 1, .dim = {n}};
+  lead.rank = index->shape.rank < lead.rank ? index->shape.rank : lead.rank;
+  if (index->shape.rank > x->shape.rank || !shape_equal(lead, index->shape)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`scatter_add`", shape_text(cx->a, x->shape),
+              shape_text(cx->a, index->shape));
+    return v_fail();
+  }
+  for (int k = lead.rank; k < x->shape.rank; k++) whole.dim[whole.rank++] = x->shape.dim[k];
+  return shape_fits(cx, whole, a->at) && rank_fits(cx, whole.rank, a->at)
+             ? v_tensor(graph_scatter_add(cx->g, index, x, n), a->at)
+             : v_fail();
+}
+
+// x, but v at the places i of an axis. Of several values for one place the last one stays: which that is, is
+// told by the largest position among them.
+Value call_put(Cx *cx, const Args *a) {
+  Graph *g = cx->g;
+  Node *x = value_floats(cx, a->v[0]), *v = value_floats(cx, a->v[2]);
+  int axis;
+  if (!x || !v || !one_axis(cx, a->v[3], x->shape, &axis)) return v_fail();
+  const int64_t n = x->shape.dim[axis];
+  Node *i = value_index(cx, a->v[1], n);
+  if (!i) return v_fail();
+  if (i->shape.rank > 1) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "one index or a row of them",
+              value_text(cx, a->v[1]));
+    return v_fail();
+  }
+  const int64_t k = shape_count(i->shape);
+  Shape part = x->shape, given = x->shape, whole;
+  part.dim[axis] = given.dim[axis] = k;
+  if (i->shape.rank == 0) {
+    given.rank--;
+    for (int d = axis; d < given.rank; d++) given.dim[d] = x->shape.dim[d + 1];
+  }
+  if (!shape_broadcast(v->shape, given, &whole) || !shape_equal(whole, given)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`put`", shape_text(cx->a, given),
+              shape_text(cx->a, v->shape));
+    return v_fail();
+  }
+  v = graph_reshape(g, graph_broadcast_to(g, v, given), part);
+  const Shape table = shape_of(2, n, k), row = shape_of(1, k);
+  if (!shape_fits(cx, table, a->at)) return v_fail();
+  Node *hit = graph_binary(g, OP_EQ, graph_iota(g, 0, DT_I32, table),
+                           graph_broadcast(g, graph_reshape(g, i, row), table, (int[]){1}));
+  Node *position = graph_cast(g, graph_iota(g, 1, DT_I32, table), DT_F32);
+  const int second = 1;
+  Node *last =
+      graph_reduce(g, OP_RMAX, graph_select(g, hit, position, graph_const(g, -1, (Shape){0})), &second, 1);
+  Node *zero = graph_const(g, 0, (Shape){0});
+  Node *from = graph_cast(g, graph_binary(g, OP_MAX, last, zero), DT_I32);
+  Node *written =
+      graph_broadcast(g, graph_unary(g, OP_NOT, graph_binary(g, OP_LT, last, zero)), x->shape, &axis);
+  return v_tensor(graph_select(g, written, gather_axis(cx, v, axis, from), x), a->at);
+}

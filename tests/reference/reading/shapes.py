@@ -1,0 +1,127 @@
+"""Functions that arrange tensors, beside those in functions.py."""
+import math
+import string
+
+import numpy as np
+
+from . import functions
+from .functions import drawn, flat_tree, indices, one_axis, within
+from .syntax import Refused
+from .values import Range, Tree, array, is_known, real, shape_of, stretches, whole
+
+
+def reshape(r, node, x, shape):
+    v = flat_tree(x) if isinstance(x, Tree) else array(x)
+    if isinstance(shape, list) and sum(type(e) is float and e == -1 for e in shape) == 1:
+        others = [whole(e, "a size") for e in shape if e != -1]
+        rest = math.prod(others)
+        if any(n < 1 for n in others) or v.size % rest:
+            raise Refused("no size is left")
+        shape = [float(v.size // rest) if e == -1 else e for e in shape]
+    shape = shape_of(shape)
+    if math.prod(shape) != v.size:
+        raise Refused("another number of elements")
+    return v.reshape(shape)
+
+
+def stack(r, node, xs, axis=None):
+    parts = [array(x) for x in xs]
+    k = one_axis(0.0 if axis is None else axis, parts[0].ndim + 1)
+    if len({p.shape for p in parts}) != 1:
+        raise Refused("shapes differ")
+    if len({p.dtype for p in parts}) != 1:
+        parts = [real(p) for p in parts]
+    return np.stack(parts, k)
+
+
+def parts(r, node, x, n, axis=None):
+    v = array(x)
+    k, n = one_axis(axis, v.ndim), whole(n, "a number of parts")
+    if n < 1 or v.shape[k] % n:
+        raise Refused("no equal parts")
+    return list(np.split(v, n, k))
+
+
+def pad(r, node, x, before, after, axis=None, value=0.0):
+    v = array(x)
+    k, b, a = one_axis(axis, v.ndim), whole(before, "a number"), whole(after, "a number")
+    if b < 0 or a < 0 or not is_known(value) or isinstance(value, bool):
+        raise Refused("sizes and a known value")
+    if v.dtype != np.int64 or value != np.floor(value):
+        v = real(v)
+    return np.pad(v, [(b, a) if i == k else (0, 0) for i in range(v.ndim)], constant_values=value)
+
+
+def triangle(f):
+    def apply(r, node, x, k=0.0):
+        v = array(x)
+        if v.ndim < 2:
+            raise Refused("no matrix")
+        return f(v, whole(k, "a diagonal"))
+    return apply
+
+
+def diag(r, node, x):
+    v = real(x)
+    if v.ndim == 0:
+        raise Refused("a number")
+    return np.diag(v) if v.ndim == 1 else np.diagonal(v, axis1=-2, axis2=-1).copy()
+
+
+def scatter_add(r, node, x, index, n):
+    v, at, n = real(x), indices(r, index), whole(n, "a number of rows")
+    if n < 1 or at.ndim > v.ndim or v.shape[:at.ndim] != at.shape:
+        raise Refused("an index for each row")
+    within(at, n)
+    y = np.zeros((n, *v.shape[at.ndim:]))
+    np.add.at(y, at, v)
+    return y
+
+
+def put(r, node, x, index, v, axis=None):
+    y, at, v = real(x).copy(), indices(r, index), real(v)
+    k = one_axis(axis, y.ndim)
+    if at.ndim > 1:
+        raise Refused("one index or a row")
+    within(at, y.shape[k])
+    shape = (*y.shape[:k], *at.shape, *y.shape[k + 1:])
+    if not stretches(v.shape, shape):
+        raise Refused("the shape of v")
+    v = np.moveaxis(np.broadcast_to(v, shape), k, 0) if at.ndim else np.broadcast_to(v, shape)[None]
+    rows = np.moveaxis(y, k, 0)
+    for i, row in zip(at.reshape(-1), v):
+        rows[i] = row
+    return y
+
+
+def einsum(r, node, axes, xs):
+    if not isinstance(axes, str) or "->" not in axes:
+        raise Refused("names of axes")
+    left, right = axes.replace(" ", "").split("->")
+    names, tensors = left.split(","), [real(x) for x in xs]
+    if len(names) != len(tensors) or any(len(n) != t.ndim for n, t in zip(names, tensors)) or not set(left + right) <= set(string.ascii_letters + ","):
+        raise Refused("a letter for each axis")
+    if len(set(right)) != len(right) or not set(right) <= set(left):
+        raise Refused("the result's axes")
+    sizes = {}
+    for n, t in zip(names, tensors):
+        for c, s in zip(n, t.shape):
+            if sizes.setdefault(c, s) != s:
+                raise Refused("sizes differ")
+    return r.noisy(np.einsum(axes, *tensors), node, 1)
+
+
+def integers(r, node, range, shape=None, like=None):
+    if not isinstance(range, Range):
+        raise Refused("a range")
+    low, high = (whole(e, "an end") for e in (range.low, range.high))
+    if low >= high:
+        raise Refused("an empty range")
+    return drawn(r, node, shape, like)
+
+
+TABLE = {
+    "reshape": ("x shape", reshape), "stack": ("xs* ; axis?", stack), "parts": ("x n axis?", parts), "pad": ("x before after axis? ; value?", pad),
+    "tril": ("x k?", triangle(np.tril)), "triu": ("x k?", triangle(np.triu)), "diag": ("x", diag), "scatter_add": ("x index n", scatter_add),
+    "put": ("x index v axis?", put), "einsum": ("axes xs*", einsum), "integers": ("range shape? ; like?", integers),
+}
