@@ -6,17 +6,21 @@
 
 // -- shapes
 
-// A size in a declared shape that is an expression: its value now; -1 where it is not known.
+static int64_t size_of_number(double x) {
+  return x >= 0 && x <= INT32_MAX && x == floor(x) ? (int64_t)x : -1;
+}
+
+// A size in a declared shape that is an expression: its value now; -1 where it is not known or no size.
 static int64_t dim_value(Cx *cx, Env *env, const Ast *dim) {
-  if (dim->kind == AST_NUM) return (int64_t)dim->num;
+  if (dim->kind == AST_NUM) return size_of_number(dim->num);
   if (dim->kind == AST_NAME) {
     Value *v = env_get(env, dim->name);
     if (v) live_fix(cx, v);
-    return v && v->kind == V_NUM ? (int64_t)v->num : -1;
+    return v && v->kind == V_NUM ? size_of_number(v->num) : -1;
   }
   Value v = eval_expr(cx, env, dim);
   live_fix(cx, &v);
-  return v.kind == V_NUM ? (int64_t)v.num : -1;
+  return v.kind == V_NUM ? size_of_number(v.num) : -1;
 }
 
 const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern) {

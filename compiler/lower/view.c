@@ -31,7 +31,7 @@ static Node *zero_row(Cx *cx, const Ast *shape) {
   for (int i = 0; i < shape->nkids; i++) {
     const Ast *size = shape->kids[i];
     if (s.rank == MAX_RANK) return NULL;
-    if (size->kind == AST_NUM && size->num >= 1)
+    if (size->kind == AST_NUM && size->num >= 1 && size->num <= INT32_MAX)
       s.dim[s.rank++] = (int64_t)size->num;
     else if (size->kind != AST_ELLIPSIS)
       return NULL;
