@@ -69,10 +69,11 @@ class Calls:
         takes, signature = signature[:cut], [s for s in signature if s != ";"]
         names = [s.rstrip("?*") for s in signature]
         given = {}
-        if takes and takes[0].endswith("*"):
-            if not positional:
+        if takes and takes[-1].endswith("*"):
+            single = len(takes) - 1
+            if len(positional) <= single:
                 raise Refused(f"{f} needs tensors")
-            given[names[0]] = positional
+            given = {**dict(zip(names, positional[:single])), names[single]: positional[single:]}
         else:
             if len(positional) > len(takes):
                 raise Refused(f"too many arguments of {f}")

@@ -395,3 +395,14 @@ def number(x):
 
 def truth(x):
     return array(x) if array(x).dtype == bool else array(x) != 0
+
+
+_read = {}
+
+
+def _library():
+    if not _read:
+        for path in sorted(STDLIB.rglob("*.reg")):
+            for i in parse_program(path.read_text()):
+                _read[i.parts[1]] = Definition(i, "library")
+    return _read
