@@ -9,7 +9,6 @@
 #include "ctx.h"
 #include "reg/train.h"
 #include "support.h"
-#include <cblas.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -136,11 +135,13 @@ static int processors(void) {
   return n > 0 ? (int)n : 1;
 }
 
-// Fewer workers than asked for where the system refuses a thread: the results are the same.
+// Fewer workers than asked for where the system refuses a thread, or its memory: the results are the same.
 reg_ctx *reg_ctx_new(int threads) {
   int available = processors();
   if (threads <= 0) threads = available;
   if (threads > 1024) threads = 1024;
+  threads = reg_blas_threads(threads);
+  if (threads == 0) return NULL;
   reg_ctx *c = aligned_alloc(64, (sizeof *c + 63) / 64 * 64);
   if (!c) return NULL;
   *c = (reg_ctx){.threads = 1, .spin_ns = threads > available ? 0 : SPIN_NS};
@@ -149,7 +150,6 @@ reg_ctx *reg_ctx_new(int threads) {
     free(c);
     return NULL;
   }
-  openblas_set_num_threads(1);
   c->float_mode = flush_denormals();
   for (int t = 1; t < threads; t++) {
     Worker *w = &c->workers[t - 1];

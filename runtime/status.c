@@ -33,7 +33,10 @@ const char *reg_errno_text(int error, char *buffer, size_t size) {
 }
 
 int reg_no_memory(reg_status *s, size_t bytes) {
-  reg_fail(s, REG_INTERNAL, "out_of_memory", "cannot allocate %zu bytes", bytes);
+  if (bytes)
+    reg_fail(s, REG_INTERNAL, "out_of_memory", "cannot allocate %zu bytes", bytes);
+  else
+    reg_fail(s, REG_INTERNAL, "out_of_memory", "out of memory");
   reg_hint(s, "a smaller batch, model or data set needs less memory");
   return REG_INTERNAL;
 }

@@ -3,6 +3,7 @@
 #define REG_SUPPORT_H
 #include "reg/status.h"
 #include <locale.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ char *reg_heap_copy(Heap *h, const char *text, size_t length);
 void reg_heap_free(Heap *h);
 
 double reg_now(void); // seconds, monotonic
+
+// How many threads may multiply matrices at once, of those wanted; 0: no memory. Each does so on its own.
+int reg_blas_threads(int wanted);
 
 // Numbers are written and read with a point, whatever the process's locale says: between enter and leave, in
 // this thread.

@@ -127,12 +127,14 @@ static int make_object(Build *b, const char *path) {
 
 // -- whole programs
 
-// The file's name without folder and `.reg`.
+// The file's name without folder and `.reg`, as it is shown.
 static const char *program_name(Pipeline *p) {
   const char *slash = strrchr(p->path, '/'), *name = slash ? slash + 1 : p->path;
   size_t n = strlen(name);
   if (n > 4 && !strcmp(name + n - 4, ".reg")) n -= 4;
-  return n ? arena_strndup(p->arena, name, n) : "program";
+  char *shown = n ? arena_strndup(p->arena, name, n) : arena_strdup(p->arena, "program");
+  reg_shown_in_place(shown);
+  return shown;
 }
 
 // The binary may be started anywhere: its data are named by absolute paths.
@@ -244,7 +246,8 @@ static void put_header(Text *o, const Build *b, const reg_model *m, const char *
   }
   reg_text_format(
       o,
-      "// Returns 0; 65 where x, or x as it is scaled, is not finite; 70 where memory does not suffice. May be\n"
+      "// Returns 0; 65 where x, or x as it is scaled, is not finite; 70 where memory does not suffice. May "
+      "be\n"
       "// called from several threads at once. Double is for columns such as seconds since 1970.\n"
       "int %s_predict(const float *x, int64_t rows, float *y);\n"
       "int %s_predict_double(const double *x, int64_t rows, float *y);\n\n"

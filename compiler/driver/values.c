@@ -99,12 +99,17 @@ int prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepare
   r->slots = ARENA_ARRAY(p->arena, void *, r->loops->nslots);
   for (int k = 0; k < r->loops->nslots; k++) {
     r->slots[k] = aligned_alloc(64, room_of(r->loops, k));
-    if (!r->slots[k]) ice("values", "out of memory");
+    if (!r->slots[k]) {
+      prepared_free(r);
+      return reg_no_memory(st, room_of(r->loops, k));
+    }
     if (k && r->loops->slots[k].is_input)
       fill_slot(r->slots[k], input_of(r->loops->slots[k].name, r->loops->slots[k].shape, in, nin));
   }
   r->ctx = reg_ctx_new(p->options->threads);
-  return REG_OK;
+  if (r->ctx) return REG_OK;
+  prepared_free(r);
+  return reg_no_memory(st, 0);
 }
 
 int prepared_run(const Prepared *r, reg_status *st) {

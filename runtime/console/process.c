@@ -1,6 +1,7 @@
 // How a process of ours begins and ends, regc and standalone binaries alike.
 #include "reg/console.h"
 #include "support.h"
+#include "text/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,7 +28,7 @@ int reg_process_end(const char *name, int code) {
   errno = 0;
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
   const int error = errno;
-  fprintf(stderr, "%s: cannot write to standard output%s%s\n", name, error ? ": " : "",
-          error ? reg_errno_text(error, text, sizeof text) : "");
+  reg_shown_line(stderr, "%s: cannot write to standard output%s%s", name, error ? ": " : "",
+                 error ? reg_errno_text(error, text, sizeof text) : "");
   return code ? code : REG_CANNOT_WRITE;
 }

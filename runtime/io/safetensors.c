@@ -5,7 +5,6 @@
 #include "reg/file.h"
 #include "support.h"
 #include "text/text.h"
-#include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -91,37 +90,84 @@ static bool read_type(const char *dtype, Place *p) {
   return false;
 }
 
-static bool read_size(const json_t *number, size_t limit, size_t *out) {
-  if (!json_is_integer(number)) return false;
-  json_int_t value = json_integer_value(number);
-  *out = (size_t)value;
-  return value >= 0 && (uint64_t)value <= limit;
+// What the header says of one tensor, as it stands there.
+typedef struct Description {
+  char dtype[8];
+  int rank;
+  int64_t dim[MAX_SAVED_RANK], offsets[2];
+  bool has_dtype, has_shape, has_offsets;
+  bool twice, deep, fraction; // a key stands twice; more dimensions than that; a dimension is no integer
+} Description;
+
+// A list of integers into out[0..room); how many there are, -1 where it is something else.
+static int read_integers(Json *j, int64_t *out, int room) {
+  int count = 0;
+  bool whole = true;
+  if (!json_enter(j, '[')) return -1;
+  for (bool first = true; json_more(j, ']', &first); count++) {
+    int64_t value;
+    whole = json_integer(j, &value) && whole;
+    if (whole && count < room) out[count] = value;
+  }
+  return whole ? count : -1;
 }
 
-static int read_place(const Source *s, const char *name, const json_t *entry, Place *p) {
-  const char *dtype = json_string_value(json_object_get(entry, "dtype"));
-  const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
-  if (!dtype || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
-    return refuse(s, name, "its entry lacks dtype, shape or data_offsets");
-  if (!read_type(dtype, p)) return refuse(s, name, "its type is none of F32, F64, F16, BF16, I32, I64");
-  if (json_array_size(shape) > MAX_SAVED_RANK) return refuse(s, name, "it has more than 8 dimensions");
-  size_t count = 1;
-  p->tensor.rank = (int)json_array_size(shape);
-  for (int i = 0; i < p->tensor.rank; i++) {
-    size_t dim;
-    if (!read_size(json_array_get(shape, (size_t)i), s->size, &dim))
-      return refuse(s, name, "a dimension is larger than the file");
-    if (__builtin_mul_overflow(count, dim, &count) || count > s->size)
-      return refuse(s, name, "it is larger than the file");
-    p->tensor.dim[i] = (int64_t)dim;
+static void read_member(Json *j, const char *key, Description *d) {
+  if (!strcmp(key, "dtype")) {
+    Text dtype = reg_text_in(d->dtype, sizeof d->dtype);
+    d->twice |= d->has_dtype;
+    d->has_dtype = json_string(j, &dtype);
+  } else if (!strcmp(key, "shape")) {
+    const int rank = read_integers(j, d->dim, MAX_SAVED_RANK);
+    d->twice |= d->has_shape;
+    d->has_shape = true;
+    d->deep = rank > MAX_SAVED_RANK;
+    d->fraction = rank < 0;
+    d->rank = d->deep || d->fraction ? 0 : rank;
+  } else if (!strcmp(key, "data_offsets")) {
+    d->twice |= d->has_offsets;
+    d->has_offsets = read_integers(j, d->offsets, 2) == 2;
+  } else {
+    json_skip(j);
   }
-  if (!read_size(json_array_get(offsets, 0), s->size, &p->begin) ||
-      !read_size(json_array_get(offsets, 1), s->size, &p->end) || p->end < p->begin)
+}
+
+static Description read_description(Json *j) {
+  Description d = {0};
+  if (!json_enter(j, '{')) return d;
+  for (bool first = true; json_more(j, '}', &first);) {
+    char room[16];
+    Text key = reg_text_in(room, sizeof room);
+    json_key(j, &key);
+    read_member(j, key.failed ? "" : room, &d);
+  }
+  return d;
+}
+
+static bool fits(int64_t value, size_t limit) { return value >= 0 && (uint64_t)value <= limit; }
+
+static int check_place(const Source *s, const char *name, const Description *d, Place *p) {
+  size_t count = 1;
+  if (d->twice) return refuse(s, name, "its entry says something twice");
+  if (!d->has_dtype || !d->has_shape || !d->has_offsets)
+    return refuse(s, name, "its entry lacks dtype, shape or data_offsets");
+  if (!read_type(d->dtype, p)) return refuse(s, name, "its type is none of F32, F64, F16, BF16, I32, I64");
+  if (d->deep) return refuse(s, name, "it has more than 8 dimensions");
+  if (d->fraction) return refuse(s, name, "a dimension is no integer");
+  for (int i = 0; i < d->rank; i++) {
+    if (!fits(d->dim[i], s->size)) return refuse(s, name, "a dimension is larger than the file");
+    if (__builtin_mul_overflow(count, (size_t)d->dim[i], &count) || count > s->size)
+      return refuse(s, name, "it is larger than the file");
+  }
+  if (!fits(d->offsets[0], s->size) || !fits(d->offsets[1], s->size) || d->offsets[1] < d->offsets[0])
     return refuse(s, name, "its offsets lie outside the file");
+  p->begin = (size_t)d->offsets[0];
+  p->end = (size_t)d->offsets[1];
   if (p->end - p->begin != count * p->width) return refuse(s, name, "its offsets do not fit its shape");
+  p->tensor.rank = d->rank;
+  memcpy(p->tensor.dim, d->dim, sizeof p->tensor.dim);
   p->tensor.count = (int64_t)count;
-  p->tensor.name = reg_heap_copy(s->heap, name, strlen(name));
-  return p->tensor.name ? REG_OK : reg_no_memory(s->st, strlen(name));
+  return REG_OK;
 }
 
 static float from_bits(uint32_t bits) {
@@ -172,42 +218,93 @@ static int by_begin(const void *a, const void *b) {
   return (x->end > y->end) - (x->end < y->end);
 }
 
-static int read_places(const Source *s, json_t *header, Place *places, int *count) {
-  const char *name;
-  json_t *entry;
-  int code = REG_OK;
-  json_object_foreach(header, name, entry) {
-    if (!strcmp(name, "__metadata__")) continue;
-    if ((code = read_place(s, name, entry, &places[*count]))) return code;
-    (*count)++;
+typedef struct Places {
+  Place *data;
+  int count, room;
+} Places;
+
+static Place *another(Places *all) {
+  if (all->count == all->room) {
+    const int room = all->room ? 2 * all->room : 32;
+    Place *grown = all->room > INT32_MAX / 2 ? NULL : realloc(all->data, (size_t)room * sizeof *grown);
+    if (!grown) return NULL;
+    all->data = grown;
+    all->room = room;
   }
-  qsort(places, (size_t)*count, sizeof *places, by_begin);
+  all->data[all->count] = (Place){0};
+  return &all->data[all->count++];
+}
+
+// One member of the header. What is no JSON is told at its end.
+static int read_place(const Source *s, Json *j, Places *all) {
+  Text name = {0};
+  json_key(j, &name);
+  const bool metadata = !name.failed && !j->bad && !strcmp(name.data, "__metadata__");
+  int code = name.failed ? reg_no_memory(s->st, name.used) : REG_OK;
+  if (metadata) json_skip(j);
+  if (!code && !j->bad && !metadata) {
+    const Description d = read_description(j);
+    Place *p = j->bad ? NULL : another(all);
+    if (!j->bad && !p) code = reg_no_memory(s->st, sizeof *p);
+    if (p) code = check_place(s, name.data, &d, p);
+    if (p && !code && !(p->tensor.name = reg_heap_copy(s->heap, name.data, name.used)))
+      code = reg_no_memory(s->st, name.used);
+  }
+  reg_text_free(&name);
+  return code;
+}
+
+static int read_header(const Source *s, Json *j, Places *all) {
+  int code = REG_OK;
+  if (json_enter(j, '{'))
+    for (bool first = true; !code && json_more(j, '}', &first);) code = read_place(s, j, all);
+  else
+    j->bad = true;
+  return code || json_end(j) ? code : refuse(s, NULL, "the header is not a JSON object");
+}
+
+static int by_name(const void *a, const void *b) {
+  const Place *x = a, *y = b;
+  return strcmp(x->tensor.name, y->tensor.name);
+}
+
+static int check_names(const Source *s, Places *all) {
+  if (all->count) qsort(all->data, (size_t)all->count, sizeof *all->data, by_name);
+  for (int i = 1; i < all->count; i++)
+    if (by_name(&all->data[i - 1], &all->data[i]) == 0)
+      return refuse(s, all->data[i].tensor.name, "it is there twice");
+  return REG_OK;
+}
+
+static int read_all_values(const Source *s, Places *all) {
   size_t at = 0;
-  for (int i = 0; i < *count; i++) {
-    if (places[i].begin != at)
-      return refuse(s, places[i].tensor.name, "its bytes overlap another tensor's, or leave a gap");
-    at = places[i].end;
-    if ((code = read_values(s, &places[i]))) return code;
+  int code = REG_OK;
+  if (all->count) qsort(all->data, (size_t)all->count, sizeof *all->data, by_begin);
+  for (int i = 0; i < all->count; i++) {
+    if (all->data[i].begin != at)
+      return refuse(s, all->data[i].tensor.name, "its bytes overlap another tensor's, or leave a gap");
+    at = all->data[i].end;
+    if ((code = read_values(s, &all->data[i]))) return code;
   }
   return at == s->size ? REG_OK : refuse(s, NULL, "there are bytes behind the last tensor");
 }
 
-static int read_tensors(const Source *s, json_t *header, reg_saved *out) {
-  Place *places = calloc(json_object_size(header) + 1, sizeof *places);
-  int count = 0,
-      code = places ? read_places(s, header, places, &count) : reg_no_memory(s->st, sizeof *places);
-  out->tensors = code ? NULL : reg_heap_take(s->heap, (size_t)count * sizeof *out->tensors);
-  if (!code && !out->tensors) code = reg_no_memory(s->st, (size_t)count * sizeof *out->tensors);
-  for (int i = 0; i < count && !code; i++) out->tensors[i] = places[i].tensor;
-  out->count = code ? 0 : count;
-  free(places);
+static int read_tensors(const Source *s, Json header, reg_saved *out) {
+  Places all = {0};
+  int code = read_header(s, &header, &all);
+  if (!code) code = check_names(s, &all);
+  if (!code) code = read_all_values(s, &all);
+  out->tensors = code ? NULL : reg_heap_take(s->heap, (size_t)all.count * sizeof *out->tensors);
+  if (!code && !out->tensors) code = reg_no_memory(s->st, (size_t)all.count * sizeof *out->tensors);
+  for (int i = 0; i < all.count && !code; i++) out->tensors[i] = all.data[i].tensor;
+  out->count = code ? 0 : all.count;
+  free(all.data);
   return code;
 }
 
 int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st) {
   size_t size;
   uint64_t header_size;
-  json_error_t error = {0};
   *out = (reg_saved){0};
   struct stat info; // what has no end would be read without end
   if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
@@ -224,14 +321,7 @@ int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st) {
   if (!code) {
     s.data = bytes + SIZE_BYTES + header_size;
     s.size = size - SIZE_BYTES - header_size;
-    json_t *header = json_loadb(bytes + SIZE_BYTES, header_size, JSON_REJECT_DUPLICATES, &error);
-    if (json_is_object(header))
-      code = read_tensors(&s, header, out);
-    else if (header || !json_out_of_memory(&error))
-      code = refuse(&s, NULL, "the header is not a JSON object");
-    else
-      code = reg_no_memory(st, header_size);
-    json_decref(header);
+    code = read_tensors(&s, json_of(bytes + SIZE_BYTES, header_size), out);
   }
   free(bytes);
   out->memory = s.heap;

@@ -51,8 +51,7 @@ static int differs(const reg_binary *b, int index, const reg_dataset *d, reg_sta
     if (strcmp(d->columns[j], e->columns[j]) != 0)
       reg_text_format(&what, "column %lld is `%.60s` instead of `%.60s`", (long long)j + 1, d->columns[j],
                       e->columns[j]);
-  if (!what.used && e->target >= 0)
-    target_differs(&what, &d->fields[e->target], &e->fields[e->target]);
+  if (!what.used && e->target >= 0) target_differs(&what, &d->fields[e->target], &e->fields[e->target]);
   for (int i = 0; i < e->nparts && !what.used; i++)
     if (d->parts[i].nrows != e->parts[i].nrows)
       reg_text_format(&what, "its part `%s` has %lld rows instead of %lld", e->parts[i].name,

@@ -126,11 +126,10 @@ void binary_help(const reg_binary *b, FILE *out) {
     reg_shown_lines(out, b->doc, strlen(b->doc));
     fputs("\n\n", out);
   }
-  fprintf(out,
-          "Usage: %s [train] [OPTION...]           train and evaluate\n"
-          "       %s evaluate --weights=FILE       evaluate trained weights\n"
-          "       %s predict --weights=FILE --in=FILE [--out=FILE]\n\nThe program:\n",
-          b->name, b->name, b->name);
+  reg_shown_line(out, "Usage: %s [train] [OPTION...]           train and evaluate", b->name);
+  reg_shown_line(out, "       %s evaluate --weights=FILE       evaluate trained weights", b->name);
+  reg_shown_line(out, "       %s predict --weights=FILE --in=FILE [--out=FILE]", b->name);
+  fputs("\nThe program:\n", out);
   print_trainings(b, out);
   if (b->nprograms > 1) fputs("  --batch:", out);
   for (int i = 0; i < b->nprograms && b->nprograms > 1; i++)
@@ -145,7 +144,8 @@ void binary_help(const reg_binary *b, FILE *out) {
 void binary_version(const reg_binary *b, FILE *out) {
   char hash[17];
   reg_checksum(b->program->source, strlen(b->program->source), hash);
-  fprintf(out, "%s, program %s\ncompiled by %s, for %s\n", b->name, hash, b->compiler, b->cpu);
+  reg_shown_line(out, "%s, program %s", b->name, hash);
+  fprintf(out, "compiled by %s, for %s\n", b->compiler, b->cpu);
 }
 
 // -- parsing
@@ -183,7 +183,7 @@ static bool one_of(const char *value, const char *const *choices) {
 }
 
 static int out_of_memory(const reg_binary *b) {
-  fprintf(stderr, "%s: out of memory\n", b->name);
+  reg_shown_line(stderr, "%s: out of memory", b->name);
   return REG_INTERNAL;
 }
 

@@ -68,7 +68,7 @@ static int predict(const reg_model *m, const double *x, const float *narrow, int
   int code = f ? prepare(m, &c, &heap, st)
                : reg_fail(st, REG_INTERNAL, "internal", "`%s` needs more than x to predict", m->train->name);
   reg_ctx *ctx = code ? NULL : reg_ctx_new(1);
-  if (!code && !ctx) code = reg_no_memory(st, sizeof(void *));
+  if (!code && !ctx) code = reg_no_memory(st, 0);
   const int64_t in = code ? 0 : reg_model_inputs(m), out = code ? 0 : reg_model_outputs(m);
   for (int64_t done = 0; done < rows && !code; done += f->batch) {
     const int64_t now = rows - done < f->batch ? rows - done : f->batch;

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,18 +81,16 @@ static int number_folder(Run *r) {
   return code;
 }
 
+// The first processor of /proc/cpuinfo, read without allocating.
 static void cpu_model(char *out, size_t size) {
-  FILE *file = fopen("/proc/cpuinfo", "re");
-  char line[256];
-  snprintf(out, size, "unknown");
-  while (file && fgets(line, sizeof line, file)) {
-    char *colon = strchr(line, ':');
-    if (strncmp(line, "model name", 10) != 0 || !colon) continue;
-    colon[strcspn(colon, "\n")] = 0;
-    snprintf(out, size, "%s", colon + 1 + (colon[1] == ' '));
-    break;
-  }
-  if (file) fclose(file);
+  char text[2048];
+  const int file = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+  const ssize_t n = file < 0 ? 0 : read(file, text, sizeof text - 1);
+  if (file >= 0) close(file);
+  text[n > 0 ? n : 0] = 0;
+  const char *line = strstr(text, "model name"), *colon = line ? strchr(line, ':') : NULL;
+  const char *name = colon ? colon + 1 + (colon[1] == ' ') : "unknown";
+  snprintf(out, size, "%.*s", (int)strcspn(name, "\n"), name);
 }
 
 static void put_text(Text *o, const char *key, const char *text) {
@@ -178,12 +175,37 @@ bool evaluate_passed(const Run *r, const reg_evaluate *e) {
   return is_passed(r, i);
 }
 
+// One line of an earlier metrics.jsonl.
+typedef struct Line {
+  Text event, train;
+  int64_t epoch;
+} Line;
+
+// false where it is no JSON object.
+static bool read_line(const char *bytes, size_t size, Line *l) {
+  Json j = json_of(bytes, size);
+  if (!json_enter(&j, '{')) return false;
+  for (bool first = true; json_more(&j, '}', &first);) {
+    char room[16];
+    Text key = reg_text_in(room, sizeof room);
+    json_key(&j, &key);
+    if (!key.failed && !strcmp(room, "event"))
+      json_string(&j, &l->event);
+    else if (!key.failed && !strcmp(room, "train"))
+      json_string(&j, &l->train);
+    else if (!key.failed && !strcmp(room, "epoch"))
+      json_integer(&j, &l->epoch);
+    else
+      json_skip(&j);
+  }
+  return json_end(&j);
+}
+
 // Does a line of an earlier metrics.jsonl stand for what the checkpoints hold? Epochs after them are trained
 // again. `evaluations`: lines of these so far.
-static bool keep_line(const Run *r, json_t *line, int *evaluations) {
+static bool keep_line(const Run *r, const Line *l, int *evaluations) {
   const reg_program *p = r->program;
-  const char *event = json_string_value(json_object_get(line, "event"));
-  const char *train = json_string_value(json_object_get(line, "train"));
+  const char *event = l->event.data, *train = l->train.data;
   bool keep = event && !strcmp(event, "schema");
   if (event && !strcmp(event, "evaluate")) {
     int stage = -1;
@@ -195,8 +217,7 @@ static bool keep_line(const Run *r, json_t *line, int *evaluations) {
     const Reached *reached = &r->reached[i];
     if (!strcmp(p->trains[i].name, train))
       keep = reached->there &&
-             (reached->done || (strcmp(event, "train_end") != 0 &&
-                                json_integer_value(json_object_get(line, "epoch")) <= reached->epoch));
+             (reached->done || (strcmp(event, "train_end") != 0 && l->epoch <= reached->epoch));
   }
   return keep;
 }
@@ -206,12 +227,13 @@ static int keep_lines(Run *r, const char *text, Text *kept) {
   int evaluations = 0;
   for (const char *line = text, *next; *line; line = next) {
     const size_t length = strcspn(line, "\n");
-    json_error_t error = {0};
+    Line l = {0};
     next = line + length + (line[length] == '\n');
-    json_t *event = line[length] == '\n' ? json_loadb(line, length, 0, &error) : NULL;
-    if (!event && line[length] == '\n' && json_out_of_memory(&error)) return reg_no_memory(r->st, length);
-    if (event && keep_line(r, event, &evaluations)) reg_text_bytes(kept, line, length + 1);
-    json_decref(event);
+    if (line[length] == '\n' && read_line(line, length, &l) && keep_line(r, &l, &evaluations))
+      reg_text_bytes(kept, line, length + 1);
+    kept->failed |= l.event.failed || l.train.failed;
+    reg_text_free(&l.event);
+    reg_text_free(&l.train);
   }
   return kept->failed ? reg_no_memory(r->st, strlen(text)) : REG_OK;
 }

@@ -105,7 +105,7 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
     code = end_run(&r, work(&r));
     finish_profile(&r);
   } else {
-    code = reg_no_memory(st, sizeof *r.ctx);
+    code = reg_no_memory(st, 0);
   }
   reg_numbers_leave(numbers);
   reg_ctx_free(r.ctx);

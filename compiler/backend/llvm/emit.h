@@ -144,6 +144,8 @@ LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *s
 // The machine code is made for: `cpu`, or this one. NULL and a message on failure.
 LLVMTargetMachineRef target_machine(Arena *a, const BackendOptions *o, const char **error);
 char *target_identity(Arena *a, const BackendOptions *o); // CPU and features, part of the cache key
+// LLVM's text, in the arena; LLVM's own is gone. Where it had no memory for one the process ends.
+char *llvm_text(Arena *a, char *text);
 bool llvm_failed(Arena *a, LLVMErrorRef e, const char **error);
 
 // -- object.c

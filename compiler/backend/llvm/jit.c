@@ -117,12 +117,7 @@ static CompiledFn jit_add(Jit *j, const LoopFn *f, bool *cached, const char **er
   return object ? link(j, key, object, error) : NULL;
 }
 
-static const char *host_cpu(Arena *a) {
-  char *cpu = LLVMGetHostCPUName();
-  const char *text = arena_strdup(a, cpu);
-  LLVMDisposeMessage(cpu);
-  return text;
-}
+static const char *host_cpu(Arena *a) { return llvm_text(a, LLVMGetHostCPUName()); }
 
 static const char *describe(Arena *a) {
   unsigned major, minor, patch;

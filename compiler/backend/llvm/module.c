@@ -265,8 +265,7 @@ static bool link_vmath(Emitter *m, const char **error) {
 static bool optimize(Emitter *m, LLVMTargetMachineRef tm, int opt_level, const char **error) {
   char *message = NULL;
   if (LLVMVerifyModule(m->module, LLVMReturnStatusAction, &message)) {
-    *error = arena_printf(m->f->arena, "LLVM's verifier: %s", message);
-    LLVMDisposeMessage(message);
+    *error = arena_printf(m->f->arena, "LLVM's verifier: %s", llvm_text(m->f->arena, message));
     return false;
   }
   LLVMDisposeMessage(message);
@@ -290,10 +289,7 @@ LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *s
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(m.module, layout);
   LLVMDisposeTargetData(layout);
-  char *triple = LLVMGetTargetMachineTriple(tm);
-  LLVMSetTarget(m.module, triple);
-  LLVMDisposeMessage(triple);
-
+  LLVMSetTarget(m.module, llvm_text(scratch, LLVMGetTargetMachineTriple(tm)));
   emit_fn(&m, f, symbol);
   bool ok = (!m.uses_vmath || opt_level == 0 || link_vmath(&m, error)) && optimize(&m, tm, opt_level, error);
   arena_free(scratch);

@@ -9,8 +9,7 @@ static LLVMMemoryBufferRef compile(Arena *a, const LoopFn *f, const char *symbol
   LLVMMemoryBufferRef code = NULL;
   char *message = NULL;
   if (module && LLVMTargetMachineEmitToMemoryBuffer(tm, module, type, &message, &code)) {
-    *error = arena_printf(a, "LLVM: %s", message);
-    LLVMDisposeMessage(message);
+    *error = arena_printf(a, "LLVM: %s", llvm_text(a, message));
     code = NULL;
   }
   if (module) LLVMDisposeModule(module);
@@ -46,9 +45,8 @@ static bool module_text(Arena *a, const LoopFn *f, LLVMTargetMachineRef tm, int 
   LLVMContextRef context = LLVMContextCreate();
   LLVMModuleRef module = emit_module(context, f, f->name, tm, opt_level, error);
   if (module) {
-    char *text = LLVMPrintModuleToString(module);
-    *code = copied(a, text, strlen(text));
-    LLVMDisposeMessage(text);
+    const char *text = llvm_text(a, LLVMPrintModuleToString(module));
+    *code = (Code){text, strlen(text)};
     LLVMDisposeModule(module);
   }
   LLVMContextDispose(context);
@@ -142,16 +140,14 @@ bool data_object(Arena *a, const DataImage *d, const BackendOptions *o, Code *co
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(module, layout);
   LLVMDisposeTargetData(layout);
-  char *triple = LLVMGetTargetMachineTriple(tm), *message = NULL;
-  LLVMSetTarget(module, triple);
-  LLVMDisposeMessage(triple);
+  char *message = NULL;
+  LLVMSetTarget(module, llvm_text(a, LLVMGetTargetMachineTriple(tm)));
   define_data(a, module, d);
   for (int i = 0; i < d->nthunks; i++)
     define_thunk(module, &d->thunks[i], LLVMGetNamedGlobal(module, d->symbol));
   LLVMMemoryBufferRef object = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(tm, module, LLVMObjectFile, &message, &object)) {
-    *error = arena_printf(a, "LLVM: %s", message);
-    LLVMDisposeMessage(message);
+    *error = arena_printf(a, "LLVM: %s", llvm_text(a, message));
     object = NULL;
   }
   LLVMDisposeModule(module);

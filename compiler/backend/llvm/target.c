@@ -3,6 +3,13 @@
 #include <llvm-c/Target.h>
 #include <string.h>
 
+char *llvm_text(Arena *a, char *text) {
+  if (!text) ice("llvm", "out of memory");
+  char *copy = arena_strdup(a, text);
+  LLVMDisposeMessage(text);
+  return copy;
+}
+
 bool llvm_failed(Arena *a, LLVMErrorRef e, const char **error) {
   if (!e) return false;
   char *message = LLVMGetErrorMessage(e);
@@ -19,11 +26,8 @@ static void cpu_and_features(Arena *a, const BackendOptions *o, const char **cpu
   *cpu = o->cpu;
   *features = "-avx512f";
   if (o->cpu) return;
-  char *name = LLVMGetHostCPUName(), *list = LLVMGetHostCPUFeatures();
-  *cpu = arena_strdup(a, name);
-  *features = arena_printf(a, "%s,-avx512f", list);
-  LLVMDisposeMessage(name);
-  LLVMDisposeMessage(list);
+  *cpu = llvm_text(a, LLVMGetHostCPUName());
+  *features = arena_printf(a, "%s,-avx512f", llvm_text(a, LLVMGetHostCPUFeatures()));
 }
 
 char *target_identity(Arena *a, const BackendOptions *o) {
@@ -37,18 +41,16 @@ LLVMTargetMachineRef target_machine(Arena *a, const BackendOptions *o, const cha
   LLVMInitializeNativeAsmPrinter();
   const char *cpu, *features;
   cpu_and_features(a, o, &cpu, &features);
-  char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
+  char *triple = llvm_text(a, LLVMGetDefaultTargetTriple()), *message = NULL;
   LLVMTargetRef target = NULL;
   LLVMTargetMachineRef tm = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &message)) {
-    *error = arena_printf(a, "LLVM: %s", message);
-    LLVMDisposeMessage(message);
+    *error = arena_printf(a, "LLVM: %s", llvm_text(a, message));
   } else {
     LLVMCodeGenOptLevel level = o->opt_level == 0   ? LLVMCodeGenLevelNone
                                 : o->opt_level >= 3 ? LLVMCodeGenLevelDefault
                                                     : LLVMCodeGenLevelLess;
     tm = LLVMCreateTargetMachine(target, triple, cpu, features, level, LLVMRelocPIC, LLVMCodeModelDefault);
   }
-  LLVMDisposeMessage(triple);
   return tm;
 }

@@ -35,6 +35,13 @@ void reg_console_status(const reg_console *c, const reg_status *st);
 // The same for a run that ended with `code`; the exit code.
 int reg_console_end(const reg_console *c, int code, reg_status *st);
 
+// OpenBLAS makes threads of its own when it is loaded, each with a buffer of 128 MB, which are never used
+// here: products run on one thread and the pool splits the work. A program that defines this has none of
+// them. In a statically linked one the library's own definition counts.
+#define REG_WITHOUT_BLAS_THREADS                                                                             \
+  int blas_thread_init(void);                                                                                \
+  __attribute__((weak)) int blas_thread_init(void) { return 0; }
+
 // First thing in main: descriptors 0 to 2 are there. Last thing: what was written to standard output has
 // arrived, or that is told, and the exit code is REG_CANNOT_WRITE in place of 0.
 void reg_process_begin(void);
