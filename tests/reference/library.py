@@ -180,6 +180,8 @@ EXPRESSIONS = [
     ("group_mean(x, [0, 2, 1, 0, 2], 3) * s", arrays(x=(5, 2), s=(3, 2)), lambda x, s: torch.zeros(3, 2, dtype=x.dtype).index_add(0, torch.tensor([0, 2, 1, 0, 2]), x) / torch.tensor([[2], [1], [2]]) * s, "x"),
     ("1 * categorical(x)", {"x": torch.tensor([[0.0, 0, 500], [500, 0, 0], [0, 500, 0]], dtype=torch.float64)}, lambda x: x.argmax(-1).double(), ""),
     ("sort(permutation(5) * 1) * s", arrays(s=(5,)), lambda s: torch.arange(5) * s, "s"),
+    ("(gamma(x) > 0) * 1", {"x": arrays(x=(4,))["x"].abs() + 0.5}, lambda x: (x > 0).double(), ""),
+    ("(beta(x, 2) < 1) * 1", {"x": arrays(x=(4,))["x"].abs() + 0.5}, lambda x: (x > 0).double(), ""),
     # metrics
     ("accuracy(z, y)", labelled(), lambda z, y: (z.argmax(-1) == y).double().mean(), ""),
     ("accuracy(z, y)", labelled(z=TIED), lambda z, y: top_k(z, y, 1), ""),
