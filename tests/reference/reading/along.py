@@ -3,7 +3,7 @@ import numpy as np
 
 from .functions import argmax, flat_tree, one_axis, over_tensors, reduce_, sum_, mean, norm
 from .syntax import Refused
-from .values import Tree, array, axes_of, is_known, real, stretches, whole
+from .values import Share, Tree, array, axes_of, is_known, real, stretches, whole
 
 
 def truths(x):
@@ -98,7 +98,7 @@ def prod(r, node, x, axis=None, keep=None):
 
 
 def quantile(r, node, x, q, axis=None, keep=None):
-    if type(q) is not float or not 0 <= float(q) <= 1:
+    if type(q) not in (float, Share) or not 0 <= float(q) <= 1:
         raise Refused("a share from 0 to 1")
 
     def of(v, axes, k):

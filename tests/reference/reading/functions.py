@@ -159,7 +159,7 @@ def xmul(r, node, x, y):
 
 
 def clamp(r, node, x, low, high):
-    """low where x is below low, else high where it is above high."""
+    """low where x is below it, then high where that is above high."""
     if isinstance(x, Tree) or isinstance(low, Tree) or isinstance(high, Tree):
         tree = next(t for t in (x, low, high) if isinstance(t, Tree))
         parts = [t if isinstance(t, Tree) else tree.map(lambda _, t=t: t) for t in (x, low, high)]
@@ -170,7 +170,8 @@ def clamp(r, node, x, low, high):
     a, b, c = fit(real(x), real(low), real(high))
     r.decide(np.sign(a - b))
     r.decide(np.sign(a - c))
-    y = np.where(a < b, b, np.where(a > c, c, a))
+    y = np.where(a < b, b, a)
+    y = np.where(y > c, c, y)
     return float(y) if known else y
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from . import functions
 from .functions import drawn, flat_tree, indices, one_axis, within
 from .syntax import Refused
-from .values import Range, Tree, array, is_known, real, shape_of, stretches, whole
+from .values import Range, Share, Tree, array, real, shape_of, stretches, whole
 
 
 def reshape(r, node, x, shape):
@@ -45,7 +45,7 @@ def parts(r, node, x, n, axis=None):
 def pad(r, node, x, before, after, axis=None, value=0.0):
     v = array(x)
     k, b, a = one_axis(axis, v.ndim), whole(before, "a number"), whole(after, "a number")
-    if b < 0 or a < 0 or not is_known(value) or isinstance(value, bool):
+    if b < 0 or a < 0 or type(value) not in (float, Share):
         raise Refused("sizes and a known value")
     if v.dtype != np.int64 or value != np.floor(value):
         v = real(v)
