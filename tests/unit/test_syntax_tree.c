@@ -202,8 +202,8 @@ Test(syntax_tree, at_takes_a_sum) {
 }
 
 Test(syntax_tree, declared_parameters) {
-  check_tree("fn f(a, b = 1, c: int 1.., d: rate, e: 0..1, k: [batch.., i] = 0, p -> q, like: time 0 "
-             "steps..) -> [.., 2 * i] = a\n",
+  check_tree("fn f(a, b = 1, c: int 1.., d: rate, e: 0..1, k: [batch.., i] = 0, p -> q, like: time) "
+             "-> [.., 2 * i] = a\n",
              "FILE\n"
              "  DEF fn f\n"
              "    PARAMS\n"
@@ -233,8 +233,6 @@ Test(syntax_tree, declared_parameters) {
              "        NAME q\n"
              "      PARAMDECL like\n"
              "        TYPE time\n"
-             "          RANGE\n"
-             "            NUM 0 steps\n"
              "    LIST\n"
              "      ELLIPSIS\n"
              "      BINARY *\n"
