@@ -1,5 +1,7 @@
 // Every operation, compiled against interpreted, in sizes around the vector's and with axes of size 1.
+#include "compiler/passes/passes.h"
 #include "test_backend_case.h"
+#include <glob.h>
 
 static const int shapes[][4] = {{0},     {1, 1},   {1, 3},    {1, 7},    {1, 8},     {1, 9},      {1, 31},
                                 {1, 33}, {1, 100}, {2, 1, 9}, {2, 5, 1}, {2, 3, 13}, {3, 2, 1, 5}};
@@ -273,4 +275,26 @@ Test(backend, nan_passes_through) {
     free(out[i]);
   }
   machine_free(&m);
+}
+
+// tests/graph/, and of what random graphs found the smallest cases: tests/graph/compiled/.
+Test(backend, graph_files) {
+  glob_t found;
+  cr_assert_eq(glob(SOURCE_DIR "/tests/graph/*.graph", 0, NULL, &found), 0);
+  cr_assert_eq(glob(SOURCE_DIR "/tests/graph/compiled/*.graph", GLOB_APPEND, NULL, &found), 0);
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    Machine m = machine_new(NULL);
+    char *text = arena_alloc(m.arena, 1 << 16);
+    FILE *f = fopen(found.gl_pathv[i], "r");
+    cr_assert(f && fread(text, 1, (1 << 16) - 1, f) > 0, "%s", found.gl_pathv[i]);
+    fclose(f);
+    double lo, hi;
+    cr_assert_eq(sscanf(text, "# domain %lf %lf", &lo, &hi), 2, "%s", found.gl_pathv[i]);
+    const char *error = NULL;
+    Graph *g = graph_parse(m.arena, text, &error);
+    cr_assert(g, "%s: %s", found.gl_pathv[i], error);
+    check_graph_in(&m, passes_run(m.arena, g, 0, true), lo, hi, 4e-6);
+    machine_free(&m);
+  }
+  globfree(&found);
 }

@@ -128,7 +128,17 @@ static LLVMValueRef compare(LLVMBuilderRef b, Op op, LLVMValueRef x, LLVMValueRe
   return LLVMBuildICmp(b, op == OP_LT ? less : op == OP_LE ? equal : LLVMIntEQ, x, y, "");
 }
 
-// What has no integer form is computed in float.
+// Truncates; 0 where y is 0. The least number over -1 wraps around.
+static LLVMValueRef quotient(Emitter *m, LLVMBuilderRef b, LLVMValueRef x, LLVMValueRef y) {
+  LLVMValueRef zero = LLVMConstNull(m->vi32), minus = emit_const(m->vi32, -1);
+  LLVMValueRef by_zero = LLVMBuildICmp(b, LLVMIntEQ, y, zero, ""),
+               wraps = LLVMBuildICmp(b, LLVMIntEQ, y, minus, "");
+  LLVMValueRef safe = LLVMBuildSelect(b, LLVMBuildOr(b, by_zero, wraps, ""), emit_const(m->vi32, 1), y, "");
+  LLVMValueRef q = LLVMBuildSDiv(b, x, safe, "");
+  q = LLVMBuildSelect(b, wraps, LLVMBuildNeg(b, q, ""), q, "");
+  return LLVMBuildSelect(b, by_zero, zero, q, "");
+}
+
 static LLVMValueRef integer_op(Emitter *m, LLVMBuilderRef b, const Node *n, LLVMValueRef *in) {
   LLVMValueRef zero = LLVMConstNull(m->vi32);
   switch (n->op) {
@@ -140,6 +150,7 @@ static LLVMValueRef integer_op(Emitter *m, LLVMBuilderRef b, const Node *n, LLVM
   case OP_ADD: return LLVMBuildAdd(b, in[0], in[1], "");
   case OP_SUB: return LLVMBuildSub(b, in[0], in[1], "");
   case OP_MUL: return LLVMBuildMul(b, in[0], in[1], "");
+  case OP_DIV: return quotient(m, b, in[0], in[1]);
   case OP_MIN: return extremum(b, in[0], in[1], false, true);
   case OP_MAX: return extremum(b, in[0], in[1], true, true);
   default: ice("llvm", "%s has no integer form", op_info[n->op].text);

@@ -21,8 +21,7 @@ static LLVMValueRef philox(Kernel *k, Node *n, int depth, LLVMValueRef counters)
   LLVMValueRef words = emit_local(k, LLVMArrayType2(m->vi32, 4));
   LLVMValueRef step = scalar_at(k, n->in[1], 0), low = scalar_at(k, n->in[0], 0),
                high = scalar_at(k, n->in[0], 1);
-  LLVMValueRef args[] = {counters, LLVMConstInt(m->i32, (unsigned long long)n->attr[0], 0), step, low, high,
-                         words};
+  LLVMValueRef args[] = {counters, emit_stream(k, n), step, low, high, words};
   LLVMBuildCall2(emit_at(k, depth), t, fn, args, 6, "");
   return words;
 }
@@ -51,10 +50,10 @@ static bool aligned(const Kernel *k, const Affine *e) {
 }
 
 static LLVMValueRef draw_aligned(Kernel *k, Node *n, Affine e, int depth) {
-  int64_t from = e.base + k->shift, w = from % 32 / 8, shift = k->shift;
+  int64_t from = e.base + k->shift, within = (from % 32 + 32) % 32, w = within / 8, shift = k->shift;
   Index run = {.rank = 1, .axis = {e}};
-  run.axis[0].base = from - from % 32;
-  k->shift = 0; // one run serves several copies
+  run.axis[0].base = from - within; // from is negative where the draw is not wanted: before a concat's part
+  k->shift = 0;                     // one run serves several copies
   LLVMValueRef *known = emit_memo_find(k, n, &run, -1), words;
   if (known) {
     words = *known;
