@@ -74,6 +74,19 @@ static Node *pow_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
   return graph_select(g, graph_binary(g, OP_LT, zero, x), bound, ex ? ex : zero);
 }
 
+// e times the slope where it is steepest within e, for asin and acos, acosh, atanh: 1 / sqrt(rest), 1 / rest
+// with the distance from the ends of the domain.
+static Node *domain_bound(Graph *g, const Node *n, Node *e) {
+  if (!e) return NULL;
+  Node *x = size(g, n->in[0]), *one = constant(g, 1, n->shape);
+  const bool beyond = n->op == OP_ACOSH; // 1 and more, else less than 1
+  Node *end = beyond ? graph_binary(g, OP_SUB, x, e) : add(g, x, e);
+  Node *rest = graph_binary(g, OP_SUB, mul(g, end, end), one);
+  if (!beyond) rest = graph_unary(g, OP_NEG, rest);
+  Node *slope = n->op == OP_ATANH ? rest : graph_unary(g, OP_SQRT, size(g, rest));
+  return guarded(g, positive(g, rest), graph_binary(g, OP_DIV, e, slope));
+}
+
 // What the errors of the operands do; without the operation's own rounding.
 static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
   Node *out = (Node *)n, *x = n->nin > 0 ? n->in[0] : NULL, *y = n->nin > 1 ? n->in[1] : NULL;
@@ -87,6 +100,7 @@ static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
   case OP_LOG1P: return quotient(g, ex, graph_binary(g, OP_ADD, x, constant(g, 1, n->shape)), ex);
   case OP_SQRT: return sqrt_bound(g, x, ex);
   case OP_ERF: return ex ? scaled(g, ex, 1.13) : NULL;
+  case OP_SINH:
   case OP_COSH:
     return ex ? mul(g, ex, graph_unary(g, OP_COSH, graph_binary(g, OP_ADD, size(g, x), ex))) : NULL;
   case OP_LGAMMA:
@@ -94,15 +108,15 @@ static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
   case OP_ATAN2:
   case OP_MOD: return ex || ey ? constant(g, unbounded, n->shape) : NULL; // poles, jumps
   case OP_NDTR_RATIO: return ex;                                          // slopes from -1 to 1
-  case OP_ERFC:
-  case OP_LOG_NDTR:
-  case OP_SINH:
+  case OP_ERFC: return ex ? scaled(g, ex, 1.13) : NULL;
+  case OP_LOG_NDTR: // the slope is below 1 + |x|
+    return ex ? mul(g, ex, graph_binary(g, OP_ADD, add(g, size(g, x), ex), constant(g, 1, n->shape))) : NULL;
   case OP_ASIN:
   case OP_ACOS:
   case OP_ACOSH:
-  case OP_ATANH:
-  case OP_LOG2:
-  case OP_LOG10:
+  case OP_ATANH: return domain_bound(g, n, ex);
+  case OP_LOG2: return quotient(g, ex ? scaled(g, ex, 1.45) : NULL, size(g, x), ex);
+  case OP_LOG10: return quotient(g, ex ? scaled(g, ex, 0.44) : NULL, size(g, x), ex);
   case OP_ERFINV: return ex ? mul(g, ex, graph_unary(g, OP_EXP, graph_binary(g, OP_MUL, out, out))) : NULL;
   case OP_SIGMOID: return ex ? scaled(g, ex, 0.25) : NULL;
   case OP_SIGN:
@@ -111,6 +125,7 @@ static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
   case OP_ADD:
   case OP_SUB: return add(g, ex, ey);
   case OP_MUL:
+  case OP_ZMUL:
     return add(g, add(g, mul(g, size(g, x), ey), ex ? mul(g, size(g, y), ex) : NULL), mul(g, ex, ey));
   case OP_XMUL: return add(g, add(g, xmul(g, size(g, x), ey), xmul(g, ex, size(g, y))), xmul(g, ex, ey));
   case OP_DIV: return quotient(g, add(g, ex, ey ? mul(g, size(g, out), ey) : NULL), size(g, y), ey);
@@ -279,11 +294,14 @@ static Node *const_bound(Graph *g, const Node *n) {
   return tiny ? add(g, own, constant(g, flushed, n->shape)) : own;
 }
 
-// Doubles are computed as the interpreter computes them: what is made of exact values has the same bits.
+// Doubles are computed as the interpreter computes them: what is made of exact values has the same bits, but
+// for the order of sums.
 static Node *double_bound(Graph *g, const Node *n, Node *const *bound) {
   for (int i = 0; i < n->nin; i++)
     if (bound[i]) return constant(g, unbounded, n->shape);
-  return NULL;
+  if (n->op != OP_SUM) return NULL;
+  const double terms = (double)(shape_count(n->in[0]->shape) / shape_count(n->shape));
+  return scaled(g, reduced(g, OP_SUM, n, size(g, n->in[0])), 0x1p-52 * terms);
 }
 
 Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {

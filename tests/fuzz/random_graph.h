@@ -1,0 +1,14 @@
+// Random tensor graphs over all operations of ops.def. In: a number. Out: a graph and values of its inputs;
+// the same number gives the same graph.
+#ifndef FUZZ_RANDOM_GRAPH_H
+#define FUZZ_RANDOM_GRAPH_H
+#include "compiler/graph/ops.h"
+
+typedef struct RandomGraph {
+  Graph *g;
+  bool wild;       // inputs hold NaN, infinities and numbers near the ends of the range
+  double **inputs; // by node id; values that float32 holds
+} RandomGraph;
+
+RandomGraph random_graph(Arena *a, uint64_t number);
+#endif
