@@ -88,11 +88,12 @@ static const Root *root_in(const Group *g, const Node *n) {
   return NULL;
 }
 
-enum { MOST_OUTPUTS = 24 }; // of one nest: more would not fit the registers, and compile slowly
+// Of one nest: more would not fit the registers, and compile in more than linear time.
+enum { MOST_OUTPUTS = 24, MOST_CODE = 1000 };
 
 static bool can_join(const Plan *p, int index, const Root *r) {
   const Group *g = p->groups.data[index];
-  if (g->kind != STEP_KERNEL || g->roots.len == MOST_OUTPUTS ||
+  if (g->kind != STEP_KERNEL || g->roots.len == MOST_OUTPUTS || g->weight + r->leaves->weight > MOST_CODE ||
       !shape_equal(g->roots.data[0]->space, r->space) || !same_reduction(g, r))
     return false;
   Vars vars;
@@ -124,6 +125,7 @@ static void add_root(Plan *p, Node *n) {
   p->group_of[n->id] = index;
   Group *g = p->groups.data[index];
   vec_push(p->arena, g->roots, r);
+  g->weight += r->leaves->weight;
   for (int i = 0; i < r->leaves->list.len; i++) {
     const Leaf *l = &r->leaves->list.data[i];
     int needed = l->in_memory ? p->group_of[l->node->id] : -1;

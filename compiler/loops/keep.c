@@ -8,14 +8,18 @@
 static bool is_view(const Node *n) { return n->op == OP_STOP || n->op == OP_RESHAPE; }
 
 static void keep(Plan *p, Node *n) {
-  while (is_view(n)) n = n->in[0];
-  if (n->op != OP_INPUT) p->kept[n->id] = true;
+  Node *base = n;
+  while (is_view(base)) base = base->in[0];
+  if (base->op != OP_INPUT) p->kept[base->id] = true;
+  for (; n != base; n = n->in[0]) p->storage[n->id] = base;
+  p->storage[base->id] = base;
 }
 
-static void mark_live(Plan *p, Node *n) {
-  if (p->live[n->id]) return;
-  p->live[n->id] = true;
-  for (int i = 0; i < n->nin; i++) mark_live(p, n->in[i]);
+static void mark_live(Plan *p) {
+  const Graph *g = p->graph;
+  for (int i = 0; i < g->outputs.len; i++) p->live[g->outputs.data[i].node->id] = true;
+  for (int i = g->nodes.len - 1; i >= 0; i--)
+    for (int k = 0; p->live[i] && k < g->nodes.data[i]->nin; k++) p->live[g->nodes.data[i]->in[k]->id] = true;
 }
 
 // A reshape that splits an axis of its result needs division to find its operand's index.
@@ -38,9 +42,9 @@ static bool reshape_divides(Shape from, Shape to) {
 }
 
 // Cost of computing one element of `n` from memory, each node below counted once.
-static double inline_cost(const Plan *p, const Node *n, unsigned char *seen, bool *reads) {
-  if (seen[n->id]) return 0;
-  seen[n->id] = 1;
+static double inline_cost(const Plan *p, const Node *n, bool *reads) {
+  if (p->seen[n->id] == p->turn) return 0;
+  p->seen[n->id] = p->turn;
   if (p->kept[n->id] || n->op == OP_INPUT || is_const_tensor(n)) {
     if (shape_count(n->shape) == 1) return 0;
     *reads = true;
@@ -48,14 +52,14 @@ static double inline_cost(const Plan *p, const Node *n, unsigned char *seen, boo
   }
   double c = shape_count(n->shape) == 1 ? 0 : node_cost(n);
   if (n->op == OP_UNIFORM) return c;
-  for (int i = 0; i < n->nin; i++) c += inline_cost(p, n->in[i], seen, reads);
+  for (int i = 0; i < n->nin; i++) c += inline_cost(p, n->in[i], reads);
   return c;
 }
 
-static double cost_of(const Plan *p, const Node *n, bool *reads) {
-  unsigned char *seen = arena_alloc(p->arena, (size_t)p->graph->nodes.len);
+static double cost_of(Plan *p, const Node *n, bool *reads) {
+  p->turn++;
   *reads = false;
-  return inline_cost(p, n, seen, reads);
+  return inline_cost(p, n, reads);
 }
 
 // Repeated along an axis that lies outside of one of its own, a value would be computed again for each
@@ -101,22 +105,75 @@ static void keep_for(Plan *p, Node *n) {
     keep(p, n->in[0]);
 }
 
+// Inline expressions are walked by recursion, and become code once for each index at which they are wanted: both
+// are kept within bounds.
+enum { MOST_DEPTH = 100, MOST_WEIGHT = 500 };
+
+// From the operands: exact where they are computed at one index and share nothing.
+static void measure(Plan *p, const Node *n) {
+  int weight = 1 + (int)node_cost(n), depth = 1;
+  for (int i = 0; i < n->nin; i++) {
+    const int x = n->in[i]->id;
+    if (p->storage[x]) continue;
+    if (weight <= MOST_WEIGHT) weight += p->weight[x];
+    if (depth <= p->depth[x]) depth = p->depth[x] + 1;
+  }
+  p->weight[n->id] = weight;
+  p->depth[n->id] = depth;
+}
+
+static int walked_weight(Plan *p, Node *n) {
+  Vars vars;
+  Index space = space_index(n->shape, &vars);
+  Leaves leaves = {0};
+  Arena *scratch = arena_new();
+  Walk w = {.arena = scratch, .storage = p->storage, .vars = &vars, .most = MOST_WEIGHT};
+  walk_root(&w, n, OUT_STORE, &space, &leaves);
+  arena_free(scratch);
+  return leaves.weight;
+}
+
+static Node *heaviest_operand(const Plan *p, const Node *n, const int *by) {
+  Node *most = NULL;
+  for (int i = 0; i < n->nin; i++) {
+    Node *x = n->in[i];
+    if (!p->storage[x->id] && by[x->id] > 1 && (!most || by[x->id] > by[most->id])) most = x;
+  }
+  return most;
+}
+
+static void limit(Plan *p, Node *n) {
+  for (;;) {
+    measure(p, n);
+    if (p->weight[n->id] > MOST_WEIGHT) p->weight[n->id] = walked_weight(p, n);
+    const bool deep = p->depth[n->id] > MOST_DEPTH;
+    if (!deep && p->weight[n->id] <= MOST_WEIGHT) return;
+    Node *x = heaviest_operand(p, n, deep ? p->depth : p->weight);
+    if (!x) return;
+    keep(p, x);
+  }
+}
+
+static Node *storage_of(const Plan *p, Node *n) {
+  if (p->kept[n->id] || n->op == OP_INPUT) return n;
+  return is_view(n) ? p->storage[n->in[0]->id] : NULL;
+}
+
 void plan_keep(Plan *p) {
   const Graph *g = p->graph;
-  for (int i = 0; i < g->outputs.len; i++) mark_live(p, g->outputs.data[i].node);
-  for (int i = 0; i < g->nodes.len; i++)
-    if (p->live[i]) keep_for(p, g->nodes.data[i]);
+  mark_live(p);
+  for (int i = 0; i < g->nodes.len; i++) {
+    Node *n = g->nodes.data[i];
+    if (!p->live[i]) continue;
+    keep_for(p, n);
+    limit(p, n);
+    p->storage[i] = storage_of(p, n);
+  }
   for (int i = 0; i < g->outputs.len; i++) keep(p, g->outputs.data[i].node);
 }
 
 void plan_storage(Plan *p) {
-  for (int i = 0; i < p->graph->nodes.len; i++) {
-    Node *n = p->graph->nodes.data[i];
-    if (p->kept[i] || n->op == OP_INPUT)
-      p->storage[i] = n;
-    else
-      p->storage[i] = is_view(n) ? p->storage[n->in[0]->id] : NULL;
-  }
+  for (int i = 0; i < p->graph->nodes.len; i++) p->storage[i] = storage_of(p, p->graph->nodes.data[i]);
 }
 
 static int set_size(const uint64_t *s, int words) {

@@ -168,18 +168,8 @@ static void add_kernel(Lowering *l, const Group *g) {
     for (int i = 0; i < nest->nouts; i++)
       if (nest->outs[i].kind == OUT_REDUCE)
         nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, PARTIAL_BYTES * loops.pieces);
-  // Small nests in a row are one function; nothing is gained by a call each.
-  LoopStep *before = l->steps.len ? &l->steps.data[l->steps.len - 1] : NULL;
-  if (loops.pieces == 1 && before && before->kind == STEP_KERNEL && before->pieces == 1) {
-    Nest *all = ARENA_ARRAY(f->arena, Nest, before->nnests + 1);
-    memcpy(all, before->nests, sizeof *all * (size_t)before->nnests);
-    all[before->nnests++] = *nest;
-    before->nests = all;
-    return;
-  }
   LoopStep *s = add_step(l, STEP_KERNEL, 0);
-  s->nnests = 1;
-  s->nests = nest;
+  s->nest = nest;
   s->pieces = loops.pieces;
 }
 
@@ -299,8 +289,8 @@ static void lifetimes(LoopFn *f) {
   for (int i = 0; i < f->nsteps; i++) {
     LoopStep *s = &f->steps[i];
     s->name = arena_printf(f->arena, "k%d", i);
-    for (int j = 0; j < s->nnests; j++) {
-      const Nest *nest = &s->nests[j];
+    if (s->nest) {
+      const Nest *nest = s->nest;
       int n = nest_reads(f->arena, f, nest, reads, f->nbuffers);
       for (int k = 0; k < n; k++) read_at(f, reads[k], i);
       for (int k = 0; k < nest->nouts; k++) {
@@ -325,6 +315,9 @@ LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o) {
   p->kept = ARENA_ARRAY(a, bool, n + 1);
   p->storage = ARENA_ARRAY(a, Node *, n + 1);
   p->group_of = ARENA_ARRAY(a, int, n + 1);
+  p->weight = ARENA_ARRAY(a, int, n + 1);
+  p->depth = ARENA_ARRAY(a, int, n + 1);
+  p->seen = ARENA_ARRAY(a, int, n + 1);
   plan_keep(p);
   plan_storage(p);
   plan_groups(p);

@@ -50,12 +50,11 @@ typedef struct Nest {
 typedef enum StepKind { STEP_KERNEL, STEP_GEMM, STEP_CALL, STEP_COPY, STEP_LOOP } StepKind;
 typedef struct LoopFn LoopFn;
 
-// A kernel is one function: nests run one after the other over the same pieces of their common outer axes.
+// A kernel is one nest.
 typedef struct LoopStep {
   StepKind kind;
-  const char *name; // k0_…: unique in the function
-  int nnests;
-  Nest *nests;
+  const char *name; // k0, k1, …
+  Nest *nest;
   int64_t pieces; // how it may be split among threads; 1: not
   // GEMM and CALL: the node, and for GEMM whether each operand is read transposed.
   Node *node;
@@ -101,4 +100,15 @@ typedef struct LoopOptions {
 LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o);
 const char *loops_verify(const LoopFn *f);    // NULL, or what is wrong
 void loops_print(FILE *out, const LoopFn *f); // --emit=kernels
+
+// What the kernels of equal layers differ in: where their buffers lie, and the streams of their random draws.
+typedef struct KernelArgs {
+  VEC(const Buffer *) buffers;
+  VEC(const Node *) draws;
+} KernelArgs;
+// For the kernels of a function one after the other: the text of each without its arguments. Kernels of equal
+// text are the same code.
+typedef struct KernelTexts KernelTexts;
+KernelTexts *kernel_texts(Arena *a, const LoopFn *f);
+const char *kernel_text(KernelTexts *t, const LoopStep *s, KernelArgs *args);
 #endif

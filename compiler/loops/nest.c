@@ -39,7 +39,7 @@ static int grouped_index(Shape s, const bool *joined, Index *at, Vars *v, unsign
 
 static void nest_leaves(Arena *a, const LoopFn *f, const Nest *nest, Vars *v, const Index *at, Leaves *out) {
   Affine element = index_linear(nest->space, at);
-  Walk w = {a, f->storage, v, nest, &element};
+  Walk w = {a, f->storage, v, nest, &element, 0};
   for (int i = 0; i < nest->nouts; i++) walk_root(&w, nest->outs[i].node, nest->outs[i].kind, at, out);
 }
 

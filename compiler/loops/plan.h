@@ -17,6 +17,7 @@ typedef struct Leaves {
   VEC(Leaf) list;
   VEC(Guard) guards;
   double cost;    // of one evaluation, in loads; see node_cost
+  int weight;     // of the code: values computed, each 1 and its cost
   int operations; // arithmetic ones
   bool random;    // draws random numbers
 } Leaves;
@@ -35,6 +36,7 @@ typedef struct Group {
   StepKind kind;
   VEC(Root *) roots;
   Node *node; // of a call
+  int weight; // of its roots' expressions
   bool writes_alias;
   uint64_t *needs; // set of groups that come before, transitively
 } Group;
@@ -43,9 +45,11 @@ typedef struct Plan {
   Arena *arena;
   const Graph *graph;
   bool *live;
-  bool *kept;     // computed into memory
-  Node **storage; // the kept or input node whose memory holds this node's elements in the same order, or
-                  // NULL: inline
+  bool *kept;          // computed into memory
+  int *weight, *depth; // of a node's expression, while it is decided what is kept
+  int *seen, turn;     // marks of inline_cost's walks
+  Node **storage;      // the kept or input node whose memory holds this node's elements in the same order, or
+                       // NULL: inline
   VEC(Group *) groups;
   int *group_of; // of a kept node, -1
   int words;     // of a set of groups
@@ -62,6 +66,7 @@ typedef struct Walk {
   Vars *vars;
   const Nest *nest;      // its stores are registers where the same element is read; may be NULL
   const Affine *element; // the element number in the nest's space
+  int most;              // weight at which the walk ends early; 0: none
 } Walk;
 void walk_root(const Walk *w, Node *root, OutKind kind, const Index *space, Leaves *out);
 // One loop for each axis longer than 1.

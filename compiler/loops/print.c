@@ -1,17 +1,34 @@
 // The loops as text: --emit=kernels, and what the object cache's key is made of; so it holds everything that
 // code depends on.
 #include "loops.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Printer {
   FILE *out;
+  Arena *arena;
   const LoopFn *f;
   int *seen; // by node: the nest that printed it last
   int nest;
+  // Of a kernel's text: what it names are numbers in the order of their first use.
+  KernelArgs *args;
+  int *number, *buffer_seen, *buffer_number, nodes;
 } Printer;
 
-static void print_buffer(FILE *out, const Buffer *b) {
-  fprintf(out, "b%d[slot %d + %lld, %lld bytes]", b->id, b->slot, (long long)b->offset, (long long)b->bytes);
+static int name_of(const Printer *p, const Node *n) { return p->args ? p->number[n->id] : n->id; }
+
+static void print_buffer(Printer *p, const Buffer *b) {
+  if (!p->args) {
+    fprintf(p->out, "b%d[slot %d + %lld, %lld bytes]", b->id, b->slot, (long long)b->offset,
+            (long long)b->bytes);
+    return;
+  }
+  if (p->buffer_seen[b->id] != p->nest) {
+    p->buffer_seen[b->id] = p->nest;
+    p->buffer_number[b->id] = p->args->buffers.len;
+    vec_push(p->arena, p->args->buffers, b);
+  }
+  fprintf(p->out, "b%d", p->buffer_number[b->id]);
 }
 
 static void print_type(FILE *out, const Node *n) {
@@ -20,7 +37,12 @@ static void print_type(FILE *out, const Node *n) {
   fputc(']', out);
 }
 
-static void print_attributes(FILE *out, const Node *n) {
+static void print_attributes(Printer *p, const Node *n) {
+  FILE *out = p->out;
+  if (p->args && n->op == OP_UNIFORM) {
+    vec_push(p->arena, p->args->draws, n);
+    return;
+  }
   for (int i = 0; i < n->nattr; i++) fprintf(out, "%s%lld", i ? ", " : " {", (long long)n->attr[i]);
   if (n->nattr) fputc('}', out);
   if (n->op != OP_CONST) return;
@@ -45,23 +67,26 @@ static void print_definition(Printer *p, const Node *n, bool root) {
   p->seen[n->id] = p->nest;
   const Buffer *b = p->f->of[n->id];
   if (b && !root) {
-    fprintf(p->out, "      %%%d = ", n->id);
-    print_buffer(p->out, b);
+    p->number[n->id] = p->nodes++;
+    fprintf(p->out, "      %%%d = ", name_of(p, n));
+    print_buffer(p, b);
     print_type(p->out, n);
     fputc('\n', p->out);
     return;
   }
   for (int i = 0; i < n->nin; i++) print_definition(p, n->in[i], false);
-  fprintf(p->out, "      %%%d = %s(", n->id, op_info[n->op].text);
-  for (int i = 0; i < n->nin; i++) fprintf(p->out, "%s%%%d", i ? ", " : "", n->in[i]->id);
+  p->number[n->id] = p->nodes++;
+  fprintf(p->out, "      %%%d = %s(", name_of(p, n), op_info[n->op].text);
+  for (int i = 0; i < n->nin; i++) fprintf(p->out, "%s%%%d", i ? ", " : "", name_of(p, n->in[i]));
   fputc(')', p->out);
-  print_attributes(p->out, n);
+  print_attributes(p, n);
   print_type(p->out, n);
   fputc('\n', p->out);
 }
 
 static void print_nest(Printer *p, const Nest *n) {
   p->nest++;
+  p->nodes = 0;
   fprintf(p->out, "    for [");
   for (int i = 0; i < n->space.rank; i++)
     fprintf(p->out, "%s%lld%s", i ? ", " : "", (long long)n->space.dim[i],
@@ -70,11 +95,11 @@ static void print_nest(Printer *p, const Nest *n) {
   for (int i = 0; i < n->nouts; i++) print_definition(p, n->outs[i].node, true);
   for (int i = 0; i < n->nouts; i++) {
     const NestOut *o = &n->outs[i];
-    fprintf(p->out, "      %s %%%d to ", o->kind == OUT_STORE ? "store" : "reduce", o->node->id);
-    print_buffer(p->out, o->buffer);
+    fprintf(p->out, "      %s %%%d to ", o->kind == OUT_STORE ? "store" : "reduce", name_of(p, o->node));
+    print_buffer(p, o->buffer);
     if (o->partial) {
       fprintf(p->out, " in pieces at ");
-      print_buffer(p->out, o->partial);
+      print_buffer(p, o->partial);
     }
     fputc('\n', p->out);
   }
@@ -85,29 +110,38 @@ static void print_step(Printer *p, const LoopStep *s) {
   fprintf(p->out, "  %s %s", kinds[s->kind], s->name);
   if (s->kind == STEP_KERNEL) {
     fprintf(p->out, " in %lld piece%s\n", (long long)s->pieces, s->pieces == 1 ? "" : "s");
-    for (int i = 0; i < s->nnests; i++) print_nest(p, &s->nests[i]);
+    print_nest(p, s->nest);
     return;
   }
   if (s->node) {
     fprintf(p->out, " %%%d = %s", s->node->id, op_info[s->node->op].text);
-    print_attributes(p->out, s->node);
+    print_attributes(p, s->node);
     print_type(p->out, s->node);
     if (s->node->name) fprintf(p->out, " at %s", s->node->name);
   }
   for (int i = 0; i < s->nin; i++) {
     fprintf(p->out, "%s", i ? ", " : " of ");
-    print_buffer(p->out, s->in[i]);
+    print_buffer(p, s->in[i]);
     if (s->node) print_type(p->out, s->node->in[i]);
     if ((i == 0 && s->ta) || (i == 1 && s->tb)) fprintf(p->out, " transposed");
   }
   fprintf(p->out, " to ");
-  print_buffer(p->out, s->out);
+  print_buffer(p, s->out);
   for (int i = 0; s->parts && i < s->node->nout; i++) {
     fputs(", ", p->out);
-    print_buffer(p->out, s->parts[i]);
+    print_buffer(p, s->parts[i]);
   }
   fputc('\n', p->out);
   if (s->body) loops_print(p->out, s->body);
+}
+
+static Printer printer_new(Arena *a, const LoopFn *f) {
+  return (Printer){.arena = a,
+                   .f = f,
+                   .seen = ARENA_ARRAY(a, int, f->graph->nodes.len + 1),
+                   .number = ARENA_ARRAY(a, int, f->graph->nodes.len + 1),
+                   .buffer_seen = ARENA_ARRAY(a, int, f->nbuffers + 1),
+                   .buffer_number = ARENA_ARRAY(a, int, f->nbuffers + 1)};
 }
 
 void loops_print(FILE *out, const LoopFn *f) {
@@ -121,7 +155,34 @@ void loops_print(FILE *out, const LoopFn *f) {
     fprintf(out, "]\n");
   }
   Arena *scratch = arena_new();
-  Printer p = {out, f, ARENA_ARRAY(scratch, int, f->graph->nodes.len + 1), 0};
+  Printer p = printer_new(scratch, f);
+  p.out = out;
   for (int i = 0; i < f->nsteps; i++) print_step(&p, &f->steps[i]);
   arena_free(scratch);
+}
+
+struct KernelTexts {
+  Printer printer;
+};
+
+KernelTexts *kernel_texts(Arena *a, const LoopFn *f) {
+  KernelTexts *t = ARENA_NEW(a, KernelTexts);
+  t->printer = printer_new(a, f);
+  return t;
+}
+
+const char *kernel_text(KernelTexts *t, const LoopStep *s, KernelArgs *args) {
+  Printer *p = &t->printer;
+  char *text = NULL;
+  size_t size = 0;
+  p->out = open_memstream(&text, &size);
+  if (!p->out) ice("loops", "no memory for the text of %s", s->name);
+  *args = (KernelArgs){0};
+  p->args = args;
+  fprintf(p->out, "%lld pieces\n", (long long)s->pieces);
+  print_nest(p, s->nest);
+  fclose(p->out);
+  const char *copy = arena_strndup(p->arena, text, size);
+  free(text);
+  return copy;
 }

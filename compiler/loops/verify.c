@@ -29,8 +29,8 @@ static void check_step(Checker *c, int i) {
   const LoopStep *s = &c->f->steps[i];
   Arena *scratch = arena_new();
   Buffer **reads = ARENA_ARRAY(scratch, Buffer *, c->f->nbuffers + 1);
-  for (int j = 0; j < s->nnests; j++) {
-    const Nest *nest = &s->nests[j];
+  const Nest *nest = s->nest;
+  if (nest) {
     int n = nest_reads(scratch, c->f, nest, reads, c->f->nbuffers);
     for (int k = 0; k < n; k++) check_read(c, reads[k], i);
     for (int k = 0; k < nest->nouts; k++) {

@@ -78,11 +78,52 @@ typedef struct Visit {
 
 typedef struct Walker {
   const Walk *w;
+  Arena *scratch;
   Leaves *out;
   VEC(Visit) seen;
+  int *slots; // open addressing: number in `seen`, from 1
+  int nslots;
 } Walker;
 
 static void walk(Walker *k, Node *n, const Index *at);
+
+static uint64_t mix(uint64_t h, int64_t v) { return (h ^ (uint64_t)v) * 0x9e3779b97f4a7c15u; }
+
+// Variables may be added meanwhile: those that an index does not have do not count.
+static uint64_t visit_hash(const Walker *k, const Node *n, const Index *at) {
+  uint64_t h = (uint64_t)n->id + 1;
+  for (int i = 0; i < at->rank; i++) {
+    h = mix(h, at->axis[i].base);
+    for (int v = 0; v < k->w->vars->n; v++)
+      if (at->axis[i].coef[v]) h = mix(mix(h, v), at->axis[i].coef[v]);
+  }
+  return h ^ h >> 29;
+}
+
+// The slot of a visit: its number, or 0 where it is new.
+static int *visit_slot(const Walker *k, const Node *n, const Index *at) {
+  const uint64_t mask = (uint64_t)k->nslots - 1;
+  for (uint64_t i = visit_hash(k, n, at) & mask;; i = (i + 1) & mask) {
+    const Visit *v = k->slots[i] ? &k->seen.data[k->slots[i] - 1] : NULL;
+    if (!v || (v->node == n && index_equal(&v->at, at))) return &k->slots[i];
+  }
+}
+
+// True where it was visited before.
+static bool visit(Walker *k, const Node *n, const Index *at) {
+  if (2 * k->seen.len >= k->nslots) {
+    k->nslots = k->nslots ? 2 * k->nslots : 32;
+    k->slots = ARENA_ARRAY(k->scratch, int, k->nslots);
+    for (int i = 0; i < k->seen.len; i++) *visit_slot(k, k->seen.data[i].node, &k->seen.data[i].at) = i + 1;
+  }
+  int *slot = visit_slot(k, n, at);
+  if (*slot) return true;
+  Visit v = {n, *at};
+  vec_push(k->scratch, k->seen, v);
+  *slot = k->seen.len;
+  k->out->weight += 1 + (int)node_cost(n);
+  return false;
+}
 
 // What does not vary is computed once, before the loops.
 static bool varies(const Index *at) {
@@ -99,12 +140,12 @@ static void leaf(Walker *k, Node *n, Affine at, bool in_memory) {
 
 static void walk_shape(Walker *k, Node *n, const Index *at) {
   for (int i = 0; i < n->nin; i++) {
-    Guard guards[MAX_GUARDS];
-    Index in;
-    int count = index_operand(k->w->vars, n, i, at, &in, guards);
+    Index *in = ARENA_NEW(k->scratch, Index);
+    Guard *guards = ARENA_ARRAY(k->scratch, Guard, MAX_GUARDS);
+    int count = index_operand(k->w->vars, n, i, at, in, guards);
     if (count < 0) continue;
     for (int j = 0; j < count; j++) vec_push(k->w->arena, k->out->guards, guards[j]);
-    walk(k, n->in[i], &in);
+    walk(k, n->in[i], in);
   }
 }
 
@@ -144,10 +185,7 @@ static bool stored_by(const Nest *nest, const Node *n) {
 }
 
 static void walk(Walker *k, Node *n, const Index *at) {
-  for (int i = 0; i < k->seen.len; i++)
-    if (k->seen.data[i].node == n && index_equal(&k->seen.data[i].at, at)) return;
-  Visit v = {n, *at};
-  vec_push(k->w->arena, k->seen, v);
+  if (visit(k, n, at) || (k->w->most && k->out->weight > k->w->most)) return;
   Node *storage = k->w->storage[n->id];
   if (storage) {
     Affine number = index_linear(n->shape, at);
@@ -162,9 +200,10 @@ static void walk(Walker *k, Node *n, const Index *at) {
 }
 
 void walk_root(const Walk *w, Node *root, OutKind kind, const Index *space, Leaves *out) {
-  Walker k = {.w = w, .out = out};
+  Walker k = {.w = w, .out = out, .scratch = arena_new()};
   if (kind == OUT_REDUCE)
     walk(&k, root->in[0], space);
   else
     walk_inside(&k, root, space);
+  arena_free(k.scratch);
 }

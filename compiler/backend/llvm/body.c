@@ -87,7 +87,6 @@ void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   LLVMValueRef index = emit_local(k, m->i32);
   LLVMValueRef places = emit_local(k, LLVMArrayType2(m->ptr, (uint64_t)s->body->nslots));
-  for (int i = 0; i < s->nin; i++) emit_buffer(k, s->in[i]); // their addresses stand before the loop
   const CountedLoop l = emit_loop_begin(k, emit_int64(m, 0), emit_int64(m, p.turns));
   Turn t = {.k = k, .s = s, .number = l.index, .at = l.index, .places = places};
   if (p.reverse) t.at = LLVMBuildSub(k->builder, emit_int64(m, p.turns - 1), l.index, "");

@@ -21,6 +21,8 @@ typedef struct Emitter {
   bool uses_vmath;
   int functions; // so far: the module's own and those of bodies; `number` is that of f
   int number;
+  Map kernels;        // text -> LLVMValueRef
+  LLVMValueRef table; // room for one call's arguments
 } Emitter;
 
 // A condition under which a value is wanted: `parent` and the guard. Masks are numbered from 1; 0: always.
@@ -43,12 +45,13 @@ typedef struct Memo {
 
 typedef struct Kernel {
   Emitter *m;
-  LLVMValueRef fn, slots;
+  LLVMValueRef fn;
+  const KernelArgs *args; // NULL: the function that runs the steps, which has the slots
   LLVMBasicBlockRef entry;
   LLVMBuilderRef entry_builder; // before the end of the entry block: addresses of buffers, local variables
   LLVMBuilderRef builder;       // at the end of the open block
   LLVMBuilderRef hoisted;       // positioned anew for each use
-  LLVMValueRef *base;           // of buffer [id], NULL until used
+  LLVMValueRef *address;        // of the kernel's arguments, NULL until used
   // The nest at hand
   const Nest *nest;
   NestLoops loops;
@@ -84,6 +87,7 @@ LLVMValueRef emit_int64(const Emitter *m, int64_t v);
 // -- memory.c
 LLVMTypeRef emit_vector_type(const Emitter *m, DType t);
 LLVMValueRef emit_buffer(Kernel *k, const Buffer *b);
+LLVMValueRef emit_stream(Kernel *k, const Node *draw); // i32
 LLVMValueRef emit_const_tensor(Kernel *k, const Node *n);
 LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType t, const Affine *at, int mask);
 void emit_store(Kernel *k, LLVMValueRef base, DType t, const Affine *at, LLVMValueRef v);

@@ -1,5 +1,5 @@
-// A whole function as a module: one internal function for each kernel, and the function that runs the steps
-// in order.
+// A whole function as a module: internal functions for the kernels, one for all that are equal, and the
+// function that runs the steps in order.
 #include "emit.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/BitReader.h>
@@ -15,12 +15,10 @@ static LLVMValueRef add_function(Emitter *m, const char *name, LLVMTypeRef t) {
   return fn;
 }
 
-static Kernel *kernel_new(Emitter *m, LLVMValueRef fn, LLVMValueRef slots) {
+static Kernel *kernel_new(Emitter *m, LLVMValueRef fn) {
   Kernel *k = ARENA_NEW(m->arena, Kernel);
   k->m = m;
   k->fn = fn;
-  k->slots = slots;
-  k->base = ARENA_ARRAY(m->arena, LLVMValueRef, m->f->nbuffers + 1);
   k->entry = LLVMAppendBasicBlockInContext(m->context, fn, "");
   LLVMBasicBlockRef start = LLVMAppendBasicBlockInContext(m->context, fn, "");
   k->entry_builder = LLVMCreateBuilderInContext(m->context);
@@ -38,29 +36,11 @@ static void kernel_done(Kernel *k) {
   LLVMDisposeBuilder(k->hoisted);
 }
 
-// void kernel(void *const *slots, int64_t begin, int64_t end): its nests for each of these pieces.
+// void kernel(void *const *args, int64_t begin, int64_t end): its nest for each of these pieces. The
+// arguments are the buffers' addresses, then the streams of its draws.
 static LLVMTypeRef piece_type(Emitter *m) {
   LLVMTypeRef params[] = {m->ptr, m->i64, m->i64};
   return LLVMFunctionType(m->void_t, params, 3, 0);
-}
-
-static LLVMValueRef emit_kernel(Emitter *m, const LoopStep *s) {
-  LLVMValueRef fn = add_function(m, s->name, piece_type(m));
-  LLVMSetLinkage(fn, LLVMInternalLinkage);
-  Kernel *k = kernel_new(m, fn, LLVMGetParam(fn, 0));
-  if (s->pieces == 1) {
-    for (int i = 0; i < s->nnests; i++) emit_nest(k, &s->nests[i], 1, NULL);
-    LLVMBuildRetVoid(k->builder);
-    kernel_done(k);
-    return fn;
-  }
-  LLVMValueRef begin = LLVMGetParam(fn, 1), end = LLVMGetParam(fn, 2);
-  CountedLoop l = emit_loop_begin(k, begin, end);
-  for (int i = 0; i < s->nnests; i++) emit_nest(k, &s->nests[i], s->pieces, l.index);
-  emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, 1), ""));
-  LLVMBuildRetVoid(k->builder);
-  kernel_done(k);
-  return fn;
 }
 
 // A call of a runtime function: 'p' pointer, 'w' int32_t, 'l' int64_t, as in reg/abi.h.
@@ -78,6 +58,57 @@ static LLVMValueRef call_for(Kernel *k, LLVMTypeRef result, const char *name, co
 
 static void call_runtime(Kernel *k, const char *name, const char *types, LLVMValueRef *args) {
   call_for(k, k->m->void_t, name, types, args);
+}
+
+typedef struct KernelUse { // of a step
+  const char *text;
+  KernelArgs args;
+} KernelUse;
+
+static LLVMValueRef emit_kernel(Emitter *m, const LoopStep *s, const KernelArgs *args) {
+  LLVMValueRef fn = add_function(m, s->name, piece_type(m));
+  LLVMSetLinkage(fn, LLVMInternalLinkage);
+  Kernel *k = kernel_new(m, fn);
+  k->args = args;
+  k->address = ARENA_ARRAY(m->arena, LLVMValueRef, args->buffers.len + args->draws.len + 1);
+  if (s->pieces == 1) {
+    emit_nest(k, s->nest, 1, NULL);
+  } else {
+    LLVMValueRef begin = LLVMGetParam(fn, 1), end = LLVMGetParam(fn, 2);
+    CountedLoop l = emit_loop_begin(k, begin, end);
+    emit_nest(k, s->nest, s->pieces, l.index);
+    emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, 1), ""));
+  }
+  LLVMBuildRetVoid(k->builder);
+  kernel_done(k);
+  return fn;
+}
+
+// The table of arguments of the call at hand; the callee is done with it when it returns.
+static LLVMValueRef fill_args(Kernel *k, const KernelArgs *args) {
+  Emitter *m = k->m;
+  for (int i = 0; i < args->buffers.len + args->draws.len; i++) {
+    LLVMValueRef number = emit_int64(m, i), at = LLVMBuildGEP2(k->builder, m->ptr, m->table, &number, 1, "");
+    const bool draw = i >= args->buffers.len;
+    LLVMBuildStore(k->builder,
+                   draw ? emit_int64(m, args->draws.data[i - args->buffers.len]->attr[0])
+                        : emit_buffer(k, args->buffers.data[i]),
+                   at);
+  }
+  return m->table;
+}
+
+static void emit_kernel_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s, const KernelUse *use) {
+  Emitter *m = k->m;
+  LLVMValueRef fn = map_get(&m->kernels, use->text);
+  if (!fn) map_put(&m->kernels, use->text, fn = emit_kernel(m, s, &use->args));
+  LLVMValueRef table = fill_args(k, &use->args);
+  if (s->pieces == 1)
+    LLVMBuildCall2(k->builder, piece_type(m), fn, (LLVMValueRef[]){table, emit_int64(m, 0), emit_int64(m, 1)},
+                   3, "");
+  else
+    call_runtime(k, "reg_parallel", "pppl", (LLVMValueRef[]){ctx, fn, table, emit_int64(m, s->pieces)});
+  emit_combine(k, s->nest, s->pieces);
 }
 
 static LLVMValueRef word_const(Emitter *m, int64_t v) {
@@ -178,20 +209,10 @@ static void emit_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
 #undef L
 }
 
-static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
+static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s, const KernelUse *use) {
   Emitter *m = k->m;
   switch (s->kind) {
-  case STEP_KERNEL: {
-    LLVMValueRef fn = emit_kernel(m, s);
-    LLVMValueRef direct[] = {k->slots, emit_int64(m, 0), emit_int64(m, 1)};
-    LLVMValueRef spread[] = {ctx, fn, k->slots, emit_int64(m, s->pieces)};
-    if (s->pieces == 1)
-      LLVMBuildCall2(k->builder, piece_type(m), fn, direct, 3, "");
-    else
-      call_runtime(k, "reg_parallel", "pppl", spread);
-    for (int i = 0; i < s->nnests; i++) emit_combine(k, &s->nests[i], s->pieces);
-    return;
-  }
+  case STEP_KERNEL: emit_kernel_call(k, ctx, s, use); return;
   case STEP_GEMM: emit_gemm(k, ctx, s); return;
   case STEP_CALL: emit_call(k, ctx, s); return;
   case STEP_LOOP: emit_loop_step(k, ctx, s); return;
@@ -201,19 +222,35 @@ static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   }
 }
 
+static void emit_steps(Emitter *m, Kernel *k, LLVMValueRef ctx) {
+  const LoopFn *f = m->f;
+  KernelTexts *texts = kernel_texts(m->arena, f);
+  KernelUse *uses = ARENA_ARRAY(m->arena, KernelUse, f->nsteps + 1);
+  int most = 1;
+  for (int i = 0; i < f->nsteps; i++) {
+    KernelUse *u = &uses[i];
+    if (f->steps[i].kind != STEP_KERNEL) continue;
+    u->text = kernel_text(texts, &f->steps[i], &u->args);
+    const int n = u->args.buffers.len + u->args.draws.len;
+    if (n > most) most = n;
+  }
+  m->table = emit_local(k, LLVMArrayType2(m->ptr, (uint64_t)most));
+  for (int i = 0; i < f->nsteps; i++) emit_step(k, ctx, &f->steps[i], &uses[i]);
+}
+
 LLVMValueRef emit_fn(Emitter *m, const LoopFn *f, const char *name) {
-  const LoopFn *outer = m->f;
-  const int number = m->number;
+  const Emitter outer = *m;
   m->f = f;
   m->number = m->functions++;
   LLVMTypeRef params[] = {m->ptr, m->ptr};
   LLVMValueRef fn = add_function(m, name, LLVMFunctionType(m->i32, params, 2, 0));
-  Kernel *k = kernel_new(m, fn, LLVMGetParam(fn, 1));
-  for (int i = 0; i < f->nsteps; i++) emit_step(k, LLVMGetParam(fn, 0), &f->steps[i]);
+  Kernel *k = kernel_new(m, fn);
+  emit_steps(m, k, LLVMGetParam(fn, 0));
   LLVMBuildRet(k->builder, LLVMConstInt(m->i32, 0, 0));
   kernel_done(k);
-  m->f = outer;
-  m->number = number;
+  m->f = outer.f;
+  m->number = outer.number;
+  m->table = outer.table;
   return fn;
 }
 
@@ -286,6 +323,7 @@ LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *s
                .context = context,
                .module = LLVMModuleCreateWithNameInContext(f->name, context)};
   emit_types(&m);
+  map_init(&m.kernels, scratch);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(m.module, layout);
   LLVMDisposeTargetData(layout);
