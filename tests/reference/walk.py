@@ -245,8 +245,8 @@ class Walk:
         self.passed += 1
 
     def tell(self, cases, messages, wants):
-        for c, message in zip(cases, messages):
-            if wants[c][0] is None:
+        for c, message in zip(cases, messages):  # what has no value is NaN where only the run knows it
+            if wants[c][0] is None or np.isnan(wants[c][0]).all():
                 self.passed += 1
             else:
                 self.fail(*c, f"refused: {message}")
