@@ -3,7 +3,7 @@ import numpy as np
 
 from .functions import argmax, flat_tree, one_axis, over_tensors, reduce_, sum_, mean, norm
 from .syntax import Refused
-from .values import Share, Tree, array, axes_of, is_known, real, stretches, whole
+from .values import Share, Tree, array, axes_of, real, stretches, whole
 
 
 def truths(x):

@@ -3,7 +3,7 @@ import numpy as np
 
 from . import functions
 from .syntax import Refused, Stops
-from .values import Range, array, whole
+from .values import Range, whole
 
 NEW = object()
 

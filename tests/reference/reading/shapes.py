@@ -4,7 +4,6 @@ import string
 
 import numpy as np
 
-from . import functions
 from .functions import drawn, flat_tree, indices, one_axis, within
 from .syntax import Refused
 from .values import Range, Share, Tree, array, real, shape_of, stretches, whole
