@@ -13,10 +13,10 @@ static const struct {
     {4, "a `check` of the program failed"},
     {65, "the data is malformed"},
     {66, "an input file is missing"},
-    {70, "internal error: a mistake of the compiler, or `--check` found one"},
+    {70, "internal error: a mistake of the compiler, or `--check` found one; memory ran out"},
     {73, "an output cannot be written"},
     {130, "interrupted by Ctrl-C, after everything was written"},
-    {143, "ended by SIGTERM, likewise"},
+    {143, "ended by SIGTERM, likewise; 129 by SIGHUP, 152 by SIGXCPU"},
 };
 
 static int unknown(const char *name) {

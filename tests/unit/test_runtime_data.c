@@ -9,6 +9,7 @@
 
 #include "reg/data.h"
 #include "reg/rng.h"
+#include "text/text.h"
 
 static char path[64];
 

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "reg/file.h"
 #include "reg/npy.h"
 #include "reg/rng.h"
 #include "reg/safetensors.h"
@@ -39,6 +42,69 @@ static size_t mutate(char *bytes, size_t size, uint32_t round) {
                              : 160)] = value & 256 ? likely[value % (sizeof likely - 1)] : (char)value;
   }
   return round % 5 ? size : reg_random_word(1, 3, round, 0) % (size + 1);
+}
+
+static void make_folder(char folder[64]) {
+  strcpy(folder, "/tmp/reg_test_XXXXXX");
+  cr_assert(mkdtemp(folder));
+}
+
+static void remove_folder(const char *folder) {
+  char command[100];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  cr_assert_eq(system(command), 0);
+}
+
+Test(file, a_link_stays_and_permissions_stay) {
+  char folder[64], target[80], link[80], text[16] = "";
+  struct stat info;
+  reg_status st;
+  make_folder(folder);
+  snprintf(target, sizeof target, "%s/target", folder);
+  snprintf(link, sizeof link, "%s/link", folder);
+  spill(target, "old", 3);
+  cr_assert(chmod(target, 0640) == 0 && symlink("target", link) == 0);
+  cr_assert_eq(reg_file_write(link, "new text", 8, &st), 0, "%s", st.text);
+  cr_assert(lstat(link, &info) == 0 && S_ISLNK(info.st_mode));
+  cr_assert(stat(target, &info) == 0 && (info.st_mode & 0777) == 0640 && info.st_size == 8);
+  cr_assert_eq(slurp(target, text, sizeof text), 8);
+  cr_assert_eq(reg_file_write(folder, "x", 1, &st), REG_CANNOT_WRITE);
+  cr_assert_eq(reg_file_write("/dev/null", "x", 1, &st), 0, "%s", st.text);
+  cr_assert_eq(reg_file_write("/dev/full", "x", 1, &st), REG_CANNOT_WRITE);
+  cr_assert(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
+  size_t size;
+  cr_assert_null(reg_file_read("/dev/zero", &size, "data_missing", &st));
+  cr_assert(st.code == REG_BAD_DATA && !strcmp(st.name, "data_bad"), "%s", st.text);
+  remove_folder(folder);
+}
+
+Test(file, names_may_be_as_long_as_names_are) {
+  char folder[64], path[400];
+  reg_status st;
+  make_folder(folder);
+  snprintf(path, sizeof path, "%s/%0255d", folder, 7);
+  cr_assert_eq(reg_file_write(path, "x", 1, &st), 0, "%s", st.text);
+  snprintf(path, sizeof path, "%s/%0256d", folder, 7);
+  cr_assert_eq(reg_file_write(path, "x", 1, &st), REG_CANNOT_WRITE);
+  remove_folder(folder);
+}
+
+Test(file, sweeping_leaves_what_is_being_written) {
+  static const char *const names[] = {"a.0123456789abcdef.tmp", "b.0123456789abcdef.tmp", "a.tmp",
+                                      "a.0123456789abcdeX.tmp", "a"};
+  char folder[64], path[5][100];
+  make_folder(folder);
+  for (int i = 0; i < 5; i++) {
+    snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
+    spill(path[i], "x", 1);
+  }
+  int held = open(path[1], O_RDONLY);
+  cr_assert(held >= 0 && flock(held, LOCK_EX) == 0);
+  reg_file_sweep(folder);
+  cr_assert(access(path[0], F_OK) != 0 && access(path[1], F_OK) == 0);
+  for (int i = 2; i < 5; i++) cr_assert(access(path[i], F_OK) == 0, "%s", path[i]);
+  close(held);
+  remove_folder(folder);
 }
 
 Test(npy, round_trip) {
@@ -179,6 +245,18 @@ Test(safetensors, malformed_files_are_refused) {
   name_file(path, ".safetensors");
   refuse(path, "[]", 0, "not a JSON object");
   refuse(path, "{\"a\":{}}", 0, "lacks");
+  refuse(path, "{", 0, "not a JSON object");
+  refuse(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} x", 4, "not a JSON object");
+  refuse(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "twice");
+  refuse(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}", 4, "integer");
+  refuse(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
+         "more than 8");
+  refuse(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,4]}}", 4, "lacks");
+  refuse(path,
+         "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"\\u0061\":{\"dtype\":\"F32\","
+         "\"shape\":"
+         "[0],\"data_offsets\":[0,0]}}",
+         0, "twice");
   refuse(path, "{\"a\":{\"dtype\":\"F8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2, "type");
   refuse(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "do not fit");
   refuse(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 4, "outside");

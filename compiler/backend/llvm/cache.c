@@ -27,7 +27,13 @@ static ssize_t hash_text(void *context, const char *bytes, size_t count) {
   return (ssize_t)count;
 }
 
-const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o, const char *target) {
+const char *cache_identity(Arena *a, const char *machine) {
+  char sum[SHA256_DIGEST_STRING_LENGTH];
+  SHA256Data(reg_vmath_bitcode, reg_vmath_bitcode_size, sum);
+  return arena_printf(a, "%s\n%s", machine, sum);
+}
+
+const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o, const char *identity) {
   SHA2_CTX context;
   SHA256Init(&context);
   FILE *out = fopencookie(&context, "w", (cookie_io_functions_t){.write = hash_text});
@@ -35,10 +41,9 @@ const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o, const 
   loops_print(out, f);
   unsigned major, minor, patch;
   LLVMGetVersion(&major, &minor, &patch);
-  fprintf(out, "%s\n%s\nLLVM %u.%u.%u, %d lanes\n", target, o->version ? o->version : "", major, minor, patch,
-          LANES);
+  fprintf(out, "%s\n%s\nLLVM %u.%u.%u, %d lanes\n", identity, o->version ? o->version : "", major, minor,
+          patch, LANES);
   fclose(out);
-  SHA256Update(&context, reg_vmath_bitcode, reg_vmath_bitcode_size);
   return arena_strdup(a, SHA256End(&context, (char[SHA256_DIGEST_STRING_LENGTH]){0}));
 }
 

@@ -165,8 +165,10 @@ bool function_object(Arena *a, const LoopFn *f, const BackendOptions *o, Code *c
 bool data_object(Arena *a, const DataImage *d, const BackendOptions *o, Code *code, const char **error);
 
 // -- cache.c
+// What all functions of a machine share.
+const char *cache_identity(Arena *a, const char *machine);
 const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o,
-                      const char *target); // 64 hexadecimal digits
+                      const char *identity); // 64 hexadecimal digits
 // The object stored under the key, or NULL: there is none, it is damaged, or others may write where it lies.
 LLVMMemoryBufferRef cache_read(const char *dir, const char *key);
 void cache_write(const char *dir, const char *key, LLVMMemoryBufferRef object);

@@ -74,7 +74,7 @@ static Jit *jit_new(Arena *a, const BackendOptions *o, const char **error) {
   Jit *j = ARENA_NEW(a, Jit);
   j->arena = a;
   j->options = *o;
-  j->identity = target_identity(a, o);
+  j->identity = cache_identity(a, target_identity(a, o));
   map_init(&j->added, a);
   return jit_renew(j, error) ? j : NULL;
 }

@@ -67,7 +67,7 @@ bool emit(Arena *a, const LoopFn *f, const BackendOptions *o, const char *what, 
 
 bool function_object(Arena *a, const LoopFn *f, const BackendOptions *o, Code *code, const char **symbol,
                      bool *cached, const char **error) {
-  const char *key = cache_key(a, f, o, target_identity(a, o));
+  const char *key = cache_key(a, f, o, cache_identity(a, target_identity(a, o)));
   LLVMTargetMachineRef tm = NULL;
   LLVMMemoryBufferRef object = o->cache_dir ? cache_read(o->cache_dir, key) : NULL;
   *cached = object != NULL;
