@@ -68,7 +68,7 @@ static bool contract(Cx *cx, Term x, Term y, const char *later, Span at, Term *o
     if (!has(x.axis, *c)) add_letter(right, *c);
   const int rank = (int)(strlen(both) + strlen(left) + strlen(right));
   if (!rank_fits(cx, rank, at)) return false;
-  char order[2 * MAX_RANK + 1];
+  char order[3 * MAX_RANK + 1];
   const int64_t b = size_of(&x, both), m = size_of(&x, left), k = size_of(&x, inner), n = size_of(&y, right);
   if (!shape_fits(cx, shape_of(3, b, m, n), at)) return false;
   snprintf(order, sizeof order, "%s%s%s", both, left, inner);
