@@ -12,8 +12,8 @@ typedef struct Maker {
   Arena *arena;
   Graph *g;
   uint64_t state;
-  int64_t limit; // elements of a tensor
-  bool wild;
+  int64_t limit;              // elements of a tensor
+  bool wild, inside;          // inside: of a loop's body, which has no jumps
   double *values[MOST_NODES]; // by id, of the inputs and the nodes of the pool
   VEC(Node *) pool;
   Node *seed, *step;
@@ -222,6 +222,7 @@ static Node *unary(Maker *m) {
   Op op = random_op(m, CLASS_POINTWISE, 1);
   Node *x = pick(m, F32 | F64 | (takes_integers(op) ? I32 : 0));
   if (!x || op == OP_CAST) return NULL;
+  if (m->inside && (op == OP_FLOOR || op == OP_ROUND || op == OP_SIGN)) return NULL;
   bool narrow = op_info[op].lo > -2 || op_info[op].hi < 2;
   if (is_number(x) && narrow && op != OP_FLOOR && op != OP_ROUND && (!m->wild || chance(m, 50)))
     x = into_domain(m, x, &op_info[op]);
@@ -235,7 +236,7 @@ static Node *binary(Maker *m) {
   Op op = random_op(m, CLASS_POINTWISE, 2);
   Node *x = pick(m, F32 | F64 | (takes_integers(op) ? I32 : 0));
   Node *y = !x ? NULL : chance(m, 25) ? constant(m, x->dtype, x->shape) : pick(m, 1u << x->dtype);
-  if (!x || !y || !pair(m, &x, &y)) return NULL;
+  if (!x || !y || (m->inside && (op == OP_MOD || op == OP_ATAN2)) || !pair(m, &x, &y)) return NULL;
   if (is_number(x) && (op == OP_DIV || op == OP_POW) && !m->wild) {
     y = op == OP_DIV || chance(m, 70) ? into_domain(m, y, &op_info[op]) : y;
     x = op == OP_POW ? into_domain(m, x, &op_info[op]) : x;
@@ -244,6 +245,7 @@ static Node *binary(Maker *m) {
 }
 
 static Node *compare(Maker *m) {
+  if (m->inside) return NULL;
   if (chance(m, 40)) {
     Node *x = pick(m, BOOL), *y = pick(m, BOOL);
     if (!x || !y || chance(m, 20)) return x ? graph_unary(m->g, OP_NOT, x) : NULL;
@@ -257,12 +259,14 @@ static Node *compare(Maker *m) {
 }
 
 static Node *choose(Maker *m) {
+  if (m->inside) return NULL;
   Node *c = pick(m, BOOL), *x = pick(m, F32 | F64 | I32 | BOOL), *y = x ? pick(m, 1u << x->dtype) : NULL;
   if (!c || !y || !pair(m, &x, &y)) return NULL;
   return graph_select(m->g, fit(m, c, x->shape), x, y);
 }
 
 static Node *cast(Maker *m) {
+  if (m->inside) return NULL;
   Node *x = pick(m, F32 | F64 | I32 | BOOL);
   DType to = (DType)below(m, DT_F64 + 1);
   if (is_number(x) && (to == DT_I32 || to == DT_BOOL) && !off_edges(m, x, 1)) return NULL;
@@ -367,6 +371,7 @@ static Node *index_of(Maker *m, Shape s) {
 }
 
 static Node *indexing(Maker *m) {
+  if (m->inside) return NULL;
   Op op = random_op(m, CLASS_INDEX, chance(m, 70) ? 2 : 1);
   bool moves = op == OP_GATHER || op == OP_TAKE_ALONG;
   Node *x = pick(m, F32 | (moves ? I32 | BOOL : 0));
@@ -402,13 +407,59 @@ static Node *leaf(Maker *m) {
   return constant(m, (DType)below(m, DT_F64 + 1), s);
 }
 
+static Node *random_node(Maker *m);
+
+// A loop that carries a value, over slices of another; its body is of a few nodes, made on the first turn's
+// values.
+static Node *turns(Maker *m) {
+  Node *start = pick(m, F32 | F64), *source = pick(m, 1u << (start ? start->dtype : DT_F32)), *after = NULL;
+  if (!start || m->inside || m->wild || shape_count(start->shape) > 300) return NULL;
+  const int64_t n = between(m, 1, 5);
+  Shape s = start->shape;
+  s.dim[s.rank] = n;
+  for (int i = s.rank++; i > 0; i--) s.dim[i] = s.dim[i - 1];
+  s.dim[0] = n;
+  source = fit(m, source, s);
+  Node *carry = graph_hole(m->g, start->dtype, start->shape), *slice = graph_slice_hole(m->g, source),
+       *index = graph_hole(m->g, DT_I32, (Shape){0});
+  m->values[carry->id] = (double *)values_of(m, start);
+  m->values[slice->id] = (double *)values_of(m, source);
+  m->values[index->id] = ARENA_ARRAY(m->arena, double, 1);
+  const int outside = m->pool.len;
+  Node *holes[] = {carry, slice, graph_cast(m->g, index, DT_F32)};
+  for (int i = 0; i < 3; i++) keep(m, holes[i]);
+  m->inside = true;
+  for (int i = 0, made = 0; i < 30 && made < 4; i++) made += keep(m, random_node(m));
+  m->inside = false;
+  for (int i = m->pool.len - 1; i >= outside && !after; i--)
+    if (m->pool.data[i]->dtype == start->dtype) after = m->pool.data[i];
+  m->pool.len = outside;
+  after = graph_unary(m->g, OP_TANH, fit(m, after, start->shape));
+  Node *stack = graph_binary(m->g, OP_SUB, carry, slice), *parts[8];
+  const LoopBuild b = {.turns = n,
+                       .reverse = chance(m, 30),
+                       .index = index,
+                       .carries = 1,
+                       .carry = &carry,
+                       .initial = &start,
+                       .next = &after,
+                       .slices = 1,
+                       .slice = &slice,
+                       .source = &source,
+                       .stacks = 1,
+                       .stack = &stack};
+  graph_build_loop(m->g, &b, parts);
+  keep(m, parts[1]);
+  return parts[0];
+}
+
 static Node *random_node(Maker *m) {
   static const struct {
     int weight;
     Node *(*make)(Maker *);
   } kinds[] = {{20, unary},   {26, binary},        {7, compare}, {6, choose}, {6, cast}, {13, reduce},
                {9, reorder},  {6, widen},          {6, cut},     {6, pad},    {9, join}, {4, product},
-               {8, indexing}, {6, random_numbers}, {3, leaf}};
+               {8, indexing}, {6, random_numbers}, {3, leaf},    {3, turns}};
   enum { NKINDS = sizeof kinds / sizeof *kinds };
   int total = 0;
   for (int i = 0; i < NKINDS; i++) total += kinds[i].weight;
