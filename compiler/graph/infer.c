@@ -221,7 +221,7 @@ static const char *infer_index_rows(Arena *a, Node *n) {
     for (int i = 1; i < x.rank; i++) n->shape.dim[n->shape.rank++] = x.dim[i];
     return shape_fault(a, n->shape);
   }
-  if (n->dtype == DT_BOOL) return "no bool operands here";
+  if (n->dtype != DT_F32) return "sums by index are of f32";
   if (n->nattr != 1 || n->attr[0] < 1) return "size out of range";
   if (x.rank < index.rank) return "the index has more axes than what it places";
   if (1 + x.rank - index.rank > MAX_RANK) return "rank too high";
@@ -242,7 +242,7 @@ static const char *infer_index_along(Arena *a, Node *n) {
     if (index.dim[i] != x.dim[i]) return "index and operand differ in shape";
   n->shape = index;
   if (take) return NULL;
-  if (n->dtype == DT_BOOL) return "no bool operands here";
+  if (n->dtype != DT_F32) return "sums by index are of f32";
   if (n->nattr != 1 || n->attr[0] < 1) return "size out of range";
   n->shape.dim[x.rank - 1] = n->attr[0];
   return shape_fault(a, n->shape);
@@ -265,10 +265,10 @@ static const char *infer_index(Arena *a, Node *n) {
   case OP_PUT_ALONG: return infer_index_along(a, n);
   default: break;
   }
-  if (x->dtype == DT_BOOL) return "no bool operands here";
+  if (x->dtype != DT_F32) return "order and sums along an axis are of f32";
   if (x->shape.rank < 1) return "a number has no axes";
   n->shape = x->shape;
-  n->dtype = n->op == OP_ARGSORT ? DT_I32 : x->dtype;
+  n->dtype = n->op == OP_ARGSORT ? DT_I32 : DT_F32;
   if (n->op == OP_CUMSUM) {
     if (n->nattr != 2 || n->attr[0] < 0 || n->attr[0] >= x->shape.rank) return "axis out of range";
     if (n->attr[1] != 0 && n->attr[1] != 1) return "reverse is 0 or 1";
