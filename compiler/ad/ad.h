@@ -10,8 +10,8 @@
 void ad_gradient(Graph *g, Node *y, Node *const *xs, int n, Node **out);
 // Sum over elements of seed * y differentiated, for y of any shape.
 void ad_vjp(Graph *g, Node *y, Node *seed, Node *const *xs, int n, Node **out);
-// The same for several y at once: the sum over all of them. NULL where an x is not reached. `guarded`: the seeds are zero
-// where something was left out.
+// The same for several y at once: the sum over all of them. NULL where an x is not reached. `guarded`: the
+// seeds are zero where something was left out.
 void ad_vjp_all(Graph *g, Node *const *ys, Node *const *seeds, int ny, bool guarded, Node *const *xs, int n,
                 Node **out);
 #endif

@@ -3,7 +3,7 @@
 #define AD_LOOP_H
 #include "../graph/graph.h"
 
-// part_adj: adjoints of the loop's results, NULL where there is none. `guarded`: as in ad_vjp_all. Out: out[k] of operand k, NULL where no
-// gradient reaches it.
+// part_adj: adjoints of the loop's results, NULL where there is none. `guarded`: as in ad_vjp_all. Out:
+// out[k] of operand k, NULL where no gradient reaches it.
 void loop_vjp(Graph *g, Node *loop, Node *const *part_adj, bool guarded, Node **out);
 #endif

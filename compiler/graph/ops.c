@@ -48,7 +48,9 @@ bool op_has_type(Op op) {
          op == OP_UNIFORM;
 }
 
-bool op_commutes(Op op) { return op == OP_ADD || op == OP_MUL || op == OP_ZMUL || op == OP_EQ || op == OP_AND || op == OP_OR; }
+bool op_commutes(Op op) {
+  return op == OP_ADD || op == OP_MUL || op == OP_ZMUL || op == OP_EQ || op == OP_AND || op == OP_OR;
+}
 
 int op_find(const char *text, size_t n) {
   for (int i = 0; i < OP_COUNT; i++)

@@ -58,8 +58,8 @@ uint64_t graph_hash(const Graph *g) {
 }
 
 static bool same_node(const Node *x, const Node *y) {
-  if (x->op != y->op || x->dtype != y->dtype || x->nin != y->nin || x->nattr != y->nattr || x->ndata != y->ndata ||
-      !shape_equal(x->shape, y->shape) || !x->body != !y->body)
+  if (x->op != y->op || x->dtype != y->dtype || x->nin != y->nin || x->nattr != y->nattr ||
+      x->ndata != y->ndata || !shape_equal(x->shape, y->shape) || !x->body != !y->body)
     return false;
   for (int k = 0; k < x->nin; k++)
     if (x->in[k]->id != y->in[k]->id) return false;

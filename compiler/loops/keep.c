@@ -105,8 +105,8 @@ static void keep_for(Plan *p, Node *n) {
     keep(p, n->in[0]);
 }
 
-// Inline expressions are walked by recursion, and become code once for each index at which they are wanted: both
-// are kept within bounds.
+// Inline expressions are walked by recursion, and become code once for each index at which they are wanted:
+// both are kept within bounds.
 enum { MOST_DEPTH = 100, MOST_WEIGHT = 500 };
 
 // From the operands: exact where they are computed at one index and share nothing.

@@ -40,10 +40,8 @@ static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
   op->field = renamed ? e->name : op->target;
   const bool taken = !strcmp(op->field, "x") || !strcmp(op->field, "id");
   if (!taken && text_is_name(op->field)) return true;
-  const char *why =
-      taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
-  Diag *d =
-      diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field, why);
+  const char *why = taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
+  Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field, why);
   diag_hint(d, "`target: \"%s\" as NAME` gives it another", op->target);
   return false;
 }
@@ -82,10 +80,10 @@ static bool shares(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
     if (!e) continue;
     if (!number_arg(cx, env, e, "a share of the data", &share)) return false;
     if (!(share > 0 && share <= 1))
-      return split_bad(
-          cx, e->span,
-          arena_printf(cx->a, "the share of `%s` is %s%%: it must be more than 0%% and at most 100%%",
-                       parts[i], number_text(cx, share * 100)));
+      return split_bad(cx, e->span,
+                       arena_printf(cx->a,
+                                    "the share of `%s` is %s%%: it must be more than 0%% and at most 100%%",
+                                    parts[i], number_text(cx, share * 100)));
     op->part_names[op->nparts] = parts[i];
     op->fractions[op->nparts++] = share;
     total += share;

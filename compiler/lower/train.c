@@ -261,16 +261,19 @@ static Node *rows_of_numbers(Cx *cx, const Def *model, Node *n) {
 static const Ast *not_given(const reg_dataset *data, const Def *model) {
   const Ast *ps = model->ast->kids[0];
   for (int i = 0; ps && i < ps->nkids; i++)
-    if (!data_has(data, ps->kids[i]->name) && !(ps->kids[i]->nkids > 1 && ps->kids[i]->kids[1])) return ps->kids[i];
+    if (!data_has(data, ps->kids[i]->name) && !(ps->kids[i]->nkids > 1 && ps->kids[i]->kids[1]))
+      return ps->kids[i];
   return NULL;
 }
 
 Node *train_predict(Cx *cx, Def *model) {
   const Ast *ps = model->ast->kids[0], *missing = not_given(cx->data, model);
   if (missing) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_missing_argument, model->ast->name_span, model->name, missing->name);
+    Diag *d =
+        diag_emit(&cx->s->diags, DIAG_missing_argument, model->ast->name_span, model->name, missing->name);
     diag_note(d, missing->span, "the data has no field `%s`", missing->name);
-    diag_hint(d, "for metrics, a model is called with the fields of the data that have its parameters' names");
+    diag_hint(d,
+              "for metrics, a model is called with the fields of the data that have its parameters' names");
     return NULL;
   }
   BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, ps ? ps->nkids + 1 : 1);

@@ -342,7 +342,8 @@ bool loaded_values(Cx *cx, const ModelValue *m);
 // -- index.c
 // An i32 tensor of whole numbers from 0 to below `size`; NULL after a report.
 Node *value_index(Cx *cx, const Value *v, int64_t size);
-const double *known_elements(Cx *cx, Arena *scratch, const Node *n); // NULL where they depend on more than the program
+const double *known_elements(Cx *cx, Arena *scratch,
+                             const Node *n); // NULL where they depend on more than the program
 // Along an axis: what an index names; its axes stand in that place. NULL after a report.
 Node *axis_by_index(Cx *cx, Node *x, int axis, const Value *index, Span at);
 Node *gather_axis(Cx *cx, Node *x, int axis, Node *index); // the same of an index that is in range

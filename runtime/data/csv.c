@@ -119,8 +119,8 @@ static void pick_wanted(Reader *r) {
   if (nmissing && (nmissing < want->ncolumns || !lacks_header(r))) {
     r->failed = true;
     reg_fail(r->st, REG_BAD_DATA, "columns_missing",
-             "`%s` lacks %d of the %d columns that the model reads: %s", want->path, nmissing,
-             want->ncolumns, names);
+             "`%s` lacks %d of the %d columns that the model reads: %s", want->path, nmissing, want->ncolumns,
+             names);
     reg_hint(r->st, "the first line of the file names its columns; their order does not matter");
   }
   for (int i = 0; i < r->header.count && want->no_others; i++)

@@ -96,8 +96,7 @@ static int text_classes(const Table *t, reg_field *f, reg_status *st) {
   int code = name_texts(t, f, sorted);
   if (!code && stranger >= 0)
     code = table_mistake(t, stranger, st, "classes are those of the training data",
-                         "`%.60s` has no class `%.60s` in `%s`", f->name, cells[stranger],
-                         t->files[0].path);
+                         "`%.60s` has no class `%.60s` in `%s`", f->name, cells[stranger], t->files[0].path);
   free(cells);
   return code;
 }
@@ -145,8 +144,7 @@ static int integer_classes(const Table *t, reg_field *f) {
 static int not_a_number(const Table *t, const reg_field *f, int64_t row, NumberText kind, reg_status *st) {
   const char *hint, *what = number_mistake(kind, &hint);
   if (kind == NUMBER_NONE) hint = "the target of the training data is numbers";
-  return table_mistake(t, row, st, hint, "`%.40s` in column `%.60s` %s", table_target(t, row),
-                       f->name, what);
+  return table_mistake(t, row, st, hint, "`%.40s` in column `%.60s` %s", table_target(t, row), f->name, what);
 }
 
 // The first cell of the first file that makes the target text, or -1: some text among numbers does, what

@@ -138,8 +138,7 @@ static int deal_by_class(const reg_field *f, const reg_data_op *op, const int64_
         if (count[c][p] == 0) {
           code = reg_fail(st, REG_BAD_DATA, "split_bad",
                           "class `%.60s` of `%.60s` has %lld samples: none is left for part `%s`",
-                          f->class_names[c], f->name, (long long)of_class[c],
-                          op->part_names[p]);
+                          f->class_names[c], f->name, (long long)of_class[c], op->part_names[p]);
           reg_hint(st, "merge rare classes, make the part larger, or split without `stratify`");
         }
     for (int64_t i = 0; i < rows && !code; i++) {

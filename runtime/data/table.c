@@ -19,8 +19,8 @@ int table_mistake(const Table *t, int64_t row, reg_status *st, const char *hint,
   va_start(args, fmt);
   vsnprintf(what, sizeof what, fmt, args);
   va_end(args);
-  reg_fail(st, REG_BAD_DATA, "data_bad", "%s:%lld:%d: %s", f->path, (long long)t->line[row],
-           f->target_column, what);
+  reg_fail(st, REG_BAD_DATA, "data_bad", "%s:%lld:%d: %s", f->path, (long long)t->line[row], f->target_column,
+           what);
   if (hint) reg_hint(st, "%s", hint);
   return st->code;
 }
@@ -28,8 +28,8 @@ int table_mistake(const Table *t, int64_t row, reg_status *st, const char *hint,
 char *table_cell(const Table *t, int64_t row) {
   char text[400];
   const TableFile *f = table_file(t, row);
-  const int n = snprintf(text, sizeof text, "`%.40s` (%.300s:%lld:%d)", table_target(t, row),
-                         f->path, (long long)t->line[row], f->target_column);
+  const int n = snprintf(text, sizeof text, "`%.40s` (%.300s:%lld:%d)", table_target(t, row), f->path,
+                         (long long)t->line[row], f->target_column);
   return n < 0 ? NULL : reg_heap_copy(t->heap, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 

@@ -88,8 +88,7 @@ static int fill_x(reg_dataset *d, const Table *t, reg_status *st) {
   const int64_t row = wrong / t->width;
   return reg_fail(st, REG_BAD_DATA, "data_bad",
                   "%s:%lld: column `%.60s` is too large for a 32-bit float when it is scaled",
-                  table_file(t, row)->path, (long long)t->line[row],
-                  t->columns[wrong % t->width]);
+                  table_file(t, row)->path, (long long)t->line[row], t->columns[wrong % t->width]);
 }
 
 int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st) {

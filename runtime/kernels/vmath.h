@@ -2,8 +2,8 @@
 // depends on its own input only, and has the same bits whether the code was compiled by the C compiler or
 // inlined into a kernel from bitcode.
 //
-// Greatest error, in units in the last place of float, over all floats (sampled): 2, and 4 for pow. Results below the smallest normal number may be flushed to zero, as the
-// caller's control word says.
+// Greatest error, in units in the last place of float, over all floats (sampled): 2, and 4 for pow. Results
+// below the smallest normal number may be flushed to zero, as the caller's control word says.
 #ifndef REG_VMATH_H
 #define REG_VMATH_H
 #include <stdint.h>

@@ -1,6 +1,6 @@
-// A library for LD_PRELOAD that lets one call fail: allocation FAIL_MEMORY, counted from main on, or system call
-// FAIL_DISK of those that need room on a disk; with FAIL_ON=1 all behind it fail too. At the end the counts go to the
-// file descriptor FAIL_REPORT. Output: "MEMORY DISK\n".
+// A library for LD_PRELOAD that lets one call fail: allocation FAIL_MEMORY, counted from main on, or system
+// call FAIL_DISK of those that need room on a disk; with FAIL_ON=1 all behind it fail too. At the end the
+// counts go to the file descriptor FAIL_REPORT. Output: "MEMORY DISK\n".
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -56,8 +56,8 @@ static int counted_main(int argc, char **argv, char **env) {
   return code;
 }
 
-int __libc_start_main(Main main, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*end)(void),
-                      void *stack) {
+int __libc_start_main(Main main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*end)(void), void *stack) {
   int (*start)(Main, int, char **, void (*)(void), void (*)(void), void (*)(void), void *) =
       dlsym(RTLD_NEXT, "__libc_start_main");
   real_main = main;
@@ -79,7 +79,6 @@ int posix_memalign(void **p, size_t to, size_t n) {
 }
 
 // -- disk
-
 
 ssize_t write(int fd, const void *bytes, size_t n) {
   if (fd > 2 && fails(&disk, ENOSPC)) return -1;

@@ -297,9 +297,8 @@ Test(standardize, takes_the_mean_off_before_it_rounds) {
   char text[4096] = "t,y\n";
   for (int i = 0; i < 100; i++)
     snprintf(text + strlen(text), sizeof text - strlen(text), "%d,%d\n", 1700000000 + i, i);
-  reg_data_op ops[3] = {{.kind = REG_DATA_SCALE, .factor = -2},
-                        {.kind = REG_DATA_STANDARDIZE},
-                        {.kind = REG_DATA_STANDARDIZE}};
+  reg_data_op ops[3] = {
+      {.kind = REG_DATA_SCALE, .factor = -2}, {.kind = REG_DATA_STANDARDIZE}, {.kind = REG_DATA_STANDARDIZE}};
   reg_dataset *d = load(text, "y", ops, 3, &st);
   cr_assert(d, "%s", st.text);
   const float *x = d->fields[0].values;
@@ -350,9 +349,8 @@ Test(target, integers_are_classes_as_they_stand) {
                         "y", NULL, 0, &st);
   cr_assert(d, "%s", st.text);
   const reg_field *y = &d->fields[d->target];
-  static const char *const names[] = {"-3",       "10",
-                                      "16777216", "16777217",
-                                      "9007199254740992", "9007199254740993"};
+  static const char *const names[] = {
+      "-3", "10", "16777216", "16777217", "9007199254740992", "9007199254740993"};
   static const int classes[] = {3, 2, 0, 1, 5, 1, 4};
   cr_assert_eq(y->nclasses, 6);
   for (int c = 0; c < 6; c++) cr_assert_str_eq(y->class_names[c], names[c]);
