@@ -3,8 +3,9 @@
 // and a message with the line.
 //
 //   graph     = "graph" string { name "=" node | "output" string node [ "alias" "=" integer ] }
-//   node      = name | operation [ "(" node { "," node } ")" ] [ type ] [ string ] [ "{" numbers "}" | "{"
-//   graph "}" ] { key "=" attribute } type      = element "[" [ integer { "," integer } ] "]"
+//   node      = name | operation [ "(" node { "," node } ")" ] [ type ] [ string ]
+//               [ "{" numbers "}" | "{" graph "}" ] { key "=" attribute }
+//   type      = element "[" [ integer { "," integer } ] "]"
 #include "ops.h"
 #include <ctype.h>
 #include <setjmp.h>
