@@ -3,17 +3,19 @@
 // program started.
 #include "stack.h"
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 
 static const size_t WANTED = (size_t)96 << 20, SPARE = (size_t)1 << 20;
 
 static struct {
-  const char *top;
+  uintptr_t top;
   size_t room; // that may be used: the rest is for whoever is called without asking
 } stack;
 
+static uintptr_t here(void) { return (uintptr_t)__builtin_frame_address(0); }
+
 void stack_open(void) {
-  char here;
   struct rlimit limit;
   if (stack.top || getrlimit(RLIMIT_STACK, &limit)) return;
   struct rlimit more = limit;
@@ -23,10 +25,7 @@ void stack_open(void) {
     limit = more;
   const size_t size = limit.rlim_cur > WANTED ? WANTED : (size_t)limit.rlim_cur;
   stack.room = size > 4 * SPARE ? size - 2 * SPARE : size / 2;
-  stack.top = &here;
+  stack.top = here();
 }
 
-bool stack_is_deep(void) {
-  char here;
-  return stack.top && (size_t)(stack.top - &here) > stack.room;
-}
+bool stack_is_deep(void) { return stack.top && stack.top - here() > stack.room; }

@@ -20,11 +20,11 @@ static const struct {
     [PLACE_METRIC] = {WORD_METRIC, KIND(METRIC)},
     [PLACE_OPTIMIZER] = {WORD_OPTIMIZER | WORD_CALL, KIND(OPTIMIZER) | KIND(SCHEDULE), true},
     [PLACE_DATA] = {WORD_DATA, KIND(DATA), .data = true},
+    [PLACE_ANY] = {0, ~0u, true, true, true, true},
 };
 
 const char **sema_names(Program *p, Arena *a, SemaPlace place, int *n) {
-  const bool all = place == PLACE_ANY;
-  const unsigned kinds = all ? ~0u : places[place].kinds;
+  const unsigned kinds = places[place].kinds;
   VEC(const char *) names = {0};
   for (int i = 0; i < p->defs.len; i++) {
     const Def *d = p->defs.entries[i].value;
@@ -36,7 +36,7 @@ const char **sema_names(Program *p, Arena *a, SemaPlace place, int *n) {
     const bool fits = i >= B_CSV                  ? places[place].data
                       : builtin_info[i].signature ? places[place].functions
                                                   : places[place].values;
-    if (all || fits) vec_push(a, names, builtin_info[i].name);
+    if (fits) vec_push(a, names, builtin_info[i].name);
   }
   *n = names.len;
   return names.data;
