@@ -21,13 +21,14 @@ static Node *rewrite_node(Arena *scratch, Rewrite *r, Node **image, RewriteRule 
   r->in = in;
   r->g->origin = old->origin;
   if (old->op == OP_PART && r->parts[old->in[0]->id]) return r->parts[old->in[0]->id][old->attr[0]];
-  Node like = *old;
   if (old->body) {
-    like.body = rewrite_graph(r->g->arena, old->body, rule);
-    r->old = &like;
+    Node *like = ARENA_NEW(scratch, Node);
+    *like = *old;
+    like->body = rewrite_graph(r->g->arena, old->body, rule);
+    r->old = like;
   }
   Node *made = rule ? rule(r) : NULL;
-  if (!made) made = graph_rebuild(r->g, &like, in);
+  if (!made) made = graph_rebuild(r->g, r->old, in);
   if (old->op == OP_LOOP) return made;
   if (made->dtype != old->dtype || !shape_equal(made->shape, old->shape))
     ice("passes", "%%%d = %s changed its type", old->id, op_info[old->op].text);
