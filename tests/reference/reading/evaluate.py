@@ -363,8 +363,7 @@ class Reader(Calls, Selectors, Derivatives):
             else:
                 v = np.array(np.broadcast_to(real(v), shape_of(self.value(shape, scope, w)) if shape else array(v).shape))
             self.states[path] = v
-        value = self.assigned.get(path, self.states[path]) if w is self.world else self.states[path]
-        return Scope({name: Binding.constant(value)}, scope), None
+        return Scope({name: Binding.constant(self.states[path])}, scope), None
 
     def do_assign(self, line, scope, w):
         name, e = line.parts
