@@ -44,7 +44,9 @@ class Calls:
             saved, self.decisions = self.decisions, None
             self.depends.append(set())
             value = self.value(positional[0], scope, w.still)
-            self.depends[-2] |= {d if isinstance(d, tuple) else ("still", d) for d in self.depends.pop()}
+            still = {d if isinstance(d, tuple) else ("still", d) for d in self.depends.pop()}
+            if self.depends:  # none asks, outside of a binding
+                self.depends[-1] |= still
             self.decisions = saved
             return value
         if f == "grad":
