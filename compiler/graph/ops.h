@@ -46,5 +46,4 @@ uint64_t graph_hash(const Graph *g); // of what graph_same compares
 // interp_random.c
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 void interp_uniform(double *out, int64_t n, const double *seed, double counter, int64_t stream);
-double interp_erfinv(double x);
 #endif

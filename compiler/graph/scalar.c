@@ -16,31 +16,6 @@ static double wrap_i32(double v) {
 
 static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 
-// Stable on both sides: exp of a negative number only.
-static double sigmoid(double x) {
-  if (x >= 0) return 1 / (1 + exp(-x));
-  double e = exp(x);
-  return e / (1 + e);
-}
-
-// Exact for large x on both sides.
-static double softplus(double x) { return (x > 0 ? x : 0) + (isnan(x) ? x : log1p(exp(-fabs(x)))); }
-
-// Acklam's style of start is not needed: Winitzki's approximation (2008) is good to 2e-3, and three steps of
-// Halley's method, each of which triples the digits, end below rounding. erfc keeps the digits of the tails.
-double interp_erfinv(double x) {
-  if (!(x > -1 && x < 1)) return x == 1 ? INFINITY : x == -1 ? -INFINITY : NAN;
-  if (x == 0) return x;
-  double a = fabs(x), log_tail = log1p(-a * a), k = 2 / (M_PI * 0.147) + log_tail / 2;
-  double y = sqrt(sqrt(k * k - log_tail / 0.147) - k);
-  for (int i = 0; i < 3; i++) {
-    double error = a < 0.5 ? erf(y) - a : (1 - a) - erfc(y);
-    double step = error / (M_2_SQRTPI * exp(-y * y));
-    y -= step / (1 + y * step);
-  }
-  return copysign(y, x);
-}
-
 static double cast(DType from, DType to, double x) {
   if (to == DT_BOOL) return x != 0;
   if (dtype_is_float(to) || !dtype_is_float(from)) return x;
@@ -95,10 +70,10 @@ static double transcendental(Op op, double x, double y) {
   case OP_LOG1P: return log1p(x);
   case OP_SQRT: return sqrt(x);
   case OP_TANH: return tanh(x);
-  case OP_SIGMOID: return sigmoid(x);
-  case OP_SOFTPLUS: return softplus(x);
+  case OP_SIGMOID: return reg_sigmoid(x);
+  case OP_SOFTPLUS: return reg_softplus(x);
   case OP_ERF: return erf(x);
-  case OP_ERFINV: return interp_erfinv(x);
+  case OP_ERFINV: return reg_erfinv(x);
   case OP_SIN: return sin(x);
   case OP_COS: return cos(x);
   case OP_POW: return pow(x, y);

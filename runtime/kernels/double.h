@@ -3,16 +3,9 @@
 #ifndef REG_DOUBLE_H
 #define REG_DOUBLE_H
 
-double reg_dexp(double x);
-double reg_dexpm1(double x);
-double reg_dlog(double x);
-double reg_dlog1p(double x);
-double reg_dtanh(double x);
-double reg_dsigmoid(double x);
-double reg_dsoftplus(double x);
-double reg_derf(double x);
-double reg_derfinv(double x);
-double reg_dsin(double x);
-double reg_dcos(double x);
-double reg_dpow(double x, double y);
+#define UNARY(name)  double reg_d##name(double x);
+#define BINARY(name) double reg_d##name(double x, double y);
+#include "vmath.def"
+#undef UNARY
+#undef BINARY
 #endif

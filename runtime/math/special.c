@@ -9,6 +9,31 @@ double reg_mod(double x, double y) {
   return (r < 0) != (y < 0) ? r + y : r;
 }
 
+// exp of a negative number only.
+double reg_sigmoid(double x) {
+  if (x >= 0) return 1 / (1 + exp(-x));
+  double e = exp(x);
+  return e / (1 + e);
+}
+
+// Exact for large x on both sides.
+double reg_softplus(double x) { return (x > 0 ? x : 0) + (isnan(x) ? x : log1p(exp(-fabs(x)))); }
+
+// Winitzki's approximation (2008), then Halley's method, which triples the digits three times; erfc keeps
+// those of the tails.
+double reg_erfinv(double x) {
+  const double a = fabs(x);
+  if (!(a < 1)) return a == 1 ? copysign(INFINITY, x) : NAN;
+  if (a == 0) return x;
+  const double tail = log1p(-a * a), k = 2 / (M_PI * 0.147) + tail / 2;
+  double y = sqrt(sqrt(k * k - tail / 0.147) - k);
+  for (int i = 0; i < 3; i++) {
+    double error = a < 0.5 ? erf(y) - a : (1 - a) - erfc(y), step = error / (M_2_SQRTPI * exp(-y * y));
+    y -= step / (1 + y * step);
+  }
+  return copysign(y, x);
+}
+
 // -- the tail of the normal distribution
 
 static const double root_2pi = 2.5066282746310005;

@@ -7,6 +7,15 @@
 // x - y floor(x / y): the remainder of the sign of y. NaN for y = 0.
 double reg_mod(double x, double y);
 
+// 1 / (1 + exp(-x)).
+double reg_sigmoid(double x);
+
+// log(1 + exp(x)).
+double reg_softplus(double x);
+
+// The inverse of erf: infinite at 1 and -1, NaN beyond.
+double reg_erfinv(double x);
+
 // log Phi(x), Phi the distribution function of the standard normal distribution.
 double reg_log_ndtr(double x);
 

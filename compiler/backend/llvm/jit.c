@@ -25,17 +25,12 @@ static const struct {
 } runtime_symbols[] = {
 #define SYMBOL(f) {#f, (void *)(uintptr_t)f},
     SYMBOL(reg_parallel) SYMBOL(reg_gemm) SYMBOL(reg_index) SYMBOL(reg_gather) SYMBOL(reg_scatter_add)
-        SYMBOL(reg_take_along) SYMBOL(reg_put_along) SYMBOL(reg_argsort) SYMBOL(reg_cumsum) SYMBOL(reg_vexp)
-            SYMBOL(reg_vexpm1) SYMBOL(reg_vlog) SYMBOL(reg_vlog1p) SYMBOL(reg_vtanh) SYMBOL(reg_vsigmoid)
-                SYMBOL(reg_vsoftplus) SYMBOL(reg_verf) SYMBOL(reg_verfinv) SYMBOL(reg_vsin) SYMBOL(reg_vcos)
-                    SYMBOL(reg_vreduce_large) SYMBOL(reg_vpow) SYMBOL(reg_vphilox) SYMBOL(reg_dexp)
-                        SYMBOL(reg_dexpm1) SYMBOL(reg_dlog) SYMBOL(reg_dlog1p) SYMBOL(reg_dtanh)
-                            SYMBOL(reg_dsigmoid) SYMBOL(reg_dsoftplus) SYMBOL(reg_derf) SYMBOL(reg_derfinv)
-                                SYMBOL(reg_dsin) SYMBOL(reg_dcos) SYMBOL(reg_dpow) SYMBOL(memcpy)
-                                    SYMBOL(memset)
+        SYMBOL(reg_take_along) SYMBOL(reg_put_along) SYMBOL(reg_argsort) SYMBOL(reg_cumsum)
+            SYMBOL(reg_vreduce_large) SYMBOL(reg_vphilox) SYMBOL(memcpy) SYMBOL(memset)
 #define UNARY(f)  SYMBOL(reg_d##f) SYMBOL(reg_v##f)
 #define BINARY(f) UNARY(f)
 #include "kernels/special.def"
+#include "kernels/vmath.def"
 #undef UNARY
 #undef BINARY
 #undef SYMBOL

@@ -12,38 +12,17 @@ LLVMValueRef emit_intrinsic(Emitter *m, LLVMBuilderRef b, const char *name, LLVM
 
 // Computed by a function of the runtime: reg_vexp of eight floats, reg_dexp of one double.
 static bool by_function(Op op) {
-  switch (op) {
-  case OP_EXP:
-  case OP_EXPM1:
-  case OP_LOG:
-  case OP_LOG1P:
-  case OP_TANH:
-  case OP_SIGMOID:
-  case OP_SOFTPLUS:
-  case OP_ERF:
-  case OP_ERFINV:
-  case OP_SIN:
-  case OP_COS:
-  case OP_SINH:
-  case OP_COSH:
-  case OP_ASIN:
-  case OP_ACOS:
-  case OP_ATAN:
-  case OP_ASINH:
-  case OP_ACOSH:
-  case OP_ATANH:
-  case OP_LOG2:
-  case OP_LOG10:
-  case OP_ERFC:
-  case OP_LOG_NDTR:
-  case OP_LGAMMA:
-  case OP_POLYGAMMA:
-  case OP_NDTR_RATIO:
-  case OP_ATAN2:
-  case OP_MOD:
-  case OP_POW: return true;
-  default: return false;
-  }
+  static const char *const functions[] = {
+#define UNARY(name)  #name,
+#define BINARY(name) #name,
+#include "kernels/special.def"
+#include "kernels/vmath.def"
+#undef UNARY
+#undef BINARY
+  };
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    if (!strcmp(functions[i], op_info[op].text)) return true;
+  return false;
 }
 
 static LLVMValueRef call_function(Emitter *m, LLVMBuilderRef b, Op op, LLVMTypeRef type, LLVMValueRef *args,
