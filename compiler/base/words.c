@@ -27,14 +27,21 @@ static const Word words[] = {
 };
 enum { WORDS = sizeof words / sizeof *words };
 
-static bool same_word(const char *a, const char *b) {
-  if (!a[0] || !a[1]) return strcmp(a, b) == 0;
-  for (;; a++, b++) {
-    while (*a == '_') a++;
-    while (*b == '_') b++;
-    if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
-    if (!*a) return true;
+// `word` ends at a blank.
+static bool same_word(const char *word, const char *written) {
+  if (!written[0] || !written[1]) return word[0] == written[0] && (word[1] == ' ' || !word[1]);
+  for (;; word++, written++) {
+    while (*word == '_') word++;
+    while (*written == '_') written++;
+    if (!*written) return *word == ' ' || !*word;
+    if (tolower((unsigned char)*word) != tolower((unsigned char)*written)) return false;
   }
+}
+
+static bool is_among(const char *list, const char *written) {
+  for (const char *word = list; word; word = strchr(word, ' '))
+    if (same_word(*word == ' ' ? ++word : word, written)) return true;
+  return false;
 }
 
 static bool is_known(const char *name, const char *const *known, int n) {
@@ -46,7 +53,7 @@ static bool is_known(const char *name, const char *const *known, int n) {
 const Word *word_find(const char *written, unsigned places, const char *const *known, int n) {
   for (int i = 0; i < WORDS; i++) {
     const Word *w = &words[i];
-    if (!(w->places & places) || !same_word(written, w->written)) continue;
+    if (!(w->places & places) || !is_among(w->written, written)) continue;
     if (!w->here || !known || is_known(w->here, known, n)) return w;
   }
   return NULL;

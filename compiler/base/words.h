@@ -24,8 +24,9 @@ typedef enum WordPlace {
 
 typedef struct Word {
   unsigned places;
-  const char *written, *here; // `here`: its name here; NULL: there is none
-  const char *sentence;       // what to write instead
+  const char *written;  // the words, with a blank between two
+  const char *here;     // their name here; NULL: there is none
+  const char *sentence; // what to write instead
 } Word;
 
 // The table's row for a word; NULL where it has none. `known`, where given: the names that can stand at the
