@@ -28,13 +28,13 @@ static Node *build_typed(Graph *g, Op op, Node *x, DType t, Shape s, const int64
 
 // -- leaves
 
+Node *graph_find_input(const Graph *g, const char *name) { return map_get(&g->table->inputs, name); }
+
 Node *graph_input(Graph *g, const char *name, DType t, Shape s) {
-  for (int i = 0; i < g->inputs.len; i++) {
-    Node *n = g->inputs.data[i];
-    if (strcmp(n->name, name) != 0) continue;
-    if (n->dtype != t || !shape_equal(n->shape, s)) ice("graph", "input %s: two types", name);
-    return n;
-  }
+  Node *known = graph_find_input(g, name);
+  if (known && (known->dtype != t || !shape_equal(known->shape, s)))
+    ice("graph", "input %s: two types", name);
+  if (known) return known;
   int64_t position = g->inputs.len;
   Node proto = {.op = OP_INPUT, .dtype = t, .shape = s, .name = name, .attr = &position, .nattr = 1};
   return node_build(g, &proto);

@@ -98,6 +98,7 @@ Graph *graph_new(Arena *a, const char *name);
 // -- building (builder.c). Operands' shapes must fit; a misfit is the compiler's mistake (ice), not the
 // user's.
 Node *graph_input(Graph *g, const char *name, DType t, Shape s); // one node for each name
+Node *graph_find_input(const Graph *g, const char *name);        // NULL: none; its position is attr[0]
 Node *graph_const(Graph *g, double value, Shape s);              // f32, splat
 Node *graph_const_typed(Graph *g, double value, DType t, Shape s);
 Node *graph_tensor(Graph *g, const double *data, DType t, Shape s); // data copied

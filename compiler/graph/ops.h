@@ -33,6 +33,7 @@ const char *infer_loop(Arena *a, Node *n);  // body.c
 struct GraphTable {
   Node **slots; // open addressing
   int nslots, used;
+  Map inputs; // by name
 };
 Node *node_intern(Graph *g, const Node *proto);     // the one node equal to `proto`; made if new
 Node *node_simplify(Graph *g, const Node *proto);   // a simpler node of the same value, or NULL

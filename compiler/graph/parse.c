@@ -181,8 +181,7 @@ static Node *finish(Reader *r, Node *n) {
   Graph *g = r->graph;
   int64_t position = g->inputs.len;
   if (n->op == OP_INPUT) {
-    for (int i = 0; i < g->inputs.len; i++)
-      if (strcmp(g->inputs.data[i]->name, n->name) == 0) fail(r, "an input of that name exists");
+    if (graph_find_input(g, n->name)) fail(r, "an input of that name exists");
     n->attr = &position;
     n->nattr = 1;
   }

@@ -8,6 +8,7 @@ Graph *graph_new(Arena *a, const char *name) {
   g->arena = a;
   g->name = arena_strdup(a, name);
   g->table = ARENA_NEW(a, struct GraphTable);
+  map_init(&g->table->inputs, a);
   return g;
 }
 
@@ -144,6 +145,8 @@ Node *node_intern(Graph *g, const Node *proto) {
   n->origin = g->origin;
   vec_push(g->arena, g->nodes, n);
   table_insert(t, n);
-  if (n->op == OP_INPUT) vec_push(g->arena, g->inputs, n);
+  if (n->op != OP_INPUT) return n;
+  vec_push(g->arena, g->inputs, n);
+  map_put(&t->inputs, n->name, n);
   return n;
 }

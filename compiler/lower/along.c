@@ -12,6 +12,15 @@ Node *axis_slice(Cx *cx, Node *x, int axis, int64_t from, int64_t to) {
   return graph_slice(cx->g, x, start, stop.dim, step);
 }
 
+Node *axis_moved(Cx *cx, Node *x, int from, int to) {
+  int perm[MAX_RANK];
+  for (int i = 0, next = 0; i < x->shape.rank; i++) {
+    next += next == from;
+    perm[i] = i == to ? from : next++;
+  }
+  return from == to ? x : graph_transpose(cx->g, x, perm);
+}
+
 Node *axis_last(Cx *cx, Node *x, int axis) {
   int perm[MAX_RANK];
   const int rank = x->shape.rank;
@@ -76,16 +85,10 @@ static Node *turned(Cx *cx, Node *x, int axis) {
   const int64_t n = x->shape.dim[axis];
   double *back = ARENA_ARRAY(cx->a, double, n);
   for (int64_t i = 0; i < n; i++) back[i] = (double)(n - 1 - i);
-  int perm[MAX_RANK];
-  for (int i = 0; i < x->shape.rank; i++) perm[i] = i == 0 ? axis : i == axis ? 0 : i;
-  Node *first = graph_transpose(cx->g, x, perm);
-  return graph_transpose(cx->g, graph_gather(cx->g, first, graph_tensor(cx->g, back, DT_I32, shape_of(1, n))),
-                         perm);
+  return gather_axis(cx, x, axis, graph_tensor(cx->g, back, DT_I32, shape_of(1, n)));
 }
 
 // -- calls: x, axis; then by name descending, or reverse
-
-static bool flag(const Value *v) { return v && v->num != 0; }
 
 static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis, bool backwards) {
   switch (b) {
@@ -106,7 +109,7 @@ Value call_along(Cx *cx, const Args *a) {
     if (x && x->dtype != DT_F32) x = graph_cast(cx->g, x, DT_F32);
     int axis;
     if (!x || !one_axis(cx, a->v[1], x->shape, &axis)) return v_fail();
-    out->leaf[i] = (Leaf){t ? t->leaf[i].path : "", along_axis(cx, a->b, x, axis, flag(a->v[2]))};
+    out->leaf[i] = (Leaf){t ? t->leaf[i].path : "", along_axis(cx, a->b, x, axis, is_true(a->v[2]))};
   }
   return t ? v_tree(out, a->at) : v_tensor(out->leaf[0].node, a->at);
 }

@@ -191,6 +191,15 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   return true;
 }
 
+static Diag *shape_misfit(Cx *cx, Env *env, const Def *d, const Ast *p, const Ast *pattern, const Value *v,
+                          const Node *n) {
+  Diag *diag =
+      diag_emit(&cx->s->diags, DIAG_shape_expected, v->span, d->name, arena_printf(cx->a, "`%s`", p->name),
+                pattern_text(cx, env, pattern), shape_text(cx->a, n->shape));
+  diag_note(diag, pattern->span, "declared here");
+  return diag;
+}
+
 // A tensor argument against a declared shape. A field with one number a row fits [n, 1] too.
 static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   const Ast *pattern = p->kids[0];
@@ -206,10 +215,7 @@ static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) 
   }
   bool model = d->kind == KIND_MODEL;
   if (!match_shape(cx, env, pattern, n->shape, model)) {
-    Diag *diag =
-        diag_emit(&cx->s->diags, DIAG_shape_expected, v->span, d->name, arena_printf(cx->a, "`%s`", p->name),
-                  pattern_text(cx, env, pattern), shape_text(cx->a, n->shape));
-    diag_note(diag, pattern->span, "declared here");
+    Diag *diag = shape_misfit(cx, env, d, p, pattern, v, n);
     if (n->origin.source && n->origin.start != v->span.start)
       diag_note(diag, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
     return false;
@@ -245,10 +251,7 @@ static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   Node *n = value_index(cx, v, declared > 0 ? declared : (int64_t)INT32_MAX + 1);
   if (!n) return false;
   if (type->kids[1] && !match_shape(cx, env, type->kids[1], n->shape, false)) {
-    Diag *diag =
-        diag_emit(&cx->s->diags, DIAG_shape_expected, v->span, d->name, arena_printf(cx->a, "`%s`", p->name),
-                  pattern_text(cx, env, type->kids[1]), shape_text(cx->a, n->shape));
-    diag_note(diag, type->kids[1]->span, "declared here");
+    shape_misfit(cx, env, d, p, type->kids[1], v, n);
     return false;
   }
   if (declared < 0 && classes <= 0) {

@@ -1,6 +1,7 @@
 // Calls of built-in functions: arguments bound by the signatures of builtins.def and judged by their kinds,
 // once for all of them; what works element by element goes through `lift`.
 #include "builtins.h"
+#include "../graph/ops.h"
 #include <math.h>
 #include <string.h>
 
@@ -90,64 +91,34 @@ static bool bind_signature(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at
 
 // -- element by element
 
+// The operation of a built-in function: of its name, but for one.
+static Op operation(Builtin b) {
+  const char *name = builtin_info[b].name;
+  const int op = b == B_LOG1P_EXP ? OP_SOFTPLUS : op_find(name, strlen(name));
+  if (op < 0) ice("lower", "`%s` has no operation", name);
+  return (Op)op;
+}
+
 Value call_pointwise(Cx *cx, const Args *a) {
-  static const struct {
-    Builtin b;
-    Op op;
-  } table[] = {{B_ABS, OP_ABS},
-               {B_FLOOR, OP_FLOOR},
-               {B_ROUND, OP_ROUND},
-               {B_EXP, OP_EXP},
-               {B_EXPM1, OP_EXPM1},
-               {B_LOG, OP_LOG},
-               {B_LOG1P, OP_LOG1P},
-               {B_SQRT, OP_SQRT},
-               {B_TANH, OP_TANH},
-               {B_ERF, OP_ERF},
-               {B_SIN, OP_SIN},
-               {B_COS, OP_COS},
-               {B_SIGN, OP_SIGN},
-               {B_SIGMOID, OP_SIGMOID},
-               {B_ERFINV, OP_ERFINV},
-               {B_STOP, OP_STOP},
-               {B_LOG1P_EXP, OP_SOFTPLUS},
-               {B_SINH, OP_SINH},
-               {B_COSH, OP_COSH},
-               {B_ASIN, OP_ASIN},
-               {B_ACOS, OP_ACOS},
-               {B_ATAN, OP_ATAN},
-               {B_ASINH, OP_ASINH},
-               {B_ACOSH, OP_ACOSH},
-               {B_ATANH, OP_ATANH},
-               {B_LOG2, OP_LOG2},
-               {B_LOG10, OP_LOG10},
-               {B_ERFC, OP_ERFC},
-               {B_LOG_NDTR, OP_LOG_NDTR},
-               {B_LGAMMA, OP_LGAMMA}};
   const Value *x = a->v[0];
   if (a->b == B_STOP && (value_is_const(x) || (x->kind == V_TENSOR && !dtype_is_float(x->node->dtype))))
     return *x;
-  for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-    if (table[i].b == a->b) return unary_op(cx, table[i].op, x, a->at);
-  ice("lower", "`%s` has no operation", builtin_info[a->b].name);
+  return unary_op(cx, operation(a->b), x, a->at);
 }
 
-Value call_pairwise(Cx *cx, const Args *a) {
-  const Op op = a->b == B_XMUL ? OP_XMUL : a->b == B_ATAN2 ? OP_ATAN2 : OP_MOD;
-  const Lifted f = {op, TAKES_NUMBERS, false, arena_printf(cx->a, "`%s`", builtin_info[a->b].name)};
-  return lift(cx, &f, (Value[]){*a->v[0], *a->v[1]}, 2, a->at);
+static Value of_two(Cx *cx, const Args *a, const Value *y) {
+  const Lifted f = {operation(a->b), TAKES_NUMBERS, false,
+                    arena_printf(cx->a, "`%s`", builtin_info[a->b].name)};
+  return lift(cx, &f, (Value[]){*a->v[0], *y}, 2, a->at);
 }
+
+Value call_pairwise(Cx *cx, const Args *a) { return of_two(cx, a, a->v[1]); }
 
 Value call_polygamma(Cx *cx, const Args *a) {
-  const Lifted f = {OP_POLYGAMMA, TAKES_NUMBERS, false, "`polygamma`"};
-  double n;
-  if (!value_number(cx, a->v[1], "an order", &n)) return v_fail();
-  if (n < 0 || n > 20 || n != floor(n)) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "a whole number from 0 to 20",
-              value_text(cx, a->v[1]));
-    return v_fail();
-  }
-  return lift(cx, &f, (Value[]){*a->v[0], v_num(n, a->v[1]->span)}, 2, a->at);
+  int64_t n;
+  if (!known_int(cx, a->v[1], "an order", 0, 20, &n)) return v_fail();
+  const Value order = v_num((double)n, a->v[1]->span);
+  return of_two(cx, a, &order);
 }
 
 Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Span at) {

@@ -20,10 +20,15 @@ Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Sp
 // reduce.c
 // An axis was given for a tree: true after the report.
 bool axis_of_tree(Cx *cx, const Args *a, const Value *axis);
+bool is_true(const Value *v); // of an argument; not given is false
 // along.c
 Node *axis_slice(Cx *cx, Node *x, int axis, int64_t from, int64_t to);
-Node *axis_last(Cx *cx, Node *x, int axis);    // exchanged with the last; its own inverse
-Node *axis_product(Cx *cx, Node *x, int axis); // which keeps size 1
+Node *axis_moved(Cx *cx, Node *x, int from, int to); // the others keep their order
+Node *axis_last(Cx *cx, Node *x, int axis);          // exchanged with the last; its own inverse
+Node *axis_product(Cx *cx, Node *x, int axis);       // which keeps size 1
+// shapes.c
+Node *on_diagonal(Cx *cx, Shape s, int i, int k);   // whether the positions along i and k are equal
+Node *axis_diagonal(Cx *cx, Node *x, int i, int k); // of one size; the axis k goes
 // A known whole number from low to high; false after a report.
 bool known_int(Cx *cx, const Value *v, const char *what, int64_t low, int64_t high, int64_t *out);
 Node *tree_flat(Cx *cx, const Tree *t); // all elements, in order, as one tensor

@@ -302,8 +302,7 @@ static bool reads_classes(Cx *cx, const LowerTrain *t, const char *field) {
   const char *name = arena_printf(cx->a, "class:%s", field);
   for (int k = 0; k < t->build->graphs.len; k++) {
     const Graph *g = t->build->graphs.data[k].graph;
-    for (int i = 0; g && i < g->inputs.len; i++)
-      if (!strcmp(g->inputs.data[i]->name, name)) return true;
+    if (g && graph_find_input(g, name)) return true;
   }
   return false;
 }

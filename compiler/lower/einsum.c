@@ -20,14 +20,11 @@ static Node *permuted(Cx *cx, const Term *t, const char *order) {
 
 // The diagonal of axes with one letter.
 static Term without_doubles(Cx *cx, Term t) {
-  Graph *g = cx->g;
   for (int i = 0; t.axis[i]; i++) {
     const char *again = strchr(t.axis + i + 1, t.axis[i]);
     if (!again) continue;
-    int k = (int)(again - t.axis);
-    const Shape s = t.x->shape;
-    Node *on = graph_binary(g, OP_EQ, graph_iota(g, i, DT_I32, s), graph_iota(g, k, DT_I32, s));
-    t.x = graph_reduce(g, OP_SUM, graph_select(g, on, t.x, graph_const(g, 0, (Shape){0})), &k, 1);
+    const int k = (int)(again - t.axis);
+    t.x = axis_diagonal(cx, t.x, i, k);
     memmove(t.axis + k, t.axis + k + 1, strlen(t.axis + k));
     i--;
   }
@@ -89,9 +86,8 @@ static bool contract(Cx *cx, Term x, Term y, const char *later, Span at, Term *o
 }
 
 static Value malformed(Cx *cx, const Value *text, const char *found) {
-  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, text->span,
-                      "names of axes such as \"ij,jk->ik\", a letter for each axis of each tensor", found);
-  (void)d;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, text->span,
+            "names of axes such as \"ij,jk->ik\", a letter for each axis of each tensor", found);
   return v_fail();
 }
 

@@ -156,11 +156,10 @@ Node *axis_by_index(Cx *cx, Node *x, int axis, const Value *index, Span at) {
 
 // The axis goes first, and the index's axes go back to its place.
 Node *gather_axis(Cx *cx, Node *x, int axis, Node *index) {
-  int first[MAX_RANK], back[MAX_RANK];
+  int back[MAX_RANK];
   const int rank = x->shape.rank, wide = index->shape.rank;
-  for (int k = 0; k < rank; k++) first[k] = k == 0 ? axis : k - (k <= axis);
   for (int k = 0; k < rank - 1 + wide; k++) back[k] = k < axis ? wide + k : k < axis + wide ? k - axis : k;
-  return graph_transpose(cx->g, graph_gather(cx->g, graph_transpose(cx->g, x, first), index), back);
+  return graph_transpose(cx->g, graph_gather(cx->g, axis_moved(cx, x, axis, 0), index), back);
 }
 
 Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at) {

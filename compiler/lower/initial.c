@@ -172,15 +172,9 @@ static bool all_known(Cx *cx, const unsigned char *from) {
   return known;
 }
 
-static bool has_input(const Graph *g, const char *name) {
-  for (int i = 0; i < g->inputs.len; i++)
-    if (!strcmp(g->inputs.data[i]->name, name)) return true;
-  return false;
-}
-
 static void init_output(Start *s, const unsigned char *from, const char *kind, const char *name, Node *init) {
   const char *full = arena_printf(s->cx->a, "%s:%s", kind, name);
-  if (s->reads && !has_input(s->reads, full)) return;
+  if (s->reads && !graph_find_input(s->reads, full)) return;
   graph_output(s->cx->g, full, from[init->id] ? resolved(s, init) : init, -1);
 }
 

@@ -3,7 +3,7 @@
 // next turn, and so is a state; all other names end with their turn. A few turns are written out; more of
 // them are one LOOP of the graph, whose body is elaborated once, with holes for what changes from turn to
 // turn.
-#include "value.h"
+#include "builtins.h"
 #include <math.h>
 #include <string.h>
 
@@ -130,10 +130,7 @@ static Value run_turn(const Loop *l, Env *inner) {
 
 // Results lie along the first axis: moved to where the loop's slices came from.
 static Node *to_axis(const Loop *l, Node *n) {
-  int perm[MAX_RANK];
-  const int axis = l->axis < n->shape.rank ? l->axis : 0;
-  for (int i = 0, from = 1; i < n->shape.rank; i++) perm[i] = i == axis ? 0 : from++;
-  return axis ? graph_transpose(l->cx->g, n, perm) : n;
+  return axis_moved(l->cx, n, 0, l->axis < n->shape.rank ? l->axis : 0);
 }
 
 static Value stacked(const Loop *l, const Value *one, Node *const *nodes) {
@@ -150,14 +147,9 @@ static Value stacked(const Loop *l, const Value *one, Node *const *nodes) {
 // -- written out
 
 static Node *element(const Loop *l, Node *source, int64_t turn) {
-  int64_t start[MAX_RANK] = {0}, stop[MAX_RANK], step[MAX_RANK];
-  Shape s = {0};
-  for (int i = 0; i < source->shape.rank; i++) {
-    stop[i] = source->shape.dim[i], step[i] = 1;
-    if (i) s.dim[s.rank++] = source->shape.dim[i];
-  }
-  start[0] = turn, stop[0] = turn + 1;
-  return graph_reshape(l->cx->g, graph_slice(l->cx->g, source, start, stop, step), s);
+  Shape s = {.rank = source->shape.rank - 1};
+  memcpy(s.dim, source->shape.dim + 1, sizeof(int64_t) * (size_t)s.rank);
+  return graph_reshape(l->cx->g, axis_slice(l->cx, source, 0, turn, turn + 1), s);
 }
 
 // A turn that the condition ends leaves the names as they were.
@@ -408,15 +400,8 @@ static Value run_loop(Loop *l) {
 
 static bool turn_count(Cx *cx, Env *env, const Ast *e, const char *what, int64_t *out) {
   Value n = eval_expr(cx, env, e);
-  double count;
-  if (!value_number(cx, &n, what, &count)) return false;
-  if (!(count >= 0 && count <= MOST_TURNS && count == floor(count))) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span,
-              arena_printf(cx->a, "a whole number from 0 to %d", MOST_TURNS), value_text(cx, &n));
-    return false;
-  }
-  *out = (int64_t)count;
-  return true;
+  n.span = e->span;
+  return known_int(cx, &n, what, 0, MOST_TURNS, out);
 }
 
 Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
@@ -434,21 +419,15 @@ Value eval_while(Cx *cx, Env *env, const Ast *e) {
   return turn_count(cx, env, e->kids[1], "a number of turns", &l.turns) ? run_loop(&l) : v_fail();
 }
 
-static Node *axis_to_front(Cx *cx, Node *n, int axis) {
-  int perm[MAX_RANK] = {axis};
-  for (int i = 0, to = 1; i < n->shape.rank; i++)
-    if (i != axis) perm[to++] = i;
-  return axis ? graph_transpose(cx->g, n, perm) : n;
+static bool names_fit(Cx *cx, const Ast *names, int n) {
+  if (names->nkids == n) return true;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, names->span,
+            arena_printf(cx->a, "%d names, one for each source", n), arena_printf(cx->a, "%d", names->nkids));
+  return false;
 }
 
 static bool loop_sources(Loop *l, const Ast *names, const Value *values, int n) {
   Cx *cx = l->cx;
-  if (names->nkids != n) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, names->span,
-              arena_printf(cx->a, "%d names, one for each source", n),
-              arena_printf(cx->a, "%d", names->nkids));
-    return false;
-  }
   l->names = names;
   l->sources = ARENA_ARRAY(cx->a, Node *, n + 1);
   for (int i = 0; i < n; i++) {
@@ -458,7 +437,7 @@ static bool loop_sources(Loop *l, const Ast *names, const Value *values, int n) 
       diag_emit(&cx->s->diags, DIAG_bad_axis, values[i].span, l->axis, shape_text(cx->a, x->shape));
       return false;
     }
-    l->sources[i] = axis_to_front(cx, x, l->axis);
+    l->sources[i] = axis_moved(cx, x, l->axis, 0);
     const int64_t turns = l->sources[i]->shape.dim[0];
     if (i && turns != l->turns) {
       diag_emit(&cx->s->diags, DIAG_loop_lengths, values[i].span, (long long)l->turns, (long long)turns);
@@ -487,7 +466,8 @@ Value eval_for(Cx *cx, Env *env, const Ast *e) {
     Node *first = value_node(cx, &values[0]);
     if (!first || axis.kind == V_FAIL || !one_axis(cx, &axis, first->shape, &l.axis)) return v_fail();
   }
-  return loop_sources(&l, e->kids[0], values, e->kids[1]->nkids) ? run_loop(&l) : v_fail();
+  const int n = e->kids[1]->nkids;
+  return names_fit(cx, e->kids[0], n) && loop_sources(&l, e->kids[0], values, n) ? run_loop(&l) : v_fail();
 }
 
 // `each w in T : e` over trees: a tree of the same paths.
@@ -518,13 +498,7 @@ static Value each_tensor(Cx *cx, Env *env, const Ast *e, Value *values) {
 Value eval_each(Cx *cx, Env *env, const Ast *e) {
   const int n = e->kids[1]->nkids;
   Value *values = ARENA_ARRAY(cx->a, Value, n + 1);
-  if (!eval_sources(cx, env, e->kids[1], values)) return v_fail();
-  if (e->kids[0]->nkids != n) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[0]->span,
-              arena_printf(cx->a, "%d names, one for each source", n),
-              arena_printf(cx->a, "%d", e->kids[0]->nkids));
-    return v_fail();
-  }
+  if (!eval_sources(cx, env, e->kids[1], values) || !names_fit(cx, e->kids[0], n)) return v_fail();
   if (tree_of(cx, &values[0])) return each_tensor(cx, env, e, values);
   Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2]};
   if (n == 1 && values[0].kind == V_RANGE && values[0].num == 0) {

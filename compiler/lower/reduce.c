@@ -226,7 +226,7 @@ typedef struct ReduceArgs {
   const Value *axis, *keep, *where, *sample;
 } ReduceArgs;
 
-static bool is_true(const Value *v) { return v && v->num != 0; }
+bool is_true(const Value *v) { return v && v->num != 0; }
 
 static Value reduce_value(Cx *cx, const Args *a, const ReduceArgs *by) {
   const Value *x = a->v[0], *of_tensors = by->axis ? by->axis : by->keep ? by->keep : by->where;

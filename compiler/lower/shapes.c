@@ -75,6 +75,15 @@ Value call_pad(Cx *cx, const Args *a) {
 
 // -- matrices: the last two axes
 
+Node *on_diagonal(Cx *cx, Shape s, int i, int k) {
+  return graph_binary(cx->g, OP_EQ, graph_iota(cx->g, i, DT_I32, s), graph_iota(cx->g, k, DT_I32, s));
+}
+
+Node *axis_diagonal(Cx *cx, Node *x, int i, int k) {
+  Node *kept = graph_select(cx->g, on_diagonal(cx, x->shape, i, k), x, zeros_for(cx, x));
+  return graph_reduce(cx->g, OP_SUM, kept, &k, 1);
+}
+
 static Node *matrix_of(Cx *cx, const Args *a) {
   Node *x = value_node(cx, a->v[0]);
   if (!x || x->shape.rank >= 2) return x;
@@ -103,16 +112,15 @@ Value call_diag(Cx *cx, const Args *a) {
   if (x->shape.rank == 1) {
     const Shape s = shape_of(2, x->shape.dim[0], x->shape.dim[0]);
     if (!shape_fits(cx, s, a->at)) return v_fail();
-    Node *on = graph_binary(g, OP_EQ, graph_iota(g, 0, DT_I32, s), graph_iota(g, 1, DT_I32, s));
-    return v_tensor(graph_select(g, on, graph_broadcast_to(g, x, s), graph_const(g, 0, (Shape){0})), a->at);
+    return v_tensor(
+        graph_select(g, on_diagonal(cx, s, 0, 1), graph_broadcast_to(g, x, s), graph_const(g, 0, (Shape){0})),
+        a->at);
   }
   if (!matrix_of(cx, a)) return v_fail();
   const int rank = x->shape.rank, last = rank - 1;
   const int64_t m = x->shape.dim[rank - 2], n = x->shape.dim[last], least = m < n ? m : n;
   x = axis_slice(cx, axis_slice(cx, x, last, 0, least), rank - 2, 0, least);
-  Node *on = graph_binary(g, OP_EQ, graph_iota(g, rank - 2, DT_I32, x->shape),
-                          graph_iota(g, last, DT_I32, x->shape));
-  return v_tensor(graph_reduce(g, OP_SUM, graph_select(g, on, x, zeros_for(cx, x)), &last, 1), a->at);
+  return v_tensor(axis_diagonal(cx, x, rank - 2, last), a->at);
 }
 
 // -- written by index

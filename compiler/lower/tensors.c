@@ -111,9 +111,8 @@ Value call_counted(Cx *cx, const Args *a) {
   }
   Shape s = shape_of(a->b == B_EYE ? 2 : 1, (int64_t)n, (int64_t)n);
   if (!shape_fits(cx, s, a->at)) return v_fail();
-  Node *last = graph_iota(cx->g, s.rank - 1, DT_I32, s);
-  if (a->b == B_EYE) last = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, 0, DT_I32, s), last);
-  return v_tensor(graph_cast(cx->g, last, DT_F32), a->at);
+  Node *out = a->b == B_EYE ? on_diagonal(cx, s, 0, 1) : graph_iota(cx->g, 0, DT_I32, s);
+  return v_tensor(graph_cast(cx->g, out, DT_F32), a->at);
 }
 
 // -- filled with zeros, ones or random draws
@@ -177,14 +176,17 @@ static Value uniform_between(Cx *cx, const Value *u, const Value *low, const Val
   return binary(cx, OPR_SUB, &sum, &back, at);
 }
 
+static bool has_ends(Cx *cx, const Value *range) {
+  if (range->items[0].kind != V_NONE && range->items[1].kind != V_NONE) return true;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, range->span, "a range low .. high", "a range with one end");
+  return false;
+}
+
 static Value uniform(Cx *cx, const Args *a, Shape s) {
   Value u = v_tensor(check_draw(cx, draw(cx, s), a->at), a->at);
   const Value *range = a->v[0];
   if (!range) return u;
-  if (range->items[0].kind == V_NONE || range->items[1].kind == V_NONE) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, range->span, "a range low .. high", "a range with one end");
-    return v_fail();
-  }
+  if (!has_ends(cx, range)) return v_fail();
   const Value *low = &range->items[0], *high = &range->items[1];
   const bool known = value_is_const(low) && value_is_const(high);
   if (known && !(-INFINITY < plain_number(low) && plain_number(low) <= plain_number(high) &&
@@ -201,10 +203,7 @@ static Value uniform(Cx *cx, const Args *a, Shape s) {
 static Value integers(Cx *cx, const Args *a, Shape s) {
   const Value *range = a->v[0];
   int64_t low, high;
-  if (range->items[0].kind == V_NONE || range->items[1].kind == V_NONE) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, range->span, "a range low .. high", "a range with one end");
-    return v_fail();
-  }
+  if (!has_ends(cx, range)) return v_fail();
   const int64_t most = 1 << 24; // numbers that a draw can tell apart
   if (!known_int(cx, &range->items[0], "a whole number", -INT32_MAX, INT32_MAX - most, &low)) return v_fail();
   if (!known_int(cx, &range->items[1], "a whole number", low + 1, low + most, &high)) return v_fail();

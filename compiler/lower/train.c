@@ -140,15 +140,10 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
   return s->after && cx->s->diags.errors == errors;
 }
 
-static int input_position(const Graph *g, const char *name) {
-  for (int i = 0; i < g->inputs.len; i++)
-    if (!strcmp(g->inputs.data[i]->name, name)) return i;
-  return -1;
-}
-
 static void output_alias(Cx *cx, const char *kind, const char *name, Node *n) {
   const char *full = arena_printf(cx->a, "%s:%s", kind, name);
-  graph_output(cx->g, full, n, input_position(cx->g, full));
+  const Node *in = graph_find_input(cx->g, full);
+  graph_output(cx->g, full, n, in ? (int)in->attr[0] : -1);
 }
 
 static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {

@@ -38,13 +38,16 @@ static bool mentions(const Ast *e, const char *name) {
 
 // -- penalties
 
-// Is there a penalty with this trait among those that an expression calls?
-static bool calls_trait(Cx *cx, const Ast *e, Trait trait) {
+static bool is_penalty(const Def *d) { return d->kind == KIND_PENALTY; }
+static bool is_decayed(const Def *d) { return d->from_library && has_trait(d->name, DECAYED); }
+
+// Is there such a definition among those that an expression calls?
+static bool calls(Cx *cx, const Ast *e, bool (*such)(const Def *)) {
   if (!e) return false;
   const Def *d = called(cx, e);
-  if (d && d->from_library && has_trait(d->name, trait)) return true;
+  if (d && such(d)) return true;
   for (int i = 0; i < e->nkids; i++)
-    if (calls_trait(cx, e->kids[i], trait)) return true;
+    if (calls(cx, e->kids[i], such)) return true;
   return false;
 }
 
@@ -52,7 +55,7 @@ void warn_optimizer(Cx *cx, const LowerTrain *t, const Def *optimizer) {
   if (!optimizer->from_library || !has_trait(optimizer->name, ADAPTIVE)) return;
   for (int i = 2; i < t->ast->nkids; i++) {
     const Ast *p = t->ast->kids[i];
-    if (p->kind != AST_PENALIZE || !calls_trait(cx, p->kids[2], DECAYED)) continue;
+    if (p->kind != AST_PENALIZE || !calls(cx, p->kids[2], is_decayed)) continue;
     Diag *d = diag_emit(&cx->s->diags, DIAG_coupled_l2_adaptive, p->kids[2]->span, optimizer->name);
     diag_hint(d, "`weight_decay` of the optimizer, or allow(coupled_l2_adaptive) in this `train`");
   }
@@ -88,22 +91,13 @@ static double known_factor(Cx *cx, const Ast *p, const Ast *e) {
   return value_is_const(&v) ? v.num : 1;
 }
 
-static bool has_penalty(Cx *cx, const Ast *e) {
-  if (!e) return false;
-  const Def *d = called(cx, e);
-  if (d && d->kind == KIND_PENALTY) return true;
-  for (int i = 0; i < e->nkids; i++)
-    if (has_penalty(cx, e->kids[i])) return true;
-  return false;
-}
-
 // The penalties of a sum of products, `sign` being that of what stands around them.
 static void warn_negative(Cx *cx, const Ast *p, const Ast *e, double sign) {
   const Ast *x = e->nkids ? e->kids[0] : NULL, *y = e->nkids > 1 ? e->kids[1] : NULL;
   switch (e->kind) {
   case AST_UNARY: warn_negative(cx, p, x, e->op == OPR_NEG ? -sign : sign); return;
   case AST_BINARY:
-    if (e->op == OPR_MUL && has_penalty(cx, y)) {
+    if (e->op == OPR_MUL && calls(cx, y, is_penalty)) {
       warn_negative(cx, p, y, sign * known_factor(cx, p, x));
     } else if (e->op == OPR_MUL || e->op == OPR_DIV) {
       warn_negative(cx, p, x, sign * known_factor(cx, p, y));
