@@ -99,3 +99,5 @@ Span span_join(Span a, Span b) {
   if (!b.source || a.source != b.source) return a;
   return (Span){a.source, a.start < b.start ? a.start : b.start, a.end > b.end ? a.end : b.end};
 }
+
+bool source_is_library(const Source *s) { return !strncmp(s->name, "stdlib/", 7); }

@@ -29,6 +29,7 @@ char *source_read(Arena *a, const char *path, int *len, const char **why);
 void sources_init(Sources *s, Arena *a);
 // Adds a copy of `text`; returns the source's index (> 0).
 int source_add(Sources *s, const char *name, const char *text, int len);
+bool source_is_library(const Source *s);               // one of the library's files
 const Source *source_get(const Sources *s, int index); // NULL for 0 and out of range
 // Line and column of an offset, both from 1; columns count characters (UTF-8), not bytes.
 void source_position(const Source *s, int offset, int *line, int *column);

@@ -343,9 +343,10 @@ static const char *besides(const Pipeline *p) {
   const Sources *sources = &p->session->sources;
   strbuf_add(&b, "");
   for (int i = p->source + 1; i < sources->list.len; i++) {
-    const char *name = sources->list.data[i]->name;
-    const bool used = strncmp(name, "stdlib/", 7) != 0 && strncmp(name, "--set ", 6) != 0 && *name != '<';
-    if (used) strbuf_addf(&b, "%s\n", sources->list.data[i]->text);
+    const Source *source = sources->list.data[i];
+    const char *name = source->name;
+    const bool used = !source_is_library(source) && strncmp(name, "--set ", 6) != 0 && *name != '<';
+    if (used) strbuf_addf(&b, "%s\n", source->text);
   }
   for (int i = 0; i < p->options->sets.len; i++) {
     const SemaSet *set = &p->options->sets.data[i];

@@ -20,7 +20,7 @@ struct Leaves {
 // Whose text is the program's: what the library draws or holds constant inside its definitions is no leaf.
 static bool of_program(const Cx *cx, Span at) {
   const Source *s = source_get(&cx->s->sources, at.source);
-  return s && strncmp(s->name, "stdlib/", 7) != 0;
+  return s && !source_is_library(s);
 }
 
 static Node *leaf(Cx *cx, Node *n, const char *name, Span at) {

@@ -237,6 +237,12 @@ Value data_definition(Cx *cx, Def *d) {
 }
 
 // `digits`, `digits.test`
+const reg_part *part_named(const reg_dataset *set, const char *name) {
+  for (int i = 0; i < set->nparts; i++)
+    if (!strcmp(set->parts[i].name, name)) return &set->parts[i];
+  return NULL;
+}
+
 Value eval_data(Cx *cx, Env *env, const Ast *e) {
   const Ast *root = e->kind == AST_FIELD ? e->kids[0] : e;
   Value v = root->kind == AST_NAME ? eval_expr(cx, env, root) : v_fail();
@@ -247,11 +253,11 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
   }
   if (v.kind == V_FAIL || e->kind != AST_FIELD) return v;
   const reg_dataset *set = cx->l->datasets.data[v.data->dataset];
-  for (int i = 0; i < set->nparts; i++) {
-    if (strcmp(set->parts[i].name, e->name)) continue;
+  const reg_part *named = part_named(set, e->name);
+  if (named) {
     DataValue *part = ARENA_NEW(cx->a, DataValue);
     *part = *v.data;
-    part->part = set->parts[i].name;
+    part->part = named->name;
     return (Value){.kind = V_DATA, .data = part, .span = e->span};
   }
   Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, arena_printf(cx->a, "`%s`", v.data->name),
@@ -274,8 +280,7 @@ Value data_field(Cx *cx, Env *env, const Ast *e) {
   Value v = eval_data(cx, env, of);
   if (v.kind != V_DATA) return v;
   const reg_dataset *set = cx->l->datasets.data[v.data->dataset];
-  for (int i = 0; i < set->nparts && !v.data->part; i++)
-    if (!strcmp(set->parts[i].name, e->name)) return eval_data(cx, env, e);
+  if (!v.data->part && part_named(set, e->name)) return eval_data(cx, env, e);
   const char **names = ARENA_ARRAY(cx->a, const char *, set->nfields + 1);
   for (int i = 0; i < set->nfields; i++) {
     if (!strcmp(set->fields[i].name, e->name))

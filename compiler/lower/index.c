@@ -87,7 +87,7 @@ static bool judge(Cx *cx, const Value *v, const double *x, int64_t count, int64_
 // up.
 static const char *place(Cx *cx, Span at) {
   const Source *s = source_get(&cx->s->sources, at.source);
-  const bool library = !s || !strncmp(s->name, "stdlib/", 7);
+  const bool library = !s || source_is_library(s);
   if (library && cx->at.source) s = source_get(&cx->s->sources, (at = cx->at).source);
   return s ? source_place(cx->a, s, at) : "";
 }

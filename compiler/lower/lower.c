@@ -113,7 +113,7 @@ static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
     return false;
   }
   const char *part = what->kids[0]->name;
-  if (!strcmp(part, "test") && reg_part_named(t, cx->l, "test")) {
+  if (!strcmp(part, "test") && part_named(cx->l->datasets.data[t->data], "test")) {
     diag_emit(&cx->s->diags, DIAG_selects_on_test, what->span);
     t->valid_part = "test";
   } else if (strcmp(part, "valid")) {
@@ -169,21 +169,15 @@ static bool watch_metric(Cx *cx, LowerTrain *t, const Ast *stop) {
 
 // -- trainings
 
-const reg_part *reg_part_named(const LowerTrain *t, const Lowered *l, const char *name) {
-  const reg_dataset *set = l->datasets.data[t->data];
-  for (int i = 0; i < set->nparts; i++)
-    if (!strcmp(set->parts[i].name, name)) return &set->parts[i];
-  return NULL;
-}
-
 static bool train_data(Cx *cx, LowerTrain *t) {
   Value v = eval_data(cx, env_new(cx, NULL, "", ""), t->ast->kids[1]);
   if (v.kind != V_DATA) return false;
   t->data = v.data->dataset;
   t->data_name = v.data->name;
-  const reg_part *train = reg_part_named(t, cx->l, v.data->part ? v.data->part : "train");
-  if (!train) train = reg_part_named(t, cx->l, "all");
-  const reg_part *valid = v.data->part ? NULL : reg_part_named(t, cx->l, "valid");
+  const reg_dataset *set = cx->l->datasets.data[t->data];
+  const reg_part *train = part_named(set, v.data->part ? v.data->part : "train");
+  if (!train) train = part_named(set, "all");
+  const reg_part *valid = v.data->part ? NULL : part_named(set, "valid");
   if (!train) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, t->ast->kids[1]->span,
                         arena_printf(cx->a, "`%s`", t->data_name), "train");
@@ -235,6 +229,6 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
     if (ast->kids[i]->kind == AST_STOP &&
         (!stop_clause(cx, t, ast->kids[i]) || !watch_metric(cx, t, ast->kids[i])))
       return NULL;
-  if (t->valid_part) t->valid_rows = reg_part_named(t, l, t->valid_part)->nrows;
+  if (t->valid_part) t->valid_rows = part_named(l->datasets.data[t->data], t->valid_part)->nrows;
   return t;
 }

@@ -98,16 +98,14 @@ static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
   e->data = v.data->dataset;
   const reg_dataset *set = l->datasets.data[e->data];
   e->part = v.data->part;
-  for (int i = 0; i < set->nparts && !e->part; i++)
-    if (!strcmp(set->parts[i].name, "all")) e->part = "all";
+  if (!e->part && part_named(set, "all")) e->part = "all";
   if (!e->part) {
     Diag *d = diag_emit(&l->session->diags, DIAG_wrong_kind, data->span, "one part of the data", "all of it");
     diag_hint(d, "write `%s.test`", v.data->name);
     return false;
   }
   e->data_name = v.data->part ? arena_printf(a, "%s.%s", v.data->name, v.data->part) : v.data->name;
-  for (int i = 0; i < set->nparts; i++)
-    if (!strcmp(set->parts[i].name, e->part)) e->rows = set->parts[i].nrows;
+  e->rows = part_named(set, e->part)->nrows;
   e->target = set->target;
   return data_agree(cx, l->trains.data[e->train], e->data, data->span);
 }

@@ -22,7 +22,6 @@ typedef struct EvaluateBuild {
 } EvaluateBuild;
 
 const Ast *train_clause(const Ast *train, const char *name);
-const reg_part *reg_part_named(const LowerTrain *t, const Lowered *l, const char *name);
 
 // The clauses of a `train` but for loss, penalties and optimizer; NULL after a mistake.
 LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name);

@@ -109,11 +109,10 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
   const reg_field *f = &set->fields[v->field];
   Shape s = {.rank = 1, .dim = {v->data ? set->nrows : cx->batch}};
   const char *of = v->data ? arena_printf(cx->a, "%s.", v->data->name) : "";
-  for (int i = 0; v->data && v->data->part && i < set->nparts; i++)
-    if (!strcmp(set->parts[i].name, v->data->part)) {
-      s.dim[0] = set->parts[i].nrows;
-      of = arena_printf(cx->a, "%s%s.", of, v->data->part);
-    }
+  if (v->data && v->data->part) {
+    s.dim[0] = part_named(set, v->data->part)->nrows;
+    of = arena_printf(cx->a, "%s%s.", of, v->data->part);
+  }
   for (int i = 0; i < f->rank; i++) s.dim[s.rank++] = f->dim[i];
   bool is_id = f->dtype == REG_I32 && f->values;
   return graph_input(cx->g, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),

@@ -362,6 +362,7 @@ const Ast *call_arg(const Ast *call, const char *name, int position); // NULL wh
 const char *program_file(Cx *cx, Span at, const char *path);          // relative to the file that `at` is in
 Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expression that is data; loads it
 Value data_field(Cx *cx, Env *env, const Ast *e);                     // the same, or a field of it
+const reg_part *part_named(const reg_dataset *set, const char *name); // NULL where there is none
 const reg_dataset *field_data(const Cx *cx, const Value *v);          // that a FIELD is a column of
 Value data_definition(Cx *cx, Def *d);
 Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand: reports

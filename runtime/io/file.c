@@ -96,7 +96,8 @@ int reg_cannot_write(reg_status *st, const char *path, int error) {
                   reg_errno_text(error, text, sizeof text));
 }
 
-static int write_all(int file, const char *bytes, size_t size) {
+int reg_file_put(int file, const void *data, size_t size) {
+  const char *bytes = data;
   while (size > 0) {
     ssize_t done = write(file, bytes, size);
     if (done < 0 && errno == EINTR) continue;
@@ -162,7 +163,7 @@ static int write_as_it_is(const Place *p, const char *bytes, size_t size) {
   if (p->stream == STDOUT_FILENO && fflush(stdout) != 0) return errno;
   const int file = p->stream >= 0 ? dup(p->stream) : open(p->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
   if (file < 0) return errno;
-  int error = write_all(file, bytes, size);
+  int error = reg_file_put(file, bytes, size);
   if (close(file) != 0 && !error) error = errno;
   return error;
 }
@@ -210,7 +211,7 @@ static int replace(const Place *p, const char *bytes, size_t size, mode_t mode) 
   int error = 0;
   const int file = open_beside(p, p->exists ? 0600 : mode, &beside, &error);
   if (file < 0) return error;
-  error = write_all(file, bytes, size);
+  error = reg_file_put(file, bytes, size);
   if (!error && fsync(file) != 0) error = errno;
   if (!error && p->exists && fchmod(file, p->mode) != 0) error = errno;
   if (!error && rename(beside, p->path) != 0) error = errno;

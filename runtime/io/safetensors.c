@@ -329,6 +329,12 @@ int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st) {
   return code;
 }
 
+const reg_saved_tensor *reg_saved_find(const reg_saved *s, const char *name) {
+  for (int i = 0; i < s->count; i++)
+    if (!strcmp(s->tensors[i].name, name)) return &s->tensors[i];
+  return NULL;
+}
+
 void reg_saved_free(reg_saved *s) {
   if (s->memory) reg_heap_free(s->memory);
   free(s->memory);

@@ -214,14 +214,8 @@ int checkpoint_step(Training *t) {
 
 // -- reading
 
-static const reg_saved_tensor *find(const reg_saved *s, const char *name) {
-  for (int i = 0; name && i < s->count; i++)
-    if (!strcmp(s->tensors[i].name, name)) return &s->tensors[i];
-  return NULL;
-}
-
 static bool read_meta(const reg_saved *s, uint64_t meta[META_ROWS]) {
-  return take_rows(find(s, "meta"), META_ROWS, meta);
+  return take_rows(reg_saved_find(s, "meta"), META_ROWS, meta);
 }
 
 static int refuse(Run *r, const char *path, const char *why) {
@@ -243,7 +237,7 @@ static int compare_settings(Run *r, const reg_saved *s, Text *list) {
   const reg_program *p = r->program;
   uint64_t *then = calloc((size_t)p->nsettings + 1, sizeof *then);
   if (!then) return reg_no_memory(r->st, (size_t)p->nsettings * sizeof *then);
-  const bool known = take_rows(find(s, "settings"), p->nsettings, then);
+  const bool known = take_rows(reg_saved_find(s, "settings"), p->nsettings, then);
   for (int i = 0; i < p->nsettings && known; i++) {
     double before;
     memcpy(&before, &then[i], sizeof before);
@@ -292,7 +286,7 @@ static int match(Training *t, const reg_saved *s, const char *path, int n, const
     const reg_tensor *shape = entries[i].tensor;
     const char *name = entry_name(heap, &entries[i]);
     if (!name) return reg_no_memory(t->run->st, 0);
-    from[i] = find(s, name);
+    from[i] = reg_saved_find(s, name);
     if (!from[i] || from[i]->rank != shape->rank ||
         memcmp(from[i]->dim, shape->dim, sizeof(int64_t) * (size_t)shape->rank) != 0)
       return refuse(t->run, path, "a tensor is missing or has another shape");
@@ -310,7 +304,7 @@ static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
   if (!entries || !from || !sums) return reg_no_memory(t->run->st, room * sizeof *entries);
   const int n = entries_of(t, entries), code = match(t, s, path, n, entries, from, heap);
   if (code) return code;
-  if (s->count != n + 3 || !take_rows(find(s, "sums"), nsums, sums))
+  if (s->count != n + 3 || !take_rows(reg_saved_find(s, "sums"), nsums, sums))
     return refuse(t->run, path, "it has tensors that the program has not");
   for (int i = 0; i < nsums; i++) memcpy(sum_at(t, i), &sums[i], sizeof *sums);
   for (int i = 0; i < n; i++)
@@ -327,7 +321,7 @@ static int open_checkpoint(Run *r, const reg_train *p, reg_saved *saved, uint64_
   if (!r->folder || access(*path, F_OK) != 0) return REG_OK;
   int code = reg_safetensors_read(*path, saved, r->st);
   if (code) return code;
-  if (!find(saved, "meta") || !read_meta(saved, meta))
+  if (!reg_saved_find(saved, "meta") || !read_meta(saved, meta))
     code = refuse(r, *path, "this is no checkpoint, or one of another version");
   else
     code = compare(r, p, saved, meta, *path);

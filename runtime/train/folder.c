@@ -264,13 +264,7 @@ static void put_line(Run *r, const char *line) {
     reg_text_free(&whole);
     return;
   }
-  for (size_t done = 0; done < whole.used && !r->write_error;) {
-    const ssize_t n = write(r->metrics, whole.data + done, whole.used - done);
-    if (n >= 0)
-      done += (size_t)n;
-    else if (errno != EINTR)
-      r->write_error = errno;
-  }
+  r->write_error = reg_file_put(r->metrics, whole.data, whole.used);
   if (!r->write_error)
     r->metrics_size += (int64_t)whole.used;
   else if (ftruncate(r->metrics, r->metrics_size) != 0)

@@ -117,12 +117,6 @@ static void put_shape(Text *t, int rank, const int64_t *dim) {
   reg_text_add(t, "]");
 }
 
-static const reg_saved_tensor *find(const reg_saved *s, const char *name) {
-  for (int i = 0; i < s->count; i++)
-    if (!strcmp(s->tensors[i].name, name)) return &s->tensors[i];
-  return NULL;
-}
-
 static bool same_shape(const reg_saved_tensor *a, const reg_tensor *b) {
   return a->rank == b->rank && memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)b->rank) == 0;
 }
@@ -152,7 +146,7 @@ static int compare(const reg_saved *s, int count, const reg_tensor *wanted, cons
   list_new(&shapes);
   list_new(&unknown);
   for (int i = 0; i < count; i++) {
-    const reg_saved_tensor *have = find(s, wanted[i].name);
+    const reg_saved_tensor *have = reg_saved_find(s, wanted[i].name);
     if (!have)
       list_tensor(&missing, wanted[i].name, wanted[i].rank, wanted[i].dim);
     else if (!same_shape(have, &wanted[i]))
@@ -188,7 +182,8 @@ int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, 
   if (!code) code = check_numbers(&saved, path, st);
   for (int i = 0; i < count && !code; i++)
     if (wanted[i].count)
-      memcpy(values[i], find(&saved, wanted[i].name)->values, (size_t)wanted[i].count * sizeof(float));
+      memcpy(values[i], reg_saved_find(&saved, wanted[i].name)->values,
+             (size_t)wanted[i].count * sizeof(float));
   reg_saved_free(&saved);
   return code;
 }

@@ -4,6 +4,7 @@
 // foresee and renamed. What is in the cache becomes code of this process: nothing is read that another user
 // owns or may write. The folder has a limit; what was not used for longest leaves.
 #include "emit.h"
+#include "reg/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -75,17 +76,6 @@ static bool read_all(int file, char *to, size_t size) {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     to += n;
-    size -= (size_t)n;
-  }
-  return true;
-}
-
-static bool write_all(int file, const void *bytes, size_t size) {
-  for (const char *from = bytes; size > 0;) {
-    const ssize_t n = write(file, from, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    from += n;
     size -= (size_t)n;
   }
   return true;
@@ -185,7 +175,7 @@ void cache_write(const char *dir, const char *key, LLVMMemoryBufferRef object) {
     const char *data = LLVMGetBufferStart(object);
     const size_t size = LLVMGetBufferSize(object);
     sum_of(key, data, size, sum);
-    bool ok = write_all(file, data, size) && write_all(file, sum, SUM);
+    bool ok = !reg_file_put(file, data, size) && !reg_file_put(file, sum, SUM);
     ok = close(file) == 0 && ok;
     if (!ok || renameat(folder, temporary, folder, name) != 0) unlinkat(folder, temporary, 0);
   }

@@ -13,6 +13,8 @@ char *reg_file_read(const char *path, size_t *size, const char *name, reg_status
 // exists keeps its permissions; a new one has `mode`, less the umask. 0, REG_CANNOT_WRITE or out of memory.
 int reg_file_write(const char *path, const void *bytes, size_t size, reg_status *st);
 int reg_file_write_mode(const char *path, const void *bytes, size_t size, unsigned mode, reg_status *st);
+// All of the bytes to an open file: 0, or errno.
+int reg_file_put(int file, const void *bytes, size_t size);
 // Removes what writers that were killed left in a folder; not what one that lives is writing.
 void reg_file_sweep(const char *folder);
 int reg_cannot_write(reg_status *st, const char *path, int error);

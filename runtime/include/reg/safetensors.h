@@ -21,5 +21,6 @@ typedef struct reg_saved {
 int reg_safetensors_write(const char *path, int count, const reg_saved_tensor *tensors, reg_status *st);
 // Refuses what is not exactly well-formed: sizes, offsets, overlaps, gaps, unknown types, names given twice.
 int reg_safetensors_read(const char *path, reg_saved *out, reg_status *st);
+const reg_saved_tensor *reg_saved_find(const reg_saved *s, const char *name); // NULL where there is none
 void reg_saved_free(reg_saved *s);
 #endif
