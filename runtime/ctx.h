@@ -5,12 +5,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct Worker {
   struct reg_ctx *ctx;
   pthread_t thread;
   int index; // 1..threads-1; 0 is the caller
 } Worker;
+
+typedef struct Share {
+  _Alignas(64) _Atomic uint64_t word;
+} Share;
 
 struct reg_ctx {
   int threads;
@@ -27,8 +32,10 @@ struct reg_ctx {
   // The region at hand: written by the caller before it raises `generation`.
   reg_piece_fn fn;
   void *const *slots;
-  int64_t pieces;
-  bool stop;
+  int64_t pieces, unit;
+  Share *shares;      // one a thread
+  double alone_until; // by the clock of reg_now
+  atomic_bool stop;
   // Each side's own cache line: workers wait on the first, the caller on the second.
   _Alignas(64) atomic_uint generation;
   atomic_int sleepers;

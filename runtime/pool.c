@@ -1,11 +1,16 @@
-// The thread pool. In: a function over pieces 0..n-1. Out: all pieces done. Thread t of T runs the contiguous
-// pieces [t n / T, (t + 1) n / T), so a piece's data stay with its thread from region to region; the caller
-// is thread 0.
+// The thread pool. In: a function over pieces 0..n-1. Out: all pieces done. The pieces are dealt out in
+// contiguous shares, the same from region to region, so that a piece's data stay with its thread; a thread
+// that is done with its share takes from the others'. The caller is thread 0, and does everything where no
+// worker comes in time.
 //
 // A region costs one write that the workers spin on and one counter that the caller spins on. Spinning is
-// bounded in time and ends in a futex; where there are more threads than processors nobody spins. Denormals
-// are flushed to zero on every thread of the pool and, from reg_ctx_new to reg_ctx_free, on the caller: an
-// element's bits cannot depend on the thread that computed it.
+// bounded in time and ends in a futex; where there are more threads than processors nobody spins. Where other
+// processes want the processors, waking a worker may bring nothing, and a worker may lose its processor in
+// the middle of a piece, for which the caller must wait: after time was lost in such a way the caller works
+// alone for a multiple of it, so that little of the time is lost however busy the machine is.
+//
+// Denormals are flushed to zero on every thread of the pool and, from reg_ctx_new to reg_ctx_free, on the
+// caller: an element's bits cannot depend on the thread that computed it.
 #include "ctx.h"
 #include "reg/train.h"
 #include "support.h"
@@ -19,6 +24,9 @@
 #endif
 
 enum { SPIN_NS = 50000, SPINS_BETWEEN_CLOCKS = 64, QUIET_ROUNDS = 4 };
+enum { MOST_UNITS = 0xffff };           // of one share
+static const double alone_for = 40;     // times what was lost
+static const double patience_s = 20e-6; // a wait below it, or below twice the caller's own work, is no loss
 
 static void relax(void) {
 #if defined(__x86_64__)
@@ -71,9 +79,39 @@ static bool spin_until_not(atomic_uint *word, unsigned value, int64_t spin_ns) {
   }
 }
 
-static void run_share(reg_ctx *c, int t) {
-  int64_t n = c->pieces, begin = n * t / c->threads, end = n * (t + 1) / c->threads;
-  if (begin < end) c->fn(c->slots, begin, end);
+// -- shares: the region's number (32 bits), the next unit and the end (16 bits each) in one word, so that a
+// unit can be taken only of the region that it is meant for. A unit is one piece, or several where there are
+// many.
+
+static uint64_t share_word(unsigned region, int64_t next, int64_t end) {
+  return (uint64_t)region << 32 | (uint64_t)next << 16 | (uint64_t)end;
+}
+
+// The next unit of thread t's share, or -1. The region cannot end before a unit that was taken is done.
+static int64_t take_unit(reg_ctx *c, unsigned region, int t) {
+  uint64_t word = atomic_load_explicit(&c->shares[t].word, memory_order_acquire);
+  for (;;) {
+    const int64_t next = word >> 16 & 0xffff, end = word & 0xffff;
+    if (word >> 32 != region || next >= end) return -1;
+    if (atomic_compare_exchange_weak_explicit(&c->shares[t].word, &word, word + (1u << 16),
+                                              memory_order_acq_rel, memory_order_acquire))
+      return next;
+  }
+}
+
+static void run_unit(const reg_ctx *c, int64_t unit) {
+  const int64_t begin = unit * c->unit, end = begin + c->unit;
+  c->fn(c->slots, begin, end < c->pieces ? end : c->pieces);
+}
+
+// Whatever is left of all shares, one's own first. The number of units done.
+static unsigned work_on(reg_ctx *c, unsigned region, int me) {
+  unsigned done = 0;
+  for (int i = 0; i < c->threads; i++) {
+    const int t = (me + i) % c->threads;
+    for (int64_t unit; (unit = take_unit(c, region, t)) >= 0; done++) run_unit(c, unit);
+  }
+  return done;
 }
 
 // No wake-up is lost: a worker counts itself among the sleepers before the kernel compares `generation` with
@@ -89,10 +127,10 @@ static void *work(void *argument) {
       futex_wait(&c->generation, seen);
       atomic_fetch_sub(&c->sleepers, 1);
     }
-    seen++; // the caller waits for every worker before the next region, so none is skipped
-    if (c->stop) return NULL;
-    run_share(c, w->index);
-    if (atomic_fetch_sub(&c->remaining, 1) == 1 && atomic_load(&c->caller_sleeps))
+    seen = atomic_load_explicit(&c->generation, memory_order_acquire);
+    if (atomic_load_explicit(&c->stop, memory_order_relaxed)) return NULL;
+    const unsigned done = work_on(c, seen, w->index);
+    if (done && atomic_fetch_sub(&c->remaining, done) == done && atomic_load(&c->caller_sleeps))
       futex_wake(&c->remaining, 1);
   }
 }
@@ -113,19 +151,40 @@ static void wait_for_workers(reg_ctx *c) {
   }
 }
 
+// Units 0..n-1 dealt out for the next region, whose number is returned.
+static unsigned deal(reg_ctx *c, int64_t units) {
+  const unsigned region = atomic_load_explicit(&c->generation, memory_order_relaxed) + 1;
+  atomic_store_explicit(&c->remaining, (unsigned)units, memory_order_relaxed);
+  for (int t = 0; t < c->threads; t++)
+    atomic_store_explicit(&c->shares[t].word,
+                          share_word(region, units * t / c->threads, units * (t + 1) / c->threads),
+                          memory_order_release);
+  return region;
+}
+
 void reg_parallel(reg_ctx *c, reg_piece_fn fn, void *const *slots, int64_t pieces) {
   if (pieces <= 0) return;
-  if (pieces == 1 || c->threads == 1) {
+  const double start = pieces > 1 && c->threads > 1 ? reg_now() : 0;
+  if (pieces == 1 || c->threads == 1 || start < c->alone_until) {
     fn(slots, 0, pieces);
     return;
   }
   c->fn = fn;
   c->slots = slots;
   c->pieces = pieces;
-  atomic_store_explicit(&c->remaining, (unsigned)(c->threads - 1), memory_order_relaxed);
+  c->unit = (pieces + MOST_UNITS - 1) / MOST_UNITS;
+  const unsigned units = (unsigned)((pieces + c->unit - 1) / c->unit), region = deal(c, units);
   release_workers(c);
-  run_share(c, 0);
-  wait_for_workers(c);
+  const double released = reg_now();
+  const unsigned own = work_on(c, region, 0);
+  const double done = reg_now();
+  double loss = own == units ? released - start : 0; // workers were woken and did nothing
+  if (atomic_fetch_sub(&c->remaining, own) != own) {
+    wait_for_workers(c);
+    const double waited = reg_now() - done;
+    if (waited > 2 * (done - released) + patience_s) loss = waited;
+  }
+  if (loss > 0) c->alone_until = done + alone_for * loss;
 }
 
 static int processors(void) {
@@ -146,10 +205,14 @@ reg_ctx *reg_ctx_new(int threads) {
   if (!c) return NULL;
   *c = (reg_ctx){.threads = 1, .spin_ns = threads > available ? 0 : SPIN_NS};
   c->workers = calloc((size_t)threads, sizeof *c->workers);
-  if (!c->workers) {
+  c->shares = aligned_alloc(64, (size_t)threads * sizeof *c->shares);
+  if (!c->workers || !c->shares) {
+    free(c->workers);
+    free(c->shares);
     free(c);
     return NULL;
   }
+  for (int t = 0; t < threads; t++) atomic_init(&c->shares[t].word, 0);
   c->float_mode = flush_denormals();
   for (int t = 1; t < threads; t++) {
     Worker *w = &c->workers[t - 1];
@@ -162,11 +225,12 @@ reg_ctx *reg_ctx_new(int threads) {
 
 void reg_ctx_free(reg_ctx *c) {
   if (!c) return;
-  c->stop = true;
+  atomic_store_explicit(&c->stop, true, memory_order_relaxed);
   release_workers(c);
   for (int t = 1; t < c->threads; t++) pthread_join(c->workers[t - 1].thread, NULL);
   restore_float_mode(c->float_mode);
   free(c->workers);
+  free(c->shares);
   free(c);
 }
 
