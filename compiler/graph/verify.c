@@ -35,30 +35,44 @@ static const char *node_fault(Arena *a, const Graph *g, int i) {
   return NULL;
 }
 
-static const char *input_fault(Arena *a, const Graph *g, int i) {
+static const char *input_fault(const Graph *g, int i, Map *names) {
   const Node *n = g->inputs.data[i];
   if (n->op != OP_INPUT || n->id < 0 || n->id >= g->nodes.len || g->nodes.data[n->id] != n)
     return "is no input of the graph";
-  if (n->attr[0] != i) return arena_printf(a, "says position %lld", (long long)n->attr[0]);
-  for (int k = 0; k < i; k++)
-    if (strcmp(g->inputs.data[k]->name, n->name) == 0) return "has the name of another";
+  if (n->attr[0] != i) return arena_printf(g->arena, "says position %lld", (long long)n->attr[0]);
+  if (map_get(names, n->name)) return "has the name of another";
+  map_put(names, n->name, (void *)n);
   return NULL;
 }
 
-static const char *output_fault(const Graph *g, int i) {
-  const GraphOutput *o = &g->outputs.data[i];
+static const char *output_fault(const Graph *g, const GraphOutput *o, Map *names, bool *overwritten) {
   const Node *n = o->node;
   if (!n || n->id < 0 || n->id >= g->nodes.len || g->nodes.data[n->id] != n) return "is no node of the graph";
   if (o->alias < -1 || o->alias >= g->inputs.len) return "has an alias that is no input";
-  if (o->alias >= 0) {
-    const Node *in = g->inputs.data[o->alias];
-    if (in->dtype != n->dtype || !shape_equal(in->shape, n->shape))
-      return "differs in type from the input it overwrites";
+  if (map_get(names, o->name)) return "has the name of another";
+  map_put(names, o->name, o->node);
+  if (o->alias < 0) return NULL;
+  const Node *in = g->inputs.data[o->alias];
+  if (in->dtype != n->dtype || !shape_equal(in->shape, n->shape))
+    return "differs in type from the input it overwrites";
+  if (overwritten[o->alias]) return "overwrites an input that another overwrites";
+  overwritten[o->alias] = true;
+  return NULL;
+}
+
+static const char *ends_fault(const Graph *g, Arena *scratch) {
+  Map inputs, outputs;
+  map_init(&inputs, scratch);
+  map_init(&outputs, scratch);
+  bool *overwritten = ARENA_ARRAY(scratch, bool, g->inputs.len + 1);
+  for (int i = 0; i < g->inputs.len; i++) {
+    const char *fault = input_fault(g, i, &inputs);
+    if (fault) return arena_printf(g->arena, "input %d: %s", i, fault);
   }
-  for (int k = 0; k < i; k++) {
-    if (strcmp(g->outputs.data[k].name, o->name) == 0) return "has the name of another";
-    if (o->alias >= 0 && g->outputs.data[k].alias == o->alias)
-      return "overwrites an input that another overwrites";
+  for (int i = 0; i < g->outputs.len; i++) {
+    const GraphOutput *o = &g->outputs.data[i];
+    const char *fault = output_fault(g, o, &outputs, overwritten);
+    if (fault) return arena_printf(g->arena, "output %s: %s", o->name, fault);
   }
   return NULL;
 }
@@ -74,13 +88,8 @@ const char *graph_verify(const Graph *g) {
       return arena_printf(a, "%%%d equals another node", i);
   }
   if (inputs != g->inputs.len) return "a node is an input that the list of inputs lacks";
-  for (int i = 0; i < g->inputs.len; i++) {
-    const char *fault = input_fault(a, g, i);
-    if (fault) return arena_printf(a, "input %d: %s", i, fault);
-  }
-  for (int i = 0; i < g->outputs.len; i++) {
-    const char *fault = output_fault(g, i);
-    if (fault) return arena_printf(a, "output %s: %s", g->outputs.data[i].name, fault);
-  }
-  return NULL;
+  Arena *scratch = arena_new();
+  const char *fault = ends_fault(g, scratch);
+  arena_free(scratch);
+  return fault;
 }

@@ -14,12 +14,25 @@ void group_add_need(Plan *p, int group, int needed) {
   Group *g = p->groups.data[group];
   if (group == needed || group_needs(g, needed)) return;
   uint64_t *more = p->groups.data[needed]->needs;
-  for (int i = 0; i < p->groups.len; i++) {
+  for (int i = g->needed ? 0 : group; i < (g->needed ? p->groups.len : group + 1); i++) {
     Group *h = p->groups.data[i];
     if (i != group && !group_needs(h, group)) continue;
     set_join(p, h->needs, more);
     h->needs[needed / 64] |= 1ull << (needed % 64);
   }
+  p->groups.data[needed]->needed = true;
+}
+
+bool group_reads(const Plan *p, int group, const Node *n) {
+  const Numbers *r = &p->readers[n->id];
+  for (int i = 0; i < r->len; i++)
+    if (r->data[i] == group) return true;
+  return false;
+}
+
+static void add_reader(Plan *p, const Node *n, int group) {
+  Numbers *r = &p->readers[n->id];
+  if (r->len == 0 || r->data[r->len - 1] != group) vec_push(p->arena, *r, group);
 }
 
 static Group *add_group(Plan *p, StepKind kind, Node *n) {
@@ -44,6 +57,7 @@ static void add_call(Plan *p, Node *n) {
     Node *x = n->op == OP_MATMUL ? matmul_operand(n->in[i], &transposed) : n->in[i];
     int needed = group_of_storage(p, x);
     if (needed >= 0) group_add_need(p, p->groups.len - 1, needed);
+    if (p->storage[x->id]) add_reader(p, p->storage[x->id], p->groups.len - 1);
   }
 }
 
@@ -62,14 +76,13 @@ static Root *make_root(Plan *p, Node *n) {
   return r;
 }
 
-static bool shares_input(const Group *g, const Root *r) {
-  for (int i = 0; i < g->roots.len; i++) {
-    const Leaves *l = g->roots.data[i]->leaves;
-    for (int j = 0; j < l->list.len; j++)
-      for (int k = 0; k < r->leaves->list.len; k++)
-        if (l->list.data[j].node == r->leaves->list.data[k].node &&
-            !affine_is_const(&r->leaves->list.data[k].at) && r->leaves->list.data[k].node->op != OP_IOTA)
-          return true;
+// Worth one pass over both, where they are read at more than one place.
+static bool worth_sharing(const Leaf *l) { return !affine_is_const(&l->at) && l->node->op != OP_IOTA; }
+
+static bool shares_input(const Plan *p, int group, const Root *r) {
+  for (int k = 0; k < r->leaves->list.len; k++) {
+    const Leaf *l = &r->leaves->list.data[k];
+    if (worth_sharing(l) && group_reads(p, group, l->node)) return true;
   }
   return false;
 }
@@ -111,13 +124,32 @@ static bool can_join(const Plan *p, int index, const Root *r) {
       return false;
     }
   }
-  return continues || shares_input(g, r);
+  return continues || shares_input(p, index, r);
+}
+
+// The groups that r could join: those that it continues, and those that read what it reads.
+static Numbers candidates(Plan *p, const Root *r) {
+  Numbers out = {0};
+  for (int i = 0; i < r->leaves->list.len; i++) {
+    const Leaf *l = &r->leaves->list.data[i];
+    const Numbers *readers = &p->readers[l->node->id];
+    for (int k = 0; worth_sharing(l) && k < readers->len; k++) vec_push(p->arena, out, readers->data[k]);
+    if (l->in_memory && p->group_of[l->node->id] >= 0) vec_push(p->arena, out, p->group_of[l->node->id]);
+  }
+  return out;
+}
+
+static int latest_group(Plan *p, const Root *r) {
+  const Numbers c = candidates(p, r);
+  int best = -1;
+  for (int i = 0; i < c.len; i++)
+    if (c.data[i] > best && can_join(p, c.data[i], r)) best = c.data[i];
+  return best;
 }
 
 static void add_root(Plan *p, Node *n) {
   Root *r = make_root(p, n);
-  int index = p->groups.len - 1;
-  while (index >= 0 && !can_join(p, index, r)) index--;
+  int index = latest_group(p, r);
   if (index < 0) {
     add_group(p, STEP_KERNEL, n);
     index = p->groups.len - 1;
@@ -129,6 +161,7 @@ static void add_root(Plan *p, Node *n) {
   for (int i = 0; i < r->leaves->list.len; i++) {
     const Leaf *l = &r->leaves->list.data[i];
     int needed = l->in_memory ? p->group_of[l->node->id] : -1;
+    add_reader(p, l->node, index);
     if (needed >= 0) group_add_need(p, index, needed);
   }
 }
@@ -138,7 +171,10 @@ void plan_groups(Plan *p) {
   for (int i = 0; i < n; i++) kept += p->kept[i] || p->graph->nodes.data[i]->op == OP_LOOP;
   p->words = (kept + 63) / 64 + 1;
   p->groups.len = 0;
-  for (int i = 0; i < n; i++) p->group_of[i] = -1;
+  for (int i = 0; i < n; i++) {
+    p->group_of[i] = -1;
+    p->readers[i].len = 0;
+  }
   for (int i = 0; i < n; i++) {
     Node *x = p->graph->nodes.data[i];
     if (x->op == OP_PART && p->live[i]) p->group_of[i] = p->group_of[x->in[0]->id];

@@ -41,24 +41,6 @@ static void make_slots(Lowering *l) {
 
 int64_t slot_bytes(const Slot *s) { return dtype_size(s->dtype) * shape_count(s->shape); }
 
-static bool group_reads(const Plan *p, const Group *g, const Node *input, const Affine **at) {
-  *at = NULL;
-  for (int i = 0; i < g->roots.len; i++) {
-    const Leaves *l = g->roots.data[i]->leaves;
-    for (int j = 0; j < l->list.len; j++)
-      if (l->list.data[j].node == input) {
-        *at = &l->list.data[j].at;
-        return true;
-      }
-  }
-  for (int i = 0; g->node && i < g->node->nin; i++) {
-    bool transposed;
-    Node *x = g->node->op == OP_MATMUL ? matmul_operand(g->node->in[i], &transposed) : g->node->in[i];
-    if (p->storage[x->id] == input) return true;
-  }
-  return false;
-}
-
 // The writing nest may read the old value at the element it writes, nothing else.
 static bool reads_only_own_element(const Group *g, const Node *input) {
   if (g->kind != STEP_KERNEL) return false;
@@ -79,16 +61,14 @@ static bool reads_only_own_element(const Group *g, const Node *input) {
 static bool take_in_place(Plan *p, const Node *n, const Node *input) {
   int writer = p->group_of[n->id];
   Group *w = p->groups.data[writer];
-  const Affine *at;
-  if (group_reads(p, w, input, &at) && !reads_only_own_element(w, input)) return false;
-  if (w->kind == STEP_KERNEL && op_info[n->op].class == CLASS_REDUCE && group_reads(p, w, input, &at))
+  const Numbers *readers = &p->readers[input->id];
+  if (group_reads(p, writer, input) &&
+      (!reads_only_own_element(w, input) || (w->kind == STEP_KERNEL && op_info[n->op].class == CLASS_REDUCE)))
     return false;
-  for (int i = 0; i < p->groups.len; i++)
-    if (i != writer && group_reads(p, p->groups.data[i], input, &at) &&
-        group_needs(p->groups.data[i], writer))
-      return false;
-  for (int i = 0; i < p->groups.len; i++)
-    if (i != writer && group_reads(p, p->groups.data[i], input, &at)) group_add_need(p, writer, i);
+  for (int i = 0; i < readers->len; i++)
+    if (readers->data[i] != writer && group_needs(p->groups.data[readers->data[i]], writer)) return false;
+  for (int i = 0; i < readers->len; i++)
+    if (readers->data[i] != writer) group_add_need(p, writer, readers->data[i]);
   w->writes_alias = true;
   return true;
 }
@@ -162,7 +142,7 @@ static void add_kernel(Lowering *l, const Group *g) {
     nest->reduced |= r->reduced;
   }
   NestLoops loops;
-  nest_loops(f->arena, f, nest, &loops);
+  nest_loops(l->plan.arena, f, nest, &loops);
   f->flops += (double)loops.operations * (double)shape_count(nest->space);
   if (loops.pieces > 1 && loops.nkept == 0)
     for (int i = 0; i < nest->nouts; i++)
@@ -221,30 +201,30 @@ static void add_loop(Lowering *l, const Group *g) {
   f->bytes += (double)loop_parts(n).turns * s->body->bytes;
 }
 
+static void add_group_step(Lowering *l, const Group *g) {
+  if (g->kind == STEP_KERNEL)
+    add_kernel(l, g);
+  else if (g->kind == STEP_LOOP)
+    add_loop(l, g);
+  else
+    add_library_call(l, g);
+}
+
 // Each time the ready group that was built first; those that overwrite parameters and state wait until
 // nothing else is ready.
 static void order_steps(Lowering *l) {
   Plan *p = &l->plan;
   int n = p->groups.len;
-  bool *done = ARENA_ARRAY(p->arena, bool, n + 1);
+  int *missing = ARENA_ARRAY(p->arena, int, n + 1); // groups that must come before; -1: done
+  for (int i = 0; i < n; i++)
+    for (int w = 0; w < p->words; w++) missing[i] += __builtin_popcountll(p->groups.data[i]->needs[w]);
   for (int count = 0; count < n; count++) {
     int best = -1;
-    for (int i = 0; i < n; i++) {
-      const Group *g = p->groups.data[i];
-      if (done[i] || (best >= 0 && p->groups.data[best]->writes_alias <= g->writes_alias)) continue;
-      bool ready = true;
-      for (int j = 0; j < n && ready; j++) ready = done[j] || !group_needs(g, j);
-      if (ready) best = i;
-    }
+    for (int i = 0; i < n && (best < 0 || p->groups.data[best]->writes_alias); i++)
+      if (missing[i] == 0 && (best < 0 || !p->groups.data[i]->writes_alias)) best = i;
     if (best < 0) ice("loops", "the groups of %s need each other", p->graph->name);
-    done[best] = true;
-    const Group *g = p->groups.data[best];
-    if (g->kind == STEP_KERNEL)
-      add_kernel(l, g);
-    else if (g->kind == STEP_LOOP)
-      add_loop(l, g);
-    else
-      add_library_call(l, g);
+    add_group_step(l, p->groups.data[best]);
+    for (int i = 0; i < n; i++) missing[i] -= i == best || group_needs(p->groups.data[i], best);
   }
 }
 
@@ -284,14 +264,14 @@ static void read_at(LoopFn *f, Buffer *b, int step) {
   f->bytes += (double)b->bytes;
 }
 
-static void lifetimes(LoopFn *f) {
-  Buffer **reads = ARENA_ARRAY(f->arena, Buffer *, f->nbuffers);
+static void lifetimes(LoopFn *f, Arena *scratch) {
+  Buffer **reads = ARENA_ARRAY(scratch, Buffer *, f->nbuffers);
   for (int i = 0; i < f->nsteps; i++) {
     LoopStep *s = &f->steps[i];
     s->name = arena_printf(f->arena, "k%d", i);
     if (s->nest) {
       const Nest *nest = s->nest;
-      int n = nest_reads(f->arena, f, nest, reads, f->nbuffers);
+      int n = nest_reads(scratch, f, nest, reads, f->nbuffers);
       for (int k = 0; k < n; k++) read_at(f, reads[k], i);
       for (int k = 0; k < nest->nouts; k++) {
         written(f, nest->outs[k].buffer, i);
@@ -309,15 +289,17 @@ static void lifetimes(LoopFn *f) {
 
 LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o) {
   int n = g->nodes.len;
-  Lowering l = {.plan = {.arena = a, .graph = g}};
+  Arena *scratch = arena_new();
+  Lowering l = {.plan = {.arena = scratch, .graph = g}};
   Plan *p = &l.plan;
-  p->live = ARENA_ARRAY(a, bool, n + 1);
-  p->kept = ARENA_ARRAY(a, bool, n + 1);
+  p->live = ARENA_ARRAY(scratch, bool, n + 1);
+  p->kept = ARENA_ARRAY(scratch, bool, n + 1);
   p->storage = ARENA_ARRAY(a, Node *, n + 1);
-  p->group_of = ARENA_ARRAY(a, int, n + 1);
-  p->weight = ARENA_ARRAY(a, int, n + 1);
-  p->depth = ARENA_ARRAY(a, int, n + 1);
-  p->seen = ARENA_ARRAY(a, int, n + 1);
+  p->group_of = ARENA_ARRAY(scratch, int, n + 1);
+  p->readers = ARENA_ARRAY(scratch, Numbers, n + 1);
+  p->weight = ARENA_ARRAY(scratch, int, n + 1);
+  p->depth = ARENA_ARRAY(scratch, int, n + 1);
+  p->seen = ARENA_ARRAY(scratch, int, n + 1);
   plan_keep(p);
   plan_storage(p);
   plan_groups(p);
@@ -329,14 +311,15 @@ LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o) {
   f->arena = a;
   f->name = g->name;
   f->graph = g;
-  l.slot_for = ARENA_ARRAY(a, int, n + 1);
+  l.slot_for = ARENA_ARRAY(scratch, int, n + 1);
   make_slots(&l);
   place_outputs(&l);
   make_buffers(&l);
   make_steps(&l);
   f->buffers = l.buffers.data;
   f->nbuffers = l.buffers.len;
-  lifetimes(f);
-  memory_place(f, o.keep_all);
+  lifetimes(f, scratch);
+  memory_place(f, scratch, o.keep_all);
+  arena_free(scratch);
   return f;
 }

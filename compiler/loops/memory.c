@@ -19,9 +19,9 @@ static int64_t lowest_gap(const Buffer *b, Buffer *const *placed, int n) {
   return at;
 }
 
-void memory_place(LoopFn *f, bool keep_all) {
-  Buffer **todo = ARENA_ARRAY(f->arena, Buffer *, f->nbuffers),
-         **placed = ARENA_ARRAY(f->arena, Buffer *, f->nbuffers);
+void memory_place(LoopFn *f, Arena *scratch, bool keep_all) {
+  Buffer **todo = ARENA_ARRAY(scratch, Buffer *, f->nbuffers),
+         **placed = ARENA_ARRAY(scratch, Buffer *, f->nbuffers);
   int n = 0;
   for (int i = 0; i < f->nbuffers; i++) {
     Buffer *b = f->buffers[i];

@@ -38,11 +38,16 @@ typedef struct Group {
   Node *node; // of a call
   int weight; // of its roots' expressions
   bool writes_alias;
+  bool needed;     // by another group
   uint64_t *needs; // set of groups that come before, transitively
 } Group;
 
+typedef struct Numbers {
+  int *data, len, cap;
+} Numbers;
+
 typedef struct Plan {
-  Arena *arena;
+  Arena *arena; // for as long as it is planned
   const Graph *graph;
   bool *live;
   bool *kept;          // computed into memory
@@ -51,8 +56,9 @@ typedef struct Plan {
   Node **storage;      // the kept or input node whose memory holds this node's elements in the same order, or
                        // NULL: inline
   VEC(Group *) groups;
-  int *group_of; // of a kept node, -1
-  int words;     // of a set of groups
+  int *group_of;    // of a kept node, -1
+  Numbers *readers; // of each node: the groups that read it, ascending but for those that grew
+  int words;        // of a set of groups
 } Plan;
 
 // -- walk.c
@@ -82,8 +88,9 @@ bool plan_keep_shared(Plan *p); // what is cheaper to keep than to compute again
 // -- fuse.c
 void plan_groups(Plan *p);
 bool group_needs(const Group *g, int other);
+bool group_reads(const Plan *p, int group, const Node *n);
 void group_add_need(Plan *p, int group, int needed);
 // -- memory.c
-void memory_place(LoopFn *f, bool keep_all);
+void memory_place(LoopFn *f, Arena *scratch, bool keep_all);
 
 #endif
