@@ -71,13 +71,7 @@ static void call_body(const Turn *t, LLVMValueRef fn, LLVMValueRef ctx) {
   LLVMTypeRef params[] = {m->ptr, m->ptr}, type = LLVMFunctionType(m->i32, params, 2, 0);
   LLVMValueRef args[] = {ctx, t->places};
   LLVMValueRef result = LLVMBuildCall2(k->builder, type, fn, args, 2, "");
-  LLVMValueRef refused = LLVMBuildICmp(k->builder, LLVMIntNE, result, LLVMConstInt(m->i32, 0, 0), "");
-  LLVMBasicBlockRef end = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
-                    next = LLVMAppendBasicBlockInContext(m->context, k->fn, "");
-  LLVMBuildCondBr(k->builder, refused, end, next);
-  LLVMPositionBuilderAtEnd(k->builder, end);
-  LLVMBuildRet(k->builder, result);
-  LLVMPositionBuilderAtEnd(k->builder, next);
+  emit_end_unless_zero(k, result);
 }
 
 void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {

@@ -136,6 +136,15 @@ void emit_combine(Kernel *k, const Nest *nest, int64_t pieces);
 // The loop of step s, its body a function of its own.
 void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s);
 
+// -- call.c
+enum { MAX_CALL_ARGS = 24 };
+// A function of the runtime; its parameters are those of the arguments.
+LLVMValueRef emit_runtime_call(Kernel *k, LLVMTypeRef result, const char *name, LLVMValueRef *args, int n);
+// The function returns `status` where it is not 0; else it goes on.
+void emit_end_unless_zero(Kernel *k, LLVMValueRef status);
+// The row of calls.def for the step's operation.
+void emit_library_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s);
+
 // -- module.c
 // The function of f under that name; its steps in order.
 LLVMValueRef emit_fn(Emitter *m, const LoopFn *f, const char *name);

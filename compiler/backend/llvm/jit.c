@@ -24,13 +24,14 @@ static const struct {
   void *address;
 } runtime_symbols[] = {
 #define SYMBOL(f) {#f, (void *)(uintptr_t)f},
-    SYMBOL(reg_parallel) SYMBOL(reg_gemm) SYMBOL(reg_index) SYMBOL(reg_gather) SYMBOL(reg_scatter_add)
-        SYMBOL(reg_take_along) SYMBOL(reg_put_along) SYMBOL(reg_argsort) SYMBOL(reg_cumsum)
-            SYMBOL(reg_vreduce_large) SYMBOL(reg_vphilox) SYMBOL(memcpy) SYMBOL(memset)
-#define UNARY(f)  SYMBOL(reg_d##f) SYMBOL(reg_v##f)
-#define BINARY(f) UNARY(f)
+    SYMBOL(reg_parallel) SYMBOL(reg_vreduce_large) SYMBOL(reg_vphilox) SYMBOL(memcpy) SYMBOL(memset)
+#define CALL(op, symbol, result, arguments, work) SYMBOL(symbol)
+#define UNARY(f)                                  SYMBOL(reg_d##f) SYMBOL(reg_v##f)
+#define BINARY(f)                                 UNARY(f)
 #include "kernels/special.def"
 #include "kernels/vmath.def"
+#include "reg/calls.def"
+#undef CALL
 #undef UNARY
 #undef BINARY
 #undef SYMBOL

@@ -5,7 +5,6 @@
 #include <llvm-c/BitReader.h>
 #include <llvm-c/Linker.h>
 #include <llvm-c/Transforms/PassBuilder.h>
-#include <reg/abi.h>
 #include <string.h>
 
 static LLVMValueRef add_function(Emitter *m, const char *name, LLVMTypeRef t) {
@@ -41,23 +40,6 @@ static void kernel_done(Kernel *k) {
 static LLVMTypeRef piece_type(Emitter *m) {
   LLVMTypeRef params[] = {m->ptr, m->i64, m->i64};
   return LLVMFunctionType(m->void_t, params, 3, 0);
-}
-
-// A call of a runtime function: 'p' pointer, 'w' int32_t, 'l' int64_t, as in reg/abi.h.
-static LLVMValueRef call_for(Kernel *k, LLVMTypeRef result, const char *name, const char *types,
-                             LLVMValueRef *args) {
-  Emitter *m = k->m;
-  LLVMTypeRef params[16];
-  unsigned n = (unsigned)strlen(types);
-  for (unsigned i = 0; i < n; i++) params[i] = types[i] == 'p' ? m->ptr : types[i] == 'w' ? m->i32 : m->i64;
-  LLVMTypeRef t = LLVMFunctionType(result, params, n, 0);
-  LLVMValueRef fn = LLVMGetNamedFunction(m->module, name);
-  if (!fn) fn = LLVMAddFunction(m->module, name, t);
-  return LLVMBuildCall2(k->builder, t, fn, args, n, "");
-}
-
-static void call_runtime(Kernel *k, const char *name, const char *types, LLVMValueRef *args) {
-  call_for(k, k->m->void_t, name, types, args);
 }
 
 typedef struct KernelUse { // of a step
@@ -107,114 +89,17 @@ static void emit_kernel_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s, con
     LLVMBuildCall2(k->builder, piece_type(m), fn, (LLVMValueRef[]){table, emit_int64(m, 0), emit_int64(m, 1)},
                    3, "");
   else
-    call_runtime(k, "reg_parallel", "pppl", (LLVMValueRef[]){ctx, fn, table, emit_int64(m, s->pieces)});
+    emit_runtime_call(k, m->void_t, "reg_parallel",
+                      (LLVMValueRef[]){ctx, fn, table, emit_int64(m, s->pieces)}, 4);
   emit_combine(k, s->nest, s->pieces);
-}
-
-static LLVMValueRef word_const(Emitter *m, int64_t v) {
-  return LLVMConstInt(m->i32, (unsigned long long)v, 1);
-}
-
-static int64_t product(const Node *n, int from, int to) {
-  int64_t p = 1;
-  for (int i = from; i < to; i++) p *= n->shape.dim[i];
-  return p;
-}
-
-static void emit_gemm(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
-  Emitter *m = k->m;
-  const Node *n = s->node;
-  int r = n->shape.rank;
-  int64_t rows = n->shape.dim[r - 2], cols = n->shape.dim[r - 1], inner = n->in[0]->shape.dim[r - 1];
-  LLVMValueRef args[] = {ctx,
-                         word_const(m, s->ta),
-                         word_const(m, s->tb),
-                         emit_int64(m, rows),
-                         emit_int64(m, cols),
-                         emit_int64(m, inner),
-                         emit_int64(m, product(n, 0, r - 2)),
-                         emit_buffer(k, s->in[0]),
-                         emit_int64(m, rows * inner),
-                         emit_buffer(k, s->in[1]),
-                         emit_int64(m, inner * cols),
-                         emit_buffer(k, s->out),
-                         emit_int64(m, rows * cols)};
-  call_runtime(k, "reg_gemm", "pwwllllplplpl", args);
-}
-
-// The function ends with 1 where an element is refused.
-static void emit_index(Kernel *k, LLVMValueRef ctx, const Node *n, LLVMValueRef x, LLVMValueRef out) {
-  Emitter *m = k->m;
-  static const reg_index_type types[] = {
-      [DT_I32] = REG_INDEX_I32, [DT_F32] = REG_INDEX_F32, [DT_F64] = REG_INDEX_F64};
-  LLVMValueRef args[] = {ctx,
-                         x,
-                         out,
-                         emit_int64(m, shape_count(n->shape)),
-                         emit_int64(m, n->attr[0]),
-                         word_const(m, types[n->in[0]->dtype]),
-                         LLVMBuildGlobalStringPtr(k->builder, n->name, "place")};
-  LLVMValueRef refused = LLVMBuildICmp(
-      k->builder, LLVMIntNE, call_for(k, m->i32, "reg_index", "pppllwp", args), word_const(m, 0), "");
-  LLVMBasicBlockRef end = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
-                    next = LLVMAppendBasicBlockInContext(m->context, k->fn, "");
-  LLVMBuildCondBr(k->builder, refused, end, next);
-  LLVMPositionBuilderAtEnd(k->builder, end);
-  LLVMBuildRet(k->builder, word_const(m, 1));
-  LLVMPositionBuilderAtEnd(k->builder, next);
-}
-
-static void emit_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
-  Emitter *m = k->m;
-  const Node *n = s->node, *x = n->in[0], *y = n->nin > 1 ? n->in[1] : NULL;
-  LLVMValueRef a = emit_buffer(k, s->in[0]), b = y ? emit_buffer(k, s->in[1]) : NULL,
-               out = emit_buffer(k, s->out);
-  int r = x->shape.rank;
-#define L(v) emit_int64(m, v)
-  switch (n->op) {
-  case OP_INDEX: emit_index(k, ctx, n, a, out); return;
-  case OP_GATHER:
-    call_runtime(
-        k, "reg_gather", "pppplll",
-        (LLVMValueRef[]){ctx, a, b, out, L(x->shape.dim[0]), L(product(x, 1, r)), L(shape_count(y->shape))});
-    return;
-  case OP_SCATTER_ADD:
-    call_runtime(k, "reg_scatter_add", "pppplll",
-                 (LLVMValueRef[]){ctx, a, b, out, L(n->shape.dim[0]), L(product(n, 1, n->shape.rank)),
-                                  L(shape_count(x->shape))});
-    return;
-  case OP_TAKE_ALONG:
-    call_runtime(k, "reg_take_along", "pppplll",
-                 (LLVMValueRef[]){ctx, a, b, out, L(product(x, 0, r - 1)), L(x->shape.dim[r - 1]),
-                                  L(y->shape.dim[r - 1])});
-    return;
-  case OP_PUT_ALONG:
-    call_runtime(k, "reg_put_along", "pppplll",
-                 (LLVMValueRef[]){ctx, a, b, out, L(product(x, 0, r - 1)), L(x->shape.dim[r - 1]),
-                                  L(n->shape.dim[r - 1])});
-    return;
-  case OP_ARGSORT:
-    call_runtime(k, "reg_argsort", "pppll",
-                 (LLVMValueRef[]){ctx, a, out, L(product(x, 0, r - 1)), L(x->shape.dim[r - 1])});
-    return;
-  case OP_CUMSUM: {
-    int axis = (int)n->attr[0];
-    call_runtime(k, "reg_cumsum", "ppplllw",
-                 (LLVMValueRef[]){ctx, a, out, L(product(x, 0, axis)), L(x->shape.dim[axis]),
-                                  L(product(x, axis + 1, r)), word_const(m, n->attr[1])});
-    return;
-  }
-  default: ice("llvm", "no library call for %s", op_info[n->op].text);
-  }
-#undef L
 }
 
 static void emit_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s, const KernelUse *use) {
   Emitter *m = k->m;
   switch (s->kind) {
   case STEP_KERNEL: emit_kernel_call(k, ctx, s, use); return;
-  case STEP_GEMM: emit_gemm(k, ctx, s); return;
-  case STEP_CALL: emit_call(k, ctx, s); return;
+  case STEP_GEMM:
+  case STEP_CALL: emit_library_call(k, ctx, s); return;
   case STEP_LOOP: emit_loop_step(k, ctx, s); return;
   case STEP_COPY:
     LLVMBuildMemCpy(k->builder, emit_buffer(k, s->out), 4, emit_buffer(k, s->in[0]), 4,

@@ -18,32 +18,17 @@ typedef void (*reg_piece_fn)(void *const *slots, int64_t begin, int64_t end);
 // the caller.
 void reg_parallel(reg_ctx *ctx, reg_piece_fn fn, void *const *slots, int64_t pieces);
 
-// c[b] = op(a[b]) op(b[b]), row-major: op(a) is m x k, op(b) is k x n; `ta`, `tb`: the operand is stored
-// transposed. `stride_*`: elements from one matrix of the batch to the next (0: the same one). Split over
-// threads in a way that depends on the sizes only.
-void reg_gemm(reg_ctx *ctx, int32_t ta, int32_t tb, int64_t m, int64_t n, int64_t k, int64_t batch,
-              const float *a, int64_t stride_a, const float *b, int64_t stride_b, float *c, int64_t stride_c);
-
-// out[i] = x[i] where all are whole numbers from 0 to below size; else 1, and the fault at `place` is kept.
-// x: int32_t, float or double by its type.
+// What the index that reg_index judges is made of.
 typedef enum reg_index_type { REG_INDEX_I32, REG_INDEX_F32, REG_INDEX_F64 } reg_index_type;
-int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t count, int64_t size, int32_t type,
-                  const char *place);
-// out[i, :] = x[index[i], :] for i < count; x has `rows` rows of `width` elements; indices are clamped to
-// 0..rows-1.
-void reg_gather(reg_ctx *ctx, const void *x, const int32_t *index, void *out, int64_t rows, int64_t width,
-                int64_t count);
-// out (rows x width, set to zero first) [index[i], :] += x[i, :] in the order of i.
-void reg_scatter_add(reg_ctx *ctx, const int32_t *index, const float *x, float *out, int64_t rows,
-                     int64_t width, int64_t count);
-// The same along the last axis: x [outer, n], index [outer, m].
-void reg_take_along(reg_ctx *ctx, const void *x, const int32_t *index, void *out, int64_t outer, int64_t n,
-                    int64_t m);
-void reg_put_along(reg_ctx *ctx, const int32_t *index, const float *x, float *out, int64_t outer, int64_t m,
-                   int64_t n);
-// Ascending, stable; NaN last. x [outer, n].
-void reg_argsort(reg_ctx *ctx, const float *x, int32_t *out, int64_t outer, int64_t n);
-// Prefix sums along the middle axis of x [outer, n, inner], sums in double.
-void reg_cumsum(reg_ctx *ctx, const float *x, float *out, int64_t outer, int64_t n, int64_t inner,
-                int32_t reverse);
+
+// The library calls of calls.def, each by the parameters of its row.
+#define CALL(op, symbol, result, arguments, work) result symbol(reg_ctx *ctx arguments);
+#define P(parameter, value)                       , parameter
+#define L(name, value)                            , int64_t name
+#define W(name, value)                            , int32_t name
+#include "calls.def"
+#undef CALL
+#undef P
+#undef L
+#undef W
 #endif
