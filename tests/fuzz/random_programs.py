@@ -177,7 +177,7 @@ def run_batch(path, seed, keep):
         sizes = [int(np.prod(c.shape)) for c in cases]
         for k, case in enumerate(cases):
             found = None
-            if all(code == 0 for code, _ in whole):
+            if all(code == 0 and np.size(v) == sum(sizes) for code, v in whole):  # otherwise one has another shape than it was made for
                 start = sum(sizes[:k])
                 found = [(0, np.ravel(v)[start:start + sizes[k]].reshape(case.shape)) for _, v in whole]
             alone = case.definition("case0", inputs), case.call("case0", inputs)

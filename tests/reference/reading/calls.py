@@ -45,8 +45,7 @@ class Calls:
             self.depends.append(set())
             value = self.value(positional[0], scope, w.still)
             still = {d if isinstance(d, tuple) else ("still", d) for d in self.depends.pop()}
-            if self.depends:  # none asks, outside of a binding
-                self.depends[-1] |= still
+            self.depends[-1] |= still
             self.decisions = saved
             return value
         if f == "grad":

@@ -78,6 +78,7 @@ class Derivatives:
             raise Refused("the gradient of a tensor")
         named = self.values_named(x, scope)
         tree = self.operand(x, scope, w) if not named else self.force(named[0], w)
+        tree = array(tree) if named and isinstance(tree, list) else tree  # a list under a name is one tensor
         points = tree.points if isinstance(tree, Tree) else None
         if points is None and (not named or not isinstance(tree, np.ndarray)):
             raise Refused("a gradient with respect to no single value")

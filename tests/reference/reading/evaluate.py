@@ -241,6 +241,8 @@ class Reader(Calls, Selectors, Derivatives):
             return x & y if op == "and" else x | y
         x, y = fit(real(a), real(b))
         if op in COMPARE:
+            if np.any((x != y) & (np.abs(x - y) <= 20 * self.error)):
+                raise Unread("a comparison within the error of a difference")
             y = COMPARE[op](x, y)
             self.decide(np.asarray(y))
             return y
@@ -363,14 +365,19 @@ class Reader(Calls, Selectors, Derivatives):
             else:
                 v = np.array(np.broadcast_to(real(v), shape_of(self.value(shape, scope, w)) if shape else array(v).shape))
             self.states[path] = v
-        return Scope({name: Binding.constant(self.states[path])}, scope), None
+        value = self.assigned.get(path, self.states[path]) if self.assigns(w) else self.states[path]
+        return Scope({name: Binding.constant(value)}, scope), None
+
+    def assigns(self, w):
+        """Not where an expression is looked at once more with other values."""
+        return not w.moved
 
     def do_assign(self, line, scope, w):
         name, e = line.parts
         if scope.find(name) is None:
             raise Refused(f"{name} is no state")
         b = Binding(e, scope)
-        if scope.mode and w is self.world:
+        if scope.mode and self.assigns(w):
             self.assigned[f"{scope.path}.{name}"] = self.force(b, w)
         return (Scope({name: b}, scope) if scope.mode else scope), None
 

@@ -72,23 +72,23 @@ class Training:
             for bindings in chosen.values():
                 yield array(self.reader.value(e, Scope(dict(zip(names, bindings)), self.scope), w))
 
-    def objective(self, r, w):
-        return sum(self.terms(w), self.loss(r, w))
-
     # A step
 
     def step(self):
         """(loss, objective) before it."""
         r = self.reader
         r.world, r.assigned = World(), {}
-        before = float(self.loss(r, r.world)), float(self.objective(r, r.world))
+        loss = Binding(compute=self.loss)
+        objective = Binding(compute=lambda r, w: sum(self.terms(w), r.force(loss, w)))
+        before = float(r.force(loss, r.world)), float(r.force(objective, r.world))
         kept = {p: real(v) for p, v in r.assigned.items()}
         w = Tree({p: r.force(b, r.world) for p, b in r.parameters.items()}, points=dict(r.parameters))
         rule = r.value(self.clauses["optimize"], self.scope, r.world)
         if isinstance(rule, Definition):
             rule = Rule(rule, {})
-        new = self.update(rule, w, Binding(compute=self.objective), None, "optimizer")
+        new = self.update(rule, w, objective, None, "optimizer")
         r.states.update(kept)
+        r.assigned = {}
         for p, v in new.items():
             r.parameters[p] = Binding.constant(np.array(np.broadcast_to(real(v), w[p].shape)))
         for k in ("step", "now", "epoch"):
