@@ -24,7 +24,8 @@ struct reg_ctx {
   struct {
     const char *place;
     double value;
-    int64_t size;
+    int64_t size; // or number of turns
+    bool turns;
   } fault;             // of the last compiled function that ended early
   unsigned float_mode; // the owner's, before the context
   int64_t spin_ns;     // how long a waiting thread spins before it sleeps

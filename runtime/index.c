@@ -3,6 +3,7 @@
 // number of threads. Nothing is allocated.
 #include "ctx.h"
 #include "reg/train.h"
+#include "support.h"
 #include <math.h>
 #include <string.h>
 
@@ -34,7 +35,16 @@ int reg_index_fault(const char *place, double value, int64_t size, reg_status *s
                   value, (long long)size);
 }
 
+int reg_turns_fault(const char *place, double value, int64_t turns, reg_status *st) {
+  const int code =
+      reg_fail(st, REG_ASSERTION, "turns_exceeded", "%s is %.9g after %lld turns, and the loop would go on",
+               place, value, (long long)turns);
+  reg_hint(st, "`up to` in place of `at most` ends the loop there instead of the run");
+  return code;
+}
+
 int reg_ctx_fault(const reg_ctx *c, reg_status *st) {
+  if (c->fault.turns) return reg_turns_fault(c->fault.place, c->fault.value, c->fault.size, st);
   return reg_index_fault(c->fault.place, c->fault.value, c->fault.size, st);
 }
 
@@ -52,11 +62,20 @@ int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t count, int6
       ctx->fault.place = place;
       ctx->fault.value = v;
       ctx->fault.size = size;
+      ctx->fault.turns = false;
       return 1;
     }
     out[i] = (int32_t)v;
   }
   return 0;
+}
+
+int32_t reg_turns(reg_ctx *ctx, const char *place, int64_t turns, float value) {
+  ctx->fault.place = place;
+  ctx->fault.value = (double)value;
+  ctx->fault.size = turns;
+  ctx->fault.turns = true;
+  return 1;
 }
 
 static void gather_piece(void *const *slots, int64_t begin, int64_t end) {

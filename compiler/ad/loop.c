@@ -106,7 +106,7 @@ typedef struct Gather {
 
 static Gather gather(LoopAd *d, Node *adj) {
   LoopBuild *b = &d->back;
-  if (is_row_product(adj)) {
+  if (b->end == LOOP_ALL && is_row_product(adj)) {
     b->stack[b->stacks] = adj->in[0]->in[0];
     b->stack[b->stacks + 1] = adj->in[1];
     b->stacks += 2;
@@ -144,6 +144,9 @@ static void through_turns(LoopAd *d, Node **out) {
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) *lists[i] = alloc(d, most);
   d->back.turns = d->p.turns;
   d->back.reverse = !d->p.reverse;
+  if (d->p.end != LOOP_ALL) d->back.end = LOOP_COUNT; // over the turns that were made
+  if (d->p.end == LOOP_COUNT) d->back.count = loop->in[loop->nin - 1];
+  if (d->p.end == LOOP_WHILE || d->p.end == LOOP_MOST) d->back.count = graph_part(d->g, loop, 1);
   open_forward(d);
   seed_turn(d);
   differentiate_turn(d);

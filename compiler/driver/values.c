@@ -48,15 +48,16 @@ int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor 
     const Node *n = g->inputs.data[i];
     preset[n->id] = input_of(n->name, n->shape, in, nin)->data;
   }
-  double **values = graph_interpret(a, g, preset, true);
+  GraphFault fault;
+  double **values = graph_interpret_checked(a, g, preset, &fault);
   for (int i = 0; i < g->outputs.len; i++) {
     out[i] = output_like(a, &g->outputs.data[i]);
     memcpy(out[i].data, values[g->outputs.data[i].node->id],
            sizeof(double) * (size_t)shape_count(out[i].shape));
   }
-  double element;
-  const Node *refused = graph_refused(g, values, &element);
-  return refused ? reg_index_fault(refused->name, element, refused->attr[0], st) : REG_OK;
+  if (!fault.node) return REG_OK;
+  return (fault.node->op == OP_LOOP ? reg_turns_fault : reg_index_fault)(fault.node->name, fault.value,
+                                                                         fault.node->attr[0], st);
 }
 
 static size_t room_of(const LoopFn *f, int k) {

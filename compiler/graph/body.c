@@ -9,10 +9,13 @@ LoopParts loop_parts(const Node *loop) {
                  .carries = (int)loop->attr[1],
                  .slices = (int)loop->attr[2],
                  .stacks = (int)loop->attr[3],
-                 .reverse = loop->attr[4] != 0};
+                 .reverse = loop->attr[4] != 0,
+                 .end = (LoopEnd)loop->attr[5]};
   p.captures = loop->nin - p.carries - p.slices;
   return p;
 }
+
+int loop_held(LoopEnd end) { return end == LOOP_WHILE ? 2 : end == LOOP_MOST ? 3 : 0; }
 
 static bool same_type(const Node *n, DType t, Shape s) { return n->dtype == t && shape_equal(n->shape, s); }
 
@@ -39,6 +42,23 @@ static const char *operand_fault(Arena *a, const Node *n, const LoopParts *p, in
   return NULL;
 }
 
+// What decides how many turns are made.
+static const char *end_fault(const Node *n, const LoopParts *p) {
+  const Shape number = {0};
+  if (p->end >= LOOP_ENDS) return "it ends in no known way";
+  if ((p->end == LOOP_MOST) != (n->name != NULL)) return "only a loop that may end the function has a name";
+  if (p->end == LOOP_COUNT)
+    return p->captures && same_type(n->in[n->nin - 1], DT_I32, number) ? NULL
+                                                                       : "its last capture is no number";
+  if (p->end == LOOP_ALL) return NULL;
+  if (p->reverse) return "a condition cannot be followed backwards";
+  if (p->carries < loop_held(p->end) || !same_type(n->in[0], DT_BOOL, number) ||
+      !same_type(n->in[1], DT_I32, number))
+    return "it carries no condition and no number of turns";
+  if (p->end == LOOP_MOST && !same_type(n->in[2], DT_F32, number)) return "it watches no number";
+  return NULL;
+}
+
 const char *infer_loop(Arena *a, Node *n) {
   const Graph *b = n->body;
   if (!b) return "it has no body";
@@ -49,10 +69,9 @@ const char *infer_loop(Arena *a, Node *n) {
   if (p.captures < 0 || b->inputs.len != n->nin + 1)
     return "the body has other inputs than there are operands";
   if (!same_type(b->inputs.data[0], DT_I32, (Shape){0})) return "the body's first input is the turn's number";
-  for (int k = 0; k < n->nin; k++) {
-    const char *fault = operand_fault(a, n, &p, k);
-    if (fault) return fault;
-  }
+  const char *fault = end_fault(n, &p);
+  for (int k = 0; k < n->nin && !fault; k++) fault = operand_fault(a, n, &p, k);
+  if (fault) return fault;
   n->nout = p.carries + p.stacks;
   if (b->outputs.len != n->nout || n->nout == 0) return "the body has other outputs than there are results";
   TensorType *out = ARENA_ARRAY(a, TensorType, n->nout);
@@ -62,8 +81,7 @@ const char *infer_loop(Arena *a, Node *n) {
     if (k < p.carries && !same_type(x, n->in[k]->dtype, n->in[k]->shape))
       return "a carried value has another type after a turn";
     out[k] = (TensorType){x->dtype, k < p.carries ? x->shape : with_first(p.turns, x->shape)};
-    const char *fault = shape_fault(a, out[k].shape);
-    if (fault) return fault;
+    if ((fault = shape_fault(a, out[k].shape))) return fault;
   }
   n->out = out;
   n->dtype = DT_TUPLE;
@@ -71,9 +89,10 @@ const char *infer_loop(Arena *a, Node *n) {
   return NULL;
 }
 
-Node *graph_loop(Graph *g, const LoopParts *p, Node *const *in, const Graph *body) {
-  const int64_t attr[LOOP_ATTRS] = {p->turns, p->carries, p->slices, p->stacks, p->reverse};
+Node *graph_loop(Graph *g, const LoopParts *p, const char *name, Node *const *in, const Graph *body) {
+  const int64_t attr[LOOP_ATTRS] = {p->turns, p->carries, p->slices, p->stacks, p->reverse, p->end};
   Node proto = {.op = OP_LOOP,
+                .name = name,
                 .in = (Node **)in,
                 .nin = p->carries + p->slices + p->captures,
                 .attr = attr,
@@ -222,6 +241,10 @@ void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts) {
     in[b->carries + slices++] = b->source[i];
   }
   import_all(&c);
+  if (b->end == LOOP_COUNT) {
+    vec_push(g->arena, c.captured, b->count);
+    body_input(&c, b->count);
+  }
   fill_body(&c);
   add_outputs(&c);
   const LoopParts p = {.turns = b->turns,
@@ -229,9 +252,10 @@ void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts) {
                        .slices = slices,
                        .captures = c.captured.len,
                        .stacks = c.body->outputs.len - b->carries,
-                       .reverse = b->reverse};
+                       .reverse = b->reverse,
+                       .end = b->end};
   for (int i = 0; i < c.captured.len; i++) in[b->carries + slices + i] = c.captured.data[i];
-  Node *loop = graph_loop(g, &p, in, c.body);
+  Node *loop = graph_loop(g, &p, b->name, in, c.body);
   for (int i = 0; i < b->carries + b->stacks; i++) parts[i] = graph_part(g, loop, i);
   arena_free(scratch);
 }
@@ -240,8 +264,14 @@ LoopBuild graph_open_loop(Graph *g, const Node *loop, Node *const *in, Node **kn
   const LoopParts p = loop_parts(loop);
   const Graph *body = loop->body;
   Arena *a = g->arena;
-  LoopBuild b = {
-      .turns = p.turns, .reverse = p.reverse, .carries = p.carries, .slices = p.slices, .stacks = p.stacks};
+  LoopBuild b = {.turns = p.turns,
+                 .reverse = p.reverse,
+                 .carries = p.carries,
+                 .slices = p.slices,
+                 .stacks = p.stacks,
+                 .end = p.end,
+                 .name = loop->name};
+  if (p.end == LOOP_COUNT) b.count = in[loop->nin - 1];
   Node **image = ARENA_ARRAY(a, Node *, body->nodes.len + 1);
   Node ***lists[] = {&b.carry, &b.initial, &b.next, &b.slice, &b.source, &b.stack};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

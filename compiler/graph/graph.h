@@ -65,7 +65,7 @@ struct Node {
   // INDEX: size. UNIFORM: stream. POINT: key. INPUT: position.
   int nattr;
   const int64_t *attr;
-  const char *name; // INPUT; INDEX: the place in the program
+  const char *name; // INPUT; INDEX, LOOP: the place in the program
   int nout;         // LOOP: its results, read by PART; the node itself is a DT_TUPLE without axes
   const TensorType *out;
   const Graph *body;  // LOOP
@@ -152,14 +152,21 @@ bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n);
 // final carries, then `stacks`, which gather a value of each turn along a new first axis. The body's inputs:
 // the turn's number (i32), carries, slices without their first axis, captures; its outputs: carries, stacks
 // of one turn.
+// How many turns are made: all; as long as carry 0, a truth value, holds (carry 1 counts them, i32); so, and
+// where it still holds after all of them the function ends there, with the value of carry 2 and the loop's
+// name; as many as the last capture says (i32). Places of stacks that no turn reaches hold 0.
+typedef enum LoopEnd { LOOP_ALL, LOOP_WHILE, LOOP_MOST, LOOP_COUNT, LOOP_ENDS } LoopEnd;
 typedef struct LoopParts {
   int64_t turns;
   int carries, slices, captures, stacks;
   bool reverse; // the last turn first; slices and stacks keep their places
+  LoopEnd end;
 } LoopParts;
 LoopParts loop_parts(const Node *loop);
-enum { LOOP_ATTRS = 5 };
-Node *graph_loop(Graph *g, const LoopParts *p, Node *const *in, const Graph *body);
+enum { LOOP_ATTRS = 6 };
+int loop_held(LoopEnd end); // carries that the loop itself reads
+// name: of LOOP_MOST, the place in the program and what is watched; else NULL.
+Node *graph_loop(Graph *g, const LoopParts *p, const char *name, Node *const *in, const Graph *body);
 
 // A loop from nodes of one graph: what depends on the holes becomes the body, all else stays outside and is
 // computed once. `index` may be NULL. Besides what is asked for, the loop stacks the values that its
@@ -176,6 +183,9 @@ typedef struct LoopBuild {
   int stacks;
   Node **stack;
   bool exact; // nothing is stacked besides
+  LoopEnd end;
+  Node *count;      // of LOOP_COUNT
+  const char *name; // of LOOP_MOST
 } LoopBuild;
 void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts);
 Node *graph_hole(Graph *g, DType t, Shape s);
@@ -209,9 +219,13 @@ Graph *graph_parse(Arena *a, const char *text, const char **error);
 // gives a node's value instead of computing it: inputs must be preset; others may be. Only what the outputs
 // need is computed where `only_outputs`. Values are in `a`.
 double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool only_outputs);
-// The first INDEX node among the values of an interpretation that refuses an element, and the element; NULL:
-// none.
-const Node *graph_refused(const Graph *g, double *const *values, double *element);
+// The first node that would have ended the function, in the graph or a body: an INDEX that refuses `value`,
+// or a LOOP that would go on, and what it watches. Computing goes on all the same.
+typedef struct GraphFault {
+  const Node *node; // NULL: none
+  double value;
+} GraphFault;
+double **graph_interpret_checked(Arena *a, const Graph *g, double *const *preset, GraphFault *fault);
 // Value of one node, inputs given by preset as above.
 const double *graph_eval(Arena *a, const Graph *g, const Node *n, double *const *preset);
 // The same of one scalar node; for schedules.

@@ -139,18 +139,15 @@ static int64_t clamp(double index, int64_t size) {
   return !(index >= 0) ? 0 : index >= (double)size ? size - 1 : (int64_t)index;
 }
 
-const Node *graph_refused(const Graph *g, double *const *values, double *element) {
-  for (int i = 0; i < g->nodes.len; i++) {
-    const Node *n = g->nodes.data[i];
-    const double *x = n->op == OP_INDEX ? values[n->in[0]->id] : NULL;
-    if (!x) continue;
-    for (int64_t e = 0; e < shape_count(n->shape); e++)
-      if (!(x[e] >= 0 && x[e] < (double)n->attr[0] && x[e] == floor(x[e]))) {
-        *element = x[e];
-        return n;
-      }
+static void refuse(GraphFault *fault, const Node *n, double value) {
+  if (fault && !fault->node) *fault = (GraphFault){n, value};
+}
+
+static void eval_checked(const Node *n, const double *x, double *out, int64_t count, GraphFault *fault) {
+  for (int64_t e = 0; e < count; e++) {
+    if (!(x[e] >= 0 && x[e] < (double)n->attr[0] && x[e] == floor(x[e]))) refuse(fault, n, x[e]);
+    out[e] = (double)clamp(x[e], n->attr[0]);
   }
-  return NULL;
 }
 
 static void eval_index_rows(const Node *n, double **v, double *out) {
@@ -198,16 +195,14 @@ static void eval_argsort(const Node *n, const double *x, double *out, int64_t co
     }
 }
 
-static void eval_index(const Node *n, double **v, double *out, int64_t count) {
+static void eval_index(const Node *n, double **v, double *out, int64_t count, GraphFault *fault) {
   switch (n->op) {
   case OP_GATHER:
   case OP_SCATTER_ADD: eval_index_rows(n, v, out); break;
   case OP_TAKE_ALONG:
   case OP_PUT_ALONG: eval_index_along(n, v, out); break;
   case OP_CUMSUM: eval_cumsum(n, v[n->in[0]->id], out, count); break;
-  case OP_INDEX:
-    for (int64_t e = 0; e < count; e++) out[e] = (double)clamp(v[n->in[0]->id][e], n->attr[0]);
-    break;
+  case OP_INDEX: eval_checked(n, v[n->in[0]->id], out, count, fault); break;
   default: eval_argsort(n, v[n->in[0]->id], out, count); break;
   }
 }
@@ -219,47 +214,63 @@ static int64_t part_offset(const Node *tuple, int64_t k) {
   return offset;
 }
 
-// Turn after turn, each in memory of its own.
-static double *eval_loop(Arena *a, const Node *n, double **v) {
+static double **evaluate(Arena *a, const Graph *g, double *const *preset, bool *needed, int count,
+                         GraphFault *fault);
+
+static double **evaluate_outputs(Arena *a, const Graph *g, double *const *preset, GraphFault *fault) {
+  bool *needed = ARENA_ARRAY(a, bool, g->nodes.len + 1);
+  for (int i = 0; i < g->outputs.len; i++) needed[g->outputs.data[i].node->id] = true;
+  return evaluate(a, g, preset, needed, g->nodes.len, fault);
+}
+
+// Turn `at`, in memory of its own.
+static void eval_turn(const Node *n, double **v, double *out, int64_t at, GraphFault *fault) {
   const LoopParts p = loop_parts(n);
   const Graph *b = n->body;
+  Arena *scratch = arena_new();
+  double **preset = ARENA_ARRAY(scratch, double *, b->nodes.len + 1), number = (double)at;
+  for (int k = 0; k < b->inputs.len; k++) {
+    const Node *inside = b->inputs.data[k];
+    const int operand = k - 1;
+    const bool slice = operand >= p.carries && operand < p.carries + p.slices;
+    preset[inside->id] = k == 0 ? &number
+                         : operand < p.carries
+                             ? out + part_offset(n, operand)
+                             : v[n->in[operand]->id] + (slice ? at * shape_count(inside->shape) : 0);
+  }
+  double **values = evaluate_outputs(scratch, b, preset, fault);
+  for (int k = p.carries; k < n->nout; k++) {
+    const Node *x = b->outputs.data[k].node;
+    const int64_t count = shape_count(x->shape);
+    memcpy(out + part_offset(n, k) + at * count, values[x->id], sizeof(double) * (size_t)count);
+  }
+  double **next = ARENA_ARRAY(scratch, double *, p.carries + 1); // a carry may be what another was
+  for (int k = 0; k < p.carries; k++) {
+    const Node *x = b->outputs.data[k].node;
+    const size_t bytes = sizeof(double) * (size_t)shape_count(x->shape);
+    next[k] = memcpy(arena_alloc(scratch, bytes), values[x->id], bytes);
+  }
+  for (int k = 0; k < p.carries; k++)
+    memcpy(out + part_offset(n, k), next[k], sizeof(double) * (size_t)shape_count(n->out[k].shape));
+  arena_free(scratch);
+}
+
+static double *eval_loop(Arena *a, const Node *n, double **v, GraphFault *fault) {
+  const LoopParts p = loop_parts(n);
+  const bool conditional = p.end == LOOP_WHILE || p.end == LOOP_MOST;
   double *out = ARENA_ARRAY(a, double, part_offset(n, n->nout) + 1);
   for (int k = 0; k < p.carries; k++)
     memcpy(out + part_offset(n, k), v[n->in[k]->id], sizeof(double) * (size_t)shape_count(n->out[k].shape));
-  for (int64_t turn = 0; turn < p.turns; turn++) {
-    Arena *scratch = arena_new();
-    const int64_t at = p.reverse ? p.turns - 1 - turn : turn;
-    double **preset = ARENA_ARRAY(scratch, double *, b->nodes.len + 1), number = (double)at;
-    for (int k = 0; k < b->inputs.len; k++) {
-      const Node *inside = b->inputs.data[k];
-      const int operand = k - 1;
-      const bool slice = operand >= p.carries && operand < p.carries + p.slices;
-      preset[inside->id] = k == 0 ? &number
-                           : operand < p.carries
-                               ? out + part_offset(n, operand)
-                               : v[n->in[operand]->id] + (slice ? at * shape_count(inside->shape) : 0);
-    }
-    double **values = graph_interpret(scratch, b, preset, true);
-    for (int k = p.carries; k < n->nout; k++) {
-      const Node *x = b->outputs.data[k].node;
-      const int64_t count = shape_count(x->shape);
-      memcpy(out + part_offset(n, k) + at * count, values[x->id], sizeof(double) * (size_t)count);
-    }
-    double **next = ARENA_ARRAY(scratch, double *, p.carries + 1); // a carry may be what another was
-    for (int k = 0; k < p.carries; k++) {
-      const Node *x = b->outputs.data[k].node;
-      const size_t bytes = sizeof(double) * (size_t)shape_count(x->shape);
-      next[k] = memcpy(arena_alloc(scratch, bytes), values[x->id], bytes);
-    }
-    for (int k = 0; k < p.carries; k++)
-      memcpy(out + part_offset(n, k), next[k], sizeof(double) * (size_t)shape_count(n->out[k].shape));
-    arena_free(scratch);
-  }
+  int64_t turns = p.turns;
+  if (p.end == LOOP_COUNT) turns = clamp(v[n->in[n->nin - 1]->id][0], turns + 1);
+  for (int64_t turn = 0; turn < turns && !(conditional && out[0] == 0); turn++)
+    eval_turn(n, v, out, p.reverse ? turns - 1 - turn : turn, fault);
+  if (p.end == LOOP_MOST && out[0] != 0) refuse(fault, n, out[2]);
   return out;
 }
 
-static double *eval_node(Arena *a, const Node *n, double **v) {
-  if (n->op == OP_LOOP) return eval_loop(a, n, v);
+static double *eval_node(Arena *a, const Node *n, double **v, GraphFault *fault) {
+  if (n->op == OP_LOOP) return eval_loop(a, n, v, fault);
   const int64_t count = shape_count(n->shape);
   double *out = ARENA_ARRAY(a, double, count);
   switch (op_info[n->op].class) {
@@ -273,7 +284,7 @@ static double *eval_node(Arena *a, const Node *n, double **v) {
   case CLASS_REDUCE: eval_reduce(a, n, v[n->in[0]->id], out, count); break;
   case CLASS_SHAPE: eval_shape(n, v, out, count); break;
   case CLASS_CONTRACT: eval_matmul(n, v[n->in[0]->id], v[n->in[1]->id], out, count); break;
-  case CLASS_INDEX: eval_index(n, v, out, count); break;
+  case CLASS_INDEX: eval_index(n, v, out, count, fault); break;
   case CLASS_RANDOM: interp_uniform(out, count, v[n->in[0]->id], v[n->in[1]->id][0], n->attr[0]); break;
   case CLASS_BODY:
     memcpy(out, v[n->in[0]->id] + part_offset(n->in[0], n->attr[0]), sizeof(double) * (size_t)count);
@@ -284,7 +295,8 @@ static double *eval_node(Arena *a, const Node *n, double **v) {
 }
 
 // Computes what `needed` marks; the operands of a needed node are marked here, unless its value is given.
-static double **evaluate(Arena *a, const Graph *g, double *const *preset, bool *needed, int count) {
+static double **evaluate(Arena *a, const Graph *g, double *const *preset, bool *needed, int count,
+                         GraphFault *fault) {
   double **v = ARENA_ARRAY(a, double *, count ? count : 1);
   for (int i = count - 1; i >= 0; i--)
     for (int k = 0; needed[i] && !(preset && preset[i]) && k < g->nodes.data[i]->nin; k++)
@@ -293,23 +305,28 @@ static double **evaluate(Arena *a, const Graph *g, double *const *preset, bool *
     if (preset && preset[i])
       v[i] = preset[i];
     else if (needed[i])
-      v[i] = eval_node(a, g->nodes.data[i], v);
+      v[i] = eval_node(a, g->nodes.data[i], v, fault);
   }
   return v;
 }
 
 double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool only_outputs) {
+  if (only_outputs) return evaluate_outputs(a, g, preset, NULL);
   const int count = g->nodes.len;
   bool *needed = ARENA_ARRAY(a, bool, count ? count : 1);
-  for (int i = 0; i < count && !only_outputs; i++) needed[i] = true;
-  for (int i = 0; i < g->outputs.len; i++) needed[g->outputs.data[i].node->id] = true;
-  return evaluate(a, g, preset, needed, count);
+  for (int i = 0; i < count; i++) needed[i] = true;
+  return evaluate(a, g, preset, needed, count, NULL);
+}
+
+double **graph_interpret_checked(Arena *a, const Graph *g, double *const *preset, GraphFault *fault) {
+  *fault = (GraphFault){0};
+  return evaluate_outputs(a, g, preset, fault);
 }
 
 const double *graph_eval(Arena *a, const Graph *g, const Node *n, double *const *preset) {
   bool *needed = ARENA_ARRAY(a, bool, n->id + 1);
   needed[n->id] = true;
-  return evaluate(a, g, preset, needed, n->id + 1)[n->id];
+  return evaluate(a, g, preset, needed, n->id + 1, NULL)[n->id];
 }
 
 double graph_eval_scalar(Arena *a, const Graph *g, const Node *n, double *const *preset) {

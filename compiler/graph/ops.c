@@ -36,12 +36,13 @@ AttrKeys op_attr_keys(Op op) {
   case OP_HOLE:
   case OP_POINT: return (AttrKeys){1, false, {"key"}};
   case OP_PART: return (AttrKeys){1, false, {"k"}};
-  case OP_LOOP: return (AttrKeys){LOOP_ATTRS, false, {"turns", "carries", "slices", "stacks", "reverse"}};
+  case OP_LOOP:
+    return (AttrKeys){LOOP_ATTRS, false, {"turns", "carries", "slices", "stacks", "reverse", "end"}};
   default: return (AttrKeys){0};
   }
 }
 
-bool op_has_name(Op op) { return op == OP_INPUT || op == OP_INDEX; }
+bool op_has_name(Op op) { return op == OP_INPUT || op == OP_INDEX; } // a loop may have one
 
 bool op_has_type(Op op) {
   return op_info[op].class == CLASS_LEAF || op == OP_CAST || op == OP_RESHAPE || op == OP_BROADCAST ||

@@ -10,7 +10,7 @@
 typedef struct AttrKeys {
   int n;
   bool list;
-  const char *key[5];
+  const char *key[6];
 } AttrKeys;
 AttrKeys op_attr_keys(Op op);
 bool op_has_name(Op op);

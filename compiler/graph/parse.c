@@ -217,7 +217,7 @@ static Node *read_node(Reader *r) {
     Node n = {.op = (Op)op};
     if (op_info[op].class != CLASS_LEAF) read_operands(r, &n);
     if (op_has_type(n.op)) read_type(r, &n);
-    if (op_has_name(n.op)) n.name = read_string(r);
+    if (op_has_name(n.op) || (n.op == OP_LOOP && peek(r) == '"')) n.name = read_string(r);
     if (n.op == OP_CONST) read_values(r, &n);
     if (n.op == OP_LOOP) n.body = read_body(r);
     read_attrs(r, &n);

@@ -64,7 +64,7 @@ static void print_node(FILE *out, const Node *n) {
     putc(')', out);
   }
   if (op_has_type(n->op)) print_type(out, n);
-  if (op_has_name(n->op)) {
+  if (n->name) {
     putc(' ', out);
     print_string(out, n->name);
   }

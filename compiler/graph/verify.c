@@ -14,7 +14,7 @@ static const char *node_fault(Arena *a, const Graph *g, int i) {
     if (x->id < 0 || x->id >= i || g->nodes.data[x->id] != x)
       return arena_printf(a, "operand %d is not an earlier node", k);
   }
-  if (op_has_name(n->op) != (n->name != NULL))
+  if (n->op != OP_LOOP && op_has_name(n->op) != (n->name != NULL))
     return "a name where there is none, or none where there is one";
   if ((n->op == OP_CONST) != (n->ndata > 0))
     return "values where there are none, or none where there are some";

@@ -18,6 +18,7 @@ typedef struct Lowering {
   VEC(Copy) late;
   VEC(LoopStep) steps;
   VEC(Buffer *) buffers;
+  bool keep_all;
 } Lowering;
 
 static void make_slots(Lowering *l) {
@@ -182,6 +183,31 @@ int64_t loop_work(const LoopStep *s, int k) {
   return at;
 }
 
+// The number of turns of a loop that may end early.
+static const Node *turns_of(const Node *loop, const Node *count) {
+  const LoopParts p = loop_parts(loop);
+  if (p.end == LOOP_COUNT) return loop->in[loop->nin - 1];
+  return count && count->op == OP_PART && count->in[0] == loop && count->attr[0] == 1 ? count : NULL;
+}
+
+// Whether anything but a loop over the same turns, slice by slice, reads a stack.
+static bool read_whole(const Lowering *l, const Node *stack) {
+  const Graph *g = l->plan.graph;
+  for (int i = 0; i < g->outputs.len; i++)
+    if (g->outputs.data[i].node == stack) return true;
+  for (int i = stack->id + 1; i < g->nodes.len; i++) {
+    const Node *n = g->nodes.data[i];
+    for (int k = 0; l->plan.live[i] && k < n->nin; k++) {
+      if (n->in[k] != stack) continue;
+      const LoopParts p = n->op == OP_LOOP ? loop_parts(n) : (LoopParts){0};
+      const Node *count = p.end == LOOP_COUNT ? n->in[n->nin - 1] : NULL;
+      const bool slice = k >= p.carries && k < p.carries + p.slices;
+      if (!slice || !count || turns_of(stack->in[0], count) != count) return true;
+    }
+  }
+  return false;
+}
+
 static void add_loop(Lowering *l, const Group *g) {
   LoopFn *f = l->f;
   Node *n = g->node;
@@ -190,9 +216,12 @@ static void add_loop(Lowering *l, const Group *g) {
   for (int i = 0; i < n->nin; i++) s->in[i] = f->of[n->in[i]->id];
   s->body = loops_from_graph(f->arena, n->body, (LoopOptions){0});
   s->parts = ARENA_ARRAY(f->arena, Buffer *, n->nout);
+  s->clears = ARENA_ARRAY(f->arena, bool, n->nout);
   for (int i = 0; i < f->graph->nodes.len; i++) {
     const Node *x = f->graph->nodes.data[i];
-    if (x->op == OP_PART && x->in[0] == n && f->of[i]) s->parts[x->attr[0]] = f->of[i];
+    if (x->op != OP_PART || x->in[0] != n || !f->of[i]) continue;
+    s->parts[x->attr[0]] = f->of[i];
+    s->clears[x->attr[0]] = x->attr[0] >= loop_parts(n).carries && (l->keep_all || read_whole(l, x));
   }
   for (int k = 0; k < n->nout; k++)
     if (!s->parts[k]) s->parts[k] = add_buffer(l, n, 0, type_bytes(&n->out[k]));
@@ -290,7 +319,7 @@ static void lifetimes(LoopFn *f, Arena *scratch) {
 LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o) {
   int n = g->nodes.len;
   Arena *scratch = arena_new();
-  Lowering l = {.plan = {.arena = scratch, .graph = g}};
+  Lowering l = {.plan = {.arena = scratch, .graph = g}, .keep_all = o.keep_all};
   Plan *p = &l.plan;
   p->live = ARENA_ARRAY(scratch, bool, n + 1);
   p->kept = ARENA_ARRAY(scratch, bool, n + 1);

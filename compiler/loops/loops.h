@@ -67,6 +67,7 @@ typedef struct LoopStep {
   // behind it, each carried value twice (see loop_work).
   const LoopFn *body;
   Buffer **parts;
+  bool *clears; // by result: a stack whose places that no turn reached are read
 } LoopStep;
 
 struct LoopFn {

@@ -36,7 +36,7 @@ static Node *leaf(Cx *cx, Node *n, const char *name, Span at) {
   return in;
 }
 
-static const char *source_text(Cx *cx, Span at) {
+const char *source_text(Cx *cx, Span at) {
   return arena_strndup(cx->a, source_get(&cx->s->sources, at.source)->text + at.start,
                        (size_t)(at.end - at.start));
 }

@@ -83,9 +83,7 @@ static bool judge(Cx *cx, const Value *v, const double *x, int64_t count, int64_
   return true;
 }
 
-// The place to tell when the program runs: what was written in the program, also where the library looks it
-// up.
-static const char *place(Cx *cx, Span at) {
+const char *run_place(Cx *cx, Span at) {
   const Source *s = source_get(&cx->s->sources, at.source);
   const bool library = !s || source_is_library(s);
   if (library && cx->at.source) s = source_get(&cx->s->sources, (at = cx->at).source);
@@ -139,7 +137,7 @@ Node *value_index(Cx *cx, const Value *v, int64_t size) {
     if (good && fixed) constant = graph_tensor(cx->g, x, DT_I32, n->shape);
   }
   arena_free(scratch);
-  return !good || constant ? constant : graph_index(cx->g, n, size, place(cx, v->span));
+  return !good || constant ? constant : graph_index(cx->g, n, size, run_place(cx, v->span));
 }
 
 // Along an axis the elements that an index names, whose axes stand in its place.

@@ -3,14 +3,10 @@
 // next turn, and so is a state; all other names end with their turn. A few turns are written out; more of
 // them are one LOOP of the graph, whose body is elaborated once, with holes for what changes from turn to
 // turn.
-#include "builtins.h"
-#include <math.h>
+#include "loop.h"
 #include <string.h>
 
-enum { WRITTEN_OUT = 8, MOST_TURNS = 1 << 24 };
-
-typedef VEC(Node *) Nodes;
-typedef VEC(const char *) Names;
+enum { WRITTEN_OUT = 8 };
 
 // -- slices
 
@@ -99,21 +95,6 @@ static void find_names(Cx *cx, const Env *env, const Ast *e, Names *out) {
 
 // -- one loop
 
-typedef struct Loop {
-  Cx *cx;
-  Env *env;
-  const Ast *e, *body;
-  int64_t turns;
-  const char *index;    // name of the turn's number; or NULL
-  const Ast *names;     // of slices
-  Node **sources;       // with the axis of the turns in front
-  int axis;             // along which results are stacked
-  const Ast *condition; // of a `while`
-  Names carried;
-  Nodes initial;          // of the carried names, in order
-  VEC(StateRef *) states; // carried besides
-} Loop;
-
 // Automatic names of layers start again in each turn: the turns share their parameters.
 static Map copied(Cx *cx, const Map *m) {
   Map out;
@@ -152,24 +133,11 @@ static Node *element(const Loop *l, Node *source, int64_t turn) {
   return graph_reshape(l->cx->g, axis_slice(l->cx, source, 0, turn, turn + 1), s);
 }
 
-// A turn that the condition ends leaves the names as they were.
-static bool choose_names(const Loop *l, Env *inner, const Value *goes_on) {
-  for (int i = 0; i < l->carried.len; i++) {
-    Value *after = map_get(&inner->names, l->carried.data[i]), *before = env_get(l->env, l->carried.data[i]);
-    if (!after) continue;
-    Value v = choose(l->cx, goes_on, after, before, l->e->span);
-    if (v.kind == V_FAIL) return false;
-    v.text = before->text;
-    env_set(l->cx, inner, l->carried.data[i], v);
-  }
-  return true;
-}
-
 static Value written_out(Loop *l) {
   Cx *cx = l->cx;
   const Map counters = cx->counters;
   Nodes *results = ARENA_ARRAY(cx->a, Nodes, l->turns + 1);
-  Value last = {.kind = V_NONE, .span = l->e->span}, goes_on = v_bool(true, l->e->span);
+  Value last = {.kind = V_NONE, .span = l->e->span};
   for (int64_t turn = 0; turn < l->turns; turn++) {
     if (!may_go_on(cx, l->e->span, 1)) return v_fail();
     cx->counters = copied(cx, &counters);
@@ -178,21 +146,16 @@ static Value written_out(Loop *l) {
     for (int i = 0; l->names && i < l->names->nkids; i++)
       env_set(cx, inner, l->names->kids[i]->name,
               named(cx, v_tensor(element(l, l->sources[i], turn), l->e->span)));
-    if (l->condition) {
-      Value c = eval_expr(cx, inner, l->condition);
-      goes_on = binary(cx, OPR_AND, &goes_on, &c, l->condition->span);
-      if (goes_on.kind == V_FAIL) return v_fail();
-    }
     last = run_turn(l, inner);
-    if (last.kind == V_FAIL || (l->condition && !choose_names(l, inner, &goes_on))) return v_fail();
+    if (last.kind == V_FAIL) return v_fail();
     for (int i = 0; i < l->carried.len; i++) {
       const Value *v = map_get(&inner->names, l->carried.data[i]);
       if (v) env_set(cx, l->env, l->carried.data[i], *v);
     }
-    if (last.kind != V_NONE && !l->condition && !flatten(cx, &last, &results[turn])) return v_fail();
+    if (last.kind != V_NONE && !flatten(cx, &last, &results[turn])) return v_fail();
     if (results[turn].len != results[0].len) return v_fail();
   }
-  if (last.kind == V_NONE || l->condition || !l->turns) return (Value){.kind = V_NONE, .span = l->e->span};
+  if (last.kind == V_NONE || !l->turns) return (Value){.kind = V_NONE, .span = l->e->span};
   Nodes all = {0};
   for (int k = 0; k < results[0].len; k++) {
     Node **parts = ARENA_ARRAY(cx->a, Node *, l->turns + 1);
@@ -216,14 +179,6 @@ static Value written_out(Loop *l) {
 }
 
 // -- as a loop of the graph
-
-typedef struct Attempt {
-  LoopFrame frame;
-  Nodes holes, next; // of carried names, then of states
-  Env *inner;
-  Value value, goes_on;
-  Node *index;
-} Attempt;
 
 static void set_carried(const Loop *l, Env *env, Node *const *nodes) {
   int at = 0;
@@ -257,10 +212,10 @@ static bool attempt(Loop *l, Attempt *a) {
     Node *hole = frame_slice(cx, &a->frame, l->sources[i]);
     env_set(cx, a->inner, l->names->kids[i]->name, named(cx, v_tensor(hole, l->e->span)));
   }
-  if (l->condition) a->goes_on = eval_expr(cx, a->inner, l->condition);
+  if (l->condition && !eval_condition(l, a)) return false;
   a->value = run_turn(l, a->inner);
   cx->frame = a->frame.outer;
-  return a->value.kind != V_FAIL && (!l->condition || a->goes_on.kind != V_FAIL);
+  return a->value.kind != V_FAIL;
 }
 
 // States that the turn assigned and that are not carried yet.
@@ -348,24 +303,8 @@ static Value as_loop(Loop *l) {
       ref->node = i < known ? before[i] : ref->input;
     }
   }
-  Node *goes_on = l->condition ? truth(cx, &a.goes_on) : NULL;
-  if (goes_on && goes_on->shape.rank) {
-    diag_emit(&cx->s->diags, DIAG_not_scalar, l->condition->span, "the condition of a `while`",
-              shape_text(cx->a, goes_on->shape));
-    return v_fail();
-  }
-  if (goes_on) { // once the condition has failed, nothing changes any more
-    Node *alive = graph_hole(cx->g, DT_BOOL, (Shape){0}),
-         *still = graph_binary(cx->g, OP_AND, alive, goes_on);
-    for (int i = 0; i < a.next.len; i++)
-      a.next.data[i] = graph_select(cx->g, graph_broadcast_to(cx->g, still, a.next.data[i]->shape),
-                                    a.next.data[i], a.holes.data[i]);
-    vec_push(cx->a, a.holes, alive);
-    vec_push(cx->a, a.next, still);
-  }
   Nodes initial = l->initial, stacks = {0};
   for (int i = 0; i < l->states.len; i++) vec_push(cx->a, initial, l->states.data[i]->node);
-  if (goes_on) vec_push(cx->a, initial, graph_const_typed(cx->g, 1, DT_BOOL, (Shape){0}));
   const bool gives = a.value.kind != V_NONE && !l->condition;
   if (gives && !flatten(cx, &a.value, &stacks)) return v_fail();
   for (int i = 0; i < stacks.len; i++) {
@@ -373,146 +312,27 @@ static Value as_loop(Loop *l) {
     if (stacks.data[i]->dtype == DT_F64) stacks.data[i] = graph_cast(cx->g, stacks.data[i], DT_F32);
   }
   if (a.next.len + stacks.len == 0) return (Value){.kind = V_NONE, .span = l->e->span};
-  const LoopBuild b = {.turns = l->turns,
-                       .index = a.index,
-                       .carries = a.next.len,
-                       .carry = a.holes.data,
-                       .initial = initial.data,
-                       .next = a.next.data,
-                       .slices = a.frame.holes.len,
-                       .slice = a.frame.holes.data,
-                       .source = a.frame.sources.data,
-                       .stacks = stacks.len,
-                       .stack = stacks.data};
+  LoopBuild b = {.turns = l->turns,
+                 .index = a.index,
+                 .carries = a.next.len,
+                 .carry = a.holes.data,
+                 .initial = initial.data,
+                 .next = a.next.data,
+                 .slices = a.frame.holes.len,
+                 .slice = a.frame.holes.data,
+                 .source = a.frame.sources.data,
+                 .stacks = stacks.len,
+                 .stack = stacks.data};
+  if (l->condition && !hold_condition(l, &a, &b)) return v_fail();
   Node **parts = ARENA_ARRAY(cx->a, Node *, b.carries + b.stacks + 1);
   graph_build_loop(cx->g, &b, parts);
-  set_carried(l, l->env, parts);
+  set_carried(l, l->env, parts + loop_held(b.end));
   return gives ? stacked(l, &a.value, parts + b.carries) : (Value){.kind = V_NONE, .span = l->e->span};
 }
 
-static Value run_loop(Loop *l) {
+Value run_loop(Loop *l) {
   find_names(l->cx, l->env, l->body, &l->carried);
   l->cx->effects++;
+  if (l->condition) return l->turns ? as_loop(l) : (Value){.kind = V_NONE, .span = l->e->span};
   return l->turns <= WRITTEN_OUT ? written_out(l) : as_loop(l);
-}
-
-// -- the forms
-
-static bool turn_count(Cx *cx, Env *env, const Ast *e, const char *what, int64_t *out) {
-  Value n = eval_expr(cx, env, e);
-  n.span = e->span;
-  return known_int(cx, &n, what, 0, MOST_TURNS, out);
-}
-
-Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
-  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[1], .index = e->name};
-  return turn_count(cx, env, e->kids[0], "a number of repetitions", &l.turns) ? run_loop(&l) : v_fail();
-}
-
-Value eval_while(Cx *cx, Env *env, const Ast *e) {
-  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2], .condition = e->kids[0]};
-  if (e->num == 0) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "`at most`", "in this version");
-    diag_hint(d, "`up to` ends the loop after that many turns");
-    return v_fail();
-  }
-  return turn_count(cx, env, e->kids[1], "a number of turns", &l.turns) ? run_loop(&l) : v_fail();
-}
-
-static bool names_fit(Cx *cx, const Ast *names, int n) {
-  if (names->nkids == n) return true;
-  diag_emit(&cx->s->diags, DIAG_wrong_kind, names->span,
-            arena_printf(cx->a, "%d names, one for each source", n), arena_printf(cx->a, "%d", names->nkids));
-  return false;
-}
-
-static bool loop_sources(Loop *l, const Ast *names, const Value *values, int n) {
-  Cx *cx = l->cx;
-  l->names = names;
-  l->sources = ARENA_ARRAY(cx->a, Node *, n + 1);
-  for (int i = 0; i < n; i++) {
-    Node *x = value_node(cx, &values[i]);
-    if (!x) return false;
-    if (l->axis >= x->shape.rank) {
-      diag_emit(&cx->s->diags, DIAG_bad_axis, values[i].span, l->axis, shape_text(cx->a, x->shape));
-      return false;
-    }
-    l->sources[i] = axis_moved(cx, x, l->axis, 0);
-    const int64_t turns = l->sources[i]->shape.dim[0];
-    if (i && turns != l->turns) {
-      diag_emit(&cx->s->diags, DIAG_loop_lengths, values[i].span, (long long)l->turns, (long long)turns);
-      return false;
-    }
-    l->turns = turns;
-  }
-  return true;
-}
-
-static bool eval_sources(Cx *cx, Env *env, const Ast *sources, Value *out) {
-  bool ok = true;
-  for (int i = 0; i < sources->nkids; i++) {
-    out[i] = eval_expr(cx, env, sources->kids[i]);
-    ok = ok && out[i].kind != V_FAIL;
-  }
-  return ok;
-}
-
-Value eval_for(Cx *cx, Env *env, const Ast *e) {
-  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[3]};
-  Value *values = ARENA_ARRAY(cx->a, Value, e->kids[1]->nkids + 1);
-  if (!eval_sources(cx, env, e->kids[1], values)) return v_fail();
-  if (e->kids[2]) {
-    Value axis = eval_expr(cx, env, e->kids[2]);
-    Node *first = value_node(cx, &values[0]);
-    if (!first || axis.kind == V_FAIL || !one_axis(cx, &axis, first->shape, &l.axis)) return v_fail();
-  }
-  const int n = e->kids[1]->nkids;
-  return names_fit(cx, e->kids[0], n) && loop_sources(&l, e->kids[0], values, n) ? run_loop(&l) : v_fail();
-}
-
-// `each w in T : e` over trees: a tree of the same paths.
-static Value each_tensor(Cx *cx, Env *env, const Ast *e, Value *values) {
-  const int n = e->kids[1]->nkids;
-  const Tree *first = tree_of(cx, &values[0]);
-  Tree *out = tree_new(cx, first->n);
-  for (int i = 0; i < n; i++) {
-    const Tree *t = tree_of(cx, &values[i]);
-    if (t && t->n == first->n) continue;
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, values[i].span, value_text(cx, &values[0]),
-              value_text(cx, &values[i]));
-    return v_fail();
-  }
-  for (int k = 0; k < first->n; k++) {
-    Env *inner = env_new(cx, env, env->path, env->def);
-    for (int i = 0; i < n; i++)
-      env_set(cx, inner, e->kids[0]->kids[i]->name,
-              named(cx, v_tensor(tree_of(cx, &values[i])->leaf[k].node, values[i].span)));
-    Value v = eval_expr(cx, inner, e->kids[2]);
-    Node *node = v.kind == V_FAIL ? NULL : value_node(cx, &v);
-    if (!node) return v_fail();
-    out->leaf[k] = (Leaf){first->leaf[k].path, node};
-  }
-  return v_tree(out, e->span);
-}
-
-Value eval_each(Cx *cx, Env *env, const Ast *e) {
-  const int n = e->kids[1]->nkids;
-  Value *values = ARENA_ARRAY(cx->a, Value, n + 1);
-  if (!eval_sources(cx, env, e->kids[1], values) || !names_fit(cx, e->kids[0], n)) return v_fail();
-  if (tree_of(cx, &values[0])) return each_tensor(cx, env, e, values);
-  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2]};
-  if (n == 1 && values[0].kind == V_RANGE && values[0].num == 0) {
-    double low, high;
-    if (!value_number(cx, &values[0].items[0], "the first number", &low) ||
-        !value_number(cx, &values[0].items[1], "the end", &high))
-      return v_fail();
-    if (low != 0 || !(high >= 1 && high <= MOST_TURNS && high == floor(high))) {
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, values[0].span, "a range 0 .. n", "another range");
-      return v_fail();
-    }
-    l.turns = (int64_t)high;
-    l.index = e->kids[0]->kids[0]->name;
-    return run_loop(&l);
-  }
-  return loop_sources(&l, e->kids[0], values, n) ? run_loop(&l) : v_fail();
 }

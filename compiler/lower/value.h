@@ -287,6 +287,10 @@ bool one_axis(Cx *cx, const Value *axis, Shape s, int *out);
 Node *common_floats(Cx *cx, Node **xs, int n);
 
 // -- loop.c
+const char *source_text(Cx *cx, Span at); // what is written there
+// The place to tell when the program runs: what was written in the program, also where the library looks it
+// up.
+const char *run_place(Cx *cx, Span at);
 Value eval_repeat(Cx *cx, Env *env, const Ast *e);
 Value eval_for(Cx *cx, Env *env, const Ast *e);
 Value eval_while(Cx *cx, Env *env, const Ast *e);

@@ -12,6 +12,7 @@ typedef struct Turns {
 } Turns;
 
 static void mark_used(Turns *t) {
+  for (int k = 0; k < loop_held(t->p.end); k++) t->used[k] = true;
   for (int i = 0; i < t->r->from->nodes.len; i++) {
     const Node *n = t->r->from->nodes.data[i];
     if (n->op == OP_PART && t->r->uses[i] && n->in[0]->id == t->loop->id) t->used[n->attr[0]] = true;
@@ -34,7 +35,8 @@ static void mark_carries(Turns *t, Arena *scratch) {
 }
 
 static bool stays(const Turns *t, int carry) {
-  return t->loop->body->outputs.data[carry].node == t->loop->body->inputs.data[carry + 1];
+  return carry >= loop_held(t->p.end) &&
+         t->loop->body->outputs.data[carry].node == t->loop->body->inputs.data[carry + 1];
 }
 
 // Nodes of the turn in the graph around it: products of a slice with what does not change become slices of
@@ -74,7 +76,7 @@ static Node *narrow(const Rewrite *r) {
     if (stays(&t, k)) known[body->inputs.data[k + 1]->id] = r->in[k];
   LoopBuild more = {.slice = ARENA_ARRAY(g->arena, Node *, body->nodes.len + 1),
                     .source = ARENA_ARRAY(g->arena, Node *, body->nodes.len + 1)};
-  take_products_out(g, &more, known, t.loop, r->in);
+  if (t.p.end == LOOP_ALL) take_products_out(g, &more, known, t.loop, r->in);
   LoopBuild b = graph_open_loop(g, t.loop, r->in, known), kept = b;
   kept.exact = true;
   kept.carries = kept.stacks = 0;

@@ -18,13 +18,13 @@ static void finish_profile(Run *r) {
   r->profile->median_step_s = r->step_seconds[r->timed / 2];
 }
 
-// Diverged and interrupted trainings have weights worth keeping, and one that met an index out of range has
-// its best ones; of their own failure to be written the first one counts.
+// Diverged and interrupted trainings have weights worth keeping, and one that a function ended early has its
+// best ones; of their own failure to be written the first one counts.
 static int train_stage(Run *r, int index) {
   Training *t = &r->trainings[index];
   int code = training_new(r, &r->program->trains[index], t);
   if (!code) code = training_run(t);
-  const bool best = code == REG_BAD_DATA && t->plan->keep_best && t->has_best;
+  const bool best = (code == REG_BAD_DATA || code == REG_ASSERTION) && t->plan->keep_best && t->has_best;
   if (r->options->evaluate_only || (code && code != REG_DIVERGED && code != REG_INTERRUPTED && !best))
     return code;
   reg_status ended = *r->st;

@@ -291,9 +291,11 @@ Test(graph, refused_indices) {
     Graph *g =
         must_parse(a, arena_printf(a, "graph \"g\" output \"y\" index(const f32[3] %s) \"here\" size=3",
                                    cases[i].values));
-    double element = NAN;
-    const Node *n = graph_refused(g, graph_interpret(a, g, NULL, true), &element);
-    cr_expect(isnan(cases[i].refused) ? !n : n && element == cases[i].refused && !strcmp(n->name, "here"),
+    GraphFault fault;
+    graph_interpret_checked(a, g, NULL, &fault);
+    cr_expect(isnan(cases[i].refused)
+                  ? !fault.node
+                  : fault.node && fault.value == cases[i].refused && !strcmp(fault.node->name, "here"),
               "%s", cases[i].values);
     arena_free(a);
   }

@@ -1,12 +1,12 @@
 // Loops over turns. In: a step with a body. Out: a function for the body, and the loop that calls it with the
-// places of each turn's operands and results. Holds: a carried value is read from one of its two places and
-// written to the other; the first turn reads the initial value where it is.
+// places of each turn's operands and results, as long as its condition holds. Holds: a carried value is read
+// from one of its two places and written to the other; the first turn reads the initial value where it is.
 #include "emit.h"
 
 typedef struct Turn {
   Kernel *k;
   const LoopStep *s;
-  LLVMValueRef number; // counts from 0
+  LLVMValueRef number; // of turns made before
   LLVMValueRef at;     // the place of slices and stacks: `number`, or backwards
   LLVMValueRef places; // array of pointers
 } Turn;
@@ -70,8 +70,66 @@ static void call_body(const Turn *t, LLVMValueRef fn, LLVMValueRef ctx) {
   Emitter *m = k->m;
   LLVMTypeRef params[] = {m->ptr, m->ptr}, type = LLVMFunctionType(m->i32, params, 2, 0);
   LLVMValueRef args[] = {ctx, t->places};
-  LLVMValueRef result = LLVMBuildCall2(k->builder, type, fn, args, 2, "");
-  emit_end_unless_zero(k, result);
+  emit_end_unless_zero(k, LLVMBuildCall2(k->builder, type, fn, args, 2, ""));
+}
+
+static LLVMValueRef load_word(Kernel *k, LLVMValueRef place) {
+  return LLVMBuildLoad2(k->builder, k->m->i32, place, "");
+}
+
+// How many turns there are at most, when the loop is reached.
+static LLVMValueRef most_turns(Kernel *k, const LoopStep *s) {
+  Emitter *m = k->m;
+  const LoopParts p = loop_parts(s->node);
+  LLVMValueRef most = emit_int64(m, p.turns);
+  if (p.end != LOOP_COUNT) return most;
+  LLVMValueRef n = LLVMBuildSExt(k->builder, load_word(k, emit_buffer(k, s->in[s->nin - 1])), m->i64, "");
+  LLVMValueRef none = LLVMBuildICmp(k->builder, LLVMIntSLT, n, emit_int64(m, 0), "");
+  n = LLVMBuildSelect(k->builder, none, emit_int64(m, 0), n, "");
+  LLVMValueRef fewer = LLVMBuildICmp(k->builder, LLVMIntSLT, n, most, "");
+  return LLVMBuildSelect(k->builder, fewer, n, most, "");
+}
+
+// `next` where the condition behind turn number t->number - 1 holds, else the end.
+static LLVMValueRef or_end(const Turn *t, LLVMValueRef next, LLVMValueRef end) {
+  Kernel *k = t->k;
+  const LoopEnd how = loop_parts(t->s->node).end;
+  if (how != LOOP_WHILE && how != LOOP_MOST) return next;
+  LLVMValueRef holds = LLVMBuildICmp(k->builder, LLVMIntNE, load_word(k, carry_place(t, 0, false)),
+                                     LLVMConstInt(k->m->i32, 0, 0), "");
+  return LLVMBuildSelect(k->builder, holds, next, end, "");
+}
+
+// Places of stacks that no turn reached, where anything but a loop over the same turns reads them.
+static void clear_rest(const Turn *t) {
+  Kernel *k = t->k;
+  Emitter *m = k->m;
+  const LoopParts p = loop_parts(t->s->node);
+  for (int i = p.carries; i < t->s->node->nout; i++) {
+    if (!t->s->clears[i]) continue;
+    const int64_t bytes = node_bytes(t->s->node->body->outputs.data[i].node);
+    LLVMValueRef done = LLVMBuildMul(k->builder, t->number, emit_int64(m, bytes), "");
+    LLVMValueRef rest = LLVMBuildSub(k->builder, emit_int64(m, bytes * p.turns), done, "");
+    LLVMBuildMemSet(k->builder, moved(k, emit_buffer(k, t->s->parts[i]), done),
+                    LLVMConstInt(LLVMInt8TypeInContext(m->context), 0, 0), rest, 4);
+  }
+}
+
+// The function ends where the loop would go on after its last turn.
+static void end_if_exceeded(const Turn *t, LLVMValueRef ctx) {
+  Kernel *k = t->k;
+  Emitter *m = k->m;
+  LLVMBasicBlockRef exceeded = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
+                    next = LLVMAppendBasicBlockInContext(m->context, k->fn, "");
+  LLVMValueRef holds = LLVMBuildICmp(k->builder, LLVMIntNE, load_word(k, carry_place(t, 0, false)),
+                                     LLVMConstInt(m->i32, 0, 0), "");
+  LLVMBuildCondBr(k->builder, holds, exceeded, next);
+  LLVMPositionBuilderAtEnd(k->builder, exceeded);
+  LLVMValueRef args[] = {ctx, LLVMBuildGlobalStringPtr(k->builder, t->s->node->name, "place"),
+                         emit_int64(m, loop_parts(t->s->node).turns),
+                         LLVMBuildLoad2(k->builder, m->f32, carry_place(t, 2, false), "")};
+  LLVMBuildRet(k->builder, emit_runtime_call(k, m->i32, "reg_turns", args, 4));
+  LLVMPositionBuilderAtEnd(k->builder, next);
 }
 
 void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
@@ -81,15 +139,23 @@ void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   LLVMValueRef index = emit_local(k, m->i32);
   LLVMValueRef places = emit_local(k, LLVMArrayType2(m->ptr, (uint64_t)s->body->nslots));
-  const CountedLoop l = emit_loop_begin(k, emit_int64(m, 0), emit_int64(m, p.turns));
-  Turn t = {.k = k, .s = s, .number = l.index, .at = l.index, .places = places};
-  if (p.reverse) t.at = LLVMBuildSub(k->builder, emit_int64(m, p.turns - 1), l.index, "");
+  LLVMValueRef made = emit_local(k, m->i64), one = emit_int64(m, 1), none = emit_int64(m, 0),
+               most = most_turns(k, s);
+  Turn t = {.k = k, .s = s, .number = none, .places = places};
+  LLVMBuildStore(k->builder, none, made);
+  const CountedLoop l = emit_loop_begin(k, or_end(&t, none, most), most);
+  t.number = t.at = l.index;
+  if (p.reverse) t.at = LLVMBuildSub(k->builder, LLVMBuildSub(k->builder, most, one, ""), l.index, "");
   LLVMBuildStore(k->builder, LLVMBuildTrunc(k->builder, t.at, m->i32, ""), index);
   set_places(&t, index);
   call_body(&t, fn, ctx);
-  emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, 1), ""));
-  t.number = emit_int64(m, p.turns - 1);
+  t.number = LLVMBuildNSWAdd(k->builder, l.index, one, "");
+  LLVMBuildStore(k->builder, t.number, made);
+  emit_loop_end(k, &l, or_end(&t, t.number, most));
+  t.number = LLVMBuildLoad2(k->builder, m->i64, made, "");
+  if (p.end == LOOP_MOST) end_if_exceeded(&t, ctx);
+  if (p.end != LOOP_ALL) clear_rest(&t);
   for (int c = 0; c < p.carries; c++)
-    LLVMBuildMemCpy(k->builder, emit_buffer(k, s->parts[c]), 4, carry_place(&t, c, true), 4,
+    LLVMBuildMemCpy(k->builder, emit_buffer(k, s->parts[c]), 4, carry_place(&t, c, false), 4,
                     emit_int64(m, bytes_of(&s->node->out[c])));
 }

@@ -18,6 +18,9 @@ typedef void (*reg_piece_fn)(void *const *slots, int64_t begin, int64_t end);
 // the caller.
 void reg_parallel(reg_ctx *ctx, reg_piece_fn fn, void *const *slots, int64_t pieces);
 
+// A loop that would go on after its `turns`: 1, and the fault is kept. place: and what has `value` there.
+int32_t reg_turns(reg_ctx *ctx, const char *place, int64_t turns, float value);
+
 // What the index that reg_index judges is made of.
 typedef enum reg_index_type { REG_INDEX_I32, REG_INDEX_F32, REG_INDEX_F64 } reg_index_type;
 

@@ -117,8 +117,10 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
 reg_ctx *reg_ctx_new(int threads);
 void reg_ctx_free(reg_ctx *c);
 int reg_ctx_threads(const reg_ctx *c);
-// Why a compiled function did not return 0: REG_BAD_DATA.
+// Why a compiled function did not return 0: one of the two below.
 int reg_ctx_fault(const reg_ctx *c, reg_status *st);
 // An index or class that is no whole number from 0 to below size: REG_BAD_DATA.
 int reg_index_fault(const char *place, double value, int64_t size, reg_status *st);
+// A loop `at most` so many turns long that would go on: REG_ASSERTION.
+int reg_turns_fault(const char *place, double value, int64_t turns, reg_status *st);
 #endif

@@ -1,0 +1,44 @@
+// A loop of the language while it is elaborated: what its files share.
+#ifndef LOWER_LOOP_H
+#define LOWER_LOOP_H
+#include "builtins.h"
+
+enum { MOST_TURNS = 1 << 24 };
+
+typedef VEC(Node *) Nodes;
+typedef VEC(const char *) Names;
+
+typedef struct Loop {
+  Cx *cx;
+  Env *env;
+  const Ast *e, *body;
+  int64_t turns;
+  const char *index;    // name of the turn's number; or NULL
+  const Ast *names;     // of slices
+  Node **sources;       // with the axis of the turns in front
+  int axis;             // along which results are stacked
+  const Ast *condition; // of a `while`
+  bool exceeds;         // reaching `turns` while it holds ends the run
+  Names carried;
+  Nodes initial;          // of the carried names, in order
+  VEC(StateRef *) states; // carried besides
+} Loop;
+
+// One elaboration of the body, with holes for what changes from turn to turn.
+typedef struct Attempt {
+  LoopFrame frame;
+  Nodes holes, next; // of carried names, then of states
+  Env *inner;
+  Value value;
+  Node *goes_on, *watched; // of a `while`: at the start of the turn
+  Node *index;
+} Attempt;
+
+// The value of all turns' last lines; the names of l->env are bound to what they are afterwards.
+Value run_loop(Loop *l);
+
+// -- while.c. False after a report.
+bool eval_condition(const Loop *l, Attempt *a);
+// Before the carried values of b come those that a loop with a condition reads itself (graph.h).
+bool hold_condition(const Loop *l, Attempt *a, LoopBuild *b);
+#endif

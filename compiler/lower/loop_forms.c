@@ -1,0 +1,118 @@
+// The forms of loops. In: `repeat`, `while`, `for`, `each`. Out: how often their block runs, over which
+// slices, and with which names; loop.c does the rest. An `each` over a tree has no turns: it is written out.
+#include "loop.h"
+#include <math.h>
+
+static bool turn_count(Cx *cx, Env *env, const Ast *e, const char *what, int64_t least, int64_t *out) {
+  Value n = eval_expr(cx, env, e);
+  n.span = e->span;
+  return known_int(cx, &n, what, least, MOST_TURNS, out);
+}
+
+Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[1], .index = e->name};
+  return turn_count(cx, env, e->kids[0], "a number of repetitions", 0, &l.turns) ? run_loop(&l) : v_fail();
+}
+
+Value eval_while(Cx *cx, Env *env, const Ast *e) {
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2], .condition = e->kids[0], .exceeds = !e->num};
+  return turn_count(cx, env, e->kids[1], "a number of turns", l.exceeds, &l.turns) ? run_loop(&l) : v_fail();
+}
+
+static bool names_fit(Cx *cx, const Ast *names, int n) {
+  if (names->nkids == n) return true;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, names->span,
+            arena_printf(cx->a, "%d names, one for each source", n), arena_printf(cx->a, "%d", names->nkids));
+  return false;
+}
+
+static bool loop_sources(Loop *l, const Ast *names, const Value *values, int n) {
+  Cx *cx = l->cx;
+  l->names = names;
+  l->sources = ARENA_ARRAY(cx->a, Node *, n + 1);
+  for (int i = 0; i < n; i++) {
+    Node *x = value_node(cx, &values[i]);
+    if (!x) return false;
+    if (l->axis >= x->shape.rank) {
+      diag_emit(&cx->s->diags, DIAG_bad_axis, values[i].span, l->axis, shape_text(cx->a, x->shape));
+      return false;
+    }
+    l->sources[i] = axis_moved(cx, x, l->axis, 0);
+    const int64_t turns = l->sources[i]->shape.dim[0];
+    if (i && turns != l->turns) {
+      diag_emit(&cx->s->diags, DIAG_loop_lengths, values[i].span, (long long)l->turns, (long long)turns);
+      return false;
+    }
+    l->turns = turns;
+  }
+  return true;
+}
+
+static bool eval_sources(Cx *cx, Env *env, const Ast *sources, Value *out) {
+  bool ok = true;
+  for (int i = 0; i < sources->nkids; i++) {
+    out[i] = eval_expr(cx, env, sources->kids[i]);
+    ok = ok && out[i].kind != V_FAIL;
+  }
+  return ok;
+}
+
+Value eval_for(Cx *cx, Env *env, const Ast *e) {
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[3]};
+  Value *values = ARENA_ARRAY(cx->a, Value, e->kids[1]->nkids + 1);
+  if (!eval_sources(cx, env, e->kids[1], values)) return v_fail();
+  if (e->kids[2]) {
+    Value axis = eval_expr(cx, env, e->kids[2]);
+    Node *first = value_node(cx, &values[0]);
+    if (!first || axis.kind == V_FAIL || !one_axis(cx, &axis, first->shape, &l.axis)) return v_fail();
+  }
+  const int n = e->kids[1]->nkids;
+  return names_fit(cx, e->kids[0], n) && loop_sources(&l, e->kids[0], values, n) ? run_loop(&l) : v_fail();
+}
+
+// `each w in T : e` over trees: a tree of the same paths.
+static Value each_tensor(Cx *cx, Env *env, const Ast *e, Value *values) {
+  const int n = e->kids[1]->nkids;
+  const Tree *first = tree_of(cx, &values[0]);
+  Tree *out = tree_new(cx, first->n);
+  for (int i = 0; i < n; i++) {
+    const Tree *t = tree_of(cx, &values[i]);
+    if (t && t->n == first->n) continue;
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, values[i].span, value_text(cx, &values[0]),
+              value_text(cx, &values[i]));
+    return v_fail();
+  }
+  for (int k = 0; k < first->n; k++) {
+    Env *inner = env_new(cx, env, env->path, env->def);
+    for (int i = 0; i < n; i++)
+      env_set(cx, inner, e->kids[0]->kids[i]->name,
+              named(cx, v_tensor(tree_of(cx, &values[i])->leaf[k].node, values[i].span)));
+    Value v = eval_expr(cx, inner, e->kids[2]);
+    Node *node = v.kind == V_FAIL ? NULL : value_node(cx, &v);
+    if (!node) return v_fail();
+    out->leaf[k] = (Leaf){first->leaf[k].path, node};
+  }
+  return v_tree(out, e->span);
+}
+
+Value eval_each(Cx *cx, Env *env, const Ast *e) {
+  const int n = e->kids[1]->nkids;
+  Value *values = ARENA_ARRAY(cx->a, Value, n + 1);
+  if (!eval_sources(cx, env, e->kids[1], values) || !names_fit(cx, e->kids[0], n)) return v_fail();
+  if (tree_of(cx, &values[0])) return each_tensor(cx, env, e, values);
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2]};
+  if (n == 1 && values[0].kind == V_RANGE && values[0].num == 0) {
+    double low, high;
+    if (!value_number(cx, &values[0].items[0], "the first number", &low) ||
+        !value_number(cx, &values[0].items[1], "the end", &high))
+      return v_fail();
+    if (low != 0 || !(high >= 1 && high <= MOST_TURNS && high == floor(high))) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, values[0].span, "a range 0 .. n", "another range");
+      return v_fail();
+    }
+    l.turns = (int64_t)high;
+    l.index = e->kids[0]->kids[0]->name;
+    return run_loop(&l);
+  }
+  return loop_sources(&l, e->kids[0], values, n) ? run_loop(&l) : v_fail();
+}

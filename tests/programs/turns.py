@@ -1,0 +1,77 @@
+"""`while c, at most n`: where c still holds after n turns the run ends with 4, whatever runs it, with place and value."""
+import json
+
+from programs.cases import demand, folder
+from programs.standalone import build
+
+PROGRAM = """data t = csv("t.csv", target: y)
+fn root(a) {
+  r = a
+  while abs(r^2 - a) > 1e-4, at most 8 { r = (r + a / r) / 2 }
+  r
+}
+layer scaled(x: [..]) {
+  param gain: [1] = 1
+  gain * sum(x, axis: -1, keep: true) / root(max(x))
+}
+model net(x: [2]) -> [1] = scaled(x)
+train net on t {
+  loss     mse(net(x), y)
+  optimize sgd(lr: 0.0001)
+  batch    1
+  epochs   2
+}
+"""
+GOOD, BAD = "k,z,y\n4,1,1.5\n2,0.5,2\n", "k,z,y\n4,1,1.5\n2,1000000,2\n"
+PLACE = "p.reg:4:3: `abs(r^2 - a)` is "
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def program(regc, rows):
+    where = folder(regc)
+    (where / "t.csv").write_text(rows)
+    (where / "p.reg").write_text(PROGRAM)
+    return where
+
+
+def exceeded(done):
+    demand(done.returncode == 4 and "after 8 turns, and the loop would go on [turns_exceeded]" in done.stderr,
+           f"{done.returncode}\n{done.stderr}")
+    demand("`abs(r^2 - a)` is " in done.stderr, done.stderr)
+
+
+def case_a_run_ends(regc):
+    where = program(regc, BAD)
+    for more in ([], ["--check"], ["--threads", "2"]):
+        done = regc("run", "p.reg", "--progress", "none", "--out", "out", *more, cwd=where)
+        exceeded(done)
+        demand(PLACE in done.stderr, done.stderr)
+        demand(not (where / "out" / "weights.safetensors").exists(), "weights were written")
+    last = json.loads(regc("run", "p.reg", "--json", "--out=", cwd=where).stdout.splitlines()[-1])
+    demand(last["event"] == "error" and last["name"] == "turns_exceeded" and last["code"] == 4, f"{last}")
+    (where / "t.csv").write_text(GOOD)
+    regc.ok("run", "p.reg", "--progress", "none", "--out=", "--check", cwd=where)
+
+
+def case_a_binary_ends(regc):
+    where = program(regc, GOOD)
+    binary = build(regc, where / "p.reg")
+    binary.ok("-q", "--out", where / "run", cwd=where)
+    (where / "t.csv").write_text(BAD)
+    exceeded(binary("-q", "--out=", "--data", f"t={where / 't.csv'}", cwd=where))
+    exceeded(binary("predict", "--weights", where / "run", "--in", where / "t.csv", cwd=where))
+
+
+def case_expressions_checks_and_the_prompt_end(regc):
+    where = program(regc, GOOD)
+    for more in ([], ["--interpret"]):
+        exceeded(regc("eval", "root(1e6 + uniform(shape: [1])[0])", "-f", "p.reg", *more, cwd=where))
+        regc.ok("eval", "root(4 + uniform(shape: [1])[0])", "-f", "p.reg", *more, cwd=where)
+    (where / "c.reg").write_text(PROGRAM[PROGRAM.index("fn"):PROGRAM.index("layer")] + "check root(1e6) : value == 1e3\n")
+    exceeded(regc("gradcheck", "c.reg", cwd=where))
+    body = PROGRAM[PROGRAM.index("fn"):PROGRAM.index("layer")]
+    done = regc("repl", stdin=body + "root(1e6)\n1 + 1\n")
+    demand("after 8 turns" in done.stderr and done.stdout.strip().endswith("2"), f"{done.stdout}{done.stderr}")
