@@ -68,9 +68,8 @@ static void set_places(const Turn *t, LLVMValueRef index) {
 static void call_body(const Turn *t, LLVMValueRef fn, LLVMValueRef ctx) {
   Kernel *k = t->k;
   Emitter *m = k->m;
-  LLVMTypeRef params[] = {m->ptr, m->ptr}, type = LLVMFunctionType(m->i32, params, 2, 0);
   LLVMValueRef args[] = {ctx, t->places};
-  emit_end_unless_zero(k, LLVMBuildCall2(k->builder, type, fn, args, 2, ""));
+  emit_end_unless_zero(k, LLVMBuildCall2(k->builder, emit_call_type(m), fn, args, 2, ""));
 }
 
 static LLVMValueRef load_word(Kernel *k, LLVMValueRef place) {

@@ -1,7 +1,8 @@
-// Calls of the runtime. In: a step whose node has a row in calls.def. Out: the call with the row's arguments;
-// the function ends behind it where the runtime refuses.
+// Calls of the runtime. In: a step whose node has a row in calls.def. Out: the row's arguments, and a
+// function that calls the runtime with them.
 #include "emit.h"
 #include <reg/abi.h>
+#include <string.h>
 
 LLVMValueRef emit_runtime_call(Kernel *k, LLVMTypeRef result, const char *name, LLVMValueRef *args, int n) {
   Emitter *m = k->m;
@@ -27,19 +28,50 @@ void emit_end_unless_zero(Kernel *k, LLVMValueRef status) {
 // -- what the rows of calls.def say
 
 typedef struct Call {
-  Kernel *k;
+  Emitter *m;
   const LoopStep *s;
-  LLVMValueRef args[MAX_CALL_ARGS];
-  int n;
+  char types[MAX_CALL_ARGS + 1]; // of the parameters behind the context: p pointer, l int64_t, w int32_t
+  Launch launch;
 } Call;
 
-static void add(Call *c, LLVMValueRef v) {
-  if (c->n == MAX_CALL_ARGS) ice("llvm", "too many arguments for %s", op_info[c->s->node->op].text);
-  c->args[c->n++] = v;
+static void add(Call *c, char type, Argument a) {
+  if (c->launch.args.len == MAX_CALL_ARGS)
+    ice("llvm", "too many arguments for %s", op_info[c->s->node->op].text);
+  c->types[c->launch.args.len] = type;
+  vec_push(c->m->arena, c->launch.args, a);
 }
 
-static LLVMValueRef word(const Call *c, int32_t v) {
-  return LLVMConstInt(c->k->m->i32, (unsigned long long)(int64_t)v, 1);
+static Argument at_buffer(const Buffer *b) { return (Argument){.buffer = b}; }
+static Argument number(int64_t v) { return (Argument){.number = v}; }
+
+static Argument text(Emitter *m, const char *s) {
+  LLVMValueRef bytes = LLVMConstStringInContext(m->context, s, (unsigned)strlen(s), 0);
+  LLVMValueRef g = LLVMAddGlobal(m->module, LLVMTypeOf(bytes), "place");
+  LLVMSetInitializer(g, bytes);
+  LLVMSetLinkage(g, LLVMPrivateLinkage);
+  LLVMSetGlobalConstant(g, 1);
+  return (Argument){.address = g};
+}
+
+// int32_t f(reg_ctx *, void *const *args): calls `symbol` with the arguments that lie there; one for all its
+// calls.
+static LLVMValueRef unpacker(Emitter *m, const char *symbol, const char *types, LLVMTypeRef result) {
+  const char *name = arena_printf(m->arena, "call_%s", symbol);
+  LLVMValueRef fn = LLVMGetNamedFunction(m->module, name), args[MAX_CALL_ARGS + 1];
+  if (fn) return fn;
+  fn = emit_function_new(m, name, emit_call_type(m), true);
+  Kernel *k = emit_kernel_new(m, fn, &(KernelArgs){0}, LLVMGetParam(fn, 1));
+  args[0] = LLVMGetParam(fn, 0);
+  int n = 0;
+  for (; types[n]; n++) {
+    LLVMValueRef i = emit_int64(m, n), cell = LLVMBuildGEP2(k->builder, m->ptr, k->table, &i, 1, "");
+    LLVMTypeRef t = types[n] == 'p' ? m->ptr : types[n] == 'l' ? m->i64 : m->i32;
+    args[n + 1] = LLVMBuildLoad2(k->builder, t, cell, "");
+  }
+  LLVMValueRef value = emit_runtime_call(k, result, symbol, args, n + 1);
+  LLVMBuildRet(k->builder, result == m->void_t ? LLVMConstInt(m->i32, 0, 0) : value);
+  emit_kernel_done(k);
+  return fn;
 }
 
 static int64_t size(const Node *n, int64_t axis) { return n->shape.dim[axis]; }
@@ -62,18 +94,17 @@ static int32_t index_type(const Node *n) {
   return n->dtype == DT_I32 ? REG_INDEX_I32 : n->dtype == DT_F32 ? REG_INDEX_F32 : REG_INDEX_F64;
 }
 
-void emit_library_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
+Launch emit_library_call(Emitter *m, const LoopStep *s) {
   const Node *n = s->node, *x = n->in[0], *y = n->nin > 1 ? n->in[1] : NULL;
-  Call c = {.k = k, .s = s};
+  Call c = {.m = m, .s = s};
   enum { RETURNS_void, RETURNS_int32_t } status = RETURNS_void;
   const char *name = NULL;
-  add(&c, ctx);
-#define at(i)               emit_buffer(k, s->in[i])
-#define result(i)           emit_buffer(k, s->out)
-#define place               LLVMBuildGlobalStringPtr(k->builder, n->name, "place")
-#define P(parameter, value) add(&c, value);
-#define L(parameter, value) add(&c, emit_int64(k->m, value));
-#define W(parameter, value) add(&c, word(&c, value));
+#define at(i)               at_buffer(s->in[i])
+#define result(i)           at_buffer(s->out)
+#define place               text(m, n->name)
+#define P(parameter, value) add(&c, 'p', value);
+#define L(parameter, value) add(&c, 'l', number(value));
+#define W(parameter, value) add(&c, 'w', number(value));
 #define CALL(op, symbol, returns, arguments, bytes)                                                          \
   case OP_##op:                                                                                              \
     arguments name = #symbol;                                                                                \
@@ -90,7 +121,15 @@ void emit_library_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
 #undef L
 #undef W
 #undef CALL
-  LLVMTypeRef type = status == RETURNS_void ? k->m->void_t : k->m->i32;
-  LLVMValueRef value = emit_runtime_call(k, type, name, c.args, c.n);
-  if (status != RETURNS_void) emit_end_unless_zero(k, value);
+  c.launch.fn = unpacker(m, name, c.types, status == RETURNS_void ? m->void_t : m->i32);
+  return c.launch;
+}
+
+Launch emit_copy(Emitter *m, const LoopStep *s) {
+  Call c = {.m = m, .s = s};
+  add(&c, 'p', at_buffer(s->out));
+  add(&c, 'p', at_buffer(s->in[0]));
+  add(&c, 'l', number(node_bytes(s->out->node)));
+  c.launch.fn = unpacker(m, "reg_copy", c.types, m->void_t);
+  return c.launch;
 }

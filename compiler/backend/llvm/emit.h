@@ -21,9 +21,21 @@ typedef struct Emitter {
   bool uses_vmath;
   int functions; // so far: the module's own and those of bodies; `number` is that of f
   int number;
-  Map kernels;        // text -> LLVMValueRef
-  LLVMValueRef table; // room for one call's arguments
+  Map kernels; // text -> KernelCode
 } Emitter;
+
+// A step as reg_steps takes it.
+typedef struct Argument {
+  const Buffer *buffer; // or
+  LLVMValueRef address; // of a constant, or
+  int64_t number;
+} Argument;
+
+typedef struct Launch {
+  LLVMValueRef fn;
+  int64_t pieces;
+  VEC(Argument) args;
+} Launch;
 
 // A condition under which a value is wanted: `parent` and the guard. Masks are numbered from 1; 0: always.
 typedef struct Mask {
@@ -46,7 +58,8 @@ typedef struct Memo {
 typedef struct Kernel {
   Emitter *m;
   LLVMValueRef fn;
-  const KernelArgs *args; // NULL: the function that runs the steps, which has the slots
+  const KernelArgs *args;
+  LLVMValueRef table; // where they are
   LLVMBasicBlockRef entry;
   LLVMBuilderRef entry_builder; // before the end of the entry block: addresses of buffers, local variables
   LLVMBuilderRef builder;       // at the end of the open block
@@ -143,11 +156,18 @@ LLVMValueRef emit_runtime_call(Kernel *k, LLVMTypeRef result, const char *name, 
 // The function returns `status` where it is not 0; else it goes on.
 void emit_end_unless_zero(Kernel *k, LLVMValueRef status);
 // The row of calls.def for the step's operation.
-void emit_library_call(Kernel *k, LLVMValueRef ctx, const LoopStep *s);
+Launch emit_library_call(Emitter *m, const LoopStep *s);
+Launch emit_copy(Emitter *m, const LoopStep *s);
+
+// -- steps.c
+LLVMValueRef emit_function_new(Emitter *m, const char *name, LLVMTypeRef t, bool internal);
+Kernel *emit_kernel_new(Emitter *m, LLVMValueRef fn, const KernelArgs *args, LLVMValueRef table);
+void emit_kernel_done(Kernel *k);
+LLVMTypeRef emit_call_type(Emitter *m); // int32_t (reg_ctx *, void *const *)
+// The function of f under that name: reg_steps over the table of its steps.
+LLVMValueRef emit_fn(Emitter *m, const LoopFn *f, const char *name);
 
 // -- module.c
-// The function of f under that name; its steps in order.
-LLVMValueRef emit_fn(Emitter *m, const LoopFn *f, const char *name);
 // The function under the name `symbol`, optimized; NULL and a message on failure. The caller disposes of the
 // module.
 LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *symbol,

@@ -24,8 +24,8 @@ static const struct {
   void *address;
 } runtime_symbols[] = {
 #define SYMBOL(f) {#f, (void *)(uintptr_t)f},
-    SYMBOL(reg_parallel) SYMBOL(reg_turns) SYMBOL(reg_vreduce_large) SYMBOL(reg_vphilox) SYMBOL(memcpy)
-        SYMBOL(memset)
+    SYMBOL(reg_steps) SYMBOL(reg_copy) SYMBOL(reg_turns) SYMBOL(reg_vreduce_large) SYMBOL(reg_vphilox)
+        SYMBOL(memcpy) SYMBOL(memset)
 #define CALL(op, symbol, result, arguments, work) SYMBOL(symbol)
 #define UNARY(f)                                  SYMBOL(reg_d##f) SYMBOL(reg_v##f)
 #define BINARY(f)                                 UNARY(f)

@@ -27,23 +27,17 @@ static LLVMValueRef argument(Kernel *k, int i) {
   Emitter *m = k->m;
   if (!k->address[i]) {
     LLVMValueRef number = emit_int64(m, i);
-    LLVMValueRef at = LLVMBuildGEP2(k->entry_builder, m->ptr, LLVMGetParam(k->fn, 0), &number, 1, "");
+    LLVMValueRef at = LLVMBuildGEP2(k->entry_builder, m->ptr, k->table, &number, 1, "");
     const bool draw = i >= k->args->buffers.len;
     k->address[i] = LLVMBuildLoad2(k->entry_builder, draw ? m->i32 : m->ptr, at, "");
   }
   return k->address[i];
 }
 
-// Outside of kernels an address is made where it is used: over a long row of calls none could stay in a
-// register.
 LLVMValueRef emit_buffer(Kernel *k, const Buffer *b) {
-  Emitter *m = k->m;
-  for (int i = 0; k->args && i < k->args->buffers.len; i++)
+  for (int i = 0; i < k->args->buffers.len; i++)
     if (k->args->buffers.data[i] == b) return argument(k, i);
-  LLVMValueRef slot = emit_int64(m, b->slot), offset = emit_int64(m, b->offset);
-  LLVMValueRef at = LLVMBuildGEP2(k->builder, m->ptr, LLVMGetParam(k->fn, 1), &slot, 1, "");
-  LLVMValueRef base = LLVMBuildLoad2(k->builder, m->ptr, at, "");
-  return LLVMBuildGEP2(k->builder, LLVMInt8TypeInContext(m->context), base, &offset, 1, "");
+  ice("llvm", "b%d is no argument of its kernel", b->id);
 }
 
 LLVMValueRef emit_stream(Kernel *k, const Node *draw) {

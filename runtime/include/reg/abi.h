@@ -21,6 +21,27 @@ void reg_parallel(reg_ctx *ctx, reg_piece_fn fn, void *const *slots, int64_t pie
 // A loop that would go on after its `turns`: 1, and the fault is kept. place: and what has `value` there.
 int32_t reg_turns(reg_ctx *ctx, const char *place, int64_t turns, float value);
 
+// One step of a compiled function: a kernel in its pieces, or, where there are none, a call, behind which the
+// function ends unless it returns 0.
+typedef struct reg_step {
+  union {
+    reg_piece_fn kernel;
+    int32_t (*call)(reg_ctx *ctx, void *const *arguments);
+  } fn;
+  int32_t pieces, arguments;
+} reg_step;
+
+// The address slots[slot] + value or, where `slot` is negative, the value itself.
+typedef struct reg_argument {
+  int64_t slot, value;
+} reg_argument;
+
+// The n steps in order, each with its arguments, which follow each other in `arguments`; `room`: for those of
+// one step. 0, or what the call returned that ended it.
+int32_t reg_steps(reg_ctx *ctx, void *const *slots, const reg_step *steps, int64_t n,
+                  const reg_argument *arguments, void **room);
+void reg_copy(reg_ctx *ctx, void *to, const void *from, int64_t bytes);
+
 // What the index that reg_index judges is made of.
 typedef enum reg_index_type { REG_INDEX_I32, REG_INDEX_F32, REG_INDEX_F64 } reg_index_type;
 
