@@ -41,6 +41,7 @@ bool rule_masks(const Node *n, int k) {
   case OP_MAX:
   case OP_RMAX:
   case OP_SLICE:
+  case OP_SLIDE:
   case OP_GATHER:
   case OP_TAKE_ALONG: // what is left out
   case OP_EXP:
@@ -132,6 +133,15 @@ static Node *unpad(const Rule *r, Node *v) {
   return graph_slice(r->g, v, n->attr, stop, step);
 }
 
+static Node *slide(const Rule *r, Node *v) {
+  return graph_slide(r->g, v, (int)r->n->attr[0], r->n->attr[1], r->n->attr[2]);
+}
+
+static Node *unslide(const Rule *r, Node *v) {
+  const int axis = (int)r->n->attr[0];
+  return graph_unslide(r->g, v, axis, r->n->attr[1], r->n->attr[2], r->n->in[0]->shape.dim[axis]);
+}
+
 static Node *unconcat(const Rule *r, Node *v) {
   const Node *n = r->n;
   const int axis = (int)n->attr[0];
@@ -176,6 +186,8 @@ static const Helper helpers[] = {
     {"untranspose", untranspose, NULL},
     {"unslice", unslice, NULL},
     {"unpad", unpad, NULL},
+    {"slide", slide, NULL},
+    {"unslide", unslide, NULL},
     {"unconcat", unconcat, NULL},
     {"swap", swap, NULL},
     {"cast", to_operand, NULL},

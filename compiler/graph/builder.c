@@ -184,6 +184,14 @@ Node *graph_pad(Graph *g, Node *x, const int64_t *lo, const int64_t *hi, const i
   return build(g, OP_PAD, &x, 1, attr, 3 * r);
 }
 
+Node *graph_slide(Graph *g, Node *x, int axis, int64_t step, int64_t spread) {
+  return build(g, OP_SLIDE, &x, 1, (int64_t[]){axis, step, spread}, 3);
+}
+
+Node *graph_unslide(Graph *g, Node *x, int axis, int64_t step, int64_t spread, int64_t size) {
+  return build(g, OP_UNSLIDE, &x, 1, (int64_t[]){axis, step, spread, size}, 4);
+}
+
 Node *graph_concat(Graph *g, Node *const *xs, int n, int axis) {
   int64_t attr = axis;
   return build(g, OP_CONCAT, xs, n, &attr, 1);

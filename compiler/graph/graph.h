@@ -61,8 +61,8 @@ struct Node {
   int nin;
   Node **in;
   // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm.
-  // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SCATTER_ADD, PUT_ALONG,
-  // INDEX: size. UNIFORM: stream. POINT: key. INPUT: position.
+  // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SLIDE: axis step
+  // spread; UNSLIDE: size besides. SCATTER_ADD, PUT_ALONG, INDEX: size. UNIFORM: stream. POINT: key. INPUT: position.
   int nattr;
   const int64_t *attr;
   const char *name; // INPUT; INDEX, LOOP: the place in the program
@@ -119,6 +119,8 @@ Node *graph_broadcast_to(Graph *g, Node *x, Shape s);
 bool shape_broadcast(Shape a, Shape b, Shape *out);
 Node *graph_slice(Graph *g, Node *x, const int64_t *start, const int64_t *stop, const int64_t *step);
 Node *graph_pad(Graph *g, Node *x, const int64_t *lo, const int64_t *hi, const int64_t *inner);
+Node *graph_slide(Graph *g, Node *x, int axis, int64_t step, int64_t spread);
+Node *graph_unslide(Graph *g, Node *x, int axis, int64_t step, int64_t spread, int64_t size);
 Node *graph_concat(Graph *g, Node *const *xs, int n, int axis);
 Node *graph_matmul(Graph *g, Node *x, Node *y);
 Node *graph_index(Graph *g, Node *x, int64_t size, const char *place);

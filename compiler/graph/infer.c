@@ -156,6 +156,25 @@ static const char *infer_pad(Arena *a, Node *n) {
   return shape_fault(a, n->shape);
 }
 
+// Windows along an axis of which the next one tells the element.
+static const char *infer_slide(Arena *a, Node *n) {
+  const bool back = n->op == OP_UNSLIDE;
+  const int64_t limit = (int64_t)1 << 40;
+  const Shape s = n->in[0]->shape;
+  if (n->nattr != (back ? 4 : 3)) return "axis, step and spread";
+  const int64_t axis = n->attr[0], step = n->attr[1], spread = n->attr[2];
+  if (axis < 0 || axis + 1 >= s.rank) return "axis out of range";
+  const int64_t k = s.dim[axis + 1];
+  if (step < 1 || spread < 0 || step > limit || spread > limit / k) return "step or spread out of range";
+  const int64_t size = back ? n->attr[3] : s.dim[axis], room = size - 1 - (k - 1) * spread;
+  if (size < 1 || size > limit || room < 0) return "no window fits";
+  const int64_t windows = room / step + 1;
+  if (back && s.dim[axis] != windows) return "another number of windows";
+  n->shape = s;
+  n->shape.dim[axis] = back ? size : windows;
+  return shape_fault(a, n->shape);
+}
+
 static const char *infer_concat(Arena *a, Node *n) {
   if (n->nin < 1) return "nothing to concatenate";
   const Shape s = n->in[0]->shape;
@@ -189,6 +208,8 @@ static const char *infer_shape_op(Arena *a, Node *n) {
   case OP_TRANSPOSE: return infer_transpose(n);
   case OP_BROADCAST: return infer_broadcast(a, n);
   case OP_SLICE: return infer_slice(n);
+  case OP_SLIDE:
+  case OP_UNSLIDE: return infer_slide(a, n);
   default: return infer_pad(a, n);
   }
 }

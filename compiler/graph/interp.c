@@ -88,7 +88,17 @@ static void eval_concat(const Node *n, double **v, double *out) {
   }
 }
 
-// PAD writes each operand element; the others read one for each result element.
+static void eval_unslide(const Node *n, const double *x, double *out) {
+  const Shape s = n->in[0]->shape;
+  for (int64_t e = 0; e < shape_count(s); e++) {
+    int64_t index[MAX_RANK];
+    unravel(e, s, index);
+    index[n->attr[0]] = index[n->attr[0]] * n->attr[1] + index[n->attr[0] + 1] * n->attr[2];
+    out[ravel(index, n->shape)] = x[e];
+  }
+}
+
+// PAD and UNSLIDE write each operand element; the others read one for each result element.
 static void eval_pad(const Node *n, const double *x, double *out) {
   const Shape s = n->in[0]->shape;
   const int r = s.rank;
@@ -111,12 +121,18 @@ static void eval_shape(const Node *n, double **v, double *out, int64_t count) {
     eval_pad(n, x, out);
     return;
   }
+  if (n->op == OP_UNSLIDE) {
+    eval_unslide(n, x, out);
+    return;
+  }
   for (int64_t e = 0; e < count; e++) {
     int64_t index[MAX_RANK], from[MAX_RANK] = {0};
     unravel(e, n->shape, index);
     for (int i = 0; i < s.rank; i++) {
       if (n->op == OP_TRANSPOSE) from[n->attr[i]] = index[i];
       if (n->op == OP_BROADCAST) from[i] = index[n->attr[i]];
+      if (n->op == OP_SLIDE)
+        from[i] = i == n->attr[0] ? index[i] * n->attr[1] + index[i + 1] * n->attr[2] : index[i];
       if (n->op == OP_SLICE) from[i] = n->attr[i] + index[i] * n->attr[2 * s.rank + i];
     }
     out[e] = x[n->op == OP_RESHAPE ? e : ravel(from, s)];

@@ -26,6 +26,8 @@ AttrKeys op_attr_keys(Op op) {
   case OP_TRANSPOSE: return (AttrKeys){1, true, {"perm"}};
   case OP_SLICE: return (AttrKeys){3, true, {"start", "stop", "step"}};
   case OP_PAD: return (AttrKeys){3, true, {"lo", "hi", "inner"}};
+  case OP_SLIDE: return (AttrKeys){3, false, {"axis", "step", "spread"}};
+  case OP_UNSLIDE: return (AttrKeys){4, false, {"axis", "step", "spread", "size"}};
   case OP_IOTA:
   case OP_CONCAT: return (AttrKeys){1, false, {"axis"}};
   case OP_CUMSUM: return (AttrKeys){2, false, {"axis", "reverse"}};

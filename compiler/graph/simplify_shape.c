@@ -219,7 +219,7 @@ Node *simplify_shape(Graph *g, const Node *n) {
   OpClass class = op_info[n->op].class;
   if (class == CLASS_CONTRACT) return simplify_matmul(g, n);
   if (class == CLASS_INDEX) return simplify_index(g, n);
-  bool moves = n->op != OP_PAD && n->op != OP_CONCAT;
+  bool moves = n->op != OP_PAD && n->op != OP_CONCAT && n->op != OP_UNSLIDE;
   if (moves && node_splat(n->in[0], &c)) return constant_of(g, c, n);
   switch (n->op) {
   case OP_RESHAPE: return simplify_reshape(g, n);
@@ -229,6 +229,7 @@ Node *simplify_shape(Graph *g, const Node *n) {
   case OP_PAD:
     if (node_is(n->in[0], 0)) return constant_of(g, 0, n);
     return shape_equal(n->in[0]->shape, n->shape) ? n->in[0] : NULL;
+  case OP_UNSLIDE: return node_is(n->in[0], 0) ? constant_of(g, 0, n) : NULL;
   case OP_CONCAT: return n->nin == 1 ? n->in[0] : NULL;
   default: return NULL;
   }

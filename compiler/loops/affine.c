@@ -132,6 +132,20 @@ static int pad_operand(Vars *v, const Node *n, const Index *at, Index *out, Guar
   return count;
 }
 
+static int unslide_operand(Vars *v, const Node *n, const Index *at, Index *out, Guard *guards) {
+  const int axis = (int)n->attr[0];
+  const int64_t step = n->attr[1], most = (n->in[0]->shape.dim[axis] - 1) * step;
+  int count = 0;
+  *out = *at;
+  Affine x = at->axis[axis];
+  affine_add(&x, &at->axis[axis + 1], -n->attr[2]);
+  if (!add_guard(v, x, 0, most + 1, guards, &count)) return -1;
+  out->axis[axis] = affine_divide(v, &x, step);
+  if (step == 1) return count;
+  affine_add(&x, &out->axis[axis], -step);
+  return add_guard(v, x, 0, 1, guards, &count) ? count : -1;
+}
+
 int index_operand(Vars *v, const Node *n, int k, const Index *at, Index *out, Guard *guards) {
   const Node *x = n->in[k];
   int count = 0;
@@ -153,6 +167,15 @@ int index_operand(Vars *v, const Node *n, int k, const Index *at, Index *out, Gu
     }
     return 0;
   case OP_PAD: return pad_operand(v, n, at, out, guards);
+  case OP_SLIDE: {
+    const int axis = (int)n->attr[0];
+    *out = *at;
+    out->axis[axis] = affine_const(0);
+    affine_add(&out->axis[axis], &at->axis[axis], n->attr[1]);
+    affine_add(&out->axis[axis], &at->axis[axis + 1], n->attr[2]);
+    return 0;
+  }
+  case OP_UNSLIDE: return unslide_operand(v, n, at, out, guards);
   case OP_CONCAT: {
     int axis = (int)n->attr[0];
     int64_t before = 0;

@@ -95,6 +95,12 @@ static void keep_for(Plan *p, Node *n) {
   default: break;
   }
   if (n->op == OP_RESHAPE && reshape_divides(n->in[0]->shape, n->shape)) keep(p, n->in[0]);
+  if (n->op == OP_SLIDE && n->in[0]->op == OP_BROADCAST && cost_of(p, n->in[0]->in[0], &reads) > 2 && reads)
+    keep(p, n->in[0]->in[0]);
+  if (n->op == OP_UNSLIDE && n->attr[1] > 1) {
+    keep(p, n->in[0]);
+    keep(p, n);
+  }
   if (n->op == OP_PAD)
     for (int i = 0; i < n->shape.rank; i++)
       if (n->attr[2 * n->shape.rank + i]) {

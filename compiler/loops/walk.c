@@ -41,6 +41,7 @@ double node_cost(const Node *n) {
   case OP_TRANSPOSE:
   case OP_BROADCAST:
   case OP_SLICE:
+  case OP_SLIDE:
   case OP_STOP: return 0;
   default: return 0.25;
   }

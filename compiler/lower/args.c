@@ -31,6 +31,9 @@ const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern) {
     if (i) strbuf_add(&b, ", ");
     if (dim->kind == AST_ELLIPSIS) {
       strbuf_addf(&b, "%s..", dim->name ? dim->name : "");
+      const Value *v = dim->name ? env_get(env, dim->name) : NULL;
+      for (int k = 0; v && v->kind == V_LIST && k < v->nitems; k++)
+        strbuf_addf(&b, "%s%.10g", k ? ", " : " = ", v->items[k].num);
       continue;
     }
     strbuf_add(&b, ast_text(cx->a, dim));
@@ -39,6 +42,20 @@ const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern) {
   }
   strbuf_add(&b, "]");
   return b.data;
+}
+
+// The leading sizes that `rows..` stands for: the same wherever it occurs.
+static bool match_leading(Cx *cx, Env *env, const Ast *dim, const int64_t *size, int n) {
+  const Value *before = env_get(env, dim->name);
+  if (before && before->kind == V_LIST) {
+    bool same = before->nitems == n;
+    for (int i = 0; i < n && same; i++) same = before->items[i].num == (double)size[i];
+    return same;
+  }
+  Value v = {.kind = V_LIST, .nitems = n, .items = ARENA_ARRAY(cx->a, Value, n + 1), .span = dim->span};
+  for (int i = 0; i < n; i++) v.items[i] = v_num((double)size[i], dim->span);
+  env_set(cx, env, dim->name, v);
+  return true;
 }
 
 bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_leading) {
@@ -52,6 +69,7 @@ bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_le
   for (int i = 0, axis = ellipsis >= 0 ? 0 : skipped; i < n; i++) {
     const Ast *dim = pattern->kids[i];
     if (i == ellipsis) {
+      if (dim->name && !match_leading(cx, env, dim, s.dim + axis, skipped)) return false;
       axis += skipped;
       continue;
     }

@@ -23,7 +23,7 @@ static unsigned kinds_of(const Value *v) {
   case V_LIST: return TENSOR | INDEX | 1 << ARG_SHAPE | 1 << ARG_AXES;
   case V_TREE: return 1 << ARG_TREE;
   case V_MODEL: return 1 << ARG_TREE | 1 << ARG_MODEL;
-  case V_RANGE: return v->num == 0 ? 1 << ARG_RANGE : 0;
+  case V_RANGE: return v->num == 0 ? 1 << ARG_RANGE | 1 << ARG_AXES : 0;
   case V_TEXT: return 1 << ARG_TEXT;
   default: return 0;
   }

@@ -35,6 +35,23 @@ static bool check_result(Cx *cx, Env *env, Def *d, const Value *v, Span at) {
   return check_one_result(cx, env, d, pattern, v, at);
 }
 
+// A loss whose body gives a number for each row is their mean; `per_row: true` asks for the numbers.
+static Value of_rows(Cx *cx, const Env *env, Value v) {
+  const Value *per_row = env_get(env, "per_row");
+  const bool rows = per_row && per_row->kind == V_BOOL && per_row->num != 0;
+  Node *n = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
+  if (!n) return v_fail();
+  if (rows && n->shape.rank == 0) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, per_row->span,
+              arena_printf(cx->a, "a loss whose body gives a number for each row"),
+              arena_printf(cx->a, "`%s`, which gives one for all of them", env->def));
+    return v_fail();
+  }
+  if (rows || n->shape.rank == 0) return v;
+  Node *count = graph_const(cx->g, (double)shape_count(n->shape), (Shape){0});
+  return v_tensor(graph_binary(cx->g, OP_DIV, graph_reduce_all(cx->g, OP_SUM, n), count), v.span);
+}
+
 static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
   if (!may_go_on(cx, at, 1)) return v_fail();
   Span outer = cx->at;
@@ -42,6 +59,7 @@ static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
   const Ast *body = d->ast->kids[2];
   Value v = body->kind == AST_BLOCK ? eval_block(cx, env, body) : eval_expr(cx, env, body);
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
+  if (d->kind == KIND_LOSS) v = of_rows(cx, env, v);
   cx->at = outer;
   v.dims = NULL; // the names of this definition's shapes mean nothing outside of it
   v.span = at;

@@ -53,7 +53,7 @@ Node *check_literal(Cx *cx, Node *n, const Value *v) {
        first = &first->items[0], last = &last->items[last->nitems - 1])
     open = arena_printf(cx->a, "%s[", open), close = arena_printf(cx->a, "%s]", close);
   Span at = span_join(first->span, last->span);
-  if (!cx->leaves || !of_program(cx, at)) return n;
+  if (!cx->leaves || n->dtype == DT_BOOL || !of_program(cx, at)) return n;
   return leaf(cx, n, arena_printf(cx->a, "%s%s%s", open, source_text(cx, at), close), at);
 }
 

@@ -5,12 +5,28 @@
 
 // -- reductions
 
-// `axis`: a number or a list of numbers; all axes where it is left out. Sorted, distinct.
+// Axes a..b without b, which counts from the end where it is negative; an end that is left out is the last.
+static bool axis_range(Cx *cx, const Value *axis, Shape s, bool *on) {
+  int64_t end[2] = {0, s.rank};
+  for (int k = 0; k < 2; k++) {
+    if (axis->items[k].kind == V_NONE) continue;
+    if (!known_int(cx, &axis->items[k], "an axis", -s.rank, s.rank, &end[k])) return false;
+    if (end[k] < 0) end[k] += s.rank;
+  }
+  for (int64_t i = end[0]; i < end[1]; i++) on[i] = true;
+  if (end[0] < end[1]) return true;
+  diag_emit(&cx->s->diags, DIAG_empty_range, axis->span, value_text(cx, axis), (long long)s.rank);
+  return false;
+}
+
+// `axis`: a number, a list of numbers or a range; all axes where it is left out. Sorted, distinct.
 static bool axes_of(Cx *cx, const Value *axis, Shape s, int *axes, int *n) {
   *n = 0;
   bool on[MAX_RANK] = {0};
   if (!axis) {
     for (int i = 0; i < s.rank; i++) on[i] = true;
+  } else if (axis->kind == V_RANGE) {
+    if (!axis_range(cx, axis, s, on)) return false;
   } else {
     int count = axis->kind == V_LIST ? axis->nitems : 1;
     if (!count) {
@@ -213,7 +229,7 @@ static bool where_of(Cx *cx, const Args *a, const Value *v, const Node *x, Node 
     return false;
   }
   *out = graph_broadcast_to(cx->g, n, x->shape);
-  const bool sums = a->b == B_SUM || a->b == B_PROD || a->b == B_NORM;
+  const bool sums = a->b == B_SUM || a->b == B_PROD || a->b == B_NORM || a->b == B_ANY || a->b == B_ALL;
   const bool none = !sums && known_false(cx, n);
   if (none)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span,
@@ -248,14 +264,15 @@ Value call_reduction(Cx *cx, const Args *a) {
 // Whether some, or all, are true.
 Value call_truths(Cx *cx, const Args *a) {
   Tree *t = tree_of(cx, a->v[0]);
-  if (t && axis_of_tree(cx, a, a->v[1] ? a->v[1] : a->v[2])) return v_fail();
+  if (t && axis_of_tree(cx, a, a->v[1] ? a->v[1] : a->v[2] ? a->v[2] : a->v[3])) return v_fail();
   const Value flat_tree = t ? v_tensor(tree_flat(cx, t), a->at) : *a->v[0];
   Node *x = truth(cx, &flat_tree);
   Reduced r = {.b = B_MAX};
   if (!x || !axes_of(cx, a->v[1], x->shape, r.axes, &r.n)) return v_fail();
+  if (!where_of(cx, a, a->v[3], x, &r.where)) return v_fail();
   if (a->b == B_ALL) x = graph_unary(cx->g, OP_NOT, x);
-  r.x = graph_cast(cx->g, x, DT_F32);
-  Node *out = graph_cast(cx->g, reduce(cx, &r), DT_BOOL);
+  if (r.where) x = graph_binary(cx->g, OP_AND, x, r.where);
+  Node *out = graph_cast(cx->g, over(cx, &r, OP_RMAX, graph_cast(cx->g, x, DT_F32)), DT_BOOL);
   if (a->b == B_ALL) out = graph_unary(cx->g, OP_NOT, out);
   return v_tensor(is_true(a->v[2]) ? keep_axes(cx, out, x->shape, r.axes, r.n) : out, a->at);
 }
@@ -278,11 +295,36 @@ static Node *quantile_of(Cx *cx, Node *sorted, double q) {
   return without_last(cx, graph_select(g, graph_binary(g, OP_EQ, last, last), value, last));
 }
 
+// The same of the elements that are taken, whose number is known when the program runs: they are sorted to
+// the front. NaN where there are none.
+static Node *quantile_where(Cx *cx, Node *x, Node *where, double q) {
+  Graph *g = cx->g;
+  const int axis = x->shape.rank - 1;
+  Reduced r = {.x = x, .where = where, .axes = {axis}, .n = 1};
+  Node *zero = graph_const(g, 0, (Shape){0}), *one = graph_const(g, 1, (Shape){0});
+  Node *count = keep_axes(cx, elements(cx, &r), x->shape, r.axes, 1);
+  Node *bad = graph_unary(g, OP_NOT, graph_binary(g, OP_EQ, x, x));
+  bad = over(cx, &r, OP_SUM, taken(cx, &r, graph_cast(g, bad, DT_F32), 0));
+  bad = keep_axes(cx, bad, x->shape, r.axes, 1);
+  Node *front = taken(cx, &r, x, INFINITY), *sorted = graph_take_along(g, front, graph_argsort(g, front));
+  Node *most = graph_binary(g, OP_MAX, graph_binary(g, OP_SUB, count, one), zero);
+  Node *at = graph_binary(g, OP_MUL, most, graph_const(g, q, (Shape){0}));
+  Node *low = graph_unary(g, OP_FLOOR, at), *share = graph_binary(g, OP_SUB, at, low),
+       *high = graph_binary(g, OP_MIN, graph_binary(g, OP_ADD, low, one), most);
+  Node *below = graph_take_along(g, sorted, graph_cast(g, low, DT_I32)),
+       *above = graph_take_along(g, sorted, graph_cast(g, high, DT_I32));
+  Node *between = graph_binary(g, OP_ADD, graph_binary(g, OP_MUL, below, graph_binary(g, OP_SUB, one, share)),
+                               graph_binary(g, OP_MUL, above, share));
+  Node *value = graph_select(g, graph_binary(g, OP_EQ, share, zero), below, between);
+  Node *none = graph_binary(g, OP_OR, graph_binary(g, OP_EQ, count, zero), graph_binary(g, OP_LT, zero, bad));
+  return without_last(cx, graph_select(g, none, graph_const(g, NAN, (Shape){0}), value));
+}
+
 Value call_quantile(Cx *cx, const Args *a) {
   const bool median = a->b == B_MEDIAN;
-  const Value *axis = a->v[median ? 1 : 2], *keep = a->v[median ? 2 : 3];
+  const Value *axis = a->v[median ? 1 : 2], *keep = a->v[median ? 2 : 3], *where = a->v[median ? 3 : 4];
   Tree *t = tree_of(cx, a->v[0]);
-  if (t && axis_of_tree(cx, a, axis ? axis : keep)) return v_fail();
+  if (t && axis_of_tree(cx, a, axis ? axis : keep ? keep : where)) return v_fail();
   double q = 0.5;
   if (!median && !value_number(cx, a->v[1], "a share", &q)) return v_fail();
   if (!(q >= 0 && q <= 1)) {
@@ -292,9 +334,11 @@ Value call_quantile(Cx *cx, const Args *a) {
   }
   Reduced r = {.x = t ? tree_flat(cx, t) : value_floats(cx, a->v[0])};
   if (!r.x || !axes_of(cx, axis, r.x->shape, r.axes, &r.n)) return v_fail();
-  if (r.n == 0) return v_tensor(r.x, a->at);
+  if (!where_of(cx, a, where, r.x, &r.where)) return v_fail();
+  if (r.n == 0 && !r.where) return v_tensor(r.x, a->at);
   Node *last = joined_last(cx, &r, r.x);
-  Node *out = quantile_of(cx, graph_take_along(cx->g, last, graph_argsort(cx->g, last)), q);
+  Node *out = r.where ? quantile_where(cx, last, joined_last(cx, &r, r.where), q)
+                      : quantile_of(cx, graph_take_along(cx->g, last, graph_argsort(cx->g, last)), q);
   return v_tensor(is_true(keep) ? keep_axes(cx, out, r.x->shape, r.axes, r.n) : out, a->at);
 }
 
@@ -326,6 +370,14 @@ Value call_argmax(Cx *cx, const Args *a) {
   int axis;
   if (!n || !one_axis(cx, a->v[1], n->shape, &axis)) return v_fail();
   if (a->b == B_ARGMIN) n = graph_unary(cx->g, OP_NEG, n);
+  Reduced r = {.b = B_MAX, .x = n, .axes = {axis}, .n = 1};
+  if (!where_of(cx, a, a->v[2], n, &r.where)) return v_fail();
+  if (r.where) { // the first one taken that is the largest of these, or NaN where this is
+    Node *top = keep_axes(cx, largest(cx, &r, n), n->shape, r.axes, 1);
+    Node *hit = graph_binary(cx->g, OP_EQ, n, graph_broadcast_to(cx->g, top, n->shape));
+    hit = graph_binary(cx->g, OP_OR, hit, graph_unary(cx->g, OP_NOT, graph_binary(cx->g, OP_EQ, n, n)));
+    n = graph_cast(cx->g, graph_binary(cx->g, OP_AND, hit, r.where), DT_F32);
+  }
   Value v = v_tensor(graph_reduce(cx->g, OP_ARGMAX, n, &axis, 1), a->at);
   v.classes = n->shape.dim[axis];
   return v;

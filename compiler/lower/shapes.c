@@ -2,6 +2,7 @@
 // into a tensor by index. In: bound arguments. Out: values.
 #include "builtins.h"
 #include <math.h>
+#include <string.h>
 
 static Node *zeros_for(Cx *cx, const Node *x) { return graph_const_typed(cx->g, 0, x->dtype, x->shape); }
 
@@ -33,7 +34,8 @@ Value call_stack(Cx *cx, const Args *a) {
   return shape_fits(cx, s, a->at) ? v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at) : v_fail();
 }
 
-Value call_parts(Cx *cx, const Args *a) {
+Value call_split(Cx *cx, const Args *a) {
+  if (!a->v[0] || !a->v[1]) return call_data_builtin(cx, a->b, a->at);
   Node *x = value_node(cx, a->v[0]);
   int axis;
   int64_t n;
@@ -51,6 +53,38 @@ Value call_parts(Cx *cx, const Args *a) {
   return v;
 }
 
+// The element of n that stands at place p: the modes of `pad`.
+static int64_t edge(int64_t p, int64_t n) { return p < 0 ? 0 : p < n ? p : n - 1; }
+
+static int64_t wrap(int64_t p, int64_t n) { return (p % n + n) % n; }
+
+static int64_t reflect(int64_t p, int64_t n) {
+  const int64_t at = n == 1 ? 0 : wrap(p, 2 * (n - 1));
+  return at < n ? at : 2 * (n - 1) - at;
+}
+
+static const struct {
+  const char *name;
+  int64_t (*place)(int64_t p, int64_t n);
+} pad_modes[] = {{"edge", edge}, {"reflect", reflect}, {"wrap", wrap}};
+
+static Value pad_with_own(Cx *cx, const Args *a, Node *x, int axis, const int64_t *side) {
+  const int64_t n = x->shape.dim[axis];
+  Shape s = x->shape;
+  s.dim[axis] = side[0] + n + side[1];
+  if (!shape_fits(cx, s, a->at)) return v_fail();
+  for (size_t i = 0; i < sizeof pad_modes / sizeof *pad_modes; i++) {
+    if (strcmp(pad_modes[i].name, a->v[5]->text) != 0) continue;
+    double *from = ARENA_ARRAY(cx->a, double, s.dim[axis]);
+    for (int64_t p = 0; p < s.dim[axis]; p++) from[p] = (double)pad_modes[i].place(p - side[0], n);
+    return v_tensor(gather_axis(cx, x, axis, graph_tensor(cx->g, from, DT_I32, shape_of(1, s.dim[axis]))),
+                    a->at);
+  }
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[5]->span, "\"edge\", \"reflect\" or \"wrap\"",
+            arena_printf(cx->a, "\"%s\"", a->v[5]->text));
+  return v_fail();
+}
+
 Value call_pad(Cx *cx, const Args *a) {
   Node *x = value_node(cx, a->v[0]);
   int axis;
@@ -59,6 +93,11 @@ Value call_pad(Cx *cx, const Args *a) {
   if (!x || !one_axis(cx, a->v[3], x->shape, &axis)) return v_fail();
   for (int k = 0; k < 2; k++)
     if (!known_int(cx, a->v[1 + k], "a number of elements", 0, 1000000000, &side[k])) return v_fail();
+  if (a->v[4] && a->v[5]) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, a->v[4]->span, "`value`", "beside `mode`");
+    return v_fail();
+  }
+  if (a->v[5]) return pad_with_own(cx, a, x, axis, side);
   if (a->v[4] && !value_number(cx, a->v[4], "a number", &value)) return v_fail();
   if (value != floor(value) || x->dtype == DT_BOOL) x = graph_cast(cx->g, x, DT_F32);
   Node *parts[3];
@@ -71,6 +110,49 @@ Value call_pad(Cx *cx, const Args *a) {
     if (k == 0) parts[n++] = x;
   }
   return v_tensor(graph_concat(cx->g, parts, n, axis), a->at);
+}
+
+// -- windows
+
+// x [.., n, ..] as [.., windows, k, ..], or with FOLD the sum of what lies at each place of n.
+Value call_window(Cx *cx, const Args *a) {
+  const bool fold = a->b == B_FOLD;
+  const int64_t most = 1000000000;
+  Node *x = fold ? value_floats(cx, a->v[0]) : value_node(cx, a->v[0]);
+  const Value second_last = v_num(-2, a->at);
+  int64_t size, apart[2] = {1, 1}; // stride, dilation
+  int axis;
+  if (!x || !one_axis(cx, fold && !a->v[2] ? &second_last : a->v[2], x->shape, &axis)) return v_fail();
+  if (!known_int(cx, a->v[1], "a number of elements", 1, most, &size)) return v_fail();
+  for (int k = 0; k < 2; k++)
+    if (a->v[3 + k] && !known_int(cx, a->v[3 + k], "a number of elements", 1, most, &apart[k]))
+      return v_fail();
+  const int behind = axis + 1;
+  if (fold && behind == x->shape.rank) {
+    diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, behind, shape_text(cx->a, x->shape));
+    return v_fail();
+  }
+  const int64_t n = fold ? size : x->shape.dim[axis], k = fold ? x->shape.dim[behind] : size,
+                span = (k - 1) * apart[1] + 1, windows = span > n ? 0 : (n - span) / apart[0] + 1;
+  if (windows == 0 || (fold && windows != x->shape.dim[axis])) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_windows, a->at, (long long)n, (long long)windows, (long long)k,
+                        (long long)span);
+    if (fold) diag_note(d, a->v[0]->span, "%s comes from here", shape_text(cx->a, x->shape));
+    return v_fail();
+  }
+  if (fold) {
+    x = graph_unslide(cx->g, x, axis, apart[0], apart[1], n);
+    return v_tensor(graph_reduce(cx->g, OP_SUM, x, &behind, 1), a->at);
+  }
+  if (!rank_fits(cx, x->shape.rank + 1, a->at)) return v_fail();
+  Shape wide = {.rank = x->shape.rank + 1}, result;
+  int axes[MAX_RANK];
+  for (int i = 0; i < x->shape.rank; i++) axes[i] = i + (i > axis), wide.dim[axes[i]] = x->shape.dim[i];
+  wide.dim[behind] = k;
+  result = wide;
+  result.dim[axis] = windows;
+  if (!shape_fits(cx, result, a->at) || !shape_fits(cx, wide, a->at)) return v_fail();
+  return v_tensor(graph_slide(cx->g, graph_broadcast(cx->g, x, wide, axes), axis, apart[0], apart[1]), a->at);
 }
 
 // -- matrices: the last two axes

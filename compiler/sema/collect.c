@@ -8,6 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+static Ast *made(Arena *a, AstKind kind, const char *name, Span at) {
+  Ast *e = ARENA_NEW(a, Ast);
+  *e = (Ast){.kind = kind, .name = name, .span = at, .name_span = at, .depth = 1, .links = 1};
+  e->kids = ARENA_ARRAY(a, Ast *, 3);
+  e->nkids = kind == AST_BOOL ? 0 : 3;
+  return e;
+}
+
+// Every loss has a parameter more, `per_row: bool = false`.
+static const Ast *with_per_row(Arena *a, const Ast *loss) {
+  const Ast *given = loss->kids[0];
+  const int n = given ? given->nkids : 0;
+  for (int i = 0; i < n; i++)
+    if (given->kids[i]->name && !strcmp(given->kids[i]->name, "per_row")) return loss;
+  Ast *all = made(a, AST_PARAMS, NULL, given ? given->span : loss->name_span);
+  Ast *more = made(a, AST_PARAMDECL, "per_row", all->span);
+  more->kids[0] = made(a, AST_TYPE, "bool", all->span);
+  more->kids[1] = made(a, AST_BOOL, NULL, all->span);
+  all->kids = ARENA_ARRAY(a, Ast *, n + 1);
+  for (int i = 0; i < n; i++) all->kids[i] = given->kids[i];
+  all->kids[n] = more;
+  all->nkids = n + 1;
+  Ast *out = ARENA_NEW(a, Ast);
+  *out = *loss;
+  out->kids = ARENA_ARRAY(a, Ast *, loss->nkids + 1);
+  for (int i = 0; i < loss->nkids; i++) out->kids[i] = loss->kids[i];
+  out->kids[0] = all;
+  return out;
+}
+
 static void add_def(Program *p, const Ast *item, bool from_library) {
   if (!item->name) return; // the parser has reported it
   Map *defs = from_library ? &p->library : &p->defs;
@@ -17,6 +47,7 @@ static void add_def(Program *p, const Ast *item, bool from_library) {
     diag_note(d, old->ast->name_span, "first defined here");
     return;
   }
+  if (item->op == KIND_LOSS) item = with_per_row(p->session->arena, item);
   Def *def = ARENA_NEW(p->session->arena, Def);
   *def = (Def){.name = item->name, .kind = (DefKind)item->op, .ast = item, .from_library = from_library};
   map_put(defs, item->name, def);

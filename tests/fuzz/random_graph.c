@@ -334,6 +334,16 @@ static Node *pad(Maker *m) {
   return graph_pad(m->g, x, lo, hi, inner);
 }
 
+static Node *slide(Maker *m) {
+  Node *x = pick(m, F32 | F64 | I32);
+  if (x->shape.rank < 2) return NULL;
+  const int axis = (int)between(m, 0, x->shape.rank - 2);
+  const int64_t step = between(m, 1, 3), spread = between(m, 0, 3), n = x->shape.dim[axis],
+                span = (x->shape.dim[axis + 1] - 1) * spread + 1;
+  if (chance(m, 50)) return span > n ? NULL : graph_slide(m->g, x, axis, step, spread);
+  return graph_unslide(m->g, x, axis, step, spread, (n - 1) * step + span + between(m, 0, step - 1));
+}
+
 static Node *random_numbers(Maker *m);
 static Node *join(Maker *m) {
   Node *x = pick(m, F32 | F64 | I32 | BOOL), *parts[3] = {x};
@@ -457,9 +467,10 @@ static Node *random_node(Maker *m) {
   static const struct {
     int weight;
     Node *(*make)(Maker *);
-  } kinds[] = {{20, unary},   {26, binary},        {7, compare}, {6, choose}, {6, cast}, {13, reduce},
-               {9, reorder},  {6, widen},          {6, cut},     {6, pad},    {9, join}, {4, product},
-               {8, indexing}, {6, random_numbers}, {3, leaf},    {3, turns}};
+  } kinds[] = {{20, unary},  {26, binary}, {7, compare}, {6, choose},   {6, cast},
+               {13, reduce}, {9, reorder}, {6, widen},   {6, cut},      {6, pad},
+               {5, slide},   {9, join},    {4, product}, {8, indexing}, {6, random_numbers},
+               {3, leaf},    {3, turns}};
   enum { NKINDS = sizeof kinds / sizeof *kinds };
   int total = 0;
   for (int i = 0; i < NKINDS; i++) total += kinds[i].weight;

@@ -37,7 +37,7 @@ static LLVMValueRef iota(Kernel *k, const Node *n, const Index *at) {
   return LLVMBuildSIToFP(emit_at(k, emit_affine_depth(k, number)), v, emit_vector_type(k->m, n->dtype), "");
 }
 
-// pad: the operand where the guards hold, else zero. concat: the operand whose guards hold.
+// pad, unslide: the operand where the guards hold, else zero. concat: the operand whose guards hold.
 static LLVMValueRef shape_value(Kernel *k, Node *n, const Index *at, int mask) {
   LLVMValueRef v = NULL;
   for (int i = 0; i < n->nin; i++) {

@@ -97,7 +97,7 @@ def prod(r, node, x, axis=None, keep=None):
     return r.noisy(reduce_(r, node, x, axis, keep, lambda v, axes, k: v.prod(axis=axes, keepdims=k)), node, 1)
 
 
-def quantile(r, node, x, q, axis=None, keep=None):
+def quantile(r, node, x, q, axis=None, keep=None, where=None):
     if type(q) not in (float, Share) or not 0 <= float(q) <= 1:
         raise Refused("a share from 0 to 1")
 
@@ -106,18 +106,32 @@ def quantile(r, node, x, q, axis=None, keep=None):
             return v
         order(r, np.moveaxis(v, axes, range(-len(axes), 0)).reshape(*[n for i, n in enumerate(v.shape) if i not in axes], -1), -1, False)
         return np.quantile(v, float(q), axis=axes, keepdims=k)
+    def of_some(v, w):
+        def one(u, axes, k):
+            kept = [i for i in range(u.ndim) if i not in axes]
+            rows, takes = (np.transpose(e, [*kept, *axes]).reshape(*[u.shape[i] for i in kept], -1) for e in (u, w))
+            y = np.array([np.quantile(a[t], float(q)) if t.any() else np.nan for a, t in zip(rows.reshape(-1, rows.shape[-1]), takes.reshape(-1, rows.shape[-1]))])
+            return y.reshape([1 if k and i in axes else n for i, n in enumerate(u.shape) if k or i not in axes])
+        nothing_is_an_error(where, w)
+        order(r, np.where(w, v, np.inf).reshape(-1), -1, False)
+        return reduce_(r, node, v, axis, keep, one)
     with np.errstate(all="ignore"):
-        return reduce_(r, node, x, axis, keep, of)
+        return reduce_(r, node, x, axis, keep, of) if where is None else counted(r, node, x, where, of_some)
 
 
 def some(every):
-    def apply(r, node, x, axis=None, keep=None):
+    def apply(r, node, x, axis=None, keep=None, where=None):
         if isinstance(x, Tree):
-            if axis is not None or keep is not None:
+            if axis is not None or keep is not None or where is not None:
                 raise Refused("axis or keep on a tree")
             v = truths(flat_tree(x))
         else:
             v = truths(x)
+        if where is not None:
+            w = truths(where)
+            if not stretches(w.shape, v.shape):
+                raise Refused("the shape of where")
+            v = v | ~w if every else v & w
         k = flag(keep, "keep")
         axes = tuple(range(v.ndim)) if axis is None else axes_of(axis, v.ndim)
         y = np.asarray((np.all if every else np.any)(v, axis=axes, keepdims=k))
@@ -176,10 +190,22 @@ def roll(r, node, x, by, axis=None):
     return np.roll(v, whole(by, "a number of places"), one_axis(axis, v.ndim))
 
 
-def argmin(r, node, x, axis=None):
-    if isinstance(x, Tree):
-        raise Refused("a tree")
-    return argmax(r, node, -real(x), axis)
+def arg(sign):
+    """The first of the largest, or of NaN, among those taken; 0 of none."""
+    def apply(r, node, x, axis=None, where=None):
+        if isinstance(x, Tree):
+            raise Refused("a tree")
+        v = sign * real(x)
+        if where is None:
+            return argmax(r, node, v, axis)
+
+        def of(u, w):
+            nothing_is_an_error(where, w)
+            k = one_axis(axis, u.ndim)
+            top = np.where(w, u, -np.inf).max(axis=k, keepdims=True)
+            return np.argmax(w & ((u == top) | np.isnan(u)), axis=k)
+        return counted(r, node, v, where, of)
+    return apply
 
 
 def extreme(plain, sign):
@@ -196,9 +222,9 @@ OVER = "x axis? ; keep? where?"
 TABLE = {
     "sum": (OVER, masked(sum_, where_sum)), "mean": (OVER, masked(mean, where_mean)), "norm": (OVER, masked(norm, where_norm)),
     "prod": (OVER, masked(prod, where_prod)), "var": (OVER + " sample?", spread(False)), "std": (OVER + " sample?", spread(True)),
-    "quantile": ("x q axis? ; keep?", quantile),
-    "median": ("x axis? ; keep?", lambda r, node, x, axis=None, keep=None: quantile(r, node, x, 0.5, axis, keep)),
-    "any": ("x axis? ; keep?", some(False)), "all": ("x axis? ; keep?", some(True)), "argmin": ("x axis?", argmin),
+    "quantile": ("x q axis? ; keep? where?", quantile),
+    "median": (OVER, lambda r, node, x, axis=None, keep=None, where=None: quantile(r, node, x, 0.5, axis, keep, where)),
+    "any": (OVER, some(False)), "all": (OVER, some(True)), "argmin": ("x axis? ; where?", arg(-1)), "argmax": ("x axis? ; where?", arg(1)),
     "cumsum": ("x axis? ; reverse?", running(np.cumsum)), "cumprod": ("x axis? ; reverse?", running(np.cumprod)),
     "logcumsumexp": ("x axis? ; reverse?", running(np.logaddexp.accumulate)),
     "sort": ("x axis? ; descending?", over_tensors(sort)), "argsort": ("x axis? ; descending?", argsort), "topk": ("x k axis?", topk),

@@ -139,11 +139,18 @@ class Calls:
             if converted is not value:
                 b = self.convert(b, lambda v, t=type_, p=parameter: self.check(f, p, t, v, {}))
             inner = Scope({parameter: b}, inner)
-        inner = Scope({k: Binding.constant(float(n)) for k, n in sizes.items() if inner.find(k) is None}, inner)
+        inner = Scope({k: Binding.constant(float(n)) for k, n in sizes.items() if not k.endswith("..") and inner.find(k) is None}, inner)
         value = self.value(f.body, inner, w)
         if f.result is not None:
             unify(f, f.result, array(value).shape, sizes, lambda e: self.value(e, inner, w))
-        return value
+        return self.of_rows(node, f, given, value, w) if f.kind == "loss" else value
+
+    def of_rows(self, node, f, given, value, w):
+        """A loss whose body gives a number for each row is their mean."""
+        rows = "per_row" in given and self.force(given["per_row"], w)
+        if rows and not array(value).ndim:
+            raise Refused(f"{f.name} gives one number")
+        return value if rows or not array(value).ndim else functions.mean(self, node, value)
 
     @staticmethod
     def convert(b, how):
@@ -218,6 +225,10 @@ class Calls:
 def unify(f, pattern, shape, sizes, evaluate):
     """Sizes of a declared shape against those of a value; `..` stands for any number of them, anywhere in the list."""
     elements = pattern.parts[0]
+    if elements and elements[0].kind == "range" and elements[0].parts[0] is not None:  # `rows..`: the same wherever it occurs
+        leading = shape[:max(0, len(shape) - len(elements) + 1)]
+        if sizes.setdefault(elements[0].parts[0].parts[0] + "..", leading) != leading:
+            raise Refused(f"{f.name}: leading sizes {leading}")
     gaps = [k for k, e in enumerate(elements) if e.kind == "range"]
     if f.kind == "model" and not gaps:  # the shape of one sample; more leading sizes are samples
         elements, gaps = [None, *elements], [0]

@@ -217,8 +217,8 @@ def norm(r, node, x, axis=None, keep=None):
 
 
 def one_axis(axis, rank):
-    if isinstance(axis, list):
-        raise Refused("a list of axes")
+    if isinstance(axis, (list, Range)):
+        raise Refused("several axes")
     if rank == 0:
         raise Refused("a number has no axes")
     return axes_of(-1.0 if axis is None else axis, rank)[0]

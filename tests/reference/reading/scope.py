@@ -1,4 +1,5 @@
 """What names stand for, and where: definitions, bindings, scopes, and the worlds in which bindings have values."""
+from .syntax import Node
 
 
 class Unread(Exception):
@@ -13,6 +14,8 @@ class Definition:
     def __init__(self, node, home):
         self.kind, self.name, self.parameters, self.result, self.body, self.updated = node.parts
         self.home = home
+        if self.kind == "loss" and all(name != "per_row" for name, _, _ in self.parameters):
+            self.parameters = [*self.parameters, ("per_row", Node("type", "bool", None, None), Node("bool", False))]
 
 
 class Binding:

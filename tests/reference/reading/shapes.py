@@ -33,7 +33,7 @@ def stack(r, node, xs, axis=None):
     return np.stack(parts, k)
 
 
-def parts(r, node, x, n, axis=None):
+def split(r, node, x, n, axis=None):
     v = array(x)
     k, n = one_axis(axis, v.ndim), whole(n, "a number of parts")
     if n < 1 or v.shape[k] % n:
@@ -41,14 +41,47 @@ def parts(r, node, x, n, axis=None):
     return list(np.split(v, n, k))
 
 
-def pad(r, node, x, before, after, axis=None, value=0.0):
+def pad(r, node, x, before, after, axis=None, value=None, mode=None):
     v = array(x)
+    if mode is not None:
+        k, b, a = one_axis(axis, v.ndim), whole(before, "a number"), whole(after, "a number")
+        if b < 0 or a < 0 or value is not None or mode not in ("edge", "reflect", "wrap"):
+            raise Refused("sizes and a mode")
+        return np.pad(v, [(b, a) if i == k else (0, 0) for i in range(v.ndim)], mode=mode)
+    value = 0.0 if value is None else value
     k, b, a = one_axis(axis, v.ndim), whole(before, "a number"), whole(after, "a number")
     if b < 0 or a < 0 or type(value) not in (float, Share):
         raise Refused("sizes and a known value")
     if v.dtype != np.int64 or value != np.floor(value):
         v = real(v)
     return np.pad(v, [(b, a) if i == k else (0, 0) for i in range(v.ndim)], constant_values=value)
+
+
+def windows(n, size, stride, dilation):
+    size, stride, dilation = (whole(1.0 if e is None else e, "a number of elements") for e in (size, stride, dilation))
+    if min(size, stride, dilation) < 1 or (size - 1) * dilation >= n:
+        raise Refused("no window fits")
+    first = np.arange(0, n - (size - 1) * dilation, stride)
+    return first[:, None] + np.arange(size) * dilation
+
+
+def window(r, node, x, size, axis=None, stride=None, dilation=None):
+    v = array(x)
+    k = one_axis(axis, v.ndim)
+    return np.take(v, windows(v.shape[k], size, stride, dilation), axis=k)
+
+
+def fold(r, node, x, size, axis=None, stride=None, dilation=None):
+    v, n = real(x), whole(size, "a number of elements")
+    k = one_axis(-2.0 if axis is None else axis, v.ndim)
+    if n < 1 or k + 1 == v.ndim:
+        raise Refused("an axis of windows, and one of their elements")
+    at = windows(n, float(v.shape[k + 1]), stride, dilation)
+    if len(at) != v.shape[k]:
+        raise Refused("another number of windows")
+    y = np.zeros((n, *v.shape[:k], *v.shape[k + 2:]))
+    np.add.at(y, at, np.moveaxis(v, (k, k + 1), (0, 1)))
+    return r.noisy(np.moveaxis(y, 0, k), node, 1)
 
 
 def triangle(f):
@@ -120,7 +153,8 @@ def integers(r, node, range, shape=None, like=None):
 
 
 TABLE = {
-    "reshape": ("x shape", reshape), "stack": ("xs* ; axis?", stack), "parts": ("x n axis?", parts), "pad": ("x before after axis? ; value?", pad),
+    "reshape": ("x shape", reshape), "stack": ("xs* ; axis?", stack), "split": ("x n axis?", split), "pad": ("x before after axis? ; value? mode?", pad),
+    "window": ("x size axis? ; stride? dilation?", window), "fold": ("x size axis? ; stride? dilation?", fold),
     "tril": ("x k?", triangle(np.tril)), "triu": ("x k?", triangle(np.triu)), "diag": ("x", diag), "scatter_add": ("x index n", scatter_add),
     "put": ("x index v axis?", put), "einsum": ("axes xs*", einsum), "integers": ("range shape? ; like?", integers),
 }

@@ -98,6 +98,11 @@ def shape_of(x):
 
 def axes_of(x, rank):
     """Axes that a reduction names: one or a list, each once."""
+    if isinstance(x, Range):
+        low, high = (k + rank if k < 0 else k for k in (whole(x.low, "an axis"), whole(x.high, "an axis")))
+        if not 0 <= low < high <= rank:
+            raise Refused("no axes")
+        return tuple(range(low, high))
     named = [whole(e, "an axis") for e in (x if isinstance(x, list) else [x])]
     if not named:
         raise Refused("no axis")
