@@ -27,7 +27,7 @@ typedef struct Reverse {
 // Whether a gradient that reaches n goes on to its operand k.
 static bool passes_on(const Node *n, int k) {
   if (n->op == OP_PART) return dtype_is_float(n->dtype);
-  if (n->op == OP_LOOP) return dtype_is_float(n->in[k]->dtype);
+  if (n->body) return dtype_is_float(n->in[k]->dtype);
   return dtype_is_float(n->dtype) && rule_exists(n, k);
 }
 
@@ -57,9 +57,9 @@ static void add_part(Reverse *r, const Node *part, Node *adj) {
   r->open[tuple->id] |= r->open[part->id];
 }
 
-static void through_loop(Reverse *r, Node *n) {
+static void through_bodies(Reverse *r, Node *n) {
   Node **out = ARENA_ARRAY(r->g->arena, Node *, n->nin + 1);
-  loop_vjp(r->g, n, r->parts[n->id], !r->open[n->id], out);
+  (n->op == OP_IF ? if_vjp : loop_vjp)(r->g, n, r->parts[n->id], !r->open[n->id], out);
   for (int k = 0; k < n->nin; k++) {
     if (!out[k] || !r->reaches[n->in[k]->id]) continue;
     accumulate(r, n->in[k], out[k]);
@@ -72,7 +72,7 @@ static void propagate(Reverse *r) {
     Node *n = r->g->nodes.data[i];
     if (!r->reaches[i] || r->variable[i]) continue;
     r->g->origin = n->origin;
-    if (r->parts[i]) through_loop(r, n);
+    if (r->parts[i]) through_bodies(r, n);
     if (r->adj[i] && n->op == OP_PART) add_part(r, n, r->adj[i]);
     for (int k = 0; r->adj[i] && n->op != OP_PART && k < n->nin; k++) {
       if (!r->reaches[n->in[k]->id] || !rule_exists(n, k)) continue;

@@ -1,4 +1,4 @@
-// The derivative of a loop, which is a loop.
+// The derivatives of operations with bodies: of a loop, which is a loop, and of an IF, which is one.
 #ifndef AD_LOOP_H
 #define AD_LOOP_H
 #include "../graph/graph.h"
@@ -6,4 +6,6 @@
 // part_adj: adjoints of the loop's results, NULL where there is none. `guarded`: as in ad_vjp_all. Out:
 // out[k] of operand k, NULL where no gradient reaches it.
 void loop_vjp(Graph *g, Node *loop, Node *const *part_adj, bool guarded, Node **out);
+// The same for an IF.
+void if_vjp(Graph *g, Node *node, Node *const *part_adj, bool guarded, Node **out);
 #endif

@@ -66,9 +66,10 @@ struct Node {
   int nattr;
   const int64_t *attr;
   const char *name; // INPUT; INDEX, LOOP: the place in the program
-  int nout;         // LOOP: its results, read by PART; the node itself is a DT_TUPLE without axes
+  int nout;         // LOOP, IF: its results, read by PART; the node itself is a DT_TUPLE without axes
   const TensorType *out;
-  const Graph *body;  // LOOP
+  const Graph *body;  // LOOP; IF: where the condition holds
+  const Graph *other; // IF: where it does not
   const double *data; // CONST: ndata values, 1 (splat) or all
   int64_t ndata;
   Span origin; // where in the program it comes from
@@ -195,6 +196,14 @@ Node *graph_slice_hole(Graph *g, const Node *source); // for what one turn sees 
 // The reverse: a turn's nodes in g, with holes for index, carries and slices; `in` are the operands in g.
 // Where known[id] is given, it stands for the body's node; afterwards known holds what stands for each.
 LoopBuild graph_open_loop(Graph *g, const Node *loop, Node *const *in, Node **known);
+
+// Operands of an IF: a condition, bool of rank 0; then captures, which are the inputs of both bodies by
+// position. Its results are the outputs of the body that is computed, of equal types in both.
+Node *graph_if(Graph *g, Node *const *in, int nin, const Graph *body, const Graph *other);
+// An IF from nodes of one graph: x[k] where the condition holds, else y[k], of one type. inside[id]: it may
+// be computed in a body; all else is computed outside. Out: parts[n].
+void graph_build_if(Graph *g, Node *condition, const bool *inside, Node *const *x, Node *const *y, int n,
+                    Node **parts);
 
 Graph *graph_copy(Arena *a, const Graph *g);     // node for node
 bool graph_same(const Graph *a, const Graph *b); // node for node; names of inputs aside

@@ -328,7 +328,8 @@ const char *node_infer(Arena *a, Node *n) {
   case CLASS_CONTRACT: return infer_matmul(a, n);
   case CLASS_INDEX: return infer_index(a, n);
   case CLASS_RANDOM: return infer_uniform(a, n);
-  case CLASS_BODY: return n->op == OP_LOOP ? infer_loop(a, n) : infer_part(n);
+  case CLASS_BODY:
+    return n->op == OP_LOOP ? infer_loop(a, n) : n->op == OP_IF ? infer_if(a, n) : infer_part(n);
   case CLASS_META:
     if (n->op == OP_POINT && (n->nattr != 1 || n->attr[0] < 0)) return "a point needs its key";
     n->dtype = n->in[0]->dtype;

@@ -285,7 +285,23 @@ static double *eval_loop(Arena *a, const Node *n, double **v, GraphFault *fault)
   return out;
 }
 
+static double *eval_if(Arena *a, const Node *n, double **v, GraphFault *fault) {
+  const Graph *b = v[n->in[0]->id][0] != 0 ? n->body : n->other;
+  double *out = ARENA_ARRAY(a, double, part_offset(n, n->nout) + 1);
+  Arena *scratch = arena_new();
+  double **preset = ARENA_ARRAY(scratch, double *, b->nodes.len + 1);
+  for (int k = 0; k < b->inputs.len; k++) preset[b->inputs.data[k]->id] = v[n->in[k + 1]->id];
+  double **values = evaluate_outputs(scratch, b, preset, fault);
+  for (int k = 0; k < n->nout; k++) {
+    const Node *x = b->outputs.data[k].node;
+    memcpy(out + part_offset(n, k), values[x->id], sizeof(double) * (size_t)shape_count(x->shape));
+  }
+  arena_free(scratch);
+  return out;
+}
+
 static double *eval_node(Arena *a, const Node *n, double **v, GraphFault *fault) {
+  if (n->op == OP_IF) return eval_if(a, n, v, fault);
   if (n->op == OP_LOOP) return eval_loop(a, n, v, fault);
   const int64_t count = shape_count(n->shape);
   double *out = ARENA_ARRAY(a, double, count);

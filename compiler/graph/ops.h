@@ -28,6 +28,7 @@ double op_scalar(Op op, DType from, DType to, double x, double y, double z);
 const char *node_infer(Arena *a, Node *n);
 const char *shape_fault(Arena *a, Shape s); // NULL: a legal shape
 const char *infer_loop(Arena *a, Node *n);  // body.c
+const char *infer_if(Arena *a, Node *n);    // branch.c
 
 // table.c, simplify.c, builder.c
 struct GraphTable {

@@ -219,7 +219,8 @@ static Node *read_node(Reader *r) {
     if (op_has_type(n.op)) read_type(r, &n);
     if (op_has_name(n.op) || (n.op == OP_LOOP && peek(r) == '"')) n.name = read_string(r);
     if (n.op == OP_CONST) read_values(r, &n);
-    if (n.op == OP_LOOP) n.body = read_body(r);
+    if (n.op == OP_LOOP || n.op == OP_IF) n.body = read_body(r);
+    if (n.op == OP_IF) n.other = read_body(r);
     read_attrs(r, &n);
     known = finish(r, &n);
   }

@@ -69,9 +69,10 @@ static void print_node(FILE *out, const Node *n) {
     print_string(out, n->name);
   }
   if (n->op == OP_CONST) print_values(out, n);
-  if (n->body) {
+  const Graph *const bodies[] = {n->body, n->other};
+  for (int i = 0; i < 2 && bodies[i]; i++) {
     fputs(" {\n", out);
-    graph_print(out, n->body);
+    graph_print(out, bodies[i]);
     putc('}', out);
   }
   print_attrs(out, n);

@@ -27,9 +27,18 @@ static uint64_t node_hash(const Node *n) {
   if (n->nattr) h = hash_bytes(h, n->attr, sizeof(int64_t) * (size_t)n->nattr);
   if (n->name) h = hash_bytes(h, n->name, strlen(n->name));
   if (n->ndata) h = hash_bytes(h, n->data, sizeof(double) * (size_t)n->ndata);
-  const uint64_t body = n->body ? graph_hash(n->body) : 0;
-  if (body) h = hash_bytes(h, &body, sizeof body);
+  const Graph *const bodies[] = {n->body, n->other};
+  for (int i = 0; i < 2 && bodies[i]; i++) {
+    const uint64_t body = graph_hash(bodies[i]);
+    h = hash_bytes(h, &body, sizeof body);
+  }
   return h ^ (h >> 29);
+}
+
+static bool same_body(const Graph *a, const Graph *b) { return a && b ? graph_same(a, b) : a == b; }
+
+static bool same_bodies(const Node *a, const Node *b) {
+  return same_body(a->body, b->body) && same_body(a->other, b->other);
 }
 
 // Constants are compared by bits: 0 and -0 are two constants, and a NaN equals itself.
@@ -42,7 +51,7 @@ static bool node_same(const Node *a, const Node *b) {
   for (int i = 0; i < a->nattr; i++)
     if (a->attr[i] != b->attr[i]) return false;
   if (!a->name != !b->name || (a->name && strcmp(a->name, b->name) != 0)) return false;
-  if (!a->body != !b->body || (a->body && !graph_same(a->body, b->body))) return false;
+  if (!same_bodies(a, b)) return false;
   return a->ndata == 0 || memcmp(a->data, b->data, sizeof(double) * (size_t)a->ndata) == 0;
 }
 
@@ -60,14 +69,13 @@ uint64_t graph_hash(const Graph *g) {
 
 static bool same_node(const Node *x, const Node *y) {
   if (x->op != y->op || x->dtype != y->dtype || x->nin != y->nin || x->nattr != y->nattr ||
-      x->ndata != y->ndata || !shape_equal(x->shape, y->shape) || !x->body != !y->body)
+      x->ndata != y->ndata || !shape_equal(x->shape, y->shape) || !same_bodies(x, y))
     return false;
   for (int k = 0; k < x->nin; k++)
     if (x->in[k]->id != y->in[k]->id) return false;
   for (int k = 0; k < x->nattr; k++)
     if (x->attr[k] != y->attr[k]) return false;
   if (x->op != OP_INPUT && x->name && strcmp(x->name, y->name) != 0) return false;
-  if (x->body && !graph_same(x->body, y->body)) return false;
   return x->ndata == 0 || memcmp(x->data, y->data, sizeof(double) * (size_t)x->ndata) == 0;
 }
 
@@ -142,6 +150,7 @@ Node *node_intern(Graph *g, const Node *proto) {
   n->name = proto->name ? arena_strdup(g->arena, proto->name) : NULL;
   if (n->nout) n->out = copy(g->arena, proto->out, sizeof(TensorType) * (size_t)proto->nout);
   if (n->body && n->body->arena != g->arena) n->body = graph_copy(g->arena, n->body);
+  if (n->other && n->other->arena != g->arena) n->other = graph_copy(g->arena, n->other);
   n->origin = g->origin;
   vec_push(g->arena, g->nodes, n);
   table_insert(t, n);

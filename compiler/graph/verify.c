@@ -18,11 +18,12 @@ static const char *node_fault(Arena *a, const Graph *g, int i) {
     return "a name where there is none, or none where there is one";
   if ((n->op == OP_CONST) != (n->ndata > 0))
     return "values where there are none, or none where there are some";
-  if ((n->op == OP_LOOP) != (n->body != NULL))
+  if ((n->op == OP_LOOP || n->op == OP_IF) != (n->body != NULL) || (n->op == OP_IF) != (n->other != NULL))
     return "a body where there is none, or none where there is one";
   for (int k = 0; k < n->nin; k++)
     if (n->in[k]->dtype == DT_TUPLE && n->op != OP_PART) return "only a part can be read of several results";
   const char *inside = n->body ? graph_verify(n->body) : NULL;
+  if (!inside && n->other) inside = graph_verify(n->other);
   if (inside) return arena_printf(a, "in its body: %s", inside);
   Node inferred = *n;
   const char *fault = node_infer(a, &inferred);

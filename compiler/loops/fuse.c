@@ -50,7 +50,12 @@ static int group_of_storage(const Plan *p, const Node *n) {
 }
 
 static void add_call(Plan *p, Node *n) {
-  Group *g = add_group(p, n->op == OP_MATMUL ? STEP_GEMM : n->op == OP_LOOP ? STEP_LOOP : STEP_CALL, n);
+  Group *g = add_group(p,
+                       n->op == OP_MATMUL ? STEP_GEMM
+                       : n->op == OP_LOOP ? STEP_LOOP
+                       : n->op == OP_IF   ? STEP_IF
+                                          : STEP_CALL,
+                       n);
   g->node = n;
   for (int i = 0; i < n->nin; i++) {
     bool transposed;
@@ -168,7 +173,7 @@ static void add_root(Plan *p, Node *n) {
 
 void plan_groups(Plan *p) {
   int n = p->graph->nodes.len, kept = 0;
-  for (int i = 0; i < n; i++) kept += p->kept[i] || p->graph->nodes.data[i]->op == OP_LOOP;
+  for (int i = 0; i < n; i++) kept += p->kept[i] || p->graph->nodes.data[i]->body;
   p->words = (kept + 63) / 64 + 1;
   p->groups.len = 0;
   for (int i = 0; i < n; i++) {
@@ -178,7 +183,7 @@ void plan_groups(Plan *p) {
   for (int i = 0; i < n; i++) {
     Node *x = p->graph->nodes.data[i];
     if (x->op == OP_PART && p->live[i]) p->group_of[i] = p->group_of[x->in[0]->id];
-    if (x->op == OP_LOOP && p->live[i]) add_call(p, x);
+    if (x->body && p->live[i]) add_call(p, x);
     if (!p->kept[i] || x->op == OP_PART) continue;
     if (op_info[x->op].class == CLASS_CONTRACT || op_info[x->op].class == CLASS_INDEX)
       add_call(p, x);

@@ -88,7 +88,7 @@ static void keep_for(Plan *p, Node *n) {
     for (int i = 0; i < n->nin; i++) keep(p, n->in[i]);
     return;
   case CLASS_BODY:
-    for (int i = 0; n->op == OP_LOOP && i < n->nin; i++) keep(p, n->in[i]);
+    for (int i = 0; n->body && i < n->nin; i++) keep(p, n->in[i]);
     if (n->op == OP_PART) keep(p, n);
     return;
   case CLASS_REDUCE: keep(p, n); return;

@@ -208,10 +208,10 @@ static bool read_whole(const Lowering *l, const Node *stack) {
   return false;
 }
 
-static void add_loop(Lowering *l, const Group *g) {
+static LoopStep *add_body_step(Lowering *l, const Group *g) {
   LoopFn *f = l->f;
   Node *n = g->node;
-  LoopStep *s = add_step(l, STEP_LOOP, n->nin);
+  LoopStep *s = add_step(l, g->kind, n->nin);
   s->node = n;
   for (int i = 0; i < n->nin; i++) s->in[i] = f->of[n->in[i]->id];
   s->body = loops_from_graph(f->arena, n->body, (LoopOptions){0});
@@ -221,13 +221,30 @@ static void add_loop(Lowering *l, const Group *g) {
     const Node *x = f->graph->nodes.data[i];
     if (x->op != OP_PART || x->in[0] != n || !f->of[i]) continue;
     s->parts[x->attr[0]] = f->of[i];
-    s->clears[x->attr[0]] = x->attr[0] >= loop_parts(n).carries && (l->keep_all || read_whole(l, x));
+    s->clears[x->attr[0]] =
+        n->op == OP_LOOP && x->attr[0] >= loop_parts(n).carries && (l->keep_all || read_whole(l, x));
   }
   for (int k = 0; k < n->nout; k++)
     if (!s->parts[k]) s->parts[k] = add_buffer(l, n, 0, type_bytes(&n->out[k]));
-  s->out = add_buffer(l, n, 0, loop_work(s, loop_parts(n).carries));
-  f->flops += (double)loop_parts(n).turns * s->body->flops;
-  f->bytes += (double)loop_parts(n).turns * s->body->bytes;
+  return s;
+}
+
+static void add_loop(Lowering *l, const Group *g) {
+  LoopStep *s = add_body_step(l, g);
+  const LoopParts p = loop_parts(s->node);
+  s->out = add_buffer(l, s->node, 0, loop_work(s, p.carries));
+  l->f->flops += (double)p.turns * s->body->flops;
+  l->f->bytes += (double)p.turns * s->body->bytes;
+}
+
+static void add_if(Lowering *l, const Group *g) {
+  LoopStep *s = add_body_step(l, g);
+  s->other = loops_from_graph(l->f->arena, s->node->other, (LoopOptions){0});
+  const LoopFn *most = s->body->flops < s->other->flops ? s->other : s->body;
+  const bool longer = s->body->scratch_bytes < s->other->scratch_bytes;
+  s->out = add_buffer(l, s->node, 0, aligned((longer ? s->other : s->body)->scratch_bytes) + 64);
+  l->f->flops += most->flops;
+  l->f->bytes += most->bytes;
 }
 
 static void add_group_step(Lowering *l, const Group *g) {
@@ -235,6 +252,8 @@ static void add_group_step(Lowering *l, const Group *g) {
     add_kernel(l, g);
   else if (g->kind == STEP_LOOP)
     add_loop(l, g);
+  else if (g->kind == STEP_IF)
+    add_if(l, g);
   else
     add_library_call(l, g);
 }

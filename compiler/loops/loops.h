@@ -47,7 +47,7 @@ typedef struct Nest {
   NestOut *outs;
 } Nest;
 
-typedef enum StepKind { STEP_KERNEL, STEP_GEMM, STEP_CALL, STEP_COPY, STEP_LOOP } StepKind;
+typedef enum StepKind { STEP_KERNEL, STEP_GEMM, STEP_CALL, STEP_COPY, STEP_LOOP, STEP_IF } StepKind;
 typedef struct LoopFn LoopFn;
 
 // A kernel is one nest.
@@ -65,7 +65,8 @@ typedef struct LoopStep {
   // COPY: in[0] to out.
   // LOOP: the node, its operands; one buffer for each result; `out` holds the body's scratch memory and,
   // behind it, each carried value twice (see loop_work).
-  const LoopFn *body;
+  // IF: the node, its operands, a buffer for each result; `out` is scratch memory of the body that is run.
+  const LoopFn *body, *other;
   Buffer **parts;
   bool *clears; // by result: a stack whose places that no turn reached are read
 } LoopStep;

@@ -106,7 +106,7 @@ static void print_nest(Printer *p, const Nest *n) {
 }
 
 static void print_step(Printer *p, const LoopStep *s) {
-  static const char *const kinds[] = {"kernel", "gemm", "call", "copy", "loop"};
+  static const char *const kinds[] = {"kernel", "gemm", "call", "copy", "loop", "if"};
   fprintf(p->out, "  %s %s", kinds[s->kind], s->name);
   if (s->kind == STEP_KERNEL) {
     fprintf(p->out, " in %lld piece%s\n", (long long)s->pieces, s->pieces == 1 ? "" : "s");
@@ -133,6 +133,7 @@ static void print_step(Printer *p, const LoopStep *s) {
   }
   fputc('\n', p->out);
   if (s->body) loops_print(p->out, s->body);
+  if (s->other) loops_print(p->out, s->other);
 }
 
 static Printer printer_new(Arena *a, const LoopFn *f) {

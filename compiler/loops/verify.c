@@ -44,6 +44,7 @@ static void check_step(Checker *c, int i) {
   if (s->out) check_write(c, s->out, i);
   for (int j = 0; s->parts && j < s->node->nout; j++) check_write(c, s->parts[j], i);
   if (s->body && !c->error) c->error = loops_verify(s->body);
+  if (s->other && !c->error) c->error = loops_verify(s->other);
   arena_free(scratch);
 }
 

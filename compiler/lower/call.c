@@ -132,7 +132,9 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   cx->library = d->from_library;
   if (d->kind == KIND_LET) cx->frame = NULL; // one value, also where a loop is the first to ask for it
   const bool bound = bind_args(cx, d, args, nargs, at, inner, false);
+  const int first = cx->g->nodes.len;
   Value v = bound ? run_body(cx, d, inner, at) : v_fail();
+  if (d->kind == KIND_LET) vec_push(cx->a, cx->shared, ((NodeRange){first, cx->g->nodes.len}));
   cx->frame = frame;
   cx->library = library;
   return memo_keep(cx, d, &memo, v);

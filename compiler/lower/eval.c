@@ -30,48 +30,6 @@ static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
   return unary_op(cx, e->op == OPR_NEG ? OP_NEG : OP_NOT, &x, e->span);
 }
 
-// -- control
-
-// Of tuples: each value by itself.
-static Value choose_values(Cx *cx, const Value *c, const Value *a, const Value *b, Span at) {
-  if (a->kind != V_TUPLE || b->kind != V_TUPLE || a->nitems != b->nitems) return choose(cx, c, a, b, at);
-  Value v = {
-      .kind = V_TUPLE, .span = at, .nitems = a->nitems, .items = ARENA_ARRAY(cx->a, Value, a->nitems + 1)};
-  for (int i = 0; i < v.nitems; i++) {
-    v.items[i] = choose_values(cx, c, &a->items[i], &b->items[i], at);
-    if (v.items[i].kind == V_FAIL) return v_fail();
-  }
-  return v;
-}
-
-// The first branch whose condition holds, where that is known; else each element's.
-static Value eval_if(Cx *cx, Env *env, const Ast *e) {
-  Value *conditions = ARENA_ARRAY(cx->a, Value, e->links), *branches = ARENA_ARRAY(cx->a, Value, e->links);
-  const Ast **links = ast_links(cx->a, e), *otherwise = links[e->links - 1]->kids[2];
-  int n = 0; // those that are chosen between as the program runs
-  for (int i = 0; i < e->links; i++) {
-    Value c = eval_expr(cx, env, links[i]->kids[0]);
-    if (c.kind == V_FAIL) return c;
-    if (value_is_const(&c)) {
-      const Lifted no = {OP_NOT, TAKES_TRUTH, false, "`if`"};
-      const Value fails = lift(cx, &no, &c, 1, links[i]->kids[0]->span);
-      if (fails.kind == V_FAIL) return fails;
-      if (fails.num != 0) continue;
-      otherwise = links[i]->kids[1];
-      break;
-    }
-    conditions[n] = c;
-    links[n] = links[i];
-    branches[n++] = eval_expr(cx, env, links[i]->kids[1]);
-  }
-  Value v = eval_expr(cx, env, otherwise);
-  while (n-- > 0) {
-    cx->g->origin = links[n]->span;
-    v = choose_values(cx, &conditions[n], &branches[n], &v, links[n]->span);
-  }
-  return v;
-}
-
 // -- several values
 
 static Value eval_unpack(Cx *cx, Env *env, const Ast *e) {

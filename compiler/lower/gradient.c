@@ -33,7 +33,10 @@ Value named(Cx *cx, Value v) {
 }
 
 Node *named_list(Cx *cx, const Value *v, Node *n) {
-  if (v->made && n) *v->made = n = point(cx, n);
+  if (v->made && n) {
+    *v->made = n = point(cx, n);
+    vec_push(cx->a, cx->shared, ((NodeRange){n->id, n->id + 1}));
+  }
   return n;
 }
 

@@ -5,7 +5,6 @@
 
 enum { MOST_TURNS = 1 << 24 };
 
-typedef VEC(Node *) Nodes;
 typedef VEC(const char *) Names;
 
 typedef struct Loop {

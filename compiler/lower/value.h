@@ -107,6 +107,10 @@ struct Env {
   const char *def;  // name of the definition
 };
 
+typedef struct NodeRange {
+  int first, end;
+} NodeRange;
+
 // A loop whose body is being elaborated once for all its turns.
 typedef struct LoopFrame LoopFrame;
 struct LoopFrame {
@@ -135,13 +139,14 @@ typedef struct Cx {
   bool view;     // `digits.test.x` is a tensor of all its rows
   const reg_dataset *data;
   const char *data_part;
-  Map params;       // path -> ParamRef *, in order of first use
-  Map states;       // name -> StateRef *
-  Map counters;     // "path/layer" -> count, for automatic names
-  Map auto_base;    // instance path -> the layer's name, for automatic instances
-  Map models;       // name -> ModelValue *
-  Map schedules;    // named schedules used -> Node *
-  LoopFrame *frame; // the innermost loop around what is being elaborated
+  Map params;            // path -> ParamRef *, in order of first use
+  Map states;            // name -> StateRef *
+  Map counters;          // "path/layer" -> count, for automatic names
+  Map auto_base;         // instance path -> the layer's name, for automatic instances
+  Map models;            // name -> ModelValue *
+  Map schedules;         // named schedules used -> Node *
+  VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
+  LoopFrame *frame;      // the innermost loop around what is being elaborated
   Node *objective;
   Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
   VEC(Leaf) moved;       // by `objective at T`: each parameter's value at such a T
@@ -240,6 +245,7 @@ typedef struct Lifted {
 Value lift(Cx *cx, const Lifted *f, const Value *x, int n, Span at);
 Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at);
 Value unary_op(Cx *cx, Op op, const Value *x, Span at);
+typedef VEC(Node *) Nodes;
 Value choose(Cx *cx, const Value *cond, const Value *x, const Value *y, Span at);
 Value matmul(Cx *cx, const Value *x, const Value *y, Span at);
 
@@ -291,6 +297,7 @@ const char *source_text(Cx *cx, Span at); // what is written there
 // The place to tell when the program runs: what was written in the program, also where the library looks it
 // up.
 const char *run_place(Cx *cx, Span at);
+Value eval_if(Cx *cx, Env *env, const Ast *e); // if.c
 Value eval_repeat(Cx *cx, Env *env, const Ast *e);
 Value eval_for(Cx *cx, Env *env, const Ast *e);
 Value eval_while(Cx *cx, Env *env, const Ast *e);

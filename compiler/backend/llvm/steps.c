@@ -154,15 +154,16 @@ static void add_kernel(Emitter *m, Table *t, const LoopStep *s, KernelTexts *tex
   add_launch(m, t, &l);
 }
 
-static void add_loop(Emitter *m, Table *t, const LoopStep *s) {
+// A loop or a choice.
+static void add_bodies(Emitter *m, Table *t, const LoopStep *s) {
   KernelArgs args = {0};
   for (int i = 0; i < s->nin; i++) vec_push(m->arena, args.buffers, s->in[i]);
   for (int i = 0; i < s->node->nout; i++) vec_push(m->arena, args.buffers, s->parts[i]);
   vec_push(m->arena, args.buffers, s->out);
   Launch l = launch_of(m, &args);
-  l.fn = emit_function_new(m, arena_printf(m->arena, "loop%d", m->functions), emit_call_type(m), true);
+  l.fn = emit_function_new(m, arena_printf(m->arena, "%s%d", op_info[s->node->op].text, m->functions), emit_call_type(m), true);
   Kernel *k = emit_kernel_new(m, l.fn, &args, LLVMGetParam(l.fn, 1));
-  emit_loop_step(k, LLVMGetParam(l.fn, 0), s);
+  (s->kind == STEP_IF ? emit_if_step : emit_loop_step)(k, LLVMGetParam(l.fn, 0), s);
   LLVMBuildRet(k->builder, word(m, 0));
   emit_kernel_done(k);
   add_launch(m, t, &l);
@@ -184,7 +185,8 @@ static Table steps_table(Emitter *m, const LoopFn *f) {
     Launch l;
     switch (s->kind) {
     case STEP_KERNEL: add_kernel(m, &t, s, texts); continue;
-    case STEP_LOOP: add_loop(m, &t, s); continue;
+    case STEP_LOOP:
+    case STEP_IF: add_bodies(m, &t, s); continue;
     case STEP_GEMM:
     case STEP_CALL: l = emit_library_call(m, s); break;
     case STEP_COPY: l = emit_copy(m, s); break;
