@@ -14,13 +14,15 @@ void group_add_need(Plan *p, int group, int needed) {
   Group *g = p->groups.data[group];
   if (group == needed || group_needs(g, needed)) return;
   uint64_t *more = p->groups.data[needed]->needs;
-  for (int i = g->needed ? 0 : group; i < (g->needed ? p->groups.len : group + 1); i++) {
+  const bool has_users = g->users.len > 0;
+  for (int i = has_users ? 0 : group; i < (has_users ? p->groups.len : group + 1); i++) {
     Group *h = p->groups.data[i];
     if (i != group && !group_needs(h, group)) continue;
     set_join(p, h->needs, more);
     h->needs[needed / 64] |= 1ull << (needed % 64);
   }
-  p->groups.data[needed]->needed = true;
+  g->missing++;
+  vec_push(p->arena, p->groups.data[needed]->users, group);
 }
 
 bool group_reads(const Plan *p, int group, const Node *n) {

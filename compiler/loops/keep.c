@@ -182,43 +182,56 @@ void plan_storage(Plan *p) {
   for (int i = 0; i < p->graph->nodes.len; i++) p->storage[i] = storage_of(p, p->graph->nodes.data[i]);
 }
 
-static int set_size(const uint64_t *s, int words) {
-  int n = 0;
-  for (int i = 0; i < words; i++) n += __builtin_popcountll(s[i]);
-  return n;
+// Lists descend: most come from users that were made later.
+static void add_all(Plan *p, Numbers *to, const Numbers *more) {
+  for (int i = 0; i < more->len; i++) {
+    const int v = more->data[i];
+    int from = 0, at = to->len;
+    if (at > 0 && to->data[at - 1] > v) from = at;
+    while (from < at) {
+      const int middle = (from + at) / 2;
+      if (to->data[middle] > v)
+        from = middle + 1;
+      else
+        at = middle;
+    }
+    if (at < to->len && to->data[at] == v) continue;
+    vec_push(p->arena, *to, v);
+    memmove(to->data + at + 1, to->data + at, (size_t)(to->len - 1 - at) * sizeof v);
+    to->data[at] = v;
+  }
+}
+
+static Numbers just(Plan *p, int number) {
+  Numbers out = {0};
+  vec_push(p->arena, out, number);
+  return out;
 }
 
 // From users to operands: the set of nests that compute a node inline. Computing it in k nests at cost c,
 // against once, one store and k loads: kept where (k - 1) c > k + 1. What depends on random draws and
 // constants alone is always drawn again.
 bool plan_keep_shared(Plan *p) {
-  int n = p->graph->nodes.len, words = (p->groups.len + n + 63) / 64, fresh = p->groups.len;
-  uint64_t *used_by = ARENA_ARRAY(p->arena, uint64_t, (size_t)words *(size_t)n);
+  int n = p->graph->nodes.len, fresh = p->groups.len;
+  Numbers *used_by = ARENA_ARRAY(p->arena, Numbers, n + 1);
   bool any = false;
   for (int i = n - 1; i >= 0; i--) {
     Node *x = p->graph->nodes.data[i];
     if (!p->live[i]) continue;
-    uint64_t *mine = used_by + (size_t)words * (size_t)i;
     bool inline_now =
         !p->kept[i] && x->op != OP_INPUT && x->op != OP_CONST && x->op != OP_IOTA && x->op != OP_UNIFORM;
     if (inline_now && !is_view(x) && x->op != OP_BROADCAST && shape_count(x->shape) > 1) {
-      int k = set_size(mine, words);
+      const int k = used_by[i].len;
       bool reads;
       if (k > 1 && (k - 1) * cost_of(p, x, &reads) > k + 1 && reads) {
         p->kept[i] = any = true;
-        memset(mine, 0, sizeof *mine * (size_t)words);
-        mine[fresh / 64] |= 1ull << (fresh % 64);
-        fresh++;
+        used_by[i] = just(p, fresh++);
       }
     } else if (p->kept[i]) {
-      memset(mine, 0, sizeof *mine * (size_t)words);
-      int group = p->group_of[i];
-      mine[group / 64] |= 1ull << (group % 64);
+      used_by[i] = just(p, p->group_of[i]);
     }
-    for (int j = 0; j < x->nin; j++) {
-      uint64_t *below = used_by + (size_t)words * (size_t)x->in[j]->id;
-      for (int w = 0; w < words; w++) below[w] |= mine[w];
-    }
+    for (int j = 0; j < x->nin; j++)
+      if (x->in[j]->nin > 0) add_all(p, &used_by[x->in[j]->id], &used_by[i]);
   }
   return any;
 }

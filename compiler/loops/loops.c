@@ -263,16 +263,21 @@ static void add_group_step(Lowering *l, const Group *g) {
 static void order_steps(Lowering *l) {
   Plan *p = &l->plan;
   int n = p->groups.len;
-  int *missing = ARENA_ARRAY(p->arena, int, n + 1); // groups that must come before; -1: done
-  for (int i = 0; i < n; i++)
-    for (int w = 0; w < p->words; w++) missing[i] += __builtin_popcountll(p->groups.data[i]->needs[w]);
+  bool *ready[2]; // by whether the group waits
+  for (int k = 0; k < 2; k++) ready[k] = ARENA_ARRAY(p->arena, bool, n + 1);
+  for (int i = 0; i < n; i++) ready[p->groups.data[i]->writes_alias][i] = p->groups.data[i]->missing == 0;
   for (int count = 0; count < n; count++) {
-    int best = -1;
-    for (int i = 0; i < n && (best < 0 || p->groups.data[best]->writes_alias); i++)
-      if (missing[i] == 0 && (best < 0 || !p->groups.data[i]->writes_alias)) best = i;
-    if (best < 0) ice("loops", "the groups of %s need each other", p->graph->name);
-    add_group_step(l, p->groups.data[best]);
-    for (int i = 0; i < n; i++) missing[i] -= i == best || group_needs(p->groups.data[i], best);
+    const bool waits = !memchr(ready[0], true, (size_t)n);
+    const bool *next = memchr(ready[waits], true, (size_t)n);
+    if (!next) ice("loops", "the groups of %s need each other", p->graph->name);
+    const int best = (int)(next - ready[waits]);
+    const Group *g = p->groups.data[best];
+    add_group_step(l, g);
+    ready[waits][best] = false;
+    for (int i = 0; i < g->users.len; i++) {
+      Group *user = p->groups.data[g->users.data[i]];
+      if (--user->missing == 0) ready[user->writes_alias][g->users.data[i]] = true;
+    }
   }
 }
 

@@ -31,6 +31,10 @@ typedef struct Root {
   Leaves *leaves; // over one loop for each axis of the space
 } Root;
 
+typedef struct Numbers {
+  int *data, len, cap;
+} Numbers;
+
 // What becomes one nest, or one call.
 typedef struct Group {
   StepKind kind;
@@ -38,13 +42,10 @@ typedef struct Group {
   Node *node; // of a call
   int weight; // of its roots' expressions
   bool writes_alias;
-  bool needed;     // by another group
   uint64_t *needs; // set of groups that come before, transitively
+  int missing;     // of those that it needs itself: how many have no step yet
+  Numbers users;   // groups that need it themselves
 } Group;
-
-typedef struct Numbers {
-  int *data, len, cap;
-} Numbers;
 
 typedef struct Plan {
   Arena *arena; // for as long as it is planned
