@@ -46,7 +46,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`"
-%token PARAM "`param`" STATE "`state`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" ALONG "`along`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
 
@@ -418,6 +418,7 @@ element_list:
 | element_list COMMA element                      { $$ = list_add(p, $1, $3); }
 
 element: expr
+| WHERE expr                                      { $$ = ast_unary(p, @$, OPR_WHERE, $2); }
 | shift DOTDOT PLUS shift                         { $$ = ast_range(p, @$, $1, ast_unary(p, span_join(@3, @4), OPR_ADD, $4)); }
 | shift DOTDOT                                    { $$ = ast_range(p, @$, $1, NULL); }
 | DOTDOT shift                                    { $$ = ast_range(p, @$, NULL, $2); }

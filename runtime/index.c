@@ -54,9 +54,10 @@ static double index_element(const void *x, int64_t i, int32_t type) {
                                  : ((const double *)x)[i];
 }
 
-int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t count, int64_t size, int32_t type,
-                  const char *place) {
-  for (int64_t i = 0; i < count; i++) {
+int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t elements, int64_t size,
+                  const int32_t *count, int32_t type, const char *place) {
+  if (count) size = *count;
+  for (int64_t i = 0; i < elements; i++) {
     double v = index_element(x, i, type);
     if (!(v >= 0 && v < (double)size && v == floor(v))) {
       ctx->fault.place = place;

@@ -57,7 +57,7 @@ int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor 
   }
   if (!fault.node) return REG_OK;
   return (fault.node->op == OP_LOOP ? reg_turns_fault : reg_index_fault)(fault.node->name, fault.value,
-                                                                         fault.node->attr[0], st);
+                                                                         fault.below, st);
 }
 
 static size_t room_of(const LoopFn *f, int k) {

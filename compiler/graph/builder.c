@@ -201,8 +201,9 @@ Node *graph_concat(Graph *g, Node *const *xs, int n, int axis) {
 
 Node *graph_matmul(Graph *g, Node *x, Node *y) { return build(g, OP_MATMUL, (Node *[]){x, y}, 2, NULL, 0); }
 
-Node *graph_index(Graph *g, Node *x, int64_t size, const char *place) {
-  Node proto = {.op = OP_INDEX, .name = place, .in = &x, .nin = 1, .attr = &size, .nattr = 1};
+Node *graph_index(Graph *g, Node *x, int64_t size, Node *count, const char *place) {
+  Node *in[2] = {x, count};
+  Node proto = {.op = OP_INDEX, .name = place, .in = in, .nin = count ? 2 : 1, .attr = &size, .nattr = 1};
   return node_build(g, &proto);
 }
 

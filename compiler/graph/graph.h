@@ -124,7 +124,7 @@ Node *graph_slide(Graph *g, Node *x, int axis, int64_t step, int64_t spread);
 Node *graph_unslide(Graph *g, Node *x, int axis, int64_t step, int64_t spread, int64_t size);
 Node *graph_concat(Graph *g, Node *const *xs, int n, int axis);
 Node *graph_matmul(Graph *g, Node *x, Node *y);
-Node *graph_index(Graph *g, Node *x, int64_t size, const char *place);
+Node *graph_index(Graph *g, Node *x, int64_t size, Node *count, const char *place); // count: i32[] or NULL
 Node *graph_gather(Graph *g, Node *x, Node *index);
 Node *graph_scatter_add(Graph *g, Node *index, Node *x, int64_t size);
 Node *graph_take_along(Graph *g, Node *x, Node *index);
@@ -235,6 +235,7 @@ double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool o
 typedef struct GraphFault {
   const Node *node; // NULL: none
   double value;
+  int64_t below; // INDEX: what it must be below; LOOP: the most turns
 } GraphFault;
 double **graph_interpret_checked(Arena *a, const Graph *g, double *const *preset, GraphFault *fault);
 // Value of one node, inputs given by preset as above.

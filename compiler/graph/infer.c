@@ -272,9 +272,11 @@ static const char *infer_index_along(Arena *a, Node *n) {
 static const char *infer_index(Arena *a, Node *n) {
   const Node *x = n->in[0];
   if (n->op == OP_INDEX) {
+    if (n->nin < 1 || n->nin > 2) return "an index has one operand, and may have its count";
     if (n->nattr != 1 || n->attr[0] < 1 || n->attr[0] > (int64_t)INT32_MAX + 1) return "size out of range";
     n->shape = x->shape;
     n->dtype = DT_I32;
+    if (n->nin == 2 && (n->in[1]->dtype != DT_I32 || n->in[1]->shape.rank)) return "the count is i32[]";
     return x->dtype == DT_BOOL ? "no bool operands here" : NULL;
   }
   for (int i = 0; i < n->nin; i++)

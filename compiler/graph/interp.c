@@ -155,13 +155,15 @@ static int64_t clamp(double index, int64_t size) {
   return !(index >= 0) ? 0 : index >= (double)size ? size - 1 : (int64_t)index;
 }
 
-static void refuse(GraphFault *fault, const Node *n, double value) {
-  if (fault && !fault->node) *fault = (GraphFault){n, value};
+static void refuse(GraphFault *fault, const Node *n, double value, int64_t below) {
+  if (fault && !fault->node) *fault = (GraphFault){n, value, below};
 }
 
-static void eval_checked(const Node *n, const double *x, double *out, int64_t count, GraphFault *fault) {
+static void eval_checked(const Node *n, double **v, double *out, int64_t count, GraphFault *fault) {
+  const double *x = v[n->in[0]->id];
+  const int64_t below = n->nin == 2 ? (int64_t)v[n->in[1]->id][0] : n->attr[0];
   for (int64_t e = 0; e < count; e++) {
-    if (!(x[e] >= 0 && x[e] < (double)n->attr[0] && x[e] == floor(x[e]))) refuse(fault, n, x[e]);
+    if (!(x[e] >= 0 && x[e] < (double)below && x[e] == floor(x[e]))) refuse(fault, n, x[e], below);
     out[e] = (double)clamp(x[e], n->attr[0]);
   }
 }
@@ -218,7 +220,7 @@ static void eval_index(const Node *n, double **v, double *out, int64_t count, Gr
   case OP_TAKE_ALONG:
   case OP_PUT_ALONG: eval_index_along(n, v, out); break;
   case OP_CUMSUM: eval_cumsum(n, v[n->in[0]->id], out, count); break;
-  case OP_INDEX: eval_checked(n, v[n->in[0]->id], out, count, fault); break;
+  case OP_INDEX: eval_checked(n, v, out, count, fault); break;
   default: eval_argsort(n, v[n->in[0]->id], out, count); break;
   }
 }
@@ -281,7 +283,7 @@ static double *eval_loop(Arena *a, const Node *n, double **v, GraphFault *fault)
   if (p.end == LOOP_COUNT) turns = clamp(v[n->in[n->nin - 1]->id][0], turns + 1);
   for (int64_t turn = 0; turn < turns && !(conditional && out[0] == 0); turn++)
     eval_turn(n, v, out, p.reverse ? turns - 1 - turn : turn, fault);
-  if (p.end == LOOP_MOST && out[0] != 0) refuse(fault, n, out[2]);
+  if (p.end == LOOP_MOST && out[0] != 0) refuse(fault, n, out[2], n->attr[0]);
   return out;
 }
 

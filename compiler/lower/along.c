@@ -81,6 +81,30 @@ Node *axis_product(Cx *cx, Node *x, int axis) {
   return x;
 }
 
+// Where each place of an axis with a count finds its element: `from` of its own number, what lies behind the
+// count stays where it is.
+static Node *placed(Cx *cx, Node *x, int axis, const Dim *d,
+                    Node *(*from)(Cx *cx, Node *i, Node *count, int64_t by), int64_t by) {
+  Graph *g = cx->g;
+  Node *i = graph_iota(g, 0, DT_I32, shape_of(1, x->shape.dim[axis])), *count = count_index(cx, d);
+  Node *there = graph_binary(g, OP_LT, i, count);
+  return gather_axis(cx, x, axis,
+                     graph_select(g, there, from(cx, i, graph_broadcast_to(g, count, i->shape), by), i));
+}
+
+static Node *from_end(Cx *cx, Node *i, Node *count, int64_t by) {
+  Node *one = graph_const_typed(cx->g, (double)by, DT_I32, i->shape);
+  return graph_binary(cx->g, OP_SUB, graph_binary(cx->g, OP_SUB, count, one), i);
+}
+
+// i - by, around in a circle of `count`.
+static Node *around(Cx *cx, Node *i, Node *count, int64_t by) {
+  Graph *g = cx->g;
+  Node *n = graph_cast(g, graph_binary(g, OP_MAX, count, graph_const_typed(g, 1, DT_I32, i->shape)), DT_F32);
+  Node *at = graph_binary(g, OP_SUB, graph_cast(g, i, DT_F32), graph_const(g, (double)by, i->shape));
+  return graph_cast(g, graph_binary(g, OP_MOD, at, n), DT_I32);
+}
+
 static Node *turned(Cx *cx, Node *x, int axis) {
   const int64_t n = x->shape.dim[axis];
   double *back = ARENA_ARRAY(cx->a, double, n);
@@ -90,7 +114,12 @@ static Node *turned(Cx *cx, Node *x, int axis) {
 
 // -- calls: x, axis; then by name descending, or reverse
 
-static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis, bool backwards) {
+static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis, Dims dims, bool backwards) {
+  const Dim *d = dim_of(dims, axis);
+  bool on[MAX_RANK] = {0};
+  on[axis] = true;
+  if (b == B_FLIP && d && d->count) return placed(cx, x, axis, d, from_end, 1);
+  x = count_filled(cx, x, dims, on, count_identity(b));
   switch (b) {
   case B_CUMSUM: return graph_cumsum(cx->g, x, axis, backwards);
   case B_CUMPROD: return scan(cx, x, axis, join_product, backwards);
@@ -104,14 +133,17 @@ Value call_along(Cx *cx, const Args *a) {
   Tree *t = tree_of(cx, a->v[0]);
   if (t && axis_of_tree(cx, a, a->v[1])) return v_fail();
   Tree *out = tree_new(cx, t ? t->n : 1);
+  const Dims dims = value_dims(cx, a->v[0]);
   for (int i = 0; i < out->n; i++) {
-    Node *x = t ? t->leaf[i].node : value_floats(cx, a->v[0]);
+    Node *x = t ? t->leaf[i].node : counted_floats(cx, a->v[0]);
     if (x && x->dtype != DT_F32) x = graph_cast(cx->g, x, DT_F32);
     int axis;
     if (!x || !one_axis(cx, a->v[1], x->shape, &axis)) return v_fail();
-    out->leaf[i] = (Leaf){t ? t->leaf[i].path : "", along_axis(cx, a->b, x, axis, is_true(a->v[2]))};
+    out->leaf[i] = (Leaf){t ? t->leaf[i].path : "", along_axis(cx, a->b, x, axis, dims, is_true(a->v[2]))};
   }
-  return t ? v_tree(out, a->at) : v_tensor(out->leaf[0].node, a->at);
+  Value v = t ? v_tree(out, a->at) : v_tensor(out->leaf[0].node, a->at);
+  v.dims = dims;
+  return v;
 }
 
 // A known whole number from low to high.
@@ -128,23 +160,44 @@ bool known_int(Cx *cx, const Value *v, const char *what, int64_t low, int64_t hi
   return false;
 }
 
+// k of the elements that are there, or all of them where there are fewer.
 Value call_topk(Cx *cx, const Args *a) {
-  Node *x = value_floats(cx, a->v[0]);
+  Node *x = counted_floats(cx, a->v[0]);
   int axis;
   int64_t k;
   if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
   if (!known_int(cx, a->v[1], "a number of elements", 1, x->shape.dim[axis], &k)) return v_fail();
-  return v_tensor(sorted(cx, B_SORT, x, axis, true, k), a->at);
+  const Dims given = value_dims(cx, a->v[0]);
+  const Dim **dims = dims_copy(cx, given, x->shape.rank), *d = dim_of(given, axis);
+  bool on[MAX_RANK] = {0};
+  on[axis] = true;
+  x = count_filled(cx, x, given, on, count_identity(B_SORT));
+  dims[axis] = NULL;
+  if (d && d->count) {
+    Node *most = graph_const_typed(cx->g, (double)k, DT_F64, (Shape){0});
+    dims[axis] = counted_dim(cx, graph_binary(cx->g, OP_MIN, d->count, most), k, a->at);
+  }
+  Value v = v_tensor(sorted(cx, B_SORT, x, axis, true, k), a->at);
+  v.dims = dims;
+  return v;
 }
 
 Value call_roll(Cx *cx, const Args *a) {
-  Node *x = value_node(cx, a->v[0]);
+  Node *x = counted_node(cx, a->v[0]);
   int axis;
   int64_t by;
   if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
   if (!known_int(cx, a->v[1], "a number of places", -INT32_MAX, INT32_MAX, &by)) return v_fail();
   const int64_t n = x->shape.dim[axis], at = ((n - by % n) % n + n) % n;
-  if (at == 0) return v_tensor(x, a->at);
-  Node *parts[] = {axis_slice(cx, x, axis, at, n), axis_slice(cx, x, axis, 0, at)};
-  return v_tensor(graph_concat(cx->g, parts, 2, axis), a->at);
+  const Dims dims = value_dims(cx, a->v[0]);
+  const Dim *d = dim_of(dims, axis);
+  Node *out = x;
+  if (d && d->count)
+    out = placed(cx, x, axis, d, around, by);
+  else if (at)
+    out = graph_concat(cx->g, (Node *[]){axis_slice(cx, x, axis, at, n), axis_slice(cx, x, axis, 0, at)}, 2,
+                       axis);
+  Value v = v_tensor(out, a->at);
+  v.dims = dims;
+  return v;
 }

@@ -16,6 +16,7 @@ static int64_t dim_value(Cx *cx, Env *env, const Ast *dim) {
   if (dim->kind == AST_NAME) {
     Value *v = env_get(env, dim->name);
     if (v) live_fix(cx, v);
+    if (v && v->size && v->size->count) return v->size->size;
     return v && v->kind == V_NUM ? size_of_number(v->num) : -1;
   }
   Value v = eval_expr(cx, env, dim);
@@ -39,26 +40,52 @@ const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern) {
     strbuf_add(&b, ast_text(cx->a, dim));
     Value *v = dim->kind == AST_NAME ? env_get(env, dim->name) : NULL;
     if (v && v->kind == V_NUM) strbuf_addf(&b, " = %.10g", v->num);
+    if (v && v->size && v->size->count) strbuf_addf(&b, " <= %lld", (long long)v->size->size);
   }
   strbuf_add(&b, "]");
   return b.data;
 }
 
-// The leading sizes that `rows..` stands for: the same wherever it occurs.
-static bool match_leading(Cx *cx, Env *env, const Ast *dim, const int64_t *size, int n) {
+// A name that is bound is a dimension: of this call, where it was first met here.
+static bool same_dimension(Env *env, const Value *bound, const Dim *given, Misfit *misfit) {
+  const Dim *d = bound->size;
+  const bool counted = (d && d->count) || (given && given->count);
+  *misfit = (Misfit){d, given};
+  if (!d || d->scope != env)
+    return !counted || dim_relation(d, given) == DIM_SAME; // a number of another call
+  const Relation r = dim_relation(d->of && (!given || given->scope != env) ? d->of : d, given);
+  if (r == DIM_OTHER || (counted && r != DIM_SAME)) return false;
+  if (!d->of && given && given->scope != env) ((Dim *)d)->of = given;
+  return true;
+}
+
+static void bind_dimension(Cx *cx, Env *env, const Ast *name, int64_t size, const Dim *given) {
+  Dim *d = ARENA_NEW(cx->a, Dim);
+  *d = (Dim){arena_strdup(cx->a, name->name), size, given ? given->count : NULL, env, given, name->span};
+  env_set(cx, env, name->name, size_value(d, size, name->span));
+}
+
+// The leading axes that `rows..` stands for: the same wherever it occurs.
+static bool match_leading(Cx *cx, Env *env, const Ast *dim, const int64_t *size, Dims dims, int axis, int n,
+                          Misfit *misfit) {
   const Value *before = env_get(env, dim->name);
   if (before && before->kind == V_LIST) {
     bool same = before->nitems == n;
-    for (int i = 0; i < n && same; i++) same = before->items[i].num == (double)size[i];
+    for (int i = 0; i < n && same; i++) {
+      const Dim *d = before->items[i].size, *given = dim_of(dims, axis + i);
+      same = (d ? d->size : (int64_t)before->items[i].num) == size[i] && dims_agree(d, given);
+      if (!dims_agree(d, given)) *misfit = (Misfit){d, given};
+    }
     return same;
   }
   Value v = {.kind = V_LIST, .nitems = n, .items = ARENA_ARRAY(cx->a, Value, n + 1), .span = dim->span};
-  for (int i = 0; i < n; i++) v.items[i] = v_num((double)size[i], dim->span);
+  for (int i = 0; i < n; i++) v.items[i] = size_value(dim_of(dims, axis + i), size[i], dim->span);
   env_set(cx, env, dim->name, v);
   return true;
 }
 
-bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_leading) {
+bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, Dims dims, bool implicit_leading,
+                 Misfit *misfit) {
   int n = pattern->nkids, ellipsis = -1;
   for (int i = 0; i < n; i++)
     if (pattern->kids[i]->kind == AST_ELLIPSIS) ellipsis = i;
@@ -69,31 +96,39 @@ bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_le
   for (int i = 0, axis = ellipsis >= 0 ? 0 : skipped; i < n; i++) {
     const Ast *dim = pattern->kids[i];
     if (i == ellipsis) {
-      if (dim->name && !match_leading(cx, env, dim, s.dim + axis, skipped)) return false;
+      if (dim->name && !match_leading(cx, env, dim, s.dim + axis, dims, axis, skipped, misfit)) return false;
       axis += skipped;
       continue;
     }
-    int64_t want = dim_value(cx, env, dim);
-    if (want < 0 && dim->kind == AST_NAME) {
-      Value size = v_num((double)s.dim[axis], dim->span);
-      const char **identity = ARENA_NEW(cx->a, const char *);
-      *identity = arena_strdup(cx->a, dim->name); // a name of its own for each call
-      size.dims = identity;
-      env_set(cx, env, dim->name, size);
-    } else if (want != s.dim[axis])
+    const int64_t want = dim_value(cx, env, dim);
+    const Dim *given = dim_of(dims, axis);
+    const Value *bound = dim->kind == AST_NAME ? env_get(env, dim->name) : NULL;
+    if (want < 0 && dim->kind == AST_NAME)
+      bind_dimension(cx, env, dim, s.dim[axis], given);
+    else if (want != s.dim[axis])
+      return false;
+    else if (bound ? !same_dimension(env, bound, given, misfit) : given && given->count)
       return false;
     axis++;
   }
+  *misfit = (Misfit){0};
   return true;
 }
 
-// What the axes of a tensor of the declared shape are: the names that the shape gives them.
-static const char *const *declared_dims(Cx *cx, const Env *env, const Ast *pattern, int rank) {
-  const char **dims = ARENA_ARRAY(cx->a, const char *, rank + 1);
-  for (int i = pattern->nkids - 1, axis = rank - 1; i >= 0 && pattern->kids[i]->kind != AST_ELLIPSIS;
-       i--, axis--) {
+// What the axes of a tensor of the declared shape are: the names that the shape gives them; what has none is
+// what it was.
+Dims declared_dims(Cx *cx, const Env *env, const Ast *pattern, int rank, Dims given) {
+  const Dim **dims = dims_copy(cx, given, rank);
+  int axis = 0, ellipsis = -1;
+  for (int i = 0; i < pattern->nkids; i++)
+    if (pattern->kids[i]->kind == AST_ELLIPSIS) ellipsis = i;
+  if (ellipsis < 0) axis = rank - pattern->nkids;
+  for (int i = 0; i < pattern->nkids; i++, axis++) {
     const Value *size = pattern->kids[i]->kind == AST_NAME ? env_get(env, pattern->kids[i]->name) : NULL;
-    if (size && size->dims) dims[axis] = size->dims[0];
+    if (i == ellipsis)
+      axis += rank - pattern->nkids;
+    else if (size && size->size)
+      dims[axis] = size->size;
   }
   return dims;
 }
@@ -209,11 +244,17 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   return true;
 }
 
+// NULL: what it says needs no more.
 static Diag *shape_misfit(Cx *cx, Env *env, const Def *d, const Ast *p, const Ast *pattern, const Value *v,
-                          const Node *n) {
+                          const Node *n, const Misfit *misfit) {
+  if (misfit->declared || misfit->given) {
+    report_dims(cx, arena_printf(cx->a, "`%s` of `%s`", p->name, d->name), misfit->declared, misfit->given,
+                v->span);
+    return NULL;
+  }
   Diag *diag =
       diag_emit(&cx->s->diags, DIAG_shape_expected, v->span, d->name, arena_printf(cx->a, "`%s`", p->name),
-                pattern_text(cx, env, pattern), shape_text(cx->a, n->shape));
+                pattern_text(cx, env, pattern), dims_text(cx, n->shape, value_dims(cx, v)));
   diag_note(diag, pattern->span, "declared here");
   return diag;
 }
@@ -223,8 +264,10 @@ static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) 
   const Ast *pattern = p->kids[0];
   if (tree_of(cx, v) && pattern->nkids == 1 && pattern->kids[0]->kind == AST_ELLIPSIS)
     return true; // each of any shape
-  Node *n = value_node(cx, v);
+  Node *n = counted_node(cx, v);
   if (!n) return false;
+  const Dims dims = value_dims(cx, v);
+  Misfit misfit = {0};
   if (v->kind == V_FIELD && pattern->nkids == n->shape.rank + 1 &&
       pattern->kids[pattern->nkids - 1]->kind != AST_ELLIPSIS) {
     Shape column = n->shape;
@@ -232,16 +275,16 @@ static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) 
     n = graph_reshape(cx->g, n, column);
   }
   bool model = d->kind == KIND_MODEL;
-  if (!match_shape(cx, env, pattern, n->shape, model)) {
-    Diag *diag = shape_misfit(cx, env, d, p, pattern, v, n);
-    if (n->origin.source && n->origin.start != v->span.start)
+  if (!match_shape(cx, env, pattern, n->shape, dims, model, &misfit)) {
+    Diag *diag = shape_misfit(cx, env, d, p, pattern, v, n, &misfit);
+    if (diag && n->origin.source && n->origin.start != v->span.start)
       diag_note(diag, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
     return false;
   }
   *v = (Value){.kind = V_TENSOR,
                .node = n,
                .classes = v->classes,
-               .dims = declared_dims(cx, env, pattern, n->shape.rank),
+               .dims = declared_dims(cx, env, pattern, n->shape.rank, dims),
                .span = v->span};
   return true;
 }
@@ -266,19 +309,26 @@ static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   int64_t declared = declared_classes(cx, env, type),
           classes = v->kind == V_FIELD ? field_data(cx, v)->fields[v->field].nclasses : v->classes;
   if (!classes_fit(cx, d, v, classes, declared)) return false;
-  Node *n = value_index(cx, v, declared > 0 ? declared : (int64_t)INT32_MAX + 1);
+  Node *n = counted_value_index(cx, v, declared > 0 ? declared : (int64_t)INT32_MAX + 1, NULL);
   if (!n) return false;
-  if (type->kids[1] && !match_shape(cx, env, type->kids[1], n->shape, false)) {
-    shape_misfit(cx, env, d, p, type->kids[1], v, n);
+  Dims dims = value_dims(cx, v);
+  Misfit misfit = {0};
+  if (type->kids[1] && !match_shape(cx, env, type->kids[1], n->shape, dims, false, &misfit)) {
+    shape_misfit(cx, env, d, p, type->kids[1], v, n, &misfit);
     return false;
   }
+  if (type->kids[1]) dims = declared_dims(cx, env, type->kids[1], n->shape.rank, dims);
   if (declared < 0 && classes <= 0) {
     diag_emit(&cx->s->diags, DIAG_not_constant, v->span,
               arena_printf(cx->a, "`%s`, the number of classes,", type->kids[2]->name));
     return false;
   }
   if (declared < 0) env_set(cx, env, type->kids[2]->name, v_num((double)classes, type->kids[2]->span));
-  *v = (Value){.kind = V_TENSOR, .node = n, .classes = declared > 0 ? declared : classes, .span = v->span};
+  *v = (Value){.kind = V_TENSOR,
+               .node = n,
+               .classes = declared > 0 ? declared : classes,
+               .dims = dims,
+               .span = v->span};
   return true;
 }
 

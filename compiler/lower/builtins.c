@@ -182,7 +182,36 @@ static const BuiltinFn functions[B_COUNT_] = {
 #undef BUILTIN
 };
 
+// -- counts
+
+enum { COUNTS_EACH = 1, COUNTS_FILL, COUNTS_PLACE, COUNTS_WHOLE }; // 0: refused
+static const struct {
+  int takes;
+  double identity;
+} counts[B_COUNT_] = {
+#define COUNT(id, takes, identity) [B_##id] = {COUNTS_##takes, identity},
+#include "counts.def"
+#undef COUNT
+};
+
+double count_identity(Builtin b) { return counts[b].identity; }
+
+// false after a report: an argument has a count, and the function has no use for one.
+static bool takes_counts(Cx *cx, const Args *a) {
+  const Signature sig = builtin_signature(a->b);
+  if (counts[a->b].takes) return true;
+  for (int k = 0; k < sig.n + a->nmany; k++) {
+    const Value *v = k < sig.n ? a->v[k] : a->many[k - sig.n];
+    if (!v || !is_counted(cx, v)) continue;
+    const Node *n = counted_wide(cx, v);
+    refuse_counted(cx, arena_printf(cx->a, "`%s`", builtin_info[a->b].name), value_dims(cx, v), n->shape,
+                   "it needs every element in its place; pick the rows behind it", a->at);
+    return false;
+  }
+  return true;
+}
+
 Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at) {
   Args a;
-  return bind_signature(cx, b, args, nargs, at, &a) ? functions[b](cx, &a) : v_fail();
+  return bind_signature(cx, b, args, nargs, at, &a) && takes_counts(cx, &a) ? functions[b](cx, &a) : v_fail();
 }

@@ -17,6 +17,7 @@ typedef struct Args {
 
 Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Span at); // op: MAX or MIN
 
+double count_identity(Builtin b); // counts.def
 // reduce.c
 // An axis was given for a tree: true after the report.
 bool axis_of_tree(Cx *cx, const Args *a, const Value *axis);
@@ -27,6 +28,8 @@ Node *axis_moved(Cx *cx, Node *x, int from, int to); // the others keep their or
 Node *axis_last(Cx *cx, Node *x, int axis);          // exchanged with the last; its own inverse
 Node *axis_product(Cx *cx, Node *x, int axis);       // which keeps size 1
 // shapes.c
+// Whether two tensors of shape s have the same axes, but for one (-1: none); false after a report.
+bool axes_meet(Cx *cx, const char *text, const Value *x, const Value *y, Shape s, int except, Span at);
 Node *on_diagonal(Cx *cx, Shape s, int i, int k);   // whether the positions along i and k are equal
 Node *axis_diagonal(Cx *cx, Node *x, int i, int k); // of one size; the axis k goes
 // A known whole number from low to high; false after a report.

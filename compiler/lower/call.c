@@ -6,9 +6,15 @@
 // -- bodies
 
 static bool check_one_result(Cx *cx, Env *env, Def *d, const Ast *pattern, const Value *v, Span at) {
-  Node *n = value_node(cx, v);
+  Node *n = counted_node(cx, v);
+  Misfit misfit = {0};
   if (!n) return false;
-  if (match_shape(cx, env, pattern, n->shape, d->kind == KIND_MODEL)) return true;
+  if (match_shape(cx, env, pattern, n->shape, value_dims(cx, v), d->kind == KIND_MODEL, &misfit)) return true;
+  if (misfit.declared) {
+    report_dims(cx, arena_printf(cx->a, "the result of `%s`", d->name), misfit.declared, misfit.given,
+                pattern->span);
+    return false;
+  }
   Diag *diag = diag_emit(&cx->s->diags, DIAG_shape_expected, pattern->span, d->name, "a result",
                          pattern_text(cx, env, pattern), shape_text(cx->a, n->shape));
   diag_note(diag, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
@@ -39,7 +45,7 @@ static bool check_result(Cx *cx, Env *env, Def *d, const Value *v, Span at) {
 static Value of_rows(Cx *cx, const Env *env, Value v) {
   const Value *per_row = env_get(env, "per_row");
   const bool rows = per_row && per_row->kind == V_BOOL && per_row->num != 0;
-  Node *n = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
+  Node *n = v.kind == V_FAIL ? NULL : counted_floats(cx, &v);
   if (!n) return v_fail();
   if (rows && n->shape.rank == 0) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, per_row->span,
@@ -48,8 +54,7 @@ static Value of_rows(Cx *cx, const Env *env, Value v) {
     return v_fail();
   }
   if (rows || n->shape.rank == 0) return v;
-  Node *count = graph_const(cx->g, (double)shape_count(n->shape), (Shape){0});
-  return v_tensor(graph_binary(cx->g, OP_DIV, graph_reduce_all(cx->g, OP_SUM, n), count), v.span);
+  return v_tensor(mean_there(cx, &v), v.span);
 }
 
 static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
@@ -61,7 +66,7 @@ static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
   if (d->kind == KIND_LOSS) v = of_rows(cx, env, v);
   cx->at = outer;
-  v.dims = NULL; // the names of this definition's shapes mean nothing outside of it
+  v = outward(cx, env, v);
   v.span = at;
   return v;
 }

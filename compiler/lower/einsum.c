@@ -10,6 +10,8 @@ typedef struct Term {
   char axis[MAX_RANK + 1]; // a letter for each
 } Term;
 
+typedef const Dim *Letters[128]; // what each letter is
+
 static bool has(const char *letters, char c) { return strchr(letters, c) != NULL; }
 
 static Node *permuted(Cx *cx, const Term *t, const char *order) {
@@ -91,9 +93,11 @@ static Value malformed(Cx *cx, const Value *text, const char *found) {
   return v_fail();
 }
 
-// One size for each letter.
-static bool sizes_agree(Cx *cx, const Term *t, int n, Span at) {
+// One size for each letter, and one dimension.
+static bool sizes_agree(Cx *cx, const Term *t, const Args *a, Letters dims) {
   int64_t size[128] = {0};
+  const Span at = a->v[0]->span;
+  const int n = a->nmany;
   for (int i = 0; i < n; i++)
     for (int k = 0; t[i].axis[k]; k++) {
       int64_t *s = &size[(int)t[i].axis[k]];
@@ -103,6 +107,13 @@ static bool sizes_agree(Cx *cx, const Term *t, int n, Span at) {
                   arena_printf(cx->a, "size %lld", (long long)*s), shape_text(cx->a, t[i].x->shape));
         return false;
       }
+      const int letter = (int)t[i].axis[k];
+      const Dim *d = dim_of(value_dims(cx, a->many[i]), k);
+      if (*s && !dims_agree(d, dims[letter])) {
+        report_dims(cx, arena_printf(cx->a, "axis %c of `einsum`", letter), dims[letter], d, at);
+        return false;
+      }
+      if (d) dims[letter] = d;
       *s = t[i].x->shape.dim[k];
     }
   return true;
@@ -115,8 +126,9 @@ Value call_einsum(Cx *cx, const Args *a) {
   if (!arrow) return malformed(cx, text, "none behind an arrow");
   char later[128] = "", *result = arena_strdup(cx->a, arrow + 2);
   for (int i = 0; i < a->nmany; i++) {
-    t[i].x = value_floats(cx, a->many[i]);
+    t[i].x = counted_floats(cx, a->many[i]);
     if (!t[i].x) return v_fail();
+    t[i].x = count_filled(cx, t[i].x, value_dims(cx, a->many[i]), NULL, count_identity(a->b));
     int rank = 0;
     for (; at < arrow && *at != ','; at++) {
       if (*at == ' ') continue;
@@ -142,7 +154,8 @@ Value call_einsum(Cx *cx, const Args *a) {
   }
   result[n] = 0;
   if (n > MAX_RANK && !rank_fits(cx, n, a->at)) return v_fail();
-  if (!sizes_agree(cx, t, a->nmany, text->span)) return v_fail();
+  Letters dims = {0};
+  if (!sizes_agree(cx, t, a, dims)) return v_fail();
   for (int i = 0; i < a->nmany; i++) t[i] = without_doubles(cx, t[i]);
   for (int i = 1; i < a->nmany; i++) {
     strcpy(later, result);
@@ -152,5 +165,9 @@ Value call_einsum(Cx *cx, const Args *a) {
     if (!contract(cx, t[0], t[i], later, a->at, &t[0])) return v_fail();
   }
   t[0] = summed(cx, t[0], result, "");
-  return v_tensor(permuted(cx, &t[0], result), a->at);
+  Value v = v_tensor(permuted(cx, &t[0], result), a->at);
+  const Dim **kept = ARENA_ARRAY(cx->a, const Dim *, n + 1);
+  for (int i = 0; i < n; i++) kept[i] = dims[(int)result[i]];
+  v.dims = kept;
+  return v;
 }

@@ -9,8 +9,9 @@ Node *cx_input(Cx *cx, const char *name, DType t, Shape s) { return graph_input(
 
 Node *cx_step(Cx *cx) { return graph_cast(cx->g, cx_input(cx, "step", DT_I32, (Shape){0}), DT_F64); }
 
-Node *truth(Cx *cx, const Value *v) {
-  Node *n = value_wide(cx, v);
+Node *truth(Cx *cx, const Value *v) { return truth_of(cx, value_wide(cx, v)); }
+
+Node *truth_of(Cx *cx, Node *n) {
   if (!n || n->dtype == DT_BOOL) return n;
   Node *zero = graph_const_typed(cx->g, 0, n->dtype, (Shape){0});
   return graph_unary(cx->g, OP_NOT, graph_binary(cx->g, OP_EQ, n, zero));
@@ -23,8 +24,10 @@ static Value fail_unless(bool ok, Value v) { return ok ? v : v_fail(); }
 static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
   Value x = eval_expr(cx, env, e->kids[0]);
   if (x.kind == V_FAIL) return x;
-  if (e->op == OPR_ADD) {
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "a length `..+k`", "outside of x[i..+k]");
+  if (e->op == OPR_ADD || e->op == OPR_WHERE) {
+    const bool length = e->op == OPR_ADD;
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, length ? "a length `..+k`" : "`where`",
+              length ? "outside of x[i..+k]" : "outside of x[where c]");
     return v_fail();
   }
   return unary_op(cx, e->op == OPR_NEG ? OP_NEG : OP_NOT, &x, e->span);

@@ -106,8 +106,11 @@ Value gradient(Cx *cx, const Value *e, const Value *by, Span at) {
   Tree *t = tree_of(cx, by);
   if (t && cx->given && bare(y) == cx->objective) return v_tree(cx->given, at);
   if (t) return tree_gradient(cx, y, t, by->span, at);
-  Node *x = value_wide(cx, by), *out;
-  return x && gradients(cx, y, &x, 1, by->span, &out) ? v_tensor(out, at) : v_fail();
+  Node *x = counted_wide(cx, by), *out;
+  if (!x || !gradients(cx, y, &x, 1, by->span, &out)) return v_fail();
+  Value v = v_tensor(out, at);
+  v.dims = value_dims(cx, by);
+  return v;
 }
 
 // The parameter at the point T, which is constant (Foret et al. 2021, eq. 3): a value of its own, by which

@@ -104,7 +104,7 @@ static Node *field_index(Cx *cx, const Value *v, int64_t size, int64_t *classes)
   const reg_dataset *set = field_data(cx, v);
   const reg_field *f = &set->fields[v->field];
   const bool row_number = f->dtype == REG_I32 && f->values;
-  Node *n = row_number ? value_wide(cx, v) : value_classes(cx, v, classes);
+  Node *n = row_number ? counted_wide(cx, v) : value_classes(cx, v, classes);
   return n && classes_fit(cx, v, row_number ? set->nrows : *classes, size) ? n : NULL;
 }
 
@@ -112,17 +112,43 @@ static Node *index_node(Cx *cx, const Value *v, int64_t size, int64_t *classes) 
   struct Leaves *leaves = cx->leaves; // a literal index is no leaf of a check
   cx->leaves = NULL;
   *classes = v->classes;
-  Node *n = v->kind == V_FIELD ? field_index(cx, v, size, classes) : value_wide(cx, v);
+  Node *n = v->kind == V_FIELD ? field_index(cx, v, size, classes) : counted_wide(cx, v);
   cx->leaves = leaves;
   if (!n) return NULL;
   if (n->dtype == DT_BOOL) n = graph_cast(cx->g, n, DT_I32);
   return n->op == OP_CAST && n->in[0]->dtype == DT_I32 ? n->in[0] : n;
 }
 
+// Below a count that is known when the program runs. What is not there of the index is 0, and is below every
+// count but 0: of nothing it is taken for the first element, as long as nothing else asks for one.
+static Node *index_below(Cx *cx, Node *n, Dims dims, int64_t size, const Dim *of, const char *at) {
+  Graph *g = cx->g;
+  Node *count = of && of->count ? count_index(cx, of) : NULL, *mask = count_mask(cx, n->shape, dims, NULL);
+  if (mask) {
+    if (count) {
+      Node *none = graph_binary(g, OP_LT, count, graph_const_typed(g, 1, DT_I32, (Shape){0}));
+      Node *wrong = graph_const_typed(g, -1, n->dtype, n->shape);
+      n = graph_select(g, graph_broadcast_to(g, none, n->shape), wrong, n);
+      count = graph_binary(g, OP_MAX, count, graph_const_typed(g, 1, DT_I32, (Shape){0}));
+    }
+    n = graph_select(g, mask, n, graph_const_typed(g, 0, n->dtype, n->shape));
+  }
+  return graph_index(g, n, size, count, at);
+}
+
 Node *value_index(Cx *cx, const Value *v, int64_t size) {
+  if (!is_counted(cx, v)) return counted_value_index(cx, v, size, NULL);
+  value_wide(cx, v); // refuses it
+  return NULL;
+}
+
+Node *counted_value_index(Cx *cx, const Value *v, int64_t size, const Dim *of) {
   int64_t classes;
   Node *n = index_node(cx, v, size, &classes);
   if (!n) return NULL;
+  const bool counted = is_counted(cx, v);
+  if ((of && of->count) || (counted && v->kind != V_FIELD))
+    return index_below(cx, n, value_dims(cx, v), size, of, run_place(cx, v->span));
   const int64_t bound = below(n);
   if (!bound && !classes_fit(cx, v, classes, size)) return NULL;
   const int64_t known = classes > 0 ? classes : bound;
@@ -137,17 +163,17 @@ Node *value_index(Cx *cx, const Value *v, int64_t size) {
     if (good && fixed) constant = graph_tensor(cx->g, x, DT_I32, n->shape);
   }
   arena_free(scratch);
-  return !good || constant ? constant : graph_index(cx->g, n, size, run_place(cx, v->span));
+  return !good || constant ? constant : graph_index(cx->g, n, size, NULL, run_place(cx, v->span));
 }
 
 // Along an axis the elements that an index names, whose axes stand in its place.
-Node *axis_by_index(Cx *cx, Node *x, int axis, const Value *index, Span at) {
+Node *axis_by_index(Cx *cx, Node *x, int axis, const Dim *of, const Value *index, Span at) {
   if (index->kind == V_TENSOR && index->node->dtype == DT_BOOL) { // would look like a choice of rows
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, index->span, "whole numbers", "truth values");
-    diag_hint(d, "`if ... then 1 else 0` makes numbers of them");
+    diag_hint(d, "`x[where c]` picks what c holds for; `if ... then 1 else 0` makes numbers of them");
     return NULL;
   }
-  Node *i = value_index(cx, index, x->shape.dim[axis]);
+  Node *i = counted_value_index(cx, index, x->shape.dim[axis], of);
   if (!i || !rank_fits(cx, i->shape.rank + x->shape.rank - 1, at)) return NULL;
   return gather_axis(cx, x, axis, i);
 }
@@ -160,12 +186,59 @@ Node *gather_axis(Cx *cx, Node *x, int axis, Node *index) {
   return graph_transpose(cx->g, graph_gather(cx->g, axis_moved(cx, x, axis, 0), index), back);
 }
 
-Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at) {
-  Node *rows = axis_by_index(cx, x, 0, index, at);
-  return rows ? v_tensor(rows, at) : v_fail();
+// Axes of an index in the place of one axis.
+static Dims index_dims(Cx *cx, Dims dims, int rank, int axis, Dims index, int wide) {
+  const Dim **out = ARENA_ARRAY(cx->a, const Dim *, rank + wide + 1);
+  for (int k = 0; k < rank - 1 + wide; k++)
+    out[k] = k < axis          ? dim_of(dims, k)
+             : k < axis + wide ? dim_of(index, k - axis)
+                               : dim_of(dims, k - wide + 1);
+  return out;
+}
+
+Value rows_by_index(Cx *cx, const Value *x, const Value *index, Span at) {
+  Node *n = counted_node(cx, x);
+  const Dims dims = value_dims(cx, x);
+  Node *rows = n ? axis_by_index(cx, n, 0, dim_of(dims, 0), index, at) : NULL;
+  Value v = v_tensor(rows, at);
+  if (rows)
+    v.dims =
+        index_dims(cx, dims, n->shape.rank, 0, value_dims(cx, index), rows->shape.rank - n->shape.rank + 1);
+  return v;
+}
+
+// -- rows picked by a condition
+
+// Which elements a condition picks: their places, in order, in front; the rest behind them.
+static bool pick_where(Cx *cx, const Value *c, const Dim *of, int64_t size, Node **index,
+                       const Dim **picked) {
+  struct Leaves *leaves = cx->leaves; // a literal condition is no leaf of a check
+  cx->leaves = NULL;
+  Node *n = truth_of(cx, bare(counted_wide(cx, c)));
+  cx->leaves = leaves;
+  if (!n) return false;
+  const Shape s = shape_of(1, size);
+  const Dim *d = dim_of(value_dims(cx, c), 0);
+  if (!shape_equal(n->shape, s)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, c->span, "`where`", shape_text(cx->a, n->shape),
+              shape_text(cx->a, s));
+    return false;
+  }
+  if (!dims_agree(d, of)) {
+    report_dims(cx, "`where`", d, of, c->span);
+    return false;
+  }
+  n = count_filled(cx, n, value_dims(cx, c), NULL, 0);
+  Node *left = graph_cast(cx->g, graph_unary(cx->g, OP_NOT, n), DT_F32);
+  Node *count = graph_reduce_all(cx->g, OP_SUM, graph_cast(cx->g, n, DT_F32));
+  *index = graph_argsort(cx->g, left);
+  *picked = counted_dim(cx, graph_cast(cx->g, count, DT_F64), size, c->span);
+  return true;
 }
 
 // -- x[...]
+
+static bool is_where(const Ast *at) { return at->kind == AST_UNARY && at->op == OPR_WHERE; }
 
 // A known index along an axis of n elements, or a range's end (n itself may be one), counted from 0.
 static bool known_index(Cx *cx, const Value *v, int64_t n, bool end, int64_t *out) {
@@ -188,15 +261,27 @@ static bool known_index(Cx *cx, const Value *v, int64_t n, bool end, int64_t *ou
 typedef struct Pick {
   int64_t start, stop;
   bool drop;
-  Node *index; // NULL: start..stop
+  Node *index;   // NULL: start..stop
+  Dims dims;     // of the index
+  const Dim *is; // without an index: what the part is
+  bool where;    // the index picks by a condition: what is not there becomes 0
 } Pick;
 
+static Node *whole_number(Cx *cx, int64_t x) {
+  return graph_const_typed(cx->g, (double)x, DT_I32, (Shape){0});
+}
+
+static Node *plus(Cx *cx, Node *x, int64_t k) {
+  return graph_binary(cx->g, OP_ADD, x, graph_const_typed(cx->g, (double)k, x->dtype, x->shape));
+}
+
 // i..+k: k elements from i on.
-static bool pick_length(Cx *cx, Env *env, const Ast *at, int64_t size, Pick *p) {
+static bool pick_length(Cx *cx, Env *env, const Ast *at, int64_t size, const Dim *of, Pick *p) {
   Value from = eval_expr(cx, env, at->kids[0]), length = eval_expr(cx, env, at->kids[1]->kids[0]);
   int64_t k;
   if (!known_int(cx, &length, "a number of elements", 1, size, &k)) return false;
-  if (value_is_const(&from)) {
+  const bool counted = of && of->count;
+  if (value_is_const(&from) && !counted) {
     if (!known_index(cx, &from, size, false, &p->start)) return false;
     p->stop = p->start + k;
     if (p->stop <= size) return true;
@@ -204,7 +289,8 @@ static bool pick_length(Cx *cx, Env *env, const Ast *at, int64_t size, Pick *p) 
               (long long)size);
     return false;
   }
-  Node *first = value_index(cx, &from, size - k + 1);
+  const Dim room = {.size = size - k + 1, .count = counted ? plus(cx, of->count, 1 - k) : NULL};
+  Node *first = counted_value_index(cx, &from, size - k + 1, counted ? &room : NULL);
   if (!first) return false;
   if (first->shape.rank) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, at->kids[0]->span, "one index", value_text(cx, &from));
@@ -215,29 +301,86 @@ static bool pick_length(Cx *cx, Env *env, const Ast *at, int64_t size, Pick *p) 
   return true;
 }
 
-static bool pick_range(Cx *cx, Env *env, const Ast *at, int64_t size, Pick *p) {
+// low..high of an axis with a count, of which an end that counts from the end does so from the last element
+// that is there.
+static bool pick_counted_range(Cx *cx, const Ast *at, const double *end, int64_t size, const Dim *of,
+                               Pick *p) {
+  Graph *g = cx->g;
+  const int64_t low = at->kids[0] ? (int64_t)end[0] : 0, high = at->kids[1] ? (int64_t)end[1] : size;
+  Node *zero = graph_const_typed(g, 0, DT_F64, (Shape){0}), *count;
+  if (low < 0) { // the last -low elements
+    if (at->kids[1]) {
+      refuse_counted(cx, "a range from the end to another end", &of, shape_of(1, size),
+                     "`x[-k..]` is the last k", at->span);
+      return false;
+    }
+    Node *first = graph_cast(g, graph_binary(g, OP_MAX, plus(cx, of->count, low), zero), DT_I32);
+    Node *i = graph_binary(g, OP_ADD, graph_iota(g, 0, DT_I32, shape_of(1, -low)), first);
+    p->index = graph_binary(g, OP_MIN, i, graph_broadcast_to(g, whole_number(cx, size - 1), i->shape));
+    count = graph_binary(g, OP_MIN, of->count, graph_const_typed(g, (double)-low, DT_F64, (Shape){0}));
+    const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, 2);
+    dims[0] = counted_dim(cx, count, -low, at->span);
+    p->dims = dims;
+    return true;
+  }
+  p->start = low;
+  p->stop = high < 0 ? size + high : high;
+  if (p->start >= p->stop) return false;
+  count = plus(cx, of->count, (high < 0 ? high : 0) - low);
+  if (high >= 0 && high < size)
+    count = graph_binary(g, OP_MIN, count, graph_const_typed(g, (double)(high - low), DT_F64, (Shape){0}));
+  count = graph_binary(g, OP_MAX, count, zero);
+  p->is = low == 0 && high == size ? of : counted_dim(cx, count, p->stop - p->start, at->span);
+  return true;
+}
+
+static bool pick_range(Cx *cx, Env *env, const Ast *at, int64_t size, const Dim *of, Pick *p) {
   int64_t *const to[2] = {&p->start, &p->stop};
+  double end[2] = {0};
   if (at->kids[1] && at->kids[1]->kind == AST_UNARY && at->kids[1]->op == OPR_ADD)
-    return pick_length(cx, env, at, size, p);
+    return pick_length(cx, env, at, size, of, p);
   for (int k = 0; k < 2; k++) {
     if (!at->kids[k]) continue;
     Value v = eval_expr(cx, env, at->kids[k]);
     if (!known_index(cx, &v, size, true, to[k])) return false;
+    end[k] = v.num;
   }
-  if (p->start < p->stop) return true;
-  diag_emit(&cx->s->diags, DIAG_empty_range, at->span, ast_text(cx->a, at), (long long)size);
+  p->is = p->start == 0 && p->stop == size ? of : NULL;
+  const int errors = cx->s->diags.errors;
+  if (of && of->count ? pick_counted_range(cx, at, end, size, of, p) : p->start < p->stop) return true;
+  if (cx->s->diags.errors == errors)
+    diag_emit(&cx->s->diags, DIAG_empty_range, at->span, ast_text(cx->a, at), (long long)size);
   return false;
 }
 
-static bool pick_axis(Cx *cx, Env *env, const Ast *at, const Value *given, Node *x, int axis, Pick *p) {
+// One element of an axis with a count: whether it is there is seen when the program runs.
+static bool pick_counted(Cx *cx, const Value *v, int64_t size, const Dim *of, Pick *p) {
+  int64_t i;
+  if (!known_index(cx, v, size, false, &i)) return false;
+  Node *n =
+      v->num < 0 ? graph_cast(cx->g, plus(cx, of->count, (int64_t)v->num), DT_I32) : whole_number(cx, i);
+  p->index = index_below(cx, n, NULL, size, of, run_place(cx, v->span));
+  return true;
+}
+
+static bool pick_axis(Cx *cx, Env *env, const Ast *at, const Value *given, Node *x, int axis, const Dim *of,
+                      Pick *p) {
   const int64_t size = x->shape.dim[axis];
-  *p = (Pick){0, size, false, NULL};
-  if (at->kind == AST_RANGE) return pick_range(cx, env, at, size, p);
-  const Value v = given ? *given : eval_expr(cx, env, at);
-  if (v.kind == V_TENSOR || v.kind == V_FIELD || v.kind == V_LIST) {
-    if (v.kind == V_TENSOR && v.node->dtype == DT_BOOL) return axis_by_index(cx, x, axis, &v, at->span);
-    return (p->index = value_index(cx, &v, size));
+  *p = (Pick){.stop = size, .is = of};
+  if (at->kind == AST_RANGE) return pick_range(cx, env, at, size, of, p);
+  const bool where = is_where(at);
+  const Value v = given ? *given : eval_expr(cx, env, where ? at->kids[0] : at);
+  if (where) {
+    const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, 2);
+    p->dims = dims, p->where = true;
+    return v.kind != V_FAIL && pick_where(cx, &v, of, size, &p->index, &dims[0]);
   }
+  if (v.kind == V_TENSOR || v.kind == V_FIELD || v.kind == V_LIST) {
+    if (v.kind == V_TENSOR && v.node->dtype == DT_BOOL) return axis_by_index(cx, x, axis, of, &v, at->span);
+    p->dims = value_dims(cx, &v);
+    return (p->index = counted_value_index(cx, &v, size, of));
+  }
+  if (of && of->count) return pick_counted(cx, &v, size, of, p);
   p->drop = true;
   if (!known_index(cx, &v, size, false, &p->start)) return false;
   p->stop = p->start + 1;
@@ -254,22 +397,47 @@ static Value pick_out(Cx *cx, Node *x, const Pick *p, const bool *new, int n, Sp
   int64_t start[MAX_RANK], stop[MAX_RANK], step[MAX_RANK];
   Shape s = {0};
   int axes[MAX_RANK], wide = 0;
+  const Dim **parts = ARENA_ARRAY(cx->a, const Dim *, 2 * MAX_RANK);
   for (int k = 0; k < x->shape.rank; k++) start[k] = p[k].start, stop[k] = p[k].stop, step[k] = 1;
   Node *out = graph_slice(cx->g, x, start, stop, step);
   for (int k = 0, axis = 0; k < n; k++) {
     if (new[k])
       s.dim[s.rank++] = 1;
     else {
-      if (!p[axis].drop) axes[axis] = s.rank, s.dim[s.rank++] = out->shape.dim[axis];
+      if (!p[axis].drop)
+        axes[axis] = s.rank, parts[s.rank] = p[axis].is, s.dim[s.rank++] = out->shape.dim[axis];
       wide += p[axis].index ? p[axis].index->shape.rank - 1 : 0;
       axis++;
     }
     if (s.rank + (wide > 0 ? wide : 0) > MAX_RANK - 1 && !rank_fits(cx, s.rank + wide, at)) return v_fail();
   }
   out = graph_reshape(cx->g, out, s);
-  for (int axis = x->shape.rank - 1; axis >= 0; axis--)
-    if (p[axis].index) out = gather_axis(cx, out, axes[axis], p[axis].index);
-  return v_tensor(out, at);
+  Dims dims = parts;
+  for (int axis = x->shape.rank - 1; axis >= 0; axis--) {
+    if (!p[axis].index) continue;
+    dims = index_dims(cx, dims, out->shape.rank, axes[axis], p[axis].dims, p[axis].index->shape.rank);
+    out = gather_axis(cx, out, axes[axis], p[axis].index);
+    bool on[MAX_RANK] = {0};
+    on[axes[axis]] = true;
+    if (p[axis].where) out = count_filled(cx, out, dims, on, 0);
+  }
+  Value v = v_tensor(out, at);
+  v.dims = dims;
+  return v;
+}
+
+// Rows of a field are picked from its numbers and from its classes alike.
+static Value field_where(Cx *cx, const Value *field, const Value *c, Span at) {
+  Value v = *field;
+  const Dims given = value_dims(cx, field);
+  const reg_dataset *set = field_data(cx, field);
+  const Dim **dims = dims_copy(cx, given, MAX_RANK);
+  const int64_t all = v.data ? (v.data->part ? part_named(set, v.data->part)->nrows : set->nrows) : cx->batch;
+  Node *index;
+  if (!pick_where(cx, c, dim_of(given, 0), all, &index, &dims[0])) return v_fail();
+  v.rows = v.rows ? graph_gather(cx->g, v.rows, index) : index;
+  v.dims = dims, v.span = at;
+  return v;
 }
 
 Value eval_index(Cx *cx, Env *env, const Ast *e) {
@@ -278,14 +446,17 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
   const AstKind kind = e->kids[1]->kind;
   if (base.kind == V_FAIL) return base;
   if (given == 1 && kind != AST_RANGE && kind != AST_ELLIPSIS && !is_new(env, e->kids[1])) {
-    only = eval_expr(cx, env, e->kids[1]);
+    const bool where = is_where(e->kids[1]);
+    only = eval_expr(cx, env, where ? e->kids[1]->kids[0] : e->kids[1]);
     int64_t at;
     if (only.kind == V_FAIL) return only;
-    if (base.kind == V_LIST && value_is_const(&only))
+    if (where && base.kind == V_FIELD) return field_where(cx, &base, &only, e->span);
+    if (base.kind == V_LIST && value_is_const(&only) && !where)
       return known_index(cx, &only, base.nitems, false, &at) ? base.items[at] : v_fail();
   }
-  Node *x = value_node(cx, &base);
+  Node *x = counted_node(cx, &base);
   if (!x) return v_fail();
+  const Dims dims = value_dims(cx, &base);
   const int rank = x->shape.rank;
   for (int i = 1; i < e->nkids; i++) {
     if (e->kids[i]->kind == AST_ELLIPSIS && !ellipsis) ellipsis = i;
@@ -303,7 +474,7 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
   for (int i = 1; i < e->nkids; i++) {
     if (i == ellipsis) {
       for (int k = named; k < rank; k++)
-        picks[axis] = (Pick){0, x->shape.dim[axis], false, NULL}, axis++, n++;
+        picks[axis] = (Pick){.stop = x->shape.dim[axis], .is = dim_of(dims, axis)}, axis++, n++;
       continue;
     }
     if (is_new(env, e->kids[i])) {
@@ -311,11 +482,12 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
       continue;
     }
     if (e->kids[i]->kind == AST_ELLIPSIS) // a second one: one whole axis
-      picks[axis] = (Pick){0, x->shape.dim[axis], false, NULL};
-    else if (!pick_axis(cx, env, e->kids[i], given == 1 ? &only : NULL, x, axis, &picks[axis]))
+      picks[axis] = (Pick){.stop = x->shape.dim[axis], .is = dim_of(dims, axis)};
+    else if (!pick_axis(cx, env, e->kids[i], given == 1 ? &only : NULL, x, axis, dim_of(dims, axis),
+                        &picks[axis]))
       return v_fail();
     axis++, n++;
   }
-  for (; axis < rank; axis++, n++) picks[axis] = (Pick){0, x->shape.dim[axis], false, NULL};
+  for (; axis < rank; axis++, n++) picks[axis] = (Pick){.stop = x->shape.dim[axis], .is = dim_of(dims, axis)};
   return pick_out(cx, x, picks, new, n, e->span);
 }

@@ -96,29 +96,33 @@ static DType common_type(const Lifted *f, Node *const *x, int n, int from) {
 // What the axes of an operand are; `dims` as of a Value.
 typedef struct Axes {
   Shape shape;
-  const char *const *dims;
+  Dims dims;
 } Axes;
 
-static const char *leading(const Axes *x) { return x->dims ? x->dims[0] : NULL; }
-
 // Would x and y make a table that is larger than both, from a column [n, 1] and a row [n]? Nobody who wrote
-// it meant that. A row [m] is another matter, also where m happens to be n.
+// it meant that. A row [m] is another matter, also where m happens to be n. What is not known is judged by
+// sizes.
 static bool makes_table(const Axes *x, const Axes *y, Shape whole) {
   if (x->shape.rank == y->shape.rank || !x->shape.rank || !y->shape.rank) return false;
-  if (leading(x) && leading(y) && leading(x) != leading(y)) return false;
+  const Dim *dx = dim_of(x->dims, 0), *dy = dim_of(y->dims, 0);
+  if (dim_relation(dx, dy) == DIM_OTHER || (dx && dx->count) != (dy && dy->count)) return false;
   return x->shape.dim[0] == y->shape.dim[0] && !shape_equal(whole, x->shape) && !shape_equal(whole, y->shape);
 }
 
-// The axes of both in one shape: each is what the operand that gives its size says.
-static Axes joined(Cx *cx, const Axes *x, const Axes *y, Shape whole) {
-  const char **dims = ARENA_ARRAY(cx->a, const char *, whole.rank + 1);
-  const Axes *both[2] = {x, y};
-  for (int k = 0; k < 2; k++)
-    for (int i = 0; i < both[k]->shape.rank && both[k]->dims; i++) {
-      const int at = whole.rank - both[k]->shape.rank + i;
-      if (both[k]->shape.dim[i] == whole.dim[at] && !dims[at]) dims[at] = both[k]->dims[i];
-    }
-  return (Axes){whole, dims};
+// The axes of both in one shape: each is what the operand that gives its size says. False where two that do
+// not meet come together; these are then in *a and *b.
+static bool joined(Cx *cx, const Axes *x, const Axes *y, Shape whole, Axes *out, const Dim **a,
+                   const Dim **b) {
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, whole.rank + 1);
+  for (int at = 0; at < whole.rank; at++) {
+    const int i = at - whole.rank + x->shape.rank, j = at - whole.rank + y->shape.rank;
+    *a = i < 0 ? NULL : dim_of(x->dims, i), *b = j < 0 ? NULL : dim_of(y->dims, j);
+    if (i >= 0 && j >= 0 && !dims_meet(*a, x->shape.dim[i], *b, y->shape.dim[j])) return false;
+    const bool from_y = j >= 0 && *b && y->shape.dim[j] == whole.dim[at], counted = from_y && (*b)->count;
+    dims[at] = counted || !(*a && x->shape.dim[i] == whole.dim[at]) ? (from_y ? *b : NULL) : *a;
+  }
+  *out = (Axes){whole, dims};
+  return true;
 }
 
 static void report_misfit(Cx *cx, const char *text, const Node *x, const Node *y, const Shape *table,
@@ -134,10 +138,10 @@ static void report_misfit(Cx *cx, const char *text, const Node *x, const Node *y
 
 // All operands in one shape, whose axes are in *out; false after a report.
 static bool unify(Cx *cx, const char *text, Node **x, const Value *values, int n, Span at, Axes *out) {
-  *out = (Axes){x[0]->shape, values[0].dims};
+  *out = (Axes){x[0]->shape, value_dims(cx, &values[0])};
   for (int i = 1; i < n; i++) {
     Shape next;
-    const Axes other = {x[i]->shape, values[i].dims};
+    const Axes other = {x[i]->shape, value_dims(cx, &values[i])};
     const bool fits = shape_broadcast(out->shape, other.shape, &next);
     int against = 0;
     for (int k = 0; k < i; k++)
@@ -146,7 +150,11 @@ static bool unify(Cx *cx, const char *text, Node **x, const Value *values, int n
       report_misfit(cx, text, x[against], x[i], fits ? &next : NULL, at);
       return false;
     }
-    *out = joined(cx, out, &other, next);
+    const Dim *a, *b;
+    if (!joined(cx, out, &other, next, out, &a, &b)) {
+      report_dims(cx, text, a, b, at);
+      return false;
+    }
   }
   if (!shape_fits(cx, out->shape, at)) return false;
   for (int i = 0; i < n; i++) x[i] = graph_broadcast_to(cx->g, x[i], out->shape);
@@ -168,14 +176,14 @@ static Value lift_nodes(Cx *cx, const Lifted *f, const Value *x, int n, Span at)
   for (int i = 0; i < n; i++) {
     const bool logic = f->takes == TAKES_TRUTH || (f->takes == TAKES_CHOICE && i == 0);
     in[i] = as_classes ? value_classes(cx, &x[i], &classes)
-            : logic    ? truth(cx, &x[i])
-                       : value_wide(cx, &x[i]);
+            : logic    ? truth_of(cx, counted_wide(cx, &x[i]))
+                       : counted_wide(cx, &x[i]);
     if (!in[i]) return v_fail();
   }
   const int from = f->takes == TAKES_CHOICE;
   const DType t = common_type(f, in, n, from);
   for (int i = from; i < n; i++) in[i] = as_number(cx, in[i], t);
-  Axes axes = {in[0]->shape, x[0].dims};
+  Axes axes = {in[0]->shape, value_dims(cx, &x[0])};
   if (n > 1 && !unify(cx, f->text, in, x, n, at, &axes)) return v_fail();
   Value v = v_tensor(n == 1   ? graph_unary(cx->g, f->op, in[0])
                      : n == 2 ? graph_binary(cx->g, f->op, in[0], in[1])
@@ -267,9 +275,44 @@ Value choose(Cx *cx, const Value *cond, const Value *x, const Value *y, Span at)
 
 // -- products
 
+// A product sums over an axis of both sides, and its gradients over all others: what is not there is 0.
+static Node *factor(Cx *cx, const Value *v) {
+  Node *n = counted_floats(cx, v);
+  return n ? count_filled(cx, n, value_dims(cx, v), NULL, 0) : NULL;
+}
+
+// The axes of x @ y: leading ones of the side that has them, rows of x, columns of y.
+static bool product_dims(Cx *cx, const Axes *x, const Axes *y, Shape lead, Span at, Dims *out) {
+  const int rx = x->shape.rank, ry = y->shape.rank, inner = ry >= 2 ? ry - 2 : 0;
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, MAX_RANK + 1), *a = dim_of(x->dims, rx - 1),
+            *b = dim_of(y->dims, inner);
+  int n = 0;
+  Axes led = {0};
+  if (!dims_meet(a, x->shape.dim[rx - 1], b, y->shape.dim[inner]) || (!(a && a->count) != !(b && b->count))) {
+    report_dims(cx, "`@`", a, b, at);
+    return false;
+  }
+  Axes lx = {.shape = {.rank = rx > 2 ? rx - 2 : 0}, .dims = x->dims},
+       ly = {.shape = {.rank = ry > 2 ? ry - 2 : 0}, .dims = y->dims};
+  for (int i = 0; i < lx.shape.rank; i++) lx.shape.dim[i] = x->shape.dim[i];
+  for (int i = 0; i < ly.shape.rank; i++) ly.shape.dim[i] = y->shape.dim[i];
+  if (ry <= 2) lead = lx.shape;
+  if (!joined(cx, &lx, &ly, lead, &led, &a, &b)) {
+    report_dims(cx, "`@`", a, b, at);
+    return false;
+  }
+  for (int i = 0; i < lead.rank; i++) dims[n++] = dim_of(led.dims, i);
+  if (rx >= 2) dims[n++] = dim_of(x->dims, rx - 2);
+  if (ry >= 2) dims[n++] = dim_of(y->dims, ry - 1);
+  *out = dims;
+  return true;
+}
+
 Value matmul(Cx *cx, const Value *vx, const Value *vy, Span at) {
-  Node *x = value_floats(cx, vx), *y = value_floats(cx, vy);
+  Node *x = factor(cx, vx), *y = factor(cx, vy);
   if (!x || !y) return v_fail();
+  const Axes ax = {x->shape, value_dims(cx, vx)}, ay = {y->shape, value_dims(cx, vy)};
+  Dims dims;
   Shape a = x->shape, b = y->shape;
   bool ok = a.rank >= 1 && b.rank >= 1 && a.dim[a.rank - 1] == b.dim[b.rank >= 2 ? b.rank - 2 : 0];
   Shape lead = {0}, la = {.rank = a.rank > 2 ? a.rank - 2 : 0}, lb = {.rank = b.rank > 2 ? b.rank - 2 : 0};
@@ -285,6 +328,7 @@ Value matmul(Cx *cx, const Value *vx, const Value *vy, Span at) {
     if (cx->at.source) diag_note(d, cx->at, "in this call");
     return v_fail();
   }
+  if (!product_dims(cx, &ax, &ay, lead, at, &dims)) return v_fail();
   bool row = a.rank == 1, column = b.rank == 1;
   if (row) x = graph_reshape(cx->g, x, shape_of(2, (int64_t)1, a.dim[0]));
   if (column) y = graph_reshape(cx->g, y, shape_of(2, b.dim[0], (int64_t)1));
@@ -312,5 +356,7 @@ Value matmul(Cx *cx, const Value *vx, const Value *vy, Span at) {
     if ((row && i == result.rank - 2) || (column && i == result.rank - 1)) continue;
     final.dim[final.rank++] = result.dim[i];
   }
-  return v_tensor(graph_reshape(cx->g, out, final), at);
+  Value v = v_tensor(graph_reshape(cx->g, out, final), at);
+  v.dims = dims;
+  return v;
 }

@@ -17,7 +17,7 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
              .g = graph_new(a, graph_name)};
   cx->g->keeps = true;
   Map *maps[] = {&cx->params, &cx->states,    &cx->counters, &cx->auto_base,
-                 &cx->models, &cx->schedules, &cx->calls};
+                 &cx->models, &cx->schedules, &cx->calls,    &cx->rows};
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i], a);
   return cx;
 }

@@ -9,6 +9,12 @@ enum { MOST_ITEMS = 64 }; // of a list in a key
 
 static bool add_value(StrBuf *b, const Value *v);
 
+static void add_dims(StrBuf *b, const Value *v) {
+  if (v->size) strbuf_addf(b, "%p;", (const void *)v->size);
+  for (int i = 0; v->dims && i < v->node->shape.rank; i++)
+    if (v->dims[i]) strbuf_addf(b, "%d%p;", i, (const void *)v->dims[i]);
+}
+
 static bool add_args(StrBuf *b, const BoundArg *args, int n) {
   for (int i = 0; i < n; i++) {
     strbuf_addf(b, "%s:", args[i].name ? args[i].name : "");
@@ -23,10 +29,18 @@ static bool add_value(StrBuf *b, const Value *v) {
   strbuf_addf(b, "%d ", (int)v->kind);
   switch (v->kind) {
   case V_NUM:
-  case V_BOOL: strbuf_addf(b, "%a %d %d,", v->num, (int)v->unit, v->live ? v->live->id : -1); return true;
+  case V_BOOL:
+    strbuf_addf(b, "%a %d %d,", v->num, (int)v->unit, v->live ? v->live->id : -1);
+    add_dims(b, v);
+    return true;
   case V_TEXT: strbuf_addf(b, "%zu %s,", strlen(v->text), v->text); return true;
-  case V_TENSOR: strbuf_addf(b, "%d %lld,", v->node->id, (long long)v->classes); return true;
-  case V_FIELD: strbuf_addf(b, "%d %p,", v->field, (const void *)v->data); return true;
+  case V_TENSOR:
+    strbuf_addf(b, "%d %lld,", v->node->id, (long long)v->classes);
+    add_dims(b, v);
+    return true;
+  case V_FIELD:
+    strbuf_addf(b, "%d %p %d,", v->field, (const void *)v->data, v->rows ? v->rows->id : -1);
+    return true;
   case V_BUILTIN: strbuf_addf(b, "%d,", (int)v->builtin); return true;
   case V_FN: strbuf_addf(b, "%p(", (const void *)v->fn->def); return add_args(b, v->fn->args, v->fn->nargs);
   case V_TREE:

@@ -72,13 +72,35 @@ static Node *keep_axes(Cx *cx, Node *reduced, Shape s, const int *axes, int n) {
 }
 
 // What is reduced: x over axes, and of it only what `where` takes (a truth value for each element; NULL:
-// all).
+// all), which leaves out what a count does.
 typedef struct Reduced {
   Builtin b;
   Node *x, *where;
+  Dims dims;
   int axes[MAX_RANK], n;
   bool sample;
 } Reduced;
+
+static void reduced_axes(const Reduced *r, bool *on) {
+  for (int i = 0; i < r->n; i++) on[r->axes[i]] = true;
+}
+
+// Takes what is there, along the axes that are reduced.
+static void take_counted(Cx *cx, Reduced *r) {
+  bool on[MAX_RANK] = {0};
+  reduced_axes(r, on);
+  Node *there = count_mask(cx, r->x->shape, r->dims, on);
+  if (there) r->where = r->where ? graph_binary(cx->g, OP_AND, r->where, there) : there;
+}
+
+// The result in the form that is asked for.
+static Value reduced(Cx *cx, const Reduced *r, Node *out, Shape s, bool keep, Span at) {
+  Value v = v_tensor(keep ? keep_axes(cx, out, s, r->axes, r->n) : out, at);
+  const Dim **kept = dims_copy(cx, r->dims, s.rank);
+  for (int i = 0; i < r->n; i++) kept[r->axes[i]] = NULL;
+  v.dims = keep ? kept : dims_without(cx, kept, s.rank, r->axes, r->n);
+  return v;
+}
 
 static Node *over(Cx *cx, const Reduced *r, Op op, Node *x) {
   return graph_reduce(cx->g, op, x, r->axes, r->n);
@@ -102,7 +124,7 @@ static Node *mean_of(Cx *cx, const Reduced *r, Node *x) {
 
 // NaN where no element is taken.
 static Node *largest(Cx *cx, const Reduced *r, Node *x) {
-  Node *top = over(cx, r, OP_RMAX, taken(cx, r, x, -INFINITY));
+  Node *top = over(cx, r, OP_RMAX, taken(cx, r, x, count_identity(B_MAX)));
   if (!r->where) return top;
   Node *none = graph_binary(cx->g, OP_EQ, elements(cx, r), graph_const(cx->g, 0, (Shape){0}));
   return graph_select(cx->g, none, graph_const(cx->g, NAN, (Shape){0}), top);
@@ -148,15 +170,15 @@ static Node *reduce(Cx *cx, const Reduced *r) {
   switch (r->b) {
   case B_MAX: return largest(cx, r, x);
   case B_MIN: return graph_unary(g, OP_NEG, largest(cx, r, graph_unary(g, OP_NEG, x)));
-  case B_NORM: return graph_norm(g, taken(cx, r, x, 0), r->axes, r->n);
+  case B_NORM: return graph_norm(g, taken(cx, r, x, count_identity(r->b)), r->axes, r->n);
   case B_MEAN: return mean_of(cx, r, x);
   case B_VAR:
   case B_STD: return spread_of(cx, r);
   case B_PROD: {
-    Node *last = joined_last(cx, r, taken(cx, r, x, 1));
+    Node *last = joined_last(cx, r, taken(cx, r, x, count_identity(r->b)));
     return without_last(cx, axis_product(cx, last, last->shape.rank - 1));
   }
-  default: return over(cx, r, OP_SUM, taken(cx, r, x, 0));
+  default: return over(cx, r, OP_SUM, taken(cx, r, x, count_identity(r->b)));
   }
 }
 
@@ -213,16 +235,27 @@ static bool known_false(Cx *cx, const Node *n) {
   return none;
 }
 
+static bool where_meets(Cx *cx, const Value *v, const Node *n, const Value *of, const Node *x) {
+  for (int i = 1; i <= n->shape.rank && i <= x->shape.rank; i++) {
+    const Dim *a = dim_of(value_dims(cx, v), n->shape.rank - i),
+              *b = dim_of(value_dims(cx, of), x->shape.rank - i);
+    if (dims_meet(a, n->shape.dim[n->shape.rank - i], b, x->shape.dim[x->shape.rank - i])) continue;
+    report_dims(cx, "`where`", a, b, v->span);
+    return false;
+  }
+  return true;
+}
+
 // The elements that count, in x's shape; false after a report: none is left, as far as that is known.
 static bool where_of(Cx *cx, const Args *a, const Value *v, const Node *x, Node **out) {
   *out = NULL;
   if (!v) return true;
   struct Leaves *leaves = cx->leaves; // a literal condition is no leaf of a check
   cx->leaves = NULL;
-  Node *n = truth(cx, v);
+  Node *n = truth_of(cx, counted_wide(cx, v));
   cx->leaves = leaves;
   Shape whole;
-  if (!n) return false;
+  if (!n || !where_meets(cx, v, n, a->v[0], x)) return false;
   if (!shape_broadcast(n->shape, x->shape, &whole) || !shape_equal(whole, x->shape)) {
     diag_emit(&cx->s->diags, DIAG_shape_mismatch, v->span, "`where`", shape_text(cx->a, n->shape),
               shape_text(cx->a, x->shape));
@@ -249,12 +282,21 @@ static Value reduce_value(Cx *cx, const Args *a, const ReduceArgs *by) {
   Tree *t = tree_of(cx, x);
   if (t && axis_of_tree(cx, a, of_tensors)) return v_fail();
   if (t && !is_true(by->sample)) return reduce_tree(cx, a->b, t, a->at);
-  Reduced r = {.b = a->b, .x = t ? tree_flat(cx, t) : value_floats(cx, x), .sample = is_true(by->sample)};
+  Reduced r = {.b = a->b, .x = t ? tree_flat(cx, t) : counted_floats(cx, x), .sample = is_true(by->sample)};
   if (!r.x || !axes_of(cx, by->axis, r.x->shape, r.axes, &r.n)) return v_fail();
   if (!where_of(cx, a, by->where, r.x, &r.where)) return v_fail();
-  Node *out = reduce(cx, &r);
-  if (is_true(by->keep)) out = keep_axes(cx, out, r.x->shape, r.axes, r.n);
-  return v_tensor(out, a->at);
+  r.dims = value_dims(cx, x);
+  take_counted(cx, &r);
+  return reduced(cx, &r, reduce(cx, &r), r.x->shape, is_true(by->keep), a->at);
+}
+
+Node *mean_there(Cx *cx, const Value *v) {
+  Reduced r = {.b = B_MEAN, .x = counted_floats(cx, v), .dims = value_dims(cx, v)};
+  if (!r.x) return NULL;
+  r.n = r.x->shape.rank;
+  for (int i = 0; i < r.n; i++) r.axes[i] = i;
+  take_counted(cx, &r);
+  return mean_of(cx, &r, r.x);
 }
 
 Value call_reduction(Cx *cx, const Args *a) {
@@ -266,15 +308,32 @@ Value call_truths(Cx *cx, const Args *a) {
   Tree *t = tree_of(cx, a->v[0]);
   if (t && axis_of_tree(cx, a, a->v[1] ? a->v[1] : a->v[2] ? a->v[2] : a->v[3])) return v_fail();
   const Value flat_tree = t ? v_tensor(tree_flat(cx, t), a->at) : *a->v[0];
-  Node *x = truth(cx, &flat_tree);
-  Reduced r = {.b = B_MAX};
+  Node *x = truth_of(cx, counted_wide(cx, &flat_tree));
+  Reduced r = {.b = B_MAX, .dims = value_dims(cx, &flat_tree)};
   if (!x || !axes_of(cx, a->v[1], x->shape, r.axes, &r.n)) return v_fail();
   if (!where_of(cx, a, a->v[3], x, &r.where)) return v_fail();
   if (a->b == B_ALL) x = graph_unary(cx->g, OP_NOT, x);
+  r.x = x;
+  take_counted(cx, &r);
   if (r.where) x = graph_binary(cx->g, OP_AND, x, r.where);
   Node *out = graph_cast(cx->g, over(cx, &r, OP_RMAX, graph_cast(cx->g, x, DT_F32)), DT_BOOL);
   if (a->b == B_ALL) out = graph_unary(cx->g, OP_NOT, out);
-  return v_tensor(is_true(a->v[2]) ? keep_axes(cx, out, x->shape, r.axes, r.n) : out, a->at);
+  return reduced(cx, &r, out, x->shape, is_true(a->v[2]), a->at);
+}
+
+// How many elements there are along the reduced axes, f64[]; NULL: all.
+static Node *counted_elements(Cx *cx, const Reduced *r) {
+  Node *count = NULL;
+  double sizes = 1;
+  for (int i = 0; i < r->n; i++) {
+    const Dim *d = dim_of(r->dims, r->axes[i]);
+    if (!d || !d->count)
+      sizes *= (double)r->x->shape.dim[r->axes[i]];
+    else
+      count = count ? graph_binary(cx->g, OP_MUL, count, d->count) : d->count;
+  }
+  if (!count || sizes == 1) return count;
+  return graph_binary(cx->g, OP_MUL, count, graph_const_typed(cx->g, sizes, DT_F64, (Shape){0}));
 }
 
 // Of n sorted numbers the one at q (n - 1), by a straight line between two; NaN where one is NaN.
@@ -332,14 +391,15 @@ Value call_quantile(Cx *cx, const Args *a) {
               value_text(cx, a->v[1]));
     return v_fail();
   }
-  Reduced r = {.x = t ? tree_flat(cx, t) : value_floats(cx, a->v[0])};
+  Reduced r = {.x = t ? tree_flat(cx, t) : counted_floats(cx, a->v[0]), .dims = value_dims(cx, a->v[0])};
   if (!r.x || !axes_of(cx, axis, r.x->shape, r.axes, &r.n)) return v_fail();
   if (!where_of(cx, a, where, r.x, &r.where)) return v_fail();
-  if (r.n == 0 && !r.where) return v_tensor(r.x, a->at);
+  take_counted(cx, &r);
+  if (r.n == 0 && !r.where) return *a->v[0];
   Node *last = joined_last(cx, &r, r.x);
   Node *out = r.where ? quantile_where(cx, last, joined_last(cx, &r, r.where), q)
                       : quantile_of(cx, graph_take_along(cx->g, last, graph_argsort(cx->g, last)), q);
-  return v_tensor(is_true(keep) ? keep_axes(cx, out, r.x->shape, r.axes, r.n) : out, a->at);
+  return reduced(cx, &r, out, r.x->shape, is_true(keep), a->at);
 }
 
 Value call_extreme(Cx *cx, const Args *a) {
@@ -366,19 +426,20 @@ bool one_axis(Cx *cx, const Value *axis, Shape s, int *out) {
 }
 
 Value call_argmax(Cx *cx, const Args *a) {
-  Node *n = value_floats(cx, a->v[0]);
+  Node *n = counted_floats(cx, a->v[0]);
   int axis;
   if (!n || !one_axis(cx, a->v[1], n->shape, &axis)) return v_fail();
   if (a->b == B_ARGMIN) n = graph_unary(cx->g, OP_NEG, n);
-  Reduced r = {.b = B_MAX, .x = n, .axes = {axis}, .n = 1};
+  Reduced r = {.b = B_MAX, .x = n, .dims = value_dims(cx, a->v[0]), .axes = {axis}, .n = 1};
   if (!where_of(cx, a, a->v[2], n, &r.where)) return v_fail();
+  take_counted(cx, &r);
   if (r.where) { // the first one taken that is the largest of these, or NaN where this is
     Node *top = keep_axes(cx, largest(cx, &r, n), n->shape, r.axes, 1);
     Node *hit = graph_binary(cx->g, OP_EQ, n, graph_broadcast_to(cx->g, top, n->shape));
     hit = graph_binary(cx->g, OP_OR, hit, graph_unary(cx->g, OP_NOT, graph_binary(cx->g, OP_EQ, n, n)));
     n = graph_cast(cx->g, graph_binary(cx->g, OP_AND, hit, r.where), DT_F32);
   }
-  Value v = v_tensor(graph_reduce(cx->g, OP_ARGMAX, n, &axis, 1), a->at);
+  Value v = reduced(cx, &r, graph_reduce(cx->g, OP_ARGMAX, n, &axis, 1), n->shape, false, a->at);
   v.classes = n->shape.dim[axis];
   return v;
 }
@@ -386,12 +447,19 @@ Value call_argmax(Cx *cx, const Args *a) {
 Value call_count(Cx *cx, const Args *a) {
   Tree *t = tree_of(cx, a->v[0]);
   if (t) return v_num(tree_count(t), a->at);
-  Node *n = value_node(cx, a->v[0]);
-  return n ? v_num((double)shape_count(n->shape), a->at) : v_fail();
+  Node *n = counted_node(cx, a->v[0]);
+  if (!n) return v_fail();
+  Reduced r = {.x = n, .dims = value_dims(cx, a->v[0]), .n = n->shape.rank};
+  for (int i = 0; i < r.n; i++) r.axes[i] = i;
+  Node *count = counted_elements(cx, &r);
+  const int64_t all = shape_count(n->shape);
+  const Dim *row = r.n == 1 ? dim_of(r.dims, 0) : NULL;
+  return size_value(count && !row ? counted_dim(cx, count, all, a->at) : row, all, a->at);
 }
 
 Value call_size(Cx *cx, const Args *a) {
-  Node *n = value_node(cx, a->v[0]);
+  Node *n = counted_node(cx, a->v[0]);
   int axis;
-  return n && one_axis(cx, a->v[1], n->shape, &axis) ? v_num((double)n->shape.dim[axis], a->at) : v_fail();
+  if (!n || !one_axis(cx, a->v[1], n->shape, &axis)) return v_fail();
+  return size_value(dim_of(value_dims(cx, a->v[0]), axis), n->shape.dim[axis], a->at);
 }

@@ -14,14 +14,27 @@ static bool new_axis(Cx *cx, const Value *v, Shape s, int *out) {
   return one_axis(cx, v ? v : &first, s, out);
 }
 
+bool axes_meet(Cx *cx, const char *text, const Value *x, const Value *y, Shape s, int except, Span at) {
+  for (int i = 0; i < s.rank; i++) {
+    const Dim *a = dim_of(value_dims(cx, x), i), *b = dim_of(value_dims(cx, y), i);
+    if (i == except || dims_agree(a, b)) continue;
+    report_dims(cx, text, a, b, at);
+    return false;
+  }
+  return true;
+}
+
 Value call_stack(Cx *cx, const Args *a) {
   Node **xs = ARENA_ARRAY(cx->a, Node *, a->nmany + 1);
   int axis = 0;
   for (int i = 0; i < a->nmany; i++) {
-    xs[i] = value_node(cx, a->many[i]);
+    xs[i] = counted_node(cx, a->many[i]);
     if (!xs[i] || !rank_fits(cx, xs[i]->shape.rank + 1, a->at)) return v_fail();
     if (i == 0 && !new_axis(cx, a->v[1], xs[0]->shape, &axis)) return v_fail();
-    if (shape_equal(xs[i]->shape, xs[0]->shape)) continue;
+    if (shape_equal(xs[i]->shape, xs[0]->shape)) {
+      if (!axes_meet(cx, "`stack`", a->many[0], a->many[i], xs[0]->shape, -1, a->at)) return v_fail();
+      continue;
+    }
     diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`stack`", shape_text(cx->a, xs[0]->shape),
               shape_text(cx->a, xs[i]->shape));
     return v_fail();
@@ -31,15 +44,38 @@ Value call_stack(Cx *cx, const Args *a) {
   for (int k = 0; k < s.rank; k++) s.dim[k] = k == axis ? 1 : xs[0]->shape.dim[k - (k > axis)];
   for (int i = 0; i < a->nmany; i++) xs[i] = graph_reshape(cx->g, xs[i], s);
   s.dim[axis] = a->nmany;
-  return shape_fits(cx, s, a->at) ? v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at) : v_fail();
+  if (!shape_fits(cx, s, a->at)) return v_fail();
+  Value v = v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at);
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, s.rank + 1);
+  for (int k = 0; k < s.rank; k++)
+    if (k != axis) dims[k] = dim_of(value_dims(cx, a->many[0]), k - (k > axis));
+  v.dims = dims;
+  return v;
+}
+
+// false after a report: the axis has a count.
+static bool is_whole(Cx *cx, const Args *a, Shape s, int axis) {
+  const Dims dims = value_dims(cx, a->v[0]);
+  const Dim *d = dim_of(dims, axis);
+  if (d && d->count)
+    refuse_counted(cx, arena_printf(cx->a, "`%s`", builtin_info[a->b].name), dims, s,
+                   "it takes other axes of this tensor, and this one before rows are picked from it", a->at);
+  return !(d && d->count);
+}
+
+// The axes of a result that differs from a tensor along one axis only.
+static Dims without_axis(Cx *cx, const Value *v, int rank, int axis) {
+  const Dim **dims = dims_copy(cx, value_dims(cx, v), rank);
+  dims[axis] = NULL;
+  return dims;
 }
 
 Value call_split(Cx *cx, const Args *a) {
   if (!a->v[0] || !a->v[1]) return call_data_builtin(cx, a->b, a->at);
-  Node *x = value_node(cx, a->v[0]);
+  Node *x = counted_node(cx, a->v[0]);
   int axis;
   int64_t n;
-  if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
+  if (!x || !one_axis(cx, a->v[2], x->shape, &axis) || !is_whole(cx, a, x->shape, axis)) return v_fail();
   const int64_t size = x->shape.dim[axis];
   if (!known_int(cx, a->v[1], "a number of parts", 1, size, &n)) return v_fail();
   if (size % n) {
@@ -48,8 +84,10 @@ Value call_split(Cx *cx, const Args *a) {
     return v_fail();
   }
   Value v = {.kind = V_LIST, .span = a->at, .nitems = (int)n, .items = ARENA_ARRAY(cx->a, Value, n)};
-  for (int64_t i = 0; i < n; i++)
+  for (int64_t i = 0; i < n; i++) {
     v.items[i] = v_tensor(axis_slice(cx, x, axis, i * (size / n), (i + 1) * (size / n)), a->at);
+    v.items[i].dims = without_axis(cx, a->v[0], x->shape.rank, axis);
+  }
   return v;
 }
 
@@ -77,8 +115,10 @@ static Value pad_with_own(Cx *cx, const Args *a, Node *x, int axis, const int64_
     if (strcmp(pad_modes[i].name, a->v[5]->text) != 0) continue;
     double *from = ARENA_ARRAY(cx->a, double, s.dim[axis]);
     for (int64_t p = 0; p < s.dim[axis]; p++) from[p] = (double)pad_modes[i].place(p - side[0], n);
-    return v_tensor(gather_axis(cx, x, axis, graph_tensor(cx->g, from, DT_I32, shape_of(1, s.dim[axis]))),
-                    a->at);
+    Node *places = graph_tensor(cx->g, from, DT_I32, shape_of(1, s.dim[axis]));
+    Value v = v_tensor(gather_axis(cx, x, axis, places), a->at);
+    v.dims = without_axis(cx, a->v[0], x->shape.rank, axis);
+    return v;
   }
   diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[5]->span, "\"edge\", \"reflect\" or \"wrap\"",
             arena_printf(cx->a, "\"%s\"", a->v[5]->text));
@@ -86,11 +126,11 @@ static Value pad_with_own(Cx *cx, const Args *a, Node *x, int axis, const int64_
 }
 
 Value call_pad(Cx *cx, const Args *a) {
-  Node *x = value_node(cx, a->v[0]);
+  Node *x = counted_node(cx, a->v[0]);
   int axis;
   int64_t side[2];
   double value = 0;
-  if (!x || !one_axis(cx, a->v[3], x->shape, &axis)) return v_fail();
+  if (!x || !one_axis(cx, a->v[3], x->shape, &axis) || !is_whole(cx, a, x->shape, axis)) return v_fail();
   for (int k = 0; k < 2; k++)
     if (!known_int(cx, a->v[1 + k], "a number of elements", 0, 1000000000, &side[k])) return v_fail();
   if (a->v[4] && a->v[5]) {
@@ -109,7 +149,9 @@ Value call_pad(Cx *cx, const Args *a) {
     if (side[k]) parts[n++] = graph_const_typed(cx->g, value, x->dtype, s);
     if (k == 0) parts[n++] = x;
   }
-  return v_tensor(graph_concat(cx->g, parts, n, axis), a->at);
+  Value v = v_tensor(graph_concat(cx->g, parts, n, axis), a->at);
+  v.dims = without_axis(cx, a->v[0], x->shape.rank, axis);
+  return v;
 }
 
 // -- windows
@@ -118,7 +160,7 @@ Value call_pad(Cx *cx, const Args *a) {
 Value call_window(Cx *cx, const Args *a) {
   const bool fold = a->b == B_FOLD;
   const int64_t most = 1000000000;
-  Node *x = fold ? value_floats(cx, a->v[0]) : value_node(cx, a->v[0]);
+  Node *x = fold ? counted_floats(cx, a->v[0]) : counted_node(cx, a->v[0]);
   const Value second_last = v_num(-2, a->at);
   int64_t size, apart[2] = {1, 1}; // stride, dilation
   int axis;
@@ -127,13 +169,18 @@ Value call_window(Cx *cx, const Args *a) {
   for (int k = 0; k < 2; k++)
     if (a->v[3 + k] && !known_int(cx, a->v[3 + k], "a number of elements", 1, most, &apart[k]))
       return v_fail();
-  const int behind = axis + 1;
+  const int behind = axis + 1, rank = x->shape.rank;
   if (fold && behind == x->shape.rank) {
     diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, behind, shape_text(cx->a, x->shape));
     return v_fail();
   }
   const int64_t n = fold ? size : x->shape.dim[axis], k = fold ? x->shape.dim[behind] : size,
                 span = (k - 1) * apart[1] + 1, windows = span > n ? 0 : (n - span) / apart[0] + 1;
+  if (!is_whole(cx, a, x->shape, axis) || (fold && !is_whole(cx, a, x->shape, behind))) return v_fail();
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, rank + 2);
+  for (int i = 0; i < rank; i++)
+    if (i != axis && !(fold && i == behind))
+      dims[fold ? i - (i > behind) : i + (i > axis)] = dim_of(value_dims(cx, a->v[0]), i);
   if (windows == 0 || (fold && windows != x->shape.dim[axis])) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_windows, a->at, (long long)n, (long long)windows, (long long)k,
                         (long long)span);
@@ -142,7 +189,9 @@ Value call_window(Cx *cx, const Args *a) {
   }
   if (fold) {
     x = graph_unslide(cx->g, x, axis, apart[0], apart[1], n);
-    return v_tensor(graph_reduce(cx->g, OP_SUM, x, &behind, 1), a->at);
+    Value v = v_tensor(graph_reduce(cx->g, OP_SUM, x, &behind, 1), a->at);
+    v.dims = dims;
+    return v;
   }
   if (!rank_fits(cx, x->shape.rank + 1, a->at)) return v_fail();
   Shape wide = {.rank = x->shape.rank + 1}, result;
@@ -152,7 +201,10 @@ Value call_window(Cx *cx, const Args *a) {
   result = wide;
   result.dim[axis] = windows;
   if (!shape_fits(cx, result, a->at) || !shape_fits(cx, wide, a->at)) return v_fail();
-  return v_tensor(graph_slide(cx->g, graph_broadcast(cx->g, x, wide, axes), axis, apart[0], apart[1]), a->at);
+  Node *slid = graph_slide(cx->g, graph_broadcast(cx->g, x, wide, axes), axis, apart[0], apart[1]);
+  Value v = v_tensor(slid, a->at);
+  v.dims = dims;
+  return v;
 }
 
 // -- matrices: the last two axes
@@ -167,7 +219,7 @@ Node *axis_diagonal(Cx *cx, Node *x, int i, int k) {
 }
 
 static Node *matrix_of(Cx *cx, const Args *a) {
-  Node *x = value_node(cx, a->v[0]);
+  Node *x = counted_node(cx, a->v[0]);
   if (!x || x->shape.rank >= 2) return x;
   diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -2, shape_text(cx->a, x->shape));
   return NULL;
@@ -183,14 +235,18 @@ Value call_triangle(Cx *cx, const Args *a) {
   Node *edge = graph_binary(cx->g, OP_ADD, row, graph_const_typed(cx->g, (double)k, DT_I32, (Shape){0}));
   Node *kept =
       a->b == B_TRIL ? graph_binary(cx->g, OP_LE, column, edge) : graph_binary(cx->g, OP_LE, edge, column);
-  return v_tensor(graph_select(cx->g, kept, x, zeros_for(cx, x)), a->at);
+  Value v = v_tensor(graph_select(cx->g, kept, x, zeros_for(cx, x)), a->at);
+  v.dims = value_dims(cx, a->v[0]);
+  return v;
 }
 
 // Of a row the matrix with it on its diagonal; else the diagonal of each matrix.
 Value call_diag(Cx *cx, const Args *a) {
-  Node *x = value_floats(cx, a->v[0]);
+  Node *x = counted_floats(cx, a->v[0]);
   if (!x) return v_fail();
   Graph *g = cx->g;
+  for (int i = 1; i <= 2 && i <= x->shape.rank; i++)
+    if (!is_whole(cx, a, x->shape, x->shape.rank - i)) return v_fail();
   if (x->shape.rank == 1) {
     const Shape s = shape_of(2, x->shape.dim[0], x->shape.dim[0]);
     if (!shape_fits(cx, s, a->at)) return v_fail();
@@ -202,18 +258,24 @@ Value call_diag(Cx *cx, const Args *a) {
   const int rank = x->shape.rank, last = rank - 1;
   const int64_t m = x->shape.dim[rank - 2], n = x->shape.dim[last], least = m < n ? m : n;
   x = axis_slice(cx, axis_slice(cx, x, last, 0, least), rank - 2, 0, least);
-  return v_tensor(axis_diagonal(cx, x, rank - 2, last), a->at);
+  Value v = v_tensor(axis_diagonal(cx, x, rank - 2, last), a->at);
+  v.dims = without_axis(cx, a->v[0], rank - 1, rank - 2);
+  return v;
 }
 
 // -- written by index
 
 // x [i.., r..] added up in rows of a tensor of n of them.
 Value call_scatter_add(Cx *cx, const Args *a) {
-  Node *x = value_floats(cx, a->v[0]);
+  Node *x = counted_floats(cx, a->v[0]);
   int64_t n;
   if (!x || !known_int(cx, a->v[2], "a number of rows", 1, INT32_MAX, &n)) return v_fail();
-  Node *index = value_index(cx, a->v[1], n);
+  Node *index = counted_value_index(cx, a->v[1], n, NULL);
   if (!index) return v_fail();
+  const Dims dims = value_dims(cx, a->v[0]);
+  bool on[MAX_RANK] = {0};
+  for (int i = 0; i < index->shape.rank && i < MAX_RANK; i++) on[i] = true;
+  x = count_filled(cx, x, dims, on, count_identity(a->b));
   Shape lead = x->shape, whole = {.rank = 1, .dim = {n}};
   lead.rank = index->shape.rank < lead.rank ? index->shape.rank : lead.rank;
   if (index->shape.rank > x->shape.rank || !shape_equal(lead, index->shape)) {
@@ -221,10 +283,14 @@ Value call_scatter_add(Cx *cx, const Args *a) {
               shape_text(cx->a, index->shape));
     return v_fail();
   }
-  for (int k = lead.rank; k < x->shape.rank; k++) whole.dim[whole.rank++] = x->shape.dim[k];
-  return shape_fits(cx, whole, a->at) && rank_fits(cx, whole.rank, a->at)
-             ? v_tensor(graph_scatter_add(cx->g, index, x, n), a->at)
-             : v_fail();
+  if (!axes_meet(cx, "`scatter_add`", a->v[0], a->v[1], lead, -1, a->at)) return v_fail();
+  const Dim **kept = ARENA_ARRAY(cx->a, const Dim *, MAX_RANK + 1);
+  for (int k = lead.rank; k < x->shape.rank; k++)
+    kept[whole.rank] = dim_of(dims, k), whole.dim[whole.rank++] = x->shape.dim[k];
+  if (!shape_fits(cx, whole, a->at) || !rank_fits(cx, whole.rank, a->at)) return v_fail();
+  Value v = v_tensor(graph_scatter_add(cx->g, index, x, n), a->at);
+  v.dims = kept;
+  return v;
 }
 
 // x, but v at the places i of an axis. Of several values for one place the last one stays: which that is, is

@@ -4,18 +4,19 @@
 
 // -- shapes
 
-// A size of -1 is what the others leave.
-static Value rest_filled(Cx *cx, const Value *shape, int64_t count) {
+// A size of -1 is what the others leave: *open.
+static Value rest_filled(Cx *cx, const Value *shape, int64_t count, bool *open) {
   Value v = *shape;
   int64_t others = 1;
   int rests = 0, rest = 0;
   for (int i = 0; v.kind == V_LIST && i < v.nitems; i++) {
     const Value *size = &v.items[i];
     const bool number = size->kind == V_NUM && size->unit == UNIT_NONE;
+    const double known = size->size ? (double)size->size->size : number ? size->num : 0;
     if (number && size->num == -1)
       rests++, rest = i;
-    else if (number && size->num >= 1 && size->num <= (double)count)
-      others *= (int64_t)size->num;
+    else if (known >= 1 && known <= (double)count)
+      others *= (int64_t)known;
     else
       return v;
     if (others > count) return v;
@@ -24,29 +25,95 @@ static Value rest_filled(Cx *cx, const Value *shape, int64_t count) {
   v.items = ARENA_ARRAY(cx->a, Value, v.nitems);
   for (int i = 0; i < v.nitems; i++) v.items[i] = shape->items[i];
   v.items[rest] = v_num((double)(count / others), shape->items[rest].span);
+  open[rest] = true;
   return v;
+}
+
+static int64_t before(Shape s, int axis) {
+  int64_t product = 1;
+  for (int i = 0; i < axis; i++) product *= s.dim[i];
+  return product;
+}
+
+// The axis of the new shape that is axis i of x, or that x's leading axis i leads; -1: none. *times: how many
+// elements of the new axis one of the old one is.
+static int new_place(Shape x, int i, Shape s, Dims sizes, const Dim *d, int64_t *times) {
+  int found = -1;
+  *times = 1;
+  for (int j = 0; j < s.rank; j++)
+    if (before(s, j) == before(x, i) && s.dim[j] == x.dim[i] &&
+        (found < 0 || dim_relation(dim_of(sizes, j), d) == DIM_SAME))
+      found = j;
+  for (int j = 0; j < s.rank && found < 0 && before(x, i) == 1; j++)
+    for (int k = i + 1; k <= x.rank && before(s, j) == 1; k++)
+      if (s.dim[j] == before(x, k)) found = j, *times = s.dim[j] / x.dim[i];
+  return found;
+}
+
+// What the axes of x are in another shape; false after a report: an axis with a count is lost.
+static bool reshaped_dims(Cx *cx, const Args *a, const Node *x, Shape s, const bool *open, Dims *out) {
+  const Dims given = value_dims(cx, a->v[0]),
+             sizes = a->v[1]->kind == V_LIST ? shape_dims(cx, a->v[1]) : NULL;
+  const Dim **dims = dims_copy(cx, sizes, s.rank);
+  bool met[MAX_RANK] = {0};
+  int counts = 0;
+  for (int i = 0; i < x->shape.rank; i++) {
+    const Dim *d = dim_of(given, i);
+    if (!d || !d->count) continue;
+    int64_t times;
+    const int at = new_place(x->shape, i, s, sizes, d, &times);
+    if (at >= 0 && times > 1) {
+      Node *each = graph_const_typed(cx->g, (double)times, DT_F64, (Shape){0});
+      d = counted_dim(cx, graph_binary(cx->g, OP_MUL, d->count, each), s.dim[at], a->at);
+    }
+    const bool asked = at >= 0 && (open[at] || dim_relation(dims[at], d) == DIM_SAME);
+    if (!asked || met[at] || (times > 1 && counts)) {
+      refuse_counted(
+          cx, "`reshape`", given, x->shape,
+          "its axis stays where it is, with `size(x, axis)` or -1 for its size; sizes of 1, and those "
+          "of the other axes, may change",
+          a->at);
+      return false;
+    }
+    met[at] = true, dims[at] = d, counts++;
+  }
+  for (int j = 0; j < s.rank; j++)
+    if (dims[j] && dims[j]->count && !met[j]) {
+      report_dims(cx, "`reshape`", NULL, dims[j], a->at);
+      return false;
+    }
+  *out = dims;
+  return true;
 }
 
 Value call_reshape(Cx *cx, const Args *a) {
   Tree *t = tree_of(cx, a->v[0]);
-  Node *n = t ? tree_flat(cx, t) : value_node(cx, a->v[0]);
+  Node *n = t ? tree_flat(cx, t) : counted_node(cx, a->v[0]);
   Shape s;
+  bool open[MAX_RANK] = {0};
   if (!n) return v_fail();
-  const Value shape = rest_filled(cx, a->v[1], shape_count(n->shape));
+  const Value shape = rest_filled(cx, a->v[1], shape_count(n->shape), open);
   if (!value_shape(cx, &shape, &s)) return v_fail();
   if (shape_count(s) != shape_count(n->shape)) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`reshape`", shape_text(cx->a, n->shape),
-                        shape_text(cx->a, s));
+    Diag *d = diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->at, "`reshape`",
+                        dims_text(cx, n->shape, value_dims(cx, a->v[0])), shape_text(cx->a, s));
     diag_note(d, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
     return v_fail();
   }
   Value v = v_tensor(graph_reshape(cx->g, n, s), a->at);
-  v.dims = value_dims(cx, a->v[1]);
+  return reshaped_dims(cx, a, n, s, open, &v.dims) ? v : v_fail();
+}
+
+static Value transposed(Cx *cx, const Args *a, Node *n, const int *perm) {
+  const Dim **dims = dims_copy(cx, NULL, n->shape.rank);
+  for (int i = 0; i < n->shape.rank; i++) dims[i] = dim_of(value_dims(cx, a->v[0]), perm[i]);
+  Value v = v_tensor(graph_transpose(cx->g, n, perm), a->at);
+  v.dims = dims;
   return v;
 }
 
 Value call_transpose(Cx *cx, const Args *a) {
-  Node *n = value_node(cx, a->v[0]);
+  Node *n = counted_node(cx, a->v[0]);
   if (!n) return v_fail();
   int perm[MAX_RANK], rank = n->shape.rank;
   if (!a->v[1]) {
@@ -54,7 +121,8 @@ Value call_transpose(Cx *cx, const Args *a) {
       diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -2, shape_text(cx->a, n->shape));
       return v_fail();
     }
-    return v_tensor(graph_swap(cx->g, n), a->at);
+    for (int i = 0; i < rank; i++) perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    return transposed(cx, a, n, perm);
   }
   bool seen[MAX_RANK] = {0}, ok = a->v[1]->kind == V_LIST && a->v[1]->nitems == rank;
   for (int i = 0; ok && i < rank; i++) {
@@ -71,7 +139,7 @@ Value call_transpose(Cx *cx, const Args *a) {
               value_text(cx, a->v[1]));
     return v_fail();
   }
-  return v_tensor(graph_transpose(cx->g, n, perm), a->at);
+  return transposed(cx, a, n, perm);
 }
 
 Node *common_floats(Cx *cx, Node **xs, int n) {
@@ -82,11 +150,28 @@ Node *common_floats(Cx *cx, Node **xs, int n) {
   return xs[0];
 }
 
+// Two tensors along an axis of which the first has a count: behind its elements come those of the second.
+static Node *behind(Cx *cx, Node *x, const Dim *of, Node *y, int axis) {
+  Graph *g = cx->g;
+  Node *both = graph_concat(g, (Node *[]){x, y}, 2, axis);
+  if (!of || !of->count) return both;
+  const int64_t room = x->shape.dim[axis], all = both->shape.dim[axis];
+  Node *i = graph_iota(g, 0, DT_I32, shape_of(1, all)), *count = count_index(cx, of);
+  Node *shift = graph_binary(g, OP_SUB, graph_const_typed(g, (double)room, DT_I32, (Shape){0}), count);
+  Node *last = graph_const_typed(g, (double)(all - 1), DT_I32, i->shape);
+  Node *second = graph_binary(g, OP_MIN, graph_binary(g, OP_ADD, i, shift), last);
+  return gather_axis(cx, both, axis, graph_select(g, graph_binary(g, OP_LT, i, count), i, second));
+}
+
+static Node *dim_elements(Cx *cx, const Dim *d, int64_t size) {
+  return d && d->count ? d->count : graph_const_typed(cx->g, (double)size, DT_F64, (Shape){0});
+}
+
 Value call_concat(Cx *cx, const Args *a) {
   Node **xs = ARENA_ARRAY(cx->a, Node *, a->nmany + 1);
   int axis = 0;
   for (int i = 0; i < a->nmany; i++) {
-    xs[i] = value_node(cx, a->many[i]);
+    xs[i] = counted_node(cx, a->many[i]);
     if (!xs[i] || (i == 0 && !one_axis(cx, a->v[1], xs[0]->shape, &axis))) return v_fail();
     Shape s = xs[i]->shape;
     if (s.rank == xs[0]->shape.rank) s.dim[axis] = xs[0]->shape.dim[axis];
@@ -95,15 +180,36 @@ Value call_concat(Cx *cx, const Args *a) {
                 shape_text(cx->a, xs[i]->shape));
       return v_fail();
     }
+    if (!axes_meet(cx, "`concat`", a->many[0], a->many[i], xs[0]->shape, axis, a->at)) return v_fail();
   }
   Shape whole = common_floats(cx, xs, a->nmany)->shape;
-  for (int i = 1; i < a->nmany; i++) whole.dim[axis] += xs[i]->shape.dim[axis];
-  return shape_fits(cx, whole, a->at) ? v_tensor(graph_concat(cx->g, xs, a->nmany, axis), a->at) : v_fail();
+  bool counted = false;
+  for (int i = 0; i < a->nmany; i++) {
+    const Dim *d = dim_of(value_dims(cx, a->many[i]), axis);
+    counted = counted || (d && d->count);
+    if (i) whole.dim[axis] += xs[i]->shape.dim[axis];
+  }
+  if (!shape_fits(cx, whole, a->at)) return v_fail();
+  const Dim **dims = dims_copy(cx, value_dims(cx, a->many[0]), whole.rank);
+  dims[axis] = NULL;
+  Node *out = counted ? xs[0] : graph_concat(cx->g, xs, a->nmany, axis);
+  const Dim *so_far = dim_of(value_dims(cx, a->many[0]), axis);
+  for (int i = 1; i < a->nmany && counted; i++) {
+    const Dim *next = dim_of(value_dims(cx, a->many[i]), axis);
+    Node *count = graph_binary(cx->g, OP_ADD, dim_elements(cx, so_far, out->shape.dim[axis]),
+                               dim_elements(cx, next, xs[i]->shape.dim[axis]));
+    out = behind(cx, out, so_far, xs[i], axis);
+    so_far = dims[axis] = counted_dim(cx, count, out->shape.dim[axis], a->at);
+  }
+  Value v = v_tensor(out, a->at);
+  v.dims = counted && a->nmany == 1 ? value_dims(cx, a->many[0]) : dims;
+  return v;
 }
 
 Value call_counted(Cx *cx, const Args *a) {
-  double n;
-  if (!value_number(cx, a->v[0], "a size", &n)) return v_fail();
+  const Dim *of = a->v[0]->size;
+  double n = of ? (double)of->size : 0;
+  if (!(of && of->count) && !value_number(cx, a->v[0], "a size", &n)) return v_fail();
   if (n < 1 || n != floor(n) || n > 1e9) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a whole number of at least 1",
               value_text(cx, a->v[0]));
@@ -112,7 +218,10 @@ Value call_counted(Cx *cx, const Args *a) {
   Shape s = shape_of(a->b == B_EYE ? 2 : 1, (int64_t)n, (int64_t)n);
   if (!shape_fits(cx, s, a->at)) return v_fail();
   Node *out = a->b == B_EYE ? on_diagonal(cx, s, 0, 1) : graph_iota(cx->g, 0, DT_I32, s);
-  return v_tensor(graph_cast(cx->g, out, DT_F32), a->at);
+  Value v = v_tensor(graph_cast(cx->g, out, DT_F32), a->at);
+  const Dim *both[] = {of, of};
+  v.dims = dims_copy(cx, both, s.rank);
+  return v;
 }
 
 // -- filled with zeros, ones or random draws
@@ -144,7 +253,7 @@ static Value bernoulli(Cx *cx, const Args *a, Shape s) {
     return v_fail();
   }
   live_range(cx, p, 0, 1);
-  Node *rate = value_floats(cx, p);
+  Node *rate = counted_floats(cx, p);
   Shape whole;
   if (!rate) return v_fail();
   if (!shape_broadcast(rate->shape, s, &whole) || !shape_equal(whole, s)) {
@@ -235,13 +344,15 @@ Value call_filled(Cx *cx, const Args *a) {
   }
   if (shape) {
     Value v = value_shape(cx, shape, &s) ? filled_shape(cx, a, s) : v_fail();
-    v.dims = value_dims(cx, shape);
+    v.dims = shape_dims(cx, shape);
     return v;
   }
   Tree *t = tree_of(cx, like);
   if (!t) {
-    Node *n = value_node(cx, like);
-    return n ? filled_shape(cx, a, n->shape) : v_fail();
+    Node *n = counted_node(cx, like);
+    Value v = n ? filled_shape(cx, a, n->shape) : v_fail();
+    v.dims = value_dims(cx, like);
+    return v;
   }
   Tree *out = tree_new(cx, t->n);
   for (int i = 0; i < t->n; i++) {
@@ -262,7 +373,7 @@ Value call_one_hot(Cx *cx, const Args *a) {
               "a whole number of classes, from 1 to 2147483647", value_text(cx, a->v[1]));
     return v_fail();
   }
-  Node *y = value_index(cx, a->v[0], (int64_t)n);
+  Node *y = counted_value_index(cx, a->v[0], (int64_t)n, NULL);
   if (!y || !rank_fits(cx, y->shape.rank + 1, a->at)) return v_fail();
   Shape s = y->shape;
   int axes[MAX_RANK];
@@ -271,18 +382,24 @@ Value call_one_hot(Cx *cx, const Args *a) {
   if (!shape_fits(cx, s, a->at)) return v_fail();
   Node *hit = graph_binary(cx->g, OP_EQ, graph_iota(cx->g, s.rank - 1, DT_I32, s),
                            graph_broadcast(cx->g, y, s, axes));
-  return v_tensor(graph_cast(cx->g, hit, DT_F32), a->at);
+  Value v = v_tensor(graph_cast(cx->g, hit, DT_F32), a->at);
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, s.rank + 1);
+  for (int i = 0; i + 1 < s.rank; i++) dims[i] = dim_of(value_dims(cx, a->v[0]), i);
+  dims[s.rank - 1] = a->v[1]->size;
+  v.dims = dims;
+  return v;
 }
 
 Value call_indexed(Cx *cx, const Args *a) {
-  Node *x = value_node(cx, a->v[0]);
+  Node *x = counted_node(cx, a->v[0]);
   if (!x) return v_fail();
   if (x->shape.rank == 0) {
     diag_emit(&cx->s->diags, DIAG_bad_axis, a->at, -1, "[]");
     return v_fail();
   }
-  if (a->b == B_GATHER) return rows_by_index(cx, x, a->v[1], a->at);
-  Node *index = value_index(cx, a->v[1], x->shape.dim[x->shape.rank - 1]);
+  if (a->b == B_GATHER) return rows_by_index(cx, a->v[0], a->v[1], a->at);
+  const int last = x->shape.rank - 1;
+  Node *index = counted_value_index(cx, a->v[1], x->shape.dim[last], dim_of(value_dims(cx, a->v[0]), last));
   if (!index) return v_fail();
   Shape lead = x->shape;
   bool fits = index->shape.rank == lead.rank;
@@ -292,5 +409,8 @@ Value call_indexed(Cx *cx, const Args *a) {
               shape_text(cx->a, index->shape));
     return v_fail();
   }
-  return v_tensor(graph_take_along(cx->g, x, index), a->at);
+  if (!axes_meet(cx, "`take_along`", a->v[0], a->v[1], x->shape, last, a->at)) return v_fail();
+  Value v = v_tensor(graph_take_along(cx->g, x, index), a->at);
+  v.dims = value_dims(cx, a->v[1]);
+  return v;
 }

@@ -59,8 +59,9 @@ void note_graph(Lowered *l, int first, const char *what, int64_t rows) {
 
 // A loss is a number, or one number a sample, of which the mean counts.
 static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
-  Node *n = v->kind == V_FAIL ? NULL : value_floats(cx, v);
+  Node *n = v->kind == V_FAIL ? NULL : counted_floats(cx, v);
   if (!n) return NULL;
+  if (n->shape.rank == 1 && is_counted(cx, v)) return mean_there(cx, v); // of the samples that are there
   if (n->shape.rank == 1 && n->shape.dim[0] == cx->batch) {
     Node *sum = graph_reduce_all(cx->g, OP_SUM, n);
     return graph_binary(cx->g, OP_MUL, sum, graph_const(cx->g, 1 / (double)cx->batch, (Shape){0}));

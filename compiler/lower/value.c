@@ -27,7 +27,7 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_TENSOR:
     return arena_printf(
         cx->a, v->node->dtype == DT_BOOL ? "a tensor of truth values of shape %s" : "a tensor of shape %s",
-        shape_text(cx->a, v->node->shape));
+        dims_text(cx, v->node->shape, v->dims));
   case V_FIELD: return arena_printf(cx->a, "the field `%s`", field_data(cx, v)->fields[v->field].name);
   case V_TREE: return arena_printf(cx->a, "a tree of %d tensor%s", v->tree->n, v->tree->n == 1 ? "" : "s");
   case V_FN: return arena_printf(cx->a, "the %s `%s`", def_kind_name(v->fn->def->kind), v->fn->def->name);
@@ -115,8 +115,9 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
   }
   for (int i = 0; i < f->rank; i++) s.dim[s.rank++] = f->dim[i];
   bool is_id = f->dtype == REG_I32 && f->values;
-  return graph_input(cx->g, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),
-                     classes || is_id ? DT_I32 : DT_F32, s);
+  Node *n = graph_input(cx->g, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),
+                        classes || is_id ? DT_I32 : DT_F32, s);
+  return v->rows ? count_filled(cx, graph_gather(cx->g, n, v->rows), v->dims, NULL, 0) : n;
 }
 
 // A list under a name is one tensor, and one of known numbers a leaf of a check.
@@ -157,12 +158,27 @@ static Node *make_node(Cx *cx, const Value *v) {
   return NULL;
 }
 
+static Node *as_type(Cx *cx, Node *n, DType t) { return n && n->dtype != t ? graph_cast(cx->g, n, t) : n; }
+
 Node *value_node(Cx *cx, const Value *v) {
   Node *n = value_wide(cx, v);
   return n && n->dtype == DT_F64 ? graph_cast(cx->g, n, DT_F32) : n;
 }
 
+Node *counted_node(Cx *cx, const Value *v) {
+  Node *n = counted_wide(cx, v);
+  return n && n->dtype == DT_F64 ? graph_cast(cx->g, n, DT_F32) : n;
+}
+
 Node *value_wide(Cx *cx, const Value *v) {
+  Node *n = counted_wide(cx, v);
+  if (!n || !is_counted(cx, v)) return n;
+  refuse_counted(cx, "this place", value_dims(cx, v), n->shape,
+                 "what takes all of it comes first: a sum, a mean, a sort with `x[0]`, a product", v->span);
+  return NULL;
+}
+
+Node *counted_wide(Cx *cx, const Value *v) {
   if (v->kind == V_TENSOR) return v->node;
   Span outer = cx->g->origin;
   if (v->span.source) cx->g->origin = v->span;
@@ -171,11 +187,11 @@ Node *value_wide(Cx *cx, const Value *v) {
   return n;
 }
 
-Node *value_floats(Cx *cx, const Value *v) {
-  Node *n = value_node(cx, v);
-  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
-}
+Node *value_floats(Cx *cx, const Value *v) { return as_type(cx, value_node(cx, v), DT_F32); }
 
+Node *counted_floats(Cx *cx, const Value *v) { return as_type(cx, counted_node(cx, v), DT_F32); }
+
+// Of a value that may have counts.
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
   *classes = v->classes;
   if (v->kind == V_FIELD) {
@@ -190,7 +206,7 @@ Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
     diag_hint(d, "classes are the texts or the integers of the target");
     return NULL;
   }
-  Node *n = value_node(cx, v);
+  Node *n = counted_node(cx, v);
   if (n && n->dtype == DT_F32) n = graph_cast(cx->g, n, DT_I32);
   return n;
 }
@@ -274,8 +290,9 @@ bool value_shape(Cx *cx, const Value *v, Shape *out) {
     return false;
   }
   for (int i = 0; i < v->nitems; i++) {
-    double d;
-    if (!value_number(cx, &v->items[i], "a size", &d)) return false;
+    const Dim *of = v->items[i].size;
+    double d = of ? (double)of->size : 0;
+    if (!(of && of->count) && !value_number(cx, &v->items[i], "a size", &d)) return false;
     if (d < 1 || d > 1e12 || d != floor(d)) {
       diag_emit(&cx->s->diags, DIAG_wrong_kind, v->items[i].span, "a size of at least 1",
                 value_text(cx, &v->items[i]));
@@ -286,9 +303,9 @@ bool value_shape(Cx *cx, const Value *v, Shape *out) {
   return shape_fits(cx, *out, v->span);
 }
 
-const char *const *value_dims(Cx *cx, const Value *v) {
-  const char **dims = ARENA_ARRAY(cx->a, const char *, v->nitems + 1);
-  for (int i = 0; i < v->nitems; i++) dims[i] = v->items[i].dims ? v->items[i].dims[0] : NULL;
+Dims shape_dims(Cx *cx, const Value *v) {
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, v->nitems + 1);
+  for (int i = 0; i < v->nitems; i++) dims[i] = v->items[i].size;
   return dims;
 }
 

@@ -29,6 +29,19 @@ typedef enum Unit { UNIT_NONE, UNIT_PERCENT, UNIT_EPOCHS, UNIT_STEPS } Unit;
 typedef struct Value Value;
 typedef struct Env Env;
 
+// What an axis is, besides its size. Two axes are one dimension where dim_relation says so; nothing is known
+// of an axis without a Dim, such as that of a literal.
+typedef struct Dim Dim;
+struct Dim {
+  const char *name; // as a shape declares it; NULL: it has none
+  int64_t size;     // as many elements have room
+  Node *count;      // f64[]: so many of them are there when the program runs, from the first on; NULL: all
+  const Env *scope; // of a declared name: the call that it belongs to
+  const Dim *of;    // of a declared name: the dimension outside of the call; NULL: not known
+  Span at;          // where it was made
+};
+typedef const Dim *const *Dims; // one for each axis, NULL where nothing is known; itself NULL: of none
+
 typedef struct Leaf {
   const char *path;
   Node *node;
@@ -86,9 +99,9 @@ struct Value {
   const Value *was; // LIST with a second name: under the first one
   int nitems;
   Node *node;
-  // TENSOR: what each axis is, where that is known: two axes of declared shapes are the same where these are.
-  // Of a NUM: the axis whose size it is, dims[0]. NULL: nothing is known.
-  const char *const *dims;
+  Dims dims;       // TENSOR; FIELD: of picked rows
+  const Dim *size; // NUM, or a TENSOR that is a count: the dimension whose size it is; NULL: of none
+  Node *rows;      // FIELD: which of the rows, in this order; NULL: all
   int64_t classes; // TENSOR of class indices: how many classes; 0: not classes
   int field;       // FIELD: index into the data set's fields
   Tree *tree;
@@ -146,7 +159,9 @@ typedef struct Cx {
   Map models;            // name -> ModelValue *
   Map schedules;         // named schedules used -> Node *
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
-  LoopFrame *frame;      // the innermost loop around what is being elaborated
+  Map rows;              // table of data -> Dim *
+  VEC(const Dim *) counted;
+  LoopFrame *frame; // the innermost loop around what is being elaborated
   Node *objective;
   Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
   VEC(Leaf) moved;       // by `objective at T`: each parameter's value at such a T
@@ -205,13 +220,43 @@ bool value_number(Cx *cx, const Value *v, const char *what, double *out); // kno
 bool value_steps(Cx *cx, const Value *v, double *out, Node **live);
 // false after a report: a tensor of this shape is larger than this machine's memory.
 bool shape_fits(Cx *cx, Shape s, Span at);
-bool rank_fits(Cx *cx, int rank, Span at);             // false after a report: a tensor of so many axes
-bool value_shape(Cx *cx, const Value *v, Shape *out);  // a LIST of sizes
-const char *const *value_dims(Cx *cx, const Value *v); // what these sizes are of
+bool rank_fits(Cx *cx, int rank, Span at);            // false after a report: a tensor of so many axes
+bool value_shape(Cx *cx, const Value *v, Shape *out); // a LIST of sizes
+Dims shape_dims(Cx *cx, const Value *v);              // what the sizes of a LIST are of
 Tree *tree_new(Cx *cx, int n);
 Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
 Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
+
+// -- dims.c
+typedef enum Relation { DIM_UNKNOWN, DIM_SAME, DIM_OTHER } Relation;
+Relation dim_relation(const Dim *a, const Dim *b);
+bool dims_agree(const Dim *a, const Dim *b); // they are one dimension, as far as that is known
+// Whether an axis of size na may meet one of size nb, element by element: counts always belong together, and
+// two names never do. What is not known is judged by sizes elsewhere.
+bool dims_meet(const Dim *a, int64_t na, const Dim *b, int64_t nb);
+void report_dims(Cx *cx, const char *text, const Dim *a, const Dim *b, Span at); // which do not meet
+const Dim *dim_of(Dims dims, int axis);
+Dims value_dims(Cx *cx, const Value *v); // of what has a tensor; NULL: nothing is known
+const Dim **dims_copy(Cx *cx, Dims dims, int rank);
+Dims dims_without(Cx *cx, Dims dims, int rank, const int *axes, int n);
+bool dims_counted(Dims dims, int rank);
+bool is_counted(Cx *cx, const Value *v);
+const Dim *counted_dim(Cx *cx, Node *count, int64_t size, Span at); // one for each count
+const Dim *rows_dim(Cx *cx, const char *of, int64_t rows);          // of a table of data, or of a batch
+Value size_value(const Dim *d, int64_t size, Span at); // the size of an axis, live where it has a count
+Value outward(Cx *cx, const Env *scope, Value v);      // as it is seen outside of the call
+// The tensor of a value that may have counts; what lies beyond them is no matter what. value_node and its
+// sisters refuse such a value, so that nothing takes it unawares.
+Node *counted_node(Cx *cx, const Value *v);
+Node *counted_wide(Cx *cx, const Value *v);
+Node *counted_floats(Cx *cx, const Value *v);
+// Whether an element is there; NULL where all are. `on`: which axes are asked for; NULL: all.
+Node *count_mask(Cx *cx, Shape s, Dims dims, const bool *on);
+Node *count_filled(Cx *cx, Node *x, Dims dims, const bool *on, double other); // other, where none is there
+Node *count_index(Cx *cx, const Dim *d);                                      // the count, i32[]
+void refuse_counted(Cx *cx, const char *what, Dims dims, Shape s, const char *hint, Span at);
+const char *dims_text(Cx *cx, Shape s, Dims dims); // "[<=64, 10]"
 
 // -- live.c
 Node *cx_total(Cx *cx);                            // planned updates, f64
@@ -257,6 +302,7 @@ Value eval_block(Cx *cx, Env *env, const Ast *block);
 Node *cx_step(Cx *cx); // finished updates, f64
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s);
 Node *truth(Cx *cx, const Value *v); // bool tensor
+Node *truth_of(Cx *cx, Node *n);
 
 // -- gradient.c
 Value named(Cx *cx, Value v); // v under a name: a value of its own, that can be differentiated by
@@ -281,7 +327,14 @@ const char *optimizer_variable(const Def *d); // the name after `for`
 // The tree `w` after the optimizer's body has run over it; NULL after a report.
 Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at);
 Value apply_optimizer(Cx *cx, Env *env, const Ast *e);
-bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, bool implicit_leading);
+// A shape against a declared one, whose names are bound. `misfit`: two dimensions that do not belong
+// together, where that is why it does not fit.
+typedef struct Misfit {
+  const Dim *declared, *given;
+} Misfit;
+bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, Dims dims, bool implicit_leading,
+                 Misfit *misfit);
+Dims declared_dims(Cx *cx, const Env *env, const Ast *pattern, int rank, Dims given);
 const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
 
 // -- builtins.c
@@ -307,6 +360,9 @@ Node *frame_slice(Cx *cx, LoopFrame *f, Node *source); // a turn's part of it
 // first.
 Node *frame_slices(Cx *cx, LoopFrame *f, Node *whole);
 Shape frame_shape(const LoopFrame *f, Shape s); // s with these axes
+
+// -- reduce.c
+Node *mean_there(Cx *cx, const Value *v); // of all elements that are there; NULL after a report
 
 // -- memo.c
 typedef struct Memo {
@@ -353,12 +409,14 @@ bool loaded_values(Cx *cx, const ModelValue *m);
 // -- index.c
 // An i32 tensor of whole numbers from 0 to below `size`; NULL after a report.
 Node *value_index(Cx *cx, const Value *v, int64_t size);
+// The same, below the count of `of` when the program runs; v may have counts itself.
+Node *counted_value_index(Cx *cx, const Value *v, int64_t size, const Dim *of);
 const double *known_elements(Cx *cx, Arena *scratch,
                              const Node *n); // NULL where they depend on more than the program
 // Along an axis: what an index names; its axes stand in that place. NULL after a report.
-Node *axis_by_index(Cx *cx, Node *x, int axis, const Value *index, Span at);
+Node *axis_by_index(Cx *cx, Node *x, int axis, const Dim *of, const Value *index, Span at);
 Node *gather_axis(Cx *cx, Node *x, int axis, Node *index); // the same of an index that is in range
-Value rows_by_index(Cx *cx, Node *x, const Value *index, Span at);
+Value rows_by_index(Cx *cx, const Value *x, const Value *index, Span at);
 Value eval_index(Cx *cx, Env *env, const Ast *e); // x[i], x[a..b], x[.., i]
 
 // -- check.c

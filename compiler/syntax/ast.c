@@ -28,10 +28,11 @@ const Ast **ast_links(Arena *arena, const Ast *a) {
 
 const char *opr_text(Opr o) {
   static const char *const texts[] = {
-      [OPR_NONE] = "",    [OPR_ADD] = "+",   [OPR_SUB] = "-",   [OPR_MUL] = "*",   [OPR_DIV] = "/",
-      [OPR_MATMUL] = "@", [OPR_POW] = "^",   [OPR_LT] = "<",    [OPR_LE] = "<=",   [OPR_GT] = ">",
-      [OPR_GE] = ">=",    [OPR_EQ] = "==",   [OPR_NE] = "!=",   [OPR_AND] = "and", [OPR_OR] = "or",
-      [OPR_NEG] = "-",    [OPR_NOT] = "not", [OPR_TILDE] = "~", [OPR_SET] = "=",   [OPR_ARROW] = "->",
+      [OPR_NONE] = "",    [OPR_ADD] = "+",   [OPR_SUB] = "-",       [OPR_MUL] = "*",   [OPR_DIV] = "/",
+      [OPR_MATMUL] = "@", [OPR_POW] = "^",   [OPR_LT] = "<",        [OPR_LE] = "<=",   [OPR_GT] = ">",
+      [OPR_GE] = ">=",    [OPR_EQ] = "==",   [OPR_NE] = "!=",       [OPR_AND] = "and", [OPR_OR] = "or",
+      [OPR_NEG] = "-",    [OPR_NOT] = "not", [OPR_WHERE] = "where", [OPR_TILDE] = "~", [OPR_SET] = "=",
+      [OPR_ARROW] = "->",
   };
   return texts[o];
 }

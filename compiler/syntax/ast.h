@@ -31,6 +31,7 @@ typedef enum Opr {
   OPR_OR,
   OPR_NEG,
   OPR_NOT,
+  OPR_WHERE, // x[where m]
   OPR_TILDE,
   OPR_SET,
   OPR_ARROW

@@ -34,7 +34,7 @@ static int level_of(const Ast *a) {
   case AST_AT:
   case AST_EXCEPT: return LEVEL_SHIFT;
   case AST_AS: return LEVEL_POSTFIX;
-  case AST_UNARY: return a->op == OPR_NOT ? LEVEL_NOT : LEVEL_UNARY;
+  case AST_UNARY: return a->op == OPR_WHERE ? LEVEL_EXPR : a->op == OPR_NOT ? LEVEL_NOT : LEVEL_UNARY;
   case AST_BINARY:
     switch (a->op) {
     case OPR_OR: return LEVEL_OR;
@@ -393,7 +393,7 @@ void print_node(Printer *p, const Ast *a) {
     print_node(p, a->kids[0]);
     break;
   case AST_UNARY:
-    print_text(p, a->op == OPR_NOT ? "not " : a->op == OPR_ADD ? "+" : "-");
+    print_text(p, a->op == OPR_WHERE ? "where " : a->op == OPR_NOT ? "not " : a->op == OPR_ADD ? "+" : "-");
     print_expression(p, a->kids[0], a->op == OPR_ADD ? LEVEL_SHIFT : level_of(a));
     break;
   case AST_ARROW: print_infix(p, a, " ->", LEVEL_PIPE, LEVEL_PIPE); break;

@@ -16,7 +16,8 @@ typedef enum Place {
   FOLLOWS,
   LOOP_START,
   BEFORE_NAME,
-  IN_HEADER
+  IN_HEADER,
+  INDEX_START
 } Place;
 
 enum { TOK_NONE = 0, TOK_SKIPPED = -1 }; // TOK_SKIPPED: `last` after a mistake
@@ -168,6 +169,10 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
     return behind->kind == TOK_NAME && !ends_operand(t->last.kind);
   case IN_HEADER:
     return t->header == (k->kind == TOK_IN ? HEADER_NAMES : HEADER_SOURCES) && ends_operand(t->last.kind);
+  case INDEX_START:
+    if (top(t) != TOK_OPENB || (t->last.kind != TOK_OPENB && t->last.kind != TOK_COMMA)) return false;
+    if (behind->kind == TOK_OPEN) return behind->span.start > t->ahead[0].span.end; // else a call
+    return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_OPENB;
   }
   return false;
 }

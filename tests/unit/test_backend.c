@@ -205,9 +205,11 @@ Test(backend, indexing) {
        *w = graph_input(g, "w", DT_F32, DIMS(6, 9));
   Node *order = graph_argsort(g, x);
   graph_output(g, "gather", graph_gather(g, graph_unary(g, OP_EXP, x), i), -1);
-  graph_output(g, "checked", graph_index(g, i, 3, "here"), -1);
+  graph_output(g, "checked", graph_index(g, i, 3, NULL, "here"), -1);
+  Node *count = graph_const_typed(g, 3, DT_I32, (Shape){0});
+  graph_output(g, "checked_below", graph_index(g, i, 5, count, "below"), -1);
   Node *half = graph_binary(g, OP_MUL, graph_cast(g, i, DT_F32), graph_const(g, 2, (Shape){0}));
-  graph_output(g, "checked_floats", graph_index(g, half, 5, "there"), -1);
+  graph_output(g, "checked_floats", graph_index(g, half, 5, NULL, "there"), -1);
   graph_output(g, "scatter", graph_scatter_add(g, i, graph_unary(g, OP_TANH, w), 5), -1);
   graph_output(g, "order", order, -1);
   graph_output(g, "sorted", graph_take_along(g, x, order), -1);

@@ -283,19 +283,26 @@ Test(graph, interpreter_by_hand) {
 // The interpretation goes on behind an index out of range, and tells it.
 Test(graph, refused_indices) {
   static const struct {
-    const char *values;
+    const char *values, *count;
     double refused; // NAN: none
-  } cases[] = {{"{0, 2, 1}", NAN}, {"{0, 3, 1}", 3}, {"{0, 1, -1}", -1}, {"{0.5, 1, 1}", 0.5}};
+    int64_t below;
+  } cases[] = {{"{0, 2, 1}", "", NAN, 0},
+               {"{0, 3, 1}", "", 3, 3},
+               {"{0, 1, -1}", "", -1, 3},
+               {"{0.5, 1, 1}", "", 0.5, 3},
+               {"{0, 1, 1}", ", const i32[] {2}", NAN, 0},
+               {"{0, 2, 1}", ", const i32[] {2}", 2, 2}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     Arena *a = arena_new();
     Graph *g =
-        must_parse(a, arena_printf(a, "graph \"g\" output \"y\" index(const f32[3] %s) \"here\" size=3",
-                                   cases[i].values));
+        must_parse(a, arena_printf(a, "graph \"g\" output \"y\" index(const f32[3] %s%s) \"here\" size=3",
+                                   cases[i].values, cases[i].count));
     GraphFault fault;
     graph_interpret_checked(a, g, NULL, &fault);
     cr_expect(isnan(cases[i].refused)
                   ? !fault.node
-                  : fault.node && fault.value == cases[i].refused && !strcmp(fault.node->name, "here"),
+                  : fault.node && fault.value == cases[i].refused && fault.below == cases[i].below &&
+                        !strcmp(fault.node->name, "here"),
               "%s", cases[i].values);
     arena_free(a);
   }

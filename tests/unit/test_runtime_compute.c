@@ -163,14 +163,15 @@ Test(indexing, refused) {
   reg_ctx *c = reg_ctx_new(1);
   reg_status st = {0};
   int32_t out[3];
-  cr_assert_eq(reg_index(c, (int32_t[]){0, 2, 1}, out, 3, 3, REG_INDEX_I32, "a:1:1"), 0);
+  cr_assert_eq(reg_index(c, (int32_t[]){0, 2, 1}, out, 3, 3, NULL, REG_INDEX_I32, "a:1:1"), 0);
   cr_assert(out[0] == 0 && out[1] == 2 && out[2] == 1);
-  cr_assert_eq(reg_index(c, (float[]){0, 3, 9}, out, 3, 3, REG_INDEX_F32, "a:1:1"), 1);
+  cr_assert_eq(reg_index(c, (int32_t[]){0, 1, 1}, out, 3, 3, (int32_t[]){2}, REG_INDEX_I32, "a:1:1"), 0);
+  cr_assert_eq(reg_index(c, (float[]){0, 3, 9}, out, 3, 3, NULL, REG_INDEX_F32, "a:1:1"), 1);
   cr_assert_eq(reg_ctx_fault(c, &st), REG_BAD_DATA);
   cr_assert_str_eq(st.text, "a:1:1: the index 3 is out of range for size 3");
   const double bad[] = {0.25, -0.5, NAN, INFINITY};
   for (int i = 0; i < 4; i++) {
-    cr_assert_eq(reg_index(c, &bad[i], out, 1, 3, REG_INDEX_F64, "b:2:3"), 1);
+    cr_assert_eq(reg_index(c, &bad[i], out, 1, 3, NULL, REG_INDEX_F64, "b:2:3"), 1);
     reg_ctx_fault(c, &st);
     cr_assert(strstr(st.text, "is no whole number"), "%s", st.text);
   }

@@ -100,6 +100,7 @@ Launch emit_library_call(Emitter *m, const LoopStep *s) {
   enum { RETURNS_void, RETURNS_int32_t } status = RETURNS_void;
   const char *name = NULL;
 #define at(i)               at_buffer(s->in[i])
+#define given(i)            (i < n->nin ? at_buffer(s->in[i]) : number(0))
 #define result(i)           at_buffer(s->out)
 #define place               text(m, n->name)
 #define P(parameter, value) add(&c, 'p', value);
@@ -115,6 +116,7 @@ Launch emit_library_call(Emitter *m, const LoopStep *s) {
   default: ice("llvm", "no library call for %s", op_info[n->op].text);
   }
 #undef at
+#undef given
 #undef result
 #undef place
 #undef P
