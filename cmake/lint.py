@@ -16,7 +16,7 @@ LINKS = {
     "compiler/graph": ["compiler/base", "runtime/math"],
     "compiler/ad": ["compiler/graph"],
     "compiler/passes": ["compiler/graph"],
-    "compiler/loops": ["compiler/graph"],
+    "compiler/loops": ["compiler/graph", "runtime/include"],
     "compiler/sema": ["compiler/syntax"],
     "compiler/lower": ["compiler/sema", "compiler/ad", "runtime/include"],
     "compiler/backend": ["compiler/loops", "runtime/kernels"],

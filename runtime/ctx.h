@@ -2,6 +2,7 @@
 #ifndef REG_CTX_H
 #define REG_CTX_H
 #include "reg/abi.h"
+#include "reg/train.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,13 +21,8 @@ typedef struct Share {
 struct reg_ctx {
   int threads;
   bool profile;
-  double gemm_s; // inside reg_gemm, while `profile`
-  struct {
-    const char *place;
-    double value;
-    int64_t size; // or number of turns
-    bool turns;
-  } fault;             // of the last compiled function that ended early
+  double gemm_s;       // inside reg_gemm, while `profile`
+  reg_fault fault;     // of the last compiled function that ended early
   unsigned float_mode; // the owner's, before the context
   int64_t spin_ns;     // how long a waiting thread spins before it sleeps
   Worker *workers;     // threads - 1

@@ -28,26 +28,6 @@ static void over_lines(reg_ctx *ctx, reg_piece_fn fn, Indexed *a, int64_t lines,
   reg_parallel(ctx, fn, slots, (lines + a->unit - 1) / a->unit);
 }
 
-int reg_index_fault(const char *place, double value, int64_t size, reg_status *st) {
-  if (value != floor(value) || isinf(value))
-    return reg_fail(st, REG_BAD_DATA, "bad_index", "%s: the index %.9g is no whole number", place, value);
-  return reg_fail(st, REG_BAD_DATA, "bad_index", "%s: the index %.15g is out of range for size %lld", place,
-                  value, (long long)size);
-}
-
-int reg_turns_fault(const char *place, double value, int64_t turns, reg_status *st) {
-  const int code =
-      reg_fail(st, REG_ASSERTION, "turns_exceeded", "%s is %.9g after %lld turns, and the loop would go on",
-               place, value, (long long)turns);
-  reg_hint(st, "`up to` in place of `at most` ends the loop there instead of the run");
-  return code;
-}
-
-int reg_ctx_fault(const reg_ctx *c, reg_status *st) {
-  if (c->fault.turns) return reg_turns_fault(c->fault.place, c->fault.value, c->fault.size, st);
-  return reg_index_fault(c->fault.place, c->fault.value, c->fault.size, st);
-}
-
 static double index_element(const void *x, int64_t i, int32_t type) {
   return type == REG_INDEX_I32   ? (double)((const int32_t *)x)[i]
          : type == REG_INDEX_F32 ? (double)((const float *)x)[i]
@@ -60,10 +40,7 @@ int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t elements, i
   for (int64_t i = 0; i < elements; i++) {
     double v = index_element(x, i, type);
     if (!(v >= 0 && v < (double)size && v == floor(v))) {
-      ctx->fault.place = place;
-      ctx->fault.value = v;
-      ctx->fault.size = size;
-      ctx->fault.turns = false;
+      ctx->fault = (reg_fault){REG_FAULT_INDEX, place, v, size, 0, 0};
       return 1;
     }
     out[i] = (int32_t)v;
@@ -72,10 +49,7 @@ int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t elements, i
 }
 
 int32_t reg_turns(reg_ctx *ctx, const char *place, int64_t turns, float value) {
-  ctx->fault.place = place;
-  ctx->fault.value = (double)value;
-  ctx->fault.size = turns;
-  ctx->fault.turns = true;
+  ctx->fault = (reg_fault){REG_FAULT_TURNS, place, (double)value, turns, 0, 0};
   return 1;
 }
 

@@ -28,7 +28,7 @@ typedef struct Reverse {
 static bool passes_on(const Node *n, int k) {
   if (n->op == OP_PART) return dtype_is_float(n->dtype);
   if (n->body) return dtype_is_float(n->in[k]->dtype);
-  return dtype_is_float(n->dtype) && rule_exists(n, k);
+  return rule_exists(n, k);
 }
 
 static void mark(Reverse *r) {
@@ -67,18 +67,30 @@ static void through_bodies(Reverse *r, Node *n) {
   }
 }
 
+// n's rule for operand k, from the adjoints of its results.
+static void through_rule(Reverse *r, Node *n, int k, Node *const *adj) {
+  if (!r->reaches[n->in[k]->id] || !rule_exists(n, k)) return;
+  Node *share = rule_apply(r->g, n, k, adj, !r->open[n->id]);
+  const bool mixes = op_info[n->op].class == CLASS_CONTRACT || op_info[n->op].class == CLASS_FACTOR;
+  if (share) accumulate(r, n->in[k], share);
+  if (mixes || (r->open[n->id] && !rule_masks(n, k))) r->open[n->in[k]->id] = true;
+}
+
 static void propagate(Reverse *r) {
   for (int i = r->count - 1; i >= 0; i--) {
     Node *n = r->g->nodes.data[i];
     if (!r->reaches[i] || r->variable[i]) continue;
     r->g->origin = n->origin;
-    if (r->parts[i]) through_bodies(r, n);
-    if (r->adj[i] && n->op == OP_PART) add_part(r, n, r->adj[i]);
-    for (int k = 0; r->adj[i] && n->op != OP_PART && k < n->nin; k++) {
-      if (!r->reaches[n->in[k]->id] || !rule_exists(n, k)) continue;
-      accumulate(r, n->in[k], rule_apply(r->g, n, k, r->adj[i], !r->open[i]));
-      if (n->op == OP_MATMUL || (r->open[i] && !rule_masks(n, k))) r->open[n->in[k]->id] = true;
+    if (r->parts[i] && n->body) {
+      through_bodies(r, n);
+      continue;
     }
+    if (r->adj[i] && n->op == OP_PART) {
+      add_part(r, n, r->adj[i]);
+      continue;
+    }
+    Node *const *adj = r->parts[i] ? r->parts[i] : r->adj[i] ? &r->adj[i] : NULL;
+    for (int k = 0; adj && k < n->nin; k++) through_rule(r, n, k, adj);
   }
 }
 

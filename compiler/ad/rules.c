@@ -7,14 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Rule {
-  Graph *g;
-  const Node *n; // differentiated
-  int k;         // with respect to its operand k
-  Node *adj;
-  bool masked; // see rules.h
-  const char *at;
-} Rule;
+Node rule_absent;
 
 // The rule of operand k: the k-th between semicolons; the last one serves all further operands.
 static const char *rule_text(const Node *n, int k) {
@@ -30,8 +23,8 @@ static bool rule_is(const char *text, const char *word) {
 
 bool rule_exists(const Node *n, int k) {
   const char *text = rule_text(n, k);
-  return dtype_is_float(n->in[k]->dtype) && dtype_is_float(n->dtype) && !rule_is(text, "nondiff") &&
-         !rule_is(text, "0");
+  return dtype_is_float(n->in[k]->dtype) && (dtype_is_float(n->dtype) || n->nout > 0) &&
+         !rule_is(text, "nondiff") && !rule_is(text, "0");
 }
 
 bool rule_masks(const Node *n, int k) {
@@ -194,6 +187,19 @@ static const Helper helpers[] = {
     {"scatter_add_like", NULL, scatter_add_like},
     {"put_along_like", NULL, put_along_like},
     {"times", NULL, times},
+    {"low", matrix_low, NULL},
+    {"triangle", matrix_triangle, NULL},
+    {"both", matrix_both, NULL},
+    {"symmetric", matrix_symmetric, NULL},
+    {"skew", matrix_skew, NULL},
+    {"on_diagonal", matrix_on_diagonal, NULL},
+    {"gaps", matrix_gaps, NULL},
+    {"sums", matrix_sums, NULL},
+    {"over", NULL, matrix_over},
+    {"outside", NULL, matrix_outside},
+    {"solve_upper", NULL, matrix_solve_upper},
+    {"solve_back", matrix_solve_back, NULL},
+    {"solve_across", matrix_solve_across, NULL},
 };
 
 static Node *call_helper(const Rule *r, const char *name, size_t len, Node **arg, int n) {
@@ -225,27 +231,57 @@ _Noreturn static void malformed(const Rule *r) {
 
 static void skip_spaces(Rule *r) { r->at += strspn(r->at, " "); }
 
+Node *rule_result(const Rule *r, int k) {
+  Node *n = r->g->nodes.data[r->n->id];
+  return n->nout ? graph_part(r->g, n, k) : n;
+}
+
+// The digit behind a name; 0 where there is none, -1 where there is no such result.
+static int result_number(const Rule *r, const char *digit, size_t len) {
+  const int most = r->n->nout ? r->n->nout : 1;
+  const int k = len == 0 ? 0 : len == 1 ? *digit - '0' : -1;
+  return k >= 0 && k < most ? k : -1;
+}
+
 static Node *variable(const Rule *r, const char *name, size_t len) {
-  if (len == 3 && memcmp(name, "out", 3) == 0) return r->g->nodes.data[r->n->id];
+  if (len >= 3 && memcmp(name, "out", 3) == 0) {
+    const int k = result_number(r, name + 3, len - 3);
+    return k < 0 ? NULL : rule_result(r, k);
+  }
+  if (*name == 'g') {
+    const int k = result_number(r, name + 1, len - 1);
+    return k < 0 ? NULL : r->adj[k] ? r->adj[k] : &rule_absent;
+  }
   if (len != 1) return NULL;
-  if (*name == 'g') return r->adj;
   int k = *name - 'x';
   return k >= 0 && k < r->n->nin ? r->n->in[k] : NULL;
 }
 
 static Node *expression(Rule *r);
 
+// A call with an adjoint that is none: adjoints are terms of sums, or factors.
+static Node *call_absent(const Rule *r, const char *name, size_t len, Node **arg, int n) {
+  const bool add = len == 3 && memcmp(name, "add", 3) == 0, sub = len == 3 && memcmp(name, "sub", 3) == 0;
+  if (n != 2 || !(add || sub) || (arg[0] == &rule_absent && arg[1] == &rule_absent)) return &rule_absent;
+  if (arg[1] == &rule_absent) return arg[0];
+  return add ? arg[1] : graph_unary(r->g, OP_NEG, arg[1]);
+}
+
 static Node *call(Rule *r, const char *name, size_t len) {
   Node *arg[3];
   int n = 0;
+  bool missing = false;
   do {
     r->at++; // the parenthesis or comma
     if (n == 3) malformed(r);
-    arg[n++] = expression(r);
+    arg[n] = expression(r);
+    missing = missing || arg[n] == &rule_absent;
+    n++;
     skip_spaces(r);
   } while (*r->at == ',');
   if (*r->at != ')') malformed(r);
   r->at++;
+  if (missing) return call_absent(r, name, len, arg, n);
   Node *result = call_helper(r, name, len, arg, n);
   int op = op_find(name, len);
   if (!result && op >= 0) result = call_op(r, (Op)op, arg, n);
@@ -260,7 +296,7 @@ static Node *expression(Rule *r) {
     char *end;
     double value = strtod(r->at, &end);
     r->at = end;
-    return graph_const_typed(r->g, value, r->adj->dtype, (Shape){0});
+    return graph_const_typed(r->g, value, r->type, (Shape){0});
   }
   const char *name = r->at;
   while (isalnum((unsigned char)*r->at) || *r->at == '_') r->at++;
@@ -271,10 +307,11 @@ static Node *expression(Rule *r) {
   return v;
 }
 
-Node *rule_apply(Graph *g, const Node *n, int k, Node *g_adj, bool masked) {
-  Rule r = {.g = g, .n = n, .k = k, .adj = g_adj, .masked = masked, .at = rule_text(n, k)};
-  Node *adj = expression(&r);
+Node *rule_apply(Graph *g, const Node *n, int k, Node *const *adj, bool masked) {
+  Rule r = {.g = g, .n = n, .k = k, .adj = adj, .masked = masked, .at = rule_text(n, k)};
+  r.type = n->nout ? n->out[0].dtype : n->dtype;
+  Node *share = expression(&r);
   skip_spaces(&r);
   if (*r.at && *r.at != ';') malformed(&r);
-  return adj;
+  return share == &rule_absent ? NULL : share;
 }

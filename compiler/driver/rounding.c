@@ -256,6 +256,26 @@ static Node *index_bound(Graph *g, const Node *n, Node *const *bound) {
   return ey ? add(g, own, rebuilt(g, n, n->in[0], ey)) : own;
 }
 
+// Of several results: that of the operand, for part_bound.
+static Node *factor_bound(Graph *g, const Node *n, Node *const *bound) {
+  return n->nout ? bound[0] : constant(g, unbounded, n->shape);
+}
+
+// Eigenvalues and singular values move by no more than the norm of what their matrix is off by (Weyl's
+// inequality); no bound is known of vectors, nor of what comes from a body.
+static Node *part_bound(Graph *g, const Node *n, Node *e) {
+  const Node *tuple = n->in[0];
+  const bool values = (tuple->op == OP_EIGH && n->attr[0] == 0) || (tuple->op == OP_SVD && n->attr[0] == 1);
+  if (!values) return constant(g, unbounded, n->shape);
+  Node *x = tuple->in[0];
+  const int r = x->shape.rank, last[] = {r - 2, r - 1};
+  int axes[MAX_RANK];
+  for (int i = 0; i < r - 2; i++) axes[i] = i;
+  Node *off = add(g, scaled(g, size(g, x), 0x1p-40), e);
+  Node *all = graph_broadcast(g, graph_norm(g, off, last, 2), n->shape, axes);
+  return add(g, all, add(g, scaled(g, size(g, (Node *)n), unit), constant(g, flushed, n->shape)));
+}
+
 static Node *shape_bound(Graph *g, const Node *n, Node *const *bound) {
   Node *in[n->nin ? n->nin : 1];
   bool exact = true;
@@ -317,10 +337,10 @@ Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {
   case CLASS_SHAPE: return shape_bound(g, n, bound);
   case CLASS_CONTRACT: return matmul_bound(g, n, bound[0], bound[1]);
   case CLASS_INDEX: return index_bound(g, n, bound);
+  case CLASS_FACTOR: return factor_bound(g, n, bound);
   case CLASS_RANDOM: return NULL;
   case CLASS_META: return bound[0];
-  case CLASS_BODY:
-    return n->op == OP_PART ? constant(g, INFINITY, n->shape) : NULL; // not followed into bodies
+  case CLASS_BODY: return n->op == OP_PART ? part_bound(g, n, bound[0]) : NULL;
   }
   return NULL;
 }

@@ -42,6 +42,20 @@ static Tensor output_like(Arena *a, const GraphOutput *o) {
   return t;
 }
 
+// As the runtime says it.
+static reg_fault fault_of(const GraphFault *f) {
+  const Node *n = f->node;
+  if (op_info[n->op].class != CLASS_FACTOR)
+    return (reg_fault){
+        n->op == OP_LOOP ? REG_FAULT_TURNS : REG_FAULT_INDEX, n->name, f->value, f->below, 0, 0};
+  const Shape s = n->in[0]->shape;
+  const int64_t rows = s.dim[s.rank - 2], cols = s.dim[s.rank - 1];
+  const reg_fault_kind kind = !f->finite             ? REG_FAULT_NOT_FINITE
+                              : n->op == OP_CHOLESKY ? REG_FAULT_NOT_POSITIVE
+                                                     : REG_FAULT_SINGULAR;
+  return (reg_fault){kind, n->name, f->value, shape_count(s) / (rows * cols), rows, cols};
+}
+
 int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out, reg_status *st) {
   double **preset = ARENA_ARRAY(a, double *, g->nodes.len);
   for (int i = 0; i < g->inputs.len; i++) {
@@ -56,8 +70,8 @@ int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor 
            sizeof(double) * (size_t)shape_count(out[i].shape));
   }
   if (!fault.node) return REG_OK;
-  return (fault.node->op == OP_LOOP ? reg_turns_fault : reg_index_fault)(fault.node->name, fault.value,
-                                                                         fault.below, st);
+  const reg_fault said = fault_of(&fault);
+  return reg_fault_status(&said, st);
 }
 
 static size_t room_of(const LoopFn *f, int k) {

@@ -208,7 +208,8 @@ static bool is_result(const Cut *c, const Node *n) {
 // Is it cheaper to read a value of the turn again than to compute it again?
 static bool worth_keeping(const Node *n) {
   const OpClass class = op_info[n->op].class;
-  return n->dtype != DT_TUPLE && (class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_BODY);
+  return n->dtype != DT_TUPLE &&
+         (class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR || class == CLASS_BODY);
 }
 
 static void add_outputs(Cut *c) {

@@ -31,6 +31,7 @@ typedef enum OpClass {
   CLASS_SHAPE,
   CLASS_CONTRACT,
   CLASS_INDEX,
+  CLASS_FACTOR,
   CLASS_RANDOM,
   CLASS_META,
   CLASS_BODY
@@ -62,11 +63,12 @@ struct Node {
   Node **in;
   // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm.
   // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SLIDE: axis step
-  // spread; UNSLIDE: size besides. SCATTER_ADD, PUT_ALONG, INDEX: size. UNIFORM: stream. POINT: key. INPUT: position.
+  // spread; UNSLIDE: size besides. SCATTER_ADD, PUT_ALONG, INDEX: size. TRISOLVE: lower. UNIFORM: stream.
+  // POINT: key. INPUT: position.
   int nattr;
   const int64_t *attr;
-  const char *name; // INPUT; INDEX, LOOP: the place in the program
-  int nout;         // LOOP, IF: its results, read by PART; the node itself is a DT_TUPLE without axes
+  const char *name; // INPUT; INDEX, LOOP, factorizations: the place in the program
+  int nout;         // of several results, read by PART; the node itself is a DT_TUPLE without axes; else 0
   const TensorType *out;
   const Graph *body;  // LOOP; IF: where the condition holds
   const Graph *other; // IF: where it does not
@@ -130,6 +132,9 @@ Node *graph_scatter_add(Graph *g, Node *index, Node *x, int64_t size);
 Node *graph_take_along(Graph *g, Node *x, Node *index);
 Node *graph_put_along(Graph *g, Node *index, Node *x, int64_t size);
 Node *graph_argsort(Graph *g, Node *x);
+Node *graph_factor(Graph *g, Op op, Node *x, const char *place); // one matrix operand
+Node *graph_solve(Graph *g, Node *x, Node *y, const char *place);
+Node *graph_trisolve(Graph *g, Node *x, Node *y, bool lower, const char *place);
 Node *graph_uniform(Graph *g, Node *seed, Node *counter, int64_t stream, Shape s);
 Node *graph_stop(Graph *g, Node *x);
 Node *graph_point(Graph *g, Node *x);            // a point of its own
@@ -231,11 +236,13 @@ Graph *graph_parse(Arena *a, const char *text, const char **error);
 // need is computed where `only_outputs`. Values are in `a`.
 double **graph_interpret(Arena *a, const Graph *g, double *const *preset, bool only_outputs);
 // The first node that would have ended the function, in the graph or a body: an INDEX that refuses `value`,
-// or a LOOP that would go on, and what it watches. Computing goes on all the same.
+// a LOOP that would go on, and what it watches, or a factorization that refuses matrix number `value`, of
+// `finite` elements or not. Computing goes on all the same.
 typedef struct GraphFault {
   const Node *node; // NULL: none
   double value;
   int64_t below; // INDEX: what it must be below; LOOP: the most turns
+  bool finite;   // the operands of a factorization are
 } GraphFault;
 double **graph_interpret_checked(Arena *a, const Graph *g, double *const *preset, GraphFault *fault);
 // Value of one node, inputs given by preset as above.

@@ -329,6 +329,7 @@ const char *node_infer(Arena *a, Node *n) {
   case CLASS_SHAPE: return infer_shape_op(a, n);
   case CLASS_CONTRACT: return infer_matmul(a, n);
   case CLASS_INDEX: return infer_index(a, n);
+  case CLASS_FACTOR: return infer_factor(a, n);
   case CLASS_RANDOM: return infer_uniform(a, n);
   case CLASS_BODY:
     return n->op == OP_LOOP ? infer_loop(a, n) : n->op == OP_IF ? infer_if(a, n) : infer_part(n);

@@ -156,7 +156,7 @@ static int64_t clamp(double index, int64_t size) {
 }
 
 static void refuse(GraphFault *fault, const Node *n, double value, int64_t below) {
-  if (fault && !fault->node) *fault = (GraphFault){n, value, below};
+  if (fault && !fault->node) *fault = (GraphFault){n, value, below, true};
 }
 
 static void eval_checked(const Node *n, double **v, double *out, int64_t count, GraphFault *fault) {
@@ -302,9 +302,23 @@ static double *eval_if(Arena *a, const Node *n, double **v, GraphFault *fault) {
   return out;
 }
 
+// All results; where a matrix is refused they are NaN.
+static double *eval_factor(Arena *a, const Node *n, double **v, GraphFault *fault) {
+  double *out = interp_factor(a, n, v);
+  const int64_t refused = factor_refused(n, out);
+  if (refused < 0) return out;
+  const bool first = fault && !fault->node;
+  refuse(fault, n, (double)refused, 0);
+  for (int k = 0; first && k < n->nin; k++)
+    for (int64_t e = 0; e < shape_count(n->in[k]->shape); e++)
+      fault->finite = fault->finite && isfinite(v[n->in[k]->id][e]);
+  return out;
+}
+
 static double *eval_node(Arena *a, const Node *n, double **v, GraphFault *fault) {
   if (n->op == OP_IF) return eval_if(a, n, v, fault);
   if (n->op == OP_LOOP) return eval_loop(a, n, v, fault);
+  if (op_info[n->op].class == CLASS_FACTOR) return eval_factor(a, n, v, fault);
   const int64_t count = shape_count(n->shape);
   double *out = ARENA_ARRAY(a, double, count);
   switch (op_info[n->op].class) {
@@ -323,6 +337,7 @@ static double *eval_node(Arena *a, const Node *n, double **v, GraphFault *fault)
   case CLASS_BODY:
     memcpy(out, v[n->in[0]->id] + part_offset(n->in[0], n->attr[0]), sizeof(double) * (size_t)count);
     break;
+  case CLASS_FACTOR: break;
   case CLASS_META: memcpy(out, v[n->in[0]->id], sizeof(double) * (size_t)count); break;
   }
   return out;

@@ -34,6 +34,7 @@ AttrKeys op_attr_keys(Op op) {
   case OP_SCATTER_ADD:
   case OP_PUT_ALONG:
   case OP_INDEX: return (AttrKeys){1, false, {"size"}};
+  case OP_TRISOLVE: return (AttrKeys){1, false, {"lower"}};
   case OP_UNIFORM: return (AttrKeys){1, false, {"stream"}};
   case OP_HOLE:
   case OP_POINT: return (AttrKeys){1, false, {"key"}};
@@ -44,7 +45,8 @@ AttrKeys op_attr_keys(Op op) {
   }
 }
 
-bool op_has_name(Op op) { return op == OP_INPUT || op == OP_INDEX; } // a loop may have one
+// A loop may have one, too.
+bool op_has_name(Op op) { return op == OP_INPUT || op == OP_INDEX || op_info[op].class == CLASS_FACTOR; }
 
 bool op_has_type(Op op) {
   return op_info[op].class == CLASS_LEAF || op == OP_CAST || op == OP_RESHAPE || op == OP_BROADCAST ||

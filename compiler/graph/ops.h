@@ -26,9 +26,10 @@ double op_scalar(Op op, DType from, DType to, double x, double y, double z);
 // Fills in type and shape from operands and attributes, or checks the given ones where op_has_type (infer.c).
 // NULL, or the law that is broken.
 const char *node_infer(Arena *a, Node *n);
-const char *shape_fault(Arena *a, Shape s); // NULL: a legal shape
-const char *infer_loop(Arena *a, Node *n);  // body.c
-const char *infer_if(Arena *a, Node *n);    // branch.c
+const char *shape_fault(Arena *a, Shape s);  // NULL: a legal shape
+const char *infer_loop(Arena *a, Node *n);   // body.c
+const char *infer_if(Arena *a, Node *n);     // branch.c
+const char *infer_factor(Arena *a, Node *n); // factor.c
 
 // table.c, simplify.c, builder.c
 struct GraphTable {
@@ -44,6 +45,10 @@ bool node_splat(const Node *n, double *value);      // a constant all of whose e
 bool node_is(const Node *n, double value);
 
 uint64_t graph_hash(const Graph *g); // of what graph_same compares
+
+// interp_factor.c
+double *interp_factor(Arena *a, const Node *n, double *const *v); // all results, one after the other
+int64_t factor_refused(const Node *n, const double *result);      // the first matrix that is; -1: none
 
 // interp_random.c
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

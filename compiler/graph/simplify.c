@@ -264,6 +264,7 @@ Node *node_simplify(Graph *g, const Node *n) {
   }
   if (class == CLASS_META) return simplify_stop(n);
   if (class == CLASS_REDUCE) return simplify_reduce(g, n);
-  if (class == CLASS_LEAF || class == CLASS_RANDOM || class == CLASS_BODY) return NULL;
+  if (class == CLASS_LEAF || class == CLASS_RANDOM || class == CLASS_BODY || class == CLASS_FACTOR)
+    return NULL;
   return simplify_shape(g, n);
 }

@@ -1,9 +1,9 @@
 // Index arithmetic: where in an operand lies what a node needs at one point of a loop nest.
 //
 // In: a node and the index at which it is wanted, each coordinate an affine expression of the nest's
-// variables. Out: the index in each operand, and the conditions (of pad, unslide and concat) under which that operand
-// is meant. Variables are the loops, and derived ones, floor(expression / divisor), which stand for what is
-// not affine; they vanish again where addresses recombine.
+// variables. Out: the index in each operand, and the conditions (of pad, unslide and concat) under which that
+// operand is meant. Variables are the loops, and derived ones, floor(expression / divisor), which stand for
+// what is not affine; they vanish again where addresses recombine.
 #ifndef LOOPS_AFFINE_H
 #define LOOPS_AFFINE_H
 #include "../graph/graph.h"
@@ -51,9 +51,8 @@ bool index_equal(const Index *x, const Index *y);
 // Row-major element number of an index in `s`.
 Affine index_linear(Shape s, const Index *at);
 
-// The index in operand k of the shape operation `n` (RESHAPE, TRANSPOSE, BROADCAST, SLICE, PAD, SLIDE, UNSLIDE,
-// CONCAT).
-// Conditions that can fail are put in `guards`; the result is their number, or -1 where no point of the nest
-// lies in this operand.
+// The index in operand k of the shape operation `n` (RESHAPE, TRANSPOSE, BROADCAST, SLICE, PAD, SLIDE,
+// UNSLIDE, CONCAT). Conditions that can fail are put in `guards`; the result is their number, or -1 where no
+// point of the nest lies in this operand.
 int index_operand(Vars *v, const Node *n, int k, const Index *at, Index *out, Guard *guards);
 #endif

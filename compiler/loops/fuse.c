@@ -175,7 +175,7 @@ static void add_root(Plan *p, Node *n) {
 
 void plan_groups(Plan *p) {
   int n = p->graph->nodes.len, kept = 0;
-  for (int i = 0; i < n; i++) kept += p->kept[i] || p->graph->nodes.data[i]->body;
+  for (int i = 0; i < n; i++) kept += p->kept[i] || p->graph->nodes.data[i]->nout > 0;
   p->words = (kept + 63) / 64 + 1;
   p->groups.len = 0;
   for (int i = 0; i < n; i++) {
@@ -185,9 +185,10 @@ void plan_groups(Plan *p) {
   for (int i = 0; i < n; i++) {
     Node *x = p->graph->nodes.data[i];
     if (x->op == OP_PART && p->live[i]) p->group_of[i] = p->group_of[x->in[0]->id];
-    if (x->body && p->live[i]) add_call(p, x);
+    if (x->nout && p->live[i]) add_call(p, x);
     if (!p->kept[i] || x->op == OP_PART) continue;
-    if (op_info[x->op].class == CLASS_CONTRACT || op_info[x->op].class == CLASS_INDEX)
+    const OpClass class = op_info[x->op].class;
+    if (class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR)
       add_call(p, x);
     else
       add_root(p, x);

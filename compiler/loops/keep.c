@@ -87,6 +87,10 @@ static void keep_for(Plan *p, Node *n) {
     keep(p, n);
     for (int i = 0; i < n->nin; i++) keep(p, n->in[i]);
     return;
+  case CLASS_FACTOR:
+    for (int i = 0; i < n->nin; i++) keep(p, n->in[i]);
+    if (!n->nout) keep(p, n);
+    return;
   case CLASS_BODY:
     for (int i = 0; n->body && i < n->nin; i++) keep(p, n->in[i]);
     if (n->op == OP_PART) keep(p, n);

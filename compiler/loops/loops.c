@@ -154,12 +154,32 @@ static void add_kernel(Lowering *l, const Group *g) {
   s->pieces = loops.pieces;
 }
 
+static int64_t type_bytes(const TensorType *t) { return dtype_size(t->dtype) * shape_count(t->shape); }
+
+// A buffer for each result, also for those that nothing reads.
+static void add_parts(Lowering *l, LoopStep *s) {
+  const LoopFn *f = l->f;
+  const Node *n = s->node;
+  s->parts = ARENA_ARRAY(f->arena, Buffer *, n->nout);
+  for (int i = 0; i < f->graph->nodes.len; i++) {
+    const Node *x = f->graph->nodes.data[i];
+    if (x->op == OP_PART && x->in[0] == n && f->of[i]) s->parts[x->attr[0]] = f->of[i];
+  }
+  for (int k = 0; k < n->nout; k++)
+    if (!s->parts[k]) s->parts[k] = add_buffer(l, s->node, 0, type_bytes(&n->out[k]));
+}
+
 static void add_library_call(Lowering *l, const Group *g) {
   LoopFn *f = l->f;
   Node *n = g->node;
   LoopStep *s = add_step(l, g->kind, n->nin);
   s->node = n;
-  s->out = f->of[n->id];
+  if (n->nout)
+    add_parts(l, s);
+  else
+    s->out = f->of[n->id];
+  const int64_t work = call_work(n);
+  if (work) s->work = add_buffer(l, n, 0, work);
   for (int i = 0; i < n->nin; i++) {
     bool transposed = false;
     Node *x = g->kind == STEP_GEMM ? matmul_operand(n->in[i], &transposed) : n->in[i];
@@ -174,8 +194,6 @@ static void add_library_call(Lowering *l, const Group *g) {
 }
 
 static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
-static int64_t type_bytes(const TensorType *t) { return dtype_size(t->dtype) * shape_count(t->shape); }
 
 int64_t loop_work(const LoopStep *s, int k) {
   int64_t at = aligned(s->body->scratch_bytes);
@@ -215,24 +233,21 @@ static LoopStep *add_body_step(Lowering *l, const Group *g) {
   s->node = n;
   for (int i = 0; i < n->nin; i++) s->in[i] = f->of[n->in[i]->id];
   s->body = loops_from_graph(f->arena, n->body, (LoopOptions){0});
-  s->parts = ARENA_ARRAY(f->arena, Buffer *, n->nout);
+  add_parts(l, s);
   s->clears = ARENA_ARRAY(f->arena, bool, n->nout);
   for (int i = 0; i < f->graph->nodes.len; i++) {
     const Node *x = f->graph->nodes.data[i];
     if (x->op != OP_PART || x->in[0] != n || !f->of[i]) continue;
-    s->parts[x->attr[0]] = f->of[i];
     s->clears[x->attr[0]] =
         n->op == OP_LOOP && x->attr[0] >= loop_parts(n).carries && (l->keep_all || read_whole(l, x));
   }
-  for (int k = 0; k < n->nout; k++)
-    if (!s->parts[k]) s->parts[k] = add_buffer(l, n, 0, type_bytes(&n->out[k]));
   return s;
 }
 
 static void add_loop(Lowering *l, const Group *g) {
   LoopStep *s = add_body_step(l, g);
   const LoopParts p = loop_parts(s->node);
-  s->out = add_buffer(l, s->node, 0, loop_work(s, p.carries));
+  s->work = add_buffer(l, s->node, 0, loop_work(s, p.carries));
   l->f->flops += (double)p.turns * s->body->flops;
   l->f->bytes += (double)p.turns * s->body->bytes;
 }
@@ -242,7 +257,7 @@ static void add_if(Lowering *l, const Group *g) {
   s->other = loops_from_graph(l->f->arena, s->node->other, (LoopOptions){0});
   const LoopFn *most = s->body->flops < s->other->flops ? s->other : s->body;
   const bool longer = s->body->scratch_bytes < s->other->scratch_bytes;
-  s->out = add_buffer(l, s->node, 0, aligned((longer ? s->other : s->body)->scratch_bytes) + 64);
+  s->work = add_buffer(l, s->node, 0, aligned((longer ? s->other : s->body)->scratch_bytes) + 64);
   l->f->flops += most->flops;
   l->f->bytes += most->bytes;
 }
@@ -333,6 +348,7 @@ static void lifetimes(LoopFn *f, Arena *scratch) {
     }
     for (int j = 0; j < s->nin; j++) read_at(f, s->in[j], i);
     if (s->out) written(f, s->out, i);
+    if (s->work) written(f, s->work, i);
     for (int j = 0; s->parts && j < s->node->nout; j++) written(f, s->parts[j], i);
     f->kernels += s->kind == STEP_KERNEL;
     f->gemms += s->kind == STEP_GEMM;

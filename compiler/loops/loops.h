@@ -63,11 +63,11 @@ typedef struct LoopStep {
   Buffer *out;
   bool ta, tb;
   // COPY: in[0] to out.
-  // LOOP: the node, its operands; one buffer for each result; `out` holds the body's scratch memory and,
-  // behind it, each carried value twice (see loop_work).
-  // IF: the node, its operands, a buffer for each result; `out` is scratch memory of the body that is run.
+  Buffer **parts; // LOOP, IF, and CALL with several results: one for each, and no `out`
+  Buffer *work;   // CALL: as calls.def says, NULL: none. LOOP: the body's scratch memory and, behind it, each
+                  // carried value twice (see loop_work). IF: scratch memory of the body that is run
+  // LOOP, IF: the node, its operands.
   const LoopFn *body, *other;
-  Buffer **parts;
   bool *clears; // by result: a stack whose places that no turn reached are read
 } LoopStep;
 
@@ -93,6 +93,8 @@ struct LoopFn {
 // Where in a loop's working memory the two places of carried value k lie, one behind the other; k = carries:
 // its size.
 int64_t loop_work(const LoopStep *s, int k);
+
+int64_t call_work(const Node *n); // bytes of working memory of a library call (calls.c)
 
 typedef struct LoopOptions {
   bool keep_all; // every materialized value keeps its own memory to the end (--check, and finding where a NaN

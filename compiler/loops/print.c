@@ -126,10 +126,14 @@ static void print_step(Printer *p, const LoopStep *s) {
     if ((i == 0 && s->ta) || (i == 1 && s->tb)) fprintf(p->out, " transposed");
   }
   fprintf(p->out, " to ");
-  print_buffer(p, s->out);
+  if (s->out) print_buffer(p, s->out);
   for (int i = 0; s->parts && i < s->node->nout; i++) {
-    fputs(", ", p->out);
+    if (i) fputs(", ", p->out);
     print_buffer(p, s->parts[i]);
+  }
+  if (s->work) {
+    fputs(" with ", p->out);
+    print_buffer(p, s->work);
   }
   fputc('\n', p->out);
   if (s->body) loops_print(p->out, s->body);

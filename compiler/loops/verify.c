@@ -42,6 +42,7 @@ static void check_step(Checker *c, int i) {
   }
   for (int j = 0; j < s->nin; j++) check_read(c, s->in[j], i);
   if (s->out) check_write(c, s->out, i);
+  if (s->work) check_write(c, s->work, i);
   for (int j = 0; s->parts && j < s->node->nout; j++) check_write(c, s->parts[j], i);
   if (s->body && !c->error) c->error = loops_verify(s->body);
   if (s->other && !c->error) c->error = loops_verify(s->other);

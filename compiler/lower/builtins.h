@@ -27,6 +27,10 @@ Node *axis_slice(Cx *cx, Node *x, int axis, int64_t from, int64_t to);
 Node *axis_moved(Cx *cx, Node *x, int from, int to); // the others keep their order
 Node *axis_last(Cx *cx, Node *x, int axis);          // exchanged with the last; its own inverse
 Node *axis_product(Cx *cx, Node *x, int axis);       // which keeps size 1
+// index.c
+// The place to tell when the program runs: what was written in the program, also where the library looks it
+// up.
+const char *run_place(Cx *cx, Span at);
 // shapes.c
 // Whether two tensors of shape s have the same axes, but for one (-1: none); false after a report.
 bool axes_meet(Cx *cx, const char *text, const Value *x, const Value *y, Shape s, int except, Span at);

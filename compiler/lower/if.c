@@ -74,7 +74,7 @@ static bool worth_a_branch(const Cx *cx, const bool *inside, Node *const *result
     const Node *x = cx->g->nodes.data[i];
     const OpClass class = op_info[x->op].class;
     if (!needed[i] || !inside[i]) continue;
-    worth = class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_BODY;
+    worth = class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR || class == CLASS_BODY;
     for (int k = 0; k < x->nin; k++) needed[x->in[k]->id] = true;
   }
   arena_free(scratch);

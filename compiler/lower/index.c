@@ -41,7 +41,9 @@ static bool is_known(Cx *cx, Arena *scratch, const Node *n, double **presets, bo
     const Node *x = cx->g->nodes.data[i];
     if (!needed[i]) continue;
     elements += shape_count(x->shape);
-    if (elements > MOST_KNOWN || x->op == OP_MATMUL || x->op == OP_HOLE || x->body) return false;
+    if (elements > MOST_KNOWN || x->op == OP_MATMUL || x->op == OP_HOLE || x->nout ||
+        op_info[x->op].class == CLASS_FACTOR)
+      return false;
     if (x->op == OP_INPUT) {
       presets[i] = ARENA_NEW(scratch, double);
       *presets[i] = live_default(cx, x->name);

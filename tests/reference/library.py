@@ -197,4 +197,11 @@ EXPRESSIONS = [
     ("rmse(p, y)", arrays(**PAIR), lambda p, y: F.mse_loss(p[:, 0], y).sqrt(), "p,y"),
     ("mae(p, y)", arrays(**PAIR), lambda p, y: F.l1_loss(p[:, 0], y), "p,y"),
     ("r2(p, y)", arrays(**PAIR), r2, "p,y"),
+    # factorizations, whose arrays are drawn last
+    ("solve(a, b) * s", arrays(a=(3, 3), b=(3, 2), s=(3, 2)), lambda a, b, s: torch.linalg.solve(a, b) * s, "a,b"),
+    ("inverse(a) * s", arrays(a=(2, 3, 3), s=(3, 3)), lambda a, s: torch.linalg.inv(a) * s, "a"),
+    ("logdet(a)", arrays(a=(2, 3, 3)), lambda a: torch.linalg.slogdet(a)[1], "a"),
+    ("singular_values(w) * s", arrays(w=(5, 3), s=(3,)), lambda w, s: torch.linalg.svdvals(w) * s, "w"),
+    ("nuclear_norm(w)", arrays(w=(3, 5)), lambda w: torch.linalg.matrix_norm(w, "nuc"), "w"),
+    ("spectral_norm(w)", arrays(w=(5, 3)), lambda w: torch.linalg.matrix_norm(w, 2), "w"),
 ]

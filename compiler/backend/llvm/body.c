@@ -32,7 +32,7 @@ static LLVMValueRef carry_place(const Turn *t, int c, bool after) {
   if (!after) odd = LLVMBuildXor(k->builder, odd, emit_int64(m, 1), "");
   LLVMValueRef offset = LLVMBuildAdd(k->builder, LLVMBuildMul(k->builder, odd, emit_int64(m, size), ""),
                                      emit_int64(m, start), "");
-  LLVMValueRef place = moved(k, emit_buffer(k, t->s->out), offset);
+  LLVMValueRef place = moved(k, emit_buffer(k, t->s->work), offset);
   if (after) return place;
   LLVMValueRef first = LLVMBuildICmp(k->builder, LLVMIntEQ, t->number, emit_int64(m, 0), "");
   return LLVMBuildSelect(k->builder, first, emit_buffer(k, t->s->in[c]), place, "");
@@ -47,7 +47,7 @@ static void set_places(const Turn *t, LLVMValueRef index) {
   const LoopStep *s = t->s;
   const LoopParts p = loop_parts(s->node);
   const Graph *body = s->node->body;
-  set_place(t->k, t->places, 0, emit_buffer(t->k, s->out));
+  set_place(t->k, t->places, 0, emit_buffer(t->k, s->work));
   set_place(t->k, t->places, 1, index);
   for (int i = 0; i < s->nin; i++) {
     const bool slice = i >= p.carries && i < p.carries + p.slices;
@@ -174,7 +174,7 @@ void emit_if_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   LLVMValueRef fn = body_function(m, s->body), other = body_function(m, s->other);
   const int slots = s->nin + s->node->nout; // scratch in the condition's place
   LLVMValueRef places = emit_local(k, LLVMArrayType2(m->ptr, (uint64_t)slots));
-  set_place(k, places, 0, emit_buffer(k, s->out));
+  set_place(k, places, 0, emit_buffer(k, s->work));
   for (int i = 1; i < s->nin; i++) set_place(k, places, i, emit_buffer(k, s->in[i]));
   for (int i = 0; i < s->node->nout; i++) set_place(k, places, s->nin + i, emit_buffer(k, s->parts[i]));
   LLVMValueRef holds = LLVMBuildICmp(k->builder, LLVMIntNE, load_word(k, emit_buffer(k, s->in[0])),

@@ -1,5 +1,6 @@
 // Calls of the runtime. In: a step whose node has a row in calls.def. Out: the row's arguments, and a
 // function that calls the runtime with them.
+#include "../../loops/calls.h"
 #include "emit.h"
 #include <reg/abi.h>
 #include <string.h>
@@ -74,21 +75,7 @@ static LLVMValueRef unpacker(Emitter *m, const char *symbol, const char *types, 
   return fn;
 }
 
-static int64_t size(const Node *n, int64_t axis) { return n->shape.dim[axis]; }
-static int64_t last(const Node *n, int k) { return n->shape.dim[n->shape.rank - k]; }
-static int64_t count(const Node *n) { return shape_count(n->shape); }
-
-static int64_t between(const Node *n, int from, int to) {
-  int64_t p = 1;
-  for (int i = from; i < to; i++) p *= n->shape.dim[i];
-  return p;
-}
-
-static int64_t outer(const Node *n, int k) { return between(n, 0, k < 0 ? n->shape.rank + k : k); }
-
-static int64_t inner(const Node *n, int k) {
-  return between(n, k < 0 ? n->shape.rank + k : k, n->shape.rank);
-}
+static int32_t is_double(const Node *n) { return n->dtype == DT_F64; }
 
 static int32_t index_type(const Node *n) {
   return n->dtype == DT_I32 ? REG_INDEX_I32 : n->dtype == DT_F32 ? REG_INDEX_F32 : REG_INDEX_F64;
@@ -101,12 +88,13 @@ Launch emit_library_call(Emitter *m, const LoopStep *s) {
   const char *name = NULL;
 #define at(i)               at_buffer(s->in[i])
 #define given(i)            (i < n->nin ? at_buffer(s->in[i]) : number(0))
-#define result(i)           at_buffer(s->out)
+#define result(i)           at_buffer(s->parts ? s->parts[i] : s->out)
+#define work                at_buffer(s->work)
 #define place               text(m, n->name)
 #define P(parameter, value) add(&c, 'p', value);
 #define L(parameter, value) add(&c, 'l', number(value));
 #define W(parameter, value) add(&c, 'w', number(value));
-#define CALL(op, symbol, returns, arguments, bytes)                                                          \
+#define CALL(op, symbol, returns, arguments, work_bytes)                                                     \
   case OP_##op:                                                                                              \
     arguments name = #symbol;                                                                                \
     status = RETURNS_##returns;                                                                              \
@@ -118,6 +106,7 @@ Launch emit_library_call(Emitter *m, const LoopStep *s) {
 #undef at
 #undef given
 #undef result
+#undef work
 #undef place
 #undef P
 #undef L

@@ -159,7 +159,7 @@ static void add_bodies(Emitter *m, Table *t, const LoopStep *s) {
   KernelArgs args = {0};
   for (int i = 0; i < s->nin; i++) vec_push(m->arena, args.buffers, s->in[i]);
   for (int i = 0; i < s->node->nout; i++) vec_push(m->arena, args.buffers, s->parts[i]);
-  vec_push(m->arena, args.buffers, s->out);
+  vec_push(m->arena, args.buffers, s->work);
   Launch l = launch_of(m, &args);
   l.fn = emit_function_new(m, arena_printf(m->arena, "%s%d", op_info[s->node->op].text, m->functions), emit_call_type(m), true);
   Kernel *k = emit_kernel_new(m, l.fn, &args, LLVMGetParam(l.fn, 1));

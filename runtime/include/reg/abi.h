@@ -45,6 +45,39 @@ void reg_copy(reg_ctx *ctx, void *to, const void *from, int64_t bytes);
 // What the index that reg_index judges is made of.
 typedef enum reg_index_type { REG_INDEX_I32, REG_INDEX_F32, REG_INDEX_F64 } reg_index_type;
 
+// Factorizations take a batch of matrices in so many pieces, each with working memory of its own: a line for
+// what it refused, and doubles for one matrix.
+enum { REG_FACTOR_PIECES = 16, REG_FACTOR_LINE = 64, REG_FACTOR_BLOCK = 64 };
+
+static inline int64_t reg_factor_pieces(int64_t batch) {
+  return batch < REG_FACTOR_PIECES ? batch : REG_FACTOR_PIECES;
+}
+
+static inline int64_t reg_factor_piece_bytes(int64_t doubles) {
+  return REG_FACTOR_LINE + (doubles + 7) / 8 * 64;
+}
+
+static inline int64_t reg_factor_work(int64_t batch, int64_t doubles) {
+  return reg_factor_pieces(batch) * reg_factor_piece_bytes(doubles);
+}
+
+// Doubles for one matrix m x n: copies, results, and what LAPACK asks for (integers in their place).
+static inline int64_t reg_cholesky_doubles(int64_t n) { return n * n; }
+static inline int64_t reg_trisolve_doubles(int64_t n, int64_t k) { return n * n + n * k; }
+static inline int64_t reg_solve_doubles(int64_t n, int64_t k) { return n * n + n * k + 2 * n; }
+static inline int64_t reg_qr_doubles(int64_t m, int64_t n) { return m * n + (2 + REG_FACTOR_BLOCK) * n; }
+static inline int64_t reg_eigh_lwork(int64_t n) { return 1 + (6 + REG_FACTOR_BLOCK) * n + 2 * n * n; }
+static inline int64_t reg_eigh_doubles(int64_t n) { return n * n + n + reg_eigh_lwork(n) + 5 * n + 3; }
+static inline int64_t reg_svd_least(int64_t m, int64_t n) { return m < n ? m : n; }
+static inline int64_t reg_svd_lwork(int64_t m, int64_t n) {
+  const int64_t k = reg_svd_least(m, n);
+  return 4 * k * k + 7 * k + REG_FACTOR_BLOCK * (m + n);
+}
+static inline int64_t reg_svd_doubles(int64_t m, int64_t n) {
+  const int64_t k = reg_svd_least(m, n);
+  return m * n + (m + n + 1) * k + reg_svd_lwork(m, n) + 8 * k;
+}
+
 // The library calls of calls.def, each by the parameters of its row.
 #define CALL(op, symbol, result, arguments, work) result symbol(reg_ctx *ctx arguments);
 #define P(parameter, value)                       , parameter

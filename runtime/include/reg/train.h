@@ -117,10 +117,25 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
 reg_ctx *reg_ctx_new(int threads);
 void reg_ctx_free(reg_ctx *c);
 int reg_ctx_threads(const reg_ctx *c);
-// Why a compiled function did not return 0: one of the two below.
+// Why a compiled function did not return 0.
 int reg_ctx_fault(const reg_ctx *c, reg_status *st);
+
+// What a compiled function, or the interpreter, refuses at a place of the program.
+typedef enum reg_fault_kind {
+  REG_FAULT_INDEX,        // `value` is no whole number from 0 to below `size`
+  REG_FAULT_NOT_FINITE,   // matrix number `value` of `size`, rows x cols, has an infinite or NaN element
+  REG_FAULT_SINGULAR,     // it is singular to rounding
+  REG_FAULT_NOT_POSITIVE, // it is not positive definite to rounding
+  REG_FAULT_NO_LIMIT,     // its decomposition does not converge
+  REG_FAULT_TURNS         // a loop of at most `size` turns would go on, and what it watches is `value`
+} reg_fault_kind;
+typedef struct reg_fault {
+  reg_fault_kind kind;
+  const char *place;
+  double value;
+  int64_t size, rows, cols;
+} reg_fault;
+int reg_fault_status(const reg_fault *f, reg_status *st); // REG_BAD_DATA; of turns REG_ASSERTION
 // An index or class that is no whole number from 0 to below size: REG_BAD_DATA.
 int reg_index_fault(const char *place, double value, int64_t size, reg_status *st);
-// A loop `at most` so many turns long that would go on: REG_ASSERTION.
-int reg_turns_fault(const char *place, double value, int64_t turns, reg_status *st);
 #endif
