@@ -30,8 +30,8 @@ struct reg_ctx {
   reg_piece_fn fn;
   void *const *slots;
   int64_t pieces, unit;
-  Share *shares;      // one a thread
-  double alone_until; // by the clock of reg_now
+  Share *shares;                  // one a thread
+  double alone_until, wake_after; // by the clock of reg_now
   atomic_bool stop;
   // Each side's own cache line: workers wait on the first, the caller on the second.
   _Alignas(64) atomic_uint generation;

@@ -5,9 +5,10 @@
 //
 // A region costs one write that the workers spin on and one counter that the caller spins on. Spinning is
 // bounded in time and ends in a futex; where there are more threads than processors nobody spins. Where other
-// processes want the processors, waking a worker may bring nothing, and a worker may lose its processor in
-// the middle of a piece, for which the caller must wait: after time was lost in such a way the caller works
-// alone for a multiple of it, so that little of the time is lost however busy the machine is.
+// processes want the processors, a worker may lose its own in the middle of a piece, for which the caller
+// must wait: it then works alone for a multiple of the time that it waited. A worker that is woken may come
+// too late, and has spun for nothing: until a multiple of that time is over, or a worker has helped, nobody
+// is woken. So little of the time is lost however busy the machine is.
 //
 // Denormals are flushed to zero on every thread of the pool and, from reg_ctx_new to reg_ctx_free, on the
 // caller: an element's bits cannot depend on the thread that computed it.
@@ -114,8 +115,8 @@ static unsigned work_on(reg_ctx *c, unsigned region, int me) {
   return done;
 }
 
-// No wake-up is lost: a worker counts itself among the sleepers before the kernel compares `generation` with
-// what it saw, and the caller raises `generation` before it looks at the sleepers; both in one total order.
+// The kernel puts a worker to sleep only if `generation` is what it saw. One that counts itself among the
+// sleepers after the caller has looked there sleeps through a region, never through the end.
 static void *work(void *argument) {
   Worker *w = argument;
   reg_ctx *c = w->ctx;
@@ -135,9 +136,11 @@ static void *work(void *argument) {
   }
 }
 
-static void release_workers(reg_ctx *c) {
+// A worker that falls asleep at this moment sees the new generation, or sleeps through the region: then
+// others do its share.
+static void release_workers(reg_ctx *c, bool wake) {
   atomic_fetch_add(&c->generation, 1);
-  if (atomic_load(&c->sleepers)) futex_wake(&c->generation, c->threads);
+  if (wake) futex_wake(&c->generation, c->threads);
 }
 
 static void wait_for_workers(reg_ctx *c) {
@@ -165,7 +168,9 @@ static unsigned deal(reg_ctx *c, int64_t units) {
 void reg_parallel(reg_ctx *c, reg_piece_fn fn, void *const *slots, int64_t pieces) {
   if (pieces <= 0) return;
   const double start = pieces > 1 && c->threads > 1 ? reg_now() : 0;
-  if (pieces == 1 || c->threads == 1 || start < c->alone_until) {
+  const int asleep = atomic_load_explicit(&c->sleepers, memory_order_relaxed);
+  const bool wake = asleep > 0 && start >= c->wake_after;
+  if (pieces == 1 || c->threads == 1 || start < c->alone_until || (!wake && asleep == c->threads - 1)) {
     fn(slots, 0, pieces);
     return;
   }
@@ -174,17 +179,19 @@ void reg_parallel(reg_ctx *c, reg_piece_fn fn, void *const *slots, int64_t piece
   c->pieces = pieces;
   c->unit = (pieces + MOST_UNITS - 1) / MOST_UNITS;
   const unsigned units = (unsigned)((pieces + c->unit - 1) / c->unit), region = deal(c, units);
-  release_workers(c);
+  release_workers(c, wake);
   const double released = reg_now();
   const unsigned own = work_on(c, region, 0);
   const double done = reg_now();
-  double loss = own == units ? released - start : 0; // workers were woken and did nothing
-  if (atomic_fetch_sub(&c->remaining, own) != own) {
-    wait_for_workers(c);
-    const double waited = reg_now() - done;
-    if (waited > 2 * (done - released) + patience_s) loss = waited;
+  if (own == units) {
+    if (wake) c->wake_after = done + alone_for * (released - start + 1e-9 * (double)c->spin_ns);
+    return;
   }
-  if (loss > 0) c->alone_until = done + alone_for * loss;
+  c->wake_after = 0;
+  if (atomic_fetch_sub(&c->remaining, own) == own) return;
+  wait_for_workers(c);
+  const double waited = reg_now() - done;
+  if (waited > 2 * (done - released) + patience_s) c->alone_until = done + alone_for * waited;
 }
 
 static int processors(void) {
@@ -226,7 +233,7 @@ reg_ctx *reg_ctx_new(int threads) {
 void reg_ctx_free(reg_ctx *c) {
   if (!c) return;
   atomic_store_explicit(&c->stop, true, memory_order_relaxed);
-  release_workers(c);
+  release_workers(c, true);
   for (int t = 1; t < c->threads; t++) pthread_join(c->workers[t - 1].thread, NULL);
   restore_float_mode(c->float_mode);
   free(c->workers);
