@@ -17,7 +17,7 @@ typedef struct Shape {
 } Shape;
 
 typedef enum Op {
-#define OP(name, text, arity, class, derivative, lo, hi, example) OP_##name,
+#define OP(name, text, arity, class, batch, derivative, lo, hi, example) OP_##name,
 #include "ops.def"
 #undef OP
   OP_COUNT
@@ -37,10 +37,23 @@ typedef enum OpClass {
   CLASS_BODY
 } OpClass;
 
+// How an operation is done along one more axis: the batch column of ops.def.
+typedef enum BatchRule {
+  BATCH_NONE,
+  BATCH_MAP,
+  BATCH_AXES,
+  BATCH_AXIS,
+  BATCH_VIEW,
+  BATCH_PRODUCT,
+  BATCH_ROWS,
+  BATCH_TURNS
+} BatchRule;
+
 typedef struct OpInfo {
   const char *text;
   int arity;
   OpClass class;
+  BatchRule batch;
   const char *derivative;
   double lo, hi;
   const char *example;

@@ -1,12 +1,12 @@
-// Loops, compiled: the graphs of tests/graph/loops.graph, their gradients and the gradients of these, with
-// and without the passes, against the interpreter.
+// Loops, compiled: the graphs of tests/graph/loops.graph and each.graph, their gradients and the gradients of
+// these, with and without the passes, against the interpreter.
 #include "compiler/ad/ad.h"
 #include "compiler/passes/passes.h"
 #include "test_backend_case.h"
 #include <stdio.h>
 
-static Graph *loops_file(Arena *a) {
-  FILE *f = fopen(SOURCE_DIR "/tests/graph/loops.graph", "r");
+static Graph *loops_file(Arena *a, const char *name) {
+  FILE *f = fopen(arena_printf(a, SOURCE_DIR "/tests/graph/%s.graph", name), "r");
   cr_assert(f);
   char *text = arena_alloc(a, 1 << 16);
   text[fread(text, 1, (1 << 16) - 1, f)] = 0;
@@ -20,8 +20,8 @@ static Graph *loops_file(Arena *a) {
 static Node *number(Graph *g, Node *n) { return graph_reduce_all(g, OP_SUM, graph_unary(g, OP_SIN, n)); }
 
 // Output o, its gradient by every input, and the gradient of a number made of that.
-static Graph *with_gradients(Arena *a, int o) {
-  Graph *g = loops_file(a);
+static Graph *with_gradients(Arena *a, const char *name, int o) {
+  Graph *g = loops_file(a, name);
   GraphOutput out = g->outputs.data[o];
   const int n = g->inputs.len;
   Node *first[8], *second[8], *sum = graph_const(g, 0, (Shape){0});
@@ -37,21 +37,60 @@ static Graph *with_gradients(Arena *a, int o) {
   return g;
 }
 
-Test(backend_loops, files) {
+static bool has_loop(const Graph *g) {
+  bool found = false;
+  for (int i = 0; i < g->nodes.len; i++) found |= g->nodes.data[i]->op == OP_LOOP;
+  return found;
+}
+
+static void check_file(const char *name, bool spread) {
   Machine m = machine_new(NULL);
-  const int outputs = loops_file(m.arena)->outputs.len;
-  for (int o = 0; o < outputs; o++)
+  const Graph *all = loops_file(m.arena, name);
+  for (int o = 0; o < all->outputs.len; o++)
     for (int level = 0; level <= 2; level += 2) {
-      Graph *g = passes_run(m.arena, with_gradients(m.arena, o), level, true);
+      Graph *g = passes_run(m.arena, with_gradients(m.arena, name, o), level, true);
       check_graph_in(&m, g, -1, 1, 1e-4);
+      const bool nested = strstr(all->outputs.data[o].name, "inner");
+      cr_expect(!spread || level == 0 || nested || !has_loop(g), "%s is a loop", all->outputs.data[o].name);
     }
+  machine_free(&m);
+}
+
+Test(backend_loops, files) { check_file("loops", false); }
+
+// Done for all turns at once, derivatives too.
+Test(backend_loops, turns_alone) { check_file("each", true); }
+
+// Far more than a block holds.
+Test(backend_loops, blocks) {
+  Machine m = machine_new(NULL);
+  const char *error = NULL;
+  Graph *g = graph_parse(m.arena,
+                         "graph \"g\" x = input f32[1100,48,48] \"x\" w = input f32[48,48] \"w\"\n"
+                         "r = loop(const f32[48,48] {0}, x, w) { graph \"turn\" i = input i32[] \"i\"\n"
+                         "s = input f32[48,48] \"s\" e = input f32[48,48] \"e\" m = input f32[48,48] \"m\"\n"
+                         "p = sin(matmul(m, e)) q = mul(p, broadcast(cast(i) f32[]) f32[48,48] axes=[])\n"
+                         "output \"s\" add(s, q) output \"y\" sum(p) axes=[0] output \"z\" exp(p) }\n"
+                         "turns=1100 carries=1 slices=1 stacks=2 reverse=0 end=0\n"
+                         "output \"s\" mul(part(r) k=0, const f32[48,48] {0.0001}) output \"y\" part(r) k=1\n"
+                         "output \"z\" mul(sum(part(r) k=2) axes=[0], const f32[48,48] {0.001})",
+                         &error);
+  cr_assert(g, "%s", error);
+  Graph *end = passes_run(m.arena, g, 2, true);
+  check_graph_in(&m, end, -0.2, 0.2, 1e-4);
+  int64_t largest = 0;
+  for (int i = 0; i < end->nodes.len; i++)
+    if (end->nodes.data[i]->op != OP_INPUT && end->nodes.data[i]->op != OP_RESHAPE &&
+        end->nodes.data[i]->op != OP_SLICE && node_bytes(end->nodes.data[i]) > largest)
+      largest = node_bytes(end->nodes.data[i]);
+  cr_expect(has_loop(end) && largest <= 8 << 20, "%lld bytes", (long long)largest);
   machine_free(&m);
 }
 
 // A product of each slice with one matrix, and the gradient of that matrix, are one product each.
 Test(backend_loops, products_leave_the_loop) {
   Arena *a = arena_new();
-  Graph *g = loops_file(a);
+  Graph *g = loops_file(a, "loops");
   Node *each = NULL, *w = g->inputs.data[1], *grad;
   for (int i = 0; i < g->outputs.len; i++)
     if (!strcmp(g->outputs.data[i].name, "each")) each = g->outputs.data[i].node;
