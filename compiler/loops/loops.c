@@ -120,7 +120,7 @@ static void make_buffers(Lowering *l) {
 }
 
 static LoopStep *add_step(Lowering *l, StepKind kind, int nin) {
-  LoopStep s = {.kind = kind, .pieces = 1, .nin = nin, .in = ARENA_ARRAY(l->f->arena, Buffer *, nin + 1)};
+  LoopStep s = {.kind = kind, .nin = nin, .in = ARENA_ARRAY(l->f->arena, Buffer *, nin + 1)};
   vec_push(l->f->arena, l->steps, s);
   return &l->steps.data[l->steps.len - 1];
 }
@@ -145,13 +145,12 @@ static void add_kernel(Lowering *l, const Group *g) {
   NestLoops loops;
   nest_loops(l->plan.arena, f, nest, &loops);
   f->flops += (double)loops.operations * (double)shape_count(nest->space);
-  if (loops.pieces > 1 && loops.nkept == 0)
+  if (loops.nkept == 0)
     for (int i = 0; i < nest->nouts; i++)
       if (nest->outs[i].kind == OUT_REDUCE)
-        nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, PARTIAL_BYTES * loops.pieces);
+        nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, PARTIAL_BYTES * MOST_PIECES);
   LoopStep *s = add_step(l, STEP_KERNEL, 0);
   s->nest = nest;
-  s->pieces = loops.pieces;
 }
 
 static int64_t type_bytes(const TensorType *t) { return dtype_size(t->dtype) * shape_count(t->shape); }
@@ -343,7 +342,7 @@ static void lifetimes(LoopFn *f, Arena *scratch) {
       for (int k = 0; k < n; k++) read_at(f, reads[k], i);
       for (int k = 0; k < nest->nouts; k++) {
         written(f, nest->outs[k].buffer, i);
-        if (nest->outs[k].partial) written(f, nest->outs[k].partial, i);
+        if (nest->outs[k].partial) nest->outs[k].partial->first = nest->outs[k].partial->last = i;
       }
     }
     for (int j = 0; j < s->nin; j++) read_at(f, s->in[j], i);

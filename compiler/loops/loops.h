@@ -2,8 +2,7 @@
 //
 // In: a graph after the passes. Out: a LoopFn, the steps of one function in order. Afterwards: each node is
 // inline (computed where it is used) or materialized in exactly one buffer; each buffer lies in a slot at a
-// fixed offset; the pieces of a kernel and the order of every sum are fixed by shapes alone, never by the
-// number of threads.
+// fixed offset.
 #ifndef LOOPS_LOOPS_H
 #define LOOPS_LOOPS_H
 #include "../graph/graph.h"
@@ -25,7 +24,8 @@ typedef struct Slot {
   bool is_input, is_output;
 } Slot;
 
-enum { PARTIAL_BYTES = 16 };
+// A backend may run a nest in pieces, so many at most.
+enum { PARTIAL_BYTES = 16, MOST_PIECES = 16 };
 
 int64_t slot_bytes(const Slot *s); // of an input or output
 
@@ -34,7 +34,7 @@ typedef struct NestOut {
   OutKind kind;
   Node *node; // STORE: a pointwise value over the nest's space; REDUCE: SUM, RMAX or ARGMAX of such a value
   Buffer *buffer;
-  Buffer *partial; // a reduction over everything, in pieces: PARTIAL_BYTES for each; else NULL
+  Buffer *partial; // a reduction over everything: PARTIAL_BYTES for each piece; else NULL
 } NestOut;
 
 // One loop nest: all outputs are computed in one pass over the iteration space `space` (the shape of the
@@ -55,7 +55,6 @@ typedef struct LoopStep {
   StepKind kind;
   const char *name; // k0, k1, …
   Nest *nest;
-  int64_t pieces; // how it may be split among threads; 1: not
   // GEMM and CALL: the node, and for GEMM whether each operand is read transposed.
   Node *node;
   Buffer **in;

@@ -1,4 +1,4 @@
-// Merging, ordering and splitting the loops of a nest. See nest.h.
+// Merging and ordering the loops of a nest. See nest.h.
 #include "nest.h"
 #include "plan.h"
 #include <string.h>
@@ -81,26 +81,6 @@ static void merge_axes(Arena *a, const LoopFn *f, const Nest *nest, bool *joined
   }
 }
 
-// Several vectors in one turn hide latency where a nest is long; a short one is compiled faster than it would
-// gain. Draws come in runs of four vectors.
-static int copies_for(const Leaves *l, int64_t count) {
-  if (l->random) return 4;
-  if (count < 16384) return 1;
-  if (l->cost <= 5) return 4;
-  return l->cost <= 16 ? 2 : 1;
-}
-
-// Pieces of at least 2^16 loads, about 5 microseconds; their number depends on nothing but the nest.
-static void split(NestLoops *n, double cost) {
-  const Var *outer = &n->vars.var[n->order[0]];
-  int64_t granule = n->vector == 0 ? LANES * 4 : 1;
-  double wanted = cost / 65536;
-  int64_t pieces = wanted < 2 ? 1 : wanted > MAX_PIECES ? MAX_PIECES : (int64_t)wanted;
-  n->chunk = (outer->size + pieces - 1) / pieces;
-  n->chunk = (n->chunk + granule - 1) / granule * granule;
-  n->pieces = (outer->size + n->chunk - 1) / n->chunk;
-}
-
 void nest_loops(Arena *a, const LoopFn *f, const Nest *nest, NestLoops *out) {
   bool joined[MAX_RANK] = {false}, loop_reduced[MAX_RANK];
   merge_axes(a, f, nest, joined);
@@ -124,10 +104,9 @@ void nest_loops(Arena *a, const LoopFn *f, const Nest *nest, NestLoops *out) {
   Leaves leaves = {0};
   Vars scratch = *v;
   nest_leaves(a, f, nest, &scratch, &out->space, &leaves);
-  out->copies = copies_for(&leaves, shape_count(nest->space));
+  out->random = leaves.random;
+  out->point_cost = leaves.cost;
   out->operations = leaves.operations + nest->nouts;
-  out->cost = (leaves.cost + nest->nouts) * (double)shape_count(nest->space);
-  split(out, out->cost);
 }
 
 int nest_reads(Arena *a, const LoopFn *f, const Nest *nest, Buffer **out, int cap) {

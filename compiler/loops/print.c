@@ -109,7 +109,7 @@ static void print_step(Printer *p, const LoopStep *s) {
   static const char *const kinds[] = {"kernel", "gemm", "call", "copy", "loop", "if"};
   fprintf(p->out, "  %s %s", kinds[s->kind], s->name);
   if (s->kind == STEP_KERNEL) {
-    fprintf(p->out, " in %lld piece%s\n", (long long)s->pieces, s->pieces == 1 ? "" : "s");
+    fputc('\n', p->out);
     print_nest(p, s->nest);
     return;
   }
@@ -184,7 +184,6 @@ const char *kernel_text(KernelTexts *t, const LoopStep *s, KernelArgs *args) {
   if (!p->out) ice("loops", "no memory for the text of %s", s->name);
   *args = (KernelArgs){0};
   p->args = args;
-  fprintf(p->out, "%lld pieces\n", (long long)s->pieces);
   print_nest(p, s->nest);
   fclose(p->out);
   const char *copy = arena_strndup(p->arena, text, size);

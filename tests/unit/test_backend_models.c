@@ -232,3 +232,23 @@ Test(models, gradient_of_gradient) {
   check_graph_in(&m, g, -1, 1, 1e-4);
   machine_free(&m);
 }
+
+static bool has_step(Machine *m, int side, const char *step) {
+  Graph *g = graph_new(m->arena, "exp");
+  Node *x = graph_input(g, "x", DT_F32, DIMS(side, side));
+  graph_output(g, "y", graph_unary(g, OP_EXP, x), -1);
+  const LoopFn *f = loops_from_graph(m->arena, g, (LoopOptions){0});
+  const char *error = NULL;
+  Code code;
+  cr_assert(m->backend->emit(m->arena, f, &(BackendOptions){.opt_level = 2}, "llvm", &code, &error), "%s",
+            error);
+  return strstr(code.bytes, step) != NULL;
+}
+
+// Only large nests run in several pieces.
+Test(models, pieces) {
+  Machine m = machine_new(NULL);
+  cr_assert(has_step(&m, 32, "{ ptr @k0, i32 1,"));
+  cr_assert(has_step(&m, 1500, "{ ptr @k0, i32 16,"));
+  machine_free(&m);
+}

@@ -162,19 +162,6 @@ Test(loops, in_place_only_where_it_is_safe) {
   arena_free(a);
 }
 
-// Pieces depend on shapes alone, and only large nests have several.
-Test(loops, pieces) {
-  Arena *a = arena_new();
-  Graph *g = graph_new(a, "small");
-  graph_output(g, "y", graph_unary(g, OP_EXP, graph_input(g, "x", DT_F32, matrix(32, 32))), -1);
-  cr_assert_eq(lower(g, false)->steps[0].pieces, 1);
-  g = graph_new(a, "large");
-  graph_output(g, "y", graph_unary(g, OP_EXP, graph_input(g, "x", DT_F32, matrix(2000, 1000))), -1);
-  int64_t pieces = lower(g, false)->steps[0].pieces;
-  cr_assert(pieces >= 16 && pieces <= 64);
-  arena_free(a);
-}
-
 // The text is the cache's key: it differs where a constant, a stream or an attribute differs.
 Test(loops, text_tells_everything_apart) {
   Arena *a = arena_new();

@@ -24,6 +24,15 @@ typedef struct Emitter {
   Map kernels; // text -> KernelCode
 } Emitter;
 
+enum { LANES = 8 };
+
+// -- schedule.c
+typedef struct Schedule {
+  int copies;            // vectors in one turn of the vector's loop
+  int64_t pieces, chunk; // the outermost loop runs over `chunk` values in each piece; 1 to MOST_PIECES
+} Schedule;
+Schedule schedule_for(const Nest *nest, const NestLoops *loops);
+
 // A step as reg_steps takes it.
 typedef struct Argument {
   const Buffer *buffer; // or
@@ -68,6 +77,7 @@ typedef struct Kernel {
   // The nest at hand
   const Nest *nest;
   NestLoops loops;
+  Schedule schedule;
   int depth;                        // number of loops entered
   LLVMValueRef leave[MAX_RANK + 2]; // leave[d]: the branch that enters the loop at depth d
   LLVMValueRef value[MAX_VARS];     // of a loop: its variable, i64
@@ -141,9 +151,10 @@ CountedLoop emit_loop_begin(Kernel *k, LLVMValueRef first, LLVMValueRef limit);
 void emit_loop_end(Kernel *k, const CountedLoop *l, LLVMValueRef next);
 
 // -- nest.c
-void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece);
+void emit_nest_begin(Kernel *k, const Nest *nest); // its loops and schedule, for the two below
+void emit_nest(Kernel *k, LLVMValueRef piece);     // NULL: there is only one
 // The partial sums of a nest that ran in pieces, added in order.
-void emit_combine(Kernel *k, const Nest *nest, int64_t pieces);
+void emit_combine(Kernel *k);
 
 // -- body.c
 // The loop of step s, its body a function of its own.

@@ -169,14 +169,14 @@ static void emit_blocks(NestState *s, int level, LLVMValueRef first, LLVMValueRe
   LLVMValueRef next = LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, BLOCK), "");
   LLVMValueRef within = LLVMBuildICmp(k->builder, LLVMIntSLT, next, limit, "");
   LLVMValueRef end = LLVMBuildSelect(k->builder, within, next, limit, "");
-  emit_loop(s, level, l.index, end, (int64_t)k->loops.copies * LANES, k->loops.copies, NULL);
+  emit_loop(s, level, l.index, end, (int64_t)k->schedule.copies * LANES, k->schedule.copies, NULL);
   flush(s);
   emit_loop_end(k, &l, next);
 }
 
 static void emit_vector_level(NestState *s, int level) {
   Kernel *k = s->k;
-  int64_t size = k->loops.vars.var[k->loops.order[level]].size, turn = (int64_t)k->loops.copies * LANES,
+  int64_t size = k->loops.vars.var[k->loops.order[level]].size, turn = (int64_t)k->schedule.copies * LANES,
           main = size / turn * turn;
   LLVMValueRef first = emit_int64(k->m, 0), limit = emit_int64(k->m, main);
   if (level == 0) {
@@ -188,7 +188,7 @@ static void emit_vector_level(NestState *s, int level) {
   if (main > 0 && s->blocked)
     emit_blocks(s, level, first, limit);
   else if (main > 0)
-    emit_loop(s, level, first, limit, turn, k->loops.copies, NULL);
+    emit_loop(s, level, first, limit, turn, k->schedule.copies, NULL);
   if (main < size) emit_rest(s, level, main, size);
   if (s->blocked) flush(s);
 }
@@ -217,21 +217,27 @@ static void emit_level(NestState *s, int level, int copies, LLVMValueRef tail) {
 }
 
 // Trips of the reduced loops that one lane of an accumulator sees.
-static double trips(const NestLoops *n) {
+static double trips(const Kernel *k) {
+  const NestLoops *n = &k->loops;
   double t = 1;
   for (int i = n->nkept; i < n->nloops; i++) t *= (double)n->vars.var[n->order[i]].size;
-  return n->vector >= n->nkept ? t / (LANES * n->copies) : t;
+  return n->vector >= n->nkept ? t / (LANES * k->schedule.copies) : t;
 }
 
-void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece) {
-  Emitter *m = k->m;
+void emit_nest_begin(Kernel *k, const Nest *nest) {
   k->nest = nest;
-  nest_loops(m->arena, m->f, nest, &k->loops);
+  nest_loops(k->m->arena, k->m->f, nest, &k->loops);
+  k->schedule = schedule_for(nest, &k->loops);
+}
+
+void emit_nest(Kernel *k, LLVMValueRef piece) {
+  Emitter *m = k->m;
+  const Nest *nest = k->nest;
   k->depth = 0;
   k->memo.len = k->masks.len = 0;
   int64_t size = k->loops.vars.var[k->loops.order[0]].size;
-  if (pieces > 1) {
-    LLVMValueRef chunk = emit_int64(m, k->loops.chunk), end = emit_int64(m, size);
+  if (piece) {
+    LLVMValueRef chunk = emit_int64(m, k->schedule.chunk), end = emit_int64(m, size);
     k->first = LLVMBuildNSWMul(k->builder, piece, chunk, "");
     LLVMValueRef limit = LLVMBuildNSWAdd(k->builder, k->first, chunk, "");
     k->limit =
@@ -240,13 +246,13 @@ void emit_nest(Kernel *k, const Nest *nest, int64_t pieces, LLVMValueRef piece) 
     k->first = emit_int64(m, 0);
     k->limit = emit_int64(m, size);
   }
-  int rest =
-      (int)(k->loops.vars.var[k->loops.order[k->loops.vector]].size % (k->loops.copies * LANES) + LANES - 1) /
-      LANES;
-  NestState s = {.k = k, .in_double = trips(&k->loops) > 1024, .piece = piece};
-  s.most_copies = rest > k->loops.copies ? rest : k->loops.copies;
+  int rest = (int)(k->loops.vars.var[k->loops.order[k->loops.vector]].size % (k->schedule.copies * LANES) +
+                   LANES - 1) /
+             LANES;
+  NestState s = {.k = k, .in_double = trips(k) > 1024, .piece = piece};
+  s.most_copies = rest > k->schedule.copies ? rest : k->schedule.copies;
   s.accumulators = ARENA_ARRAY(m->arena, Accumulator, nest->nouts * s.most_copies);
-  if (pieces > 1 && k->loops.nkept == 0) s.in_double = true;
+  if (piece && k->loops.nkept == 0) s.in_double = true;
   bool reduced = k->loops.vector >= k->loops.nkept;
   s.blocked = s.in_double && reduced && k->loops.vars.var[k->loops.order[k->loops.vector]].size >= 512;
   emit_level(&s, 0, 1, NULL);

@@ -43,7 +43,7 @@ static LLVMValueRef to_unit(Kernel *k, LLVMBuilderRef b, LLVMValueRef words) {
 // copies share.
 static bool aligned(const Kernel *k, const Affine *e) {
   int vec = k->loops.order[k->loops.vector];
-  if (k->loops.copies != 4 || e->coef[vec] != 1 || e->base % 8) return false;
+  if (k->schedule.copies != 4 || e->coef[vec] != 1 || e->base % 8) return false;
   for (int i = 0; i < MAX_VARS; i++)
     if (i != vec && e->coef[i] % 32) return false;
   return emit_affine_steps(k, e);

@@ -156,14 +156,14 @@ void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bo
     emit_store(k, base, o->node->dtype == DT_BOOL ? DT_I32 : o->node->dtype, to, result);
 }
 
-void emit_combine(Kernel *k, const Nest *nest, int64_t pieces) {
-  for (int i = 0; i < nest->nouts; i++) {
-    const NestOut *o = &nest->outs[i];
+void emit_combine(Kernel *k) {
+  for (int i = 0; i < k->nest->nouts; i++) {
+    const NestOut *o = &k->nest->outs[i];
     if (!o->partial) continue;
     bool in_double = is_float(o) && o->node->op == OP_SUM;
     LLVMTypeRef t = in_double || is_double(o) ? k->m->f64 : is_float(o) ? k->m->f32 : k->m->i32;
     LLVMValueRef best = NULL, where = NULL;
-    for (int64_t p = 0; p < pieces; p++) {
+    for (int64_t p = 0; p < k->schedule.pieces; p++) {
       LLVMValueRef at = partial_at(k, o, emit_int64(k->m, p)), v, w = NULL;
       v = LLVMBuildLoad2(k->builder, t, at, "");
       if (o->node->op == OP_ARGMAX) w = LLVMBuildLoad2(k->builder, k->m->i32, partial_where(k, at), "");

@@ -44,16 +44,19 @@ LLVMTypeRef emit_call_type(Emitter *m) {
 // -- kernels
 
 typedef struct KernelCode {
-  LLVMValueRef pieces;  // the nest for each of these pieces
+  LLVMValueRef fn;      // the nest for each of these pieces
   LLVMValueRef combine; // the partial sums of the pieces; NULL: there are none
+  int64_t pieces;
 } KernelCode;
 
 // void kernel(void *const *args, int64_t begin, int64_t end), a reg_piece_fn. The arguments are the buffers'
 // addresses, then the streams of its draws.
-static Kernel *piece_function(Emitter *m, const char *name, const KernelArgs *args) {
+static Kernel *piece_function(Emitter *m, const char *name, const LoopStep *s, const KernelArgs *args) {
   LLVMTypeRef params[] = {m->ptr, m->i64, m->i64};
   LLVMValueRef fn = emit_function_new(m, name, LLVMFunctionType(m->void_t, params, 3, 0), true);
-  return emit_kernel_new(m, fn, args, LLVMGetParam(fn, 0));
+  Kernel *k = emit_kernel_new(m, fn, args, LLVMGetParam(fn, 0));
+  emit_nest_begin(k, s->nest);
+  return k;
 }
 
 static LLVMValueRef piece_function_done(Kernel *k) {
@@ -62,16 +65,14 @@ static LLVMValueRef piece_function_done(Kernel *k) {
   return k->fn;
 }
 
-static LLVMValueRef emit_pieces(Emitter *m, const LoopStep *s, const KernelArgs *args) {
-  Kernel *k = piece_function(m, s->name, args);
-  if (s->pieces == 1) {
-    emit_nest(k, s->nest, 1, NULL);
-  } else {
-    CountedLoop l = emit_loop_begin(k, LLVMGetParam(k->fn, 1), LLVMGetParam(k->fn, 2));
-    emit_nest(k, s->nest, s->pieces, l.index);
-    emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(m, 1), ""));
+static void emit_pieces(Kernel *k) {
+  if (k->schedule.pieces == 1) {
+    emit_nest(k, NULL);
+    return;
   }
-  return piece_function_done(k);
+  CountedLoop l = emit_loop_begin(k, LLVMGetParam(k->fn, 1), LLVMGetParam(k->fn, 2));
+  emit_nest(k, l.index);
+  emit_loop_end(k, &l, LLVMBuildNSWAdd(k->builder, l.index, emit_int64(k->m, 1), ""));
 }
 
 static bool has_partials(const Nest *nest) {
@@ -85,10 +86,13 @@ static const KernelCode *emit_kernel(Emitter *m, const LoopStep *s, const char *
   KernelCode *code = map_get(&m->kernels, text);
   if (code) return code;
   code = ARENA_NEW(m->arena, KernelCode);
-  code->pieces = emit_pieces(m, s, args);
-  if (has_partials(s->nest)) {
-    Kernel *k = piece_function(m, arena_printf(m->arena, "%s_combine", s->name), args);
-    emit_combine(k, s->nest, s->pieces);
+  Kernel *k = piece_function(m, s->name, s, args);
+  code->pieces = k->schedule.pieces;
+  emit_pieces(k);
+  code->fn = piece_function_done(k);
+  if (code->pieces > 1 && has_partials(s->nest)) {
+    k = piece_function(m, arena_printf(m->arena, "%s_combine", s->name), s, args);
+    emit_combine(k);
     code->combine = piece_function_done(k);
   }
   map_put(&m->kernels, text, code);
@@ -145,8 +149,8 @@ static void add_kernel(Emitter *m, Table *t, const LoopStep *s, KernelTexts *tex
   const char *text = kernel_text(texts, s, &args);
   const KernelCode *code = emit_kernel(m, s, text, &args);
   Launch l = launch_of(m, &args);
-  l.fn = code->pieces;
-  l.pieces = s->pieces;
+  l.fn = code->fn;
+  l.pieces = code->pieces;
   add_launch(m, t, &l);
   if (!code->combine) return;
   l.fn = code->combine;
@@ -161,7 +165,8 @@ static void add_bodies(Emitter *m, Table *t, const LoopStep *s) {
   for (int i = 0; i < s->node->nout; i++) vec_push(m->arena, args.buffers, s->parts[i]);
   vec_push(m->arena, args.buffers, s->work);
   Launch l = launch_of(m, &args);
-  l.fn = emit_function_new(m, arena_printf(m->arena, "%s%d", op_info[s->node->op].text, m->functions), emit_call_type(m), true);
+  l.fn = emit_function_new(m, arena_printf(m->arena, "%s%d", op_info[s->node->op].text, m->functions),
+                           emit_call_type(m), true);
   Kernel *k = emit_kernel_new(m, l.fn, &args, LLVMGetParam(l.fn, 1));
   (s->kind == STEP_IF ? emit_if_step : emit_loop_step)(k, LLVMGetParam(l.fn, 0), s);
   LLVMBuildRet(k->builder, word(m, 0));
