@@ -67,13 +67,15 @@ KINDS = {
     "model": "net", "range": "(1..3)", "arrow": "(1 -> 2)", "list of tensors": "[v, v]", "list with a tensor": "[1, s, 2]",
 }
 # Proper arguments; what a parameter is tried with beside the kinds.
-USUAL = {"x": "a", "y": "a", "axis": "0", "keep": "true", "low": "-1", "high": "1", "index": "[1, 0]", "n": "3", "shape": "[3, 2]",
+USUAL = {"a": "[[2, 1], [1, -3]]", "b": "a", "upper": "true", "x": "a", "y": "a", "axis": "0", "keep": "true", "low": "-1", "high": "1", "index": "[1, 0]", "n": "3", "shape": "[3, 2]",
          "perm": "[1, 0]", "xs": "a, a", "like": "a", "p": "0.5", "range": "0 .. 1", "e": "sum(a)", "q": "0.25",
          "k": "1", "by": "1", "where": "(a > 0)", "sample": "true", "reverse": "true", "descending": "true", "before": "1",
          "after": "2", "value": "3", "v": "2", "axes": '"ij->ji"', "mode": '"edge"', "stride": "2", "dilation": "1", "size": "2"}
-USUAL_OF = {("one_hot", "y"): "k", ("take_along", "index"): "m", ("gather", "index"): "[1, 0]", ("einsum", "xs"): "a", ("put", "index"): "[2, 0]", ("fold", "x"): "c", ("fold", "size"): "3", ("fold", "axis"): "1", ("fold", "stride"): "1", ("zeros", "shape"): "[2]",
+USUAL_OF = {("cholesky", "x"): "(a @ transpose(a) + [[1, 2], [0, 1]])", ("one_hot", "y"): "k", ("take_along", "index"): "m", ("gather", "index"): "[1, 0]", ("einsum", "xs"): "a", ("put", "index"): "[2, 0]", ("fold", "x"): "c", ("fold", "size"): "3", ("fold", "axis"): "1", ("fold", "stride"): "1", ("zeros", "shape"): "[2]",
             ("ones", "shape"): "[2]"}
-MORE = {"mode": ['"reflect"', '"wrap"'], "size": ["1", "3", "4", "0"], "stride": ["1", "3", "0"], "dilation": ["2", "0", "0.5"], "before": ["0", "-1"], "value": ["0.5", "-1"], "v": ["[1, 2]", "[[1], [2]]", "[1, 2, 3]"], "axes": ['"ij->"', '"ij->i"', '"ii->i"', '"ij,jk->ik"', '"ij"', '"ij->ii"', '"i->i"'],
+MORE = {"a": ["eye(2)", "(a @ transpose(a))", "zeros([2, 2])", "[[1, 2], [2, 4]]", "[[0, 2], [1, 0]]", "c[.., 0..2]", "[[1, 2], [3, 4]] / 0"],
+        "b": ["[1, 2]", "[1, 2, 3]", "[[1], [-2]]", "c[.., 0..1]", "[1, 1 / 0]"], "upper": ["false", "1"],
+        "mode": ['"reflect"', '"wrap"'], "size": ["1", "3", "4", "0"], "stride": ["1", "3", "0"], "dilation": ["2", "0", "0.5"], "before": ["0", "-1"], "value": ["0.5", "-1"], "v": ["[1, 2]", "[[1], [2]]", "[1, 2, 3]"], "axes": ['"ij->"', '"ij->i"', '"ii->i"', '"ij,jk->ik"', '"ij"', '"ij->ii"', '"i->i"'],
         "where": ["[true, false, true]", "[false, false, false]", "[0, 1, 0]"], "q": ["0", "1", "0.5", "2"], "k": ["3", "4", "0"], "by": ["-1", "5", "0"],
         "axis": ["1", "-1", "-2", "2", "-3", "[0, 1]", "[1, 0]", "[0, 0]", "[0, -2]", "0.5", "[[0], [1]]", "0..1", "0..-1", "0..2", "-1..1", "0..0", "1..3"], "keep": ["false", "1"],
         "index": ["[0, 1, 1]", "[2]", "[-1]", "[0.5]", "[[1, 0], [0, 1]]", "1", "argsort(v)", "[2, 1, 0]", "[1, 3]", "(a > 0)"],

@@ -324,6 +324,17 @@ class Reader(Calls, Selectors, Derivatives):
         self.force(b, w)
         return Scope({name: b}, scope), None
 
+    def do_unpack(self, line, scope, w):
+        names, e = line.parts
+        whole_value = Binding(e, scope)
+        found = self.force(whole_value, w)
+        if not isinstance(found, tuple) or len(found) != len(names):
+            raise Refused("another number of values")
+        parts = {name: Binding(compute=lambda r, world, k=k: r.force(whole_value, world)[k]) for k, name in enumerate(names)}
+        for b in parts.values():
+            self.force(b, w)
+        return Scope(parts, scope), None
+
     def do_repeat(self, line, scope, w):
         turns, last, around = whole(self.value(line.parts[0], scope, w), "a number of turns"), None, scope.turns
         for turn in range(turns):

@@ -239,6 +239,12 @@ class Parser:
         if self.kind() == "name" and word not in RESERVED and second in ("=", "<-"):
             self.next()
             return Node({"=": "bind", "<-": "assign"}[self.next()], word, self.expression())
+        if self.kind() == "name" and word not in RESERVED and second == ",":
+            names = [self.name()]
+            while self.take(","):
+                names.append(self.name())
+            self.need("=")
+            return Node("unpack", names, self.expression())
         return Node("value", self.expression())
 
     def expression_before_if(self):
