@@ -56,6 +56,24 @@ static reg_fault fault_of(const GraphFault *f) {
   return (reg_fault){kind, n->name, f->value, shape_count(s) / (rows * cols), rows, cols};
 }
 
+// Tensors of which only the first elements of an axis are there: the output "count:AXIS:NAME" says how many.
+static void cut(Tensor *out, int n) {
+  for (int i = 0; i < n; i++) {
+    int axis, end = 0;
+    if (sscanf(out[i].name, "count:%d:%n", &axis, &end) != 1 || !end) continue;
+    const char *name = out[i].name + end;
+    Tensor *t = (Tensor *)tensor_find(out, n, name);
+    const int64_t had = t->shape.dim[axis], there = (int64_t)out[i].data[0];
+    int64_t outer = 1, inner = 1;
+    for (int k = 0; k < axis; k++) outer *= t->shape.dim[k];
+    for (int k = axis + 1; k < t->shape.rank; k++) inner *= t->shape.dim[k];
+    for (int64_t o = 0; o < outer; o++)
+      memmove(t->data + o * there * inner, t->data + o * had * inner,
+              sizeof(double) * (size_t)(there * inner));
+    t->shape.dim[axis] = there;
+  }
+}
+
 int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor *out, reg_status *st) {
   double **preset = ARENA_ARRAY(a, double *, g->nodes.len);
   for (int i = 0; i < g->inputs.len; i++) {
@@ -69,6 +87,7 @@ int run_interpreted(Arena *a, const Graph *g, const Tensor *in, int nin, Tensor 
     memcpy(out[i].data, values[g->outputs.data[i].node->id],
            sizeof(double) * (size_t)shape_count(out[i].shape));
   }
+  cut(out, g->outputs.len);
   if (!fault.node) return REG_OK;
   const reg_fault said = fault_of(&fault);
   return reg_fault_status(&said, st);
@@ -137,6 +156,7 @@ void prepared_read(const Prepared *r, Tensor *out) {
     out[i] = output_like(r->arena, &g->outputs.data[i]);
     read_slot(r->slots[slot_index(r->loops, &g->outputs.data[i])], &out[i]);
   }
+  cut(out, g->outputs.len);
 }
 
 void prepared_free(Prepared *r) {

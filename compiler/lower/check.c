@@ -164,9 +164,10 @@ Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninput
   Value v = eval_expr(cx, env, e);
   if (v.kind == V_NONE)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an expression with a value", "a definition");
-  Node *n = v.kind == V_FAIL || v.kind == V_NONE ? NULL : value_node(cx, &v);
+  Node *n = v.kind == V_FAIL || v.kind == V_NONE ? NULL : counted_node(cx, &v);
   if (!n) return NULL;
   graph_output(cx->g, "value", n, -1);
+  output_counts(cx, "value", &v, n);
   if (ngrads && n->shape.rank != 0) {
     diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "an expression with a gradient",
               shape_text(a, n->shape));

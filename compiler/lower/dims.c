@@ -168,6 +168,13 @@ Node *count_filled(Cx *cx, Node *x, Dims dims, const bool *on, double other) {
   return mask ? graph_select(cx->g, mask, x, graph_const_typed(cx->g, other, x->dtype, x->shape)) : x;
 }
 
+void output_counts(Cx *cx, const char *name, const Value *v, const Node *n) {
+  for (int i = 0; i < n->shape.rank; i++) {
+    const Dim *d = dim_of(value_dims(cx, v), i);
+    if (d && d->count) graph_output(cx->g, arena_printf(cx->a, "count:%d:%s", i, name), d->count, -1);
+  }
+}
+
 const char *dims_text(Cx *cx, Shape s, Dims dims) {
   StrBuf b = {.arena = cx->a};
   strbuf_add(&b, "[");

@@ -311,6 +311,7 @@ static bool pick_counted_range(Cx *cx, const Ast *at, const double *end, int64_t
   const int64_t low = at->kids[0] ? (int64_t)end[0] : 0, high = at->kids[1] ? (int64_t)end[1] : size;
   Node *zero = graph_const_typed(g, 0, DT_F64, (Shape){0}), *count;
   if (low < 0) { // the last -low elements
+    p->start = 0, p->stop = size;
     if (at->kids[1]) {
       refuse_counted(cx, "a range from the end to another end", &of, shape_of(1, size),
                      "`x[-k..]` is the last k", at->span);

@@ -255,6 +255,8 @@ Node *counted_floats(Cx *cx, const Value *v);
 Node *count_mask(Cx *cx, Shape s, Dims dims, const bool *on);
 Node *count_filled(Cx *cx, Node *x, Dims dims, const bool *on, double other); // other, where none is there
 Node *count_index(Cx *cx, const Dim *d);                                      // the count, i32[]
+// How many elements of the output `name`, which is v, are there: outputs "count:AXIS:NAME".
+void output_counts(Cx *cx, const char *name, const Value *v, const Node *n);
 void refuse_counted(Cx *cx, const char *what, Dims dims, Shape s, const char *hint, Span at);
 const char *dims_text(Cx *cx, Shape s, Dims dims); // "[<=64, 10]"
 

@@ -108,9 +108,11 @@ static bool add_values(Cx *cx, LowerView *view, const Value *v) {
   if (!number) return true;
   int64_t classes;
   bool text = v->kind == V_FIELD && !field_data(cx, v)->fields[v->field].values;
-  Node *n = text ? value_classes(cx, v, &classes) : value_node(cx, v);
-  if (n) add_value(cx, view, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
-  return n != NULL;
+  Node *n = text ? value_classes(cx, v, &classes) : counted_node(cx, v);
+  if (!n) return false;
+  add_value(cx, view, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
+  output_counts(cx, "value:0", v, n);
+  return true;
 }
 
 static Cx *view_cx(Lowered *l, const char *name) {
