@@ -72,12 +72,10 @@ const Dim *rows_dim(Cx *cx, const char *of, int64_t rows) {
 
 static Dims field_dims(Cx *cx, const Value *v) {
   if (v->dims) return v->dims;
-  const reg_dataset *set = field_data(cx, v);
-  const char *of = !v->data        ? "the batch"
-                   : v->data->part ? arena_printf(cx->a, "%s.%s", v->data->name, v->data->part)
-                                   : v->data->name;
+  const char *part = v->data ? v->data->part : NULL, *of = v->data ? v->data->name : "the batch";
+  if (part) of = arena_printf(cx->a, "%s.%s", of, part);
   const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, MAX_RANK);
-  dims[0] = rows_dim(cx, of, v->data ? set->nrows : cx->batch);
+  dims[0] = rows_dim(cx, of, field_rows(cx, v));
   return dims;
 }
 

@@ -433,11 +433,9 @@ static Value pick_out(Cx *cx, Node *x, const Pick *p, const bool *new, int n, Sp
 static Value field_where(Cx *cx, const Value *field, const Value *c, Span at) {
   Value v = *field;
   const Dims given = value_dims(cx, field);
-  const reg_dataset *set = field_data(cx, field);
   const Dim **dims = dims_copy(cx, given, MAX_RANK);
-  const int64_t all = v.data ? (v.data->part ? part_named(set, v.data->part)->nrows : set->nrows) : cx->batch;
   Node *index;
-  if (!pick_where(cx, c, dim_of(given, 0), all, &index, &dims[0])) return v_fail();
+  if (!pick_where(cx, c, dim_of(given, 0), field_rows(cx, field), &index, &dims[0])) return v_fail();
   v.rows = v.rows ? graph_gather(cx->g, v.rows, index) : index;
   v.dims = dims, v.span = at;
   return v;

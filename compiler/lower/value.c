@@ -103,16 +103,18 @@ const reg_dataset *field_data(const Cx *cx, const Value *v) {
   return v->data ? cx->l->datasets.data[v->data->dataset] : cx->data;
 }
 
+int64_t field_rows(const Cx *cx, const Value *v) {
+  const reg_dataset *set = field_data(cx, v);
+  return !v->data ? cx->batch : v->data->part ? part_named(set, v->data->part)->nrows : set->nrows;
+}
+
 // The rows of a field, of the current batch or of all of a part, as an input of the graph.
 static Node *field_node(Cx *cx, const Value *v, bool classes) {
   const reg_dataset *set = field_data(cx, v);
   const reg_field *f = &set->fields[v->field];
-  Shape s = {.rank = 1, .dim = {v->data ? set->nrows : cx->batch}};
+  Shape s = {.rank = 1, .dim = {field_rows(cx, v)}};
   const char *of = v->data ? arena_printf(cx->a, "%s.", v->data->name) : "";
-  if (v->data && v->data->part) {
-    s.dim[0] = part_named(set, v->data->part)->nrows;
-    of = arena_printf(cx->a, "%s%s.", of, v->data->part);
-  }
+  if (v->data && v->data->part) of = arena_printf(cx->a, "%s%s.", of, v->data->part);
   for (int i = 0; i < f->rank; i++) s.dim[s.rank++] = f->dim[i];
   bool is_id = f->dtype == REG_I32 && f->values;
   Node *n = graph_input(cx->g, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),

@@ -435,6 +435,7 @@ Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expr
 Value data_field(Cx *cx, Env *env, const Ast *e);                     // the same, or a field of it
 const reg_part *part_named(const reg_dataset *set, const char *name); // NULL where there is none
 const reg_dataset *field_data(const Cx *cx, const Value *v);          // that a FIELD is a column of
+int64_t field_rows(const Cx *cx, const Value *v);                     // of all that it has
 Value data_definition(Cx *cx, Def *d);
 Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand: reports
 
