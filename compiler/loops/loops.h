@@ -104,14 +104,14 @@ LoopFn *loops_from_graph(Arena *a, const Graph *g, LoopOptions o);
 const char *loops_verify(const LoopFn *f);    // NULL, or what is wrong
 void loops_print(FILE *out, const LoopFn *f); // --emit=kernels
 
-// What the kernels of equal layers differ in: where their buffers lie, and the streams of their random draws.
+// What the steps of equal layers differ in: where their buffers lie, and the streams of a kernel's draws.
 typedef struct KernelArgs {
   VEC(const Buffer *) buffers;
   VEC(const Node *) draws;
 } KernelArgs;
-// For the kernels of a function one after the other: the text of each without its arguments. Kernels of equal
+// For the steps of a function one after the other: the text of each without its arguments. Steps of equal
 // text are the same code.
-typedef struct KernelTexts KernelTexts;
-KernelTexts *kernel_texts(Arena *a, const LoopFn *f);
-const char *kernel_text(KernelTexts *t, const LoopStep *s, KernelArgs *args);
+typedef struct StepTexts StepTexts;
+StepTexts *step_texts(Arena *a, const LoopFn *f);
+const char *step_text(StepTexts *t, const LoopStep *s, KernelArgs *args);
 #endif

@@ -10,7 +10,8 @@ typedef struct Printer {
   const LoopFn *f;
   int *seen; // by node: the nest that printed it last
   int nest;
-  // Of a kernel's text: what it names are numbers in the order of their first use.
+  bool named; // functions and what they take and give
+  // Of a step's text without its arguments: what it names are numbers in the order of their first use.
   KernelArgs *args;
   int *number, *buffer_seen, *buffer_number, nodes;
 } Printer;
@@ -105,16 +106,20 @@ static void print_nest(Printer *p, const Nest *n) {
   }
 }
 
+static void print_fn(FILE *out, const LoopFn *f, bool named);
+
 static void print_step(Printer *p, const LoopStep *s) {
   static const char *const kinds[] = {"kernel", "gemm", "call", "copy", "loop", "if"};
-  fprintf(p->out, "  %s %s", kinds[s->kind], s->name);
+  fprintf(p->out, "  %s", kinds[s->kind]);
+  if (!p->args) fprintf(p->out, " %s", s->name);
   if (s->kind == STEP_KERNEL) {
     fputc('\n', p->out);
     print_nest(p, s->nest);
     return;
   }
   if (s->node) {
-    fprintf(p->out, " %%%d = %s", s->node->id, op_info[s->node->op].text);
+    if (!p->args) fprintf(p->out, " %%%d =", s->node->id);
+    fprintf(p->out, " %s", op_info[s->node->op].text);
     print_attributes(p, s->node);
     print_type(p->out, s->node);
     if (s->node->name) fprintf(p->out, " at %s", s->node->name);
@@ -130,14 +135,15 @@ static void print_step(Printer *p, const LoopStep *s) {
   for (int i = 0; s->parts && i < s->node->nout; i++) {
     if (i) fputs(", ", p->out);
     print_buffer(p, s->parts[i]);
+    if (s->clears && s->clears[i]) fputs(" cleared", p->out);
   }
   if (s->work) {
     fputs(" with ", p->out);
     print_buffer(p, s->work);
   }
   fputc('\n', p->out);
-  if (s->body) loops_print(p->out, s->body);
-  if (s->other) loops_print(p->out, s->other);
+  if (s->body) print_fn(p->out, s->body, p->named);
+  if (s->other) print_fn(p->out, s->other, p->named);
 }
 
 static Printer printer_new(Arena *a, const LoopFn *f) {
@@ -149,12 +155,14 @@ static Printer printer_new(Arena *a, const LoopFn *f) {
                    .buffer_number = ARENA_ARRAY(a, int, f->nbuffers + 1)};
 }
 
-void loops_print(FILE *out, const LoopFn *f) {
-  fprintf(out, "function %s: %d kernels, %d gemms, %d calls, %lld bytes of scratch\n", f->name, f->kernels,
-          f->gemms, f->calls, (long long)f->scratch_bytes);
+// Without names, functions that do the same have one text.
+static void print_fn(FILE *out, const LoopFn *f, bool named) {
+  fprintf(out, "function %s: %d kernels, %d gemms, %d calls, %lld bytes of scratch\n", named ? f->name : "",
+          f->kernels, f->gemms, f->calls, (long long)f->scratch_bytes);
   for (int i = 1; i < f->nslots; i++) {
     const Slot *s = &f->slots[i];
-    fprintf(out, "  slot %d%s%s %s", i, s->is_input ? " in" : "", s->is_output ? " out" : "", s->name);
+    fprintf(out, "  slot %d%s%s %s", i, s->is_input ? " in" : "", s->is_output ? " out" : "",
+            named ? s->name : "");
     fprintf(out, " %s[", dtype_text(s->dtype));
     for (int k = 0; k < s->shape.rank; k++) fprintf(out, "%s%lld", k ? ", " : "", (long long)s->shape.dim[k]);
     fprintf(out, "]\n");
@@ -162,21 +170,24 @@ void loops_print(FILE *out, const LoopFn *f) {
   Arena *scratch = arena_new();
   Printer p = printer_new(scratch, f);
   p.out = out;
+  p.named = named;
   for (int i = 0; i < f->nsteps; i++) print_step(&p, &f->steps[i]);
   arena_free(scratch);
 }
 
-struct KernelTexts {
+void loops_print(FILE *out, const LoopFn *f) { print_fn(out, f, true); }
+
+struct StepTexts {
   Printer printer;
 };
 
-KernelTexts *kernel_texts(Arena *a, const LoopFn *f) {
-  KernelTexts *t = ARENA_NEW(a, KernelTexts);
+StepTexts *step_texts(Arena *a, const LoopFn *f) {
+  StepTexts *t = ARENA_NEW(a, StepTexts);
   t->printer = printer_new(a, f);
   return t;
 }
 
-const char *kernel_text(KernelTexts *t, const LoopStep *s, KernelArgs *args) {
+const char *step_text(StepTexts *t, const LoopStep *s, KernelArgs *args) {
   Printer *p = &t->printer;
   char *text = NULL;
   size_t size = 0;
@@ -184,7 +195,8 @@ const char *kernel_text(KernelTexts *t, const LoopStep *s, KernelArgs *args) {
   if (!p->out) ice("loops", "no memory for the text of %s", s->name);
   *args = (KernelArgs){0};
   p->args = args;
-  print_nest(p, s->nest);
+  p->nest++; // buffers are numbered anew
+  print_step(p, s);
   fclose(p->out);
   const char *copy = arena_strndup(p->arena, text, size);
   free(text);

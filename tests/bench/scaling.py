@@ -30,6 +30,15 @@ POWER = """fn power(x, w) {{
   z
 }}"""
 
+SPECTRAL = """fn spectral(w: [i, o]) {
+  v = ones([o])
+  repeat 30 {
+    u = w @ v / norm(w @ v)
+    v = u @ w / norm(u @ w)
+  }
+  norm(w @ v)
+}"""
+
 
 def program(body, before="", optimizer="adamw(lr: 1e-3)", batch=64):
     return NET.format(data=DIGITS, before=before, body=body, optimizer=optimizer, batch=batch)
@@ -42,6 +51,13 @@ def layers(n):
 
 def turns(n):
     return program("power(x |> dense(32), 0.01 * ones([32, 32])) |> dense(10)", before=POWER.format(turns=n))
+
+
+def norms(n):
+    """So many layers, each with a loop in its penalty."""
+    lines = ["h0 = x |> dense(32)", *(f"h{i + 1} = h{i} |> dense(32) |> relu" for i in range(n)), f"h{n} |> dense(10)"]
+    penalties = "".join(f"  penalize w in net.dense{i + 2}.weight : 1e-3 * spectral(w)\n" for i in range(n))
+    return program("\n  ".join(lines), before=SPECTRAL, optimizer="sgd(lr: 1e-3)\n" + penalties.rstrip())
 
 
 def measure(command, **environment):
@@ -69,7 +85,8 @@ FIRST_STEP = ["--steps", "1", "--quiet", "--out", ""]
 GROWTH = [  # what, two programs, the arguments behind them, whether from a cold cache
     ("first step, cold, 5 and 100 equal layers", layers(5), layers(100), "run", FIRST_STEP, True),
     ("planning, 100 and 400 equal layers", layers(100), layers(400), "run", ["--emit=kernels"], False),
-    ("first step, cold, repeat 10 and 640", turns(10), turns(640), "run", FIRST_STEP, True)]
+    ("first step, cold, repeat 10 and 640", turns(10), turns(640), "run", FIRST_STEP, True),
+    ("first step, cold, 5 and 50 loops", norms(5), norms(50), "run", FIRST_STEP, True)]
 
 
 def depth(compilers, rounds):

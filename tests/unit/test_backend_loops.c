@@ -104,3 +104,29 @@ Test(backend_loops, products_leave_the_loop) {
   }
   arena_free(a);
 }
+
+// Loops that differ in their operands alone are one function; one operand in two places is another text.
+Test(backend_loops, equal_loops) {
+  Machine m = machine_new(NULL);
+  const char *body = "{ graph \"turn\" i = input i32[] \"i\" s = input f32[7] \"s\" m = input f32[7] \"m\"\n"
+                     "output \"s\" sin(add(s, mul(m, broadcast(cast(i) f32[]) f32[7] axes=[]))) }\n"
+                     "turns=9 carries=1 slices=0 stacks=0 reverse=0 end=0\n",
+             *error = NULL;
+  const char *text =
+      arena_printf(m.arena,
+                   "graph \"g\" x = input f32[7] \"x\" y = input f32[7] \"y\"\n"
+                   "a = loop(x, y) %sb = loop(y, x) %sc = loop(x, x) %s"
+                   "output \"a\" part(a) k=0 output \"b\" part(b) k=0 output \"c\" part(c) k=0",
+                   body, body, body);
+  Graph *g = graph_parse(m.arena, text, &error);
+  cr_assert(g, "%s", error);
+  check_graph(&m, g, 1e-6);
+  const LoopFn *f = loops_from_graph(m.arena, g, (LoopOptions){0});
+  Code code;
+  cr_assert(m.backend->emit(m.arena, f, &(BackendOptions){.opt_level = 2}, "llvm", &code, &error), "%s",
+            error);
+  int functions = 0;
+  for (const char *at = code.bytes; (at = strstr(at, "define internal i32 @loop")); at++) functions++;
+  cr_assert_eq(functions, 2);
+  machine_free(&m);
+}

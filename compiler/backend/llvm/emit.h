@@ -21,7 +21,7 @@ typedef struct Emitter {
   bool uses_vmath;
   int functions; // so far: the module's own and those of bodies; `number` is that of f
   int number;
-  Map kernels; // text -> KernelCode
+  Map codes; // text -> StepCode
 } Emitter;
 
 enum { LANES = 8 };

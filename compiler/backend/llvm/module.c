@@ -75,7 +75,7 @@ LLVMModuleRef emit_module(LLVMContextRef context, const LoopFn *f, const char *s
                .context = context,
                .module = LLVMModuleCreateWithNameInContext(f->name, context)};
   emit_types(&m);
-  map_init(&m.kernels, scratch);
+  map_init(&m.codes, scratch);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(m.module, layout);
   LLVMDisposeTargetData(layout);

@@ -41,13 +41,13 @@ LLVMTypeRef emit_call_type(Emitter *m) {
   return LLVMFunctionType(m->i32, params, 2, 0);
 }
 
-// -- kernels
+// -- kernels, loops and choices
 
-typedef struct KernelCode {
-  LLVMValueRef fn;      // the nest for each of these pieces
+typedef struct StepCode {
+  LLVMValueRef fn;      // the nest for each of these pieces, or the call
   LLVMValueRef combine; // the partial sums of the pieces; NULL: there are none
-  int64_t pieces;
-} KernelCode;
+  int64_t pieces;       // 0: a call
+} StepCode;
 
 // void kernel(void *const *args, int64_t begin, int64_t end), a reg_piece_fn. The arguments are the buffers'
 // addresses, then the streams of its draws.
@@ -81,21 +81,33 @@ static bool has_partials(const Nest *nest) {
   return any;
 }
 
-static const KernelCode *emit_kernel(Emitter *m, const LoopStep *s, const char *text,
-                                     const KernelArgs *args) {
-  KernelCode *code = map_get(&m->kernels, text);
-  if (code) return code;
-  code = ARENA_NEW(m->arena, KernelCode);
+static void emit_kernel(Emitter *m, const LoopStep *s, const KernelArgs *args, StepCode *code) {
   Kernel *k = piece_function(m, s->name, s, args);
   code->pieces = k->schedule.pieces;
   emit_pieces(k);
   code->fn = piece_function_done(k);
-  if (code->pieces > 1 && has_partials(s->nest)) {
-    k = piece_function(m, arena_printf(m->arena, "%s_combine", s->name), s, args);
-    emit_combine(k);
-    code->combine = piece_function_done(k);
-  }
-  map_put(&m->kernels, text, code);
+  if (code->pieces == 1 || !has_partials(s->nest)) return;
+  k = piece_function(m, arena_printf(m->arena, "%s_combine", s->name), s, args);
+  emit_combine(k);
+  code->combine = piece_function_done(k);
+}
+
+// A loop or a choice.
+static void emit_bodies(Emitter *m, const LoopStep *s, const KernelArgs *args, StepCode *code) {
+  const char *name = arena_printf(m->arena, "%s%d", op_info[s->node->op].text, m->functions);
+  code->fn = emit_function_new(m, name, emit_call_type(m), true);
+  Kernel *k = emit_kernel_new(m, code->fn, args, LLVMGetParam(code->fn, 1));
+  (s->kind == STEP_IF ? emit_if_step : emit_loop_step)(k, LLVMGetParam(code->fn, 0), s);
+  LLVMBuildRet(k->builder, LLVMConstInt(m->i32, 0, 0));
+  emit_kernel_done(k);
+}
+
+static const StepCode *step_code(Emitter *m, const LoopStep *s, const char *text, const KernelArgs *args) {
+  StepCode *code = map_get(&m->codes, text);
+  if (code) return code;
+  code = ARENA_NEW(m->arena, StepCode);
+  (s->kind == STEP_KERNEL ? emit_kernel : emit_bodies)(m, s, args, code);
+  map_put(&m->codes, text, code);
   return code;
 }
 
@@ -144,10 +156,10 @@ static Launch launch_of(Emitter *m, const KernelArgs *args) {
   return l;
 }
 
-static void add_kernel(Emitter *m, Table *t, const LoopStep *s, KernelTexts *texts) {
+static void add_code(Emitter *m, Table *t, const LoopStep *s, StepTexts *texts) {
   KernelArgs args;
-  const char *text = kernel_text(texts, s, &args);
-  const KernelCode *code = emit_kernel(m, s, text, &args);
+  const char *text = step_text(texts, s, &args);
+  const StepCode *code = step_code(m, s, text, &args);
   Launch l = launch_of(m, &args);
   l.fn = code->fn;
   l.pieces = code->pieces;
@@ -155,22 +167,6 @@ static void add_kernel(Emitter *m, Table *t, const LoopStep *s, KernelTexts *tex
   if (!code->combine) return;
   l.fn = code->combine;
   l.pieces = 1;
-  add_launch(m, t, &l);
-}
-
-// A loop or a choice.
-static void add_bodies(Emitter *m, Table *t, const LoopStep *s) {
-  KernelArgs args = {0};
-  for (int i = 0; i < s->nin; i++) vec_push(m->arena, args.buffers, s->in[i]);
-  for (int i = 0; i < s->node->nout; i++) vec_push(m->arena, args.buffers, s->parts[i]);
-  vec_push(m->arena, args.buffers, s->work);
-  Launch l = launch_of(m, &args);
-  l.fn = emit_function_new(m, arena_printf(m->arena, "%s%d", op_info[s->node->op].text, m->functions),
-                           emit_call_type(m), true);
-  Kernel *k = emit_kernel_new(m, l.fn, &args, LLVMGetParam(l.fn, 1));
-  (s->kind == STEP_IF ? emit_if_step : emit_loop_step)(k, LLVMGetParam(l.fn, 0), s);
-  LLVMBuildRet(k->builder, word(m, 0));
-  emit_kernel_done(k);
   add_launch(m, t, &l);
 }
 
@@ -184,14 +180,14 @@ static LLVMValueRef constant(Emitter *m, const char *name, LLVMTypeRef element, 
 
 static Table steps_table(Emitter *m, const LoopFn *f) {
   Table t = {.most = 1};
-  KernelTexts *texts = kernel_texts(m->arena, f);
+  StepTexts *texts = step_texts(m->arena, f);
   for (int i = 0; i < f->nsteps; i++) {
     const LoopStep *s = &f->steps[i];
     Launch l;
     switch (s->kind) {
-    case STEP_KERNEL: add_kernel(m, &t, s, texts); continue;
+    case STEP_KERNEL:
     case STEP_LOOP:
-    case STEP_IF: add_bodies(m, &t, s); continue;
+    case STEP_IF: add_code(m, &t, s, texts); continue;
     case STEP_GEMM:
     case STEP_CALL: l = emit_library_call(m, s); break;
     case STEP_COPY: l = emit_copy(m, s); break;
