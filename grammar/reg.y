@@ -46,7 +46,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`"
-%token PARAM "`param`" STATE "`state`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
 
@@ -202,6 +202,7 @@ statement:
 | PARAM NAME COLON list how expr                  { $$ = ast_param(p, @$, $2, $4, $5, $6, NULL); }
 | PARAM NAME COLON list how expr IF expr          { $$ = ast_param(p, @$, $2, $4, $5, $6, $8); }
 | STATE NAME row shape_of_state SET expr          { $$ = ast_state(p, @$, $2, $3, $4, $6); }
+| CARRY NAME shape_of_state SET expr              { $$ = ast_carry(p, @$, $2, $3, $5); }
 | APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
 
 target: chain
@@ -260,6 +261,7 @@ clause:
   NAME expr                                       { $$ = ast_clause(p, @$, $1, $2); }
 | penalize
 | stop
+| SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
 
 penalize:
   PENALIZE names IN selectors COLON expr          { $$ = ast_penalize(p, @$, $2, $4, $6, NULL); }

@@ -31,7 +31,8 @@ static reg_slot named_slot(const SlotNames *n, const char *name) {
     reg_slot_kind kind;
   } plain[] = {{"seed", REG_SLOT_SEED},  {"step", REG_SLOT_STEP},           {"epoch", REG_SLOT_EPOCH},
                {"pred", REG_SLOT_PRED},  {"objective", REG_SLOT_OBJECTIVE}, {"loss", REG_SLOT_LOSS},
-               {"total", REG_SLOT_TOTAL}};
+               {"total", REG_SLOT_TOTAL},
+               {"turn", REG_SLOT_TURN}};
   for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
     if (!strcmp(name, plain[i].name)) return (reg_slot){.kind = plain[i].kind};
   const char *rest;
@@ -285,7 +286,8 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .watch = t->watch,
                  .sense = t->watch_max ? REG_WATCH_MAX : REG_WATCH_MIN,
                  .patience = t->patience,
-                 .keep_best = t->keep_best};
+                 .keep_best = t->keep_best,
+                 .in_order = t->in_order};
   fill_names(a, &r, t);
   fill_functions(a, l, &r, t, check);
   return r;

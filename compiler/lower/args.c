@@ -313,7 +313,7 @@ static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   if (!n) return false;
   Dims dims = value_dims(cx, v);
   Misfit misfit = {0};
-  if (type->kids[1] && !match_shape(cx, env, type->kids[1], n->shape, dims, false, &misfit)) {
+  if (type->kids[1] && !match_shape(cx, env, type->kids[1], n->shape, dims, d->kind == KIND_MODEL, &misfit)) {
     shape_misfit(cx, env, d, p, type->kids[1], v, n, &misfit);
     return false;
   }

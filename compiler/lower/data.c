@@ -2,6 +2,7 @@
 // once.
 // Also whether an evaluation's data fit the model.
 #include "../base/words.h"
+#include "builtins.h"
 #include "train.h"
 #include <math.h>
 #include <string.h>
@@ -55,6 +56,20 @@ static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
   }
   op->path = program_file(cx, path->span, path->name);
   return !target || target_arg(cx, target, op);
+}
+
+static bool text_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
+  const Ast *path = call_arg(call, "path", 0), *window = call_arg(call, "window", 1);
+  op->kind = REG_DATA_TEXT;
+  if (!path || path->kind != AST_STR || !window) {
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text",
+              path && path->kind == AST_STR ? "window" : "path");
+    return false;
+  }
+  op->path = program_file(cx, path->span, path->name);
+  Value v = eval_expr(cx, env, window);
+  v.span = window->span;
+  return known_int(cx, &v, "a number of characters", 1, INT32_MAX, &op->window);
 }
 
 static bool number_arg(Cx *cx, Env *env, const Ast *e, const char *what, double *out) {
@@ -124,6 +139,13 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, OpList *ops) {
   bool ok = true;
   if (b == B_CSV && ops->len == 0) {
     ok = csv_op(cx, stage, &op);
+  } else if (b == B_TEXT && ops->len == 0) {
+    ok = text_op(cx, env, stage, &op);
+  } else if ((b == B_SCALE || b == B_STANDARDIZE) && ops->len && ops->data[0].kind == REG_DATA_TEXT) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
+              arena_printf(cx->a, "`%s`", builtin_info[b].name),
+              "of a text, whose characters are no numbers");
+    return false;
   } else if (b == B_SCALE && ops->len) {
     const Ast *factor = call_arg(stage, "factor", 0);
     op.kind = REG_DATA_SCALE;
@@ -138,7 +160,7 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, OpList *ops) {
     ok = split_op(cx, env, stage, &op);
   } else {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, stage->span,
-              ops->len ? "scale, standardize or split" : "a source of data such as csv(…)",
+              ops->len ? "scale, standardize or split" : "a source of data such as csv(…) or text(…)",
               ast_text(cx->a, stage));
     return false;
   }
@@ -162,6 +184,11 @@ static bool part_op(Cx *cx, const Ast *part, OpList *ops) {
     if (!strcmp(part->name, "train")) diag_hint(d, "the training part comes from the first file");
     return false;
   }
+  if (ops->data[0].kind == REG_DATA_TEXT) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, part->span, "a part in a file of its own",
+              "for a text: split(…) divides it");
+    return false;
+  }
   if (data_builtin(source) != B_CSV) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, part->kids[0]->span, "csv(…) alone",
                         ast_text(cx->a, part->kids[0]));
@@ -181,7 +208,7 @@ static void replace_files(Cx *cx, const char *name, OpList *ops) {
   for (int i = 0; i < ops->len && h->data_path; i++) {
     reg_data_op *op = &ops->data[i];
     const bool part = op->kind == REG_DATA_PART;
-    const char *path = op->kind != REG_DATA_CSV && !part ? NULL
+    const char *path = op->kind != REG_DATA_CSV && op->kind != REG_DATA_TEXT && !part ? NULL
                        : part ? h->data_path(h->user, arena_printf(cx->a, "%s.%s", name, op->part_names[0]))
                               : h->data_path(h->user, name);
     if (path) op->path = path;

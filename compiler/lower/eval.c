@@ -164,7 +164,7 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
     args[n++] = (BoundArg){NULL, first, piped->span};
   }
   Value callee = eval_expr(cx, env, callee_ast);
-  if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD)
+  if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD && callee.builtin != B_SPLIT)
     return call_data_builtin(cx, callee.builtin, e->span);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, args, n);
   if (callee.kind == V_FAIL) return callee;
@@ -288,7 +288,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   }
   case AST_ASSIGN: return eval_assign(cx, env, e);
   case AST_PARAM: return declare_param(cx, env, e);
-  case AST_STATE: return declare_state(cx, env, e);
+  case AST_STATE: return e->num != 0 ? declare_carry(cx, env, e) : declare_state(cx, env, e);
   case AST_TUPLE: return eval_list(cx, env, e, V_TUPLE);
   case AST_UNPACK: return eval_unpack(cx, env, e);
   case AST_LOCAL: return eval_local(cx, env, e);

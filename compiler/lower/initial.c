@@ -95,7 +95,7 @@ Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *n
 enum { FROM_PARAMETERS = 1, FROM_STATES = 2, FROM_DATA = 4 };
 
 static unsigned char input_source(const Cx *cx, const Node *in) {
-  static const char *const always[] = {"seed", "step", "epoch", "total"};
+  static const char *const always[] = {"seed", "step", "epoch", "turn", "total"};
   if (!strncmp(in->name, "param:", 6)) return FROM_PARAMETERS;
   if (!strncmp(in->name, "state:", 6)) {
     const StateRef *ref = map_get(&cx->states, in->name + 6);

@@ -133,7 +133,7 @@ static Node *element(const Loop *l, Node *source, int64_t turn) {
   return graph_reshape(l->cx->g, axis_slice(l->cx, source, 0, turn, turn + 1), s);
 }
 
-static Value written_out(Loop *l) {
+static Value turn_by_turn(Loop *l) {
   Cx *cx = l->cx;
   const Map counters = cx->counters;
   Nodes *results = ARENA_ARRAY(cx->a, Nodes, l->turns + 1);
@@ -178,6 +178,14 @@ static Value written_out(Loop *l) {
   return stacked(l, &last, all.data);
 }
 
+static Value written_out(Loop *l) {
+  Turns turns = {.outer = l->cx->turns, .apart = l->apart, .written = true};
+  l->cx->turns = &turns;
+  const Value v = turn_by_turn(l);
+  l->cx->turns = turns.outer;
+  return v;
+}
+
 // -- as a loop of the graph
 
 static void set_carried(const Loop *l, Env *env, Node *const *nodes) {
@@ -196,13 +204,15 @@ static void set_carried(const Loop *l, Env *env, Node *const *nodes) {
 static bool attempt(Loop *l, Attempt *a) {
   Cx *cx = l->cx;
   *a = (Attempt){.frame = {.outer = cx->frame, .turns = l->turns}, .inner = turn_env(l)};
+  a->turns = (Turns){.outer = cx->turns, .apart = l->apart, .start = cx->g->nodes.len};
   cx->frame = &a->frame;
+  cx->turns = &a->turns;
   for (int i = 0; i < l->initial.len; i++)
     vec_push(cx->a, a->holes, graph_hole(cx->g, l->initial.data[i]->dtype, l->initial.data[i]->shape));
   for (int i = 0; i < l->states.len; i++)
     vec_push(cx->a, a->holes, graph_hole(cx->g, DT_F32, l->states.data[i]->shape));
   set_carried(l, a->inner, a->holes.data);
-  a->index = graph_hole(cx->g, DT_I32, (Shape){0});
+  a->index = a->turns.index = graph_hole(cx->g, DT_I32, (Shape){0});
   if (l->index) {
     Value number = v_tensor(a->index, l->e->span);
     number.classes = l->turns;
@@ -212,9 +222,9 @@ static bool attempt(Loop *l, Attempt *a) {
     Node *hole = frame_slice(cx, &a->frame, l->sources[i]);
     env_set(cx, a->inner, l->names->kids[i]->name, named(cx, v_tensor(hole, l->e->span)));
   }
-  if (l->condition && !eval_condition(l, a)) return false;
-  a->value = run_turn(l, a->inner);
+  a->value = !l->condition || eval_condition(l, a) ? run_turn(l, a->inner) : v_fail();
   cx->frame = a->frame.outer;
+  cx->turns = a->turns.outer;
   return a->value.kind != V_FAIL;
 }
 
@@ -305,6 +315,12 @@ static Value as_loop(Loop *l) {
   }
   Nodes initial = l->initial, stacks = {0};
   for (int i = 0; i < l->states.len; i++) vec_push(cx->a, initial, l->states.data[i]->node);
+  for (int i = 0; i < a.turns.carries.len; i++) {
+    const CarryRef *c = a.turns.carries.data[i];
+    vec_push(cx->a, a.holes, c->hole);
+    vec_push(cx->a, a.next, c->node);
+    vec_push(cx->a, initial, c->initial);
+  }
   const bool gives = a.value.kind != V_NONE && !l->condition;
   if (gives && !flatten(cx, &a.value, &stacks)) return v_fail();
   for (int i = 0; i < stacks.len; i++) {

@@ -17,6 +17,7 @@ typedef struct Loop {
   Node **sources;       // with the axis of the turns in front
   int axis;             // along which results are stacked
   const Ast *condition; // of a `while`
+  bool apart;           // of an `each`
   bool exceeds;         // reaching `turns` while it holds ends the run
   Names carried;
   Nodes initial;          // of the carried names, in order
@@ -26,6 +27,7 @@ typedef struct Loop {
 // One elaboration of the body, with holes for what changes from turn to turn.
 typedef struct Attempt {
   LoopFrame frame;
+  Turns turns;
   Nodes holes, next; // of carried names, then of states
   Env *inner;
   Value value;

@@ -100,7 +100,7 @@ Value eval_each(Cx *cx, Env *env, const Ast *e) {
   Value *values = ARENA_ARRAY(cx->a, Value, n + 1);
   if (!eval_sources(cx, env, e->kids[1], values) || !names_fit(cx, e->kids[0], n)) return v_fail();
   if (tree_of(cx, &values[0])) return each_tensor(cx, env, e, values);
-  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2]};
+  Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2], .apart = true};
   if (n == 1 && values[0].kind == V_RANGE && values[0].num == 0) {
     double low, high;
     if (!value_number(cx, &values[0].items[0], "the first number", &low) ||

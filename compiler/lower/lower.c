@@ -225,6 +225,7 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   t->build = ARENA_NEW(a, TrainBuild);
   t->build->model = model;
   cx->t = t;
+  for (int i = 2; i < ast->nkids; i++) t->in_order |= ast->kids[i]->kind == AST_SAMPLE;
   for (int i = 2; i < ast->nkids; i++)
     if (ast->kids[i]->kind == AST_STOP &&
         (!stop_clause(cx, t, ast->kids[i]) || !watch_metric(cx, t, ast->kids[i])))

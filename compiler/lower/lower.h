@@ -70,6 +70,7 @@ typedef struct LowerTrain {
   bool watch_max;
   int64_t patience;
   bool keep_best;
+  bool in_order;            // `sample in order`: row k of a batch goes on with row k of the batch before
   bool starts_late;         // there is a LOWER_START
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private
@@ -123,6 +124,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
 // The graphs. Inputs and outputs are known by name:
 //   inputs   param:PATH state:NAME field:NAME class:NAME (i32) seed (i32[2]) step (i32) epoch (i32)
+//            turn (i32, batches since the pass began)
 //            pred (all predictions) total (planned steps) set:NAME (a setting)
 //   outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss term:NAME
 //            schedule:NAME pred metric:NAME

@@ -20,7 +20,7 @@ const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as) 
 
 // -- declarations
 
-static bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
+bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
   if (!shape) {
     *out = (Shape){0};
     return true;
@@ -121,8 +121,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   return (Value){.kind = V_NONE};
 }
 
-// `from`: its initial value, where it is shared by the tensors of a tree.
-static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from) {
+// `from`: its initial value, where it is given.
+StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from) {
   if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
@@ -147,9 +147,12 @@ static StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, S
   return ref;
 }
 
+const char *state_name(Cx *cx, const Env *env, const Ast *state) {
+  return arena_printf(cx->a, "%s.%s", env->path && *env->path ? env->path : env->def, state->name);
+}
+
 Value declare_state(Cx *cx, Env *env, const Ast *st) {
   cx->effects++;
-  const char *prefix = env->path && *env->path ? env->path : env->def;
   const Ast *shape = st->kids[0];
   env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
   if (shape && shape->kind == AST_LIKE) {
@@ -161,7 +164,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
       Initial from;
       if (wants_initials(cx) && !cx->loaded && !initial_begin(cx, env, st->kids[1], &from)) return v_fail();
       for (int i = 0; i < t->n; i++) {
-        const char *name = arena_printf(cx->a, "%s.%s %s", prefix, st->name, t->leaf[i].path);
+        const char *name = arena_printf(cx->a, "%s %s", state_name(cx, env, st), t->leaf[i].path);
         from.leaf = t->leaf[i].path;
         StateRef *ref = make_state(cx, env, st, name, t->leaf[i].node->shape, &from);
         if (!ref) return v_fail();
@@ -172,7 +175,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
     }
     Node *n = like.kind == V_FAIL ? NULL : value_node(cx, &like);
     if (!n) return v_fail();
-    StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), n->shape, NULL);
+    StateRef *ref = make_state(cx, env, st, state_name(cx, env, st), n->shape, NULL);
     if (!ref) return v_fail();
     Value v = v_tensor(ref->node, st->span);
     v.text = ref->name;
@@ -181,7 +184,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
   }
   Shape s;
   if (!declared_shape(cx, env, shape, &s)) return v_fail();
-  StateRef *ref = make_state(cx, env, st, arena_printf(cx->a, "%s.%s", prefix, st->name), s, NULL);
+  StateRef *ref = make_state(cx, env, st, state_name(cx, env, st), s, NULL);
   if (!ref) return v_fail();
   Value v = v_tensor(ref->node, st->span);
   v.text = ref->name;
@@ -190,7 +193,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
 }
 
 // The new value of one state or parameter, of the old one's shape.
-static Node *fitting(Cx *cx, Node *n, Shape s, const Ast *at) {
+Node *fitting(Cx *cx, Node *n, Shape s, const Ast *at) {
   Shape whole;
   if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
   if (shape_broadcast(n->shape, s, &whole) && shape_equal(whole, s)) return graph_broadcast_to(cx->g, n, s);
@@ -200,14 +203,25 @@ static Node *fitting(Cx *cx, Node *n, Shape s, const Ast *at) {
   return NULL;
 }
 
+// The last batch of a pass has fewer lanes: nothing is behind it.
+static bool keeps(const StateRef *ref, const Node *n) { return shape_equal(ref->shape, n->shape); }
+
 void set_state(Cx *cx, const char *name, Node *n) {
+  if (set_carry(cx, name, n)) return;
   StateRef *ref = map_get(&cx->states, name);
-  if (ref) ref->node = n;
+  if (ref && keeps(ref, n)) ref->node = n;
 }
 
 static void store(Cx *cx, const char *name, Node *n) {
+  if (set_carry(cx, name, n)) return;
   StateRef *ref = map_get(&cx->states, name);
-  if (ref && cx->training) ref->node = n, ref->assigned = true;
+  if (ref && (cx->training || ref->carry) && keeps(ref, n)) ref->node = n, ref->assigned = true;
+}
+
+// Evaluation reads what training left.
+static bool is_still(const Cx *cx, const char *name) {
+  const StateRef *ref = name && !cx->training ? map_get(&cx->states, name) : NULL;
+  return ref && !ref->carry;
 }
 
 void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
@@ -216,7 +230,7 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
   if (!old) return;
   Tree *before = old->kind == V_TREE ? old->tree : NULL, *after = tree_of(cx, v);
   const char *name = before && before->n ? before->leaf[0].path : old->text;
-  if (!cx->training && name && map_get(&cx->states, name)) return; // evaluation reads what training left
+  if (is_still(cx, name)) return;
   if (before) {
     Node *single = after ? NULL : value_node(cx, v);
     if (!after && !single) return;

@@ -135,7 +135,8 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   e->model = l->trains.data[e->train]->model;
   if (!evaluate_data(l, e)) return NULL;
   warn_of_data(l, e);
-  e->chunk = e->rows <= AT_ONCE ? e->rows : CHUNK;
+  const LowerTrain *t = l->trains.data[e->train];
+  e->chunk = t->in_order ? (e->rows < t->batch ? e->rows : t->batch) : e->rows <= AT_ONCE ? e->rows : CHUNK;
   return evaluate_graphs(l, e) ? e : NULL;
 }
 

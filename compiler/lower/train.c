@@ -147,6 +147,14 @@ static void output_alias(Cx *cx, const char *kind, const char *name, Node *n) {
   graph_output(cx->g, full, n, in ? (int)in->attr[0] : -1);
 }
 
+// What lanes carry to the next batch, in evaluation too.
+static void carried_on(Cx *cx) {
+  for (int i = 0; i < cx->states.len; i++) {
+    StateRef *ref = cx->states.entries[i].value;
+    if (ref->carry && ref->assigned) output_alias(cx, "state", ref->name, ref->node);
+  }
+}
+
 static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
   graph_output(cx->g, "objective", s->objective, -1);
   graph_output(cx->g, "loss", s->loss, -1);
@@ -298,6 +306,7 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   if (!n || (t->metrics.len && !pred)) return NULL;
   graph_output(cx->g, "loss", n, -1);
   if (pred) graph_output(cx->g, "pred", pred, -1);
+  carried_on(cx);
   return prune(cx, cx->g);
 }
 
@@ -308,6 +317,7 @@ Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *name, int6
   Node *pred = train_predict(cx, t->build->model);
   if (!pred) return NULL;
   graph_output(cx->g, "pred", pred, -1);
+  carried_on(cx);
   return prune(cx, cx->g);
 }
 
@@ -321,7 +331,8 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
 }
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
-  return !not_given(l->datasets.data[t->data], t->build->model);
+  const reg_dataset *data = l->datasets.data[t->data];
+  return data->fields[0].dtype == REG_F32 && !not_given(data, t->build->model);
 }
 
 static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {

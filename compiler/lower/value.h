@@ -132,6 +132,24 @@ struct LoopFrame {
   VEC(Node *) holes, sources; // slices: what a turn sees, and of what
 };
 
+// What a layer's `carry` is in the turns of the loop around it.
+typedef struct CarryRef {
+  const char *name;
+  Node *hole, *initial; // of a loop that is elaborated once; NULL where turns are written out
+  Node *node;           // value now
+} CarryRef;
+
+// The innermost loop around what is being elaborated, as `carry` sees it.
+typedef struct Turns Turns;
+struct Turns {
+  Turns *outer;
+  bool apart;   // of an `each`: no turn is behind another
+  bool written; // turns are written out
+  int start;    // nodes before the turn
+  Node *index;  // its number, where it is not written out
+  VEC(CarryRef *) carries;
+};
+
 typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_CHECK } Mode;
 
 // One graph under construction: where its nodes go, what it is for, and what has been declared in it so far.
@@ -162,6 +180,7 @@ typedef struct Cx {
   Map rows;              // table of data -> Dim *
   VEC(const Dim *) counted;
   LoopFrame *frame; // the innermost loop around what is being elaborated
+  Turns *turns;     // likewise
   Node *objective;
   Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
   VEC(Leaf) moved;       // by `objective at T`: each parameter's value at such a T
@@ -196,6 +215,8 @@ typedef struct StateRef {
   bool loaded;          // a loaded model's tensor: never assigned
   const float *initial; // its values
   bool assigned;
+  bool carry;  // memory of the lanes of `sample in order`: moves in evaluation too
+  Node *start; // of such: at the start of the batch
 } StateRef;
 
 // -- value.c
@@ -392,6 +413,11 @@ void warn_time(Cx *cx, const Def *d, const Ast *p, const Value *v, double steps)
 // -- params.c
 Value declare_param(Cx *cx, Env *env, const Ast *p);
 Value declare_state(Cx *cx, Env *env, const Ast *s);
+StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from);
+bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out); // NULL: a number's
+Node *fitting(Cx *cx, Node *n, Shape s,
+              const Ast *at); // n as the new value of what `at` names; NULL after a report
+const char *state_name(Cx *cx, const Env *env, const Ast *state);
 void set_state(Cx *cx, const char *name, Node *n); // where there is a state of that name
 void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v);
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as);
@@ -399,6 +425,10 @@ Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far
 // Selector over the parameters met so far; NULL after a report (selects nothing, or no model).
 Tree *select_params(Cx *cx, const Ast *selector);
 Value model_field(Cx *cx, Env *env, const Ast *field);
+
+// -- carry.c
+Value declare_carry(Cx *cx, Env *env, const Ast *st);
+bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around has one of this name
 
 // -- load.c
 bool is_load(Cx *cx, const Def *d);       // `let NAME = load(…)`

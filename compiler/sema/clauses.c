@@ -3,10 +3,10 @@
 #include "scope.h"
 #include <string.h>
 
-// Those with a value of their own; the last two are constructs.
-static const char *const clause_names[] = {"loss", "optimize", "batch",    "epochs",
-                                           "seed", "allow",    "penalize", "stop"};
-enum { VALUE_CLAUSES = 6, CLAUSES = 8, NEEDED_CLAUSES = 2 };
+// Those with a value of their own; the last three are constructs.
+static const char *const clause_names[] = {"loss",  "optimize", "batch", "epochs", "seed",
+                                           "allow", "penalize", "stop",  "sample"};
+enum { VALUE_CLAUSES = 6, CLAUSES = 9, NEEDED_CLAUSES = 2 };
 
 static bool known_clause(Program *p, const Ast *c) {
   for (int i = 0; i < VALUE_CLAUSES; i++)
@@ -23,6 +23,21 @@ static void check_once(Program *p, const Ast *train, int at) {
   for (int i = 2; i < at; i++)
     if (train->kids[i]->kind == AST_CLAUSE && !strcmp(train->kids[i]->name, c->name)) {
       Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_clause, c->span, c->name);
+      diag_note(d, train->kids[i]->span, "first given here");
+    }
+}
+
+static void check_sample(Program *p, const Ast *train, int at) {
+  const Ast *c = train->kids[at];
+  Diags *ds = &p->session->diags;
+  if (strcmp(c->name, "order") != 0) {
+    Diag *d = diag_emit(ds, DIAG_wrong_kind, c->name_span, "`order`",
+                        arena_printf(p->session->arena, "`%s`", c->name));
+    diag_hint(d, "`sample in order` takes the rows one behind the other; without it they are shuffled");
+  }
+  for (int i = 2; i < at; i++)
+    if (train->kids[i]->kind == AST_SAMPLE) {
+      Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->span, "sample");
       diag_note(d, train->kids[i]->span, "first given here");
     }
 }
@@ -72,6 +87,7 @@ void check_train(Program *p, const Ast *train) {
     const Ast *c = train->kids[i];
     if (c->kind == AST_PENALIZE) check_penalize(p, c);
     if (c->kind == AST_STOP) check_stop(p, c);
+    if (c->kind == AST_SAMPLE) check_sample(p, train, i);
     if (c->kind != AST_CLAUSE || !known_clause(p, c)) continue;
     for (int k = 0; k < NEEDED_CLAUSES; k++) given |= (unsigned)!strcmp(c->name, clause_names[k]) << k;
     if (!strcmp(c->name, "allow")) continue;

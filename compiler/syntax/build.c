@@ -154,6 +154,12 @@ Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast
   return named(NODE(AST_STATE, shape, value, row), name.text, name.span);
 }
 
+Ast *ast_carry(ParseContext *p, Span span, Token name, Ast *shape, Ast *value) {
+  Ast *a = ast_state(p, span, name, NULL, shape, value);
+  a->num = 1;
+  return a;
+}
+
 // `n as i` is parsed as the count.
 Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block) {
   const Ast *as = count->kind == AST_AS ? count : NULL;
@@ -324,6 +330,10 @@ Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep
   Ast *a = NODE(AST_STOP, watched, patience);
   a->num = keep_best;
   return a;
+}
+
+Ast *ast_sample(ParseContext *p, Span span, Token order) {
+  return named(LEAF(AST_SAMPLE), order.text, order.span);
 }
 
 Ast *ast_evaluate(ParseContext *p, Span span, Ast *model, Ast *data, AstList *metrics) {

@@ -96,6 +96,7 @@ Ast *ast_block(ParseContext *p, Span span, AstList *statements);
 Ast *ast_bind(ParseContext *p, Span span, AstKind kind, Token name, Ast *value); // BIND, ASSIGN
 Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value, Ast *condition);
 Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast *value);
+Ast *ast_carry(ParseContext *p, Span span, Token name, Ast *shape, Ast *value);
 Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block);
 Ast *ast_for(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *along, Ast *block);
 Ast *ast_while(ParseContext *p, Span span, Ast *condition, Token at, Token most, Ast *bound, Ast *block);
@@ -118,6 +119,7 @@ Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value);
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
                   const Token *by);
 Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep_best);
+Ast *ast_sample(ParseContext *p, Span span, Token order);
 Ast *ast_evaluate(ParseContext *p, Span span, Ast *model, Ast *data, AstList *metrics);
 Ast *ast_check(ParseContext *p, Span span, Ast *value, Ast *condition);
 Ast *ast_use(ParseContext *p, Span span, Token path);

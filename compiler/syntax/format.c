@@ -132,6 +132,8 @@ static void print_clause(Printer *p, const Ast *a, int column) {
     if (a->num != 0) print_text(p, ", keep best");
   } else if (a->kind == AST_CLAUSE && strcmp(a->name, "allow") == 0 && a->kids[0]->kind == AST_NAME)
     strbuf_addf(&p->out, "allow(%s)", a->kids[0]->name);
+  else if (a->kind == AST_SAMPLE)
+    strbuf_addf(&p->out, "%-*s in %s", CLAUSE_WIDTH, "sample", a->name);
   else if (a->kind == AST_CLAUSE) {
     strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, a->name);
     print_node(p, a->kids[0]);

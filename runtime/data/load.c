@@ -22,17 +22,18 @@ static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   return code;
 }
 
-// Shares divide the first file; the others are parts each.
+// Shares divide the first file; the others are parts each. `t` NULL: a text.
 static int make_parts(reg_dataset *d, Heap *heap, const Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *split = NULL;
+  const int64_t rows = t ? t->files[0].nrows : d->nrows;
   for (int i = 1; i < plan->nops; i++) {
     if (plan->ops[i].kind != REG_DATA_SPLIT) continue;
     if (split) return reg_fail(st, REG_BAD_DATA, "split_bad", "the data are split twice");
     split = &plan->ops[i];
   }
-  int code = split ? data_split(d, heap, t, split, st)
-                   : data_add_part(d, heap, t->nfiles > 1 ? "train" : "all", 0, t->files[0].nrows, st);
-  for (int i = 1, file = 1; i < plan->nops && !code; i++)
+  int code = split ? data_split(d, heap, rows, !t, split, st)
+                   : data_add_part(d, heap, t && t->nfiles > 1 ? "train" : "all", 0, rows, st);
+  for (int i = 1, file = 1; i < plan->nops && !code && t; i++)
     if (plan->ops[i].kind == REG_DATA_PART) {
       const TableFile *f = &t->files[file++];
       code = data_add_part(d, heap, plan->ops[i].part_names[0], f->first, f->nrows, st);
@@ -40,7 +41,13 @@ static int make_parts(reg_dataset *d, Heap *heap, const Table *t, const reg_data
   return code;
 }
 
+static int load_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
+  int code = data_read_text(d, heap, &plan->ops[0], st);
+  return code ? code : make_parts(d, heap, NULL, plan, st);
+}
+
 static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
+  if (plan->nops && plan->ops[0].kind == REG_DATA_TEXT) return load_text(d, heap, plan, st);
   Table t = {.heap = heap};
   int code = read_files(&t, plan, st);
   const char *target = code ? NULL : plan->ops[0].target;

@@ -191,8 +191,8 @@ static int make_parts(reg_dataset *d, Heap *heap, const reg_data_op *op, const i
   return REG_OK;
 }
 
-int data_split(reg_dataset *d, Heap *heap, const Table *t, const reg_data_op *op, reg_status *st) {
-  const int64_t rows = t->files[0].nrows;
+int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const reg_data_op *op,
+               reg_status *st) {
   int64_t size[MAX_SPLIT] = {0};
   int code = check_fractions(op, st);
   if (code) return code;
@@ -201,6 +201,9 @@ int data_split(reg_dataset *d, Heap *heap, const Table *t, const reg_data_op *op
     if (size[p] == 0)
       return reg_fail(st, REG_BAD_DATA, "split_bad", "part `%s` would be empty: %g %% of %lld rows",
                       op->part_names[p], 100 * op->fractions[p], (long long)rows);
+  if (in_order && op->stratify)
+    return reg_fail(st, REG_BAD_DATA, "split_bad",
+                    "a text is divided in order: its parts cannot be stratified");
   const reg_field *by = NULL;
   if (op->stratify && !(by = strata(d, op, st))) return st->code;
   int64_t *order = malloc((size_t)rows * sizeof *order);
@@ -208,7 +211,8 @@ int data_split(reg_dataset *d, Heap *heap, const Table *t, const reg_data_op *op
   if (!order || !part_of) {
     code = reg_no_memory(st, (size_t)rows * sizeof *order);
   } else {
-    reg_permutation(op->seed, REG_STREAM_SPLIT, 0, rows, order);
+    for (int64_t i = 0; i < rows && in_order; i++) order[i] = i;
+    if (!in_order) reg_permutation(op->seed, REG_STREAM_SPLIT, 0, rows, order);
     if (by)
       code = deal_by_class(by, op, order, rows, size, part_of, st);
     else

@@ -65,8 +65,11 @@ const TableFile *table_file(const Table *t, int64_t row);
 // The data set's fields: x (its values come from transform), the target under `name`, id.
 int table_to_fields(Table *t, reg_dataset *d, const char *name, reg_status *st);
 
-// Parts of the first file's rows by fractions, or one part `name` with all of them.
-int data_split(reg_dataset *d, Heap *heap, const Table *t, const reg_data_op *op, reg_status *st);
+// A text's rows and fields.
+int data_read_text(reg_dataset *d, Heap *heap, const reg_data_op *op, reg_status *st);
+// Parts of the first `rows` rows by fractions, at random or in their order.
+int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const reg_data_op *op,
+               reg_status *st);
 // A part with `count` rows from `first` on.
 int data_add_part(reg_dataset *d, Heap *heap, const char *name, int64_t first, int64_t count, reg_status *st);
 

@@ -34,6 +34,7 @@ static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *he
   case REG_SLOT_SEED:
   case REG_SLOT_STEP:
   case REG_SLOT_EPOCH:
+  case REG_SLOT_TURN: // each row is the first of its lane
   case REG_SLOT_TOTAL: return &c->zero;
   case REG_SLOT_SETTING: return &m->program->settings[s->index].value;
   case REG_SLOT_SCRATCH: return reg_heap_take(heap, (size_t)s->count * 4);

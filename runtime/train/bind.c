@@ -49,6 +49,7 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, float *
   case REG_SLOT_SEED: return t->seed;
   case REG_SLOT_STEP: return &t->step;
   case REG_SLOT_EPOCH: return &t->epoch;
+  case REG_SLOT_TURN: return &t->turn;
   case REG_SLOT_OBJECTIVE: return &t->objective;
   case REG_SLOT_LOSS: return &t->loss;
   case REG_SLOT_TERM: return &t->terms[s->index];

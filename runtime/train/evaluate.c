@@ -1,25 +1,50 @@
 // Chunks of rows through a compiled function, and `evaluate`: predictions for a part, its metrics,
 // predictions.csv, the event.
 #include "train/internal.h"
+#include <stdlib.h>
 #include <string.h>
+
+int64_t lane_row(int64_t n, int64_t batch, int64_t i) {
+  const int64_t each = n / batch, more = n % batch, lane = i % batch;
+  return lane * each + (lane < more ? lane : more) + i / batch;
+}
+
+// The rows of a part from `done` on, in the order of its pass.
+static void rows_from(const Training *t, const reg_part *part, int64_t lanes, int64_t done, int64_t count,
+                      int64_t *out) {
+  for (int64_t i = done; i < done + count; i++)
+    out[i - done] = t->plan->in_order ? lane_row(part->nrows, lanes, i) : i;
+}
 
 int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, float *chunk, float *out,
                int64_t width, double *loss) {
   double sum = 0;
-  for (int64_t done = 0; done < part->nrows;) {
+  int code = REG_OK;
+  const int64_t lanes = full->f ? full->f->batch : part->nrows;
+  const size_t bytes = (size_t)lanes * 2 * sizeof(int64_t);
+  int64_t *places = malloc(bytes), *rows_of = places + lanes;
+  if (!places) return reg_no_memory(t->run->st, bytes);
+  t->turn = 0;
+  for (int64_t done = 0; done < part->nrows && !code; t->turn++) {
     int64_t left = part->nrows - done;
     Bound *b = full->f && full->f->batch <= left ? full : rest;
-    if (!b->f || b->f->batch > left || b->f->batch <= 0)
-      return reg_fail(t->run->st, REG_INTERNAL, "internal", "no function for the last %lld rows of part `%s`",
+    if (!b->f || b->f->batch > left || b->f->batch <= 0) {
+      code = reg_fail(t->run->st, REG_INTERNAL, "internal", "no function for the last %lld rows of part `%s`",
                       (long long)left, part->name);
+      break;
+    }
     int64_t rows = b->f->batch;
-    bound_gather(t, b, part->rows + done, rows);
-    int code = bound_call(t, b);
-    if (code) return code;
-    if (out && width) memcpy(out + done * width, chunk, (size_t)(rows * width) * sizeof *out);
+    rows_from(t, part, lanes, done, rows, places);
+    for (int64_t i = 0; i < rows; i++) rows_of[i] = part->rows[places[i]];
+    bound_gather(t, b, rows_of, rows);
+    code = bound_call(t, b);
+    for (int64_t i = 0; i < rows && !code && out && width; i++)
+      memcpy(out + places[i] * width, chunk + i * width, (size_t)width * sizeof *out);
     sum += (double)t->loss * (double)rows;
     done += rows;
   }
+  free(places);
+  if (code) return code;
   if (loss) *loss = sum / (double)part->nrows;
   return REG_OK;
 }

@@ -55,7 +55,7 @@ typedef struct Training {
   const reg_dataset *data;
   const reg_part *part, *valid_part;
   Bank now, epoch_start, best;
-  int32_t seed[2], step, epoch;
+  int32_t seed[2], step, epoch, turn;
   uint64_t full_seed;
   float objective, loss;
   double total; // planned updates
@@ -122,6 +122,10 @@ const reg_train *plan_before(const reg_program *p, const reg_train *plan);
 // After step `index` of the epoch went wrong: leaves the last good weights in t->now, and says in st what was
 // born where.
 int explain_divergence(Training *t, Steps *steps, int64_t index);
+// Where a pass in order finds its i-th row among n: batch by batch, of each lane the next one. There are as
+// many lanes as a batch has rows; the first ones have a row more where they do not come out even, and are the
+// last batch.
+int64_t lane_row(int64_t n, int64_t batch, int64_t i);
 // Runs `full` and `rest` over the rows of a part; predictions of all rows go to out (may be NULL). Mean loss
 // in *loss (may be NULL).
 int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, float *chunk, float *out,

@@ -172,8 +172,11 @@ static int begin(Training *t) {
   return code || t->step ? code : call_once(t, t->plan->start, &t->now);
 }
 
-static void shuffle(Training *t) {
-  reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, t->part->nrows, t->order);
+static void arrange(Training *t) {
+  if (!t->plan->in_order)
+    reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, t->part->nrows, t->order);
+  for (int64_t i = 0; i < t->part->nrows && t->plan->in_order; i++)
+    t->order[i] = lane_row(t->part->nrows, t->plan->batch, i);
   for (int64_t i = 0; i < t->part->nrows; i++) t->order[i] = t->part->rows[t->order[i]];
 }
 
@@ -187,6 +190,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   int64_t rows = step_rows(t, index);
   Bound *b = rows == t->plan->batch ? &steps->full : &steps->last;
   int code = 0;
+  t->turn = (int32_t)index;
   bound_gather(t, b, t->order + index * t->plan->batch, rows);
   if (inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)
@@ -250,7 +254,7 @@ static void add_up(Training *t, int64_t rows) {
 
 static void begin_epoch(Training *t) {
   bank_copy(t, &t->epoch_start, &t->now);
-  shuffle(t);
+  arrange(t);
   t->skipped = t->step - (int64_t)t->epoch * t->per_epoch;
   if (t->skipped) return; // sums of the steps before: from the checkpoint
   t->rows_done = 0;

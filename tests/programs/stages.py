@@ -3,6 +3,7 @@ Failure."""
 import csv
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,6 +54,69 @@ evaluate net on digits.test { accuracy, top_k(k: 1), top_k(k: 10), accuracy, con
     demand(abs(top2 - metrics["top_k(k: 2)"]) < 1e-6, f"top 2 is {metrics['top_k(k: 2)']}, from predictions {top2}")
     text = regc.ok("run", "--quiet", "--out", "", program)
     demand(re.search(r"^  top_k\(k: 10\) +1\.0000$", text, re.M), f"no row of its own\n{text}")
+
+
+def case_lanes_go_on_from_batch_to_batch(regc):
+    """Rows in order: five lanes of 23 rows, the first three a row longer; in evaluation and on a standalone binary too."""
+    home = folder(regc)
+    (home / "rows.csv").write_text("a,y\n" + "".join(f"{k},{k % 3}.5\n" for k in range(23)))
+    (home / "p.reg").write_text("""data d = csv("rows.csv", target: y)
+layer running(x: [n, i]) -> [n, 1] {
+  param weight: [i, 1] = 1
+  carry total: [n, 1] = 100 * weight[0]
+  total <- total + stop(x @ weight)
+  total
+}
+model net(x: [1]) -> [1] = x |> running as sums
+train net on d {
+  loss     mean(net(x)) / 1000 + 0 * sum(net(x))
+  optimize sgd(lr: 1)
+  batch    5
+  epochs   2
+  sample   in order
+  seed     3
+}
+evaluate net on d { mse }
+""")
+    def outputs(out):
+        return [float(r["output_0"]) for r in csv.DictReader(open(out / "predictions.csv", newline=""))]
+    regc.ok("run", "--out", home / "whole", home / "p.reg")
+    weight = read(home / "whole" / "weights.safetensors")["net.sums.weight"][0]
+    lanes = [range(0, 5), range(5, 10), range(10, 15), range(15, 19), range(19, 23)]
+    expected = [100 * weight + weight * sum(lane[:k + 1]) for lane in lanes for k in range(len(lane))]
+    found = outputs(home / "whole")
+    demand(all(abs(a - b) < 1e-3 for a, b in zip(found, expected)), f"{found}, expected {expected}")
+    # Of 10 steps the first of each epoch has a gradient: the initial value's.
+    demand(abs(weight - (1 - 2 * 0.1)) < 1e-5, f"the weight is {weight}")
+    for steps in range(1, 10, 3):
+        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > 1 else []), home / "p.reg")
+    regc.ok("run", "--out", home / "parts", "--resume", home / "p.reg")
+    demand(outputs(home / "parts") == found, "a run in pieces ends elsewhere")
+    regc.ok("build", "-q", home / "p.reg", "-o", home / "program")
+    subprocess.run([home / "program", "--quiet", "--out", home / "binary"], check=True, cwd=home)
+    demand(outputs(home / "binary") == found, "the binary ends elsewhere")
+
+
+def case_a_text_is_windows_in_order(regc):
+    home = folder(regc)
+    text = "caffè ☕\n" * 40
+    (home / "t.txt").write_text(text)
+    (home / "p.reg").write_text("""data t = text("t.txt", window: 7) |> split(train: 60%, valid: 20%, test: 20%)
+model net(x: labels [n] of c) -> [n, c] = x |> embedding(8) |> gru(16) |> dense(c)
+train net on t {
+  loss     cross_entropy(net(x), next)
+  optimize adam(lr: 0.02)
+  batch    3
+  epochs   40
+  sample   in order
+}
+evaluate net on t.test { nll, accuracy }
+""")
+    found = events(regc, "--out", home / "run", home / "p.reg")
+    start, measured = of_kind(found, "train_start")[0], of_kind(found, "evaluate")[0]["metrics"]
+    demand(start["steps"] == 40 * 9, f"{start['steps']} steps: 45 windows of 7 in {len(text)} characters, 27 to train on")
+    demand(measured["accuracy"] > 0.9 and measured["nll"] < 0.5, f"a text that repeats itself is learned: {measured}")
+    demand(not (home / "run" / "predictions.csv").exists(), "a line for each window")
 
 
 def case_terms_are_told_apart_by_their_arguments(regc):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
+from . import language_model
+
 STDLIB, VALUES = ROOT / "stdlib", Path(__file__).with_name("values.json")
 
 
@@ -16,8 +18,10 @@ def cases():
     kinds = {"expression": ("expressions", check_expression, values["program"]),
              "optimizer": ("optimizers", check_optimizer, (values["tree"], values["program"])),
              "layer": ("layers", check_layer, None), "schedule": ("schedules", check_schedule, None)}
+    models = [(f"language model, {m['language model']}", (check_language_model, m, None))
+              for m in values["language_models"] if m["language model"] == "small"]
     found = [(c[kind], (check, c, more)) for kind, (name, check, more) in kinds.items() for c in values[name]]
-    return [*found, ("every definition of the library has a value", (check_all_there, [name for name, _ in found], None))]
+    return [*found, *models, ("every definition of the library has a value", (check_all_there, [name for name, _ in found], None))]
 
 
 def run(regc, case):
@@ -129,13 +133,14 @@ train net on d {{
 
 def check_layer(regc, folder, case, _):
     """One step from given weights, then the layer in evaluation mode on the same rows."""
-    (folder / "rows.csv").write_text("a,b,c,y\n" + "".join(",".join(map(repr, row)) + ",0\n" for row in case["rows"]))
+    inputs = len(case["rows"][0])
+    (folder / "rows.csv").write_text(",".join(f"a{k}" for k in range(inputs)) + ",y\n" + "".join(",".join(map(repr, row)) + ",0\n" for row in case["rows"]))
     width = len(case["out"]) // len(case["rows"])
     states = {"running_mean": [0.0] * width, "running_variance": [1.0] * width} if case["layer"].startswith("batch_norm") else {}
     write_weights(folder / "start.safetensors", {f"net.f.{k}": v for k, v in (case["before"] | states).items()})
     program = f"""
 data d = csv("rows.csv", target: y)
-model net(x: [3]) -> [{width}] = x |> {case["layer"]} as f
+model net(x: [{inputs}]) -> [{width}] {case["model"]}
 train net on d {{
   loss     sum(({case["factor"]} * net(x))^2) / 2
   optimize sgd(lr: 1)
@@ -154,6 +159,32 @@ evaluate net on d {{ all }}
     rows = [[float(v) for k, v in row.items() if k.startswith("output_")]
             for row in csv.DictReader((folder / "run" / "predictions.csv").open(newline=""))]
     demand_close("output", flatten(rows), case["out"])
+
+
+def check_language_model(regc, folder, case, _):
+    """One step a run, the others from its checkpoint: what lanes carry is in it."""
+    s = getattr(language_model, case["language model"].upper())
+    (folder / "tokens.txt").write_text(language_model.text(s))
+    (folder / "p.reg").write_text(language_model.program(s, "tokens.txt", -(-s.steps // s.batches)))
+    given = language_model.weights(s)
+    write_weights(folder / "start.safetensors", {k: reshaped(given[k], shape) for k, shape in s.shapes.items()})
+    found, before = [], 0.0
+    for step in range(1, s.steps + 1):
+        how = ["--resume"] if step > 1 else ["--weights", folder / "start.safetensors"]
+        out = regc.ok("run", folder / "p.reg", "--set", "rate=0", "--json", "--steps", str(step), "--out", folder / "run", *how)
+        events = [json.loads(line) for line in out.splitlines()]
+        epochs = [e for e in events if e["event"] == "epoch"]
+        within = (step - 1) % s.batches + 1
+        mean = (epochs or [e for e in events if e["event"] == "train_end"])[-1]["loss"]
+        found.append(mean * within - before)
+        before = 0.0 if within == s.batches else mean * within
+    for k, (a, b) in enumerate(zip(found, case["losses"], strict=True)):
+        if not abs(a - b) <= 1e-4:
+            raise Failure(f"the loss of step {k} is {a}, PyTorch gives {b}")
+
+
+def reshaped(values, shape):
+    return values if len(shape) == 1 else [values[k:k + shape[1]] for k in range(0, len(values), shape[1])]
 
 
 def check_schedule(regc, folder, case, _):

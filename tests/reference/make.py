@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 torch.manual_seed(20)
 torch.set_default_dtype(torch.float64)
+import language_model  # noqa: E402
 from library import EXPRESSIONS, PROGRAM, arrays  # noqa: E402 - draws its arrays behind the seed
 
 # A tree of three tensors: each optimizer makes three steps on sum(scale (w - aim)^2) + sum(coupling)^2, whose gradients
@@ -158,7 +159,46 @@ def running(x, momentum, eps):
     return lambda again: (again - mean) / (variance + eps).sqrt()
 
 
-# call; parameters with their shapes; training mode: a function of rows and parameters; evaluation mode where it differs
+def lstm(x, weight, recurrent, bias, recurrent_bias=torch.zeros(8), **_):
+    h = torch.zeros(1, len(x), 2)
+    return torch._VF.lstm(x, (h, h), [weight.T, recurrent.T, bias, recurrent_bias], True, 1, 0.0, False, False, True)[0]
+
+
+def gru(x, weight, recurrent, bias, recurrent_bias):
+    return torch._VF.gru(x, torch.zeros(1, len(x), 2), [weight.T, recurrent.T, bias, recurrent_bias], True, 1, 0.0, False, False, True)[0]
+
+
+def rnn(x, weight, recurrent, bias, f="tanh"):
+    how = torch._VF.rnn_tanh if f == "tanh" else torch._VF.rnn_relu
+    return how(x, torch.zeros(1, len(x), 2), [weight.T, recurrent.T, bias, torch.zeros(2)], True, 1, 0.0, False, False, True)[0]
+
+
+def of_cell(f):
+    """Parameters lie in the layer's cell; a row is a sequence of three steps."""
+    return lambda x, **p: f(x.reshape(-1, 3, 3), **{k.removeprefix("cell."): v for k, v in p.items()}).reshape(-1, 6)
+
+
+SEQUENCES = "= reshape(reshape(x, [-1, 3, 3]) |> {call} as f, [-1, 6])"
+GATES = {"weight": (3, 8), "recurrent": (2, 8), "bias": (8,)}
+GRU = {"weight": (3, 6), "recurrent": (2, 6), "bias": (6,), "recurrent_bias": (6,)}
+STATE = torch.tensor([[0.5, -0.25]])
+
+
+def lstm_cell(x, weight, recurrent, bias):
+    h, c = torch.lstm_cell(x, (STATE.expand(6, 2), STATE.expand(6, 2)), weight.T, recurrent.T, bias, torch.zeros(8))
+    return h + 2 * c
+
+
+def gru_cell(x, weight, recurrent, bias, recurrent_bias):
+    return torch.gru_cell(x, STATE.expand(6, 2), weight.T, recurrent.T, bias, recurrent_bias)
+
+
+def inner(shapes):
+    return {f"cell.{k}": v for k, v in shapes.items()}
+
+
+# call; parameters with their shapes; training mode: a function of rows and parameters; evaluation mode where it differs; how the
+# model calls it, where that is no plain pipe; rows of another shape
 LAYERS = [
     ("dense(2)", {"weight": (3, 2), "bias": (2,)}, lambda x, weight, bias: x @ weight + bias, None),
     ("dense(4, bias: false)", {"weight": (3, 4)}, lambda x, weight: x @ weight, None),
@@ -174,16 +214,25 @@ LAYERS = [
     ("batch_norm(momentum: 0.5, eps: 0.1)", {"scale": (3,), "shift": (3,)},
      lambda x, scale, shift: batch_normalized(x, 0.1) * scale + shift,
      lambda x, scale, shift: running(x, 0.5, 0.1)(x) * scale + shift),
+    ("embedding(2)", {"weight": (3, 2)}, lambda x, weight: weight[x.argmax(-1)], None, "= argmax(x) |> {call} as f"),
+    ("lstm(2)", inner(GATES), of_cell(lstm), None, SEQUENCES, (2, 9)),
+    ("lstm(2, second_bias: true)", inner({**GATES, "recurrent_bias": (8,)}), of_cell(lstm), None, SEQUENCES, (2, 9)),
+    ("gru(2)", inner(GRU), of_cell(gru), None, SEQUENCES, (2, 9)),
+    ("rnn(2)", {"weight": (3, 2), "recurrent": (2, 2), "bias": (2,)}, of_cell(rnn), None, SEQUENCES, (2, 9)),
+    ("rnn(2, f: relu)", {"weight": (3, 2), "recurrent": (2, 2), "bias": (2,)}, of_cell(lambda x, **p: rnn(x, **p, f="relu")), None, SEQUENCES, (2, 9)),
+    ("lstm_cell(zeros([6, 2]) + [0.5, -0.25], zeros([6, 2]) + [0.5, -0.25])", GATES, lstm_cell, None,
+     "{{\n  h, c = x |> {call} as f\n  h + 2 * c\n}}"),
+    ("gru_cell(zeros([6, 2]) + [0.5, -0.25])", GRU, gru_cell, None),
 ]
 
 
-def layer_case(call, shapes, train, evaluate):
-    x, factor = arrays(x=(6, 3))["x"], 0.1
+def layer_case(call, shapes, train, evaluate, model="= x |> {call} as f", rows=(6, 3)):
+    x, factor = arrays(x=rows)["x"], 0.1
     before = {k: v.requires_grad_() for k, v in arrays(**shapes).items()}
     loss = (factor * train(x, **before)).square().sum() / 2
     gradients = torch.autograd.grad(loss, list(before.values()))
     after = {k: (w - g).detach() for (k, w), g in zip(before.items(), gradients)}
-    return {"layer": call, "rows": x.tolist(), "factor": factor, "loss": loss.item(),
+    return {"layer": call, "model": model.format(call=call), "rows": x.tolist(), "factor": factor, "loss": loss.item(),
             "before": {k: v.tolist() for k, v in before.items()}, "after": {k: v.flatten().tolist() for k, v in after.items()},
             "out": (evaluate or train)(x, **after).flatten().tolist()}
 
@@ -244,6 +293,39 @@ SCHEDULES = [
 ]
 
 
+def recurrent_losses(s):
+    """In single precision: the workload lstm_zaremba without dropout, from the weights and with the text of language_model.py."""
+    torch.set_default_dtype(torch.float32)
+    given = {k: torch.tensor(v).reshape(s.shapes[k]) for k, v in language_model.weights(s).items()}
+    emb, rnn, head = torch.nn.Embedding(s.vocabulary, s.units), torch.nn.LSTM(s.units, s.units, 2, batch_first=True), torch.nn.Linear(s.units, s.vocabulary)
+    names = {"weight": "weight_ih", "recurrent": "weight_hh", "bias": "bias_ih", "recurrent_bias": "bias_hh"}
+    with torch.no_grad():
+        emb.weight.copy_(given["net.embedding1.weight"])
+        head.weight.copy_(given["net.dense1.weight"].T)
+        head.bias.copy_(given["net.dense1.bias"])
+        for k, layer in enumerate(("first", "second")):
+            for ours, theirs in names.items():
+                getattr(rnn, f"{theirs}_l{k}").copy_(given[f"net.{layer}.cell.{ours}"].T)
+    parameters = [*emb.parameters(), *rnn.parameters(), *head.parameters()]
+    optimizer = torch.optim.SGD(parameters, 1.0)
+    text = torch.tensor(language_model.tokens(s))
+    lanes = [torch.stack([text[k:][:-1 + k or None][:s.batch * s.batches * s.window].reshape(s.batch, s.batches, s.window)[:, i]
+                          for k in range(2)]) for i in range(s.batches)]
+    losses, state = [], None
+    for step in range(s.steps):
+        x, y = lanes[step % s.batches]
+        state = None if step % s.batches == 0 else tuple(e.detach() for e in state)
+        optimizer.zero_grad()
+        h, state = rnn(emb(x), state)
+        loss = F.cross_entropy(head(h).reshape(-1, s.vocabulary), y.reshape(-1))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 5.0)
+        optimizer.step()
+        losses.append(loss.item())
+    torch.set_default_dtype(torch.float64)
+    return losses
+
+
 def schedule_case(text, values):
     return {"schedule": text, "values": values if isinstance(values, list) else [values(t) for t in range(TOTAL)]}
 
@@ -251,7 +333,9 @@ def schedule_case(text, values):
 def main():
     result = {"program": PROGRAM, "expressions": [expression_case(*c) for c in EXPRESSIONS],
               "tree": {"start": TREE, "aim": AIM, "scale": SCALE, "steps": 3}, "optimizers": [optimizer_case(*c) for c in OPTIMIZERS],
-              "layers": [layer_case(*c) for c in LAYERS], "schedules": [schedule_case(*c) for c in SCHEDULES]}
+              "layers": [layer_case(*c) for c in LAYERS], "schedules": [schedule_case(*c) for c in SCHEDULES],
+              "language_models": [{"language model": name, "losses": recurrent_losses(s)}
+                                  for name, s in (("small", language_model.SMALL), ("full", language_model.FULL))]}
     Path(__file__).with_name("values.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

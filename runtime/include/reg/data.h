@@ -10,8 +10,9 @@
 enum { REG_MAX_RANK = 8 };
 typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL } reg_dtype;
 
-// One column, or x. A number column has `values`; a target of integers has `classes` besides; a text column
-// has `classes` only. Whoever uses a field picks the representation it needs.
+// One column, or x, or characters of a text (classes only, a window of them a row). A number column has
+// `values`; a target of integers has `classes` besides; a text column has `classes` only. Whoever uses a
+// field picks the representation it needs.
 typedef struct reg_field {
   const char *name;
   reg_dtype dtype; // REG_F32: a number column; REG_I32: a text column, or `id`
@@ -19,8 +20,8 @@ typedef struct reg_field {
   int64_t dim[REG_MAX_RANK];
   int64_t width;    // elements a row
   void *values;     // rows x width, float, or int32_t for `id`; NULL for a text column
-  int32_t *classes; // rows: 0..nclasses-1 in sorted order of the original values (numbers by value, text by
-                    // bytes); or NULL
+  int32_t *classes; // rows x width: 0..nclasses-1 in sorted order of the original values (numbers by value,
+                    // text by bytes); or NULL
   int64_t nclasses; // 0: cannot be read as classes
   char **class_names;
   const char *why; // of a target that has only one of the two: the cell that is no number, or no class
@@ -48,6 +49,7 @@ typedef struct reg_dataset {
 
 typedef enum reg_data_kind {
   REG_DATA_CSV,
+  REG_DATA_TEXT,
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
   REG_DATA_SPLIT,
@@ -56,10 +58,12 @@ typedef enum reg_data_kind {
 
 typedef struct reg_data_op {
   reg_data_kind kind;
-  const char *path, *target; // CSV, PART: target is a column; PART: NULL is that of the source
-  const char *field;         // CSV: the target's field; NULL: as its column
-  double factor;             // SCALE: x * factor
-  int nparts;                // SPLIT; PART: 1, the one whose rows the file has
+  const char *path,
+      *target; // CSV, TEXT, PART: a file; CSV, PART: target is a column; PART: NULL is that of the source
+  const char *field; // CSV: the target's field; NULL: as its column
+  double factor;     // SCALE: x * factor
+  int64_t window;    // TEXT: characters of a row, at least 1
+  int nparts;        // SPLIT; PART: 1, the one whose rows the file has
   const char *part_names[4];
   double fractions[4];
   const char *stratify; // field name or NULL
@@ -72,9 +76,10 @@ typedef struct reg_data_plan {
 } reg_data_plan;
 
 // `standardize` after or before `split` alike uses the training part's mean and standard deviation only. The
-// rows of a PART stand behind those of the source; a split divides the source alone. Class labels: the texts
-// or the integers of the target in the source. A column of x with text, a missing field, NaN or infinity, a
-// ragged row, an empty file, a class that the source lacks is an error with file, line and column.
+// rows of a PART stand behind those of the source; a split divides the source alone, that of a TEXT where its
+// rows lie, in their order. Class labels: the texts or the integers of the target in the source. A column of
+// x with text, a missing field, NaN or infinity, a ragged row, an empty file, a class that the source lacks
+// is an error with file, line and column.
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none

@@ -14,6 +14,7 @@ typedef enum reg_slot_kind {
   REG_SLOT_SEED,      // int32_t[2]
   REG_SLOT_STEP,      // int32_t: finished updates
   REG_SLOT_EPOCH,     // int32_t: finished passes
+  REG_SLOT_TURN,      // int32_t: batches since the pass over a part began
   REG_SLOT_OBJECTIVE, // float out
   REG_SLOT_LOSS,      // float out
   REG_SLOT_TERM,      // index: penalty term, float out (strength included)
@@ -97,6 +98,7 @@ typedef struct reg_train {
   const char
       *epochs_fixed; // the place that needs the number of steps while compiling; NULL: epochs may change
   bool keep_best;
+  bool in_order; // row k of a batch goes on with row k of the batch before, in training and in evaluation
 } reg_train;
 
 typedef struct reg_metric {
