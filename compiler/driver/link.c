@@ -11,10 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef REG_LINK_FLAGS // of the build that made the runtime: its sanitizers
-#define REG_LINK_FLAGS ""
-#endif
-
 extern char **environ;
 typedef VEC(const char *) Command;
 
@@ -119,7 +115,7 @@ static Command compiler(Link *l) {
   const char *cc = getenv("CC");
   Command c = {0};
   add_words(l->arena, &c, cc && *cc ? cc : "cc");
-  add_words(l->arena, &c, REG_LINK_FLAGS);
+  add_words(l->arena, &c, REG_LINK_FLAGS); // of the build that made the runtime: its sanitizers
   vec_push(l->arena, c, "-o");
   vec_push(l->arena, c, made_in(l));
   return c;
