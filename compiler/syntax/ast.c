@@ -1,6 +1,8 @@
 // Names of kinds and operators, and the tree as text: one node a line, indented, fields in the order of
 // ast.def.
 #include "ast.h"
+#include "text/text.h"
+#include <string.h>
 
 const char *ast_kind_name(AstKind k) {
   static const char *const names[AST_KINDS] = {
@@ -59,15 +61,14 @@ static const char *kind_tag(AstKind k) {
 
 static void print_quoted(FILE *out, const char *s) {
   fputc('"', out);
-  for (; *s; s++) {
-    if (*s == '\n')
-      fputs("\\n", out);
-    else if (*s == '\t')
-      fputs("\\t", out);
-    else {
-      if (*s == '"' || *s == '\\') fputc('\\', out);
-      fputc(*s, out);
-    }
+  for (size_t n = strlen(s); n;) {
+    const ShownChar c = reg_shown_char(s, n);
+    if (*s == '\n' || *s == '\t')
+      fputs(*s == '\n' ? "\\n" : "\\t", out);
+    else
+      fprintf(out, "%s%.*s", *s == '"' || *s == '\\' ? "\\" : "", (int)c.count, c.bytes);
+    s += c.taken;
+    n -= c.taken;
   }
   fputc('"', out);
 }

@@ -42,6 +42,7 @@ volatile int *reg_signals_install(void) {
   enum { COUNT = sizeof numbers / sizeof *numbers };
   struct sigaction action = {.sa_handler = on_signal}, before;
   interrupted = 0;
+  ended_by = 0;
   sigemptyset(&action.sa_mask);
   for (int i = 0; i < COUNT; i++) sigaddset(&action.sa_mask, numbers[i]);
   for (int i = 0; i < COUNT; i++) {

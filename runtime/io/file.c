@@ -77,8 +77,13 @@ static char *refuse_device(const char *path, const char *name, reg_status *st) {
   return NULL;
 }
 
+// Standard input may be a socket, which cannot be opened by its name.
+static int open_input(const char *path) {
+  return strcmp(path, "/dev/stdin") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 char *reg_file_read(const char *path, size_t *size, const char *name, reg_status *st) {
-  int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), error = 0;
+  int file = open_input(path), error = 0;
   if (file < 0) return cannot_read(path, errno, name, st);
   const bool device = is_device(file);
   char *bytes = device ? NULL : read_all(file, size, &error);

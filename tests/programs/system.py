@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -155,6 +156,19 @@ def case_devices_take_output_and_give_no_input(regc):
     with open("/dev/zero", "rb") as endless:
         done = subprocess.run([regc.path, "check", "-"], stdin=endless, capture_output=True, text=True, timeout=60)
     demand(done.returncode == 66 and "longer than" in done.stderr, f"{done.returncode}\n{done.stderr}")
+
+
+def case_a_socket_may_be_the_standard_input(regc):
+    binary = build(regc, small(regc))
+    where = folder(regc)
+    binary.ok("--out", where)
+    for program, arguments, text in ((regc, ("check", "-"), "let a = 1\n"), (binary, ("predict", "--weights", where, "--in", "-"), "a,b\n1,2\n")):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(text.encode())
+            ours.shutdown(socket.SHUT_WR)
+            done = subprocess.run([program.path, *map(str, arguments)], stdin=theirs, capture_output=True, text=True, timeout=60)
+        demand(done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stderr}")
 
 
 def case_closed_descriptors_are_not_given_to_files(regc):

@@ -159,6 +159,11 @@ Test(syntax_tree, literals) {
                                                             "      LIST\n"
                                                             "        BOOL true\n"
                                                             "        STR \"q\\\"\\n\"\n");
+  check_tree("let a = \"\x1b[2J\xc3\xa4\"\n", "FILE\n"
+                                              "  DEF let a\n"
+                                              "    -\n"
+                                              "    -\n"
+                                              "    STR \"?[2J\xc3\xa4\"\n");
 }
 
 Test(syntax_tree, selectors) {
