@@ -41,6 +41,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token SET "`=`" ASSIGN "`<-`" ARROW "`->`" PIPE "`|>`"
 %token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
+%token SEMICOLON "`;`" // a NEWLINE inside braces: the filter
 %token FOREIGN // a sign of another language that stands for nothing: told by the scanner
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"

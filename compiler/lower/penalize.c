@@ -89,7 +89,7 @@ Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term) {
   if (n == 0) return term_value(cx, fields, p->kids[2]);
   if (!p->kids[1] || p->kids[1]->nkids != n) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, p->span,
-              arena_printf(cx->a, "%d selectors, one for each name", n),
+              n == 1 ? "one selector" : arena_printf(cx->a, "%d selectors, one for each name", n),
               arena_printf(cx->a, "%d", p->kids[1] ? p->kids[1]->nkids : 0));
     return NULL;
   }

@@ -1,6 +1,7 @@
 // The formatter. In: a parsed file with its comments. Out: its canonical text: two blanks of indentation, one
-// statement a line, at most one blank line in a row; the author's breaks before `|>`, behind operators and
-// behind opening brackets are kept, and so is every comment, in order. Formatting the result changes nothing.
+// statement a line but for those that the author put behind `;`, at most one blank line in a row; the
+// author's breaks before `|>`, behind operators and behind opening brackets are kept, and so is every
+// comment, in order. Formatting the result changes nothing.
 #include "printer.h"
 #include <string.h>
 
@@ -56,15 +57,23 @@ static bool comments_within(const Printer *p, int from, int to) {
   return false;
 }
 
+// Is a statement behind another, after `;`?
+static bool on_one_line(const Printer *p, const Ast *a, const Ast *b) {
+  return !print_has_break(p, a->span.end, b->span.start);
+}
+
 void print_block(Printer *p, const Ast *block) {
   if (!p->source) {
     print_text(p, "{ ... }");
     return;
   }
   int from = block->span.start, to = block->span.end, outer = p->line_indent, saved = p->indent;
-  if (block->nkids <= 1 && !print_has_break(p, from, to) && !comments_within(p, from, to)) {
-    print_text(p, block->nkids ? "{ " : "{");
-    if (block->nkids) print_node(p, block->kids[0]);
+  if (!print_has_break(p, from, to) && !comments_within(p, from, to)) {
+    print_text(p, "{");
+    for (int i = 0; i < block->nkids; i++) {
+      print_text(p, i ? "; " : " ");
+      print_node(p, block->kids[i]);
+    }
     print_text(p, " }");
     return;
   }
@@ -73,8 +82,14 @@ void print_block(Printer *p, const Ast *block) {
   if (block->nkids && brace_line < block->kids[0]->span.start) print_comments(p, brace_line, outer + 2);
   bool first = true;
   for (int i = 0; i < block->nkids; i++) {
-    print_line(p, block->kids[i], outer + 2, &first);
-    finish_line(p, block->kids[i], outer + 2);
+    const bool same_line = i && on_one_line(p, block->kids[i - 1], block->kids[i]);
+    if (same_line) {
+      print_text(p, "; ");
+      print_node(p, block->kids[i]);
+    } else
+      print_line(p, block->kids[i], outer + 2, &first);
+    if (i + 1 == block->nkids || !on_one_line(p, block->kids[i], block->kids[i + 1]))
+      finish_line(p, block->kids[i], outer + 2);
   }
   comment_lines(p, to - 1, outer + 2, &first);
   p->indent = saved;

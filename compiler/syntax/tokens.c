@@ -303,7 +303,9 @@ static void skip_mistake(Tokens *t) {
     if (raw->kind == TOK_END || item_at_margin(t, raw)) break;
     if (t->depth > base && abandons_brackets(t, base)) break;
     if (t->depth <= base) {
-      if (raw->kind == TOK_CLOSEC || (raw->newline_before && !continues_line(t, raw))) break;
+      if (raw->kind == TOK_CLOSEC || (raw->kind == TOK_SEMICOLON && base) ||
+          (raw->newline_before && !continues_line(t, raw)))
+        break;
       if (raw->kind == TOK_OPENC && takes_block(t->head)) break;
     }
     track_brackets(t, raw->kind, raw->span);
@@ -313,10 +315,28 @@ static void skip_mistake(Tokens *t) {
   t->last.kind = TOK_SKIPPED;
 }
 
+// A `;` outside of braces is a mistake; it stands for what may have been meant.
+static void wrong_semicolon(Tokens *t) {
+  Token *raw = &t->ahead[0];
+  int length = 1;
+  raw->kind = foreign_token(t->p, raw, ";", &length);
+  if (raw->kind != TOK_NONE) return;
+  scan(t);
+  raw->newline_before = true;
+}
+
 Token tokens_next(Tokens *t) {
   if (t->p->panic) skip_mistake(t);
   t->p->panic = false;
   Token *raw = &t->ahead[0];
+  while (raw->kind == TOK_SEMICOLON) {
+    if (!t->depth || !lines_count(t)) {
+      wrong_semicolon(t);
+      continue;
+    }
+    scan(t);
+    if (line_is_open(t)) return make(t, TOK_NEWLINE);
+  }
   bool over = raw->kind == TOK_END || t->p->give_up;
   t->p->at_end = over;
   t->p->extent_here = over && line_is_open(t) && awaits_more(t->last.kind) ? PARSE_OPEN_LINE : PARSE_WRONG;

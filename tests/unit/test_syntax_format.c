@@ -57,6 +57,10 @@ Test(syntax_format, breaks_of_the_author_are_kept) {
       "data d = csv(\"a\", target: \"b c\" as b) |> f  # one\n  with test = csv(\"t\"),\n  valid = v\n");
   check_format("data d = a with test = b, valid = c\n", "data d = a with test = b, valid = c\n");
   check_format("fn f(x) { x }\n", "fn f(x) { x }\n");
+  check_format("fn f(x) { y=x;y ; }\n", "fn f(x) { y = x; y }\n");
+  check_format("fn f(x) {\n a=x;; b=a; # two\n\n repeat 2 {a=b;b=a}\n a\n}\n",
+               "fn f(x) {\n  a = x; b = a  # two\n\n  repeat 2 { a = b; b = a }\n  a\n}\n");
+  check_format("train n on d {epochs 2;batch 3;}\n", "train n on d {\n  epochs   2\n  batch    3\n}\n");
   check_format("fn f(x) {\n\n\n x }\n", "fn f(x) {\n  x\n}\n");
 }
 
