@@ -11,10 +11,9 @@ int reg_index_fault(const char *place, double value, int64_t size, reg_status *s
                   value, (long long)size);
 }
 
-static int turns_fault(const char *place, double value, int64_t turns, reg_status *st) {
+static int turns_fault(const char *place, double value, reg_status *st) {
   const int code =
-      reg_fail(st, REG_ASSERTION, "turns_exceeded", "%s is %.9g after %lld turns, and the loop would go on",
-               place, value, (long long)turns);
+      reg_fail(st, REG_ASSERTION, "turns_exceeded", "%s is %.9g, and the loop would go on", place, value);
   reg_hint(st, "`up to` in place of `at most` ends the loop there instead of the run");
   return code;
 }
@@ -31,7 +30,7 @@ static const char *reason(reg_fault_kind kind) {
 int reg_fault_status(const reg_fault *f, reg_status *st) {
   char which[64] = "the matrix";
   if (f->kind == REG_FAULT_INDEX) return reg_index_fault(f->place, f->value, f->size, st);
-  if (f->kind == REG_FAULT_TURNS) return turns_fault(f->place, f->value, f->size, st);
+  if (f->kind == REG_FAULT_TURNS) return turns_fault(f->place, f->value, st);
   if (f->size > 1)
     snprintf(which, sizeof which, "matrix %lld of %lld of shape", (long long)f->value, (long long)f->size);
   return reg_fail(st, REG_BAD_DATA, "bad_matrix", "%s: %s [%lld, %lld] %s", f->place, which,

@@ -48,8 +48,8 @@ int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t elements, i
   return 0;
 }
 
-int32_t reg_turns(reg_ctx *ctx, const char *place, int64_t turns, float value) {
-  ctx->fault = (reg_fault){REG_FAULT_TURNS, place, (double)value, turns, 0, 0};
+int32_t reg_turns(reg_ctx *ctx, const char *place, float value) {
+  ctx->fault = (reg_fault){REG_FAULT_TURNS, place, (double)value, 0, 0, 0};
   return 1;
 }
 

@@ -59,9 +59,19 @@ static void add_part(Reverse *r, const Node *part, Node *adj) {
 
 static void through_bodies(Reverse *r, Node *n) {
   Node **out = ARENA_ARRAY(r->g->arena, Node *, n->nin + 1);
-  (n->op == OP_IF ? if_vjp : loop_vjp)(r->g, n, r->parts[n->id], !r->open[n->id], out);
+  Node **so_far = ARENA_ARRAY(r->g->arena, Node *, n->nin + 1);
+  for (int k = 0; k < n->nin; k++) {
+    bool first = true;
+    for (int i = 0; i < k; i++) first = first && n->in[i] != n->in[k];
+    so_far[k] = first ? r->adj[n->in[k]->id] : NULL;
+  }
+  if (n->op == OP_IF)
+    if_vjp(r->g, n, r->parts[n->id], !r->open[n->id], out);
+  else
+    loop_vjp(r->g, n, r->parts[n->id], !r->open[n->id], so_far, out);
   for (int k = 0; k < n->nin; k++) {
     if (!out[k] || !r->reaches[n->in[k]->id]) continue;
+    if (n->op == OP_LOOP && so_far[k]) r->adj[n->in[k]->id] = NULL; // it is in the sum
     accumulate(r, n->in[k], out[k]);
     r->open[n->in[k]->id] |= r->open[n->id];
   }

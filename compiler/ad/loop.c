@@ -7,6 +7,7 @@
 // Forward turn t:  c[t+1], s[t] = f(c[t], x[t], w).  Backward:  c_adj[t], x_adj[t], w_adj += f'^T
 // (c_adj[t+1], s_adj[t]).
 #include "loop.h"
+#include "../graph/ops.h"
 #include "ad.h"
 
 typedef struct LoopAd {
@@ -21,6 +22,8 @@ typedef struct LoopAd {
   Node **computed, **kept; // values of a turn, and the slices of stacks that are read in their place
   int nkept;
   Node **xs, **x_adj; // by operand: what stands for it in a turn, and the adjoint it receives there
+  Node **so_far;      // by operand: see loop.h
+  Node **sum;         // by operand: the sum so far, from which an inner loop goes on; NULL
 } LoopAd;
 
 static void *alloc(const LoopAd *d, int n) {
@@ -104,18 +107,22 @@ typedef struct Gather {
   int carry, left, right; // positions among the parts; -1
 } Gather;
 
-static Gather gather(LoopAd *d, Node *adj) {
+static double turn_bytes(const Node *n) { return (double)node_bytes(n); }
+
+static Gather gather(LoopAd *d, int k) {
   LoopBuild *b = &d->back;
-  if (b->end == LOOP_ALL && is_row_product(adj)) {
+  Node *adj = d->x_adj[k];
+  const bool rows = b->end == LOOP_ALL && is_row_product(adj);
+  if (rows && (double)b->turns * (turn_bytes(adj->in[0]) + turn_bytes(adj->in[1])) <= LOOP_STACKED_BYTES) {
     b->stack[b->stacks] = adj->in[0]->in[0];
     b->stack[b->stacks + 1] = adj->in[1];
     b->stacks += 2;
     return (Gather){-1, b->stacks - 2, b->stacks - 1};
   }
-  Node *hole = graph_hole(d->g, adj->dtype, adj->shape);
+  Node *hole = d->sum[k] ? d->sum[k] : graph_hole(d->g, adj->dtype, adj->shape);
   b->carry[b->carries] = hole;
-  b->initial[b->carries] = zeros(d, hole);
-  b->next[b->carries++] = graph_binary(d->g, OP_ADD, hole, adj);
+  b->initial[b->carries] = d->so_far[k] ? d->so_far[k] : zeros(d, hole);
+  b->next[b->carries++] = d->sum[k] ? adj : graph_binary(d->g, OP_ADD, hole, adj);
   return (Gather){b->carries - 1, -1, -1};
 }
 
@@ -136,11 +143,55 @@ static void differentiate_turn(LoopAd *d) {
     if (d->x_adj[k]) d->x_adj[k] = graph_substitute(d->g, d->x_adj[k], d->computed, d->kept, d->nkept);
 }
 
+// -- sums that an inner loop makes
+
+// Carried value c of an inner loop that starts at 0, to which each turn adds something.
+static bool is_sum(const Node *part) {
+  if (part->op != OP_PART || part->in[0]->op != OP_LOOP) return false;
+  const Node *loop = part->in[0];
+  const int64_t c = part->attr[0];
+  double first;
+  if (c >= loop_parts(loop).carries || !node_splat(loop->in[c], &first) || first != 0) return false;
+  const Node *carry = loop->body->inputs.data[c + 1], *next = loop->body->outputs.data[c].node;
+  int uses = 0;
+  for (int i = 0; i < loop->body->nodes.len; i++)
+    for (int k = 0; k < loop->body->nodes.data[i]->nin; k++)
+      uses += loop->body->nodes.data[i]->in[k] == carry;
+  return next->op == OP_ADD && uses == 1 && (next->in[0] == carry || next->in[1] == carry);
+}
+
+static bool read_elsewhere(const LoopAd *d, int k) {
+  bool read = false;
+  for (int i = 0; i < d->loop->nin; i++)
+    read |= i != k && d->x_adj[i] && graph_depends(d->g, d->x_adj[i], d->x_adj[k]);
+  return read;
+}
+
+// An inner loop goes on from the sum of the turns before: addends have one order, however turns are cut into
+// segments.
+static void continue_sums(LoopAd *d) {
+  const int first = d->p.carries + d->p.slices;
+  for (int k = first; k < d->loop->nin; k++) {
+    Node *part = d->x_adj[k];
+    if (!part || !is_sum(part) || read_elsewhere(d, k)) continue;
+    Node *inner = part->in[0], **in = alloc(d, inner->nin), **from = alloc(d, inner->nout),
+         **to = alloc(d, inner->nout);
+    const LoopParts p = loop_parts(inner);
+    for (int i = 0; i < inner->nin; i++) in[i] = inner->in[i];
+    in[part->attr[0]] = d->sum[k] = graph_hole(d->g, part->dtype, part->shape);
+    Node *again = graph_loop(d->g, &p, inner->name, in, inner->body);
+    for (int i = 0; i < inner->nout; i++)
+      from[i] = graph_part(d->g, inner, i), to[i] = graph_part(d->g, again, i);
+    for (int i = 0; i < d->loop->nin; i++)
+      if (d->x_adj[i]) d->x_adj[i] = graph_substitute(d->g, d->x_adj[i], from, to, inner->nout);
+  }
+}
+
 static void through_turns(LoopAd *d, Node **out) {
   Node *loop = d->loop;
   const int most = 2 * (loop->nin + loop->nout) + 2;
-  Node ***lists[] = {&d->back.carry, &d->back.initial, &d->back.next, &d->back.stack,
-                     &d->ys,         &d->seeds,        &d->xs,        &d->x_adj};
+  Node ***lists[] = {&d->back.carry, &d->back.initial, &d->back.next, &d->back.stack, &d->ys,
+                     &d->seeds,      &d->xs,           &d->x_adj,     &d->sum};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) *lists[i] = alloc(d, most);
   d->back.turns = d->p.turns;
   d->back.reverse = !d->p.reverse;
@@ -150,15 +201,18 @@ static void through_turns(LoopAd *d, Node **out) {
   open_forward(d);
   seed_turn(d);
   differentiate_turn(d);
+  continue_sums(d);
   Gather *gathers = arena_alloc(d->g->arena, sizeof(Gather) * (size_t)(loop->nin + 1));
   for (int k = 0, at = 0; k < d->p.carries; k++)
     if (has_gradient(d->forward.next[k])) d->back.next[at++] = d->x_adj[k] ? d->x_adj[k] : zeros(d, d->xs[k]);
+  for (int k = 0; k < d->p.carries; k++) d->so_far[k] = NULL;
   for (int k = d->p.carries; k < loop->nin; k++) {
     if (!d->x_adj[k]) continue;
     if (k < d->p.carries + d->p.slices)
       gathers[k] = (Gather){-1, d->back.stacks, -1}, d->back.stack[d->back.stacks++] = d->x_adj[k];
     else
-      gathers[k] = gather(d, d->x_adj[k]);
+      gathers[k] = gather(d, k);
+    if (gathers[k].carry < 0) d->so_far[k] = NULL;
   }
   if (d->back.carries + d->back.stacks == 0) return;
   Node **parts = alloc(d, d->back.carries + d->back.stacks);
@@ -183,8 +237,13 @@ static bool stacks_carries(const Node *loop) {
   return true;
 }
 
-void loop_vjp(Graph *g, Node *loop, Node *const *part_adj, bool guarded, Node **out) {
-  LoopAd d = {.g = g, .loop = loop, .p = loop_parts(loop), .part_adj = part_adj, .guarded = guarded};
+void loop_vjp(Graph *g, Node *loop, Node *const *part_adj, bool guarded, Node **so_far, Node **out) {
+  LoopAd d = {.g = g,
+              .loop = loop,
+              .p = loop_parts(loop),
+              .part_adj = part_adj,
+              .guarded = guarded,
+              .so_far = so_far};
   if (stacks_carries(loop)) {
     through_turns(&d, out);
     return;
@@ -196,7 +255,9 @@ void loop_vjp(Graph *g, Node *loop, Node *const *part_adj, bool guarded, Node **
   Node *again = parts[0]->in[0];
   Node **adj = alloc(&d, again->nout), **received = alloc(&d, again->nin);
   for (int k = 0; k < loop->nout; k++) adj[k] = part_adj[k];
-  loop_vjp(g, again, adj, guarded, received);
+  Node **none = alloc(&d, again->nin);
+  loop_vjp(g, again, adj, guarded, none, received);
+  for (int k = 0; k < loop->nin; k++) so_far[k] = NULL;
   Node **ys = alloc(&d, again->nin), **seeds = alloc(&d, again->nin);
   int n = 0;
   for (int k = 0; k < again->nin; k++)

@@ -217,7 +217,7 @@ static void add_outputs(Cut *c) {
   for (int i = 0; i < c->b->stacks; i++) body_output(c, c->image[c->b->stack[i]->id]);
   if (c->b->exact) return;
   for (int i = 0; i < c->b->carries; i++) body_output(c, c->image[c->b->carry[i]->id]);
-  for (int i = 0; i < c->body->nodes.len; i++)
+  for (int i = 0; i < c->body->nodes.len && !c->b->carries_only; i++)
     if (worth_keeping(c->body->nodes.data[i]) && !is_result(c, c->body->nodes.data[i]))
       body_output(c, c->body->nodes.data[i]);
 }
@@ -278,7 +278,8 @@ LoopBuild graph_open_loop(Graph *g, const Node *loop, Node *const *in, Node **kn
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     *lists[i] = ARENA_ARRAY(a, Node *, p.carries + p.slices + p.stacks + 1);
   for (int i = 0; known && i < body->nodes.len; i++) image[i] = known[i];
-  b.index = image[body->inputs.data[0]->id] = graph_hole(g, DT_I32, (Shape){0});
+  Node **number = &image[body->inputs.data[0]->id];
+  if (!*number) *number = b.index = graph_hole(g, DT_I32, (Shape){0});
   for (int k = 0; k < loop->nin; k++) {
     const Node *inside = body->inputs.data[k + 1];
     const bool carry = k < p.carries, slice = !carry && k < p.carries + p.slices;

@@ -184,8 +184,8 @@ typedef struct LoopParts {
   LoopEnd end;
 } LoopParts;
 LoopParts loop_parts(const Node *loop);
-enum { LOOP_ATTRS = 6 };
-int loop_held(LoopEnd end); // carries that the loop itself reads
+enum { LOOP_ATTRS = 6, LOOP_STACKED_BYTES = 64 << 20 }; // beyond which a derivative computes turns anew
+int loop_held(LoopEnd end);                             // carries that the loop itself reads
 // name: of LOOP_MOST, the place in the program and what is watched; else NULL.
 Node *graph_loop(Graph *g, const LoopParts *p, const char *name, Node *const *in, const Graph *body);
 
@@ -203,12 +203,16 @@ typedef struct LoopBuild {
   Node **slice, **source; // hole, what it is a slice of
   int stacks;
   Node **stack;
-  bool exact; // nothing is stacked besides
+  bool exact;        // nothing is stacked besides
+  bool carries_only; // of the values of a turn
   LoopEnd end;
   Node *count;      // of LOOP_COUNT
   const char *name; // of LOOP_MOST
 } LoopBuild;
 void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts);
+// The same; where what is stacked besides takes more than `most` bytes, as a loop over segments of its turns
+// (segments.c).
+void graph_build_long_loop(Graph *g, const LoopBuild *b, int64_t most, Node **parts);
 Node *graph_hole(Graph *g, DType t, Shape s);
 Node *graph_slice_hole(Graph *g, const Node *source); // for what one turn sees of it
 // The reverse: a turn's nodes in g, with holes for index, carries and slices; `in` are the operands in g.

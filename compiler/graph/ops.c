@@ -4,13 +4,13 @@
 #include <string.h>
 
 const OpInfo op_info[OP_COUNT] = {
-#define OP(name, text, arity, cls, batch, derivative, lo, hi, example)                                              \
+#define OP(name, text, arity, cls, batch, derivative, lo, hi, example)                                       \
   [OP_##name] = {text, arity, CLASS_##cls, BATCH_##batch, derivative, lo, hi, example},
 #include "ops.def"
 #undef OP
 };
 
-#define OP(name, text, arity, cls, batch, derivative, lo, hi, example)                                              \
+#define OP(name, text, arity, cls, batch, derivative, lo, hi, example)                                       \
   _Static_assert(sizeof(derivative) > 1, text ": spell the derivative, or `nondiff`");                       \
   _Static_assert(sizeof(example) > 1, text ": give an example");                                             \
   _Static_assert((lo) < (hi) || CLASS_##cls == CLASS_LEAF, text ": give a test domain");

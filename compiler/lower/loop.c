@@ -341,7 +341,7 @@ static Value as_loop(Loop *l) {
                  .stack = stacks.data};
   if (l->condition && !hold_condition(l, &a, &b)) return v_fail();
   Node **parts = ARENA_ARRAY(cx->a, Node *, b.carries + b.stacks + 1);
-  graph_build_loop(cx->g, &b, parts);
+  graph_build_long_loop(cx->g, &b, LOOP_STACKED_BYTES, parts);
   set_carried(l, l->env, parts + loop_held(b.end));
   return gives ? stacked(l, &a.value, parts + b.carries) : (Value){.kind = V_NONE, .span = l->e->span};
 }

@@ -90,7 +90,8 @@ bool hold_condition(const Loop *l, Attempt *a, LoopBuild *b) {
     const Ast *left = watched(l->condition);
     const char *text = source_text(cx, (left ? left : l->condition)->span);
     if (strlen(text) > MOST_SHOWN) text = "its condition";
-    b->name = arena_printf(cx->a, "%s: `%s`", run_place(cx, l->e->span), text);
+    b->name = arena_printf(cx->a, "%s: after %lld turns `%s`", run_place(cx, l->e->span), (long long)l->turns,
+                           text);
   }
   for (int i = 0; i < held; i++) carry[i] = graph_hole(cx->g, initial[i]->dtype, initial[i]->shape);
   for (int i = 0; i < b->carries; i++)

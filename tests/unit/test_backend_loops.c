@@ -3,6 +3,7 @@
 #include "compiler/ad/ad.h"
 #include "compiler/passes/passes.h"
 #include "test_backend_case.h"
+#include <math.h>
 #include <stdio.h>
 
 static Graph *loops_file(Arena *a, const char *name) {
@@ -84,6 +85,67 @@ Test(backend_loops, blocks) {
         end->nodes.data[i]->op != OP_SLICE && node_bytes(end->nodes.data[i]) > largest)
       largest = node_bytes(end->nodes.data[i]);
   cr_expect(has_loop(end) && largest <= 8 << 20, "%lld bytes", (long long)largest);
+  machine_free(&m);
+}
+
+// The loops of the file in one piece and in segments, with the gradients of a number made of their results.
+static Graph *cut_loop(Arena *a, int id, int64_t most, int *reads) {
+  Graph *g = loops_file(a, "loops");
+  const int n = g->inputs.len;
+  Node *loop = g->nodes.data[id], **parts = arena_alloc(a, sizeof(Node *) * (size_t)(loop->nout + 1));
+  LoopBuild b = graph_open_loop(g, loop, loop->in, NULL);
+  graph_build_long_loop(g, &b, most, parts);
+  g->outputs.len = 0;
+  Node *sum = graph_const(g, 0, (Shape){0}), *first[8];
+  const int held = loop_held(b.end);
+  for (int k = held; k < b.carries + b.stacks; k++) {
+    if (parts[k]->dtype == DT_F32) sum = graph_binary(g, OP_ADD, sum, number(g, parts[k]));
+    graph_output(g, arena_printf(a, "part %d", k), parts[k], -1);
+  }
+  ad_gradient(g, sum, g->inputs.data, n, first);
+  for (int i = 0; i < n; i++)
+    graph_output(g, arena_printf(a, "first %s", g->inputs.data[i]->name), first[i], -1);
+  *reads = 0;
+  for (int i = 0; i < g->nodes.len; i++) *reads += g->nodes.data[i]->op == OP_LOOP && parts[0]->in[0] != loop;
+  return g;
+}
+
+static double **interpreted(Arena *a, const Graph *g) {
+  double **preset = arena_alloc(a, sizeof(double *) * (size_t)g->nodes.len);
+  memset(preset, 0, sizeof(double *) * (size_t)g->nodes.len);
+  for (int i = 0; i < g->inputs.len; i++) {
+    const Node *x = g->inputs.data[i];
+    const int64_t count = shape_count(x->shape);
+    double *v = preset[x->id] = arena_alloc(a, sizeof(double) * (size_t)count);
+    for (int64_t e = 0; e < count; e++) v[e] = sin((double)(3 * i + 1) * (double)(e + 1));
+  }
+  return graph_interpret(a, g, preset, true);
+}
+
+Test(backend_loops, segments) {
+  Machine m = machine_new(NULL);
+  const Graph *all = loops_file(m.arena, "loops");
+  int cut = 0;
+  for (int i = 0; i < all->nodes.len; i++) {
+    const Node *n = all->nodes.data[i];
+    if (n->op != OP_LOOP || loop_parts(n).reverse || loop_parts(n).turns < 4) continue;
+    int loops, segments;
+    Graph *one = cut_loop(m.arena, i, INT64_MAX, &loops), *many = cut_loop(m.arena, i, 0, &segments);
+    double **x = interpreted(m.arena, one), **y = interpreted(m.arena, many);
+    for (int k = 0; k < one->outputs.len; k++) {
+      const Node *a = one->outputs.data[k].node, *b = many->outputs.data[k].node;
+      const bool product =
+          !strncmp(one->outputs.data[k].name, "first", 5); // may be one of all turns, or of segments
+      for (int64_t e = 0; e < shape_count(a->shape); e++)
+        cr_expect(x[a->id][e] == y[b->id][e] ||
+                      (product && fabs(x[a->id][e] - y[b->id][e]) <= 1e-12 * (1 + fabs(x[a->id][e]))),
+                  "loop %d, %s: %.17g and %.17g", i, one->outputs.data[k].name, x[a->id][e], y[b->id][e]);
+    }
+    cut += segments > loops;
+    Graph *compiled = passes_run(m.arena, many, 2, true);
+    check_graph_in(&m, compiled, -1, 1, 1e-4);
+  }
+  cr_expect(cut >= 5, "%d loops in segments", cut);
   machine_free(&m);
 }
 

@@ -129,9 +129,8 @@ static void end_if_exceeded(const Turn *t, LLVMValueRef ctx) {
   LLVMBuildCondBr(k->builder, holds, exceeded, next);
   LLVMPositionBuilderAtEnd(k->builder, exceeded);
   LLVMValueRef args[] = {ctx, LLVMBuildGlobalStringPtr(k->builder, t->s->node->name, "place"),
-                         emit_int64(m, loop_parts(t->s->node).turns),
                          LLVMBuildLoad2(k->builder, m->f32, carry_place(t, 2, false), "")};
-  LLVMBuildRet(k->builder, emit_runtime_call(k, m->i32, "reg_turns", args, 4));
+  LLVMBuildRet(k->builder, emit_runtime_call(k, m->i32, "reg_turns", args, 3));
   LLVMPositionBuilderAtEnd(k->builder, next);
 }
 

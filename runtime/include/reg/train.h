@@ -127,7 +127,7 @@ typedef enum reg_fault_kind {
   REG_FAULT_SINGULAR,     // it is singular to rounding
   REG_FAULT_NOT_POSITIVE, // it is not positive definite to rounding
   REG_FAULT_NO_LIMIT,     // its decomposition does not converge
-  REG_FAULT_TURNS         // a loop of at most `size` turns would go on, and what it watches is `value`
+  REG_FAULT_TURNS         // a loop would go on after all its turns, and what it watches is `value`
 } reg_fault_kind;
 typedef struct reg_fault {
   reg_fault_kind kind;
