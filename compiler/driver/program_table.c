@@ -90,6 +90,32 @@ static const char *nearest_parameter(const Node *n, int depth) {
   return path;
 }
 
+// The number of elements that a condition takes, a few operations below; NULL: none.
+static const Node *taken(const Node *n, int depth) {
+  const Node *x = n->op == OP_SUM ? n->in[0] : n, *found = NULL;
+  if (x->op == OP_BROADCAST) x = x->in[0];
+  if (n->op == OP_SUM && x->op == OP_CAST && x->in[0]->dtype == DT_BOOL) return x;
+  for (int i = n->nin - 1; i >= 0 && !found && depth > 0; i--) found = taken(n->in[i], depth - 1);
+  return found;
+}
+
+// The condition of a mean of what it takes, in the value or in the numbers that it is made of; NULL: none.
+static const Node *mean_of_taken(const Node *n, int depth) {
+  const Node *found = n->op == OP_DIV ? taken(n->in[1], 4) : NULL;
+  for (int i = n->nin - 1; i >= 0 && !found && depth > 0; i--)
+    if (n->in[i]->shape.rank == 0) found = mean_of_taken(n->in[i], depth - 1);
+  return found;
+}
+
+static const char *where_text(const Pipeline *p, const Node *n) {
+  const Node *condition = mean_of_taken(n, 6);
+  if (!condition) return "";
+  const Node *picked = taken(condition, 8); // by x[where c]
+  const char *place = place_text(p, picked ? picked->origin : condition->in[0]->origin);
+  return arena_printf(
+      p->arena, ", a mean of what the `where` at %s takes, which is no number where that is nothing", place);
+}
+
 // "matmul with net.hidden.weight at stdlib/layers/dense.reg:6:3"
 static const char *trace_text(const Pipeline *p, const LoopFn *f, const Node *n, const Buffer *b) {
   const char *param = nearest_parameter(n, 4);
@@ -97,7 +123,8 @@ static const char *trace_text(const Pipeline *p, const LoopFn *f, const Node *n,
                       : param ? arena_printf(p->arena, " with %s", param)
                               : "";
   const char *place = place_text(p, n->origin);
-  return arena_printf(p->arena, "%s%s%s%s", op_info[n->op].text, holds, *place ? " at " : "", place);
+  return arena_printf(p->arena, "%s%s%s%s%s", op_info[n->op].text, holds, *place ? " at " : "", place,
+                      where_text(p, n));
 }
 
 typedef struct Computed {

@@ -75,7 +75,7 @@ static Node *keep_axes(Cx *cx, Node *reduced, Shape s, const int *axes, int n) {
 // all), which leaves out what a count does.
 typedef struct Reduced {
   Builtin b;
-  Node *x, *where;
+  Node *x, *where, *count; // count: how many are there, where a count alone leaves some out; else NULL
   Dims dims;
   int axes[MAX_RANK], n;
   bool sample;
@@ -85,11 +85,27 @@ static void reduced_axes(const Reduced *r, bool *on) {
   for (int i = 0; i < r->n; i++) on[r->axes[i]] = true;
 }
 
+// How many elements there are along the reduced axes, f64[]; NULL: all.
+static Node *counted_elements(Cx *cx, const Reduced *r) {
+  Node *count = NULL;
+  double sizes = 1;
+  for (int i = 0; i < r->n; i++) {
+    const Dim *d = dim_of(r->dims, r->axes[i]);
+    if (!d || !d->count)
+      sizes *= (double)r->x->shape.dim[r->axes[i]];
+    else
+      count = count ? graph_binary(cx->g, OP_MUL, count, d->count) : d->count;
+  }
+  if (!count || sizes == 1) return count;
+  return graph_binary(cx->g, OP_MUL, count, graph_const_typed(cx->g, sizes, DT_F64, (Shape){0}));
+}
+
 // Takes what is there, along the axes that are reduced.
 static void take_counted(Cx *cx, Reduced *r) {
   bool on[MAX_RANK] = {0};
   reduced_axes(r, on);
   Node *there = count_mask(cx, r->x->shape, r->dims, on);
+  if (there && !r->where) r->count = graph_cast(cx->g, counted_elements(cx, r), DT_F32);
   if (there) r->where = r->where ? graph_binary(cx->g, OP_AND, r->where, there) : there;
 }
 
@@ -113,6 +129,14 @@ static Node *taken(Cx *cx, const Reduced *r, Node *x, double other) {
 
 static Node *elements(Cx *cx, const Reduced *r) {
   double count = 1;
+  Shape left = {0};
+  for (int i = 0, k = 0; i < r->x->shape.rank; i++) {
+    if (k < r->n && r->axes[k] == i)
+      k++;
+    else
+      left.dim[left.rank++] = r->x->shape.dim[i];
+  }
+  if (r->count) return graph_broadcast_to(cx->g, r->count, left);
   for (int i = 0; i < r->n; i++) count *= (double)r->x->shape.dim[r->axes[i]];
   return r->where ? over(cx, r, OP_SUM, graph_cast(cx->g, r->where, DT_F32))
                   : graph_const(cx->g, count, (Shape){0});
@@ -319,21 +343,6 @@ Value call_truths(Cx *cx, const Args *a) {
   Node *out = graph_cast(cx->g, over(cx, &r, OP_RMAX, graph_cast(cx->g, x, DT_F32)), DT_BOOL);
   if (a->b == B_ALL) out = graph_unary(cx->g, OP_NOT, out);
   return reduced(cx, &r, out, x->shape, is_true(a->v[2]), a->at);
-}
-
-// How many elements there are along the reduced axes, f64[]; NULL: all.
-static Node *counted_elements(Cx *cx, const Reduced *r) {
-  Node *count = NULL;
-  double sizes = 1;
-  for (int i = 0; i < r->n; i++) {
-    const Dim *d = dim_of(r->dims, r->axes[i]);
-    if (!d || !d->count)
-      sizes *= (double)r->x->shape.dim[r->axes[i]];
-    else
-      count = count ? graph_binary(cx->g, OP_MUL, count, d->count) : d->count;
-  }
-  if (!count || sizes == 1) return count;
-  return graph_binary(cx->g, OP_MUL, count, graph_const_typed(cx->g, sizes, DT_F64, (Shape){0}));
 }
 
 // Of n sorted numbers the one at q (n - 1), by a straight line between two; NaN where one is NaN.
