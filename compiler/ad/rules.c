@@ -91,8 +91,9 @@ static Node *collapse(const Rule *r, Node *v) {
   return graph_reduce(r->g, OP_SUM, v, axes, naxes);
 }
 
-static Node *cumsum_back(const Rule *r, Node *v) {
-  return graph_cumsum(r->g, v, (int)r->n->attr[0], !r->n->attr[1]);
+// The operation itself, from the other end of its axis.
+static Node *other_way(const Rule *r, Node *v) {
+  return graph_running(r->g, r->n->op, v, (int)r->n->attr[0], !r->n->attr[1]);
 }
 
 static Node *unreshape(const Rule *r, Node *v) { return graph_reshape(r->g, v, r->n->in[0]->shape); }
@@ -174,7 +175,7 @@ static const Helper helpers[] = {
     {"expand", expand, NULL},
     {"sum_like", sum_like, NULL},
     {"collapse", collapse, NULL},
-    {"cumsum_back", cumsum_back, NULL},
+    {"other_way", other_way, NULL},
     {"unreshape", unreshape, NULL},
     {"untranspose", untranspose, NULL},
     {"unslice", unslice, NULL},

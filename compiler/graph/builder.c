@@ -116,8 +116,8 @@ Node *graph_reduce_all(Graph *g, Op op, Node *x) {
   return graph_reduce(g, op, x, axes, x->shape.rank);
 }
 
-Node *graph_cumsum(Graph *g, Node *x, int axis, bool reverse) {
-  return build(g, OP_CUMSUM, &x, 1, (int64_t[]){axis, reverse}, 2);
+Node *graph_running(Graph *g, Op op, Node *x, int axis, bool reverse) {
+  return build(g, op, &x, 1, (int64_t[]){axis, reverse}, 2);
 }
 
 // -- shape

@@ -125,7 +125,7 @@ Node *graph_select(Graph *g, Node *cond, Node *x, Node *y);
 Node *graph_cast(Graph *g, Node *x, DType t);
 Node *graph_reduce(Graph *g, Op op, Node *x, const int *axes, int naxes); // naxes = 0: the operand itself
 Node *graph_reduce_all(Graph *g, Op op, Node *x);
-Node *graph_cumsum(Graph *g, Node *x, int axis, bool reverse);
+Node *graph_running(Graph *g, Op op, Node *x, int axis, bool reverse); // from the axis's start, or its end
 Node *graph_reshape(Graph *g, Node *x, Shape s);
 Node *graph_transpose(Graph *g, Node *x, const int *perm);
 Node *graph_swap(Graph *g, Node *x); // the last two axes

@@ -121,11 +121,12 @@ static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis, Dims dims, bool ba
   if (b == B_FLIP && d && d->count) return placed(cx, x, axis, d, from_end, 1);
   x = count_filled(cx, x, dims, on, count_identity(b));
   switch (b) {
-  case B_CUMSUM: return graph_cumsum(cx->g, x, axis, backwards);
   case B_CUMPROD: return scan(cx, x, axis, join_product, backwards);
   case B_LOGCUMSUMEXP: return scan(cx, x, axis, join_exponentials, backwards);
   case B_FLIP: return turned(cx, x, axis);
-  default: return sorted(cx, b, x, axis, backwards, 0);
+  case B_SORT:
+  case B_ARGSORT: return sorted(cx, b, x, axis, backwards, 0);
+  default: return graph_running(cx->g, builtin_operation(b), x, axis, backwards);
   }
 }
 

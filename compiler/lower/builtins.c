@@ -91,8 +91,7 @@ static bool bind_signature(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at
 
 // -- element by element
 
-// The operation of a built-in function: of its name, but for one.
-static Op operation(Builtin b) {
+Op builtin_operation(Builtin b) {
   const char *name = builtin_info[b].name;
   const int op = b == B_LOG1P_EXP ? OP_SOFTPLUS : op_find(name, strlen(name));
   if (op < 0) ice("lower", "`%s` has no operation", name);
@@ -103,11 +102,11 @@ Value call_pointwise(Cx *cx, const Args *a) {
   const Value *x = a->v[0];
   if (a->b == B_STOP && (value_is_const(x) || (x->kind == V_TENSOR && !dtype_is_float(x->node->dtype))))
     return *x;
-  return unary_op(cx, operation(a->b), x, a->at);
+  return unary_op(cx, builtin_operation(a->b), x, a->at);
 }
 
 static Value of_two(Cx *cx, const Args *a, const Value *y) {
-  const Lifted f = {operation(a->b), TAKES_NUMBERS, false,
+  const Lifted f = {builtin_operation(a->b), TAKES_NUMBERS, false,
                     arena_printf(cx->a, "`%s`", builtin_info[a->b].name)};
   return lift(cx, &f, (Value[]){*a->v[0], *y}, 2, a->at);
 }

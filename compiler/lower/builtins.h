@@ -18,6 +18,8 @@ typedef struct Args {
 Value larger(Cx *cx, Op op, const char *text, const Value *x, const Value *y, Span at); // op: MAX or MIN
 
 double count_identity(Builtin b); // counts.def
+// builtins.c
+Op builtin_operation(Builtin b); // that of its name, but for one
 // reduce.c
 // An axis was given for a tree: true after the report.
 bool axis_of_tree(Cx *cx, const Args *a, const Value *axis);

@@ -397,7 +397,7 @@ static Node *indexing(Maker *m) {
     return graph_scatter_add(m->g, index_of(m, s), x, between(m, 1, 7));
   case OP_TAKE_ALONG: s.dim[s.rank - 1] = between(m, 1, 12); return graph_take_along(m->g, x, index_of(m, s));
   case OP_PUT_ALONG: return graph_put_along(m->g, index_of(m, s), x, between(m, 1, 7));
-  case OP_CUMSUM: return graph_cumsum(m->g, x, below(m, s.rank), chance(m, 50));
+  case OP_CUMSUM: return graph_running(m->g, OP_CUMSUM, x, below(m, s.rank), chance(m, 50));
   default: return graph_argsort(m->g, x);
   }
 }

@@ -214,8 +214,8 @@ Test(backend, indexing) {
   graph_output(g, "order", order, -1);
   graph_output(g, "sorted", graph_take_along(g, x, order), -1);
   graph_output(g, "put", graph_put_along(g, order, graph_binary(g, OP_MUL, x, x), 9), -1);
-  graph_output(g, "sums", graph_cumsum(g, x, 0, false), -1);
-  graph_output(g, "sums_back", graph_unary(g, OP_NEG, graph_cumsum(g, x, 1, true)), -1);
+  graph_output(g, "sums", graph_running(g, OP_CUMSUM, x, 0, false), -1);
+  graph_output(g, "sums_back", graph_unary(g, OP_NEG, graph_running(g, OP_CUMSUM, x, 1, true)), -1);
   check_graph(&m, g, 1e-6);
   machine_free(&m);
 }
