@@ -2,6 +2,7 @@
 import numpy as np
 
 from . import functions
+from .loops import Local, Partial, bound_to, is_hole
 from .scope import Binding, Definition, Scope
 from .syntax import Refused, Stops
 from .values import Arrow, Share, Time, Tree, array, is_tensor, kind_name, whole
@@ -28,6 +29,10 @@ class Calls:
 
     def call(self, node, callee, positional, named, scope, w, name):
         f = self.value(callee, scope, w)
+        if any(is_hole(e) for e in [*positional, *named.values()]):
+            return Partial(f, [bound_to(scope, e) for e in positional], {k: bound_to(scope, e) for k, e in named.items()})
+        if isinstance(f, (Local, Partial)):
+            return self.call_value(node, f, positional, named, scope, w, name)
         if isinstance(f, str):
             return self.builtin(node, f, positional, named, scope, w)
         if not isinstance(f, Definition):
@@ -142,7 +147,8 @@ class Calls:
         inner = Scope({k: Binding.constant(float(n)) for k, n in sizes.items() if not k.endswith("..") and inner.find(k) is None}, inner)
         value = self.value(f.body, inner, w)
         if f.result is not None:
-            unify(f, f.result, array(value).shape, sizes, lambda e: self.value(e, inner, w))
+            for pattern, one in zip(f.result.parts[0], value) if f.result.kind == "tuple" else [(f.result, value)]:
+                unify(f, pattern, array(one).shape, sizes, lambda e: self.value(e, inner, w), lambda name: self.is_named(name, inner))
         return self.of_rows(node, f, given, value, w) if f.kind == "loss" else value
 
     def of_rows(self, node, f, given, value, w):
@@ -151,6 +157,12 @@ class Calls:
         if rows and not array(value).ndim:
             raise Refused(f"{f.name} gives one number")
         return value if rows or not array(value).ndim else functions.mean(self, node, value)
+
+    def is_named(self, name, scope):
+        try:
+            return self.lookup(name, scope) is not None
+        except Refused:
+            return False
 
     @staticmethod
     def convert(b, how):
@@ -166,7 +178,7 @@ class Calls:
     def instance_path(self, node, layer, scope, name):
         if name is not None:
             return f"{scope.path}.{name}"
-        key = (scope.path, node.id, scope.turns)
+        key = (scope.path, node.id)  # turns share their layers
         if key not in self.instances:
             n = self.counts[scope.path, layer] = self.counts.get((scope.path, layer), 0) + 1
             self.instances[key] = f"{scope.path}.{layer}{n}"
@@ -222,7 +234,7 @@ class Calls:
         return v
 
 
-def unify(f, pattern, shape, sizes, evaluate):
+def unify(f, pattern, shape, sizes, evaluate, known=lambda name: True):
     """Sizes of a declared shape against those of a value; `..` stands for any number of them, anywhere in the list."""
     elements = pattern.parts[0]
     if elements and elements[0].kind == "range" and elements[0].parts[0] is not None:  # `rows..`: the same wherever it occurs
@@ -246,6 +258,8 @@ def unify(f, pattern, shape, sizes, evaluate):
         if e.kind == "number":
             want = int(e.parts[0])
         elif e.kind == "name" and (evaluate is None or e.parts[0] in sizes):
+            want = sizes.setdefault(e.parts[0], n)
+        elif e.kind == "name" and not known(e.parts[0]):
             want = sizes.setdefault(e.parts[0], n)
         else:
             want = whole(evaluate(e), "a size")

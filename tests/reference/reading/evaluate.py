@@ -13,8 +13,9 @@ import numpy as np
 from . import functions, indexing
 from .calls import Calls
 from .derive import Derivatives, Selectors
+from .loops import Loops
 from .scope import Binding, Definition, Scope, Unread, World
-from .syntax import Node, Refused, parse_expression, parse_program
+from .syntax import Node, Refused, Stops, parse_expression, parse_program
 from .values import Arrow, Range, Share, Steps, Time, Tree, array, fit, is_known, real, shape_of, whole
 
 STDLIB = Path(__file__).resolve().parents[3] / "stdlib"
@@ -24,7 +25,7 @@ np.seterr(all="ignore")
 BUILTIN_VALUES = {"pi": np.pi}
 
 
-class Reader(Calls, Selectors, Derivatives):
+class Reader(Calls, Loops, Selectors, Derivatives):
     def __init__(self, program="", inputs=None, noise=None):
         self.library = _library()
         self.program = {i.parts[1]: Definition(i, "program") for i in parse_program(program) if i.kind == "def"}
@@ -120,6 +121,8 @@ class Reader(Calls, Selectors, Derivatives):
         """The binding that a name stands for, then what that was named after (`z = q`)."""
         while node.kind == "group":
             node = node.parts[0]
+        if node.kind == "bound":
+            return [node.parts[0]] + (self.values_named(node.parts[0].node, node.parts[0].scope) if node.parts[0].node is not None else [])
         if node.kind == "field":
             found = self.select(node, scope)
             return [found] if isinstance(found, Binding) else []
@@ -195,10 +198,22 @@ class Reader(Calls, Selectors, Derivatives):
             raise Refused("a time is no condition")
         if is_known(c):
             return self.value(node.parts[1 if c else 2], scope, w)
+        if not isinstance(c, (Tree, tuple)) and array(c).ndim == 0:  # the side that is not taken may stop at nothing
+            taken = bool(truth(c))
+            a = self.operand(node.parts[1 if taken else 2], scope, w)
+            try:
+                b = self.operand(node.parts[2 if taken else 1], scope, w)
+            except Stops:
+                return a
+            return self.choose(c, a, b) if taken else self.choose(c, b, a)
         a, b = (self.operand(e, scope, w) for e in node.parts[1:])
         return self.choose(c, a, b)
 
     def choose(self, c, a, b):
+        if isinstance(a, tuple) or isinstance(b, tuple):
+            if not isinstance(a, tuple) or not isinstance(b, tuple) or len(a) != len(b):
+                raise Refused("another number of values")
+            return tuple(self.choose(c, x, y) for x, y in zip(a, b))
         trees = [x for x in (c, a, b) if isinstance(x, Tree)]
         if trees:
             if any(list(t) != list(trees[0]) for t in trees):
@@ -313,33 +328,38 @@ class Reader(Calls, Selectors, Derivatives):
             scope, last = getattr(self, "do_" + line.kind)(line, scope, w)
         return scope, last
 
-    def do_value(self, line, scope, w):
-        b = Binding(line.parts[0], scope)
+    def bound(self, e, scope, w):
+        """The scope behind a line and the binding of its expression: a loop carries names on."""
+        if e.kind in ("repeat", "for", "while"):
+            return self.loop(e, scope, w)
+        b = Binding(e, scope)
         self.force(b, w)
+        return scope, b
+
+    def do_value(self, line, scope, w):
+        scope, b = self.bound(line.parts[0], scope, w)
+        if b is not None:
+            self.force(b, w)
         return scope, b
 
     def do_bind(self, line, scope, w):
         name, e = line.parts
-        b = Binding(e, scope)
+        scope, b = self.bound(e, scope, w)
+        if b is None:
+            raise Refused("a loop without a value")
         self.force(b, w)
         return Scope({name: b}, scope), None
 
     def do_unpack(self, line, scope, w):
         names, e = line.parts
-        whole_value = Binding(e, scope)
-        found = self.force(whole_value, w)
+        scope, whole_value = self.bound(e, scope, w)
+        found = whole_value and self.force(whole_value, w)
         if not isinstance(found, tuple) or len(found) != len(names):
             raise Refused("another number of values")
         parts = {name: Binding(compute=lambda r, world, k=k: r.force(whole_value, world)[k]) for k, name in enumerate(names)}
         for b in parts.values():
             self.force(b, w)
         return Scope(parts, scope), None
-
-    def do_repeat(self, line, scope, w):
-        turns, last, around = whole(self.value(line.parts[0], scope, w), "a number of turns"), None, scope.turns
-        for turn in range(turns):
-            scope, last = self.statements(line.parts[1].parts[0], Scope({}, scope, turns=around + (turn,)), w)
-        return Scope({}, scope, turns=around), last
 
     def do_param(self, line, scope, w):
         name, shape, how, value, condition = line.parts

@@ -112,7 +112,7 @@ class Parser:
             name = self.name()
             parameters = self.parameters() if self.sees("(") else []
             updated = self.name() if word == "optimizer" and self.need("for") else None
-            result = self.list() if self.take("->") else None
+            result = self.result() if self.take("->") else None
             body = self.block() if self.sees("{") else self.need("=") and self.expression()
             return Node("def", word, name, parameters, result, body, updated)
         if word == "check":
@@ -135,6 +135,15 @@ class Parser:
                     metrics.append(self.postfix())
             return Node("evaluate", name, data, metrics)
         raise Refused(f"no item starts with {word!r}")
+
+    def result(self):
+        if not self.take("("):
+            return self.list()
+        found = [self.list()]
+        while self.take(","):
+            found.append(self.list())
+        self.need(")")
+        return Node("tuple", found)
 
     def lines(self, line):
         self.need("{")
@@ -208,7 +217,7 @@ class Parser:
 
     def statement(self):
         word, second = self.word(), self.word(1)
-        if self.kind() == "name" and self.kind(1) in ("name", "number", "op") and word in ("param", "state", "repeat", "apply"):
+        if self.kind() == "name" and self.kind(1) in ("name", "number", "op") and word in ("param", "state", "carry", "apply"):
             if word == "param" and self.kind(1) == "name":
                 self.next()
                 name = self.name()
@@ -217,7 +226,7 @@ class Parser:
                 how = self.need("~", "=")
                 value = self.expression_before_if()
                 return Node("param", name, shape, how, value, self.expression() if self.take("if") else None)
-            if word == "state" and self.kind(1) == "name":
+            if word in ("state", "carry") and self.kind(1) == "name":
                 self.next()
                 name, like, shape = self.name(), None, None
                 if self.take(":"):
@@ -226,16 +235,20 @@ class Parser:
                     else:
                         shape = self.list()
                 self.need("=")
-                return Node("state", name, like, shape, self.expression())
-            if word == "repeat" and self.kind(1) in ("name", "number"):
-                self.next()
-                turns = self.expression()
-                return Node("repeat", turns, self.block())
+                return Node(word, name, like, shape, self.expression())
             if word == "apply" and self.kind(1) == "name":
                 self.next()
                 what = self.postfix()
                 self.need("with")
                 return Node("apply", what, self.expression())
+        if self.local_function():
+            name, parameters = self.name(), []
+            self.need("(")
+            while not self.take(")"):
+                parameters.append(self.name())
+                self.take(",")
+            self.need("=")
+            return Node("local", name, parameters, self.expression())
         if self.kind() == "name" and word not in RESERVED and second in ("=", "<-"):
             self.next()
             return Node({"=": "bind", "<-": "assign"}[self.next()], word, self.expression())
@@ -247,12 +260,74 @@ class Parser:
             return Node("unpack", names, self.expression())
         return Node("value", self.expression())
 
+    def local_function(self):
+        """Whether `f(z, ...) =` starts here."""
+        at = self.at
+        if self.kind() != "name" or self.word() in RESERVED or self.word(1) != "(" or self.kind(2) != "name":
+            return False
+        at += 2
+        while self.tokens[at][0] == "name" and self.tokens[at + 1][1] == ",":
+            at += 2
+        return self.tokens[at][0] == "name" and self.tokens[at + 1][1] == ")" and self.tokens[at + 2][1] == "="
+
+    def names(self, separator=","):
+        found = [self.name()]
+        while self.take(separator):
+            found.append(self.name())
+        return found
+
+    def sources(self):
+        self.need("in")
+        found = [self.pipe()]
+        while self.take(","):
+            found.append(self.pipe())
+        return found
+
+    def loop(self):
+        """A loop or an `each` that starts here, else None."""
+        word, next_ = self.word(), self.kind(1)
+        if self.kind() != "name" or next_ not in ("name", "number", "op") or (next_ == "op" and self.word(1) not in "([-"):
+            return None
+        if word == "repeat" and next_ != "op":
+            self.next()
+            turns, index = self.pipe(), None
+            if turns.kind == "as":
+                turns, index = turns.parts
+            elif self.sees("as"):
+                self.next()
+                index = self.name()
+            return Node("repeat", turns, index, self.block())
+        if word == "while":
+            self.next()
+            condition = self.expression()
+            self.need(",")
+            most = self.need("at", "up") == "at"
+            self.need("most" if most else "to")
+            return Node("while", condition, self.expression(), most, self.block())
+        if word == "for" and next_ == "name":
+            self.next()
+            names, sources = self.names(), self.sources()
+            along = None
+            if self.sees("along"):
+                self.next()
+                along = self.pipe()
+            return Node("for", names, sources, along, self.block())
+        if word == "each" and next_ == "name":
+            self.next()
+            names, sources = self.names(), self.sources()
+            self.need(":")
+            return Node("each", names, sources, self.expression())
+        return None
+
     def expression_before_if(self):
         return self.until()
 
     # Expressions, loosest first
 
     def expression(self):
+        found = self.loop()
+        if found is not None:
+            return found
         if self.take("if"):
             c = self.expression()
             self.need("then")
@@ -366,6 +441,12 @@ class Parser:
         if self.sees("("):
             self.next()
             e = self.expression()
+            if self.sees(","):
+                values = [e]
+                while self.take(","):
+                    values.append(self.expression())
+                self.need(")")
+                return Node("tuple", values)
             self.need(")")
             return Node("group", e)
         if self.sees("["):
