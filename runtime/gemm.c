@@ -9,9 +9,10 @@
 typedef struct Product {
   bool ta, tb, by_rows;
   int64_t m, n, k, parts; // parts of one matrix of the batch
-  const float *a, *b;
-  float *c;
+  const void *a, *b;
+  void *c;
   int64_t stride_a, stride_b, stride_c;
+  bool is_double;
 } Product;
 
 // Measured with 16 to 512 MFLOP on two cores: the second packing of the shared operand costs 2 to 5 % a
@@ -42,40 +43,63 @@ static int64_t border(int64_t side, int64_t part, int64_t parts) {
   return units * part / parts * UNIT;
 }
 
+// Element number i.
+static const void *at(const Product *p, const void *x, int64_t i) {
+  return (const char *)x + i * (p->is_double ? 8 : 4);
+}
+
+// y = op(x) v, x of lines of `line` elements.
+static void times_vector(const Product *p, bool transposed, int64_t rows, int64_t line, const void *x,
+                         int64_t ldx, const void *v, void *y) {
+  const CBLAS_TRANSPOSE t = transposed ? CblasTrans : CblasNoTrans;
+  const blasint m = (blasint)rows, n = (blasint)line, ld = (blasint)ldx;
+  if (p->is_double)
+    cblas_dgemv(CblasRowMajor, t, m, n, 1, x, ld, v, 1, 0, y, 1);
+  else
+    cblas_sgemv(CblasRowMajor, t, m, n, 1, x, ld, v, 1, 0, y, 1);
+}
+
 // One column or row is a matrix times a vector, which BLAS has a faster way for.
-static void one_vector(const Product *p, const float *a, const float *b, float *c, int64_t m, int64_t n,
+static void one_vector(const Product *p, const void *a, const void *b, void *c, int64_t m, int64_t n,
                        int64_t ldb) {
   if (n == 1)
-    cblas_sgemv(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, (blasint)(p->ta ? p->k : m),
-                (blasint)(p->ta ? m : p->k), 1, a, (blasint)(p->ta ? p->m : p->k), b, 1, 0, c, 1);
+    times_vector(p, p->ta, p->ta ? p->k : m, p->ta ? m : p->k, a, p->ta ? p->m : p->k, b, c);
   else
-    cblas_sgemv(CblasRowMajor, p->tb ? CblasNoTrans : CblasTrans, (blasint)(p->tb ? n : p->k),
-                (blasint)(p->tb ? p->k : n), 1, b, (blasint)ldb, a, 1, 0, c, 1);
+    times_vector(p, !p->tb, p->tb ? n : p->k, p->tb ? p->k : n, b, ldb, a, c);
+}
+
+static void times_matrix(const Product *p, const void *a, int64_t lda, const void *b, int64_t ldb, void *c,
+                         int64_t m, int64_t n) {
+  const CBLAS_TRANSPOSE ta = p->ta ? CblasTrans : CblasNoTrans, tb = p->tb ? CblasTrans : CblasNoTrans;
+  if (p->is_double)
+    cblas_dgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)p->k, 1, a, (blasint)lda, b,
+                (blasint)ldb, 0, c, (blasint)p->n);
+  else
+    cblas_sgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)p->k, 1, a, (blasint)lda, b,
+                (blasint)ldb, 0, c, (blasint)p->n);
 }
 
 static void one_part(const Product *p, int64_t index) {
   int64_t matrix = index / p->parts, part = index % p->parts;
-  const float *a = p->a + matrix * p->stride_a, *b = p->b + matrix * p->stride_b;
-  float *c = p->c + matrix * p->stride_c;
+  const void *a = at(p, p->a, matrix * p->stride_a), *b = at(p, p->b, matrix * p->stride_b);
+  void *c = (void *)at(p, p->c, matrix * p->stride_c);
   int64_t side = p->by_rows ? p->m : p->n;
   int64_t from = border(side, part, p->parts), size = border(side, part + 1, p->parts) - from;
   int64_t m = p->m, n = p->n, lda = p->ta ? p->m : p->k, ldb = p->tb ? p->k : p->n;
   if (size <= 0) return;
   if (p->by_rows) {
-    a += p->ta ? from : from * lda;
-    c += from * p->n;
+    a = at(p, a, p->ta ? from : from * lda);
+    c = (void *)at(p, c, from * p->n);
     m = size;
   } else {
-    b += p->tb ? from * ldb : from;
-    c += from;
+    b = at(p, b, p->tb ? from * ldb : from);
+    c = (void *)at(p, c, from);
     n = size;
   }
   if (p->n == 1 || p->m == 1)
     one_vector(p, a, b, c, m, n, ldb);
   else
-    cblas_sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
-                (blasint)m, (blasint)n, (blasint)p->k, 1, a, (blasint)lda, b, (blasint)ldb, 0, c,
-                (blasint)p->n);
+    times_matrix(p, a, lda, b, ldb, c, m, n);
 }
 
 static void run_parts(void *const *slots, int64_t begin, int64_t end) {
@@ -85,7 +109,7 @@ static void run_parts(void *const *slots, int64_t begin, int64_t end) {
 static void multiply(reg_ctx *ctx, Product *p, int64_t batch) {
   if (p->k == 0) {
     for (int64_t i = 0; i < batch; i++)
-      memset(p->c + i * p->stride_c, 0, (size_t)(p->m * p->n) * sizeof(float));
+      memset((void *)at(p, p->c, i * p->stride_c), 0, (size_t)(p->m * p->n) * (p->is_double ? 8 : 4));
     return;
   }
   choose_parts(p);
@@ -98,11 +122,11 @@ static void multiply(reg_ctx *ctx, Product *p, int64_t batch) {
 }
 
 void reg_gemm(reg_ctx *ctx, int32_t ta, int32_t tb, int64_t m, int64_t n, int64_t k, int64_t batch,
-              const float *a, int64_t stride_a, const float *b, int64_t stride_b, float *c,
-              int64_t stride_c) {
+              const void *a, int64_t stride_a, const void *b, int64_t stride_b, void *c, int64_t stride_c,
+              int32_t is_double) {
   if (m <= 0 || n <= 0 || batch <= 0) return;
   Product p = {.ta = ta, .tb = tb, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c};
-  p.stride_a = stride_a, p.stride_b = stride_b, p.stride_c = stride_c;
+  p.stride_a = stride_a, p.stride_b = stride_b, p.stride_c = stride_c, p.is_double = is_double;
   double start = ctx->profile ? reg_now() : 0;
   multiply(ctx, &p, batch);
   if (ctx->profile) ctx->gemm_s += reg_now() - start;

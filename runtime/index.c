@@ -1,6 +1,6 @@
-// Rows and elements by index, sorting, prefix sums: see abi.h. Elements are four bytes. The split into pieces
-// depends on the sizes only, and every sum keeps the order of its addends, so results do not depend on the
-// number of threads. Nothing is allocated.
+// Rows and elements by index, sorting, prefix sums: see abi.h. Elements are of four or eight bytes. The split
+// into pieces depends on the sizes only, and every sum keeps the order of its addends, so results do not
+// depend on the number of threads. Nothing is allocated.
 #include "ctx.h"
 #include "reg/train.h"
 #include "support.h"
@@ -14,7 +14,7 @@ typedef struct Indexed {
   const int32_t *index;
   void *out;
   int64_t rows, width, count, unit; // unit: rows (or outer lines) a piece
-  int32_t reverse;
+  int32_t reverse, bytes;           // bytes: of an element
 } Indexed;
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -48,14 +48,29 @@ int32_t reg_index(reg_ctx *ctx, const void *x, int32_t *out, int64_t elements, i
   return 0;
 }
 
-int32_t reg_turns(reg_ctx *ctx, const char *place, float value) {
-  ctx->fault = (reg_fault){REG_FAULT_TURNS, place, (double)value, 0, 0, 0};
+int32_t reg_turns(reg_ctx *ctx, const char *place, double value) {
+  ctx->fault = (reg_fault){REG_FAULT_TURNS, place, value, 0, 0, 0};
   return 1;
 }
 
+#define T        float
+#define WORD     int32_t
+#define OF(name) name##_f32
+#include "index_lines.h"
+#undef T
+#undef WORD
+#undef OF
+#define T        double
+#define WORD     int64_t
+#define OF(name) name##_f64
+#include "index_lines.h"
+#undef T
+#undef WORD
+#undef OF
+
 static void gather_piece(void *const *slots, int64_t begin, int64_t end) {
   const Indexed *a = slots[0];
-  size_t bytes = (size_t)a->width * 4;
+  size_t bytes = (size_t)(a->width * a->bytes);
   int64_t last = smaller(end * a->unit, a->count);
   for (int64_t i = begin * a->unit; i < last; i++)
     memcpy((char *)a->out + (size_t)i * bytes,
@@ -63,135 +78,46 @@ static void gather_piece(void *const *slots, int64_t begin, int64_t end) {
 }
 
 void reg_gather(reg_ctx *ctx, const void *x, const int32_t *index, void *out, int64_t rows, int64_t width,
-                int64_t count) {
+                int64_t count, int32_t bytes) {
   if (rows <= 0 || width <= 0) return;
   Indexed a = {.x = x, .index = index, .out = out, .rows = rows, .width = width, .count = count};
+  a.bytes = bytes;
   over_lines(ctx, gather_piece, &a, count, width);
 }
 
-// A piece is a range of result rows: it looks at every index and adds the rows that are its own.
-static void scatter_piece(void *const *slots, int64_t begin, int64_t end) {
-  const Indexed *a = slots[0];
-  const float *x = a->x;
-  float *out = a->out;
-  int64_t first = begin * a->unit, last = smaller(end * a->unit, a->rows);
-  if (first >= last) return;
-  memset(out + first * a->width, 0, (size_t)((last - first) * a->width) * sizeof *out);
-  for (int64_t i = 0; i < a->count; i++) {
-    int64_t row = clamp(a->index[i], a->rows);
-    if (row < first || row >= last) continue;
-    for (int64_t j = 0; j < a->width; j++) out[row * a->width + j] += x[i * a->width + j];
-  }
-}
-
-void reg_scatter_add(reg_ctx *ctx, const int32_t *index, const float *x, float *out, int64_t rows,
-                     int64_t width, int64_t count) {
+void reg_scatter_add(reg_ctx *ctx, const int32_t *index, const void *x, void *out, int64_t rows,
+                     int64_t width, int64_t count, int32_t is_double) {
   if (rows <= 0 || width <= 0) return;
   int64_t ranges = smaller(smaller((rows + count) * width / PIECE_ELEMENTS + 1, MAX_RANGES), rows);
   Indexed a = {.x = x, .index = index, .out = out, .rows = rows, .width = width, .count = count};
   a.unit = (rows + ranges - 1) / ranges;
   void *slots[1] = {&a};
-  reg_parallel(ctx, scatter_piece, slots, ranges);
-}
-
-static void take_piece(void *const *slots, int64_t begin, int64_t end) {
-  const Indexed *a = slots[0];
-  const int32_t *x = a->x;
-  int32_t *out = a->out;
-  int64_t last = smaller(end * a->unit, a->count), n = a->rows, m = a->width;
-  for (int64_t o = begin * a->unit; o < last; o++)
-    for (int64_t j = 0; j < m; j++) out[o * m + j] = x[o * n + clamp(a->index[o * m + j], n)];
+  reg_parallel(ctx, is_double ? scatter_piece_f64 : scatter_piece_f32, slots, ranges);
 }
 
 void reg_take_along(reg_ctx *ctx, const void *x, const int32_t *index, void *out, int64_t outer, int64_t n,
-                    int64_t m) {
+                    int64_t m, int32_t bytes) {
   if (n <= 0 || m <= 0) return;
   Indexed a = {.x = x, .index = index, .out = out, .rows = n, .width = m, .count = outer};
-  over_lines(ctx, take_piece, &a, outer, m);
+  over_lines(ctx, bytes == 8 ? take_piece_f64 : take_piece_f32, &a, outer, m);
 }
 
-static void put_piece(void *const *slots, int64_t begin, int64_t end) {
-  const Indexed *a = slots[0];
-  const float *x = a->x;
-  float *out = a->out;
-  int64_t last = smaller(end * a->unit, a->count), n = a->rows, m = a->width;
-  for (int64_t o = begin * a->unit; o < last; o++) {
-    memset(out + o * n, 0, (size_t)n * sizeof *out);
-    for (int64_t j = 0; j < m; j++) out[o * n + clamp(a->index[o * m + j], n)] += x[o * m + j];
-  }
-}
-
-void reg_put_along(reg_ctx *ctx, const int32_t *index, const float *x, float *out, int64_t outer, int64_t m,
-                   int64_t n) {
+void reg_put_along(reg_ctx *ctx, const int32_t *index, const void *x, void *out, int64_t outer, int64_t m,
+                   int64_t n, int32_t is_double) {
   if (n <= 0) return;
   Indexed a = {.x = x, .index = index, .out = out, .rows = n, .width = m, .count = outer};
-  over_lines(ctx, put_piece, &a, outer, n + m);
+  over_lines(ctx, is_double ? put_piece_f64 : put_piece_f32, &a, outer, n + m);
 }
 
-// A total order of places: by value, NaN last, equal values by place. Under it any sort is stable.
-static bool before(const float *x, int32_t i, int32_t j) {
-  bool nan_i = isnan(x[i]), nan_j = isnan(x[j]);
-  if (nan_i != nan_j) return nan_j;
-  if (!nan_i && x[i] != x[j]) return x[i] < x[j];
-  return i < j;
-}
-
-static void sift_down(const float *x, int32_t *heap, int64_t root, int64_t size) {
-  int32_t moving = heap[root];
-  for (int64_t child; (child = 2 * root + 1) < size; root = child) {
-    if (child + 1 < size && before(x, heap[child], heap[child + 1])) child++;
-    if (!before(x, moving, heap[child])) break;
-    heap[root] = heap[child];
-  }
-  heap[root] = moving;
-}
-
-// Heapsort: in place, no worst case.
-static void argsort_line(const float *x, int32_t *out, int64_t n) {
-  for (int64_t i = 0; i < n; i++) out[i] = (int32_t)i;
-  for (int64_t i = n / 2 - 1; i >= 0; i--) sift_down(x, out, i, n);
-  for (int64_t i = n - 1; i > 0; i--) {
-    int32_t largest = out[0];
-    out[0] = out[i];
-    out[i] = largest;
-    sift_down(x, out, 0, i);
-  }
-}
-
-static void argsort_piece(void *const *slots, int64_t begin, int64_t end) {
-  const Indexed *a = slots[0];
-  int64_t last = smaller(end * a->unit, a->count), n = a->width;
-  for (int64_t o = begin * a->unit; o < last; o++)
-    argsort_line((const float *)a->x + o * n, (int32_t *)a->out + o * n, n);
-}
-
-void reg_argsort(reg_ctx *ctx, const float *x, int32_t *out, int64_t outer, int64_t n) {
+void reg_argsort(reg_ctx *ctx, const void *x, int32_t *out, int64_t outer, int64_t n, int32_t is_double) {
   if (n <= 0) return;
   Indexed a = {.x = x, .out = out, .width = n, .count = outer};
-  over_lines(ctx, argsort_piece, &a, outer, 16 * n);
+  over_lines(ctx, is_double ? argsort_piece_f64 : argsort_piece_f32, &a, outer, 16 * n);
 }
 
-static void cumsum_line(const float *x, float *out, int64_t n, int64_t inner, int32_t reverse) {
-  for (int64_t from = 0; from < inner; from += INNER_BLOCK) {
-    int64_t wide = smaller(INNER_BLOCK, inner - from);
-    double sum[INNER_BLOCK] = {0};
-    for (int64_t step = 0; step < n; step++) {
-      int64_t at = (reverse ? n - 1 - step : step) * inner + from;
-      for (int64_t j = 0; j < wide; j++) out[at + j] = (float)(sum[j] += (double)x[at + j]);
-    }
-  }
-}
-
-static void cumsum_piece(void *const *slots, int64_t begin, int64_t end) {
-  const Indexed *a = slots[0];
-  int64_t last = smaller(end * a->unit, a->count), size = a->rows * a->width;
-  for (int64_t o = begin * a->unit; o < last; o++)
-    cumsum_line((const float *)a->x + o * size, (float *)a->out + o * size, a->rows, a->width, a->reverse);
-}
-
-void reg_cumsum(reg_ctx *ctx, const float *x, float *out, int64_t outer, int64_t n, int64_t inner,
-                int32_t reverse) {
+void reg_cumsum(reg_ctx *ctx, const void *x, void *out, int64_t outer, int64_t n, int64_t inner,
+                int32_t reverse, int32_t is_double) {
   if (n <= 0 || inner <= 0) return;
   Indexed a = {.x = x, .out = out, .rows = n, .width = inner, .count = outer, .reverse = reverse};
-  over_lines(ctx, cumsum_piece, &a, outer, n * inner);
+  over_lines(ctx, is_double ? cumsum_piece_f64 : cumsum_piece_f32, &a, outer, n * inner);
 }

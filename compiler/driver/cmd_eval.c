@@ -23,22 +23,34 @@ static int tell(const Evaluation *e, const reg_status *st) {
   return st->code;
 }
 
+static bool wide(const Evaluation *e) {
+  return e->options->given[OPT_DTYPE] && !strcmp(e->options->value[OPT_DTYPE], "f64");
+}
+
 static int read_input(Evaluation *e, const NamePair *pair) {
   Arena *a = e->pipeline.arena;
   reg_status st = {0};
   reg_array array = {0};
-  if (reg_npy_read(pair->value, &array, &st)) return tell(e, &st);
+  double *numbers = NULL;
   static const DType types[] = {[REG_F32] = DT_F32, [REG_I32] = DT_I32, [REG_BOOL] = DT_BOOL};
+  if (wide(e) && reg_npy_numbers(pair->value, &array, &numbers, &st)) return tell(e, &st);
+  if (array.dtype != REG_F32) { // integers are judged by 32 bits
+    free(numbers);
+    numbers = NULL;
+  }
+  if (!numbers && reg_npy_read(pair->value, &array, &st)) return tell(e, &st);
   Tensor t = {
       .name = arena_printf(a, "in:%s", pair->name), .dtype = types[array.dtype], .shape.rank = array.rank};
   memcpy(t.shape.dim, array.dim, sizeof(int64_t) * (size_t)array.rank);
   t.data = ARENA_ARRAY(a, double, array.count + 1);
   for (int64_t i = 0; i < array.count; i++)
-    t.data[i] = t.dtype == DT_F32 ? (double)((const float *)array.values)[i]
-                                  : (double)((const int32_t *)array.values)[i];
-  free(array.values);
-  vec_push(a, e->inputs, t);
+    t.data[i] = numbers             ? numbers[i]
+                : t.dtype == DT_F32 ? (double)((const float *)array.values)[i]
+                                    : (double)((const int32_t *)array.values)[i];
+  free(numbers ? numbers : array.values);
   vec_push(a, e->given, ((LowerInput){pair->name, t.dtype, t.shape}));
+  if (numbers) t.dtype = DT_F64;
+  vec_push(a, e->inputs, t);
   return EXIT_OK;
 }
 
@@ -100,9 +112,11 @@ static Graph *lower_expression(Evaluation *e, const char *text) {
 }
 
 static bool write_array(Arena *a, const char *path, const Tensor *t, reg_status *st) {
-  static const reg_dtype types[] = {[DT_F32] = REG_F32, [DT_I32] = REG_I32, [DT_BOOL] = REG_BOOL};
+  static const reg_dtype types[] = {
+      [DT_F32] = REG_F32, [DT_I32] = REG_I32, [DT_BOOL] = REG_BOOL, [DT_F64] = REG_F32};
   reg_array array = {.dtype = types[t->dtype], .rank = t->shape.rank, .count = shape_count(t->shape)};
   memcpy(array.dim, t->shape.dim, sizeof(int64_t) * (size_t)t->shape.rank);
+  if (t->dtype == DT_F64) return reg_npy_write_numbers(path, &array, t->data, st) == 0;
   array.values = arena_alloc(a, 4 * (size_t)array.count + 4);
   for (int64_t i = 0; i < array.count; i++) {
     if (t->dtype == DT_F32)
@@ -118,7 +132,9 @@ static int add_values(const Evaluation *e, StrBuf *b, const char *file_name, con
   int64_t count = shape_count(t->shape);
   if (count <= MOST_SHOWN) {
     strbuf_add(b, ",\"values\":[");
-    for (int64_t i = 0; i < count; i++) strbuf_addf(b, "%s%s", i ? "," : "", text_number(a, t->data[i]));
+    for (int64_t i = 0; i < count; i++)
+      strbuf_addf(b, "%s%s", i ? "," : "",
+                  t->dtype == DT_F64 ? text_double(a, t->data[i]) : text_number(a, t->data[i]));
     strbuf_add(b, "]");
     return EXIT_OK;
   }
@@ -180,6 +196,7 @@ int cmd_eval(Session *s, const Options *o) {
   if (!code) code = read_program(&e);
   if (!code) {
     Graph *g = lower_expression(&e, o->arguments.data[0]);
+    if (g && wide(&e)) g = graph_widen(e.pipeline.arena, g);
     code = g ? run_expression(&e, g) : EXIT_REJECTED;
   }
   pipeline_free(&e.pipeline);

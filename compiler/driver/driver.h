@@ -88,6 +88,7 @@ const char *text_bytes(Arena *a, double bytes);  // "1.5 MB"
 const char *text_count(Arena *a, double count);  // "12.3 k"
 const char *text_json(Arena *a, const char *s);  // quoted and escaped
 const char *text_number(Arena *a, double value); // JSON number; "nan", "inf", "-inf" as strings
+const char *text_double(Arena *a, double value); // with all its digits
 
 #define COMMAND(name, arguments, sentence, story) int cmd_##name(Session *s, const Options *o);
 #include "commands.def"

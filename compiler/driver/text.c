@@ -49,8 +49,12 @@ const char *text_json(Arena *a, const char *s) {
   return arena_text(a, &t);
 }
 
-const char *text_number(Arena *a, double value) {
+static const char *text_digits(Arena *a, double value, int digits) {
   if (isnan(value)) return "\"nan\"";
   if (isinf(value)) return value > 0 ? "\"inf\"" : "\"-inf\"";
-  return arena_printf(a, "%.9g", value);
+  return arena_printf(a, "%.*g", digits, value);
 }
+
+const char *text_number(Arena *a, double value) { return text_digits(a, value, 9); }
+
+const char *text_double(Arena *a, double value) { return text_digits(a, value, 17); }

@@ -55,7 +55,8 @@ static const char *end_fault(const Node *n, const LoopParts *p) {
   if (p->carries < loop_held(p->end) || !same_type(n->in[0], DT_BOOL, number) ||
       !same_type(n->in[1], DT_I32, number))
     return "it carries no condition and no number of turns";
-  if (p->end == LOOP_MOST && !same_type(n->in[2], DT_F32, number)) return "it watches no number";
+  if (p->end == LOOP_MOST && (!dtype_is_float(n->in[2]->dtype) || n->in[2]->shape.rank))
+    return "it watches no number";
   return NULL;
 }
 

@@ -7,8 +7,7 @@
 
 enum { MAX_RANK = 8 };
 
-// Elements as they lie in memory; bool is 0 or 1 in four bytes. f64 is for scalars of time and what is made
-// of them: contraction, indexing and random draws do not take it.
+// Elements as they lie in memory; bool is 0 or 1 in four bytes. Draws are f32.
 typedef enum DType { DT_F32, DT_I32, DT_BOOL, DT_F64, DT_TUPLE, DTYPE_COUNT } DType;
 
 typedef struct Shape {
@@ -227,6 +226,7 @@ Node *graph_if(Graph *g, Node *const *in, int nin, const Graph *body, const Grap
 void graph_build_if(Graph *g, Node *condition, const bool *inside, Node *const *x, Node *const *y, int n,
                     Node **parts);
 
+Graph *graph_widen(Arena *a, const Graph *g);    // f64 in place of f32 (widen.c)
 Graph *graph_copy(Arena *a, const Graph *g);     // node for node
 bool graph_same(const Graph *a, const Graph *b); // node for node; names of inputs aside
 

@@ -217,13 +217,13 @@ static const char *infer_shape_op(Arena *a, Node *n) {
 static const char *infer_matmul(Arena *a, Node *n) {
   const Node *x = n->in[0], *y = n->in[1];
   const int r = x->shape.rank;
-  if (x->dtype != DT_F32 || y->dtype != DT_F32) return "matmul is of f32";
+  if (!dtype_is_float(x->dtype) || y->dtype != x->dtype) return "matmul is of floats of one type";
   if (r < 2 || y->shape.rank != r) return "matmul needs two operands of one rank, at least 2";
   for (int i = 0; i < r - 2; i++)
     if (x->shape.dim[i] != y->shape.dim[i]) return "leading dimensions differ";
   if (x->shape.dim[r - 1] != y->shape.dim[r - 2])
     FAULT("%s and %s have different inner dimensions", shape_text(a, x->shape), shape_text(a, y->shape));
-  n->dtype = DT_F32;
+  n->dtype = x->dtype;
   n->shape = x->shape;
   n->shape.dim[r - 1] = y->shape.dim[r - 1];
   return shape_fault(a, n->shape);
@@ -242,7 +242,7 @@ static const char *infer_index_rows(Arena *a, Node *n) {
     for (int i = 1; i < x.rank; i++) n->shape.dim[n->shape.rank++] = x.dim[i];
     return shape_fault(a, n->shape);
   }
-  if (n->dtype != DT_F32) return "sums by index are of f32";
+  if (!dtype_is_float(n->dtype)) return "sums by index are of floats";
   if (n->nattr != 1 || n->attr[0] < 1) return "size out of range";
   if (x.rank < index.rank) return "the index has more axes than what it places";
   if (1 + x.rank - index.rank > MAX_RANK) return "rank too high";
@@ -263,7 +263,7 @@ static const char *infer_index_along(Arena *a, Node *n) {
     if (index.dim[i] != x.dim[i]) return "index and operand differ in shape";
   n->shape = index;
   if (take) return NULL;
-  if (n->dtype != DT_F32) return "sums by index are of f32";
+  if (!dtype_is_float(n->dtype)) return "sums by index are of floats";
   if (n->nattr != 1 || n->attr[0] < 1) return "size out of range";
   n->shape.dim[x.rank - 1] = n->attr[0];
   return shape_fault(a, n->shape);
@@ -279,8 +279,6 @@ static const char *infer_index(Arena *a, Node *n) {
     if (n->nin == 2 && (n->in[1]->dtype != DT_I32 || n->in[1]->shape.rank)) return "the count is i32[]";
     return x->dtype == DT_BOOL ? "no bool operands here" : NULL;
   }
-  for (int i = 0; i < n->nin; i++)
-    if (n->in[i]->dtype == DT_F64) return "no f64 operands here";
   switch (n->op) {
   case OP_GATHER:
   case OP_SCATTER_ADD: return infer_index_rows(a, n);
@@ -288,10 +286,10 @@ static const char *infer_index(Arena *a, Node *n) {
   case OP_PUT_ALONG: return infer_index_along(a, n);
   default: break;
   }
-  if (x->dtype != DT_F32) return "order and sums along an axis are of f32";
+  if (!dtype_is_float(x->dtype)) return "order and sums along an axis are of floats";
   if (x->shape.rank < 1) return "a number has no axes";
   n->shape = x->shape;
-  n->dtype = n->op == OP_ARGSORT ? DT_I32 : DT_F32;
+  n->dtype = n->op == OP_ARGSORT ? DT_I32 : x->dtype;
   if (n->op == OP_CUMSUM) {
     if (n->nattr != 2 || n->attr[0] < 0 || n->attr[0] >= x->shape.rank) return "axis out of range";
     if (n->attr[1] != 0 && n->attr[1] != 1) return "reverse is 0 or 1";

@@ -203,14 +203,16 @@ int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_sta
   return *values ? REG_OK : reg_no_memory(st, (size_t)h.count * sizeof **values);
 }
 
-// Format 1; the header is padded so that the elements begin at a multiple of 64 bytes.
-int reg_npy_write(const char *path, const reg_array *a, reg_status *st) {
+// Format 1; the header is padded so that the elements begin at a multiple of 64 bytes. From four bytes an
+// element, or from doubles.
+static int write_array(const char *path, const reg_array *a, const double *numbers, reg_status *st) {
   static const char *const types[] = {"<f4", "<i4", "|b1"};
   char header[512];
-  const size_t width = a->dtype == REG_BOOL ? 1 : 4;
+  const size_t width = numbers ? 8 : a->dtype == REG_BOOL ? 1 : 4;
   Text text = reg_text_in(header, sizeof header);
   reg_text_bytes(&text, "\x93NUMPY\1\0\0\0", 10);
-  reg_text_format(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[a->dtype]);
+  reg_text_format(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+                  numbers ? "<f8" : types[a->dtype]);
   for (int i = 0; i < a->rank; i++)
     reg_text_format(&text, "%lld,%s", (long long)a->dim[i], i + 1 < a->rank ? " " : "");
   reg_text_add(&text, "), }");
@@ -223,10 +225,18 @@ int reg_npy_write(const char *path, const reg_array *a, reg_status *st) {
   char *bytes = malloc(total + (size_t)a->count * width);
   if (!bytes) return reg_no_memory(st, total + (size_t)a->count * width);
   memcpy(bytes, header, total);
-  if (width == 4 && a->count) memcpy(bytes + total, a->values, (size_t)a->count * 4);
+  if (width > 1 && a->count) memcpy(bytes + total, numbers ? numbers : a->values, (size_t)a->count * width);
   for (int64_t i = 0; i < a->count && width == 1; i++)
     bytes[total + (size_t)i] = ((const int32_t *)a->values)[i] != 0;
   int code = reg_file_write(path, bytes, total + (size_t)a->count * width, st);
   free(bytes);
   return code;
+}
+
+int reg_npy_write(const char *path, const reg_array *a, reg_status *st) {
+  return write_array(path, a, NULL, st);
+}
+
+int reg_npy_write_numbers(const char *path, const reg_array *shape, const double *values, reg_status *st) {
+  return write_array(path, shape, values, st);
 }

@@ -26,7 +26,7 @@ static double gemm_gflops(reg_ctx *ctx, int ta, int tb, int64_t m, int64_t n, in
   for (int run = 0; run < 3 || now() < end; run++) {
     int64_t repeat = flop > 1e7 ? 1 : (int64_t)(1e7 / flop) + 1;
     double start = now();
-    for (int64_t i = 0; i < repeat; i++) reg_gemm(ctx, ta, tb, m, n, k, 1, a, 0, b, 0, c, 0);
+    for (int64_t i = 0; i < repeat; i++) reg_gemm(ctx, ta, tb, m, n, k, 1, a, 0, b, 0, c, 0, 0);
     double each = (now() - start) / (double)repeat;
     if (each < best) best = each;
   }

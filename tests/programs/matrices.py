@@ -99,7 +99,7 @@ REFUSED = [("cholesky(m - 3 * eye(2))", "the matrix [2, 2] is not positive defin
 
 def case_what_cannot_be_factored_is_told(regc):
     where = folder(regc)
-    (where / "m.npy").write_bytes(matrix([[2, 1], [1, 2]]))
+    (where / "m.npy").write_bytes(npy([[2, 1], [1, 2]]))
     for text, message in REFUSED:
         for more in ([], ["--interpret"]):
             done = regc("eval", text, "--in", "m=m.npy", *more, cwd=where)
@@ -123,11 +123,12 @@ def case_a_matrix_stops_a_training_and_a_binary(regc):
     demand(done.returncode == 65 and message[5:] in done.stderr, f"{done.returncode}\n{done.stderr}")
 
 
-def matrix(rows):
-    header = str({"descr": "<f4", "fortran_order": False, "shape": (len(rows), len(rows[0]))})
+def npy(rows, wide=False):
+    """A matrix in NumPy's format."""
+    header = str({"descr": "<f8" if wide else "<f4", "fortran_order": False, "shape": (len(rows), len(rows[0]))})
     header += " " * (-(len(header) + 11) % 64) + "\n"
     values = [v for row in rows for v in row]
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}f", *values)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}{'d' if wide else 'f'}", *values)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """A walk over what the compiler provides: every function with every kind of value at each of its parameters, every operator with every
 pair of kinds, and the functions of numbers at their kinks.
 
-    walk.py REGC [--all] [--show N]
+    walk.py REGC [--all] [--dtype f64] [--show N]
 
 What tests/reference/reading refuses must be refused with a message and exit code 1; what it takes must have its value, compiled and
 interpreted. Without --all a part of the pairs is taken, the same each time. Closes with `N passed, N failed, N skipped`."""
@@ -146,8 +146,8 @@ def flat(e):
 
 
 class Walk:
-    def __init__(self, regc, folder, show):
-        self.regc, self.folder, self.show = regc, folder, show
+    def __init__(self, regc, folder, show, dtype):
+        self.regc, self.folder, self.show, self.compiled = regc, folder, show, ["--dtype", dtype]
         self.passed, self.skipped, self.failures = 0, 0, []
         for name, v in INPUTS.items():
             np.save(f"{folder}/{name}.npy", v)
@@ -268,7 +268,7 @@ class Walk:
     def values(self, number, cases, wants):
         if not cases:
             return
-        (code, compiled), (also, interpreted) = (self.eval([e for _, e in cases], f"{number}{more}", *more) for more in ([], ["--interpret"]))
+        (code, compiled), (also, interpreted) = (self.eval([e for _, e in cases], f"{number}{more}", *more) for more in (self.compiled, ["--interpret"]))
         if code or also:
             if len(cases) == 1:
                 return self.fail(*cases[0], f"exit code {code or also}: {(compiled if code else interpreted)[:300]}")
@@ -350,12 +350,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("regc")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--dtype", choices=["f32", "f64"], default="f32", help="of the compiled code")
     parser.add_argument("--kinks", action="store_true", help="the known values only")
     parser.add_argument("--show", type=int, default=60, metavar="N", help="failures that are told")
     a = parser.parse_args()
     rows = re.findall(r'^BUILTIN\(\w+,\s*"(\w+)"', (ROOT / "compiler/sema/builtins.def").read_text(), re.M)
     with tempfile.TemporaryDirectory(prefix="reg-walk-") as folder:
-        walk = Walk(a.regc, folder, a.show)
+        walk = Walk(a.regc, folder, a.show, a.dtype)
         for name in set(rows) - set(functions.TABLE) - APART:
             walk.fail("table", name, "the reading does not know this function")
         walk.kinks()

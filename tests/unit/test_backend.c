@@ -266,6 +266,7 @@ Test(backend, nan_passes_through) {
 }
 
 // tests/graph/, and of what random graphs found the smallest cases: tests/graph/compiled/.
+// In both precisions.
 Test(backend, graph_files) {
   glob_t found;
   cr_assert_eq(glob(SOURCE_DIR "/tests/graph/*.graph", 0, NULL, &found), 0);
@@ -282,6 +283,7 @@ Test(backend, graph_files) {
     Graph *g = graph_parse(m.arena, text, &error);
     cr_assert(g, "%s: %s", found.gl_pathv[i], error);
     check_graph_in(&m, passes_run(m.arena, g, 0, true), lo, hi, 4e-6);
+    check_graph_in(&m, passes_run(m.arena, graph_widen(m.arena, g), 0, true), lo, hi, 1e-11);
     machine_free(&m);
   }
   globfree(&found);

@@ -96,7 +96,7 @@ static inline void check_values(const Graph *g, double *const *want, void *const
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
     int64_t n = shape_count(o->node->shape);
-    if (o->node->dtype == DT_F64 && tolerance > 1e-13) tolerance = 1e-13;
+    if (o->node->dtype == DT_F64 && tolerance > 1e-10) tolerance = 1e-13;
     for (int64_t k = 0; k < n; k++) {
       double w = want[o->node->id][k], v = element(o->node->dtype, got[i], k);
       bool same = (isnan(w) && isnan(v)) || w == v || fabs(w - v) <= tolerance * (1 + fabs(w));

@@ -97,8 +97,8 @@ static void check_gemm(reg_ctx *one, reg_ctx *two, int ta, int tb, int64_t m, in
   random_fill(a, batch * m * k, 1);
   random_fill(b, k * n, 2);
   memset(c, 0xff, (size_t)(batch * m * n) * 4);
-  reg_gemm(one, ta, tb, m, n, k, batch, a, m * k, b, 0, c, m * n);
-  reg_gemm(two, ta, tb, m, n, k, batch, a, m * k, b, 0, d, m * n);
+  reg_gemm(one, ta, tb, m, n, k, batch, a, m * k, b, 0, c, m * n, 0);
+  reg_gemm(two, ta, tb, m, n, k, batch, a, m * k, b, 0, d, m * n, 0);
   cr_assert_eq(memcmp(c, d, (size_t)(batch * m * n) * 4), 0,
                "bits differ between 1 and 2 threads: %d%d %ldx%ldx%ld", ta, tb, (long)m, (long)n, (long)k);
   for (int64_t s = 0; s < batch; s++)
@@ -126,7 +126,7 @@ Test(gemm, agrees_with_the_definition_on_any_number_of_threads) {
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (int flags = 0; flags < 4; flags++)
       check_gemm(one, two, flags & 1, flags >> 1, sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3]);
-  reg_gemm(one, 0, 0, 0, 4, 4, 1, NULL, 0, NULL, 0, NULL, 0);
+  reg_gemm(one, 0, 0, 0, 4, 4, 1, NULL, 0, NULL, 0, NULL, 0, 0);
   reg_ctx_free(two);
   reg_ctx_free(one);
 }
@@ -138,8 +138,8 @@ Test(indexing, gather_and_scatter) {
   reg_ctx *c = reg_ctx_new(3);
   random_fill(x, ROWS * WIDTH, 1);
   for (int i = 0; i < COUNT; i++) index[i] = (i * 37) % (ROWS + 4) - 2; // some lie outside and are clamped
-  reg_gather(c, x, index, out, ROWS, WIDTH, COUNT);
-  reg_scatter_add(c, index, out, back, ROWS, WIDTH, COUNT);
+  reg_gather(c, x, index, out, ROWS, WIDTH, COUNT, 4);
+  reg_scatter_add(c, index, out, back, ROWS, WIDTH, COUNT, 0);
   for (int i = 0; i < COUNT; i++) {
     int row = index[i] < 0 ? 0 : index[i] >= ROWS ? ROWS - 1 : index[i];
     cr_assert_eq(memcmp(out + i * WIDTH, x + row * WIDTH, WIDTH * 4), 0);
@@ -152,9 +152,9 @@ Test(indexing, gather_and_scatter) {
 Test(indexing, along_the_last_axis) {
   reg_ctx *c = reg_ctx_new(2);
   float x[6] = {1, 2, 3, 4, 5, 6}, out[4], back[6];
-  reg_take_along(c, x, (int32_t[4]){2, 0, 1, 1}, out, 2, 3, 2);
+  reg_take_along(c, x, (int32_t[4]){2, 0, 1, 1}, out, 2, 3, 2, 4);
   cr_assert(out[0] == 3 && out[1] == 1 && out[2] == 5 && out[3] == 5);
-  reg_put_along(c, (int32_t[4]){2, 0, 1, 1}, out, back, 2, 2, 3);
+  reg_put_along(c, (int32_t[4]){2, 0, 1, 1}, out, back, 2, 2, 3, 0);
   cr_assert(back[0] == 1 && back[1] == 0 && back[2] == 3 && back[3] == 0 && back[4] == 10 && back[5] == 0);
   reg_ctx_free(c);
 }
@@ -184,7 +184,7 @@ Test(indexing, argsort_is_stable_with_nan_last) {
   int32_t order[N];
   reg_ctx *c = reg_ctx_new(2);
   for (int i = 0; i < N; i++) x[i] = i % 97 == 0 ? NAN : (float)((i * 31) % 50);
-  reg_argsort(c, x, order, 1, N);
+  reg_argsort(c, x, order, 1, N, 0);
   for (int i = 1; i < N; i++) {
     float a = x[order[i - 1]], b = x[order[i]];
     cr_assert(isnan(b) ? !isnan(a) || order[i - 1] < order[i] : a < b || (a == b && order[i - 1] < order[i]),
@@ -198,7 +198,7 @@ Test(indexing, prefix_sums) {
   reg_ctx *c = reg_ctx_new(2);
   for (int i = 0; i < 120; i++) x[i] = (float)i;
   for (int reverse = 0; reverse < 2; reverse++) {
-    reg_cumsum(c, x, out, 2, 3, 20, reverse);
+    reg_cumsum(c, x, out, 2, 3, 20, reverse, 0);
     for (int o = 0; o < 2; o++)
       for (int i = 0; i < 3; i++)
         for (int j = 0; j < 20; j++) {

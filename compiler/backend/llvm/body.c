@@ -128,8 +128,10 @@ static void end_if_exceeded(const Turn *t, LLVMValueRef ctx) {
                                      LLVMConstInt(m->i32, 0, 0), "");
   LLVMBuildCondBr(k->builder, holds, exceeded, next);
   LLVMPositionBuilderAtEnd(k->builder, exceeded);
+  LLVMTypeRef type = t->s->node->out[2].dtype == DT_F64 ? m->f64 : m->f32;
+  LLVMValueRef watched = LLVMBuildLoad2(k->builder, type, carry_place(t, 2, false), "");
   LLVMValueRef args[] = {ctx, LLVMBuildGlobalStringPtr(k->builder, t->s->node->name, "place"),
-                         LLVMBuildLoad2(k->builder, m->f32, carry_place(t, 2, false), "")};
+                         LLVMBuildFPCast(k->builder, watched, m->f64, "")};
   LLVMBuildRet(k->builder, emit_runtime_call(k, m->i32, "reg_turns", args, 3));
   LLVMPositionBuilderAtEnd(k->builder, next);
 }

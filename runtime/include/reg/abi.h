@@ -19,7 +19,7 @@ typedef void (*reg_piece_fn)(void *const *slots, int64_t begin, int64_t end);
 void reg_parallel(reg_ctx *ctx, reg_piece_fn fn, void *const *slots, int64_t pieces);
 
 // A loop that would go on after its last turn: 1, and the fault is kept. place: with what is `value` there.
-int32_t reg_turns(reg_ctx *ctx, const char *place, float value);
+int32_t reg_turns(reg_ctx *ctx, const char *place, double value);
 
 // One step of a compiled function: a kernel in its pieces, or, where there are none, a call, behind which the
 // function ends unless it returns 0.

@@ -15,4 +15,6 @@ int reg_npy_read(const char *path, reg_array *out, reg_status *st); // free out-
 // The elements as they stand in the file, in *values, to be freed; shape->values is not set.
 int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st);
 int reg_npy_write(const char *path, const reg_array *a, reg_status *st);
+// f8, of the shape of an array.
+int reg_npy_write_numbers(const char *path, const reg_array *shape, const double *values, reg_status *st);
 #endif
