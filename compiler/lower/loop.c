@@ -43,22 +43,38 @@ static bool is_carried_kind(const Value *v) {
   }
 }
 
-static bool flatten(Cx *cx, const Value *v, Nodes *out) {
+static bool flatten(Cx *cx, const Value *v, Nodes *out, DimsList *dims) {
   if (v->kind == V_TREE || v->kind == V_MODEL) {
     const Tree *t = tree_of(cx, v);
-    for (int i = 0; i < t->n; i++) vec_push(cx->a, *out, t->leaf[i].node);
+    for (int i = 0; i < t->n; i++) {
+      vec_push(cx->a, *out, t->leaf[i].node);
+      vec_push(cx->a, *dims, NULL);
+    }
     return true;
   }
   for (int i = 0; v->kind == V_TUPLE && i < v->nitems; i++)
-    if (!flatten(cx, &v->items[i], out)) return false;
+    if (!flatten(cx, &v->items[i], out, dims)) return false;
   if (v->kind == V_TUPLE) return true;
-  Node *n = value_node(cx, v);
-  if (n) vec_push(cx->a, *out, n);
-  return n != NULL;
+  Node *n = counted_node(cx, v);
+  if (!n) return false;
+  vec_push(cx->a, *out, n);
+  vec_push(cx->a, *dims, is_counted(cx, v) ? value_dims(cx, v) : NULL);
+  return true;
+}
+
+// Whether two tensors have the same counts, where their axes meet from the last on.
+static bool same_counts(Dims a, Shape sa, Dims b, Shape sb) {
+  for (int i = 1; i <= sa.rank || i <= sb.rank; i++) {
+    const Dim *x = i <= sa.rank ? dim_of(a, sa.rank - i) : NULL,
+              *y = i <= sb.rank ? dim_of(b, sb.rank - i) : NULL;
+    const int64_t nx = i <= sa.rank ? sa.dim[sa.rank - i] : 1, ny = i <= sb.rank ? sb.dim[sb.rank - i] : 1;
+    if (((x && x->count) || (y && y->count)) && !dims_meet(x, nx, y, ny)) return false;
+  }
+  return true;
 }
 
 // The value of like's form whose tensors are nodes[*at], ...
-static Value rebuilt(Cx *cx, const Value *like, Node *const *nodes, int *at) {
+static Value rebuilt(Cx *cx, const Value *like, Node *const *nodes, Dims const *dims, int *at) {
   if (like->kind == V_TREE || like->kind == V_MODEL) {
     const Tree *from = tree_of(cx, like);
     Tree *t = tree_new(cx, from->n);
@@ -68,10 +84,11 @@ static Value rebuilt(Cx *cx, const Value *like, Node *const *nodes, int *at) {
   if (like->kind == V_TUPLE) {
     Value v = *like;
     v.items = ARENA_ARRAY(cx->a, Value, v.nitems + 1);
-    for (int i = 0; i < v.nitems; i++) v.items[i] = rebuilt(cx, &like->items[i], nodes, at);
+    for (int i = 0; i < v.nitems; i++) v.items[i] = rebuilt(cx, &like->items[i], nodes, dims, at);
     return v;
   }
-  Value v = v_tensor(nodes[(*at)++], like->span);
+  Value v = v_tensor(nodes[*at], like->span);
+  v.dims = dims[(*at)++];
   if (like->kind == V_TENSOR) v.text = like->text;
   return v;
 }
@@ -109,23 +126,40 @@ static Value run_turn(const Loop *l, Env *inner) {
   return l->body->kind == AST_BLOCK ? eval_block(l->cx, inner, l->body) : eval_expr(l->cx, inner, l->body);
 }
 
-// Results lie along the first axis: moved to where the loop's slices came from.
-static Node *to_axis(const Loop *l, Node *n) {
-  return axis_moved(l->cx, n, 0, l->axis < n->shape.rank ? l->axis : 0);
-}
-
-static Value stacked(const Loop *l, const Value *one, Node *const *nodes) {
-  Nodes moved = {0};
-  Nodes like = {0};
-  if (!flatten(l->cx, one, &like)) return v_fail();
-  for (int i = 0; i < like.len; i++) vec_push(l->cx->a, moved, to_axis(l, nodes[i]));
+// What the turns gave, one of the form of `one`: along the first axis, which is moved to where the loop's
+// slices came from. `over`: what this axis is.
+static Value stacked(const Loop *l, const Value *one, Node *const *nodes, const Dim *over) {
+  Cx *cx = l->cx;
+  Nodes moved = {0}, like = {0};
+  DimsList turn = {0}, all = {0};
+  if (!flatten(cx, one, &like, &turn)) return v_fail();
+  for (int i = 0; i < like.len; i++) {
+    const int rank = nodes[i]->shape.rank, axis = l->axis < rank ? l->axis : 0;
+    const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, rank + 1);
+    for (int k = 0; k < rank; k++) dims[k] = k == axis ? over : dim_of(turn.data[i], k - (k > axis));
+    vec_push(cx->a, moved, axis_moved(cx, nodes[i], 0, axis));
+    vec_push(cx->a, all, dims);
+  }
   int at = 0;
-  Value v = rebuilt(l->cx, one, moved.data, &at);
+  Value v = rebuilt(cx, one, moved.data, all.data, &at);
   v.text = NULL;
   return v;
 }
 
+static Value refuse_turn(const Loop *l, Dims dims, Shape s) {
+  refuse_counted(l->cx, "the value of a turn", dims, s,
+                 "each turn would have a length of its own: take a sum or a mean of it in the turn",
+                 l->e->span);
+  return v_fail();
+}
+
 // -- written out
+
+static void set_slice(const Loop *l, Env *inner, int i, Node *n) {
+  Value v = v_tensor(n, l->e->span);
+  v.dims = l->slice_dims[i];
+  env_set(l->cx, inner, l->names->kids[i]->name, named(l->cx, v));
+}
 
 static Node *element(const Loop *l, Node *source, int64_t turn) {
   Shape s = {.rank = source->shape.rank - 1};
@@ -137,6 +171,7 @@ static Value turn_by_turn(Loop *l) {
   Cx *cx = l->cx;
   const Map counters = cx->counters;
   Nodes *results = ARENA_ARRAY(cx->a, Nodes, l->turns + 1);
+  DimsList *dims = ARENA_ARRAY(cx->a, DimsList, l->turns + 1);
   Value last = {.kind = V_NONE, .span = l->e->span};
   for (int64_t turn = 0; turn < l->turns; turn++) {
     if (!may_go_on(cx, l->e->span, 1)) return v_fail();
@@ -144,15 +179,14 @@ static Value turn_by_turn(Loop *l) {
     Env *inner = turn_env(l);
     if (l->index) env_set(cx, inner, l->index, v_num((double)turn, l->e->span));
     for (int i = 0; l->names && i < l->names->nkids; i++)
-      env_set(cx, inner, l->names->kids[i]->name,
-              named(cx, v_tensor(element(l, l->sources[i], turn), l->e->span)));
+      set_slice(l, inner, i, element(l, l->sources[i], turn));
     last = run_turn(l, inner);
     if (last.kind == V_FAIL) return v_fail();
     for (int i = 0; i < l->carried.len; i++) {
       const Value *v = map_get(&inner->names, l->carried.data[i]);
       if (v) env_set(cx, l->env, l->carried.data[i], *v);
     }
-    if (last.kind != V_NONE && !flatten(cx, &last, &results[turn])) return v_fail();
+    if (last.kind != V_NONE && !flatten(cx, &last, &results[turn], &dims[turn])) return v_fail();
     if (results[turn].len != results[0].len) return v_fail();
   }
   if (last.kind == V_NONE || !l->turns) return (Value){.kind = V_NONE, .span = l->e->span};
@@ -164,18 +198,21 @@ static Value turn_by_turn(Loop *l) {
     memcpy(s.dim + 1, results[0].data[k]->shape.dim, sizeof(int64_t) * (size_t)(s.rank - 1));
     for (int64_t turn = 0; turn < l->turns; turn++) {
       Node *n = results[turn].data[k];
-      if (!shape_equal(n->shape, results[0].data[k]->shape)) {
+      Node *first = results[0].data[k];
+      if (!shape_equal(n->shape, first->shape)) {
         diag_emit(&cx->s->diags, DIAG_shape_mismatch, l->e->span, "the values of two turns",
-                  shape_text(cx->a, results[0].data[k]->shape), shape_text(cx->a, n->shape));
+                  shape_text(cx->a, first->shape), shape_text(cx->a, n->shape));
         return v_fail();
       }
+      if (!same_counts(dims[0].data[k], first->shape, dims[turn].data[k], n->shape))
+        return refuse_turn(l, dims[turn].data[k], n->shape);
       parts[turn] = n;
     }
     common_floats(cx, parts, (int)l->turns);
     for (int64_t turn = 0; turn < l->turns; turn++) parts[turn] = graph_reshape(cx->g, parts[turn], s);
     vec_push(cx->a, all, graph_concat(cx->g, parts, (int)l->turns, 0));
   }
-  return stacked(l, &last, all.data);
+  return stacked(l, &last, all.data, l->over);
 }
 
 static Value written_out(Loop *l) {
@@ -191,7 +228,7 @@ static Value written_out(Loop *l) {
 static void set_carried(const Loop *l, Env *env, Node *const *nodes) {
   int at = 0;
   for (int i = 0; i < l->carried.len; i++) {
-    Value v = rebuilt(l->cx, env_get(l->env, l->carried.data[i]), nodes, &at);
+    Value v = rebuilt(l->cx, env_get(l->env, l->carried.data[i]), nodes, l->dims.data, &at);
     env_set(l->cx, env, l->carried.data[i], named(l->cx, v));
     for (int k = 0; v.kind == V_TREE && k < v.tree->n; k++)
       set_state(l->cx, v.tree->leaf[k].path, v.tree->leaf[k].node);
@@ -219,8 +256,7 @@ static bool attempt(Loop *l, Attempt *a) {
     env_set(cx, a->inner, l->index, number);
   }
   for (int i = 0; l->names && i < l->names->nkids; i++) {
-    Node *hole = frame_slice(cx, &a->frame, l->sources[i]);
-    env_set(cx, a->inner, l->names->kids[i]->name, named(cx, v_tensor(hole, l->e->span)));
+    set_slice(l, a->inner, i, frame_slice(cx, &a->frame, l->sources[i]));
   }
   a->value = !l->condition || eval_condition(l, a) ? run_turn(l, a->inner) : v_fail();
   cx->frame = a->frame.outer;
@@ -249,6 +285,20 @@ static bool new_states(Loop *l, Node *const *before, int known) {
   return found;
 }
 
+// Whether how many elements of a tensor are there is found out in a turn: no other turn has the same.
+static bool made_in_turn(Cx *cx, const Attempt *a, Dims dims, int rank) {
+  bool found = false;
+  for (int i = 0; i < rank && !found; i++) {
+    const Node *count = dim_of(dims, i) ? dims[i]->count : NULL;
+    found = count && graph_depends(cx->g, count, a->index);
+    for (int k = 0; count && k < a->holes.len && !found; k++)
+      found = graph_depends(cx->g, count, a->holes.data[k]);
+    for (int k = 0; count && k < a->frame.holes.len && !found; k++)
+      found = graph_depends(cx->g, count, a->frame.holes.data[k]);
+  }
+  return found;
+}
+
 // What the turn leaves of each carried name, in the type of its hole. `again`: an initial value was given
 // another type or shape, so that the turn has to be elaborated anew. False after a report.
 static bool collect_next(Loop *l, Attempt *a, bool *again) {
@@ -258,15 +308,21 @@ static bool collect_next(Loop *l, Attempt *a, bool *again) {
     const char *name = l->carried.data[i];
     const Value *before = env_get(l->env, name), *after = map_get(&a->inner->names, name);
     Nodes was = {0}, now = {0};
-    if (!flatten(cx, before, &was) || !flatten(cx, after, &now)) return false;
-    bool fits = was.len == now.len;
+    DimsList had = {0}, has = {0};
+    if (!flatten(cx, before, &was, &had) || !flatten(cx, after, &now, &has)) return false;
+    bool fits = was.len == now.len, lengths = false;
     for (int k = 0; k < now.len && fits; k++, at++) {
       Node *hole = a->holes.data[at], *n = now.data[k];
       if (n->dtype != hole->dtype && hole->dtype == DT_F32) n = graph_cast(cx->g, n, DT_F32);
       Shape whole;
       fits = shape_broadcast(hole->shape, n->shape, &whole) &&
              (shape_equal(whole, hole->shape) || (shape_equal(whole, n->shape) && hole->shape.rank == 0));
+      const bool grows = fits && !shape_equal(whole, hole->shape);
+      lengths = fits && (made_in_turn(cx, a, has.data[k], n->shape.rank) ||
+                         (!grows && !same_counts(l->dims.data[at], hole->shape, has.data[k], n->shape)));
+      fits = fits && !lengths;
       if (!fits) break;
+      if (grows) l->dims.data[at] = has.data[k];
       if (n->dtype != hole->dtype ||
           !shape_equal(whole, hole->shape)) { // a number that grows, an index that becomes a number
         Node *first = l->initial.data[at];
@@ -279,8 +335,13 @@ static bool collect_next(Loop *l, Attempt *a, bool *again) {
     if (fits) continue;
     Diag *d = diag_emit(&cx->s->diags, DIAG_loop_carry, l->e->span, name, value_text(cx, before),
                         value_text(cx, after));
-    diag_hint(d, "a name that a turn binds again keeps its shape; bind another name in the loop, or start "
-                 "with the right shape");
+    if (lengths)
+      diag_hint(
+          d, "a name that a turn binds again keeps its length, and what a turn picks has another one: bind "
+             "another name, or keep the rows and a condition for them");
+    else
+      diag_hint(d, "a name that a turn binds again keeps its shape; bind another name in the loop, or start "
+                   "with the right shape");
     return false;
   }
   for (int i = 0; i < l->states.len; i++) vec_push(cx->a, a->next, l->states.data[i]->node);
@@ -296,7 +357,7 @@ static Value as_loop(Loop *l) {
   for (int i = 0; i < known; i++) before[i] = ((StateRef *)cx->states.entries[i].value)->node;
   for (int i = 0; i < l->carried.len; i++) {
     Nodes nodes = {0};
-    if (!flatten(cx, env_get(l->env, l->carried.data[i]), &nodes)) return v_fail();
+    if (!flatten(cx, env_get(l->env, l->carried.data[i]), &nodes, &l->dims)) return v_fail();
     for (int k = 0; k < nodes.len; k++)
       vec_push(cx->a, l->initial,
                nodes.data[k]->dtype == DT_F64 ? graph_cast(cx->g, nodes.data[k], DT_F32) : nodes.data[k]);
@@ -321,9 +382,12 @@ static Value as_loop(Loop *l) {
     vec_push(cx->a, a.next, c->node);
     vec_push(cx->a, initial, c->initial);
   }
-  const bool gives = a.value.kind != V_NONE && !l->condition;
-  if (gives && !flatten(cx, &a.value, &stacks)) return v_fail();
+  const bool gives = a.value.kind != V_NONE;
+  DimsList dims = {0};
+  if (gives && !flatten(cx, &a.value, &stacks, &dims)) return v_fail();
   for (int i = 0; i < stacks.len; i++) {
+    if (made_in_turn(cx, &a, dims.data[i], stacks.data[i]->shape.rank))
+      return refuse_turn(l, dims.data[i], stacks.data[i]->shape);
     if (!rank_fits(cx, stacks.data[i]->shape.rank + 1, l->e->span)) return v_fail();
     if (stacks.data[i]->dtype == DT_F64) stacks.data[i] = graph_cast(cx->g, stacks.data[i], DT_F32);
   }
@@ -339,16 +403,20 @@ static Value as_loop(Loop *l) {
                  .source = a.frame.sources.data,
                  .stacks = stacks.len,
                  .stack = stacks.data};
+  if (l->over && l->over->count) b.end = LOOP_COUNT, b.count = count_index(cx, l->over);
   if (l->condition && !hold_condition(l, &a, &b)) return v_fail();
   Node **parts = ARENA_ARRAY(cx->a, Node *, b.carries + b.stacks + 1);
   graph_build_long_loop(cx->g, &b, LOOP_STACKED_BYTES, parts);
   set_carried(l, l->env, parts + loop_held(b.end));
-  return gives ? stacked(l, &a.value, parts + b.carries) : (Value){.kind = V_NONE, .span = l->e->span};
+  if (!gives) return (Value){.kind = V_NONE, .span = l->e->span};
+  const Dim *over = l->over;
+  if (l->condition) over = counted_dim(cx, graph_cast(cx->g, parts[1], DT_F64), l->turns, l->e->span);
+  return stacked(l, &a.value, parts + b.carries, over);
 }
 
 Value run_loop(Loop *l) {
   find_names(l->cx, l->env, l->body, &l->carried);
   l->cx->effects++;
   if (l->condition) return l->turns ? as_loop(l) : (Value){.kind = V_NONE, .span = l->e->span};
-  return l->turns <= WRITTEN_OUT ? written_out(l) : as_loop(l);
+  return l->turns <= WRITTEN_OUT && !(l->over && l->over->count) ? written_out(l) : as_loop(l);
 }

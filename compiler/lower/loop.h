@@ -6,6 +6,7 @@
 enum { MOST_TURNS = 1 << 24 };
 
 typedef VEC(const char *) Names;
+typedef VEC(Dims) DimsList; // one for each of some nodes: NULL where none of its axes has a count
 
 typedef struct Loop {
   Cx *cx;
@@ -15,12 +16,15 @@ typedef struct Loop {
   const char *index;    // name of the turn's number; or NULL
   const Ast *names;     // of slices
   Node **sources;       // with the axis of the turns in front
+  Dims *slice_dims;     // of what a turn sees of each
+  const Dim *over;      // what the turns go over: where it has a count, so many are made
   int axis;             // along which results are stacked
   const Ast *condition; // of a `while`
   bool apart;           // of an `each`
   bool exceeds;         // reaching `turns` while it holds ends the run
   Names carried;
   Nodes initial;          // of the carried names, in order
+  DimsList dims;          // of these
   VEC(StateRef *) states; // carried besides
 } Loop;
 

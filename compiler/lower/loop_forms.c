@@ -3,20 +3,27 @@
 #include "loop.h"
 #include <math.h>
 
-static bool turn_count(Cx *cx, Env *env, const Ast *e, const char *what, int64_t least, int64_t *out) {
-  Value n = eval_expr(cx, env, e);
+static bool turn_count(Loop *l, const Ast *e, const char *what, int64_t least) {
+  Value n = eval_expr(l->cx, l->env, e);
   n.span = e->span;
-  return known_int(cx, &n, what, least, MOST_TURNS, out);
+  if (n.size && n.size->count) {
+    l->over = n.size;
+    l->turns = n.size->size;
+    return true;
+  }
+  return known_int(l->cx, &n, what, least, MOST_TURNS, &l->turns);
 }
 
 Value eval_repeat(Cx *cx, Env *env, const Ast *e) {
   Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[1], .index = e->name};
-  return turn_count(cx, env, e->kids[0], "a number of repetitions", 0, &l.turns) ? run_loop(&l) : v_fail();
+  return turn_count(&l, e->kids[0], "a number of repetitions", 0) ? run_loop(&l) : v_fail();
 }
 
 Value eval_while(Cx *cx, Env *env, const Ast *e) {
   Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2], .condition = e->kids[0], .exceeds = !e->num};
-  return turn_count(cx, env, e->kids[1], "a number of turns", l.exceeds, &l.turns) ? run_loop(&l) : v_fail();
+  Value most = eval_expr(cx, env, e->kids[1]);
+  most.span = e->kids[1]->span;
+  return known_int(cx, &most, "a number of turns", l.exceeds, MOST_TURNS, &l.turns) ? run_loop(&l) : v_fail();
 }
 
 static bool names_fit(Cx *cx, const Ast *names, int n) {
@@ -30,8 +37,9 @@ static bool loop_sources(Loop *l, const Ast *names, const Value *values, int n) 
   Cx *cx = l->cx;
   l->names = names;
   l->sources = ARENA_ARRAY(cx->a, Node *, n + 1);
+  l->slice_dims = ARENA_ARRAY(cx->a, Dims, n + 1);
   for (int i = 0; i < n; i++) {
-    Node *x = value_node(cx, &values[i]);
+    Node *x = counted_node(cx, &values[i]);
     if (!x) return false;
     if (l->axis >= x->shape.rank) {
       diag_emit(&cx->s->diags, DIAG_bad_axis, values[i].span, l->axis, shape_text(cx->a, x->shape));
@@ -43,6 +51,14 @@ static bool loop_sources(Loop *l, const Ast *names, const Value *values, int n) 
       diag_emit(&cx->s->diags, DIAG_loop_lengths, values[i].span, (long long)l->turns, (long long)turns);
       return false;
     }
+    const Dims dims = value_dims(cx, &values[i]);
+    const Dim *over = dim_of(dims, l->axis);
+    if (i && !dims_agree(l->over, over)) {
+      report_dims(cx, "the turns", l->over, over, values[i].span);
+      return false;
+    }
+    if (!i || over) l->over = over;
+    l->slice_dims[i] = dims_without(cx, dims, x->shape.rank, &l->axis, 1);
     l->turns = turns;
   }
   return true;
@@ -63,7 +79,7 @@ Value eval_for(Cx *cx, Env *env, const Ast *e) {
   if (!eval_sources(cx, env, e->kids[1], values)) return v_fail();
   if (e->kids[2]) {
     Value axis = eval_expr(cx, env, e->kids[2]);
-    Node *first = value_node(cx, &values[0]);
+    Node *first = counted_node(cx, &values[0]);
     if (!first || axis.kind == V_FAIL || !one_axis(cx, &axis, first->shape, &l.axis)) return v_fail();
   }
   const int n = e->kids[1]->nkids;
@@ -102,10 +118,13 @@ Value eval_each(Cx *cx, Env *env, const Ast *e) {
   if (tree_of(cx, &values[0])) return each_tensor(cx, env, e, values);
   Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2], .apart = true};
   if (n == 1 && values[0].kind == V_RANGE && values[0].num == 0) {
-    double low, high;
+    const Dim *end = values[0].items[1].size;
+    const bool counted = end && end->count;
+    double low, high = counted ? (double)end->size : 0;
     if (!value_number(cx, &values[0].items[0], "the first number", &low) ||
-        !value_number(cx, &values[0].items[1], "the end", &high))
+        (!counted && !value_number(cx, &values[0].items[1], "the end", &high)))
       return v_fail();
+    l.over = end;
     if (low != 0 || !(high >= 1 && high <= MOST_TURNS && high == floor(high))) {
       diag_emit(&cx->s->diags, DIAG_wrong_kind, values[0].span, "a range 0 .. n", "another range");
       return v_fail();
