@@ -62,10 +62,30 @@ def grad_penalty():
         yield
 
 
+def lstm_zaremba():
+    """A state that goes on from batch to batch, and begins anew with the text."""
+    text = torch.randint(0, 96, (32, 127 * 64 + 1))
+    embedding, rnn, head = nn.Embedding(96, 256), nn.LSTM(256, 256, 2, dropout=0.5, batch_first=True), nn.Linear(256, 96)
+    parameters = [*embedding.parameters(), *rnn.parameters(), *head.parameters()]
+    optimizer = torch.optim.SGD(parameters, 1.0)
+    while True:
+        state = None
+        for at in range(0, text.shape[1] - 1, 64):
+            window = text[:, at:at + 65]
+            optimizer.zero_grad(set_to_none=True)
+            h, state = rnn(F.dropout(embedding(window[:, :-1]), 0.5), state)
+            state = tuple(s.detach() for s in state)
+            F.cross_entropy(head(F.dropout(h, 0.5)).reshape(-1, 96), window[:, 1:].reshape(-1)).backward()
+            nn.utils.clip_grad_norm_(parameters, 5.0)
+            optimizer.step()
+            yield
+
+
 WORKLOADS = {
     "tiny_mlp": lambda: classification(1437, [64, 32, 10], 0.2, 32, 0, 1e-4),
     "mlp_elastic": lambda: classification(10000, [784, 512, 512, 10], 0.5, 128, 1e-5, 1e-4),
     "grad_penalty": grad_penalty,
+    "lstm_zaremba": lstm_zaremba,
 }
 
 
