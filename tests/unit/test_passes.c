@@ -232,3 +232,45 @@ Test(passes, graph_files) {
     arena_free(a);
   }
 }
+
+// Products over slices leave a loop: those that turns read before it, those that are only wanted stacked
+// behind it; a stack of slices is their source, and equal stacks are one.
+Test(passes, products_leave_loops) {
+  Arena *a = arena_new();
+  Graph *g = must_parse(a, "graph \"g\"\n"
+                           "s = input f32[5,2,3] \"s\"\n"
+                           "h = input f32[2,3] \"h\"\n"
+                           "w = input f32[3,3] \"w\"\n"
+                           "l = loop(h, s, w) {\n"
+                           "graph \"turn\"\n"
+                           "i = input i32[] \"i\"\n"
+                           "c = input f32[2,3] \"c\"\n"
+                           "e = input f32[2,3] \"e\"\n"
+                           "m = input f32[3,3] \"m\"\n"
+                           "n = tanh(add(matmul(e, m), c))\n"
+                           "output \"c\" n\n"
+                           "output \"y\" matmul(n, transpose(m) perm=[1,0])\n"
+                           "output \"n\" n\n"
+                           "output \"again\" n\n"
+                           "output \"e\" e\n"
+                           "output \"p\" matmul(e, m)\n"
+                           "} turns=5 carries=1 slices=1 stacks=5 reverse=0 end=0\n"
+                           "output \"c\" part(l) k=0\n"
+                           "output \"y\" part(l) k=1\n"
+                           "output \"n\" part(l) k=2\n"
+                           "output \"again\" part(l) k=3\n"
+                           "output \"e\" part(l) k=4\n"
+                           "output \"p\" part(l) k=5\n");
+  Graph *end = passes_run(a, g, 2, true);
+  same_values(g, end, 3, "loop");
+  int outside = 0;
+  for (int i = 0; i < end->nodes.len; i++) {
+    const Node *n = end->nodes.data[i];
+    outside += n->op == OP_MATMUL;
+    if (n->op != OP_LOOP) continue;
+    cr_expect_eq(loop_parts(n).stacks, 1);
+    for (int k = 0; k < n->body->nodes.len; k++) cr_expect_neq((int)n->body->nodes.data[k]->op, OP_MATMUL);
+  }
+  cr_expect_eq(outside, 2);
+  arena_free(a);
+}
