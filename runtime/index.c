@@ -1,4 +1,4 @@
-// Rows and elements by index, sorting, prefix sums: see abi.h. Elements are of four or eight bytes. The split
+// Rows and elements by index, sorting, prefix sums: see abi.h. The split
 // into pieces depends on the sizes only, and every sum keeps the order of its addends, so results do not
 // depend on the number of threads. Nothing is allocated.
 #include "ctx.h"
@@ -54,18 +54,14 @@ int32_t reg_turns(reg_ctx *ctx, const char *place, double value) {
 }
 
 #define T        float
-#define WORD     int32_t
 #define OF(name) name##_f32
 #include "index_lines.h"
 #undef T
-#undef WORD
 #undef OF
 #define T        double
-#define WORD     int64_t
 #define OF(name) name##_f64
 #include "index_lines.h"
 #undef T
-#undef WORD
 #undef OF
 
 static void gather_piece(void *const *slots, int64_t begin, int64_t end) {
@@ -95,11 +91,26 @@ void reg_scatter_add(reg_ctx *ctx, const int32_t *index, const void *x, void *ou
   reg_parallel(ctx, is_double ? scatter_piece_f64 : scatter_piece_f32, slots, ranges);
 }
 
+// Elements of so many bytes, whatever they are.
+#define TAKE(name, WORD)                                                                                     \
+  static void name(void *const *slots, int64_t begin, int64_t end) {                                         \
+    const Indexed *a = slots[0];                                                                             \
+    const WORD *x = a->x;                                                                                    \
+    WORD *out = a->out;                                                                                      \
+    int64_t last = smaller(end * a->unit, a->count), n = a->rows, m = a->width;                              \
+    for (int64_t o = begin * a->unit; o < last; o++)                                                         \
+      for (int64_t j = 0; j < m; j++) out[o * m + j] = x[o * n + clamp(a->index[o * m + j], n)];             \
+  }
+TAKE(take_bytes, int8_t)
+TAKE(take_words, int32_t)
+TAKE(take_longs, int64_t)
+#undef TAKE
+
 void reg_take_along(reg_ctx *ctx, const void *x, const int32_t *index, void *out, int64_t outer, int64_t n,
                     int64_t m, int32_t bytes) {
   if (n <= 0 || m <= 0) return;
   Indexed a = {.x = x, .index = index, .out = out, .rows = n, .width = m, .count = outer};
-  over_lines(ctx, bytes == 8 ? take_piece_f64 : take_piece_f32, &a, outer, m);
+  over_lines(ctx, bytes == 8 ? take_longs : bytes == 4 ? take_words : take_bytes, &a, outer, m);
 }
 
 void reg_put_along(reg_ctx *ctx, const int32_t *index, const void *x, void *out, int64_t outer, int64_t m,

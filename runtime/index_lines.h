@@ -15,15 +15,6 @@ static void OF(scatter_piece)(void *const *slots, int64_t begin, int64_t end) {
   }
 }
 
-static void OF(take_piece)(void *const *slots, int64_t begin, int64_t end) {
-  const Indexed *a = slots[0];
-  const WORD *x = a->x;
-  WORD *out = a->out;
-  int64_t last = smaller(end * a->unit, a->count), n = a->rows, m = a->width;
-  for (int64_t o = begin * a->unit; o < last; o++)
-    for (int64_t j = 0; j < m; j++) out[o * m + j] = x[o * n + clamp(a->index[o * m + j], n)];
-}
-
 static void OF(put_piece)(void *const *slots, int64_t begin, int64_t end) {
   const Indexed *a = slots[0];
   const T *x = a->x;

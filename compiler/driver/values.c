@@ -104,6 +104,8 @@ static void fill_slot(void *slot, const Tensor *t) {
       ((float *)slot)[i] = (float)t->data[i];
     else if (t->dtype == DT_F64)
       ((double *)slot)[i] = t->data[i];
+    else if (t->dtype == DT_BOOL)
+      ((uint8_t *)slot)[i] = t->data[i] != 0;
     else
       ((int32_t *)slot)[i] = (int32_t)t->data[i];
   }
@@ -111,6 +113,7 @@ static void fill_slot(void *slot, const Tensor *t) {
 
 double element_at(const void *data, DType t, int64_t i) {
   if (t == DT_F64) return ((const double *)data)[i];
+  if (t == DT_BOOL) return ((const uint8_t *)data)[i];
   return t == DT_F32 ? (double)((const float *)data)[i] : (double)((const int32_t *)data)[i];
 }
 

@@ -7,7 +7,7 @@
 
 enum { MAX_RANK = 8 };
 
-// Elements as they lie in memory; bool is 0 or 1 in four bytes. Draws are f32.
+// Elements as they lie in memory; bool is 0 or 1 in a byte. Draws are f32.
 typedef enum DType { DT_F32, DT_I32, DT_BOOL, DT_F64, DT_TUPLE, DTYPE_COUNT } DType;
 
 typedef struct Shape {

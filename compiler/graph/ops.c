@@ -68,7 +68,7 @@ static const char *const dtype_names[] = {
 
 const char *dtype_text(DType t) { return dtype_names[t]; }
 
-int64_t dtype_size(DType t) { return t == DT_F64 ? 8 : 4; }
+int64_t dtype_size(DType t) { return t == DT_F64 ? 8 : t == DT_BOOL ? 1 : 4; }
 
 int64_t node_bytes(const Node *n) { return dtype_size(n->dtype) * shape_count(n->shape); }
 

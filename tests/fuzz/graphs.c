@@ -48,9 +48,10 @@ static void fail(Case *c, const char *text, ...) {
 // -- arrays as they lie in memory
 
 static double element(DType t, const void *data, int64_t i) {
-  return t == DT_F64   ? ((const double *)data)[i]
-         : t == DT_F32 ? (double)((const float *)data)[i]
-                       : (double)((const int32_t *)data)[i];
+  return t == DT_F64    ? ((const double *)data)[i]
+         : t == DT_F32  ? (double)((const float *)data)[i]
+         : t == DT_BOOL ? (double)((const uint8_t *)data)[i]
+                        : (double)((const int32_t *)data)[i];
 }
 
 static void store(DType t, void *data, int64_t i, double v) {
@@ -58,6 +59,8 @@ static void store(DType t, void *data, int64_t i, double v) {
     ((double *)data)[i] = v;
   else if (t == DT_F32)
     ((float *)data)[i] = (float)v;
+  else if (t == DT_BOOL)
+    ((uint8_t *)data)[i] = v != 0;
   else
     ((int32_t *)data)[i] = (int32_t)v;
 }

@@ -46,13 +46,16 @@ static inline void fill_input(const Node *n, double lo, double hi, void *out, ui
       ((float *)out)[i] = (float)v;
     else if (n->dtype == DT_F64)
       ((double *)out)[i] = v;
+    else if (n->dtype == DT_BOOL)
+      ((uint8_t *)out)[i] = (uint8_t)((r >> 4) % 2);
     else
-      ((int32_t *)out)[i] = (int32_t)(r >> 4) % (n->dtype == DT_BOOL ? 2 : 3);
+      ((int32_t *)out)[i] = (int32_t)(r >> 4) % 3;
   }
 }
 
 static inline double element(DType t, const void *data, int64_t i) {
   if (t == DT_F64) return ((const double *)data)[i];
+  if (t == DT_BOOL) return ((const uint8_t *)data)[i];
   return t == DT_F32 ? (double)((const float *)data)[i] : (double)((const int32_t *)data)[i];
 }
 

@@ -76,6 +76,12 @@ static LLVMValueRef body_function(Emitter *m, const LoopFn *f) {
   return fn;
 }
 
+// Of a condition in memory.
+static LLVMValueRef load_truth(Kernel *k, LLVMValueRef place) {
+  LLVMTypeRef t = k->m->i8;
+  return LLVMBuildICmp(k->builder, LLVMIntNE, LLVMBuildLoad2(k->builder, t, place, ""), LLVMConstNull(t), "");
+}
+
 static LLVMValueRef load_word(Kernel *k, LLVMValueRef place) {
   return LLVMBuildLoad2(k->builder, k->m->i32, place, "");
 }
@@ -98,8 +104,7 @@ static LLVMValueRef or_end(const Turn *t, LLVMValueRef next, LLVMValueRef end) {
   Kernel *k = t->k;
   const LoopEnd how = loop_parts(t->s->node).end;
   if (how != LOOP_WHILE && how != LOOP_MOST) return next;
-  LLVMValueRef holds = LLVMBuildICmp(k->builder, LLVMIntNE, load_word(k, carry_place(t, 0, false)),
-                                     LLVMConstInt(k->m->i32, 0, 0), "");
+  LLVMValueRef holds = load_truth(k, carry_place(t, 0, false));
   return LLVMBuildSelect(k->builder, holds, next, end, "");
 }
 
@@ -114,7 +119,7 @@ static void clear_rest(const Turn *t) {
     LLVMValueRef done = LLVMBuildMul(k->builder, t->number, emit_int64(m, bytes), "");
     LLVMValueRef rest = LLVMBuildSub(k->builder, emit_int64(m, bytes * p.turns), done, "");
     LLVMBuildMemSet(k->builder, moved(k, emit_buffer(k, t->s->parts[i]), done),
-                    LLVMConstInt(LLVMInt8TypeInContext(m->context), 0, 0), rest, 4);
+                    LLVMConstNull(m->i8), rest, 1);
   }
 }
 
@@ -124,8 +129,7 @@ static void end_if_exceeded(const Turn *t, LLVMValueRef ctx) {
   Emitter *m = k->m;
   LLVMBasicBlockRef exceeded = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
                     next = LLVMAppendBasicBlockInContext(m->context, k->fn, "");
-  LLVMValueRef holds = LLVMBuildICmp(k->builder, LLVMIntNE, load_word(k, carry_place(t, 0, false)),
-                                     LLVMConstInt(m->i32, 0, 0), "");
+  LLVMValueRef holds = load_truth(k, carry_place(t, 0, false));
   LLVMBuildCondBr(k->builder, holds, exceeded, next);
   LLVMPositionBuilderAtEnd(k->builder, exceeded);
   LLVMTypeRef type = t->s->node->out[2].dtype == DT_F64 ? m->f64 : m->f32;
@@ -178,8 +182,7 @@ void emit_if_step(Kernel *k, LLVMValueRef ctx, const LoopStep *s) {
   set_place(k, places, 0, emit_buffer(k, s->work));
   for (int i = 1; i < s->nin; i++) set_place(k, places, i, emit_buffer(k, s->in[i]));
   for (int i = 0; i < s->node->nout; i++) set_place(k, places, s->nin + i, emit_buffer(k, s->parts[i]));
-  LLVMValueRef holds = LLVMBuildICmp(k->builder, LLVMIntNE, load_word(k, emit_buffer(k, s->in[0])),
-                                     LLVMConstInt(m->i32, 0, 0), "");
+  LLVMValueRef holds = load_truth(k, emit_buffer(k, s->in[0]));
   LLVMBasicBlockRef yes = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
                     no = LLVMAppendBasicBlockInContext(m->context, k->fn, ""),
                     after = LLVMAppendBasicBlockInContext(m->context, k->fn, "");

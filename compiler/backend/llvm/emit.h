@@ -16,7 +16,7 @@ typedef struct Emitter {
   const LoopFn *f;
   LLVMContextRef context;
   LLVMModuleRef module;
-  LLVMTypeRef void_t, i1, i32, i64, f32, f64, ptr, vi1, vi32, vf32, vf64;
+  LLVMTypeRef void_t, i1, i8, i32, i64, f32, f64, ptr, vi1, vi8, vi32, vf32, vf64;
   LLVMValueRef lane_numbers; // <0, 1, …, 7>
   bool uses_vmath;
   int functions; // so far: the module's own and those of bodies; `number` is that of f

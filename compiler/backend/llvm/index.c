@@ -6,12 +6,14 @@ void emit_types(Emitter *m) {
   LLVMContextRef c = m->context;
   m->void_t = LLVMVoidTypeInContext(c);
   m->i1 = LLVMInt1TypeInContext(c);
+  m->i8 = LLVMInt8TypeInContext(c);
   m->i32 = LLVMInt32TypeInContext(c);
   m->i64 = LLVMInt64TypeInContext(c);
   m->f32 = LLVMFloatTypeInContext(c);
   m->f64 = LLVMDoubleTypeInContext(c);
   m->ptr = LLVMPointerTypeInContext(c, 0);
   m->vi1 = LLVMVectorType(m->i1, LANES);
+  m->vi8 = LLVMVectorType(m->i8, LANES);
   m->vi32 = LLVMVectorType(m->i32, LANES);
   m->vf32 = LLVMVectorType(m->f32, LANES);
   m->vf64 = LLVMVectorType(m->f64, LANES);

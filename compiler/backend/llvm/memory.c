@@ -8,7 +8,7 @@ LLVMTypeRef emit_vector_type(const Emitter *m, DType t) {
 }
 
 static LLVMTypeRef memory_type(const Emitter *m, DType t) {
-  return emit_vector_type(m, t == DT_BOOL ? DT_I32 : t);
+  return t == DT_BOOL ? m->vi8 : emit_vector_type(m, t);
 }
 
 static LLVMTypeRef element_type(const Emitter *m, DType t) { return LLVMGetElementType(memory_type(m, t)); }
@@ -118,7 +118,7 @@ LLVMValueRef emit_load(Kernel *k, LLVMValueRef base, DType type, const Affine *a
 // The last axis of a nest's space is what the vector runs over, so stores are contiguous.
 void emit_store(Kernel *k, LLVMValueRef base, DType type, const Affine *at, LLVMValueRef v) {
   Emitter *m = k->m;
-  if (type == DT_BOOL) v = LLVMBuildZExt(k->builder, v, m->vi32, "");
+  if (type == DT_BOOL) v = LLVMBuildZExt(k->builder, v, m->vi8, "");
   LLVMValueRef address = element_address(k, base, type, at);
   if (!k->tail) {
     LLVMSetAlignment(LLVMBuildStore(k->builder, v, address), (unsigned)dtype_size(type));

@@ -153,7 +153,7 @@ void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bo
   if (across)
     emit_store_scalar(k, base, o->node->dtype, to, result);
   else
-    emit_store(k, base, o->node->dtype == DT_BOOL ? DT_I32 : o->node->dtype, to, result);
+    emit_store(k, base, o->node->dtype, to, result);
 }
 
 void emit_combine(Kernel *k) {

@@ -8,7 +8,7 @@ typedef struct reg_ctx reg_ctx; // threads and counters of one run
 
 // A compiled function. slots[0] is scratch memory (64-byte aligned, the function's scratch_bytes), the others
 // are the inputs and outputs. Returns 0; else it ended before its end, and reg_ctx_fault says why. Elements
-// are float, int32_t, bool as int32_t 0/1, or double.
+// are float, int32_t, double, or bool as a byte 0 or 1.
 typedef int (*reg_fn)(reg_ctx *ctx, void *const *slots);
 
 // Pieces [begin, end) of a kernel.
