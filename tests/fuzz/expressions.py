@@ -48,7 +48,7 @@ class Grower:
             return self.leaf(shape)
         ways = [self.unary, self.unary, self.binary, self.binary, self.binary, self.choice, self.reduced, self.moved]
         if shape:
-            ways += [self.product, self.indexed, self.library, self.along, self.joined]
+            ways += [self.product, self.indexed, self.library, self.along, self.joined, self.each]
         if self.grads > 0:
             ways += [self.gradient]
         if self.functions:
@@ -259,6 +259,22 @@ class Grower:
         a, b = (shape[:axis] + (n,) + shape[axis + 1:] for n in (cut, shape[axis] - cut))
         return E(f"concat({{0}}, {{1}}, axis: {self.axis(axis, shape)})", shape, [self.grow(a, depth - 1), self.grow(b, depth - 1)])
 
+    def each(self, shape, depth):
+        rng, n = self.rng, shape[0]
+        element = f"x{depth}"
+        if element in self.names:
+            return None
+        if rng.random() < 0.25:
+            return E(f"(each i in 0 .. {n} : {{0}} * (0.5 * i + 1))", shape, [self.grow(shape[1:], depth - 1)])
+        fits = [(name, s) for name, (s, k) in self.names.items() if k == "f" and s and s[0] == n]
+        name, whole = rng.choice(fits) if fits and rng.random() < 0.8 else (None, (n, rng.choice(LEAVES)))
+        source = E(name, whole) if name else self.grow(whole, 1)
+        self.names[element] = (whole[1:], "f")
+        try:
+            return E(f"(each {element} in {{0}} : {{1}})", shape, [source, self.grow(shape[1:], depth - 1)])
+        finally:
+            del self.names[element]
+
     def gradient(self, shape, depth):
         rng = self.rng
         fits = [n for n, (s, k) in self.names.items() if s == shape and k == "f" and math.prod(s) <= self.most]
@@ -308,16 +324,68 @@ def stretches(a, shape):
 
 
 class Body:
-    """`lines`: (name, E), with a repeat count or None; then a result."""
+    """`lines`: (what is bound, E, the loop around it as a form of `line`, or None); then a result."""
     def __init__(self, lines, result):
         self.lines, self.result = lines, result
 
     def text(self):
-        lines = [f"  {name} = {e.text()}" if turns is None else f"  repeat {turns} {{ {name} = {e.text()} }}" for name, e, turns in self.lines]
+        lines = [f"  {name} = {e.text()}" if loop is None else "  " + loop.replace("LINE", f"{name} = {e.text()}") for name, e, loop in self.lines]
         return "{\n" + "\n".join([*lines, f"  {self.result.text()}"]) + "\n}"
 
     def size(self):
-        return self.result.size() + sum(e.size() + 2 for _, e, _ in self.lines)
+        return self.result.size() + sum(e.size() + 2 + 2 * (loop is not None) for _, e, loop in self.lines)
+
+
+def without(shape, axis):
+    return shape[:axis] + shape[axis + 1:]
+
+
+def add_loop(grower, lines, name, shape):
+    """A loop that binds `name` again, over turns, over slices, or while it is large; what turns give gets a name as well."""
+    rng = grower.rng
+    again = E(name, shape)
+    way = rng.randrange(4)
+    if way == 0:
+        turns = rng.choice([1, 2, 3, 9, 10])
+        lines.append((name, E("(0.5 * {0} + {1})", shape, [again, grower.grow(shape, 1)]), f"repeat {turns} {{ LINE }}"))
+    elif way == 1:
+        bound = rng.choice(["up to 3", "up to 12", "at most 80"])
+        lines.append((name, E("(0.6 * {0} * cos({1}))", shape, [again, grower.grow(shape, 1)]),
+                      f"while sum({name}^2) > 0.3, {bound} {{ LINE }}"))
+    else:
+        sources = [n for n, (s, k) in grower.names.items() if k == "f" and s and n != name]
+        if not sources:
+            return
+        source = rng.choice(sources)
+        whole = grower.names[source][0]
+        axis = rng.randrange(len(whole))
+        element = f"e{len(lines)}"
+        grower.names[element] = (without(whole, axis), "f")
+        e = E("(0.5 * {0} + tanh({1}))", shape, [again, grower.grow(shape, rng.choice([1, 2]))])
+        del grower.names[element]
+        if way == 2:
+            lines.append((name, e, f"for {element} in {source} along {grower.axis(axis, whole)} {{ LINE }}"))
+            return
+        stacked = f"y{len(lines)}"
+        lines.append((name, e, f"{stacked} = for {element} in {source} along {grower.axis(axis, whole)} {{\n    LINE\n    2 * {name}\n  }}"))
+        at = axis if axis <= len(shape) else 0
+        grower.names[stacked] = (shape[:at] + (whole[axis],) + shape[at:], "f")
+
+
+def add_function(grower, lines):
+    """A function of the body and a value of it; or two values of one line."""
+    shape, other = grower.any_shape(), grower.any_shape()
+    n = len(lines)
+    if grower.rng.random() < 0.5:
+        lines.append((f"p{n}, q{n}", E("({0}, {1})", shape, [grower.grow(shape, 1), grower.grow(other, 1)]), None))
+        grower.names[f"p{n}"], grower.names[f"q{n}"] = (shape, "f"), (other, "f")
+        return
+    grower.names["z"] = (shape, "f")
+    body = grower.grow(shape, 2)
+    del grower.names["z"]
+    lines.append((f"f{n}(z)", body, None))
+    lines.append((f"r{n}", E(f"f{n}({{0}})", shape, [grower.grow(shape, 1)]), None))
+    grower.names[f"r{n}"] = (shape, "f")
 
 
 def grow_body(grower, shape, depth):
@@ -327,8 +395,10 @@ def grow_body(grower, shape, depth):
         name = f"t{k}"
         lines.append((name, grower.grow(s, depth - 1), None))
         grower.names[name] = (s, "f")
-        if rng.random() < 0.15:
-            lines.append((name, E("(0.5 * {0} + {1})", s, [E(name, s), grower.grow(s, 1)]), rng.randint(1, 3)))
+        if rng.random() < 0.35:
+            add_loop(grower, lines, name, s)
+        if rng.random() < 0.12:
+            add_function(grower, lines)
     return Body(lines, grower.grow(shape, depth))
 
 

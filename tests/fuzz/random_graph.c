@@ -14,6 +14,7 @@ typedef struct Maker {
   uint64_t state;
   int64_t limit;              // elements of a tensor
   bool wild, inside;          // inside: of a loop's body, which has no jumps
+  bool branching;             // inside of a choice
   double *values[MOST_NODES]; // by id, of the inputs and the nodes of the pool
   VEC(Node *) pool;
   Node *seed, *step;
@@ -419,6 +420,22 @@ static Node *leaf(Maker *m) {
 
 static Node *random_node(Maker *m);
 
+// The loop ends before some turn, which its number decides.
+static void end_early(Maker *m, LoopBuild *b) {
+  static const Shape number = {0};
+  Node *one = graph_const_typed(m->g, 1, DT_I32, number), *made = graph_binary(m->g, OP_ADD, b->index, one);
+  Node *carry[] = {graph_hole(m->g, DT_BOOL, number), graph_hole(m->g, DT_I32, number), b->carry[0]};
+  Node *initial[] = {graph_const_typed(m->g, chance(m, 90), DT_BOOL, number),
+                     graph_const_typed(m->g, 0, DT_I32, number), b->initial[0]};
+  Node *last = graph_const_typed(m->g, (double)between(m, 1, b->turns), DT_I32, number);
+  Node *next[] = {graph_binary(m->g, OP_LT, made, last), made, b->next[0]};
+  b->carries = 3;
+  b->carry = memcpy(ARENA_ARRAY(m->arena, Node *, 3), carry, sizeof carry);
+  b->initial = memcpy(ARENA_ARRAY(m->arena, Node *, 3), initial, sizeof initial);
+  b->next = memcpy(ARENA_ARRAY(m->arena, Node *, 3), next, sizeof next);
+  b->end = LOOP_WHILE;
+}
+
 // A loop that carries a value, over slices of another; its body is of a few nodes, made on the first turn's
 // values.
 static Node *turns(Maker *m) {
@@ -446,21 +463,46 @@ static Node *turns(Maker *m) {
   m->pool.len = outside;
   after = graph_unary(m->g, OP_TANH, fit(m, after, start->shape));
   Node *stack = graph_binary(m->g, OP_SUB, carry, slice), *parts[8];
-  const LoopBuild b = {.turns = n,
-                       .reverse = chance(m, 30),
-                       .index = index,
-                       .carries = 1,
-                       .carry = &carry,
-                       .initial = &start,
-                       .next = &after,
-                       .slices = 1,
-                       .slice = &slice,
-                       .source = &source,
-                       .stacks = 1,
-                       .stack = &stack};
-  graph_build_loop(m->g, &b, parts);
-  keep(m, parts[1]);
-  return parts[0];
+  LoopBuild b = {.turns = n,
+                 .reverse = chance(m, 30),
+                 .index = index,
+                 .carries = 1,
+                 .carry = &carry,
+                 .initial = &start,
+                 .next = &after,
+                 .slices = 1,
+                 .slice = &slice,
+                 .source = &source,
+                 .stacks = 1,
+                 .stack = &stack};
+  if (!b.reverse && chance(m, 40)) end_early(m, &b);
+  graph_build_long_loop(m->g, &b, chance(m, 30) ? 0 : LOOP_STACKED_BYTES, parts);
+  keep(m, parts[b.carries]);
+  return parts[b.carries - 1];
+}
+
+// A choice between values that the sides make.
+static Node *sides(Maker *m) {
+  Node *like = pick(m, F32 | F64), *value[2];
+  if (!like || m->branching || m->wild) return NULL;
+  const int since = m->g->nodes.len, outside = m->pool.len;
+  m->branching = true;
+  for (int k = 0; k < 2; k++) {
+    for (int i = 0, made = 0; i < 30 && made < 3; i++) made += keep(m, random_node(m));
+    Node *made = m->pool.data[m->pool.len - 1];
+    if (made->dtype != DT_F32) made = graph_cast(m->g, made, DT_F32);
+    value[k] = graph_unary(m->g, OP_SIN, fit(m, made, like->shape));
+    m->pool.len = outside;
+  }
+  m->branching = false;
+  Node *condition =
+           graph_binary(m->g, OP_LT, m->step, graph_const_typed(m->g, below(m, 9), DT_I32, (Shape){0})),
+       *part;
+  bool *inside = ARENA_ARRAY(m->arena, bool, m->g->nodes.len + 1);
+  for (int i = since; i < m->g->nodes.len; i++) inside[i] = true;
+  if (inside[condition->id]) inside[condition->id] = false;
+  graph_build_if(m->g, condition, inside, &value[0], &value[1], 1, &part);
+  return part;
 }
 
 static Node *random_node(Maker *m) {
@@ -470,7 +512,7 @@ static Node *random_node(Maker *m) {
   } kinds[] = {{20, unary},  {26, binary}, {7, compare}, {6, choose},   {6, cast},
                {13, reduce}, {9, reorder}, {6, widen},   {6, cut},      {6, pad},
                {5, slide},   {9, join},    {4, product}, {8, indexing}, {6, random_numbers},
-               {3, leaf},    {3, turns}};
+               {3, leaf},    {3, turns},   {2, sides}};
   enum { NKINDS = sizeof kinds / sizeof *kinds };
   int total = 0;
   for (int i = 0; i < NKINDS; i++) total += kinds[i].weight;

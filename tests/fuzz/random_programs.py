@@ -59,13 +59,18 @@ def make_inputs(rng, seed):
     return inputs
 
 
+def dimension(n):
+    """The name of a size; a named size of 1 would be a dimension that does not stretch."""
+    return f"d{n}" if n > 1 else "1"
+
+
 def declared(rng, inputs):
     how = {}
     for name, (v, kind) in inputs.items():
         way = rng.randrange(5)
         how[name] = "labels" if kind != "f" and way < 3 else "" if kind != "f" or way == 0 else "[..]" if way == 1 else \
-            literal(v.shape) if way == 2 else "[" + ", ".join(f"d{n}" for n in v.shape) + "]" if way == 3 or not v.shape else \
-            "[.., " + f"d{v.shape[-1]}]"
+            literal(v.shape) if way == 2 else "[" + ", ".join(map(dimension, v.shape)) + "]" if way == 3 or not v.shape else \
+            "[.., " + f"{dimension(v.shape[-1])}]"
     return how
 
 
