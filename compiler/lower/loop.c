@@ -97,7 +97,7 @@ static Value rebuilt(Cx *cx, const Value *like, Node *const *nodes, Dims const *
 
 static void add_name(Cx *cx, const Env *env, const char *name, Names *out) {
   const Value *v = env_get(env, name);
-  bool known = !v || !is_carried_kind(v);
+  bool known = !v || v->kind == V_FAIL;
   for (int i = 0; i < out->len && !known; i++) known = !strcmp(out->data[i], name);
   if (!known) vec_push(cx->a, *out, name);
 }
@@ -414,8 +414,24 @@ static Value as_loop(Loop *l) {
   return stacked(l, &a.value, parts + b.carries, over);
 }
 
+// A name that turns bind again must be a value that a turn can hand on. False after a report.
+static bool can_carry(const Loop *l) {
+  Cx *cx = l->cx;
+  for (int i = 0; i < l->carried.len; i++) {
+    const Value *v = env_get(l->env, l->carried.data[i]);
+    if (is_carried_kind(v)) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_loop_carry, l->e->span, l->carried.data[i], value_text(cx, v),
+                        "bound again");
+    diag_hint(
+        d, "numbers, tensors, trees and tuples are carried from turn to turn; bind another name in the loop");
+    return false;
+  }
+  return true;
+}
+
 Value run_loop(Loop *l) {
   find_names(l->cx, l->env, l->body, &l->carried);
+  if (!can_carry(l)) return v_fail();
   l->cx->effects++;
   if (l->condition) return l->turns ? as_loop(l) : (Value){.kind = V_NONE, .span = l->e->span};
   return l->turns <= WRITTEN_OUT && !(l->over && l->over->count) ? written_out(l) : as_loop(l);

@@ -420,20 +420,18 @@ static Node *leaf(Maker *m) {
 
 static Node *random_node(Maker *m);
 
+static Node *whole(Maker *m, int64_t n) { return graph_const_typed(m->g, (double)n, DT_I32, (Shape){0}); }
+
 // The loop ends before some turn, which its number decides.
 static void end_early(Maker *m, LoopBuild *b) {
-  static const Shape number = {0};
-  Node *one = graph_const_typed(m->g, 1, DT_I32, number), *made = graph_binary(m->g, OP_ADD, b->index, one);
-  Node *carry[] = {graph_hole(m->g, DT_BOOL, number), graph_hole(m->g, DT_I32, number), b->carry[0]};
-  Node *initial[] = {graph_const_typed(m->g, chance(m, 90), DT_BOOL, number),
-                     graph_const_typed(m->g, 0, DT_I32, number), b->initial[0]};
-  Node *last = graph_const_typed(m->g, (double)between(m, 1, b->turns), DT_I32, number);
-  Node *next[] = {graph_binary(m->g, OP_LT, made, last), made, b->next[0]};
-  b->carries = 3;
-  b->carry = memcpy(ARENA_ARRAY(m->arena, Node *, 3), carry, sizeof carry);
-  b->initial = memcpy(ARENA_ARRAY(m->arena, Node *, 3), initial, sizeof initial);
-  b->next = memcpy(ARENA_ARRAY(m->arena, Node *, 3), next, sizeof next);
-  b->end = LOOP_WHILE;
+  Node **lists[3];
+  for (int i = 0; i < 3; i++) lists[i] = ARENA_ARRAY(m->arena, Node *, 3);
+  Node *made = graph_binary(m->g, OP_ADD, b->index, whole(m, 1));
+  for (int i = 0; i < 2; i++) lists[0][i] = graph_hole(m->g, i ? DT_I32 : DT_BOOL, (Shape){0});
+  lists[1][0] = graph_const_typed(m->g, chance(m, 90), DT_BOOL, (Shape){0}), lists[1][1] = whole(m, 0);
+  lists[2][0] = graph_binary(m->g, OP_LT, made, whole(m, between(m, 1, b->turns))), lists[2][1] = made;
+  lists[0][2] = b->carry[0], lists[1][2] = b->initial[0], lists[2][2] = b->next[0];
+  b->carries = 3, b->carry = lists[0], b->initial = lists[1], b->next = lists[2], b->end = LOOP_WHILE;
 }
 
 // A loop that carries a value, over slices of another; its body is of a few nodes, made on the first turn's
@@ -463,18 +461,10 @@ static Node *turns(Maker *m) {
   m->pool.len = outside;
   after = graph_unary(m->g, OP_TANH, fit(m, after, start->shape));
   Node *stack = graph_binary(m->g, OP_SUB, carry, slice), *parts[8];
-  LoopBuild b = {.turns = n,
-                 .reverse = chance(m, 30),
-                 .index = index,
-                 .carries = 1,
-                 .carry = &carry,
-                 .initial = &start,
-                 .next = &after,
-                 .slices = 1,
-                 .slice = &slice,
-                 .source = &source,
-                 .stacks = 1,
-                 .stack = &stack};
+  LoopBuild b = {
+      .turns = n, .index = index, .carries = 1, .slices = 1, .stacks = 1, .reverse = chance(m, 30)};
+  b.carry = &carry, b.initial = &start, b.next = &after;
+  b.slice = &slice, b.source = &source, b.stack = &stack;
   if (!b.reverse && chance(m, 40)) end_early(m, &b);
   graph_build_long_loop(m->g, &b, chance(m, 30) ? 0 : LOOP_STACKED_BYTES, parts);
   keep(m, parts[b.carries]);
@@ -495,12 +485,10 @@ static Node *sides(Maker *m) {
     m->pool.len = outside;
   }
   m->branching = false;
-  Node *condition =
-           graph_binary(m->g, OP_LT, m->step, graph_const_typed(m->g, below(m, 9), DT_I32, (Shape){0})),
-       *part;
+  Node *condition = graph_binary(m->g, OP_LT, m->step, whole(m, below(m, 9))), *part;
   bool *inside = ARENA_ARRAY(m->arena, bool, m->g->nodes.len + 1);
   for (int i = since; i < m->g->nodes.len; i++) inside[i] = true;
-  if (inside[condition->id]) inside[condition->id] = false;
+  inside[condition->id] = false;
   graph_build_if(m->g, condition, inside, &value[0], &value[1], 1, &part);
   return part;
 }
