@@ -137,7 +137,8 @@ def pairs(everything):
                 if everything or rng.random() < 0.12:
                     yield form, form.format(x, y)
     for x in KINDS.values():
-        for form in ["-{0}", "not {0}", "[{0}]", "{0}[0]", "{0}[..]", "{0}[0..1]", "{0}[.., 0]", "{0}[.., j]", "{0}[.., new]", "{0}[new, ..]", "{0}[.., k]", "{0}[j..+1]", "{0}[.., j..+2]", "{0}[1..+2]", "{0}[m, ..]", "flat({0})", "softmax({0})", "l2({0})", "mean({0}) + {0}", "({0})"]:
+        for form in ["-{0}", "not {0}", "[{0}]", "{0}[0]", "{0}[..]", "{0}[0..1]", "{0}[.., 0]", "{0}[.., j]", "{0}[.., new]", "{0}[new, ..]", "{0}[.., k]", "{0}[j..+1]", "{0}[.., j..+2]", "{0}[1..+2]", "{0}[m, ..]", "sort({0}[where v > 0])[0]", "sum({0}[where v])", "sum({0}[where v > 0])", "mean({0}[.., where v > 0], axis: -1)", "a[.., where {0}][.., 0]", "sum(v[where {0}])",
+                     "max({0}[.., where v > -9], axis: -1)", "flat({0})", "softmax({0})", "l2({0})", "mean({0}) + {0}", "({0})"]:
             yield form, form.format(x)
 
 

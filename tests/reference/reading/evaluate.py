@@ -314,6 +314,8 @@ class Reader(Calls, Loops, Selectors, Derivatives):
     def index_element(self, e, scope, w):
         if e.kind == "name" and e.parts[0] == "new" and scope.find("new") is None:
             return indexing.NEW
+        if e.kind == "where":
+            return indexing.Where(self.value(e.parts[0], scope, w))
         return indexing.Length(*(self.value(p, scope, w) for p in e.parts)) if e.kind == "length" else self.value(e, scope, w)
 
     def on_block(self, node, scope, w):

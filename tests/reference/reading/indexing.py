@@ -3,9 +3,15 @@ import numpy as np
 
 from . import functions
 from .syntax import Refused, Stops
-from .values import Range, whole
+from .values import Range, Tree, array, whole
 
 NEW = object()
+
+
+class Where:
+    """where c"""
+    def __init__(self, condition):
+        self.condition = condition
 
 
 class Length:
@@ -41,6 +47,13 @@ def one(r, x, axis, e):
         if low >= high:
             raise Refused("an empty range")
         return np.take(x, np.arange(low, high), axis), axis + 1
+    if isinstance(e, Where):
+        if isinstance(e.condition, Tree):
+            raise Refused("a tree is no condition")
+        mask = array(e.condition)
+        if mask.shape != (n,):
+            raise Refused("a condition of another length")
+        return np.take(x, np.flatnonzero(mask if mask.dtype == bool else mask != 0), axis), axis + 1
     if isinstance(e, Length):
         k = whole(e.k, "a number of elements")
         if not 1 <= k <= n:
