@@ -62,7 +62,7 @@ def weights(binary, *arguments):
 def sanitizers(regc):
     """What the linker needs for the libraries beside this compiler: they may be built with sanitizers."""
     library = (Path(regc.path).parent / "libregrt.a").read_bytes()
-    return ["-fsanitize=address,undefined"] if b"__asan_init" in library else []
+    return ["-fsanitize=address,undefined", *(["--coverage"] if b"__gcov_init" in library else [])] if b"__asan_init" in library else []
 
 
 def link(regc, *arguments):

@@ -81,9 +81,9 @@ def differences(found, expected, whole):
 
 
 def limited(regc, command, cwd, which, amount):
-    """Runs under a resource limit, in bytes."""
-    return subprocess.run([str(c) for c in command], cwd=cwd, env=regc.environment, capture_output=True, text=True, timeout=60,
-                          preexec_fn=lambda: resource.setrlimit(which, (amount, amount)))
+    """Runs under a resource limit, in bytes. Counts of what is executed, which could not be written whole, go elsewhere."""
+    return subprocess.run([str(c) for c in command], cwd=cwd, env=regc.environment | {"GCOV_PREFIX": str(regc.scratch)},
+                          capture_output=True, text=True, timeout=60, preexec_fn=lambda: resource.setrlimit(which, (amount, amount)))
 
 
 # -- where output goes
