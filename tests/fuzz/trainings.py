@@ -199,6 +199,9 @@ def judge(path, program, folder, environment):
     code, message, found = run(path, program, folder, environment, start)
     if code not in (0, 1, 3):
         return "differs", f"exit code {code}\n{message[:1000]}"
+    checked = subprocess.run([path, "check", f"{folder}/p.reg"], capture_output=True, timeout=60, env=environment).returncode
+    if checked != (code == 1):
+        return "differs", f"`check` ends with {checked}, `run` with {code}\n{message[:1000]}"
     if code == 1:
         if "error" not in message:
             return "differs", "exit code 1 without a message"

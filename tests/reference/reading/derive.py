@@ -71,7 +71,7 @@ class Derivatives:
             return self.grad(e.parts[0], x, scope, self.moved_to(e.parts[1], scope, w))
         target = Binding(e, scope)
         self.depends.append(set())
-        total = array(self.force(target, World(w)))
+        total = array(self.force(target, w))
         deps = self.depends.pop()
         self.depends[-1] |= deps
         if total.ndim:

@@ -139,9 +139,11 @@ class Training:
                 rule = Rule(rule, {})
             new = self.update(rule, r.force(scope.find(updated), r.world), scope.find("objective"), g, path + ".applied")
             return Scope({updated: Binding.constant(new)}, scope)
-        if line.kind == "repeat":
-            for _ in range(int(r.value(line.parts[0], scope, r.world))):
-                for inner in line.parts[1].parts[0]:
+        if line.kind == "value" and line.parts[0].kind == "repeat":
+            turns, index, body = line.parts[0].parts
+            for turn in range(int(r.value(turns, scope, r.world))):
+                scope = Scope({index: Binding.constant(np.asarray(turn))}, scope) if index else scope
+                for inner in body.parts[0]:
                     scope = self.line(inner, scope, updated, path)
             return scope
         if line.kind == "bind":
