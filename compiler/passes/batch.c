@@ -84,7 +84,7 @@ static double turn_bytes(const Each *e) {
     const OpClass class = op_info[n->op].class;
     if (!e->many[i] || n->dtype == DT_TUPLE || n->op == OP_INPUT) continue;
     const bool outer = n->op == OP_MATMUL && n->in[0]->shape.dim[n->in[0]->shape.rank - 1] == 1; // pointwise
-    const bool call = (class == CLASS_CONTRACT && !outer) || class == CLASS_INDEX;
+    const bool call = (class == CLASS_CONTRACT && !outer) || class == CLASS_INDEX || class == CLASS_FACTOR;
     if (call || class == CLASS_REDUCE || class == CLASS_BODY) all += bytes(n);
     for (int k = 0; call && k < n->nin; k++)
       if (n->in[k]->op != OP_INPUT || !e->many[n->in[k]->id]) all += bytes(n->in[k]);

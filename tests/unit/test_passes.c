@@ -151,6 +151,22 @@ static void becomes(const char *body, const char *want) {
   arena_free(a);
 }
 
+Test(passes, choices) {
+  static const char sides[] =
+      "if(%s, v, m) { graph \"then\" a = input f32[3] \"a\" b = input f32[2,3] \"b\"\n"
+      "output \"p\" exp(a) output \"q\" rmax(b) axes=[0,1] }\n"
+      "{ graph \"else\" a = input f32[3] \"a\" b = input f32[2,3] \"b\"\n"
+      "output \"p\" sin(a) output \"q\" sum(b) axes=[0,1] }";
+  Arena *a = arena_new();
+  const char *known = arena_printf(a, sides, "const bool[] {1}"), *live = arena_printf(a, sides, "lt(s, t)");
+  becomes(arena_printf(a, "part(%s) k=0", known), "exp(v)");
+  becomes(arena_printf(a, "part(%s) k=1", known), "rmax(m) axes=[0,1]");
+  becomes(arena_printf(a, "part(%s) k=0", live), // what is not read is dropped
+          "part(if(lt(s, t), v) { graph \"then\" a = input f32[3] \"0\" output \"0\" exp(a) }\n"
+          "{ graph \"else\" a = input f32[3] \"0\" output \"0\" sin(a) }) k=0");
+  arena_free(a);
+}
+
 Test(passes, rewritings) {
   becomes("stop(exp(v))", "exp(v)");
   becomes("exp(broadcast(v) f32[2,3] axes=[1])", "broadcast(exp(v)) f32[2,3] axes=[1]");
