@@ -4,6 +4,7 @@ import json
 import math
 import re
 
+from programs import tensors
 from programs.cases import demand, folder
 from programs.standalone import build
 
@@ -99,3 +100,32 @@ def case_the_gradient_of_a_long_loop_keeps_segments(regc):
     demand(math.isclose(slope, power + (1 - power) / (0.0005 * 1000), rel_tol=1e-4), f"{slope}")
     scratch = int(re.search(r"([0-9]+) bytes of scratch", regc.ok(*call, "--emit=kernels", cwd=where))[1])
     demand(scratch < 10e6, f"{scratch} bytes")
+
+
+CHOSEN = """data t = csv("t.csv", target: y)
+layer counted(x: [.., i]) -> [.., i] {
+  param w: [i, i] = 1
+  state n: [1] = 0
+  n <- n + 1
+  x @ w + 0 * n
+}
+layer chosen(x: [.., i]) -> [.., i] {
+  if sum(x) > 0 then counted(x) else sin(x)
+}
+model net(x: [2]) -> [1] = chosen(x) |> dense(1)
+train net on t {
+  loss     mse(net(x), y)
+  optimize sgd(lr: 0.0001)
+  batch    1
+  epochs   3
+}
+"""
+
+
+def case_a_state_moves_where_its_side_is_taken(regc):
+    where = folder(regc)
+    (where / "t.csv").write_text("k,z,y\n1,2,1\n-1,-2,2\n3,1,3\n-3,-1,2\n")
+    (where / "p.reg").write_text(CHOSEN)
+    regc.ok("run", "p.reg", "--progress", "none", "--out", "out", "--check", cwd=where)
+    found = tensors.parse((where / "out" / "weights.safetensors").read_bytes())["net.chosen1.counted1.n"]
+    demand(list(found[-1]) == [6.0], f"{found}")
