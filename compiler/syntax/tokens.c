@@ -172,6 +172,10 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case INDEX_START:
     if (top(t) != TOK_OPENB || (t->last.kind != TOK_OPENB && t->last.kind != TOK_COMMA)) return false;
     if (behind->kind == TOK_OPEN) return behind->span.start > t->ahead[0].span.end; // else a call
+    if (behind->kind == TOK_MINUS) { // `where -x`, not a difference
+      const bool close = behind->span.end < t->p->text->len && t->p->text->text[behind->span.end] != ' ';
+      return close && behind->span.start > t->ahead[0].span.end;
+    }
     return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_OPENB;
   }
   return false;
