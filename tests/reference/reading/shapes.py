@@ -45,7 +45,7 @@ def pad(r, node, x, before, after, axis=None, value=None, mode=None):
     v = array(x)
     if mode is not None:
         k, b, a = one_axis(axis, v.ndim), whole(before, "a number"), whole(after, "a number")
-        if b < 0 or a < 0 or value is not None or mode not in ("edge", "reflect", "wrap"):
+        if b < 0 or a < 0 or value is not None or not isinstance(mode, str) or mode not in ("edge", "reflect", "wrap"):
             raise Refused("sizes and a mode")
         return np.pad(v, [(b, a) if i == k else (0, 0) for i in range(v.ndim)], mode=mode)
     value = 0.0 if value is None else value
