@@ -46,6 +46,20 @@ def case_large_results_are_written_as_doubles(regc):
     demand(b"'<f8'" in data and struct.unpack("<100d", data[-800:]) == tuple(k / 3 for k in range(100)), "other values")
 
 
+def case_what_a_range_leaves_out_has_no_gradient(regc):
+    """At every level of optimization: half of a vector of eight doubles lies before the array of w."""
+    where = folder(regc)
+    w = [[1.5 + 4 * i + k for k in range(4)] for i in range(16)]
+    (where / "p.reg").write_text("fn f(b, w) = grad(sum(b[6..22, 4..8] * w), b)\n")
+    (where / "b.npy").write_bytes(npy([[0.5] * 17] * 22, wide=True))
+    (where / "w.npy").write_bytes(npy(w, wide=True))
+    padded = [0.0] * 6 * 17 + [v for row in w for v in [0.0] * 4 + row + [0.0] * 9]
+    for level in "0123":
+        evaluate(regc, where, "f(b, w)", "-f", "p.reg", f"-O{level}", "--in", "b=b.npy", "--in", "w=w.npy", "--out", f"out{level}")
+        data = (where / f"out{level}" / "value.npy").read_bytes()
+        demand(list(struct.unpack("<374d", data[-8 * 374:])) == padded, f"-O{level}: other values")
+
+
 def case_draws_are_those_of_32_bits(regc):
     where = folder(regc)
     wide, narrow = evaluate(regc, where, "uniform(shape: [50])"), json.loads(regc.ok("eval", "uniform(shape: [50])", cwd=where))
