@@ -176,7 +176,8 @@ static void check_stored(Check *k, const Node *n, const double *want, const Node
                *got = k->preset[k->stored[n->id]->id];
   for (int64_t e = 0; e < shape_count(n->shape) && !c->error; e++) {
     double b = allowed ? allowed[e] : 0;
-    if (n->op == OP_PART) b = 1e-3 * (1 + fabs(want[e])); // bounds do not follow turns
+    const bool factor = op_info[n->op].class == CLASS_FACTOR;
+    if (n->op == OP_PART || factor) b = 1e-3 * (1 + fabs(want[e])); // bounds do not follow turns
     c->checked++;
     c->vague += isnan(b) || b > 1e-2 * (1 + fabs(want[e]));
     if (excess(c, n, got[e], want[e], b) > 1)
