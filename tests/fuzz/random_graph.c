@@ -381,33 +381,9 @@ static Node *index_of(Maker *m, Shape s) {
   return i && chance(m, 70) ? fit(m, i, s) : constant(m, DT_I32, s);
 }
 
-// Of matrices with elements below 1, and of what these make with the identity added: well conditioned.
-// Vectors of eigenvalues are left out: they jump.
-static Node *factor(Maker *m) {
-  Node *x = pick(m, F32 | F64);
-  const int r = x->shape.rank;
-  if (m->wild || r < 2 || x->shape.dim[r - 1] > 16 || x->shape.dim[r - 2] > 16) return NULL;
-  x = graph_unary(m->g, OP_TANH, x);
-  Shape s = x->shape;
-  s.dim[r - 1] = s.dim[r - 2];
-  Node *unit_matrix = graph_cast(
-      m->g, graph_binary(m->g, OP_EQ, graph_iota(m->g, r - 2, DT_I32, s), graph_iota(m->g, r - 1, DT_I32, s)),
-      x->dtype);
-  Node *square = graph_binary(m->g, OP_ADD, graph_matmul(m->g, x, graph_swap(m->g, x)), unit_matrix);
-  switch (below(m, 6)) {
-  case 0: return graph_factor(m->g, OP_CHOLESKY, square, "f");
-  case 1: return graph_solve(m->g, square, x, "f");
-  case 2: return graph_trisolve(m->g, square, x, chance(m, 50), "f");
-  case 3: return graph_part(m->g, graph_factor(m->g, OP_QR, square, "f"), below(m, 2));
-  case 4: return graph_part(m->g, graph_factor(m->g, OP_EIGH, square, "f"), 0);
-  default: return graph_part(m->g, graph_factor(m->g, OP_SVD, x, "f"), 1);
-  }
-}
-
-// Their derivatives, which are large where values are near each other, are left to the tests of ad.
 static Node *factors(Maker *m) {
-  Node *x = factor(m);
-  return x ? graph_stop(m->g, x) : NULL;
+  Node *x = pick(m, F32 | F64);
+  return m->wild ? NULL : random_factor(m->g, x, below(m, 7));
 }
 
 static Node *indexing(Maker *m) {

@@ -11,4 +11,7 @@ typedef struct RandomGraph {
 } RandomGraph;
 
 RandomGraph random_graph(Arena *a, uint64_t number);
+// A factorization of x's matrices, one of seven by `which`; NULL: x has none, or large ones
+// (random_factor.c).
+Node *random_factor(Graph *g, Node *x, int which);
 #endif
