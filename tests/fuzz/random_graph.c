@@ -39,11 +39,10 @@ static double unit(Maker *m) { return (double)(draw(m) >> 11) * 0x1p-53; }
 static Shape random_shape(Maker *m) {
   static const int64_t sizes[] = {1,  1,  2,  3,  4,  5,  7,  8,   9,   13,  16,
                                   17, 31, 32, 33, 40, 64, 65, 100, 513, 8200};
-  enum { NSIZES = sizeof sizes / sizeof *sizes };
   Shape s = {.rank = below(m, 5)};
   for (int i = 0; i < s.rank; i++) s.dim[i] = 1;
   for (int i = s.rank - 1; i >= 0; i--) {
-    s.dim[i] = sizes[below(m, NSIZES)];
+    s.dim[i] = sizes[below(m, (int)(sizeof sizes / sizeof *sizes))];
     while (shape_count(s) > m->limit) s.dim[i] = (s.dim[i] + 1) / 2;
   }
   if (m->limit > 100000 && s.rank > 0 && chance(m, 50)) {
