@@ -198,11 +198,12 @@ def case_predict_repeats_the_preprocessing(regc):
            == (where / "out.csv").read_text(), "rows from standard input are predicted differently")
 
 
-def npy(path):
+def npy(path, kind="f"):
+    """(head, values) of 4 bytes."""
     data = path.read_bytes()
     size = struct.unpack("<H", data[8:10])[0]
     count = (len(data) - 10 - size) // 4
-    return data[10:10 + size].decode(), struct.unpack(f"<{count}f", data[10 + size:])
+    return data[10:10 + size].decode(), struct.unpack(f"<{count}{kind}", data[10 + size:])
 
 
 def case_predict_reads_and_writes_npy(regc):

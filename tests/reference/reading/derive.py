@@ -1,7 +1,7 @@
 """Parameters by path, and derivatives by differences."""
 import numpy as np
 
-from .scope import Binding, Definition, Kink, World
+from .scope import Binding, Definition, Kink, Unread, World
 from .syntax import Refused
 from .values import Share, Tree, array, real
 
@@ -85,9 +85,20 @@ class Derivatives:
         p = next((b for b in (points.values() if points else named) if b in deps), None)
         if p is None:
             raise Refused("nothing connects the two")
+        if any(m is not p and p in self.made_from(m, w) for m in w.moved):
+            raise Unread("through a value that has another one")
         if points:
             return Tree({k: self.derivative(target, b, w) for k, b in points.items()})
         return self.derivative(target, p, w)
+
+    @staticmethod
+    def made_from(m, w):
+        """What a binding's own value, which another stands for in w, was made from."""
+        while w is not None:
+            if m in w.memo:
+                return w.memo[m][1]
+            w = w.parent
+        return ()
 
     def derivative(self, target, p, w):
         value = real(self.force(p, w))

@@ -1,0 +1,86 @@
+"""The commands that tell something: help, versions, documentation, explanations, completions, what a stage made."""
+import json
+import re
+
+from programs.cases import DIGITS, demand, folder
+from programs.standalone import npy, refused
+
+STAGES = {"tokens": "keyword          train", "ast": "  TRAIN", "graph": "graph \"net step\"", "kernels": "function net step",
+          "llvm": "define ", "asm": ".text"}
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def case_help_names_every_command_and_option(regc):
+    overview = regc.ok("--help")
+    commands = re.findall(r"^  (\w+)", overview.split("runs FILE):\n")[1].split("\n\n")[0], re.M)
+    demand({"run", "build", "check", "fmt", "doc", "explain", "eval", "gradcheck", "completion", "doctor"} <= set(commands), overview)
+    for command in commands:
+        text = regc.ok(command, "--help")
+        demand(text.startswith(f"Usage: regc {command} "), text)
+        demand(regc.ok(command, "-h") == text, f"{command} -h tells something else")
+    demand(re.match(r"regc \d+\.\d+\.\d+\n", regc.ok("--version")), "no version")
+    for part in ("backend", "blas", "processor"):
+        demand(part in regc.ok("doctor"), f"doctor lacks `{part}`")
+
+
+def case_completions_know_the_commands(regc):
+    for shell in ("bash", "zsh", "fish"):
+        text = regc.ok("completion", shell)
+        for word in ("gradcheck", "threads", "interpret"):
+            demand(word in text, f"completion {shell} lacks `{word}`")
+    refused(regc, "bash, zsh or fish", "completion", "ksh")
+
+
+def case_what_is_misspelt_is_told_with_what_is_near(regc):
+    refused(regc, "unknown command `chek`; did you mean `check`?", "chek", "x.reg")
+    refused(regc, "unknown command `zzzzzz`", "zzzzzz")
+    refused(regc, "did you mean `shape_mismatch`?", "explain", "shape_mismach")
+    demand("Two shapes meet" in regc.ok("explain", "shape_mismatch"), "no explanation")
+    demand("interrupted" in regc.ok("explain", "exit-codes"), "no exit codes")
+    demand("builtin sum(" in regc.ok("doc", "sum") and "loss cross_entropy" in regc.ok("doc", "cross_entropy"), "no documentation")
+
+
+def case_every_stage_can_be_seen(regc):
+    for stage, part in STAGES.items():
+        demand(part in regc.ok("run", DIGITS, f"--emit={stage}"), f"--emit={stage} lacks `{part}`")
+        path = folder(regc) / stage
+        regc.ok("run", DIGITS, f"--emit={stage}", "-o", path)
+        demand(part in path.read_text(), f"the file of --emit={stage} lacks `{part}`")
+    refused(regc, "takes one stage", "run", DIGITS, "--emit=ast,graph", "-o", folder(regc) / "x")
+    refused(regc, "needs `-o PATH`", "run", DIGITS, "--emit=obj")
+
+
+def case_events_of_a_rejected_program_end_with_the_error(regc):
+    path = folder(regc) / "p.reg"
+    path.write_text("train\n")
+    done = regc("run", "--json", path)
+    last = json.loads(done.stdout.splitlines()[-1])
+    demand(done.returncode == 1 and last["event"] == "error" and last["name"] == "rejected", done.stdout)
+    done = regc("run", "--json", folder(regc) / "none.reg")
+    demand(done.returncode == 66 and json.loads(done.stdout.splitlines()[-1])["code"] == 66, done.stdout)
+
+
+def case_diagnostics_as_json(regc):
+    path = folder(regc) / "p.reg"
+    path.write_text("let a = [1, 2] + [1, 2, 3]\ncheck sum(a) : value == 1\n")
+    found = [json.loads(line) for line in regc("check", "--diagnostics=json", path).stderr.splitlines()]
+    demand(found and found[0]["name"] == "shape_mismatch" and found[0]["line"] == 1, found)
+
+
+def case_large_values_are_written_to_files(regc):
+    out = folder(regc)
+    for expression, dtype, sum_ in (("reshape(arange(6000), [60, 100])", "f4", 6000 * 5999 / 2), ("argsort(-arange(5000))", "i4", 5000 * 4999 / 2)):
+        told = json.loads(regc.ok("eval", expression, "--out", out))
+        head, values = npy(out / told["file"], dtype[0])
+        demand(f"'<{dtype}'" in head and ", ".join(map(str, told["shape"])) in head and sum(values) == sum_, f"{expression}: {told}, {head}")
+
+
+def case_check_has_no_false_alarm_where_values_overflow(regc):
+    where = folder(regc)
+    (where / "d.csv").write_text("a,y\n1,2\n2,3\n3,5\n")
+    (where / "p.reg").write_text('data d = csv("d.csv", target: y)\nmodel net(x: [1]) -> [1] = x |> dense(1)\n'
+                                 "train net on d {\n  loss mse(net(x), y) + 0 / (1 + exp(100 + sum(x)^2))\n  optimize sgd(lr: 1e-2)\n  batch 3\n  epochs 3\n}\n")
+    regc.ok("run", "p.reg", "--check", "--out=", "--progress", "none", cwd=where)
