@@ -1,13 +1,14 @@
 // The object cache on disk. A key is the SHA-256 of everything that the code depends on: the loops' text, the
-// machine, the compiler's version, the vector mathematics. A file is the object followed by the SHA-256 of
-// key and object, so that one entry cannot stand for another; it is written under a name that nobody can
-// foresee and renamed. What is in the cache becomes code of this process: nothing is read that another user
-// owns or may write. The folder has a limit; what was not used for longest leaves.
+// machine, the compiler's version and build, the vector mathematics. A file is the object followed by the
+// SHA-256 of key and object, so that one entry cannot stand for another; it is written under a name that
+// nobody can foresee and renamed. What is in the cache becomes code of this process: nothing is read that
+// another user owns or may write. The folder has a limit; what was not used for longest leaves.
 #include "emit.h"
 #include "reg/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,10 +29,24 @@ static ssize_t hash_text(void *context, const char *bytes, size_t count) {
   return (ssize_t)count;
 }
 
+// The program's notes, the linker's build ID among them, into the sum: compilers of one version may be built
+// from different sources. The first object is the program.
+static int add_notes(struct dl_phdr_info *program, size_t size, void *context) {
+  (void)size;
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    const ElfW(Phdr) *part = &program->dlpi_phdr[i];
+    if (part->p_type == PT_NOTE)
+      SHA256Update(context, (const uint8_t *)(program->dlpi_addr + part->p_vaddr), part->p_memsz);
+  }
+  return 1;
+}
+
 const char *cache_identity(Arena *a, const char *machine) {
-  char sum[SHA256_DIGEST_STRING_LENGTH];
-  SHA256Data(reg_vmath_bitcode, reg_vmath_bitcode_size, sum);
-  return arena_printf(a, "%s\n%s", machine, sum);
+  SHA2_CTX context;
+  SHA256Init(&context);
+  SHA256Update(&context, reg_vmath_bitcode, reg_vmath_bitcode_size);
+  dl_iterate_phdr(add_notes, &context);
+  return arena_printf(a, "%s\n%s", machine, SHA256End(&context, (char[SHA256_DIGEST_STRING_LENGTH]){0}));
 }
 
 const char *cache_key(Arena *a, const LoopFn *f, const BackendOptions *o, const char *identity) {
