@@ -29,10 +29,10 @@ static reg_slot named_slot(const SlotNames *n, const char *name) {
   static const struct {
     const char *name;
     reg_slot_kind kind;
-  } plain[] = {{"seed", REG_SLOT_SEED},  {"step", REG_SLOT_STEP},           {"epoch", REG_SLOT_EPOCH},
-               {"pred", REG_SLOT_PRED},  {"objective", REG_SLOT_OBJECTIVE}, {"loss", REG_SLOT_LOSS},
-               {"total", REG_SLOT_TOTAL},
-               {"turn", REG_SLOT_TURN}};
+  } plain[] = {{"seed", REG_SLOT_SEED},           {"step", REG_SLOT_STEP},
+               {"epoch", REG_SLOT_EPOCH},         {"pred", REG_SLOT_PRED},
+               {"objective", REG_SLOT_OBJECTIVE}, {"loss", REG_SLOT_LOSS},
+               {"total", REG_SLOT_TOTAL},         {"turn", REG_SLOT_TURN}};
   for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
     if (!strcmp(name, plain[i].name)) return (reg_slot){.kind = plain[i].kind};
   const char *rest;

@@ -26,7 +26,11 @@ enum {
 
 static int level_of(const Ast *a) {
   switch (a->kind) {
-  case AST_IF: return LEVEL_EXPR;
+  case AST_IF:
+  case AST_EACH:
+  case AST_REPEAT:
+  case AST_FOR:
+  case AST_WHILE: return LEVEL_EXPR;
   case AST_UNTIL: return LEVEL_UNTIL;
   case AST_ARROW: return LEVEL_ARROW;
   case AST_PIPE: return LEVEL_PIPE;

@@ -161,9 +161,11 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case AFTER_OPERAND: return ends_operand(t->last.kind);
   case FOLLOWS: return !line_start;
   case LOOP_START:
-    if (!(line_start && t->depth) && t->last.kind != TOK_SET) return false;
-    return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_OPEN ||
-           behind->kind == TOK_NOT || behind->kind == TOK_OPENC;
+    if (behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_NOT) {
+      if (t->last.kind == TOK_OPEN || t->last.kind == TOK_THEN || t->last.kind == TOK_ELSE) return true;
+    } else if (behind->kind != TOK_OPEN && behind->kind != TOK_OPENC)
+      return false;
+    return (line_start && t->depth) || t->last.kind == TOK_SET;
   case BEFORE_NAME:
     if (line_start && t->depth == 0 && !t->expression) return false;
     return behind->kind == TOK_NAME && !ends_operand(t->last.kind);

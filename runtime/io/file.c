@@ -79,7 +79,8 @@ static char *refuse_device(const char *path, const char *name, reg_status *st) {
 
 // Standard input may be a socket, which cannot be opened by its name.
 static int open_input(const char *path) {
-  return strcmp(path, "/dev/stdin") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+  return strcmp(path, "/dev/stdin") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+                                    : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
 char *reg_file_read(const char *path, size_t *size, const char *name, reg_status *st) {

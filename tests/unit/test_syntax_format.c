@@ -60,6 +60,9 @@ Test(syntax_format, breaks_of_the_author_are_kept) {
   check_format("fn f(x) { y=x;y ; }\n", "fn f(x) { y = x; y }\n");
   check_format("fn f(x) {\n a=x;; b=a; # two\n\n repeat 2 {a=b;b=a}\n a\n}\n",
                "fn f(x) {\n  a = x; b = a  # two\n\n  repeat 2 { a = b; b = a }\n  a\n}\n");
+  check_format(
+      "fn f(x) { 1+(repeat 3 as i{x*i}) + (each t in x:t)^2; sum(for t in x along 0 {t}) }\n",
+      "fn f(x) { 1 + (repeat 3 as i { x * i }) + (each t in x : t)^2; sum(for t in x along 0 { t }) }\n");
   check_format("train n on d {epochs 2;batch 3;}\n", "train n on d {\n  epochs   2\n  batch    3\n}\n");
   check_format("fn f(x) {\n\n\n x }\n", "fn f(x) {\n  x\n}\n");
 }

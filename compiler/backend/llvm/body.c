@@ -118,8 +118,8 @@ static void clear_rest(const Turn *t) {
     const int64_t bytes = node_bytes(t->s->node->body->outputs.data[i].node);
     LLVMValueRef done = LLVMBuildMul(k->builder, t->number, emit_int64(m, bytes), "");
     LLVMValueRef rest = LLVMBuildSub(k->builder, emit_int64(m, bytes * p.turns), done, "");
-    LLVMBuildMemSet(k->builder, moved(k, emit_buffer(k, t->s->parts[i]), done),
-                    LLVMConstNull(m->i8), rest, 1);
+    LLVMBuildMemSet(k->builder, moved(k, emit_buffer(k, t->s->parts[i]), done), LLVMConstNull(m->i8), rest,
+                    1);
   }
 }
 
