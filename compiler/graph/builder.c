@@ -141,6 +141,27 @@ Node *graph_swap(Graph *g, Node *x) {
   return graph_transpose(g, x, perm);
 }
 
+Node *graph_rows(Graph *g, Node *x, int64_t start, int64_t stop) {
+  int64_t from[MAX_RANK] = {start}, to[MAX_RANK] = {stop}, step[MAX_RANK];
+  for (int i = 0; i < x->shape.rank; i++) {
+    if (i) to[i] = x->shape.dim[i];
+    step[i] = 1;
+  }
+  return graph_slice(g, x, from, to, step);
+}
+
+Node *graph_split_rows(Graph *g, Node *x, int64_t n) {
+  Shape s = {.rank = x->shape.rank + 1, .dim = {x->shape.dim[0] / n, n}};
+  for (int i = 1; i < x->shape.rank; i++) s.dim[i + 1] = x->shape.dim[i];
+  return graph_reshape(g, x, s);
+}
+
+Node *graph_join_rows(Graph *g, Node *x) {
+  Shape s = {.rank = x->shape.rank - 1, .dim = {x->shape.dim[0] * x->shape.dim[1]}};
+  for (int i = 1; i < s.rank; i++) s.dim[i] = x->shape.dim[i + 1];
+  return graph_reshape(g, x, s);
+}
+
 Node *graph_broadcast(Graph *g, Node *x, Shape s, const int *axes) {
   int64_t attr[MAX_RANK];
   for (int i = 0; i < x->shape.rank; i++) attr[i] = axes[i];

@@ -127,7 +127,10 @@ Node *graph_reduce_all(Graph *g, Op op, Node *x);
 Node *graph_running(Graph *g, Op op, Node *x, int axis, bool reverse); // from the axis's start, or its end
 Node *graph_reshape(Graph *g, Node *x, Shape s);
 Node *graph_transpose(Graph *g, Node *x, const int *perm);
-Node *graph_swap(Graph *g, Node *x); // the last two axes
+Node *graph_swap(Graph *g, Node *x);                              // the last two axes
+Node *graph_rows(Graph *g, Node *x, int64_t start, int64_t stop); // of the first axis
+Node *graph_split_rows(Graph *g, Node *x, int64_t n);             // [m n, ...] as [m, n, ...]
+Node *graph_join_rows(Graph *g, Node *x);                         // [m, n, ...] as [m n, ...]
 Node *graph_broadcast(Graph *g, Node *x, Shape s, const int *axes);
 // Numpy's rule: missing leading axes and axes of size 1 stretch. NULL where the shapes do not fit.
 Node *graph_broadcast_to(Graph *g, Node *x, Shape s);

@@ -28,27 +28,6 @@ static int64_t segment_turns(int64_t n) {
 
 static Node *number(Graph *g, int64_t n) { return graph_const_typed(g, (double)n, DT_I32, (Shape){0}); }
 
-static Node *range(Graph *g, Node *x, int64_t start, int64_t stop) {
-  int64_t from[MAX_RANK] = {start}, to[MAX_RANK] = {stop}, step[MAX_RANK];
-  for (int i = 0; i < x->shape.rank; i++) {
-    if (i) to[i] = x->shape.dim[i];
-    step[i] = 1;
-  }
-  return graph_slice(g, x, from, to, step);
-}
-
-static Node *split(Graph *g, Node *x, int64_t n) { // [m n, ...] as [m, n, ...]
-  Shape s = {.rank = x->shape.rank + 1, .dim = {x->shape.dim[0] / n, n}};
-  for (int i = 1; i < x->shape.rank; i++) s.dim[i + 1] = x->shape.dim[i];
-  return graph_reshape(g, x, s);
-}
-
-static Node *join(Graph *g, Node *x) {
-  Shape s = {.rank = x->shape.rank - 1, .dim = {x->shape.dim[0] * x->shape.dim[1]}};
-  for (int i = 1; i < s.rank; i++) s.dim[i] = x->shape.dim[i + 1];
-  return graph_reshape(g, x, s);
-}
-
 // `turns` turns from number `first` on; `in` are the operands, with slices of these turns. Out: parts[carries
 // + stacks], as of the whole loop.
 static void build_segment(const Long *l, int64_t turns, Node *first, Node *const *in, LoopEnd end, int stacks,
@@ -85,7 +64,8 @@ static LoopBuild outer_loop(const Long *l, int64_t segments) {
     b.carry[k] = graph_hole(g, b.initial[k]->dtype, b.initial[k]->shape);
   }
   for (int k = 0; k < b.slices; k++) {
-    b.source[k] = split(g, range(g, l->loop->in[b.carries + k], 0, segments * l->turns), l->turns);
+    b.source[k] =
+        graph_split_rows(g, graph_rows(g, l->loop->in[b.carries + k], 0, segments * l->turns), l->turns);
     b.slice[k] = graph_slice_hole(g, b.source[k]);
   }
   return b;
@@ -108,7 +88,7 @@ static void build_segments(const Long *l, LoopEnd end, LoopEnd within, int stack
   b.end = end;
   b.name = end == LOOP_MOST ? l->loop->name : NULL;
   graph_build_loop(g, &b, parts);
-  for (int k = b.carries; k < b.carries + stacks; k++) parts[k] = join(g, parts[k]);
+  for (int k = b.carries; k < b.carries + stacks; k++) parts[k] = graph_join_rows(g, parts[k]);
 }
 
 // The turns behind the last whole segment.
@@ -119,7 +99,7 @@ static void build_rest(const Long *l, int64_t done, int stacks, Node **parts) {
   for (int k = 0; k < l->loop->nin; k++) {
     in[k] = l->loop->in[k];
     if (k < l->p.carries) in[k] = parts[k];
-    if (k >= l->p.carries && k < l->p.carries + l->p.slices) in[k] = range(g, in[k], done, l->p.turns);
+    if (k >= l->p.carries && k < l->p.carries + l->p.slices) in[k] = graph_rows(g, in[k], done, l->p.turns);
   }
   build_segment(l, l->p.turns - done, number(g, done), in, l->p.end, stacks, rest);
   for (int k = 0; k < l->p.carries + stacks; k++)

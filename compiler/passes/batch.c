@@ -160,27 +160,6 @@ static bool one_block(const Each *e, int64_t n, Node *first, Node *const *slices
 
 // -- blocks
 
-static Node *range(Graph *g, Node *x, int64_t start, int64_t stop) {
-  int64_t from[MAX_RANK] = {start}, to[MAX_RANK] = {stop}, step[MAX_RANK];
-  for (int i = 0; i < x->shape.rank; i++) {
-    if (i) to[i] = x->shape.dim[i];
-    step[i] = 1;
-  }
-  return graph_slice(g, x, from, to, step);
-}
-
-static Node *split(Graph *g, Node *x, int64_t blocks) { // [b n, ...] as [b, n, ...]
-  Shape s = {.rank = x->shape.rank + 1, .dim = {blocks, x->shape.dim[0] / blocks}};
-  for (int i = 1; i < x->shape.rank; i++) s.dim[i + 1] = x->shape.dim[i];
-  return graph_reshape(g, x, s);
-}
-
-static Node *join(Graph *g, Node *x) {
-  Shape s = {.rank = x->shape.rank - 1, .dim = {x->shape.dim[0] * x->shape.dim[1]}};
-  for (int i = 1; i < s.rank; i++) s.dim[i] = x->shape.dim[i + 1];
-  return graph_reshape(g, x, s);
-}
-
 static void add_carry(LoopBuild *b, Graph *g, Node *initial) {
   b->carry[b->carries] = graph_hole(g, initial->dtype, initial->shape);
   b->initial[b->carries++] = initial;
@@ -203,7 +182,7 @@ static bool in_blocks(const Each *e, int64_t blocks, int64_t n, Node **parts) {
                  .stack = arrays[5],
                  .exact = true};
   for (int k = 0; k < slices; k++) {
-    b.source[k] = split(g, range(g, e->in[carries + k], 0, blocks * n), blocks);
+    b.source[k] = graph_split_rows(g, graph_rows(g, e->in[carries + k], 0, blocks * n), n);
     b.slice[k] = graph_slice_hole(g, b.source[k]);
   }
   for (int k = 0; k < carries; k++) add_carry(&b, g, e->in[k]);
@@ -221,7 +200,7 @@ static bool in_blocks(const Each *e, int64_t blocks, int64_t n, Node **parts) {
   }
   graph_build_loop(g, &b, arrays[7]);
   for (int k = 0, carry = 0, stack = b.carries; k < nout; k++)
-    parts[k] = k < carries || e->summed[k] ? arrays[7][carry++] : join(g, arrays[7][stack++]);
+    parts[k] = k < carries || e->summed[k] ? arrays[7][carry++] : graph_join_rows(g, arrays[7][stack++]);
   return true;
 }
 
@@ -247,7 +226,7 @@ static bool all_turns(Each *e, Node **parts) {
     show_sums(e, parts);
     return true;
   }
-  for (int k = 0; k < e->p.slices; k++) slices[k] = range(g, e->in[carries + k], done, e->p.turns);
+  for (int k = 0; k < e->p.slices; k++) slices[k] = graph_rows(g, e->in[carries + k], done, e->p.turns);
   Node *first = blocks ? graph_const_typed(g, (double)done, DT_I32, (Shape){0}) : NULL;
   if (!one_block(e, e->p.turns - done, first, slices, parts, rest)) return false;
   for (int k = 0; k < e->loop->nout; k++) {

@@ -86,20 +86,12 @@ static Node *moved_rows(Batch *b, const Node *index, int64_t size) {
       graph_binary(b->g, OP_MUL, set, graph_const_typed(b->g, (double)size, DT_I32, (Shape){0})));
 }
 
-static Shape joined(Shape s) { // the first two axes as one
-  Shape out = {.rank = s.rank - 1, .dim = {s.dim[0] * s.dim[1]}};
-  for (int i = 1; i < out.rank; i++) out.dim[i] = s.dim[i + 1];
-  return out;
-}
-
 static Node *rows(Batch *b, const Node *n) {
   const bool gather = n->op == OP_GATHER;
   const Node *x = n->in[gather ? 0 : 1], *index = n->in[gather ? 1 : 0];
   if (gather && !b->many[x->id]) return graph_gather(b->g, b->image[x->id], b->image[index->id]);
   Node *whole = batch_whole(b, x);
-  if (gather)
-    return graph_gather(b->g, graph_reshape(b->g, whole, joined(whole->shape)),
-                        moved_rows(b, index, x->shape.dim[0]));
+  if (gather) return graph_gather(b->g, graph_join_rows(b->g, whole), moved_rows(b, index, x->shape.dim[0]));
   const int64_t size = n->shape.dim[0];
   Node *sums = graph_scatter_add(b->g, moved_rows(b, index, size), whole, b->n * size);
   return graph_reshape(b->g, sums, with_axis(b->n, n->shape));
