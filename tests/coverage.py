@@ -11,6 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = ("compiler/lower", "compiler/driver", "runtime")  # rooms of which each function has a test that comes by it
+# Reached by a mistake of the compiler alone, or where memory or disk runs out: tests of the release build see to those, for which the
+# sanitizers have no room.
+APART = {"tell_violation", "on_abort", "on_illegal", "say", "out_of_memory", "reg_no_memory", "cannot_write", "room_for"}
 
 
 def room_of(path):
@@ -52,7 +55,7 @@ def main():
         print(f"{name}:{line}: nothing executes {function}")
     executed, all_ = (sum(v[k] for v in rooms.values()) for k in (0, 1))
     print(f"coverage: {executed / all_:.1%} of {all_} lines, {len(never)} of {len(functions)} functions never executed")
-    return any(room_of(name) in WHOLE for name, *_ in never)
+    return any(room_of(name) in WHOLE and function not in APART for name, _, function in never)
 
 
 if __name__ == "__main__":

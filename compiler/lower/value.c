@@ -323,12 +323,6 @@ Tree *tree_of(Cx *cx, const Value *v) {
   return NULL;
 }
 
-Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)) {
-  Node *total = graph_const(cx->g, 0, (Shape){0});
-  for (int i = 0; i < t->n; i++) total = graph_binary(cx->g, OP_ADD, total, each(cx, t->leaf[i].node));
-  return total;
-}
-
 Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def) {
   Env *e = ARENA_NEW(cx->a, Env);
   *e = (Env){.parent = parent, .path = path, .def = def};

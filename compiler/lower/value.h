@@ -247,7 +247,6 @@ Dims shape_dims(Cx *cx, const Value *v);              // what the sizes of a LIS
 Tree *tree_new(Cx *cx, int n);
 Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
-Node *tree_total(Cx *cx, const Tree *t, Node *(*each)(Cx *, Node *)); // sum over leaves
 
 // -- dims.c
 typedef enum Relation { DIM_UNKNOWN, DIM_SAME, DIM_OTHER } Relation;

@@ -124,7 +124,7 @@ class Grower:
         if shape == () and rng.random() < 0.15:
             rows, width = rng.choice(LEAVES[2:]), rng.choice([(), (2,), (3,)])
             form = rng.choice(["sum({0})", "sum(sum(sort({0}, axis: 0), axis: 0))", "sum(cumsum({0}, axis: 0))", "norm({0})", "max({0})", "mean({0})"])
-            form = form.format(f"{{0}}[where {{1}} or arange({rows}) < 1]")  # at least one
+            form = form.format(f"({{0}})[where {{1}} or arange({rows}) < 1]")  # at least one
             return E(form, (), [self.grow((rows, *width), depth - 1), self.condition((rows,), depth - 1)])
         if shape == () and rng.random() < 0.5:
             inner = self.any_shape()

@@ -199,6 +199,19 @@ def case_commands_answer(regc):
     demand("no command `:quux`" in done.stderr and ":shape" in done.stderr and "needs an argument" in done.stderr, done.stderr)
 
 
+def case_what_a_session_holds_is_shown_checked_and_dropped(regc):
+    where = folder(regc)
+    (where / "half.reg").write_text("fn half(x) = x / 2\n")
+    (where / "p.reg").write_text('use "half.reg"\nfn quarter(x) = half(half(x))\n')
+    text = DATA + MODEL + f":load {where}/p.reg\nquarter(8)\n" + \
+        "check quarter(8) : value == 2\ncheck l2([1, 2]) : value == 2.5\nzeros([2, 2, 3])\nnet\n:plot [1, 2, 2, 3, 3, 3]\n" + \
+        TRAIN.replace("EPOCHS", "1") + ":show graph train\n:forget quarter\nquarter(8)\n"
+    done = piped(regc, text, code=1)
+    for part in ("2\n", "[1, ..]", "net.hidden.weight", "parameters: ", 'graph "net step"'):
+        demand(part in done.stdout, f"no {part!r} in\n{done.stdout}{done.stderr}")
+    demand("unknown_name" in done.stderr and "check" in done.stdout + done.stderr, done.stderr)
+
+
 def case_set_replaces_and_persists(regc):
     done = piped(regc, "let a = 1\n:set a=7\na\na + 1\n:set threads=2\n:set\n:set nothing=1\n", code=1)
     demand(done.stdout.startswith("7\n8\n") and "a=7" in done.stdout and "threads=2" in done.stdout, done.stdout)
@@ -352,6 +365,9 @@ def case_tab_completes(regc):
         t.expect(r"linear\.reg")
         t.type(CTRL_U + ":s" + TAB)
         t.expect(r"^save +set +shape +show\n")
+        os.kill(t.pid, signal.SIGWINCH)
+        t.type(CTRL_U + ":forget dig" + TAB)
+        t.expect(r"digits")
         t.type(CTRL_U)
         t.end()
 

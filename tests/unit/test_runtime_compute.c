@@ -151,6 +151,7 @@ Test(indexing, gather_and_scatter) {
 
 Test(indexing, along_the_last_axis) {
   reg_ctx *c = reg_ctx_new(2);
+  cr_expect_eq(reg_ctx_threads(c), 2);
   float x[6] = {1, 2, 3, 4, 5, 6}, out[4], back[6];
   reg_take_along(c, x, (int32_t[4]){2, 0, 1, 1}, out, 2, 3, 2, 4);
   cr_assert(out[0] == 3 && out[1] == 1 && out[2] == 5 && out[3] == 5);

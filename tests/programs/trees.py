@@ -1,0 +1,52 @@
+"""Whole trees of parameters in penalties, picked rows of fields in a loss, and a metric of several numbers, recomputed from the weights."""
+import csv
+import math
+import random
+
+from programs import tensors
+from programs.cases import demand, events, folder, of_kind
+
+PROGRAM = """metric sides(pred, y: [..]) = [mean(y, where: y < 0), mean(y, where: y > 0)]
+model net(x: [2]) -> [1] = x |> dense(3) as hidden |> tanh |> dense(1)
+data d = csv("d.csv", target: y)
+train net on d {
+  loss     mse(net(x[where y > 0]), y[where y > 0])
+  penalize : sum(flat(net.*)^2) / count(net.*)
+  penalize : sum(each w, v in net.*.weight, net.*.weight : sum(w * v))
+  optimize sgd(lr: 0)
+  batch    8
+  epochs   1
+}
+evaluate net on d { sides, mse }
+"""
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def case_trees_rows_and_lists_are_recomputed(regc):
+    where, rng = folder(regc), random.Random(3)
+    rows = [[rng.uniform(-1, 1) for _ in range(3)] for _ in range(8)]
+    with open(where / "d.csv", "w", newline="") as f:
+        csv.writer(f).writerows([["a", "b", "y"], *rows])
+    (where / "p.reg").write_text(PROGRAM)
+    found = events(regc, "--out", where / "o", "p.reg", cwd=where)
+    epoch = next(e for e in found if e["event"] == "epoch")
+    w = {name: values for name, (_, values) in tensors.parse((where / "o" / "weights.safetensors").read_bytes()).items()}
+    every = [v for values in w.values() for v in values]
+    hidden = lambda x, k: math.tanh(x[0] * w["net.hidden.weight"][k] + x[1] * w["net.hidden.weight"][3 + k] + w["net.hidden.bias"][k])  # noqa: E731
+    output = lambda x: sum(hidden(x, k) * w["net.dense1.weight"][k] for k in range(3)) + w["net.dense1.bias"][0]  # noqa: E731
+    picked = [r for r in rows if r[2] > 0]
+    near(epoch["loss"], sum((output(r) - r[2]) ** 2 for r in picked) / len(picked), "the loss of picked rows")
+    near(epoch["terms"]["term"], sum(v * v for v in every) / len(every), "the mean square of all parameters")
+    near(epoch["terms"]["term 2"], sum(v * v for name in ("net.hidden.weight", "net.dense1.weight") for v in w[name]), "the sum over a tree")
+    below = [r[2] for r in rows if r[2] < 0]
+    sides = of_kind(found, "evaluate")[0]["metrics"]["sides"]
+    near(sides[0], sum(below) / len(below), "a metric of two numbers")
+    told = regc.ok("run", "--progress", "none", "--out=", "p.reg", cwd=where)
+    demand(f"sides        {sides[0]:.4g} {sides[1]:.4g}" in told, told)
+
+
+def near(found, expected, what):
+    demand(abs(found - expected) <= 2e-6 * max(1, abs(expected)), f"{what}: {found}, expected {expected}")
