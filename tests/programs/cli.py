@@ -82,5 +82,5 @@ def case_check_has_no_false_alarm_where_values_overflow(regc):
     where = folder(regc)
     (where / "d.csv").write_text("a,y\n1,2\n2,3\n3,5\n")
     (where / "p.reg").write_text('data d = csv("d.csv", target: y)\nmodel net(x: [1]) -> [1] = x |> dense(1)\n'
-                                 "train net on d {\n  loss mse(net(x), y) + (if log(exp(100 + sum(x)^2)) > 150 then 1 else 0)\n  optimize sgd(lr: 1e-2)\n  batch 3\n  epochs 3\n}\n")
+                                 "train net on d {\n  loss mse(net(x), y) + 1e20 / sqrt(exp(100 + sum(x)))\n  optimize sgd(lr: 1e-2)\n  batch 3\n  epochs 3\n}\n")
     regc.ok("run", "p.reg", "--check", "--out=", "--progress", "none", cwd=where)

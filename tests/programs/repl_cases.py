@@ -275,6 +275,13 @@ def case_a_stopped_training_goes_on_in_the_same_bits(regc):
     demand("goes on after step 27, epoch 1 of 4" in done.stderr and "goes on after step 50" in done.stderr, done.stderr)
 
 
+def case_a_stopped_training_keeps_the_best_so_far(regc):
+    text = TRAIN.replace("EPOCHS", "8\n  stop when valid.loss stalls for 3 epochs, keep best").replace("1e-2 -> 0", "2e-1 -> 1e-3")
+    whole, _ = saved(regc, DATA + MODEL + text)
+    parts, done = saved(regc, DATA + MODEL + ":set steps=27\n" + text + ":set steps=70\ntrain net\n:set steps=0\ntrain\n")
+    demand(whole == parts and "goes on after step 27" in done.stderr, f"gone on with, the weights differ\n{done.stderr}")
+
+
 def case_a_finished_training_starts_from_its_weights(regc):
     text = DATA + MODEL + TRAIN.replace("EPOCHS", "3")
     once = piped(regc, text + "cross_entropy(net(digits.train.x), digits.train.label)\n")
