@@ -2,7 +2,6 @@
 // loop fills. Out: the loop and its results. Holds: a body's inputs are known by position, all of them are
 // there, and a body never reads a node of another graph.
 #include "ops.h"
-#include <string.h>
 
 LoopParts loop_parts(const Node *loop) {
   LoopParts p = {.turns = loop->attr[0],
@@ -19,25 +18,13 @@ int loop_held(LoopEnd end) { return end == LOOP_WHILE ? 2 : end == LOOP_MOST ? 3
 
 static bool same_type(const Node *n, DType t, Shape s) { return n->dtype == t && shape_equal(n->shape, s); }
 
-static Shape without_first(Shape s) {
-  Shape out = {.rank = s.rank - 1};
-  for (int i = 0; i < out.rank; i++) out.dim[i] = s.dim[i + 1];
-  return out;
-}
-
-static Shape with_first(int64_t n, Shape s) {
-  Shape out = {.rank = s.rank + 1, .dim = {n}};
-  for (int i = 0; i < s.rank; i++) out.dim[i + 1] = s.dim[i];
-  return out;
-}
-
 // A body's input that stands for operand k.
 static const char *operand_fault(Arena *a, const Node *n, const LoopParts *p, int k) {
   const Node *x = n->in[k], *inside = n->body->inputs.data[k + 1];
   const bool slice = k >= p->carries && k < p->carries + p->slices;
   if (slice && (x->shape.rank == 0 || x->shape.dim[0] != p->turns))
     return arena_printf(a, "operand %d has no slice for each turn", k);
-  if (!same_type(inside, x->dtype, slice ? without_first(x->shape) : x->shape))
+  if (!same_type(inside, x->dtype, slice ? shape_without_first(x->shape) : x->shape))
     return arena_printf(a, "input %d of the body has another type than its operand", k + 1);
   return NULL;
 }
@@ -81,7 +68,7 @@ const char *infer_loop(Arena *a, Node *n) {
     if (x->dtype == DT_TUPLE) return "an output is no tensor";
     if (k < p.carries && !same_type(x, n->in[k]->dtype, n->in[k]->shape))
       return "a carried value has another type after a turn";
-    out[k] = (TensorType){x->dtype, k < p.carries ? x->shape : with_first(p.turns, x->shape)};
+    out[k] = (TensorType){x->dtype, k < p.carries ? x->shape : shape_with_first(p.turns, x->shape)};
     if ((fault = shape_fault(a, out[k].shape))) return fault;
   }
   n->out = out;
@@ -111,7 +98,7 @@ Node *graph_hole(Graph *g, DType t, Shape s) {
 }
 
 Node *graph_slice_hole(Graph *g, const Node *source) {
-  return graph_hole(g, source->dtype, without_first(source->shape));
+  return graph_hole(g, source->dtype, shape_without_first(source->shape));
 }
 
 typedef struct Cut {
@@ -207,11 +194,7 @@ static bool is_result(const Cut *c, const Node *n) {
 }
 
 // Is it cheaper to read a value of the turn again than to compute it again?
-static bool worth_keeping(const Node *n) {
-  const OpClass class = op_info[n->op].class;
-  return n->dtype != DT_TUPLE &&
-         (class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR || class == CLASS_BODY);
-}
+static bool worth_keeping(const Node *n) { return n->dtype != DT_TUPLE && op_is_step(n->op); }
 
 static void add_outputs(Cut *c) {
   for (int i = 0; i < c->b->carries; i++) body_output(c, c->image[c->b->next[i]->id]);
@@ -290,16 +273,7 @@ LoopBuild graph_open_loop(Graph *g, const Node *loop, Node *const *in, Node **kn
     if (carry) b.carry[k] = x, b.initial[k] = in[k];
     if (slice) b.slice[k - p.carries] = x, b.source[k - p.carries] = in[k];
   }
-  const Span origin = g->origin;
-  for (int i = 0; i < body->nodes.len; i++) {
-    const Node *n = body->nodes.data[i];
-    if (image[i]) continue;
-    Node **operands = ARENA_ARRAY(a, Node *, n->nin + 1);
-    for (int k = 0; k < n->nin; k++) operands[k] = image[n->in[k]->id];
-    g->origin = n->origin;
-    image[i] = graph_rebuild(g, n, operands);
-  }
-  g->origin = origin;
+  graph_fill(g, body, image);
   for (int i = 0; i < p.carries + p.stacks; i++)
     *(i < p.carries ? &b.next[i] : &b.stack[i - p.carries]) = image[body->outputs.data[i].node->id];
   for (int i = 0; known && i < body->nodes.len; i++) known[i] = image[i];

@@ -58,6 +58,7 @@ typedef struct OpInfo {
   const char *example;
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
+bool op_is_step(Op op); // a product, an index, a factorization, a body: no part of its users' kernels
 
 typedef struct TensorType {
   DType dtype;
@@ -161,6 +162,9 @@ void graph_output(Graph *g, const char *name, Node *x, int alias);
 
 // The node `like` with other operands (same operation and attributes); for passes and substitution.
 Node *graph_rebuild(Graph *g, const Node *like, Node *const *in);
+// The nodes of `from` in g. image[id]: what stands for a node, for its inputs above all. Out: images of all
+// others whose operands have one.
+void graph_fill(Graph *g, const Graph *from, Node **image);
 // `root` with from[i] replaced by to[i] wherever it occurs below; nodes that do not depend on `from` are
 // shared.
 Node *graph_substitute(Graph *g, Node *root, Node *const *from, Node *const *to, int n);
@@ -236,7 +240,9 @@ bool graph_same(const Graph *a, const Graph *b); // node for node; names of inpu
 // -- shapes
 int64_t shape_count(Shape s);
 bool shape_equal(Shape a, Shape b);
-Shape shape_of(int rank, ...);             // int64_t each
+Shape shape_of(int rank, ...);              // int64_t each
+Shape shape_with_first(int64_t n, Shape s); // [n, ...s]; s has room for an axis
+Shape shape_without_first(Shape s);
 const char *shape_text(Arena *a, Shape s); // "[64, 10]"; "[]" for a number
 const char *dtype_text(DType t);
 int64_t dtype_size(DType t); // bytes of one element in memory

@@ -48,6 +48,11 @@ AttrKeys op_attr_keys(Op op) {
 // A loop may have one, too.
 bool op_has_name(Op op) { return op == OP_INPUT || op == OP_INDEX || op_info[op].class == CLASS_FACTOR; }
 
+bool op_is_step(Op op) {
+  const OpClass class = op_info[op].class;
+  return class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR || class == CLASS_BODY;
+}
+
 bool op_has_type(Op op) {
   return op_info[op].class == CLASS_LEAF || op == OP_CAST || op == OP_RESHAPE || op == OP_BROADCAST ||
          op == OP_UNIFORM;

@@ -26,6 +26,18 @@ Shape shape_of(int rank, ...) {
   return s;
 }
 
+Shape shape_with_first(int64_t n, Shape s) {
+  Shape out = {.rank = s.rank + 1, .dim = {n}};
+  for (int i = 0; i < s.rank; i++) out.dim[i + 1] = s.dim[i];
+  return out;
+}
+
+Shape shape_without_first(Shape s) {
+  Shape out = {.rank = s.rank - 1};
+  for (int i = 0; i < out.rank; i++) out.dim[i] = s.dim[i + 1];
+  return out;
+}
+
 const char *shape_text(Arena *a, Shape s) {
   StrBuf b = {.arena = a};
   strbuf_add(&b, "[");

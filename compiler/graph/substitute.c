@@ -12,6 +12,20 @@ Node *graph_rebuild(Graph *g, const Node *like, Node *const *in) {
   return node_build(g, &proto);
 }
 
+void graph_fill(Graph *g, const Graph *from, Node **image) {
+  const Span origin = g->origin;
+  for (int i = 0; i < from->nodes.len; i++) {
+    const Node *n = from->nodes.data[i];
+    if (image[i] || n->op == OP_INPUT) continue;
+    Node **in = ARENA_ARRAY(g->arena, Node *, n->nin + 1);
+    bool known = true;
+    for (int k = 0; k < n->nin; k++) known = known && (in[k] = image[n->in[k]->id]);
+    g->origin = n->origin;
+    if (known) image[i] = graph_rebuild(g, n, in);
+  }
+  g->origin = origin;
+}
+
 bool graph_depends(const Graph *g, const Node *root, const Node *on) {
   if (on->id > root->id) return false;
   Arena *scratch = arena_new();

@@ -187,8 +187,7 @@ void plan_groups(Plan *p) {
     if (x->op == OP_PART && p->live[i]) p->group_of[i] = p->group_of[x->in[0]->id];
     if (x->nout && p->live[i]) add_call(p, x);
     if (!p->kept[i] || x->op == OP_PART) continue;
-    const OpClass class = op_info[x->op].class;
-    if (class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR)
+    if (op_is_step(x->op))
       add_call(p, x);
     else
       add_root(p, x);

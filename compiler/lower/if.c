@@ -17,33 +17,12 @@ static Value choose_values(Cx *cx, const Value *c, const Value *a, const Value *
   return v;
 }
 
-// -- states
-
-static int nstates(const Cx *cx) { return cx->states.len; }
-
-static Node **states_now(Cx *cx) {
-  Node **now = ARENA_ARRAY(cx->a, Node *, nstates(cx) + 1);
-  for (int i = 0; i < nstates(cx); i++) now[i] = ((StateRef *)cx->states.entries[i].value)->node;
-  return now;
-}
-
-// `before` are the states when there were `known` of them.
-static Node *state_before(const Cx *cx, Node *const *before, int known, int i) {
-  return i < known ? before[i] : ((StateRef *)cx->states.entries[i].value)->input;
-}
-
-static void set_states(Cx *cx, Node *const *before, int known) {
-  for (int i = 0; i < nstates(cx); i++)
-    ((StateRef *)cx->states.entries[i].value)->node = state_before(cx, before, known, i);
-}
-
 // -- one side or the other
 
 typedef struct Choice {
-  Node *condition;        // of one element; NULL: elementwise
-  int since;              // nodes of the graph before the sides
-  Node **before, **after; // states before the first side and behind it
-  int known, known_after;
+  Node *condition;      // of one element; NULL: elementwise
+  int since;            // nodes of the graph before the sides
+  States before, after; // before the first side and behind it
 } Choice;
 
 // x and y behind a select by the condition.
@@ -65,16 +44,15 @@ static bool *made_inside(Cx *cx, int since) {
   return inside;
 }
 
-// Products, loops, library calls: whatever is a step of its own. The rest is cheaper inside of its users.
+// Whatever is a step of its own. The rest is cheaper inside of its users.
 static bool worth_a_branch(const Cx *cx, const bool *inside, Node *const *results, int n) {
   Arena *scratch = arena_new();
   bool *needed = ARENA_ARRAY(scratch, bool, cx->g->nodes.len + 1), worth = false;
   for (int k = 0; k < n; k++) needed[results[k]->id] = true;
   for (int i = cx->g->nodes.len - 1; i >= 0 && !worth; i--) {
     const Node *x = cx->g->nodes.data[i];
-    const OpClass class = op_info[x->op].class;
     if (!needed[i] || !inside[i]) continue;
-    worth = class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR || class == CLASS_BODY;
+    worth = op_is_step(x->op);
     for (int k = 0; k < x->nin; k++) needed[x->in[k]->id] = true;
   }
   arena_free(scratch);
@@ -100,9 +78,9 @@ static void visit(Cx *cx, Value *v, Nodes *all, Node *const *to) {
 
 // A state that either side assigned.
 static void choose_states(Cx *cx, const Choice *c, Nodes *all) {
-  for (int i = 0; i < nstates(cx); i++) {
+  for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    Node *taken = state_before(cx, c->after, c->known_after, i);
+    Node *taken = state_of(cx, &c->after, i);
     if (taken == ref->node) continue;
     ref->node = graph_select(cx->g, graph_broadcast_to(cx->g, c->condition, taken->shape), taken, ref->node);
     vec_push(cx->a, *all, ref->node);
@@ -110,7 +88,7 @@ static void choose_states(Cx *cx, const Choice *c, Nodes *all) {
 }
 
 static void set_chosen_states(Cx *cx, Node *const *from, Node *const *to, int n) {
-  for (int i = 0; i < nstates(cx); i++) {
+  for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
     for (int k = 0; k < n; k++)
       if (ref->node == from[k]) {
@@ -146,7 +124,7 @@ static Value branched(Cx *cx, const Choice *c, Value v) {
 }
 
 static Choice choice_of(Cx *cx, const Value *condition) {
-  Choice c = {.since = cx->g->nodes.len, .known = nstates(cx)};
+  Choice c = {.since = cx->g->nodes.len};
   const Node *n = condition->kind == V_TENSOR ? condition->node : NULL;
   if (!n || n->dtype != DT_BOOL || n->shape.rank) return c;
   c.condition = condition->node;
@@ -158,8 +136,7 @@ static Value first_side(Cx *cx, Env *env, const Ast *e, Choice *c) {
   Value v = eval_expr(cx, env, e);
   if (!c->condition) return v;
   c->after = states_now(cx);
-  c->known_after = nstates(cx);
-  set_states(cx, c->before, c->known);
+  set_states(cx, &c->before);
   return v;
 }
 

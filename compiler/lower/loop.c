@@ -23,9 +23,8 @@ Node *frame_slices(Cx *cx, LoopFrame *f, Node *whole) {
 
 Shape frame_shape(const LoopFrame *f, Shape s) {
   if (!f) return s;
-  Shape out = {.rank = s.rank + 1, .dim = {f->turns}};
-  if (s.rank < MAX_RANK) memcpy(out.dim + 1, s.dim, sizeof(int64_t) * (size_t)s.rank);
-  return s.rank < MAX_RANK ? frame_shape(f->outer, out) : out;
+  return s.rank < MAX_RANK ? frame_shape(f->outer, shape_with_first(f->turns, s))
+                           : (Shape){.rank = s.rank + 1, .dim = {f->turns}};
 }
 
 // -- values as tensors in order, and back
@@ -162,9 +161,8 @@ static void set_slice(const Loop *l, Env *inner, int i, Node *n) {
 }
 
 static Node *element(const Loop *l, Node *source, int64_t turn) {
-  Shape s = {.rank = source->shape.rank - 1};
-  memcpy(s.dim, source->shape.dim + 1, sizeof(int64_t) * (size_t)s.rank);
-  return graph_reshape(l->cx->g, axis_slice(l->cx, source, 0, turn, turn + 1), s);
+  return graph_reshape(l->cx->g, axis_slice(l->cx, source, 0, turn, turn + 1),
+                       shape_without_first(source->shape));
 }
 
 static Value turn_by_turn(Loop *l) {
@@ -193,9 +191,8 @@ static Value turn_by_turn(Loop *l) {
   Nodes all = {0};
   for (int k = 0; k < results[0].len; k++) {
     Node **parts = ARENA_ARRAY(cx->a, Node *, l->turns + 1);
-    Shape s = {.rank = results[0].data[k]->shape.rank + 1, .dim = {1}};
-    if (!rank_fits(cx, s.rank, l->e->span)) return v_fail();
-    memcpy(s.dim + 1, results[0].data[k]->shape.dim, sizeof(int64_t) * (size_t)(s.rank - 1));
+    const Shape one = results[0].data[k]->shape;
+    if (!rank_fits(cx, one.rank + 1, l->e->span)) return v_fail();
     for (int64_t turn = 0; turn < l->turns; turn++) {
       Node *n = results[turn].data[k];
       Node *first = results[0].data[k];
@@ -209,7 +206,8 @@ static Value turn_by_turn(Loop *l) {
       parts[turn] = n;
     }
     common_floats(cx, parts, (int)l->turns);
-    for (int64_t turn = 0; turn < l->turns; turn++) parts[turn] = graph_reshape(cx->g, parts[turn], s);
+    for (int64_t turn = 0; turn < l->turns; turn++)
+      parts[turn] = graph_reshape(cx->g, parts[turn], shape_with_first(1, one));
     vec_push(cx->a, all, graph_concat(cx->g, parts, (int)l->turns, 0));
   }
   return stacked(l, &last, all.data, l->over);
@@ -265,12 +263,11 @@ static bool attempt(Loop *l, Attempt *a) {
 }
 
 // States that the turn assigned and that are not carried yet.
-static bool new_states(Loop *l, Node *const *before, int known) {
+static bool new_states(Loop *l, const States *before) {
   bool found = false;
   for (int i = 0; i < l->cx->states.len; i++) {
     StateRef *ref = l->cx->states.entries[i].value;
-    Node *was = i < known ? before[i] : ref->input;
-    bool carried = ref->node == was;
+    bool carried = ref->node == state_of(l->cx, before, i);
     for (int k = 0; k < l->states.len && !carried; k++) carried = l->states.data[k] == ref;
     for (int k = 0; k < l->carried.len && !carried; k++) {
       const Value *v = env_get(l->env, l->carried.data[k]);
@@ -352,9 +349,7 @@ static Value as_loop(Loop *l) {
   Cx *cx = l->cx;
   const Map counters = cx->counters;
   const int64_t stream = cx->stream;
-  const int known = cx->states.len;
-  Node **before = ARENA_ARRAY(cx->a, Node *, known + 1);
-  for (int i = 0; i < known; i++) before[i] = ((StateRef *)cx->states.entries[i].value)->node;
+  const States before = states_now(cx);
   for (int i = 0; i < l->carried.len; i++) {
     Nodes nodes = {0};
     if (!flatten(cx, env_get(l->env, l->carried.data[i]), &nodes, &l->dims)) return v_fail();
@@ -368,11 +363,8 @@ static Value as_loop(Loop *l) {
     cx->counters = copied(cx, &counters);
     cx->stream = stream;
     if (!attempt(l, &a) || !collect_next(l, &a, &again)) return v_fail();
-    again |= new_states(l, before, known);
-    for (int i = 0; i < cx->states.len; i++) {
-      StateRef *ref = cx->states.entries[i].value;
-      ref->node = i < known ? before[i] : ref->input;
-    }
+    again |= new_states(l, &before);
+    set_states(cx, &before);
   }
   Nodes initial = l->initial, stacks = {0};
   for (int i = 0; i < l->states.len; i++) vec_push(cx->a, initial, l->states.data[i]->node);

@@ -212,6 +212,21 @@ void set_state(Cx *cx, const char *name, Node *n) {
   if (ref && keeps(ref, n)) ref->node = n;
 }
 
+States states_now(Cx *cx) {
+  States s = {.node = ARENA_ARRAY(cx->a, Node *, cx->states.len + 1), .n = cx->states.len};
+  for (int i = 0; i < s.n; i++) s.node[i] = ((StateRef *)cx->states.entries[i].value)->node;
+  return s;
+}
+
+Node *state_of(const Cx *cx, const States *s, int i) {
+  return i < s->n ? s->node[i] : ((StateRef *)cx->states.entries[i].value)->input;
+}
+
+void set_states(Cx *cx, const States *s) {
+  for (int i = 0; i < cx->states.len; i++)
+    ((StateRef *)cx->states.entries[i].value)->node = state_of(cx, s, i);
+}
+
 static void store(Cx *cx, const char *name, Node *n) {
   if (set_carry(cx, name, n)) return;
   StateRef *ref = map_get(&cx->states, name);

@@ -418,6 +418,14 @@ Node *fitting(Cx *cx, Node *n, Shape s,
               const Ast *at); // n as the new value of what `at` names; NULL after a report
 const char *state_name(Cx *cx, const Env *env, const Ast *state);
 void set_state(Cx *cx, const char *name, Node *n); // where there is a state of that name
+// What all states are at a moment; one that was declared since was its input.
+typedef struct States {
+  Node **node;
+  int n;
+} States;
+States states_now(Cx *cx);
+Node *state_of(const Cx *cx, const States *s, int i);
+void set_states(Cx *cx, const States *s);
 void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v);
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as);
 Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far

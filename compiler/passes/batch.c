@@ -207,9 +207,7 @@ static bool in_blocks(const Each *e, int64_t blocks, int64_t n, Node **parts) {
 // A sum where a stack of one turn is expected.
 static void show_sums(const Each *e, Node **parts) {
   for (int k = e->p.carries; k < e->loop->nout; k++) {
-    Shape s = {.rank = parts[k]->shape.rank + 1, .dim = {1}};
-    for (int i = 1; i < s.rank; i++) s.dim[i] = parts[k]->shape.dim[i - 1];
-    if (e->summed[k]) parts[k] = graph_reshape(e->g, parts[k], s);
+    if (e->summed[k]) parts[k] = graph_reshape(e->g, parts[k], shape_with_first(1, parts[k]->shape));
   }
 }
 

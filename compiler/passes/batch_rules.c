@@ -2,27 +2,20 @@
 // of its nodes; what depends on no such input has no such axis and is computed once. Holds: element i along
 // the axis is what the body gives for the i-th set of inputs.
 #include "batch.h"
-#include <string.h>
-
-static Shape with_axis(int64_t n, Shape s) {
-  Shape out = {.rank = s.rank + 1, .dim = {n}};
-  memcpy(out.dim + 1, s.dim, sizeof(int64_t) * (size_t)s.rank);
-  return out;
-}
 
 Node *batch_whole(Batch *b, const Node *n) {
   Node *x = b->image[n->id];
   if (b->many[n->id]) return x;
   int axes[MAX_RANK];
   for (int i = 0; i < n->shape.rank; i++) axes[i] = i + 1;
-  return graph_broadcast(b->g, x, with_axis(b->n, n->shape), axes);
+  return graph_broadcast(b->g, x, shape_with_first(b->n, n->shape), axes);
 }
 
 static Node *again(Batch *b, const Node *n, Node **in, const int64_t *attr, int nattr) {
   Node like = *n;
   like.attr = attr;
   like.nattr = nattr;
-  like.shape = with_axis(b->n, n->shape);
+  like.shape = shape_with_first(b->n, n->shape);
   return graph_rebuild(b->g, &like, in);
 }
 
@@ -94,7 +87,7 @@ static Node *rows(Batch *b, const Node *n) {
   if (gather) return graph_gather(b->g, graph_join_rows(b->g, whole), moved_rows(b, index, x->shape.dim[0]));
   const int64_t size = n->shape.dim[0];
   Node *sums = graph_scatter_add(b->g, moved_rows(b, index, size), whole, b->n * size);
-  return graph_reshape(b->g, sums, with_axis(b->n, n->shape));
+  return graph_reshape(b->g, sums, shape_with_first(b->n, n->shape));
 }
 
 // -- loops inside
@@ -175,7 +168,7 @@ static Node *turns(Batch *b, const Node *n) {
     if (slice && inner.many[inside->id]) in[k] = exchange(b->g, in[k]);
     inner.image[inside->id] =
         graph_input(inner.g, arena_printf(a, "%d", k + 1), inside->dtype,
-                    inner.many[inside->id] ? with_axis(b->n, inside->shape) : inside->shape);
+                    inner.many[inside->id] ? shape_with_first(b->n, inside->shape) : inside->shape);
   }
   if (!batch_body(&inner)) return NULL;
   for (int k = 0; k < n->nout; k++) {

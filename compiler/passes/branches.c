@@ -7,14 +7,7 @@
 static void inline_side(const Rewrite *r, const Graph *side, Node **parts) {
   Node **image = ARENA_ARRAY(r->g->arena, Node *, side->nodes.len + 1);
   for (int k = 0; k < side->inputs.len; k++) image[side->inputs.data[k]->id] = r->in[k + 1];
-  for (int i = 0; i < side->nodes.len; i++) {
-    const Node *n = side->nodes.data[i];
-    if (image[i]) continue;
-    Node **in = ARENA_ARRAY(r->g->arena, Node *, n->nin + 1);
-    for (int k = 0; k < n->nin; k++) in[k] = image[n->in[k]->id];
-    r->g->origin = n->origin;
-    image[i] = graph_rebuild(r->g, n, in);
-  }
+  graph_fill(r->g, side, image);
   for (int k = 0; k < side->outputs.len; k++) parts[k] = image[side->outputs.data[k].node->id];
 }
 
@@ -37,14 +30,7 @@ static Graph *narrowed(Arena *a, const Graph *side, const bool *used, const bool
     const Node *x = side->inputs.data[k];
     if (captured[k]) image[x->id] = graph_input(g, arena_printf(a, "%d", g->inputs.len), x->dtype, x->shape);
   }
-  for (int i = 0; i < side->nodes.len; i++) {
-    const Node *n = side->nodes.data[i];
-    Node **in = ARENA_ARRAY(a, Node *, n->nin + 1);
-    bool known = n->op != OP_INPUT;
-    for (int k = 0; k < n->nin; k++) known = known && (in[k] = image[n->in[k]->id]);
-    g->origin = n->origin;
-    if (known) image[i] = graph_rebuild(g, n, in);
-  }
+  graph_fill(g, side, image);
   for (int k = 0; k < side->outputs.len; k++)
     if (used[k])
       graph_output(g, arena_printf(a, "%d", g->outputs.len), image[side->outputs.data[k].node->id], -1);
