@@ -81,6 +81,12 @@ typedef struct Reduced {
   bool sample;
 } Reduced;
 
+static Reduced whole(Builtin b, Node *x, Dims dims) {
+  Reduced r = {.b = b, .x = x, .dims = dims, .n = x->shape.rank};
+  for (int i = 0; i < r.n; i++) r.axes[i] = i;
+  return r;
+}
+
 static void reduced_axes(const Reduced *r, bool *on) {
   for (int i = 0; i < r->n; i++) on[r->axes[i]] = true;
 }
@@ -127,8 +133,7 @@ static Node *taken(Cx *cx, const Reduced *r, Node *x, double other) {
   return r->where ? graph_select(cx->g, r->where, x, graph_const(cx->g, other, (Shape){0})) : x;
 }
 
-static Node *elements(Cx *cx, const Reduced *r) {
-  double count = 1;
+static Shape left_over(const Reduced *r) {
   Shape left = {0};
   for (int i = 0, k = 0; i < r->x->shape.rank; i++) {
     if (k < r->n && r->axes[k] == i)
@@ -136,7 +141,12 @@ static Node *elements(Cx *cx, const Reduced *r) {
     else
       left.dim[left.rank++] = r->x->shape.dim[i];
   }
-  if (r->count) return graph_broadcast_to(cx->g, r->count, left);
+  return left;
+}
+
+static Node *elements(Cx *cx, const Reduced *r) {
+  double count = 1;
+  if (r->count) return graph_broadcast_to(cx->g, r->count, left_over(r));
   for (int i = 0; i < r->n; i++) count *= (double)r->x->shape.dim[r->axes[i]];
   return r->where ? over(cx, r, OP_SUM, graph_cast(cx->g, r->where, DT_F32))
                   : graph_const(cx->g, count, (Shape){0});
@@ -226,8 +236,7 @@ static double tree_count(const Tree *t) {
 
 // A reduction of one whole tensor.
 static Node *reduce_all(Cx *cx, Builtin b, Node *x) {
-  Reduced r = {.b = b, .x = x, .n = x->shape.rank};
-  for (int i = 0; i < r.n; i++) r.axes[i] = i;
+  const Reduced r = whole(b, x, NULL);
   return reduce(cx, &r);
 }
 
@@ -315,10 +324,9 @@ static Value reduce_value(Cx *cx, const Args *a, const ReduceArgs *by) {
 }
 
 Node *mean_there(Cx *cx, const Value *v) {
-  Reduced r = {.b = B_MEAN, .x = counted_floats(cx, v), .dims = value_dims(cx, v)};
-  if (!r.x) return NULL;
-  r.n = r.x->shape.rank;
-  for (int i = 0; i < r.n; i++) r.axes[i] = i;
+  Node *x = counted_floats(cx, v);
+  if (!x) return NULL;
+  Reduced r = whole(B_MEAN, x, value_dims(cx, v));
   take_counted(cx, &r);
   return mean_of(cx, &r, r.x);
 }
@@ -458,8 +466,7 @@ Value call_count(Cx *cx, const Args *a) {
   if (t) return v_num(tree_count(t), a->at);
   Node *n = counted_node(cx, a->v[0]);
   if (!n) return v_fail();
-  Reduced r = {.x = n, .dims = value_dims(cx, a->v[0]), .n = n->shape.rank};
-  for (int i = 0; i < r.n; i++) r.axes[i] = i;
+  const Reduced r = whole(a->b, n, value_dims(cx, a->v[0]));
   Node *count = counted_elements(cx, &r);
   const int64_t all = shape_count(n->shape);
   const Dim *row = r.n == 1 ? dim_of(r.dims, 0) : NULL;
