@@ -33,6 +33,34 @@ def events(regc, *arguments, **options):
     return [json.loads(line) for line in out.splitlines()]
 
 
+def placed(regc, text, table):
+    """A folder of its own with the program p.reg and its table t.csv."""
+    where = folder(regc)
+    (where / "t.csv").write_text(table)
+    (where / "p.reg").write_text(text)
+    return where
+
+
+def run_ends(regc, where, ended, name, code, good):
+    """A run of p.reg ends with this code in every way of running, and leaves no weights; with a good table it does not."""
+    for more in ([], ["--check"], ["--threads", "2"]):
+        ended(regc("run", "p.reg", "--progress", "none", "--out", "out", *more, cwd=where))
+        demand(not (where / "out" / "weights.safetensors").exists(), "weights were written")
+    last = json.loads(regc("run", "p.reg", "--json", "--out=", cwd=where).stdout.splitlines()[-1])
+    demand(last["event"] == "error" and last["name"] == name and last["code"] == code, f"{last}")
+    (where / "t.csv").write_text(good)
+    regc.ok("run", "p.reg", "--progress", "none", "--out=", "--check", cwd=where)
+
+
+def binary_ends(regc, where, build, ended, bad):
+    """A binary of p.reg runs with the table that is there, and ends with another one, also where it predicts."""
+    binary = build(regc, where / "p.reg")
+    binary.ok("-q", "--out", where / "run", cwd=where)
+    (where / "t.csv").write_text(bad)
+    ended(binary("-q", "--out=", "--data", f"t={where / 't.csv'}", cwd=where))
+    ended(binary("predict", "--weights", where / "run", "--in", where / "t.csv", cwd=where))
+
+
 def of_kind(all_events, kind):
     found = [e for e in all_events if e["event"] == kind]
     if not found:

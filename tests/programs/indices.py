@@ -1,8 +1,7 @@
 """Indices that are only known when a program runs: one out of range ends it with 65, with place, value and size, whatever
 runs it; nothing is written as if it had been trained."""
-import json
 
-from programs.cases import demand, folder
+from programs.cases import binary_ends, demand, folder, placed, run_ends
 from programs.standalone import build
 
 LOOKUP = """data t = csv("t.csv", target: y)
@@ -26,34 +25,18 @@ def all_cases():
     return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
 
 
-def lookup(regc, rows):
-    where = folder(regc)
-    (where / "t.csv").write_text(rows)
-    (where / "p.reg").write_text(LOOKUP)
-    return where
+def refused(message):
+    def judge(done):
+        demand(done.returncode == 65 and message in done.stderr, f"{done.returncode}\n{done.stderr}")
+    return judge
 
 
 def case_an_index_of_the_data_stops_the_run(regc):
-    where = lookup(regc, BAD)
-    for more in ([], ["--check"], ["--threads", "2"]):
-        done = regc("run", "p.reg", "--progress", "none", "--out", "out", *more, cwd=where)
-        demand(done.returncode == 65 and MESSAGE in done.stderr, f"{more}: {done.returncode}\n{done.stderr}")
-        demand(not (where / "out" / "weights.safetensors").exists(), "weights were written")
-    last = json.loads(regc("run", "p.reg", "--json", "--out=", cwd=where).stdout.splitlines()[-1])
-    demand(last["event"] == "error" and last["name"] == "bad_index" and last["code"] == 65, f"{last}")
-    (where / "t.csv").write_text(GOOD)
-    regc.ok("run", "p.reg", "--progress", "none", "--out=", "--check", cwd=where)
+    run_ends(regc, placed(regc, LOOKUP, BAD), refused(MESSAGE), "bad_index", 65, GOOD)
 
 
 def case_an_index_stops_a_binary(regc):
-    where = lookup(regc, GOOD)
-    binary = build(regc, where / "p.reg")
-    binary.ok("-q", "--out", where / "run", cwd=where)
-    (where / "t.csv").write_text(BAD)
-    done = binary("-q", "--out=", "--data", f"t={where / 't.csv'}", cwd=where)
-    demand(done.returncode == 65 and MESSAGE[5:] in done.stderr, f"{done.returncode}\n{done.stderr}")
-    done = binary("predict", "--weights", where / "run", "--in", where / "t.csv", cwd=where)
-    demand(done.returncode == 65 and MESSAGE[5:] in done.stderr, f"{done.returncode}\n{done.stderr}")
+    binary_ends(regc, placed(regc, LOOKUP, GOOD), build, refused(MESSAGE[5:]), BAD)
 
 
 def case_an_index_stops_expressions_and_checks(regc):
@@ -84,7 +67,7 @@ def case_indices_that_cannot_be_wrong_cost_no_check(regc):
 
 def case_the_best_weights_outlive_a_bad_index(regc):
     """An index of the epoch fails late: what was the best until then is there."""
-    where = lookup(regc, GOOD)
+    where = placed(regc, LOOKUP, GOOD)
     (where / "p.reg").write_text(LOOKUP.replace('target: y)', 'target: y) |> split(train: 75%, valid: 25%)')
                                  .replace("mse(net(x), y)", "mse(net(x), y) + 0 * gather([1, 2, 3], epoch)")
                                  .replace("epochs   3", "epochs   9\n  stop when valid.loss stalls for 8 epochs, keep best"))

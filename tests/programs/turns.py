@@ -5,7 +5,7 @@ import math
 import re
 
 from programs import tensors
-from programs.cases import demand, folder
+from programs.cases import binary_ends, demand, folder, placed, run_ends
 from programs.standalone import build
 
 PROGRAM = """data t = csv("t.csv", target: y)
@@ -34,43 +34,27 @@ def all_cases():
     return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
 
 
-def program(regc, rows):
-    where = folder(regc)
-    (where / "t.csv").write_text(rows)
-    (where / "p.reg").write_text(PROGRAM)
-    return where
-
-
 def exceeded(done):
     demand(done.returncode == 4 and "and the loop would go on [turns_exceeded]" in done.stderr,
            f"{done.returncode}\n{done.stderr}")
     demand("`abs(r^2 - a)` is " in done.stderr, done.stderr)
 
 
+def exceeded_there(done):
+    exceeded(done)
+    demand(PLACE in done.stderr, done.stderr)
+
+
 def case_a_run_ends(regc):
-    where = program(regc, BAD)
-    for more in ([], ["--check"], ["--threads", "2"]):
-        done = regc("run", "p.reg", "--progress", "none", "--out", "out", *more, cwd=where)
-        exceeded(done)
-        demand(PLACE in done.stderr, done.stderr)
-        demand(not (where / "out" / "weights.safetensors").exists(), "weights were written")
-    last = json.loads(regc("run", "p.reg", "--json", "--out=", cwd=where).stdout.splitlines()[-1])
-    demand(last["event"] == "error" and last["name"] == "turns_exceeded" and last["code"] == 4, f"{last}")
-    (where / "t.csv").write_text(GOOD)
-    regc.ok("run", "p.reg", "--progress", "none", "--out=", "--check", cwd=where)
+    run_ends(regc, placed(regc, PROGRAM, BAD), exceeded_there, "turns_exceeded", 4, GOOD)
 
 
 def case_a_binary_ends(regc):
-    where = program(regc, GOOD)
-    binary = build(regc, where / "p.reg")
-    binary.ok("-q", "--out", where / "run", cwd=where)
-    (where / "t.csv").write_text(BAD)
-    exceeded(binary("-q", "--out=", "--data", f"t={where / 't.csv'}", cwd=where))
-    exceeded(binary("predict", "--weights", where / "run", "--in", where / "t.csv", cwd=where))
+    binary_ends(regc, placed(regc, PROGRAM, GOOD), build, exceeded, BAD)
 
 
 def case_expressions_checks_and_the_prompt_end(regc):
-    where = program(regc, GOOD)
+    where = placed(regc, PROGRAM, GOOD)
     for more in ([], ["--interpret"]):
         exceeded(regc("eval", "root(1e6 + uniform(shape: [1])[0])", "-f", "p.reg", *more, cwd=where))
         regc.ok("eval", "root(4 + uniform(shape: [1])[0])", "-f", "p.reg", *more, cwd=where)
@@ -123,9 +107,7 @@ train net on t {
 
 
 def case_a_state_moves_where_its_side_is_taken(regc):
-    where = folder(regc)
-    (where / "t.csv").write_text("k,z,y\n1,2,1\n-1,-2,2\n3,1,3\n-3,-1,2\n")
-    (where / "p.reg").write_text(CHOSEN)
+    where = placed(regc, CHOSEN, "k,z,y\n1,2,1\n-1,-2,2\n3,1,3\n-3,-1,2\n")
     regc.ok("run", "p.reg", "--progress", "none", "--out", "out", "--check", cwd=where)
     found = tensors.parse((where / "out" / "weights.safetensors").read_bytes())["net.chosen1.counted1.n"]
     demand(list(found[-1]) == [6.0], f"{found}")

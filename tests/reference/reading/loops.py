@@ -3,7 +3,7 @@ import numpy as np
 
 from .scope import Binding, Definition, Scope, Unread
 from .syntax import Node, Refused, Stops
-from .values import Range, Tree, array, whole
+from .values import Range, Tree, array, stack, whole
 
 
 class Local:
@@ -173,10 +173,5 @@ def stacked(values, axis):
         return Tree({k: stacked([v[k] for v in values], axis) for k in values[0]})
     if isinstance(values[0], Definition):
         raise Refused("a model is no element")
-    parts = [array(v) for v in values]
-    if len({p.shape for p in parts}) != 1:
-        raise Refused("values of different shapes")
-    if len({p.dtype for p in parts}) != 1:
-        parts = [p.astype(np.float64) for p in parts]
-    whole_value = np.stack(parts)
+    whole_value = stack([array(v) for v in values], "values of different shapes")
     return np.moveaxis(whole_value, 0, axis if axis < whole_value.ndim else 0)

@@ -54,6 +54,13 @@ def kind_name(x):
     return {np.ndarray: "a tensor", bool: "a truth value", float: "a number", list: "a list"}.get(type(x), type(x).__name__.lower())
 
 
+def stack(parts, otherwise):
+    """Along a first axis; of several types as numbers."""
+    if len({p.shape for p in parts}) != 1:
+        raise Refused(otherwise)
+    return np.stack(parts if len({p.dtype for p in parts}) == 1 else [p.astype(np.float64) for p in parts])
+
+
 def array(x):
     """A value as a tensor: numbers, lists of them, tensors."""
     if isinstance(x, (np.ndarray, np.generic)):
@@ -65,12 +72,7 @@ def array(x):
     if isinstance(x, list):
         if not x:
             raise Refused("an empty list")
-        parts = [array(e) for e in x]
-        if len({p.shape for p in parts}) != 1:
-            raise Refused("elements of different shapes")
-        if len({p.dtype for p in parts}) != 1:
-            parts = [p.astype(np.float64) for p in parts]
-        return np.stack(parts)
+        return stack([array(e) for e in x], "elements of different shapes")
     raise Refused(f"expected a tensor or a number, found {kind_name(x)}")
 
 
