@@ -29,7 +29,7 @@ int cmd_doctor(Session *s, const Options *o) {
   } rows[] = {
       {"regc", REG_VERSION},
       {"backend", p.backend->describe(a)},
-      {"blas", blas_version()},
+      {"blas", reg_blas_version()},
       {"processor", proc_value(a, "/proc/cpuinfo", "model name")},
       {"cores", arena_printf(a, "%ld", sysconf(_SC_NPROCESSORS_ONLN))},
       {"memory_available", proc_value(a, "/proc/meminfo", "MemAvailable")},

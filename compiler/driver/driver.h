@@ -73,7 +73,6 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // 
 // help.c
 void help_print(FILE *out, const CommandId *command); // NULL: overview
 void version_print(FILE *out);
-const char *blas_version(void);
 // folders.c
 // "$VARIABLE/regc", or "~/FALLBACK/regc", made where missing; NULL where it cannot be written to
 // or is not this user's alone.

@@ -3,8 +3,6 @@
 #include "driver.h"
 #include <string.h>
 
-extern char *openblas_get_config(void); // OpenBLAS's own description of its build and the processor's kernels
-
 static void print_option(FILE *out, const OptionInfo *h) {
   char left[48];
   char letter[5] = "    ";
@@ -43,10 +41,8 @@ void help_print(FILE *out, const CommandId *command) {
     if (option_info[i].commands & (1U << *command)) print_option(out, &option_info[i]);
 }
 
-const char *blas_version(void) { return openblas_get_config(); }
-
 void version_print(FILE *out) {
   Arena *a = arena_new();
-  fprintf(out, "regc %s\n%s\n%s\n", REG_VERSION, backend_default()->describe(a), blas_version());
+  fprintf(out, "regc %s\n%s\n%s\n", REG_VERSION, backend_default()->describe(a), reg_blas_version());
   arena_free(a);
 }

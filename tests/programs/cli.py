@@ -1,6 +1,7 @@
 """The commands that tell something: help, versions, documentation, explanations, completions, what a stage made."""
 import json
 import re
+from pathlib import Path
 
 from programs.cases import DIGITS, demand, folder
 from programs.standalone import npy, refused
@@ -22,6 +23,9 @@ def case_help_names_every_command_and_option(regc):
         demand(text.startswith(f"Usage: regc {command} "), text)
         demand(regc.ok(command, "-h") == text, f"{command} -h tells something else")
     demand(re.match(r"regc \d+\.\d+\.\d+\n", regc.ok("--version")), "no version")
+    flags = set(re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)[1].split())
+    kernels = re.search(r"^OpenBLAS .* (\S+) MAX_THREADS", regc.ok("--version"), re.M)[1]
+    demand(kernels not in ("Prescott", "Nehalem") or not {"avx2", "fma"} <= flags, f"products by {kernels} on a processor that can more")
     for part in ("backend", "blas", "processor"):
         demand(part in regc.ok("doctor"), f"doctor lacks `{part}`")
 
