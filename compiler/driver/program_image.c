@@ -217,6 +217,7 @@ static int64_t program(Writer *w, const reg_program *p) {
   POINT(w, at, reg_program, settings, settings(w, p));
   POINT(w, at, reg_program, resolve, -1);
   POINT(w, at, reg_program, user, -1);
+  POINT(w, at, reg_program, store, tensors(w, p->store, p->nstore));
   POINT(w, at, reg_program, stages, image_put(w->m, p->stages, (size_t)p->nstages * sizeof *p->stages));
   const int64_t trains = image_put(w->m, p->trains, (size_t)p->ntrains * sizeof *p->trains);
   POINT(w, at, reg_program, trains, trains);

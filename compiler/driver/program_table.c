@@ -242,7 +242,7 @@ static reg_function *function_new(Arena *a, const char *name, int64_t batch, Fun
 }
 
 static reg_tensor tensor_of(const char *name, Shape s) {
-  reg_tensor t = {.name = name, .rank = s.rank, .count = shape_count(s)};
+  reg_tensor t = {.name = name, .rank = s.rank, .count = shape_count(s), .stored = -1};
   memcpy(t.dim, s.dim, sizeof(int64_t) * (size_t)s.rank);
   return t;
 }
@@ -251,13 +251,16 @@ static void fill_names(Arena *a, reg_train *r, const LowerTrain *t) {
   reg_tensor *params = ARENA_ARRAY(a, reg_tensor, t->params.len),
              *states = ARENA_ARRAY(a, reg_tensor, t->states.len);
   const char **terms = ARENA_ARRAY(a, const char *, t->terms.len);
-  for (int i = 0; i < t->params.len; i++)
+  for (int i = 0; i < t->params.len; i++) {
     params[i] = tensor_of(t->params.data[i].path, t->params.data[i].shape);
+    params[i].stored = t->params.data[i].stored;
+  }
   for (int i = 0; i < t->states.len; i++) {
     const LowerState *s = &t->states.data[i];
     states[i] = tensor_of(s->name, s->shape);
     states[i].layer = s->layer;
     states[i].initial = s->initial;
+    states[i].stored = s->stored;
   }
   for (int i = 0; i < t->terms.len; i++) terms[i] = t->terms.data[i].name;
   r->nparams = t->params.len;
@@ -324,7 +327,8 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
   reg_metric *metrics = ARENA_ARRAY(a, reg_metric, e->metrics.len);
   for (int i = 0; i < e->metrics.len; i++) {
     Shape s = e->metrics.data[i].shape;
-    metrics[i] = (reg_metric){.name = e->metrics.data[i].name, .rank = s.rank, .count = shape_count(s)};
+    metrics[i] =
+        (reg_metric){.name = e->metrics.data[i].name, .rank = s.rank, .count = shape_count(s), .value = -1};
     memcpy(metrics[i].dim, s.dim, sizeof(int64_t) * (size_t)s.rank);
   }
   FunctionSource predict = {.evaluate = e}, all = {.evaluate = e, .metrics = true};
@@ -391,8 +395,21 @@ static const char *besides(const Pipeline *p) {
 static const reg_stage *stages_of(Arena *a, const Lowered *l) {
   reg_stage *out = ARENA_ARRAY(a, reg_stage, l->stages.len + 1);
   for (int i = 0; i < l->stages.len; i++)
-    out[i] = (reg_stage){l->stages.data[i].evaluates ? REG_STAGE_EVALUATE : REG_STAGE_TRAIN,
-                         l->stages.data[i].index};
+    out[i] = (reg_stage){.kind = l->stages.data[i].evaluates ? REG_STAGE_EVALUATE : REG_STAGE_TRAIN,
+                         .index = l->stages.data[i].index,
+                         .value = -1,
+                         .turn = -1};
+  return out;
+}
+
+static const reg_tensor *store_of(Arena *a, const Lowered *l) {
+  reg_tensor *out = ARENA_ARRAY(a, reg_tensor, l->store.len + 1);
+  for (int i = 0; i < l->store.len; i++) {
+    const LowerTensor *t = &l->store.data[i];
+    out[i] = tensor_of(t->name, t->shape);
+    out[i].layer = t->layer;
+    out[i].stored = i;
+  }
   return out;
 }
 
@@ -422,6 +439,8 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .trains = trains,
                              .nevaluates = l->evaluates.len,
                              .evaluates = evaluates,
+                             .nstore = l->store.len,
+                             .store = store_of(a, l),
                              .nstages = l->stages.len,
                              .stages = stages_of(a, l),
                              .resolve = resolve,

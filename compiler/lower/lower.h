@@ -24,8 +24,18 @@ typedef struct LowerHost {
   const char *(*data_path)(void *user, const char *name);
 } LowerHost;
 
+// A tensor that lives between statements: a parameter, a state of a model's layer, what a statement has
+// named.
+typedef struct LowerTensor {
+  const char *name;
+  DType dtype;
+  Shape shape;
+  bool layer; // a state of a layer
+} LowerTensor;
+
 typedef struct LowerParam {
   const char *path; // "net.hidden.weight"
+  int stored;       // its index in Lowered.store
   const char *role; // "weight", "bias", "norm"
   Shape shape;
   Span origin;
@@ -38,6 +48,7 @@ typedef struct LowerState {
   Shape shape;
   bool layer;           // declared in a layer or model, not in an optimizer or loss
   const float *initial; // a loaded model's tensor: its values; else NULL
+  int stored;           // of a layer's: its index in Lowered.store; else -1
 } LowerState;
 
 typedef struct LowerTerm {
@@ -113,8 +124,10 @@ typedef struct Lowered {
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
   VEC(LowerStage) stages; // all of both
-  int exit_code;          // of a failed data load (65, 66), else 0
-  bool gave_up;           // too deep or too much to be elaborated: reported
+  VEC(LowerTensor) store;
+  Map stored;    // name -> its index in `store`, and one more
+  int exit_code; // of a failed data load (65, 66), else 0
+  bool gave_up;  // too deep or too much to be elaborated: reported
 } Lowered;
 
 // Elaborates the whole program once: every graph that a run needs. NULL-free; check the session's diagnostics

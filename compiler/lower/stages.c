@@ -69,6 +69,26 @@ static void same_tensors(Lowered *l, const LowerTrain *t, const LowerTrain *befo
   }
 }
 
+static int store_index(Lowered *l, LowerTensor t) {
+  const intptr_t known = (intptr_t)map_get(&l->stored, t.name);
+  if (known) return (int)known - 1;
+  vec_push(l->session->arena, l->store, t);
+  map_put(&l->stored, t.name, (void *)(intptr_t)l->store.len);
+  return l->store.len - 1;
+}
+
+// Its model's tensors are those of the program.
+static void store_tensors(Lowered *l, LowerTrain *t) {
+  for (int i = 0; i < t->params.len; i++) {
+    LowerParam *p = &t->params.data[i];
+    p->stored = store_index(l, (LowerTensor){.name = p->path, .dtype = DT_F32, .shape = p->shape});
+  }
+  for (int i = 0; i < t->states.len; i++) {
+    LowerState *s = &t->states.data[i];
+    s->stored = s->layer ? store_index(l, (LowerTensor){s->name, DT_F32, s->shape, true}) : -1;
+  }
+}
+
 // -- evaluations
 
 // The last training of the model before the statement, else the first one behind it; -1: none.
@@ -154,6 +174,7 @@ static void lower_trains(Lowered *l) {
     if (t && train_discover(l, t)) {
       for (int k = 0; k < l->trains.len; k++)
         if (!strcmp(l->trains.data[k]->model, t->model)) same_tensors(l, t, l->trains.data[k]);
+      store_tensors(l, t);
       vec_push(l->session->arena, l->trains, t);
     } else if (l->session->diags.errors == errors) { // dropped without a word it may not be
       diag_emit(&l->session->diags, DIAG_not_a_training_value, p->trains.data[i]->span,
@@ -166,6 +187,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   Arena *a = p->session->arena;
   Lowered *l = ARENA_NEW(a, Lowered);
   *l = (Lowered){.session = p->session, .program = p, .host = *host};
+  map_init(&l->stored, a);
   live_settings(l);
   lower_trains(l);
   // Else what an evaluation needs may be missing only because of a mistake above.

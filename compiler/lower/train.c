@@ -229,7 +229,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   if (!cx || !initial_graphs(cx, NULL, &init, &start)) return false;
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer, ref->initial}));
+    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer, ref->initial, -1}));
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
   warn_train(cx, t);

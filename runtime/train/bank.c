@@ -20,20 +20,14 @@ int bank_new(Training *t, Bank *bank) {
   return code ? code : tensors_new(t, t->plan->nstates, t->plan->states, &bank->states);
 }
 
-static float *stored(const Run *r, const char *name) {
-  for (int i = 0; i < r->stored; i++)
-    if (!strcmp(r->store[i].name, name)) return r->store[i].values;
-  return NULL;
-}
-
 // The store's tensor for `to`, which has one of its own.
 static void join(Run *r, const reg_tensor *tensor, float **to, bool *fresh) {
-  float *values = stored(r, tensor->name);
-  *fresh = !values;
-  if (values)
-    *to = values;
+  float **place = &r->store[tensor->stored];
+  *fresh = !*place;
+  if (*place)
+    *to = *place;
   else
-    r->store[r->stored++] = (Stored){tensor->name, *to};
+    *place = *to;
 }
 
 int bank_join(Training *t, bool *fresh_params, bool *fresh_states) {

@@ -35,6 +35,7 @@ static bool in_range(const Training *t, const reg_slot *s) {
   case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
   case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
   case REG_SLOT_SETTING: return s->index >= 0 && s->index < t->run->program->nsettings;
+  case REG_SLOT_STORE: return s->index >= 0 && s->index < t->run->program->nstore && t->run->store[s->index];
   default: return true;
   }
 }
@@ -57,6 +58,7 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, float *
   case REG_SLOT_SCHEDULE: return &t->schedules[s->index];
   case REG_SLOT_TOTAL: return &t->total;
   case REG_SLOT_SETTING: return &t->run->program->settings[s->index].value;
+  case REG_SLOT_STORE: return t->run->store[s->index];
   case REG_SLOT_SCRATCH: break;
   }
   return t->run->scratch; // bound again at each call: it may have grown

@@ -12,12 +12,6 @@ typedef struct Bank {
   float **params, **states;
 } Bank;
 
-// Tensors of models, by name: parameters and the states of layers, one for all trainings of a model.
-typedef struct Stored {
-  const char *name;
-  float *values;
-} Stored;
-
 // How far a checkpoint is that a run goes on from.
 typedef struct Reached {
   bool there;
@@ -38,11 +32,10 @@ typedef struct Run {
   void *scratch;
   int64_t scratch_bytes;
   struct Training *trainings; // as many as the program has; those that are under way or over have a run
-  Stored *store;
-  int stored;
-  Reached *reached;  // for each training; NULL: nothing is resumed
-  char *folder;      // run directory, or NULL
-  int lock, metrics; // descriptors of the folder, locked, and of metrics.jsonl; -1
+  float **store;              // values of the program's store, by index; NULL: none yet
+  Reached *reached;           // for each training; NULL: nothing is resumed
+  char *folder;               // run directory, or NULL
+  int lock, metrics;          // descriptors of the folder, locked, and of metrics.jsonl; -1
   int64_t metrics_size;
   int write_error;      // errno of a failed line of metrics.jsonl
   double *step_seconds; // of full batches, when profiling

@@ -50,11 +50,9 @@ static int (*const stage_run[])(Run *, int) = {
 
 static int take_store(Run *r) {
   const reg_program *p = r->program;
-  size_t tensors = 0;
-  for (int i = 0; i < p->ntrains; i++) tensors += (size_t)(p->trains[i].nparams + p->trains[i].nstates);
   r->trainings = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *r->trainings);
-  r->store = reg_heap_take(&r->heap, tensors * sizeof *r->store);
-  return r->trainings && r->store ? REG_OK : reg_no_memory(r->st, tensors * sizeof *r->store);
+  r->store = reg_heap_take(&r->heap, (size_t)p->nstore * sizeof *r->store);
+  return r->trainings && r->store ? REG_OK : reg_no_memory(r->st, (size_t)p->nstore * sizeof *r->store);
 }
 
 // One file holds one model.

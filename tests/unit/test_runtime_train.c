@@ -191,7 +191,7 @@ static World *make_world(void) {
                        {REG_SLOT_METRIC, 0, 1, REG_F32}},
          sizeof w->measure_slots);
   w->metrics = (reg_function){.name = "metrics", .batch = VALID};
-  w->w = (reg_tensor){.name = "line.weight", .rank = 1, .dim = {3}, .count = 3};
+  w->w = (reg_tensor){.name = "line.weight", .rank = 1, .dim = {3}, .count = 3, .stored = 0};
   w->train = (reg_train){.name = "line",
                          .model = "line",
                          .data_name = "points",
@@ -215,7 +215,7 @@ static World *make_world(void) {
                          .valid_metrics = &w->metrics,
                          .nmetrics = 1,
                          .metrics = metrics};
-  w->metric = (reg_metric){.name = "mse", .count = 1};
+  w->metric = (reg_metric){.name = "mse", .count = 1, .value = -1};
   w->evaluate = (reg_evaluate){.model = "line",
                                .data_name = "points.test",
                                .part = "test",
@@ -225,7 +225,7 @@ static World *make_world(void) {
                                .metrics = &w->metrics,
                                .nmetrics = 1,
                                .metric = &w->metric};
-  static const reg_stage stages[] = {{REG_STAGE_TRAIN, 0}, {REG_STAGE_EVALUATE, 0}};
+  static const reg_stage stages[] = {{.kind = REG_STAGE_TRAIN}, {.kind = REG_STAGE_EVALUATE}};
   w->program = (reg_program){.source_name = "examples/line.reg",
                              .source = "# by hand\n",
                              .ndatasets = 1,
@@ -235,6 +235,8 @@ static World *make_world(void) {
                              .trains = &w->train,
                              .nevaluates = 1,
                              .evaluates = &w->evaluate,
+                             .nstore = 1,
+                             .store = &w->w,
                              .nstages = 2,
                              .stages = stages,
                              .resolve = resolve,

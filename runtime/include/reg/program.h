@@ -21,7 +21,9 @@ typedef enum reg_slot_kind {
   REG_SLOT_METRIC,    // index: metric, float array out
   REG_SLOT_SCHEDULE,  // index: reported schedule, float out
   REG_SLOT_TOTAL,     // double: planned updates
-  REG_SLOT_SETTING    // index: setting, double
+  REG_SLOT_SETTING,   // index: setting, double
+  REG_SLOT_STORE      // index: tensor of the program's store (read, and overwritten by a stage that gives it
+                      // values)
 } reg_slot_kind;
 
 typedef struct reg_slot {
@@ -58,9 +60,28 @@ typedef struct reg_tensor {
   int64_t count;
   bool layer;           // a state that a layer of the model keeps: evaluation reads it, weights hold it
   const float *initial; // a state of a loaded model: its values from the file; NULL: `init` makes them
+  int stored;           // its index in the program's store; -1: it belongs to a training
 } reg_tensor;
 
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
+
+// What a training leaves in the store: numbers (f32), and histories of `epochs` numbers, of which as many are
+// there as epochs were made.
+typedef enum reg_result_kind {
+  REG_RESULT_LOSS, // of the last epoch, training part
+  REG_RESULT_OBJECTIVE,
+  REG_RESULT_VALID_LOSS,
+  REG_RESULT_METRIC,    // index: metric, on the validation part
+  REG_RESULT_EPOCHS,    // passes made, f64
+  REG_RESULT_STEPS,     // updates made, f64
+  REG_RESULT_BEST_EPOCH // f64
+} reg_result_kind;
+typedef struct reg_result {
+  reg_result_kind kind;
+  int index;
+  bool history; // a number an epoch
+  int value;    // of the store
+} reg_result;
 
 typedef struct reg_train {
   const char *name; // of this training, unlike all others: `as NAME`, or made from the model's
@@ -99,6 +120,10 @@ typedef struct reg_train {
       *epochs_fixed; // the place that needs the number of steps while compiling; NULL: epochs may change
   bool keep_best;
   bool in_order; // row k of a batch goes on with row k of the batch before, in training and in evaluation
+  int nresults;
+  const reg_result *results;
+  int neach_epoch; // stages behind every epoch
+  const struct reg_stage *each_epoch;
 } reg_train;
 
 typedef struct reg_metric {
@@ -106,6 +131,7 @@ typedef struct reg_metric {
   int rank; // of its value: 0 a number, 2 a confusion matrix
   int64_t dim[REG_MAX_RANK];
   int64_t count;
+  int value; // of the store, where the program reads it; -1
 } reg_metric;
 
 typedef struct reg_evaluate {
@@ -122,12 +148,65 @@ typedef struct reg_evaluate {
   const reg_metric *metric;
 } reg_evaluate;
 
-// A statement: `index` among the program's trainings or evaluations. They act in their order.
-typedef enum reg_stage_kind { REG_STAGE_TRAIN, REG_STAGE_EVALUATE } reg_stage_kind;
-typedef struct reg_stage {
+// A straight line of statements: a function of the store, the seed and settings, whose outputs are in the
+// store.
+typedef struct reg_apply {
+  const char *name; // where it stands: "prune.reg:12"
+  reg_function *function;
+} reg_apply;
+
+// `report e as "round {r}"`: the name is the texts, each with the number behind it.
+typedef struct reg_piece {
+  const char *text;
+  int value; // of the store, a number; -1: none
+} reg_piece;
+typedef struct reg_report {
+  int npieces;
+  const reg_piece *pieces;
+  int nvalues;
+  const int *values;        // of the store
+  const char *const *paths; // of a tree's tensors; "" for the only value
+} reg_report;
+
+typedef struct reg_assertion {
+  const char *text, *place; // "e.accuracy > 0.9", "prune.reg:14:3"
+  int condition;            // of the store: false or 0 ends the run
+  int nsides;               // 2: of a comparison; else 0
+  int sides[2];             // of the store
+  const char *side_texts[2];
+} reg_assertion;
+
+typedef struct reg_save {
+  const char *path; // as written: relative to the folder where the program runs
+  int ntensors;
+  const int *tensors; // of the store; they keep their names
+} reg_save;
+
+// A statement. They act in their order.
+typedef enum reg_stage_kind {
+  REG_STAGE_TRAIN,    // index: training
+  REG_STAGE_EVALUATE, // index: evaluation
+  REG_STAGE_APPLY,    // index: apply
+  REG_STAGE_INIT,     // index: apply, which gives values to those of its outputs that have none yet
+  REG_STAGE_REPEAT,   // body, `value` times
+  REG_STAGE_IF,       // body or otherwise, by `value`
+  REG_STAGE_WHILE,    // `test` (apply), then body as long as `value` is true
+  REG_STAGE_REPORT,   // index: report
+  REG_STAGE_ASSERT,   // index: assertion
+  REG_STAGE_SAVE      // index: save
+} reg_stage_kind;
+typedef struct reg_stage reg_stage;
+struct reg_stage {
   reg_stage_kind kind;
   int index;
-} reg_stage;
+  int value, turn; // of the store; turn: the number of the loop's turn, an f64, -1: none
+  int test;
+  int64_t most; // WHILE: turns; more end the run (REG_ASSERTION), or the loop, where `up_to`; 0: any number
+  bool up_to;
+  const char *place; // "prune.reg:9:3"
+  int nbody, nelse;
+  const reg_stage *body, *otherwise;
+};
 
 // A number of the program that may be changed before it runs; a schedule's is minus infinity until then.
 typedef struct reg_setting {
@@ -149,6 +228,16 @@ typedef struct reg_program {
   reg_train *trains;
   int nevaluates;
   reg_evaluate *evaluates;
+  int nstore; // parameters of models, states of their layers, values of statements
+  const reg_tensor *store;
+  int napplies;
+  reg_apply *applies;
+  int nreports;
+  const reg_report *reports;
+  int nassertions;
+  const reg_assertion *assertions;
+  int nsaves;
+  const reg_save *saves;
   int nstages;
   const reg_stage *stages;
   int nsettings;

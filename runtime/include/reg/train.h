@@ -117,8 +117,8 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
 reg_ctx *reg_ctx_new(int threads);
 void reg_ctx_free(reg_ctx *c);
 int reg_ctx_threads(const reg_ctx *c);
-// OpenBLAS's own description of its build and of the kernels that products will use. Before there is a context, the first
-// call or reg_ctx_new chooses kernels for this processor where OpenBLAS does not know it.
+// OpenBLAS's own description of its build and of the kernels that products will use. Before there is a
+// context, the first call or reg_ctx_new chooses kernels for this processor where OpenBLAS does not know it.
 const char *reg_blas_version(void);
 // Why a compiled function did not return 0.
 int reg_ctx_fault(const reg_ctx *c, reg_status *st);
