@@ -28,19 +28,21 @@ static const char *kernels_that_fit(void) {
 
 // A processor that came after the library has the kernels of the oldest, at a third of the speed: Debian 12's
 // on Emerald Rapids. What OPENBLAS_CORETYPE says stays.
-static void choose_kernels(void) {
+static bool choose_kernels(void) {
   static const char *const without_avx[] = {"Prescott", "Core2",   "Penryn", "Dunnington",
                                             "Nehalem",  "Generic", "Unknown"};
   const char *chosen_by = "OPENBLAS_CORETYPE";
-  if (!gotoblas_corename || !gotoblas_dynamic_quit || !gotoblas_dynamic_init || getenv(chosen_by)) return;
+  if (!gotoblas_corename || !gotoblas_dynamic_quit || !gotoblas_dynamic_init || getenv(chosen_by)) return true;
   const char *has = gotoblas_corename(), *fits = kernels_that_fit();
   bool older = false;
   for (size_t i = 0; i < sizeof without_avx / sizeof without_avx[0]; i++)
     older |= strcmp(has, without_avx[i]) == 0;
-  if (!older || !fits || setenv(chosen_by, fits, 1) != 0) return;
+  if (!older || !fits) return true;
+  if (setenv(chosen_by, fits, 1) != 0) return false;
   gotoblas_dynamic_quit();
   gotoblas_dynamic_init();
   unsetenv(chosen_by);
+  return true;
 }
 
 static bool has_room(void) {
@@ -54,7 +56,7 @@ int reg_blas_threads(int wanted) {
   void *buffers[MOST];
   int n = 0;
   openblas_set_num_threads(1);
-  choose_kernels();
+  if (!choose_kernels()) return 0;
   if (!blas_memory_alloc || !blas_memory_free) return wanted;
   for (const int most = wanted < MOST ? wanted : MOST; n < most && has_room(); n++)
     buffers[n] = blas_memory_alloc(0);

@@ -1,93 +1,33 @@
-// From Lowered to reg_program. A graph's inputs and outputs are found by name (lower.h lists the names); each
-// becomes a slot that the runtime fills in.
+// From Lowered to reg_program. The ports of a graph's inputs and outputs become slots that the runtime fills
+// in.
 #include "program_table.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct SlotNames {
-  const Lowered *lowered;
-  const LowerTrain *train;
-  const LowerEvaluate *evaluate;
-  const reg_dataset *data;
-} SlotNames;
-
-static const char *after(const char *name, const char *prefix) {
-  size_t n = strlen(prefix);
-  return strncmp(name, prefix, n) ? NULL : name + n;
-}
-
-// Index of the row of a table of named things; ice where it is not there.
-#define FIND(items, member, wanted, index)                                                                   \
-  do {                                                                                                       \
-    for (index = 0; index < (items).len && strcmp((items).data[index] member, wanted) != 0; index++) {       \
-    }                                                                                                        \
-    if (index == (items).len) ice("program table", "no `%s` here", wanted);                                  \
-  } while (0)
-
-static reg_slot named_slot(const SlotNames *n, const char *name) {
-  static const struct {
-    const char *name;
-    reg_slot_kind kind;
-  } plain[] = {{"seed", REG_SLOT_SEED},           {"step", REG_SLOT_STEP},
-               {"epoch", REG_SLOT_EPOCH},         {"pred", REG_SLOT_PRED},
-               {"objective", REG_SLOT_OBJECTIVE}, {"loss", REG_SLOT_LOSS},
-               {"total", REG_SLOT_TOTAL},         {"turn", REG_SLOT_TURN}};
-  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-    if (!strcmp(name, plain[i].name)) return (reg_slot){.kind = plain[i].kind};
-  const char *rest;
-  reg_slot s = {0};
-  if ((rest = after(name, "param:"))) {
-    s.kind = REG_SLOT_PARAM;
-    FIND(n->train->params, .path, rest, s.index);
-  } else if ((rest = after(name, "state:"))) {
-    s.kind = REG_SLOT_STATE;
-    FIND(n->train->states, .name, rest, s.index);
-  } else if ((rest = after(name, "field:")) ||
-             (rest = after(name, "class:"))) { // the slot's type tells which
-    s.kind = REG_SLOT_FIELD;
-    s.index = reg_data_field(n->data, rest);
-    if (s.index < 0) ice("program table", "no field `%s`", rest);
-  } else if ((rest = after(name, "term:"))) {
-    s.kind = REG_SLOT_TERM;
-    FIND(n->train->terms, .name, rest, s.index);
-  } else if ((rest = after(name, "set:"))) {
-    s.kind = REG_SLOT_SETTING;
-    FIND(n->lowered->settings, ->name, rest, s.index);
-  } else if ((rest = after(name, "schedule:"))) {
-    s.kind = REG_SLOT_SCHEDULE;
-    FIND(n->train->schedules, , rest, s.index);
-  } else if ((rest = after(name, "metric:"))) {
-    s.kind = REG_SLOT_METRIC;
-    if (n->evaluate)
-      FIND(n->evaluate->metrics, .name, rest, s.index);
-    else
-      FIND(n->train->metrics, , rest, s.index);
-  } else {
-    ice("program table", "a graph has an unknown input or output `%s`", name);
-  }
-  return s;
-}
-
 static reg_dtype runtime_dtype(DType t) { return t == DT_F32 ? REG_F32 : t == DT_I32 ? REG_I32 : REG_BOOL; }
 
-static const reg_slot *slots_of(Arena *a, const SlotNames *n, const LoopFn *f) {
+static const reg_slot *slots_of(Arena *a, const LoopFn *f) {
   reg_slot *slots = ARENA_ARRAY(a, reg_slot, f->nslots);
   slots[0] = (reg_slot){.kind = REG_SLOT_SCRATCH, .count = f->scratch_bytes / 4};
   for (int i = 1; i < f->nslots; i++) {
-    slots[i] = named_slot(n, f->slots[i].name);
-    slots[i].count = shape_count(f->slots[i].shape);
-    slots[i].dtype = runtime_dtype(f->slots[i].dtype);
+    const Slot *s = &f->slots[i];
+    if (!s->port.kind) ice("program table", "`%s` is nothing that a run has", s->name);
+    slots[i] = (reg_slot){.kind = (reg_slot_kind)s->port.kind,
+                          .index = s->port.index,
+                          .count = shape_count(s->shape),
+                          .dtype = runtime_dtype(s->dtype)};
   }
   return slots;
 }
 
-// The path of a parameter that a value was made from, a few operations back: it tells apart the calls of one
-// layer.
-static const char *nearest_parameter(const Node *n, int depth) {
-  const char *path = n->op == OP_INPUT ? after(n->name, "param:") : NULL;
-  for (int i = n->nin - 1; i >= 0 && !path && depth > 0; i--) path = nearest_parameter(n->in[i], depth - 1);
-  return path;
+// A parameter that a value was made from, a few operations back: it tells apart the calls of one layer. -1:
+// none.
+static int nearest_parameter(const Node *n, int depth) {
+  int found = n->op == OP_INPUT && n->port.kind == REG_SLOT_PARAM ? n->port.index : -1;
+  for (int i = n->nin - 1; i >= 0 && found < 0 && depth > 0; i--)
+    found = nearest_parameter(n->in[i], depth - 1);
+  return found;
 }
 
 // The number of elements that a condition takes, a few operations below; NULL: none.
@@ -117,11 +57,12 @@ static const char *where_text(const Pipeline *p, const Node *n) {
 }
 
 // "matmul with net.hidden.weight at stdlib/layers/dense.reg:6:3"
-static const char *trace_text(const Pipeline *p, const LoopFn *f, const Node *n, const Buffer *b) {
-  const char *param = nearest_parameter(n, 4);
-  const char *holds = b->slot ? arena_printf(p->arena, " (%s)", f->slots[b->slot].name)
-                      : param ? arena_printf(p->arena, " with %s", param)
-                              : "";
+static const char *trace_text(const Pipeline *p, const LowerTrain *t, const LoopFn *f, const Node *n,
+                              const Buffer *b) {
+  const int param = nearest_parameter(n, 4);
+  const char *holds = b->slot      ? arena_printf(p->arena, " (%s)", f->slots[b->slot].name)
+                      : param >= 0 ? arena_printf(p->arena, " with %s", t->params.data[param].path)
+                                   : "";
   const char *place = place_text(p, n->origin);
   return arena_printf(p->arena, "%s%s%s%s%s", op_info[n->op].text, holds, *place ? " at " : "", place,
                       where_text(p, n));
@@ -139,7 +80,7 @@ static int by_step(const void *a, const void *b) {
 }
 
 // Every computed float tensor, in the order of computation.
-static void fill_trace(const Pipeline *p, reg_function *out, const LoopFn *f) {
+static void fill_trace(const Pipeline *p, const LowerTrain *t, reg_function *out, const LoopFn *f) {
   Computed *order = ARENA_ARRAY(p->arena, Computed, f->graph->nodes.len);
   int n = 0;
   for (int i = 0; i < f->graph->nodes.len; i++) {
@@ -152,7 +93,7 @@ static void fill_trace(const Pipeline *p, reg_function *out, const LoopFn *f) {
   for (int i = 0; i < n; i++) {
     const Buffer *b = order[i].buffer;
     const Node *node = f->graph->nodes.data[order[i].id];
-    trace[i] = (reg_trace){trace_text(p, f, node, b), b->slot, b->offset / 4, shape_count(node->shape)};
+    trace[i] = (reg_trace){trace_text(p, t, f, node, b), b->slot, b->offset / 4, shape_count(node->shape)};
   }
   out->ntrace = n;
   out->trace = trace;
@@ -202,14 +143,11 @@ int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
   if (pipeline_report(p) || !g)
     return reg_fail(st, EXIT_REJECTED, "rejected", "`%s` cannot be compiled", f->name);
   s->loops = pipeline_loops(p, g, s->keep_all);
-  const LowerTrain *train = s->train ? s->train : p->lowered->trains.data[s->evaluate->train];
-  const int data = s->train ? train->data : s->evaluate->data;
   note_fixed(t);
-  const SlotNames names = {p->lowered, train, s->evaluate, p->lowered->datasets.data[data]};
   f->scratch_bytes = s->loops->scratch_bytes;
   f->nslots = s->loops->nslots;
-  f->slots = slots_of(p->arena, &names, s->loops);
-  if (s->keep_all) fill_trace(p, f, s->loops);
+  f->slots = slots_of(p->arena, s->loops);
+  if (s->keep_all) fill_trace(p, s->train, f, s->loops);
   return REG_OK;
 }
 

@@ -358,7 +358,7 @@ Graph *rounding_graph(Arena *a, const Graph *g) {
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
     Node *b = bound[o->node->id];
-    graph_output(out, o->name, value[o->node->id], -1);
+    graph_output_port(out, o->port, o->name, value[o->node->id], -1);
     graph_output(out, arena_printf(a, "bound:%s", o->name), b ? b : constant(out, 0, o->node->shape), -1);
   }
   return out;

@@ -30,14 +30,23 @@ static Node *build_typed(Graph *g, Op op, Node *x, DType t, Shape s, const int64
 
 Node *graph_find_input(const Graph *g, const char *name) { return map_get(&g->table->inputs, name); }
 
-Node *graph_input(Graph *g, const char *name, DType t, Shape s) {
+Node *graph_port(Graph *g, Port p, const char *name, DType t, Shape s) {
   Node *known = graph_find_input(g, name);
   if (known && (known->dtype != t || !shape_equal(known->shape, s)))
     ice("graph", "input %s: two types", name);
   if (known) return known;
   int64_t position = g->inputs.len;
-  Node proto = {.op = OP_INPUT, .dtype = t, .shape = s, .name = name, .attr = &position, .nattr = 1};
+  Node proto = {
+      .op = OP_INPUT, .dtype = t, .shape = s, .name = name, .port = p, .attr = &position, .nattr = 1};
   return node_build(g, &proto);
+}
+
+Node *graph_input(Graph *g, const char *name, DType t, Shape s) {
+  return graph_port(g, (Port){0}, name, t, s);
+}
+
+Node *graph_input_like(Graph *g, const Node *input, DType t) {
+  return graph_port(g, input->port, input->name, t, input->shape);
 }
 
 Node *graph_const_typed(Graph *g, double value, DType t, Shape s) {
@@ -262,7 +271,11 @@ Node *graph_part(Graph *g, Node *tuple, int k) {
   return build(g, OP_PART, &tuple, 1, &attr, 1);
 }
 
-void graph_output(Graph *g, const char *name, Node *x, int alias) {
-  GraphOutput o = {arena_strdup(g->arena, name), x, alias};
+void graph_output_port(Graph *g, Port p, const char *name, Node *x, int alias) {
+  GraphOutput o = {arena_strdup(g->arena, name), x, alias, p};
   vec_push(g->arena, g->outputs, o);
+}
+
+void graph_output(Graph *g, const char *name, Node *x, int alias) {
+  graph_output_port(g, (Port){0}, name, x, alias);
 }

@@ -65,6 +65,11 @@ typedef struct TensorType {
   Shape shape;
 } TensorType;
 
+// What an input or output is to whoever runs the function, who numbers kinds. Of kind 0 only the name tells.
+typedef struct Port {
+  int kind, index;
+} Port;
+
 typedef struct Node Node;
 typedef struct Graph Graph;
 struct Node {
@@ -81,6 +86,7 @@ struct Node {
   int nattr;
   const int64_t *attr;
   const char *name; // INPUT; INDEX, LOOP, factorizations: the place in the program
+  Port port;        // INPUT
   int nout;         // of several results, read by PART; the node itself is a DT_TUPLE without axes; else 0
   const TensorType *out;
   const Graph *body;  // LOOP; IF: where the condition holds
@@ -95,6 +101,7 @@ typedef struct GraphOutput {
   const char *name;
   Node *node;
   int alias;
+  Port port;
 } GraphOutput;
 
 struct Graph {
@@ -114,8 +121,10 @@ Graph *graph_new(Arena *a, const char *name);
 // -- building (builder.c). Operands' shapes must fit; a misfit is the compiler's mistake (ice), not the
 // user's.
 Node *graph_input(Graph *g, const char *name, DType t, Shape s); // one node for each name
-Node *graph_find_input(const Graph *g, const char *name);        // NULL: none; its position is attr[0]
-Node *graph_const(Graph *g, double value, Shape s);              // f32, splat
+Node *graph_port(Graph *g, Port p, const char *name, DType t, Shape s);
+Node *graph_input_like(Graph *g, const Node *input, DType t); // of its name and port
+Node *graph_find_input(const Graph *g, const char *name);     // NULL: none; its position is attr[0]
+Node *graph_const(Graph *g, double value, Shape s);           // f32, splat
 Node *graph_const_typed(Graph *g, double value, DType t, Shape s);
 Node *graph_tensor(Graph *g, const double *data, DType t, Shape s); // data copied
 Node *graph_iota(Graph *g, int axis, DType t, Shape s);
@@ -159,6 +168,7 @@ Node *graph_norm(Graph *g, Node *x, const int *axes, int naxes); // norm.c
 Node *graph_norm_all(Graph *g, Node *const *xs, int n);          // of all elements of n >= 1 tensors together
 Node *graph_part(Graph *g, Node *tuple, int k);
 void graph_output(Graph *g, const char *name, Node *x, int alias);
+void graph_output_port(Graph *g, Port p, const char *name, Node *x, int alias);
 
 // The node `like` with other operands (same operation and attributes); for passes and substitution.
 Node *graph_rebuild(Graph *g, const Node *like, Node *const *in);

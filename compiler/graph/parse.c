@@ -207,6 +207,16 @@ static const Graph *read_body(Reader *r) {
   return body;
 }
 
+static Port read_port(Reader *r) {
+  Port p = {0};
+  if (!accept_word(r, "port")) return p;
+  expect(r, '=');
+  p.kind = (int)read_integer(r);
+  expect(r, ':');
+  p.index = (int)read_integer(r);
+  return p;
+}
+
 static Node *read_node(Reader *r) {
   if (++r->depth > MAX_DEPTH) fail(r, "nested too deeply");
   const char *name = read_name(r);
@@ -218,6 +228,7 @@ static Node *read_node(Reader *r) {
     if (op_info[op].class != CLASS_LEAF) read_operands(r, &n);
     if (op_has_type(n.op)) read_type(r, &n);
     if (op_has_name(n.op) || (n.op == OP_LOOP && peek(r) == '"')) n.name = read_string(r);
+    if (n.op == OP_INPUT) n.port = read_port(r);
     if (n.op == OP_CONST) read_values(r, &n);
     if (n.op == OP_LOOP || n.op == OP_IF) n.body = read_body(r);
     if (n.op == OP_IF) n.other = read_body(r);
@@ -230,6 +241,7 @@ static Node *read_node(Reader *r) {
 
 static void read_output(Reader *r) {
   const char *name = read_string(r);
+  const Port port = read_port(r);
   Node *n = read_node(r);
   int alias = -1;
   if (accept_word(r, "alias")) {
@@ -238,7 +250,7 @@ static void read_output(Reader *r) {
     if (v < 0 || v >= r->graph->inputs.len) fail(r, "the alias is no input");
     alias = (int)v;
   }
-  graph_output(r->graph, name, n, alias);
+  graph_output_port(r->graph, port, name, n, alias);
 }
 
 static void read_graph(Reader *r, char end) {

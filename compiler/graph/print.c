@@ -56,6 +56,10 @@ static void print_values(FILE *out, const Node *n) {
   putc('}', out);
 }
 
+static void print_port(FILE *out, Port p) {
+  if (p.kind) fprintf(out, " port=%d:%d", p.kind, p.index);
+}
+
 static void print_node(FILE *out, const Node *n) {
   fprintf(out, "%%%d = %s", n->id, op_info[n->op].text);
   if (op_info[n->op].class != CLASS_LEAF) {
@@ -68,6 +72,7 @@ static void print_node(FILE *out, const Node *n) {
     putc(' ', out);
     print_string(out, n->name);
   }
+  print_port(out, n->port);
   if (n->op == OP_CONST) print_values(out, n);
   const Graph *const bodies[] = {n->body, n->other};
   for (int i = 0; i < 2 && bodies[i]; i++) {
@@ -88,6 +93,7 @@ void graph_print(FILE *out, const Graph *g) {
     const GraphOutput *o = &g->outputs.data[i];
     fputs("output ", out);
     print_string(out, o->name);
+    print_port(out, o->port);
     fprintf(out, " %%%d", o->node->id);
     if (o->alias >= 0) fprintf(out, " alias=%d", o->alias);
     putc('\n', out);

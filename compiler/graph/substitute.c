@@ -5,7 +5,7 @@
 #include <string.h>
 
 Node *graph_rebuild(Graph *g, const Node *like, Node *const *in) {
-  if (like->op == OP_INPUT) return graph_input(g, like->name, like->dtype, like->shape);
+  if (like->op == OP_INPUT) return graph_input_like(g, like, like->dtype);
   if (like->nin == 2 && op_commutes(like->op)) return graph_binary(g, like->op, in[0], in[1]);
   Node proto = *like;
   proto.in = (Node **)in;

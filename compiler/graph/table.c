@@ -101,7 +101,7 @@ Graph *graph_copy(Arena *a, const Graph *g) {
   }
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
-    graph_output(out, o->name, out->nodes.data[o->node->id], o->alias);
+    graph_output_port(out, o->port, o->name, out->nodes.data[o->node->id], o->alias);
   }
   return out;
 }

@@ -20,7 +20,7 @@ Graph *graph_widen(Arena *a, const Graph *g) {
   Node **image = ARENA_ARRAY(a, Node *, g->nodes.len + 1);
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *n = g->inputs.data[i];
-    image[n->id] = graph_input(out, n->name, wide(n->dtype), n->shape);
+    image[n->id] = graph_input_like(out, n, wide(n->dtype));
   }
   for (int i = 0; i < g->nodes.len; i++) {
     const Node *n = g->nodes.data[i];
@@ -32,7 +32,7 @@ Graph *graph_widen(Arena *a, const Graph *g) {
   }
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
-    graph_output(out, o->name, image[o->node->id], o->alias);
+    graph_output_port(out, o->port, o->name, image[o->node->id], o->alias);
   }
   return out;
 }

@@ -29,14 +29,14 @@ static void make_slots(Lowering *l) {
   f->nslots = 1;
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *n = g->inputs.data[i];
-    f->slots[f->nslots++] = (Slot){n->name, n->dtype, n->shape, true, false};
+    f->slots[f->nslots++] = (Slot){n->name, n->port, n->dtype, n->shape, true, false};
   }
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
     if (o->alias >= 0)
       f->slots[1 + o->alias].is_output = true;
     else
-      f->slots[f->nslots++] = (Slot){o->name, o->node->dtype, o->node->shape, false, true};
+      f->slots[f->nslots++] = (Slot){o->name, o->port, o->node->dtype, o->node->shape, false, true};
   }
 }
 

@@ -19,6 +19,7 @@ typedef struct Buffer {
 
 typedef struct Slot {
   const char *name; // the input's or output's name; "scratch"
+  Port port;
   DType dtype;
   Shape shape;
   bool is_input, is_output;

@@ -178,12 +178,12 @@ static bool schedule_in_range(Cx *cx, Node *n, Range r, double *bad, int64_t *at
   double *live = ARENA_ARRAY(cx->a, double, cx->g->inputs.len + 1);
   for (int i = 0; i < cx->g->inputs.len; i++) {
     Node *in = cx->g->inputs.data[i];
-    live[i] = live_default(cx, in->name);
+    live[i] = live_default(cx, in);
     if (!isnan(live[i]))
       preset[in->id] = &live[i];
-    else if (!strcmp(in->name, "step"))
+    else if (is_port(in, REG_SLOT_STEP))
       step = in;
-    else if (!strcmp(in->name, "epoch"))
+    else if (is_port(in, REG_SLOT_EPOCH))
       epoch = in;
     else if (graph_depends(cx->g, n, in))
       return true; // depends on data or parameters: known only when it runs

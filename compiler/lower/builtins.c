@@ -152,7 +152,9 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
     if (cx->objective) return v_tensor(cx->objective, at);
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, "`objective`", "outside of an optimizer");
     return v_fail();
-  case B_EPOCH: return v_tensor(graph_cast(cx->g, cx_input(cx, "epoch", DT_I32, (Shape){0}), DT_F64), at);
+  case B_EPOCH:
+    return v_tensor(graph_cast(cx->g, cx_port(cx, REG_SLOT_EPOCH, 0, "epoch", DT_I32, (Shape){0}), DT_F64),
+                    at);
   default: break;
   }
   if (timed) return v_tensor(cx_step(cx), at);

@@ -69,7 +69,7 @@ static Node *of_lane(Cx *cx, Env *env, const Ast *st, const char *name, Node *fi
     int64_t from[MAX_RANK] = {0}, step[MAX_RANK];
     for (int i = 0; i < lanes.rank; i++) step[i] = 1;
     Node *kept = graph_slice(cx->g, ref->input, from, first->shape.dim, step);
-    ref->start = where_first(cx, cx_input(cx, "turn", DT_I32, (Shape){0}), first, kept);
+    ref->start = where_first(cx, cx_port(cx, REG_SLOT_TURN, 0, "turn", DT_I32, (Shape){0}), first, kept);
     ref->carry = true;
     ref->layer = false; // it belongs to the training
   }

@@ -330,11 +330,13 @@ Value call_data_builtin(Cx *cx, Builtin b, Span at) {
 
 // -- evaluations on other data than those of the training
 
-static bool reads_classes(Cx *cx, const LowerTrain *t, const char *field) {
-  const char *name = arena_printf(cx->a, "class:%s", field);
+static bool reads_classes(const LowerTrain *t, int field) {
   for (int k = 0; k < t->build->graphs.len; k++) {
     const Graph *g = t->build->graphs.data[k].graph;
-    if (g && graph_find_input(g, name)) return true;
+    for (int i = 0; g && i < g->inputs.len; i++) {
+      const Node *in = g->inputs.data[i];
+      if (is_port(in, REG_SLOT_FIELD) && in->port.index == field && in->dtype == DT_I32) return true;
+    }
   }
   return false;
 }
@@ -351,7 +353,7 @@ static const char *difference(Cx *cx, const LowerTrain *t, const reg_dataset *a,
                           a->columns[j]);
   if (a->target < 0 || b->target < 0) return NULL;
   const reg_field *want = &a->fields[a->target], *have = &b->fields[b->target];
-  if (!reads_classes(cx, t, want->name)) return NULL;
+  if (!reads_classes(t, a->target)) return NULL;
   if (have->nclasses != want->nclasses)
     return arena_printf(cx->a, "`%s` has %lld classes, not %lld", have->name, (long long)have->nclasses,
                         (long long)want->nclasses);

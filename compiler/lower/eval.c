@@ -7,7 +7,17 @@
 
 Node *cx_input(Cx *cx, const char *name, DType t, Shape s) { return graph_input(cx->g, name, t, s); }
 
-Node *cx_step(Cx *cx) { return graph_cast(cx->g, cx_input(cx, "step", DT_I32, (Shape){0}), DT_F64); }
+Node *cx_port(Cx *cx, reg_slot_kind kind, int index, const char *name, DType t, Shape s) {
+  return graph_port(cx->g, (Port){(int)kind, index}, name, t, s);
+}
+
+bool is_port(const Node *n, reg_slot_kind kind) {
+  return n->op == OP_INPUT && n->port.kind == (int)kind && kind != REG_SLOT_SCRATCH;
+}
+
+Node *cx_step(Cx *cx) {
+  return graph_cast(cx->g, cx_port(cx, REG_SLOT_STEP, 0, "step", DT_I32, (Shape){0}), DT_F64);
+}
 
 Node *truth(Cx *cx, const Value *v) { return truth_of(cx, value_wide(cx, v)); }
 

@@ -46,7 +46,7 @@ static bool is_known(Cx *cx, Arena *scratch, const Node *n, double **presets, bo
       return false;
     if (x->op == OP_INPUT) {
       presets[i] = ARENA_NEW(scratch, double);
-      *presets[i] = live_default(cx, x->name);
+      *presets[i] = live_default(cx, x);
       if (isnan(*presets[i])) return false;
       *fixed = false;
     }

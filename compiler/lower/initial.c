@@ -94,16 +94,27 @@ Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *n
 
 enum { FROM_PARAMETERS = 1, FROM_STATES = 2, FROM_DATA = 4 };
 
-static unsigned char input_source(const Cx *cx, const Node *in) {
-  static const char *const always[] = {"seed", "step", "epoch", "turn", "total"};
-  if (!strncmp(in->name, "param:", 6)) return FROM_PARAMETERS;
-  if (!strncmp(in->name, "state:", 6)) {
-    const StateRef *ref = map_get(&cx->states, in->name + 6);
-    return ref && ref->loaded ? 0 : FROM_STATES; // a loaded model's tensors are there before
+static bool is_loaded(const Cx *cx, const Node *in) {
+  for (int i = 0; i < cx->states.len; i++) {
+    const StateRef *ref = cx->states.entries[i].value;
+    if (ref->input == in) return ref->loaded;
   }
-  for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-    if (!strcmp(in->name, always[i])) return 0;
-  return strncmp(in->name, "set:", 4) ? FROM_DATA : 0;
+  return false;
+}
+
+static unsigned char input_source(const Cx *cx, const Node *in) {
+  switch ((reg_slot_kind)in->port.kind) {
+  case REG_SLOT_PARAM: return FROM_PARAMETERS;
+  case REG_SLOT_STATE: return is_loaded(cx, in) ? 0 : FROM_STATES; // a loaded model's are there before
+  case REG_SLOT_SEED:
+  case REG_SLOT_STEP:
+  case REG_SLOT_EPOCH:
+  case REG_SLOT_TURN:
+  case REG_SLOT_TOTAL:
+  case REG_SLOT_SETTING:
+  case REG_SLOT_STORE: return 0;
+  default: return FROM_DATA;
+  }
 }
 
 // For each node what its value is made from.
@@ -133,8 +144,8 @@ typedef struct Start {
   const Graph *reads; // what this graph has for inputs is wanted; NULL: all
 } Start;
 
-static void stands_for(Start *s, const char *kind, const char *name, Shape shape, Node *init) {
-  s->inputs[s->n] = cx_input(s->cx, arena_printf(s->cx->a, "%s:%s", kind, name), DT_F32, shape);
+static void stands_for(Start *s, Node *input, Node *init) {
+  s->inputs[s->n] = input;
   s->values[s->n++] = init;
 }
 
@@ -172,10 +183,9 @@ static bool all_known(Cx *cx, const unsigned char *from) {
   return known;
 }
 
-static void init_output(Start *s, const unsigned char *from, const char *kind, const char *name, Node *init) {
-  const char *full = arena_printf(s->cx->a, "%s:%s", kind, name);
-  if (s->reads && !graph_find_input(s->reads, full)) return;
-  graph_output(s->cx->g, full, from[init->id] ? resolved(s, init) : init, -1);
+static void init_output(Start *s, const unsigned char *from, const Node *input, Node *init) {
+  if (s->reads && !graph_find_input(s->reads, input->name)) return;
+  graph_output_port(s->cx->g, input->port, input->name, from[init->id] ? resolved(s, init) : init, -1);
 }
 
 // Of an optimizer, loss or penalty, made from parameters: they start from what these are when training
@@ -192,26 +202,26 @@ bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late) {
   if (!all_known(cx, from)) return false;
   for (int i = 0; i < cx->params.len; i++) {
     const ParamRef *p = cx->params.entries[i].value;
-    if (p->init) stands_for(&s, "param", p->path, p->shape, p->init);
+    if (p->init) stands_for(&s, param_input(cx, p), p->init);
   }
   for (int i = 0; i < cx->states.len; i++) {
     const StateRef *ref = cx->states.entries[i].value;
     if (!ref->init) continue;
-    stands_for(&s, "state", ref->name, ref->shape, ref->init);
-    if (!ref->layer) stands_for(&of_states, "state", ref->name, ref->shape, ref->init);
+    stands_for(&s, ref->input, ref->init);
+    if (!ref->layer) stands_for(&of_states, ref->input, ref->init);
   }
   for (int i = 0; i < cx->params.len; i++) {
     const ParamRef *p = cx->params.entries[i].value;
-    if (p->init) init_output(&s, from, "param", p->path, p->init);
+    if (p->init) init_output(&s, from, param_input(cx, p), p->init);
   }
   for (int i = 0; i < cx->states.len; i++) {
     const StateRef *ref = cx->states.entries[i].value;
-    if (ref->init && !(late && starts_late(ref, from))) init_output(&s, from, "state", ref->name, ref->init);
+    if (ref->init && !(late && starts_late(ref, from))) init_output(&s, from, ref->input, ref->init);
   }
   *init = finish(cx, "init");
   for (int i = 0; late && i < cx->states.len; i++) {
     const StateRef *ref = cx->states.entries[i].value;
-    if (ref->init && starts_late(ref, from)) init_output(&of_states, from, "state", ref->name, ref->init);
+    if (ref->init && starts_late(ref, from)) init_output(&of_states, from, ref->input, ref->init);
   }
   if (late) *late = finish(cx, "start");
   return true;

@@ -7,18 +7,16 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const prefix = "set:", *const total_name = "total";
-
 // Graphs that are looked at between trainings know the numbers as they are now.
 Node *cx_total(Cx *cx) {
   return cx->view ? graph_const_typed(cx->g, (double)cx->t->total_steps, DT_F64, (Shape){0})
-                  : cx_input(cx, total_name, DT_F64, (Shape){0});
+                  : cx_port(cx, REG_SLOT_TOTAL, 0, "total", DT_F64, (Shape){0});
 }
 
-static LowerSetting *setting(const Lowered *l, const char *name) {
+static int setting_index(const Lowered *l, const char *name) {
   for (int i = 0; i < l->settings.len; i++)
-    if (!strcmp(l->settings.data[i]->name, name)) return l->settings.data[i];
-  return NULL;
+    if (!strcmp(l->settings.data[i]->name, name)) return i;
+  return -1;
 }
 
 // `let NAME = 1e-3`, `-2` or `10%`; what follows other numbers is no setting of its own.
@@ -57,8 +55,10 @@ static Node *chosen(Cx *cx, Node *scheduled, Node *set) {
 Value live_setting(Cx *cx, const Def *d, Value v) {
   const bool number = v.kind == V_NUM && v.unit <= UNIT_PERCENT;
   const bool scalar = v.kind == V_TENSOR && v.node->shape.rank == 0 && dtype_is_float(v.node->dtype);
-  if (!(number || scalar) || !cx->t || cx->view || !setting(cx->l, d->name)) return v;
-  Node *set = cx_input(cx, arena_printf(cx->a, "%s%s", prefix, d->name), DT_F64, (Shape){0});
+  const int index = setting_index(cx->l, d->name);
+  if (!(number || scalar) || !cx->t || cx->view || index < 0) return v;
+  Node *set =
+      cx_port(cx, REG_SLOT_SETTING, index, arena_printf(cx->a, "set:%s", d->name), DT_F64, (Shape){0});
   if (d->kind == KIND_LET && number) v.live = set;
   if (d->kind == KIND_SCHEDULE && number) v.live = chosen(cx, live_node(cx, &v), set);
   if (d->kind == KIND_SCHEDULE && scalar) v.node = chosen(cx, v.node, set);
@@ -70,9 +70,7 @@ static LowerSetting *setting_of(const Cx *cx, Node *n) {
   n = bare(n);
   if (n && n->op == OP_SELECT) n = bare(n->in[2]);
   if (n && n->op == OP_CAST) n = n->in[0];
-  return n && n->op == OP_INPUT && !strncmp(n->name, prefix, strlen(prefix))
-             ? setting(cx->l, n->name + strlen(prefix))
-             : NULL;
+  return n && is_port(n, REG_SLOT_SETTING) ? cx->l->settings.data[n->port.index] : NULL;
 }
 
 void live_range(Cx *cx, const Value *v, double low, double high) {
@@ -85,19 +83,16 @@ void live_range(Cx *cx, const Value *v, double low, double high) {
 void live_fix(Cx *cx, const Value *v) {
   for (int i = 0; v->live && i < cx->g->inputs.len; i++) {
     const Node *in = cx->g->inputs.data[i];
-    const bool total = !strcmp(in->name, total_name);
-    if ((!total && strncmp(in->name, prefix, strlen(prefix)) != 0) || !graph_depends(cx->g, v->live, in))
-      continue;
-    Span *fixed = total ? &cx->t->total_fixed : &setting(cx->l, in->name + strlen(prefix))->fixed;
+    const bool total = is_port(in, REG_SLOT_TOTAL);
+    if ((!total && !is_port(in, REG_SLOT_SETTING)) || !graph_depends(cx->g, v->live, in)) continue;
+    Span *fixed = total ? &cx->t->total_fixed : &cx->l->settings.data[in->port.index]->fixed;
     if (!fixed->source) *fixed = v->span.source ? v->span : cx->at;
   }
 }
 
-double live_default(const Cx *cx, const char *input) {
-  if (!strcmp(input, total_name)) return cx->t ? (double)cx->t->total_steps : 1;
-  const LowerSetting *s =
-      strncmp(input, prefix, strlen(prefix)) ? NULL : setting(cx->l, input + strlen(prefix));
-  return s ? s->value : NAN;
+double live_default(const Cx *cx, const Node *input) {
+  if (is_port(input, REG_SLOT_TOTAL)) return cx->t ? (double)cx->t->total_steps : 1;
+  return is_port(input, REG_SLOT_SETTING) ? cx->l->settings.data[input->port.index]->value : NAN;
 }
 
 Node *live_node(Cx *cx, const Value *v) {

@@ -23,9 +23,17 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
 }
 
 void cx_seed(Cx *cx, Node **seed, Node **counter) {
-  *seed = cx_input(cx, "seed", DT_I32, shape_of(1, (int64_t)2));
+  *seed = cx_port(cx, REG_SLOT_SEED, 0, "seed", DT_I32, shape_of(1, (int64_t)2));
   *counter = cx->initial ? graph_const_typed(cx->g, 0, DT_I32, (Shape){0})
-                         : cx_input(cx, "step", DT_I32, (Shape){0});
+                         : cx_port(cx, REG_SLOT_STEP, 0, "step", DT_I32, (Shape){0});
+}
+
+Node *param_input(Cx *cx, const ParamRef *p) {
+  return cx_port(cx, REG_SLOT_PARAM, p->index, arena_printf(cx->a, "param:%s", p->path), DT_F32, p->shape);
+}
+
+Node *state_input(Cx *cx, const StateRef *s) {
+  return cx_port(cx, REG_SLOT_STATE, s->index, arena_printf(cx->a, "state:%s", s->name), DT_F32, s->shape);
 }
 
 ModelValue *model_value(Cx *cx, Def *d) {
@@ -61,7 +69,7 @@ Graph *prune(Cx *cx, Graph *g) {
     Node **in = ARENA_ARRAY(cx->a, Node *, n->nin + 1);
     for (int k = 0; k < n->nin; k++) in[k] = now[n->in[k]->id];
     out->origin = n->origin;
-    now[i] = n->op == OP_INPUT ? graph_input(out, n->name, n->dtype, n->shape) : graph_rebuild(out, n, in);
+    now[i] = n->op == OP_INPUT ? graph_input_like(out, n, n->dtype) : graph_rebuild(out, n, in);
   }
   Map names;
   map_init(&names, cx->a);
@@ -70,7 +78,7 @@ Graph *prune(Cx *cx, Graph *g) {
     if (map_get(&names, o.name)) ice("lower", "two outputs of `%s` are called `%s`", g->name, o.name);
     map_put(&names, o.name, o.node);
     const Node *overwritten = o.alias < 0 ? NULL : now[g->inputs.data[o.alias]->id];
-    graph_output(out, o.name, now[o.node->id], overwritten ? (int)overwritten->attr[0] : -1);
+    graph_output_port(out, o.port, o.name, now[o.node->id], overwritten ? (int)overwritten->attr[0] : -1);
   }
   return out;
 }

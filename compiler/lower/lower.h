@@ -135,12 +135,11 @@ typedef struct Lowered {
 // `status_code` of a failed data load (65, 66) is in *exit_code, else it is left alone.
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
-// The graphs. Inputs and outputs are known by name:
-//   inputs   param:PATH state:NAME field:NAME class:NAME (i32) seed (i32[2]) step (i32) epoch (i32)
-//            turn (i32, batches since the pass began)
-//            pred (all predictions) total (planned steps) set:NAME (a setting)
-//   outputs  param:PATH state:NAME (alias of the inputs of the same name) objective loss term:NAME
-//            schedule:NAME pred metric:NAME
+// The graphs. The ports of inputs and outputs are the runtime's slots (reg_slot_kind): PARAM and STATE index
+// the training's (of a view: the view's), both as inputs and, over these, as outputs; FIELD the data's
+// fields; TERM, SCHEDULE, METRIC, SETTING the lists of those names here; STORE the store. Names are for
+// people, and to tell apart inputs of kind 0 (of checks and `regc eval`).
+enum { PORT_COLUMN = 64 }; // index: a view's columns
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states
   LOWER_START,         // seed, params, states of layers -> states that start from these
@@ -153,8 +152,8 @@ typedef enum LowerKind {
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch);
 // Whether the model's parameters are fields of its data, so that it can predict from them.
 bool lower_predicts(const Lowered *l, const LowerTrain *t);
-Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, field:x -> pred
-Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e); // pred and fields of all rows -> metric:NAME
+Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, fields -> pred
+Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e); // pred and fields of all rows -> metrics
 
 // Where a check's expression ends: a literal, a random draw, a parameter.
 typedef struct LowerLeaf {
@@ -186,20 +185,26 @@ Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninput
                   int ngrads);
 
 // `regc repl`: an expression looked at between trainings. Parameters, states and data are inputs of its
-// graph, so that weights from anywhere can be put in: param:PATH, state:NAME, field:DATA.PART.FIELD,
-// class:DATA.PART.FIELD, seed, step, epoch. Outputs value:0, value:1, ...
+// graph, so that weights from anywhere can be put in. Outputs value:0, value:1, ...
 typedef struct LowerViewValue {
   const char *path; // a parameter's, or ""
   DType dtype;
   Shape shape;
 } LowerViewValue;
 
+typedef struct LowerColumn {
+  int dataset, field;
+  const char *part; // NULL: all rows
+  bool classes;     // class indices instead of numbers
+} LowerColumn;
+
 typedef struct LowerView {
   const char *text;           // what it is: "a tensor of shape [2]", "a function", "the model `net`", ...
   int data;                   // of a part of the data: index into Lowered.datasets; else -1
   VEC(LowerViewValue) values; // none where it is no tensor, number or tree
   VEC(LowerParam) params;     // of the models that it names
-  VEC(LowerState) states;     // of their layers
+  VEC(LowerState) states;     // that they name
+  VEC(LowerColumn) columns;   // of PORT_COLUMN
   Graph *graph;               // NULL where there are no values
   Graph *init; // initial values of the graph's param: and state: inputs; NULL where it has none
 } LowerView;

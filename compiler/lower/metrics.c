@@ -74,14 +74,15 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
   cx->data = l->datasets.data[e->data];
   cx->g->name = arena_printf(cx->a, "metrics of %s", e->data_name);
   pred.dim[0] = e->rows;
-  Node *all = cx_input(cx, "pred", DT_F32, pred);
+  Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);
   for (int i = 2; i < e->ast->nkids; i++) {
     const Ast *m = e->ast->kids[i];
     const char *name = row_name(cx, e, i);
     Node *n = metric_node(cx, m, all);
     if (!n) continue;
+    graph_output_port(cx->g, (Port){REG_SLOT_METRIC, e->metrics.len}, arena_printf(cx->a, "metric:%s", name),
+                      n, -1);
     vec_push(cx->a, e->metrics, ((LowerMetric){name, n->shape}));
-    graph_output(cx->g, arena_printf(cx->a, "metric:%s", name), n, -1);
     if (n->shape.rank == 0) watch_everywhere(cx, e, m);
   }
   return prune(cx, cx->g);
@@ -113,7 +114,7 @@ Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred) {
       train_cx(l, t, arena_printf(l->session->arena, "%s valid metrics", t->name), MODE_EVAL, t->valid_rows);
   const int errors = cx->s->diags.errors;
   pred.dim[0] = t->valid_rows;
-  Node *all = cx_input(cx, "pred", DT_F32, pred);
+  Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);
   for (int i = 0; i < t->metrics.len; i++) {
     const Ast *metric = t->build->metrics.data[i];
     Node *n = metric_node(cx, metric, all);
@@ -121,7 +122,8 @@ Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred) {
       diag_emit(&cx->s->diags, DIAG_not_scalar, metric->span, "what early stopping watches",
                 shape_text(cx->a, n->shape));
     else if (n)
-      graph_output(cx->g, arena_printf(cx->a, "metric:%s", t->metrics.data[i]), n, -1);
+      graph_output_port(cx->g, (Port){REG_SLOT_METRIC, i},
+                        arena_printf(cx->a, "metric:%s", t->metrics.data[i]), n, -1);
   }
   return cx->s->diags.errors == errors ? prune(cx, cx->g) : NULL;
 }

@@ -111,9 +111,13 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   }
   if (!ref) {
     ref = ARENA_NEW(cx->a, ParamRef);
-    *ref = (ParamRef){.path = path, .role = s.rank >= 2 ? "weight" : "bias", .shape = s, .origin = p->span};
+    *ref = (ParamRef){.path = path,
+                      .role = s.rank >= 2 ? "weight" : "bias",
+                      .index = cx->params.len,
+                      .shape = s,
+                      .origin = p->span};
     ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, check_parameter(cx, init, path, p->span))
-                                       : cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, s);
+                                       : param_input(cx, ref);
     map_put(&cx->params, path, ref);
   }
   ref->init = init;
@@ -135,13 +139,16 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
     from = &own;
   }
   ref = ARENA_NEW(cx->a, StateRef);
-  *ref = (StateRef){.name = name, .shape = s, .origin = st->span, .layer = env->path && *env->path};
+  *ref = (StateRef){.name = name,
+                    .index = state_index(cx, name),
+                    .shape = s,
+                    .origin = st->span,
+                    .layer = env->path && *env->path};
   if (wants_initials(cx)) {
     ref->init = initial_node(cx, env, from, s, st->name);
     if (!ref->init) return NULL;
   }
-  ref->input =
-      cx->mode == MODE_CHECK ? ref->init : cx_input(cx, arena_printf(cx->a, "state:%s", name), DT_F32, s);
+  ref->input = cx->mode == MODE_CHECK ? ref->init : state_input(cx, ref);
   ref->node = ref->input;
   map_put(&cx->states, name, ref);
   return ref;

@@ -25,8 +25,8 @@ static Cx *new_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_
 
 static void know_parameter(Cx *cx, const char *path, const char *role, Shape shape, Span origin) {
   ParamRef *p = ARENA_NEW(cx->a, ParamRef);
-  *p = (ParamRef){.path = path, .role = role, .shape = shape, .origin = origin};
-  p->node = cx_input(cx, arena_printf(cx->a, "param:%s", path), DT_F32, shape);
+  *p = (ParamRef){.path = path, .role = role, .index = cx->params.len, .shape = shape, .origin = origin};
+  p->node = param_input(cx, p);
   map_put(&cx->params, path, p);
 }
 
@@ -44,6 +44,11 @@ Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t bat
   know_instances(cx, &t->build->auto_base);
   cx->known = true;
   return cx;
+}
+
+int state_index(const Cx *cx, const char *name) {
+  const StateRef *known = cx->known ? train_state(cx->t, name) : NULL;
+  return known ? known->index : cx->states.len;
 }
 
 const StateRef *train_state(const LowerTrain *t, const char *name) {
@@ -141,34 +146,39 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
   return s->after && cx->s->diags.errors == errors;
 }
 
-static void output_alias(Cx *cx, const char *kind, const char *name, Node *n) {
-  const char *full = arena_printf(cx->a, "%s:%s", kind, name);
-  const Node *in = graph_find_input(cx->g, full);
-  graph_output(cx->g, full, n, in ? (int)in->attr[0] : -1);
+// n is what the input becomes.
+static void output_over(Cx *cx, const Node *input, Node *n) {
+  graph_output_port(cx->g, input->port, input->name, n, (int)input->attr[0]);
 }
 
 // What lanes carry to the next batch, in evaluation too.
 static void carried_on(Cx *cx) {
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    if (ref->carry && ref->assigned) output_alias(cx, "state", ref->name, ref->node);
+    if (ref->carry && ref->assigned) output_over(cx, ref->input, ref->node);
   }
 }
 
+static void output(Cx *cx, reg_slot_kind kind, int index, const char *name, Node *n) {
+  graph_output_port(cx->g, (Port){(int)kind, index}, name, n, -1);
+}
+
 static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
-  graph_output(cx->g, "objective", s->objective, -1);
-  graph_output(cx->g, "loss", s->loss, -1);
+  output(cx, REG_SLOT_OBJECTIVE, 0, "objective", s->objective);
+  output(cx, REG_SLOT_LOSS, 0, "loss", s->loss);
   for (int i = 0; i < s->nterms; i++)
-    graph_output(cx->g, arena_printf(cx->a, "term:%s", t->terms.data[i].name), s->terms[i], -1);
+    output(cx, REG_SLOT_TERM, i, arena_printf(cx->a, "term:%s", t->terms.data[i].name), s->terms[i]);
   for (int i = 0; i < t->schedules.len; i++) { // a partial batch may use fewer
     Node *n = map_get(&cx->schedules, t->schedules.data[i]);
-    if (n) graph_output(cx->g, arena_printf(cx->a, "schedule:%s", t->schedules.data[i]), n, -1);
+    if (n) output(cx, REG_SLOT_SCHEDULE, i, arena_printf(cx->a, "schedule:%s", t->schedules.data[i]), n);
   }
-  for (int i = 0; i < s->after->n; i++)
-    output_alias(cx, "param", s->after->leaf[i].path, s->after->leaf[i].node);
+  for (int i = 0; i < s->after->n; i++) {
+    const ParamRef *p = map_get(&cx->params, s->after->leaf[i].path);
+    output_over(cx, param_input(cx, p), s->after->leaf[i].node);
+  }
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    if (!ref->loaded) output_alias(cx, "state", ref->name, ref->node);
+    if (!ref->loaded) output_over(cx, ref->input, ref->node);
   }
   return prune(cx, cx->g);
 }
@@ -304,8 +314,8 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   Node *n = scalar_loss(cx, &v, loss->span),
        *pred = t->metrics.len ? train_predict(cx, t->build->model) : NULL;
   if (!n || (t->metrics.len && !pred)) return NULL;
-  graph_output(cx->g, "loss", n, -1);
-  if (pred) graph_output(cx->g, "pred", pred, -1);
+  output(cx, REG_SLOT_LOSS, 0, "loss", n);
+  if (pred) output(cx, REG_SLOT_PRED, 0, "pred", pred);
   carried_on(cx);
   return prune(cx, cx->g);
 }
@@ -316,7 +326,7 @@ Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *name, int6
   cx->data = l->datasets.data[data];
   Node *pred = train_predict(cx, t->build->model);
   if (!pred) return NULL;
-  graph_output(cx->g, "pred", pred, -1);
+  output(cx, REG_SLOT_PRED, 0, "pred", pred);
   carried_on(cx);
   return prune(cx, cx->g);
 }

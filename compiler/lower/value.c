@@ -117,8 +117,13 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
   if (v->data && v->data->part) of = arena_printf(cx->a, "%s%s.", of, v->data->part);
   for (int i = 0; i < f->rank; i++) s.dim[s.rank++] = f->dim[i];
   bool is_id = f->dtype == REG_I32 && f->values;
-  Node *n = graph_input(cx->g, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),
-                        classes || is_id ? DT_I32 : DT_F32, s);
+  Port port = {REG_SLOT_FIELD, v->field};
+  if (v->data) {
+    port = (Port){PORT_COLUMN, cx->columns.len};
+    vec_push(cx->a, cx->columns, ((LowerColumn){v->data->dataset, v->field, v->data->part, classes}));
+  }
+  Node *n = graph_port(cx->g, port, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),
+                       classes || is_id ? DT_I32 : DT_F32, s);
   return v->rows ? count_filled(cx, graph_gather(cx->g, n, v->rows), v->dims, NULL, 0) : n;
 }
 

@@ -178,6 +178,7 @@ typedef struct Cx {
   Map schedules;         // named schedules used -> Node *
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
   Map rows;              // table of data -> Dim *
+  VEC(LowerColumn) columns;
   VEC(const Dim *) counted;
   LoopFrame *frame; // the innermost loop around what is being elaborated
   Turns *turns;     // likewise
@@ -198,6 +199,7 @@ typedef struct Cx {
 
 typedef struct ParamRef {
   const char *path, *role;
+  int index; // among the training's, or in order of first use
   Shape shape;
   Node *node; // current value: the input, or in MODE_CHECK the initial value
   Node *init; // where it was wanted
@@ -206,6 +208,7 @@ typedef struct ParamRef {
 
 typedef struct StateRef {
   const char *name;
+  int index; // likewise
   Shape shape;
   Node *node; // value now: the input, then what was assigned
   Node *input;
@@ -286,7 +289,7 @@ void live_settings(Lowered *l);                    // finds them
 Value live_setting(Cx *cx, const Def *d, Value v); // the value of a definition, live where it can be
 void live_fix(Cx *cx, const Value *v);             // v is compiled in
 void live_range(Cx *cx, const Value *v, double low, double high); // v must lie there
-double live_default(const Cx *cx, const char *input);             // of a live input; NaN: it is none
+double live_default(const Cx *cx, const Node *input);             // of a live input; NaN: it is none
 Node *live_node(Cx *cx, const Value *v);                          // a scalar for a NUM in its own unit
 
 // -- env
@@ -321,9 +324,11 @@ Def *find_def(Cx *cx, const char *name); // what the name means here; NULL: no d
 Value eval_expr(Cx *cx, Env *env, const Ast *e);
 bool may_go_on(Cx *cx, Span at, int work); // false after a report: the program is too deep, or too much
 Value eval_block(Cx *cx, Env *env, const Ast *block);
-Node *cx_step(Cx *cx); // finished updates, f64
-Node *cx_input(Cx *cx, const char *name, DType t, Shape s);
-Node *truth(Cx *cx, const Value *v); // bool tensor
+Node *cx_step(Cx *cx);                                      // finished updates, f64
+Node *cx_input(Cx *cx, const char *name, DType t, Shape s); // known by its name only
+Node *cx_port(Cx *cx, reg_slot_kind kind, int index, const char *name, DType t, Shape s);
+bool is_port(const Node *n, reg_slot_kind kind); // an input of that kind
+Node *truth(Cx *cx, const Value *v);             // bool tensor
 Node *truth_of(Cx *cx, Node *n);
 
 // -- gradient.c
@@ -482,4 +487,7 @@ void cx_seed(Cx *cx, Node **seed, Node **counter);
 Graph *prune(Cx *cx, Graph *g);   // only what the outputs need
 int node_operands(const Node *n); // that its value is computed from
 ModelValue *model_value(Cx *cx, Def *d);
+Node *param_input(Cx *cx, const ParamRef *p);
+Node *state_input(Cx *cx, const StateRef *s);
+int state_index(const Cx *cx, const char *name); // of a state that is declared now
 #endif

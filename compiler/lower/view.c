@@ -137,9 +137,10 @@ LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e) {
   }
   for (int i = 0; i < cx->states.len; i++) {
     const StateRef *s = cx->states.entries[i].value;
-    if (s->layer && !s->loaded)
-      vec_push(cx->a, view->states, ((LowerState){.name = s->name, .shape = s->shape, .layer = true}));
+    vec_push(cx->a, view->states, ((LowerState){.name = s->name, .shape = s->shape, .layer = s->layer}));
   }
+  view->columns.data = cx->columns.data;
+  view->columns.len = cx->columns.len;
   if (!view->values.len) return view;
   view->graph = prune(cx, cx->g);
   cx->g->outputs.len = 0;

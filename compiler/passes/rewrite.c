@@ -44,7 +44,7 @@ Graph *rewrite_graph(Arena *a, const Graph *g, RewriteRule rule) {
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *n = g->inputs.data[i];
     r.g->origin = n->origin;
-    image[n->id] = graph_input(r.g, n->name, n->dtype, n->shape);
+    image[n->id] = graph_input_like(r.g, n, n->dtype);
   }
   for (int i = 0; i < g->nodes.len; i++) {
     r.old = g->nodes.data[i];
@@ -52,7 +52,7 @@ Graph *rewrite_graph(Arena *a, const Graph *g, RewriteRule rule) {
   }
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
-    graph_output(r.g, o->name, image[o->node->id], o->alias);
+    graph_output_port(r.g, o->port, o->name, image[o->node->id], o->alias);
   }
   r.g->origin = g->origin;
   arena_free(scratch);

@@ -90,26 +90,17 @@ static double *from_floats(Arena *a, const float *values, int64_t n) {
   return out;
 }
 
-// "digits.test.x" is a field of a part, "digits.x" of all rows.
-static double *from_data(View *v, const char *path, bool classes) {
-  const Lowered *l = v->work.p.lowered;
-  Arena *a = v->work.p.arena;
-  const char *field = strrchr(path, '.') + 1, *dot = strchr(path, '.');
-  const char *data = arena_strndup(a, path, (size_t)(dot - path));
-  const char *part = dot + 1 < field ? arena_strndup(a, dot + 1, (size_t)(field - dot - 2)) : NULL;
-  const reg_dataset *set = NULL;
-  for (int i = 0; i < l->datasets.len; i++)
-    if (!strcmp(l->dataset_names.data[i], data)) set = l->datasets.data[i];
-  if (!set) ice("repl", "no data `%s`", path);
-  const reg_field *f = &set->fields[reg_data_field(set, field)];
-  const reg_part *p = part ? reg_data_part(set, part) : NULL;
+static double *from_data(View *v, const LowerColumn *c) {
+  const reg_dataset *set = v->work.p.lowered->datasets.data[c->dataset];
+  const reg_field *f = &set->fields[c->field];
+  const reg_part *p = c->part ? reg_data_part(set, c->part) : NULL;
   int64_t rows = p ? p->nrows : set->nrows;
-  bool integers = classes || f->dtype == REG_I32;
-  double *out = ARENA_ARRAY(a, double, rows * f->width + 1);
+  bool integers = c->classes || f->dtype == REG_I32;
+  double *out = ARENA_ARRAY(v->work.p.arena, double, rows * f->width + 1);
   for (int64_t i = 0; i < rows; i++)
     for (int64_t k = 0; k < f->width; k++) {
       int64_t at = (p ? p->rows[i] : i) * f->width + k;
-      const int32_t *whole = classes && f->classes ? f->classes : f->values;
+      const int32_t *whole = c->classes && f->classes ? f->classes : f->values;
       out[i * f->width + k] = integers ? (double)whole[at] : (double)((const float *)f->values)[at];
     }
   return out;
@@ -144,10 +135,11 @@ static bool fill_inputs(View *v) {
   int initial = 0, kept = 0;
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *n = g->inputs.data[i];
-    const char *rest = strchr(n->name, ':') ? strchr(n->name, ':') + 1 : "";
-    bool param = !strncmp(n->name, "param:", 6), state = !strncmp(n->name, "state:", 6);
+    const int at = n->port.index;
+    const bool param = n->port.kind == REG_SLOT_PARAM, state = n->port.kind == REG_SLOT_STATE;
     if (param || state) {
-      const ReplTensor *t = repl_weights_tensor(v->repl, state, rest, n->shape);
+      const char *name = param ? v->view->params.data[at].path : v->view->states.data[at].name;
+      const ReplTensor *t = repl_weights_tensor(v->repl, state, name, n->shape);
       if (!t && !init) {
         init = ARENA_ARRAY(w->p.arena, Tensor, v->view->init->outputs.len);
         if (!initial_values(v, init)) return false;
@@ -157,14 +149,14 @@ static bool fill_inputs(View *v) {
       add_input(v, n,
                 t ? from_floats(w->p.arena, t->values, shape_count(n->shape))
                   : tensor_find(init, v->view->init->outputs.len, n->name)->data);
-    } else if (!strncmp(n->name, "field:", 6) || !strncmp(n->name, "class:", 6)) {
-      add_input(v, n, from_data(v, rest, n->name[0] == 'c'));
-    } else if (!strcmp(n->name, "seed")) {
+    } else if (n->port.kind == PORT_COLUMN) {
+      add_input(v, n, from_data(v, &v->view->columns.data[at]));
+    } else if (n->port.kind == REG_SLOT_SEED) {
       vec_push(w->p.arena, v->in, tensor_seed(w->p.arena, w->p.options->seed));
     } else { // step, epoch: where the latest training stands
       const ReplWeights *k = repl_weights_latest(v->repl);
-      int64_t at = !k ? 0 : !strcmp(n->name, "step") ? k->step : k->epoch;
-      vec_push(w->p.arena, v->in, tensor_scalar(w->p.arena, n->name, DT_I32, (double)at));
+      const int64_t time = !k ? 0 : n->port.kind == REG_SLOT_STEP ? k->step : k->epoch;
+      vec_push(w->p.arena, v->in, tensor_scalar(w->p.arena, n->name, DT_I32, (double)time));
     }
   }
   tell_initial(v, initial, kept);
