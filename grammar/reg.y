@@ -56,7 +56,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> sources tuple shapes params_list parts statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <list> heads sources tuple shapes params_list parts statements clauses metrics metric_list args arg_list elements element_list names selectors
 %type <op> kind optimizer how compare
 
 %start start
@@ -248,7 +248,11 @@ shape_of_state:
 // Items that do something
 
 train:
-  TRAIN model_name ON expr OPENC clauses CLOSEC   { $$ = ast_train(p, @$, $2, $4, $6); }
+  TRAIN heads ON expr OPENC clauses CLOSEC        { $$ = ast_train(p, @$, $2, $4, $6); }
+
+heads:
+  model_name                                      { $$ = list_new(p, $1); }
+| heads COMMA model_name                          { $$ = list_add(p, $1, $3); }
 
 model_name:
   NAME                                            { $$ = ast_name(p, @$, $1); }

@@ -60,6 +60,7 @@ static void fill_train(Writer *w, int64_t at, const reg_train *t) {
   TEXT(w, at, reg_train, name, t->name);
   TEXT(w, at, reg_train, model, t->model);
   TEXT(w, at, reg_train, data_name, t->data_name);
+  POINT(w, at, reg_train, models, texts(w, t->models, t->nmodels));
   TEXT(w, at, reg_train, doc, t->doc);
   TEXT(w, at, reg_train, train_part, t->train_part);
   TEXT(w, at, reg_train, valid_part, t->valid_part);
@@ -263,6 +264,8 @@ void image_model(Image *m, const reg_model *model, SymbolOf symbol, void *user) 
   Writer w = {.m = m, .symbol = symbol, .user = user};
   reg_train t = {.name = model->train->name,
                  .model = model->train->model,
+                 .nmodels = model->train->nmodels,
+                 .models = model->train->models,
                  .nparams = model->train->nparams,
                  .params = model->train->params,
                  .nstates = model->train->nstates,

@@ -244,6 +244,8 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
   reg_train r = {.name = t->name,
                  .model = t->model,
                  .data_name = t->data_name,
+                 .nmodels = t->models.len,
+                 .models = t->models.data,
                  .doc = doc_of(l, t->model),
                  .data = t->data,
                  .train_part = t->train_part,

@@ -1,6 +1,6 @@
 // Calls: the body elaborated in a scope of its own. A call with arguments still missing is a value too (a
 // function with some arguments bound), as is a local definition.
-#include "value.h"
+#include "train.h"
 #include <string.h>
 
 // -- bodies
@@ -145,6 +145,11 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   return memo_keep(cx, d, &memo, v);
 }
 
+// Not in the head of the training.
+static bool is_frozen(const Cx *cx, const ModelValue *m) {
+  return cx->t && !cx->view && !trains_model(cx->t, m->def->name);
+}
+
 static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
   cx->effects++;
   Env *env = env_new(cx, NULL, m->path, m->def->name);
@@ -154,7 +159,7 @@ static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span a
   cx->library = m->def->from_library;
   if (!bind_args(cx, m->def, args, nargs, at, env, false)) return cx->library = library, v_fail();
   cx->loaded = m->load != NULL;
-  cx->training = training && !m->load; // a loaded model has been trained: it evaluates
+  cx->training = training && !m->load && !is_frozen(cx, m); // what was trained before evaluates
   Value v = run_body(cx, m->def, env, at);
   cx->loaded = loaded;
   cx->training = training;

@@ -204,14 +204,18 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   LowerTrain *t = ARENA_NEW(a, LowerTrain);
   t->ast = ast;
   Cx *cx = cx_new(l, "clauses", MODE_TRAIN);
-  Def *model = ast->kids[0]->kind == AST_NAME ? sema_find(l->program, ast->kids[0]->name) : NULL;
-  if (!model || model->kind != KIND_MODEL) {
-    diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model",
-              model ? arena_printf(a, "the %s `%s`", def_kind_name(model->kind), model->name)
-                    : arena_printf(a, "`%s`", ast_text(a, ast->kids[0])));
-    return NULL;
+  for (int i = 0; i < ast->kids[0]->nkids; i++) {
+    const Ast *head = ast->kids[0]->kids[i];
+    const Def *model = sema_find(l->program, head->name);
+    if (!model || model->kind != KIND_MODEL) {
+      diag_emit(&l->session->diags, DIAG_wrong_kind, head->span, "a model",
+                model ? arena_printf(a, "the %s `%s`", def_kind_name(model->kind), model->name)
+                      : arena_printf(a, "`%s`", ast_text(a, head)));
+      return NULL;
+    }
+    vec_push(a, t->models, model->name);
   }
-  t->model = model->name;
+  t->model = t->models.data[0];
   t->name = name;
   int64_t seed = 0;
   if (!train_data(cx, t) || !clause_count(cx, ast, "batch", 32, 1, &t->batch) ||
@@ -231,7 +235,7 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   }
   t->total_steps = t->steps_per_epoch * t->epochs;
   t->build = ARENA_NEW(a, TrainBuild);
-  t->build->model = model;
+  t->build->model = sema_find(l->program, t->model);
   cx->t = t;
   for (int i = 2; i < ast->nkids; i++) t->in_order |= ast->kids[i]->kind == AST_SAMPLE;
   for (int i = 2; i < ast->nkids; i++)

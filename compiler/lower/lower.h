@@ -66,8 +66,10 @@ typedef struct LowerSetting {
 
 typedef struct LowerTrain {
   const Ast *ast;
-  const char *name, *model, *data_name;
-  int data; // index into Lowered.datasets
+  const char *name, *model,
+      *data_name;           // model: the first one of the head, whose predictions validation measures
+  VEC(const char *) models; // of the head: their parameters are trained
+  int data;                 // index into Lowered.datasets
   const char *train_part, *valid_part;
   int64_t batch, epochs, train_rows, valid_rows, steps_per_epoch, last_batch,
       total_steps; // last_batch 0: passes end evenly

@@ -23,8 +23,8 @@ const char *metric_name(Arena *a, const Ast *e) { return ast_text(a, plain_metri
 
 const Ast *metric_callee(const Ast *e) { return e->kind == AST_CALL ? e->kids[0] : e; }
 
-// One metric of `pred` against the target.
-static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
+// One metric of the model's predictions against the target.
+static Node *metric_node(Cx *cx, const Def *model, const Ast *e, Node *pred) {
   Env *env = env_new(cx, NULL, "", "");
   Value v = eval_expr(cx, env, plain_metric(cx->a, e));
   if (v.kind == V_FAIL) return NULL;
@@ -33,7 +33,7 @@ static Node *metric_node(Cx *cx, const Ast *e, Node *pred) {
     if (v.kind == V_FN) word_hint(d, v.fn->def->name, WORD_METRIC, NULL, 0);
     return NULL;
   }
-  warn_metric(cx, cx->t->build->model, v.fn->def, e->span);
+  warn_metric(cx, model, v.fn->def, e->span);
   int target = cx->data->target;
   Value *args = ARENA_ARRAY(cx->a, Value, 2);
   args[0] = v_tensor(pred, e->span);
@@ -78,7 +78,7 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
   for (int i = 2; i < e->ast->nkids; i++) {
     const Ast *m = e->ast->kids[i];
     const char *name = row_name(cx, e, i);
-    Node *n = metric_node(cx, m, all);
+    Node *n = metric_node(cx, sema_find(l->program, e->model), m, all);
     if (!n) continue;
     graph_output_port(cx->g, (Port){REG_SLOT_METRIC, e->metrics.len}, arena_printf(cx->a, "metric:%s", name),
                       n, -1);
@@ -91,7 +91,8 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
 static Graph *evaluate_predict(Lowered *l, LowerEvaluate *e, int64_t rows) {
   const int before = l->session->diags.list.len;
   if (!rows) return NULL;
-  Graph *g = predict_graph(l, l->trains.data[e->train], e->data, e->model, rows);
+  Graph *g =
+      predict_graph(l, l->trains.data[e->train], sema_find(l->program, e->model), e->data, e->model, rows);
   if (!g)
     note_graph(l, before, arena_printf(l->session->arena, "a prediction from `%s`", e->data_name), rows);
   return g;
@@ -117,7 +118,7 @@ Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred) {
   Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);
   for (int i = 0; i < t->metrics.len; i++) {
     const Ast *metric = t->build->metrics.data[i];
-    Node *n = metric_node(cx, metric, all);
+    Node *n = metric_node(cx, t->build->model, metric, all);
     if (n && n->shape.rank)
       diag_emit(&cx->s->diags, DIAG_not_scalar, metric->span, "what early stopping watches",
                 shape_text(cx->a, n->shape));

@@ -7,11 +7,9 @@
 
 // -- names
 
-static const char *default_name(const Ast *train) {
-  return train->kids[0]->kind == AST_NAME ? train->kids[0]->name : "train";
-}
+static const char *default_name(const Ast *train) { return train->kids[0]->kids[0]->name; }
 
-// Names that trainings say, and those of models whose training says none.
+// Names that trainings say, and those of the first models whose training says none.
 static void spoken_names(Lowered *l, Map *names) {
   const Program *p = l->program;
   for (int i = 0; i < p->trains.len; i++) {
@@ -100,7 +98,7 @@ static int whose_weights(const Lowered *l, const Ast *evaluate, bool *untrained)
     const Ast *s = l->program->statements.data[i];
     passed |= s == evaluate;
     if (s->kind != AST_TRAIN) continue;
-    const bool same = !strcmp(l->trains.data[k]->model, model);
+    const bool same = trains_model(l->trains.data[k], model);
     if (same && !passed) before = k;
     if (same && passed && behind < 0) behind = k;
     k++;
@@ -133,7 +131,7 @@ static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
 static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
   for (int i = 0; i <= e->train && !e->untrained; i++) {
     const LowerTrain *t = l->trains.data[i];
-    if (e->data == t->data && !strcmp(e->model, t->model) && !strcmp(e->part, t->train_part))
+    if (e->data == t->data && trains_model(t, e->model) && !strcmp(e->part, t->train_part))
       diag_emit(&l->session->diags, DIAG_evaluates_training_data, e->ast->kids[1]->span,
                 arena_printf(l->session->arena, "evaluate %s", e->model));
   }
@@ -152,7 +150,7 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
               arena_printf(l->session->arena, "`%s`", ast_text(l->session->arena, ast->kids[0])));
     return NULL;
   }
-  e->model = l->trains.data[e->train]->model;
+  e->model = ast->kids[0]->name;
   if (!evaluate_data(l, e)) return NULL;
   warn_of_data(l, e);
   const LowerTrain *t = l->trains.data[e->train];
@@ -172,8 +170,7 @@ static void lower_trains(Lowered *l) {
     const char *name = name_of(l, &names, p->trains.data[i]);
     LowerTrain *t = lower_train(l, p->trains.data[i], name);
     if (t && train_discover(l, t)) {
-      for (int k = 0; k < l->trains.len; k++)
-        if (!strcmp(l->trains.data[k]->model, t->model)) same_tensors(l, t, l->trains.data[k]);
+      for (int k = 0; k < l->trains.len; k++) same_tensors(l, t, l->trains.data[k]);
       store_tensors(l, t);
       vec_push(l->session->arena, l->trains, t);
     } else if (l->session->diags.errors == errors) { // dropped without a word it may not be

@@ -51,6 +51,19 @@ int state_index(const Cx *cx, const char *name) {
   return known ? known->index : cx->states.len;
 }
 
+bool trains_model(const LowerTrain *t, const char *model) {
+  for (int i = 0; i < t->models.len; i++)
+    if (!strcmp(t->models.data[i], model)) return true;
+  return false;
+}
+
+bool trains_tensor(const LowerTrain *t, const char *path) {
+  const size_t n = strcspn(path, ".");
+  for (int i = 0; i < t->models.len; i++)
+    if (!strncmp(t->models.data[i], path, n) && !t->models.data[i][n]) return true;
+  return false;
+}
+
 const StateRef *train_state(const LowerTrain *t, const char *name) {
   return map_get(&t->build->states, name);
 }
@@ -78,8 +91,19 @@ static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
 
 // -- optimizer
 
+// The parameters of the models in the head that were met so far; others are frozen.
+static Tree *head_tree(Cx *cx, const LowerTrain *t) {
+  Tree *tree = tree_new(cx, cx->params.len);
+  tree->n = 0;
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    if (trains_tensor(t, p->path)) tree->leaf[tree->n++] = (Leaf){p->path, p->node};
+  }
+  return tree;
+}
+
 // The tree of parameters after the `optimize` clause's step, or NULL.
-static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
+static Tree *optimize(Cx *cx, LowerTrain *t, Tree *params, bool first) {
   const Ast *e = train_clause(t->ast, "optimize");
   if (!e) return NULL;
   Value v = eval_expr(cx, field_env(cx), e);
@@ -91,7 +115,7 @@ static Tree *optimize(Cx *cx, LowerTrain *t, ModelValue *model, bool first) {
     return NULL;
   }
   if (first) warn_optimizer(cx, t, v.fn->def);
-  return run_optimizer(cx, v.fn, model_tree(cx, model), e->span);
+  return run_optimizer(cx, v.fn, params, e->span);
 }
 
 // -- the step
@@ -104,6 +128,15 @@ typedef struct Step {
   bool early; // the loss named parameters before all of them were known
 } Step;
 
+static bool is_met(Cx *cx, const char *model) {
+  const size_t n = strlen(model);
+  for (int i = 0; i < cx->params.len; i++) {
+    const char *path = cx->params.entries[i].key;
+    if (!strncmp(path, model, n) && path[n] == '.') return true;
+  }
+  return false;
+}
+
 static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
   const Ast *loss = train_clause(t->ast, "loss");
   if (!loss) return false;
@@ -112,20 +145,19 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
   s->loss = scalar_loss(cx, &v, loss->span);
   s->early = cx->fewest < cx->params.len;
   if (!s->loss || s->early) return false;
-  ModelValue *model = model_value(cx, t->build->model);
+  Tree *trained = head_tree(cx, t);
   if (first)
     for (int i = 0; i < cx->params.len; i++) {
       const ParamRef *p = cx->params.entries[i].value;
       vec_push(cx->a, t->params,
                ((LowerParam){.path = p->path, .role = p->role, .shape = p->shape, .origin = p->origin}));
     }
-  if (!model_tree(cx, model)->n || model_tree(cx, model)->n != cx->params.len) {
-    bool none = !model_tree(cx, model)->n;
-    diag_emit(&cx->s->diags, DIAG_not_a_training_value, loss->span,
-              none ? arena_printf(cx->a, "the loss does not depend on a parameter of `%s`", t->model)
-                   : arena_printf(cx->a, "the loss uses a model besides `%s` that is not trained", t->model));
-    return false;
-  }
+  for (int i = 0; i < t->models.len; i++)
+    if (!is_met(cx, t->models.data[i])) {
+      diag_emit(&cx->s->diags, DIAG_not_a_training_value, loss->span,
+                arena_printf(cx->a, "the loss does not depend on a parameter of `%s`", t->models.data[i]));
+      return false;
+    }
   s->terms = ARENA_ARRAY(cx->a, Node *, t->ast->nkids + 1);
   s->objective = s->loss;
   for (int i = 2; i < t->ast->nkids; i++) {
@@ -142,7 +174,7 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
     s->objective = graph_binary(cx->g, OP_ADD, s->objective, n);
   }
   cx->objective = s->objective;
-  s->after = optimize(cx, t, model, first);
+  s->after = optimize(cx, t, trained, first);
   return s->after && cx->s->diags.errors == errors;
 }
 
@@ -320,11 +352,11 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   return prune(cx, cx->g);
 }
 
-Graph *predict_graph(Lowered *l, LowerTrain *t, int data, const char *name, int64_t batch) {
+Graph *predict_graph(Lowered *l, LowerTrain *t, Def *model, int data, const char *name, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
                     MODE_EVAL, batch);
   cx->data = l->datasets.data[data];
-  Node *pred = train_predict(cx, t->build->model);
+  Node *pred = train_predict(cx, model);
   if (!pred) return NULL;
   output(cx, REG_SLOT_PRED, 0, "pred", pred);
   carried_on(cx);
@@ -381,5 +413,6 @@ void train_graphs(Lowered *l, LowerTrain *t) {
 }
 
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
-  return kind == LOWER_PREDICT ? predict_graph(l, t, t->data, t->name, batch) : built(t, kind, batch);
+  return kind == LOWER_PREDICT ? predict_graph(l, t, t->build->model, t->data, t->name, batch)
+                               : built(t, kind, batch);
 }

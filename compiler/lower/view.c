@@ -7,7 +7,7 @@
 
 static LowerTrain *train_of_model(const Lowered *l, const char *model) {
   for (int i = l->trains.len - 1; i >= 0; i--)
-    if (!strcmp(l->trains.data[i]->model, model)) return l->trains.data[i];
+    if (trains_model(l->trains.data[i], model)) return l->trains.data[i];
   return NULL;
 }
 

@@ -196,7 +196,27 @@ void warn_metric(Cx *cx, const Def *model, const Def *metric, Span at) {
 
 // -- trainings
 
+static bool was_trained(const Lowered *l, const char *path) {
+  for (int i = 0; i < l->trains.len; i++)
+    if (trains_tensor(l->trains.data[i], path)) return true;
+  return false;
+}
+
+// Each model is told once.
+static void warn_frozen(Cx *cx, const LowerTrain *t) {
+  const char *told = "";
+  for (int i = 0; i < t->params.len; i++) {
+    const LowerParam *p = &t->params.data[i];
+    const char *model = arena_strndup(cx->a, p->path, strcspn(p->path, "."));
+    if (trains_tensor(t, p->path) || was_trained(cx->l, p->path) || !strcmp(model, told)) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_frozen_untrained, t->ast->kids[0]->span, model);
+    diag_hint(d, "`train %s, %s on …` trains both", ast_text(cx->a, t->ast->kids[0]->kids[0]), model);
+    told = model;
+  }
+}
+
 void warn_train(Cx *cx, const LowerTrain *t) {
+  warn_frozen(cx, t);
   for (int i = 2; i < t->ast->nkids; i++) {
     const Ast *c = t->ast->kids[i];
     if (c->kind == AST_PENALIZE) {

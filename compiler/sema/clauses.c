@@ -79,8 +79,20 @@ static void lacks_clauses(Program *p, const Ast *train, unsigned given) {
     if (!(given >> k & 1)) diag_hint(d, "for example `%s`", examples[k]);
 }
 
+static void check_heads(Program *p, const Ast *heads) {
+  for (int i = 0; i < heads->nkids; i++) {
+    check_places(p, heads->kids[i], PLACE_MODEL, PLACE_MODEL);
+    for (int k = 0; k < i; k++) {
+      if (strcmp(heads->kids[i]->name, heads->kids[k]->name) != 0) continue;
+      Diag *d =
+          diag_emit(&p->session->diags, DIAG_duplicate_clause, heads->kids[i]->span, heads->kids[i]->name);
+      diag_note(d, heads->kids[k]->span, "first given here");
+    }
+  }
+}
+
 void check_train(Program *p, const Ast *train) {
-  check_places(p, train->kids[0], PLACE_MODEL, PLACE_MODEL);
+  check_heads(p, train->kids[0]);
   check_places(p, train->kids[1], PLACE_DATA, PLACE_DATA);
   unsigned given = 0;
   for (int i = 2; i < train->nkids; i++) {
@@ -104,7 +116,7 @@ static bool is_training(Program *p, const Ast *name) {
   for (int i = 0; i < p->trains.len && name->kind == AST_NAME && !sema_find(p, name->name); i++) {
     const Ast *t = p->trains.data[i];
     if (!t->name || strcmp(t->name, name->name) != 0) continue;
-    const char *model = ast_text(p->session->arena, t->kids[0]);
+    const char *model = ast_text(p->session->arena, t->kids[0]->kids[0]);
     Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, name->span, "a model",
                         arena_printf(p->session->arena, "the training `%s`", name->name));
     diag_hint(d, "`evaluate %s` behind it sees what it left", model);

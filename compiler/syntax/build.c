@@ -308,9 +308,9 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
 }
 
 // `on e as name`: the name is parsed as part of `e` and belongs to the training.
-Ast *ast_train(ParseContext *p, Span span, Ast *model, Ast *data, AstList *clauses) {
+Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, AstList *clauses) {
   const Ast *as = data->kind == AST_AS ? data : NULL;
-  Ast *first[] = {model, as ? as->kids[0] : data};
+  Ast *first[] = {list_node(p, models), as ? as->kids[0] : data};
   Ast *a = node_and_list(p, AST_TRAIN, span, first, 2, clauses);
   return as ? named(a, as->name, as->name_span) : a;
 }

@@ -114,7 +114,7 @@ Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range);       
 Ast *ast_labels(ParseContext *p, Span span, Token name, Ast *shape, Ast *classes); // likewise
 Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,
              Ast *target);
-Ast *ast_train(ParseContext *p, Span span, Ast *model, Ast *data, AstList *clauses);
+Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, AstList *clauses);
 Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value);
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
                   const Token *by);

@@ -157,7 +157,12 @@ static void print_clause(Printer *p, const Ast *a, int column) {
 }
 
 static void print_opening(Printer *p, const Ast *a, const char *word) {
-  strbuf_addf(&p->out, "%s %s on ", word, a->kids[0]->name);
+  strbuf_addf(&p->out, "%s ", word);
+  if (a->kind == AST_TRAIN)
+    print_names(p, a->kids[0]);
+  else
+    print_node(p, a->kids[0]);
+  print_text(p, " on ");
   print_node(p, a->kids[1]);
   if (a->name) strbuf_addf(&p->out, " as %s", a->name);
   print_text(p, " {");

@@ -70,7 +70,8 @@ static void print_list(FILE *out, const reg_metric *m, int width, const float *v
 static void print_moment(FILE *out, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
   int trainings = 0;
-  for (int i = 0; i < e->program->ntrains; i++) trainings += !strcmp(e->program->trains[i].model, v->model);
+  for (int i = 0; i < e->program->ntrains; i++)
+    trainings += reg_trains_model(&e->program->trains[i], v->model);
   if (v->untrained)
     fputs(", before training", out);
   else if (trainings > 1)

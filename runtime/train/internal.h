@@ -63,7 +63,7 @@ typedef struct Training {
   double best_value;
   bool has_best;
   bool done;                            // resumed after its end: nothing is left to train
-  bool first;                           // the model's tensors have initial values of this training
+  bool *first;                          // of each model: its tensors have initial values of this training
   int64_t epochs_before;                // resumed from a training for as many epochs; 0: for these
   uint64_t sum, before;                 // of its last checkpoint; of that of the model's training before it
   double checkpointed, checkpoint_cost; // when a checkpoint was last written; seconds it took
@@ -110,7 +110,7 @@ int training_new(Run *r, const reg_train *plan, Training *t);
 // last training. Nothing where none are given, or an earlier training made the model's tensors.
 int training_weights(Training *t);
 int training_run(Training *t);
-Training *training_before(const Training *t); // of the same model; NULL: none
+Training *training_before(const Training *t); // of a parameter that it reads; NULL: none
 const reg_train *plan_before(const reg_program *p, const reg_train *plan);
 // After step `index` of the epoch went wrong: leaves the last good weights in t->now, and says in st what was
 // born where.

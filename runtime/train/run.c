@@ -55,13 +55,15 @@ static int take_store(Run *r) {
   return r->trainings && r->store ? REG_OK : reg_no_memory(r->st, (size_t)p->nstore * sizeof *r->store);
 }
 
-// One file holds one model.
+// One file holds the models of one training.
 static int check_weights(const Run *r) {
   const reg_program *p = r->program;
   const char *weights = r->options->weights;
   struct stat info;
   bool one = true;
-  for (int i = 1; i < p->ntrains; i++) one = one && !strcmp(p->trains[i].model, p->trains[0].model);
+  for (int i = 1; i < p->ntrains; i++)
+    for (int k = 0; k < p->trains[i].nmodels; k++)
+      one = one && reg_trains_model(&p->trains[0], p->trains[i].models[k]);
   if (!weights || one || (stat(weights, &info) == 0 && S_ISDIR(info.st_mode))) return REG_OK;
   return reg_fail(
       r->st, REG_BAD_DATA, "weights_bad",

@@ -39,7 +39,8 @@ static void *take(Training *t, size_t bytes) {
 
 const reg_train *plan_before(const reg_program *p, const reg_train *plan) {
   for (const reg_train *t = plan; t-- > p->trains;)
-    if (!strcmp(t->model, plan->model)) return t;
+    for (int i = 0; i < plan->nparams; i++)
+      if (reg_trains_tensor(t, plan->params[i].name)) return t;
   return NULL;
 }
 
@@ -56,6 +57,7 @@ static int take_buffers(Training *t) {
             (t->term_mean = take(t, (size_t)p->nterms * sizeof(double))) &&
             (t->schedule_now = take(t, (size_t)p->nschedules * sizeof(double))) &&
             (t->valid_metrics = take(t, (size_t)p->nmetrics * sizeof(float))) &&
+            (t->first = take(t, (size_t)p->nmodels * sizeof *t->first)) &&
             (t->metric_now = take(t, (size_t)p->nmetrics * sizeof(double))) &&
             (t->order = take(t, (size_t)t->part->nrows * sizeof(int64_t)));
   if (!ok || bank_new(t, &t->epoch_start)) return t->run->st->code;
@@ -105,6 +107,14 @@ static int call_once(Training *t, reg_function *f, const Bank *bank) {
   return code || !b.f ? code : bound_call(t, &b);
 }
 
+// No earlier training made parameters of the model.
+static bool is_new(const reg_train *p, const char *model, const bool *fresh) {
+  const size_t n = strlen(model);
+  for (int i = 0; i < p->nparams; i++)
+    if (!fresh[i] && !strncmp(p->params[i].name, model, n) && p->params[i].name[n] == '.') return false;
+  return true;
+}
+
 // Initial values for what no earlier training has made: states of the training, and at first the model.
 static int first_values(Training *t) {
   const reg_train *p = t->plan;
@@ -116,11 +126,9 @@ static int first_values(Training *t) {
   int code = bank_join(t, params, states);
   if (!code) code = call_once(t, p->init, made);
   if (code) return code;
-  t->first = true;
-  for (int i = 0; i < p->nparams; i++) {
+  for (int i = 0; i < p->nparams; i++)
     if (params[i]) memcpy(t->now.params[i], made->params[i], (size_t)p->params[i].count * sizeof(float));
-    t->first &= params[i];
-  }
+  for (int i = 0; i < p->nmodels; i++) t->first[i] = is_new(p, p->models[i], params);
   for (int i = 0; i < p->nstates; i++)
     if (states[i]) memcpy(t->now.states[i], made->states[i], (size_t)p->states[i].count * sizeof(float));
   return REG_OK;
@@ -128,17 +136,22 @@ static int first_values(Training *t) {
 
 static const reg_train *last_of_model(const reg_program *p, const char *model) {
   int i = p->ntrains - 1;
-  while (strcmp(p->trains[i].model, model) != 0) i--;
+  while (!reg_trains_model(&p->trains[i], model)) i--;
   return &p->trains[i];
 }
 
 int training_weights(Training *t) {
   const reg_program *p = t->run->program;
   const reg_run_options *o = t->run->options;
-  if (!o->weights || !t->first) return REG_OK;
-  t->first = false;
-  return reg_weights_load(p, last_of_model(p, t->plan->model), t->plan, o->weights, t->now.params,
-                          t->now.states, t->run->st);
+  int code = REG_OK;
+  for (int i = 0; o->weights && i < t->plan->nmodels && !code; i++) {
+    const char *model = t->plan->models[i];
+    if (!t->first[i]) continue;
+    code = reg_weights_load(p, last_of_model(p, model), t->plan, model, o->weights, t->now.params,
+                            t->now.states, t->run->st);
+    t->first[i] = false;
+  }
+  return code;
 }
 
 int training_new(Run *r, const reg_train *plan, Training *t) {
@@ -163,7 +176,7 @@ static int begin(Training *t) {
   t->before = before ? before->sum : 0;
   if (o->evaluate_only) {
     t->done = true;
-    return reg_weights_load(t->run->program, t->plan, t->plan, o->weights, t->now.params, t->now.states,
+    return reg_weights_load(t->run->program, t->plan, t->plan, NULL, o->weights, t->now.params, t->now.states,
                             t->run->st);
   }
   if (o->resume) code = checkpoint_read(t, &resumed);

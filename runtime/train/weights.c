@@ -7,24 +7,47 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// The tensors of a plan's weights: parameters, then the states of layers.
+// The tensors of a plan's weights, those of the models that it trains: parameters, then the states of layers.
 typedef struct Weights {
   int count;
   reg_tensor *tensors;
   float **values;
 } Weights;
 
-static int weights_new(const reg_train *p, float *const *params, float *const *states, Weights *w,
-                       reg_status *st) {
+static bool is_root(const char *model, const char *name) {
+  const size_t n = strlen(model);
+  return !strncmp(model, name, n) && name[n] == '.';
+}
+
+bool reg_trains_model(const reg_train *t, const char *model) {
+  for (int i = 0; i < t->nmodels; i++)
+    if (!strcmp(t->models[i], model)) return true;
+  return false;
+}
+
+bool reg_trains_tensor(const reg_train *t, const char *name) {
+  for (int i = 0; i < t->nmodels; i++)
+    if (is_root(t->models[i], name)) return true;
+  return false;
+}
+
+// Is it a tensor of the model, or of any that the plan trains?
+static bool is_of(const reg_train *p, const char *model, const char *name) {
+  return model ? is_root(model, name) : reg_trains_tensor(p, name);
+}
+
+static int weights_new(const reg_train *p, const char *model, float *const *params, float *const *states,
+                       Weights *w, reg_status *st) {
   size_t room = (size_t)(p->nparams + p->nstates) + 1;
   *w = (Weights){0, calloc(room, sizeof *w->tensors), calloc(room, sizeof *w->values)};
   if (!w->tensors || !w->values) return reg_no_memory(st, room * sizeof *w->tensors);
   for (int i = 0; i < p->nparams; i++) {
+    if (!is_of(p, model, p->params[i].name)) continue;
     w->tensors[w->count] = p->params[i];
     w->values[w->count++] = params[i];
   }
   for (int i = 0; i < p->nstates; i++) {
-    if (!p->states[i].layer) continue;
+    if (!p->states[i].layer || !is_of(p, model, p->states[i].name)) continue;
     w->tensors[w->count] = p->states[i];
     w->values[w->count++] = states[i];
   }
@@ -55,7 +78,7 @@ static int save(const Weights *w, const char *path, reg_status *st) {
 int reg_weights_write(const reg_train *plan, float *const *params, float *const *states, const char *path,
                       reg_status *st) {
   Weights w;
-  int code = weights_new(plan, params, states, &w, st);
+  int code = weights_new(plan, NULL, params, states, &w, st);
   if (!code) code = save(&w, path, st);
   weights_free(&w);
   return code;
@@ -137,6 +160,14 @@ static void list_shapes(List *l, const reg_tensor *wanted, const reg_saved_tenso
   put_shape(t, wanted->rank, wanted->dim);
 }
 
+// A file may hold other models besides.
+static bool of_another(const char *name, int count, const reg_tensor *wanted) {
+  const size_t n = strcspn(name, ".");
+  for (int i = 0; i < count; i++)
+    if (!strncmp(wanted[i].name, name, n) && wanted[i].name[n] == '.') return false;
+  return true;
+}
+
 static int compare(const reg_saved *s, int count, const reg_tensor *wanted, const char *path,
                    reg_status *st) {
   List missing, shapes, unknown;
@@ -155,7 +186,9 @@ static int compare(const reg_saved *s, int count, const reg_tensor *wanted, cons
   for (int i = 0; i < s->count; i++) {
     int k = 0;
     while (k < count && strcmp(wanted[k].name, s->tensors[i].name) != 0) k++;
-    if (k == count) list_tensor(&unknown, s->tensors[i].name, s->tensors[i].rank, s->tensors[i].dim);
+    const bool others = !missing.count && of_another(s->tensors[i].name, count, wanted);
+    if (k == count && !others)
+      list_tensor(&unknown, s->tensors[i].name, s->tensors[i].rank, s->tensors[i].dim);
   }
   list_tell(&missing, "missing", &text);
   list_tell(&shapes, "of another shape", &text);
@@ -188,13 +221,18 @@ int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, 
   return code;
 }
 
-int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
-                     reg_status *st) {
+static int read_model(const reg_train *plan, const char *model, float *const *params, float *const *states,
+                      const char *path, reg_status *st) {
   Weights w;
-  int code = weights_new(plan, params, states, &w, st);
+  int code = weights_new(plan, model, params, states, &w, st);
   if (!code) code = reg_tensors_read(w.count, w.tensors, w.values, path, st);
   weights_free(&w);
   return code;
+}
+
+int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
+                     reg_status *st) {
+  return read_model(plan, NULL, params, states, path, st);
 }
 
 void reg_weights_loaded(const reg_train *t, float *const *states) {
@@ -203,10 +241,10 @@ void reg_weights_loaded(const reg_train *t, float *const *states) {
       memcpy(states[i], t->states[i].initial, (size_t)t->states[i].count * sizeof(float));
 }
 
-int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *path,
-                     float *const *params, float *const *states, reg_status *st) {
+int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *model,
+                     const char *path, float *const *params, float *const *states, reg_status *st) {
   char *file = file_of(p, whose, path);
-  int code = file ? reg_weights_read(t, params, states, file, st) : reg_no_memory(st, strlen(path));
+  int code = file ? read_model(t, model, params, states, file, st) : reg_no_memory(st, strlen(path));
   free(file);
   if (!code) reg_weights_loaded(t, states);
   return code;

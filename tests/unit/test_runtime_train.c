@@ -164,8 +164,8 @@ static void make_data(World *w) {
 }
 
 static World *make_world(void) {
-  static const char *const terms[] = {"l2"}, *const schedules[] = {"lr"}, *const metrics[] = {"mse"},
-                           *const names[] = {"points"};
+  static const char *const line[] = {"line"}, *const terms[] = {"l2"}, *const schedules[] = {"lr"},
+                           *const metrics[] = {"mse"}, *const names[] = {"points"};
   World *w = calloc(1, sizeof *w);
   make_data(w);
   memcpy(w->init_slots,
@@ -194,6 +194,8 @@ static World *make_world(void) {
   w->w = (reg_tensor){.name = "line.weight", .rank = 1, .dim = {3}, .count = 3, .stored = 0};
   w->train = (reg_train){.name = "line",
                          .model = "line",
+                         .nmodels = 1,
+                         .models = line,
                          .data_name = "points",
                          .train_part = "train",
                          .valid_part = "valid",

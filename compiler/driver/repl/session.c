@@ -201,7 +201,7 @@ const ReplItem *item_find(const Repl *r, AstKind kind, const char *name) {
 static const char *item_name(Arena *a, const Ast *item) {
   switch (item->kind) {
   case AST_DEF: return item->name ? arena_strdup(a, item->name) : NULL;
-  case AST_TRAIN: return arena_strdup(a, item->name ? item->name : ast_text(a, item->kids[0]));
+  case AST_TRAIN: return arena_strdup(a, item->name ? item->name : item->kids[0]->kids[0]->name);
   case AST_EVALUATE:
     return arena_printf(a, "%s on %s", ast_text(a, item->kids[0]), ast_text(a, item->kids[1]));
   default: return "check";

@@ -59,8 +59,8 @@ static const ReplItem *train_for(const Repl *r, const ReplItem *evaluate) {
     Session *s = session_new();
     const Ast *file = parse_source(s, source_add(&s->sources, "", t->unit->text, t->unit->len))->file;
     const Ast *train = file->kids[t->index];
-    if (t->kind == AST_TRAIN && train->kids[0]->kind == AST_NAME && !strcmp(train->kids[0]->name, model))
-      found = t;
+    for (int k = 0; t->kind == AST_TRAIN && k < train->kids[0]->nkids; k++)
+      if (!strcmp(train->kids[0]->kids[k]->name, model)) found = t;
     session_free(s);
   }
   arena_free(a);

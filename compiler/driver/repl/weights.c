@@ -204,6 +204,15 @@ static void tell(const Repl *r, const char *text) {
   if (!r->options.given[OPT_QUIET]) reg_shown_line(stderr, "%s", text);
 }
 
+// A further model of the head has the weights that it was last trained to.
+static int take_model(const Repl *r, const ReplWeights *first, reg_weights *w, const char *model) {
+  const reg_train *t = w->train;
+  const ReplWeights *k = repl_weights_of_model(r, model);
+  if (!k || k == first) return 0;
+  if (!k->file) take_over(t->nstates, t->states, w->states, k->nstates, k->states, model);
+  return take_over(t->nparams, t->params, w->params, k->nparams, k->params, model);
+}
+
 int repl_weights_begin(void *user, reg_weights *w) {
   Repl *r = user;
   const reg_train *t = w->train;
@@ -217,6 +226,7 @@ int repl_weights_begin(void *user, reg_weights *w) {
   const char *layers =
       on ? NULL : t->model; // a new training's optimizer starts anew, running means of layers do not
   int params = take_over(t->nparams, t->params, w->params, k->nparams, k->params, NULL);
+  for (int i = 1; i < t->nmodels; i++) params += take_model(r, k, w, t->models[i]);
   if (k->file)
     take_over(t->nstates, t->states, w->states, k->nparams, k->params, layers);
   else

@@ -84,10 +84,12 @@ typedef struct reg_result {
 } reg_result;
 
 typedef struct reg_train {
-  const char *name; // of this training, unlike all others: `as NAME`, or made from the model's
-  const char *model, *data_name;
-  const char *doc;                     // the model's doc comment, or NULL
-  int data;                            // index of the data set
+  const char *name;              // of this training, unlike all others: `as NAME`, or made from the model's
+  const char *model, *data_name; // model: the first one
+  int nmodels;                   // whose parameters are trained
+  const char *const *models;     // likewise
+  const char *doc;               // the first model's doc comment, or NULL
+  int data;                      // index of the data set
   const char *train_part, *valid_part; // valid_part NULL: no validation
   int64_t batch, epochs;
   uint64_t seed;

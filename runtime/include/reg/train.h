@@ -101,9 +101,11 @@ int reg_weights_read(const reg_train *plan, float *const *params, float *const *
                      reg_status *st);
 // The same from `path`, a file or the folder of a run (weights.safetensors, or weights-NAME.safetensors, by
 // the name of `whose`, where the program has several trainings), and reg_weights_loaded: all that a model
-// predicts by.
-int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *path,
-                     float *const *params, float *const *states, reg_status *st);
+// predicts by. `model`: of this one only; NULL: of all that t trains.
+int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *model,
+                     const char *path, float *const *params, float *const *states, reg_status *st);
+bool reg_trains_model(const reg_train *t, const char *model);
+bool reg_trains_tensor(const reg_train *t, const char *name); // its model
 // Fills in the tensors of loaded models, which the program holds.
 void reg_weights_loaded(const reg_train *t, float *const *states);
 // The same for any tensors: values[i] becomes what the file holds under wanted[i].name.

@@ -1,0 +1,98 @@
+"""What stands in a `train`: several models. Each `case_*` function takes the compiler and raises Failure."""
+import subprocess
+import sys
+from pathlib import Path
+
+from programs.cases import demand, events, folder, of_kind
+from run import ROOT
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+import tensors
+
+DIGITS = f"""data digits = csv("{ROOT}/examples/data/digits.csv", target: label)
+  |> scale(1/16)
+  |> split(train: 60%, valid: 20%, test: 20%, stratify: label, seed: 1)
+"""
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def written(regc, text):
+    path = folder(regc) / "program.reg"
+    path.write_text(text)
+    return path
+
+
+def read(path):
+    return {name: values for name, (_, values) in tensors.parse(path.read_bytes()).items()}
+
+
+TEACHER = DIGITS + """
+model body(x: [64]) -> [16] = x |> dense(16) |> batch_norm as norm |> relu
+model head(h: [16]) -> [10] = h |> dropout(0.2) |> dense(10) as out
+model student(x: [64]) -> [10] = x |> dense(10) as out
+
+train body, head on digits as teacher {
+  loss     cross_entropy(head(body(x)), label)
+  penalize w in *.weight : 1e-4 * l2(w)
+  optimize sgd(lr: 0.1, momentum: 0.9)
+  epochs   3
+}
+train student on digits {
+  loss     kl(softmax(head(body(x))), softmax(student(x)))
+  optimize adam(lr: 1e-2)
+  epochs   3
+}
+evaluate student on digits.test { accuracy }
+"""
+
+
+def case_several_models_in_a_head(regc):
+    """Trained together, in one file of weights; then frozen beside another one. In pieces and as a binary: the same bits."""
+    program = written(regc, TEACHER)
+    home = folder(regc)
+    found = events(regc, "--out", home / "whole", program)
+    teacher, student = (read(home / "whole" / f"weights-{name}.safetensors") for name in ("teacher", "student"))
+    demand({n.split(".")[0] for n in teacher} == {"body", "head"}, f"the teacher's tensors: {sorted(teacher)}")
+    demand(set(student) == {"student.out.weight", "student.out.bias"}, f"the student's tensors: {sorted(student)}")
+    demand(of_kind(found, "evaluate")[0]["metrics"]["accuracy"] > 0.6, "the student learned little")
+    loss = [e["loss"] for e in of_kind(found, "epoch")]
+    demand(loss[2] < loss[1] < loss[0], f"the teacher's loss: {loss[:3]}")
+    for steps in (40, 102, 130):
+        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > 40 else []), program)
+    regc.ok("run", "--out", home / "parts", "--resume", program)
+    regc.ok("build", "-q", program, "-o", home / "binary")
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    for name in ("teacher", "student"):
+        file = f"weights-{name}.safetensors"
+        for other in ("parts", "built"):
+            demand((home / other / file).read_bytes() == (home / "whole" / file).read_bytes(), f"{other}: {file} differs")
+    # What the frozen models keep: parameters, running means, and their evaluation mode.
+    kept = {n: v for n, (_, v) in tensors.parse((home / "whole" / "checkpoint-student.safetensors").read_bytes()).items()}
+    for name, values in teacher.items():
+        held = kept.get(f"param {name}", kept.get(f"state {name}"))
+        demand(held == values, f"{name} changed while the student was trained")
+
+
+def case_weights_of_several_models(regc):
+    """Each model goes on from the file of its last training; `load` takes its model's tensors out of a file of two."""
+    program, home = written(regc, TEACHER), folder(regc)
+    regc.ok("run", "--out", home / "first", program)
+    regc.ok("run", "--out", home / "again", "--weights", home / "first", "--steps", "1", program)
+    first, again = (read(home / run / "weights-teacher.safetensors") for run in ("first", "again"))
+    near = max(abs(a - b) for n in first if n.startswith("head") for a, b in zip(first[n], again[n]))
+    demand(near < 0.05, f"a step from the given weights moved by {near}")
+    regc.ok("build", "-q", program, "-o", home / "binary")
+    text = subprocess.run([home / "binary", "evaluate", "--weights", home / "first"], check=True, cwd=home, stdout=subprocess.PIPE, text=True).stdout
+    demand("accuracy" in text, text)
+    loaded = written(regc, TEACHER.split("train body")[0].replace("dropout(0.2) |> ", "") + f"""
+let old = load("{home}/first/weights-teacher.safetensors", as: body)
+train head on digits {{
+  loss     cross_entropy(head(old(x)), label)
+  optimize sgd(lr: 0)
+  epochs   1
+}}
+""".replace("model student", "model unused"))
+    regc.ok("run", "--quiet", "--out", "", loaded)
