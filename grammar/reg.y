@@ -46,7 +46,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
-%token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`"
+%token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
 %token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
@@ -75,6 +75,7 @@ items:
 
 item: definition | train | evaluate | check
 | USE STRING                                      { $$ = ast_use(p, @$, $2); }
+| PRECISION NAME                                  { $$ = ast_precision(p, @$, $2); }
 
 // Definitions
 
@@ -205,6 +206,7 @@ statement:
 | STATE NAME row shape_of_state SET expr          { $$ = ast_state(p, @$, $2, $3, $4, $6); }
 | CARRY NAME shape_of_state SET expr              { $$ = ast_carry(p, @$, $2, $3, $5); }
 | APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
+| PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }
 
 target: chain
 
@@ -267,6 +269,7 @@ clause:
 | penalize
 | stop
 | SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
+| PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }
 
 penalize:
   PENALIZE names IN selectors COLON expr          { $$ = ast_penalize(p, @$, $2, $4, $6, NULL); }

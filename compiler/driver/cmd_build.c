@@ -200,9 +200,9 @@ static const reg_train *pick_model(const Build *b) {
   return NULL;
 }
 
-static float **tensors_new(Arena *a, const reg_tensor *tensors, int n) {
-  float **out = ARENA_ARRAY(a, float *, n + 1);
-  for (int i = 0; i < n; i++) out[i] = ARENA_ARRAY(a, float, tensors[i].count + 16);
+static void **tensors_new(Arena *a, const reg_tensor *tensors, int n) {
+  void **out = ARENA_ARRAY(a, void *, n + 1);
+  for (int i = 0; i < n; i++) out[i] = arena_alloc(a, reg_tensor_bytes(&tensors[i]) + 64);
   return out;
 }
 
@@ -220,6 +220,7 @@ static void put_header(Text *o, const Build *b, const reg_model *m, const char *
   char *upper = arena_strdup(b->pipeline->arena, name);
   for (char *c = upper; *c; c++) *c = (char)toupper((unsigned char)*c);
   const reg_dataset *d = m->data;
+  const char *y = m->program->dtype == REG_F64 ? "double" : "float";
   const long long in = (long long)reg_model_inputs(m), out = (long long)reg_model_outputs(m);
   reg_text_format(o, "// The model `%s` of ", m->train->name);
   reg_text_comment(o, b->pipeline->path);
@@ -249,10 +250,10 @@ static void put_header(Text *o, const Build *b, const reg_model *m, const char *
       "// Returns 0; 65 where x, or x as it is scaled, is not finite; 70 where memory does not suffice. May "
       "be\n"
       "// called from several threads at once. Double is for columns such as seconds since 1970.\n"
-      "int %s_predict(const float *x, int64_t rows, float *y);\n"
-      "int %s_predict_double(const double *x, int64_t rows, float *y);\n\n"
+      "int %s_predict(const float *x, int64_t rows, %s *y);\n"
+      "int %s_predict_double(const double *x, int64_t rows, %s *y);\n\n"
       "#ifdef __cplusplus\n}\n#endif\n#endif\n",
-      name, name);
+      name, y, name, y);
 }
 
 static int write_header(const Build *b, const reg_model *m, const char *object, const char *name) {
@@ -278,8 +279,8 @@ static int build_model(Build *b, const char *path) {
   if (!weights) return usage_error("`--model-only` needs `--weights`: a file of weights, or a run's folder");
   if (!t->predict)
     return usage_error("`%s` reads more than the columns of its data: it cannot predict alone", t->name);
-  float **params = tensors_new(p->arena, t->params, t->nparams),
-        **states = tensors_new(p->arena, t->states, t->nstates);
+  void **params = tensors_new(p->arena, t->params, t->nparams),
+       **states = tensors_new(p->arena, t->states, t->nstates);
   int code = reg_weights_load(&b->table->program, t, t, NULL, weights, params, states, &st);
   if (code) {
     tell_status(p->options, &st);

@@ -23,9 +23,7 @@ static int tell(const Evaluation *e, const reg_status *st) {
   return st->code;
 }
 
-static bool wide(const Evaluation *e) {
-  return e->options->given[OPT_DTYPE] && !strcmp(e->options->value[OPT_DTYPE], "f64");
-}
+static bool wide(const Evaluation *e) { return e->pipeline.program->doubles; }
 
 static int read_input(Evaluation *e, const NamePair *pair) {
   Arena *a = e->pipeline.arena;
@@ -192,11 +190,10 @@ int cmd_eval(Session *s, const Options *o) {
   if (o->arguments.len != 1) return usage_error("`regc eval` takes one expression");
   Evaluation e = {.options = o};
   pipeline_init(&e.pipeline, s, o);
-  int code = read_inputs(&e);
-  if (!code) code = read_program(&e);
+  int code = read_program(&e);
+  if (!code) code = read_inputs(&e);
   if (!code) {
     Graph *g = lower_expression(&e, o->arguments.data[0]);
-    if (g && wide(&e)) g = graph_widen(e.pipeline.arena, g);
     code = g ? run_expression(&e, g) : EXIT_REJECTED;
   }
   pipeline_free(&e.pipeline);

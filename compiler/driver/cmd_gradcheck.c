@@ -10,7 +10,7 @@
 
 // All elements of a leaf are tried up to ALL of them, else SAMPLE; fewer where there are many leaves.
 enum { ALL = 256, SAMPLE = 64, FEWEST = 16 };
-static const double relative_tolerance = 1e-3, exact_tolerance = 1e-4, equal_tolerance = 1e-5;
+static const double relative_tolerance = 1e-3, exact_tolerance = 1e-4;
 
 typedef struct GradCheck {
   Pipeline *pipeline;
@@ -121,8 +121,10 @@ static void compare_gradients(const GradCheck *c, int input, const Gradients *g,
     const double floor = fmin(4 * g->bound->data[e], 1e-6 * (1 + fabs(c->at))),
                  noise = 1e-8 * fabs(c->at) + 1e-12;
     const double compiled = g->compiled->data[e], size = fmax(g->scale, fabs(nearest(s, compiled)));
-    const double allowed = relative_tolerance * size + 1e-5 * largest + (floor > 0 ? floor : 0) + 1e-30;
     const double exact_allowed = exact_tolerance * size + 1e-7 * largest + noise;
+    const double allowed = pipeline_floats(c->pipeline) == DT_F64
+                               ? exact_allowed
+                               : relative_tolerance * size + 1e-5 * largest + (floor > 0 ? floor : 0) + 1e-30;
     const double ratio = fmax(off_by(s, compiled) / allowed, off_by(s, g->exact->data[e]) / exact_allowed);
     if (ratio > worst->ratio)
       *worst = (Worst){ratio, compiled, nearest(s, compiled), c->check->leaf[input].name, e};
@@ -131,7 +133,7 @@ static void compare_gradients(const GradCheck *c, int input, const Gradients *g,
 
 static bool gradient_holds(GradCheck *c, const Tensor *compiled, Worst *worst, reg_status *st) {
   Arena *a = c->pipeline->arena;
-  const Graph *rounded = rounding_graph(a, c->check->body);
+  const Graph *rounded = rounding_graph(a, c->check->body, pipeline_floats(c->pipeline));
   Tensor *exact = ARENA_ARRAY(a, Tensor, rounded->outputs.len);
   *worst = (Worst){.ratio = -1};
   if (run_interpreted(a, rounded, c->in, c->nin, exact, st)) return false;
@@ -149,15 +151,16 @@ static bool gradient_holds(GradCheck *c, const Tensor *compiled, Worst *worst, r
 
 // -- conditions
 
-// A relative difference of 1e-5, and what rounding to 32 bits may have done to both sides.
-static bool equal_element(double left, double right, double bound) {
+// A relative difference of 1e-5, or 1e-10 of doubles, and what rounding may have done to both sides.
+static bool equal_element(double left, double right, double bound, DType floats) {
+  const double tolerance = floats == DT_F64 ? 1e-10 : 1e-5;
   const bool bounded = bound < 1e29; // a comparison inside may go either way: nothing is forgiven
-  return left == right || fabs(left - right) <= equal_tolerance * fabs(right) + (bounded ? 4 * bound : 0);
+  return left == right || fabs(left - right) <= tolerance * fabs(right) + (bounded ? 4 * bound : 0);
 }
 
 static bool equality_holds(const GradCheck *c, const Tensor *out, Worst *worst, reg_status *st) {
   Arena *a = c->pipeline->arena;
-  const Graph *rounded = rounding_graph(a, c->check->body);
+  const Graph *rounded = rounding_graph(a, c->check->body, pipeline_floats(c->pipeline));
   const int n = rounded->outputs.len;
   Tensor *exact = ARENA_ARRAY(a, Tensor, n);
   if (run_interpreted(a, rounded, c->in, c->nin, exact, st)) return false;
@@ -165,7 +168,9 @@ static bool equality_holds(const GradCheck *c, const Tensor *out, Worst *worst, 
                *right = tensor_find(out, c->check->body->outputs.len, "right"),
                *bounds[] = {tensor_find(exact, n, "bound:left"), tensor_find(exact, n, "bound:right")};
   for (int64_t i = 0; i < shape_count(left->shape); i++) {
-    if (equal_element(left->data[i], right->data[i], bounds[0]->data[i] + bounds[1]->data[i])) continue;
+    if (equal_element(left->data[i], right->data[i], bounds[0]->data[i] + bounds[1]->data[i],
+                      pipeline_floats(c->pipeline)))
+      continue;
     *worst = (Worst){2, left->data[i], right->data[i], shape_count(left->shape) > 1 ? "element" : NULL, i};
     return c->check->negated;
   }
@@ -185,6 +190,7 @@ static void tell_text(const GradCheck *c, bool good, const Worst *w, const Tenso
   const Options *o = c->pipeline->options;
   const char *place = place_text(c->pipeline, c->check->ast->span);
   if (good && o->given[OPT_QUIET]) return;
+  const int digits = pipeline_floats(c->pipeline) == DT_F64 ? 17 : 9;
   const char *color = !o->out.color ? ""
                       : good        ? "\033[32m"
                                     : "\033[1;31m",
@@ -196,27 +202,28 @@ static void tell_text(const GradCheck *c, bool good, const Worst *w, const Tenso
     printf("  (worst %s[%lld]: compiled %.6g, differences %.6g)", w->what, (long long)w->element, w->compiled,
            w->expected);
   else if (!good && w->what)
-    printf("  (element %lld: %.9g and %.9g)", (long long)w->element, w->compiled, w->expected);
+    printf("  (element %lld: %.*g and %.*g)", (long long)w->element, digits, w->compiled, digits,
+           w->expected);
   else if (!good && value && shape_count(value->shape) == 1)
-    printf("  (value is %.9g)", value->data[0]);
+    printf("  (value is %.*g)", digits, value->data[0]);
   putchar('\n');
 }
 
 static void tell_json(const GradCheck *c, bool good, const Worst *w, const Tensor *value) {
   Arena *a = c->pipeline->arena;
+  const char *(*digits)(Arena *, double) = pipeline_floats(c->pipeline) == DT_F64 ? text_double : text_number;
   printf("{\"event\":\"check\",\"place\":%s,\"check\":%s,\"ok\":%s",
          text_json(a, place_text(c->pipeline, c->check->ast->span)), text_json(a, c->check->text),
          good ? "true" : "false");
   if (c->check->gradient && w->ratio >= 0)
     printf(",\"worst\":{\"argument\":%s,\"element\":%lld,\"compiled\":%s,\"differences\":%s}",
-           text_json(a, w->what), (long long)w->element, text_number(a, w->compiled),
-           text_number(a, w->expected));
+           text_json(a, w->what), (long long)w->element, digits(a, w->compiled), digits(a, w->expected));
   else if (value && shape_count(value->shape) == 1)
-    printf(",\"value\":%s", text_number(a, value->data[0]));
+    printf(",\"value\":%s", digits(a, value->data[0]));
   puts("}");
 }
 
-// The leaves as the check makes them, rounded to float32; then what every graph may read.
+// The leaves as the check makes them, rounded to the program's floats; then what every graph may read.
 static int make_inputs(GradCheck *c, reg_status *st) {
   Arena *a = c->pipeline->arena;
   Tensor common[] = {tensor_seed(a, c->pipeline->options->seed), tensor_scalar(a, "step", DT_I32, 0),

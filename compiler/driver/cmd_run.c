@@ -13,7 +13,8 @@ static const char *run_info(const Pipeline *p) {
   StrBuf b = {.arena = a};
   strbuf_addf(&b, "\"regc\":%s,\"backend\":%s", text_json(a, REG_VERSION),
               text_json(a, p->backend->describe(a)));
-  strbuf_addf(&b, ",\"optimize\":%d,\"set\":{", p->options->optimize);
+  strbuf_addf(&b, ",\"optimize\":%d,\"precision\":\"%s\",\"set\":{", p->options->optimize,
+              p->program->doubles ? "f64" : "f32");
   for (int i = 0; i < p->options->sets.len; i++)
     strbuf_addf(&b, "%s%s:%s", i ? "," : "", text_json(a, p->options->sets.data[i].name),
                 text_json(a, p->options->sets.data[i].value));

@@ -5,6 +5,7 @@
 #include "inspect.h"
 #include "rounding.h"
 #include "values.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,7 @@ static Node *stand_in(Arena *a, CheckGraph *c, const Node *n) {
   return c->stored[n->id];
 }
 
-static void check_node(Arena *a, CheckGraph *c, const Node *n, Node **value, Node **bound) {
+static void check_node(Arena *a, CheckGraph *c, const Node *n, DType floats, Node **value, Node **bound) {
   const bool kept = c->loops->of[n->id] && n->op != OP_CONST;
   if (n->op == OP_INPUT) {
     value[n->id] = stand_in(a, c, n);
@@ -60,7 +61,7 @@ static void check_node(Arena *a, CheckGraph *c, const Node *n, Node **value, Nod
     in_bound[i] = bound[n->in[i]->id];
   }
   Node *made = graph_rebuild(c->graph, n, in);
-  Node *made_bound = rounding_bound(c->graph, made, in_bound);
+  Node *made_bound = rounding_bound(c->graph, made, in_bound, floats);
   value[n->id] = kept ? stand_in(a, c, n) : made;
   bound[n->id] = kept ? NULL : made_bound;
   if (kept && c->loops->storage[n->id] == n) vec_push(a, c->list, ((Checked){n, made, made_bound}));
@@ -77,7 +78,8 @@ static CheckGraph *check_graph(Inspector *inspector, const reg_function *f) {
   for (int k = 1; k < loops->nslots; k++)
     if (loops->slots[k].is_input) c->before[k] = malloc((size_t)slot_bytes(&loops->slots[k]));
   Node **value = ARENA_ARRAY(a, Node *, n), **bound = ARENA_ARRAY(a, Node *, n);
-  for (int i = 0; i < n; i++) check_node(a, c, loops->graph->nodes.data[i], value, bound);
+  for (int i = 0; i < n; i++)
+    check_node(a, c, loops->graph->nodes.data[i], pipeline_floats(inspector->pipeline), value, bound);
   vec_push(a, inspector->graphs, c);
   return c;
 }
@@ -104,7 +106,9 @@ static const void *stored_at(const CheckGraph *c, const Node *n, void *const *sl
 }
 
 // Compiled code takes denormal numbers for zero.
-static double as_read(double x, DType t) { return t == DT_F32 && fabs(x) < 0x1p-126 ? 0 : x; }
+static double as_read(double x, DType t) {
+  return (t == DT_F32 && fabs(x) < FLT_MIN) || (t == DT_F64 && fabs(x) < DBL_MIN) ? 0 : x;
+}
 
 static double **presets(Arena *a, const CheckGraph *c, void *const *slots) {
   double **preset = ARENA_ARRAY(a, double *, c->graph->nodes.len);
@@ -120,25 +124,30 @@ static double **presets(Arena *a, const CheckGraph *c, void *const *slots) {
   return preset;
 }
 
-static const double largest = 3.4e38, unbounded = 1e29;
+static const double unbounded = 1e29;
 
-// |compiled - exact| in units of what rounding allows. Beyond the range of float32 both count as equal.
-static double excess(double compiled, double exact, double bound) {
-  const double smallest = 4 * 0x1p-126;
+static double largest(DType t) { return t == DT_F32 ? 3.4e38 : DBL_MAX; }
+
+// |compiled - exact| in units of what rounding allows. Beyond the range of the type both count as equal.
+static double excess(double compiled, double exact, double bound, DType t) {
+  const double smallest = 4 * (t == DT_F64 ? DBL_MIN : FLT_MIN), most = largest(t);
   if (isnan(exact) || isnan(compiled))
     return (isnan(exact) && isnan(compiled)) || !(bound < unbounded) ? 0 : INFINITY;
-  if (fabs(exact) > largest && fabs(compiled) > largest) return (exact > 0) == (compiled > 0) ? 0 : INFINITY;
+  if (fabs(exact) > most && fabs(compiled) > most) return (exact > 0) == (compiled > 0) ? 0 : INFINITY;
   if (isnan(bound)) return 0;
   return fabs(compiled - exact) / (bound * (1 + 1e-6) + smallest);
+}
+
+static const char *float_words(const Inspector *ins) {
+  return pipeline_floats(ins->pipeline) == DT_F64 ? "float64" : "float32";
 }
 
 static void tell_violation(const Inspector *ins, const Node *n, int64_t e, int64_t step, double compiled,
                            double exact, double bound) {
   const char *place = place_text(ins->pipeline, n->origin);
-  fprintf(
-      stderr,
-      "%s%sinternal error: compiled code differs from the interpreter by more than float32 rounding allows\n",
-      place, *place ? ": " : "");
+  fprintf(stderr,
+          "%s%sinternal error: compiled code differs from the interpreter by more than %s rounding allows\n",
+          place, *place ? ": " : "", float_words(ins));
   reg_shown_line(
       stderr,
       "  step %lld, node %%%d = %s %s, element %lld: compiled %.9g, interpreter %.9g, allowed difference "
@@ -147,14 +156,14 @@ static void tell_violation(const Inspector *ins, const Node *n, int64_t e, int64
       compiled, exact, bound);
 }
 
-// Does it hold what float32 cannot?
+// Does it hold what its type cannot?
 static bool is_beyond(const Node *n, double *const *values) {
-  for (int64_t e = 0; n->dtype == DT_F32 && e < shape_count(n->shape); e++)
-    if (!(fabs(values[n->id][e]) < largest)) return true;
+  for (int64_t e = 0; dtype_is_float(n->dtype) && e < shape_count(n->shape); e++)
+    if (!(fabs(values[n->id][e]) < largest(n->dtype))) return true;
   return false;
 }
 
-// Did a value on the way from stored ones to this one leave the range of float32? The compiled step has lost
+// Did a value on the way from stored ones to this one leave the range of its type? The compiled step has lost
 // it then, which is no mistake of the compiler: where it matters, the run diverges.
 static bool overflows(const CheckGraph *c, const Node *n, double *const *values) {
   bool *needed = ARENA_ARRAY(c->graph->arena, bool, n->id + 1);
@@ -180,7 +189,7 @@ static bool compare(Inspector *ins, const CheckGraph *c, const Checked *k, doubl
   for (int64_t e = 0; e < count; e++) {
     double compiled = element_at(data, k->node->dtype, e), exact = values[k->value->id][e];
     double bound = k->bound ? values[k->bound->id][e] : 0;
-    double ratio = excess(compiled, exact, bound);
+    double ratio = excess(compiled, exact, bound, k->node->dtype);
     if (ratio > 1 && overflows(c, k->value, values)) return true;
     if (ratio > ins->worst) {
       ins->worst = ratio;
@@ -215,8 +224,9 @@ int inspector_step(void *user, int phase, const reg_train *t, const reg_function
 
 void inspector_summary(const Inspector *c, FILE *out) {
   if (!c->steps) return;
-  fprintf(out,
-          "checked %lld values in %lld steps: the largest difference (%s) is %.2f of what float32 rounding "
-          "allows\n",
-          (long long)c->values, (long long)c->steps, c->worst_what ? c->worst_what : "none", c->worst);
+  fprintf(
+      out,
+      "checked %lld values in %lld steps: the largest difference (%s) is %.2f of what %s rounding allows\n",
+      (long long)c->values, (long long)c->steps, c->worst_what ? c->worst_what : "none", c->worst,
+      float_words(c));
 }

@@ -37,11 +37,17 @@ int pipeline_read(Pipeline *p, const char *path) {
   return EXIT_OK;
 }
 
+void pipeline_names(Pipeline *p) {
+  const Options *o = p->options;
+  p->program = sema_check(p->session, p->parse, p->path, o->sets.data, o->sets.len);
+  if (o->given[OPT_DTYPE]) p->program->doubles = !strcmp(o->value[OPT_DTYPE], "f64");
+}
+
 int pipeline_check(Pipeline *p) {
   p->parse = parse_source(p->session, p->source);
   int code = pipeline_report(p);
   if (code) return code;
-  p->program = sema_check(p->session, p->parse, p->path, p->options->sets.data, p->options->sets.len);
+  pipeline_names(p);
   code = pipeline_report(p);
   return p->program->lacks_file ? REG_MISSING_INPUT : code;
 }
@@ -51,7 +57,7 @@ static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) 
   return p->load ? p->load(p->load_user, plan, st) : reg_data_load(plan, st);
 }
 
-static int tensors(void *user, const char *path, int count, const reg_tensor *wanted, float *const *values,
+static int tensors(void *user, const char *path, int count, const reg_tensor *wanted, void *const *values,
                    reg_status *st) {
   (void)user;
   return reg_tensors_read(count, wanted, values, path, st);

@@ -35,11 +35,14 @@ int pipeline_read(Pipeline *p, const char *path); // text
 int pipeline_check(Pipeline *p);                  // text -> Parse -> Program
 int pipeline_lower(Pipeline *p);                  // -> Lowered, data loaded
 
+void pipeline_names(Pipeline *p); // Parse -> Program, without its report
 // pipeline_lower without its report; the exit code of data that could not be loaded, or EXIT_OK.
 int pipeline_elaborate(Pipeline *p);
 
 LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all);            // graph -> passes -> Loops
 CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error); // -> code
+
+static inline DType pipeline_floats(const Pipeline *p) { return p->program->doubles ? DT_F64 : DT_F32; }
 
 // Prints what has been reported since the last call; the exit code it means.
 int pipeline_report(Pipeline *p);

@@ -28,10 +28,9 @@ static int64_t tensors(const Writer *w, const reg_tensor *list, int n) {
   const int64_t at = image_put(w->m, list, (size_t)n * sizeof *list);
   for (int i = 0; i < n; i++) {
     const int64_t to = at + i * (int64_t)sizeof *list;
-    const float *initial = list[i].initial;
+    const void *initial = list[i].initial;
     TEXT(w, to, reg_tensor, name, list[i].name);
-    POINT(w, to, reg_tensor, initial,
-          initial ? image_put(w->m, initial, (size_t)list[i].count * sizeof *initial) : -1);
+    POINT(w, to, reg_tensor, initial, initial ? image_put(w->m, initial, reg_tensor_bytes(&list[i])) : -1);
   }
   return at;
 }
@@ -250,12 +249,12 @@ void image_binary(Image *m, const reg_binary *b, SymbolOf symbol, void *user) {
   TEXT(&w, at, reg_binary, cpu, b->cpu);
 }
 
-static int64_t values(const Writer *w, const reg_tensor *t, float *const *from, int n) {
+static int64_t values(const Writer *w, const reg_tensor *t, void *const *from, int n) {
   const int64_t at = pointers(w, n);
   for (int i = 0; i < n; i++)
     if (from[i])
       image_pointer(w->m, at + i * (int64_t)sizeof(void *),
-                    image_put(w->m, from[i], (size_t)t[i].count * sizeof(float)));
+                    image_put(w->m, from[i], reg_tensor_bytes(&t[i])));
   return at;
 }
 
@@ -271,7 +270,7 @@ void image_model(Image *m, const reg_model *model, SymbolOf symbol, void *user) 
                  .nstates = model->train->nstates,
                  .states = model->train->states,
                  .predict = model->train->predict};
-  const reg_program settings_only = {.nsettings = model->program->nsettings};
+  const reg_program settings_only = {.nsettings = model->program->nsettings, .dtype = model->program->dtype};
   const int64_t at = image_put(m, model, sizeof *model), train = image_put(m, &t, sizeof t),
                 with = image_put(m, &settings_only, sizeof settings_only);
   POINT(&w, with, reg_program, settings, settings(&w, model->program));

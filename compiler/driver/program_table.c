@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static reg_dtype runtime_dtype(DType t) { return t == DT_F32 ? REG_F32 : t == DT_I32 ? REG_I32 : REG_BOOL; }
+static reg_dtype runtime_dtype(DType t) {
+  static const reg_dtype types[] = {
+      [DT_F32] = REG_F32, [DT_I32] = REG_I32, [DT_BOOL] = REG_BOOL, [DT_F64] = REG_F64};
+  return types[t];
+}
 
 static const reg_slot *slots_of(Arena *a, const LoopFn *f) {
   reg_slot *slots = ARENA_ARRAY(a, reg_slot, f->nslots);
@@ -83,9 +87,10 @@ static int by_step(const void *a, const void *b) {
 static void fill_trace(const Pipeline *p, const LowerTrain *t, reg_function *out, const LoopFn *f) {
   Computed *order = ARENA_ARRAY(p->arena, Computed, f->graph->nodes.len);
   int n = 0;
+  const DType floats = pipeline_floats(p);
   for (int i = 0; i < f->graph->nodes.len; i++) {
     const Node *node = f->graph->nodes.data[i];
-    if (node->op != OP_INPUT && node->dtype == DT_F32 && f->of[i] && f->storage[i] == node)
+    if (node->op != OP_INPUT && node->dtype == floats && f->of[i] && f->storage[i] == node)
       order[n++] = (Computed){f->of[i], i};
   }
   if (n) qsort(order, (size_t)n, sizeof *order, by_step);
@@ -93,7 +98,8 @@ static void fill_trace(const Pipeline *p, const LowerTrain *t, reg_function *out
   for (int i = 0; i < n; i++) {
     const Buffer *b = order[i].buffer;
     const Node *node = f->graph->nodes.data[order[i].id];
-    trace[i] = (reg_trace){trace_text(p, t, f, node, b), b->slot, b->offset / 4, shape_count(node->shape)};
+    trace[i] = (reg_trace){trace_text(p, t, f, node, b), b->slot, runtime_dtype(node->dtype), b->offset,
+                           shape_count(node->shape)};
   }
   out->ntrace = n;
   out->trace = trace;
@@ -179,23 +185,24 @@ static reg_function *function_new(Arena *a, const char *name, int64_t batch, Fun
   return f;
 }
 
-static reg_tensor tensor_of(const char *name, Shape s) {
-  reg_tensor t = {.name = name, .rank = s.rank, .count = shape_count(s), .stored = -1};
+static reg_tensor tensor_of(const Lowered *l, const char *name, Shape s) {
+  reg_tensor t = {
+      .name = name, .dtype = lower_floats(l), .rank = s.rank, .count = shape_count(s), .stored = -1};
   memcpy(t.dim, s.dim, sizeof(int64_t) * (size_t)s.rank);
   return t;
 }
 
-static void fill_names(Arena *a, reg_train *r, const LowerTrain *t) {
+static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrain *t) {
   reg_tensor *params = ARENA_ARRAY(a, reg_tensor, t->params.len),
              *states = ARENA_ARRAY(a, reg_tensor, t->states.len);
   const char **terms = ARENA_ARRAY(a, const char *, t->terms.len);
   for (int i = 0; i < t->params.len; i++) {
-    params[i] = tensor_of(t->params.data[i].path, t->params.data[i].shape);
+    params[i] = tensor_of(l, t->params.data[i].path, t->params.data[i].shape);
     params[i].stored = t->params.data[i].stored;
   }
   for (int i = 0; i < t->states.len; i++) {
     const LowerState *s = &t->states.data[i];
-    states[i] = tensor_of(s->name, s->shape);
+    states[i] = tensor_of(l, s->name, s->shape);
     states[i].layer = s->layer;
     states[i].initial = s->initial;
     states[i].stored = s->stored;
@@ -258,7 +265,7 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .patience = t->patience,
                  .keep_best = t->keep_best,
                  .in_order = t->in_order};
-  fill_names(a, &r, t);
+  fill_names(a, l, &r, t);
   fill_functions(a, l, &r, t, check);
   return r;
 }
@@ -346,7 +353,8 @@ static const reg_tensor *store_of(Arena *a, const Lowered *l) {
   reg_tensor *out = ARENA_ARRAY(a, reg_tensor, l->store.len + 1);
   for (int i = 0; i < l->store.len; i++) {
     const LowerTensor *t = &l->store.data[i];
-    out[i] = tensor_of(t->name, t->shape);
+    out[i] = tensor_of(l, t->name, t->shape);
+    if (t->dtype != DT_F32) out[i].dtype = runtime_dtype(t->dtype);
     out[i].layer = t->layer;
     out[i].stored = i;
   }
@@ -368,6 +376,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .source = p->text,
                              .besides = besides(p),
                              .optimize = p->options->optimize,
+                             .dtype = lower_floats(l),
                              .nsettings = l->settings.len,
                              .settings = settings_of(p),
                              .ndatasets = l->datasets.len,

@@ -5,11 +5,12 @@
 #include "rounding.h"
 #include <math.h>
 
-// Half an ulp of 1; and the depth of the longest chain of float additions in a reduction: sums are made in
-// blocks of 8192, their sums in double.
-static const double unit = 0x1p-24;
-static const double flushed =
-    0x1p-126; // results below it are set to zero; a later division may make that visible
+// Half an ulp of 1 in n's type; of doubles twice that, for the interpreter rounds as well.
+static double unit(const Node *n) { return n->dtype == DT_F64 ? 0x1p-52 : 0x1p-24; }
+// Results below it are set to zero; a later division may make that visible.
+static double flushed(const Node *n) { return n->dtype == DT_F64 ? 0x1p-1022 : 0x1p-126; }
+// The depth of the longest chain of additions of f32 in a reduction: sums are made in blocks of 8192, their
+// sums in double.
 enum { LONGEST_CHAIN = 8192 };
 static const double unbounded = 1e30;
 
@@ -50,9 +51,9 @@ static Node *quotient(Graph *g, Node *numerator, Node *d, Node *e) {
 // |f(x + e) - f(x - e)| for a function that rises.
 static Node *spread(Graph *g, const Node *n, Node *e) {
   if (!e) return NULL;
-  Node *x = n->in[0];
-  Node *high = rebuilt(g, n, graph_binary(g, OP_ADD, x, e), NULL),
-       *low = rebuilt(g, n, graph_binary(g, OP_SUB, x, e), NULL);
+  Node *x = n->in[0], *off = x->dtype == e->dtype ? e : graph_cast(g, e, x->dtype);
+  Node *high = rebuilt(g, n, graph_binary(g, OP_ADD, x, off), NULL),
+       *low = rebuilt(g, n, graph_binary(g, OP_SUB, x, off), NULL);
   return size(g, graph_binary(g, OP_SUB, number(g, high), number(g, low)));
 }
 
@@ -66,8 +67,10 @@ static Node *sqrt_bound(Graph *g, Node *x, Node *e) {
 // x^y = exp(y log x): the relative error is |y| dx/x + |log x| dy, and the rounding of the exponent.
 static Node *pow_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
   Node *x = size(g, n->in[0]), *y = size(g, n->in[1]), *zero = constant(g, 0, n->shape);
-  Node *log_x = size(g, graph_unary(g, OP_LOG, graph_binary(g, OP_MAX, x, constant(g, 0x1p-126, n->shape))));
-  Node *relative = scaled(g, graph_binary(g, OP_ADD, mul(g, y, log_x), constant(g, 1, n->shape)), 4 * unit);
+  Node *log_x =
+      size(g, graph_unary(g, OP_LOG, graph_binary(g, OP_MAX, x, constant(g, flushed(n), n->shape))));
+  Node *relative =
+      scaled(g, graph_binary(g, OP_ADD, mul(g, y, log_x), constant(g, 1, n->shape)), 4 * unit(n));
   relative = add(g, relative, quotient(g, mul(g, y, ex), x, ex));
   relative = add(g, relative, mul(g, log_x, ey));
   Node *bound = mul(g, size(g, (Node *)n), graph_unary(g, OP_EXPM1, relative));
@@ -89,7 +92,8 @@ static Node *domain_bound(Graph *g, const Node *n, Node *e) {
 
 // What the errors of the operands do; without the operation's own rounding.
 static Node *inherited(Graph *g, const Node *n, Node *ex, Node *ey) {
-  Node *out = (Node *)n, *x = n->nin > 0 ? n->in[0] : NULL, *y = n->nin > 1 ? n->in[1] : NULL;
+  Node *out = number(g, (Node *)n), *x = n->nin > 0 ? number(g, n->in[0]) : NULL,
+       *y = n->nin > 1 ? number(g, n->in[1]) : NULL;
   switch (n->op) {
   case OP_EXP: return ex ? mul(g, size(g, out), graph_unary(g, OP_EXPM1, ex)) : NULL;
   case OP_EXPM1:
@@ -167,17 +171,17 @@ static Node *select_bound(Graph *g, const Node *n, Node *const *bound) {
   return graph_select(g, positive(g, bound[0]), either, chosen ? chosen : zero);
 }
 
-static Node *cast_bound(Graph *g, const Node *n, Node *e) {
+static Node *cast_bound(Graph *g, const Node *n, Node *e, DType floats) {
   if (n->dtype == DT_F32 && n->in[0]->dtype == DT_I32) // integers beyond 2^24 are rounded
     return add(g, e,
                graph_select(g, graph_binary(g, OP_LT, constant(g, 0x1p24, n->shape), size(g, n->in[0])),
-                            scaled(g, size(g, n->in[0]), unit), constant(g, 0, n->shape)));
-  if (n->in[0]->dtype == DT_F64) {
+                            scaled(g, size(g, n->in[0]), unit(n)), constant(g, 0, n->shape)));
+  if (n->in[0]->dtype == DT_F64 && floats == DT_F32) {
     if (e) return constant(g, unbounded, n->shape);
     if (n->dtype != DT_F32) return NULL;
-    return graph_binary(g, OP_ADD, scaled(g, size(g, (Node *)n), unit), constant(g, flushed, n->shape));
+    return graph_binary(g, OP_ADD, scaled(g, size(g, (Node *)n), unit(n)), constant(g, flushed(n), n->shape));
   }
-  return n->in[0]->dtype == DT_F32 && n->dtype != DT_F32 ? spread(g, n, e) : e;
+  return dtype_is_float(n->in[0]->dtype) && !dtype_is_float(n->dtype) ? spread(g, n, e) : e;
 }
 
 // 1 where the answer may be the other one.
@@ -222,9 +226,10 @@ static Node *argmax_bound(Graph *g, const Node *n, Node *e) {
 }
 
 static Node *sum_bound(Graph *g, const Node *n, Node *e) {
-  if (n->dtype != DT_F32) return e ? reduced(g, OP_SUM, n, e) : NULL;
+  if (!dtype_is_float(n->dtype)) return e ? reduced(g, OP_SUM, n, e) : NULL;
   double terms = (double)(shape_count(n->in[0]->shape) / (shape_count(n->shape) ? shape_count(n->shape) : 1));
-  Node *own = scaled(g, reduced(g, OP_SUM, n, size(g, n->in[0])), unit * fmin(terms, LONGEST_CHAIN));
+  const double chain = n->dtype == DT_F32 ? fmin(terms, LONGEST_CHAIN) : terms;
+  Node *own = scaled(g, reduced(g, OP_SUM, n, size(g, n->in[0])), unit(n) * chain);
   return e ? add(g, own, reduced(g, OP_SUM, n, e)) : own;
 }
 
@@ -233,7 +238,7 @@ static Node *matmul_bound(Graph *g, const Node *n, Node *ex, Node *ey) {
   Node *x = size(g, n->in[0]), *y = size(g, n->in[1]);
   double terms = (double)x->shape.dim[x->shape.rank - 1];
   Node *bound =
-      add(g, scaled(g, graph_matmul(g, x, y), unit * terms), constant(g, flushed * terms, n->shape));
+      add(g, scaled(g, graph_matmul(g, x, y), unit(n) * terms), constant(g, flushed(n) * terms, n->shape));
   if (ex) bound = add(g, bound, graph_matmul(g, ex, y));
   if (ey) bound = add(g, bound, graph_matmul(g, add(g, x, ex), ey));
   return bound;
@@ -246,13 +251,13 @@ static Node *index_bound(Graph *g, const Node *n, Node *const *bound) {
   Node *index_error = n->op == OP_CUMSUM ? NULL : scatter || makes_index ? ex : ey;
   if (index_error) return constant(g, unbounded, n->shape); // calls read stored, hence exact, indices
   if (n->op == OP_CUMSUM) {
-    Node *own = scaled(g, rebuilt(g, n, size(g, n->in[0]), NULL), 4 * unit);
+    Node *own = scaled(g, rebuilt(g, n, size(g, n->in[0]), NULL), 4 * unit(n));
     return ex ? add(g, own, rebuilt(g, n, ex, NULL)) : own;
   }
   if (makes_index) return NULL;
   if (!scatter) return ex ? rebuilt(g, n, ex, n->in[1]) : NULL;
   double terms = (double)shape_count(n->in[0]->shape);
-  Node *own = scaled(g, rebuilt(g, n, n->in[0], size(g, n->in[1])), unit * terms);
+  Node *own = scaled(g, rebuilt(g, n, n->in[0], size(g, n->in[1])), unit(n) * terms);
   return ey ? add(g, own, rebuilt(g, n, n->in[0], ey)) : own;
 }
 
@@ -273,7 +278,7 @@ static Node *part_bound(Graph *g, const Node *n, Node *e) {
   for (int i = 0; i < r - 2; i++) axes[i] = i;
   Node *off = add(g, scaled(g, size(g, x), 0x1p-40), e);
   Node *all = graph_broadcast(g, graph_norm(g, off, last, 2), n->shape, axes);
-  return add(g, all, add(g, scaled(g, size(g, (Node *)n), unit), constant(g, flushed, n->shape)));
+  return add(g, all, add(g, scaled(g, size(g, (Node *)n), unit(n)), constant(g, flushed(n), n->shape)));
 }
 
 static Node *shape_bound(Graph *g, const Node *n, Node *const *bound) {
@@ -288,19 +293,20 @@ static Node *shape_bound(Graph *g, const Node *n, Node *const *bound) {
   return exact ? NULL : graph_rebuild(g, &moved, in);
 }
 
-static Node *pointwise_bound(Graph *g, const Node *n, Node *const *bound) {
+static Node *pointwise_bound(Graph *g, const Node *n, Node *const *bound, DType floats) {
   if (n->op == OP_SELECT) return select_bound(g, n, bound);
-  if (n->op == OP_CAST) return cast_bound(g, n, bound[0]);
+  if (n->op == OP_CAST) return cast_bound(g, n, bound[0], floats);
   Node *ex = bound[0], *ey = n->nin > 1 ? bound[1] : NULL;
-  if (n->dtype != DT_F32)
+  if (!dtype_is_float(n->dtype))
     return add(g, ex, ey) ? constant(g, unbounded, n->shape) : NULL; // integers are exact
   if (n->op == OP_POW) return pow_bound(g, n, ex, ey);
   double own = own_rounding(n->op);
   Node *e = inherited(g, n, ex, ey);
   if (own == 0) return e;
   bool absolute = n->op == OP_SIN || n->op == OP_COS;
-  e = add(g, e, constant(g, flushed, n->shape));
-  return add(g, e, absolute ? constant(g, own * unit, n->shape) : scaled(g, size(g, (Node *)n), own * unit));
+  e = add(g, e, constant(g, flushed(n), n->shape));
+  return add(g, e,
+             absolute ? constant(g, own * unit(n), n->shape) : scaled(g, size(g, (Node *)n), own * unit(n)));
 }
 
 static Node *const_bound(Graph *g, const Node *n) {
@@ -308,14 +314,14 @@ static Node *const_bound(Graph *g, const Node *n) {
   bool exact = true, tiny = false;
   for (int64_t i = 0; i < n->ndata; i++) {
     exact &= (double)(float)n->data[i] == n->data[i];
-    tiny |= n->data[i] != 0 && fabs(n->data[i]) < flushed;
+    tiny |= n->data[i] != 0 && fabs(n->data[i]) < flushed(n);
   }
-  Node *own = exact ? NULL : scaled(g, size(g, (Node *)n), unit);
-  return tiny ? add(g, own, constant(g, flushed, n->shape)) : own;
+  Node *own = exact ? NULL : scaled(g, size(g, (Node *)n), unit(n));
+  return tiny ? add(g, own, constant(g, flushed(n), n->shape)) : own;
 }
 
-// Doubles are computed as the interpreter computes them: what is made of exact values has the same bits, but
-// for the order of sums.
+// Doubles beside f32 are computed as the interpreter computes them: what is made of exact values has the same
+// bits, but for the order of sums.
 static Node *double_bound(Graph *g, const Node *n, Node *const *bound) {
   for (int i = 0; i < n->nin; i++)
     if (bound[i]) return constant(g, unbounded, n->shape);
@@ -324,11 +330,11 @@ static Node *double_bound(Graph *g, const Node *n, Node *const *bound) {
   return scaled(g, reduced(g, OP_SUM, n, size(g, n->in[0])), 0x1p-52 * terms);
 }
 
-Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {
-  if (n->dtype == DT_F64) return double_bound(g, n, bound);
+Node *rounding_bound(Graph *g, const Node *n, Node *const *bound, DType floats) {
+  if (n->dtype == DT_F64 && floats == DT_F32) return double_bound(g, n, bound);
   switch (op_info[n->op].class) {
   case CLASS_LEAF: return n->op == OP_CONST ? const_bound(g, n) : NULL;
-  case CLASS_POINTWISE: return pointwise_bound(g, n, bound);
+  case CLASS_POINTWISE: return pointwise_bound(g, n, bound, floats);
   case CLASS_COMPARE: return compare_bound(g, n, bound[0], n->nin > 1 ? bound[1] : NULL);
   case CLASS_REDUCE:
     if (n->op == OP_SUM) return sum_bound(g, n, bound[0]);
@@ -345,7 +351,7 @@ Node *rounding_bound(Graph *g, const Node *n, Node *const *bound) {
   return NULL;
 }
 
-Graph *rounding_graph(Arena *a, const Graph *g) {
+Graph *rounding_graph(Arena *a, const Graph *g, DType floats) {
   Graph *out = graph_new(a, g->name);
   Node **value = ARENA_ARRAY(a, Node *, g->nodes.len + 1), **bound = ARENA_ARRAY(a, Node *, g->nodes.len + 1);
   for (int i = 0; i < g->nodes.len; i++) {
@@ -353,7 +359,7 @@ Graph *rounding_graph(Arena *a, const Graph *g) {
     Node **in = ARENA_ARRAY(a, Node *, n->nin + 1), **in_bound = ARENA_ARRAY(a, Node *, n->nin + 1);
     for (int k = 0; k < n->nin; k++) in[k] = value[n->in[k]->id], in_bound[k] = bound[n->in[k]->id];
     value[i] = graph_rebuild(out, n, in);
-    bound[i] = rounding_bound(out, value[i], in_bound);
+    bound[i] = rounding_bound(out, value[i], in_bound, floats);
   }
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];

@@ -5,7 +5,7 @@
 
 static double tensor_bytes(const reg_tensor *t, int n) {
   double bytes = 0;
-  for (int i = 0; i < n; i++) bytes += 4.0 * (double)t[i].count;
+  for (int i = 0; i < n; i++) bytes += (double)reg_tensor_bytes(&t[i]);
   return bytes;
 }
 
@@ -13,7 +13,8 @@ static double data_bytes(const reg_program *p) {
   double bytes = 0;
   for (int d = 0; d < p->ndatasets; d++)
     for (int f = 0; f < p->datasets[d]->nfields; f++)
-      bytes += 4.0 * (double)p->datasets[d]->nrows * (double)p->datasets[d]->fields[f].width;
+      bytes += (double)reg_dtype_bytes(p->datasets[d]->fields[f].dtype) * (double)p->datasets[d]->nrows *
+               (double)p->datasets[d]->fields[f].width;
   return bytes;
 }
 

@@ -250,7 +250,7 @@ Value data_definition(Cx *cx, Def *d) {
   if (plan_of(cx, env, d->ast->kids[2], &ops)) {
     reg_status st = {0};
     replace_files(cx, d->name, &ops);
-    plan = (reg_data_plan){ops.len, ops.data};
+    plan = (reg_data_plan){.nops = ops.len, .ops = ops.data, .dtype = lower_floats(l)};
     set = l->host.load(l->host.user, &plan, &st);
     if (!set) {
       report_load(cx, d, &st);

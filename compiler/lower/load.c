@@ -99,7 +99,7 @@ bool loaded_values(Cx *cx, const ModelValue *m) {
   if (cx->known || cx->mode != MODE_TRAIN) return true; // known since the training was discovered
   StateRef **refs = ARENA_ARRAY(cx->a, StateRef *, cx->states.len + 1);
   reg_tensor *wanted = ARENA_ARRAY(cx->a, reg_tensor, cx->states.len + 1);
-  float **values = ARENA_ARRAY(cx->a, float *, cx->states.len + 1);
+  void **values = ARENA_ARRAY(cx->a, void *, cx->states.len + 1);
   size_t prefix = strlen(m->path);
   int n = 0;
   bool known = true;
@@ -107,6 +107,7 @@ bool loaded_values(Cx *cx, const ModelValue *m) {
     StateRef *ref = cx->states.entries[i].value;
     if (!ref->loaded || strncmp(ref->name, m->path, prefix) != 0 || ref->name[prefix] != '.') continue;
     wanted[n] = (reg_tensor){.name = arena_printf(cx->a, "%s%s", m->def->name, ref->name + prefix),
+                             .dtype = lower_floats(cx->l),
                              .rank = ref->shape.rank,
                              .count = shape_count(ref->shape)};
     memcpy(wanted[n].dim, ref->shape.dim, sizeof(int64_t) * (size_t)ref->shape.rank);
@@ -114,7 +115,7 @@ bool loaded_values(Cx *cx, const ModelValue *m) {
     refs[n++] = ref;
   }
   if (known) return true;
-  for (int i = 0; i < n; i++) values[i] = ARENA_ARRAY(cx->a, float, wanted[i].count + 1);
+  for (int i = 0; i < n; i++) values[i] = arena_alloc(cx->a, reg_tensor_bytes(&wanted[i]) + 1);
   reg_status st = {0};
   const char *path = program_file(cx, m->load->span, call_arg(m->load, "path", 0)->name);
   if (cx->l->host.tensors(cx->l->host.user, path, n, wanted, values, &st)) return report(cx, m, &st);

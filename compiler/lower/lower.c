@@ -80,7 +80,7 @@ Graph *prune(Cx *cx, Graph *g) {
     const Node *overwritten = o.alias < 0 ? NULL : now[g->inputs.data[o.alias]->id];
     graph_output_port(out, o.port, o.name, now[o.node->id], overwritten ? (int)overwritten->attr[0] : -1);
   }
-  return out;
+  return cx->l->program->doubles ? graph_widen(cx->a, out) : out;
 }
 
 // -- clauses that are numbers

@@ -15,7 +15,7 @@ typedef struct LowerHost {
   reg_dataset *(*load)(void *user, const reg_data_plan *plan, reg_status *st);
   // Fills in values[i] from what a weights file holds under wanted[i].name; else a status that names what
   // does not fit.
-  int (*tensors)(void *user, const char *path, int count, const reg_tensor *wanted, float *const *values,
+  int (*tensors)(void *user, const char *path, int count, const reg_tensor *wanted, void *const *values,
                  reg_status *st);
   uint64_t seed; // --seed; used where has_seed
   bool has_seed;
@@ -46,9 +46,9 @@ typedef struct LowerParam {
 typedef struct LowerState {
   const char *name; // "adamw.m net.hidden.weight"
   Shape shape;
-  bool layer;           // declared in a layer or model, not in an optimizer or loss
-  const float *initial; // a loaded model's tensor: its values; else NULL
-  int stored;           // of a layer's: its index in Lowered.store; else -1
+  bool layer;          // declared in a layer or model, not in an optimizer or loss
+  const void *initial; // a loaded model's tensor: its values; else NULL
+  int stored;          // of a layer's: its index in Lowered.store; else -1
 } LowerState;
 
 typedef struct LowerTerm {
@@ -137,10 +137,10 @@ typedef struct Lowered {
 // `status_code` of a failed data load (65, 66) is in *exit_code, else it is left alone.
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
-// The graphs. The ports of inputs and outputs are the runtime's slots (reg_slot_kind): PARAM and STATE index
-// the training's (of a view: the view's), both as inputs and, over these, as outputs; FIELD the data's
-// fields; TERM, SCHEDULE, METRIC, SETTING the lists of those names here; STORE the store. Names are for
-// people, and to tell apart inputs of kind 0 (of checks and `regc eval`).
+// The graphs, in the program's precision. The ports of inputs and outputs are the runtime's slots
+// (reg_slot_kind): PARAM and STATE index the training's (of a view: the view's), both as inputs and, over
+// these, as outputs; FIELD the data's fields; TERM, SCHEDULE, METRIC, SETTING the lists of those names here;
+// STORE the store. Names are for people, and to tell apart inputs of kind 0 (of checks and `regc eval`).
 enum { PORT_COLUMN = 64 }; // index: a view's columns
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states
@@ -217,4 +217,6 @@ LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e);
 // Loads data, computes a `let`, calls a model on zeros where its declared shape is known, so that mistakes in
 // a definition that nothing uses yet are reported. What only a training can tell is not judged.
 void lower_definition(Lowered *l, const char *name);
+
+static inline reg_dtype lower_floats(const Lowered *l) { return l->program->doubles ? REG_F64 : REG_F32; }
 #endif

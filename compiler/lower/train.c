@@ -374,7 +374,7 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
   const reg_dataset *data = l->datasets.data[t->data];
-  return data->fields[0].dtype == REG_F32 && !not_given(data, t->build->model);
+  return data->fields[0].dtype != REG_I32 && !not_given(data, t->build->model);
 }
 
 static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {

@@ -214,9 +214,9 @@ typedef struct StateRef {
   Node *input;
   Node *init;
   Span origin;
-  bool layer;           // declared where parameters may be
-  bool loaded;          // a loaded model's tensor: never assigned
-  const float *initial; // its values
+  bool layer;          // declared where parameters may be
+  bool loaded;         // a loaded model's tensor: never assigned
+  const void *initial; // its values
   bool assigned;
   bool carry;  // memory of the lanes of `sample in order`: moves in evaluation too
   Node *start; // of such: at the start of the batch
@@ -484,7 +484,7 @@ Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand:
 // -- lower.c
 Cx *cx_new(Lowered *l, const char *graph_name, Mode mode);
 void cx_seed(Cx *cx, Node **seed, Node **counter);
-Graph *prune(Cx *cx, Graph *g);   // only what the outputs need
+Graph *prune(Cx *cx, Graph *g);   // only what the outputs need, in the program's precision
 int node_operands(const Node *n); // that its value is computed from
 ModelValue *model_value(Cx *cx, Def *d);
 Node *param_input(Cx *cx, const ParamRef *p);

@@ -92,6 +92,7 @@ static Value elaborate(Cx *cx, const Ast *before, const Ast *e) {
 
 static void add_value(Cx *cx, LowerView *view, const char *path, Node *n, DType shown) {
   graph_output(cx->g, arena_printf(cx->a, "value:%d", view->values.len), n, -1);
+  if (shown == DT_F32 && cx->l->program->doubles) shown = DT_F64;
   vec_push(cx->a, view->values, ((LowerViewValue){path, shown, n->shape}));
 }
 

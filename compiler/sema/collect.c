@@ -75,6 +75,22 @@ static void use_file(Program *p, const Ast *use, const char *from) {
   collect_items(p, parse_source(s, source_add(&s->sources, path, text, len))->file, path);
 }
 
+// It holds for the whole program, files that it uses included.
+static void set_precision(Program *p, const Ast *item) {
+  const bool doubles = !strcmp(item->name, "f64");
+  Diags *ds = &p->session->diags;
+  if (p->precision) {
+    Diag *d = diag_emit(ds, DIAG_duplicate_definition, item->span, "precision");
+    diag_note(d, p->precision->span, "first given here");
+    return;
+  }
+  if (!doubles && strcmp(item->name, "f32") != 0)
+    diag_emit(ds, DIAG_wrong_kind, item->name_span, "`f32` or `f64`",
+              arena_printf(p->session->arena, "`%s`", item->name));
+  p->precision = item;
+  p->doubles = doubles;
+}
+
 void collect_items(Program *p, const Ast *file, const char *path) {
   for (int i = 0; i < file->nkids; i++) {
     const Ast *item = file->kids[i];
@@ -87,6 +103,7 @@ void collect_items(Program *p, const Ast *file, const char *path) {
     case AST_EVALUATE: vec_push(p->session->arena, p->evaluates, item); break;
     case AST_CHECK: vec_push(p->session->arena, p->checks, item); break;
     case AST_USE: use_file(p, item, path); break;
+    case AST_PRECISION: set_precision(p, item); break;
     default: break;
     }
   }

@@ -23,6 +23,8 @@ typedef struct Program {
   Map library;      // likewise, those of the library that were asked for so far
   VEC(const Ast *) trains, evaluates, checks;
   VEC(const Ast *) statements; // trains and evaluates in their order
+  const Ast *precision;        // the statement; NULL: none
+  bool doubles;                // floats are f64
   bool lacks_file;             // that it uses: reported, and its names are not checked
   bool too_deep;               // a chain of definitions was too long: reported
 } Program;

@@ -346,5 +346,15 @@ Ast *ast_check(ParseContext *p, Span span, Ast *value, Ast *condition) {
 }
 Ast *ast_use(ParseContext *p, Span span, Token path) { return named(LEAF(AST_USE), path.text, path.span); }
 
+Ast *ast_precision(ParseContext *p, Span span, Token word) {
+  return named(LEAF(AST_PRECISION), word.text, word.span);
+}
+
+Ast *ast_inner_precision(ParseContext *p, Span span) {
+  Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, span, "`precision`", "inside braces");
+  diag_hint(d, "it is that of the whole program: a line of its own, outside of all definitions");
+  return ast_error(p, span);
+}
+
 void ast_item(ParseContext *p, Ast *item) { vec_push(p->arena, p->items, item); }
 void ast_expression(ParseContext *p, Ast *e) { p->expression = e; }

@@ -123,6 +123,8 @@ Ast *ast_sample(ParseContext *p, Span span, Token order);
 Ast *ast_evaluate(ParseContext *p, Span span, Ast *model, Ast *data, AstList *metrics);
 Ast *ast_check(ParseContext *p, Span span, Ast *value, Ast *condition);
 Ast *ast_use(ParseContext *p, Span span, Token path);
-void ast_item(ParseContext *p, Ast *item); // appends it to the file
+Ast *ast_precision(ParseContext *p, Span span, Token word);
+Ast *ast_inner_precision(ParseContext *p, Span span); // in a body: reported
+void ast_item(ParseContext *p, Ast *item);            // appends it to the file
 void ast_expression(ParseContext *p, Ast *e);
 #endif

@@ -123,6 +123,10 @@ static const Word *foreign_word(ParseContext *p, const Token *wrong) {
 // What cannot start an item.
 static void item_hint(ParseContext *p, Diag *d, const Token *wrong) {
   const int behind = p->tokens->ahead[0].kind;
+  if (!strcmp(wrong->text, "precision")) {
+    diag_hint(d, "the type of all floats of a program is given by `precision f64` or `precision f32`");
+    return;
+  }
   if (word_hint(d, wrong->text, WORD_LEADS | WORD_ITEM, NULL, 0)) return;
   const char *items[64];
   int n = 0;

@@ -441,6 +441,7 @@ void print_node(Printer *p, const Ast *a) {
     print_text(p, "use ");
     ast_put_string(&p->out, a->name);
     break;
+  case AST_PRECISION: strbuf_addf(&p->out, "precision %s", a->name); break;
   default: print_wrong(p, a); break;
   }
 }

@@ -146,17 +146,25 @@ static bool item_at_margin(const Tokens *t, const Token *raw) {
   return false;
 }
 
+// Only a word on the same line makes `precision` more than a name: that of a metric, at the prompt.
+static bool names_precision(const Token *behind) {
+  return behind->kind == TOK_NAME && !behind->newline_before && text_is_name(behind->text);
+}
+
 static bool may_stand(const Tokens *t, const struct Keyword *k) {
   const Token *behind = &t->ahead[1];
   bool line_start = t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC;
   if (k->head && k->head != t->head) return false;
   switch (k->place) {
   case ANYWHERE: return true;
-  case ITEM_START: return line_start && t->depth == 0 && !t->expression;
+  case ITEM_START:
+    if (k->kind == TOK_PRECISION && !names_precision(behind)) return false;
+    return line_start && t->depth == 0 && !t->expression;
   case STATEMENT_START:
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
     if (k->kind == TOK_PENALIZE && behind->kind == TOK_COLON) return true;
+    if (k->kind == TOK_PRECISION) return names_precision(behind);
     return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER;
   case AFTER_OPERAND: return ends_operand(t->last.kind);
   case FOLLOWS: return !line_start;

@@ -27,17 +27,17 @@ static const char *class_name(const reg_field *f, int64_t k, int64_t n, char num
   return number;
 }
 
-static void print_cell(FILE *out, reg_terminal t, float v, int width, bool diagonal) {
+static void print_cell(FILE *out, reg_terminal t, double v, int width, bool diagonal) {
   char text[32];
   bool zero = v == 0;
-  snprintf(text, sizeof text, "%.6g", (double)v);
+  snprintf(text, sizeof text, "%.6g", v);
   const char *shown = zero ? (t.utf8 ? "·" : ".") : text;
   fprintf(out, "%s", diagonal && !zero ? paint(t, "\033[1m") : "");
   print_right(out, shown, width);
   fprintf(out, "%s", diagonal && !zero ? paint(t, "\033[0m") : "");
 }
 
-static void print_matrix(FILE *out, reg_terminal t, const reg_metric *m, const float *values,
+static void print_matrix(FILE *out, reg_terminal t, const reg_metric *m, const void *values, reg_dtype type,
                          const reg_field *target) {
   char number[24];
   int label = 6, width = 6;
@@ -55,14 +55,15 @@ static void print_matrix(FILE *out, reg_terminal t, const reg_metric *m, const f
   for (int64_t i = 0; i < m->dim[0]; i++) {
     fputs("    ", out);
     print_right(out, class_name(target, i, m->dim[0], number), label);
-    for (int64_t k = 0; k < m->dim[1]; k++) print_cell(out, t, values[i * m->dim[1] + k], width, i == k);
+    for (int64_t k = 0; k < m->dim[1]; k++)
+      print_cell(out, t, reg_float_at(values, type, i * m->dim[1] + k), width, i == k);
     fputc('\n', out);
   }
 }
 
-static void print_list(FILE *out, const reg_metric *m, int width, const float *values) {
+static void print_list(FILE *out, const reg_metric *m, int width, const void *values, reg_dtype type) {
   print_left(out, m->name, width);
-  for (int64_t k = 0; k < m->count; k++) fprintf(out, " %.4g", (double)values[k]);
+  for (int64_t k = 0; k < m->count; k++) fprintf(out, " %.4g", reg_float_at(values, type, k));
   fputc('\n', out);
 }
 
@@ -80,6 +81,7 @@ static void print_moment(FILE *out, const reg_event *e) {
 
 void reg_console_results(FILE *out, reg_terminal t, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
+  const reg_dtype type = e->program->dtype;
   const reg_part *part = reg_data_part(e->program->datasets[v->data], v->part);
   fprintf(out, "%s%s on %s%s (%lld rows)", paint(t, "\033[1m"), v->model, v->data_name, paint(t, "\033[0m"),
           part ? (long long)part->nrows : 0);
@@ -94,11 +96,11 @@ void reg_console_results(FILE *out, reg_terminal t, const reg_event *e) {
     const reg_metric *m = &v->metric[i];
     if (m->rank == 0) {
       print_left(out, m->name, width);
-      fprintf(out, " %.4f\n", (double)e->values[i][0]);
+      fprintf(out, " %.4f\n", reg_float_at(e->values[i], type, 0));
     } else if (m->rank == 2) {
-      print_matrix(out, t, m, e->values[i], target_field(e));
+      print_matrix(out, t, m, e->values[i], type, target_field(e));
     } else {
-      print_list(out, m, width, e->values[i]);
+      print_list(out, m, width, e->values[i], type);
     }
   }
   fflush(out);

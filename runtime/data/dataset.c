@@ -4,12 +4,14 @@
 #include <math.h>
 #include <string.h>
 
-int64_t reg_data_transform(const reg_dataset *d, const double *from, int64_t rows, float *to) {
+int64_t reg_data_transform(const reg_dataset *d, const double *from, int64_t rows, void *to) {
   const int64_t width = d->fields[0].width;
+  const reg_dtype type = d->fields[0].dtype;
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < width; j++) {
-      to[i * width + j] = (float)((from[i * width + j] - d->shift[j]) * d->factor[j]);
-      if (!isfinite(to[i * width + j])) return i * width + j;
+      const int64_t at = i * width + j;
+      reg_float_put(to, type, at, (from[at] - d->shift[j]) * d->factor[j]);
+      if (!isfinite(reg_float_at(to, type, at))) return at;
     }
   return -1;
 }

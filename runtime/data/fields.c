@@ -14,7 +14,7 @@ static int make_x(const Table *t, reg_dataset *d, reg_field *x) {
   if (!d->shift || !d->factor) return -1;
   for (size_t j = 0; j < width; j++) d->factor[j] = 1;
   d->columns = t->columns;
-  *x = (reg_field){.name = "x", .dtype = REG_F32, .rank = 1, .dim = {t->width}, .width = t->width};
+  *x = (reg_field){.name = "x", .dtype = t->dtype, .rank = 1, .dim = {t->width}, .width = t->width};
   return 0;
 }
 
@@ -163,16 +163,16 @@ static int64_t first_text(const Table *t) {
 // `name`: what the program calls it. -1: out of memory.
 static int make_target(const Table *t, reg_field *f, const char *name, reg_status *st) {
   const int64_t text = first_text(t);
-  *f = (reg_field){.dtype = text < 0 ? REG_F32 : REG_I32, .width = 1};
+  *f = (reg_field){.dtype = text < 0 ? t->dtype : REG_I32, .width = 1};
   if (!(f->name = reg_heap_copy(t->heap, name, strlen(name)))) return -1;
   if (text >= 0) return (f->why = table_cell(t, text)) ? text_classes(t, f, st) : -1;
-  float *values = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *values);
+  void *values = reg_heap_take(t->heap, (size_t)t->nrows * reg_dtype_bytes(t->dtype));
   if (!values) return -1;
   for (int64_t i = 0; i < t->nrows; i++) {
     double value;
     const NumberText kind = parse_target(t, i, &value);
     if (kind != NUMBER_OK) return not_a_number(t, f, i, kind, st);
-    values[i] = (float)value;
+    reg_float_put(values, t->dtype, i, value);
   }
   f->values = values;
   return integer_classes(t, f);
@@ -200,5 +200,5 @@ int table_to_fields(Table *t, reg_dataset *d, const char *name, reg_status *st) 
     code = make_target(t, &d->fields[d->target], name, st);
   }
   if (!code) code = make_id(t, &d->fields[d->nfields++]);
-  return code < 0 ? reg_no_memory(st, (size_t)t->nrows * sizeof(float)) : code;
+  return code < 0 ? reg_no_memory(st, (size_t)t->nrows * reg_dtype_bytes(t->dtype)) : code;
 }

@@ -27,7 +27,8 @@ typedef struct TableFile {
 } TableFile;
 
 typedef struct Table {
-  Heap *heap; // owns what lives as long as the data set
+  Heap *heap;      // owns what lives as long as the data set
+  reg_dtype dtype; // of the fields' numbers
   int nfiles;
   TableFile files[MOST_FILES]; // their rows follow each other
   int width;                   // columns of x

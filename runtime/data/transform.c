@@ -78,8 +78,8 @@ static int no_training_part(reg_status *st) {
 static int fill_x(reg_dataset *d, const Table *t, reg_status *st) {
   reg_field *x = &d->fields[0];
   size_t count;
-  float *values = NULL;
-  if (!__builtin_mul_overflow((size_t)t->nrows * sizeof *values, (size_t)t->width, &count))
+  void *values = NULL;
+  if (!__builtin_mul_overflow((size_t)t->nrows * reg_dtype_bytes(x->dtype), (size_t)t->width, &count))
     values = reg_heap_take(t->heap, count);
   if (!values) return reg_no_memory(st, count);
   const int64_t wrong = reg_data_transform(d, t->numbers, t->nrows, values);
@@ -87,8 +87,9 @@ static int fill_x(reg_dataset *d, const Table *t, reg_status *st) {
   if (wrong < 0) return REG_OK;
   const int64_t row = wrong / t->width;
   return reg_fail(st, REG_BAD_DATA, "data_bad",
-                  "%s:%lld: column `%.60s` is too large for a 32-bit float when it is scaled",
-                  table_file(t, row)->path, (long long)t->line[row], t->columns[wrong % t->width]);
+                  "%s:%lld: column `%.60s` is too large for a %d-bit float when it is scaled",
+                  table_file(t, row)->path, (long long)t->line[row], t->columns[wrong % t->width],
+                  x->dtype == REG_F64 ? 64 : 32);
 }
 
 int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st) {

@@ -5,9 +5,17 @@
 
 const char *reg_event_schema(void) { return "{\"event\":\"schema\",\"version\":1}"; }
 
-static void put_number(Text *o, const char *key, double value) {
+// With the digits that fix a number of the program's type.
+static void put_float(Text *o, reg_dtype type, double value) {
+  if (type == REG_F64)
+    reg_text_exact(o, value);
+  else
+    reg_text_number(o, value);
+}
+
+static void put_number(Text *o, const reg_event *e, const char *key, double value) {
   reg_text_key(o, key);
-  reg_text_number(o, value);
+  put_float(o, e->program->dtype, value);
 }
 
 static void put_text(Text *o, const char *key, const char *text) {
@@ -22,22 +30,24 @@ static void put_integer(Text *o, const char *key, int64_t value) {
 }
 
 // Numbers by their names, open at the end.
-static void put_named(Text *o, const char *key, int count, const char *const *names, const double *values) {
+static void put_named(Text *o, const reg_event *e, const char *key, int count, const char *const *names,
+                      const double *values) {
   reg_text_key(o, key);
   reg_text_add(o, "{");
-  for (int i = 0; i < count; i++) put_number(o, names[i], values[i]);
+  for (int i = 0; i < count; i++) put_number(o, e, names[i], values[i]);
 }
 
 // A number, or nested lists of them.
-static void put_array(Text *o, const float **at, int rank, const int64_t *dim) {
+static void put_array(Text *o, const void *values, reg_dtype type, int64_t *at, int rank,
+                      const int64_t *dim) {
   if (rank == 0) {
-    reg_text_number(o, (double)*(*at)++);
+    put_float(o, type, reg_float_at(values, type, (*at)++));
     return;
   }
   reg_text_add(o, "[");
   for (int64_t i = 0; i < dim[0]; i++) {
     reg_text_item(o);
-    put_array(o, at, rank - 1, dim + 1);
+    put_array(o, values, type, at, rank - 1, dim + 1);
   }
   reg_text_add(o, "]");
 }
@@ -62,15 +72,16 @@ static void put_progress(Text *o, const reg_event *e) {
   put_text(o, "train", e->train->name);
   put_integer(o, "epoch", e->epoch);
   put_integer(o, "step", e->step);
-  put_number(o, "seconds", e->seconds);
-  put_number(o, "loss", e->loss);
-  put_number(o, "objective", e->objective);
+  reg_text_key(o, "seconds");
+  reg_text_number(o, e->seconds);
+  put_number(o, e, "loss", e->loss);
+  put_number(o, e, "objective", e->objective);
   if (e->terms) {
-    put_named(o, "terms", e->train->nterms, e->train->terms, e->terms);
+    put_named(o, e, "terms", e->train->nterms, e->train->terms, e->terms);
     reg_text_add(o, "}");
   }
   if (e->schedules) {
-    put_named(o, "schedules", e->train->nschedules, e->train->schedules, e->schedules);
+    put_named(o, e, "schedules", e->train->nschedules, e->train->schedules, e->schedules);
     reg_text_add(o, "}");
   }
 }
@@ -78,8 +89,8 @@ static void put_progress(Text *o, const reg_event *e) {
 static void epoch(Text *o, const reg_event *e) {
   put_progress(o, e);
   if (!e->has_valid) return;
-  put_named(o, "valid", e->valid_metrics ? e->train->nmetrics : 0, e->train->metrics, e->valid_metrics);
-  put_number(o, "loss", e->valid_loss);
+  put_named(o, e, "valid", e->valid_metrics ? e->train->nmetrics : 0, e->train->metrics, e->valid_metrics);
+  put_number(o, e, "loss", e->valid_loss);
   reg_text_add(o, "}");
   reg_text_key(o, "best");
   reg_text_add(o, e->best ? "true" : "false");
@@ -99,9 +110,9 @@ static void evaluate(Text *o, const reg_event *e) {
   reg_text_key(o, "metrics");
   reg_text_add(o, "{");
   for (int i = 0; i < v->nmetrics; i++) {
-    const float *at = e->values[i];
+    int64_t at = 0;
     reg_text_key(o, v->metric[i].name);
-    put_array(o, &at, v->metric[i].rank, v->metric[i].dim);
+    put_array(o, e->values[i], e->program->dtype, &at, v->metric[i].rank, v->metric[i].dim);
   }
   reg_text_add(o, "}");
 }

@@ -5,7 +5,6 @@
 #include "reg/file.h"
 #include "support.h"
 #include "text/text.h"
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +13,16 @@
 enum { SIZE_BYTES = 8, MAX_SAVED_RANK = 8 };
 
 // The JSON header: each tensor's type, shape and place.
+static size_t bytes_of(const reg_saved_tensor *t) { return (size_t)t->count * reg_dtype_bytes(t->dtype); }
+
 static void put_header(Text *o, int count, const reg_saved_tensor *tensors) {
   size_t at = 0;
   reg_text_add(o, "{");
   for (int i = 0; i < count; i++) {
     const reg_saved_tensor *t = &tensors[i];
-    const size_t end = at + (size_t)t->count * sizeof(float);
+    const size_t end = at + bytes_of(t);
     reg_text_key(o, t->name);
-    reg_text_add(o, "{\"dtype\":\"F32\",\"shape\":[");
+    reg_text_format(o, "{\"dtype\":\"%s\",\"shape\":[", t->dtype == REG_F64 ? "F64" : "F32");
     for (int k = 0; k < t->rank; k++) reg_text_format(o, k ? ",%lld" : "%lld", (long long)t->dim[k]);
     reg_text_format(o, "],\"data_offsets\":[%zu,%zu]}", at, end);
     at = end;
@@ -36,7 +37,7 @@ int reg_safetensors_write(const char *path, int count, const reg_saved_tensor *t
   reg_text_bytes(&o, blanks, -o.used % SIZE_BYTES); // tensors start at a multiple of 8
   const uint64_t header = o.used;
   size_t total = SIZE_BYTES + header;
-  for (int i = 0; i < count; i++) total += (size_t)tensors[i].count * sizeof(float);
+  for (int i = 0; i < count; i++) total += bytes_of(&tensors[i]);
   char *bytes = o.failed ? NULL : malloc(total);
   int code = bytes ? REG_OK : reg_no_memory(st, total);
   if (bytes) {
@@ -44,7 +45,7 @@ int reg_safetensors_write(const char *path, int count, const reg_saved_tensor *t
     memcpy(bytes + SIZE_BYTES, o.data, header);
     char *to = bytes + SIZE_BYTES + header;
     for (int i = 0; i < count; i++) {
-      const size_t size = (size_t)tensors[i].count * sizeof(float);
+      const size_t size = bytes_of(&tensors[i]);
       if (size) memcpy(to, tensors[i].values, size);
       to += size;
     }
@@ -186,27 +187,23 @@ static float from_half(uint16_t h) {
 }
 
 static int read_values(const Source *s, Place *p) {
-  float *values = reg_heap_take(s->heap, (size_t)p->tensor.count * sizeof *values);
-  if (!values) return reg_no_memory(s->st, (size_t)p->tensor.count * sizeof *values);
+  p->tensor.dtype = p->width == 2 || (p->kind == 'f' && p->width == 4) ? REG_F32 : REG_F64;
+  void *values = reg_heap_take(s->heap, bytes_of(&p->tensor));
+  if (!values) return reg_no_memory(s->st, bytes_of(&p->tensor));
   for (int64_t i = 0; i < p->tensor.count; i++) {
     const char *from = s->data + p->begin + (size_t)i * p->width;
-    float f;
-    double d;
     int32_t i32;
     int64_t i64;
     uint16_t half;
     if (p->width == 2)
-      memcpy(&half, from, 2), values[i] = p->kind == 'h' ? from_half(half) : from_bits((uint32_t)half << 16);
-    else if (p->kind == 'f' && p->width == 4)
-      memcpy(&f, from, 4), values[i] = f;
-    else if (p->kind == 'f') {
-      memcpy(&d, from, 8), values[i] = (float)d;
-      if (isfinite(d) && isinf(values[i]))
-        return refuse(s, p->tensor.name, "it holds a number that is too large for a 32-bit float");
-    } else if (p->width == 4)
-      memcpy(&i32, from, 4), values[i] = (float)i32;
+      memcpy(&half, from, 2),
+          ((float *)values)[i] = p->kind == 'h' ? from_half(half) : from_bits((uint32_t)half << 16);
+    else if (p->kind == 'f')
+      memcpy((char *)values + (size_t)i * p->width, from, p->width);
+    else if (p->width == 4)
+      memcpy(&i32, from, 4), ((double *)values)[i] = i32;
     else
-      memcpy(&i64, from, 8), values[i] = (float)i64;
+      memcpy(&i64, from, 8), ((double *)values)[i] = (double)i64;
   }
   p->tensor.values = values;
   return REG_OK;

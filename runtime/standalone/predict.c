@@ -21,7 +21,7 @@ int64_t reg_model_outputs(const reg_model *m) {
 typedef struct Chunk {
   void **slots;
   double *raw; // of the chunk, where it is given in single precision
-  float *x, *y;
+  void *x, *y; // of the program's floats
   double zero; // seed, step, epoch, total: evaluation does not depend on them
 } Chunk;
 
@@ -45,12 +45,13 @@ static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *he
 static int prepare(const reg_model *m, Chunk *c, Heap *heap, reg_status *st) {
   const reg_function *f = m->train->predict;
   const int64_t in = reg_model_inputs(m), out = reg_model_outputs(m);
+  const size_t each = reg_dtype_bytes(m->program->dtype);
   c->raw = reg_heap_take(heap, (size_t)(f->batch * in) * sizeof(double));
-  c->x = reg_heap_take(heap, (size_t)(f->batch * in) * sizeof(float));
-  c->y = reg_heap_take(heap, (size_t)(f->batch * out) * sizeof(float));
+  c->x = reg_heap_take(heap, (size_t)(f->batch * in) * each);
+  c->y = reg_heap_take(heap, (size_t)(f->batch * out) * each);
   c->slots = reg_heap_take(heap, (size_t)f->nslots * sizeof *c->slots);
   if (!c->raw || !c->x || !c->y || !c->slots)
-    return reg_no_memory(st, (size_t)(f->batch * (3 * in + out)) * sizeof(float));
+    return reg_no_memory(st, (size_t)(f->batch * (in + out)) * each);
   for (int i = 0; i < f->nslots; i++)
     if (!(c->slots[i] = target_of(m, &f->slots[i], c, heap)))
       return reg_fail(st, REG_INTERNAL, "internal", "slot %d of `%s` (kind %d) cannot be filled", i, f->name,
@@ -58,11 +59,12 @@ static int prepare(const reg_model *m, Chunk *c, Heap *heap, reg_status *st) {
   return REG_OK;
 }
 
-static int predict(const reg_model *m, const double *x, const float *narrow, int64_t rows, float *y,
+static int predict(const reg_model *m, const double *x, const float *narrow, int64_t rows, void *y,
                    reg_status *st) {
   reg_status ignored;
   Heap heap = {0};
   Chunk c = {0};
+  const size_t each = reg_dtype_bytes(m->program->dtype);
   if (!st) st = &ignored;
   *st = (reg_status){0};
   const reg_function *f = m->train->predict;
@@ -82,26 +84,27 @@ static int predict(const reg_model *m, const double *x, const float *narrow, int
       break;
     }
     for (int64_t i = now; i < f->batch; i++)
-      memcpy(c.x + i * in, c.x + (now - 1) * in, (size_t)in * sizeof(float));
+      memcpy((char *)c.x + (size_t)(i * in) * each, (char *)c.x + (size_t)((now - 1) * in) * each,
+             (size_t)in * each);
     if (f->fn(ctx, c.slots)) {
       code = reg_ctx_fault(ctx, st);
       break;
     }
-    memcpy(y + done * out, c.y, (size_t)(now * out) * sizeof(float));
+    memcpy((char *)y + (size_t)(done * out) * each, c.y, (size_t)(now * out) * each);
   }
   reg_ctx_free(ctx);
   reg_heap_free(&heap);
   return code;
 }
 
-int reg_model_predict(const reg_model *m, const double *x, int64_t rows, float *y, reg_status *st) {
+int reg_model_predict(const reg_model *m, const double *x, int64_t rows, void *y, reg_status *st) {
   return predict(m, x, NULL, rows, y, st);
 }
 
-int reg_model_call(const reg_model *m, const float *x, int64_t rows, float *y) {
+int reg_model_call(const reg_model *m, const float *x, int64_t rows, void *y) {
   return predict(m, NULL, x, rows, y, NULL);
 }
 
-int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, float *y) {
+int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, void *y) {
   return predict(m, x, NULL, rows, y, NULL);
 }

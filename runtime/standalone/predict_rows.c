@@ -52,14 +52,15 @@ static const reg_field *target_of(const reg_dataset *d) {
   return d->target >= 0 ? &d->fields[d->target] : NULL;
 }
 
-static int write_rows(const reg_model *m, const char *path, float *y, int64_t rows, reg_status *st) {
+static int write_rows(const reg_model *m, const char *path, void *y, int64_t rows, reg_status *st) {
   const int64_t width = reg_model_outputs(m);
+  const reg_dtype type = m->program->dtype;
   if (path && ends_with(path, ".npy")) {
     reg_array a = {.dtype = REG_F32, .rank = 2, .dim = {rows, width}, .count = rows * width, .values = y};
-    return reg_npy_write(path, &a, st);
+    return type == REG_F64 ? reg_npy_write_numbers(path, &a, y, st) : reg_npy_write(path, &a, st);
   }
   Text o = {0};
-  predictions_put(&o, target_of(m->data), NULL, y, rows, width);
+  predictions_put(&o, target_of(m->data), NULL, y, type, rows, width);
   int code = o.failed ? reg_no_memory(st, o.used) : REG_OK;
   if (!code && path && strcmp(path, "-") != 0)
     code = reg_file_write(path, o.data, o.used, st);
@@ -69,26 +70,26 @@ static int write_rows(const reg_model *m, const char *path, float *y, int64_t ro
   return code;
 }
 
-static float **tensors_new(Heap *heap, const reg_tensor *tensors, int n) {
-  float **out = reg_heap_take(heap, (size_t)(n + 1) * sizeof *out);
+static void **tensors_new(Heap *heap, const reg_tensor *tensors, int n) {
+  void **out = reg_heap_take(heap, (size_t)(n + 1) * sizeof *out);
   for (int i = 0; out && i < n; i++)
-    if (!(out[i] = reg_heap_take(heap, (size_t)tensors[i].count * sizeof(float)))) return NULL;
+    if (!(out[i] = reg_heap_take(heap, reg_tensor_bytes(&tensors[i])))) return NULL;
   return out;
 }
 
 static int predict(reg_model *m, const BinaryOptions *o, Heap *heap, reg_status *st) {
   const reg_train *t = m->train;
-  float **params = tensors_new(heap, t->params, t->nparams),
-        **states = tensors_new(heap, t->states, t->nstates);
+  void **params = tensors_new(heap, t->params, t->nparams),
+       **states = tensors_new(heap, t->states, t->nstates);
   double *x = NULL;
-  float *y = NULL;
+  void *y = NULL;
   int64_t rows = 0;
   if (!params || !states) return reg_no_memory(st, 0);
   m->params = params;
   m->states = states;
   int code = reg_weights_load(m->program, t, t, NULL, o->weights, params, states, st);
   if (!code) code = read_rows(m, o->in, &x, &rows, st);
-  const size_t bytes = code ? 0 : (size_t)(rows * reg_model_outputs(m)) * sizeof *y;
+  const size_t bytes = code ? 0 : (size_t)(rows * reg_model_outputs(m)) * reg_dtype_bytes(m->program->dtype);
   if (!code && !(y = malloc(bytes + 1))) code = reg_no_memory(st, bytes);
   if (!code) code = reg_model_predict(m, x, rows, y, st);
   if (!code) code = write_rows(m, o->out, y, rows, st);

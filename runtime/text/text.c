@@ -228,6 +228,8 @@ void reg_text_number(Text *t, double value) { put_number(t, value, 9); } // that
 
 void reg_text_double(Text *t, double value) { put_number(t, value, 15); }
 
+void reg_text_exact(Text *t, double value) { put_number(t, value, 17); } // that fix a double
+
 void reg_text_item(Text *t) {
   const char last = t->used ? t->data[t->used - 1] : '[';
   if (last != '[' && last != '{') reg_text_bytes(t, ",", 1);

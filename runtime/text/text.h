@@ -50,6 +50,7 @@ ShownChar reg_shown_char(const char *s, size_t n);
 void reg_text_json(Text *t, const char *s);  // "quoted"
 void reg_text_number(Text *t, double value); // null for what JSON cannot hold
 void reg_text_double(Text *t, double value); // the same, with the digits of a double
+void reg_text_exact(Text *t, double value);  // with as many as tell it from all others
 void reg_text_item(Text *t);                 // a comma, unless it is the first of a list or object
 void reg_text_key(Text *t, const char *key); // the same, and "key":
 // The same value in lines of its own, each level two blanks further in.

@@ -5,11 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-static int tensors_new(Training *t, int count, const reg_tensor *tensors, float ***out) {
+static int tensors_new(Training *t, int count, const reg_tensor *tensors, void ***out) {
   *out = reg_heap_take(&t->run->heap, (size_t)count * sizeof **out);
   if (!*out) return reg_no_memory(t->run->st, (size_t)count * sizeof **out);
   for (int i = 0; i < count; i++) {
-    size_t bytes = (size_t)tensors[i].count * sizeof(float);
+    size_t bytes = reg_tensor_bytes(&tensors[i]);
     if (!((*out)[i] = reg_heap_take(&t->run->heap, bytes))) return reg_no_memory(t->run->st, bytes);
   }
   return REG_OK;
@@ -21,8 +21,8 @@ int bank_new(Training *t, Bank *bank) {
 }
 
 // The store's tensor for `to`, which has one of its own.
-static void join(Run *r, const reg_tensor *tensor, float **to, bool *fresh) {
-  float **place = &r->store[tensor->stored];
+static void join(Run *r, const reg_tensor *tensor, void **to, bool *fresh) {
+  void **place = &r->store[tensor->stored];
   *fresh = !*place;
   if (*place)
     *to = *place;
@@ -45,15 +45,15 @@ int bank_join(Training *t, bool *fresh_params, bool *fresh_states) {
 void bank_copy(const Training *t, const Bank *to, const Bank *from) {
   const reg_train *p = t->plan;
   for (int i = 0; i < p->nparams; i++)
-    memcpy(to->params[i], from->params[i], (size_t)p->params[i].count * sizeof(float));
+    memcpy(to->params[i], from->params[i], reg_tensor_bytes(&p->params[i]));
   for (int i = 0; i < p->nstates; i++)
-    memcpy(to->states[i], from->states[i], (size_t)p->states[i].count * sizeof(float));
+    memcpy(to->states[i], from->states[i], reg_tensor_bytes(&p->states[i]));
 }
 
 // Parameters only: a state may be of integers, and one that matters reaches the objective.
 bool bank_finite(const Training *t, const Bank *bank) {
   for (int i = 0; i < t->plan->nparams; i++)
     for (int64_t j = 0; j < t->plan->params[i].count; j++)
-      if (!isfinite(bank->params[i][j])) return false;
+      if (!isfinite(reg_float_at(bank->params[i], t->plan->params[i].dtype, j))) return false;
   return true;
 }

@@ -26,11 +26,16 @@ int resolve_function(Run *r, reg_function *f) {
   return r->st->code;
 }
 
+static bool fits(const reg_slot *s, int n, const reg_tensor *tensors) {
+  return s->index >= 0 && s->index < n && s->count <= tensors[s->index].count &&
+         s->dtype == tensors[s->index].dtype;
+}
+
 static bool in_range(const Training *t, const reg_slot *s) {
   const reg_train *p = t->plan;
   switch (s->kind) {
-  case REG_SLOT_PARAM: return s->index >= 0 && s->index < p->nparams && s->count <= p->params[s->index].count;
-  case REG_SLOT_STATE: return s->index >= 0 && s->index < p->nstates && s->count <= p->states[s->index].count;
+  case REG_SLOT_PARAM: return fits(s, p->nparams, p->params);
+  case REG_SLOT_STATE: return fits(s, p->nstates, p->states);
   case REG_SLOT_FIELD: return s->index >= 0 && s->index < t->data->nfields;
   case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
   case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
@@ -40,22 +45,25 @@ static bool in_range(const Training *t, const reg_slot *s) {
   }
 }
 
-static void *target_of(Training *t, const reg_slot *s, const Bank *bank, float *predictions,
-                       float **metrics) {
+static void *place_of(const Training *t, void *values, int index) {
+  return (char *)values + (size_t)index * reg_dtype_bytes(t->run->program->dtype);
+}
+
+static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *predictions, void **metrics) {
   switch (s->kind) {
   case REG_SLOT_PARAM: return bank->params[s->index];
   case REG_SLOT_STATE: return bank->states[s->index];
-  case REG_SLOT_FIELD: return reg_heap_take(&t->run->heap, (size_t)s->count * 4);
+  case REG_SLOT_FIELD: return reg_heap_take(&t->run->heap, (size_t)s->count * reg_dtype_bytes(s->dtype));
   case REG_SLOT_PRED: return predictions;
   case REG_SLOT_SEED: return t->seed;
   case REG_SLOT_STEP: return &t->step;
   case REG_SLOT_EPOCH: return &t->epoch;
   case REG_SLOT_TURN: return &t->turn;
-  case REG_SLOT_OBJECTIVE: return &t->objective;
-  case REG_SLOT_LOSS: return &t->loss;
-  case REG_SLOT_TERM: return &t->terms[s->index];
+  case REG_SLOT_OBJECTIVE: return t->objective;
+  case REG_SLOT_LOSS: return t->loss;
+  case REG_SLOT_TERM: return place_of(t, t->terms, s->index);
   case REG_SLOT_METRIC: return metrics ? metrics[s->index] : NULL;
-  case REG_SLOT_SCHEDULE: return &t->schedules[s->index];
+  case REG_SLOT_SCHEDULE: return place_of(t, t->schedules, s->index);
   case REG_SLOT_TOTAL: return &t->total;
   case REG_SLOT_SETTING: return &t->run->program->settings[s->index].value;
   case REG_SLOT_STORE: return t->run->store[s->index];
@@ -67,7 +75,7 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, float *
 static int check_field(const Training *t, const reg_function *f, const reg_slot *s) {
   const reg_field *field = &t->data->fields[s->index];
   bool there = s->dtype == REG_I32 ? field->classes || field->dtype == REG_I32
-                                   : field->values && field->dtype == REG_F32;
+                                   : field->values && field->dtype == s->dtype;
   if (!there)
     return reg_fail(t->run->st, REG_BAD_DATA, "bad_field", "field `%s` cannot be read as %s", field->name,
                     s->dtype == REG_I32 ? "classes" : "numbers");
@@ -79,7 +87,7 @@ static int check_field(const Training *t, const reg_function *f, const reg_slot 
   return REG_OK;
 }
 
-int bind_function(Training *t, reg_function *f, const Bank *bank, float *predictions, float **metrics,
+int bind_function(Training *t, reg_function *f, const Bank *bank, void *predictions, void **metrics,
                   Bound *out) {
   *out = (Bound){0};
   if (!f) return REG_OK;
@@ -96,7 +104,7 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, float *predict
                       s->index);
     if (s->kind == REG_SLOT_FIELD && (code = check_field(t, f, s))) return code;
     slots[i] = target_of(t, s, bank, predictions, metrics);
-    if (!slots[i]) return reg_no_memory(t->run->st, (size_t)s->count * 4);
+    if (!slots[i]) return reg_no_memory(t->run->st, (size_t)s->count * reg_dtype_bytes(s->dtype));
   }
   *out = (Bound){f, slots};
   return REG_OK;
@@ -115,7 +123,7 @@ void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_
     if (s->kind != REG_SLOT_FIELD) continue;
     const reg_field *field = &t->data->fields[s->index];
     const char *from = s->dtype == REG_I32 && field->classes ? (const char *)field->classes : field->values;
-    size_t bytes = (size_t)field->width * 4;
+    size_t bytes = (size_t)field->width * reg_dtype_bytes(s->dtype);
     char *to = b->slots[i];
     for (int64_t r = 0; r < count; r++, to += bytes) {
       if (r + AHEAD < count) prefetch(from + (size_t)rows[r + AHEAD] * bytes, bytes);

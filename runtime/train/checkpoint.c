@@ -18,8 +18,9 @@ typedef enum MetaRow {
   META_PROGRAM, // hash of the program's text
   META_BESIDES, // of the files that it uses, and of replaced definitions
   META_BATCH,
-  META_OPTIMIZE, // how hard the compiler tried: other bits
-  META_DATA,     // hash of the data's checksum
+  META_OPTIMIZE,  // how hard the compiler tried: other bits
+  META_PRECISION, // bits of a number
+  META_DATA,      // hash of the data's checksum
   META_SEED,
   META_EPOCHS, // planned passes: there may be more when it goes on
   META_BEFORE, // META_SUM of the model's training before it: where it started
@@ -33,7 +34,7 @@ typedef enum MetaRow {
   META_ROWS
 } MetaRow;
 
-enum { CHECKPOINT_VERSION = 5, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 6, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 static const double SECONDS_BETWEEN = 1;     // unless the options say otherwise
 static const double MOST_SHARE = 0.05;       // of the time, for writing them
 
@@ -54,6 +55,7 @@ static void identity(const Run *r, const reg_train *p, uint64_t meta[META_ROWS])
   meta[META_BESIDES] = hash_of(program->besides);
   meta[META_BATCH] = (uint64_t)p->batch;
   meta[META_OPTIMIZE] = (uint64_t)program->optimize;
+  meta[META_PRECISION] = 8 * reg_dtype_bytes(program->dtype);
   meta[META_DATA] = hash_of(program->datasets[p->data]->checksum);
   meta[META_SEED] = r->options->has_seed ? r->options->seed : p->seed;
 }
@@ -63,7 +65,7 @@ static void identity(const Run *r, const reg_train *p, uint64_t meta[META_ROWS])
 typedef struct Entry {
   const char *kind;
   const reg_tensor *tensor;
-  float *values;
+  void *values;
 } Entry;
 
 static int entries_of(const Training *t, Entry *out) {
@@ -97,7 +99,7 @@ static uint64_t checksum(int count, const reg_saved_tensor *tensors, const uint6
     if (!strcmp(t->name, "meta")) continue;
     uint64_t own = mix(0, t->name, strlen(t->name));
     own = mix(own, t->dim, (size_t)t->rank * sizeof *t->dim);
-    sum += mix(own, t->values, (size_t)t->count * sizeof *t->values);
+    sum += mix(own, t->values, (size_t)t->count * reg_dtype_bytes(t->dtype));
   }
   return sum;
 }
@@ -108,10 +110,10 @@ static void put_rows(const uint64_t *values, int64_t n, float *rows) {
 }
 
 static bool take_rows(const reg_saved_tensor *rows, int64_t n, uint64_t *values) {
-  if (!rows || rows->count != n * OF_ROW) return false;
+  if (!rows || rows->dtype != REG_F32 || rows->count != n * OF_ROW) return false;
   memset(values, 0, (size_t)n * sizeof *values);
   for (int64_t i = 0; i < n * OF_ROW; i++) {
-    float x = rows->values[i];
+    float x = ((const float *)rows->values)[i];
     if (!(x >= 0 && x <= 65535 && x == (float)(int)x)) return false;
     values[i / OF_ROW] |= (uint64_t)x << 16 * (i % OF_ROW);
   }
@@ -151,6 +153,7 @@ static int save(Training *t, bool done, Heap *heap, const char *path) {
   for (int i = 0; i < n; i++) {
     const reg_tensor *shape = entries[i].tensor;
     tensors[i] = (reg_saved_tensor){.name = entry_name(heap, &entries[i]),
+                                    .dtype = shape->dtype,
                                     .rank = shape->rank,
                                     .count = shape->count,
                                     .values = entries[i].values};
@@ -257,6 +260,7 @@ static int compare(Run *r, const reg_train *p, const reg_saved *s, const uint64_
                                          "definitions that --set replaces, or files that it uses",
                                      [META_BATCH] = "the batch (%llu rows then, %llu now)",
                                      [META_OPTIMIZE] = "the optimization (-O%llu then, -O%llu now)",
+                                     [META_PRECISION] = "the precision (f%llu then, f%llu now)",
                                      [META_DATA] = "the data",
                                      [META_SEED] = "the seed (%llu then, %llu now)"};
   uint64_t own[META_ROWS] = {0};
@@ -287,7 +291,7 @@ static int match(Training *t, const reg_saved *s, const char *path, int n, const
     const char *name = entry_name(heap, &entries[i]);
     if (!name) return reg_no_memory(t->run->st, 0);
     from[i] = reg_saved_find(s, name);
-    if (!from[i] || from[i]->rank != shape->rank ||
+    if (!from[i] || from[i]->dtype != shape->dtype || from[i]->rank != shape->rank ||
         memcmp(from[i]->dim, shape->dim, sizeof(int64_t) * (size_t)shape->rank) != 0)
       return refuse(t->run, path, "a tensor is missing or has another shape");
   }
@@ -307,8 +311,7 @@ static int fill(Training *t, const reg_saved *s, const char *path, Heap *heap) {
   if (s->count != n + 3 || !take_rows(reg_saved_find(s, "sums"), nsums, sums))
     return refuse(t->run, path, "it has tensors that the program has not");
   for (int i = 0; i < nsums; i++) memcpy(sum_at(t, i), &sums[i], sizeof *sums);
-  for (int i = 0; i < n; i++)
-    memcpy(entries[i].values, from[i]->values, (size_t)entries[i].tensor->count * sizeof(float));
+  for (int i = 0; i < n; i++) memcpy(entries[i].values, from[i]->values, reg_tensor_bytes(entries[i].tensor));
   return REG_OK;
 }
 

@@ -16,28 +16,31 @@ static const char *kind_of(double value) {
 
 static void first_term(const Training *t, Culprit *c) {
   *c = (Culprit){.term = "update", .value = NAN};
-  if (!isfinite(t->loss)) {
-    *c = (Culprit){.term = "loss", .value = (double)t->loss};
+  const double loss = value_at(t, t->loss, 0), objective = value_at(t, t->objective, 0);
+  if (!isfinite(loss)) {
+    *c = (Culprit){.term = "loss", .value = loss};
     return;
   }
-  for (int i = 0; i < t->plan->nterms; i++)
-    if (!isfinite(t->terms[i])) {
-      *c = (Culprit){.term = t->plan->terms[i], .value = (double)t->terms[i]};
-      return;
-    }
-  if (!isfinite(t->objective)) *c = (Culprit){.term = "objective", .value = (double)t->objective};
+  for (int i = 0; i < t->plan->nterms; i++) {
+    const double term = value_at(t, t->terms, i);
+    if (isfinite(term)) continue;
+    *c = (Culprit){.term = t->plan->terms[i], .value = term};
+    return;
+  }
+  if (!isfinite(objective)) *c = (Culprit){.term = "objective", .value = objective};
 }
 
 static void first_trace(const Bound *b, Culprit *c) {
   for (int i = 0; i < b->f->ntrace; i++) {
     const reg_trace *trace = &b->f->trace[i];
-    const float *values = (const float *)b->slots[trace->slot] + trace->offset;
-    for (int64_t j = 0; j < trace->count; j++)
-      if (!isfinite(values[j])) {
-        c->tensor = trace->what;
-        c->value = (double)values[j];
-        return;
-      }
+    const char *values = (const char *)b->slots[trace->slot] + trace->offset;
+    for (int64_t j = 0; j < trace->count; j++) {
+      const double value = reg_float_at(values, trace->dtype, j);
+      if (isfinite(value)) continue;
+      c->tensor = trace->what;
+      c->value = value;
+      return;
+    }
   }
 }
 

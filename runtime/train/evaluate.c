@@ -16,12 +16,13 @@ static void rows_from(const Training *t, const reg_part *part, int64_t lanes, in
     out[i - done] = t->plan->in_order ? lane_row(part->nrows, lanes, i) : i;
 }
 
-int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, float *chunk, float *out,
+int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void *chunk, void *out,
                int64_t width, double *loss) {
   double sum = 0;
   int code = REG_OK;
   const int64_t lanes = full->f ? full->f->batch : part->nrows;
-  const size_t bytes = (size_t)lanes * 2 * sizeof(int64_t);
+  const size_t bytes = (size_t)lanes * 2 * sizeof(int64_t),
+               row = (size_t)width * reg_dtype_bytes(t->run->program->dtype);
   int64_t *places = malloc(bytes), *rows_of = places + lanes;
   if (!places) return reg_no_memory(t->run->st, bytes);
   t->turn = 0;
@@ -39,8 +40,8 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, floa
     bound_gather(t, b, rows_of, rows);
     code = bound_call(t, b);
     for (int64_t i = 0; i < rows && !code && out && width; i++)
-      memcpy(out + places[i] * width, chunk + i * width, (size_t)width * sizeof *out);
-    sum += (double)t->loss * (double)rows;
+      memcpy((char *)out + (size_t)places[i] * row, (char *)chunk + (size_t)i * row, row);
+    sum += value_at(t, t->loss, 0) * (double)rows;
     done += rows;
   }
   free(places);
@@ -49,8 +50,8 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, floa
   return REG_OK;
 }
 
-static int compute(Training *t, const reg_evaluate *e, const reg_part *part, float **values, float *chunk,
-                   float *all) {
+static int compute(Training *t, const reg_evaluate *e, const reg_part *part, void **values, void *chunk,
+                   void *all) {
   Bound predict, rest, metrics;
   int code = bind_function(t, e->predict, &t->now, chunk, values, &predict);
   if (!code) code = bind_function(t, e->predict_last, &t->now, chunk, values, &rest);
@@ -69,20 +70,20 @@ int evaluate_run(Training *t, const reg_evaluate *e) {
   if (!part) return reg_fail(r->st, REG_INTERNAL, "internal", "`%s` has no part `%s`", e->data_name, e->part);
   int64_t chunk_rows = e->predict && e->predict->batch < part->nrows ? e->predict->batch : part->nrows;
   if (e->predict && e->predict->batch > chunk_rows) chunk_rows = e->predict->batch;
-  float *chunk = reg_heap_take(&r->heap, (size_t)(chunk_rows * e->pred_width) * sizeof *chunk);
-  float *all = reg_heap_take(&r->heap, (size_t)(part->nrows * e->pred_width) * sizeof *all);
-  float **values = reg_heap_take(&r->heap, (size_t)e->nmetrics * sizeof *values);
-  if (!chunk || !all || !values)
-    return reg_no_memory(r->st, (size_t)(part->nrows * e->pred_width) * sizeof *all);
+  const size_t each = reg_dtype_bytes(r->program->dtype);
+  void *chunk = reg_heap_take(&r->heap, (size_t)(chunk_rows * e->pred_width) * each);
+  void *all = reg_heap_take(&r->heap, (size_t)(part->nrows * e->pred_width) * each);
+  void **values = reg_heap_take(&r->heap, (size_t)e->nmetrics * sizeof *values);
+  if (!chunk || !all || !values) return reg_no_memory(r->st, (size_t)(part->nrows * e->pred_width) * each);
   for (int i = 0; i < e->nmetrics; i++)
-    if (!(values[i] = reg_heap_take(&r->heap, (size_t)e->metric[i].count * sizeof(float))))
-      return reg_no_memory(r->st, (size_t)e->metric[i].count * sizeof(float));
+    if (!(values[i] = reg_heap_take(&r->heap, (size_t)e->metric[i].count * each)))
+      return reg_no_memory(r->st, (size_t)e->metric[i].count * each);
   int code = compute(t, e, part, values, chunk, all);
   if (!code) code = folder_predictions(t, e, all, part);
   t->data = trained;
   if (code) return code;
   reg_event event = {.kind = REG_EVENT_EVALUATE, .train = t->plan, .evaluate = e, .seed = t->full_seed};
-  event.values = (const float *const *)values;
+  event.values = (const void *const *)values;
   if (evaluate_passed(r, e))
     show_event(r, &event);
   else

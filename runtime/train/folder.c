@@ -375,7 +375,7 @@ int folder_close(Run *r, int code) {
   return written ? written : told;
 }
 
-int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part) {
+int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part) {
   Run *r = t->run;
   const reg_field *target = e->target >= 0 ? &t->data->fields[e->target] : NULL;
   if (!r->folder || (target && target->width > 1)) return REG_OK; // one target a row is what a line has
@@ -385,7 +385,7 @@ int folder_predictions(Training *t, const reg_evaluate *e, const float *predicti
     reg_text_add(&name, "predictions.csv");
   else
     reg_text_format(&name, "predictions-%ld-%s.csv", number + 1, e->data_name);
-  predictions_put(&o, target, part->rows, predictions, part->nrows, e->pred_width);
+  predictions_put(&o, target, part->rows, predictions, r->program->dtype, part->nrows, e->pred_width);
   int code =
       o.failed || name.failed ? reg_no_memory(r->st, o.used) : write_named(r, name.data, o.data, o.used);
   reg_text_free(&o);

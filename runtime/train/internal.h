@@ -9,7 +9,7 @@
 
 // Where functions read and write. Parameters and states stay in place from first to last step.
 typedef struct Bank {
-  float **params, **states;
+  void **params, **states;
 } Bank;
 
 // How far a checkpoint is that a run goes on from.
@@ -32,7 +32,7 @@ typedef struct Run {
   void *scratch;
   int64_t scratch_bytes;
   struct Training *trainings; // as many as the program has; those that are under way or over have a run
-  float **store;              // values of the program's store, by index; NULL: none yet
+  void **store;               // values of the program's store, by index; NULL: none yet
   Reached *reached;           // for each training; NULL: nothing is resumed
   char *folder;               // run directory, or NULL
   int lock, metrics;          // descriptors of the folder, locked, and of metrics.jsonl; -1
@@ -50,10 +50,10 @@ typedef struct Training {
   Bank now, epoch_start, best;
   int32_t seed[2], step, epoch, turn;
   uint64_t full_seed;
-  float objective, loss;
   double total; // planned updates
-  float *terms, *schedules, *valid_metrics;
-  float *predictions;           // of one chunk, or of all rows where a metrics function reads them
+  // Of the program's type: see value_at.
+  void *objective, *loss, *terms, *schedules, *valid_metrics;
+  void *predictions;            // of one chunk, or of all rows where a metrics function reads them
   int64_t skipped;              // steps of this epoch that were made before this run
   int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
   int64_t *order;               // of this epoch's training rows
@@ -70,6 +70,11 @@ typedef struct Training {
   const char *reason;
 } Training;
 
+// Element i of what functions give: losses, terms, schedules, metrics.
+static inline double value_at(const Training *t, const void *values, int64_t i) {
+  return reg_float_at(values, t->run->program->dtype, i);
+}
+
 // A function with every slot pointing somewhere. FIELD slots have buffers of their own, filled by
 // bound_gather.
 typedef struct Bound {
@@ -81,7 +86,7 @@ typedef struct Bound {
 int resolve_function(Run *r, reg_function *f);
 // Resolves f and points its slots into `bank` and t. `metrics` and `predictions` are t's
 // unless given.
-int bind_function(Training *t, reg_function *f, const Bank *bank, float *predictions, float **metrics,
+int bind_function(Training *t, reg_function *f, const Bank *bank, void *predictions, void **metrics,
                   Bound *out);
 // Fills the FIELD slots with `count` rows of the table.
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
@@ -121,7 +126,7 @@ int explain_divergence(Training *t, Steps *steps, int64_t index);
 int64_t lane_row(int64_t n, int64_t batch, int64_t i);
 // Runs `full` and `rest` over the rows of a part; predictions of all rows go to out (may be NULL). Mean loss
 // in *loss (may be NULL).
-int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, float *chunk, float *out,
+int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void *chunk, void *out,
                int64_t width, double *loss);
 int evaluate_run(Training *t, const reg_evaluate *e);
 
@@ -142,9 +147,9 @@ int checkpoint_peek(Run *r, const reg_train *p, const Reached *before, Reached *
 
 int folder_open(Run *r);             // makes the run directory and what is written at the start
 int weights_save(const Training *t); // into the run directory, where there is one
-int folder_predictions(Training *t, const reg_evaluate *e, const float *predictions, const reg_part *part);
+int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part);
 int folder_close(Run *r, int code); // how the run ended
 // `ids` NULL: rows that belong to no data set, numbered from 0 and without a known target.
-void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const float *predictions,
-                     int64_t rows, int64_t width);
+void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const void *predictions,
+                     reg_dtype type, int64_t rows, int64_t width);
 #endif

@@ -1,26 +1,29 @@
 // Predictions as CSV: id, the target (class name or value) where the rows are those of a data set, for a
 // classifier the predicted class, and every output, named by its class, with the nine digits
-// that fix a float.
+// that fix a float, the seventeen that fix a double.
 #include "train/internal.h"
 #include <math.h>
 
 // Of a row that holds what is no number: -1.
-static int64_t largest(const float *values, int64_t count) {
+static int64_t largest(const void *values, reg_dtype type, int64_t from, int64_t count) {
   int64_t best = 0;
   for (int64_t i = 0; i < count; i++) {
-    if (isnan(values[i])) return -1;
-    if (values[i] > values[best]) best = i;
+    const double value = reg_float_at(values, type, from + i);
+    if (isnan(value)) return -1;
+    if (value > reg_float_at(values, type, from + best)) best = i;
   }
   return best;
 }
 
-static void put_number(Text *o, float value) { reg_text_format(o, "%.9g", (double)value); }
+static void put_number(Text *o, const void *values, reg_dtype type, int64_t i) {
+  reg_text_format(o, type == REG_F64 ? "%.17g" : "%.9g", reg_float_at(values, type, i));
+}
 
 static void put_truth(Text *o, const reg_field *target, int64_t id, bool classifies) {
   if (target->classes && (classifies || !target->values))
     reg_text_csv(o, target->class_names[target->classes[id]]);
   else
-    put_number(o, ((const float *)target->values)[id]);
+    put_number(o, target->values, target->dtype, id);
 }
 
 // "output_rose", or the output's number where there is no class.
@@ -52,13 +55,13 @@ static void put_head(Text *o, const reg_field *target, bool truth, bool classifi
   reg_text_add(o, "\n");
 }
 
-void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const float *predictions,
-                     int64_t rows, int64_t width) {
+void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const void *predictions,
+                     reg_dtype type, int64_t rows, int64_t width) {
   const bool classifies = target && target->nclasses == width && width > 1, truth = target && ids;
   put_head(o, target, truth, classifies, width);
   for (int64_t i = 0; i < rows; i++) {
-    const float *row = predictions + i * width;
-    const int64_t id = ids ? ids[i] : i, best = classifies ? largest(row, width) : -1;
+    const int64_t id = ids ? ids[i] : i,
+                  best = classifies ? largest(predictions, type, i * width, width) : -1;
     reg_text_format(o, "%lld", (long long)id);
     if (truth) {
       reg_text_add(o, ",");
@@ -68,7 +71,7 @@ void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const
     if (best >= 0) reg_text_csv(o, target->class_names[best]);
     for (int64_t j = 0; j < width; j++) {
       reg_text_add(o, ",");
-      put_number(o, row[j]);
+      put_number(o, predictions, type, i * width + j);
     }
     reg_text_add(o, "\n");
   }

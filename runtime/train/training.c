@@ -51,12 +51,14 @@ Training *training_before(const Training *t) {
 
 static int take_buffers(Training *t) {
   const reg_train *p = t->plan;
-  bool ok = (t->terms = take(t, (size_t)p->nterms * sizeof(float))) &&
-            (t->schedules = take(t, (size_t)p->nschedules * sizeof(float))) &&
+  const size_t each = reg_dtype_bytes(t->run->program->dtype);
+  bool ok = (t->objective = take(t, each)) && (t->loss = take(t, each)) &&
+            (t->terms = take(t, (size_t)p->nterms * each)) &&
+            (t->schedules = take(t, (size_t)p->nschedules * each)) &&
             (t->term_sum = take(t, (size_t)p->nterms * sizeof(double))) &&
             (t->term_mean = take(t, (size_t)p->nterms * sizeof(double))) &&
             (t->schedule_now = take(t, (size_t)p->nschedules * sizeof(double))) &&
-            (t->valid_metrics = take(t, (size_t)p->nmetrics * sizeof(float))) &&
+            (t->valid_metrics = take(t, (size_t)p->nmetrics * each)) &&
             (t->first = take(t, (size_t)p->nmodels * sizeof *t->first)) &&
             (t->metric_now = take(t, (size_t)p->nmetrics * sizeof(double))) &&
             (t->order = take(t, (size_t)t->part->nrows * sizeof(int64_t)));
@@ -127,10 +129,10 @@ static int first_values(Training *t) {
   if (!code) code = call_once(t, p->init, made);
   if (code) return code;
   for (int i = 0; i < p->nparams; i++)
-    if (params[i]) memcpy(t->now.params[i], made->params[i], (size_t)p->params[i].count * sizeof(float));
+    if (params[i]) memcpy(t->now.params[i], made->params[i], reg_tensor_bytes(&p->params[i]));
   for (int i = 0; i < p->nmodels; i++) t->first[i] = is_new(p, p->models[i], params);
   for (int i = 0; i < p->nstates; i++)
-    if (states[i]) memcpy(t->now.states[i], made->states[i], (size_t)p->states[i].count * sizeof(float));
+    if (states[i]) memcpy(t->now.states[i], made->states[i], reg_tensor_bytes(&p->states[i]));
   return REG_OK;
 }
 
@@ -216,7 +218,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   return code;
 }
 
-bool step_is_finite(const Training *t) { return isfinite(t->objective); }
+bool step_is_finite(const Training *t) { return isfinite(value_at(t, t->objective, 0)); }
 
 static void fill_event(const Training *t, reg_event *e) {
   double rows = t->rows_done > 0 ? (double)t->rows_done : NAN;
@@ -229,7 +231,7 @@ static void fill_event(const Training *t, reg_event *e) {
   e->loss = t->loss_sum / rows;
   e->objective = t->objective_sum / rows;
   for (int i = 0; i < t->plan->nterms; i++) t->term_mean[i] = t->term_sum[i] / rows;
-  for (int i = 0; i < t->plan->nschedules; i++) t->schedule_now[i] = (double)t->schedules[i];
+  for (int i = 0; i < t->plan->nschedules; i++) t->schedule_now[i] = value_at(t, t->schedules, i);
   e->terms = t->term_mean;
   e->schedules = t->schedule_now;
   e->best_epoch = t->best_epoch;
@@ -260,9 +262,9 @@ static void count_time(Run *r, double seconds, bool full) {
 
 static void add_up(Training *t, int64_t rows) {
   t->rows_done += rows;
-  t->loss_sum += (double)t->loss * (double)rows;
-  t->objective_sum += (double)t->objective * (double)rows;
-  for (int i = 0; i < t->plan->nterms; i++) t->term_sum[i] += (double)t->terms[i] * (double)rows;
+  t->loss_sum += value_at(t, t->loss, 0) * (double)rows;
+  t->objective_sum += value_at(t, t->objective, 0) * (double)rows;
+  for (int i = 0; i < t->plan->nterms; i++) t->term_sum[i] += value_at(t, t->terms, i) * (double)rows;
 }
 
 static void begin_epoch(Training *t) {
@@ -323,7 +325,7 @@ static int run_steps(Training *t, Steps *steps) {
 
 typedef struct Validation {
   Bound full, rest, metrics;
-  float *chunk, *all;
+  void *chunk, *all;
   int64_t width;
   bool bound; // at the end of the first epoch
 } Validation;
@@ -341,11 +343,12 @@ static int bind_validation(Training *t, Validation *v) {
   if (code) return code;
   v->width = p->valid ? prediction_width(p->valid) : prediction_width(p->valid_last);
   int64_t chunk = p->valid ? p->valid->batch : t->valid_part->nrows;
-  if (!(v->chunk = take(t, (size_t)(chunk * v->width) * sizeof(float)))) return t->run->st->code;
-  if (!(v->all = take(t, (size_t)(t->valid_part->nrows * v->width) * sizeof(float)))) return t->run->st->code;
-  float **values = take(t, (size_t)p->nmetrics * sizeof *values);
+  const size_t each = reg_dtype_bytes(t->run->program->dtype);
+  if (!(v->chunk = take(t, (size_t)(chunk * v->width) * each))) return t->run->st->code;
+  if (!(v->all = take(t, (size_t)(t->valid_part->nrows * v->width) * each))) return t->run->st->code;
+  void **values = take(t, (size_t)p->nmetrics * sizeof *values);
   if (!values) return t->run->st->code;
-  for (int i = 0; i < p->nmetrics; i++) values[i] = &t->valid_metrics[i];
+  for (int i = 0; i < p->nmetrics; i++) values[i] = (char *)t->valid_metrics + (size_t)i * each;
   code = bind_function(t, p->valid, &t->now, v->chunk, NULL, &v->full);
   if (!code) code = bind_function(t, p->valid_last, &t->now, v->chunk, NULL, &v->rest);
   if (!code) code = bind_function(t, p->valid_metrics, &t->now, v->all, values, &v->metrics);
@@ -377,7 +380,7 @@ static int end_epoch(Training *t, Validation *v) {
     if (v->metrics.f) {
       bound_gather(t, &v->metrics, t->valid_part->rows, t->valid_part->nrows);
       if ((code = bound_call(t, &v->metrics))) return code;
-      for (int i = 0; i < t->plan->nmetrics; i++) t->metric_now[i] = (double)t->valid_metrics[i];
+      for (int i = 0; i < t->plan->nmetrics; i++) t->metric_now[i] = value_at(t, t->valid_metrics, i);
       e.valid_metrics = t->metric_now;
     }
     e.has_valid = true;

@@ -11,7 +11,7 @@
 typedef struct Weights {
   int count;
   reg_tensor *tensors;
-  float **values;
+  void **values;
 } Weights;
 
 static bool is_root(const char *model, const char *name) {
@@ -36,7 +36,7 @@ static bool is_of(const reg_train *p, const char *model, const char *name) {
   return model ? is_root(model, name) : reg_trains_tensor(p, name);
 }
 
-static int weights_new(const reg_train *p, const char *model, float *const *params, float *const *states,
+static int weights_new(const reg_train *p, const char *model, void *const *params, void *const *states,
                        Weights *w, reg_status *st) {
   size_t room = (size_t)(p->nparams + p->nstates) + 1;
   *w = (Weights){0, calloc(room, sizeof *w->tensors), calloc(room, sizeof *w->values)};
@@ -66,8 +66,8 @@ static int save(const Weights *w, const char *path, reg_status *st) {
   if (!saved) return reg_no_memory(st, (size_t)w->count * sizeof *saved);
   for (int i = 0; i < w->count; i++) {
     const reg_tensor *t = &w->tensors[i];
-    saved[i] =
-        (reg_saved_tensor){.name = t->name, .rank = t->rank, .count = t->count, .values = w->values[i]};
+    saved[i] = (reg_saved_tensor){
+        .name = t->name, .dtype = t->dtype, .rank = t->rank, .count = t->count, .values = w->values[i]};
     memcpy(saved[i].dim, t->dim, sizeof saved[i].dim);
   }
   int code = reg_safetensors_write(path, w->count, saved, st);
@@ -75,7 +75,7 @@ static int save(const Weights *w, const char *path, reg_status *st) {
   return code;
 }
 
-int reg_weights_write(const reg_train *plan, float *const *params, float *const *states, const char *path,
+int reg_weights_write(const reg_train *plan, void *const *params, void *const *states, const char *path,
                       reg_status *st) {
   Weights w;
   int code = weights_new(plan, NULL, params, states, &w, st);
@@ -196,32 +196,49 @@ static int compare(const reg_saved *s, int count, const reg_tensor *wanted, cons
   return *words ? reg_fail(st, REG_BAD_DATA, "weights_bad", "%s: %s", path, words) : REG_OK;
 }
 
+// Doubles that would be read as floats, and are infinite then.
+static int check_range(const reg_saved *s, int count, const reg_tensor *wanted, const char *path,
+                       reg_status *st) {
+  for (int i = 0; i < count; i++) {
+    const reg_saved_tensor *have = reg_saved_find(s, wanted[i].name);
+    for (int64_t k = 0; k < have->count && wanted[i].dtype == REG_F32 && have->dtype == REG_F64; k++) {
+      const double value = ((const double *)have->values)[k];
+      if (isfinite(value) && isinf((float)value))
+        return reg_fail(st, REG_BAD_DATA, "weights_bad",
+                        "%s: tensor `%.80s`: it holds a number that is too large for a 32-bit float", path,
+                        have->name);
+    }
+  }
+  return REG_OK;
+}
+
 // Weights that are no numbers predict none.
 static int check_numbers(const reg_saved *s, const char *path, reg_status *st) {
   for (int i = 0; i < s->count; i++)
     for (int64_t k = 0; k < s->tensors[i].count; k++)
-      if (isnan(s->tensors[i].values[k]))
+      if (isnan(reg_float_at(s->tensors[i].values, s->tensors[i].dtype, k)))
         return reg_fail(st, REG_BAD_DATA, "weights_bad", "%s: tensor `%.80s` holds NaN, at element %lld",
                         path, s->tensors[i].name, (long long)k);
   return REG_OK;
 }
 
-int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, const char *path,
+int reg_tensors_read(int count, const reg_tensor *wanted, void *const *values, const char *path,
                      reg_status *st) {
   reg_saved saved;
   int code = reg_safetensors_read(path, &saved, st);
   if (code) return code;
   code = compare(&saved, count, wanted, path, st);
   if (!code) code = check_numbers(&saved, path, st);
-  for (int i = 0; i < count && !code; i++)
-    if (wanted[i].count)
-      memcpy(values[i], reg_saved_find(&saved, wanted[i].name)->values,
-             (size_t)wanted[i].count * sizeof(float));
+  if (!code) code = check_range(&saved, count, wanted, path, st);
+  for (int i = 0; i < count && !code; i++) {
+    const reg_saved_tensor *have = reg_saved_find(&saved, wanted[i].name);
+    reg_floats_copy(values[i], wanted[i].dtype, have->values, have->dtype, have->count);
+  }
   reg_saved_free(&saved);
   return code;
 }
 
-static int read_model(const reg_train *plan, const char *model, float *const *params, float *const *states,
+static int read_model(const reg_train *plan, const char *model, void *const *params, void *const *states,
                       const char *path, reg_status *st) {
   Weights w;
   int code = weights_new(plan, model, params, states, &w, st);
@@ -230,19 +247,18 @@ static int read_model(const reg_train *plan, const char *model, float *const *pa
   return code;
 }
 
-int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
+int reg_weights_read(const reg_train *plan, void *const *params, void *const *states, const char *path,
                      reg_status *st) {
   return read_model(plan, NULL, params, states, path, st);
 }
 
-void reg_weights_loaded(const reg_train *t, float *const *states) {
+void reg_weights_loaded(const reg_train *t, void *const *states) {
   for (int i = 0; i < t->nstates; i++)
-    if (t->states[i].initial)
-      memcpy(states[i], t->states[i].initial, (size_t)t->states[i].count * sizeof(float));
+    if (t->states[i].initial) memcpy(states[i], t->states[i].initial, reg_tensor_bytes(&t->states[i]));
 }
 
 int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *model,
-                     const char *path, float *const *params, float *const *states, reg_status *st) {
+                     const char *path, void *const *params, void *const *states, reg_status *st) {
   char *file = file_of(p, whose, path);
   int code = file ? read_model(t, model, params, states, file, st) : reg_no_memory(st, strlen(path));
   free(file);

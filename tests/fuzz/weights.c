@@ -146,25 +146,28 @@ static void change(File *f) {
 
 // -- the readers
 
-static const reg_tensor params[] = {{.name = "net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35},
-                                    {.name = "net.hidden.bias", .rank = 1, .dim = {7}, .count = 7},
-                                    {.name = "net.scale", .count = 1}};
+static const reg_tensor params[] = {
+    {.name = "net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35},
+    {.name = "net.hidden.bias", .rank = 1, .dim = {7}, .count = 7, .dtype = REG_F64},
+    {.name = "net.scale", .count = 1}};
 static const reg_tensor states[] = {
     {.name = "net.norm.running_mean", .rank = 1, .dim = {7}, .count = 7, .layer = true},
     {.name = "adam.m net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35},
-    {.name = "adam.m net.hidden.bias", .rank = 1, .dim = {7}, .count = 7}};
+    {.name = "adam.m net.hidden.bias", .rank = 1, .dim = {7}, .count = 7, .dtype = REG_F64}};
 
-static void fill(const Training *t, const Bank *b, float from) {
+static void fill(const Training *t, const Bank *b, double from) {
   for (int i = 0; i < t->plan->nparams; i++)
-    for (int64_t k = 0; k < params[i].count; k++) b->params[i][k] = from + (float)k;
+    for (int64_t k = 0; k < params[i].count; k++)
+      reg_float_put(b->params[i], params[i].dtype, k, from + (double)k);
   for (int i = 0; i < t->plan->nstates; i++)
-    for (int64_t k = 0; k < states[i].count; k++) b->states[i][k] = -from - (float)k;
+    for (int64_t k = 0; k < states[i].count; k++)
+      reg_float_put(b->states[i], states[i].dtype, k, -from - (double)k);
 }
 
 static bool same(const Bank *a, const Bank *b) {
   for (int i = 0; i < 3; i++)
-    if (memcmp(a->params[i], b->params[i], (size_t)params[i].count * 4) != 0 ||
-        memcmp(a->states[i], b->states[i], (size_t)states[i].count * 4) != 0)
+    if (memcmp(a->params[i], b->params[i], reg_tensor_bytes(&params[i])) != 0 ||
+        memcmp(a->states[i], b->states[i], reg_tensor_bytes(&states[i])) != 0)
       return false;
   return true;
 }

@@ -220,8 +220,9 @@ Test(safetensors, round_trip) {
   cr_assert_eq(reg_safetensors_read(path, &got, &st), 0, "%s", st.text);
   cr_assert_eq(got.count, 3);
   cr_assert_str_eq(got.tensors[0].name, "net.a.weight");
-  cr_assert(got.tensors[0].rank == 2 && got.tensors[0].dim[1] == 3 && got.tensors[0].values[5] == 6);
-  cr_assert(got.tensors[1].count == 2 && got.tensors[1].values[0] == -1);
+  cr_assert(got.tensors[0].rank == 2 && got.tensors[0].dim[1] == 3 &&
+            ((const float *)got.tensors[0].values)[5] == 6);
+  cr_assert(got.tensors[1].count == 2 && ((const float *)got.tensors[1].values)[0] == -1);
   reg_saved_free(&got);
   unlink(path);
   cr_assert_eq(reg_safetensors_write("/nowhere/at/all", 0, NULL, &st), REG_CANNOT_WRITE);

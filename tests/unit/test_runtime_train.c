@@ -129,8 +129,8 @@ static reg_function step_function(World *w, int partial, bool traced) {
                        {REG_SLOT_OBJECTIVE, 0, 1, REG_F32},    {REG_SLOT_LOSS, 0, 1, REG_F32},
                        {REG_SLOT_TERM, 0, 1, REG_F32},         {REG_SLOT_SCHEDULE, 0, 1, REG_F32}};
   memcpy(w->step_slots[partial], slots, sizeof slots);
-  w->traces[0] = (reg_trace){"square of the residual at line.reg:3:9", 0, sizeof(Gradient) / 4, 1};
-  w->traces[1] = (reg_trace){"l2 at line.reg:4:20", 0, sizeof(Gradient) / 4 + 1, 1};
+  w->traces[0] = (reg_trace){"square of the residual at line.reg:3:9", 0, REG_F32, sizeof(Gradient), 1};
+  w->traces[1] = (reg_trace){"l2 at line.reg:4:20", 0, REG_F32, sizeof(Gradient) + sizeof(float), 1};
   return (reg_function){.name = "step",
                         .fn = traced    ? NULL
                               : partial ? step_rest
@@ -251,7 +251,7 @@ static void sink(void *user, const reg_event *e) {
   World *w = user;
   w->sent[e->kind]++;
   if (e->kind == REG_EVENT_EPOCH) w->last_loss = e->loss, w->last_valid = e->valid_loss;
-  if (e->kind == REG_EVENT_EVALUATE) w->mse = (double)e->values[0][0];
+  if (e->kind == REG_EVENT_EVALUATE) w->mse = reg_float_at(e->values[0], e->program->dtype, 0);
   if (e->kind == REG_EVENT_TRAIN_END)
     snprintf(w->reason, sizeof w->reason, "%s", e->reason), w->best_epoch_told = (int)e->best_epoch;
   if (e->kind == REG_EVENT_STEP && w->interrupt_after && e->step == w->interrupt_after) w->interrupt = 1;

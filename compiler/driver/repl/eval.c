@@ -84,9 +84,9 @@ static void add_input(View *v, const Node *n, double *data) {
   vec_push(v->work.p.arena, v->in, ((Tensor){n->name, n->dtype, n->shape, data}));
 }
 
-static double *from_floats(Arena *a, const float *values, int64_t n) {
+static double *from_floats(Arena *a, const void *values, reg_dtype type, int64_t n) {
   double *out = ARENA_ARRAY(a, double, n + 1);
-  for (int64_t i = 0; i < n; i++) out[i] = (double)values[i];
+  for (int64_t i = 0; i < n; i++) out[i] = reg_float_at(values, type, i);
   return out;
 }
 
@@ -101,7 +101,7 @@ static double *from_data(View *v, const LowerColumn *c) {
     for (int64_t k = 0; k < f->width; k++) {
       int64_t at = (p ? p->rows[i] : i) * f->width + k;
       const int32_t *whole = c->classes && f->classes ? f->classes : f->values;
-      out[i * f->width + k] = integers ? (double)whole[at] : (double)((const float *)f->values)[at];
+      out[i * f->width + k] = integers ? (double)whole[at] : reg_float_at(f->values, f->dtype, at);
     }
   return out;
 }
@@ -147,7 +147,7 @@ static bool fill_inputs(View *v) {
       initial += !t && param;
       kept += t && param;
       add_input(v, n,
-                t ? from_floats(w->p.arena, t->values, shape_count(n->shape))
+                t ? from_floats(w->p.arena, t->values, t->dtype, shape_count(n->shape))
                   : tensor_find(init, v->view->init->outputs.len, n->name)->data);
     } else if (n->port.kind == PORT_COLUMN) {
       add_input(v, n, from_data(v, &v->view->columns.data[at]));

@@ -28,7 +28,8 @@ typedef VEC(ReplItem) ReplItems; // in an arena of its user
 typedef struct ReplTensor {
   char *name;
   Shape shape;
-  float *values;
+  reg_dtype dtype;
+  void *values;
   bool layer; // a state that a layer keeps: part of the weights
 } ReplTensor;
 
@@ -38,7 +39,7 @@ typedef struct ReplWeights {
   char *file;
   int nparams, nstates;
   ReplTensor *params, *states;
-  float **best, **best_states; // as many as params and states, or NULL
+  void **best, **best_states; // as many as params and states, or NULL
   bool has_best, finished;
   double best_value;
   int64_t best_epoch, epoch, step, per_epoch, epochs;

@@ -12,7 +12,7 @@ enum { DATA_KEPT = 20 }; // entries that a data set outlives without being used
 
 static char *plan_key(Arena *a, const reg_data_plan *plan) {
   StrBuf b = {.arena = a};
-  strbuf_add(&b, "");
+  strbuf_addf(&b, "%d ", (int)plan->dtype);
   for (int i = 0; i < plan->nops; i++) {
     const reg_data_op *op = &plan->ops[i];
     struct stat st = {0};
@@ -62,7 +62,8 @@ void repl_free_data(Repl *r) { free_unused_data(r, INT64_MAX); }
 // -- one entry's compilation
 
 static bool wanted(const ReplItem *i, WorkTrains trains) {
-  return i->kind == AST_DEF || (trains == TRAINS_ALL && (i->kind == AST_TRAIN || i->kind == AST_EVALUATE));
+  return i->kind == AST_DEF || i->kind == AST_PRECISION ||
+         (trains == TRAINS_ALL && (i->kind == AST_TRAIN || i->kind == AST_EVALUATE));
 }
 
 // The tree of a unit in this compilation; each is parsed once.
@@ -134,8 +135,7 @@ bool work_open(Repl *r, Work *w, const ReplItems *items, WorkTrains trains, cons
   w->p.parse = joined(r, w, items, trains, more);
   if (!w->first_source) w->first_source = w->session->sources.list.len;
   if (told(w, quiet)) return false;
-  const Options *o = &r->options;
-  w->p.program = sema_check(w->session, w->p.parse, w->p.path, o->sets.data, o->sets.len);
+  pipeline_names(&w->p);
   if (told(w, quiet)) return false;
   int data_code = pipeline_elaborate(&w->p);
   return !told(w, quiet) && !data_code;
@@ -204,6 +204,7 @@ static const char *item_name(Arena *a, const Ast *item) {
   case AST_TRAIN: return arena_strdup(a, item->name ? item->name : item->kids[0]->kids[0]->name);
   case AST_EVALUATE:
     return arena_printf(a, "%s on %s", ast_text(a, item->kids[0]), ast_text(a, item->kids[1]));
+  case AST_PRECISION: return "precision";
   default: return "check";
   }
 }

@@ -26,16 +26,16 @@ static void cell_text(const Format *f, double v, char out[CELL]) {
     snprintf(out, CELL, f->scientific ? "%.3e" : "%.4f", v);
 }
 
-// The shortest decimal number that reads back as the same float32.
+// The shortest decimal number that reads back as the same value of its type.
 static void number_text(DType type, double v, char out[CELL]) {
   Format f = {.truth = type == DT_BOOL, .whole = type == DT_I32};
   if (f.truth || f.whole || !isfinite(v)) {
     cell_text(&f, v, out);
     return;
   }
-  for (int digits = 6; digits <= 9; digits++) {
+  for (int digits = 6; digits <= (type == DT_F64 ? 17 : 9); digits++) {
     snprintf(out, CELL, "%.*g", digits, v);
-    if (strtof(out, NULL) == (float)v) break;
+    if (type == DT_F64 ? strtod(out, NULL) == v : strtof(out, NULL) == (float)v) break;
   }
 }
 

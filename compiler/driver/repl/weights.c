@@ -47,27 +47,28 @@ void repl_weights_forget(Repl *r, const char *train) {
   r->weights.len = n;
 }
 
-static float *copied(const float *values, int64_t n) {
-  float *out = needed(malloc((size_t)n * sizeof(float) + 1));
-  memcpy(out, values, (size_t)n * sizeof(float));
+static void *copied(const void *values, size_t bytes) {
+  void *out = needed(malloc(bytes + 1));
+  if (bytes) memcpy(out, values, bytes);
   return out;
 }
 
-static ReplTensor *kept_tensors(int n, const reg_tensor *tensors, float *const *values) {
+static ReplTensor *kept_tensors(int n, const reg_tensor *tensors, void *const *values) {
   ReplTensor *out = needed(calloc((size_t)n + 1, sizeof *out));
   for (int i = 0; i < n; i++) {
     out[i].name = needed(strdup(tensors[i].name));
     out[i].shape.rank = tensors[i].rank;
     memcpy(out[i].shape.dim, tensors[i].dim, sizeof(int64_t) * (size_t)tensors[i].rank);
     out[i].layer = tensors[i].layer;
-    out[i].values = copied(values[i], tensors[i].count);
+    out[i].dtype = tensors[i].dtype;
+    out[i].values = copied(values[i], reg_tensor_bytes(&tensors[i]));
   }
   return out;
 }
 
-static float **copies(int n, const reg_tensor *tensors, float *const *values) {
-  float **out = needed(calloc((size_t)n + 1, sizeof *out));
-  for (int i = 0; i < n; i++) out[i] = copied(values[i], tensors[i].count);
+static void **copies(int n, const reg_tensor *tensors, void *const *values) {
+  void **out = needed(calloc((size_t)n + 1, sizeof *out));
+  for (int i = 0; i < n; i++) out[i] = copied(values[i], reg_tensor_bytes(&tensors[i]));
   return out;
 }
 
@@ -152,14 +153,14 @@ static Shape shape_from(const reg_tensor *t) {
   return s;
 }
 
-static int take_over(int n, const reg_tensor *to, float *const *values, int nfrom, const ReplTensor *from,
+static int take_over(int n, const reg_tensor *to, void *const *values, int nfrom, const ReplTensor *from,
                      const char *only) {
   int taken = 0;
   for (int i = 0; i < n; i++) {
     const ReplTensor *t = named(from, nfrom, to[i].name);
     bool meant = !only || (!strncmp(to[i].name, only, strlen(only)) && to[i].name[strlen(only)] == '.');
     if (!t || !meant || !shape_equal(t->shape, shape_from(&to[i]))) continue;
-    memcpy(values[i], t->values, (size_t)to[i].count * sizeof(float));
+    reg_floats_copy(values[i], to[i].dtype, t->values, t->dtype, to[i].count);
     taken++;
   }
   return taken;
@@ -171,21 +172,21 @@ static bool goes_on(const ReplWeights *k, const reg_weights *w) {
   bool fits = !strcmp(k->train, t->name) && k->nparams == t->nparams && k->nstates == t->nstates;
   for (int i = 0; i < t->nparams && fits; i++) {
     const ReplTensor *p = named(k->params, k->nparams, t->params[i].name);
-    fits = p && shape_equal(p->shape, shape_from(&t->params[i]));
+    fits = p && p->dtype == t->params[i].dtype && shape_equal(p->shape, shape_from(&t->params[i]));
   }
   for (int i = 0; i < t->nstates && fits; i++) {
     const ReplTensor *p = named(k->states, k->nstates, t->states[i].name);
-    fits = p && shape_equal(p->shape, shape_from(&t->states[i]));
+    fits = p && p->dtype == t->states[i].dtype && shape_equal(p->shape, shape_from(&t->states[i]));
   }
   return fits && !k->finished && k->epoch < t->epochs;
 }
 
 // The best tensors so far, by name; shapes are known to fit.
-static void put_back(int n, const reg_tensor *to, float *const *values, int nfrom, const ReplTensor *from,
-                     float *const *best) {
+static void put_back(int n, const reg_tensor *to, void *const *values, int nfrom, const ReplTensor *from,
+                     void *const *best) {
   for (int i = 0; i < n; i++)
     for (int k = 0; k < nfrom; k++)
-      if (!strcmp(from[k].name, to[i].name)) memcpy(values[i], best[k], (size_t)to[i].count * sizeof(float));
+      if (!strcmp(from[k].name, to[i].name)) memcpy(values[i], best[k], reg_tensor_bytes(&to[i]));
 }
 
 static void set_place(const ReplWeights *k, reg_weights *w) {
@@ -255,8 +256,11 @@ int repl_weights_begin(void *user, reg_weights *w) {
 // -- files
 
 static reg_saved_tensor saved_tensor(const ReplTensor *p) {
-  reg_saved_tensor t = {
-      .name = p->name, .rank = p->shape.rank, .count = shape_count(p->shape), .values = p->values};
+  reg_saved_tensor t = {.name = p->name,
+                        .dtype = p->dtype,
+                        .rank = p->shape.rank,
+                        .count = shape_count(p->shape),
+                        .values = p->values};
   memcpy(t.dim, p->shape.dim, sizeof(int64_t) * (size_t)p->shape.rank);
   return t;
 }
@@ -293,7 +297,8 @@ static ReplWeights *from_file(const reg_saved *saved, const char *path) {
     w->params[i].name = needed(strdup(t->name));
     w->params[i].shape.rank = t->rank;
     memcpy(w->params[i].shape.dim, t->dim, sizeof(int64_t) * (size_t)t->rank);
-    w->params[i].values = copied(t->values, t->count);
+    w->params[i].dtype = t->dtype;
+    w->params[i].values = copied(t->values, (size_t)t->count * reg_dtype_bytes(t->dtype));
   }
   size_t n = saved->count ? strcspn(saved->tensors[0].name, ".") : 0;
   w->model = needed(strndup(saved->count ? saved->tensors[0].name : "", n));

@@ -8,20 +8,20 @@ typedef struct reg_model {
   const reg_program *program;
   const reg_train *train;
   const reg_dataset *data; // fields without values: names and sizes of x, classes of the target
-  float *const *params, *const
-                            *states; // train->nparams and nstates; states that `predict` does not read: NULL
+  void *const *params, *const
+                           *states; // train->nparams and nstates; states that `predict` does not read: NULL
 } reg_model;
 
 // Elements of one row of x, and of a prediction.
 int64_t reg_model_inputs(const reg_model *m);
 int64_t reg_model_outputs(const reg_model *m);
-// y (rows x outputs) from x (rows x inputs, as in the data file: what was learned from the training data is
-// applied here). Fills st on failure, where it is not NULL; returns its code. One thread; may be called from
-// several at once.
-int reg_model_predict(const reg_model *m, const double *x, int64_t rows, float *y, reg_status *st);
+// y (rows x outputs, of the program's floats) from x (rows x inputs, as in the data file: what was learned
+// from the training data is applied here). Fills st on failure, where it is not NULL; returns its code. One
+// thread; may be called from several at once.
+int reg_model_predict(const reg_model *m, const double *x, int64_t rows, void *y, reg_status *st);
 // The same without a message: what the functions of `regc build --model-only` call. 0, or a status code.
-int reg_model_call(const reg_model *m, const float *x, int64_t rows, float *y);
-int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, float *y);
+int reg_model_call(const reg_model *m, const float *x, int64_t rows, void *y);
+int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, void *y);
 
 // A whole program. Its data sets are read when it runs and must be what it was compiled for.
 typedef struct reg_binary {

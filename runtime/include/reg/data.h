@@ -6,20 +6,39 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { REG_MAX_RANK = 8 };
-typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL } reg_dtype;
+typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL, REG_F64 } reg_dtype;
+
+// Bytes of an element where compiled code reads it.
+static inline size_t reg_dtype_bytes(reg_dtype t) { return t == REG_F64 ? 8 : t == REG_BOOL ? 1 : 4; }
+
+// Element i of floats, of either type; what is put there is rounded to theirs.
+static inline double reg_float_at(const void *values, reg_dtype t, int64_t i) {
+  return t == REG_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i];
+}
+static inline void reg_float_put(void *values, reg_dtype t, int64_t i, double v) {
+  if (t == REG_F64)
+    ((double *)values)[i] = v;
+  else
+    ((float *)values)[i] = (float)v;
+}
+static inline void reg_floats_copy(void *to, reg_dtype t, const void *from, reg_dtype f, int64_t n) {
+  if (t == f && n > 0) memcpy(to, from, (size_t)n * reg_dtype_bytes(t));
+  for (int64_t i = 0; i < n && t != f; i++) reg_float_put(to, t, i, reg_float_at(from, f, i));
+}
 
 // One column, or x, or characters of a text (classes only, a window of them a row). A number column has
 // `values`; a target of integers has `classes` besides; a text column has `classes` only. Whoever uses a
 // field picks the representation it needs.
 typedef struct reg_field {
   const char *name;
-  reg_dtype dtype; // REG_F32: a number column; REG_I32: a text column, or `id`
+  reg_dtype dtype; // the plan's floats: a number column; REG_I32: a text column, or `id`
   int rank;        // of one row; 0: a number a row
   int64_t dim[REG_MAX_RANK];
   int64_t width;    // elements a row
-  void *values;     // rows x width, float, or int32_t for `id`; NULL for a text column
+  void *values;     // rows x width, floats, or int32_t for `id`; NULL for a text column
   int32_t *classes; // rows x width: 0..nclasses-1 in sorted order of the original values (numbers by value,
                     // text by bytes); or NULL
   int64_t nclasses; // 0: cannot be read as classes
@@ -73,6 +92,7 @@ typedef struct reg_data_op {
 typedef struct reg_data_plan {
   int nops;
   const reg_data_op *ops; // the first is a source
+  reg_dtype dtype;        // of numbers: REG_F32 or REG_F64
 } reg_data_plan;
 
 // `standardize` after or before `split` alike uses the training part's mean and standard deviation only. The
@@ -88,7 +108,7 @@ const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL w
 int reg_csv_columns(const char *path, const char *const *columns, int n, double **values, int64_t *rows,
                     reg_status *st);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
-// What was learned from the training part, applied to `rows` rows of raw columns. -1, or the first element
-// that is no finite float: the rest is not filled.
-int64_t reg_data_transform(const reg_dataset *d, const double *from, int64_t rows, float *to);
+// What was learned from the training part, applied to `rows` rows of raw columns; `to` is of the type of x.
+// -1, or the first element that is no finite number of it: the rest is not filled.
+int64_t reg_data_transform(const reg_dataset *d, const double *from, int64_t rows, void *to);
 #endif

@@ -9,17 +9,17 @@ typedef enum reg_slot_kind {
   REG_SLOT_SCRATCH,
   REG_SLOT_PARAM,     // index: parameter (read and overwritten in training)
   REG_SLOT_STATE,     // index: state (likewise)
-  REG_SLOT_FIELD,     // index: field of the data set, `batch` rows (f32, or i32 for classes and id)
+  REG_SLOT_FIELD,     // index: field of the data set, `batch` rows (floats, or i32 for classes and id)
   REG_SLOT_PRED,      // predictions: output of `predict`, `batch` rows; input of `metrics`, all rows
   REG_SLOT_SEED,      // int32_t[2]
   REG_SLOT_STEP,      // int32_t: finished updates
   REG_SLOT_EPOCH,     // int32_t: finished passes
   REG_SLOT_TURN,      // int32_t: batches since the pass over a part began
-  REG_SLOT_OBJECTIVE, // float out
-  REG_SLOT_LOSS,      // float out
-  REG_SLOT_TERM,      // index: penalty term, float out (strength included)
-  REG_SLOT_METRIC,    // index: metric, float array out
-  REG_SLOT_SCHEDULE,  // index: reported schedule, float out
+  REG_SLOT_OBJECTIVE, // out
+  REG_SLOT_LOSS,      // out
+  REG_SLOT_TERM,      // index: penalty term, out (strength included)
+  REG_SLOT_METRIC,    // index: metric, array out
+  REG_SLOT_SCHEDULE,  // index: reported schedule, out
   REG_SLOT_TOTAL,     // double: planned updates
   REG_SLOT_SETTING,   // index: setting, double
   REG_SLOT_STORE      // index: tensor of the program's store (read, and overwritten by a stage that gives it
@@ -30,15 +30,16 @@ typedef struct reg_slot {
   reg_slot_kind kind;
   int index;
   int64_t count;   // elements
-  reg_dtype dtype; // FIELD: REG_F32 reads the field's values, REG_I32 its classes (or the row number)
+  reg_dtype dtype; // FIELD: floats read the field's values, REG_I32 its classes (or the row number)
 } reg_slot;
 
-// A float buffer of a function compiled with every value kept, in the order of computation: to find where a
-// NaN was born.
+// A buffer of floats of a function compiled with every value kept, in the order of computation: to find where
+// a NaN was born.
 typedef struct reg_trace {
   const char *what; // "dense in net.hidden", with file, line and column
   int slot;
-  int64_t offset, count; // elements
+  reg_dtype dtype;
+  int64_t offset, count; // bytes, elements
 } reg_trace;
 
 typedef struct reg_function {
@@ -58,15 +59,20 @@ typedef struct reg_tensor {
   int rank;
   int64_t dim[REG_MAX_RANK];
   int64_t count;
-  bool layer;           // a state that a layer of the model keeps: evaluation reads it, weights hold it
-  const float *initial; // a state of a loaded model: its values from the file; NULL: `init` makes them
-  int stored;           // its index in the program's store; -1: it belongs to a training
+  reg_dtype dtype;
+  bool layer;          // a state that a layer of the model keeps: evaluation reads it, weights hold it
+  const void *initial; // a state of a loaded model: its values from the file; NULL: `init` makes them
+  int stored;          // its index in the program's store; -1: it belongs to a training
 } reg_tensor;
+
+static inline size_t reg_tensor_bytes(const reg_tensor *t) {
+  return (size_t)t->count * reg_dtype_bytes(t->dtype);
+}
 
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
 
-// What a training leaves in the store: numbers (f32), and histories of `epochs` numbers, of which as many are
-// there as epochs were made.
+// What a training leaves in the store: numbers (of the program's floats), and histories of `epochs` numbers,
+// of which as many are there as epochs were made.
 typedef enum reg_result_kind {
   REG_RESULT_LOSS, // of the last epoch, training part
   REG_RESULT_OBJECTIVE,
@@ -221,6 +227,7 @@ typedef struct reg_program {
   const char *source_name, *source; // the program's text
   const char *besides; // what it was compiled from besides: used files, replacements of --set; or ""
   int optimize;        // how hard the compiler tried, 0 to 3
+  reg_dtype dtype;     // of losses, terms, schedules, metrics and predictions: REG_F32 or REG_F64
   int ndatasets;
   reg_dataset **datasets;
   const char *const *dataset_names;

@@ -1,15 +1,15 @@
-// .safetensors: eight bytes of header size (little endian), a JSON header, raw tensors. Float,
-// double, half (F16, BF16) and integer tensors are read as float.
+// .safetensors: eight bytes of header size (little endian), a JSON header, raw tensors. Half
+// tensors (F16, BF16) are read as floats, integers as doubles.
 #ifndef REG_SAFETENSORS_H
 #define REG_SAFETENSORS_H
-#include "status.h"
-#include <stdint.h>
+#include "data.h"
 
 typedef struct reg_saved_tensor {
   const char *name;
+  reg_dtype dtype; // REG_F32 or REG_F64
   int rank;
   int64_t dim[8], count;
-  const float *values;
+  const void *values;
 } reg_saved_tensor;
 
 typedef struct reg_saved {

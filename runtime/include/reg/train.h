@@ -33,9 +33,9 @@ typedef struct reg_event {
   const double *valid_metrics; // train->nmetrics
   bool best;                   // this epoch is the best so far
   int64_t best_epoch;
-  const char *reason;         // TRAIN_END: "finished", "early stopping", "steps", "interrupted", "diverged"
-  const float *const *values; // EVALUATE: for each metric its array
-  const reg_status *status;   // ERROR
+  const char *reason;        // TRAIN_END: "finished", "early stopping", "steps", "interrupted", "diverged"
+  const void *const *values; // EVALUATE: for each metric its array, of the program's type
+  const reg_status *status;  // ERROR
 } reg_event;
 
 typedef void (*reg_sink)(void *user, const reg_event *e);
@@ -45,10 +45,10 @@ typedef void (*reg_sink)(void *user, const reg_event *e);
 // whole passes.
 typedef struct reg_weights {
   const reg_train *train;
-  float *const *params, *const *states;    // in the order of train->params and train->states
-  float *const *best, *const *best_states; // the best so far; NULL where the program does not keep them
-  bool has_best;                           // an epoch was the best so far: they hold its weights
-  double best_value;                       // of what is watched
+  void *const *params, *const *states;    // in the order of train->params and train->states
+  void *const *best, *const *best_states; // the best so far; NULL where the program does not keep them
+  bool has_best;                          // an epoch was the best so far: they hold its weights
+  double best_value;                      // of what is watched
   int64_t best_epoch, epoch, step, per_epoch;
   bool done;          // by `begin`: nothing is trained, these weights are evaluated
   const char *reason; // at the end: as in reg_event
@@ -95,21 +95,21 @@ typedef struct reg_profile {
 // changes nothing and names in st every tensor that is missing, unknown or of another shape: weights_bad
 // (REG_BAD_DATA), as for a file that is damaged or of another format; weights_missing (REG_MISSING_INPUT)
 // where it cannot be read at all.
-int reg_weights_write(const reg_train *plan, float *const *params, float *const *states, const char *path,
+int reg_weights_write(const reg_train *plan, void *const *params, void *const *states, const char *path,
                       reg_status *st);
-int reg_weights_read(const reg_train *plan, float *const *params, float *const *states, const char *path,
+int reg_weights_read(const reg_train *plan, void *const *params, void *const *states, const char *path,
                      reg_status *st);
 // The same from `path`, a file or the folder of a run (weights.safetensors, or weights-NAME.safetensors, by
 // the name of `whose`, where the program has several trainings), and reg_weights_loaded: all that a model
 // predicts by. `model`: of this one only; NULL: of all that t trains.
 int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *model,
-                     const char *path, float *const *params, float *const *states, reg_status *st);
+                     const char *path, void *const *params, void *const *states, reg_status *st);
 bool reg_trains_model(const reg_train *t, const char *model);
 bool reg_trains_tensor(const reg_train *t, const char *name); // its model
 // Fills in the tensors of loaded models, which the program holds.
-void reg_weights_loaded(const reg_train *t, float *const *states);
+void reg_weights_loaded(const reg_train *t, void *const *states);
 // The same for any tensors: values[i] becomes what the file holds under wanted[i].name.
-int reg_tensors_read(int count, const reg_tensor *wanted, float *const *values, const char *path,
+int reg_tensors_read(int count, const reg_tensor *wanted, void *const *values, const char *path,
                      reg_status *st);
 
 int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile, reg_status *st);
