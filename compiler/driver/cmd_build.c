@@ -281,7 +281,7 @@ static int build_model(Build *b, const char *path) {
     return usage_error("`%s` reads more than the columns of its data: it cannot predict alone", t->name);
   void **params = tensors_new(p->arena, t->params, t->nparams),
        **states = tensors_new(p->arena, t->states, t->nstates);
-  int code = reg_weights_load(&b->table->program, t, t, NULL, weights, params, states, &st);
+  int code = reg_weights_load(&b->table->program, t, 0, t, NULL, weights, params, states, &st);
   if (code) {
     tell_status(p->options, &st);
     return code;

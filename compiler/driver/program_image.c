@@ -55,6 +55,20 @@ static int64_t function(Writer *w, const reg_function *f) {
   return at;
 }
 
+// A list as it is, or -1 where it is empty.
+#define LIST(w, list, n) ((n) ? image_put((w)->m, list, (size_t)(n) * sizeof *(list)) : -1)
+
+static int64_t stages(const Writer *w, const reg_stage *list, int n) {
+  const int64_t at = LIST(w, list, n);
+  for (int i = 0; i < n; i++) {
+    const int64_t to = at + i * (int64_t)sizeof *list;
+    TEXT(w, to, reg_stage, place, list[i].place);
+    POINT(w, to, reg_stage, body, stages(w, list[i].body, list[i].nbody));
+    POINT(w, to, reg_stage, otherwise, stages(w, list[i].otherwise, list[i].nelse));
+  }
+  return at;
+}
+
 static void fill_train(Writer *w, int64_t at, const reg_train *t) {
   TEXT(w, at, reg_train, name, t->name);
   TEXT(w, at, reg_train, model, t->model);
@@ -80,6 +94,8 @@ static void fill_train(Writer *w, int64_t at, const reg_train *t) {
   POINT(w, at, reg_train, valid_last, function(w, t->valid_last));
   POINT(w, at, reg_train, valid_metrics, function(w, t->valid_metrics));
   POINT(w, at, reg_train, predict, function(w, t->predict));
+  POINT(w, at, reg_train, results, LIST(w, t->results, t->nresults));
+  POINT(w, at, reg_train, each_epoch, stages(w, t->each_epoch, t->neach_epoch));
 }
 
 static int64_t metrics(const Writer *w, const reg_evaluate *e) {
@@ -205,6 +221,54 @@ static int64_t settings(const Writer *w, const reg_program *p) {
   return at;
 }
 
+static int64_t applies(Writer *w, const reg_program *p) {
+  const int64_t at = LIST(w, p->applies, p->napplies);
+  for (int i = 0; i < p->napplies; i++) {
+    const int64_t to = at + i * (int64_t)sizeof *p->applies;
+    TEXT(w, to, reg_apply, name, p->applies[i].name);
+    POINT(w, to, reg_apply, function, function(w, p->applies[i].function));
+  }
+  return at;
+}
+
+static int64_t reports(const Writer *w, const reg_program *p) {
+  const int64_t at = LIST(w, p->reports, p->nreports);
+  for (int i = 0; i < p->nreports; i++) {
+    const reg_report *r = &p->reports[i];
+    const int64_t to = at + i * (int64_t)sizeof *r, pieces = LIST(w, r->pieces, r->npieces);
+    for (int k = 0; k < r->npieces; k++)
+      TEXT(w, pieces + k * (int64_t)sizeof *r->pieces, reg_piece, text, r->pieces[k].text);
+    POINT(w, to, reg_report, pieces, pieces);
+    POINT(w, to, reg_report, values, LIST(w, r->values, r->nvalues));
+    POINT(w, to, reg_report, paths, texts(w, r->paths, r->nvalues));
+  }
+  return at;
+}
+
+static int64_t assertions(const Writer *w, const reg_program *p) {
+  const int64_t at = LIST(w, p->assertions, p->nassertions);
+  for (int i = 0; i < p->nassertions; i++) {
+    const reg_assertion *a = &p->assertions[i];
+    const int64_t to = at + i * (int64_t)sizeof *a;
+    TEXT(w, to, reg_assertion, text, a->text);
+    TEXT(w, to, reg_assertion, place, a->place);
+    for (int k = 0; k < 2; k++)
+      image_pointer(w->m, AT(to, reg_assertion, side_texts) + k * (int64_t)sizeof(char *),
+                    k < a->nsides ? image_text(w->m, a->side_texts[k]) : -1);
+  }
+  return at;
+}
+
+static int64_t saves(const Writer *w, const reg_program *p) {
+  const int64_t at = LIST(w, p->saves, p->nsaves);
+  for (int i = 0; i < p->nsaves; i++) {
+    const int64_t to = at + i * (int64_t)sizeof *p->saves;
+    TEXT(w, to, reg_save, path, p->saves[i].path);
+    POINT(w, to, reg_save, tensors, LIST(w, p->saves[i].tensors, p->saves[i].ntensors));
+  }
+  return at;
+}
+
 static int64_t program(Writer *w, const reg_program *p) {
   const int64_t at = image_put(w->m, p, sizeof *p);
   TEXT(w, at, reg_program, source_name, p->source_name);
@@ -218,7 +282,11 @@ static int64_t program(Writer *w, const reg_program *p) {
   POINT(w, at, reg_program, resolve, -1);
   POINT(w, at, reg_program, user, -1);
   POINT(w, at, reg_program, store, tensors(w, p->store, p->nstore));
-  POINT(w, at, reg_program, stages, image_put(w->m, p->stages, (size_t)p->nstages * sizeof *p->stages));
+  POINT(w, at, reg_program, applies, applies(w, p));
+  POINT(w, at, reg_program, reports, reports(w, p));
+  POINT(w, at, reg_program, assertions, assertions(w, p));
+  POINT(w, at, reg_program, saves, saves(w, p));
+  POINT(w, at, reg_program, stages, stages(w, p->stages, p->nstages));
   const int64_t trains = image_put(w->m, p->trains, (size_t)p->ntrains * sizeof *p->trains);
   POINT(w, at, reg_program, trains, trains);
   for (int i = 0; i < p->ntrains; i++) fill_train(w, trains + i * (int64_t)sizeof *p->trains, &p->trains[i]);

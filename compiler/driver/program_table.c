@@ -20,7 +20,9 @@ static const reg_slot *slots_of(Arena *a, const LoopFn *f) {
     slots[i] = (reg_slot){.kind = (reg_slot_kind)s->port.kind,
                           .index = s->port.index,
                           .count = shape_count(s->shape),
-                          .dtype = runtime_dtype(s->dtype)};
+                          .dtype = runtime_dtype(s->dtype),
+                          .in = s->is_input,
+                          .out = s->is_output};
   }
   return slots;
 }
@@ -311,6 +313,7 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
     for (int k = 0; k < 3 && !code; k++)
       if (fs[k]) code = each(user, t, fs[k]);
   }
+  for (int i = 0; i < p->napplies && !code; i++) code = each(user, t, p->applies[i].function);
   return code;
 }
 

@@ -110,8 +110,9 @@ static void table_row(reg_console *p, const reg_event *e) {
 static void plain_row(const reg_event *e) {
   const reg_train *t = e->train;
   char time[32];
-  fprintf(stderr, "%s epoch %lld/%lld  loss %.4g", t->name, (long long)e->epoch, (long long)e->epochs,
-          e->loss);
+  char act[24];
+  fprintf(stderr, "%s%s epoch %lld/%lld  loss %.4g", t->name, reg_console_act(e, act), (long long)e->epoch,
+          (long long)e->epochs, e->loss);
   for (int i = 0; i < t->nterms; i++) fprintf(stderr, "  %s %.4g", t->terms[i], e->terms[i]);
   if (e->has_valid) {
     fprintf(stderr, "  valid loss %.4g", e->valid_loss);
@@ -125,9 +126,10 @@ static void train_start(const reg_console *p, const reg_event *e) {
   const reg_train *t = e->train;
   int64_t elements = 0;
   for (int i = 0; i < t->nparams; i++) elements += t->params[i].count;
-  fprintf(stderr, "%strain %s%s on %s: %lld parameters, batch %lld, up to %lld epochs (%lld steps)",
-          paint(p, "\033[1m"), t->name, paint(p, "\033[0m"), t->data_name, (long long)elements,
-          (long long)t->batch, (long long)e->epochs, (long long)e->steps);
+  char act[24];
+  fprintf(stderr, "%strain %s%s%s on %s: %lld parameters, batch %lld, up to %lld epochs (%lld steps)",
+          paint(p, "\033[1m"), t->name, reg_console_act(e, act), paint(p, "\033[0m"), t->data_name,
+          (long long)elements, (long long)t->batch, (long long)e->epochs, (long long)e->steps);
   if (e->epochs_before)
     fprintf(stderr, "; goes on from epoch %lld of a training for %lld, schedules are those of the new length",
             (long long)e->epoch, (long long)e->epochs_before);
@@ -159,6 +161,7 @@ void reg_console_sink(void *user, const reg_event *e) {
   switch (e->kind) {
   case REG_EVENT_TRAIN_START:
     p->first_step = e->step;
+    p->headed = NULL;
     if (shown) train_start(p, e);
     break;
   case REG_EVENT_STEP: live_line(p, e); break;
@@ -171,6 +174,9 @@ void reg_console_sink(void *user, const reg_event *e) {
     break;
   case REG_EVENT_EVALUATE:
     if (!p->json) reg_console_results(stdout, p->out, e);
+    break;
+  case REG_EVENT_REPORT:
+    if (!p->json) reg_console_report(stdout, p->out, e);
     break;
   case REG_EVENT_ERROR: break; // reg_run's status says it once
   }

@@ -1,4 +1,5 @@
-// Evaluation results as readable tables: numbers one a line, a matrix with the class names on both sides.
+// Evaluation results as readable tables: numbers one a line, a matrix with the class names on both sides; and
+// what `report` tells.
 #include "reg/console.h"
 #include "text/text.h"
 #include <string.h>
@@ -67,9 +68,16 @@ static void print_list(FILE *out, const reg_metric *m, int width, const void *va
   fputc('\n', out);
 }
 
+const char *reg_console_act(const reg_event *e, char out[24]) {
+  out[0] = 0;
+  if (e->act > 1) snprintf(out, 24, " #%lld", (long long)e->act);
+  return out;
+}
+
 // The training whose weights these are, where there are several of the model.
 static void print_moment(FILE *out, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
+  char act[24];
   int trainings = 0;
   for (int i = 0; i < e->program->ntrains; i++)
     trainings += reg_trains_model(&e->program->trains[i], v->model);
@@ -77,6 +85,7 @@ static void print_moment(FILE *out, const reg_event *e) {
     fputs(", before training", out);
   else if (trainings > 1)
     fprintf(out, ", after `%s`", e->train->name);
+  fputs(reg_console_act(e, act), out);
 }
 
 void reg_console_results(FILE *out, reg_terminal t, const reg_event *e) {
@@ -102,6 +111,45 @@ void reg_console_results(FILE *out, reg_terminal t, const reg_event *e) {
     } else {
       print_list(out, m, width, e->values[i], type);
     }
+  }
+  fflush(out);
+}
+
+static void print_number(FILE *out, reg_dtype type, double v) {
+  if (type == REG_BOOL)
+    fputs(v != 0 ? "true" : "false", out);
+  else
+    fprintf(out, type == REG_I32 ? "%.0f" : "%.6g", v);
+}
+
+// "0.5", "[3] 1 2 3", "[8, 64] 0.1 0.2 0.3 …".
+static void print_short(FILE *out, reg_terminal t, const reg_tensor *shape, const void *values) {
+  enum { SHOWN = 8 };
+  for (int i = 0; i < shape->rank; i++) fprintf(out, i ? ", %lld" : " [%lld", (long long)shape->dim[i]);
+  if (shape->rank) fputc(']', out);
+  for (int64_t i = 0; i < shape->count && i < SHOWN; i++) {
+    fputc(' ', out);
+    print_number(out, shape->dtype, reg_number_at(values, shape->dtype, i));
+  }
+  fputs(shape->count <= SHOWN ? "\n" : t.utf8 ? " …\n" : " ...\n", out);
+}
+
+void reg_console_report(FILE *out, reg_terminal t, const reg_event *e) {
+  const reg_report *r = e->report;
+  const reg_tensor *store = e->program->store;
+  fputs(paint(t, "\033[1m"), out);
+  reg_shown(out, e->name);
+  fputs(paint(t, "\033[0m"), out);
+  const bool tree = r->nvalues != 1 || r->paths[0][0];
+  if (tree) fputc('\n', out);
+  int width = 0;
+  for (int i = 0; i < r->nvalues && tree; i++) {
+    const int w = reg_shown_width(r->paths[i]);
+    width = w > width ? w : width;
+  }
+  for (int i = 0; i < r->nvalues; i++) {
+    if (tree) print_left(out, r->paths[i], width);
+    print_short(out, t, &store[r->values[i]], e->values[i]);
   }
   fflush(out);
 }

@@ -29,6 +29,11 @@ static void put_integer(Text *o, const char *key, int64_t value) {
   reg_text_format(o, "%lld", (long long)value);
 }
 
+// Which time it acts, from the second on.
+static void put_act(Text *o, const reg_event *e) {
+  if (e->act > 1) put_integer(o, "act", e->act);
+}
+
 // Numbers by their names, open at the end.
 static void put_named(Text *o, const reg_event *e, const char *key, int count, const char *const *names,
                       const double *values) {
@@ -41,7 +46,13 @@ static void put_named(Text *o, const reg_event *e, const char *key, int count, c
 static void put_array(Text *o, const void *values, reg_dtype type, int64_t *at, int rank,
                       const int64_t *dim) {
   if (rank == 0) {
-    put_float(o, type, reg_float_at(values, type, (*at)++));
+    const double value = reg_number_at(values, type, (*at)++);
+    if (type == REG_BOOL)
+      reg_text_add(o, value != 0 ? "true" : "false");
+    else if (type == REG_I32)
+      reg_text_format(o, "%.0f", value);
+    else
+      put_float(o, type, value);
     return;
   }
   reg_text_add(o, "[");
@@ -57,6 +68,7 @@ static void train_start(Text *o, const reg_event *e) {
   int64_t parameters = 0;
   for (int i = 0; i < t->nparams; i++) parameters += t->params[i].count;
   put_text(o, "train", t->name);
+  put_act(o, e);
   put_text(o, "model", t->model);
   put_text(o, "data", t->data_name);
   put_integer(o, "parameters", parameters);
@@ -70,6 +82,7 @@ static void train_start(Text *o, const reg_event *e) {
 
 static void put_progress(Text *o, const reg_event *e) {
   put_text(o, "train", e->train->name);
+  put_act(o, e);
   put_integer(o, "epoch", e->epoch);
   put_integer(o, "step", e->step);
   reg_text_key(o, "seconds");
@@ -106,6 +119,7 @@ static void evaluate(Text *o, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
   put_text(o, "model", v->model);
   if (!v->untrained) put_text(o, "train", e->train->name);
+  put_act(o, e);
   put_text(o, "data", v->data_name);
   reg_text_key(o, "metrics");
   reg_text_add(o, "{");
@@ -117,6 +131,24 @@ static void evaluate(Text *o, const reg_event *e) {
   reg_text_add(o, "}");
 }
 
+// A number or tensor, or those of a tree by their paths.
+static void report(Text *o, const reg_event *e) {
+  const reg_report *r = e->report;
+  put_text(o, "name", e->name);
+  const bool tree = r->nvalues != 1 || r->paths[0][0];
+  if (tree) {
+    reg_text_key(o, "values");
+    reg_text_add(o, "{");
+  }
+  for (int i = 0; i < r->nvalues; i++) {
+    const reg_tensor *t = &e->program->store[r->values[i]];
+    int64_t at = 0;
+    reg_text_key(o, tree ? r->paths[i] : "value");
+    put_array(o, e->values[i], t->dtype, &at, t->rank, t->dim);
+  }
+  if (tree) reg_text_add(o, "}");
+}
+
 static void failure(Text *o, const reg_event *e) {
   put_integer(o, "code", e->status->code);
   put_text(o, "name", e->status->name);
@@ -125,7 +157,8 @@ static void failure(Text *o, const reg_event *e) {
 }
 
 char *reg_event_json(const reg_event *e) {
-  static const char *const names[] = {"train_start", "step", "epoch", "train_end", "evaluate", "error"};
+  static const char *const names[] = {"train_start", "step",   "epoch", "train_end",
+                                      "evaluate",    "report", "error"};
   Text o = {0};
   reg_text_add(&o, "{");
   put_text(&o, "event", names[e->kind]);
@@ -135,6 +168,7 @@ char *reg_event_json(const reg_event *e) {
   case REG_EVENT_EPOCH: epoch(&o, e); break;
   case REG_EVENT_TRAIN_END: train_end(&o, e); break;
   case REG_EVENT_EVALUATE: evaluate(&o, e); break;
+  case REG_EVENT_REPORT: report(&o, e); break;
   case REG_EVENT_ERROR: failure(&o, e); break;
   }
   reg_text_add(&o, "}");

@@ -87,7 +87,7 @@ static int predict(reg_model *m, const BinaryOptions *o, Heap *heap, reg_status 
   if (!params || !states) return reg_no_memory(st, 0);
   m->params = params;
   m->states = states;
-  int code = reg_weights_load(m->program, t, t, NULL, o->weights, params, states, st);
+  int code = reg_weights_load(m->program, t, 0, t, NULL, o->weights, params, states, st);
   if (!code) code = read_rows(m, o->in, &x, &rows, st);
   const size_t bytes = code ? 0 : (size_t)(rows * reg_model_outputs(m)) * reg_dtype_bytes(m->program->dtype);
   if (!code && !(y = malloc(bytes + 1))) code = reg_no_memory(st, bytes);

@@ -5,13 +5,17 @@
 #include <math.h>
 #include <string.h>
 
+static void *own(Training *t, const reg_tensor *tensor) {
+  void *block = reg_heap_take(&t->run->heap, reg_tensor_bytes(tensor));
+  if (!block) reg_no_memory(t->run->st, reg_tensor_bytes(tensor));
+  return block;
+}
+
 static int tensors_new(Training *t, int count, const reg_tensor *tensors, void ***out) {
   *out = reg_heap_take(&t->run->heap, (size_t)count * sizeof **out);
   if (!*out) return reg_no_memory(t->run->st, (size_t)count * sizeof **out);
-  for (int i = 0; i < count; i++) {
-    size_t bytes = reg_tensor_bytes(&tensors[i]);
-    if (!((*out)[i] = reg_heap_take(&t->run->heap, bytes))) return reg_no_memory(t->run->st, bytes);
-  }
+  for (int i = 0; i < count; i++)
+    if (!((*out)[i] = own(t, &tensors[i]))) return t->run->st->code;
   return REG_OK;
 }
 
@@ -20,26 +24,24 @@ int bank_new(Training *t, Bank *bank) {
   return code ? code : tensors_new(t, t->plan->nstates, t->plan->states, &bank->states);
 }
 
-// The store's tensor for `to`, which has one of its own.
-static void join(Run *r, const reg_tensor *tensor, void **to, bool *fresh) {
-  void **place = &r->store[tensor->stored];
-  *fresh = !*place;
-  if (*place)
-    *to = *place;
-  else
-    *place = *to;
+static int join(Training *t, int count, const reg_tensor *tensors, void ***out, bool *fresh) {
+  Run *r = t->run;
+  *out = reg_heap_take(&r->heap, (size_t)count * sizeof **out);
+  if (!*out) return reg_no_memory(r->st, (size_t)count * sizeof **out);
+  for (int i = 0; i < count; i++) {
+    const int stored = tensors[i].stored;
+    fresh[i] = stored < 0 || !r->store[stored];
+    (*out)[i] = stored < 0 ? own(t, &tensors[i]) : store_take(r, stored);
+    if (!(*out)[i]) return r->st->code;
+    if (fresh[i] && stored >= 0) r->initial[stored] = true;
+  }
+  return REG_OK;
 }
 
 int bank_join(Training *t, bool *fresh_params, bool *fresh_states) {
   const reg_train *p = t->plan;
-  int code = bank_new(t, &t->now);
-  for (int i = 0; i < p->nparams && !code; i++)
-    join(t->run, &p->params[i], &t->now.params[i], &fresh_params[i]);
-  for (int i = 0; i < p->nstates && !code; i++) {
-    fresh_states[i] = true;
-    if (p->states[i].layer) join(t->run, &p->states[i], &t->now.states[i], &fresh_states[i]);
-  }
-  return code;
+  int code = join(t, p->nparams, p->params, &t->now.params, fresh_params);
+  return code ? code : join(t, p->nstates, p->states, &t->now.states, fresh_states);
 }
 
 void bank_copy(const Training *t, const Bank *to, const Bank *from) {

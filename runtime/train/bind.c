@@ -32,15 +32,20 @@ static bool fits(const reg_slot *s, int n, const reg_tensor *tensors) {
 }
 
 static bool in_range(const Training *t, const reg_slot *s) {
+  const Run *r = t->run;
   const reg_train *p = t->plan;
   switch (s->kind) {
   case REG_SLOT_PARAM: return fits(s, p->nparams, p->params);
   case REG_SLOT_STATE: return fits(s, p->nstates, p->states);
-  case REG_SLOT_FIELD: return s->index >= 0 && s->index < t->data->nfields;
+  case REG_SLOT_FIELD: return t->data && s->index >= 0 && s->index < t->data->nfields;
   case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
   case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
-  case REG_SLOT_SETTING: return s->index >= 0 && s->index < t->run->program->nsettings;
-  case REG_SLOT_STORE: return s->index >= 0 && s->index < t->run->program->nstore && t->run->store[s->index];
+  case REG_SLOT_SETTING: return s->index >= 0 && s->index < r->program->nsettings;
+  case REG_SLOT_STORE:
+    return s->index >= 0 && s->index < r->program->nstore && s->count <= r->program->store[s->index].count &&
+           (s->in ? r->store[s->index] != NULL : s->out);
+  case REG_SLOT_OBJECTIVE:
+  case REG_SLOT_LOSS: return t->objective != NULL;
   default: return true;
   }
 }
@@ -66,7 +71,7 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *p
   case REG_SLOT_SCHEDULE: return place_of(t, t->schedules, s->index);
   case REG_SLOT_TOTAL: return &t->total;
   case REG_SLOT_SETTING: return &t->run->program->settings[s->index].value;
-  case REG_SLOT_STORE: return t->run->store[s->index];
+  case REG_SLOT_STORE: return store_take(t->run, s->index);
   case REG_SLOT_SCRATCH: break;
   }
   return t->run->scratch; // bound again at each call: it may have grown

@@ -50,40 +50,64 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void
   return REG_OK;
 }
 
-static int compute(Training *t, const reg_evaluate *e, const reg_part *part, void **values, void *chunk,
-                   void *all) {
-  Bound predict, rest, metrics;
-  int code = bind_function(t, e->predict, &t->now, chunk, values, &predict);
-  if (!code) code = bind_function(t, e->predict_last, &t->now, chunk, values, &rest);
-  if (!code) code = run_chunks(t, part, &predict, &rest, chunk, all, e->pred_width, NULL);
-  if (!code) code = bind_function(t, e->metrics, &t->now, all, values, &metrics);
-  if (code || !metrics.f) return code;
-  bound_gather(t, &metrics, part->rows, part->nrows);
-  return bound_call(t, &metrics);
+// Buffers, and functions bound to them; metrics at their first use.
+static int evaluation_new(Training *t, const reg_evaluate *e, const reg_part *part, Evaluation *v) {
+  Run *r = t->run;
+  int64_t chunk_rows = e->predict && e->predict->batch < part->nrows ? e->predict->batch : part->nrows;
+  if (e->predict && e->predict->batch > chunk_rows) chunk_rows = e->predict->batch;
+  const size_t each = reg_dtype_bytes(r->program->dtype);
+  v->chunk = reg_heap_take(&r->heap, (size_t)(chunk_rows * e->pred_width) * each);
+  v->all = reg_heap_take(&r->heap, (size_t)(part->nrows * e->pred_width) * each);
+  v->values = reg_heap_take(&r->heap, (size_t)e->nmetrics * sizeof *v->values);
+  if (!v->chunk || !v->all || !v->values)
+    return reg_no_memory(r->st, (size_t)(part->nrows * e->pred_width) * each);
+  for (int i = 0; i < e->nmetrics; i++)
+    if (!(v->values[i] = reg_heap_take(&r->heap, (size_t)e->metric[i].count * each)))
+      return reg_no_memory(r->st, (size_t)e->metric[i].count * each);
+  int code = bind_function(t, e->predict, &t->now, v->chunk, v->values, &v->predict);
+  return code ? code : bind_function(t, e->predict_last, &t->now, v->chunk, v->values, &v->rest);
 }
 
-int evaluate_run(Training *t, const reg_evaluate *e) {
+static int compute(Training *t, const reg_evaluate *e, const reg_part *part, Evaluation *v) {
+  int code = v->values ? REG_OK : evaluation_new(t, e, part, v);
+  if (!code) code = run_chunks(t, part, &v->predict, &v->rest, v->chunk, v->all, e->pred_width, NULL);
+  if (!code && !v->metrics.f) code = bind_function(t, e->metrics, &t->now, v->all, v->values, &v->metrics);
+  if (code || !v->metrics.f) return code;
+  bound_gather(t, &v->metrics, part->rows, part->nrows);
+  return bound_call(t, &v->metrics);
+}
+
+static int keep_values(Run *r, const reg_evaluate *e, const Evaluation *v) {
+  for (int i = 0; i < e->nmetrics; i++) {
+    const reg_metric *m = &e->metric[i];
+    if (m->value < 0) continue;
+    void *to = store_take(r, m->value);
+    if (!to) return r->st->code;
+    reg_floats_copy(to, r->program->store[m->value].dtype, v->values[i], r->program->dtype, m->count);
+  }
+  return REG_OK;
+}
+
+int evaluate_run(Training *t, int index) {
   Run *r = t->run;
+  const reg_evaluate *e = &r->program->evaluates[index];
+  Evaluation *v = &r->evaluations[index];
   const reg_dataset *trained = t->data;
   t->data = r->program->datasets[e->data];
   const reg_part *part = reg_data_part(t->data, e->part);
   if (!part) return reg_fail(r->st, REG_INTERNAL, "internal", "`%s` has no part `%s`", e->data_name, e->part);
-  int64_t chunk_rows = e->predict && e->predict->batch < part->nrows ? e->predict->batch : part->nrows;
-  if (e->predict && e->predict->batch > chunk_rows) chunk_rows = e->predict->batch;
-  const size_t each = reg_dtype_bytes(r->program->dtype);
-  void *chunk = reg_heap_take(&r->heap, (size_t)(chunk_rows * e->pred_width) * each);
-  void *all = reg_heap_take(&r->heap, (size_t)(part->nrows * e->pred_width) * each);
-  void **values = reg_heap_take(&r->heap, (size_t)e->nmetrics * sizeof *values);
-  if (!chunk || !all || !values) return reg_no_memory(r->st, (size_t)(part->nrows * e->pred_width) * each);
-  for (int i = 0; i < e->nmetrics; i++)
-    if (!(values[i] = reg_heap_take(&r->heap, (size_t)e->metric[i].count * each)))
-      return reg_no_memory(r->st, (size_t)e->metric[i].count * each);
-  int code = compute(t, e, part, values, chunk, all);
-  if (!code) code = folder_predictions(t, e, all, part);
+  int code = compute(t, e, part, v);
+  v->acts++;
+  if (!code) code = folder_predictions(t, e, v->all, part);
   t->data = trained;
+  if (!code) code = keep_values(r, e, v);
   if (code) return code;
-  reg_event event = {.kind = REG_EVENT_EVALUATE, .train = t->plan, .evaluate = e, .seed = t->full_seed};
-  event.values = (const void *const *)values;
+  reg_event event = {.kind = REG_EVENT_EVALUATE,
+                     .train = t->plan,
+                     .evaluate = e,
+                     .seed = t->full_seed,
+                     .act = v->acts,
+                     .values = (const void *const *)v->values};
   if (evaluate_passed(r, e))
     show_event(r, &event);
   else

@@ -171,7 +171,10 @@ static bool is_passed(const Run *r, int stage) {
 bool evaluate_passed(const Run *r, const reg_evaluate *e) {
   const reg_program *p = r->program;
   int i = 0;
-  while (p->stages[i].kind != REG_STAGE_EVALUATE || &p->evaluates[p->stages[i].index] != e) i++;
+  if (!r->reached) return false;
+  while (i < p->nstages &&
+         (p->stages[i].kind != REG_STAGE_EVALUATE || &p->evaluates[p->stages[i].index] != e))
+    i++;
   return is_passed(r, i);
 }
 
@@ -381,10 +384,11 @@ int folder_predictions(Training *t, const reg_evaluate *e, const void *predictio
   if (!r->folder || (target && target->width > 1)) return REG_OK; // one target a row is what a line has
   Text o = {0}, name = {0};
   const long number = e - r->program->evaluates;
-  if (r->program->nevaluates == 1)
-    reg_text_add(&name, "predictions.csv");
-  else
-    reg_text_format(&name, "predictions-%ld-%s.csv", number + 1, e->data_name);
+  const int64_t act = r->evaluations[number].acts;
+  reg_text_add(&name, "predictions");
+  if (r->program->nevaluates > 1) reg_text_format(&name, "-%ld-%s", number + 1, e->data_name);
+  if (act > 1) reg_text_format(&name, "-%lld", (long long)act);
+  reg_text_add(&name, ".csv");
   predictions_put(&o, target, part->rows, predictions, r->program->dtype, part->nrows, e->pred_width);
   int code =
       o.failed || name.failed ? reg_no_memory(r->st, o.used) : write_named(r, name.data, o.data, o.used);

@@ -32,15 +32,39 @@ typedef struct Run {
   void *scratch;
   int64_t scratch_bytes;
   struct Training *trainings; // as many as the program has; those that are under way or over have a run
-  void **store;               // values of the program's store, by index; NULL: none yet
-  Reached *reached;           // for each training; NULL: nothing is resumed
-  char *folder;               // run directory, or NULL
-  int lock, metrics;          // descriptors of the folder, locked, and of metrics.jsonl; -1
+  struct Evaluation *evaluations;
+  struct Training *nothing; // what functions of the store alone are bound to: a training without a plan
+  struct Bound *applies;    // by index, bound at first use
+  void **store;             // values of the program's store, by index; NULL: none yet
+  bool *initial;            // by index: nothing but initial values until now
+  uint64_t around;          // made of the turns of the loops around the stage that acts; 0: outside of loops
+  Reached *reached;         // for each training; NULL: nothing is resumed
+  char *folder;             // run directory, or NULL
+  int lock, metrics;        // descriptors of the folder, locked, and of metrics.jsonl; -1
   int64_t metrics_size;
   int write_error;      // errno of a failed line of metrics.jsonl
   double *step_seconds; // of full batches, when profiling
   int64_t timed, timed_room;
 } Run;
+
+// A function with every slot pointing somewhere. FIELD slots have buffers of their own, filled by
+// bound_gather.
+typedef struct Bound {
+  reg_function *f; // NULL: the program has none
+  void **slots;
+} Bound;
+
+// Bound at first use: the first step does not wait for the compilation of the last.
+typedef struct Steps {
+  Bound full, last;
+} Steps;
+
+typedef struct Validation {
+  Bound full, rest, metrics;
+  void *chunk, *all;
+  int64_t width;
+  bool bound; // at the end of the first epoch
+} Validation;
 
 typedef struct Training {
   Run *run;
@@ -62,25 +86,29 @@ typedef struct Training {
   int64_t best_epoch;
   double best_value;
   bool has_best;
-  bool done;                            // resumed after its end: nothing is left to train
-  bool *first;                          // of each model: its tensors have initial values of this training
+  bool done;                         // resumed after its end: nothing is left to train
+  int64_t acts;                      // how often it began
+  bool *fresh_params, *fresh_states; // what `init` gives values to: no stage had when it began
+  Bound init, start;
+  Steps steps;
+  Validation valid;
   int64_t epochs_before;                // resumed from a training for as many epochs; 0: for these
   uint64_t sum, before;                 // of its last checkpoint; of that of the model's training before it
   double checkpointed, checkpoint_cost; // when a checkpoint was last written; seconds it took
   const char *reason;
 } Training;
 
+// One `evaluate`: bound at its first act.
+typedef struct Evaluation {
+  Bound predict, rest, metrics;
+  void *chunk, *all, **values;
+  int64_t acts;
+} Evaluation;
+
 // Element i of what functions give: losses, terms, schedules, metrics.
 static inline double value_at(const Training *t, const void *values, int64_t i) {
   return reg_float_at(values, t->run->program->dtype, i);
 }
-
-// A function with every slot pointing somewhere. FIELD slots have buffers of their own, filled by
-// bound_gather.
-typedef struct Bound {
-  reg_function *f; // NULL: the program has none
-  void **slots;
-} Bound;
 
 // Compiles f where it is not yet: its slots are unknown before. NULL is fine.
 int resolve_function(Run *r, reg_function *f);
@@ -93,16 +121,21 @@ void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_
 // REG_OK, or the fault that ended it (in the run's status).
 int bound_call(const Training *t, Bound *b);
 
+int store_new(Run *r);
+void *store_take(Run *r, int index);          // its memory, which may be new; NULL: there is none left
+double store_number(const Run *r, int index); // its first element
+int store_call(Run *r, int apply);            // a function of the store
+int store_init(Run *r, int apply);            // the same for those of its outputs that have no values
+// What draws are keyed by: outside of loops the seed itself.
+uint64_t seed_around(const Run *r, uint64_t seed);
+uint64_t turn_around(uint64_t around, int64_t turn); // Run.around within a loop's turn
+void training_seed(Training *t, uint64_t seed);
+
 int bank_new(Training *t, Bank *bank);
-// t->now: the tensors of the model are those of its earlier trainings. fresh[i]: there was none yet.
+// t->now: the tensors of the model are those of the store. fresh[i]: it had no values yet.
 int bank_join(Training *t, bool *fresh_params, bool *fresh_states);
 void bank_copy(const Training *t, const Bank *to, const Bank *from);
 bool bank_finite(const Training *t, const Bank *bank);
-
-// Bound at first use: the first step does not wait for the compilation of the last.
-typedef struct Steps {
-  Bound full, last;
-} Steps;
 
 // One update with the epoch's rows [begin, begin + count). Returns its fault, or inspect's code.
 int64_t step_rows(const Training *t, int64_t index);
@@ -110,9 +143,9 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected);
 bool step_is_finite(const Training *t);
 
 // With what the training starts from, before it starts; done once.
-int training_new(Run *r, const reg_train *plan, Training *t);
+int training_new(Run *r, int index);
 // Puts the weights that are given in the place of the model's initial values; of a run's folder those of its
-// last training. Nothing where none are given, or an earlier training made the model's tensors.
+// last training. Nothing where none are given, or a stage has changed the model's tensors.
 int training_weights(Training *t);
 int training_run(Training *t);
 Training *training_before(const Training *t); // of a parameter that it reads; NULL: none
@@ -128,12 +161,22 @@ int64_t lane_row(int64_t n, int64_t batch, int64_t i);
 // in *loss (may be NULL).
 int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void *chunk, void *out,
                int64_t width, double *loss);
-int evaluate_run(Training *t, const reg_evaluate *e);
+int evaluate_run(Training *t, int index);
+int stages_run(Run *r, const reg_stage *list, int n);
 
 void send_event(Run *r, reg_event *e);
 void show_event(Run *r, reg_event *e); // the same, but not recorded in the run's folder
 // Is the evaluation recorded by the run that goes on here?
 bool evaluate_passed(const Run *r, const reg_evaluate *e);
+
+struct reg_saved_tensor;
+// A tensor of the store for a file, with a copy of its values where they are of a type that files have not.
+int store_saved(Run *r, int index, Heap *heap, struct reg_saved_tensor *out);
+
+// The training's results in the store: at its begin, behind an epoch, at its end.
+int outcome_new(const Training *t);
+void outcome_epoch(const Training *t, const reg_event *e);
+void outcome_end(const Training *t);
 
 // Writes t between two steps; nothing without a run directory.
 int checkpoint_write(Training *t, bool done);

@@ -1,4 +1,4 @@
-// reg_run: the program's statements in their order. Whatever ended the run, the weights that are worth
+// reg_run: the program's stages, and what is around them. Whatever ended the run, the weights that are worth
 // keeping are written, the failure is reported as an event, and nothing stays allocated.
 #include "train/internal.h"
 #include <stdlib.h>
@@ -16,43 +16,6 @@ static void finish_profile(Run *r) {
   if (r->timed == 0) return;
   qsort(r->step_seconds, (size_t)r->timed, sizeof *r->step_seconds, by_size);
   r->profile->median_step_s = r->step_seconds[r->timed / 2];
-}
-
-// Diverged and interrupted trainings have weights worth keeping, and one that a function ended early has its
-// best ones; of their own failure to be written the first one counts.
-static int train_stage(Run *r, int index) {
-  Training *t = &r->trainings[index];
-  int code = training_new(r, &r->program->trains[index], t);
-  if (!code) code = training_run(t);
-  const bool best = (code == REG_BAD_DATA || code == REG_ASSERTION) && t->plan->keep_best && t->has_best;
-  if (r->options->evaluate_only || (code && code != REG_DIVERGED && code != REG_INTERRUPTED && !best))
-    return code;
-  reg_status ended = *r->st;
-  int written = weights_save(t);
-  if (code) *r->st = ended;
-  return code ? code : written;
-}
-
-static int evaluate_stage(Run *r, int index) {
-  const reg_evaluate *e = &r->program->evaluates[index];
-  Training *t = &r->trainings[e->train];
-  const bool measured = r->ctx->profile;
-  r->ctx->profile = false; // the profile is of training steps
-  int code = training_new(r, &r->program->trains[e->train], t);
-  if (!code && e->untrained) code = training_weights(t);
-  if (!code) code = evaluate_run(t, e);
-  r->ctx->profile = measured;
-  return code;
-}
-
-static int (*const stage_run[])(Run *, int) = {
-    [REG_STAGE_TRAIN] = train_stage, [REG_STAGE_EVALUATE] = evaluate_stage};
-
-static int take_store(Run *r) {
-  const reg_program *p = r->program;
-  r->trainings = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *r->trainings);
-  r->store = reg_heap_take(&r->heap, (size_t)p->nstore * sizeof *r->store);
-  return r->trainings && r->store ? REG_OK : reg_no_memory(r->st, (size_t)p->nstore * sizeof *r->store);
 }
 
 // One file holds the models of one training.
@@ -73,11 +36,10 @@ static int check_weights(const Run *r) {
 
 static int work(Run *r) {
   const reg_program *p = r->program;
-  int code = take_store(r);
+  int code = store_new(r);
   if (!code) code = check_weights(r);
   if (!code) code = folder_open(r);
-  for (int i = 0; i < p->nstages && !code; i++) code = stage_run[p->stages[i].kind](r, p->stages[i].index);
-  return code;
+  return code ? code : stages_run(r, p->stages, p->nstages);
 }
 
 static int end_run(Run *r, int code) {

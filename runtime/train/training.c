@@ -37,6 +37,17 @@ static void *take(Training *t, size_t bytes) {
   return block;
 }
 
+void training_seed(Training *t, uint64_t seed) {
+  t->full_seed = seed_around(t->run, seed);
+  t->seed[0] = (int32_t)(uint32_t)t->full_seed;
+  t->seed[1] = (int32_t)(uint32_t)(t->full_seed >> 32);
+}
+
+static uint64_t spoken_seed(const Training *t) {
+  const reg_run_options *o = t->run->options;
+  return o->has_seed ? o->seed : t->plan->seed;
+}
+
 const reg_train *plan_before(const reg_program *p, const reg_train *plan) {
   for (const reg_train *t = plan; t-- > p->trains;)
     for (int i = 0; i < plan->nparams; i++)
@@ -59,9 +70,10 @@ static int take_buffers(Training *t) {
             (t->term_mean = take(t, (size_t)p->nterms * sizeof(double))) &&
             (t->schedule_now = take(t, (size_t)p->nschedules * sizeof(double))) &&
             (t->valid_metrics = take(t, (size_t)p->nmetrics * each)) &&
-            (t->first = take(t, (size_t)p->nmodels * sizeof *t->first)) &&
             (t->metric_now = take(t, (size_t)p->nmetrics * sizeof(double))) &&
-            (t->order = take(t, (size_t)t->part->nrows * sizeof(int64_t)));
+            (t->order = take(t, (size_t)t->part->nrows * sizeof(int64_t))) &&
+            (t->fresh_params = take(t, (size_t)p->nparams * sizeof(bool))) &&
+            (t->fresh_states = take(t, (size_t)p->nstates * sizeof(bool)));
   if (!ok || bank_new(t, &t->epoch_start)) return t->run->st->code;
   return p->keep_best ? bank_new(t, &t->best) : REG_OK;
 }
@@ -103,37 +115,37 @@ static int begin_weights(Training *t) {
   return REG_OK;
 }
 
-static int call_once(Training *t, reg_function *f, const Bank *bank) {
-  Bound b;
-  int code = bind_function(t, f, bank, NULL, NULL, &b);
-  return code || !b.f ? code : bound_call(t, &b);
+static int call_start(Training *t) {
+  int code = t->start.f ? REG_OK : bind_function(t, t->plan->start, &t->now, NULL, NULL, &t->start);
+  return code || !t->start.f ? code : bound_call(t, &t->start);
 }
 
-// No earlier training made parameters of the model.
-static bool is_new(const reg_train *p, const char *model, const bool *fresh) {
-  const size_t n = strlen(model);
-  for (int i = 0; i < p->nparams; i++)
-    if (!fresh[i] && !strncmp(p->params[i].name, model, n) && p->params[i].name[n] == '.') return false;
-  return true;
-}
-
-// Initial values for what no earlier training has made: states of the training, and at first the model.
+// Initial values for what has none, and for the states of the training, which start anew each time.
 static int first_values(Training *t) {
   const reg_train *p = t->plan;
   const Bank *made = &t->epoch_start;
-  bool *params = take(t, (size_t)p->nparams * sizeof *params),
-       *states = take(t, (size_t)p->nstates * sizeof *states);
-  if (!params || !states) return t->run->st->code;
   reg_weights_loaded(p, made->states);
-  int code = bank_join(t, params, states);
-  if (!code) code = call_once(t, p->init, made);
+  int code = t->init.f ? REG_OK : bind_function(t, p->init, made, NULL, NULL, &t->init);
+  if (!code && t->init.f) code = bound_call(t, &t->init);
   if (code) return code;
   for (int i = 0; i < p->nparams; i++)
-    if (params[i]) memcpy(t->now.params[i], made->params[i], reg_tensor_bytes(&p->params[i]));
-  for (int i = 0; i < p->nmodels; i++) t->first[i] = is_new(p, p->models[i], params);
+    if (t->fresh_params[i]) memcpy(t->now.params[i], made->params[i], reg_tensor_bytes(&p->params[i]));
   for (int i = 0; i < p->nstates; i++)
-    if (states[i]) memcpy(t->now.states[i], made->states[i], reg_tensor_bytes(&p->states[i]));
+    if (t->fresh_states[i]) memcpy(t->now.states[i], made->states[i], reg_tensor_bytes(&p->states[i]));
   return REG_OK;
+}
+
+// From now on the model has values of its own. Were they initial ones until now?
+static bool set_values(const Training *t, const char *model) {
+  const size_t n = strlen(model);
+  bool initial = true;
+  for (int i = 0; i < t->plan->nparams; i++) {
+    const reg_tensor *p = &t->plan->params[i];
+    if (strncmp(p->name, model, n) != 0 || p->name[n] != '.') continue;
+    initial &= t->run->initial[p->stored];
+    t->run->initial[p->stored] = false;
+  }
+  return initial;
 }
 
 static const reg_train *last_of_model(const reg_program *p, const char *model) {
@@ -148,23 +160,36 @@ int training_weights(Training *t) {
   int code = REG_OK;
   for (int i = 0; o->weights && i < t->plan->nmodels && !code; i++) {
     const char *model = t->plan->models[i];
-    if (!t->first[i]) continue;
-    code = reg_weights_load(p, last_of_model(p, model), t->plan, model, o->weights, t->now.params,
+    if (!set_values(t, model)) continue;
+    code = reg_weights_load(p, last_of_model(p, model), 0, t->plan, model, o->weights, t->now.params,
                             t->now.states, t->run->st);
-    t->first[i] = false;
   }
   return code;
 }
 
-int training_new(Run *r, const reg_train *plan, Training *t) {
+int training_new(Run *r, int index) {
+  Training *t = &r->trainings[index];
+  const reg_train *plan = &r->program->trains[index];
   if (t->run) return REG_OK;
   *t = (Training){.run = r, .plan = plan, .data = r->program->datasets[plan->data]};
-  t->full_seed = r->options->has_seed ? r->options->seed : plan->seed;
-  t->seed[0] = (int32_t)(uint32_t)t->full_seed;
-  t->seed[1] = (int32_t)(uint32_t)(t->full_seed >> 32);
+  training_seed(t, spoken_seed(t));
   int code = find_parts(t);
   if (!code) code = take_buffers(t);
+  if (!code) code = bank_join(t, t->fresh_params, t->fresh_states);
   return code ? code : first_values(t);
+}
+
+// Once more: its model goes on, all that is the training's own starts anew.
+static int begin_again(Training *t) {
+  const reg_train *p = t->plan;
+  training_seed(t, spoken_seed(t));
+  t->step = t->epoch = t->turn = 0;
+  t->has_best = t->done = false;
+  t->best_epoch = t->epochs_before = 0;
+  t->reason = NULL;
+  for (int i = 0; i < p->nparams; i++) t->fresh_params[i] = false;
+  for (int i = 0; i < p->nstates; i++) t->fresh_states[i] = p->states[i].stored < 0;
+  return first_values(t);
 }
 
 // Where the training begins: at its checkpoint; else with its model as it is now. Where nothing is trained,
@@ -174,17 +199,21 @@ static int begin(Training *t) {
   const Training *before = training_before(t);
   bool resumed = false;
   int code = REG_OK;
+  if (t->acts++) code = begin_again(t);
+  if (code) return code;
+  if ((code = outcome_new(t))) return code;
   t->checkpointed = reg_now();
   t->before = before ? before->sum : 0;
   if (o->evaluate_only) {
     t->done = true;
-    return reg_weights_load(t->run->program, t->plan, t->plan, NULL, o->weights, t->now.params, t->now.states,
-                            t->run->st);
+    return reg_weights_load(t->run->program, t->plan, t->acts, t->plan, NULL, o->weights, t->now.params,
+                            t->now.states, t->run->st);
   }
   if (o->resume) code = checkpoint_read(t, &resumed);
   if (!code && !resumed) code = training_weights(t);
+  for (int i = 0; i < t->plan->nmodels; i++) set_values(t, t->plan->models[i]);
   if (!code && !resumed) code = begin_weights(t);
-  return code || t->step ? code : call_once(t, t->plan->start, &t->now);
+  return code || t->step ? code : call_start(t);
 }
 
 static void arrange(Training *t) {
@@ -226,7 +255,8 @@ static void fill_event(const Training *t, reg_event *e) {
   e->epochs = t->plan->epochs;
   e->step = t->step;
   e->steps = t->plan->epochs * t->per_epoch;
-  e->seed = t->full_seed;
+  e->seed = spoken_seed(t);
+  e->act = t->acts;
   e->seconds = reg_now() - t->started;
   e->loss = t->loss_sum / rows;
   e->objective = t->objective_sum / rows;
@@ -323,13 +353,6 @@ static int run_steps(Training *t, Steps *steps) {
   return REG_OK;
 }
 
-typedef struct Validation {
-  Bound full, rest, metrics;
-  void *chunk, *all;
-  int64_t width;
-  bool bound; // at the end of the first epoch
-} Validation;
-
 static int64_t prediction_width(const reg_function *f) {
   for (int i = 0; f && i < f->nslots; i++)
     if (f->slots[i].kind == REG_SLOT_PRED && f->batch > 0) return f->slots[i].count / f->batch;
@@ -370,7 +393,8 @@ static bool improves(const Training *t, double value) {
 
 // Validates and reports the epoch that just ended (t->epoch counts it already). Sets t->reason on early
 // stopping.
-static int end_epoch(Training *t, Validation *v) {
+static int end_epoch(Training *t) {
+  Validation *v = &t->valid;
   reg_event e = {.kind = REG_EVENT_EPOCH, .train = t->plan};
   if (t->valid_part) {
     int code = v->bound ? REG_OK : bind_validation(t, v);
@@ -395,20 +419,30 @@ static int end_epoch(Training *t, Validation *v) {
     }
   }
   fill_event(t, &e);
+  outcome_epoch(t, &e);
   send_event(t->run, &e);
   return REG_OK;
 }
 
+// The turns of these stages are the epochs.
+static int each_epoch(Training *t) {
+  Run *r = t->run;
+  const uint64_t around = r->around;
+  r->around = turn_around(around, t->epoch);
+  const int code = stages_run(r, t->plan->each_epoch, t->plan->neach_epoch);
+  r->around = around;
+  return code;
+}
+
 static int run_epochs(Training *t) {
-  Steps steps = {0};
-  Validation valid = {0};
   int code = REG_OK;
   while (!code && !t->reason && t->epoch < t->plan->epochs && !is_stopped(t)) {
     begin_epoch(t);
-    code = run_steps(t, &steps);
+    code = run_steps(t, &t->steps);
     if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
     t->epoch++;
-    code = end_epoch(t, &valid);
+    code = end_epoch(t);
+    if (!code) code = each_epoch(t);
   }
   return code;
 }
@@ -424,6 +458,7 @@ static int train(Training *t) {
   int code = run_epochs(t);
   const bool stopped = t->reason && is_stopped(t);
   if (!t->reason) t->reason = code ? "failed" : "finished";
+  outcome_end(t);
   tell(t, REG_EVENT_TRAIN_END); // before a checkpoint says that all of it is over
   if (!code) code = checkpoint_write(t, !stopped);
   hand_over(t);

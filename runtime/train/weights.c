@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 // The tensors of a plan's weights, those of the models that it trains: parameters, then the states of layers.
 typedef struct Weights {
@@ -84,22 +85,39 @@ int reg_weights_write(const reg_train *plan, void *const *params, void *const *s
   return code;
 }
 
-static char *file_in(const reg_program *p, const reg_train *t, const char *folder) {
-  char *path = NULL;
-  int length = p->ntrains == 1 ? asprintf(&path, "%s/weights.safetensors", folder)
-                               : asprintf(&path, "%s/weights-%s.safetensors", folder, t->name);
+// Of a training that acts several times each time has a file, from the second on with its number.
+static char *file_in(const reg_program *p, const reg_train *t, int64_t act, const char *folder) {
+  char *path = NULL, number[24] = "";
+  if (act > 1) snprintf(number, sizeof number, "-%lld", (long long)act);
+  int length = p->ntrains == 1 ? asprintf(&path, "%s/weights%s.safetensors", folder, number)
+                               : asprintf(&path, "%s/weights-%s%s.safetensors", folder, t->name, number);
   return length < 0 ? NULL : path;
 }
 
-static char *file_of(const reg_program *p, const reg_train *t, const char *path) {
+static char *last_file_in(const reg_program *p, const reg_train *t, const char *folder) {
+  char *path = file_in(p, t, 1, folder);
+  for (int64_t act = 2; path; act++) {
+    char *next = file_in(p, t, act, folder);
+    if (next && access(next, F_OK) != 0) {
+      free(next);
+      break;
+    }
+    free(path);
+    path = next;
+  }
+  return path;
+}
+
+static char *file_of(const reg_program *p, const reg_train *t, int64_t act, const char *path) {
   struct stat info;
-  return stat(path, &info) == 0 && S_ISDIR(info.st_mode) ? file_in(p, t, path) : strdup(path);
+  if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return strdup(path);
+  return act ? file_in(p, t, act, path) : last_file_in(p, t, path);
 }
 
 int weights_save(const Training *t) {
   const Run *r = t->run;
   if (!r->folder) return REG_OK;
-  char *path = file_in(r->program, t->plan, r->folder);
+  char *path = file_in(r->program, t->plan, t->acts, r->folder);
   int code = path ? reg_weights_write(t->plan, t->now.params, t->now.states, path, r->st)
                   : reg_no_memory(r->st, strlen(r->folder));
   free(path);
@@ -257,9 +275,10 @@ void reg_weights_loaded(const reg_train *t, void *const *states) {
     if (t->states[i].initial) memcpy(states[i], t->states[i].initial, reg_tensor_bytes(&t->states[i]));
 }
 
-int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *model,
-                     const char *path, void *const *params, void *const *states, reg_status *st) {
-  char *file = file_of(p, whose, path);
+int reg_weights_load(const reg_program *p, const reg_train *whose, int64_t act, const reg_train *t,
+                     const char *model, const char *path, void *const *params, void *const *states,
+                     reg_status *st) {
+  char *file = file_of(p, whose, act, path);
   int code = file ? read_model(t, model, params, states, file, st) : reg_no_memory(st, strlen(path));
   free(file);
   if (!code) reg_weights_loaded(t, states);

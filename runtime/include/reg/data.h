@@ -24,6 +24,20 @@ static inline void reg_float_put(void *values, reg_dtype t, int64_t i, double v)
   else
     ((float *)values)[i] = (float)v;
 }
+// The same of any type.
+static inline double reg_number_at(const void *values, reg_dtype t, int64_t i) {
+  return t == REG_I32    ? (double)((const int32_t *)values)[i]
+         : t == REG_BOOL ? (double)((const uint8_t *)values)[i]
+                         : reg_float_at(values, t, i);
+}
+static inline void reg_number_put(void *values, reg_dtype t, int64_t i, double v) {
+  if (t == REG_I32)
+    ((int32_t *)values)[i] = (int32_t)v;
+  else if (t == REG_BOOL)
+    ((uint8_t *)values)[i] = v != 0;
+  else
+    reg_float_put(values, t, i, v);
+}
 static inline void reg_floats_copy(void *to, reg_dtype t, const void *from, reg_dtype f, int64_t n) {
   if (t == f && n > 0) memcpy(to, from, (size_t)n * reg_dtype_bytes(t));
   for (int64_t i = 0; i < n && t != f; i++) reg_float_put(to, t, i, reg_float_at(from, f, i));

@@ -31,6 +31,7 @@ typedef struct reg_slot {
   int index;
   int64_t count;   // elements
   reg_dtype dtype; // FIELD: floats read the field's values, REG_I32 its classes (or the row number)
+  bool in, out;    // STORE: the function reads it; it gives it values, in place where it reads it too
 } reg_slot;
 
 // A buffer of floats of a function compiled with every value kept, in the order of computation: to find where

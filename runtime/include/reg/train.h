@@ -12,6 +12,7 @@ typedef enum reg_event_kind {
   REG_EVENT_EPOCH,
   REG_EVENT_TRAIN_END,
   REG_EVENT_EVALUATE,
+  REG_EVENT_REPORT,
   REG_EVENT_ERROR
 } reg_event_kind;
 
@@ -20,6 +21,9 @@ typedef struct reg_event {
   const reg_program *program;
   const reg_train *train;
   const reg_evaluate *evaluate;
+  const reg_report *report;
+  const char *name; // REPORT: with its numbers
+  int64_t act;      // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
   uint64_t seed;
   int64_t epoch, epochs; // finished passes
   int64_t step, steps;   // finished updates, planned ones
@@ -34,7 +38,8 @@ typedef struct reg_event {
   bool best;                   // this epoch is the best so far
   int64_t best_epoch;
   const char *reason;        // TRAIN_END: "finished", "early stopping", "steps", "interrupted", "diverged"
-  const void *const *values; // EVALUATE: for each metric its array, of the program's type
+  const void *const *values; // EVALUATE: for each metric its array, of the program's type; REPORT: for each
+                             // value that of the store
   const reg_status *status;  // ERROR
 } reg_event;
 
@@ -100,10 +105,12 @@ int reg_weights_write(const reg_train *plan, void *const *params, void *const *s
 int reg_weights_read(const reg_train *plan, void *const *params, void *const *states, const char *path,
                      reg_status *st);
 // The same from `path`, a file or the folder of a run (weights.safetensors, or weights-NAME.safetensors, by
-// the name of `whose`, where the program has several trainings), and reg_weights_loaded: all that a model
-// predicts by. `model`: of this one only; NULL: of all that t trains.
-int reg_weights_load(const reg_program *p, const reg_train *whose, const reg_train *t, const char *model,
-                     const char *path, void *const *params, void *const *states, reg_status *st);
+// the name of `whose`, where the program has several trainings; with a number behind the name of what it left
+// when it acted for the `act`-th time, if that is not the first; 0: the last), and reg_weights_loaded: all
+// that a model predicts by. `model`: of this one only; NULL: of all that t trains.
+int reg_weights_load(const reg_program *p, const reg_train *whose, int64_t act, const reg_train *t,
+                     const char *model, const char *path, void *const *params, void *const *states,
+                     reg_status *st);
 bool reg_trains_model(const reg_train *t, const char *model);
 bool reg_trains_tensor(const reg_train *t, const char *name); // its model
 // Fills in the tensors of loaded models, which the program holds.
