@@ -43,7 +43,8 @@ static void open_forward(LoopAd *d) {
   d->back.source = alloc(d, d->p.stacks + d->p.slices + d->loop->nout);
   for (int k = 0; k < d->p.stacks; k++) {
     const Node *n = body->outputs.data[d->p.carries + k].node;
-    if (slice_of[n->id] || n->op == OP_CONST) continue;
+    const bool captured = n->op == OP_INPUT && n->attr[0] > d->p.carries + d->p.slices;
+    if (slice_of[n->id] || n->op == OP_CONST || captured) continue;
     Node *stack = graph_part(d->g, d->loop, d->p.carries + k);
     Node *hole = slice_of[n->id] = graph_slice_hole(d->g, stack);
     if (n->op == OP_INPUT) known[n->id] = hole;
