@@ -326,7 +326,8 @@ static Node *double_bound(Graph *g, const Node *n, Node *const *bound) {
   for (int i = 0; i < n->nin; i++)
     if (bound[i]) return constant(g, unbounded, n->shape);
   if (n->op != OP_SUM) return NULL;
-  const double terms = (double)(shape_count(n->in[0]->shape) / shape_count(n->shape));
+  const int64_t results = shape_count(n->shape);
+  const double terms = results ? (double)(shape_count(n->in[0]->shape) / results) : 0;
   return scaled(g, reduced(g, OP_SUM, n, size(g, n->in[0])), 0x1p-52 * terms);
 }
 

@@ -50,6 +50,7 @@ Node *graph_input_like(Graph *g, const Node *input, DType t) {
 }
 
 Node *graph_const_typed(Graph *g, double value, DType t, Shape s) {
+  if (shape_count(s) == 0) value = 0;
   Node proto = {.op = OP_CONST, .dtype = t, .shape = s, .data = &value, .ndata = 1};
   return node_build(g, &proto);
 }
@@ -58,6 +59,7 @@ Node *graph_const(Graph *g, double value, Shape s) { return graph_const_typed(g,
 
 Node *graph_tensor(Graph *g, const double *data, DType t, Shape s) {
   int64_t n = shape_count(s), equal = 1;
+  if (n == 0) return graph_const_typed(g, 0, t, s);
   while (equal < n && memcmp(&data[equal], &data[0], sizeof *data) == 0) equal++;
   Node proto = {.op = OP_CONST, .dtype = t, .shape = s, .data = data, .ndata = equal == n ? 1 : n};
   return node_build(g, &proto);

@@ -91,6 +91,7 @@ static const char *infer_reduce(Node *n) {
   if (n->nattr == 0) return "no axis is reduced";
   if (x->dtype == DT_BOOL) return "no bool operands here";
   if (n->op == OP_ARGMAX && n->nattr != 1) return "argmax is over one axis";
+  if (n->op == OP_ARGMAX && x->shape.dim[n->attr[0]] == 0) return "argmax of nothing";
   n->dtype = n->op == OP_ARGMAX ? DT_I32 : x->dtype;
   n->shape = (Shape){0};
   for (int i = 0, k = 0; i < x->shape.rank; i++) {
@@ -135,8 +136,8 @@ static const char *infer_slice(Node *n) {
   n->shape = (Shape){.rank = r};
   for (int i = 0; i < r; i++) {
     int64_t start = n->attr[i], stop = n->attr[r + i], step = n->attr[2 * r + i];
-    if (step < 1 || start < 0 || start >= stop || stop > s.dim[i]) return "slice out of range";
-    n->shape.dim[i] = (stop - start - 1) / step + 1;
+    if (step < 1 || start < 0 || start > stop || stop > s.dim[i]) return "slice out of range";
+    n->shape.dim[i] = stop > start ? (stop - start - 1) / step + 1 : 0;
   }
   return NULL;
 }
@@ -150,8 +151,9 @@ static const char *infer_pad(Arena *a, Node *n) {
   for (int i = 0; i < r; i++) {
     int64_t lo = n->attr[i], hi = n->attr[r + i], inner = n->attr[2 * r + i];
     if (lo < 0 || hi < 0 || inner < 0) return "padding is negative";
-    if (lo > limit || hi > limit || inner > limit / s.dim[i]) return "padding is too wide";
-    n->shape.dim[i] = lo + hi + s.dim[i] + (s.dim[i] - 1) * inner;
+    const int64_t between = s.dim[i] ? s.dim[i] - 1 : 0;
+    if (lo > limit || hi > limit || inner > limit / (between + 1)) return "padding is too wide";
+    n->shape.dim[i] = lo + hi + s.dim[i] + between * inner;
   }
   return shape_fault(a, n->shape);
 }
@@ -165,6 +167,7 @@ static const char *infer_slide(Arena *a, Node *n) {
   const int64_t axis = n->attr[0], step = n->attr[1], spread = n->attr[2];
   if (axis < 0 || axis + 1 >= s.rank) return "axis out of range";
   const int64_t k = s.dim[axis + 1];
+  if (k < 1) return "a window of nothing";
   if (step < 1 || spread < 0 || step > limit || spread > limit / k) return "step or spread out of range";
   const int64_t size = back ? n->attr[3] : s.dim[axis], room = size - 1 - (k - 1) * spread;
   if (size < 1 || size > limit || room < 0) return "no window fits";
@@ -237,13 +240,14 @@ static const char *infer_index_rows(Arena *a, Node *n) {
   if (n->in[gather ? 1 : 0]->dtype != DT_I32) return "the index is not i32";
   if (gather) {
     if (x.rank < 1) return "gather from a number";
+    if (x.dim[0] == 0 && shape_count(index) > 0) return "gather from nothing";
     if (index.rank + x.rank - 1 > MAX_RANK) return "rank too high";
     n->shape = index;
     for (int i = 1; i < x.rank; i++) n->shape.dim[n->shape.rank++] = x.dim[i];
     return shape_fault(a, n->shape);
   }
   if (!dtype_is_float(n->dtype)) return "sums by index are of floats";
-  if (n->nattr != 1 || n->attr[0] < 1) return "size out of range";
+  if (n->nattr != 1 || n->attr[0] < (shape_count(index) > 0)) return "size out of range";
   if (x.rank < index.rank) return "the index has more axes than what it places";
   if (1 + x.rank - index.rank > MAX_RANK) return "rank too high";
   for (int i = 0; i < index.rank; i++)
@@ -262,9 +266,10 @@ static const char *infer_index_along(Arena *a, Node *n) {
   for (int i = 0; i + (take ? 1 : 0) < x.rank; i++)
     if (index.dim[i] != x.dim[i]) return "index and operand differ in shape";
   n->shape = index;
+  const int64_t size = take ? x.dim[x.rank - 1] : n->nattr == 1 ? n->attr[0] : -1;
+  if (size < (shape_count(index) > 0)) return "size out of range";
   if (take) return NULL;
   if (!dtype_is_float(n->dtype)) return "sums by index are of floats";
-  if (n->nattr != 1 || n->attr[0] < 1) return "size out of range";
   n->shape.dim[x.rank - 1] = n->attr[0];
   return shape_fault(a, n->shape);
 }
@@ -273,7 +278,8 @@ static const char *infer_index(Arena *a, Node *n) {
   const Node *x = n->in[0];
   if (n->op == OP_INDEX) {
     if (n->nin < 1 || n->nin > 2) return "an index has one operand, and may have its count";
-    if (n->nattr != 1 || n->attr[0] < 1 || n->attr[0] > (int64_t)INT32_MAX + 1) return "size out of range";
+    if (n->nattr != 1 || n->attr[0] < (shape_count(x->shape) > 0) || n->attr[0] > (int64_t)INT32_MAX + 1)
+      return "size out of range";
     n->shape = x->shape;
     n->dtype = DT_I32;
     if (n->nin == 2 && (n->in[1]->dtype != DT_I32 || n->in[1]->shape.rank)) return "the count is i32[]";

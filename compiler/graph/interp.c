@@ -38,6 +38,7 @@ static void eval_reduce(Arena *a, const Node *n, const double *x, double *out, i
   const Shape s = n->in[0]->shape;
   double *best = ARENA_ARRAY(a, double, count);
   bool *seen = ARENA_ARRAY(a, bool, count);
+  for (int64_t e = 0; e < count && n->op == OP_RMAX; e++) out[e] = -INFINITY;
   for (int64_t e = 0; e < shape_count(s); e++) {
     int64_t index[MAX_RANK], to[MAX_RANK] = {0}, o;
     unravel(e, s, index);
@@ -173,6 +174,7 @@ static void eval_index_rows(const Node *n, double **v, double *out) {
   const Node *index = n->in[gather ? 1 : 0];
   const double *x = v[n->in[gather ? 0 : 1]->id];
   const int64_t size = gather ? n->in[0]->shape.dim[0] : n->attr[0], entries = shape_count(index->shape);
+  if (entries == 0) return;
   const int64_t row = shape_count(gather ? n->in[0]->shape : n->shape) / size;
   for (int64_t i = 0; i < entries; i++) {
     int64_t at = clamp(v[index->id][i], size);

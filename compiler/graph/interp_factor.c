@@ -288,6 +288,7 @@ static bool factor(Arena *a, const Node *n, Matrix x, Matrix y, double **out) {
 
 double *interp_factor(Arena *a, const Node *n, double *const *v) {
   const Shape s = n->in[0]->shape;
+  if (shape_count(s) == 0) return ARENA_ARRAY(a, double, 1); // of such matrices nothing has elements
   const int64_t rows = s.dim[s.rank - 2], cols = s.dim[s.rank - 1], batch = shape_count(s) / (rows * cols);
   const int nout = n->nout ? n->nout : 1;
   int64_t each[3], total = 0;
@@ -317,6 +318,7 @@ double *interp_factor(Arena *a, const Node *n, double *const *v) {
 int64_t factor_refused(const Node *n, const double *result) {
   const Shape s = n->in[0]->shape;
   const Shape first = n->nout ? n->out[0].shape : n->shape;
+  if (shape_count(s) == 0) return -1;
   const int64_t batch = shape_count(s) / (s.dim[s.rank - 1] * s.dim[s.rank - 2]),
                 each = shape_count(first) / batch;
   for (int64_t i = 0; i < batch * each; i++)

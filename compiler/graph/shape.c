@@ -1,5 +1,5 @@
-// Shapes. In and out: values of type Shape. Holds: a legal shape has at most MAX_RANK axes, each of length at
-// least 1, and at most 2^40 elements, so that no count or byte offset overflows.
+// Shapes. In and out: values of type Shape. Holds: a legal shape has at most MAX_RANK axes, of which the
+// product without those of length 0 is at most 2^40, so that no count or byte offset overflows.
 #include "ops.h"
 
 enum { MAX_COUNT_BITS = 40 };
@@ -50,9 +50,9 @@ const char *shape_fault(Arena *a, Shape s) {
   if (s.rank < 0 || s.rank > MAX_RANK) return arena_printf(a, "rank %d is not in 0..%d", s.rank, MAX_RANK);
   int64_t n = 1;
   for (int i = 0; i < s.rank; i++) {
-    if (s.dim[i] < 1) return arena_printf(a, "axis %d has length %lld", i, (long long)s.dim[i]);
+    if (s.dim[i] < 0) return arena_printf(a, "axis %d has length %lld", i, (long long)s.dim[i]);
     if (s.dim[i] > ((int64_t)1 << MAX_COUNT_BITS) / n) return "too many elements";
-    n *= s.dim[i];
+    if (s.dim[i]) n *= s.dim[i];
   }
   return NULL;
 }

@@ -256,8 +256,34 @@ static Node *simplify_stop(const Node *n) {
   return leaf || x->op == OP_STOP || !dtype_is_float(x->dtype) ? x : NULL;
 }
 
+// Where nothing is read there is nothing to compute: what has no elements is a constant, and what is made of
+// none is what its operation leaves such places. No other rewrite sees a tensor without elements.
+static Node *simplify_empty(Graph *g, const Node *n) {
+  const OpClass class = op_info[n->op].class;
+  bool known = !g->keeps && n->op != OP_INPUT && n->op != OP_HOLE && n->op != OP_CONST;
+  for (int i = 0; i < n->nin && g->keeps; i++) known = n->in[i]->op == OP_CONST && (i == 0 || known);
+  if (!known || n->dtype == DT_TUPLE) return NULL;
+  if (class == CLASS_META && (g->keeps || shape_count(n->shape))) return NULL;
+  if (n->op == OP_CONCAT && shape_count(n->shape)) {
+    Node **in = ARENA_ARRAY(g->arena, Node *, n->nin);
+    int nin = 0;
+    for (int i = 0; i < n->nin; i++)
+      if (shape_count(n->in[i]->shape)) in[nin++] = n->in[i];
+    return graph_concat(g, in, nin, (int)n->attr[0]);
+  }
+  return graph_const_typed(g, n->op == OP_RMAX ? -INFINITY : 0, n->dtype, n->shape);
+}
+
+static bool has_empty(const Node *n) {
+  bool empty = n->dtype != DT_TUPLE && shape_count(n->shape) == 0;
+  for (int i = 0; i < n->nin; i++)
+    empty = empty || (n->in[i]->dtype != DT_TUPLE && shape_count(n->in[i]->shape) == 0);
+  return empty;
+}
+
 Node *node_simplify(Graph *g, const Node *n) {
   OpClass class = op_info[n->op].class;
+  if (has_empty(n)) return simplify_empty(g, n);
   if (class == CLASS_POINTWISE || class == CLASS_COMPARE) {
     Node *folded = fold(g, n);
     return folded ? folded : simplify_pointwise(g, n);

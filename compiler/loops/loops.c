@@ -261,7 +261,9 @@ static void add_if(Lowering *l, const Group *g) {
   l->f->bytes += most->bytes;
 }
 
+// Nothing is done for a value without elements: it is a constant, which loops and choices are given.
 static void add_group_step(Lowering *l, const Group *g) {
+  if (g->kind == STEP_KERNEL && shape_count(g->roots.data[0]->space) == 0) return;
   if (g->kind == STEP_KERNEL)
     add_kernel(l, g);
   else if (g->kind == STEP_LOOP)

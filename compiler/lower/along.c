@@ -35,10 +35,10 @@ static Node *order(Cx *cx, Node *x, bool descending) {
   return graph_argsort(cx->g, descending ? graph_unary(cx->g, OP_NEG, x) : x);
 }
 
-// `most`: so many of them; 0: all.
+// The first `most` of them.
 static Node *sorted(Cx *cx, Builtin b, Node *x, int axis, bool descending, int64_t most) {
   Node *last = axis_last(cx, x, axis), *at = order(cx, last, descending);
-  if (most) at = axis_slice(cx, at, at->shape.rank - 1, 0, most);
+  if (most < x->shape.dim[axis]) at = axis_slice(cx, at, at->shape.rank - 1, 0, most);
   return axis_last(cx, b == B_ARGSORT ? at : graph_take_along(cx->g, last, at), axis);
 }
 
@@ -72,6 +72,12 @@ static Node *scan(Cx *cx, Node *x, int axis, Join join, bool backwards) {
 }
 
 Node *axis_product(Cx *cx, Node *x, int axis) {
+  if (x->shape.dim[axis] == 0) { // a sum, so that it can be seen what it was made from
+    Shape one = x->shape;
+    one.dim[axis] = 1;
+    Node *zero = graph_reshape(cx->g, graph_reduce(cx->g, OP_SUM, x, &axis, 1), one);
+    return graph_binary(cx->g, OP_ADD, zero, graph_const(cx->g, 1, (Shape){0}));
+  }
   for (int64_t n; (n = x->shape.dim[axis]) > 1;) {
     Node *half = graph_binary(cx->g, OP_MUL, axis_slice(cx, x, axis, 0, n / 2),
                               axis_slice(cx, x, axis, n / 2, n / 2 * 2));
@@ -125,7 +131,7 @@ static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis, Dims dims, bool ba
   case B_LOGCUMSUMEXP: return scan(cx, x, axis, join_exponentials, backwards);
   case B_FLIP: return turned(cx, x, axis);
   case B_SORT:
-  case B_ARGSORT: return sorted(cx, b, x, axis, backwards, 0);
+  case B_ARGSORT: return sorted(cx, b, x, axis, backwards, x->shape.dim[axis]);
   default: return graph_running(cx->g, builtin_operation(b), x, axis, backwards);
   }
 }
@@ -167,7 +173,7 @@ Value call_topk(Cx *cx, const Args *a) {
   int axis;
   int64_t k;
   if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
-  if (!known_int(cx, a->v[1], "a number of elements", 1, x->shape.dim[axis], &k)) return v_fail();
+  if (!known_int(cx, a->v[1], "a number of elements", 0, x->shape.dim[axis], &k)) return v_fail();
   const Dims given = value_dims(cx, a->v[0]);
   const Dim **dims = dims_copy(cx, given, x->shape.rank), *d = dim_of(given, axis);
   bool on[MAX_RANK] = {0};
@@ -189,7 +195,7 @@ Value call_roll(Cx *cx, const Args *a) {
   int64_t by;
   if (!x || !one_axis(cx, a->v[2], x->shape, &axis)) return v_fail();
   if (!known_int(cx, a->v[1], "a number of places", -INT32_MAX, INT32_MAX, &by)) return v_fail();
-  const int64_t n = x->shape.dim[axis], at = ((n - by % n) % n + n) % n;
+  const int64_t n = x->shape.dim[axis], at = n ? ((n - by % n) % n + n) % n : 0;
   const Dims dims = value_dims(cx, a->v[0]);
   const Dim *d = dim_of(dims, axis);
   Node *out = x;

@@ -148,6 +148,7 @@ Node *counted_value_index(Cx *cx, const Value *v, int64_t size, const Dim *of) {
   int64_t classes;
   Node *n = index_node(cx, v, size, &classes);
   if (!n) return NULL;
+  if (shape_count(n->shape) == 0) return graph_cast(cx->g, n, DT_I32);
   const bool counted = is_counted(cx, v);
   if ((of && of->count) || (counted && v->kind != V_FIELD))
     return index_below(cx, n, value_dims(cx, v), size, of, run_place(cx, v->span));
@@ -165,7 +166,9 @@ Node *counted_value_index(Cx *cx, const Value *v, int64_t size, const Dim *of) {
     if (good && fixed) constant = graph_tensor(cx->g, x, DT_I32, n->shape);
   }
   arena_free(scratch);
-  return !good || constant ? constant : graph_index(cx->g, n, size, NULL, run_place(cx, v->span));
+  if (good && size == 0) diag_emit(&cx->s->diags, DIAG_bad_index, v->span, "of any value", (long long)size);
+  if (!good || constant || size == 0) return constant;
+  return graph_index(cx->g, n, size, NULL, run_place(cx, v->span));
 }
 
 // Along an axis the elements that an index names, whose axes stand in its place.
@@ -211,7 +214,7 @@ Value rows_by_index(Cx *cx, const Value *x, const Value *index, Span at) {
 
 // -- rows picked by a condition
 
-// Which elements a condition picks: their places, in order, in front; the rest behind them.
+// Which elements a condition picks: their places, in order, in front; the rest behind them. Of none: NULL.
 static bool pick_where(Cx *cx, const Value *c, const Dim *of, int64_t size, Node **index,
                        const Dim **picked) {
   struct Leaves *leaves = cx->leaves; // a literal condition is no leaf of a check
@@ -230,6 +233,8 @@ static bool pick_where(Cx *cx, const Value *c, const Dim *of, int64_t size, Node
     report_dims(cx, "`where`", d, of, c->span);
     return false;
   }
+  *index = NULL, *picked = NULL;
+  if (size == 0) return true;
   n = count_filled(cx, n, value_dims(cx, c), NULL, 0);
   Node *left = graph_cast(cx->g, graph_unary(cx->g, OP_NOT, n), DT_F32);
   Node *count = graph_reduce_all(cx->g, OP_SUM, graph_cast(cx->g, n, DT_F32));
@@ -281,10 +286,10 @@ static Node *plus(Cx *cx, Node *x, int64_t k) {
 static bool pick_length(Cx *cx, Env *env, const Ast *at, int64_t size, const Dim *of, Pick *p) {
   Value from = eval_expr(cx, env, at->kids[0]), length = eval_expr(cx, env, at->kids[1]->kids[0]);
   int64_t k;
-  if (!known_int(cx, &length, "a number of elements", 1, size, &k)) return false;
+  if (!known_int(cx, &length, "a number of elements", 0, size, &k)) return false;
   const bool counted = of && of->count;
   if (value_is_const(&from) && !counted) {
-    if (!known_index(cx, &from, size, false, &p->start)) return false;
+    if (!known_index(cx, &from, size, k == 0, &p->start)) return false;
     p->stop = p->start + k;
     if (p->stop <= size) return true;
     diag_emit(&cx->s->diags, DIAG_bad_index, at->span, arena_printf(cx->a, "%lld", (long long)p->stop - 1),
@@ -328,7 +333,7 @@ static bool pick_counted_range(Cx *cx, const Ast *at, const double *end, int64_t
   }
   p->start = low;
   p->stop = high < 0 ? size + high : high;
-  if (p->start >= p->stop) return false;
+  if (p->start >= p->stop) return p->start == p->stop;
   count = plus(cx, of->count, (high < 0 ? high : 0) - low);
   if (high >= 0 && high < size)
     count = graph_binary(g, OP_MIN, count, graph_const_typed(g, (double)(high - low), DT_F64, (Shape){0}));
@@ -350,7 +355,7 @@ static bool pick_range(Cx *cx, Env *env, const Ast *at, int64_t size, const Dim 
   }
   p->is = p->start == 0 && p->stop == size ? of : NULL;
   const int errors = cx->s->diags.errors;
-  if (of && of->count ? pick_counted_range(cx, at, end, size, of, p) : p->start < p->stop) return true;
+  if (of && of->count ? pick_counted_range(cx, at, end, size, of, p) : p->start <= p->stop) return true;
   if (cx->s->diags.errors == errors)
     diag_emit(&cx->s->diags, DIAG_empty_range, at->span, ast_text(cx->a, at), (long long)size);
   return false;
@@ -375,7 +380,7 @@ static bool pick_axis(Cx *cx, Env *env, const Ast *at, const Value *given, Node 
   const Value v = given ? *given : eval_expr(cx, env, where ? at->kids[0] : at);
   if (where) {
     const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, 2);
-    p->dims = dims, p->where = true;
+    p->dims = dims, p->where = true, p->is = NULL;
     return v.kind != V_FAIL && pick_where(cx, &v, of, size, &p->index, &dims[0]);
   }
   if (v.kind == V_TENSOR || v.kind == V_FIELD || v.kind == V_LIST) {

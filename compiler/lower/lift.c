@@ -333,15 +333,13 @@ Value matmul(Cx *cx, const Value *vx, const Value *vy, Span at) {
   if (row) x = graph_reshape(cx->g, x, shape_of(2, (int64_t)1, a.dim[0]));
   if (column) y = graph_reshape(cx->g, y, shape_of(2, b.dim[0], (int64_t)1));
   Shape rx = x->shape, ry = y->shape;
-  int64_t n = ry.dim[ry.rank - 1], k = rx.dim[rx.rank - 1];
-  Shape whole = {
-      .rank = 3,
-      .dim = {shape_count(rx) / k, n, shape_count(lead) > 0 && ry.rank > 2 ? shape_count(lead) : 1}};
+  int64_t n = ry.dim[ry.rank - 1], k = rx.dim[rx.rank - 1], rows = 1;
+  for (int i = 0; i < rx.rank - 1; i++) rows *= rx.dim[i];
+  Shape whole = {.rank = 3, .dim = {rows, n, shape_count(lead) > 0 && ry.rank > 2 ? shape_count(lead) : 1}};
   if (!shape_fits(cx, whole, at)) return v_fail();
   Node *out;
   Shape result = rx;
   if (ry.rank == 2) { // all leading axes of x are rows of one matrix
-    int64_t rows = shape_count(rx) / k;
     out = graph_matmul(cx->g, graph_reshape(cx->g, x, shape_of(2, rows, k)), y);
     result.dim[rx.rank - 1] = n;
   } else {

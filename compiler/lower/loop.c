@@ -187,7 +187,7 @@ static Value turn_by_turn(Loop *l) {
     if (last.kind != V_NONE && !flatten(cx, &last, &results[turn], &dims[turn])) return v_fail();
     if (results[turn].len != results[0].len) return v_fail();
   }
-  if (last.kind == V_NONE || !l->turns) return (Value){.kind = V_NONE, .span = l->e->span};
+  if (last.kind == V_NONE) return (Value){.kind = V_NONE, .span = l->e->span};
   Nodes all = {0};
   for (int k = 0; k < results[0].len; k++) {
     Node **parts = ARENA_ARRAY(cx->a, Node *, l->turns + 1);
@@ -219,6 +219,48 @@ static Value written_out(Loop *l) {
   const Value v = turn_by_turn(l);
   l->cx->turns = turns.outer;
   return v;
+}
+
+// -- no turn
+
+static bool gives_value(const Ast *body) {
+  if (body->kind != AST_BLOCK) return true;
+  const AstKind last = body->nkids ? body->kids[body->nkids - 1]->kind : AST_BIND;
+  return last != AST_BIND && last != AST_UNPACK && last != AST_ASSIGN;
+}
+
+// Of one turn, which is not made, the values; of these none.
+static Value without_turns(Loop *l) {
+  Cx *cx = l->cx;
+  if (!gives_value(l->body)) return (Value){.kind = V_NONE, .span = l->e->span};
+  const Map counters = cx->counters;
+  const int64_t stream = cx->stream;
+  const States before = states_now(cx);
+  Turns turns = {.outer = cx->turns, .apart = l->apart, .written = true};
+  cx->counters = copied(cx, &counters);
+  cx->turns = &turns;
+  Env *inner = turn_env(l);
+  if (l->index) env_set(cx, inner, l->index, v_num(0, l->e->span));
+  for (int i = 0; l->names && i < l->names->nkids; i++) {
+    Node *x = l->sources[i];
+    Node *zero = graph_const_typed(cx->g, 0, x->dtype, shape_without_first(x->shape));
+    set_slice(l, inner, i, graph_made(cx->g, zero, x));
+  }
+  const Value one = run_turn(l, inner);
+  cx->turns = turns.outer;
+  cx->counters = counters;
+  cx->stream = stream;
+  set_states(cx, &before);
+  Nodes nodes = {0};
+  DimsList dims = {0};
+  if (one.kind == V_FAIL || one.kind == V_NONE) return one;
+  if (!flatten(cx, &one, &nodes, &dims)) return v_fail();
+  for (int i = 0; i < nodes.len; i++) {
+    Node *n = nodes.data[i];
+    if (!rank_fits(cx, n->shape.rank + 1, l->e->span)) return v_fail();
+    nodes.data[i] = graph_rows(cx->g, graph_reshape(cx->g, n, shape_with_first(1, n->shape)), 0, 0);
+  }
+  return stacked(l, &one, nodes.data, l->over);
 }
 
 // -- as a loop of the graph
@@ -426,5 +468,6 @@ Value run_loop(Loop *l) {
   if (!can_carry(l)) return v_fail();
   l->cx->effects++;
   if (l->condition) return l->turns ? as_loop(l) : (Value){.kind = V_NONE, .span = l->e->span};
+  if (!l->turns) return without_turns(l);
   return l->turns <= WRITTEN_OUT && !(l->over && l->over->count) ? written_out(l) : as_loop(l);
 }

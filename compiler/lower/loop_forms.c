@@ -125,7 +125,7 @@ Value eval_each(Cx *cx, Env *env, const Ast *e) {
         (!counted && !value_number(cx, &values[0].items[1], "the end", &high)))
       return v_fail();
     l.over = end;
-    if (low != 0 || !(high >= 1 && high <= MOST_TURNS && high == floor(high))) {
+    if (low != 0 || !(high >= 0 && high <= MOST_TURNS && high == floor(high))) {
       diag_emit(&cx->s->diags, DIAG_wrong_kind, values[0].span, "a range 0 .. n", "another range");
       return v_fail();
     }

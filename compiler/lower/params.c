@@ -26,7 +26,16 @@ bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
     return true;
   }
   Value v = eval_expr(cx, env, shape);
-  return v.kind != V_FAIL && value_shape(cx, &v, out);
+  if (v.kind == V_FAIL || !value_shape(cx, &v, out)) return false;
+  for (int i = 0; i < out->rank; i++) {
+    if (out->dim[i]) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, v.items[i].span,
+                        "a size of at least 1: else there is nothing to learn or to keep",
+                        value_text(cx, &v.items[i]));
+    if (cx->at.source && cx->at.start != v.items[i].span.start) diag_note(d, cx->at, "in this call");
+    return false;
+  }
+  return true;
 }
 
 // Parameters and states lie in one file, under one kind of name.

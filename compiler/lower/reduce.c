@@ -175,7 +175,8 @@ static Node *joined_last(Cx *cx, const Reduced *r, Node *x) {
       if (gone == (pass == 1)) perm[k++] = i;
       if (!gone && pass == 0) s.dim[s.rank++] = x->shape.dim[i];
     }
-  s.dim[s.rank] = shape_count(x->shape) / shape_count(s);
+  s.dim[s.rank] = 1;
+  for (int i = 0; i < r->n; i++) s.dim[s.rank] *= x->shape.dim[r->axes[i]];
   s.rank++;
   return graph_reshape(cx->g, graph_transpose(cx->g, x, perm), s);
 }
@@ -279,6 +280,25 @@ static bool where_meets(Cx *cx, const Value *v, const Node *n, const Value *of, 
   return true;
 }
 
+static bool has_value_of_none(Builtin b) {
+  return b == B_SUM || b == B_PROD || b == B_NORM || b == B_ANY || b == B_ALL;
+}
+
+// false after a report: there is nothing to reduce, of which `name` has no value.
+static bool has_elements(Cx *cx, const char *name, const Reduced *r, Span at) {
+  bool none = false;
+  for (int i = 0; i < r->n; i++) none = none || r->x->shape.dim[r->axes[i]] == 0;
+  if (!none || has_value_of_none(r->b)) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_nothing_to_reduce, at, name, dims_text(cx, r->x->shape, r->dims));
+  diag_hint(
+      d,
+      "`sum`, `prod`, `norm`, `any`, `all` and `count` have a value of nothing; for another, choose one: "
+      "`if count(x) == 0 then ... else %s(x)`",
+      name);
+  if (cx->at.source && cx->at.start != at.start) diag_note(d, cx->at, "in this call");
+  return false;
+}
+
 // The elements that count, in x's shape; false after a report: none is left, as far as that is known.
 static bool where_of(Cx *cx, const Args *a, const Value *v, const Node *x, Node **out) {
   *out = NULL;
@@ -295,8 +315,7 @@ static bool where_of(Cx *cx, const Args *a, const Value *v, const Node *x, Node 
     return false;
   }
   *out = graph_broadcast_to(cx->g, n, x->shape);
-  const bool sums = a->b == B_SUM || a->b == B_PROD || a->b == B_NORM || a->b == B_ANY || a->b == B_ALL;
-  const bool none = !sums && known_false(cx, n);
+  const bool none = !has_value_of_none(a->b) && shape_count(n->shape) && known_false(cx, n);
   if (none)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span,
               arena_printf(cx->a, "something to take the `%s` of", builtin_info[a->b].name),
@@ -314,11 +333,12 @@ static Value reduce_value(Cx *cx, const Args *a, const ReduceArgs *by) {
   const Value *x = a->v[0], *of_tensors = by->axis ? by->axis : by->keep ? by->keep : by->where;
   Tree *t = tree_of(cx, x);
   if (t && axis_of_tree(cx, a, of_tensors)) return v_fail();
-  if (t && !is_true(by->sample)) return reduce_tree(cx, a->b, t, a->at);
+  if (t && !is_true(by->sample) && tree_count(t) > 0) return reduce_tree(cx, a->b, t, a->at);
   Reduced r = {.b = a->b, .x = t ? tree_flat(cx, t) : counted_floats(cx, x), .sample = is_true(by->sample)};
   if (!r.x || !axes_of(cx, by->axis, r.x->shape, r.axes, &r.n)) return v_fail();
-  if (!where_of(cx, a, by->where, r.x, &r.where)) return v_fail();
   r.dims = value_dims(cx, x);
+  if (!has_elements(cx, builtin_info[a->b].name, &r, a->at)) return v_fail();
+  if (!where_of(cx, a, by->where, r.x, &r.where)) return v_fail();
   take_counted(cx, &r);
   return reduced(cx, &r, reduce(cx, &r), r.x->shape, is_true(by->keep), a->at);
 }
@@ -327,6 +347,7 @@ Node *mean_there(Cx *cx, const Value *v) {
   Node *x = counted_floats(cx, v);
   if (!x) return NULL;
   Reduced r = whole(B_MEAN, x, value_dims(cx, v));
+  if (!has_elements(cx, "mean", &r, v->span)) return NULL;
   take_counted(cx, &r);
   return mean_of(cx, &r, r.x);
 }
@@ -348,7 +369,8 @@ Value call_truths(Cx *cx, const Args *a) {
   r.x = x;
   take_counted(cx, &r);
   if (r.where) x = graph_binary(cx->g, OP_AND, x, r.where);
-  Node *out = graph_cast(cx->g, over(cx, &r, OP_RMAX, graph_cast(cx->g, x, DT_F32)), DT_BOOL);
+  Node *most = over(cx, &r, OP_RMAX, graph_cast(cx->g, x, DT_F32));
+  Node *out = graph_binary(cx->g, OP_LT, graph_const(cx->g, 0, (Shape){0}), most); // -inf of nothing
   if (a->b == B_ALL) out = graph_unary(cx->g, OP_NOT, out);
   return reduced(cx, &r, out, x->shape, is_true(a->v[2]), a->at);
 }
@@ -410,6 +432,7 @@ Value call_quantile(Cx *cx, const Args *a) {
   }
   Reduced r = {.x = t ? tree_flat(cx, t) : counted_floats(cx, a->v[0]), .dims = value_dims(cx, a->v[0])};
   if (!r.x || !axes_of(cx, axis, r.x->shape, r.axes, &r.n)) return v_fail();
+  if (!has_elements(cx, builtin_info[a->b].name, &r, a->at)) return v_fail();
   if (!where_of(cx, a, where, r.x, &r.where)) return v_fail();
   take_counted(cx, &r);
   if (r.n == 0 && !r.where) return *a->v[0];
@@ -448,6 +471,7 @@ Value call_argmax(Cx *cx, const Args *a) {
   if (!n || !one_axis(cx, a->v[1], n->shape, &axis)) return v_fail();
   if (a->b == B_ARGMIN) n = graph_unary(cx->g, OP_NEG, n);
   Reduced r = {.b = B_MAX, .x = n, .dims = value_dims(cx, a->v[0]), .axes = {axis}, .n = 1};
+  if (!has_elements(cx, builtin_info[a->b].name, &r, a->at)) return v_fail();
   if (!where_of(cx, a, a->v[2], n, &r.where)) return v_fail();
   take_counted(cx, &r);
   if (r.where) { // the first one taken that is the largest of these, or NaN where this is

@@ -77,7 +77,7 @@ Value call_split(Cx *cx, const Args *a) {
   int64_t n;
   if (!x || !one_axis(cx, a->v[2], x->shape, &axis) || !is_whole(cx, a, x->shape, axis)) return v_fail();
   const int64_t size = x->shape.dim[axis];
-  if (!known_int(cx, a->v[1], "a number of parts", 1, size, &n)) return v_fail();
+  if (!known_int(cx, a->v[1], "a number of parts", 1, size ? size : INT16_MAX, &n)) return v_fail();
   if (size % n) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span,
               arena_printf(cx->a, "a divisor of the size, %lld", (long long)size), value_text(cx, a->v[1]));
@@ -109,6 +109,11 @@ static const struct {
 static Value pad_with_own(Cx *cx, const Args *a, Node *x, int axis, const int64_t *side) {
   const int64_t n = x->shape.dim[axis];
   Shape s = x->shape;
+  if (n == 0 && side[0] + side[1] > 0) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[5]->span, "elements to fill with along this axis",
+              arena_printf(cx->a, "none in shape %s", shape_text(cx->a, s)));
+    return v_fail();
+  }
   s.dim[axis] = side[0] + n + side[1];
   if (!shape_fits(cx, s, a->at)) return v_fail();
   for (size_t i = 0; i < sizeof pad_modes / sizeof *pad_modes; i++) {
@@ -181,7 +186,7 @@ Value call_window(Cx *cx, const Args *a) {
   for (int i = 0; i < rank; i++)
     if (i != axis && !(fold && i == behind))
       dims[fold ? i - (i > behind) : i + (i > axis)] = dim_of(value_dims(cx, a->v[0]), i);
-  if (windows == 0 || (fold && windows != x->shape.dim[axis])) {
+  if (windows == 0 || k == 0 || (fold && windows != x->shape.dim[axis])) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_windows, a->at, (long long)n, (long long)windows, (long long)k,
                         (long long)span);
     if (fold) diag_note(d, a->v[0]->span, "%s comes from here", shape_text(cx->a, x->shape));
@@ -269,7 +274,7 @@ Value call_diag(Cx *cx, const Args *a) {
 Value call_scatter_add(Cx *cx, const Args *a) {
   Node *x = counted_floats(cx, a->v[0]);
   int64_t n;
-  if (!x || !known_int(cx, a->v[2], "a number of rows", 1, INT32_MAX, &n)) return v_fail();
+  if (!x || !known_int(cx, a->v[2], "a number of rows", 0, INT32_MAX, &n)) return v_fail();
   Node *index = counted_value_index(cx, a->v[1], n, NULL);
   if (!index) return v_fail();
   const Dims dims = value_dims(cx, a->v[0]);
@@ -321,6 +326,7 @@ Value call_put(Cx *cx, const Args *a) {
     return v_fail();
   }
   v = graph_reshape(g, graph_broadcast_to(g, v, given), part);
+  if (k == 0 || n == 0) return v_tensor(graph_made(g, x, v), a->at);
   const Shape table = shape_of(2, n, k), row = shape_of(1, k);
   if (!shape_fits(cx, table, a->at)) return v_fail();
   Node *hit = graph_binary(g, OP_EQ, graph_iota(g, 0, DT_I32, table),

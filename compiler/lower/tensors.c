@@ -8,20 +8,22 @@
 static Value rest_filled(Cx *cx, const Value *shape, int64_t count, bool *open) {
   Value v = *shape;
   int64_t others = 1;
-  int rests = 0, rest = 0;
+  int rests = 0, rest = 0, zeros = 0;
   for (int i = 0; v.kind == V_LIST && i < v.nitems; i++) {
     const Value *size = &v.items[i];
     const bool number = size->kind == V_NUM && size->unit == UNIT_NONE;
     const double known = size->size ? (double)size->size->size : number ? size->num : 0;
     if (number && size->num == -1)
       rests++, rest = i;
-    else if (known >= 1 && known <= (double)count)
-      others *= (int64_t)known;
+    else if (known >= 1 && (count == 0 || known <= (double)count))
+      others *= count ? (int64_t)known : 1;
+    else if (known == 0 && number)
+      zeros++;
     else
       return v;
-    if (others > count) return v;
+    if (count && others > count) return v;
   }
-  if (rests != 1 || count % others) return v;
+  if (rests != 1 || zeros || count % others) return v;
   v.items = ARENA_ARRAY(cx->a, Value, v.nitems);
   for (int i = 0; i < v.nitems; i++) v.items[i] = shape->items[i];
   v.items[rest] = v_num((double)(count / others), shape->items[rest].span);
@@ -210,8 +212,8 @@ Value call_counted(Cx *cx, const Args *a) {
   const Dim *of = a->v[0]->size;
   double n = of ? (double)of->size : 0;
   if (!(of && of->count) && !value_number(cx, a->v[0], "a size", &n)) return v_fail();
-  if (n < 1 || n != floor(n) || n > 1e9) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a whole number of at least 1",
+  if (!(n >= 0 && n == floor(n) && n <= 1e9)) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[0]->span, "a whole number from 0 on",
               value_text(cx, a->v[0]));
     return v_fail();
   }

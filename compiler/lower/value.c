@@ -75,10 +75,7 @@ static bool literal(Cx *cx, const Value *v, int axis, const Shape *s, double **t
 // Numbers known now are one constant; what is computed is stacked along a new first axis.
 static Node *list_node(Cx *cx, const Value *v) {
   Shape s;
-  if (v->nitems == 0) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor", "an empty list");
-    return NULL;
-  }
+  if (v->nitems == 0) return graph_const(cx->g, 0, shape_of(1, (int64_t)0));
   if (literal_shape(v, &s)) {
     double *data = ARENA_ARRAY(cx->a, double, shape_count(s) + 1), *to = data;
     if (literal(cx, v, 0, &s, &to)) return graph_tensor(cx->g, data, DT_F32, s);
@@ -277,7 +274,7 @@ static const char *bytes_text(Cx *cx, double bytes) {
 
 bool shape_fits(Cx *cx, Shape s, Span at) {
   double bytes = 4, memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  for (int i = 0; i < s.rank; i++) bytes *= (double)s.dim[i];
+  for (int i = 0; i < s.rank; i++) bytes *= s.dim[i] ? (double)s.dim[i] : 1;
   if (bytes <= memory) return true;
   Diag *d = diag_emit(&cx->s->diags, DIAG_too_large, at, bytes_text(cx, bytes), bytes_text(cx, memory));
   diag_note(d, cx->at, "for a tensor of shape %s", shape_text(cx->a, s));
@@ -300,8 +297,8 @@ bool value_shape(Cx *cx, const Value *v, Shape *out) {
     const Dim *of = v->items[i].size;
     double d = of ? (double)of->size : 0;
     if (!(of && of->count) && !value_number(cx, &v->items[i], "a size", &d)) return false;
-    if (d < 1 || d > 1e12 || d != floor(d)) {
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->items[i].span, "a size of at least 1",
+    if (!(d >= 0 && d <= 1e12 && d == floor(d))) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, v->items[i].span, "a size: a whole number from 0 on",
                 value_text(cx, &v->items[i]));
       return false;
     }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const int64_t MOST_ELEMENTS = (int64_t)1 << 40;
+
 typedef struct Header {
   char kind;    // 'f', 'i', 'b'
   size_t width; // bytes an element
@@ -55,6 +57,7 @@ static const char *read_descr(const char *dictionary, Header *h) {
 static const char *read_shape(const char *dictionary, size_t available, Header *h) {
   const char *at = value_of(dictionary, "'shape'");
   if (!at || *at++ != '(') return "the header has no shape";
+  int64_t product = 1; // of what is not 0
   h->count = 1;
   for (at += strspn(at, " "); *at != ')'; at += strspn(at, " ,")) {
     uint64_t dim = 0;
@@ -64,10 +67,10 @@ static const char *read_shape(const char *dictionary, size_t available, Header *
       if ((dim = 10 * dim + (uint64_t)(*at - '0')) > INT32_MAX) return "a dimension is too large";
     if (*at != ',' && *at != ')' && *at != ' ') return "the shape is malformed";
     h->dim[h->rank++] = (int64_t)dim;
-    if (__builtin_mul_overflow(h->count, (int64_t)dim, &h->count) || h->count > INT64_MAX / 16)
-      return "the shape is too large";
+    if (dim > 0 && (product > MOST_ELEMENTS / (int64_t)dim)) return "the shape is too large";
+    product *= dim > 0 ? (int64_t)dim : 1;
+    h->count *= (int64_t)dim;
   }
-  if (h->count == 0) return "an array needs at least one element";
   if ((uint64_t)h->count * h->width != available) return "the file's length does not fit its shape";
   return NULL;
 }
@@ -196,7 +199,7 @@ int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_sta
   Header h;
   char *bytes = open_array(path, &h, &data, st);
   if (!bytes) return st->code;
-  *values = malloc((size_t)h.count * sizeof **values);
+  *values = malloc((size_t)(h.count + 1) * sizeof **values);
   for (int64_t i = 0; i < h.count && *values; i++) (*values)[i] = number_at(&h, element(&h, bytes + data, i));
   free(bytes);
   describe(&h, shape);

@@ -31,7 +31,7 @@ static int read_npy(const char *path, int64_t width, double **x, int64_t *rows, 
   int code = reg_npy_numbers(path, &a, x, st);
   if (code) return code;
   const bool one = a.rank == 1 && a.count == width;
-  if (!one && !(a.rank >= 2 && a.dim[0] * width == a.count)) {
+  if (a.count == 0 || (!one && !(a.rank >= 2 && a.dim[0] * width == a.count))) {
     free(*x);
     *x = NULL;
     return reg_fail(st, REG_BAD_DATA, "data_bad",

@@ -172,6 +172,31 @@ Test(graph, shape_identities) {
   cr_expect_str_eq(shape_text(g->arena, (Shape){0}), "[]");
 }
 
+// What has no elements is a constant; what is made of none has the value of its operation for nothing.
+Test(graph, nothing_is_computed_of_nothing) {
+  Fixture f = fixture();
+  Graph *g = f.g;
+  const Shape none = shape_of(2, (int64_t)2, (int64_t)0);
+  Node *x = graph_input(g, "none", DT_F32, none), *empty = graph_const(g, 7, none);
+  cr_expect_eq(empty, graph_tensor(g, NULL, DT_F32, none));
+  cr_expect_eq(graph_unary(g, OP_EXP, x), empty);
+  cr_expect_eq(graph_slice(g, f.m, (int64_t[]){0, 1}, (int64_t[]){2, 1}, (int64_t[]){1, 1}), empty);
+  cr_expect_eq(graph_concat(g, (Node *[]){x, f.m, x}, 3, 1), f.m);
+  const int second = 1;
+  cr_expect_eq(graph_reduce(g, OP_SUM, x, &second, 1), graph_const(g, 0, shape_of(1, (int64_t)2)));
+  cr_expect_eq(graph_reduce(g, OP_RMAX, x, &second, 1), graph_const(g, -INFINITY, shape_of(1, (int64_t)2)));
+  cr_expect_eq(graph_matmul(g, x, graph_swap(g, x)), graph_const(g, 0, shape_of(2, (int64_t)2, (int64_t)2)));
+  Node *wide = graph_pad(g, x, (int64_t[]){0, 1}, (int64_t[]){0, 2}, (int64_t[]){0, 5});
+  cr_expect_eq(wide, graph_const(g, 0, m23()));
+  g->keeps = true; // then what it was made from can be seen
+  Node *sum = graph_reduce_all(g, OP_SUM, graph_unary(g, OP_EXP, x));
+  cr_expect(graph_made_from(g, sum, (Node *[]){x}, 1));
+  cr_expect_null(graph_verify(g));
+  double elements[1] = {0}, *preset[64] = {0};
+  preset[x->id] = elements;
+  cr_expect_eq(graph_eval(g->arena, g, sum, preset)[0], 0);
+}
+
 Test(graph, substitution) {
   Fixture f = fixture();
   Graph *g = f.g;

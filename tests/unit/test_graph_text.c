@@ -109,7 +109,11 @@ Test(graph_text, laws) {
   refused("y = uniform(seed, step) f32[2] stream=-1", "stream out of range");
   refused("y = const f32[2] {1, 2, 3}", "3 values for 2 elements");
   refused("y = const i32[] {0.5}", "is no i32");
-  refused("y = const f32[0] {1}", "has length 0");
+  refused("y = const f32[-1] {1}", "has length -1");
+  refused("y = const f32[0,1099511627776,2] {0}", "too many elements");
+  refused("y = argmax(const f32[2,0] {0}) axes=[1]", "argmax of nothing");
+  refused("y = gather(const f32[0] {0}, const i32[1] {0})", "gather from nothing");
+  refused("y = slice(a) start=[2] stop=[1] step=[1]", "slice out of range");
   refused("y = const f32[1099511627776,2] {1}", "too many elements");
   refused("y = input f32[3] \"a\"", "an input of that name exists");
   refused("a = neg(b)", "a second node of that name");

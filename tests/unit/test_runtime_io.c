@@ -178,8 +178,21 @@ Test(npy, what_does_not_fit_is_refused_with_its_place) {
   free(got.values);
   memcpy(strstr(bytes + 10, "(2, 3)"), "(0, 3)", 6);
   spill(path, bytes, 128);
+  cr_assert_eq(reg_npy_read(path, &got, &st), 0);
+  cr_assert(got.rank == 2 && got.dim[0] == 0 && got.dim[1] == 3 && got.count == 0);
+  free(got.values);
+  cr_assert_eq(reg_npy_numbers(path, &got, &numbers, &st), 0);
+  free(numbers);
+  got.values = NULL;
+  cr_assert_eq(reg_npy_write(path, &got, &st), 0);
+  cr_assert_eq(reg_npy_read(path, &got, &st), 0);
+  cr_assert(got.rank == 2 && got.dim[1] == 3 && got.count == 0);
+  free(got.values);
+  static const char large[] = "'shape': (0, 2147483647, 2147483647), }";
+  memcpy(strstr(bytes + 10, "'shape'"), large, sizeof large - 1);
+  spill(path, bytes, 128);
   cr_assert_eq(reg_npy_read(path, &got, &st), REG_BAD_DATA);
-  cr_assert(strstr(st.text, "at least one element"), "%s", st.text);
+  cr_assert(strstr(st.text, "the shape is too large"), "%s", st.text);
   unlink(path);
 }
 

@@ -169,6 +169,12 @@ void show_tensor(FILE *out, reg_terminal t, const char *path, const Tensor *v) {
     fprintf(out, "%s\n", text);
     return;
   }
+  if (n == 0) {
+    fprintf(out, "%s%s%s%s", bold, path, off, *path ? "  " : "");
+    print_shape(out, v);
+    fputc('\n', out);
+    return;
+  }
   Format f = format_of(v);
   // A list in several lines looks like a matrix.
   const bool wraps = v->shape.rank == 1 && n * (f.width + 2) > t.width;
