@@ -29,7 +29,7 @@ def counted(r, node, x, where, f):
 
 
 def nothing_is_an_error(where, w):
-    if not w.any() and (isinstance(where, (bool, float, list))):
+    if w.size and not w.any() and (isinstance(where, (bool, float, list))):
         raise Refused("nothing is taken")
 
 
@@ -57,14 +57,14 @@ def spread(root):
     return apply
 
 
-def masked(plain, with_where):
+def masked(plain, with_where, of_none=False):
     """A reduction with `where`."""
     def apply(r, node, x, *given, where=None, **more):
         if where is None:
             return plain(r, node, x, *given, **more)
         axis, keep = more.get("axis", given[0] if given else None), more.get("keep")
         with np.errstate(all="ignore"):
-            return counted(r, node, x, where, lambda v, w: reduce_(r, node, v, axis, keep, lambda u, axes, k: with_where(where, u, w, axes, k)))
+            return counted(r, node, x, where, lambda v, w: reduce_(r, node, v, axis, keep, lambda u, axes, k: with_where(where, u, w, axes, k), of_none=of_none))
     return apply
 
 
@@ -94,7 +94,7 @@ def where_extreme(sign):
 
 
 def prod(r, node, x, axis=None, keep=None):
-    return r.noisy(reduce_(r, node, x, axis, keep, lambda v, axes, k: v.prod(axis=axes, keepdims=k)), node, 1)
+    return r.noisy(reduce_(r, node, x, axis, keep, lambda v, axes, k: v.prod(axis=axes, keepdims=k), of_none=True), node, 1)
 
 
 def quantile(r, node, x, q, axis=None, keep=None, where=None):
@@ -165,7 +165,7 @@ def argsort(r, node, x, axis=None, descending=None):
 def topk(r, node, x, k, axis=None):
     v = real(x)
     a, k = one_axis(axis, v.ndim), whole(k, "a number of elements")
-    if not 1 <= k <= v.shape[a]:
+    if not 0 <= k <= v.shape[a]:
         raise Refused("so many there are not")
     return np.take(np.take_along_axis(v, order(r, v, a, True), a), range(k), axis=a)
 
@@ -202,6 +202,8 @@ def arg(sign):
         def of(u, w):
             nothing_is_an_error(where, w)
             k = one_axis(axis, u.ndim)
+            if u.shape[k] == 0:
+                raise Refused("nothing to choose from")
             top = np.where(w, u, -np.inf).max(axis=k, keepdims=True)
             return np.argmax(w & ((u == top) | np.isnan(u)), axis=k)
         return counted(r, node, v, where, of)
@@ -220,8 +222,8 @@ def extreme(plain, sign):
 
 OVER = "x axis? ; keep? where?"
 TABLE = {
-    "sum": (OVER, masked(sum_, where_sum)), "mean": (OVER, masked(mean, where_mean)), "norm": (OVER, masked(norm, where_norm)),
-    "prod": (OVER, masked(prod, where_prod)), "var": (OVER + " sample?", spread(False)), "std": (OVER + " sample?", spread(True)),
+    "sum": (OVER, masked(sum_, where_sum, True)), "mean": (OVER, masked(mean, where_mean)), "norm": (OVER, masked(norm, where_norm, True)),
+    "prod": (OVER, masked(prod, where_prod, True)), "var": (OVER + " sample?", spread(False)), "std": (OVER + " sample?", spread(True)),
     "quantile": ("x q axis? ; keep? where?", quantile),
     "median": (OVER, lambda r, node, x, axis=None, keep=None, where=None: quantile(r, node, x, 0.5, axis, keep, where)),
     "any": (OVER, some(False)), "all": (OVER, some(True)), "argmin": ("x axis? ; where?", arg(-1)), "argmax": ("x axis? ; where?", arg(1)),

@@ -282,7 +282,7 @@ class Reader(Calls, Loops, Selectors, Derivatives):
             t, x = (a, b) if isinstance(a, Time) else (b, a)
             return Time(t.value * number(x), t.unit)
         if op == "/" and not both and isinstance(a, Time):
-            return Time(a.value / number(b), a.unit)
+            return Time(float(np.divide(a.value, number(b))), a.unit)
         if both and a.unit == b.unit:
             if op in "+-":
                 return Time(known(op, a.value, b.value), a.unit)

@@ -179,7 +179,8 @@ def flat_tree(x):
     return np.concatenate([real(v).reshape(-1) for v in x.values()])
 
 
-def reduce_(r, node, x, axis, keep, f, decides=False):
+def reduce_(r, node, x, axis, keep, f, decides=False, of_none=False):
+    """`of_none`: there is a value of no elements."""
     if isinstance(x, Tree):
         if axis is not None or keep is not None:
             raise Refused("axis or keep on a tree")
@@ -191,6 +192,8 @@ def reduce_(r, node, x, axis, keep, f, decides=False):
     if keep is not None and not isinstance(keep, bool):
         raise Refused("keep is true or false")
     axes = tuple(range(v.ndim)) if axis is None else axes_of(axis, v.ndim)
+    if not of_none and any(v.shape[k] == 0 for k in axes):
+        raise Refused("nothing to reduce")
     if decides:
         top = f(v, axes, True)
         r.decide(v == top)
@@ -198,7 +201,7 @@ def reduce_(r, node, x, axis, keep, f, decides=False):
 
 
 def sum_(r, node, x, axis=None, keep=None):
-    return r.noisy(reduce_(r, node, x, axis, keep, lambda v, axes, k: r.noisy(v, node, 0).sum(axis=axes, keepdims=k)), node, 1)
+    return r.noisy(reduce_(r, node, x, axis, keep, lambda v, axes, k: r.noisy(v, node, 0).sum(axis=axes, keepdims=k), of_none=True), node, 1)
 
 
 def mean(r, node, x, axis=None, keep=None):
@@ -207,13 +210,13 @@ def mean(r, node, x, axis=None, keep=None):
 
 def norm(r, node, x, axis=None, keep=None):
     def length(v, axes, k):
-        big = np.max(np.abs(v), axis=axes, keepdims=True)
+        big = np.max(np.abs(v), axis=axes, keepdims=True, initial=0)
         r.decide(big == 0)
         scale = np.where((big == 0) | ~np.isfinite(big), 1, big)
         inner = np.square(r.noisy(v, node, 0) / scale).sum(axis=axes, keepdims=True)
         y = np.sqrt(inner) * scale
         return y if k else y.reshape([n for i, n in enumerate(v.shape) if i not in axes])
-    return r.noisy(reduce_(r, node, x, axis, keep, length), node, 1)
+    return r.noisy(reduce_(r, node, x, axis, keep, length, of_none=True), node, 1)
 
 
 def one_axis(axis, rank):
@@ -228,6 +231,8 @@ def argmax(r, node, x, axis=None):
     if isinstance(x, Tree):
         raise Refused("a tree")
     v = real(x)
+    if v.shape[one_axis(axis, v.ndim)] == 0:
+        raise Refused("nothing to choose from")
     found = np.argmax(v, axis=one_axis(axis, v.ndim))  # NumPy: the first NaN, else the first of the largest
     r.decide(found)
     return np.asarray(found, dtype=np.int64)

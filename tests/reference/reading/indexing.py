@@ -44,8 +44,8 @@ def one(r, x, axis, e):
     n = x.shape[axis]
     if isinstance(e, Range):
         low, high = (d if v is None else place(v, n, n) for v, d in ((e.low, 0), (e.high, n)))
-        if low >= high:
-            raise Refused("an empty range")
+        if low > high:
+            raise Refused("a range that ends before it begins")
         return np.take(x, np.arange(low, high), axis), axis + 1
     if isinstance(e, Where):
         if isinstance(e.condition, Tree):
@@ -56,9 +56,9 @@ def one(r, x, axis, e):
         return np.take(x, np.flatnonzero(mask if mask.dtype == bool else mask != 0), axis), axis + 1
     if isinstance(e, Length):
         k = whole(e.k, "a number of elements")
-        if not 1 <= k <= n:
+        if not 0 <= k <= n:
             raise Refused("a number of elements out of range")
-        low = place(e.low, n, n - 1) if type(e.low) is float else int(functions.indices(r, e.low))
+        low = place(e.low, n, n - (k > 0)) if type(e.low) is float else int(functions.indices(r, e.low))
         if not 0 <= low <= n - k:
             raise Refused("out of range") if type(e.low) is float else Stops("an index out of range")
         return np.take(x, np.arange(low, low + k), axis), axis + 1

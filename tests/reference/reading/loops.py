@@ -26,6 +26,10 @@ class Loops:
         bound = [n for n in names_bound(node.parts[-1]) if before.find(n) is not None]
         turns, names_of, condition, axis = getattr(self, "turns_of_" + node.kind)(node, scope, w)
         lasts, ended = [], False
+        if turns == 0 and condition is None:
+            _, last = self.statements(node.parts[-1].parts[0], Scope({}, Scope(names_of(0), scope, turns=around + (0,))), w)
+            one = last and Binding(compute=lambda r, world: none_of(r.force(last, world), axis))
+            return scope, one
         for turn in range(turns):
             inner = Scope(names_of(turn), scope, turns=around + (turn,))
             if condition is not None and not self.goes_on(condition, inner, w):
@@ -75,7 +79,10 @@ class Loops:
             raise Refused("sources of different lengths")
 
         def element(b, turn):
-            return Binding(compute=lambda r, world: np.moveaxis(array(r.force(b, world)), axis, 0)[turn])
+            def compute(r, world):
+                v = np.moveaxis(array(r.force(b, world)), axis, 0)
+                return v[turn] if len(v) else np.zeros(v.shape[1:], v.dtype)  # of a turn that is not made
+            return Binding(compute=compute)
         return arrays[0].shape[axis], lambda turn: {n: element(b, turn) for n, b in zip(names, whole_values)}
 
     def on_repeat(self, node, scope, w):
@@ -97,6 +104,8 @@ class Loops:
             turns, names_of = whole(first.high, "an end"), lambda turn: {names[0]: Binding.constant(np.asarray(turn))}
         else:
             turns, names_of = self.slices(names, sources, 0, scope, w)
+        if turns == 0:
+            return none_of(self.value(e, Scope(names_of(0), scope, turns=scope.turns + (0,)), w), 0)
         return stacked([self.value(e, Scope(names_of(k), scope, turns=scope.turns + (k,)), w) for k in range(turns)], 0)
 
     def each_tensor(self, names, trees, e, scope, w):
@@ -164,6 +173,14 @@ def names_bound(block):
         if isinstance(e, Node) and e.kind in ("repeat", "for", "while"):
             found += names_bound(e.parts[-1])
     return list(dict.fromkeys(found))
+
+
+def none_of(value, axis):
+    """No turns, of which each would have such a value."""
+    if isinstance(value, tuple):
+        return tuple(none_of(v, axis) for v in value)
+    v = array(value)
+    return np.moveaxis(np.zeros((0, *v.shape), v.dtype), 0, axis if axis <= v.ndim else 0)
 
 
 def stacked(values, axis):

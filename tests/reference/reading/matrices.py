@@ -48,6 +48,8 @@ def system(r, node, a, b, take):
         raise Refused("other batches") from None
     finite(x, y)
     n = x.shape[-1]
+    if 0 in (x.size, y.size):
+        return np.zeros((*batch, n) if vector else (*batch, n, y.shape[-1]))
     s = np.linalg.svd(x, compute_uv=False)
     if np.any(s[..., -1] <= 1e-14 * n * s[..., 0]):
         raise Stops("singular")
@@ -68,6 +70,8 @@ def solve_triangular(r, node, a, b, upper=None):
 def sign(v):
     """Of each column: that of its first element of at least half the largest size."""
     size = np.abs(v)
+    if v.size == 0:
+        return np.ones((*v.shape[:-2], 1, v.shape[-1]))
     first = np.argmax(size >= 0.5 * size.max(axis=-2, keepdims=True), axis=-2)[..., None, :]
     return np.where(np.take_along_axis(v, first, -2) < 0, -1.0, 1.0)
 

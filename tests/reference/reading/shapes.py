@@ -14,7 +14,7 @@ def reshape(r, node, x, shape):
     if isinstance(shape, list) and sum(type(e) is float and e == -1 for e in shape) == 1:
         others = [whole(e, "a size") for e in shape if e != -1]
         rest = math.prod(others)
-        if any(n < 1 for n in others) or v.size % rest:
+        if any(n < 1 for n in others) or v.size % rest:  # of no elements 0 is what is left
             raise Refused("no size is left")
         shape = [float(v.size // rest) if e == -1 else e for e in shape]
     shape = shape_of(shape)
@@ -47,6 +47,8 @@ def pad(r, node, x, before, after, axis=None, value=None, mode=None):
         k, b, a = one_axis(axis, v.ndim), whole(before, "a number"), whole(after, "a number")
         if b < 0 or a < 0 or value is not None or not isinstance(mode, str) or mode not in ("edge", "reflect", "wrap"):
             raise Refused("sizes and a mode")
+        if v.shape[k] == 0 and b + a > 0:
+            raise Refused("nothing to fill with")
         return np.pad(v, [(b, a) if i == k else (0, 0) for i in range(v.ndim)], mode=mode)
     value = 0.0 if value is None else value
     k, b, a = one_axis(axis, v.ndim), whole(before, "a number"), whole(after, "a number")
@@ -102,7 +104,7 @@ def diag(r, node, x):
 
 def scatter_add(r, node, x, index, n):
     v, at, n = real(x), indices(r, index), whole(n, "a number of rows")
-    if n < 1 or at.ndim > v.ndim or v.shape[:at.ndim] != at.shape:
+    if n < 0 or at.ndim > v.ndim or v.shape[:at.ndim] != at.shape:
         raise Refused("an index for each row")
     within(at, n)
     y = np.zeros((n, *v.shape[at.ndim:]))

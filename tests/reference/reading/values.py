@@ -71,7 +71,7 @@ def array(x):
         return np.array(x, dtype=np.float64)
     if isinstance(x, list):
         if not x:
-            raise Refused("an empty list")
+            return np.zeros(0)
         return stack([array(e) for e in x], "elements of different shapes")
     raise Refused(f"expected a tensor or a number, found {kind_name(x)}")
 
@@ -93,8 +93,8 @@ def shape_of(x):
         sizes = [whole(e, "a size") for e in x]
     else:
         raise Refused("expected a shape")
-    if any(n < 1 for n in sizes):
-        raise Refused("a size below 1")
+    if any(n < 0 for n in sizes):
+        raise Refused("a size below 0")
     return tuple(sizes)
 
 
