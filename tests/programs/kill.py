@@ -126,7 +126,8 @@ train net on digits {
 evaluate net on digits.test { accuracy, nll }
 """
 
-PROGRAMS = {"in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER}
+PROGRAMS = {"in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
+            "double": "precision f64\n" + STOPPING}
 
 
 class Broken(Exception):
