@@ -47,11 +47,11 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
-%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`"
 
-%type <node> item wrong_item definition part train evaluate check params params_opt param type classes range bound result body
+%type <node> item wrong_item definition part train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target
 %type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
@@ -84,6 +84,7 @@ definition:
 | DATA NAME SET expr                              { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
 | DATA NAME SET expr WITH parts                   { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, ast_with(p, span_join(@4, @6), $4, $6), NULL); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
+| kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
 
 parts:
@@ -181,7 +182,14 @@ shapes:
 
 body:
   SET expr                                        { $$ = $2; }
+| SET derived                                     { $$ = $2; }
 | block
+
+// A model whose parameters, or named values, are seen through an expression
+
+derived:
+  expr WITH names IN selectors AS expr            { $$ = ast_derive(p, @$, $1, $3, $5, $7); }
+| derived WITH names IN selectors AS expr         { $$ = ast_derive(p, @$, $1, $3, $5, $7); }
 
 comma: %empty | COMMA
 
@@ -295,7 +303,7 @@ stop:
 | STOP WHEN expr STALLS FOR expr COMMA KEEP BEST  { $$ = ast_stop(p, @$, $3, $6, true); }
 
 evaluate:
-  EVALUATE model_name ON expr OPENC metrics CLOSEC { $$ = ast_evaluate(p, @$, $2, $4, $6); }
+  EVALUATE chain ON expr OPENC metrics CLOSEC { $$ = ast_evaluate(p, @$, $2, $4, $6); }
 
 metrics:
   %empty                                          { $$ = list_new(p, NULL); }
@@ -316,6 +324,7 @@ check:
 expr: until
 | IF expr THEN expr ELSE expr                     { $$ = ast_triple(p, @$, AST_IF, $2, $4, $6); }
 | EACH names IN sources COLON expr                { $$ = ast_each(p, @$, $2, $4, $6); }
+| NEW chain                                       { $$ = ast_new(p, @$, $2); }
 | loop
 
 until: arrow
@@ -396,6 +405,7 @@ atom:
 | TRUE                                            { $$ = ast_bool(p, @$, true); }
 | FALSE                                           { $$ = ast_bool(p, @$, false); }
 | OPEN expr CLOSE                                 { $$ = $2; }
+| OPEN expr CLOSE OPEN args CLOSE                 { $$ = ast_call_of(p, @$, $2, $5); }
 | OPEN tuple comma CLOSE                          { $$ = ast_tuple(p, @$, $2); }
 | list
 | atom OPENB elements CLOSEB                      { $$ = ast_index(p, @$, $1, $3); }

@@ -1,6 +1,6 @@
 // Calls: the body elaborated in a scope of its own. A call with arguments still missing is a value too (a
 // function with some arguments bound), as is a local definition.
-#include "train.h"
+#include "model.h"
 #include <string.h>
 
 // -- bodies
@@ -57,7 +57,7 @@ static Value of_rows(Cx *cx, const Env *env, Value v) {
   return v_tensor(mean_there(cx, &v), v.span);
 }
 
-static Value run_body(Cx *cx, Def *d, Env *env, Span at) {
+Value call_body(Cx *cx, Def *d, Env *env, Span at) {
   if (!may_go_on(cx, at, 1)) return v_fail();
   Span outer = cx->at;
   if (!d->from_library || !outer.source) cx->at = at;
@@ -138,38 +138,11 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   if (d->kind == KIND_LET) cx->frame = NULL; // one value, also where a loop is the first to ask for it
   const bool bound = bind_args(cx, d, args, nargs, at, inner, false);
   const int first = cx->g->nodes.len;
-  Value v = bound ? run_body(cx, d, inner, at) : v_fail();
+  Value v = bound ? call_body(cx, d, inner, at) : v_fail();
   if (d->kind == KIND_LET) vec_push(cx->a, cx->shared, ((NodeRange){first, cx->g->nodes.len}));
   cx->frame = frame;
   cx->library = library;
   return memo_keep(cx, d, &memo, v);
-}
-
-// Not in the head of the training.
-static bool is_frozen(const Cx *cx, const ModelValue *m) {
-  return cx->t && !cx->view && !trains_model(cx->t, m->def->name);
-}
-
-static Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
-  cx->effects++;
-  Env *env = env_new(cx, NULL, m->path, m->def->name);
-  Map counters = cx->counters;
-  map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
-  bool loaded = cx->loaded, training = cx->training, library = cx->library;
-  cx->library = m->def->from_library;
-  if (!bind_args(cx, m->def, args, nargs, at, env, false)) return cx->library = library, v_fail();
-  cx->loaded = m->load != NULL;
-  cx->training = training && !m->load && !is_frozen(cx, m); // what was trained before evaluates
-  Value v = run_body(cx, m->def, env, at);
-  cx->loaded = loaded;
-  cx->training = training;
-  cx->library = library;
-  cx->counters = counters;
-  if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
-  for (int i = 0; i < env->names.len && !cx->frame; i++) // of one turn: no value outside of it
-    if (!strncmp(env->names.entries[i].key, "as ", 3))
-      map_put(&m->named, env->names.entries[i].key + 3, env->names.entries[i].value);
-  return v;
 }
 
 // Would the call be complete with these arguments? (All parameters without default given.)

@@ -1,7 +1,7 @@
 // Expressions. In: a tree node and the names in scope. Out: a Value; tensors become nodes of the graph under
 // construction, whose origin is the expression.
 #include "../base/stack.h"
-#include "value.h"
+#include "model.h"
 #include <math.h>
 #include <string.h>
 
@@ -134,7 +134,7 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   }
   Def *d = find_def(cx, e->name);
   if (d) {
-    if (d->kind == KIND_MODEL) return (Value){.kind = V_MODEL, .model = model_value(cx, d), .span = e->span};
+    if (d->kind == KIND_MODEL) return model_named(cx, d, e->span);
     if (d->kind == KIND_DATA) return data_definition(cx, d);
     if (is_load(cx, d)) return loaded_model(cx, d);
     if (!d->ast->kids[0] && d->kind != KIND_OPTIMIZER) return zero_args(cx, d, e->span);

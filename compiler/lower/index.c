@@ -446,6 +446,17 @@ static Value field_where(Cx *cx, const Value *field, const Value *c, Span at) {
   return v;
 }
 
+// `g[i]` of `model g[7] = new net`
+static Value one_model(Cx *cx, const Value *models, const Value *index, Span at) {
+  int64_t i;
+  if (!value_is_const(index)) {
+    diag_emit(&cx->s->diags, DIAG_not_constant, index->span, "which of the models is meant");
+    return v_fail();
+  }
+  if (!known_index(cx, index, models->model->nitems, false, &i)) return v_fail();
+  return (Value){.kind = V_MODEL, .model = models->model->items[i], .span = at};
+}
+
 Value eval_index(Cx *cx, Env *env, const Ast *e) {
   Value base = eval_expr(cx, env, e->kids[0]), only = {.kind = V_NONE};
   int given = e->nkids - 1, made = 0, ellipsis = 0;
@@ -457,6 +468,7 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
     int64_t at;
     if (only.kind == V_FAIL) return only;
     if (where && base.kind == V_FIELD) return field_where(cx, &base, &only, e->span);
+    if (base.kind == V_MODEL && base.model->nitems) return one_model(cx, &base, &only, e->span);
     if (base.kind == V_LIST && value_is_const(&only) && !where)
       return known_index(cx, &only, base.nitems, false, &at) ? base.items[at] : v_fail();
   }

@@ -57,7 +57,7 @@ Value loaded_model(Cx *cx, const Def *d) {
     return v_fail();
   }
   m = ARENA_NEW(cx->a, ModelValue);
-  *m = (ModelValue){.def = model, .path = d->name, .load = load};
+  *m = (ModelValue){.name = d->name, .def = model, .path = d->name, .load = load};
   map_init(&m->named, cx->a);
   map_put(&cx->models, d->name, m);
   return (Value){.kind = V_MODEL, .model = m, .span = load->span};

@@ -111,10 +111,25 @@ static Value each_tensor(Cx *cx, Env *env, const Ast *e, Value *values) {
   return v_tree(out, e->span);
 }
 
+// `each m in g : e` over models: written out, stacked along a new first axis.
+static Value each_model(Cx *cx, Env *env, const Ast *e, const ModelValue *models) {
+  Value list = {.kind = V_LIST, .span = e->span, .items = ARENA_ARRAY(cx->a, Value, models->nitems + 1)};
+  for (; list.nitems < models->nitems; list.nitems++) {
+    Env *inner = env_new(cx, env, env->path, env->def);
+    env_set(cx, inner, e->kids[0]->kids[0]->name,
+            (Value){.kind = V_MODEL, .model = models->items[list.nitems], .span = e->kids[1]->span});
+    list.items[list.nitems] = eval_expr(cx, inner, e->kids[2]);
+    if (list.items[list.nitems].kind == V_FAIL) return v_fail();
+  }
+  return v_tensor(value_node(cx, &list), e->span);
+}
+
 Value eval_each(Cx *cx, Env *env, const Ast *e) {
   const int n = e->kids[1]->nkids;
   Value *values = ARENA_ARRAY(cx->a, Value, n + 1);
   if (!eval_sources(cx, env, e->kids[1], values) || !names_fit(cx, e->kids[0], n)) return v_fail();
+  if (n == 1 && values[0].kind == V_MODEL && values[0].model->nitems)
+    return each_model(cx, env, e, values[0].model);
   if (tree_of(cx, &values[0])) return each_tensor(cx, env, e, values);
   Loop l = {.cx = cx, .env = env, .e = e, .body = e->kids[2], .apart = true};
   if (n == 1 && values[0].kind == V_RANGE && values[0].num == 0) {

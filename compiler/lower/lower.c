@@ -36,16 +36,6 @@ Node *state_input(Cx *cx, const StateRef *s) {
   return cx_port(cx, REG_SLOT_STATE, s->index, arena_printf(cx->a, "state:%s", s->name), DT_F32, s->shape);
 }
 
-ModelValue *model_value(Cx *cx, Def *d) {
-  ModelValue *m = map_get(&cx->models, d->name);
-  if (m) return m;
-  m = ARENA_NEW(cx->a, ModelValue);
-  *m = (ModelValue){.def = d, .path = d->name};
-  map_init(&m->named, cx->a);
-  map_put(&cx->models, d->name, m);
-  return m;
-}
-
 int node_operands(const Node *n) { return n->op == OP_MADE ? 1 : n->nin; }
 
 Graph *prune(Cx *cx, Graph *g) {
@@ -199,6 +189,29 @@ static bool train_data(Cx *cx, LowerTrain *t) {
   return true;
 }
 
+static void add_model(Cx *cx, LowerTrain *t, const char *name) {
+  for (int i = 0; i < t->models.len; i++)
+    if (!strcmp(t->models.data[i], name)) return;
+  vec_push(cx->a, t->models, name);
+}
+
+// One of the head, with those whose parameters it shares; false after a mistake.
+static bool trained_models(Cx *cx, LowerTrain *t, const ModelValue *m) {
+  if (!m) return false;
+  for (int i = 0; i < m->nitems; i++) add_model(cx, t, m->items[i]->name);
+  if (!m->nitems) add_model(cx, t, m->name);
+  Program *p = cx->l->program;
+  const SharedModels *shared = sema_shared(p, sema_find(p, m->name));
+  bool ok = true;
+  for (int i = 0; i < shared->len && ok; i++) {
+    m = model_value(cx, sema_find(p, shared->data[i]));
+    ok = m != NULL;
+    for (int k = 0; ok && k < m->nitems; k++) add_model(cx, t, m->items[k]->name);
+    if (ok && !m->nitems) add_model(cx, t, m->name);
+  }
+  return ok;
+}
+
 LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   Arena *a = l->session->arena;
   LowerTrain *t = ARENA_NEW(a, LowerTrain);
@@ -206,16 +219,16 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   Cx *cx = cx_new(l, "clauses", MODE_TRAIN);
   for (int i = 0; i < ast->kids[0]->nkids; i++) {
     const Ast *head = ast->kids[0]->kids[i];
-    const Def *model = sema_find(l->program, head->name);
+    Def *model = sema_find(l->program, head->name);
     if (!model || model->kind != KIND_MODEL) {
       diag_emit(&l->session->diags, DIAG_wrong_kind, head->span, "a model",
                 model ? arena_printf(a, "the %s `%s`", def_kind_name(model->kind), model->name)
                       : arena_printf(a, "`%s`", ast_text(a, head)));
       return NULL;
     }
-    vec_push(a, t->models, model->name);
+    if (!trained_models(cx, t, model_value(cx, model))) return NULL;
   }
-  t->model = t->models.data[0];
+  t->model = ast->kids[0]->kids[0]->name;
   t->name = name;
   int64_t seed = 0;
   if (!train_data(cx, t) || !clause_count(cx, ast, "batch", 32, 1, &t->batch) ||

@@ -68,7 +68,7 @@ typedef struct LowerTrain {
   const Ast *ast;
   const char *name, *model,
       *data_name;           // model: the first one of the head, whose predictions validation measures
-  VEC(const char *) models; // of the head: their parameters are trained
+  VEC(const char *) models; // of the head and those that they share parameters with: what is trained
   int data;                 // index into Lowered.datasets
   const char *train_part, *valid_part;
   int64_t batch, epochs, train_rows, valid_rows, steps_per_epoch, last_batch,

@@ -75,10 +75,11 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
   cx->g->name = arena_printf(cx->a, "metrics of %s", e->data_name);
   pred.dim[0] = e->rows;
   Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);
+  const Value model = eval_expr(cx, env_new(cx, NULL, "", ""), e->ast->kids[0]);
   for (int i = 2; i < e->ast->nkids; i++) {
     const Ast *m = e->ast->kids[i];
     const char *name = row_name(cx, e, i);
-    Node *n = metric_node(cx, sema_find(l->program, e->model), m, all);
+    Node *n = metric_node(cx, model.model->def, m, all);
     if (!n) continue;
     graph_output_port(cx->g, (Port){REG_SLOT_METRIC, e->metrics.len}, arena_printf(cx->a, "metric:%s", name),
                       n, -1);
@@ -91,8 +92,7 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
 static Graph *evaluate_predict(Lowered *l, LowerEvaluate *e, int64_t rows) {
   const int before = l->session->diags.list.len;
   if (!rows) return NULL;
-  Graph *g =
-      predict_graph(l, l->trains.data[e->train], sema_find(l->program, e->model), e->data, e->model, rows);
+  Graph *g = predict_graph(l, l->trains.data[e->train], e->ast->kids[0], e->data, e->model, rows);
   if (!g)
     note_graph(l, before, arena_printf(l->session->arena, "a prediction from `%s`", e->data_name), rows);
   return g;
@@ -118,7 +118,7 @@ Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred) {
   Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);
   for (int i = 0; i < t->metrics.len; i++) {
     const Ast *metric = t->build->metrics.data[i];
-    Node *n = metric_node(cx, t->build->model, metric, all);
+    Node *n = metric_node(cx, model_value(cx, t->build->model)->def, metric, all);
     if (n && n->shape.rank)
       diag_emit(&cx->s->diags, DIAG_not_scalar, metric->span, "what early stopping watches",
                 shape_text(cx->a, n->shape));

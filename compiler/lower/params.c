@@ -303,10 +303,9 @@ Tree *model_tree(Cx *cx, const ModelValue *m) {
   selects(cx);
   Tree *t = ARENA_NEW(cx->a, Tree);
   t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
-  size_t n = strlen(m->path);
-  for (int i = 0; i < cx->params.len; i++) {
+  for (int i = 0; i < cx->params.len && !m->load; i++) {
     ParamRef *p = cx->params.entries[i].value;
-    if (!strncmp(p->path, m->path, n) && p->path[n] == '.') t->leaf[t->n++] = (Leaf){p->path, p->node};
+    if (model_owns(cx->l, m->name, p->path)) t->leaf[t->n++] = (Leaf){p->path, p->node};
   }
   return t;
 }
@@ -328,7 +327,8 @@ static bool segment_matches(Cx *cx, const Segment *want, const char *path, size_
   if (!want->numbered && base == n && !strncmp(want->name, path + from, n)) return true;
   const char *site = map_get(&cx->auto_base, arena_strndup(cx->a, path, upto));
   if (!site || strlen(site) < from || strcmp(site + from, want->name) != 0) return false;
-  int64_t number = strtoll(path + from + base, NULL, 10);
+  const size_t bracket = path[from + base] == '['; // of `g[2]`
+  int64_t number = strtoll(path + from + base + bracket, NULL, 10);
   return !want->numbered || (number >= want->low && number < want->high);
 }
 
@@ -352,11 +352,16 @@ static bool segment_bound(Cx *cx, const Ast *e, int64_t *out) {
   return true;
 }
 
-// The selector's segments in order; their number, 0 after a report.
-static int selector_segments(Cx *cx, const Ast *e, Segment *out) {
+// The selector's segments in order; their number, 0 after a report. `root`, where given, is what it starts
+// from.
+static int selector_segments(Cx *cx, const Ast *e, const ModelValue *root, Segment *out) {
+  if (root && (e->kind == AST_NAME || e->kind == AST_INDEX)) {
+    out[0] = (Segment){.name = root->name};
+    return 1;
+  }
   const Ast *name = e->kind == AST_INDEX ? e->kids[0] : e;
   bool named = name->kind == AST_NAME || name->kind == AST_FIELD;
-  int n = named && name->kind == AST_FIELD ? selector_segments(cx, name->kids[0], out) : 0;
+  int n = named && name->kind == AST_FIELD ? selector_segments(cx, name->kids[0], root, out) : 0;
   if (!named || (name->kind == AST_FIELD && n == 0) || n == MAX_SEGMENTS) {
     if (!named || n == MAX_SEGMENTS)
       diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a selector such as net.*.weight",
@@ -374,21 +379,30 @@ static int selector_segments(Cx *cx, const Ast *e, Segment *out) {
   return n + 1;
 }
 
-// Marks what a selector matches; one that ends at an inner path takes everything below it.
-static bool mark(Cx *cx, const Ast *e, bool *hit) {
+// Whether a path is that of the selector, or below it. `net.*` are also the parameters of models that `net`
+// calls.
+static bool selected(Cx *cx, const Segment *segments, int n, const char *path) {
+  if (path_matches(cx, segments, n, path, 0) || path_matches(cx, segments, n + 1, path, 0)) return true;
+  const bool all = n >= 2 && !segments->numbered && !strcmp(segments[1].name, "*");
+  if (!all || !model_owns(cx->l, segments->name, path)) return false;
+  const size_t root = strcspn(path, ".") + 1;
+  return path_matches(cx, segments + 1, n - 1, path, root) || path_matches(cx, segments + 1, n, path, root);
+}
+
+// Marks what a selector matches.
+static bool mark(Cx *cx, const Ast *e, const ModelValue *root, bool *hit) {
   if (e->kind == AST_EXCEPT) {
     bool *not = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
-    if (!mark(cx, e->kids[0], hit) || !mark(cx, e->kids[1], not)) return false;
+    if (!mark(cx, e->kids[0], root, hit) || !mark(cx, e->kids[1], root, not)) return false;
     for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && !not[i];
     return true;
   }
   Segment segments[MAX_SEGMENTS + 1];
-  int n = selector_segments(cx, e, segments);
+  int n = selector_segments(cx, e, root, segments);
   if (n == 0) return false;
   segments[n] = (Segment){.name = "*"};
   for (int i = 0; i < cx->params.len; i++) {
-    const char *path = cx->params.entries[i].key;
-    hit[i] |= path_matches(cx, segments, n, path, 0) || path_matches(cx, segments, n + 1, path, 0);
+    hit[i] |= selected(cx, segments, n, cx->params.entries[i].key);
   }
   return true;
 }
@@ -406,10 +420,10 @@ static void suggest_segment(Cx *cx, Diag *d, const char *name) {
   if (near) diag_hint(d, "did you mean `%s`?", near);
 }
 
-Tree *select_params(Cx *cx, const Ast *selector) {
+static Tree *select_from(Cx *cx, const Ast *selector, const ModelValue *root) {
   bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
   selects(cx);
-  if (!mark(cx, selector, hit)) return NULL;
+  if (!mark(cx, selector, root, hit)) return NULL;
   Tree *t = ARENA_NEW(cx->a, Tree);
   t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
   for (int i = 0; i < cx->params.len; i++) {
@@ -433,6 +447,8 @@ Tree *select_params(Cx *cx, const Ast *selector) {
   return NULL;
 }
 
+Tree *select_params(Cx *cx, const Ast *selector) { return select_from(cx, selector, NULL); }
+
 // `net.hidden`: a named value of the model's last call, a parameter, or a part of its tree; `digits.train`: a
 // part of the data.
 Value model_field(Cx *cx, Env *env, const Ast *e) {
@@ -454,9 +470,10 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
       return v;
     }
   }
-  Tree *t = select_params(cx, e);
+  Tree *t = select_from(cx, e, base.model);
   if (!t) return v_fail();
-  const bool one =
-      t->n == 1 && !strcmp(t->leaf[0].path, ast_text(cx->a, e)); // else a tree, of one tensor too
+  const char *path =
+      arena_printf(cx->a, "%s%s", base.model->name, ast_text(cx->a, e) + strlen(ast_text(cx->a, root)));
+  const bool one = t->n == 1 && !strcmp(t->leaf[0].path, path); // else a tree, of one tensor too
   return one ? v_tensor(t->leaf[0].node, e->span) : v_tree(t, e->span);
 }

@@ -89,9 +89,10 @@ static void store_tensors(Lowered *l, LowerTrain *t) {
 
 // -- evaluations
 
-// The last training of the model before the statement, else the first one behind it; -1: none.
+// The last training of the model, or of what owns it, before the statement, else the first one behind it; -1:
+// none.
 static int whose_weights(const Lowered *l, const Ast *evaluate, bool *untrained) {
-  const char *model = evaluate->kids[0]->kind == AST_NAME ? evaluate->kids[0]->name : "";
+  const char *model = ast_text(l->session->arena, evaluate->kids[0]);
   int before = -1, behind = -1;
   bool passed = false;
   for (int i = 0, k = 0; i < l->program->statements.len; i++) {
@@ -150,7 +151,7 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
               arena_printf(l->session->arena, "`%s`", ast_text(l->session->arena, ast->kids[0])));
     return NULL;
   }
-  e->model = ast->kids[0]->name;
+  e->model = ast_text(l->session->arena, ast->kids[0]);
   if (!evaluate_data(l, e)) return NULL;
   warn_of_data(l, e);
   const LowerTrain *t = l->trains.data[e->train];

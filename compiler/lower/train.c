@@ -54,6 +54,8 @@ int state_index(const Cx *cx, const char *name) {
 bool trains_model(const LowerTrain *t, const char *model) {
   for (int i = 0; i < t->models.len; i++)
     if (!strcmp(t->models.data[i], model)) return true;
+  for (int i = 0; i < t->ast->kids[0]->nkids; i++)
+    if (!strcmp(t->ast->kids[0]->kids[i]->name, model)) return true;
   return false;
 }
 
@@ -129,11 +131,8 @@ typedef struct Step {
 } Step;
 
 static bool is_met(Cx *cx, const char *model) {
-  const size_t n = strlen(model);
-  for (int i = 0; i < cx->params.len; i++) {
-    const char *path = cx->params.entries[i].key;
-    if (!strncmp(path, model, n) && path[n] == '.') return true;
-  }
+  for (int i = 0; i < cx->params.len; i++)
+    if (model_owns(cx->l, model, cx->params.entries[i].key)) return true;
   return false;
 }
 
@@ -152,10 +151,11 @@ static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
       vec_push(cx->a, t->params,
                ((LowerParam){.path = p->path, .role = p->role, .shape = p->shape, .origin = p->origin}));
     }
-  for (int i = 0; i < t->models.len; i++)
-    if (!is_met(cx, t->models.data[i])) {
+  const Ast *heads = t->ast->kids[0];
+  for (int i = 0; i < heads->nkids; i++)
+    if (!is_met(cx, heads->kids[i]->name)) {
       diag_emit(&cx->s->diags, DIAG_not_a_training_value, loss->span,
-                arena_printf(cx->a, "the loss does not depend on a parameter of `%s`", t->models.data[i]));
+                arena_printf(cx->a, "the loss does not depend on a parameter of `%s`", heads->kids[i]->name));
       return false;
     }
   s->terms = ARENA_ARRAY(cx->a, Node *, t->ast->nkids + 1);
@@ -303,17 +303,20 @@ static Node *rows_of_numbers(Cx *cx, const Def *model, Node *n) {
   return n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32);
 }
 
-// The first parameter that has neither a default nor a field of its name; NULL: none.
-static const Ast *not_given(const reg_dataset *data, const Def *model) {
-  const Ast *ps = model->ast->kids[0];
+// The first parameter that has neither a default nor a field of its name, nor was given when the model was
+// made; NULL: none.
+static const Ast *not_given(const reg_dataset *data, const ModelValue *m) {
+  const Ast *ps = m->def->ast->kids[0];
   for (int i = 0; ps && i < ps->nkids; i++)
-    if (!data_has(data, ps->kids[i]->name) && !(ps->kids[i]->nkids > 1 && ps->kids[i]->kids[1]))
+    if (!data_has(data, ps->kids[i]->name) && !(ps->kids[i]->nkids > 1 && ps->kids[i]->kids[1]) &&
+        !model_made_with(m, ps->kids[i]->name))
       return ps->kids[i];
   return NULL;
 }
 
-Node *train_predict(Cx *cx, Def *model) {
-  const Ast *ps = model->ast->kids[0], *missing = not_given(cx->data, model);
+Node *train_predict(Cx *cx, ModelValue *m) {
+  Def *model = m->def;
+  const Ast *ps = model->ast->kids[0], *missing = not_given(cx->data, m);
   if (missing) {
     Diag *d =
         diag_emit(&cx->s->diags, DIAG_missing_argument, model->ast->name_span, model->name, missing->name);
@@ -331,8 +334,7 @@ Node *train_predict(Cx *cx, Def *model) {
       *v = (Value){.kind = V_FIELD, .field = k, .span = ps->kids[i]->span};
       args[n++] = (BoundArg){ps->kids[i]->name, v, ps->kids[i]->span};
     }
-  Value callee = {.kind = V_MODEL, .model = model_value(cx, model)};
-  Value v = call_value(cx, env_new(cx, NULL, "", ""), &callee, args, n, model->ast->name_span, NULL);
+  Value v = call_model(cx, m, args, n, model->ast->name_span);
   Node *out = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
   return out ? rows_of_numbers(cx, model, out) : NULL;
 }
@@ -344,7 +346,7 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   const Ast *loss = train_clause(t->ast, "loss");
   Value v = eval_expr(cx, field_env(cx), loss);
   Node *n = scalar_loss(cx, &v, loss->span),
-       *pred = t->metrics.len ? train_predict(cx, t->build->model) : NULL;
+       *pred = t->metrics.len ? train_predict(cx, model_value(cx, t->build->model)) : NULL;
   if (!n || (t->metrics.len && !pred)) return NULL;
   output(cx, REG_SLOT_LOSS, 0, "loss", n);
   if (pred) output(cx, REG_SLOT_PRED, 0, "pred", pred);
@@ -352,11 +354,12 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   return prune(cx, cx->g);
 }
 
-Graph *predict_graph(Lowered *l, LowerTrain *t, Def *model, int data, const char *name, int64_t batch) {
+Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, const char *name, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
                     MODE_EVAL, batch);
   cx->data = l->datasets.data[data];
-  Node *pred = train_predict(cx, model);
+  Value m = eval_expr(cx, env_new(cx, NULL, "", ""), model);
+  Node *pred = m.kind == V_MODEL ? train_predict(cx, m.model) : NULL;
   if (!pred) return NULL;
   output(cx, REG_SLOT_PRED, 0, "pred", pred);
   carried_on(cx);
@@ -374,7 +377,9 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
   const reg_dataset *data = l->datasets.data[t->data];
-  return data->fields[0].dtype != REG_I32 && !not_given(data, t->build->model);
+  if (data->fields[0].dtype == REG_I32) return false;
+  const ModelValue *m = model_value(cx_new((Lowered *)l, "model", MODE_EVAL), t->build->model);
+  return !m->nitems && !not_given(data, m);
 }
 
 static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {
@@ -413,6 +418,6 @@ void train_graphs(Lowered *l, LowerTrain *t) {
 }
 
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
-  return kind == LOWER_PREDICT ? predict_graph(l, t, t->build->model, t->data, t->name, batch)
+  return kind == LOWER_PREDICT ? predict_graph(l, t, t->ast->kids[0]->kids[0], t->data, t->name, batch)
                                : built(t, kind, batch);
 }

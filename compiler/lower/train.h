@@ -1,7 +1,7 @@
 // Private to lower/: what building the graphs of a training shares.
 #ifndef LOWER_TRAIN_H
 #define LOWER_TRAIN_H
-#include "value.h"
+#include "model.h"
 
 typedef struct BuiltGraph {
   LowerKind kind;
@@ -32,16 +32,17 @@ bool train_discover(Lowered *l, LowerTrain *t);
 void train_graphs(Lowered *l, LowerTrain *t);
 // For one graph of a training. All its parameters are known, also before a call of its model.
 Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch);
-bool trains_model(const LowerTrain *t, const char *model);          // it stands in the head
-bool trains_tensor(const LowerTrain *t, const char *path);          // its model does
+bool trains_model(const LowerTrain *t, const char *model); // it stands in the head, or what does shares it
+bool trains_tensor(const LowerTrain *t, const char *path); // its model does
 const StateRef *train_state(const LowerTrain *t, const char *name); // NULL: its step has none of this name
 // Mistakes since `first` are told to be those of a graph: "this is in the last batch of an epoch, of 5 rows".
 void note_graph(Lowered *l, int first, const char *what, int64_t rows);
 Env *field_env(Cx *cx); // the fields of cx->data
 // The model on the fields of cx->data of the same names as its parameters, a row for each row of these; NULL
 // after a mistake.
-Node *train_predict(Cx *cx, Def *model);
-Graph *predict_graph(Lowered *l, LowerTrain *t, Def *model, int data, const char *name, int64_t batch);
+Node *train_predict(Cx *cx, ModelValue *m);
+// Predictions of a model with the parameters of a training, from a data set.
+Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, const char *name, int64_t batch);
 // Of what cx has declared, where `reads` (NULL: all) has it for an input. `late`: what starts from
 // parameters, apart from `init`; NULL: it is in `init` too. Either is NULL where it would be empty. False
 // after a mistake.

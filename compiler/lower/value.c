@@ -1,6 +1,6 @@
 // Values of elaboration: making them, describing them in messages, turning them into tensors, numbers, times
 // and shapes.
-#include "value.h"
+#include "model.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -32,7 +32,7 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_TREE: return arena_printf(cx->a, "a tree of %d tensor%s", v->tree->n, v->tree->n == 1 ? "" : "s");
   case V_FN: return arena_printf(cx->a, "the %s `%s`", def_kind_name(v->fn->def->kind), v->fn->def->name);
   case V_BUILTIN: return arena_printf(cx->a, "the function `%s`", builtin_info[v->builtin].name);
-  case V_MODEL: return arena_printf(cx->a, "the model `%s`", v->model->def->name);
+  case V_MODEL: return model_text(cx, v->model);
   case V_DATA: return "data";
   }
   return "?";
@@ -156,7 +156,7 @@ static Node *make_node(Cx *cx, const Value *v) {
   default: break;
   }
   Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor or a number", value_text(cx, v));
-  const char *name = v->kind == V_FN ? v->fn->def->name : v->kind == V_MODEL ? v->model->def->name : NULL;
+  const char *name = v->kind == V_FN ? v->fn->def->name : v->kind == V_MODEL ? v->model->name : NULL;
   if (v->kind == V_BUILTIN) name = builtin_info[v->builtin].name;
   if (name) diag_hint(d, "its value is that of a call: `%s(x)`", name);
   return NULL;

@@ -58,18 +58,24 @@ typedef struct DataValue {
   const char *part; // NULL: all of it
 } DataValue;
 
-typedef struct ModelValue {
-  Def *def;
-  const char *path; // prefix of its parameters
-  Map named;        // `as` names of its last call -> Value *
-  const Ast *load;  // the call of `load` that gives its tensors; NULL: parameters of the program
-} ModelValue;
-
 typedef struct BoundArg {
   const char *name; // NULL: positional
   Value *value;
   Span span;
 } BoundArg;
+
+typedef struct ModelValue ModelValue;
+struct ModelValue {
+  const char *name; // as the program calls it: "net", "g[3]"
+  Def *def;         // whose body it has
+  const char *path; // prefix of its parameters
+  BoundArg *making; // `new mlp(width: 8)`: all by name
+  int nmaking;
+  ModelValue **items; // `model g[7] = new net`
+  int nitems;         // 0: it is one model
+  Map named;          // `as` names of its last call -> Value *
+  const Ast *load;    // the call of `load` that gives its tensors; NULL: parameters of the program
+};
 typedef struct FnValue {
   Def *def;
   BoundArg *args;
@@ -364,6 +370,9 @@ bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, Dims dims, bool 
 Dims declared_dims(Cx *cx, const Env *env, const Ast *pattern, int rank, Dims given);
 const char *pattern_text(Cx *cx, const Env *env, const Ast *pattern);
 
+// Runs a definition's body in the scope that holds its arguments.
+Value call_body(Cx *cx, Def *d, Env *env, Span at);
+
 // -- builtins.c
 Value call_builtin(Cx *cx, Builtin b, BoundArg *args, int nargs, Span at);
 Value builtin_value(Cx *cx, Builtin b, Span at);
@@ -486,7 +495,6 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode);
 void cx_seed(Cx *cx, Node **seed, Node **counter);
 Graph *prune(Cx *cx, Graph *g);   // only what the outputs need, in the program's precision
 int node_operands(const Node *n); // that its value is computed from
-ModelValue *model_value(Cx *cx, Def *d);
 Node *param_input(Cx *cx, const ParamRef *p);
 Node *state_input(Cx *cx, const StateRef *s);
 int state_index(const Cx *cx, const char *name); // of a state that is declared now

@@ -39,35 +39,38 @@ static Node *zero_row(Cx *cx, const Ast *shape) {
   return graph_const(cx->g, 0, s);
 }
 
-static void call_on_zeros(Cx *cx, Def *model) {
-  const Ast *ps = model->ast->kids[0];
-  int n = ps ? ps->nkids : 0;
-  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, n + 1);
-  for (int i = 0; i < n; i++) {
+static void call_on_zeros(Cx *cx, ModelValue *m) {
+  const Ast *ps = m->def->ast->kids[0];
+  int n = 0;
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, (ps ? ps->nkids : 0) + 1);
+  for (int i = 0; i < m->nitems; i++) call_on_zeros(cx, m->items[i]);
+  for (int i = 0; ps && i < ps->nkids; i++) {
+    if (ps->kids[i]->kids[1] || model_made_with(m, ps->kids[i]->name)) continue;
     Node *zero = zero_row(cx, ps->kids[i]->kids[0]);
     if (!zero) return;
     Value *v = ARENA_NEW(cx->a, Value);
     *v = v_tensor(zero, ps->kids[i]->span);
-    args[i] = (BoundArg){ps->kids[i]->name, v, ps->kids[i]->span};
+    args[n++] = (BoundArg){ps->kids[i]->name, v, ps->kids[i]->span};
   }
-  Value callee = {.kind = V_MODEL, .model = model_value(cx, model)};
-  call_value(cx, env_new(cx, NULL, "", ""), &callee, args, n, model->ast->name_span, NULL);
+  if (!m->nitems) call_model(cx, m, args, n, m->def->ast->name_span);
 }
 
 static void meet_parameters(Cx *cx, Def *model) {
   LowerTrain *t = train_of_model(cx->l, model->name);
-  if (t) {
+  ModelValue *m = model_value(cx, model);
+  if (!m) return;
+  if (t && !m->nitems) {
     cx->data = cx->l->datasets.data[t->data];
     cx->batch = 1;
-    train_predict(cx, model);
+    train_predict(cx, m);
     cx->data = NULL;
     cx->batch = 0;
   } else {
     cx->no_times = true;
-    call_on_zeros(cx, model);
+    call_on_zeros(cx, m);
     cx->no_times = false;
   }
-  map_init(&model_value(cx, model)->named, cx->a); // `net.hidden` is no value of this call
+  map_init(&m->named, cx->a); // `net.hidden` is no value of this call
 }
 
 // What the expression is; mistakes in `before` and in the first calls are not this expression's and are
@@ -157,8 +160,9 @@ void lower_definition(Lowered *l, const char *name) {
   Cx *cx = view_cx(l, "definition");
   cx->training = true;
   cx->no_times = d->kind == KIND_MODEL;
-  if (d->kind == KIND_MODEL)
-    call_on_zeros(cx, d);
+  ModelValue *m = d->kind == KIND_MODEL ? model_value(cx, d) : NULL;
+  if (m)
+    call_on_zeros(cx, m);
   else if (d->kind == KIND_DATA)
     data_definition(cx, d);
   else if (d->kind == KIND_LET)

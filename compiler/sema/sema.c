@@ -143,6 +143,28 @@ static const Ast *wrong_path(Scope *s, const Ast *call) {
   return path;
 }
 
+static void check_new(Scope *s, const Ast *e) {
+  const Ast *call = e->kids[0], *callee = call->kind == AST_CALL ? call->kids[0] : call;
+  Diags *ds = &s->p->session->diags;
+  Arena *a = s->p->session->arena;
+  if (callee->kind != AST_NAME) {
+    diag_emit(ds, DIAG_wrong_kind, callee->span, "the name of a model behind `new`",
+              ast_kind_name(callee->kind));
+    return;
+  }
+  Def *d = check_name(s, callee->name, callee->span, PLACE_MODEL);
+  d = d ? sema_structure(s->p, d) : NULL;
+  if (call == callee) return;
+  for (int i = 1; i < call->nkids; i++) check_expr(s, call->kids[i]->kids[0]);
+  if (!d || d->kind != KIND_MODEL) return;
+  const Ast *ps = d->ast->kids[0];
+  const char **names = ARENA_ARRAY(a, const char *, ps ? ps->nkids + 1 : 1);
+  int n = 0;
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (sema_is_making(ps->kids[i])) names[n++] = ps->kids[i]->name;
+  check_args(s, call, arena_printf(a, "new %s", callee->name), names, n, 0, 0, NULL);
+}
+
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
   bool data = is_data_builtin(call) || s->callee == PLACE_DATA;
@@ -165,6 +187,8 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   if (d && is_loaded(d)) return;
   if (d) {
     const char **params;
+    d = sema_structure(s->p, d);
+    if (!d) return;
     int n = def_params(a, d, &params);
     check_args(s, call, d->name, params, n, n, piped, d->ast->kids[0]);
     return;
@@ -298,6 +322,7 @@ void check_expr(Scope *s, const Ast *e) {
     check_expr(s, e->kids[0]);
     bind(s, e->name);
     break;
+  case AST_NEW: check_new(s, e); break;
   case AST_WITH:
     check_expr(s, e->kids[0]);
     for (int i = 1; i < e->nkids; i++) check_expr(s, e->kids[i]->kids[0]);
@@ -419,7 +444,8 @@ static void check_def(Program *p, Def *d, Span from) {
   Scope s = scope_of(p);
   s.library = d->from_library;
   bind_params(&s, d->ast->kids[0]);
-  if (d->ast->nkids > 3 && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
+  if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
+  if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);
   if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;
   check_expr(&s, d->ast->kids[2]);
   if (d->ast->kids[1]) bind_shape(&s, d->ast->kids[1]);

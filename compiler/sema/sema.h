@@ -6,13 +6,16 @@
 #define SEMA_SEMA_H
 #include "../syntax/ast.h"
 
+typedef VEC(const char *) SharedModels;
+
 typedef struct Def {
   const char *name;
   DefKind kind;
   const Ast *ast; // AST_DEF
   bool from_library;
   bool checked, in_progress, used;
-  Span set_by; // `--set name=value` replaces the body by this
+  Span set_by;                // `--set name=value` replaces the body by this
+  const SharedModels *shared; // of a model: sema_shared's answer, once it was asked for
 } Def;
 
 typedef struct Program {
@@ -42,6 +45,14 @@ Def *sema_library(Program *p, const char *name);
 // Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use
 // besides.
 void sema_check_expression(Program *p, const Ast *e, const char *const *locals, int nlocals);
+
+// The definition whose body a model has: of `model b = new net` that of `net`, else d itself. NULL where it
+// has none.
+Def *sema_structure(Program *p, Def *d);
+// Whether a model's parameter is one of its making (`new mlp(width: 8)`): it has no tensor shape.
+bool sema_is_making(const Ast *paramdecl);
+// The models, besides itself, whose parameters a model shares: those that it calls, and what these share.
+const SharedModels *sema_shared(Program *p, Def *model);
 
 // Where a name stands, for what can be meant there.
 typedef enum SemaPlace {

@@ -100,6 +100,22 @@ Ast *ast_call(ParseContext *p, Span span, Ast *callee, AstList *args) {
   return node_and_list(p, AST_CALL, span, &callee, 1, args);
 }
 
+Ast *ast_call_of(ParseContext *p, Span span, Ast *callee, AstList *args) {
+  switch (callee->kind) {
+  case AST_NAME:
+  case AST_FIELD:
+  case AST_INDEX:
+  case AST_CALL:
+  case AST_IF:
+  case AST_AT: return ast_call(p, span, callee, args);
+  default: break;
+  }
+  Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, callee->span, "a function in front of `(`",
+                      arena_printf(p->arena, "a %s", ast_kind_name(callee->kind)));
+  diag_hint(d, "a product is written with `*`: `(…) * (…)`");
+  return ast_error(p, span);
+}
+
 Ast *ast_arg(ParseContext *p, Span span, const Token *name, Ast *value) {
   Ast *a = NODE(AST_ARG, value);
   return name ? named(a, name->text, name->span) : a;
@@ -124,6 +140,8 @@ Ast *ast_with(ParseContext *p, Span span, Ast *a, AstList *parts) {
 Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name) {
   return named(NODE(AST_AS, a), name.text, name.span);
 }
+
+Ast *ast_new(ParseContext *p, Span span, Ast *of) { return NODE(AST_NEW, of); }
 
 // In a list `batch..` stands for any leading dimensions; in an index it is a range.
 Ast *ast_list(ParseContext *p, Span span, AstList *elements) {
@@ -190,6 +208,10 @@ Ast *ast_while(ParseContext *p, Span span, Ast *condition, Token at, Token most,
 
 Ast *ast_each(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value) {
   return NODE(AST_EACH, list_node(p, names), list_node(p, sources), value);
+}
+
+Ast *ast_derive(ParseContext *p, Span span, Ast *of, AstList *names, AstList *selectors, Ast *seen) {
+  return NODE(AST_DERIVE, of, list_node(p, names), list_node(p, selectors), seen);
 }
 
 Ast *ast_tuple(ParseContext *p, Span span, AstList *values) {
@@ -305,6 +327,13 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
   Ast *a = named(with_op(NODE(AST_DEF, params, result, body, target), (int)kind), name->text, name->span);
   a->doc = doc_before(p, span.start);
   return a;
+}
+
+Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body) {
+  if (kind == KIND_MODEL) return ast_def(p, span, kind, name, NULL, NULL, body, count);
+  diag_emit(&p->session->diags, DIAG_wrong_kind, name->span, "a model before `[`",
+            arena_printf(p->arena, "a %s", def_kind_name(kind)));
+  return ast_def(p, span, kind, name, NULL, NULL, ast_error(p, body->span), NULL);
 }
 
 // `on e as name`: the name is parsed as part of `e` and belongs to the training.

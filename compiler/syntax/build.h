@@ -80,13 +80,16 @@ Ast *ast_star(ParseContext *p, Span span); // the `*` that starts a selector
 Ast *ast_field(ParseContext *p, Span span, Ast *of, Span name_span, const char *name);
 Ast *ast_index(ParseContext *p, Span span, Ast *of, AstList *indices);
 Ast *ast_call(ParseContext *p, Span span, Ast *callee, AstList *args);
-Ast *ast_arg(ParseContext *p, Span span, const Token *name, Ast *value); // name may be NULL
+Ast *ast_call_of(ParseContext *p, Span span, Ast *callee, AstList *args); // (callee)(args)
+Ast *ast_arg(ParseContext *p, Span span, const Token *name, Ast *value);  // name may be NULL
 Ast *ast_unary(ParseContext *p, Span span, Opr op, Ast *a);
 Ast *ast_binary(ParseContext *p, Span span, Opr op, Ast *a, Ast *b);
 Ast *ast_pair(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b); // ARROW, PIPE, EXCEPT, AT
 Ast *ast_range(ParseContext *p, Span span, Ast *from, Ast *to);          // either may be NULL; both: ELLIPSIS
 Ast *ast_triple(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b, Ast *c); // IF, UNTIL
 Ast *ast_with(ParseContext *p, Span span, Ast *a, AstList *parts);
+Ast *ast_new(ParseContext *p, Span span, Ast *of);
+Ast *ast_derive(ParseContext *p, Span span, Ast *of, AstList *names, AstList *selectors, Ast *seen);
 Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name);
 Ast *ast_list(ParseContext *p, Span span, AstList *elements);
 Ast *ast_like(ParseContext *p, Span span, Ast *a);
@@ -114,6 +117,8 @@ Ast *ast_type(ParseContext *p, Span span, const Token *name, Ast *range);       
 Ast *ast_labels(ParseContext *p, Span span, Token name, Ast *shape, Ast *classes); // likewise
 Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,
              Ast *target);
+// Several models of one structure: `model g[7] = new net`.
+Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body);
 Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, AstList *clauses);
 Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value);
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,

@@ -30,7 +30,9 @@ static int level_of(const Ast *a) {
   case AST_EACH:
   case AST_REPEAT:
   case AST_FOR:
-  case AST_WHILE: return LEVEL_EXPR;
+  case AST_WHILE:
+  case AST_NEW:
+  case AST_DERIVE: return LEVEL_EXPR;
   case AST_UNTIL: return LEVEL_UNTIL;
   case AST_ARROW: return LEVEL_ARROW;
   case AST_PIPE: return LEVEL_PIPE;
@@ -221,6 +223,24 @@ static void print_with(Printer *p, const Ast *a) {
   }
 }
 
+static void print_list(Printer *p, const Ast *list) {
+  for (int i = 0; i < list->nkids; i++) {
+    if (i) print_text(p, ", ");
+    print_node(p, list->kids[i]);
+  }
+}
+
+static void print_derived(Printer *p, const Ast *a) {
+  print_node(p, a->kids[0]);
+  break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
+  print_text(p, "with ");
+  print_list(p, a->kids[1]);
+  print_text(p, " in ");
+  print_list(p, a->kids[2]);
+  print_text(p, " as ");
+  print_node(p, a->kids[3]);
+}
+
 static void print_conditional(Printer *p, const Ast *a) {
   for (const Ast *last = NULL; a; last = a, a = ast_next_link(a)) {
     if (last) break_or(p, last->kids[1]->span.end, a->span.start, " ");
@@ -311,13 +331,6 @@ static void print_two(Printer *p, const Ast *a, const char *first, const char *s
   print_node(p, a->kids[1]);
 }
 
-static void print_list(Printer *p, const Ast *list) {
-  for (int i = 0; i < list->nkids; i++) {
-    if (i) print_text(p, ", ");
-    print_node(p, list->kids[i]);
-  }
-}
-
 // Loops, and what binds several names.
 static void print_loop(Printer *p, const Ast *a) {
   const Ast *names = a->kids[0];
@@ -357,12 +370,17 @@ static void print_loop(Printer *p, const Ast *a) {
 
 void print_head(Printer *p, const Ast *def) {
   strbuf_addf(&p->out, "%s %s", def_kind_name((DefKind)def->op), def->name);
+  if (def->kids[3] && def->op == KIND_MODEL) {
+    print_text(p, "[");
+    print_node(p, def->kids[3]);
+    print_text(p, "]");
+  }
   if (def->kids[0]) print_node(p, def->kids[0]);
   if (def->kids[1]) {
     print_text(p, " -> ");
     print_node(p, def->kids[1]);
   }
-  if (def->kids[3]) strbuf_addf(&p->out, " for %s", def->kids[3]->name);
+  if (def->kids[3] && def->op == KIND_OPTIMIZER) strbuf_addf(&p->out, " for %s", def->kids[3]->name);
 }
 
 static void print_type(Printer *p, const Ast *a) {
@@ -411,6 +429,11 @@ void print_node(Printer *p, const Ast *a) {
     strbuf_addf(&p->out, " as %s", a->name);
     break;
   case AST_WITH: print_with(p, a); break;
+  case AST_NEW:
+    print_text(p, "new ");
+    print_node(p, a->kids[0]);
+    break;
+  case AST_DERIVE: print_derived(p, a); break;
   case AST_LIST: print_elements(p, "[", a->kids, a->nkids, "]", a->span.start, a->span.end); break;
   case AST_ELLIPSIS: strbuf_addf(&p->out, "%s..", a->name ? a->name : ""); break;
   case AST_EXCEPT: print_infix(p, a, " except", LEVEL_SHIFT, LEVEL_SUM); break;

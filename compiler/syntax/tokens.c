@@ -121,12 +121,12 @@ static bool awaits_more(int kind) {
   }
 }
 
-// `with` starts no item, so behind `data` it belongs to it.
+// `with` starts no item, so behind `data` and `model` it belongs to it.
 static bool continues_line(const Tokens *t, const Token *raw) {
   if (raw->kind == TOK_PIPE) return true;
   if (raw->kind != TOK_NAME) return false;
   return strcmp(raw->text, "then") == 0 || strcmp(raw->text, "else") == 0 ||
-         (t->head == TOK_DATA && strcmp(raw->text, "with") == 0);
+         ((t->head == TOK_DATA || t->head == TOK_MODEL) && strcmp(raw->text, "with") == 0);
 }
 
 static int top(const Tokens *t) { return t->depth ? t->open[t->depth - 1].kind : TOK_OPENC; }

@@ -1,0 +1,178 @@
+// Models as values. In: what stands in the place of a model: a definition, `new net`, `model g[7] = new net`.
+// Out: a ModelValue, which says whose body it has, under which path its parameters lie, and which others it
+// calls; and calls of it. Holds: a model has one value in each graph, so that all its calls share parameters.
+#include "train.h"
+#include <string.h>
+
+// -- which parameters belong to a model
+
+// A tensor's path, or a model's name: `g[0].w` is of `g[0]` and of `g`.
+static bool is_of(const char *model, const char *path) {
+  const size_t n = strlen(model);
+  return !strncmp(path, model, n) && (path[n] == '.' || path[n] == '[' || !path[n]);
+}
+
+bool model_owns(const Lowered *l, const char *model, const char *path) {
+  if (is_of(model, path)) return true;
+  Def *d = sema_find(l->program, arena_strndup(l->session->arena, model, strcspn(model, "[")));
+  if (!d || d->kind != KIND_MODEL) return false;
+  const SharedModels *shared = sema_shared(l->program, d);
+  for (int i = 0; i < shared->len; i++)
+    if (is_of(shared->data[i], path)) return true;
+  return false;
+}
+
+// -- making
+
+static ModelValue *model_new(Cx *cx, const char *name, Def *def) {
+  ModelValue *m = ARENA_NEW(cx->a, ModelValue);
+  *m = (ModelValue){.name = name, .def = def, .path = name};
+  map_init(&m->named, cx->a);
+  map_put(&cx->models, name, m);
+  return m;
+}
+
+// Another model of the same structure, with parameters of its own.
+static ModelValue *model_copy(Cx *cx, const ModelValue *of, const char *name) {
+  ModelValue *m = model_new(cx, name, of->def);
+  m->making = of->making;
+  m->nmaking = of->nmaking;
+  return m;
+}
+
+// The arguments of `new mlp(width: 8)` behind those that the model was made with; false after a report.
+static bool making(Cx *cx, ModelValue *m, const Ast *call) {
+  if (call->kind != AST_CALL) return true;
+  BoundArg *all = ARENA_ARRAY(cx->a, BoundArg, call->nkids + m->nmaking);
+  int n = 0;
+  for (int i = 1; i < call->nkids; i++) {
+    const Ast *arg = call->kids[i];
+    Value *v = ARENA_NEW(cx->a, Value);
+    *v = eval_expr(cx, env_new(cx, NULL, "", ""), arg->kids[0]);
+    if (v->kind == V_FAIL || !arg->name) return false;
+    all[n++] = (BoundArg){arg->name, v, arg->span};
+  }
+  const int given = n;
+  for (int i = 0; i < m->nmaking; i++) {
+    bool again = false;
+    for (int k = 0; k < given; k++) again = again || !strcmp(all[k].name, m->making[i].name);
+    if (!again) all[n++] = m->making[i];
+  }
+  m->making = all;
+  m->nmaking = n;
+  return true;
+}
+
+// `model g[7] = new net`: the number of them; -1 after a report.
+static int number_of(Cx *cx, const Ast *count) {
+  enum { MOST_MODELS = 10000 };
+  Value v = eval_expr(cx, env_new(cx, NULL, "", ""), count);
+  double n;
+  if (v.kind == V_FAIL || !value_number(cx, &v, "the number of models", &n)) return -1;
+  live_fix(cx, &v);
+  if (n >= 1 && n <= MOST_MODELS && n == (int)n) return (int)n;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, count->span,
+            arena_printf(cx->a, "a number of models, from 1 to %d", MOST_MODELS), value_text(cx, &v));
+  return -1;
+}
+
+static ModelValue *new_model(Cx *cx, const Def *d, const Ast *e) {
+  const Ast *callee = e->kids[0]->kind == AST_CALL ? e->kids[0]->kids[0] : e->kids[0],
+            *count = d->ast->kids[3];
+  const Value of = eval_expr(cx, env_new(cx, NULL, "", ""), callee);
+  if (of.kind == V_FAIL) return NULL;
+  if (of.kind != V_MODEL || of.model->nitems) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, callee->span, "one model behind `new`", value_text(cx, &of));
+    return NULL;
+  }
+  const int n = count ? number_of(cx, count) : 0;
+  if (n < 0) return NULL;
+  ModelValue *m = model_copy(cx, of.model, d->name);
+  if (!making(cx, m, e->kids[0])) return NULL;
+  m->items = ARENA_ARRAY(cx->a, ModelValue *, n + 1);
+  for (m->nitems = 0; m->nitems < n; m->nitems++) {
+    const char *name = arena_printf(cx->a, "%s[%d]", d->name, m->nitems);
+    m->items[m->nitems] = model_copy(cx, m, name);
+    map_put(&cx->auto_base, name, (void *)d->name); // `g` of a selector takes all of them
+  }
+  return m;
+}
+
+ModelValue *model_value(Cx *cx, Def *d) {
+  ModelValue *m = map_get(&cx->models, d->name);
+  const Ast *body = d->ast->kids[2];
+  if (m) return m;
+  if (body->kind != AST_NEW) return model_new(cx, d->name, d);
+  const bool library = cx->library;
+  cx->library = d->from_library;
+  m = new_model(cx, d, body);
+  cx->library = library;
+  return m;
+}
+
+Value model_named(Cx *cx, Def *d, Span at) {
+  ModelValue *m = model_value(cx, d);
+  return m ? (Value){.kind = V_MODEL, .model = m, .span = at} : v_fail();
+}
+
+const char *model_text(Cx *cx, const ModelValue *m) {
+  return m->nitems ? arena_printf(cx->a, "the %d models `%s`", m->nitems, m->name)
+                   : arena_printf(cx->a, "the model `%s`", m->name);
+}
+
+const BoundArg *model_made_with(const ModelValue *m, const char *name) {
+  for (int i = 0; i < m->nmaking; i++)
+    if (!strcmp(m->making[i].name, name)) return &m->making[i];
+  return NULL;
+}
+
+// -- calls
+
+// The call's arguments, and what the model was made with where the call does not say it.
+static BoundArg *all_arguments(Cx *cx, const ModelValue *m, const BoundArg *args, int *nargs) {
+  BoundArg *all = ARENA_ARRAY(cx->a, BoundArg, *nargs + m->nmaking + 1);
+  int n = *nargs;
+  if (n) memcpy(all, args, sizeof *all * (size_t)n);
+  for (int i = 0; i < m->nmaking; i++) {
+    bool given = false;
+    for (int k = 0; k < *nargs; k++) given |= args[k].name && !strcmp(args[k].name, m->making[i].name);
+    if (!given) all[n++] = m->making[i];
+  }
+  *nargs = n;
+  return all;
+}
+
+static Value not_one(Cx *cx, const ModelValue *m, Span at) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "one model", model_text(cx, m));
+  diag_hint(d, "`%s[0]` is the first of them; `each m in %s : m(x)` calls all", m->name, m->name);
+  return v_fail();
+}
+
+// Not trained by this training.
+static bool is_frozen(const Cx *cx, const ModelValue *m) {
+  return cx->t && !cx->view && !trains_model(cx->t, m->name);
+}
+
+Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
+  if (m->nitems) return not_one(cx, m, at);
+  cx->effects++;
+  Env *env = env_new(cx, NULL, m->path, m->def->name);
+  Map counters = cx->counters;
+  map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
+  const bool loaded = cx->loaded, training = cx->training, library = cx->library;
+  cx->library = m->def->from_library;
+  args = all_arguments(cx, m, args, &nargs);
+  const bool bound = bind_args(cx, m->def, args, nargs, at, env, false);
+  cx->loaded = m->load != NULL;
+  cx->training = training && !m->load && !is_frozen(cx, m); // what was trained before evaluates
+  const Value v = bound ? call_body(cx, m->def, env, at) : v_fail();
+  cx->loaded = loaded;
+  cx->training = training;
+  cx->library = library;
+  cx->counters = counters;
+  if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
+  for (int i = 0; i < env->names.len && !cx->frame; i++) // of one turn: no value outside of it
+    if (!strncmp(env->names.entries[i].key, "as ", 3))
+      map_put(&m->named, env->names.entries[i].key + 3, env->names.entries[i].value);
+  return v;
+}

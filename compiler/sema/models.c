@@ -1,0 +1,87 @@
+// What a model is made of, by names: whose body it has, whose parameters it shares. In: definitions. Holds: a
+// model shares the parameters of those that its body calls, itself or through other definitions; `new net`
+// has parameters of its own.
+#include "builtins.h"
+#include "sema.h"
+#include <string.h>
+
+static Def *meant(Program *p, const Def *by, const char *name) {
+  return by->from_library ? sema_library(p, name) : sema_find(p, name);
+}
+
+// What stands for a model in the body of one that is made of another; NULL where d has a body of its own.
+static const Ast *made_of(const Def *d) {
+  const Ast *body = d->ast->kids[2];
+  if (d->kind != KIND_MODEL || body->kind != AST_NEW) return NULL;
+  return body->kids[0]->kind == AST_CALL ? body->kids[0]->kids[0] : body->kids[0];
+}
+
+static Def *made_of_model(Program *p, const Def *d) {
+  const Ast *of = made_of(d);
+  Def *model = of && of->kind == AST_NAME ? meant(p, d, of->name) : NULL;
+  return model && model->kind == KIND_MODEL ? model : NULL;
+}
+
+Def *sema_structure(Program *p, Def *d) {
+  const Def *slow = d; // goes half as fast: where both meet, models are made of each other
+  for (bool half = false; made_of(d); half = !half) {
+    d = made_of_model(p, d);
+    if (!d || d == slow) return NULL;
+    if (half) slow = made_of_model(p, slow);
+  }
+  return d;
+}
+
+bool sema_is_making(const Ast *p) {
+  const Ast *type = p->kids[0];
+  if (!type) return p->kids[1] != NULL;
+  return type->kind != AST_LIST && (!type->name || strcmp(type->name, "labels") != 0);
+}
+
+// -- shared parameters
+
+typedef struct Search {
+  Program *p;
+  VEC(const Def *) seen;
+  SharedModels out;
+} Search;
+
+static void search_def(Search *s, const Def *d);
+
+static bool is_parameter(const Def *d, const char *name) {
+  const Ast *ps = d->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (ps->kids[i]->name && !strcmp(ps->kids[i]->name, name)) return true;
+  return false;
+}
+
+// Calls of these are models that share no parameters.
+static bool makes_still(const Ast *call) {
+  const int b = call->kids[0]->kind == AST_NAME ? builtin_find(call->kids[0]->name) : -1;
+  return b == B_LOAD;
+}
+
+static void search(Search *s, const Def *d, const Ast *e) {
+  if (!e || e->kind == AST_NEW || (e->kind == AST_CALL && makes_still(e))) return;
+  const Def *named = e->kind == AST_NAME && !is_parameter(d, e->name) ? meant(s->p, d, e->name) : NULL;
+  if (named && named->kind == KIND_MODEL) vec_push(s->p->session->arena, s->out, named->name);
+  if (named) search_def(s, named);
+  for (int i = 0; i < e->nkids; i++) search(s, d, e->kids[i]);
+}
+
+static void search_def(Search *s, const Def *d) {
+  for (int i = 0; i < s->seen.len; i++)
+    if (s->seen.data[i] == d) return;
+  vec_push(s->p->session->arena, s->seen, d);
+  const Def *body = d->kind == KIND_MODEL ? sema_structure(s->p, (Def *)d) : d;
+  if (body) search(s, body, body->ast->kids[2]);
+}
+
+const SharedModels *sema_shared(Program *p, Def *model) {
+  if (model->shared) return model->shared;
+  Search s = {.p = p};
+  search_def(&s, model);
+  SharedModels *out = ARENA_NEW(p->session->arena, SharedModels);
+  *out = s.out;
+  return model->shared = out;
+}
