@@ -49,14 +49,14 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
 %token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
-%token KEEP "`keep`" BEST "`best`"
+%token KEEP "`keep`" BEST "`best`" TABLE "`table`"
 
-%type <node> item wrong_item definition part train evaluate check params params_opt param type classes range bound result body derived
+%type <node> item wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target
 %type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> heads sources tuple shapes params_list parts statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <list> heads sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
 %type <op> kind optimizer how compare
 
 %start start
@@ -65,7 +65,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 
 start:
   FOR_FILE items
-| FOR_EXPRESSION expr NEWLINE                     { ast_expression(p, $2); }
+| FOR_EXPRESSION whole NEWLINE                    { ast_expression(p, $2); }
 
 items:
   %empty
@@ -81,18 +81,10 @@ item: definition | train | evaluate | check
 
 definition:
   LET NAME SET expr                               { $$ = ast_def(p, @$, KIND_LET, &$2, NULL, NULL, $4, NULL); }
-| DATA NAME SET expr                              { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
-| DATA NAME SET expr WITH parts                   { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, ast_with(p, span_join(@4, @6), $4, $6), NULL); }
+| DATA NAME SET whole                             { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
 | kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
-
-parts:
-  part                                            { $$ = list_new(p, $1); }
-| parts COMMA part                                { $$ = list_add(p, $1, $3); }
-
-part:
-  NAME SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
 
 // A wrong item ends with its line or with the block behind its head; what has a name keeps it. `error` always waits for
 // one of the two, or else the parser would forget the line's beginning at the first token that it skips.
@@ -258,7 +250,7 @@ shape_of_state:
 // Items that do something
 
 train:
-  TRAIN heads ON expr OPENC clauses CLOSEC        { $$ = ast_train(p, @$, $2, $4, $6); }
+  TRAIN heads ON whole OPENC clauses CLOSEC       { $$ = ast_train(p, @$, $2, $4, $6); }
 
 heads:
   model_name                                      { $$ = list_new(p, $1); }
@@ -303,7 +295,7 @@ stop:
 | STOP WHEN expr STALLS FOR expr COMMA KEEP BEST  { $$ = ast_stop(p, @$, $3, $6, true); }
 
 evaluate:
-  EVALUATE chain ON expr OPENC metrics CLOSEC { $$ = ast_evaluate(p, @$, $2, $4, $6); }
+  EVALUATE chain ON whole OPENC metrics CLOSEC { $$ = ast_evaluate(p, @$, $2, $4, $6); }
 
 metrics:
   %empty                                          { $$ = list_new(p, NULL); }
@@ -319,7 +311,23 @@ metric: chain
 check:
   CHECK expr COLON expr                           { $$ = ast_check(p, @$, $2, $4); }
 
-// Expressions, loosest first
+// Expressions, loosest first: what is seen otherwise, in one piece with what is seen
+
+whole: expr
+| filtered
+| whole WITH views                                { $$ = ast_with(p, @$, $1, $3); }
+
+filtered:
+  whole WHERE or                                  { $$ = ast_pair(p, @$, AST_WHERE, $1, $3); }
+| filtered PIPE stage                             { $$ = ast_pair(p, @$, AST_PIPE, $1, $3); }
+
+views:
+  view                                            { $$ = list_new(p, $1); }
+| views COMMA view                                { $$ = list_add(p, $1, $3); }
+
+view:
+  NAME SET expr                                   { $$ = ast_column(p, @$, $1, $3, NULL); }
+| NAME SET expr IN NAME                           { $$ = ast_column(p, @$, $1, $3, ast_name(p, @5, $5)); }
 
 expr: until
 | IF expr THEN expr ELSE expr                     { $$ = ast_triple(p, @$, AST_IF, $2, $4, $6); }
@@ -404,10 +412,11 @@ atom:
 | STRING                                          { $$ = ast_string(p, @$, $1); }
 | TRUE                                            { $$ = ast_bool(p, @$, true); }
 | FALSE                                           { $$ = ast_bool(p, @$, false); }
-| OPEN expr CLOSE                                 { $$ = $2; }
-| OPEN expr CLOSE OPEN args CLOSE                 { $$ = ast_call_of(p, @$, $2, $5); }
+| OPEN whole CLOSE                                { $$ = $2; }
+| OPEN whole CLOSE OPEN args CLOSE                { $$ = ast_call_of(p, @$, $2, $5); }
 | OPEN tuple comma CLOSE                          { $$ = ast_tuple(p, @$, $2); }
 | list
+| TABLE OPEN args CLOSE block                     { $$ = ast_table(p, @$, $3, $5); }
 | atom OPENB elements CLOSEB                      { $$ = ast_index(p, @$, $1, $3); }
 | atom DOT NAME                                   { $$ = ast_field(p, @$, $1, @3, $3.text); }
 

@@ -2,6 +2,7 @@
 // are printed at the end of each stage; a stage with mistakes is the last one.
 #include "pipeline.h"
 #include "../passes/passes.h"
+#include "program_table.h"
 #include "reg/train.h"
 #include <string.h>
 
@@ -57,6 +58,10 @@ static reg_dataset *load(void *user, const reg_data_plan *plan, reg_status *st) 
   return p->load ? p->load(p->load_user, plan, st) : reg_data_load(plan, st);
 }
 
+static reg_function *columns(void *user, const Graph *g, int64_t rows, reg_status *st) {
+  return columns_function(user, g, rows, st);
+}
+
 static int tensors(void *user, const char *path, int count, const reg_tensor *wanted, void *const *values,
                    reg_status *st) {
   (void)user;
@@ -87,6 +92,7 @@ int pipeline_elaborate(Pipeline *p) {
   LowerHost host = {.user = p,
                     .load = load,
                     .tensors = tensors,
+                    .columns = columns,
                     .seed = o->seed,
                     .has_seed = o->given[OPT_SEED],
                     .epochs = o->epochs,

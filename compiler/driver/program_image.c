@@ -181,19 +181,34 @@ static int64_t dataset(const Writer *w, const reg_program *p, int data) {
   return at;
 }
 
-static int64_t plans(const Writer *w, const reg_program *p) {
+static int64_t columns(const Writer *w, const reg_data_op *op) {
+  if (op->ncolumns == 0) return -1;
+  const int64_t at = image_put(w->m, op->columns, (size_t)op->ncolumns * sizeof *op->columns);
+  for (int i = 0; i < op->ncolumns; i++) {
+    const int64_t to = at + i * (int64_t)sizeof *op->columns;
+    TEXT(w, to, reg_data_column, name, op->columns[i].name);
+    TEXT(w, to, reg_data_column, classes_of, op->columns[i].classes_of);
+  }
+  return at;
+}
+
+static int64_t plans(Writer *w, const reg_program *p) {
   if (p->ndatasets == 0) return -1;
   const int64_t at = image_put(w->m, p->plans, (size_t)p->ndatasets * sizeof *p->plans);
   for (int i = 0; i < p->ndatasets; i++) {
     const reg_data_plan *plan = &p->plans[i];
     const int64_t ops = image_put(w->m, plan->ops, (size_t)plan->nops * sizeof *plan->ops);
-    image_pointer(w->m, AT(at + i * (int64_t)sizeof *plan, reg_data_plan, ops), ops);
+    POINT(w, at + i * (int64_t)sizeof *plan, reg_data_plan, ops, ops);
+    POINT(w, at + i * (int64_t)sizeof *plan, reg_data_plan, earlier, -1);
     for (int k = 0; k < plan->nops; k++) {
       const int64_t to = ops + k * (int64_t)sizeof *plan->ops;
       TEXT(w, to, reg_data_op, path, plan->ops[k].path);
       TEXT(w, to, reg_data_op, target, plan->ops[k].target);
       TEXT(w, to, reg_data_op, field, plan->ops[k].field);
       TEXT(w, to, reg_data_op, stratify, plan->ops[k].stratify);
+      TEXT(w, to, reg_data_op, source_part, plan->ops[k].source_part);
+      POINT(w, to, reg_data_op, fn, function(w, plan->ops[k].fn));
+      POINT(w, to, reg_data_op, columns, columns(w, &plan->ops[k]));
       for (int n = 0; n < 4; n++)
         image_pointer(w->m, AT(to, reg_data_op, part_names) + n * (int64_t)sizeof(char *),
                       n < plan->ops[k].nparts ? image_text(w->m, plan->ops[k].part_names[n]) : -1);

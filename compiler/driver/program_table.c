@@ -187,6 +187,24 @@ static reg_function *function_new(Arena *a, const char *name, int64_t batch, Fun
   return f;
 }
 
+reg_function *columns_function(Pipeline *p, const Graph *g, int64_t rows, reg_status *st) {
+  const char *error = NULL;
+  reg_function *f = ARENA_NEW(p->arena, reg_function);
+  FunctionSource *s = ARENA_NEW(p->arena, FunctionSource);
+  s->loops = pipeline_loops(p, g, false);
+  *f = (reg_function){.name = g->name,
+                      .batch = rows,
+                      .source = s,
+                      .scratch_bytes = s->loops->scratch_bytes,
+                      .nslots = s->loops->nslots,
+                      .slots = slots_of(p->arena, s->loops)};
+  f->fn = (reg_fn)pipeline_compile(p, s->loops, &error);
+  if (f->fn) return f;
+  reg_fail(st, REG_INTERNAL, "internal", "the backend failed on `%s`: %s", f->name,
+           error ? error : "no reason given");
+  return NULL;
+}
+
 static reg_tensor tensor_of(const Lowered *l, const char *name, Shape s) {
   reg_tensor t = {
       .name = name, .dtype = lower_floats(l), .rank = s.rank, .count = shape_count(s), .stored = -1};
@@ -300,6 +318,9 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
                       void *user) {
   const reg_program *p = &t->program;
   int code = 0;
+  for (int i = 0; i < p->ndatasets && !code; i++)
+    for (int k = 0; k < p->plans[i].nops && !code; k++)
+      if (p->plans[i].ops[k].fn) code = each(user, t, p->plans[i].ops[k].fn);
   for (int i = 0; i < p->ntrains && !code; i++) {
     const reg_train *r = &p->trains[i];
     reg_function *fs[] = {r->init,       r->start,         r->step,       r->step_last,       r->valid,

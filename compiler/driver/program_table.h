@@ -27,6 +27,8 @@ ProgramTable *program_table(Pipeline *p, bool check);
 int function_plan(ProgramTable *t, reg_function *f, reg_status *st);
 // function_plan and code.
 int function_compile(ProgramTable *t, reg_function *f, reg_status *st);
+// A function that makes data, compiled: see LowerHost.columns.
+reg_function *columns_function(Pipeline *p, const Graph *g, int64_t rows, reg_status *st);
 const LoopFn *function_loops(const reg_function *f); // NULL before function_plan
 // Calls `each` for every function that the program has, until one call is not 0, whose value it returns.
 // Without `all`: those that a run needs as long as nothing goes wrong.

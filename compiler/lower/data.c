@@ -9,6 +9,12 @@
 
 typedef VEC(reg_data_op) OpList;
 
+// What is done to all rows, of a source, or of data that are there: `base` is their index, else -1.
+typedef struct Chain {
+  int base;
+  OpList ops;
+} Chain;
+
 const Ast *call_arg(const Ast *call, const char *name, int position) {
   int at = 0;
   for (int i = 1; call && i < call->nkids; i++) {
@@ -133,38 +139,65 @@ static int data_builtin(const Ast *stage) {
   return callee->kind == AST_NAME ? builtin_find(callee->name) : -1;
 }
 
-static bool stage_op(Cx *cx, Env *env, const Ast *stage, OpList *ops) {
+// Has `standardize` learned from rows that are not yet divided?
+static bool learned_from_all(const Lowered *l, int set) {
+  const reg_data_plan *plan = &l->plans.data[set];
+  if (!part_named(l->datasets.data[set], "all")) return false;
+  for (int i = 0; i < plan->nops; i++) {
+    const reg_data_op *op = &plan->ops[i];
+    if (op->kind == REG_DATA_STANDARDIZE) return true;
+    if ((op->kind == REG_DATA_FROM || op->kind == REG_DATA_ROWS) && learned_from_all(l, op->from))
+      return true;
+  }
+  return false;
+}
+
+static bool may_divide(Cx *cx, const Chain *c, Span at) {
+  if (c->base < 0 || !learned_from_all(cx->l, c->base)) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_split_bad, at,
+                      "`standardize` has learned from all rows before they are divided");
+  diag_hint(d, "put `split` before what is computed of the columns, or `standardize` behind it");
+  return false;
+}
+
+static bool of_text(const Cx *cx, const Chain *c) {
+  if (c->base < 0) return c->ops.len && c->ops.data[0].kind == REG_DATA_TEXT;
+  return cx->l->datasets.data[c->base]->fields[0].dtype == REG_I32;
+}
+
+static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
   const int b = data_builtin(stage);
+  const bool source = c->base >= 0 || c->ops.len;
   reg_data_op op = {0};
   bool ok = true;
-  if (b == B_CSV && ops->len == 0) {
+  if (b == B_CSV && !source) {
     ok = csv_op(cx, stage, &op);
-  } else if (b == B_TEXT && ops->len == 0) {
+  } else if (b == B_TEXT && !source) {
     ok = text_op(cx, env, stage, &op);
-  } else if ((b == B_SCALE || b == B_STANDARDIZE) && ops->len && ops->data[0].kind == REG_DATA_TEXT) {
+  } else if ((b == B_SCALE || b == B_STANDARDIZE) && of_text(cx, c)) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
               arena_printf(cx->a, "`%s`", builtin_info[b].name),
               "of a text, whose characters are no numbers");
     return false;
-  } else if (b == B_SCALE && ops->len) {
+  } else if (b == B_SCALE && source) {
     const Ast *factor = call_arg(stage, "factor", 0);
     op.kind = REG_DATA_SCALE;
     if (!factor) diag_emit(&cx->s->diags, DIAG_missing_argument, stage->span, "scale", "factor");
     ok = factor && number_arg(cx, env, factor, "a factor", &op.factor);
-  } else if (b == B_STANDARDIZE && ops->len) {
+  } else if (b == B_STANDARDIZE && source) {
     op.kind = REG_DATA_STANDARDIZE;
-    for (int i = 0; i < ops->len; i++)
-      if (ops->data[i].kind == REG_DATA_STANDARDIZE)
+    for (int i = 0; i < c->ops.len; i++)
+      if (c->ops.data[i].kind == REG_DATA_STANDARDIZE)
         diag_emit(&cx->s->diags, DIAG_standardized_twice, stage->span);
-  } else if (b == B_SPLIT && ops->len) {
-    ok = split_op(cx, env, stage, &op);
+  } else if (b == B_SPLIT && source) {
+    ok = may_divide(cx, c, stage->span) && split_op(cx, env, stage, &op);
   } else {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, stage->span,
-              ops->len ? "scale, standardize or split" : "a source of data such as csv(…) or text(…)",
+              source ? "scale, standardize or split" : "a source of data such as csv(…) or text(…)",
               ast_text(cx->a, stage));
     return false;
   }
-  vec_push(cx->a, *ops, op);
+  vec_push(cx->a, c->ops, op);
   return ok;
 }
 
@@ -215,53 +248,142 @@ static void replace_files(Cx *cx, const char *name, OpList *ops) {
   }
 }
 
-static bool plan_of(Cx *cx, Env *env, const Ast *e, OpList *ops) {
-  const Ast *body = ops->len ? NULL : data_body(cx, e);
-  if (body) { // another data definition, carried on
-    const bool ok = plan_of(cx, env, body, ops);
-    replace_files(cx, e->name, ops);
-    return ok;
-  }
-  if (e->kind != AST_PIPE && e->kind != AST_WITH) return stage_op(cx, env, e, ops);
-  bool ok = plan_of(cx, env, e->kids[0], ops);
-  for (int i = 1; i < e->nkids && ok; i++)
-    ok = e->kind == AST_PIPE ? stage_op(cx, env, e->kids[i], ops) : part_op(cx, e->kids[i], ops);
-  return ok;
-}
+// -- data of the program, by what makes them
 
-static void report_load(Cx *cx, Def *d, const reg_status *st) {
+static void report_load(Cx *cx, Span at, const reg_status *st) {
   const int id = diag_find(st->name);
-  Diag *diag = diag_emit(&cx->s->diags, DIAG_data_bad, d->ast->kids[2]->span, st->text);
+  Diag *diag = diag_emit(&cx->s->diags, DIAG_data_bad, at, st->text);
   if (id >= 0) diag->id = (DiagId)id; // their formats have other arguments
   if (st->hint[0]) diag_hint(diag, "%s", st->hint);
 }
 
-Value data_definition(Cx *cx, Def *d) {
+// What data is called that has no name.
+static const char *data_text(Cx *cx, const Ast *e) {
+  return e->kind == AST_NAME ? e->name : arena_printf(cx->a, "(%s)", ast_text(cx->a, e));
+}
+
+static bool is_concat(const Ast *e) {
+  return e->kind == AST_CALL && e->kids[0]->kind == AST_NAME && builtin_find(e->kids[0]->name) == B_CONCAT;
+}
+
+// `with test = csv(...)` has rows of its own, `with test = digits.test[...]` those of other data.
+static bool has_file(const Ast *view) {
+  const Ast *e = view->kids[0];
+  const bool of_data = e->kind == AST_FIELD || e->kind == AST_INDEX || e->kind == AST_WHERE ||
+                       e->kind == AST_TABLE || is_concat(e);
+  return is_part_name(view->name) ? !of_data && !view->kids[1] : data_builtin(e) == B_CSV;
+}
+
+// A source and what is done to all its rows: nothing is computed of columns.
+static bool is_plain(Cx *cx, const Ast *e) {
+  const Ast *body = data_body(cx, e);
+  if (body) return is_plain(cx, body);
+  for (int i = 1; e->kind == AST_WITH && i < e->nkids; i++)
+    if (!has_file(e->kids[i])) return false;
+  if (e->kind == AST_PIPE || e->kind == AST_WITH) return is_plain(cx, e->kids[0]);
+  return e->kind != AST_WHERE && e->kind != AST_TABLE && e->kind != AST_INDEX && e->kind != AST_FIELD &&
+         !is_concat(e);
+}
+
+int data_add(Cx *cx, const char *name, const reg_data_op *ops, int nops, Span at) {
   Lowered *l = cx->l;
-  DataValue *v = ARENA_NEW(cx->a, DataValue);
-  v->name = d->name;
-  for (v->dataset = 0; v->dataset < l->dataset_names.len; v->dataset++)
-    if (!strcmp(l->dataset_names.data[v->dataset], d->name))
-      return l->datasets.data[v->dataset] ? (Value){.kind = V_DATA, .data = v} : v_fail();
-  OpList ops = {0};
-  Env *env = env_new(cx, NULL, "", d->name);
-  reg_dataset *set = NULL;
-  reg_data_plan plan = {0};
-  if (plan_of(cx, env, d->ast->kids[2], &ops)) {
-    reg_status st = {0};
-    replace_files(cx, d->name, &ops);
-    plan = (reg_data_plan){.nops = ops.len, .ops = ops.data, .dtype = lower_floats(l)};
-    set = l->host.load(l->host.user, &plan, &st);
-    if (!set) {
-      report_load(cx, d, &st);
-      l->exit_code = st.code;
-    }
+  reg_status st = {0};
+  const reg_data_plan plan = {.nops = nops,
+                              .ops = ops,
+                              .dtype = lower_floats(l),
+                              .seed = l->host.has_seed ? l->host.seed : 0,
+                              .earlier = l->datasets.data};
+  reg_dataset *set = l->host.load(l->host.user, &plan, &st);
+  if (!set) {
+    report_load(cx, at, &st);
+    l->exit_code = st.code;
+    return -1;
   }
   vec_push(cx->a, l->datasets, set);
-  vec_push(cx->a, l->dataset_names, d->name);
+  vec_push(cx->a, l->dataset_names, name);
   vec_push(cx->a, l->plans, plan);
-  return set ? (Value){.kind = V_DATA, .data = v} : v_fail();
+  return l->datasets.len - 1;
 }
+
+static int close_chain(Cx *cx, const char *name, const Chain *c, Span at) {
+  const bool same = c->base >= 0 && !strcmp(cx->l->dataset_names.data[c->base], name);
+  OpList ops = {0};
+  if (same && !c->ops.len) return c->base;
+  if (c->base >= 0) vec_push(cx->a, ops, ((reg_data_op){.kind = REG_DATA_FROM, .from = c->base}));
+  for (int i = 0; i < c->ops.len; i++) vec_push(cx->a, ops, c->ops.data[i]);
+  return data_add(cx, name, ops.data, ops.len, at);
+}
+
+static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c);
+
+static bool with_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c) {
+  if (!chain_of(cx, env, e->kids[0], NULL, c)) return false;
+  const char *before = data_text(cx, e->kids[0]), *text = ast_text(cx->a, e->kids[0]);
+  for (int i = 1; i < e->nkids; i++) {
+    const Ast *view = e->kids[i];
+    text = arena_printf(cx->a, "%s%s%s", text, i > 1 ? ", " : " with ", ast_text(cx->a, view));
+    const char *behind = i + 1 == e->nkids ? name : arena_printf(cx->a, "(%s)", text);
+    if (has_file(view) && c->base < 0) {
+      if (!part_op(cx, view, &c->ops)) return false;
+    } else {
+      const int base = close_chain(cx, before, c, e->kids[0]->span);
+      *c = (Chain){.base = base < 0 ? -1 : data_with(cx, behind, base, view, view->span)};
+      if (c->base < 0) return false;
+    }
+    before = behind;
+  }
+  return true;
+}
+
+// `name`: what the data is called where it is computed.
+static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c) {
+  const Ast *body = data_body(cx, e);
+  if (!name) name = data_text(cx, e);
+  if (body && is_plain(cx, body)) { // another data definition, carried on
+    const bool ok = chain_of(cx, env, body, NULL, c);
+    replace_files(cx, e->name, &c->ops);
+    return ok;
+  }
+  switch (e->kind) {
+  case AST_PIPE: return chain_of(cx, env, e->kids[0], NULL, c) && stage_op(cx, env, e->kids[1], c);
+  case AST_WITH: return with_chain(cx, env, e, name, c);
+  case AST_WHERE: c->base = data_where(cx, name, e); break;
+  case AST_TABLE: c->base = data_table(cx, name, e); break;
+  case AST_FIELD:
+  case AST_INDEX: c->base = data_picked(cx, name, e); break;
+  default: {
+    if (!body && !is_concat(e)) return stage_op(cx, env, e, c);
+    const Value v = body ? data_definition(cx, sema_find(cx->l->program, e->name)) : v_fail();
+    c->base = !body ? data_concat(cx, name, e) : v.kind == V_DATA ? v.data->dataset : -1;
+  }
+  }
+  return c->base >= 0;
+}
+
+// Known by its name; what failed is told once.
+static Value data_set(Cx *outer, const char *name, const Ast *e) {
+  Lowered *l = outer->l;
+  DataValue *v = ARENA_NEW(outer->a, DataValue);
+  v->name = name;
+  for (v->dataset = 0; v->dataset < l->dataset_names.len; v->dataset++)
+    if (!strcmp(l->dataset_names.data[v->dataset], name))
+      return l->datasets.data[v->dataset] ? (Value){.kind = V_DATA, .data = v, .span = e->span} : v_fail();
+  Chain c = {.base = -1};
+  Cx *cx = cx_new(l, name, MODE_EVAL);
+  cx->of_data = true;
+  v->dataset = -1;
+  if (chain_of(cx, env_new(cx, NULL, "", name), e, name, &c)) {
+    replace_files(cx, name, &c.ops);
+    v->dataset = close_chain(cx, name, &c, e->span);
+  }
+  if (v->dataset >= 0) return (Value){.kind = V_DATA, .data = v, .span = e->span};
+  vec_push(cx->a, l->datasets, NULL);
+  vec_push(cx->a, l->dataset_names, name);
+  vec_push(cx->a, l->plans, (reg_data_plan){0});
+  return v_fail();
+}
+
+Value data_definition(Cx *cx, Def *d) { return data_set(cx, d->name, d->ast->kids[2]); }
 
 // `digits`, `digits.test`
 const reg_part *part_named(const reg_dataset *set, const char *name) {
@@ -270,51 +392,65 @@ const reg_part *part_named(const reg_dataset *set, const char *name) {
   return NULL;
 }
 
-Value eval_data(Cx *cx, Env *env, const Ast *e) {
-  const Ast *root = e->kind == AST_FIELD ? e->kids[0] : e;
-  Value v = root->kind == AST_NAME ? eval_expr(cx, env, root) : v_fail();
-  if (root->kind != AST_NAME || (v.kind != V_DATA && v.kind != V_FAIL)) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "data",
-              root->kind == AST_NAME ? value_text(cx, &v) : ast_kind_name(e->kind));
-    return v_fail();
-  }
-  if (v.kind == V_FAIL || e->kind != AST_FIELD) return v;
-  const reg_dataset *set = cx->l->datasets.data[v.data->dataset];
-  const reg_part *named = part_named(set, e->name);
-  if (named) {
+Value data_part(Cx *cx, const Value *data, const char *name, Span at) {
+  const reg_dataset *set = cx->l->datasets.data[data->data->dataset];
+  const reg_part *named = part_named(set, name);
+  if (named && strcmp(name, "all") != 0) {
     DataValue *part = ARENA_NEW(cx->a, DataValue);
-    *part = *v.data;
+    *part = *data->data;
     part->part = named->name;
-    return (Value){.kind = V_DATA, .data = part, .span = e->span};
+    return (Value){.kind = V_DATA, .data = part, .span = at};
   }
-  Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, arena_printf(cx->a, "`%s`", v.data->name),
-                      e->name);
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_unknown_field, at, arena_printf(cx->a, "`%s`", data->data->name), name);
   const char *names[8];
   int n = 0;
   for (; n < set->nparts && n < 8; n++) names[n] = set->parts[n].name;
-  const char *near = nearest_name(e->name, names, n);
-  if (near)
-    diag_hint(d, "did you mean `%s.%s`?", v.data->name, near);
-  else if (!word_hint(d, e->name, WORD_FIELD, NULL, 0))
+  const char *near = nearest_name(name, names, n);
+  if (near && strcmp(near, "all") != 0)
+    diag_hint(d, "did you mean `%s.%s`?", data->data->name, near);
+  else if (!word_hint(d, name, WORD_FIELD, NULL, 0))
     diag_hint(d, "its parts are made by split(…)");
   return v_fail();
 }
 
+Value eval_data(Cx *cx, Env *env, const Ast *e) {
+  switch (e->kind) {
+  case AST_FIELD: {
+    const Value v = eval_data(cx, env, e->kids[0]);
+    if (v.kind == V_DATA && !v.data->part) return data_part(cx, &v, e->name, e->span);
+    if (v.kind == V_DATA)
+      diag_emit(&cx->s->diags, DIAG_unknown_field, e->span,
+                arena_printf(cx->a, "`%s.%s`", v.data->name, v.data->part), e->name);
+    return v_fail();
+  }
+  case AST_WHERE:
+  case AST_WITH:
+  case AST_TABLE:
+  case AST_INDEX:
+  case AST_PIPE:
+  case AST_CALL: return data_set(cx, data_text(cx, e), e);
+  default: break;
+  }
+  const Value v = e->kind == AST_NAME ? eval_expr(cx, env, e) : v_fail();
+  if (e->kind == AST_NAME && (v.kind == V_DATA || v.kind == V_FAIL)) return v;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "data",
+            e->kind == AST_NAME ? value_text(cx, &v) : ast_kind_name(e->kind));
+  return v_fail();
+}
+
 Value data_field(Cx *cx, Env *env, const Ast *e) {
-  const Ast *of = e->kids[0];
-  if (of->kind != AST_NAME && (of->kind != AST_FIELD || of->kids[0]->kind != AST_NAME))
-    return eval_data(cx, env, e);
-  Value v = eval_data(cx, env, of);
+  Value v = eval_data(cx, env, e->kids[0]);
   if (v.kind != V_DATA) return v;
   const reg_dataset *set = cx->l->datasets.data[v.data->dataset];
-  if (!v.data->part && part_named(set, e->name)) return eval_data(cx, env, e);
+  if (!v.data->part && part_named(set, e->name)) return data_part(cx, &v, e->name, e->span);
   const char **names = ARENA_ARRAY(cx->a, const char *, set->nfields + 1);
   for (int i = 0; i < set->nfields; i++) {
     if (!strcmp(set->fields[i].name, e->name))
       return (Value){.kind = V_FIELD, .field = i, .data = v.data, .span = e->span};
     names[i] = set->fields[i].name;
   }
-  if (!v.data->part) return eval_data(cx, env, e); // reports it, with the names of parts
+  if (!v.data->part) return data_part(cx, &v, e->name, e->span); // reports it, with the names of parts
   Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span,
                       arena_printf(cx->a, "`%s.%s`", v.data->name, v.data->part), e->name);
   const char *near = nearest_name(e->name, names, set->nfields);

@@ -177,6 +177,9 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
   if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD && callee.builtin != B_SPLIT)
     return call_data_builtin(cx, callee.builtin, e->span);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, args, n);
+  if (callee.kind == V_BUILTIN && callee.builtin == B_CONCAT && n && args[0].value &&
+      args[0].value->kind == V_DATA)
+    return eval_data(cx, env, e);
   if (callee.kind == V_FAIL) return callee;
   bool open = false;
   for (int i = 0; i < n; i++) {
@@ -246,6 +249,8 @@ static Value eval_chain(Cx *cx, Env *env, const Ast *e) {
     if (links[i]->kind == AST_BINARY) {
       Value y = eval_expr(cx, env, links[i]->kids[1]);
       x = binary(cx, links[i]->op, &x, &y, links[i]->span);
+    } else if (x.kind == V_DATA) {
+      x = eval_data(cx, env, links[i]);
     } else if (x.kind != V_FAIL) {
       x = eval_stage(cx, env, links[i]->kids[1], &x);
     }
@@ -307,6 +312,9 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_FOR: return eval_for(cx, env, e);
   case AST_WHILE: return eval_while(cx, env, e);
   case AST_APPLY: return apply_optimizer(cx, env, e);
+  case AST_WHERE:
+  case AST_WITH:
+  case AST_TABLE: return eval_data(cx, env, e);
   case AST_EXCEPT: return v_tree(select_params(cx, e), e->span);
   case AST_ERROR: return v_fail();
   default:

@@ -56,6 +56,8 @@ Value live_setting(Cx *cx, const Def *d, Value v) {
   const bool number = v.kind == V_NUM && v.unit <= UNIT_PERCENT;
   const bool scalar = v.kind == V_TENSOR && v.node->shape.rank == 0 && dtype_is_float(v.node->dtype);
   const int index = setting_index(cx->l, d->name);
+  Span *fixed = cx->of_data && index >= 0 ? &cx->l->settings.data[index]->fixed : NULL;
+  if (fixed && !fixed->source) *fixed = cx->g->origin;
   if (!(number || scalar) || !cx->t || cx->view || index < 0) return v;
   Node *set =
       cx_port(cx, REG_SLOT_SETTING, index, arena_printf(cx->a, "set:%s", d->name), DT_F64, (Shape){0});

@@ -17,6 +17,9 @@ typedef struct LowerHost {
   // does not fit.
   int (*tensors)(void *user, const char *path, int count, const reg_tensor *wanted, void *const *values,
                  reg_status *st);
+  // Code of a function over columns of a part of so many rows, which makes data; NULL and a status on
+  // failure. Ports: FIELD SEED STEP; COLUMN, or ROWS and COUNT out.
+  reg_function *(*columns)(void *user, const Graph *g, int64_t rows, reg_status *st);
   uint64_t seed; // --seed; used where has_seed
   bool has_seed;
   int64_t epochs, batch; // in place of every training's own; 0: none

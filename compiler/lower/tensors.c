@@ -228,10 +228,20 @@ Value call_counted(Cx *cx, const Args *a) {
 
 // -- filled with zeros, ones or random draws
 
+// A row's draw, wherever the row lies.
+static Node *draw_by_id(Cx *cx, Node *seed, Node *counter, Shape s) {
+  Shape all = s;
+  all.dim[0] = cx->room;
+  return graph_gather(cx->g, graph_uniform(cx->g, seed, counter, cx->stream++, all), cx->ids);
+}
+
 static Node *draw(Cx *cx, Shape s) {
   cx->effects++;
   Node *seed, *counter;
   cx_seed(cx, &seed, &counter);
+  if (cx->ids && !cx->frame && s.rank && cx->drawn_rows &&
+      dim_relation(cx->drawn_rows, rows_dim(cx, "the batch", cx->batch)) == DIM_SAME)
+    return draw_by_id(cx, seed, counter, s);
   // Each turn of the loops around draws for itself.
   return frame_slices(cx, cx->frame,
                       graph_uniform(cx->g, seed, counter, cx->stream++, frame_shape(cx->frame, s)));
@@ -345,13 +355,17 @@ Value call_filled(Cx *cx, const Args *a) {
     return v_fail();
   }
   if (shape) {
-    Value v = value_shape(cx, shape, &s) ? filled_shape(cx, a, s) : v_fail();
-    v.dims = shape_dims(cx, shape);
+    if (!value_shape(cx, shape, &s)) return v_fail();
+    const Dims dims = shape_dims(cx, shape);
+    cx->drawn_rows = s.rank ? dim_of(dims, 0) : NULL;
+    Value v = filled_shape(cx, a, s);
+    v.dims = dims;
     return v;
   }
   Tree *t = tree_of(cx, like);
   if (!t) {
     Node *n = counted_node(cx, like);
+    cx->drawn_rows = n && n->shape.rank ? dim_of(value_dims(cx, like), 0) : NULL;
     Value v = n ? filled_shape(cx, a, n->shape) : v_fail();
     v.dims = value_dims(cx, like);
     return v;

@@ -174,6 +174,10 @@ typedef struct Cx {
   int64_t batch; // rows of the fields
   bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
   bool view;     // `digits.test.x` is a tensor of all its rows
+  bool of_data;  // columns of data that are made: numbers are compiled in
+  Node *ids;     // of rows that are made or picked: what is drawn for a row goes by its id; else NULL
+  int64_t room;  // above all ids
+  const Dim *drawn_rows; // the first axis of what is drawn; NULL: nothing is known of it
   const reg_dataset *data;
   const char *data_part;
   Map params;            // path -> ParamRef *, in order of first use
@@ -484,11 +488,22 @@ const Ast *call_arg(const Ast *call, const char *name, int position); // NULL wh
 const char *program_file(Cx *cx, Span at, const char *path);          // relative to the file that `at` is in
 Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expression that is data; loads it
 Value data_field(Cx *cx, Env *env, const Ast *e);                     // the same, or a field of it
+// Loads the data set `name`: index into Lowered.datasets, or -1 after a report.
+int data_add(Cx *cx, const char *name, const reg_data_op *ops, int nops, Span at);
 const reg_part *part_named(const reg_dataset *set, const char *name); // NULL where there is none
 const reg_dataset *field_data(const Cx *cx, const Value *v);          // that a FIELD is a column of
 int64_t field_rows(const Cx *cx, const Value *v);                     // of all that it has
 Value data_definition(Cx *cx, Def *d);
+Value data_part(Cx *cx, const Value *data, const char *part, Span at);
 Value call_data_builtin(Cx *cx, Builtin b, Span at); // where it must not stand: reports
+
+// -- columns.c
+// Data made of data, as a data set called `name`: index into Lowered.datasets, or -1 after a report.
+int data_where(Cx *cx, const char *name, const Ast *e);                      // D where C
+int data_with(Cx *cx, const char *name, int base, const Ast *view, Span at); // D with one view of e
+int data_picked(Cx *cx, const char *name, const Ast *e);                     // D.part[index], a part of D
+int data_concat(Cx *cx, const char *name, const Ast *call);
+int data_table(Cx *cx, const char *name, const Ast *e);
 
 // -- lower.c
 Cx *cx_new(Lowered *l, const char *graph_name, Mode mode);

@@ -168,6 +168,7 @@ void lower_definition(Lowered *l, const char *name) {
   else if (d->kind == KIND_LET)
     call_def(cx, d, NULL, 0, d->ast->name_span, NULL, NULL);
   bool outside = false; // a schedule, a time: known in a training only
-  for (int i = before; i < ds->list.len; i++) outside |= ds->list.data[i]->id == DIAG_not_allowed_here;
+  for (int i = before; i < ds->list.len && d->kind != KIND_DATA; i++)
+    outside |= ds->list.data[i]->id == DIAG_not_allowed_here;
   if (outside) diags_forget(ds, before);
 }

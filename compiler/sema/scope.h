@@ -17,6 +17,11 @@ void bind(Scope *s, const char *name);
 void check_expr(Scope *s, const Ast *e);
 Def *check_name(Scope *s, const char *name, Span span, SemaPlace place);
 
+// -- data.c
+bool joins_data(const Scope *s, const Ast *call);
+void check_data(Scope *s,
+                const Ast *e); // WHERE, WITH, TABLE; where data stand INDEX and a call that joins_data
+
 // -- clauses.c
 void allow_warnings(Program *p, const Ast *train);
 void check_train(Program *p, const Ast *train);

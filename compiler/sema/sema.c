@@ -109,6 +109,7 @@ static bool is_data_builtin(const Ast *stage) {
 // Is what flows through a pipe data?
 static bool is_data(Program *p, const Ast *e) {
   while (e->kind == AST_PIPE || e->kind == AST_FIELD) e = e->kids[0];
+  if (e->kind == AST_WHERE || e->kind == AST_WITH || e->kind == AST_TABLE) return true;
   const Def *d = e->kind == AST_NAME ? sema_find(p, e->name) : NULL;
   return is_data_builtin(e) || (d && d->kind == KIND_DATA);
 }
@@ -313,8 +314,18 @@ void check_expr(Scope *s, const Ast *e) {
   case AST_NAME:
     if (strcmp(e->name, "*")) check_name(s, e->name, e->span, s->value);
     break;
-  case AST_CALL: check_call(s, e, 0); break;
-  case AST_INDEX: check_index(s, e); break;
+  case AST_CALL:
+    if (joins_data(s, e))
+      check_data(s, e);
+    else
+      check_call(s, e, 0);
+    break;
+  case AST_INDEX:
+    if (s->value == PLACE_DATA)
+      check_data(s, e);
+    else
+      check_index(s, e);
+    break;
   case AST_BINARY:
   case AST_PIPE: check_chain(s, e); break;
   case AST_IF: check_if(s, e); break;
@@ -323,10 +334,9 @@ void check_expr(Scope *s, const Ast *e) {
     bind(s, e->name);
     break;
   case AST_NEW: check_new(s, e); break;
+  case AST_WHERE:
   case AST_WITH:
-    check_expr(s, e->kids[0]);
-    for (int i = 1; i < e->nkids; i++) check_expr(s, e->kids[i]->kids[0]);
-    break;
+  case AST_TABLE: check_data(s, e); break;
   case AST_BLOCK: check_block(s, e); break;
   case AST_BIND:
     check_kids(s, e, 0);

@@ -72,4 +72,5 @@ void sema_suggest(Program *p, Diag *d, const char *name, SemaPlace place, const 
                   int nlocals);
 // The same for `x.mean`, where `mean` is a function.
 void sema_suggest_call(Program *p, Diag *d, const Ast *field);
+bool is_part_name(const char *name); // of data: train, valid, test
 #endif

@@ -137,6 +137,12 @@ Ast *ast_triple(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b, Ast *c
 Ast *ast_with(ParseContext *p, Span span, Ast *a, AstList *parts) {
   return node_and_list(p, AST_WITH, span, &a, 1, parts);
 }
+Ast *ast_column(ParseContext *p, Span span, Token name, Ast *value, Ast *part) {
+  return named(NODE(AST_COLUMN, value, part), name.text, name.span);
+}
+Ast *ast_table(ParseContext *p, Span span, AstList *args, Ast *block) {
+  return node_and_list(p, AST_TABLE, span, &block, 1, args);
+}
 Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name) {
   return named(NODE(AST_AS, a), name.text, name.span);
 }

@@ -90,6 +90,8 @@ Ast *ast_triple(ParseContext *p, Span span, AstKind kind, Ast *a, Ast *b, Ast *c
 Ast *ast_with(ParseContext *p, Span span, Ast *a, AstList *parts);
 Ast *ast_new(ParseContext *p, Span span, Ast *of);
 Ast *ast_derive(ParseContext *p, Span span, Ast *of, AstList *names, AstList *selectors, Ast *seen);
+Ast *ast_column(ParseContext *p, Span span, Token name, Ast *value, Ast *part); // part may be NULL
+Ast *ast_table(ParseContext *p, Span span, AstList *args, Ast *block);
 Ast *ast_as(ParseContext *p, Span span, Ast *a, Token name);
 Ast *ast_list(ParseContext *p, Span span, AstList *elements);
 Ast *ast_like(ParseContext *p, Span span, Ast *a);

@@ -132,7 +132,7 @@ static void print_penalize(Printer *p, const Ast *a, int column) {
   strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, "penalize");
   print_target(p, a);
   strbuf_addf(&p->out, "%*s : ", column > width ? column - width : 0, "");
-  print_node(p, a->kids[2]);
+  print_value(p, a->kids[2]);
   if (a->name) strbuf_addf(&p->out, " by %s", a->name);
 }
 
@@ -141,9 +141,9 @@ static void print_clause(Printer *p, const Ast *a, int column) {
     print_penalize(p, a, column);
   else if (a->kind == AST_STOP) {
     strbuf_addf(&p->out, "%-*s when ", CLAUSE_WIDTH, "stop");
-    print_node(p, a->kids[0]);
+    print_value(p, a->kids[0]);
     print_text(p, " stalls for ");
-    print_node(p, a->kids[1]);
+    print_value(p, a->kids[1]);
     if (a->num != 0) print_text(p, ", keep best");
   } else if (a->kind == AST_CLAUSE && strcmp(a->name, "allow") == 0 && a->kids[0]->kind == AST_NAME)
     strbuf_addf(&p->out, "allow(%s)", a->kids[0]->name);
@@ -151,7 +151,7 @@ static void print_clause(Printer *p, const Ast *a, int column) {
     strbuf_addf(&p->out, "%-*s in %s", CLAUSE_WIDTH, "sample", a->name);
   else if (a->kind == AST_CLAUSE) {
     strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, a->name);
-    print_node(p, a->kids[0]);
+    print_value(p, a->kids[0]);
   } else
     print_node(p, a);
 }
@@ -163,7 +163,10 @@ static void print_opening(Printer *p, const Ast *a, const char *word) {
   else
     print_node(p, a->kids[0]);
   print_text(p, " on ");
-  print_node(p, a->kids[1]);
+  if (a->name)
+    print_value(p, a->kids[1]); // else `as` would belong to its end
+  else
+    print_node(p, a->kids[1]);
   if (a->name) strbuf_addf(&p->out, " as %s", a->name);
   print_text(p, " {");
   int next = a->nkids > 2 ? a->kids[2]->span.start : a->span.end - 1;
@@ -230,7 +233,10 @@ static void print_definition(Printer *p, const Ast *a) {
     print_newline(p, 2);
   } else
     print_text(p, " ");
-  print_node(p, body);
+  if (a->op == KIND_DATA)
+    print_node(p, body);
+  else
+    print_value(p, body);
 }
 
 char *ast_format(Arena *a, const Session *s, const Parse *parse) {

@@ -22,6 +22,7 @@ bool print_has_break(const Printer *p, int from, int to);
 void print_comments(Printer *p, int offset, int indent);
 // An expression that stands where the grammar takes `level` or tighter: in parentheses if it is looser.
 void print_expression(Printer *p, const Ast *a, int level);
+void print_value(Printer *p, const Ast *a); // where the grammar has an `expr`
 // Everything but items and blocks: statements, declarations, expressions.
 void print_node(Printer *p, const Ast *a);
 void print_head(Printer *p, const Ast *def); // a definition up to its body

@@ -6,6 +6,7 @@
 
 // The grammar's levels, loosest first.
 enum {
+  LEVEL_WHOLE,
   LEVEL_EXPR,
   LEVEL_UNTIL,
   LEVEL_ARROW,
@@ -24,8 +25,16 @@ enum {
   LEVEL_ATOM
 };
 
+// `D where C |> f`, whose pipe takes D.
+static bool filtered(const Ast *a) {
+  while (a->kind == AST_PIPE) a = a->kids[0];
+  return a->kind == AST_WHERE;
+}
+
 static int level_of(const Ast *a) {
   switch (a->kind) {
+  case AST_WHERE:
+  case AST_WITH: return LEVEL_WHOLE;
   case AST_IF:
   case AST_EACH:
   case AST_REPEAT:
@@ -35,7 +44,7 @@ static int level_of(const Ast *a) {
   case AST_DERIVE: return LEVEL_EXPR;
   case AST_UNTIL: return LEVEL_UNTIL;
   case AST_ARROW: return LEVEL_ARROW;
-  case AST_PIPE: return LEVEL_PIPE;
+  case AST_PIPE: return filtered(a) ? LEVEL_WHOLE : LEVEL_PIPE;
   case AST_RANGE: return LEVEL_SPAN;
   case AST_AT:
   case AST_EXCEPT: return LEVEL_SHIFT;
@@ -131,7 +140,7 @@ static void print_elements(Printer *p, const char *open, Ast *const *kids, int n
     for (int i = 0; i < n; i++) {
       print_comments(p, kids[i]->span.start, outer + 2);
       print_newline(p, outer + 2);
-      print_node(p, kids[i]);
+      print_value(p, kids[i]);
       if (i + 1 < n) print_text(p, ",");
     }
     print_comments(p, to, outer + 2);
@@ -140,7 +149,7 @@ static void print_elements(Printer *p, const char *open, Ast *const *kids, int n
   } else {
     for (int i = 0; i < n; i++) {
       if (i) print_text(p, ", ");
-      print_node(p, kids[i]);
+      print_value(p, kids[i]);
     }
   }
   print_text(p, close);
@@ -213,6 +222,26 @@ static void print_range(Printer *p, const Ast *a) {
   if (to) print_expression(p, to, LEVEL_SHIFT);
 }
 
+static void print_column(Printer *p, const Ast *a) {
+  strbuf_addf(&p->out, "%s =", a->name);
+  break_or(p, a->name_span.end, a->kids[0]->span.start, " ");
+  print_value(p, a->kids[0]);
+  if (a->kids[1]) strbuf_addf(&p->out, " in %s", a->kids[1]->name);
+}
+
+static void print_where(Printer *p, const Ast *a) {
+  print_node(p, a->kids[0]);
+  break_or(p, a->kids[0]->span.end, a->kids[1]->span.start, " ");
+  print_text(p, "where ");
+  print_expression(p, a->kids[1], LEVEL_OR);
+}
+
+static void print_table(Printer *p, const Ast *a) {
+  print_elements(p, "table(", a->kids + 1, a->nkids - 1, ")", a->span.start, a->kids[0]->span.start);
+  print_text(p, " ");
+  print_node(p, a->kids[0]);
+}
+
 static void print_with(Printer *p, const Ast *a) {
   print_node(p, a->kids[0]);
   for (int i = 1; i < a->nkids; i++) {
@@ -226,7 +255,7 @@ static void print_with(Printer *p, const Ast *a) {
 static void print_list(Printer *p, const Ast *list) {
   for (int i = 0; i < list->nkids; i++) {
     if (i) print_text(p, ", ");
-    print_node(p, list->kids[i]);
+    print_expression(p, list->kids[i], LEVEL_EXPR);
   }
 }
 
@@ -272,6 +301,8 @@ void print_expression(Printer *p, const Ast *a, int level) {
   if (parentheses) print_text(p, ")");
 }
 
+void print_value(Printer *p, const Ast *a) { print_expression(p, a, LEVEL_EXPR); }
+
 static void print_paramdecl(Printer *p, const Ast *a) {
   print_text(p, a->name);
   if (a->op == OPR_ARROW) {
@@ -280,22 +311,22 @@ static void print_paramdecl(Printer *p, const Ast *a) {
   }
   if (a->kids[0]) {
     print_text(p, ": ");
-    print_node(p, a->kids[0]);
+    print_value(p, a->kids[0]);
   }
   if (a->kids[1]) {
     print_text(p, " = ");
-    print_node(p, a->kids[1]);
+    print_value(p, a->kids[1]);
   }
 }
 
 static void print_param(Printer *p, const Ast *a) {
   strbuf_addf(&p->out, "param %s: ", a->name);
-  print_node(p, a->kids[0]);
+  print_value(p, a->kids[0]);
   strbuf_addf(&p->out, " %s ", opr_text((Opr)a->op));
-  print_node(p, a->kids[1]);
+  print_value(p, a->kids[1]);
   if (a->kids[2]) {
     print_text(p, " if ");
-    print_node(p, a->kids[2]);
+    print_value(p, a->kids[2]);
   }
 }
 
@@ -304,17 +335,17 @@ static void print_state(Printer *p, const Ast *a) {
   if (a->kids[2]) strbuf_addf(&p->out, "[%s]", a->kids[2]->name);
   if (a->kids[0]) {
     print_text(p, ": ");
-    print_node(p, a->kids[0]);
+    print_value(p, a->kids[0]);
   }
   print_text(p, " = ");
-  print_node(p, a->kids[1]);
+  print_value(p, a->kids[1]);
 }
 
 static void print_assignment(Printer *p, const Ast *a) {
   print_text(p, a->name);
   print_text(p, a->kind == AST_BIND ? " =" : " <-");
   break_or(p, a->name_span.end, a->kids[0]->span.start, " ");
-  print_node(p, a->kids[0]);
+  print_value(p, a->kids[0]);
 }
 
 static void print_wrong(Printer *p, const Ast *a) {
@@ -326,9 +357,9 @@ static void print_wrong(Printer *p, const Ast *a) {
 
 static void print_two(Printer *p, const Ast *a, const char *first, const char *second) {
   print_text(p, first);
-  print_node(p, a->kids[0]);
+  print_value(p, a->kids[0]);
   print_text(p, second);
-  print_node(p, a->kids[1]);
+  print_value(p, a->kids[1]);
 }
 
 // Loops, and what binds several names.
@@ -347,25 +378,25 @@ static void print_loop(Printer *p, const Ast *a) {
     print_list(p, names);
     print_text(p, " in ");
     print_list(p, a->kids[1]);
-    if (a->kind == AST_FOR && a->kids[2]) print_text(p, " along "), print_node(p, a->kids[2]);
+    if (a->kind == AST_FOR && a->kids[2]) print_text(p, " along "), print_value(p, a->kids[2]);
     print_text(p, a->kind == AST_FOR ? " " : " : ");
-    print_node(p, a->kids[a->nkids - 1]);
+    print_value(p, a->kids[a->nkids - 1]);
     return;
   case AST_WHILE:
     print_two(p, a, "while ", a->num != 0 ? ", up to " : ", at most ");
     print_text(p, " ");
-    print_node(p, a->kids[2]);
+    print_value(p, a->kids[2]);
     return;
   default:
     print_text(p, "repeat ");
-    print_node(p, names);
+    print_value(p, names);
     if (a->name) strbuf_addf(&p->out, " as %s", a->name);
     print_text(p, " ");
-    print_node(p, a->kids[1]);
+    print_value(p, a->kids[1]);
     return;
   }
   print_text(p, " = ");
-  print_node(p, a->kids[1]);
+  print_value(p, a->kids[1]);
 }
 
 void print_head(Printer *p, const Ast *def) {
@@ -386,9 +417,9 @@ void print_head(Printer *p, const Ast *def) {
 static void print_type(Printer *p, const Ast *a) {
   if (a->name) print_text(p, a->name);
   if (a->name && a->kids[0]) print_text(p, " ");
-  if (a->kids[0]) print_node(p, a->kids[0]);
-  if (a->kids[1]) print_text(p, " "), print_node(p, a->kids[1]);
-  if (a->kids[2]) print_text(p, " of "), print_node(p, a->kids[2]);
+  if (a->kids[0]) print_value(p, a->kids[0]);
+  if (a->kids[1]) print_text(p, " "), print_value(p, a->kids[1]);
+  if (a->kids[2]) print_text(p, " of "), print_value(p, a->kids[2]);
 }
 
 void print_node(Printer *p, const Ast *a) {
@@ -412,7 +443,7 @@ void print_node(Printer *p, const Ast *a) {
     break;
   case AST_ARG:
     if (a->name) strbuf_addf(&p->out, "%s: ", a->name);
-    print_node(p, a->kids[0]);
+    print_value(p, a->kids[0]);
     break;
   case AST_UNARY:
     print_text(p, a->op == OPR_WHERE ? "where " : a->op == OPR_NOT ? "not " : a->op == OPR_ADD ? "+" : "-");
@@ -428,7 +459,10 @@ void print_node(Printer *p, const Ast *a) {
     print_expression(p, a->kids[0], LEVEL_ATOM);
     strbuf_addf(&p->out, " as %s", a->name);
     break;
+  case AST_WHERE: print_where(p, a); break;
   case AST_WITH: print_with(p, a); break;
+  case AST_COLUMN: print_column(p, a); break;
+  case AST_TABLE: print_table(p, a); break;
   case AST_NEW:
     print_text(p, "new ");
     print_node(p, a->kids[0]);
@@ -440,7 +474,7 @@ void print_node(Printer *p, const Ast *a) {
   case AST_AT: print_infix(p, a, " at", LEVEL_SHIFT, LEVEL_SUM); break;
   case AST_LIKE:
     print_text(p, "like ");
-    print_node(p, a->kids[0]);
+    print_value(p, a->kids[0]);
     break;
   case AST_BLOCK: print_block(p, a); break;
   case AST_BIND:

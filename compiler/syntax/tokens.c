@@ -17,7 +17,9 @@ typedef enum Place {
   LOOP_START,
   BEFORE_NAME,
   IN_HEADER,
-  INDEX_START
+  INDEX_START,
+  BEHIND_WHOLE,
+  BEFORE_CALL
 } Place;
 
 enum { TOK_NONE = 0, TOK_SKIPPED = -1 }; // TOK_SKIPPED: `last` after a mistake
@@ -121,12 +123,13 @@ static bool awaits_more(int kind) {
   }
 }
 
-// `with` starts no item, so behind `data` and `model` it belongs to it.
+// `with` and `where` start no item, so behind `data` and `model` they belong to it.
 static bool continues_line(const Tokens *t, const Token *raw) {
   if (raw->kind == TOK_PIPE) return true;
   if (raw->kind != TOK_NAME) return false;
   return strcmp(raw->text, "then") == 0 || strcmp(raw->text, "else") == 0 ||
-         ((t->head == TOK_DATA || t->head == TOK_MODEL) && strcmp(raw->text, "with") == 0);
+         ((t->head == TOK_DATA || t->head == TOK_MODEL) &&
+          (strcmp(raw->text, "with") == 0 || strcmp(raw->text, "where") == 0));
 }
 
 static int top(const Tokens *t) { return t->depth ? t->open[t->depth - 1].kind : TOK_OPENC; }
@@ -167,6 +170,12 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
     if (k->kind == TOK_PRECISION) return names_precision(behind);
     return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER;
   case AFTER_OPERAND: return ends_operand(t->last.kind);
+  case BEHIND_WHOLE:
+    if (t->last.kind == TOK_NAME && lines_count(t) && t->depth &&
+        (t->before.kind == TOK_NEWLINE || t->before.kind == TOK_OPENC))
+      return false; // the value of a clause
+    return ends_operand(t->last.kind);
+  case BEFORE_CALL: return !ends_operand(t->last.kind) && behind->kind == TOK_OPEN;
   case FOLLOWS: return !line_start;
   case LOOP_START:
     if (behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_NOT) {

@@ -39,15 +39,14 @@ static int64_t unique(void *items, int64_t count, size_t size, int (*compare)(co
   return kept;
 }
 
-// Classes of `items`, one a row: their places among the different ones of the first file, which come back in
-// sorted[0..nclasses). The first row of a later file whose item is none of these, or -1.
-static int64_t number_classes(const Table *t, reg_field *f, const void *items, void *sorted, size_t size,
-                              int (*compare)(const void *, const void *)) {
-  const int64_t first = t->files[0].nrows;
+// Classes of `items`, one a row: their places among the different ones of the `first` rows, which come back
+// in sorted[0..nclasses). The first row whose item is none of these, or -1.
+static int64_t number_classes(reg_field *f, const void *items, void *sorted, int64_t first, int64_t rows,
+                              size_t size, int (*compare)(const void *, const void *)) {
   memcpy(sorted, items, (size_t)first * size);
   qsort(sorted, (size_t)first, size, compare);
   f->nclasses = unique(sorted, first, size, compare);
-  for (int64_t i = 0; i < t->nrows; i++) {
+  for (int64_t i = 0; i < rows; i++) {
     const char *item = (const char *)items + (size_t)i * size;
     const char *found = bsearch(item, sorted, (size_t)f->nclasses, size, compare);
     if (!found) return i;
@@ -57,15 +56,15 @@ static int64_t number_classes(const Table *t, reg_field *f, const void *items, v
 }
 
 // Room for the names, `bytes` in all; NULL: out of memory.
-static char *class_names(const Table *t, reg_field *f, size_t bytes) {
-  f->class_names = reg_heap_take(t->heap, (size_t)f->nclasses * sizeof *f->class_names);
-  return f->class_names ? reg_heap_take(t->heap, bytes) : NULL;
+static char *class_names(Heap *heap, reg_field *f, size_t bytes) {
+  f->class_names = reg_heap_take(heap, (size_t)f->nclasses * sizeof *f->class_names);
+  return f->class_names ? reg_heap_take(heap, bytes) : NULL;
 }
 
-static int name_texts(const Table *t, reg_field *f, const char *const *sorted) {
+static int name_texts(Heap *heap, reg_field *f, const char *const *sorted) {
   size_t bytes = 0;
   for (int64_t c = 0; c < f->nclasses; c++) bytes += strlen(sorted[c]) + 1;
-  char *names = class_names(t, f, bytes);
+  char *names = class_names(heap, f, bytes);
   for (int64_t c = 0; c < f->nclasses && names; c++) {
     f->class_names[c] = strcpy(names, sorted[c]);
     names += strlen(names) + 1;
@@ -73,14 +72,27 @@ static int name_texts(const Table *t, reg_field *f, const char *const *sorted) {
   return names ? REG_OK : -1;
 }
 
-static int name_integers(const Table *t, reg_field *f, const int64_t *sorted) {
+static int name_integers(Heap *heap, reg_field *f, const int64_t *sorted) {
   enum { LONGEST = 21 };
-  char *names = class_names(t, f, (size_t)f->nclasses * LONGEST);
+  char *names = class_names(heap, f, (size_t)f->nclasses * LONGEST);
   for (int64_t c = 0; c < f->nclasses && names; c++, names += LONGEST) {
     snprintf(names, LONGEST, "%lld", (long long)sorted[c]);
     f->class_names[c] = names;
   }
   return names ? REG_OK : -1;
+}
+
+int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_t first, int64_t rows,
+                         int64_t *stranger) {
+  int64_t *sorted = malloc((size_t)first * sizeof *sorted);
+  f->classes = reg_heap_take(heap, (size_t)rows * sizeof *f->classes);
+  int code = -1;
+  if (sorted && f->classes) {
+    *stranger = number_classes(f, values, sorted, first, rows, sizeof *values, by_value);
+    code = name_integers(heap, f, sorted);
+  }
+  free(sorted);
+  return code;
 }
 
 static int text_classes(const Table *t, reg_field *f, reg_status *st) {
@@ -92,8 +104,9 @@ static int text_classes(const Table *t, reg_field *f, reg_status *st) {
     return -1;
   }
   for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_target(t, i);
-  const int64_t stranger = number_classes(t, f, cells, sorted, sizeof *cells, by_bytes);
-  int code = name_texts(t, f, sorted);
+  const int64_t stranger =
+      number_classes(f, cells, sorted, t->files[0].nrows, t->nrows, sizeof *cells, by_bytes);
+  int code = name_texts(t->heap, f, sorted);
   if (!code && stranger >= 0)
     code = table_mistake(t, stranger, st, "classes are those of the training data",
                          "`%.60s` has no class `%.60s` in `%s`", f->name, cells[stranger], t->files[0].path);
@@ -119,8 +132,7 @@ static NumberText parse_target(const Table *t, int64_t row, double *value) {
 }
 
 static int integer_classes(const Table *t, reg_field *f) {
-  const size_t rows = (size_t)t->nrows;
-  int64_t *values = malloc(2 * rows * sizeof *values), *sorted = values ? values + rows : NULL, i = 0;
+  int64_t *values = malloc((size_t)t->nrows * sizeof *values), i = 0, stranger = -1;
   if (!values) return -1;
   while (i < t->nrows && number_integer(table_target(t, i), &values[i])) i++;
   int code = REG_OK;
@@ -128,12 +140,9 @@ static int integer_classes(const Table *t, reg_field *f) {
     double value = 0;
     parse_target(t, i, &value);
     code = no_classes(t, f, i, fabs(value) >= 0x1p63 ? " has more than 64 bits" : " is no integer");
-  } else if (!(f->classes = reg_heap_take(t->heap, rows * sizeof *f->classes))) {
-    code = -1;
   } else {
-    const int64_t stranger = number_classes(t, f, values, sorted, sizeof *values, by_value);
-    code = stranger < 0 ? name_integers(t, f, sorted)
-                        : no_classes(t, f, stranger, " is not among those of the training data");
+    code = data_integer_classes(t->heap, f, values, t->files[0].nrows, t->nrows, &stranger);
+    if (!code && stranger >= 0) code = no_classes(t, f, stranger, " is not among those of the training data");
   }
   free(values);
   return code;

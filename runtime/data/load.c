@@ -48,6 +48,7 @@ static int load_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_
 
 static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
   if (plan->nops && plan->ops[0].kind == REG_DATA_TEXT) return load_text(d, heap, plan, st);
+  if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) return data_compute(d, heap, plan, st);
   Table t = {.heap = heap, .dtype = plan->dtype};
   int code = read_files(&t, plan, st);
   const char *target = code ? NULL : plan->ops[0].target;

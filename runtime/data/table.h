@@ -2,7 +2,7 @@
 // turn into a data set.
 #ifndef REG_TABLE_H
 #define REG_TABLE_H
-#include "reg/data.h"
+#include "reg/program.h"
 #include "support.h"
 
 // Names and their places in a list, found in constant time.
@@ -73,6 +73,25 @@ int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const re
                reg_status *st);
 // A part with `count` rows from `first` on.
 int data_add_part(reg_dataset *d, Heap *heap, const char *name, int64_t first, int64_t count, reg_status *st);
+
+// A data set that is made of others: the rest of load.c for a plan that reads no file.
+int data_compute(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
+// Rows of parts of other data sets, one behind the other, as the plan's ROWS say.
+int data_gather(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
+// Runs f on the rows of a part of d. Outputs: REG_SLOT_COLUMN to columns[index], REG_SLOT_ROWS to rows.
+typedef struct ColumnResults {
+  void *const *columns;
+  int32_t *rows;
+  int64_t count; // of rows
+} ColumnResults;
+int data_call(const reg_function *f, const reg_dataset *d, const reg_part *part, uint64_t seed,
+              ColumnResults *out, reg_status *st);
+// Names 0, 1, ... for the columns of x, to which nothing was done. -1: out of memory.
+int data_number_columns(Heap *heap, reg_dataset *d, int64_t width);
+// Integers of the first `first` rows in ascending order are the classes of all `rows`. *stranger: the first
+// row whose value is none of these, or -1. -1: out of memory.
+int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_t first, int64_t rows,
+                         int64_t *stranger);
 
 // Learns the plan's transformations from the training part and fills x.
 int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st);

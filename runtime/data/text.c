@@ -75,7 +75,7 @@ static int fill_classes(Heap *heap, const Characters *c, const int32_t *class_of
 }
 
 // Columns of x, for whoever names them; nothing is done to them.
-static int number_columns(Heap *heap, reg_dataset *d, int64_t window) {
+int data_number_columns(Heap *heap, reg_dataset *d, int64_t window) {
   enum { DIGITS = 21 };
   const size_t n = (size_t)window;
   const char **columns = reg_heap_take(heap, n * sizeof *columns);
@@ -111,7 +111,7 @@ static int make_fields(reg_dataset *d, Heap *heap, const Characters *c, int64_t 
   free(class_of);
   for (int64_t i = 0; i < d->nrows; i++) rows[i] = (int32_t)i;
   f[2] = (reg_field){.name = "id", .dtype = REG_I32, .width = 1, .values = rows};
-  return code ? code : number_columns(heap, d, window);
+  return code ? code : data_number_columns(heap, d, window);
 }
 
 static int make_table(reg_dataset *d, Heap *heap, const Characters *c, int64_t window, reg_status *st) {

@@ -75,10 +75,13 @@ static void hint_option(const reg_program *p, int index, reg_status *st) {
   }
 }
 
-int binary_load(reg_binary *b, reg_status *st) {
+int binary_load(reg_binary *b, const BinaryOptions *o, reg_status *st) {
   reg_program *p = b->program;
   for (int i = 0; i < p->ndatasets; i++) {
-    p->datasets[i] = reg_data_load(&p->plans[i], st);
+    reg_data_plan plan = p->plans[i];
+    plan.earlier = p->datasets;
+    if (o->has_seed) plan.seed = o->seed;
+    p->datasets[i] = reg_data_load(&plan, st);
     if (!p->datasets[i] && !strcmp(st->name, "data_missing")) hint_option(p, i, st);
     if (!p->datasets[i]) return st->code;
     int code = differs(b, i, p->datasets[i], st);
@@ -140,7 +143,7 @@ static int work(reg_binary *b, const BinaryOptions *o) {
   reg_console_init(&console, reg_terminal_of(stdout, o->color), reg_terminal_of(stderr, o->color),
                    o->quiet ? "none" : o->progress, o->json);
   if (o->json) puts(reg_event_schema());
-  int code = o->command == BINARY_PREDICT ? binary_predict(b, o, &st) : binary_load(b, &st);
+  int code = o->command == BINARY_PREDICT ? binary_predict(b, o, &st) : binary_load(b, o, &st);
   if (code && o->json) reg_console_error(&st);
   if (!code && o->command != BINARY_PREDICT) code = train(b, o, &console, &st);
   code = reg_console_end(&console, code, &st);

@@ -29,6 +29,6 @@ void binary_version(const reg_binary *b, FILE *out);
 int binary_usage(const reg_binary *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 // Reads the data sets and compares them with those that the program was compiled for.
-int binary_load(reg_binary *b, reg_status *st);
+int binary_load(reg_binary *b, const BinaryOptions *o, reg_status *st);
 int binary_predict(const reg_binary *b, const BinaryOptions *o, reg_status *st);
 #endif

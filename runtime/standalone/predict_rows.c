@@ -60,7 +60,7 @@ static int write_rows(const reg_model *m, const char *path, void *y, int64_t row
     return type == REG_F64 ? reg_npy_write_numbers(path, &a, y, st) : reg_npy_write(path, &a, st);
   }
   Text o = {0};
-  predictions_put(&o, target_of(m->data), NULL, y, type, rows, width);
+  predictions_put(&o, target_of(m->data), NULL, NULL, y, type, rows, width);
   int code = o.failed ? reg_no_memory(st, o.used) : REG_OK;
   if (!code && path && strcmp(path, "-") != 0)
     code = reg_file_write(path, o.data, o.used, st);

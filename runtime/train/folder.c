@@ -5,6 +5,7 @@
 #include "reg/events.h"
 #include "reg/file.h"
 #include "train/internal.h"
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -378,6 +379,17 @@ int folder_close(Run *r, int code) {
   return written ? written : told;
 }
 
+// Data that are computed in place are called by their text, of which a file's name keeps letters and digits.
+static void put_number_and_data(Text *o, long number, const char *data) {
+  reg_text_format(o, "-%ld-", number);
+  for (bool gap = false; *data; data++) {
+    const bool kept = isalnum((unsigned char)*data) || *data == '_' || *data == '.';
+    if (kept && gap) reg_text_add(o, "-");
+    if (kept) reg_text_add(o, (char[]){*data, 0});
+    gap = !kept && (gap || (o->used && o->data[o->used - 1] != '-'));
+  }
+}
+
 int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part) {
   Run *r = t->run;
   const reg_field *target = e->target >= 0 ? &t->data->fields[e->target] : NULL;
@@ -386,10 +398,11 @@ int folder_predictions(Training *t, const reg_evaluate *e, const void *predictio
   const long number = e - r->program->evaluates;
   const int64_t act = r->evaluations[number].acts;
   reg_text_add(&name, "predictions");
-  if (r->program->nevaluates > 1) reg_text_format(&name, "-%ld-%s", number + 1, e->data_name);
+  if (r->program->nevaluates > 1) put_number_and_data(&name, number + 1, e->data_name);
   if (act > 1) reg_text_format(&name, "-%lld", (long long)act);
   reg_text_add(&name, ".csv");
-  predictions_put(&o, target, part->rows, predictions, r->program->dtype, part->nrows, e->pred_width);
+  predictions_put(&o, target, part->rows, t->data->fields[reg_data_field(t->data, "id")].values, predictions,
+                  r->program->dtype, part->nrows, e->pred_width);
   int code =
       o.failed || name.failed ? reg_no_memory(r->st, o.used) : write_named(r, name.data, o.data, o.used);
   reg_text_free(&o);

@@ -55,17 +55,17 @@ static void put_head(Text *o, const reg_field *target, bool truth, bool classifi
   reg_text_add(o, "\n");
 }
 
-void predictions_put(Text *o, const reg_field *target, const int64_t *ids, const void *predictions,
-                     reg_dtype type, int64_t rows, int64_t width) {
-  const bool classifies = target && target->nclasses == width && width > 1, truth = target && ids;
+void predictions_put(Text *o, const reg_field *target, const int64_t *rows, const int32_t *ids,
+                     const void *predictions, reg_dtype type, int64_t count, int64_t width) {
+  const bool classifies = target && target->nclasses == width && width > 1, truth = target && rows;
   put_head(o, target, truth, classifies, width);
-  for (int64_t i = 0; i < rows; i++) {
-    const int64_t id = ids ? ids[i] : i,
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t at = rows ? rows[i] : i,
                   best = classifies ? largest(predictions, type, i * width, width) : -1;
-    reg_text_format(o, "%lld", (long long)id);
+    reg_text_format(o, "%lld", (long long)(ids ? ids[at] : at));
     if (truth) {
       reg_text_add(o, ",");
-      put_truth(o, target, id, classifies);
+      put_truth(o, target, at, classifies);
     }
     if (classifies) reg_text_add(o, ",");
     if (best >= 0) reg_text_csv(o, target->class_names[best]);

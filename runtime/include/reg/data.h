@@ -86,8 +86,19 @@ typedef enum reg_data_kind {
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
   REG_DATA_SPLIT,
-  REG_DATA_PART
+  REG_DATA_PART,
+  REG_DATA_FROM,   // another data set
+  REG_DATA_TABLE,  // rows that have nothing but their number
+  REG_DATA_ROWS,   // a part's rows: picked ones of a part of another data set
+  REG_DATA_COLUMNS // of a part: columns added or replaced
 } reg_data_kind;
+
+typedef struct reg_data_column {
+  const char *name;
+  int rank; // of one row
+  int64_t dim[REG_MAX_RANK];
+  const char *classes_of; // a field: the column is classes of its; NULL: numbers
+} reg_data_column;
 
 typedef struct reg_data_op {
   reg_data_kind kind;
@@ -101,12 +112,23 @@ typedef struct reg_data_op {
   double fractions[4];
   const char *stratify; // field name or NULL
   uint64_t seed;
+  int from;                // FROM, ROWS: which of the earlier data sets
+  const char *source_part; // ROWS: of which part; its rows are part_names[0]'s, behind those that this has
+  int operand;             // ROWS: rows of two operands are different rows
+  int64_t rows;            // TABLE
+  // ROWS: places of the part's rows to take; NULL: all. COLUMNS: those of part_names[0].
+  struct reg_function *fn;
+  int ncolumns;
+  const reg_data_column *columns; // COLUMNS
 } reg_data_op;
 
 typedef struct reg_data_plan {
   int nops;
-  const reg_data_op *ops; // the first is a source
+  const reg_data_op *ops; // the first is a source: CSV, TEXT, FROM, TABLE, or one of several ROWS
   reg_dtype dtype;        // of numbers: REG_F32 or REG_F64
+  uint64_t seed;          // of draws
+  // The program's data sets before this one, for FROM and ROWS; they must live as long: columns are shared.
+  reg_dataset *const *earlier;
 } reg_data_plan;
 
 // `standardize` after or before `split` alike uses the training part's mean and standard deviation only. The
@@ -114,6 +136,11 @@ typedef struct reg_data_plan {
 // rows lie, in their order. Class labels: the texts or the integers of the target in the source. A column of
 // x with text, a missing field, NaN or infinity, a ragged row, an empty file, a class that the source lacks
 // is an error with file, line and column.
+//
+// A computed data set has its parts one behind the other. Its rows keep their id, but that rows of a later
+// operand get new ones where they clash. Numbers of one element a row are classes besides where all are
+// integers, as in a CSV. A part without rows, a number that is not finite, operands whose fields differ, is
+// an error.
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none

@@ -22,8 +22,11 @@ typedef enum reg_slot_kind {
   REG_SLOT_SCHEDULE,  // index: reported schedule, out
   REG_SLOT_TOTAL,     // double: planned updates
   REG_SLOT_SETTING,   // index: setting, double
-  REG_SLOT_STORE      // index: tensor of the program's store (read, and overwritten by a stage that gives it
+  REG_SLOT_STORE,     // index: tensor of the program's store (read, and overwritten by a stage that gives it
                       // values)
+  REG_SLOT_COLUMN,    // index: column of data that is made, out (float, or int32_t for classes)
+  REG_SLOT_ROWS,      // places of the rows that are picked, int32_t out
+  REG_SLOT_COUNT      // double out: how many of them; where it is missing: all
 } reg_slot_kind;
 
 typedef struct reg_slot {

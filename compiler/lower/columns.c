@@ -1,0 +1,411 @@
+// Data made of data: rows that a condition or an index picks, columns by expressions, tables, data joined.
+// In: trees, and the data sets that they name. Out: data sets, whose plans hold one compiled function for
+// each part. Expressions are over whole columns of a part; names of columns stand for these.
+#include "builtins.h"
+#include "train.h"
+#include <math.h>
+#include <string.h>
+
+typedef VEC(reg_data_op) OpList;
+typedef VEC(reg_data_column) ColumnList;
+
+static int field_at(const reg_dataset *set, const char *name) {
+  int at = set->nfields - 1;
+  while (at >= 0 && strcmp(set->fields[at].name, name) != 0) at--;
+  return at;
+}
+
+// Draws of data have streams of their own, by what they make: another definition does not move them.
+static int64_t stream_of(const char *name) {
+  enum { FIRST = 0x40000000, PLACES = 0x3ffff, DRAWS = 0x1000 };
+  uint32_t hash = 2166136261u; // FNV-1a
+  for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 16777619u;
+  return FIRST + (int64_t)(hash % PLACES) * DRAWS;
+}
+
+// For expressions over the columns of a part; `set` NULL: there are none yet, and ids are the rows' numbers.
+static Cx *columns_cx(Lowered *l, const char *name, const reg_dataset *set, const char *part, int64_t rows) {
+  Cx *cx = cx_new(l, arena_printf(l->session->arena, "%s of %s", part, name), MODE_EVAL);
+  cx->stream = stream_of(name);
+  cx->of_data = true;
+  cx->batch = rows;
+  cx->data = set;
+  cx->data_part = part;
+  const int id = set ? field_at(set, "id") : -1;
+  if (id < 0) return cx;
+  const int32_t *ids = set->fields[id].values;
+  for (int64_t i = 0; i < set->nrows; i++)
+    if (ids[i] >= cx->room) cx->room = (int64_t)ids[i] + 1;
+  cx->ids = cx_port(cx, REG_SLOT_FIELD, id, "field:id", DT_I32, shape_of(1, rows));
+  return cx;
+}
+
+static const char *in_text(Cx *cx, const Node *in) {
+  const char *path = strchr(in->name, ':');
+  const char *what = in->port.kind == REG_SLOT_PARAM   ? "the parameter "
+                     : in->port.kind == REG_SLOT_STATE ? "the state "
+                                                       : "";
+  return arena_printf(cx->a, "%s`%s`", what, *what && path ? path + 1 : in->name);
+}
+
+// Code of what cx->g puts out. NULL after a report.
+static reg_function *compiled(Cx *cx, Span at) {
+  const Graph *g = prune(cx, cx->g);
+  for (int i = 0; i < g->inputs.len; i++) {
+    const Node *in = g->inputs.data[i];
+    if (in->port.kind == REG_SLOT_FIELD || in->port.kind == REG_SLOT_SEED || in->port.kind == REG_SLOT_STEP)
+      continue;
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, in_text(cx, in),
+              "in data, which are made before anything is trained");
+    return NULL;
+  }
+  reg_status st = {0};
+  reg_function *f = cx->l->host.columns(cx->l->host.user, g, cx->batch, &st);
+  if (!f) diag_emit(&cx->s->diags, DIAG_data_bad, at, st.text);
+  return f;
+}
+
+static const reg_dataset *data_of(const Cx *cx, int set) { return cx->l->datasets.data[set]; }
+
+// -- rows
+
+// A name that no program can write.
+static const char *const rows_name = "rows of a part";
+
+// Places of the rows that an index picks: `by` is an element of x[...].
+static reg_function *rows_function(const Cx *outer, const char *name, int set, const reg_part *part, Ast *by,
+                                   Span at) {
+  Cx *cx = columns_cx(outer->l, name, data_of(outer, set), part->name, part->nrows);
+  Env *env = field_env(cx);
+  Value all = v_tensor(graph_iota(cx->g, 0, DT_I32, shape_of(1, part->nrows)), at);
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, 2);
+  dims[0] = rows_dim(cx, "the batch", part->nrows);
+  all.dims = dims;
+  env_set(cx, env, rows_name, all);
+  Ast base = {.kind = AST_NAME, .name = rows_name, .span = at}, *kids[] = {&base, by};
+  const Ast index = {.kind = AST_INDEX, .span = at, .kids = kids, .nkids = 2};
+  const Value v = eval_expr(cx, env, &index);
+  if (v.kind == V_FAIL) return NULL;
+  Node *n = counted_node(cx, &v);
+  if (n->shape.rank > 1) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, by->span, "one axis of rows", shape_text(cx->a, n->shape));
+    return NULL;
+  }
+  if (n->shape.rank == 0) n = graph_reshape(cx->g, n, shape_of(1, (int64_t)1));
+  const Dim *picked = dim_of(v.dims, 0);
+  graph_output_port(cx->g, (Port){REG_SLOT_ROWS, 0}, "rows", n, -1);
+  if (picked && picked->count)
+    graph_output_port(cx->g, (Port){REG_SLOT_COUNT, 0}, "count", picked->count, -1);
+  return compiled(cx, at);
+}
+
+// A piece of data: rows of a part of `v`, all where `by` is NULL.
+static bool add_rows(const Cx *cx, OpList *ops, const char *name, const DataValue *v, const char *part,
+                     const char *to, Ast *by, int operand, Span at) {
+  const reg_part *p = part_named(data_of(cx, v->dataset), part);
+  reg_data_op op = {.kind = REG_DATA_ROWS,
+                    .from = v->dataset,
+                    .source_part = p->name,
+                    .nparts = 1,
+                    .part_names = {to},
+                    .operand = operand};
+  if (by && !(op.fn = rows_function(cx, name, v->dataset, p, by, at))) return false;
+  vec_push(cx->a, *ops, op);
+  return true;
+}
+
+// All parts of `v`, or the one that it is: then it is undivided.
+static bool add_parts(const Cx *cx, OpList *ops, const char *name, const DataValue *v, Ast *by, Span at) {
+  const reg_dataset *set = data_of(cx, v->dataset);
+  if (v->part) return add_rows(cx, ops, name, v, v->part, "all", by, 0, at);
+  for (int i = 0; i < set->nparts; i++)
+    if (!add_rows(cx, ops, name, v, set->parts[i].name, set->parts[i].name, by, 0, at)) return false;
+  return true;
+}
+
+int data_where(Cx *cx, const char *name, const Ast *e) {
+  const Value v = eval_data(cx, env_new(cx, NULL, "", ""), e->kids[0]);
+  Ast *by = ARENA_NEW(cx->a, Ast);
+  *by = (Ast){.kind = AST_UNARY, .op = OPR_WHERE, .span = e->kids[1]->span, .kids = &e->kids[1], .nkids = 1};
+  OpList ops = {0};
+  if (v.kind != V_DATA || !add_parts(cx, &ops, name, v.data, by, e->kids[1]->span)) return -1;
+  return data_add(cx, name, ops.data, ops.len, e->span);
+}
+
+// What an index takes rows of: a part, or data that is not divided.
+static const char *picked_part(Cx *cx, const DataValue *v, Span at) {
+  const reg_dataset *set = data_of(cx, v->dataset);
+  if (v->part) return v->part;
+  if (part_named(set, "all")) return "all";
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "one part of the data", "all of it");
+  diag_hint(d, "write `%s.train[...]`", v->name);
+  return NULL;
+}
+
+static Ast *only_index(Cx *cx, const Ast *e) {
+  if (e->nkids == 2) return e->kids[1];
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "one index, of rows",
+            arena_printf(cx->a, "%d of them", e->nkids - 1));
+  return NULL;
+}
+
+int data_picked(Cx *cx, const char *name, const Ast *e) {
+  const bool indexed = e->kind == AST_INDEX;
+  const Value v = eval_data(cx, env_new(cx, NULL, "", ""), indexed ? e->kids[0] : e);
+  Ast *by = indexed ? only_index(cx, e) : NULL;
+  OpList ops = {0};
+  if (v.kind != V_DATA || (indexed && !by)) return -1;
+  const char *part = picked_part(cx, v.data, e->span);
+  if (!part || !add_rows(cx, &ops, name, v.data, part, "all", by, 0, e->span)) return -1;
+  return data_add(cx, name, ops.data, ops.len, e->span);
+}
+
+// `train = digits.train[index]`: the other parts stay.
+static int with_part(Cx *cx, const char *name, int base, const Ast *view, Span at) {
+  const Ast *e = view->kids[0], *of = e->kind == AST_INDEX ? e->kids[0] : e;
+  const Value v = eval_data(cx, env_new(cx, NULL, "", ""), of);
+  Ast *by = e->kind == AST_INDEX ? only_index(cx, e) : NULL;
+  if (v.kind != V_DATA || (e->kind == AST_INDEX && !by)) return -1;
+  const char *from = picked_part(cx, v.data, e->span);
+  const reg_dataset *set = data_of(cx, base);
+  const DataValue all = {.dataset = base};
+  OpList ops = {0};
+  bool ok = from != NULL, there = false;
+  for (int i = 0; i < set->nparts && ok; i++) {
+    const char *part = set->parts[i].name;
+    const bool undivided = !strcmp(part, "all"), other = strcmp(part, view->name) != 0;
+    if (undivided && !strcmp(view->name, "train")) continue;
+    ok = other ? add_rows(cx, &ops, name, &all, part, undivided ? "train" : part, NULL, 0, at)
+               : add_rows(cx, &ops, name, v.data, from, part, by, 0, at);
+    there |= !other;
+  }
+  if (ok && !there) ok = add_rows(cx, &ops, name, v.data, from, view->name, by, 0, at);
+  return ok ? data_add(cx, name, ops.data, ops.len, at) : -1;
+}
+
+// -- data joined
+
+static const DataValue *operand(Cx *cx, const Ast *arg) {
+  if (arg->name) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, arg->span, arena_printf(cx->a, "`%s:`", arg->name),
+              "where data are joined");
+    return NULL;
+  }
+  const Value v = eval_data(cx, env_new(cx, NULL, "", ""), arg->kids[0]);
+  return v.kind == V_DATA ? v.data : NULL;
+}
+
+static const char *part_of(const Cx *cx, const DataValue *v, int i) {
+  const reg_dataset *set = data_of(cx, v->dataset);
+  if (v->part) return i == 0 ? "all" : NULL;
+  return i < set->nparts ? set->parts[i].name : NULL;
+}
+
+static bool has_part(const Cx *cx, const DataValue *v, const char *part) {
+  const char *name;
+  for (int i = 0; (name = part_of(cx, v, i)); i++)
+    if (!strcmp(name, part)) return true;
+  return false;
+}
+
+// Divided data do not join with undivided.
+static bool divided_alike(Cx *cx, const DataValue *a, const DataValue *b, Span at) {
+  if (has_part(cx, a, "all") == has_part(cx, b, "all")) return true;
+  const DataValue *whole = has_part(cx, a, "all") ? a : b, *parts = whole == a ? b : a;
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_fields_differ, at,
+                arena_printf(cx->a, "`%s` is divided into parts, `%s` is not", parts->name, whole->name));
+  diag_hint(d, "one part of it: `with train = concat(%s.train, %s)`", parts->name, whole->name);
+  return false;
+}
+
+static void warn_of_scales(Cx *cx, const DataValue *a, const DataValue *b, Span at) {
+  const reg_dataset *x = data_of(cx, a->dataset), *y = data_of(cx, b->dataset);
+  const size_t bytes = (size_t)x->fields[0].width * sizeof(double);
+  if (x->fields[0].width != y->fields[0].width) return;
+  if (!memcmp(x->shift, y->shift, bytes) && !memcmp(x->factor, y->factor, bytes)) return;
+  diag_emit(&cx->s->diags, DIAG_joined_scales, at, b->name, a->name);
+}
+
+int data_concat(Cx *cx, const char *name, const Ast *call) {
+  const int n = call->nkids - 1;
+  const DataValue **of = ARENA_ARRAY(cx->a, const DataValue *, n + 1);
+  OpList ops = {0};
+  for (int i = 0; i < n; i++) {
+    if (!(of[i] = operand(cx, call->kids[i + 1])) || !divided_alike(cx, of[0], of[i], call->span)) return -1;
+    warn_of_scales(cx, of[0], of[i], call->kids[i + 1]->span);
+  }
+  static const char *const parts[] = {"all", "train", "valid", "test"};
+  for (int p = 0; p < 4; p++)
+    for (int i = 0; i < n; i++)
+      if (has_part(cx, of[i], parts[p]) &&
+          !add_rows(cx, &ops, name, of[i], of[i]->part ? of[i]->part : parts[p], parts[p], NULL, i,
+                    call->span))
+        return -1;
+  return data_add(cx, name, ops.data, ops.len, call->span);
+}
+
+// -- columns
+
+// The value of a column: one row for each row of the part. A number is that of all rows.
+static bool column_of(Cx *cx, const char *name, const Value *v, Span at, ColumnList *columns) {
+  const int at_own = cx->data ? field_at(cx->data, name) : -1;
+  const reg_field *own = at_own < 0 ? NULL : &cx->data->fields[at_own];
+  reg_data_column c = {.name = name};
+  int64_t classes = v->kind == V_TENSOR ? v->classes : 0;
+  if (classes && own && own->nclasses == classes) c.classes_of = name;
+  if (v->kind == V_FIELD && field_data(cx, v)->fields[v->field].nclasses)
+    c.classes_of = field_data(cx, v)->fields[v->field].name;
+  if (v->kind == V_FAIL) return false;
+  if (is_counted(cx, v)) return value_node(cx, v) && false; // reports it
+  Node *n = c.classes_of ? value_classes(cx, v, &classes) : value_floats(cx, v);
+  if (!n) return false;
+  if (n->shape.rank == 0) n = graph_broadcast_to(cx->g, n, shape_of(1, cx->batch));
+  if (n->shape.dim[0] != cx->batch) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_column_rows, at, name, (long long)cx->batch, cx->data_part,
+                        shape_text(cx->a, n->shape));
+    diag_hint(d, "its first axis is the rows; of one number for all rows, write the number");
+    return false;
+  }
+  c.rank = n->shape.rank - 1;
+  memcpy(c.dim, n->shape.dim + 1, sizeof(int64_t) * (size_t)c.rank);
+  graph_output_port(cx->g, (Port){REG_SLOT_COLUMN, columns->len},
+                    arena_printf(cx->a, "column:%d", columns->len), n, -1);
+  vec_push(cx->a, *columns, c);
+  return true;
+}
+
+static bool may_be_column(Cx *cx, const char *name, Span at) {
+  const bool id = !strcmp(name, "id");
+  if (!id && !is_part_name(name) && strcmp(name, "all") != 0) return true;
+  diag_emit(&cx->s->diags, DIAG_column_name, at, name,
+            id ? "`id` is the number of the row" : "parts of data are called so");
+  return false;
+}
+
+static bool same_row(const reg_field *f, const reg_data_column *c) {
+  bool same = f->rank == c->rank;
+  for (int k = 0; k < c->rank && same; k++) same = f->dim[k] == c->dim[k];
+  return same;
+}
+
+// A column of one part alone must be there in the others, of the same kind.
+static bool others_have(Cx *cx, const reg_dataset *set, const char *part, const reg_data_column *c, Span at) {
+  const int field = field_at(set, c->name);
+  const char *what = field < 0                                              ? "do not have it"
+                     : !same_row(&set->fields[field], c)                    ? "have rows of another shape"
+                     : !c->classes_of && !set->fields[field].values         ? "have text"
+                     : c->classes_of && strcmp(c->classes_of, c->name) != 0 ? "have other classes"
+                                                                            : NULL;
+  if (!what || set->nparts == 1) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_column_of_a_part, at, c->name, part, what);
+  diag_hint(d, "without `in %s` all parts get the column", part);
+  return false;
+}
+
+// One function for a part; false after a report.
+static bool add_column(const Cx *outer, OpList *ops, const char *name, const reg_dataset *set,
+                       const reg_part *part, const Ast *view) {
+  Cx *cx =
+      columns_cx(outer->l, arena_printf(outer->a, "%s.%s", name, view->name), set, part->name, part->nrows);
+  const Value v = eval_expr(cx, field_env(cx), view->kids[0]);
+  ColumnList columns = {0};
+  if (!column_of(cx, view->name, &v, view->kids[0]->span, &columns)) return false;
+  if (view->kids[1] && !others_have(cx, set, part->name, &columns.data[0], view->span)) return false;
+  reg_data_op op = {.kind = REG_DATA_COLUMNS,
+                    .nparts = 1,
+                    .part_names = {part->name},
+                    .ncolumns = columns.len,
+                    .columns = columns.data,
+                    .fn = compiled(cx, view->span)};
+  vec_push(outer->a, *ops, op);
+  return op.fn != NULL;
+}
+
+static int with_column(Cx *cx, const char *name, int base, const Ast *view, Span at) {
+  const reg_dataset *set = data_of(cx, base);
+  const Ast *only = view->kids[1];
+  OpList ops = {0};
+  vec_push(cx->a, ops, ((reg_data_op){.kind = REG_DATA_FROM, .from = base}));
+  if (!may_be_column(cx, view->name, view->name_span)) return -1;
+  if (only) {
+    const Value v = {.kind = V_DATA,
+                     .data = &(DataValue){.name = cx->l->dataset_names.data[base], .dataset = base}};
+    if (data_part(cx, &v, only->name, only->span).kind == V_FAIL) return -1;
+  }
+  for (int i = 0; i < set->nparts; i++)
+    if ((!only || !strcmp(set->parts[i].name, only->name)) &&
+        !add_column(cx, &ops, name, set, &set->parts[i], view))
+      return -1;
+  return data_add(cx, name, ops.data, ops.len, at);
+}
+
+int data_with(Cx *cx, const char *name, int base, const Ast *view, Span at) {
+  if (!is_part_name(view->name)) return with_column(cx, name, base, view, at);
+  if (!view->kids[1]) return with_part(cx, name, base, view, at);
+  diag_emit(&cx->s->diags, DIAG_not_allowed_here, view->kids[1]->span, "`in`", "behind a part of the data");
+  return -1;
+}
+
+// -- tables
+
+static bool table_rows(Cx *cx, const Ast *e, int64_t *rows) {
+  const Ast *n = e->nkids == 2 ? e->kids[1] : NULL;
+  if (!n || (n->name && strcmp(n->name, "n") != 0)) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_missing_argument, e->span, "table", "n");
+    diag_hint(d, "table(200) { x = normal([200, 2]); y = sign(x[.., 0]) } has 200 rows");
+    return false;
+  }
+  Value v = eval_expr(cx, env_new(cx, NULL, "", ""), n->kids[0]);
+  v.span = n->span;
+  return known_int(cx, &v, "a number of rows", 1, INT32_MAX, rows);
+}
+
+static bool table_line(Cx *cx, Env *env, const Ast *line, ColumnList *columns) {
+  if (line->kind != AST_BIND && line->kind != AST_UNPACK && line->kind != AST_LOCAL) {
+    if (line->kind == AST_ERROR) return false;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, line->span,
+                        arena_printf(cx->a, "%s", ast_kind_name(line->kind)), "in a table");
+    diag_hint(d, "its lines are columns: NAME = EXPRESSION");
+    return false;
+  }
+  const Value v = eval_expr(cx, env, line);
+  const int n = line->kind == AST_BIND ? 1 : line->kind == AST_UNPACK ? line->kids[0]->nkids : 0;
+  for (int i = 0; i < n && v.kind != V_FAIL; i++) {
+    const Ast *column = line->kind == AST_BIND ? line : line->kids[0]->kids[i];
+    const Span at = line->kind == AST_BIND ? line->name_span : column->span;
+    bool again = false;
+    for (int k = 0; k < columns->len; k++) again |= !strcmp(columns->data[k].name, column->name);
+    if (again) diag_emit(&cx->s->diags, DIAG_duplicate_definition, at, column->name);
+    if (again || !may_be_column(cx, column->name, at) ||
+        !column_of(cx, column->name, env_get(env, column->name), line->kids[line->nkids - 1]->span, columns))
+      return false;
+  }
+  return v.kind != V_FAIL;
+}
+
+int data_table(Cx *outer, const char *name, const Ast *e) {
+  const Ast *block = e->kids[0];
+  int64_t rows;
+  if (!table_rows(outer, e, &rows)) return -1;
+  Cx *cx = columns_cx(outer->l, name, NULL, "all", rows);
+  Env *env = env_new(cx, NULL, "", "table");
+  ColumnList columns = {0};
+  bool ok = true;
+  for (int i = 0; i < block->nkids; i++) ok &= table_line(cx, env, block->kids[i], &columns);
+  if (ok && !columns.len) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a table with columns", "one without");
+    return -1;
+  }
+  reg_function *f = ok ? compiled(cx, e->span) : NULL;
+  const reg_data_op ops[] = {{.kind = REG_DATA_TABLE, .rows = rows},
+                             {.kind = REG_DATA_COLUMNS,
+                              .nparts = 1,
+                              .part_names = {"all"},
+                              .ncolumns = columns.len,
+                              .columns = columns.data,
+                              .fn = f}};
+  reg_data_op *kept = ARENA_ARRAY(outer->a, reg_data_op, 2);
+  memcpy(kept, ops, sizeof ops);
+  return f ? data_add(outer, name, kept, 2, e->span) : -1;
+}

@@ -1,0 +1,212 @@
+// Rows of other data sets as a data set. In: pieces, each some rows of a part. Out: a table in which the
+// parts lie one behind the other, each the rows of its pieces in their order. Fields, target and what was
+// learned are those of the first piece's data set.
+#include "data/table.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Piece {
+  const reg_data_op *op;
+  const reg_dataset *of;
+  const int64_t *rows; // of its table
+  int64_t *picked;     // the same where they were picked; to be freed
+  int64_t nrows;
+} Piece;
+
+static int pick(Piece *p, const reg_part *part, uint64_t seed, reg_status *st) {
+  int64_t room = part->nrows;
+  for (int i = 0; i < p->op->fn->nslots; i++)
+    if (p->op->fn->slots[i].kind == REG_SLOT_ROWS) room = p->op->fn->slots[i].count;
+  int32_t *places = malloc((size_t)(room + 16) * sizeof *places);
+  p->picked = malloc((size_t)(room + 1) * sizeof *p->picked);
+  ColumnResults out = {.rows = places, .count = room};
+  int code = places && p->picked ? data_call(p->op->fn, p->of, part, seed, &out, st)
+                                 : reg_no_memory(st, (size_t)room * sizeof *places);
+  for (int64_t i = 0; i < out.count && !code; i++) p->picked[i] = part->rows[places[i]];
+  free(places);
+  p->rows = p->picked;
+  p->nrows = out.count;
+  return code;
+}
+
+static int open_piece(Piece *p, const reg_data_op *op, const reg_data_plan *plan, reg_status *st) {
+  *p = (Piece){.op = op, .of = plan->earlier[op->from]};
+  const reg_part *part = reg_data_part(p->of, op->source_part);
+  if (!part) return reg_fail(st, REG_INTERNAL, "internal", "no part `%s`", op->source_part);
+  p->rows = part->rows;
+  p->nrows = part->nrows;
+  return op->fn ? pick(p, part, plan->seed, st) : REG_OK;
+}
+
+// -- do the pieces have the same fields?
+
+static int same_classes(const reg_field *a, const reg_field *b, reg_status *st) {
+  if (!a->classes && !b->classes) return REG_OK;
+  if (a->nclasses != b->nclasses)
+    return reg_fail(st, REG_BAD_DATA, "fields_differ",
+                    "field `%.60s` has %lld classes in one, %lld in the other", a->name,
+                    (long long)a->nclasses, (long long)b->nclasses);
+  for (int64_t c = 0; c < a->nclasses; c++)
+    if (strcmp(a->class_names[c], b->class_names[c]) != 0)
+      return reg_fail(st, REG_BAD_DATA, "fields_differ",
+                      "class %lld of field `%.60s` is `%.60s` in one, `%.60s` in the other", (long long)c,
+                      a->name, a->class_names[c], b->class_names[c]);
+  return REG_OK;
+}
+
+static int same_field(const reg_field *a, const reg_dataset *other, reg_status *st) {
+  const int at = reg_data_field(other, a->name);
+  if (at < 0) return reg_fail(st, REG_BAD_DATA, "fields_differ", "field `%.60s` is in one only", a->name);
+  const reg_field *b = &other->fields[at];
+  if (!a->values != !b->values || a->dtype != b->dtype)
+    return reg_fail(st, REG_BAD_DATA, "fields_differ", "field `%.60s` is %s in one, %s in the other", a->name,
+                    a->values ? "numbers" : "classes", b->values ? "numbers" : "classes");
+  bool same = a->rank == b->rank;
+  for (int k = 0; k < a->rank && same; k++) same = a->dim[k] == b->dim[k];
+  if (!same)
+    return reg_fail(st, REG_BAD_DATA, "fields_differ",
+                    "a row of field `%.60s` has %lld elements in one, %lld in the other%s", a->name,
+                    (long long)a->width, (long long)b->width,
+                    a->width == b->width ? ", in another shape" : "");
+  return same_classes(a, b, st);
+}
+
+static int same_fields(const reg_dataset *a, const reg_dataset *b, reg_status *st) {
+  int code = REG_OK;
+  for (int i = 0; i < a->nfields && !code; i++) code = same_field(&a->fields[i], b, st);
+  for (int i = 0; i < b->nfields && !code; i++)
+    if (reg_data_field(a, b->fields[i].name) < 0)
+      code = reg_fail(st, REG_BAD_DATA, "fields_differ", "field `%.60s` is in one only", b->fields[i].name);
+  return code;
+}
+
+// -- parts, columns, ids
+
+static int64_t rows_of(const Piece *list, int n, const char *part) {
+  int64_t rows = 0;
+  for (int i = 0; i < n; i++)
+    if (!part || !strcmp(list[i].op->part_names[0], part)) rows += list[i].nrows;
+  return rows;
+}
+
+// Pieces of a part follow each other.
+static int make_parts(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status *st) {
+  int64_t first = 0;
+  for (int i = 0; i < n; i++) {
+    const char *name = list[i].op->part_names[0];
+    if (i && !strcmp(name, list[i - 1].op->part_names[0])) continue;
+    const int64_t rows = rows_of(list, n, name);
+    if (!rows) return reg_fail(st, REG_BAD_DATA, "no_rows_left", "no row of the part `%s` is left", name);
+    if (data_add_part(d, heap, name, first, rows, st)) return st->code;
+    first += rows;
+  }
+  return REG_OK;
+}
+
+static void *copy_rows(Heap *heap, const Piece *list, int n, int64_t rows, const char *field, bool classes) {
+  const reg_dtype type = list[0].of->fields[reg_data_field(list[0].of, field)].dtype;
+  const int64_t width = list[0].of->fields[reg_data_field(list[0].of, field)].width;
+  const size_t row = (size_t)width * (classes ? sizeof(int32_t) : reg_dtype_bytes(type));
+  char *out = reg_heap_take(heap, (size_t)rows * row), *to = out;
+  for (int i = 0; i < n && out; i++) {
+    const reg_field *f = &list[i].of->fields[reg_data_field(list[i].of, field)];
+    const char *from = classes ? (const char *)f->classes : f->values;
+    for (int64_t k = 0; k < list[i].nrows; k++, to += row)
+      memcpy(to, from + (size_t)list[i].rows[k] * row, row);
+  }
+  return out;
+}
+
+static int32_t *id_values(const reg_dataset *d) {
+  const int at = reg_data_field(d, "id");
+  return at < 0 ? NULL : d->fields[at].values;
+}
+
+// The largest id of the first `rows` rows, or -1.
+static int64_t largest(const int32_t *ids, int64_t rows) {
+  int64_t most = -1;
+  for (int64_t i = 0; i < rows; i++)
+    if (ids[i] > most) most = ids[i];
+  return most;
+}
+
+// Calls `each` with the ids of an operand's rows until it says stop; whether it did.
+static bool operand_ids(int32_t *ids, const Piece *list, int n, int operand,
+                        bool (*each)(void *user, int32_t *id), void *user) {
+  for (int i = 0; i < n; ids += list[i].nrows, i++)
+    for (int64_t k = 0; k < list[i].nrows && list[i].op->operand == operand; k++)
+      if (each(user, &ids[k])) return true;
+  return false;
+}
+
+typedef struct Numbering {
+  bool *seen;
+  int64_t next; // above all ids so far
+  int32_t shift;
+} Numbering;
+
+static bool is_seen(void *user, int32_t *id) { return ((const Numbering *)user)->seen[*id]; }
+
+static bool settle(void *user, int32_t *id) {
+  Numbering *n = user;
+  *id += n->shift;
+  n->seen[*id] = true;
+  if (*id >= n->next) n->next = *id + 1;
+  return false;
+}
+
+// Rows of an operand get ids behind those of the operands before, where one of them is there already.
+static int number_rows(int32_t *ids, const Piece *list, int n, int64_t rows, reg_status *st) {
+  int operands = 0;
+  for (int i = 0; i < n; i++)
+    if (list[i].op->operand >= operands) operands = list[i].op->operand + 1;
+  if (operands < 2) return REG_OK;
+  const int64_t most = (largest(ids, rows) + 1) * operands;
+  if (most > INT32_MAX)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%lld rows are more than can be numbered", (long long)most);
+  Numbering numbers = {.seen = calloc((size_t)most, sizeof *numbers.seen)};
+  if (!numbers.seen) return reg_no_memory(st, (size_t)most);
+  for (int k = 0; k < operands; k++) {
+    numbers.shift = operand_ids(ids, list, n, k, is_seen, &numbers) ? (int32_t)numbers.next : 0;
+    operand_ids(ids, list, n, k, settle, &numbers);
+  }
+  free(numbers.seen);
+  return REG_OK;
+}
+
+static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status *st) {
+  const reg_dataset *first = list[0].of;
+  d->nrows = rows_of(list, n, NULL);
+  if (d->nrows > INT32_MAX)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%lld rows are more than a data set can have (2147483647)",
+                    (long long)d->nrows);
+  d->nfields = first->nfields;
+  d->target = first->target;
+  d->columns = first->columns;
+  d->shift = first->shift;
+  d->factor = first->factor;
+  d->fields = reg_heap_take(heap, (size_t)d->nfields * sizeof *d->fields);
+  bool good = d->fields != NULL;
+  for (int i = 0; i < d->nfields && good; i++) {
+    reg_field *f = &d->fields[i];
+    *f = first->fields[i];
+    if (f->values) good = (f->values = copy_rows(heap, list, n, d->nrows, f->name, false)) != NULL;
+    if (f->classes && good) good = (f->classes = copy_rows(heap, list, n, d->nrows, f->name, true)) != NULL;
+  }
+  if (!good) return reg_no_memory(st, (size_t)d->nrows * 4);
+  return number_rows(id_values(d), list, n, d->nrows, st);
+}
+
+int data_gather(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
+  Piece *list = calloc((size_t)plan->nops, sizeof *list);
+  int n = 0, code = list ? REG_OK : reg_no_memory(st, (size_t)plan->nops * sizeof *list);
+  for (; n < plan->nops && !code; n++) {
+    code = open_piece(&list[n], &plan->ops[n], plan, st);
+    if (!code && list[n].of != list[0].of) code = same_fields(list[0].of, list[n].of, st);
+  }
+  if (!code) code = make_parts(d, heap, list, n, st);
+  if (!code) code = fill(d, heap, list, n, st);
+  for (int i = 0; i < n; i++) free(list[i].picked);
+  free(list);
+  return code;
+}
