@@ -204,6 +204,8 @@ EXPRESSIONS = [
     ("solve(a, b) * s", arrays(a=(3, 3), b=(3, 2), s=(3, 2)), lambda a, b, s: torch.linalg.solve(a, b) * s, "a,b"),
     ("inverse(a) * s", arrays(a=(2, 3, 3), s=(3, 3)), lambda a, s: torch.linalg.inv(a) * s, "a"),
     ("logdet(a)", arrays(a=(2, 3, 3)), lambda a: torch.linalg.slogdet(a)[1], "a"),
+    ("det(a)", {"a": torch.tensor([[[0.5, -1.25, 2], [3, 0.75, -0.5], [1, 2, -1.5]], [[2, 0.25, -1], [0.5, -3, 1], [-0.75, 1, 0.5]]],
+                                  dtype=torch.float64)}, torch.linalg.det, "a"),
     ("singular_values(w) * s", arrays(w=(5, 3), s=(3,)), lambda w, s: torch.linalg.svdvals(w) * s, "w"),
     ("nuclear_norm(w)", arrays(w=(3, 5)), lambda w: torch.linalg.matrix_norm(w, "nuc"), "w"),
     ("spectral_norm(w)", arrays(w=(5, 3)), lambda w: torch.linalg.matrix_norm(w, 2), "w"),
