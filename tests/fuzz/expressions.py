@@ -46,6 +46,10 @@ class Grower:
         rng, shape = self.rng, tuple(shape)
         if depth <= 0 or rng.random() < 0.06:
             return self.leaf(shape)
+        if 0 in shape:
+            return rng.choice([self.unary, self.binary, self.choice, self.product, self.none])(shape, depth) or self.leaf(shape)
+        if rng.random() < 0.04:
+            return self.beside_nothing(shape, depth)
         ways = [self.unary, self.unary, self.binary, self.binary, self.binary, self.choice, self.reduced, self.moved]
         if shape:
             ways += [self.product, self.indexed, self.library, self.along, self.joined, self.each]
@@ -54,6 +58,33 @@ class Grower:
         if self.functions:
             ways += [self.called]
         return rng.choice(ways)(shape, depth) or self.binary(shape, depth)
+
+    def none(self, shape, depth):
+        """No elements of what has some."""
+        n = self.rng.choice([1, 2, 3])
+        whole = tuple(n if s == 0 else s for s in shape)
+        if math.prod(whole) > self.elements:
+            return None
+        at = self.rng.randint(0, n)
+        part = ", ".join(self.rng.choice([f"{at}..{at}", f"{at}..+0"]) if s == 0 else f"0..{s}" for s in shape)
+        return E(f"{{0}}[{part}]", shape, [self.grow(whole, depth - 1)])
+
+    def beside_nothing(self, shape, depth):
+        """Numbers of a shape, and what is made of no elements."""
+        rng = self.rng
+        if shape and rng.random() < 0.5:
+            k = rng.randrange(len(shape))
+            empty = shape[:k] + (0,) + shape[k + 1:]
+            parts = [self.grow(shape, depth - 1), self.grow(empty, depth - 1)]
+            if len(shape) > 1 and rng.random() < 0.3:
+                left, right = shape[:-1] + (0,), (0, shape[-1])
+                return E("({0} + {1} @ {2})", shape, [parts[0], self.grow(left, depth - 1), self.grow(right, depth - 1)])
+            rng.shuffle(parts)
+            return E(f"concat({{0}}, {{1}}, axis: {self.axis(k, shape)})", shape, parts)
+        empty = rng.choice([(0,), (2, 0), (0, 3)])
+        form = rng.choice(["({0} + sum({1}))", "({0} * prod({1}))", "({0} + norm({1}))", "({0} + exp(logsumexp(flat({1}))))",
+                           "({0} + sum(each e in {1} : sum(e) + 1))", "({0} + sum(softmax({1})))", "(if any({1} > 0) then 2 else {0})"])
+        return E(form, shape, [self.grow(shape, depth - 1), self.grow(empty, depth - 1)])
 
     def leaf(self, shape):
         rng = self.rng

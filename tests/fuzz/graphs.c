@@ -199,7 +199,7 @@ static void check_node(Check *k, const Node *n) {
     in_bound[i] = k->bound[n->in[i]->id];
     if (!in[i]) return; // not live
   }
-  Node *made = graph_rebuild(k->g, n, in), *made_bound = rounding_bound(k->g, made, in_bound);
+  Node *made = graph_rebuild(k->g, n, in), *made_bound = rounding_bound(k->g, made, in_bound, DT_F32);
   const double *value = value_of(k, made);
   k->value[n->id] = kept ? stand_in(k, n) : made;
   k->bound[n->id] = kept ? NULL : made_bound;

@@ -382,6 +382,7 @@ static Node *index_of(Maker *m, Shape s) {
 
 static Node *factors(Maker *m) {
   Node *x = pick(m, F32 | F64);
+  if (chance(m, 50)) return random_empty(m->g, x, below(m, 999), !m->inside && chance(m, 20));
   return m->wild ? NULL : random_factor(m->g, x, below(m, 7));
 }
 
@@ -504,7 +505,7 @@ static Node *random_node(Maker *m) {
   } kinds[] = {{20, unary},  {26, binary}, {7, compare}, {6, choose},   {6, cast},
                {13, reduce}, {9, reorder}, {6, widen},   {6, cut},      {6, pad},
                {5, slide},   {9, join},    {4, product}, {8, indexing}, {6, random_numbers},
-               {3, factors}, {3, leaf},    {3, turns},   {2, sides}};
+               {6, factors}, {3, leaf},    {3, turns},   {2, sides}};
   enum { NKINDS = sizeof kinds / sizeof *kinds };
   int total = 0;
   for (int i = 0; i < NKINDS; i++) total += kinds[i].weight;
@@ -581,9 +582,8 @@ static void add_output(Maker *m, Node *n) {
 
 RandomGraph random_graph(Arena *a, uint64_t number) {
   Maker *m = ARENA_NEW(a, Maker);
-  m->arena = a;
-  m->state = number * 0x9e3779b97f4a7c15u;
-  m->g = graph_new(a, "random");
+  *m = (Maker){.arena = a, .state = number * 0x9e3779b97f4a7c15u, .g = graph_new(a, "random")};
+  m->g->keeps = chance(m, 50);
   m->wild = chance(m, 15);
   m->limit = chance(m, 4) ? 200000 : chance(m, 20) ? 20000 : 1500;
   make_inputs(m);
