@@ -56,7 +56,7 @@ Node *matrix_on_diagonal(const Rule *r, Node *v) {
 
 // 1 / d; 0 where the size of d is rounding beside the largest of w.
 static Node *inverse(const Rule *r, Node *d, Node *w) {
-  const double rounding = r->type == DT_F64 ? 0x1p-46 : 0x1p-20;
+  const double rounding = r->type == DT_F64 || r->g->doubles ? 0x1p-46 : 0x1p-20;
   Node *size = graph_unary(r->g, OP_ABS, w);
   Node *most = graph_reduce(r->g, OP_RMAX, size, (int[]){w->shape.rank - 1}, 1);
   int axes[MAX_RANK];

@@ -21,7 +21,7 @@ static double data_bytes(const reg_program *p) {
 static double batch_bytes(const LoopFn *f) {
   double bytes = 0;
   for (int i = 1; i < f->nslots; i++)
-    if (f->slots[i].port.kind == REG_SLOT_FIELD) bytes += 4.0 * (double)shape_count(f->slots[i].shape);
+    if (f->slots[i].port.kind == REG_SLOT_FIELD) bytes += (double)slot_bytes(&f->slots[i]);
   return bytes;
 }
 

@@ -209,6 +209,7 @@ static void add_outputs(Cut *c) {
 void graph_build_loop(Graph *g, const LoopBuild *b, Node **parts) {
   Arena *scratch = arena_new();
   Cut c = {.g = g, .body = graph_new(g->arena, "turn"), .scratch = scratch, .b = b, .count = g->nodes.len};
+  c.body->doubles = g->doubles;
   c.inside = ARENA_ARRAY(scratch, bool, c.count + 1);
   c.needed = ARENA_ARRAY(scratch, bool, c.count + 1);
   c.image = ARENA_ARRAY(scratch, Node *, c.count + 1);

@@ -80,6 +80,7 @@ static void collect_captures(Sides *s, const bool *needed) {
 
 static Graph *make_body(Sides *s, const char *name, const bool *needed, Node *const *results, int n) {
   Graph *b = graph_new(s->g->arena, name);
+  b->doubles = s->g->doubles;
   Node **image = ARENA_ARRAY(s->scratch, Node *, s->g->nodes.len + 1);
   for (int k = 0; k < s->captures.len; k++) {
     const Node *x = s->captures.data[k];

@@ -114,6 +114,7 @@ struct Graph {
   Span origin;              // given to nodes as they are built
   bool keeps;     // while gradients are taken: no simplification drops an operand that is not constant
   int64_t points; // made so far
+  bool doubles;   // its f32 become f64 when it is finished: what depends on the precision is that of doubles
 };
 
 Graph *graph_new(Arena *a, const char *name);

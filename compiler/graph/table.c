@@ -91,6 +91,7 @@ bool graph_same(const Graph *a, const Graph *b) {
 
 Graph *graph_copy(Arena *a, const Graph *g) {
   Graph *out = graph_new(a, g->name);
+  out->doubles = g->doubles;
   for (int i = 0; i < g->nodes.len; i++) {
     Node proto = *g->nodes.data[i];
     Node **in = ARENA_ARRAY(a, Node *, proto.nin + 1);

@@ -16,6 +16,7 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
              .active_from = 0,
              .g = graph_new(a, graph_name)};
   cx->g->keeps = true;
+  cx->g->doubles = l->program->doubles;
   Map *maps[] = {&cx->params, &cx->states,    &cx->counters, &cx->auto_base,
                  &cx->models, &cx->schedules, &cx->calls,    &cx->rows};
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i], a);
@@ -70,7 +71,7 @@ Graph *prune(Cx *cx, Graph *g) {
     const Node *overwritten = o.alias < 0 ? NULL : now[g->inputs.data[o.alias]->id];
     graph_output_port(out, o.port, o.name, now[o.node->id], overwritten ? (int)overwritten->attr[0] : -1);
   }
-  return cx->l->program->doubles ? graph_widen(cx->a, out) : out;
+  return cx->g->doubles ? graph_widen(cx->a, out) : out;
 }
 
 // -- clauses that are numbers

@@ -45,7 +45,7 @@ double plain_number(const Value *v) { return v->unit == UNIT_PERCENT ? v->num / 
 // What a known number is in a tensor.
 static double tensor_number(Cx *cx, const Value *v) {
   double x = plain_number(v);
-  if (isfinite(x) && fabs(x) > FLT_MAX)
+  if (isfinite(x) && fabs(x) > FLT_MAX && !cx->g->doubles)
     diag_emit(&cx->s->diags, DIAG_number_overflow, v->span, value_text(cx, v));
   return x;
 }

@@ -65,7 +65,7 @@ static void header_cell(Reader *r, const char *text, size_t length) {
 
 static bool is_number(const char *text) {
   double value;
-  return number_parse(text, strlen(text), &value) == NUMBER_OK;
+  return number_parse(text, strlen(text), REG_F64, &value) == NUMBER_OK;
 }
 
 // Rows of numbers and no header? True after a report.
@@ -206,9 +206,9 @@ static void keep_text(Reader *r, const char *text, size_t length) {
 
 static void keep_number(Reader *r, int place, const char *text, size_t length) {
   Table *t = r->table;
-  const NumberText kind = number_parse(text, length, &t->numbers[t->nrows * t->width + place]);
+  const NumberText kind = number_parse(text, length, t->dtype, &t->numbers[t->nrows * t->width + place]);
   if (kind == NUMBER_OK) return;
-  const char *hint, *what = number_mistake(kind, &hint);
+  const char *hint, *what = number_mistake(kind, t->dtype, &hint);
   fail_at(r, r->column, hint, "`%.40s` in column `%.60s` %s", text, t->columns[place], what);
 }
 
@@ -346,10 +346,10 @@ int table_read_csv(Table *t, const TableRequest *want, reg_status *st) {
   return r.failed ? st->code : REG_OK;
 }
 
-int reg_csv_columns(const char *path, const char *const *columns, int n, double **values, int64_t *rows,
-                    reg_status *st) {
+int reg_csv_columns(const char *path, const char *const *columns, int n, reg_dtype type, double **values,
+                    int64_t *rows, reg_status *st) {
   Heap heap = {0};
-  Table t = {.heap = &heap, .columns = columns, .width = n};
+  Table t = {.heap = &heap, .dtype = type, .columns = columns, .width = n};
   NumberLocale numbers = reg_numbers_enter();
   int code = table_read_csv(&t, &(TableRequest){.path = path, .columns = columns, .ncolumns = n}, st);
   reg_numbers_leave(numbers);

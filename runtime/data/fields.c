@@ -128,7 +128,7 @@ static int no_classes(const Table *t, reg_field *f, int64_t row, const char *wha
 
 static NumberText parse_target(const Table *t, int64_t row, double *value) {
   const char *text = table_target(t, row);
-  return number_parse(text, strlen(text), value);
+  return number_parse(text, strlen(text), t->dtype, value);
 }
 
 static int integer_classes(const Table *t, reg_field *f) {
@@ -151,7 +151,7 @@ static int integer_classes(const Table *t, reg_field *f) {
 // -- the target
 
 static int not_a_number(const Table *t, const reg_field *f, int64_t row, NumberText kind, reg_status *st) {
-  const char *hint, *what = number_mistake(kind, &hint);
+  const char *hint, *what = number_mistake(kind, t->dtype, &hint);
   if (kind == NUMBER_NONE) hint = "the target of the training data is numbers";
   return table_mistake(t, row, st, hint, "`%.40s` in column `%.60s` %s", table_target(t, row), f->name, what);
 }

@@ -59,7 +59,7 @@ static NumberText no_number(const char *text) {
   return one_of(text + (*text == '-' || *text == '+'), not_finite) ? NUMBER_NOT_FINITE : NUMBER_NONE;
 }
 
-NumberText number_parse(const char *text, size_t length, double *value) {
+NumberText number_parse(const char *text, size_t length, reg_dtype type, double *value) {
   Decimal d = {0};
   const char *at = text;
   d.negative = *at == '-';
@@ -79,7 +79,7 @@ NumberText number_parse(const char *text, size_t length, double *value) {
     result = strtod(text, NULL);
   }
   *value = result;
-  return isfinite((float)result) ? NUMBER_OK : NUMBER_TOO_LARGE;
+  return isfinite(type == REG_F64 ? result : (double)(float)result) ? NUMBER_OK : NUMBER_TOO_LARGE;
 }
 
 // The number is its digits up to the last that is not 0, times a power of ten: an integer where that power is
@@ -109,12 +109,13 @@ bool number_integer(const char *text, int64_t *value) {
   return digits == 0 || exponent == 0;
 }
 
-const char *number_mistake(NumberText kind, const char **hint) {
+const char *number_mistake(NumberText kind, reg_dtype type, const char **hint) {
   *hint = "remove the row, or fill in a value";
   if (kind == NUMBER_MISSING) return "stands for a missing number";
   if (kind == NUMBER_NOT_FINITE) return "is not a finite number";
   *hint = "rescale the column in the file";
-  if (kind == NUMBER_TOO_LARGE) return "is too large for a 32-bit float";
+  if (kind == NUMBER_TOO_LARGE)
+    return type == REG_F64 ? "is too large for a 64-bit float" : "is too large for a 32-bit float";
   *hint = "only the target may be text: remove the column, or write its values as numbers";
   return "is no number";
 }

@@ -101,13 +101,13 @@ typedef enum NumberText {
   NUMBER_NONE,       // any other text
   NUMBER_MISSING,    // a text that stands for a number that is not there, such as NA
   NUMBER_NOT_FINITE, // nan, inf
-  NUMBER_TOO_LARGE   // for a float
+  NUMBER_TOO_LARGE   // for the type
 } NumberText;
 // A decimal number and nothing else in text[0..length); text[length] is 0. Called between reg_numbers_enter
 // and reg_numbers_leave: the few numbers that need strtod are read in the C locale.
-NumberText number_parse(const char *text, size_t length, double *value);
+NumberText number_parse(const char *text, size_t length, reg_dtype type, double *value);
 // The exact value of a number that number_parse takes, where it is an integer of 64 bits.
 bool number_integer(const char *text, int64_t *value);
 // What is wrong with a text that is no number, and what to do.
-const char *number_mistake(NumberText kind, const char **hint);
+const char *number_mistake(NumberText kind, reg_dtype type, const char **hint);
 #endif

@@ -219,13 +219,10 @@ static int check_range(const reg_saved *s, int count, const reg_tensor *wanted, 
                        reg_status *st) {
   for (int i = 0; i < count; i++) {
     const reg_saved_tensor *have = reg_saved_find(s, wanted[i].name);
-    for (int64_t k = 0; k < have->count && wanted[i].dtype == REG_F32 && have->dtype == REG_F64; k++) {
-      const double value = ((const double *)have->values)[k];
-      if (isfinite(value) && isinf((float)value))
-        return reg_fail(st, REG_BAD_DATA, "weights_bad",
-                        "%s: tensor `%.80s`: it holds a number that is too large for a 32-bit float", path,
-                        have->name);
-    }
+    if (!reg_floats_fit(have->values, have->dtype, wanted[i].dtype, have->count))
+      return reg_fail(st, REG_BAD_DATA, "weights_bad",
+                      "%s: tensor `%.80s`: it holds a number that is too large for a 32-bit float", path,
+                      have->name);
   }
   return REG_OK;
 }

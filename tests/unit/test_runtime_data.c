@@ -29,6 +29,23 @@ static reg_dataset *load(const char *text, const char *target, const reg_data_op
   return d;
 }
 
+Test(csv, doubles_keep_their_digits) {
+  const char *text = "a,y\n1e39,0.1\n-1e-300,1e308\n";
+  const reg_data_op op = {.kind = REG_DATA_CSV, .path = path, .target = "y"};
+  reg_status st;
+  write_file(text, strlen(text));
+  reg_dataset *d = reg_data_load(&(reg_data_plan){.nops = 1, .ops = &op, .dtype = REG_F64}, &st);
+  cr_assert(d, "%s", st.text);
+  const double *x = d->fields[0].values, *y = d->fields[1].values;
+  cr_assert(d->fields[0].dtype == REG_F64 && x[0] == 1e39 && x[1] == -1e-300);
+  cr_assert(d->fields[1].dtype == REG_F64 && y[0] == 0.1 && y[1] == 1e308);
+  reg_data_free(d);
+  write_file("a,y\n1,1e309\n", 12);
+  cr_assert_null(reg_data_load(&(reg_data_plan){.nops = 1, .ops = &op, .dtype = REG_F64}, &st));
+  cr_assert(strstr(st.text, "too large for a 64-bit float"), "%s", st.text);
+  unlink(path);
+}
+
 typedef struct Wrong {
   const char *text, *name, *where, *what;
 } Wrong;
@@ -411,11 +428,11 @@ Test(csv, names_of_numbers_are_a_header_where_they_are_asked_for) {
   int64_t rows;
   reg_status st = {0};
   write_file(text, sizeof text - 1);
-  cr_assert_eq(reg_csv_columns(path, columns, 2, &values, &rows, &st), 0, "%s", st.text);
+  cr_assert_eq(reg_csv_columns(path, columns, 2, REG_F32, &values, &rows, &st), 0, "%s", st.text);
   cr_assert(rows == 1 && values[0] == 2 && values[1] == .5);
   free(values);
   static const char *const others[] = {"a", "b"};
-  cr_assert_neq(reg_csv_columns(path, others, 2, &values, &rows, &st), 0);
+  cr_assert_neq(reg_csv_columns(path, others, 2, REG_F32, &values, &rows, &st), 0);
   cr_assert(strstr(st.text, "no header"), "%s", st.text);
   free(values);
   unlink(path);
@@ -438,7 +455,7 @@ Test(csv, many_columns_take_linear_time) {
   double *values = NULL;
   int64_t rows;
   write_file(text, strlen(text));
-  cr_assert_eq(reg_csv_columns(path, d->columns, COLUMNS, &values, &rows, &st), 0);
+  cr_assert_eq(reg_csv_columns(path, d->columns, COLUMNS, REG_F32, &values, &rows, &st), 0);
   cr_assert((double)(clock() - begin) / CLOCKS_PER_SEC < 10, "each name against each other takes minutes");
   unlink(path);
   free(values);

@@ -224,6 +224,27 @@ static void write_weights(const char *path) {
   cr_assert_eq(reg_safetensors_write(path, 3, tensors, &st), 0, "%s", st.text);
 }
 
+Test(safetensors, doubles_beside_floats) {
+  static const double w[2] = {0.1, -1e300};
+  static const float b[3] = {1, 2, 3};
+  const reg_saved_tensor tensors[2] = {
+      {.name = "b", .rank = 1, .dim = {3}, .count = 3, .values = b},
+      {.name = "w", .dtype = REG_F64, .rank = 1, .dim = {2}, .count = 2, .values = w}};
+  char path[64];
+  reg_status st;
+  reg_saved got;
+  name_file(path, ".safetensors");
+  cr_assert_eq(reg_safetensors_write(path, 2, tensors, &st), 0, "%s", st.text);
+  cr_assert_eq(reg_safetensors_read(path, &got, &st), 0, "%s", st.text);
+  for (int i = 0; i < 2; i++) {
+    const reg_saved_tensor *t = reg_saved_find(&got, tensors[i].name);
+    cr_assert(t && t->dtype == tensors[i].dtype && t->count == tensors[i].count);
+    cr_assert(memcmp(t->values, tensors[i].values, (size_t)t->count * reg_dtype_bytes(t->dtype)) == 0);
+  }
+  reg_saved_free(&got);
+  unlink(path);
+}
+
 Test(safetensors, round_trip) {
   char path[64];
   reg_status st;

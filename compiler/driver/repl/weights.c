@@ -159,7 +159,9 @@ static int take_over(int n, const reg_tensor *to, void *const *values, int nfrom
   for (int i = 0; i < n; i++) {
     const ReplTensor *t = named(from, nfrom, to[i].name);
     bool meant = !only || (!strncmp(to[i].name, only, strlen(only)) && to[i].name[strlen(only)] == '.');
-    if (!t || !meant || !shape_equal(t->shape, shape_from(&to[i]))) continue;
+    if (!t || !meant || !shape_equal(t->shape, shape_from(&to[i])) ||
+        !reg_floats_fit(t->values, t->dtype, to[i].dtype, to[i].count))
+      continue;
     reg_floats_copy(values[i], to[i].dtype, t->values, t->dtype, to[i].count);
     taken++;
   }

@@ -3,6 +3,7 @@
 #ifndef REG_DATA_H
 #define REG_DATA_H
 #include "status.h"
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,14 @@ static inline void reg_number_put(void *values, reg_dtype t, int64_t i, double v
     ((uint8_t *)values)[i] = v != 0;
   else
     reg_float_put(values, t, i, v);
+}
+// Whether no finite number of type f becomes infinite in type t.
+static inline bool reg_floats_fit(const void *from, reg_dtype f, reg_dtype t, int64_t n) {
+  for (int64_t i = 0; i < n && f == REG_F64 && t == REG_F32; i++) {
+    const double value = reg_float_at(from, f, i);
+    if (isfinite(value) && isinf((float)value)) return false;
+  }
+  return true;
 }
 static inline void reg_floats_copy(void *to, reg_dtype t, const void *from, reg_dtype f, int64_t n) {
   if (t == f && n > 0) memcpy(to, from, (size_t)n * reg_dtype_bytes(t));
@@ -144,10 +153,10 @@ typedef struct reg_data_plan {
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
-// The named columns of a CSV file, in this order, as numbers: rows x n in *values, to be freed. Other columns
-// are not looked at; a missing one is an error that names it.
-int reg_csv_columns(const char *path, const char *const *columns, int n, double **values, int64_t *rows,
-                    reg_status *st);
+// The named columns of a CSV file, in this order, as numbers in the range of a type of floats: rows x n in
+// *values, to be freed. Other columns are not looked at; a missing one is an error that names it.
+int reg_csv_columns(const char *path, const char *const *columns, int n, reg_dtype type, double **values,
+                    int64_t *rows, reg_status *st);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
 // What was learned from the training part, applied to `rows` rows of raw columns; `to` is of the type of x.
 // -1, or the first element that is no finite number of it: the rest is not filled.
