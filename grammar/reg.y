@@ -47,16 +47,16 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
-%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`" TABLE "`table`"
 
 %type <node> item wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target
-%type <node> statement wrong_statement shape_of_state row clause stop penalize metric model_name
+%type <node> statement wrong_statement shape_of_state row clause objective every when stop penalize metric model_name
 %type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> heads sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <list> objectives heads sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
 %type <op> kind optimizer how compare
 
 %start start
@@ -267,9 +267,29 @@ clauses:
 clause:
   NAME expr                                       { $$ = ast_clause(p, @$, $1, $2); }
 | penalize
+| OPTIMIZE expr every when                        { $$ = ast_optimize(p, @$, $2, NULL, $3, $4); }
+| OPTIMIZE expr FOR sources every when            { $$ = ast_optimize(p, @$, $2, $4, $5, $6); }
+| MINIMIZE objectives BY expr every when          { $$ = ast_minimize(p, @$, $2, $4, $5, $6); }
+| FREEZE sources                                  { $$ = ast_freeze(p, @$, $2); }
 | stop
 | SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
 | PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }
+
+objectives:
+  objective                                       { $$ = list_new(p, $1); }
+| objectives COMMA objective                      { $$ = list_add(p, $1, $3); }
+
+objective:
+  expr                                            { $$ = ast_objective(p, @$, $1, NULL); }
+| expr OVER expr                                  { $$ = ast_objective(p, @$, $1, $3); }
+
+every:
+  %empty                                          { $$ = NULL; }
+| EACH expr                                       { $$ = $2; }
+
+when:
+  %empty                                          { $$ = NULL; }
+| WHEN expr                                       { $$ = $2; }
 
 penalize:
   PENALIZE names IN selectors COLON expr          { $$ = ast_penalize(p, @$, $2, $4, $6, NULL); }

@@ -233,6 +233,7 @@ static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrai
   r->nstates = t->states.len;
   r->states = states;
   r->nterms = t->terms.len;
+  r->sums_terms = t->sums_terms;
   r->terms = terms;
   r->nschedules = t->schedules.len;
   r->schedules = t->schedules.data;

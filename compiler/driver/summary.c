@@ -71,17 +71,32 @@ int memory_check(ProgramTable *t) {
   return pipeline_report(p);
 }
 
+// Of the column that says which optimizer updates what; 0 where one updates all.
+static size_t updated_width(const LowerTrain *t) {
+  size_t width = 0;
+  for (int i = 0; i < t->params.len; i++) {
+    const char *by = t->params.data[i].updated_by;
+    const size_t n = by ? strlen(by) : 0;
+    if (n > width) width = n;
+  }
+  return width && width < strlen("updated by") ? strlen("updated by") : width;
+}
+
 static void print_parameters(Arena *a, const LowerTrain *t, FILE *out) {
   double total = 0;
   size_t width = 9;
   for (int i = 0; i < t->params.len; i++)
     if (strlen(t->params.data[i].path) > width) width = strlen(t->params.data[i].path);
-  fprintf(out, "  %-*s  %-7s %-14s %12s  touched by\n", (int)width, "parameter", "role", "shape", "elements");
+  const size_t by = updated_width(t);
+  fprintf(out, "  %-*s  %-7s %-14s %12s  ", (int)width, "parameter", "role", "shape", "elements");
+  if (by) fprintf(out, "%-*s  ", (int)by, "updated by");
+  fputs("touched by\n", out);
   for (int i = 0; i < t->params.len; i++) {
     const LowerParam *p = &t->params.data[i];
     total += (double)shape_count(p->shape);
     fprintf(out, "  %-*s  %-7s %-14s %12lld ", (int)width, p->path, p->role, shape_text(a, p->shape),
             (long long)shape_count(p->shape));
+    if (by) fprintf(out, " %-*s ", (int)by, p->updated_by ? p->updated_by : "-");
     for (int k = 0; k < p->ntouched; k++) fprintf(out, "%s%s", k ? ", " : " ", p->touched_by[k]);
     fputs(p->ntouched ? "\n" : " -\n", out);
   }
@@ -89,9 +104,13 @@ static void print_parameters(Arena *a, const LowerTrain *t, FILE *out) {
 }
 
 static void print_terms(const LowerTrain *t, FILE *out) {
-  for (int i = 0; i < t->terms.len; i++)
-    fprintf(out, "  penalty %s: strength %s\n", t->terms.data[i].name,
-            t->terms.data[i].strength ? t->terms.data[i].strength : "1");
+  for (int i = 0; i < t->terms.len; i++) {
+    const LowerTerm *term = &t->terms.data[i];
+    if (term->over)
+      fprintf(out, "  minimized %s: %s over %s\n", term->name, term->strength, term->over);
+    else
+      fprintf(out, "  penalty %s: strength %s\n", term->name, term->strength ? term->strength : "1");
+  }
 }
 
 static void print_training(Arena *a, const LowerTrain *l, const reg_train *t, FILE *out) {

@@ -157,6 +157,7 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
                     at);
   default: break;
   }
+  if (b == B_STEP && cx->updates_made) return v_tensor(cx->updates_made, at);
   if (timed) return v_tensor(cx_step(cx), at);
   if (!cx->t) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),

@@ -132,8 +132,10 @@ Value eval_at(Cx *cx, Env *env, const Ast *e) {
               value_text(cx, &moved));
     return v_fail();
   }
-  Node **from = ARENA_ARRAY(cx->a, Node *, t->n + 1), **to = ARENA_ARRAY(cx->a, Node *, t->n + 1);
+  const int room = t->n + cx->left.len + 1;
+  Node **from = ARENA_ARRAY(cx->a, Node *, room), **to = ARENA_ARRAY(cx->a, Node *, room);
   int count = 0;
+  for (; count < cx->left.len; count++) from[count] = to[count] = cx->left.data[count];
   for (int i = 0; i < t->n; i++) {
     ParamRef *p = map_get(&cx->params, t->leaf[i].path);
     if (p) from[count] = p->node, to[count++] = moved_to(cx, &t->leaf[i]);

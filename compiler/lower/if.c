@@ -98,6 +98,18 @@ static void set_chosen_states(Cx *cx, Node *const *from, Node *const *to, int n)
   }
 }
 
+void choose_nodes(Cx *cx, Node *condition, int since, Node *const *x, Node *const *y, int n, Node **out) {
+  const bool *inside = made_inside(cx, since);
+  if (worth_a_branch(cx, inside, x, n) || worth_a_branch(cx, inside, y, n)) {
+    graph_build_if(cx->g, condition, inside, x, y, n, out);
+    return;
+  }
+  for (int i = 0; i < n; i++)
+    out[i] = x[i] == y[i]
+                 ? x[i]
+                 : graph_select(cx->g, graph_broadcast_to(cx->g, condition, x[i]->shape), x[i], y[i]);
+}
+
 // v and the states, behind selects by the condition, as results of a choice where a side is worth it.
 static Value branched(Cx *cx, const Choice *c, Value v) {
   if (v.kind == V_FAIL || !c->condition) return v;

@@ -44,6 +44,8 @@ typedef struct LowerParam {
   Span origin;
   const char **touched_by; // names of the penalty terms that touch it, for --summary
   int ntouched;
+  const char
+      *updated_by; // the optimizers, where not all have the same one; "-": it is kept; NULL: all the same
 } LowerParam;
 
 typedef struct LowerState {
@@ -57,6 +59,7 @@ typedef struct LowerState {
 typedef struct LowerTerm {
   const char *name;     // "l2"; made unique by the selector where needed
   const char *strength; // text of the expression, for reports
+  const char *over;     // of what `minimize` minimizes: the selectors; of a penalty NULL
   Span origin;
 } LowerTerm;
 
@@ -80,6 +83,7 @@ typedef struct LowerTrain {
   VEC(LowerParam) params;
   VEC(LowerState) states;
   VEC(LowerTerm) terms;
+  bool sums_terms;             // there is no `loss`: their sum is reported as it
   VEC(const char *) schedules; // named top-level schedules that are used
   VEC(const char *) metrics;   // of the validation part, each epoch
   const char *watch;           // early stopping: "loss" or a metric's name; NULL: none

@@ -164,7 +164,8 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
 }
 
 const char *state_name(Cx *cx, const Env *env, const Ast *state) {
-  return arena_printf(cx->a, "%s.%s", env->path && *env->path ? env->path : env->def, state->name);
+  if (env->path && *env->path) return arena_printf(cx->a, "%s.%s", env->path, state->name);
+  return arena_printf(cx->a, "%s%s.%s", cx->update ? cx->update : "", env->def, state->name);
 }
 
 Value declare_state(Cx *cx, Env *env, const Ast *st) {

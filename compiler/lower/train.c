@@ -77,106 +77,7 @@ void note_graph(Lowered *l, int first, const char *what, int64_t rows) {
               rows == 1 ? "" : "s");
 }
 
-// A loss is a number, or one number a sample, of which the mean counts.
-static Node *scalar_loss(Cx *cx, const Value *v, Span at) {
-  Node *n = v->kind == V_FAIL ? NULL : counted_floats(cx, v);
-  if (!n) return NULL;
-  if (n->shape.rank == 1 && is_counted(cx, v)) return mean_there(cx, v); // of the samples that are there
-  if (n->shape.rank == 1 && n->shape.dim[0] == cx->batch) {
-    Node *sum = graph_reduce_all(cx->g, OP_SUM, n);
-    return graph_binary(cx->g, OP_MUL, sum, graph_const(cx->g, 1 / (double)cx->batch, (Shape){0}));
-  }
-  if (n->shape.rank == 0) return n;
-  diag_emit(&cx->s->diags, DIAG_not_scalar, at, "the loss", shape_text(cx->a, n->shape));
-  return NULL;
-}
-
-// -- optimizer
-
-// The parameters of the models in the head that were met so far; others are frozen.
-static Tree *head_tree(Cx *cx, const LowerTrain *t) {
-  Tree *tree = tree_new(cx, cx->params.len);
-  tree->n = 0;
-  for (int i = 0; i < cx->params.len; i++) {
-    const ParamRef *p = cx->params.entries[i].value;
-    if (trains_tensor(t, p->path)) tree->leaf[tree->n++] = (Leaf){p->path, p->node};
-  }
-  return tree;
-}
-
-// The tree of parameters after the `optimize` clause's step, or NULL.
-static Tree *optimize(Cx *cx, LowerTrain *t, Tree *params, bool first) {
-  const Ast *e = train_clause(t->ast, "optimize");
-  if (!e) return NULL;
-  Value v = eval_expr(cx, field_env(cx), e);
-  if (v.kind == V_FAIL) return NULL;
-  if (v.kind != V_FN || v.fn->def->kind != KIND_OPTIMIZER) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
-    diag_hint(d, "such as `adam(lr: 1e-3)`; penalties are clauses of their own: penalize w in net.*.weight : "
-                 "1e-4 * l2(w)");
-    return NULL;
-  }
-  if (first) warn_optimizer(cx, t, v.fn->def);
-  return run_optimizer(cx, v.fn, params, e->span);
-}
-
 // -- the step
-
-typedef struct Step {
-  Node *loss, *objective;
-  Node **terms;
-  int nterms;
-  Tree *after;
-  bool early; // the loss named parameters before all of them were known
-} Step;
-
-static bool is_met(Cx *cx, const char *model) {
-  for (int i = 0; i < cx->params.len; i++)
-    if (model_owns(cx->l, model, cx->params.entries[i].key)) return true;
-  return false;
-}
-
-static bool elaborate(Cx *cx, LowerTrain *t, bool first, Step *s) {
-  const Ast *loss = train_clause(t->ast, "loss");
-  if (!loss) return false;
-  int errors = cx->s->diags.errors;
-  Value v = eval_expr(cx, field_env(cx), loss);
-  s->loss = scalar_loss(cx, &v, loss->span);
-  s->early = cx->fewest < cx->params.len;
-  if (!s->loss || s->early) return false;
-  Tree *trained = head_tree(cx, t);
-  if (first)
-    for (int i = 0; i < cx->params.len; i++) {
-      const ParamRef *p = cx->params.entries[i].value;
-      vec_push(cx->a, t->params,
-               ((LowerParam){.path = p->path, .role = p->role, .shape = p->shape, .origin = p->origin}));
-    }
-  const Ast *heads = t->ast->kids[0];
-  for (int i = 0; i < heads->nkids; i++)
-    if (!is_met(cx, heads->kids[i]->name)) {
-      diag_emit(&cx->s->diags, DIAG_not_a_training_value, loss->span,
-                arena_printf(cx->a, "the loss does not depend on a parameter of `%s`", heads->kids[i]->name));
-      return false;
-    }
-  s->terms = ARENA_ARRAY(cx->a, Node *, t->ast->nkids + 1);
-  s->objective = s->loss;
-  for (int i = 2; i < t->ast->nkids; i++) {
-    const Ast *p = t->ast->kids[i];
-    if (p->kind != AST_PENALIZE) continue;
-    const char *term = first ? penalty_term(cx, t, p) : NULL;
-    Node *n = penalize(cx, t, p, term);
-    if (!n) continue;
-    if (first)
-      vec_push(
-          cx->a, t->terms,
-          ((LowerTerm){.name = term, .strength = ast_text(cx->a, p->kids[2]), .origin = p->kids[2]->span}));
-    s->terms[s->nterms++] = n;
-    s->objective = graph_binary(cx->g, OP_ADD, s->objective, n);
-  }
-  cx->objective = s->objective;
-  s->after = optimize(cx, t, trained, first);
-  return s->after && cx->s->diags.errors == errors;
-}
 
 // n is what the input becomes.
 static void output_over(Cx *cx, const Node *input, Node *n) {
@@ -204,10 +105,8 @@ static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
     Node *n = map_get(&cx->schedules, t->schedules.data[i]);
     if (n) output(cx, REG_SLOT_SCHEDULE, i, arena_printf(cx->a, "schedule:%s", t->schedules.data[i]), n);
   }
-  for (int i = 0; i < s->after->n; i++) {
-    const ParamRef *p = map_get(&cx->params, s->after->leaf[i].path);
-    output_over(cx, param_input(cx, p), s->after->leaf[i].node);
-  }
+  for (int i = 0; i < cx->params.len; i++)
+    if (s->after[i]) output_over(cx, param_input(cx, cx->params.entries[i].value), s->after[i]);
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
     if (!ref->loaded) output_over(cx, ref->input, ref->node);
@@ -230,7 +129,7 @@ static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
   const int before = ds->list.len;
   Cx *cx = new_cx(l, t, name, MODE_TRAIN, t->batch);
   cx->initials = true;
-  if (elaborate(cx, t, true, s)) return cx;
+  if (step_elaborate(cx, t, true, false, s)) return cx;
   if (!s->early || !only_selectors(ds, before)) return NULL;
   diags_forget(ds, before);
   Cx *again = new_cx(l, t, name, MODE_TRAIN, t->batch);
@@ -241,7 +140,8 @@ static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
   }
   know_instances(again, &cx->auto_base);
   *s = (Step){0};
-  return elaborate(again, t, true, s) ? again : NULL;
+  t->params.len = t->terms.len = 0;
+  return step_elaborate(again, t, true, true, s) ? again : NULL;
 }
 
 // A layer that assigns to a state what it has: a batch of this size does not tell it anything.
@@ -343,10 +243,7 @@ Node *train_predict(Cx *cx, ModelValue *m) {
 static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
-  const Ast *loss = train_clause(t->ast, "loss");
-  Value v = eval_expr(cx, field_env(cx), loss);
-  Node *n = scalar_loss(cx, &v, loss->span),
-       *pred = t->metrics.len ? train_predict(cx, model_value(cx, t->build->model)) : NULL;
+  Node *n = train_loss(cx, t), *pred = t->metrics.len ? train_predict(cx, model_value(cx, t->build->model)) : NULL;
   if (!n || (t->metrics.len && !pred)) return NULL;
   output(cx, REG_SLOT_LOSS, 0, "loss", n);
   if (pred) output(cx, REG_SLOT_PRED, 0, "pred", pred);
@@ -370,7 +267,7 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s step %lld", t->name, (long long)batch),
                     MODE_TRAIN, batch);
   Step s = {0};
-  if (!elaborate(cx, t, false, &s)) return NULL;
+  if (!step_elaborate(cx, t, false, true, &s)) return NULL;
   warn_kept(cx, "the last batch of an epoch");
   return step_graph(cx, t, &s);
 }

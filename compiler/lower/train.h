@@ -48,6 +48,19 @@ Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, cons
 // after a mistake.
 bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late);
 
+// -- updates.c
+typedef struct Step {
+  Node *loss, *objective; // objective: of all clauses together
+  Node **terms;           // of LowerTrain.terms
+  int nterms;
+  Node **after; // by parameter: its new value; NULL: it is not updated
+  bool early;   // parameters were named before all of them were known
+} Step;
+// `met`: all parameters are known. False after a mistake, or where it is to be begun again with them known.
+bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s);
+// What is reported as the loss: that of the clause, else the sum of what is minimized; NULL after a mistake.
+Node *train_loss(Cx *cx, const LowerTrain *t);
+
 // -- metrics.c
 // Metrics are known by their text, arguments included: `accuracy`, `top_k(k: 3)`.
 const char *metric_name(Arena *a, const Ast *metric);

@@ -193,6 +193,9 @@ typedef struct Cx {
   LoopFrame *frame; // the innermost loop around what is being elaborated
   Turns *turns;     // likewise
   Node *objective;
+  VEC(Node *) left;      // by the updates before this one: parameters and states as they are now
+  const char *update;    // the optimizer that acts: what its states are called by besides; NULL: nothing
+  Node *updates_made;    // by it so far, f64; NULL: as many as steps
   Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
   VEC(Leaf) moved;       // by `objective at T`: each parameter's value at such a T
   int64_t stream;        // next random stream
@@ -391,6 +394,9 @@ const char *source_text(Cx *cx, Span at); // what is written there
 // up.
 const char *run_place(Cx *cx, Span at);
 Value eval_if(Cx *cx, Env *env, const Ast *e); // if.c
+// out[i]: x[i] where the condition (one truth value) holds, else y[i]; a choice of the graph, where what was
+// made for it since node number `since` is worth one.
+void choose_nodes(Cx *cx, Node *condition, int since, Node *const *x, Node *const *y, int n, Node **out);
 Value eval_repeat(Cx *cx, Env *env, const Ast *e);
 Value eval_for(Cx *cx, Env *env, const Ast *e);
 Value eval_while(Cx *cx, Env *env, const Ast *e);

@@ -223,6 +223,8 @@ void warn_train(Cx *cx, const LowerTrain *t) {
       warn_unused_names(cx, c);
       warn_negative(cx, c, c->kids[2], 1);
       warn_scores(cx, c->kids[2], NULL);
+    } else if (c->kind == AST_UPDATE) {
+      for (int k = 3; k < c->nkids; k++) warn_scores(cx, c->kids[k]->kids[0], NULL);
     } else if (c->kind == AST_CLAUSE && !strcmp(c->name, "loss")) {
       warn_scores(cx, c->kids[0], NULL);
     }

@@ -3,10 +3,10 @@
 #include "scope.h"
 #include <string.h>
 
-// Those with a value of their own; the last three are constructs.
-static const char *const clause_names[] = {"loss",  "optimize", "batch", "epochs", "seed",
-                                           "allow", "penalize", "stop",  "sample"};
-enum { VALUE_CLAUSES = 6, CLAUSES = 9, NEEDED_CLAUSES = 2 };
+// Those with a value of their own, then constructs.
+static const char *const clause_names[] = {"loss",     "batch",  "epochs",   "seed", "allow", "optimize",
+                                           "minimize", "freeze", "penalize", "stop", "sample"};
+enum { VALUE_CLAUSES = 5, CLAUSES = 11 };
 
 static bool known_clause(Program *p, const Ast *c) {
   for (int i = 0; i < VALUE_CLAUSES; i++)
@@ -67,16 +67,47 @@ static void check_places(Program *p, const Ast *e, SemaPlace value, SemaPlace ca
   check_expr(&s, e);
 }
 
-// `given`: bits of the needed clauses that are there.
-static void lacks_clauses(Program *p, const Ast *train, unsigned given) {
-  static const char *const examples[NEEDED_CLAUSES] = {"loss cross_entropy(net(x), label)",
-                                                       "optimize adam(lr: 1e-3)"};
-  const char *which = given == 2   ? "the clause `loss`"
-                      : given == 1 ? "the clause `optimize`"
-                                   : "the clauses `loss` and `optimize`";
-  Diag *d = diag_emit(&p->session->diags, DIAG_missing_clause, train->span, which);
-  for (int k = 0; k < NEEDED_CLAUSES; k++)
-    if (!(given >> k & 1)) diag_hint(d, "for example `%s`", examples[k]);
+static void lacks_clauses(Program *p, const Ast *train, bool loss, bool optimizes) {
+  Diag *d = diag_emit(&p->session->diags, DIAG_missing_clause, train->span,
+                      loss        ? "the clause `optimize`"
+                      : optimizes ? "the clause `loss`"
+                                  : "the clauses `loss` and `optimize`");
+  if (!loss) diag_hint(d, "for example `loss cross_entropy(net(x), label)`");
+  if (!optimizes) diag_hint(d, "for example `optimize adam(lr: 1e-3)`");
+}
+
+// What is to be made small needs a clause that does it, and that one an objective.
+static void check_needed(Program *p, const Ast *train) {
+  bool loss = false, penalizes = false, optimizes = false, minimizes = false;
+  for (int i = 2; i < train->nkids; i++) {
+    const Ast *c = train->kids[i];
+    loss |= c->kind == AST_CLAUSE && !strcmp(c->name, "loss");
+    penalizes |= c->kind == AST_PENALIZE;
+    optimizes |= c->kind == AST_UPDATE && c->op == OPR_NONE;
+    minimizes |= c->kind == AST_UPDATE && c->op != OPR_NONE;
+  }
+  if (loss != optimizes || (!minimizes && !loss) || (penalizes && !optimizes))
+    lacks_clauses(p, train, loss, optimizes);
+}
+
+static void check_update(Program *p, const Ast *train, int at) {
+  const Ast *u = train->kids[at];
+  Scope s = scope_of(p);
+  s.open = true;
+  check_places(p, u->kids[0], PLACE_OPTIMIZER, PLACE_OPTIMIZER);
+  check_expr(&s, u->kids[1]);
+  check_expr(&s, u->kids[2]);
+  for (int i = 3; i < u->nkids; i++) check_expr(&s, u->kids[i]->kids[0]);
+  const bool whole = u->op == OPR_NONE && u->kids[3]->nkids == 1;
+  for (int i = 2; i < at; i++) {
+    const Ast *other = train->kids[i];
+    const bool same = other->kind == AST_UPDATE && other->op == OPR_NONE && other->kids[3]->nkids == 1;
+    const bool named = other->kind == AST_UPDATE && other->name && u->name && !strcmp(other->name, u->name);
+    if (!named && !(whole && same)) continue;
+    Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_clause, u->span, named ? u->name : "optimize");
+    diag_note(d, other->span, "first given here");
+    if (!named) diag_hint(d, "`optimize sgd(lr: 0.1) for net.head.*` is one for some of the parameters");
+  }
 }
 
 static void check_heads(Program *p, const Ast *heads) {
@@ -94,21 +125,18 @@ static void check_heads(Program *p, const Ast *heads) {
 void check_train(Program *p, const Ast *train) {
   check_heads(p, train->kids[0]);
   check_places(p, train->kids[1], PLACE_DATA, PLACE_DATA);
-  unsigned given = 0;
   for (int i = 2; i < train->nkids; i++) {
     const Ast *c = train->kids[i];
     if (c->kind == AST_PENALIZE) check_penalize(p, c);
     if (c->kind == AST_STOP) check_stop(p, c);
     if (c->kind == AST_SAMPLE) check_sample(p, train, i);
+    if (c->kind == AST_UPDATE) check_update(p, train, i);
     if (c->kind != AST_CLAUSE || !known_clause(p, c)) continue;
-    for (int k = 0; k < NEEDED_CLAUSES; k++) given |= (unsigned)!strcmp(c->name, clause_names[k]) << k;
     if (!strcmp(c->name, "allow")) continue;
     check_once(p, train, i);
-    const bool optimizer = !strcmp(c->name, "optimize");
-    check_places(p, c->kids[0], optimizer ? PLACE_OPTIMIZER : PLACE_VALUE,
-                 optimizer ? PLACE_OPTIMIZER : PLACE_CALL);
+    check_places(p, c->kids[0], PLACE_VALUE, PLACE_CALL);
   }
-  if (given != (1u << NEEDED_CLAUSES) - 1) lacks_clauses(p, train, given);
+  check_needed(p, train);
 }
 
 // Evaluated is a model, behind the training that is meant.

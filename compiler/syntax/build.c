@@ -354,6 +354,68 @@ Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value) {
   return named(NODE(AST_CLAUSE, value), name.text, name.span);
 }
 
+// `e as name`: e, with the name in *as.
+static Ast *without_name(ParseContext *p, Ast *e, const Ast **as) {
+  if (e->kind == AST_AS) {
+    *as = e;
+    return e->kids[0];
+  }
+  if (e->kind == AST_EXCEPT)
+    return ast_pair(p, e->span, AST_EXCEPT, e->kids[0], without_name(p, e->kids[1], as));
+  return e;
+}
+
+static Ast *update(ParseContext *p, Span span, Opr op, Ast *optimizer, Ast *each, Ast *when,
+                   AstList *objectives) {
+  const Ast *as = NULL;
+  optimizer = without_name(p, optimizer, &as);
+  for (int i = 0; i < objectives->len; i++)
+    for (int k = 1; k < objectives->data[i]->nkids; k++)
+      objectives->data[i]->kids[k] = without_name(p, objectives->data[i]->kids[k], &as);
+  Ast *first[] = {optimizer, each, when};
+  Ast *a = with_op(node_and_list(p, AST_UPDATE, span, first, 3, objectives), (int)op);
+  return as ? named(a, as->name, as->name_span) : a;
+}
+
+Ast *ast_optimize(ParseContext *p, Span span, Ast *optimizer, AstList *selectors, Ast *each, Ast *when) {
+  Ast *first[] = {NULL};
+  if (!selectors) selectors = list_new(p, NULL);
+  Ast *whole =
+      node_and_list(p, AST_OBJECTIVE, selectors->len ? list_span(selectors) : span, first, 1, selectors);
+  return update(p, span, OPR_NONE, optimizer, each, when, list_new(p, whole));
+}
+
+Ast *ast_objective(ParseContext *p, Span span, Ast *value, Ast *over) {
+  return over ? NODE(AST_OBJECTIVE, value, over) : value;
+}
+
+// What stands behind a comma without `over` of its own is one more selector of the objective before.
+Ast *ast_minimize(ParseContext *p, Span span, AstList *list, Ast *optimizer, Ast *each, Ast *when) {
+  AstList *objectives = list_new(p, NULL);
+  for (int i = 0; i < list->len; i++) {
+    Ast *one = list->data[i], *last = objectives->len ? objectives->data[objectives->len - 1] : NULL;
+    if (one->kind == AST_OBJECTIVE) {
+      list_add(p, objectives, one);
+    } else if (last) {
+      AstList kids = {0};
+      for (int k = 1; k < last->nkids; k++) vec_push(p->arena, kids, last->kids[k]);
+      vec_push(p->arena, kids, one);
+      Ast *first[] = {last->kids[0]};
+      objectives->data[objectives->len - 1] =
+          node_and_list(p, AST_OBJECTIVE, span_join(last->span, one->span), first, 1, &kids);
+    } else {
+      Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, one->span, "`over` behind what is minimized",
+                          "none");
+      diag_hint(d, "minimize EXPRESSION over net.* by adam(lr: 1e-3)");
+    }
+  }
+  return update(p, span, OPR_SET, optimizer, each, when, objectives);
+}
+
+Ast *ast_freeze(ParseContext *p, Span span, AstList *selectors) {
+  return node_of(p, AST_FREEZE, span, selectors->data, selectors->len);
+}
+
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
                   const Token *by) {
   Ast *a = NODE(AST_PENALIZE, ast_list(p, list_span(names), names),

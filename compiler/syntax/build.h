@@ -123,6 +123,11 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
 Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body);
 Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, AstList *clauses);
 Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value);
+Ast *ast_optimize(ParseContext *p, Span span, Ast *optimizer, AstList *selectors, Ast *each, Ast *when);
+Ast *ast_objective(ParseContext *p, Span span, Ast *value,
+                   Ast *over); // over NULL: `value` is one more selector
+Ast *ast_minimize(ParseContext *p, Span span, AstList *objectives, Ast *optimizer, Ast *each, Ast *when);
+Ast *ast_freeze(ParseContext *p, Span span, AstList *selectors);
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
                   const Token *by);
 Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep_best);

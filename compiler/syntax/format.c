@@ -136,10 +136,39 @@ static void print_penalize(Printer *p, const Ast *a, int column) {
   if (a->name) strbuf_addf(&p->out, " by %s", a->name);
 }
 
+static void print_selectors(Printer *p, const Ast *a, int from) {
+  for (int i = from; i < a->nkids; i++) {
+    if (i > from) print_text(p, ", ");
+    print_node(p, a->kids[i]);
+  }
+}
+
+static void print_update(Printer *p, const Ast *a) {
+  const bool optimize = a->op == OPR_NONE;
+  strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, optimize ? "optimize" : "minimize");
+  if (optimize) print_node(p, a->kids[0]);
+  if (optimize && a->kids[3]->nkids > 1) print_text(p, " for "), print_selectors(p, a->kids[3], 1);
+  for (int i = 3; i < a->nkids && !optimize; i++) {
+    if (i > 3) print_text(p, ", ");
+    print_node(p, a->kids[i]->kids[0]);
+    print_text(p, " over ");
+    print_selectors(p, a->kids[i], 1);
+  }
+  if (!optimize) print_text(p, " by "), print_node(p, a->kids[0]);
+  if (a->name) strbuf_addf(&p->out, " as %s", a->name);
+  if (a->kids[1]) print_text(p, " each "), print_node(p, a->kids[1]);
+  if (a->kids[2]) print_text(p, " when "), print_node(p, a->kids[2]);
+}
+
 static void print_clause(Printer *p, const Ast *a, int column) {
   if (a->kind == AST_PENALIZE)
     print_penalize(p, a, column);
-  else if (a->kind == AST_STOP) {
+  else if (a->kind == AST_UPDATE)
+    print_update(p, a);
+  else if (a->kind == AST_FREEZE) {
+    strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, "freeze");
+    print_selectors(p, a, 0);
+  } else if (a->kind == AST_STOP) {
     strbuf_addf(&p->out, "%-*s when ", CLAUSE_WIDTH, "stop");
     print_value(p, a->kids[0]);
     print_text(p, " stalls for ");

@@ -154,6 +154,16 @@ static bool names_precision(const Token *behind) {
   return behind->kind == TOK_NAME && !behind->newline_before && text_is_name(behind->text);
 }
 
+static bool operand_behind(const Tokens *t) {
+  const Token *behind = &t->ahead[1];
+  if (behind->kind == TOK_OPEN) return behind->span.start > t->ahead[0].span.end; // else a call
+  if (behind->kind == TOK_MINUS) { // `where -x`, not a difference
+    const bool close = behind->span.end < t->p->text->len && t->p->text->text[behind->span.end] != ' ';
+    return close && behind->span.start > t->ahead[0].span.end;
+  }
+  return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_OPENB;
+}
+
 static bool may_stand(const Tokens *t, const struct Keyword *k) {
   const Token *behind = &t->ahead[1];
   bool line_start = t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC;
@@ -168,6 +178,7 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
     if (k->kind == TOK_PENALIZE && behind->kind == TOK_COLON) return true;
     if (k->kind == TOK_PRECISION) return names_precision(behind);
+    if (k->kind == TOK_MINIMIZE) return operand_behind(t);
     return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER;
   case AFTER_OPERAND: return ends_operand(t->last.kind);
   case BEHIND_WHOLE:
@@ -190,12 +201,7 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
     return t->header == (k->kind == TOK_IN ? HEADER_NAMES : HEADER_SOURCES) && ends_operand(t->last.kind);
   case INDEX_START:
     if (top(t) != TOK_OPENB || (t->last.kind != TOK_OPENB && t->last.kind != TOK_COMMA)) return false;
-    if (behind->kind == TOK_OPEN) return behind->span.start > t->ahead[0].span.end; // else a call
-    if (behind->kind == TOK_MINUS) { // `where -x`, not a difference
-      const bool close = behind->span.end < t->p->text->len && t->p->text->text[behind->span.end] != ' ';
-      return close && behind->span.start > t->ahead[0].span.end;
-    }
-    return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_OPENB;
+    return operand_behind(t);
   }
   return false;
 }

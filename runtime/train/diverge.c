@@ -17,7 +17,7 @@ static const char *kind_of(double value) {
 static void first_term(const Training *t, Culprit *c) {
   *c = (Culprit){.term = "update", .value = NAN};
   const double loss = value_at(t, t->loss, 0), objective = value_at(t, t->objective, 0);
-  if (!isfinite(loss)) {
+  if (!isfinite(loss) && !t->plan->sums_terms) {
     *c = (Culprit){.term = "loss", .value = loss};
     return;
   }

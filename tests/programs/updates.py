@@ -1,4 +1,4 @@
-"""What stands in a `train`: several models. Each `case_*` function takes the compiler and raises Failure."""
+"""What stands in a `train`: several models, several updates. Each `case_*` function takes the compiler and raises Failure."""
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +96,69 @@ train head on digits {{
 }}
 """.replace("model student", "model unused"))
     regc.ok("run", "--quiet", "--out", "", loaded)
+
+
+ADVERSARIAL = DIGITS + """
+model net(z: [8]) -> [64] = z |> dense(32) |> batch_norm |> relu |> dense(64) |> sigmoid
+model critic(x: [64]) -> [1] = x |> dense(32) |> relu |> dense(1)
+fn noise(x) = normal([size(x, 0), 8])
+
+train net, critic on digits as adversarial {
+  minimize mean(softplus(critic(net(noise(x))))) + mean(softplus(-critic(x))) over critic.* by adam(lr: 2e-3, b1: 0.5)
+  minimize mean(softplus(-critic(net(noise(x))))) over net.* by adam(lr: 2e-3, b1: 0.5) as player each 2 steps when epoch < 2
+  epochs   3
+  seed     4
+}
+"""
+
+
+def case_an_adversarial_pair(regc):
+    """Objectives are reported by name. In pieces, on one thread, as a binary: the same bits. From the third epoch on only one plays."""
+    program, home = written(regc, ADVERSARIAL), folder(regc)
+    epochs = of_kind(events(regc, "--out", home / "whole", program), "epoch")
+    demand(all(set(e["terms"]) == {"critic", "player"} for e in epochs), f"terms {[e['terms'] for e in epochs]}")
+    for e in epochs:
+        demand(abs(e["loss"] - sum(e["terms"].values())) < 1e-5, f"the loss is the sum of what is minimized: {e}")
+    demand(epochs[2]["terms"]["critic"] < epochs[0]["terms"]["critic"], "the critic learned nothing")
+    file = "weights.safetensors"
+    whole = (home / "whole" / file).read_bytes()
+    for steps in (33, 67, 68, 99):
+        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > 33 else []), program)
+        if steps in (68, 99):
+            kept = {n: v for n, v in read(home / "parts" / file).items() if n.startswith("net.") and "running" not in n}
+            demand(steps == 68 or kept == before, "the second player moved when it should not")
+            before = kept
+    regc.ok("run", "--out", home / "parts", "--resume", program)
+    regc.ok("run", "--out", home / "one", "--threads", "1", program)
+    regc.ok("build", "-q", program, "-o", home / "binary")
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    for other in ("parts", "one", "built"):
+        demand((home / other / file).read_bytes() == whole, f"{other}: other weights")
+    regc.ok("run", "--check", "--steps", "3", "--out", "", program)
+
+
+def case_updates_are_summarized(regc):
+    text = regc.ok("run", "--dry-run", "--summary", written(regc, DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(16) as hidden |> relu |> dense(10) as head
+train net on digits {
+  loss     cross_entropy(net(x), label)
+  optimize sgd(lr: 0.1) for net.*.weight
+  minimize mean(net(x)^2) over net.head.bias, net.head.weight by adam(lr: 1e-3)
+  freeze   net.hidden.bias
+}
+"""))
+    rows = [line.split() for line in text.splitlines()]
+    by = {r[0]: line for r, line in zip(rows, text.splitlines()) if r and r[0].startswith("net.")}
+    demand("sgd(lr: 0.1), adam(lr: 1e-3)" in by["net.head.weight"] and "adam" not in by["net.hidden.weight"], text)
+    demand("minimized net.head.bias: mean(net(x)^2) over net.head.bias" in text, text)
+
+
+def case_a_minimized_objective_that_is_no_number(regc):
+    done = regc("run", "--out", "", "-", stdin=DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(10)
+train net on digits {
+  minimize mean(log(mean(net(x)^2) - step)) over net.* by sgd(lr: 0.1) as odd
+  epochs 1
+}
+""")
+    demand(done.returncode == 3 and "in term `odd`" in done.stderr, f"{done.returncode}\n{done.stderr}")

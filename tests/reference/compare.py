@@ -8,7 +8,7 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
-from . import language_model
+from . import language_model, updates
 
 STDLIB, VALUES = ROOT / "stdlib", Path(__file__).with_name("values.json")
 
@@ -21,7 +21,8 @@ def cases():
     models = [(f"language model, {m['language model']}", (check_language_model, m, None))
               for m in values["language_models"] if m["language model"] == "small"]
     found = [(c[kind], (check, c, more)) for kind, (name, check, more) in kinds.items() for c in values[name]]
-    return [*found, *models, ("every definition of the library has a value", (check_all_there, [name for name, _ in found], None))]
+    updates_found = [(f"updates: {name}", (check_updates, name, None)) for name in updates.CLAUSES]
+    return [*found, *models, *updates_found, ("every definition of the library has a value", (check_all_there, [name for name, _ in found], None))]
 
 
 def run(regc, case):
@@ -159,6 +160,16 @@ evaluate net on d {{ all }}
     rows = [[float(v) for k, v in row.items() if k.startswith("output_")]
             for row in csv.DictReader((folder / "run" / "predictions.csv").open(newline=""))]
     demand_close("output", flatten(rows), case["out"])
+
+
+def check_updates(regc, folder, name, _):
+    (folder / "rows.csv").write_text("a,b,c,d,e,y\n" + "".join(",".join(map(repr, row)) + "\n" for row in updates.rows()))
+    write_weights(folder / "start.safetensors", {k: reshaped(v, updates.SHAPES[k]) for k, v in updates.start().items()})
+    text = updates.program(updates.CLAUSES[name])
+    regc.ok("run", "-", "--progress", "none", "--weights", folder / "start.safetensors", "--out", folder / "run", stdin=text, cwd=folder)
+    found = read_weights(folder / "run" / "weights.safetensors")
+    for tensor, values in json.loads(updates.VALUES.read_text())[name].items():
+        demand_close(tensor, found[tensor], values, 2e-5)
 
 
 def check_language_model(regc, folder, case, _):

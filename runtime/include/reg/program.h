@@ -108,7 +108,8 @@ typedef struct reg_train {
   int nstates;
   const reg_tensor *states;
   int nterms;
-  const char *const *terms; // names, for reports
+  const char *const *terms; // penalties and minimized objectives: names, for reports
+  bool sums_terms;          // there is no loss of its own: what is reported as such is their sum
   int nschedules;
   const char *const *schedules; // likewise
   reg_function *init;           // params and states out
