@@ -153,12 +153,21 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   return v_fail();
 }
 
-static int eval_args(Cx *cx, Env *env, const Ast *call, BoundArg *args, int n) {
+// `mode: evaluation` of a model's call is a word.
+static bool is_mode(const Value *callee, const Ast *arg) {
+  return callee->kind == V_MODEL && arg->name && !strcmp(arg->name, "mode") &&
+         arg->kids[0]->kind == AST_NAME && !find_param(callee->model->def, "mode");
+}
+
+static int eval_args(Cx *cx, Env *env, const Ast *call, const Value *callee, BoundArg *args, int n) {
   for (int i = 1; i < call->nkids; i++) {
     const Ast *arg = call->kids[i];
     Value *v = ARENA_NEW(cx->a, Value);
     const bool open = arg->kids[0]->kind == AST_NAME && !strcmp(arg->kids[0]->name, "_");
-    if (!open) *v = eval_expr(cx, env, arg->kids[0]);
+    if (is_mode(callee, arg))
+      *v = (Value){.kind = V_TEXT, .text = arg->kids[0]->name, .span = arg->kids[0]->span};
+    else if (!open)
+      *v = eval_expr(cx, env, arg->kids[0]);
     args[n++] = (BoundArg){arg->name, open ? NULL : v, arg->span};
   }
   return n;
@@ -176,7 +185,7 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
   Value callee = eval_expr(cx, env, callee_ast);
   if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD && callee.builtin != B_SPLIT)
     return call_data_builtin(cx, callee.builtin, e->span);
-  if (e->kind == AST_CALL) n = eval_args(cx, env, e, args, n);
+  if (e->kind == AST_CALL) n = eval_args(cx, env, e, &callee, args, n);
   if (callee.kind == V_BUILTIN && callee.builtin == B_CONCAT && n && args[0].value &&
       args[0].value->kind == V_DATA)
     return eval_data(cx, env, e);
@@ -190,12 +199,21 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
   return call_value(cx, env, &callee, args, n, e->span, as);
 }
 
+Value eval_instance(Cx *cx, Env *env, const Ast *e, const char *instance) {
+  if (instance && e->kind == AST_PIPE) {
+    const Value first = eval_expr(cx, env, e->kids[0]);
+    return first.kind == V_FAIL ? first : eval_call(cx, env, e->kids[1], &first, instance);
+  }
+  return instance ? eval_call(cx, env, e, NULL, instance) : eval_expr(cx, env, e);
+}
+
 static Value eval_stage(Cx *cx, Env *env, const Ast *e, const Value *piped) {
   const char *as = NULL;
   const Ast *stage = e;
   if (e->kind == AST_AS) as = e->name, stage = e->kids[0];
   Value v =
       stage->kind == AST_CALL || piped ? eval_call(cx, env, stage, piped, as) : eval_expr(cx, env, stage);
+  if (as) v = value_seen(cx, env, as, v);
   if (as && v.kind != V_FAIL) v = named(cx, v), env_set(cx, env, arena_printf(cx->a, "as %s", as), v);
   return v;
 }
@@ -297,7 +315,7 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_AT: return eval_at(cx, env, e);
   case AST_BLOCK: return eval_block(cx, env, e);
   case AST_BIND: {
-    Value v = eval_expr(cx, env, e->kids[0]);
+    Value v = value_seen(cx, env, e->name, eval_expr(cx, env, e->kids[0]));
     env_set(cx, env, e->name, named(cx, v));
     return v.kind == V_FAIL ? v : (Value){.kind = V_NONE, .span = e->span};
   }

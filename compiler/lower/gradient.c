@@ -3,7 +3,7 @@
 // and no simplification looks through one before the graph is pruned; so d e / d x is right for every x that
 // e was made from, and an x that e was not made from is told.
 #include "../ad/ad.h"
-#include "value.h"
+#include "model.h"
 #include <string.h>
 
 static Node *point(Cx *cx, Node *n) {
@@ -124,9 +124,14 @@ static Node *moved_to(Cx *cx, const Leaf *t) {
 // `e at T`: e with the parameters at T, the same random draws.
 Value eval_at(Cx *cx, Env *env, const Ast *e) {
   Value y = eval_expr(cx, env, e->kids[0]), moved = eval_expr(cx, env, e->kids[1]);
+  if (y.kind == V_FAIL || moved.kind == V_FAIL) return v_fail();
+  if (y.kind == V_MODEL) {
+    ModelValue *m = model_at(cx, y.model, &moved);
+    return m ? (Value){.kind = V_MODEL, .model = m, .span = e->span} : v_fail();
+  }
   Node *n = value_node(cx, &y);
   Tree *t = tree_of(cx, &moved);
-  if (!n || moved.kind == V_FAIL) return v_fail();
+  if (!n) return v_fail();
   if (!t) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span, "a tree of parameters",
               value_text(cx, &moved));

@@ -1,6 +1,7 @@
 // Initial values of parameters and states. In: their expressions, elaborated where they are declared, in the
 // graph of the step. Out: what each starts from: values of the seed and of settings, or of parameters and
 // states declared before.
+#include "builtins.h"
 #include "train.h"
 #include <string.h>
 
@@ -17,9 +18,9 @@ typedef struct Draws {
 
 static Draws begin_draws(Cx *cx) {
   Draws outer = {cx->stream, cx->initial, cx->leaves, cx->frame};
-  cx->frame = NULL;  // one value for all turns of the loops around
-  cx->leaves = NULL; // the parameter is a leaf of a check, not what it starts from
-  if (cx->mode == MODE_CHECK || cx->initial) return outer;
+  if (!cx->drawn_anew) cx->frame = NULL; // one value for all turns of the loops around
+  cx->leaves = NULL;                     // the parameter is a leaf of a check, not what it starts from
+  if (cx->mode == MODE_CHECK || cx->initial || cx->drawn_anew) return outer;
   cx->stream += INITIAL_STREAMS + cx->drawn;
   cx->initial = true;
   return outer;
@@ -28,7 +29,7 @@ static Draws begin_draws(Cx *cx) {
 static void end_draws(Cx *cx, Draws outer) {
   cx->frame = outer.frame;
   cx->leaves = outer.leaves;
-  if (cx->mode == MODE_CHECK || outer.initial) return;
+  if (cx->mode == MODE_CHECK || outer.initial || cx->drawn_anew) return;
   cx->drawn = cx->stream - outer.stream - INITIAL_STREAMS;
   cx->stream = outer.stream;
   cx->initial = false;
@@ -88,6 +89,30 @@ Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *n
   }
   if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
   return graph_broadcast_to(cx->g, n, s);
+}
+
+// `init(net)`: the initial values once more, of draws of their own; of those that are made from others of
+// them too.
+Value call_init(Cx *cx, const Args *a) {
+  const ModelValue *m = a->v[0]->model;
+  if (!model_meet(cx, m, a->at)) return v_fail();
+  const Tree *t = model_tree(cx, m);
+  Node **from = ARENA_ARRAY(cx->a, Node *, t->n + 1), **to = ARENA_ARRAY(cx->a, Node *, t->n + 1);
+  Tree *out = tree_new(cx, t->n);
+  cx->effects++;
+  for (int i = 0; i < t->n; i++) {
+    const ParamRef *p = map_get(&cx->params, t->leaf[i].path);
+    Initial how;
+    cx->drawn_anew = true;
+    const bool ok = initial_begin(cx, p->scope, p->ast->kids[1], &how);
+    Node *n = ok ? initial_node(cx, p->scope, &how, p->shape, p->ast->name) : NULL;
+    cx->drawn_anew = false;
+    if (!n) return v_fail();
+    to[i] = i ? graph_substitute(cx->g, n, from, to, i) : n;
+    from[i] = p->node;
+    out->leaf[i] = (Leaf){p->path, to[i]};
+  }
+  return v_tree(out, a->at);
 }
 
 // -- what they are made from

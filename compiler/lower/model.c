@@ -22,6 +22,17 @@ bool model_owns(const Lowered *l, const char *model, const char *path) {
   return false;
 }
 
+const char *model_text(Cx *cx, const ModelValue *m) {
+  return m->nitems ? arena_printf(cx->a, "the %d models `%s`", m->nitems, m->name)
+                   : arena_printf(cx->a, "the model `%s`", m->name);
+}
+
+static Value not_one(Cx *cx, const ModelValue *m, Span at) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "one model", model_text(cx, m));
+  diag_hint(d, "`%s[0]` is the first of them; `each m in %s : m(x)` calls all", m->name, m->name);
+  return v_fail();
+}
+
 // -- making
 
 static ModelValue *model_new(Cx *cx, const char *name, Def *def) {
@@ -32,11 +43,33 @@ static ModelValue *model_new(Cx *cx, const char *name, Def *def) {
   return m;
 }
 
-// Another model of the same structure, with parameters of its own.
+static ModelValue *model_over(Cx *cx, const char *name, ModelValue *of) {
+  ModelValue *m = ARENA_NEW(cx->a, ModelValue);
+  *m = (ModelValue){.name = name, .def = of->def, .path = of->path, .of = of};
+  map_init(&m->named, cx->a);
+  return m;
+}
+
+// Another model of the same structure, with parameters of its own: also those of its derivations.
 static ModelValue *model_copy(Cx *cx, const ModelValue *of, const char *name) {
-  ModelValue *m = model_new(cx, name, of->def);
+  ModelValue *m;
+  if (of->of) {
+    ModelValue *inner = model_copy(cx, of->of, name);
+    if (!of->seen) return inner;
+    m = model_over(cx, name, inner);
+    m->seen = of->seen;
+    m->level = of->level;
+    map_put(&cx->models, name, m);
+    return m;
+  }
+  m = model_new(cx, name, of->def);
   m->making = of->making;
   m->nmaking = of->nmaking;
+  return m;
+}
+
+static ModelValue *leaf_of(ModelValue *m) {
+  while (m->of) m = m->of;
   return m;
 }
 
@@ -98,16 +131,60 @@ static ModelValue *new_model(Cx *cx, const Def *d, const Ast *e) {
   return m;
 }
 
+static ModelValue *made(Cx *cx, const Def *d, const Ast *e);
+
+static ModelValue *derived_model(Cx *cx, const Def *d, const Ast *e) {
+  ModelValue *of = made(cx, d, e->kids[0]);
+  if (!of) return NULL;
+  ModelValue *m = model_over(cx, d->name, of);
+  m->seen = e;
+  m->level = of->seen && !strcmp(of->name, d->name) ? of->level + 1 : 0;
+  map_put(&cx->models, d->name, m);
+  return m;
+}
+
+// The model that an expression in the place of a model's body makes; NULL after a report.
+static ModelValue *made(Cx *cx, const Def *d, const Ast *e) {
+  if (e->kind == AST_NEW) return new_model(cx, d, e);
+  if (e->kind == AST_DERIVE) return derived_model(cx, d, e);
+  const Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
+  if (v.kind == V_MODEL && !v.model->nitems) return v.model;
+  if (v.kind != V_FAIL)
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "one model in front of `with`", value_text(cx, &v));
+  return NULL;
+}
+
 ModelValue *model_value(Cx *cx, Def *d) {
   ModelValue *m = map_get(&cx->models, d->name);
   const Ast *body = d->ast->kids[2];
   if (m) return m;
-  if (body->kind != AST_NEW) return model_new(cx, d->name, d);
+  if (body->kind != AST_NEW && body->kind != AST_DERIVE) return model_new(cx, d->name, d);
   const bool library = cx->library;
   cx->library = d->from_library;
-  m = new_model(cx, d, body);
+  m = made(cx, d, body);
   cx->library = library;
   return m;
+}
+
+bool model_is_still(const ModelValue *m) {
+  for (; m; m = m->of)
+    if (m->load || m->at) return true;
+  return false;
+}
+
+ModelValue *model_at(Cx *cx, ModelValue *m, const Value *tree) {
+  const Tree *t = tree_of(cx, tree);
+  if (m->nitems) {
+    not_one(cx, m, tree->span);
+    return NULL;
+  }
+  if (!t) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, tree->span, "a tree of parameters", value_text(cx, tree));
+    return NULL;
+  }
+  ModelValue *moved = model_over(cx, m->name, m);
+  moved->at = t;
+  return moved;
 }
 
 Value model_named(Cx *cx, Def *d, Span at) {
@@ -115,12 +192,8 @@ Value model_named(Cx *cx, Def *d, Span at) {
   return m ? (Value){.kind = V_MODEL, .model = m, .span = at} : v_fail();
 }
 
-const char *model_text(Cx *cx, const ModelValue *m) {
-  return m->nitems ? arena_printf(cx->a, "the %d models `%s`", m->nitems, m->name)
-                   : arena_printf(cx->a, "the model `%s`", m->name);
-}
-
 const BoundArg *model_made_with(const ModelValue *m, const char *name) {
+  while (m->of) m = m->of;
   for (int i = 0; i < m->nmaking; i++)
     if (!strcmp(m->making[i].name, name)) return &m->making[i];
   return NULL;
@@ -142,37 +215,75 @@ static BoundArg *all_arguments(Cx *cx, const ModelValue *m, const BoundArg *args
   return all;
 }
 
-static Value not_one(Cx *cx, const ModelValue *m, Span at) {
-  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "one model", model_text(cx, m));
-  diag_hint(d, "`%s[0]` is the first of them; `each m in %s : m(x)` calls all", m->name, m->name);
-  return v_fail();
-}
-
 // Not trained by this training.
 static bool is_frozen(const Cx *cx, const ModelValue *m) {
   return cx->t && !cx->view && !trains_model(cx->t, m->name);
 }
 
-Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
-  if (m->nitems) return not_one(cx, m, at);
+// `net(x, mode: evaluation)`: takes the mode out of the arguments; false after a report.
+static bool said_mode(Cx *cx, const ModelValue *m, BoundArg *args, int *nargs, bool *training) {
+  int n = 0;
+  for (int i = 0; i < *nargs; i++) {
+    if (!args[i].name || strcmp(args[i].name, "mode") != 0 || find_param(m->def, "mode")) {
+      args[n++] = args[i];
+      continue;
+    }
+    const Value *v = args[i].value;
+    const bool train = v->kind == V_TEXT && !strcmp(v->text, "train");
+    if (!train && (v->kind != V_TEXT || strcmp(v->text, "evaluation") != 0)) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, args[i].span, "`mode: evaluation` or `mode: train`",
+                v->kind == V_TEXT ? arena_printf(cx->a, "`%s`", v->text) : value_text(cx, v));
+      return false;
+    }
+    *training = train;
+  }
+  *nargs = n;
+  return true;
+}
+
+// Of a model that is one itself. Its named values become those of `of`.
+static Value call_leaf(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *args, int nargs, Span at) {
   cx->effects++;
   Env *env = env_new(cx, NULL, m->path, m->def->name);
   Map counters = cx->counters;
   map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
-  const bool loaded = cx->loaded, training = cx->training, library = cx->library;
+  const bool loaded = cx->loaded, library = cx->library;
+  const ModelValue *leaf = cx->leaf;
   cx->library = m->def->from_library;
   args = all_arguments(cx, m, args, &nargs);
   const bool bound = bind_args(cx, m->def, args, nargs, at, env, false);
   cx->loaded = m->load != NULL;
-  cx->training = training && !m->load && !is_frozen(cx, m); // what was trained before evaluates
+  cx->leaf = m;
   const Value v = bound ? call_body(cx, m->def, env, at) : v_fail();
+  cx->leaf = leaf;
   cx->loaded = loaded;
-  cx->training = training;
   cx->library = library;
   cx->counters = counters;
   if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
   for (int i = 0; i < env->names.len && !cx->frame; i++) // of one turn: no value outside of it
     if (!strncmp(env->names.entries[i].key, "as ", 3))
-      map_put(&m->named, env->names.entries[i].key + 3, env->names.entries[i].value);
+      map_put(&of->named, env->names.entries[i].key + 3, env->names.entries[i].value);
+  return v;
+}
+
+static Value call_through(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *args, int nargs, Span at) {
+  if (!m->of) return call_leaf(cx, m, of, args, nargs, at);
+  Seeing s;
+  seeing_begin(cx, &s, m);
+  const Value v = call_through(cx, m->of, of, args, nargs, at);
+  const bool found = seeing_end(cx, &s, v.kind == V_FAIL, at);
+  return found ? v : v_fail();
+}
+
+Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
+  const bool outer = cx->training;
+  const ModelValue *leaf = leaf_of(m);
+  if (m->nitems) return not_one(cx, m, at);
+  // What was trained before evaluates.
+  bool training = outer && !leaf->load && !(is_frozen(cx, leaf) && is_frozen(cx, m));
+  if (!said_mode(cx, m, args, &nargs, &training)) return v_fail();
+  cx->training = training;
+  const Value v = call_through(cx, m, m, args, nargs, at);
+  cx->training = outer;
   return v;
 }

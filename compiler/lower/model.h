@@ -10,6 +10,26 @@ const char *model_text(Cx *cx, const ModelValue *m); // "the model `net`"
 Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at);
 // The argument of its making of this name; NULL: its default.
 const BoundArg *model_made_with(const ModelValue *m, const char *name);
+bool model_is_still(const ModelValue *m); // it has no parameters: they come from elsewhere
+// Calls the model on zeros where parameters of it were not met yet; false after a report: its shapes are not
+// known without a call (view.c).
+bool model_meet(Cx *cx, const ModelValue *m, Span at);
+// `m at T`; NULL after a report.
+ModelValue *model_at(Cx *cx, ModelValue *m, const Value *tree);
+
+// derive.c
+Node *param_seen(Cx *cx, const char *path, Node *own); // in the place of a parameter; NULL after a report
+// In the place of a value with a name in a model's body.
+Value value_seen(Cx *cx, const Env *env, const char *name, Value v);
+// Around a call of m->of, in which what m says stands in the place of parameters and values. `failed`: the
+// call did. False after a report: there was none.
+void seeing_begin(Cx *cx, Seeing *s, const ModelValue *m);
+bool seeing_end(Cx *cx, const Seeing *s, bool failed, Span at);
+
+// select.c
+// Whether the selector, which starts from `root` where that is given, selects the parameter `path`.
+bool selects_param(Cx *cx, const Ast *selector, const ModelValue *root, const char *path);
+
 // Whether the parameter `path` is one of the model of this name, of one that it calls, or of one of several
 // (`g` owns what `g[0]` owns).
 bool model_owns(const Lowered *l, const char *model, const char *path);

@@ -1,8 +1,5 @@
-// Parameters and states: declared where a body is elaborated, known by path; selectors pick from them.
-#include "../base/words.h"
+// Parameters and states: declared where a body is elaborated, known by path.
 #include "train.h"
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as) {
@@ -75,6 +72,13 @@ static bool may_have_state(Cx *cx, const char *name, Shape s, Span at) {
   return false;
 }
 
+// The body sees what stands in the parameter's place in this call.
+static Value bind_param(Cx *cx, Env *env, const Ast *p, const char *path, Node *own) {
+  Node *n = param_seen(cx, path, own);
+  if (n) env_set(cx, env, p->name, n == own ? v_tensor(n, p->span) : named(cx, v_tensor(n, p->span)));
+  return n ? (Value){.kind = V_NONE} : v_fail();
+}
+
 Value declare_param(Cx *cx, Env *env, const Ast *p) {
   cx->effects++;
   if (p->nkids > 2 && p->kids[2]) {
@@ -105,8 +109,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   if (cx->loaded) {
     const StateRef *tensor = loaded_tensor(cx, path, s, p->span);
     if (!tensor) return v_fail();
-    env_set(cx, env, p->name, v_tensor(tensor->node, p->span));
-    return (Value){.kind = V_NONE};
+    return bind_param(cx, env, p, path, tensor->node);
   }
   const StateRef *state = map_get(&cx->states, path);
   if (state) return twice(cx, path, p->span, state->origin), v_fail();
@@ -130,8 +133,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     map_put(&cx->params, path, ref);
   }
   ref->init = init;
-  env_set(cx, env, p->name, v_tensor(ref->node, p->span));
-  return (Value){.kind = V_NONE};
+  if (!ref->ast) ref->ast = p, ref->scope = env_copy(cx, env);
+  return bind_param(cx, env, p, path, ref->node);
 }
 
 // `from`: its initial value, where it is given.
@@ -291,190 +294,4 @@ void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v) {
   Value now = named(cx, v_tensor(n, assign->span));
   now.text = old->text;
   env_set(cx, env, assign->name, now);
-}
-
-// -- selectors
-
-// A selector sees the parameters that are known so far.
-static void selects(Cx *cx) {
-  if (cx->params.len < cx->fewest) cx->fewest = cx->params.len;
-}
-
-Tree *model_tree(Cx *cx, const ModelValue *m) {
-  selects(cx);
-  Tree *t = ARENA_NEW(cx->a, Tree);
-  t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
-  for (int i = 0; i < cx->params.len && !m->load; i++) {
-    ParamRef *p = cx->params.entries[i].value;
-    if (model_owns(cx->l, m->name, p->path)) t->leaf[t->n++] = (Leaf){p->path, p->node};
-  }
-  return t;
-}
-
-// One name of a selector; `dense[2..]` takes automatic instances by number, from low to below high.
-typedef struct Segment {
-  const char *name;
-  bool numbered;
-  int64_t low, high;
-} Segment;
-
-enum { MAX_SEGMENTS = 32 };
-
-// One segment of a selector against one of a path. A layer's name stands for all its instances that were
-// named automatically.
-static bool segment_matches(Cx *cx, const Segment *want, const char *path, size_t upto, size_t from) {
-  size_t n = upto - from, base = strlen(want->name);
-  if (!want->numbered && !strcmp(want->name, "*")) return true;
-  if (!want->numbered && base == n && !strncmp(want->name, path + from, n)) return true;
-  const char *site = map_get(&cx->auto_base, arena_strndup(cx->a, path, upto));
-  if (!site || strlen(site) < from || strcmp(site + from, want->name) != 0) return false;
-  const size_t bracket = path[from + base] == '['; // of `g[2]`
-  int64_t number = strtoll(path + from + base + bracket, NULL, 10);
-  return !want->numbered || (number >= want->low && number < want->high);
-}
-
-// `*` matches one or more segments, so that net.*.weight reaches weights at any depth.
-static bool path_matches(Cx *cx, const Segment *segments, int n, const char *path, size_t from) {
-  if (n == 0) return path[from] == '\0';
-  if (path[from] == '\0') return false;
-  size_t upto = from + strcspn(path + from, ".");
-  size_t next = path[upto] ? upto + 1 : upto;
-  if (!segment_matches(cx, segments, path, upto, from)) return false;
-  if (path_matches(cx, segments + 1, n - 1, path, next)) return true;
-  return !strcmp(segments->name, "*") && path_matches(cx, segments, n, path, next);
-}
-
-static bool segment_bound(Cx *cx, const Ast *e, int64_t *out) {
-  if (!e) return true;
-  Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
-  double d;
-  if (!value_number(cx, &v, "an instance's number", &d)) return false;
-  *out = fabs(d) < INT32_MAX ? (int64_t)d : d > 0 ? INT32_MAX : -1;
-  return true;
-}
-
-// The selector's segments in order; their number, 0 after a report. `root`, where given, is what it starts
-// from.
-static int selector_segments(Cx *cx, const Ast *e, const ModelValue *root, Segment *out) {
-  if (root && (e->kind == AST_NAME || e->kind == AST_INDEX)) {
-    out[0] = (Segment){.name = root->name};
-    return 1;
-  }
-  const Ast *name = e->kind == AST_INDEX ? e->kids[0] : e;
-  bool named = name->kind == AST_NAME || name->kind == AST_FIELD;
-  int n = named && name->kind == AST_FIELD ? selector_segments(cx, name->kids[0], root, out) : 0;
-  if (!named || (name->kind == AST_FIELD && n == 0) || n == MAX_SEGMENTS) {
-    if (!named || n == MAX_SEGMENTS)
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a selector such as net.*.weight",
-                ast_kind_name(e->kind));
-    return 0;
-  }
-  out[n] = (Segment){.name = name->name, .numbered = name != e, .high = INT64_MAX};
-  if (name != e) {
-    const Ast *at = e->kids[1];
-    bool range = at->kind == AST_RANGE;
-    if (!segment_bound(cx, range ? at->kids[0] : at, &out[n].low)) return 0;
-    if (range ? !segment_bound(cx, at->kids[1], &out[n].high) : (out[n].high = out[n].low + 1, false))
-      return 0;
-  }
-  return n + 1;
-}
-
-// Whether a path is that of the selector, or below it. `net.*` are also the parameters of models that `net`
-// calls.
-static bool selected(Cx *cx, const Segment *segments, int n, const char *path) {
-  if (path_matches(cx, segments, n, path, 0) || path_matches(cx, segments, n + 1, path, 0)) return true;
-  const bool all = n >= 2 && !segments->numbered && !strcmp(segments[1].name, "*");
-  if (!all || !model_owns(cx->l, segments->name, path)) return false;
-  const size_t root = strcspn(path, ".") + 1;
-  return path_matches(cx, segments + 1, n - 1, path, root) || path_matches(cx, segments + 1, n, path, root);
-}
-
-// Marks what a selector matches.
-static bool mark(Cx *cx, const Ast *e, const ModelValue *root, bool *hit) {
-  if (e->kind == AST_EXCEPT) {
-    bool *not = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
-    if (!mark(cx, e->kids[0], root, hit) || !mark(cx, e->kids[1], root, not)) return false;
-    for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && !not[i];
-    return true;
-  }
-  Segment segments[MAX_SEGMENTS + 1];
-  int n = selector_segments(cx, e, root, segments);
-  if (n == 0) return false;
-  segments[n] = (Segment){.name = "*"};
-  for (int i = 0; i < cx->params.len; i++) {
-    hit[i] |= selected(cx, segments, n, cx->params.entries[i].key);
-  }
-  return true;
-}
-
-// The nearest of the names that paths are made of.
-static void suggest_segment(Cx *cx, Diag *d, const char *name) {
-  VEC(const char *) segments = {0};
-  for (int i = 0; i < cx->params.len; i++)
-    for (const char *at = cx->params.entries[i].key; *at; at += *at == '.') {
-      const size_t n = strcspn(at, ".");
-      vec_push(cx->a, segments, arena_strndup(cx->a, at, n));
-      at += n;
-    }
-  const char *near = nearest_name(name, segments.data, segments.len);
-  if (near) diag_hint(d, "did you mean `%s`?", near);
-}
-
-static Tree *select_from(Cx *cx, const Ast *selector, const ModelValue *root) {
-  bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
-  selects(cx);
-  if (!mark(cx, selector, root, hit)) return NULL;
-  Tree *t = ARENA_NEW(cx->a, Tree);
-  t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
-  for (int i = 0; i < cx->params.len; i++) {
-    ParamRef *p = cx->params.entries[i].value;
-    if (hit[i]) t->leaf[t->n++] = (Leaf){p->path, p->node};
-  }
-  if (t->n) return t;
-  Diag *d = diag_emit(&cx->s->diags, DIAG_selector_empty, selector->span, ast_text(cx->a, selector));
-  const char **paths = ARENA_ARRAY(cx->a, const char *, cx->params.len + 1);
-  StrBuf list = {.arena = cx->a};
-  for (int i = 0; i < cx->params.len; i++) {
-    paths[i] = cx->params.entries[i].key;
-    strbuf_addf(&list, "%s%s", i ? ", " : "", paths[i]);
-  }
-  if (cx->params.len) diag_note(d, (Span){0}, "the parameters are %s", list.data);
-  const char *near = nearest_name(ast_text(cx->a, selector), paths, cx->params.len);
-  if (near)
-    diag_hint(d, "did you mean `%s`?", near);
-  else if (selector->kind == AST_FIELD && !word_hint(d, selector->name, WORD_FIELD, NULL, 0))
-    suggest_segment(cx, d, selector->name);
-  return NULL;
-}
-
-Tree *select_params(Cx *cx, const Ast *selector) { return select_from(cx, selector, NULL); }
-
-// `net.hidden`: a named value of the model's last call, a parameter, or a part of its tree; `digits.train`: a
-// part of the data.
-Value model_field(Cx *cx, Env *env, const Ast *e) {
-  const Ast *root = e;
-  while (root->kind == AST_FIELD) root = root->kids[0];
-  Value base = eval_expr(cx, env, root);
-  if (base.kind == V_FAIL) return base;
-  if (base.kind == V_DATA) return cx->view ? data_field(cx, env, e) : eval_data(cx, env, e);
-  if (base.kind != V_MODEL) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);
-    if (!word_hint(d, e->name, WORD_FIELD, NULL, 0)) sema_suggest_call(cx->l->program, d, e);
-    return v_fail();
-  }
-  if (e->kids[0] == root) {
-    Value *named = map_get(&base.model->named, e->name);
-    if (named) {
-      Value v = *named;
-      v.span = e->span;
-      return v;
-    }
-  }
-  Tree *t = select_from(cx, e, base.model);
-  if (!t) return v_fail();
-  const char *path =
-      arena_printf(cx->a, "%s%s", base.model->name, ast_text(cx->a, e) + strlen(ast_text(cx->a, root)));
-  const bool one = t->n == 1 && !strcmp(t->leaf[0].path, path); // else a tree, of one tensor too
-  return one ? v_tensor(t->leaf[0].node, e->span) : v_tree(t, e->span);
 }

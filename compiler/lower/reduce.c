@@ -235,6 +235,27 @@ static double tree_count(const Tree *t) {
   return total;
 }
 
+Value call_unflat(Cx *cx, const Args *a) {
+  const Tree *like = tree_of(cx, a->v[1]);
+  Node *v = value_node(cx, a->v[0]);
+  if (!v) return v_fail();
+  Tree *t = tree_new(cx, like->n);
+  const Shape all = shape_of(1, (int64_t)tree_count(like));
+  if (!shape_equal(v->shape, all)) {
+    diag_emit(&cx->s->diags, DIAG_shape_mismatch, a->v[0]->span, "`unflat`", shape_text(cx->a, all),
+              shape_text(cx->a, v->shape));
+    return v_fail();
+  }
+  int64_t from = 0;
+  for (int i = 0; i < like->n; i++) {
+    const Shape s = like->leaf[i].node->shape;
+    Node *part = axis_slice(cx, v, 0, from, from + shape_count(s));
+    t->leaf[i] = (Leaf){like->leaf[i].path, graph_reshape(cx->g, part, s)};
+    from += shape_count(s);
+  }
+  return v_tree(t, a->at);
+}
+
 // A reduction of one whole tensor.
 static Node *reduce_all(Cx *cx, Builtin b, Node *x) {
   const Reduced r = whole(b, x, NULL);

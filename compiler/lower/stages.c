@@ -89,23 +89,36 @@ static void store_tensors(Lowered *l, LowerTrain *t) {
 
 // -- evaluations
 
-// The last training of the model, or of what owns it, before the statement, else the first one behind it; -1:
-// none.
-static int whose_weights(const Lowered *l, const Ast *evaluate, bool *untrained) {
-  const char *model = ast_text(l->session->arena, evaluate->kids[0]);
+// Whether a training has tensors of a model that it does not train itself: of one that this is derived from.
+static bool has_of(const LowerTrain *t, const Lowered *l, const char *model) {
+  for (int i = 0; i < t->params.len; i++)
+    if (model_owns(l, model, t->params.data[i].path)) return true;
+  return false;
+}
+
+// The last training that trains the model before the statement, else the first one behind it; -1: none.
+static int last_training(const Lowered *l, const Ast *evaluate, const char *model, bool derived,
+                         bool *untrained) {
   int before = -1, behind = -1;
   bool passed = false;
   for (int i = 0, k = 0; i < l->program->statements.len; i++) {
     const Ast *s = l->program->statements.data[i];
     passed |= s == evaluate;
     if (s->kind != AST_TRAIN) continue;
-    const bool same = trains_model(l->trains.data[k], model);
+    const LowerTrain *t = l->trains.data[k];
+    const bool same = trains_model(t, model) || (derived && has_of(t, l, model));
     if (same && !passed) before = k;
     if (same && passed && behind < 0) behind = k;
     k++;
   }
   *untrained = before < 0;
   return *untrained ? behind : before;
+}
+
+static int whose_weights(const Lowered *l, const Ast *evaluate, bool *untrained) {
+  const char *model = ast_text(l->session->arena, evaluate->kids[0]);
+  const int trained = last_training(l, evaluate, model, false, untrained);
+  return trained >= 0 ? trained : last_training(l, evaluate, model, true, untrained);
 }
 
 static bool evaluate_data(Lowered *l, LowerEvaluate *e) {

@@ -332,6 +332,13 @@ Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def) {
   return e;
 }
 
+Env *env_copy(Cx *cx, const Env *env) {
+  Env *e = env_new(cx, env->parent, env->path, env->def);
+  for (int i = 0; i < env->names.len; i++)
+    map_put(&e->names, env->names.entries[i].key, env->names.entries[i].value);
+  return e;
+}
+
 void env_set(Cx *cx, Env *e, const char *name, Value v) {
   Value *copy = ARENA_NEW(cx->a, Value);
   *copy = v;

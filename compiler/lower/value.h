@@ -68,7 +68,11 @@ typedef struct ModelValue ModelValue;
 struct ModelValue {
   const char *name; // as the program calls it: "net", "g[3]"
   Def *def;         // whose body it has
-  const char *path; // prefix of its parameters
+  const char *path; // prefix of its parameters, but for those of `of`
+  ModelValue *of;   // another model, with something in the place of its parameters; NULL: it is one itself
+  const Tree *at;   // `of at T`: these
+  const Ast *seen;  // AST_DERIVE `of with w in S as e`: e
+  int level;        // of several in one definition
   BoundArg *making; // `new mlp(width: 8)`: all by name
   int nmaking;
   ModelValue **items; // `model g[7] = new net`
@@ -158,6 +162,14 @@ struct Turns {
 
 typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_CHECK } Mode;
 
+// What stands in the place of parameters and named values in the calls of a model, from the inside out.
+typedef struct Seeing Seeing;
+struct Seeing {
+  Seeing *outer;
+  const ModelValue *model;
+  int found; // parameters or values whose place it took
+};
+
 // One graph under construction: where its nodes go, what it is for, and what has been declared in it so far.
 typedef struct Cx {
   Lowered *l;
@@ -190,8 +202,10 @@ typedef struct Cx {
   Map rows;              // table of data -> Dim *
   VEC(LowerColumn) columns;
   VEC(const Dim *) counted;
-  LoopFrame *frame; // the innermost loop around what is being elaborated
-  Turns *turns;     // likewise
+  Seeing *seeing;         // of the calls around
+  const ModelValue *leaf; // whose body is being elaborated
+  LoopFrame *frame;       // the innermost loop around what is being elaborated
+  Turns *turns;           // likewise
   Node *objective;
   VEC(Node *) left;      // by the updates before this one: parameters and states as they are now
   const char *update;    // the optimizer that acts: what its states are called by besides; NULL: nothing
@@ -203,6 +217,7 @@ typedef struct Cx {
   Map calls;             // calls without effects -> Value *
   int64_t drawn;         // by initial values
   bool initial;          // one of these is elaborated
+  bool drawn_anew;       // they are asked for by `init`: draws as others are
   int fewest;            // parameters that were known when one was selected
   int work;              // calls and repetitions so far
   double active_from;    // schedule branches: the earliest step at which this one counts
@@ -217,6 +232,8 @@ typedef struct ParamRef {
   Node *node; // current value: the input, or in MODE_CHECK the initial value
   Node *init; // where it was wanted
   Span origin;
+  const Ast *ast; // its declaration, where it was met here
+  Env *scope;     // and what names meant there
 } ParamRef;
 
 typedef struct StateRef {
@@ -307,6 +324,7 @@ Node *live_node(Cx *cx, const Value *v);                          // a scalar fo
 
 // -- env
 Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def);
+Env *env_copy(Cx *cx, const Env *env); // its own names as they are now
 void env_set(Cx *cx, Env *e, const char *name, Value v);
 Value *env_get(const Env *e, const char *name);
 
@@ -333,6 +351,8 @@ Value choose(Cx *cx, const Value *cond, const Value *x, const Value *y, Span at)
 Value matmul(Cx *cx, const Value *x, const Value *y, Span at);
 
 // -- eval.c
+// The value of a call whose layer has this name.
+Value eval_instance(Cx *cx, Env *env, const Ast *e, const char *instance);
 Def *find_def(Cx *cx, const char *name); // what the name means here; NULL: no definition
 Value eval_expr(Cx *cx, Env *env, const Ast *e);
 bool may_go_on(Cx *cx, Span at, int work); // false after a report: the program is too deep, or too much
@@ -452,6 +472,8 @@ Node *state_of(const Cx *cx, const States *s, int i);
 void set_states(Cx *cx, const States *s);
 void assign_state(Cx *cx, Env *env, const Ast *assign, const Value *v);
 const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as);
+
+// -- select.c
 Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far
 // Selector over the parameters met so far; NULL after a report (selects nothing, or no model).
 Tree *select_params(Cx *cx, const Ast *selector);

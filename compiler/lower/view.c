@@ -55,6 +55,30 @@ static void call_on_zeros(Cx *cx, ModelValue *m) {
   if (!m->nitems) call_model(cx, m, args, n, m->def->ast->name_span);
 }
 
+bool model_meet(Cx *cx, const ModelValue *m, Span at) {
+  bool met = true;
+  while (m->of) m = m->of;
+  for (int pass = 0; pass < 2; pass++) {
+    const Tree *t = model_tree(cx, m);
+    met = t->n > 0;
+    for (int i = 0; i < t->n; i++) met = met && ((ParamRef *)map_get(&cx->params, t->leaf[i].path))->scope;
+    if (met || pass) break;
+    const bool training = cx->training, no_times = cx->no_times;
+    cx->training = false; // its states stay what they are
+    cx->no_times = !cx->t;
+    const int errors = cx->s->diags.errors;
+    call_on_zeros(cx, (ModelValue *)m);
+    cx->training = training;
+    cx->no_times = no_times;
+    if (cx->s->diags.errors != errors) return false;
+  }
+  if (met) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_selector_empty, at, m->name);
+  diag_hint(
+      d, "a model whose declaration says all sizes of its input has its parameters also before it is called");
+  return false;
+}
+
 static void meet_parameters(Cx *cx, Def *model) {
   LowerTrain *t = train_of_model(cx->l, model->name);
   ModelValue *m = model_value(cx, model);

@@ -9,11 +9,18 @@ static Def *meant(Program *p, const Def *by, const char *name) {
   return by->from_library ? sema_library(p, name) : sema_find(p, name);
 }
 
+static bool is_made(const Def *d) {
+  const Ast *body = d->ast->kids[2];
+  return d->kind == KIND_MODEL && (body->kind == AST_NEW || body->kind == AST_DERIVE);
+}
+
 // What stands for a model in the body of one that is made of another; NULL where d has a body of its own.
 static const Ast *made_of(const Def *d) {
   const Ast *body = d->ast->kids[2];
-  if (d->kind != KIND_MODEL || body->kind != AST_NEW) return NULL;
-  return body->kids[0]->kind == AST_CALL ? body->kids[0]->kids[0] : body->kids[0];
+  if (!is_made(d)) return NULL;
+  while (body->kind == AST_DERIVE) body = body->kids[0];
+  if (body->kind == AST_NEW) body = body->kids[0];
+  return body->kind == AST_CALL ? body->kids[0] : body;
 }
 
 static Def *made_of_model(Program *p, const Def *d) {
@@ -62,7 +69,7 @@ static bool makes_still(const Ast *call) {
 }
 
 static void search(Search *s, const Def *d, const Ast *e) {
-  if (!e || e->kind == AST_NEW || (e->kind == AST_CALL && makes_still(e))) return;
+  if (!e || (e->kind == AST_CALL && makes_still(e))) return;
   const Def *named = e->kind == AST_NAME && !is_parameter(d, e->name) ? meant(s->p, d, e->name) : NULL;
   if (named && named->kind == KIND_MODEL) vec_push(s->p->session->arena, s->out, named->name);
   if (named) search_def(s, named);
@@ -73,8 +80,17 @@ static void search_def(Search *s, const Def *d) {
   for (int i = 0; i < s->seen.len; i++)
     if (s->seen.data[i] == d) return;
   vec_push(s->p->session->arena, s->seen, d);
-  const Def *body = d->kind == KIND_MODEL ? sema_structure(s->p, (Def *)d) : d;
-  if (body) search(s, body, body->ast->kids[2]);
+  if (!is_made(d)) {
+    search(s, d, d->ast->kids[2]);
+    return;
+  }
+  const Ast *of = d->ast->kids[2];
+  while (of->kind == AST_DERIVE) of = of->kids[0];
+  const Def *body = of->kind == AST_NEW ? sema_structure(s->p, (Def *)d) : NULL;
+  if (body)
+    search(s, body, body->ast->kids[2]);
+  else
+    search(s, d, of);
 }
 
 const SharedModels *sema_shared(Program *p, Def *model) {

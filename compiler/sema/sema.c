@@ -42,7 +42,7 @@ Def *check_name(Scope *s, const char *name, Span span, SemaPlace place) {
 static int def_params(Arena *a, const Def *d, const char ***names) {
   const Ast *ps = d->ast->kids[0];
   int n = 0;
-  *names = ARENA_ARRAY(a, const char *, ps ? 2 * ps->nkids + 1 : 1);
+  *names = ARENA_ARRAY(a, const char *, ps ? 2 * ps->nkids + 2 : 2);
   for (int i = 0; ps && i < ps->nkids; i++) (*names)[n++] = ps->kids[i]->name;
   return n;
 }
@@ -144,6 +144,15 @@ static const Ast *wrong_path(Scope *s, const Ast *call) {
   return path;
 }
 
+static void check_kids(Scope *s, const Ast *e, int from) {
+  for (int i = from; i < e->nkids; i++)
+    if (e->kids[i]) check_expr(s, e->kids[i]);
+}
+
+static void bind_names(Scope *s, const Ast *list) {
+  for (int i = 0; i < list->nkids; i++) bind(s, list->kids[i]->name);
+}
+
 static void check_new(Scope *s, const Ast *e) {
   const Ast *call = e->kids[0], *callee = call->kind == AST_CALL ? call->kids[0] : call;
   Diags *ds = &s->p->session->diags;
@@ -166,6 +175,22 @@ static void check_new(Scope *s, const Ast *e) {
   check_args(s, call, arena_printf(a, "new %s", callee->name), names, n, 0, 0, NULL);
 }
 
+// `net with w in S as e`
+static void check_derived(Scope *s, const Ast *e) {
+  check_expr(s, e->kids[0]);
+  check_kids(s, e->kids[2], 0);
+  const int before = s->names.len;
+  bind_names(s, e->kids[1]);
+  check_expr(s, e->kids[3]);
+  s->names.len = before;
+}
+
+// `net(x, mode: evaluation)`
+static bool says_mode(const Ast *arg) {
+  return arg->name && !strcmp(arg->name, "mode") && arg->kids[0]->kind == AST_NAME &&
+         (!strcmp(arg->kids[0]->name, "evaluation") || !strcmp(arg->kids[0]->name, "train"));
+}
+
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
   bool data = is_data_builtin(call) || s->callee == PLACE_DATA;
@@ -175,7 +200,8 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *wrong = callee->kind == AST_NAME ? wrong_path(s, call) : NULL;
   for (int i = 1; i < call->nkids; i++) {
     const Ast *arg = call->kids[i]->kids[0];
-    if (arg != wrong && !is_open(arg) && (!data || !names_column(arg))) check_expr(s, arg);
+    if (arg != wrong && !is_open(arg) && !says_mode(call->kids[i]) && (!data || !names_column(arg)))
+      check_expr(s, arg);
   }
   s->value = outer.value;
   s->callee = outer.callee;
@@ -190,8 +216,9 @@ static void check_call(Scope *s, const Ast *call, int piped) {
     const char **params;
     d = sema_structure(s->p, d);
     if (!d) return;
-    int n = def_params(a, d, &params);
-    check_args(s, call, d->name, params, n, n, piped, d->ast->kids[0]);
+    const int n = def_params(a, d, &params), modes = d->kind == KIND_MODEL;
+    if (modes) params[n] = "mode";
+    check_args(s, call, d->name, params, n + modes, n, piped, d->ast->kids[0]);
     return;
   }
   int b = bound(s, callee->name) ? -1 : builtin_find(callee->name);
@@ -277,15 +304,6 @@ static void check_block(Scope *s, const Ast *block) {
   }
 }
 
-static void check_kids(Scope *s, const Ast *e, int from) {
-  for (int i = from; i < e->nkids; i++)
-    if (e->kids[i]) check_expr(s, e->kids[i]);
-}
-
-static void bind_names(Scope *s, const Ast *list) {
-  for (int i = 0; i < list->nkids; i++) bind(s, list->kids[i]->name);
-}
-
 // What a loop, `each` or local definition binds ends with it; so does what its turns bind first.
 static void check_loop(Scope *s, const Ast *e) {
   if (e->kind == AST_EACH || e->kind == AST_FOR) check_kids(s, e->kids[1], 0);
@@ -334,6 +352,7 @@ void check_expr(Scope *s, const Ast *e) {
     bind(s, e->name);
     break;
   case AST_NEW: check_new(s, e); break;
+  case AST_DERIVE: check_derived(s, e); break;
   case AST_WHERE:
   case AST_WITH:
   case AST_TABLE: check_data(s, e); break;
