@@ -26,9 +26,10 @@ bool axis_of_tree(Cx *cx, const Args *a, const Value *axis);
 bool is_true(const Value *v); // of an argument; not given is false
 // along.c
 Node *axis_slice(Cx *cx, Node *x, int axis, int64_t from, int64_t to);
-Node *axis_moved(Cx *cx, Node *x, int from, int to); // the others keep their order
-Node *axis_last(Cx *cx, Node *x, int axis);          // exchanged with the last; its own inverse
-Node *axis_product(Cx *cx, Node *x, int axis);       // which keeps size 1
+Node *axis_moved(Cx *cx, Node *x, int from, int to);    // the others keep their order
+Node *axis_last(Cx *cx, Node *x, int axis);             // exchanged with the last; its own inverse
+Node *dim_elements(Cx *cx, const Dim *d, int64_t size); // how many are there, f64[]
+Node *axis_product(Cx *cx, Node *x, int axis);          // which keeps size 1
 // index.c
 // The place to tell when the program runs: what was written in the program, also where the library looks it
 // up.

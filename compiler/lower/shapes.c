@@ -245,26 +245,38 @@ Value call_triangle(Cx *cx, const Args *a) {
   return v;
 }
 
+// What two axes have in common, from the start: as many places as the shorter one, of the size `least`.
+static const Dim *shorter(Cx *cx, const Dim *d, int64_t m, const Dim *e, int64_t n, int64_t least, Span at) {
+  if (!(d && d->count) && !(e && e->count)) return NULL;
+  if (d && e && dim_relation(d, e) == DIM_SAME && m == n) return d;
+  Node *most = graph_binary(cx->g, OP_MIN, dim_elements(cx, d, m), dim_elements(cx, e, n));
+  return counted_dim(cx, most, least, at);
+}
+
 // Of a row the matrix with it on its diagonal; else the diagonal of each matrix.
 Value call_diag(Cx *cx, const Args *a) {
   Node *x = counted_floats(cx, a->v[0]);
   if (!x) return v_fail();
   Graph *g = cx->g;
-  for (int i = 1; i <= 2 && i <= x->shape.rank; i++)
-    if (!is_whole(cx, a, x->shape, x->shape.rank - i)) return v_fail();
+  const Dims given = value_dims(cx, a->v[0]);
   if (x->shape.rank == 1) {
     const Shape s = shape_of(2, x->shape.dim[0], x->shape.dim[0]);
     if (!shape_fits(cx, s, a->at)) return v_fail();
-    return v_tensor(
+    const Dim *both[] = {dim_of(given, 0), dim_of(given, 0)};
+    Value v = v_tensor(
         graph_select(g, on_diagonal(cx, s, 0, 1), graph_broadcast_to(g, x, s), graph_const(g, 0, (Shape){0})),
         a->at);
+    v.dims = dims_copy(cx, both, 2);
+    return v;
   }
   if (!matrix_of(cx, a)) return v_fail();
   const int rank = x->shape.rank, last = rank - 1;
   const int64_t m = x->shape.dim[rank - 2], n = x->shape.dim[last], least = m < n ? m : n;
   x = axis_slice(cx, axis_slice(cx, x, last, 0, least), rank - 2, 0, least);
   Value v = v_tensor(axis_diagonal(cx, x, rank - 2, last), a->at);
-  v.dims = without_axis(cx, a->v[0], rank - 1, rank - 2);
+  const Dim **dims = dims_copy(cx, given, rank - 1);
+  dims[rank - 2] = shorter(cx, dim_of(given, rank - 2), m, dim_of(given, last), n, least, a->at);
+  v.dims = dims;
   return v;
 }
 
@@ -298,15 +310,37 @@ Value call_scatter_add(Cx *cx, const Args *a) {
   return v;
 }
 
+// The axes of v and those that are written, of which `axis` is one for `places` = 1 and gone for 0.
+static bool put_meets(Cx *cx, const Args *a, Shape v, Shape given, int axis, int places) {
+  for (int i = 1; i <= v.rank; i++) {
+    const int at = given.rank - i;
+    const Dim *d = dim_of(value_dims(cx, a->v[2]), v.rank - i),
+              *e =
+                  at == axis && places ? NULL : dim_of(value_dims(cx, a->v[0]), at + (at >= axis && !places));
+    if (dims_meet(d, v.dim[v.rank - i], e, given.dim[at])) continue;
+    report_dims(cx, "`put`", d, e, a->v[2]->span);
+    return false;
+  }
+  return true;
+}
+
+static Value put_into(Node *n, Dims dims, Span at) {
+  Value v = v_tensor(n, at);
+  v.dims = dims;
+  return v;
+}
+
 // x, but v at the places i of an axis. Of several values for one place the last one stays: which that is, is
 // told by the largest position among them.
 Value call_put(Cx *cx, const Args *a) {
   Graph *g = cx->g;
-  Node *x = value_floats(cx, a->v[0]), *v = value_floats(cx, a->v[2]);
+  Node *x = counted_floats(cx, a->v[0]), *v = counted_floats(cx, a->v[2]);
+  const Dims dims = value_dims(cx, a->v[0]);
   int axis;
   if (!x || !v || !one_axis(cx, a->v[3], x->shape, &axis)) return v_fail();
   const int64_t n = x->shape.dim[axis];
-  Node *i = value_index(cx, a->v[1], n);
+  if (is_counted(cx, a->v[1]) && !value_wide(cx, a->v[1])) return v_fail();
+  Node *i = counted_value_index(cx, a->v[1], n, dim_of(dims, axis));
   if (!i) return v_fail();
   if (i->shape.rank > 1) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span, "one index or a row of them",
@@ -325,8 +359,9 @@ Value call_put(Cx *cx, const Args *a) {
               shape_text(cx->a, v->shape));
     return v_fail();
   }
+  if (!put_meets(cx, a, v->shape, given, axis, i->shape.rank)) return v_fail();
   v = graph_reshape(g, graph_broadcast_to(g, v, given), part);
-  if (k == 0 || n == 0) return v_tensor(graph_made(g, x, v), a->at);
+  if (k == 0 || n == 0) return put_into(graph_made(g, x, v), dims, a->at);
   const Shape table = shape_of(2, n, k), row = shape_of(1, k);
   if (!shape_fits(cx, table, a->at)) return v_fail();
   Node *hit = graph_binary(g, OP_EQ, graph_iota(g, 0, DT_I32, table),
@@ -339,5 +374,5 @@ Value call_put(Cx *cx, const Args *a) {
   Node *from = graph_cast(g, graph_binary(g, OP_MAX, last, zero), DT_I32);
   Node *written =
       graph_broadcast(g, graph_unary(g, OP_NOT, graph_binary(g, OP_LT, last, zero)), x->shape, &axis);
-  return v_tensor(graph_select(g, written, gather_axis(cx, v, axis, from), x), a->at);
+  return put_into(graph_select(g, written, gather_axis(cx, v, axis, from), x), dims, a->at);
 }

@@ -165,7 +165,7 @@ static Node *behind(Cx *cx, Node *x, const Dim *of, Node *y, int axis) {
   return gather_axis(cx, both, axis, graph_select(g, graph_binary(g, OP_LT, i, count), i, second));
 }
 
-static Node *dim_elements(Cx *cx, const Dim *d, int64_t size) {
+Node *dim_elements(Cx *cx, const Dim *d, int64_t size) {
   return d && d->count ? d->count : graph_const_typed(cx->g, (double)size, DT_F64, (Shape){0});
 }
 

@@ -61,16 +61,17 @@ CASES = {
     "stack": ["w3(stack(p, v))", "stack(p, 2 * v, axis: 1)", "stack(r, r, axis: 1)"],
     "split": ["split(p, 3)[1]"], "pad": ["pad(p, 1, 2)", 'pad(p, 1, 0, mode: "edge")'],
     "window": ["window(p, 2)"], "fold": ["fold(window(p, 2), 3)"],
-    "tril": ["tril(p)"], "triu": ["triu(p, 1)"], "diag": ["diag(stack(p, p, axis: 1)[.., .., 0..2])"],
+    "tril": ["tril(p)"], "triu": ["triu(p, 1)"], "diag": ["diag(stack(p, p, axis: 1)[.., .., 0..2])", "w2(diag(r))", "diag(p)", "diag(p @ transpose(p))", "w2(diag(r) @ p)"],
+    "put": ["put(p, [0, 1], 7, axis: 0)", "put(p, 0, r[0], axis: 0)", "put(r, [1, 1], [2, r[0]])", "put(p, [0, 2], r[.., new])", "put(p, 1, r)", "put(p, 0, [5, 6, 7], axis: 0)"],
     "scatter_add": ["scatter_add(p, y, 3)", "scatter_add(r, y, 4)"],
     "einsum": ['einsum("ij,ij->", p, v)', 'einsum("ij,ik->jk", p, v)', 'einsum("ij->i", p)', 'einsum("ij,jk->ik", p, w)', 'w2(einsum("ij->ji", p))'],
     "zeros": ["p + zeros([size(p, 0), 1])", "p + zeros(like: p)"], "ones": ["p * sum(ones(like: p))", "p + ones([size(p, 0), 3])"],
     "eye": ["eye(size(p, 0)) @ p"], "arange": ["arange(size(p, 0)) * r"],
     "grad": ["grad(sum(p^3), p)", "grad(sum(sin(r)), r)"],
 }
-REFUSED = {"put": "put(p, [0], 1, axis: 0)", "cholesky": "cholesky(p @ transpose(p))", "qr": "qr(p)", "eigh": "eigh(p)", "svd": "svd(p)", "solve": "solve(eye(6), p)",
+REFUSED = {"cholesky": "cholesky(p @ transpose(p))", "qr": "qr(p)", "eigh": "eigh(p)", "svd": "svd(p)", "solve": "solve(eye(6), p)",
            "solve_triangular": "solve_triangular(eye(6), p)"}
-REFUSED_ALONG = ["split(p, 2, axis: 0)", "pad(p, 1, 1, axis: 0)", "window(p, 2, axis: 0)", "diag(r)", "reshape(p, [3, -1])", "reshape(p, [3, 2, 3])",
+REFUSED_ALONG = ["split(p, 2, axis: 0)", "pad(p, 1, 1, axis: 0)", "window(p, 2, axis: 0)", "put(p, argsort(r), 1, axis: 0)", "put(zeros([6, 3]), [0, 1, 2], p, axis: 1)", "reshape(p, [3, -1])", "reshape(p, [3, 2, 3])",
                  "[p, p]", "if r > 0 then zeros([6]) else 1", "p + zeros([6, 3])", "zeros([6]) @ p"]
 RANDOM = {"normal", "uniform", "integers", "bernoulli"}  # draws are of places: see tests/stdlib/counts.reg
 OTHER = ["p + v", "p * r[.., new]", "p^2", "p @ w", "transpose(p) @ v", "r @ p", "p / (1 + r[.., new]^2)", "if p > 0 then p else 2 * p", "p > 0 and v > 0", "p[0]", "p[-1]",
