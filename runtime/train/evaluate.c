@@ -83,6 +83,7 @@ static int keep_values(Run *r, const reg_evaluate *e, const Evaluation *v) {
     if (m->value < 0) continue;
     void *to = store_take(r, m->value);
     if (!to) return r->st->code;
+    r->changed = true;
     reg_floats_copy(to, r->program->store[m->value].dtype, v->values[i], r->program->dtype, m->count);
   }
   return REG_OK;
@@ -108,9 +109,6 @@ int evaluate_run(Training *t, int index) {
                      .seed = t->full_seed,
                      .act = v->acts,
                      .values = (const void *const *)v->values};
-  if (evaluate_passed(r, e))
-    show_event(r, &event);
-  else
-    send_event(r, &event);
+  send_event(r, &event);
   return REG_OK;
 }

@@ -1,7 +1,6 @@
 // The run directory: program.reg and run.json at the start, metrics.jsonl as it goes (a line is whole or not
 // there: it is the record of a run that may be killed), weights and predictions when they are final. All but
 // metrics.jsonl appear whole or not at all.
-#include "io/json.h"
 #include "reg/events.h"
 #include "reg/file.h"
 #include "train/internal.h"
@@ -157,103 +156,26 @@ static int write_outcome(Run *r, const char *outcome) {
   return code;
 }
 
-// The trainings before it are over, and one behind it has begun.
-static bool is_passed(const Run *r, int stage) {
-  const reg_program *p = r->program;
-  bool passed = false;
-  for (int i = 0; r->reached && i < p->nstages; i++) {
-    const Reached *reached = p->stages[i].kind == REG_STAGE_TRAIN ? &r->reached[p->stages[i].index] : NULL;
-    if (reached && i < stage && !reached->settled) return false;
-    passed |= reached && i > stage && reached->there;
-  }
-  return passed;
+// Each start of a training has one of these: how often a run was started tells nothing of how far it is.
+static bool is_start(const char *line) {
+  static const char start[] = "{\"event\":\"train_start\"";
+  return !strncmp(line, start, sizeof start - 1);
 }
 
-bool evaluate_passed(const Run *r, const reg_evaluate *e) {
-  const reg_program *p = r->program;
-  int i = 0;
-  if (!r->reached) return false;
-  while (i < p->nstages &&
-         (p->stages[i].kind != REG_STAGE_EVALUATE || &p->evaluates[p->stages[i].index] != e))
-    i++;
-  return is_passed(r, i);
-}
-
-// One line of an earlier metrics.jsonl.
-typedef struct Line {
-  Text event, train;
-  int64_t epoch;
-} Line;
-
-// false where it is no JSON object.
-static bool read_line(const char *bytes, size_t size, Line *l) {
-  Json j = json_of(bytes, size);
-  if (!json_enter(&j, '{')) return false;
-  for (bool first = true; json_more(&j, '}', &first);) {
-    char room[16];
-    Text key = reg_text_in(room, sizeof room);
-    json_key(&j, &key);
-    if (!key.failed && !strcmp(room, "event"))
-      json_string(&j, &l->event);
-    else if (!key.failed && !strcmp(room, "train"))
-      json_string(&j, &l->train);
-    else if (!key.failed && !strcmp(room, "epoch"))
-      json_integer(&j, &l->epoch);
-    else
-      json_skip(&j);
-  }
-  return json_end(&j);
-}
-
-// Does a line of an earlier metrics.jsonl stand for what the checkpoints hold? Epochs after them are trained
-// again. `evaluations`: lines of these so far.
-static bool keep_line(const Run *r, const Line *l, int *evaluations) {
-  const reg_program *p = r->program;
-  const char *event = l->event.data, *train = l->train.data;
-  bool keep = event && !strcmp(event, "schema");
-  if (event && !strcmp(event, "evaluate")) {
-    int stage = -1;
-    for (int left = ++*evaluations; left > 0 && ++stage < p->nstages;)
-      left -= p->stages[stage].kind == REG_STAGE_EVALUATE;
-    return stage < p->nstages && is_passed(r, stage);
-  }
-  for (int i = 0; event && train && i < p->ntrains; i++) {
-    const Reached *reached = &r->reached[i];
-    if (!strcmp(p->trains[i].name, train))
-      keep = reached->there &&
-             (reached->done || (strcmp(event, "train_end") != 0 && l->epoch <= reached->epoch));
-  }
-  return keep;
-}
-
-// What of the earlier run's lines is resumed from. A killed run may have left half a line.
-static int keep_lines(Run *r, const char *text, Text *kept) {
-  int evaluations = 0;
-  for (const char *line = text, *next; *line; line = next) {
-    const size_t length = strcspn(line, "\n");
-    Line l = {0};
-    next = line + length + (line[length] == '\n');
-    if (line[length] == '\n' && read_line(line, length, &l) && keep_line(r, &l, &evaluations))
-      reg_text_bytes(kept, line, length + 1);
-    kept->failed |= l.event.failed || l.train.failed;
-    reg_text_free(&l.event);
-    reg_text_free(&l.train);
-  }
-  return kept->failed ? reg_no_memory(r->st, strlen(text)) : REG_OK;
-}
-
-// The earlier run's metrics.jsonl, shortened to what is resumed from.
+// Of the earlier run's metrics.jsonl: up to the lines that are gone on from. A run that had begun to write
+// more was killed.
 static int continue_metrics(Run *r, const char *path) {
-  size_t size = 0;
+  size_t size = 0, kept = 0;
   if (access(path, F_OK) != 0) return REG_OK;
   char *text = reg_file_read(path, &size, "metrics_missing", r->st);
   if (!text) return r->st->code;
-  Text kept = {0};
-  int code = keep_lines(r, text, &kept);
-  if (!code) code = reg_file_write(path, kept.used ? kept.data : "", kept.used, r->st);
-  reg_text_free(&kept);
+  for (size_t at = 0, n; r->told < r->lines && text[at + (n = strcspn(text + at, "\n"))]; at += n + 1) {
+    if (is_start(text + at)) continue;
+    r->told++;
+    kept = at + n + 1;
+  }
   free(text);
-  return code;
+  return kept < size && truncate(path, (off_t)kept) != 0 ? reg_cannot_write(r->st, path, errno) : REG_OK;
 }
 
 // A line is there as a whole or not at all; behind one that could not be written there is none.
@@ -269,10 +191,12 @@ static void put_line(Run *r, const char *line) {
     return;
   }
   r->write_error = reg_file_put(r->metrics, whole.data, whole.used);
-  if (!r->write_error)
+  if (!r->write_error) {
     r->metrics_size += (int64_t)whole.used;
-  else if (ftruncate(r->metrics, r->metrics_size) != 0)
+    r->told += !is_start(line);
+  } else if (ftruncate(r->metrics, r->metrics_size) != 0) {
     r->metrics_size = 0; // half a line stays; who resumes drops it
+  }
   reg_text_free(&whole);
 }
 
@@ -305,15 +229,17 @@ static int lock_folder(Run *r) {
 
 // Nothing in the folder changes before it is clear that the run goes on from what it holds.
 static int accept_folder(Run *r) {
-  const reg_program *p = r->program;
   int code = lock_folder(r);
-  if (code || !r->options->resume) return code;
-  r->reached = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *r->reached);
-  if (!r->reached) return reg_no_memory(r->st, sizeof *r->reached);
-  for (int i = 0; i < p->ntrains && !code; i++) {
-    const reg_train *before = plan_before(p, &p->trains[i]);
-    code = checkpoint_peek(r, &p->trains[i], before ? &r->reached[before - p->trains] : NULL, &r->reached[i]);
-  }
+  return code || !r->options->resume ? code : checkpoint_read(r);
+}
+
+// What a new run starts is not gone on with from where an old one was.
+static int leave_checkpoint(Run *r) {
+  if (r->options->resume || r->options->evaluate_only) return REG_OK;
+  char *path = path_of(r, "checkpoint.safetensors");
+  if (!path) return reg_no_memory(r->st, 0);
+  const int code = unlink(path) != 0 && errno != ENOENT ? reg_cannot_write(r->st, path, errno) : REG_OK;
+  free(path);
   return code;
 }
 
@@ -337,14 +263,10 @@ int folder_open(Run *r) {
     return code;
   }
   reg_file_sweep(r->folder);
-  code = write_named(r, "program.reg", source, strlen(source));
+  code = leave_checkpoint(r);
+  if (!code) code = write_named(r, "program.reg", source, strlen(source));
   if (!code) code = write_outcome(r, "running");
   return code ? code : open_metrics(r);
-}
-
-void show_event(Run *r, reg_event *e) {
-  e->program = r->program;
-  if (r->options->sink) r->options->sink(r->options->sink_user, e);
 }
 
 void send_event(Run *r, reg_event *e) {
@@ -354,7 +276,7 @@ void send_event(Run *r, reg_event *e) {
     put_line(r, line);
     free(line);
   }
-  show_event(r, e);
+  if (r->options->sink) r->options->sink(r->options->sink_user, e);
 }
 
 static const char *outcome(int code) {

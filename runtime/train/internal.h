@@ -12,14 +12,13 @@ typedef struct Bank {
   void **params, **states;
 } Bank;
 
-// How far a checkpoint is that a run goes on from.
-typedef struct Reached {
-  bool there;
-  bool settled; // nothing more is trained: it is done, or at --steps
-  bool done;
-  int64_t epoch; // finished ones
-  uint64_t sum;  // of the checkpoint
-} Reached;
+// Where a run is in a list of stages.
+typedef struct Place {
+  int64_t stage; // the one that acts, or is next
+  int64_t turn;  // of a loop the one under way, of an `if` the body: from 1 on; 0: it has not begun
+  int64_t turns; // of `repeat`: as many as it makes
+} Place;
+enum { PLACE_ROWS = sizeof(Place) / sizeof(int64_t) };
 
 typedef struct Run {
   const reg_program *program;
@@ -38,10 +37,18 @@ typedef struct Run {
   void **store;             // values of the program's store, by index; NULL: none yet
   bool *initial;            // by index: nothing but initial values until now
   uint64_t around;          // made of the turns of the loops around the stage that acts; 0: outside of loops
-  Reached *reached;         // for each training; NULL: nothing is resumed
-  char *folder;             // run directory, or NULL
-  int lock, metrics;        // descriptors of the folder, locked, and of metrics.jsonl; -1
-  int64_t metrics_size;
+  Place *places;            // of each list of stages that the run is in
+  int depth, room;          // of `places`
+  int returning;            // so many of them are those of a checkpoint, and not come to yet
+  int inner;                // stages of an epoch around the stage that acts
+  struct Training *under_way; // whose states belong to a checkpoint; NULL: none
+  bool changed;               // since the last checkpoint, by a stage
+  bool stays;                 // no checkpoint any more: a later run goes on with what --steps has ended
+  double checkpointed, checkpoint_cost; // when one was last written; seconds it took
+  char *folder;                         // run directory, or NULL
+  int lock, metrics;                    // descriptors of the folder, locked, and of metrics.jsonl; -1
+  int64_t metrics_size;                 // bytes of it
+  int64_t told, lines;  // lines of it but for starts of trainings; those that a checkpoint goes on from
   int write_error;      // errno of a failed line of metrics.jsonl
   double *step_seconds; // of full batches, when profiling
   int64_t timed, timed_room;
@@ -86,15 +93,15 @@ typedef struct Training {
   int64_t best_epoch;
   double best_value;
   bool has_best;
-  bool done;                         // resumed after its end: nothing is left to train
+  bool resumed;                      // what it starts from is that of a checkpoint
+  bool done;                         // it has ended: nothing is left to train
+  int64_t lines;                     // Run.told before it told its end; 0: it has not
   int64_t acts;                      // how often it began
   bool *fresh_params, *fresh_states; // what `init` gives values to: no stage had when it began
   Bound init, start;
   Steps steps;
   Validation valid;
-  int64_t epochs_before;                // resumed from a training for as many epochs; 0: for these
-  uint64_t sum, before;                 // of its last checkpoint; of that of the model's training before it
-  double checkpointed, checkpoint_cost; // when a checkpoint was last written; seconds it took
+  int64_t epochs_before; // resumed from a training for as many epochs; 0: for these
   const char *reason;
 } Training;
 
@@ -148,8 +155,6 @@ int training_new(Run *r, int index);
 // last training. Nothing where none are given, or a stage has changed the model's tensors.
 int training_weights(Training *t);
 int training_run(Training *t);
-Training *training_before(const Training *t); // of a parameter that it reads; NULL: none
-const reg_train *plan_before(const reg_program *p, const reg_train *plan);
 // After step `index` of the epoch went wrong: leaves the last good weights in t->now, and says in st what was
 // born where.
 int explain_divergence(Training *t, Steps *steps, int64_t index);
@@ -162,13 +167,11 @@ int64_t lane_row(int64_t n, int64_t batch, int64_t i);
 int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void *chunk, void *out,
                int64_t width, double *loss);
 int evaluate_run(Training *t, int index);
+// In their order; where the run goes on from a checkpoint, from its place.
 int stages_run(Run *r, const reg_stage *list, int n);
+int places_room(Run *r, int depth);
 
 void send_event(Run *r, reg_event *e);
-void show_event(Run *r, reg_event *e); // the same, but not recorded in the run's folder
-// Is the evaluation recorded by the run that goes on here?
-bool evaluate_passed(const Run *r, const reg_evaluate *e);
-
 struct reg_saved_tensor;
 // A tensor of the store for a file, with a copy of its values where they are of a type that files have not.
 int store_saved(Run *r, int index, Heap *heap, struct reg_saved_tensor *out);
@@ -178,15 +181,15 @@ int outcome_new(const Training *t);
 void outcome_epoch(const Training *t, const reg_event *e);
 void outcome_end(const Training *t);
 
-// Writes t between two steps; nothing without a run directory.
-int checkpoint_write(Training *t, bool done);
-// The same before a step where it is asked for, or as often as the options say.
+// Writes the run between two steps or stages; nothing without a run directory, nor where it cannot be gone on
+// from.
+int checkpoint_write(Run *r);
+// The same before a step, or behind a stage, where it is asked for, or as often as the options say.
 int checkpoint_step(Training *t);
-// Sets t back to its checkpoint, where there is one that started from where the model's training before it
-// ended; a damaged or foreign one is REG_BAD_DATA.
-int checkpoint_read(Training *t, bool *found);
-// The same without a training; `before`: of the model's training before it, or NULL.
-int checkpoint_peek(Run *r, const reg_train *p, const Reached *before, Reached *reached);
+int checkpoint_stage(Run *r);
+// Sets the run back to the checkpoint of its folder, where there is one; a damaged or foreign one is
+// REG_BAD_DATA.
+int checkpoint_read(Run *r);
 
 int folder_open(Run *r);             // makes the run directory and what is written at the start
 int weights_save(const Training *t); // into the run directory, where there is one

@@ -60,6 +60,7 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   if (profile) *profile = (reg_profile){0};
   Run r = {.program = p, .options = o, .profile = o->profile ? profile : NULL, .st = st, .start = reg_now()};
   NumberLocale numbers = reg_numbers_enter();
+  r.checkpointed = r.start;
   r.ctx = reg_ctx_new(o->threads);
   int code;
   if (r.ctx) {
@@ -74,5 +75,6 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   reg_heap_free(&r.heap);
   free(r.scratch);
   free(r.step_seconds);
+  free(r.places);
   return code;
 }

@@ -49,30 +49,48 @@ static int turn(Run *r, const reg_stage *s, int64_t number) {
   return code;
 }
 
+static Place *place(const Run *r) { return &r->places[r->depth - 1]; }
+
 static int repeat_stage(Run *r, const reg_stage *s) {
-  const double turns = store_number(r, s->value);
+  const double turns = place(r)->turn ? 0 : store_number(r, s->value);
   if (!(turns >= 0 && turns < INT32_MAX && turns == floor(turns)))
     return reg_fail(r->st, REG_ASSERTION, "turns_bad", "%s: `repeat` makes %.9g turns", s->place, turns);
-  int code = REG_OK;
-  for (int64_t i = 0; i < (int64_t)turns && !code; i++) code = turn(r, s, i);
-  return code;
+  if (!place(r)->turn) *place(r) = (Place){place(r)->stage, 1, (int64_t)turns};
+  for (; place(r)->turn <= place(r)->turns; place(r)->turn++) {
+    int code = turn(r, s, place(r)->turn - 1);
+    if (code) return code;
+  }
+  return REG_OK;
 }
 
 static int if_stage(Run *r, const reg_stage *s) {
-  return store_number(r, s->value) != 0 ? stages_run(r, s->body, s->nbody)
-                                        : stages_run(r, s->otherwise, s->nelse);
+  if (!place(r)->turn) place(r)->turn = store_number(r, s->value) != 0 ? 1 : 2;
+  return place(r)->turn == 1 ? stages_run(r, s->body, s->nbody) : stages_run(r, s->otherwise, s->nelse);
+}
+
+// Does the loop make a turn after so many?
+static int goes_on(Run *r, const reg_stage *s, int64_t made, bool *on) {
+  const bool over = s->most && made == s->most;
+  *on = false;
+  if (over && s->up_to) return REG_OK;
+  int code = store_call(r, s->test);
+  if (code || store_number(r, s->value) == 0) return code;
+  *on = true;
+  return over ? reg_fail(r->st, REG_ASSERTION, "too_many_turns",
+                         "%s: after %lld turns, all that it may make, what `while` watches is still %.9g",
+                         s->place, (long long)made, store_number(r, s->value))
+              : REG_OK;
 }
 
 static int while_stage(Run *r, const reg_stage *s) {
-  for (int64_t i = 0;; i++) {
-    if (s->most && i == s->most && s->up_to) return REG_OK;
-    int code = store_call(r, s->test);
-    if (code || store_number(r, s->value) == 0) return code;
-    if (s->most && i == s->most)
-      return reg_fail(r->st, REG_ASSERTION, "too_many_turns",
-                      "%s: after %lld turns, all that it may make, what `while` watches is still %.9g",
-                      s->place, (long long)i, store_number(r, s->value));
-    if ((code = turn(r, s, i))) return code;
+  bool on = place(r)->turn > 0; // within a turn
+  for (int code = REG_OK;; on = false) {
+    if (!on) {
+      code = goes_on(r, s, place(r)->turn, &on);
+      if (code || !on) return code;
+      place(r)->turn++;
+    }
+    if ((code = turn(r, s, place(r)->turn - 1))) return code;
   }
 }
 
@@ -137,8 +155,39 @@ static int (*const stage_run[])(Run *, const reg_stage *) = {
     [REG_STAGE_WHILE] = while_stage, [REG_STAGE_REPORT] = report_stage,     [REG_STAGE_ASSERT] = assert_stage,
     [REG_STAGE_SAVE] = save_stage};
 
+int places_room(Run *r, int depth) {
+  if (depth <= r->room) return REG_OK;
+  const int room = depth > 2 * r->room ? depth : 2 * r->room;
+  Place *grown = realloc(r->places, (size_t)room * sizeof *grown);
+  if (!grown) return reg_no_memory(r->st, (size_t)room * sizeof *grown);
+  r->places = grown;
+  r->room = room;
+  return REG_OK;
+}
+
+// Trainings look themselves.
+static int check_interrupt(Run *r, const reg_stage *s) {
+  if (s->kind == REG_STAGE_TRAIN || !r->options->interrupt || !*r->options->interrupt) return REG_OK;
+  int code = r->changed ? checkpoint_write(r) : REG_OK;
+  return code ? code
+              : reg_fail(r->st, REG_INTERRUPTED, "interrupted", "interrupted before %s",
+                         s->place ? s->place : "a statement");
+}
+
 int stages_run(Run *r, const reg_stage *list, int n) {
-  int code = REG_OK;
-  for (int i = 0; i < n && !code; i++) code = stage_run[list[i].kind](r, &list[i]);
+  const int level = r->depth++;
+  int code = places_room(r, r->depth);
+  if (!code && level >= r->returning) r->places[level] = (Place){0};
+  if (level + 1 >= r->returning) r->returning = 0;
+  while (!code && r->places[level].stage < n) {
+    const reg_stage *s = &list[r->places[level].stage];
+    if (!r->returning && (code = check_interrupt(r, s))) break;
+    code = stage_run[s->kind](r, s);
+    if (code) break;
+    r->places[level] = (Place){.stage = r->places[level].stage + 1};
+    r->under_way = NULL;
+    code = checkpoint_stage(r);
+  }
+  r->depth--;
   return code;
 }

@@ -46,6 +46,7 @@ uint64_t seed_around(const Run *r, uint64_t seed) { return r->around ? mixed(see
 
 // The outputs hold no initial values any more.
 static void is_set(Run *r, const reg_function *f) {
+  r->changed = true;
   for (int i = 0; i < f->nslots; i++)
     if (f->slots[i].kind == REG_SLOT_STORE && f->slots[i].out) r->initial[f->slots[i].index] = false;
 }
@@ -91,6 +92,7 @@ static int call_for(Run *r, reg_function *f, const bool *wanted) {
       code = reg_no_memory(r->st, (size_t)s->count);
   }
   if (!code) code = call(r, &b);
+  r->changed = true;
   reg_heap_free(&heap);
   return code;
 }

@@ -48,18 +48,6 @@ static uint64_t spoken_seed(const Training *t) {
   return o->has_seed ? o->seed : t->plan->seed;
 }
 
-const reg_train *plan_before(const reg_program *p, const reg_train *plan) {
-  for (const reg_train *t = plan; t-- > p->trains;)
-    for (int i = 0; i < plan->nparams; i++)
-      if (reg_trains_tensor(t, plan->params[i].name)) return t;
-  return NULL;
-}
-
-Training *training_before(const Training *t) {
-  const reg_train *p = plan_before(t->run->program, t->plan);
-  return p ? &t->run->trainings[p - t->run->program->trains] : NULL;
-}
-
 static int take_buffers(Training *t) {
   const reg_train *p = t->plan;
   const size_t each = reg_dtype_bytes(t->run->program->dtype);
@@ -171,7 +159,8 @@ int training_new(Run *r, int index) {
   Training *t = &r->trainings[index];
   const reg_train *plan = &r->program->trains[index];
   if (t->run) return REG_OK;
-  *t = (Training){.run = r, .plan = plan, .data = r->program->datasets[plan->data]};
+  *t = (Training){
+      .run = r, .plan = plan, .data = r->program->datasets[plan->data], .acts = r->trainings[index].acts};
   training_seed(t, spoken_seed(t));
   int code = find_parts(t);
   if (!code) code = take_buffers(t);
@@ -187,32 +176,34 @@ static int begin_again(Training *t) {
   t->has_best = t->done = false;
   t->best_epoch = t->epochs_before = 0;
   t->reason = NULL;
+  t->lines = 0;
   for (int i = 0; i < p->nparams; i++) t->fresh_params[i] = false;
   for (int i = 0; i < p->nstates; i++) t->fresh_states[i] = p->states[i].stored < 0;
   return first_values(t);
 }
 
-// Where the training begins: at its checkpoint; else with its model as it is now. Where nothing is trained,
-// with the weights that it once ended with.
+// Where the training begins: at the run's checkpoint; else with its model as it is now. Where nothing is
+// trained, with the weights that it once ended with.
 static int begin(Training *t) {
   const reg_run_options *o = t->run->options;
-  const Training *before = training_before(t);
-  bool resumed = false;
   int code = REG_OK;
+  t->run->under_way = t;
+  if (t->resumed) {
+    t->resumed = false;
+    training_seed(t, spoken_seed(t));
+    return t->step ? REG_OK : call_start(t);
+  }
   if (t->acts++) code = begin_again(t);
+  if (!code) code = outcome_new(t);
   if (code) return code;
-  if ((code = outcome_new(t))) return code;
-  t->checkpointed = reg_now();
-  t->before = before ? before->sum : 0;
   if (o->evaluate_only) {
     t->done = true;
     return reg_weights_load(t->run->program, t->plan, t->acts, t->plan, NULL, o->weights, t->now.params,
                             t->now.states, t->run->st);
   }
-  if (o->resume) code = checkpoint_read(t, &resumed);
-  if (!code && !resumed) code = training_weights(t);
+  code = training_weights(t);
   for (int i = 0; i < t->plan->nmodels; i++) set_values(t, t->plan->models[i]);
-  if (!code && !resumed) code = begin_weights(t);
+  if (!code) code = begin_weights(t);
   return code || t->step ? code : call_start(t);
 }
 
@@ -429,7 +420,10 @@ static int each_epoch(Training *t) {
   Run *r = t->run;
   const uint64_t around = r->around;
   r->around = turn_around(around, t->epoch);
+  r->inner++;
   const int code = stages_run(r, t->plan->each_epoch, t->plan->neach_epoch);
+  r->inner--;
+  r->under_way = t;
   r->around = around;
   return code;
 }
@@ -457,10 +451,13 @@ static int train(Training *t) {
   tell(t, REG_EVENT_TRAIN_START);
   int code = run_epochs(t);
   const bool stopped = t->reason && is_stopped(t);
+  t->lines = t->run->told;
   if (!t->reason) t->reason = code ? "failed" : "finished";
   outcome_end(t);
   tell(t, REG_EVENT_TRAIN_END); // before a checkpoint says that all of it is over
-  if (!code) code = checkpoint_write(t, !stopped);
+  t->done = !stopped;
+  if (!code) code = checkpoint_write(t->run);
+  t->run->stays |= stopped && !t->run->inner;
   hand_over(t);
   if (!code && !strcmp(t->reason, "interrupted"))
     code = reg_fail(t->run->st, REG_INTERRUPTED, "interrupted", "interrupted after step %d of `%s`", t->step,

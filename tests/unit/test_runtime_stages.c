@@ -1,5 +1,7 @@
 // The stages of a program: loops, conditions, functions of the store, what is reported, asserted and saved.
+#include "reg/file.h"
 #include "test_runtime_world.h"
+#include <sys/wait.h>
 
 // The store: the model's weights, and what the statements of a test name.
 enum { WEIGHT, COUNT, TURN, SUM, GO, DRAW, MSE, LOSSES, EPOCHS, LIST, STORE };
@@ -84,9 +86,9 @@ static const reg_report reports[REPORTS] = {
 typedef struct Told {
   World *w;
   int reports;
-  char name[16][32];
-  double first[16];
-  int draws[16][2], acts[3];
+  char name[128][32];
+  double first[128];
+  int draws[128][2], acts[3];
   char *line;
 } Told;
 
@@ -293,5 +295,114 @@ Test(stages, save_writes_tensors_where_it_says) {
   save.path = "/tmp/reg_no_such_folder/x.safetensors";
   cr_assert_eq(go(w, &t, (reg_run_options){.out_dir = ""}, &st), REG_CANNOT_WRITE);
   cr_assert(strstr(st.text, "reg_no_such_folder"), "%s", st.text);
+  free_world(w);
+}
+
+// -- killed, and going on
+
+// The lines of metrics.jsonl without times and starts.
+static char *lines_of(const World *w) {
+  char path[128], line[4096];
+  snprintf(path, sizeof path, "%s/metrics.jsonl", w->folder);
+  FILE *f = fopen(path, "r");
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  while (f && fgets(line, sizeof line, f)) {
+    json_t *o = json_loads(line, 0, NULL);
+    cr_assert(o, "%s", line);
+    json_object_del(o, "seconds");
+    char *kept = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!strstr(kept, "train_start")) fprintf(out, "%s\n", kept);
+    free(kept);
+    json_decref(o);
+  }
+  fclose(out);
+  if (f) fclose(f);
+  return text;
+}
+
+static char *bytes_of(const World *w, const char *name, size_t *size) {
+  char path[128];
+  reg_status st;
+  snprintf(path, sizeof path, "%s/%s", w->folder, name);
+  char *bytes = reg_file_read(path, size, "missing", &st);
+  cr_assert(bytes, "%s", st.text);
+  return bytes;
+}
+
+static int events_left;
+static void kill_behind(void *user, const reg_event *e) {
+  (void)user;
+  (void)e;
+  if (events_left-- == 0) _exit(9);
+}
+
+// Runs in a process of its own that ends at once at its `after`-th event. Was it killed?
+static bool killed(World *w, int after, reg_run_options o) {
+  const pid_t child = fork();
+  cr_assert_geq(child, 0);
+  if (!child) {
+    reg_status st;
+    events_left = after;
+    o.threads = 1, o.sink = kill_behind, o.out_dir = w->folder, o.resume = true, o.step_events = true;
+    _exit(reg_run(&w->program, &o, NULL, &st));
+  }
+  int status;
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert(WIFEXITED(status) && (WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0), "%d", status);
+  return WEXITSTATUS(status) == 9;
+}
+
+Test(stages, a_killed_run_goes_on_in_the_middle_of_a_loop, .timeout = 300) {
+  static const reg_stage adding[] = {STAGE(APPLY, .index = ADD)},
+                         training[] = {STAGE(TRAIN), STAGE(APPLY, .index = DRAWN),
+                                       STAGE(REPORT, .index = DRAWS)},
+                         looking[] = {STAGE(EVALUATE), STAGE(REPORT, .index = ROUND)};
+  static const reg_stage body[] = {
+      STAGE(APPLY, .index = HALVE),
+      STAGE(WHILE, .test = BELOW, .value = GO, .turn = TURN, .most = 2, .up_to = true, BODY(training)),
+      STAGE(IF, .value = GO, BODY(looking), ORELSE(adding)),
+      STAGE(REPEAT, .value = COUNT, .turn = TURN, BODY(adding)), STAGE(REPORT, .index = SUMMED)};
+  static const reg_stage stages[] = {STAGE(INIT, .index = START),
+                                     STAGE(TRAIN),
+                                     STAGE(EVALUATE),
+                                     STAGE(REPEAT, .value = COUNT, .turn = -1, BODY(body)),
+                                     STAGE(EVALUATE),
+                                     STAGE(REPORT, .index = LOSS),
+                                     STAGE(REPORT, .index = TREE)};
+  World *w = WORLD(stages);
+  Told t;
+  reg_status st;
+  size_t sizes[3], size;
+  static const char *const names[] = {"weights-9.safetensors", "predictions-3.csv", "checkpoint.safetensors"};
+  char *whole[3], command[128];
+  w->train.each_epoch = training + 1, w->train.neach_epoch = 2;
+  w->train.epochs = 2, w->train.watch = "mse", w->train.keep_best = true, w->train.patience = 1;
+  const reg_run_options often = {.has_checkpoint_seconds = true};
+  cr_assert_eq(go(w, &t, often, &st), 0, "%s", st.text);
+  free(t.line);
+  char *lines = lines_of(w);
+  for (int i = 0; i < 3; i++) whole[i] = bytes_of(w, names[i], &sizes[i]);
+  snprintf(command, sizeof command, "rm -rf %s", w->folder);
+  int kills = 0;
+  for (int after = 0, hit = 1; hit; after += 11) {
+    cr_assert_eq(system(command), 0);
+    hit = 0;
+    // Once from the beginning, then wherever it goes on, a few events further.
+    for (int next = after; killed(w, next, often); next = 12 + after % 17) kills++, hit = 1;
+    char *found = lines_of(w);
+    cr_assert_str_eq(found, lines, "killed behind %d events", after);
+    free(found);
+    for (int i = 0; i < 3; i++) {
+      char *bytes = bytes_of(w, names[i], &size);
+      cr_assert(size == sizes[i] && !memcmp(bytes, whole[i], size), "%s differs, killed behind %d events",
+                names[i], after);
+      free(bytes);
+    }
+  }
+  cr_assert_gt(kills, 50);
+  for (int i = 0; i < 3; i++) free(whole[i]);
+  free(lines);
   free_world(w);
 }
