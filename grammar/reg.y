@@ -34,7 +34,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token END 0 "the end of the file"
 %token FOR_FILE FOR_EXPRESSION
 %token NEWLINE "the end of the line"
-%token <token> NUMBER "a number" STRING "a string" NAME "a name"
+%token <token> NUMBER "a number" STRING "a string" NAME "a name" LABELS "`labels`"
 %token PLUS "`+`" MINUS "`-`" STAR "`*`" SLASH "`/`" MATMUL "`@`" POWER "`^`"
 %token LT "`<`" LE "`<=`" GT "`>`" GE "`>=`" EQ "`==`" NE "`!=`"
 %token DOTDOT "`..`" DOT "`.`" DOTSTAR "`.*`" COMMA "`,`" COLON "`:`" TILDE "`~`"
@@ -166,6 +166,7 @@ bound:
 result:
   %empty                                          { $$ = NULL; }
 | ARROW list                                      { $$ = $2; }
+| ARROW LABELS list OF classes                      { $$ = ast_labels(p, span_join(@2, @5), $2, $3, $5); }
 | ARROW OPEN shapes CLOSE                         { $$ = ast_tuple(p, span_join(@2, @4), $3); }
 
 shapes:

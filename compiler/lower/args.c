@@ -332,6 +332,13 @@ static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   return true;
 }
 
+bool result_labels(Cx *cx, Env *env, const Def *d, const Ast *type, Value *v) {
+  Ast *kids[] = {(Ast *)type, NULL};
+  const Ast result = {
+      .kind = AST_PARAMDECL, .name = "the result", .span = type->span, .kids = kids, .nkids = 2};
+  return check_labels(cx, env, d, &result, v);
+}
+
 static bool check_word(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) {
   const char *word = p->kids[0]->name;
   if (!word || !strcmp(word, "number") || !strcmp(word, "rate") || !strcmp(word, "int"))

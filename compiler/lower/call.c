@@ -34,9 +34,11 @@ static bool check_results(Cx *cx, Env *env, Def *d, const Ast *patterns, const V
   return true;
 }
 
-static bool check_result(Cx *cx, Env *env, Def *d, const Value *v, Span at) {
+// Of labels it becomes the classes that are declared.
+static bool check_result(Cx *cx, Env *env, Def *d, Value *v, Span at) {
   const Ast *pattern = d->ast->kids[1];
   if (!pattern || v->kind == V_FAIL) return true;
+  if (pattern->kind == AST_TYPE) return result_labels(cx, env, d, pattern, v);
   if (pattern->kind == AST_TUPLE) return check_results(cx, env, d, pattern, v, at);
   return check_one_result(cx, env, d, pattern, v, at);
 }

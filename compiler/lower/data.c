@@ -505,15 +505,16 @@ bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at) {
   const reg_dataset *a = l->datasets.data[t->data], *b = l->datasets.data[data];
   const char *names[] = {l->dataset_names.data[data], l->dataset_names.data[t->data]};
   const size_t bytes = (size_t)a->fields[0].width * sizeof(double);
+  const char *called = *names[1] == '(' ? "NAME" : names[1];
   const char *hint = "rows in a file of their own may be a part of the training's data: "
                      "`data %s = … with test = csv(…)`";
   const char *what = a == b ? NULL : difference(cx, t, a, b);
   if (what) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_data_differs, at, names[0], names[1], t->model, what);
-    diag_hint(d, hint, names[1]);
+    diag_hint(d, hint, called);
   } else if (a != b && (memcmp(a->shift, b->shift, bytes) || memcmp(a->factor, b->factor, bytes))) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_scaled_otherwise, at, names[0], names[1], t->model);
-    diag_hint(d, hint, names[1]);
+    diag_hint(d, hint, called);
   }
   return !what;
 }

@@ -435,12 +435,15 @@ static Value pick_out(Cx *cx, Node *x, const Pick *p, const bool *new, int n, Sp
 }
 
 // Rows of a field are picked from its numbers and from its classes alike.
-static Value field_where(Cx *cx, const Value *field, const Value *c, Span at) {
+static Value field_picked(Cx *cx, const Value *field, const Value *by, bool where, Span at) {
   Value v = *field;
   const Dims given = value_dims(cx, field);
+  const int64_t rows = v.rows ? v.rows->shape.dim[0] : field_rows(cx, field);
   const Dim **dims = dims_copy(cx, given, MAX_RANK);
-  Node *index;
-  if (!pick_where(cx, c, dim_of(given, 0), field_rows(cx, field), &index, &dims[0])) return v_fail();
+  Node *index = NULL;
+  if (where && !pick_where(cx, by, dim_of(given, 0), rows, &index, &dims[0])) return v_fail();
+  if (!where && !(index = counted_value_index(cx, by, rows, dim_of(given, 0)))) return v_fail();
+  if (!where) dims[0] = dim_of(value_dims(cx, by), 0);
   v.rows = v.rows ? graph_gather(cx->g, v.rows, index) : index;
   v.dims = dims, v.span = at;
   return v;
@@ -457,6 +460,12 @@ static Value one_model(Cx *cx, const Value *models, const Value *index, Span at)
   return (Value){.kind = V_MODEL, .model = models->model->items[i], .span = at};
 }
 
+static bool is_row_list(Cx *cx, const Value *v) {
+  if (v->kind != V_TENSOR && v->kind != V_LIST) return false;
+  const Node *n = counted_wide(cx, v);
+  return n && n->shape.rank == 1 && n->dtype != DT_BOOL;
+}
+
 Value eval_index(Cx *cx, Env *env, const Ast *e) {
   Value base = eval_expr(cx, env, e->kids[0]), only = {.kind = V_NONE};
   int given = e->nkids - 1, made = 0, ellipsis = 0;
@@ -468,7 +477,8 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
     only = eval_expr(cx, env, where ? e->kids[1]->kids[0] : e->kids[1]);
     int64_t at;
     if (only.kind == V_FAIL) return only;
-    if (where && base.kind == V_FIELD) return field_where(cx, &base, &only, e->span);
+    if (base.kind == V_FIELD && (where || is_row_list(cx, &only)))
+      return field_picked(cx, &base, &only, where, e->span);
     if (base.kind == V_MODEL && base.model->nitems) return one_model(cx, &base, &only, e->span);
     if (base.kind == V_LIST && value_is_const(&only) && !where)
       return known_index(cx, &only, base.nitems, false, &at) ? base.items[at] : v_fail();

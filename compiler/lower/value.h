@@ -378,6 +378,7 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
                  const char *instance);
 Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env, const char *instance);
 const Ast *find_param(const Def *d, const char *name); // args.c; NULL where there is none
+bool result_labels(Cx *cx, Env *env, const Def *d, const Ast *type, Value *v); // likewise: -> labels [n] of c
 // The function of the arguments that are `_` (value NULL).
 Value partial_call(Cx *cx, const Value *callee, BoundArg *args, int nargs, Span at);
 // Binds arguments to a definition's parameters in `into`; false after a report. `missing_ok`: parameters may

@@ -339,7 +339,7 @@ void check_expr(Scope *s, const Ast *e) {
       check_call(s, e, 0);
     break;
   case AST_INDEX:
-    if (s->value == PLACE_DATA)
+    if (s->value == PLACE_DATA || is_data(s->p, e->kids[0]))
       check_data(s, e);
     else
       check_index(s, e);
@@ -404,6 +404,10 @@ void check_expr(Scope *s, const Ast *e) {
 
 // Names of a declared shape are bound by it, where they are not known yet.
 static void bind_shape(Scope *s, const Ast *shape) {
+  if (shape && shape->kind == AST_TYPE) { // labels
+    bind_shape(s, shape->kids[1]);
+    return;
+  }
   if (shape && shape->kind == AST_TUPLE) { // of several results
     for (int i = 0; i < shape->nkids; i++) bind_shape(s, shape->kids[i]);
     return;

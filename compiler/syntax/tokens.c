@@ -19,7 +19,8 @@ typedef enum Place {
   IN_HEADER,
   INDEX_START,
   BEHIND_WHOLE,
-  BEFORE_CALL
+  BEFORE_CALL,
+  RESULT
 } Place;
 
 enum { TOK_NONE = 0, TOK_SKIPPED = -1 }; // TOK_SKIPPED: `last` after a mistake
@@ -187,6 +188,7 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
       return false; // the value of a clause
     return ends_operand(t->last.kind);
   case BEFORE_CALL: return !ends_operand(t->last.kind) && behind->kind == TOK_OPEN;
+  case RESULT: return t->last.kind == TOK_ARROW && behind->kind == TOK_OPENB;
   case FOLLOWS: return !line_start;
   case LOOP_START:
     if (behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_NOT) {

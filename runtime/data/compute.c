@@ -127,8 +127,7 @@ static int store_part(reg_dataset *d, const reg_data_plan *plan, const reg_data_
   return code;
 }
 
-// Integers are classes besides.
-static int number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_status *st) {
+int data_number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_status *st) {
   int64_t *whole = malloc((size_t)d->nrows * sizeof *whole), i = 0, stranger;
   double x = 0;
   if (!whole) return reg_no_memory(st, (size_t)d->nrows * sizeof *whole);
@@ -140,6 +139,7 @@ static int number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_s
   if (i < d->nrows) {
     char why[64];
     const int n = snprintf(why, sizeof why, "`%.9g` is no integer", x);
+    f->nclasses = 0;
     f->why = reg_heap_copy(heap, why, (size_t)n);
   } else if (data_integer_classes(heap, f, whole, d->nrows, d->nrows, &stranger)) {
     code = reg_no_memory(st, (size_t)d->nrows * sizeof *whole);
@@ -172,7 +172,7 @@ static int make_columns(reg_dataset *d, Heap *heap, const reg_data_plan *plan, r
   }
   for (int c = 0; first && c < first->ncolumns && !code; c++) {
     reg_field *f = &d->fields[reg_data_field(d, first->columns[c].name)];
-    if (!f->classes && f->width == 1 && f->rank == 0) code = number_integers(heap, d, f, st);
+    if (!f->classes && f->width == 1 && f->rank == 0) code = data_number_integers(heap, d, f, st);
   }
   if (first && !code && is_new_x(d, plan) && data_number_columns(heap, d, d->fields[0].width))
     code = reg_no_memory(st, (size_t)d->fields[0].width);

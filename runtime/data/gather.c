@@ -40,18 +40,29 @@ static int open_piece(Piece *p, const reg_data_op *op, const reg_data_plan *plan
 
 // -- do the pieces have the same fields?
 
+static int64_t other_class(const reg_field *a, const reg_field *b) {
+  int64_t c = 0;
+  while (c < a->nclasses && c < b->nclasses && !strcmp(a->class_names[c], b->class_names[c])) c++;
+  return c < a->nclasses || c < b->nclasses ? c : -1;
+}
+
+// Of texts; numbers get the classes that they have together.
 static int same_classes(const reg_field *a, const reg_field *b, reg_status *st) {
-  if (!a->classes && !b->classes) return REG_OK;
-  if (a->nclasses != b->nclasses)
-    return reg_fail(st, REG_BAD_DATA, "fields_differ",
-                    "field `%.60s` has %lld classes in one, %lld in the other", a->name,
-                    (long long)a->nclasses, (long long)b->nclasses);
-  for (int64_t c = 0; c < a->nclasses; c++)
-    if (strcmp(a->class_names[c], b->class_names[c]) != 0)
-      return reg_fail(st, REG_BAD_DATA, "fields_differ",
-                      "class %lld of field `%.60s` is `%.60s` in one, `%.60s` in the other", (long long)c,
-                      a->name, a->class_names[c], b->class_names[c]);
-  return REG_OK;
+  const int64_t c = a->values ? -1 : other_class(a, b);
+  if (c < 0) return REG_OK;
+  return reg_fail(st, REG_BAD_DATA, "fields_differ",
+                  "class %lld of field `%.60s` is `%.60s` in one, `%.60s` in the other", (long long)c,
+                  a->name, c < a->nclasses ? a->class_names[c] : "",
+                  c < b->nclasses ? b->class_names[c] : "");
+}
+
+static bool classes_agree(const Piece *list, int n, const char *field) {
+  const reg_field *a = &list[0].of->fields[reg_data_field(list[0].of, field)];
+  for (int i = 1; i < n; i++) {
+    const reg_field *b = &list[i].of->fields[reg_data_field(list[i].of, field)];
+    if (!a->classes != !b->classes || other_class(a, b) >= 0) return false;
+  }
+  return true;
 }
 
 static int same_field(const reg_field *a, const reg_dataset *other, reg_status *st) {
@@ -191,7 +202,10 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
     reg_field *f = &d->fields[i];
     *f = first->fields[i];
     if (f->values) good = (f->values = copy_rows(heap, list, n, d->nrows, f->name, false)) != NULL;
+    const bool agree = classes_agree(list, n, f->name);
+    if (!agree) f->classes = NULL;
     if (f->classes && good) good = (f->classes = copy_rows(heap, list, n, d->nrows, f->name, true)) != NULL;
+    if (!agree && good && data_number_integers(heap, d, f, st)) return st->code;
   }
   if (!good) return reg_no_memory(st, (size_t)d->nrows * 4);
   return number_rows(id_values(d), list, n, d->nrows, st);

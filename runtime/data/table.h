@@ -93,6 +93,9 @@ int data_number_columns(Heap *heap, reg_dataset *d, int64_t width);
 int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_t first, int64_t rows,
                          int64_t *stranger);
 
+// Numbers of one element a row are classes besides where all are integers.
+int data_number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_status *st);
+
 // Learns the plan's transformations from the training part and fills x.
 int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st);
 

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,9 +58,13 @@ static int differs(const reg_binary *b, int index, const reg_dataset *d, reg_sta
       reg_text_format(&what, "its part `%s` has %lld rows instead of %lld", e->parts[i].name,
                       (long long)d->parts[i].nrows, (long long)e->parts[i].nrows);
   if (!what.used) return REG_OK;
-  reg_fail(st, REG_BAD_DATA, "data_differs", "`%s` (%s) is not what the program was compiled for: %s",
-           b->program->dataset_names[index], b->program->plans[index].ops[0].path, text);
-  reg_hint(st, "numbers of rows, columns and classes are compiled in: `regc build` with this file");
+  const char *path = b->program->plans[index].ops[0].path;
+  char from[256] = "";
+  if (path) snprintf(from, sizeof from, " (%s)", path);
+  reg_fail(st, REG_BAD_DATA, "data_differs", "`%s`%s is not what the program was compiled for: %s",
+           b->program->dataset_names[index], from, text);
+  reg_hint(st, "numbers of rows, columns and classes are compiled in: `regc build` with %s",
+           path ? "this file" : "these files and this seed");
   return st->code;
 }
 

@@ -85,9 +85,12 @@ static void print_trainings(const reg_binary *b, FILE *out) {
 }
 
 static void print_data(const reg_binary *b, FILE *out) {
-  if (b->program->ndatasets) fputs("\nData (--data NAME=PATH):\n", out);
+  bool files = false;
+  for (int i = 0; i < b->program->ndatasets; i++) files |= b->program->plans[i].ops[0].path != NULL;
+  if (files) fputs("\nData (--data NAME=PATH):\n", out);
   for (int i = 0; i < b->program->ndatasets; i++) {
     const reg_dataset *d = b->expected[i];
+    if (!b->program->plans[i].ops[0].path) continue; // computed
     reg_shown_line(out, "  %s: %s", b->program->dataset_names[i], b->program->plans[i].ops[0].path);
     fprintf(out, "    %lld rows, %lld columns of numbers", (long long)d->nrows,
             (long long)d->fields[0].width);
@@ -192,7 +195,7 @@ static int out_of_memory(const reg_binary *b) {
 static int named_file(const char *data, const reg_data_plan *plan, const char *name, size_t n) {
   const size_t length = strlen(data);
   if (n < length || strncmp(name, data, length) != 0) return -1;
-  if (n == length) return 0;
+  if (n == length) return plan->ops[0].path ? 0 : -1;
   for (int k = 1; k < plan->nops && name[length] == '.'; k++)
     if (plan->ops[k].kind == REG_DATA_PART && strlen(plan->ops[k].part_names[0]) == n - length - 1 &&
         !strncmp(plan->ops[k].part_names[0], name + length + 1, n - length - 1))

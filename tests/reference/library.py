@@ -209,4 +209,6 @@ EXPRESSIONS = [
     ("singular_values(w) * s", arrays(w=(5, 3), s=(3,)), lambda w, s: torch.linalg.svdvals(w) * s, "w"),
     ("nuclear_norm(w)", arrays(w=(3, 5)), lambda w: torch.linalg.matrix_norm(w, "nuc"), "w"),
     ("spectral_norm(w)", arrays(w=(5, 3)), lambda w: torch.linalg.matrix_norm(w, 2), "w"),
+    ("flip_labels(argmax(z), 100%) * s", {"z": TIED[:, 1:], "s": TARGETS.repeat(2)[:7]},
+     lambda z, s: (1 - torch.tensor([0, 0, 0, 1, 1, 1, 1])) * s, "s"),
 ]

@@ -236,7 +236,9 @@ bool repl_show_value(Repl *r, const char *text) {
   View v;
   bool ok = view_open(r, &v, text);
   if (ok && !v.view->graph) {
-    show_other(&v, arena_strndup(v.work.p.arena, text, strcspn(text, " \t\n")));
+    size_t n = strlen(text);
+    while (n && strchr(" \t\n", text[n - 1])) n--;
+    show_other(&v, arena_strndup(v.work.p.arena, text, n));
   } else if (ok && (ok = view_run(&v))) {
     for (int i = 0; i < v.view->values.len; i++)
       show_tensor(stdout, r->options.out, v.view->values.data[i].path, &v.out[i]);

@@ -1,6 +1,7 @@
 // What a session keeps: definitions and statements as texts with the names they were typed or loaded under.
 // In: new texts. Out: a compilation of all kept ones for each entry. A text takes effect as a whole or not at
 // all.
+#include "../program_table.h"
 #include "repl.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,29 @@
 // -- data, loaded once for each plan
 
 enum { DATA_KEPT = 20 }; // entries that a data set outlives without being used
+
+// A function that makes data is what its graph says.
+static void add_function(StrBuf *b, const reg_data_plan *plan, const reg_function *f) {
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) ice("repl", "out of memory");
+  graph_print(out, function_loops(f)->graph);
+  fclose(out);
+  strbuf_addf(b, " %llu %s", (unsigned long long)plan->seed, text);
+  free(text);
+}
+
+// Data sets that this one is made of live as long: whoever uses it uses them too.
+static void add_computed(StrBuf *b, const reg_data_plan *plan, const reg_data_op *op) {
+  const bool from = op->kind == REG_DATA_FROM || op->kind == REG_DATA_ROWS;
+  strbuf_addf(b, " %lld %p %s %d %lld", (long long)op->window,
+              from ? (const void *)plan->earlier[op->from] : NULL, op->source_part ? op->source_part : "",
+              op->operand, (long long)op->rows);
+  for (int i = 0; i < op->ncolumns; i++)
+    strbuf_addf(b, " %s %s", op->columns[i].name, op->columns[i].classes_of ? op->columns[i].classes_of : "");
+  if (op->fn) add_function(b, plan, op->fn);
+}
 
 static char *plan_key(Arena *a, const reg_data_plan *plan) {
   StrBuf b = {.arena = a};
@@ -21,6 +45,7 @@ static char *plan_key(Arena *a, const reg_data_plan *plan) {
                 op->target ? op->target : "", op->field ? op->field : "", (long long)st.st_mtim.tv_sec,
                 st.st_mtim.tv_nsec, (long long)st.st_size, op->factor, op->stratify ? op->stratify : "",
                 (unsigned long long)op->seed);
+    add_computed(&b, plan, op);
     for (int k = 0; k < op->nparts; k++) strbuf_addf(&b, " %s %.17g", op->part_names[k], op->fractions[k]);
     strbuf_add(&b, "\n");
   }
