@@ -48,15 +48,18 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
 %token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
+%token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
+%token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`"
+%token WORD "a word" // that starts a line and nothing that there is
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`" TABLE "`table`"
 
-%type <node> item wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
+%type <node> item stage stages stage_if wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target
 %type <node> statement wrong_statement shape_of_state row clause objective every when stop penalize metric model_name
-%type <node> expr until arrow pipe stage or and not comparison span sum product unary power exponent
+%type <node> expr until arrow pipe link or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> objectives heads sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <list> stage_list objectives heads sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
 %type <op> kind optimizer how compare
 
 %start start
@@ -73,7 +76,7 @@ items:
 | items wrong_item                                { ast_item(p, $2); yyerrok; }
 | items error NEWLINE                             { yyerrok; }
 
-item: definition | train | evaluate | check
+item: definition | train | evaluate | check | stage
 | USE STRING                                      { $$ = ast_use(p, @$, $2); }
 | PRECISION NAME                                  { $$ = ast_precision(p, @$, $2); }
 
@@ -84,6 +87,7 @@ definition:
 | DATA NAME SET whole                             { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
 | kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
+| PROCEDURE NAME params_opt stages                { $$ = ast_def(p, @$, KIND_PROCEDURE, &$2, $3, NULL, $4, NULL); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
 
 // A wrong item ends with its line or with the block behind its head; what has a name keeps it. `error` always waits for
@@ -107,6 +111,38 @@ wrong_item:
 | TRAIN error OPENC clauses CLOSEC NEWLINE        { $$ = ast_error(p, @$); (void)$4; }
 | EVALUATE error NEWLINE                          { $$ = ast_error(p, @$); }
 | EVALUATE error OPENC metrics CLOSEC NEWLINE     { $$ = ast_error(p, @$); (void)$4; }
+
+// What else acts, in order. In a block of stages there may be definitions, trainings and evaluations too.
+
+stage:
+  chain
+| chain SET expr                                  { $$ = ast_set(p, @$, $1, $3); }
+| chain SET evaluate                              { $$ = ast_result(p, @$, $1, $3); }
+| NAME COMMA names SET expr                       { $$ = ast_unpack(p, @$, ast_name(p, @1, $1), $3, $5); }
+| chain ASSIGN expr                               { $$ = ast_pair(p, @$, AST_GIVE, $1, $3); }
+| STAGE_REPEAT expr stages                        { $$ = ast_repeat(p, @$, $2, $3); }
+| STAGE_FOR names IN sources along stages         { $$ = ast_for(p, @$, $2, $4, $5, $6); }
+| STAGE_WHILE expr stages                         { $$ = ast_triple(p, @$, AST_WHILE, $2, NULL, $3); }
+| STAGE_WHILE expr COMMA NAME NAME expr stages    { $$ = ast_while(p, @$, $2, $4, $5, $6, $7); }
+| stage_if
+| REPORT expr                                     { $$ = ast_text_of(p, @$, AST_REPORT, $2, NULL); }
+| REPORT expr CALLED STRING                       { $$ = ast_text_of(p, @$, AST_REPORT, $2, &$4); }
+| ASSERT expr                                     { $$ = ast_text_of(p, @$, AST_ASSERT, $2, NULL); }
+| SAVE chain TO STRING                            { $$ = ast_text_of(p, @$, AST_SAVE, $2, &$4); }
+
+stage_if:
+  STAGE_IF expr stages                            { $$ = ast_triple(p, @$, AST_WHEN, $2, $3, NULL); }
+| STAGE_IF expr stages ELSE stages                { $$ = ast_triple(p, @$, AST_WHEN, $2, $3, $5); }
+| STAGE_IF expr stages ELSE stage_if              { $$ = ast_triple(p, @$, AST_WHEN, $2, $3, $5); }
+
+stages:
+  OPENC stage_list CLOSEC                         { $$ = ast_stages(p, @$, $2); }
+
+stage_list:
+  %empty                                          { $$ = list_new(p, NULL); }
+| stage_list item NEWLINE                         { $$ = list_add(p, $1, $2); yyerrok; }
+| stage_list wrong_item                           { $$ = list_add(p, $1, $2); yyerrok; }
+| stage_list error NEWLINE                        { $$ = $1; yyerrok; }
 
 optimizer:
   OPTIMIZER                                       { $$ = KIND_OPTIMIZER; }
@@ -340,7 +376,7 @@ whole: expr
 
 filtered:
   whole WHERE or                                  { $$ = ast_pair(p, @$, AST_WHERE, $1, $3); }
-| filtered PIPE stage                             { $$ = ast_pair(p, @$, AST_PIPE, $1, $3); }
+| filtered PIPE link                              { $$ = ast_pair(p, @$, AST_PIPE, $1, $3); }
 
 views:
   view                                            { $$ = list_new(p, $1); }
@@ -363,9 +399,9 @@ arrow: pipe
 | pipe ARROW pipe                                 { $$ = ast_pair(p, @$, AST_ARROW, $1, $3); }
 
 pipe: or
-| pipe PIPE stage                                 { $$ = ast_pair(p, @$, AST_PIPE, $1, $3); }
+| pipe PIPE link                                  { $$ = ast_pair(p, @$, AST_PIPE, $1, $3); }
 
-stage: chain
+link: chain
 | chain AS NAME                                   { $$ = ast_as(p, @$, $1, $3); }
 
 or: and

@@ -356,8 +356,8 @@ static int build(Build *b, Session *s, const Options *o, const char *path) {
   b->table = b->variants[0].table;
   if (!code) code = choose_cpu(b);
   if (code) return code;
-  if (!b->table->program.ntrains)
-    return usage_error("`%s` trains nothing: there is nothing to build", o->arguments.data[0]);
+  if (!b->table->program.nstages)
+    return usage_error("`%s` does nothing: there is nothing to build", o->arguments.data[0]);
   code = link_begin(&b->link, b->pipeline->arena, o, b->stop);
   if (!code) code = o->given[OPT_MODEL_ONLY] ? build_model(b, path) : build_program(b, path);
   link_end(&b->link);

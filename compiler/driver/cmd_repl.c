@@ -63,7 +63,12 @@ static bool starts_item(const char *text) {
 static ParseExtent extent_of(const char *text, Form *form) {
   int items, len = (int)strlen(text);
   ParseExtent file = parse_extent(text, len, PARSE_FILE, &items);
-  if (file == PARSE_WHOLE && items == 0) {
+  const bool none = file == PARSE_WHOLE && items == 0; // or an expression alone, which is shown
+  if (none && parse_extent(text, len, PARSE_EXPRESSION, NULL) == PARSE_WHOLE) {
+    *form = FORM_EXPRESSION;
+    return PARSE_WHOLE;
+  }
+  if (none) {
     *form = FORM_NOTHING;
     text += strspn(text, " \t\r\n");
     return strncmp(text, "##", 2) ? PARSE_WHOLE : PARSE_OPEN_LINE; // documentation waits for its definition

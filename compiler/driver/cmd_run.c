@@ -120,9 +120,9 @@ static int prepare(Pipeline *p, ProgramTable **table) {
   if (!code && o->given[OPT_EMIT]) return emit_step(t);
   if (!code && o->given[OPT_DRY_RUN]) code = compile_all(t);
   if (!code && o->given[OPT_SUMMARY]) code = summarize(t);
-  if (!code && !t->program.ntrains && !o->given[OPT_QUIET])
-    reg_shown_line(stderr, "regc: `%s` trains nothing", o->arguments.data[0]);
-  *table = t->program.ntrains && !o->given[OPT_DRY_RUN] ? t : NULL;
+  if (!code && !t->program.nstages && !o->given[OPT_QUIET])
+    reg_shown_line(stderr, "regc: `%s` does nothing", o->arguments.data[0]);
+  *table = t->program.nstages && !o->given[OPT_DRY_RUN] ? t : NULL;
   return code;
 }
 

@@ -108,6 +108,7 @@ static void fill_trace(const Pipeline *p, const LowerTrain *t, reg_function *out
 }
 
 static Graph *graph_of(Lowered *l, const FunctionSource *s, int64_t batch) {
+  if (s->apply) return s->apply->graph;
   if (s->train) return lower_train_graph(l, s->train, s->kind, batch);
   return s->metrics ? lower_metrics_graph(l, s->evaluate) : lower_predict_graph(l, s->evaluate, batch);
 }
@@ -285,7 +286,9 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .sense = t->watch_max ? REG_WATCH_MAX : REG_WATCH_MIN,
                  .patience = t->patience,
                  .keep_best = t->keep_best,
-                 .in_order = t->in_order};
+                 .in_order = t->in_order,
+                 .nresults = t->results.len,
+                 .results = t->results.data};
   fill_names(a, l, &r, t);
   fill_functions(a, l, &r, t, check);
   return r;
@@ -295,8 +298,10 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
   reg_metric *metrics = ARENA_ARRAY(a, reg_metric, e->metrics.len);
   for (int i = 0; i < e->metrics.len; i++) {
     Shape s = e->metrics.data[i].shape;
-    metrics[i] =
-        (reg_metric){.name = e->metrics.data[i].name, .rank = s.rank, .count = shape_count(s), .value = -1};
+    metrics[i] = (reg_metric){.name = e->metrics.data[i].name,
+                              .rank = s.rank,
+                              .count = shape_count(s),
+                              .value = e->metrics.data[i].stored};
     memcpy(metrics[i].dim, s.dim, sizeof(int64_t) * (size_t)s.rank);
   }
   FunctionSource predict = {.evaluate = e}, all = {.evaluate = e, .metrics = true};
@@ -364,13 +369,12 @@ static const char *besides(const Pipeline *p) {
   return b.data;
 }
 
-static const reg_stage *stages_of(Arena *a, const Lowered *l) {
-  reg_stage *out = ARENA_ARRAY(a, reg_stage, l->stages.len + 1);
-  for (int i = 0; i < l->stages.len; i++)
-    out[i] = (reg_stage){.kind = l->stages.data[i].evaluates ? REG_STAGE_EVALUATE : REG_STAGE_TRAIN,
-                         .index = l->stages.data[i].index,
-                         .value = -1,
-                         .turn = -1};
+static reg_apply *applies_of(Arena *a, const Lowered *l) {
+  reg_apply *out = ARENA_ARRAY(a, reg_apply, l->applies.len + 1);
+  for (int i = 0; i < l->applies.len; i++) {
+    FunctionSource source = {.apply = &l->applies.data[i]};
+    out[i] = (reg_apply){l->applies.data[i].name, function_new(a, l->applies.data[i].name, 1, source)};
+  }
   return out;
 }
 
@@ -415,8 +419,16 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .evaluates = evaluates,
                              .nstore = l->store.len,
                              .store = store_of(a, l),
+                             .napplies = l->applies.len,
+                             .applies = applies_of(a, l),
+                             .nreports = l->reports.len,
+                             .reports = l->reports.data,
+                             .nassertions = l->assertions.len,
+                             .assertions = l->assertions.data,
+                             .nsaves = l->saves.len,
+                             .saves = l->saves.data,
                              .nstages = l->stages.len,
-                             .stages = stages_of(a, l),
+                             .stages = l->stages.data,
                              .resolve = resolve,
                              .user = t};
   note_fixed(t);

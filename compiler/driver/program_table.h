@@ -9,6 +9,7 @@
 typedef struct FunctionSource {
   LowerTrain *train;       // of training functions
   LowerEvaluate *evaluate; // of evaluation functions
+  const LowerApply *apply; // of straight lines
   LowerKind kind;          // with train
   bool metrics;            // with evaluate: metrics of all predictions instead of predict
   bool keep_all;

@@ -132,6 +132,11 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
     v.span = e->span;
     return v;
   }
+  Value held;
+  if (held_value(cx, e->name, &held)) {
+    held.span = e->span;
+    return held;
+  }
   Def *d = find_def(cx, e->name);
   if (d) {
     if (d->kind == KIND_MODEL) return model_named(cx, d, e->span);
@@ -145,6 +150,12 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   int b = builtin_find(e->name);
   if (b >= 0 && !builtin_info[b].signature) return builtin_value(cx, (Builtin)b, e->span);
   if (b >= 0) return (Value){.kind = V_BUILTIN, .builtin = (Builtin)b, .span = e->span};
+  const Ast *binds = cx->library ? NULL : map_get(&cx->l->program->stored, e->name);
+  if (binds) {
+    Diag *early = diag_emit(&cx->s->diags, DIAG_not_bound_yet, e->span, e->name);
+    diag_note(early, binds->span, "bound here");
+    return v_fail();
+  }
   Diag *diag = diag_emit(&cx->s->diags, DIAG_unknown_name, e->span, e->name);
   const char **fields = ARENA_ARRAY(cx->a, const char *, cx->data ? cx->data->nfields + 1 : 1);
   int nf = 0;

@@ -80,7 +80,8 @@ StateRef *loaded_tensor(Cx *cx, const char *name, Shape s, Span at) {
     return NULL;
   }
   ref = ARENA_NEW(cx->a, StateRef);
-  *ref = (StateRef){.name = name, .index = state_index(cx, name), .shape = s, .origin = at, .loaded = true};
+  *ref =
+      (StateRef){.name = name, .index = state_index(cx, name, s), .shape = s, .origin = at, .loaded = true};
   ref->node = ref->input = state_input(cx, ref);
   map_put(&cx->states, name, ref);
   return ref;

@@ -17,8 +17,9 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
              .g = graph_new(a, graph_name)};
   cx->g->keeps = true;
   cx->g->doubles = l->program->doubles;
-  Map *maps[] = {&cx->params, &cx->states,    &cx->counters, &cx->auto_base,
-                 &cx->models, &cx->schedules, &cx->calls,    &cx->rows};
+  Map *maps[] = {&cx->params,    &cx->states, &cx->counters, &cx->auto_base, &cx->models,
+                 &cx->schedules, &cx->calls,  &cx->rows,     &cx->held};
+  cx->scope = l->scope;
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i], a);
   return cx;
 }
@@ -30,11 +31,13 @@ void cx_seed(Cx *cx, Node **seed, Node **counter) {
 }
 
 Node *param_input(Cx *cx, const ParamRef *p) {
-  return cx_port(cx, REG_SLOT_PARAM, p->index, arena_printf(cx->a, "param:%s", p->path), DT_F32, p->shape);
+  return cx_port(cx, cx->line ? REG_SLOT_STORE : REG_SLOT_PARAM, p->index,
+                 arena_printf(cx->a, "param:%s", p->path), DT_F32, p->shape);
 }
 
 Node *state_input(Cx *cx, const StateRef *s) {
-  return cx_port(cx, REG_SLOT_STATE, s->index, arena_printf(cx->a, "state:%s", s->name), DT_F32, s->shape);
+  return cx_port(cx, cx->line ? REG_SLOT_STORE : REG_SLOT_STATE, s->index,
+                 arena_printf(cx->a, "state:%s", s->name), DT_F32, s->shape);
 }
 
 int node_operands(const Node *n) { return n->op == OP_MADE ? 1 : n->nin; }
@@ -217,6 +220,7 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   Arena *a = l->session->arena;
   LowerTrain *t = ARENA_NEW(a, LowerTrain);
   t->ast = ast;
+  t->scope = l->scope;
   Cx *cx = cx_new(l, "clauses", MODE_TRAIN);
   for (int i = 0; i < ast->kids[0]->nkids; i++) {
     const Ast *head = ast->kids[0]->kids[i];

@@ -33,7 +33,7 @@ typedef struct LowerTensor {
   const char *name;
   DType dtype;
   Shape shape;
-  bool layer; // a state of a layer
+  bool param, layer; // a parameter; a state of a layer
 } LowerTensor;
 
 typedef struct LowerParam {
@@ -70,6 +70,8 @@ typedef struct LowerSetting {
   Span fixed; // where it is needed while compiling: it cannot be changed; source 0: nowhere
 } LowerSetting;
 
+typedef struct StageScope StageScope; // names that statements have bound; private to lower/
+
 typedef struct LowerTrain {
   const Ast *ast;
   const char *name, *model,
@@ -92,6 +94,8 @@ typedef struct LowerTrain {
   bool keep_best;
   bool in_order;            // `sample in order`: row k of a batch goes on with row k of the batch before
   bool starts_late;         // there is a LOWER_START
+  VEC(reg_result) results;  // that the program reads
+  StageScope *scope;        // names of statements that it sees
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private
 } LowerTrain;
@@ -99,6 +103,7 @@ typedef struct LowerTrain {
 typedef struct LowerMetric {
   const char *name;
   Shape shape;
+  int stored; // where the program reads it; -1
 } LowerMetric;
 
 typedef struct LowerEvaluate {
@@ -115,11 +120,11 @@ typedef struct LowerEvaluate {
   struct EvaluateBuild *build; // private
 } LowerEvaluate;
 
-// The program's statements in their order.
-typedef struct LowerStage {
-  bool evaluates; // index into Lowered.evaluates, else into Lowered.trains
-  int index;
-} LowerStage;
+// A straight line of statements: inputs and outputs are tensors of the store.
+typedef struct LowerApply {
+  const char *name;
+  Graph *graph;
+} LowerApply;
 
 typedef struct Lowered {
   Session *session;
@@ -132,11 +137,17 @@ typedef struct Lowered {
   VEC(const Ast *) unreadable;  // calls of `load` whose failure was told
   VEC(LowerTrain *) trains;
   VEC(LowerEvaluate *) evaluates;
-  VEC(LowerStage) stages; // all of both
+  VEC(LowerApply) applies;
+  VEC(reg_report) reports;
+  VEC(reg_assertion) assertions;
+  VEC(reg_save) saves;
+  VEC(reg_stage) stages; // the program's statements in their order
   VEC(LowerTensor) store;
-  Map stored;    // name -> its index in `store`, and one more
-  int exit_code; // of a failed data load (65, 66), else 0
-  bool gave_up;  // too deep or too much to be elaborated: reported
+  Map known;         // path -> LowerParam *: parameters that a statement so far has made known
+  StageScope *scope; // of the statement that is elaborated
+  Map stored;        // name -> its index in `store`, and one more
+  int exit_code;     // of a failed data load (65, 66), else 0
+  bool gave_up;      // too deep or too much to be elaborated: reported
 } Lowered;
 
 // Elaborates the whole program once: every graph that a run needs. NULL-free; check the session's diagnostics

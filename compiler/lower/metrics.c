@@ -61,17 +61,21 @@ static const char *row_name(Cx *cx, const LowerEvaluate *e, int at) {
   return before ? arena_printf(cx->a, "%s %d", name, before + 1) : name;
 }
 
-static void watch_everywhere(Cx *cx, const LowerEvaluate *e, const Ast *metric) {
-  for (int i = 0; i < cx->l->trains.len; i++) {
-    LowerTrain *t = cx->l->trains.data[i];
-    if (t->valid_part && t->data == e->data && !strcmp(t->model, e->model)) train_add_metric(cx, t, metric);
-  }
+void watch_everywhere(Lowered *l, const LowerEvaluate *e) {
+  Cx *cx = cx_new(l, "watched", MODE_EVAL);
+  for (int k = 0; k < e->metrics.len; k++)
+    for (int i = 0; i < l->trains.len && e->metrics.data[k].shape.rank == 0; i++) {
+      LowerTrain *t = l->trains.data[i];
+      if (t->valid_part && t->data == e->data && !strcmp(t->model, e->model))
+        train_add_metric(cx, t, e->ast->kids[k + 2]);
+    }
 }
 
 // Metrics of all predictions; their names are outputs.
 static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
   Cx *cx = train_cx(l, l->trains.data[e->train], "metrics", MODE_EVAL, e->rows);
   cx->data = l->datasets.data[e->data];
+  cx->scope = l->scope;
   cx->g->name = arena_printf(cx->a, "metrics of %s", e->data_name);
   pred.dim[0] = e->rows;
   Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);
@@ -83,8 +87,7 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
     if (!n) continue;
     graph_output_port(cx->g, (Port){REG_SLOT_METRIC, e->metrics.len}, arena_printf(cx->a, "metric:%s", name),
                       n, -1);
-    vec_push(cx->a, e->metrics, ((LowerMetric){name, n->shape}));
-    if (n->shape.rank == 0) watch_everywhere(cx, e, m);
+    vec_push(cx->a, e->metrics, ((LowerMetric){name, n->shape, -1}));
   }
   return prune(cx, cx->g);
 }

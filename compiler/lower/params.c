@@ -125,7 +125,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     ref = ARENA_NEW(cx->a, ParamRef);
     *ref = (ParamRef){.path = path,
                       .role = s.rank >= 2 ? "weight" : "bias",
-                      .index = cx->params.len,
+                      .index = param_index(cx, path, s),
                       .shape = s,
                       .origin = p->span};
     ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, check_parameter(cx, init, path, p->span))
@@ -152,7 +152,7 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
   }
   ref = ARENA_NEW(cx->a, StateRef);
   *ref = (StateRef){.name = name,
-                    .index = state_index(cx, name),
+                    .index = state_index(cx, name, s),
                     .shape = s,
                     .origin = st->span,
                     .layer = env->path && *env->path};

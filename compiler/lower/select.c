@@ -202,6 +202,11 @@ Tree *select_params(Cx *cx, const Ast *selector) { return select_from(cx, select
 Value model_field(Cx *cx, Env *env, const Ast *e) {
   const Ast *root = e;
   while (root->kind == AST_FIELD) root = root->kids[0];
+  Value held;
+  if (root->kind == AST_NAME && !env_get(env, root->name) && held_value(cx, ast_text(cx->a, e), &held)) {
+    held.span = e->span;
+    return held;
+  }
   Value base = eval_expr(cx, env, root);
   if (base.kind == V_FAIL) return base;
   if (base.kind == V_DATA) return cx->view ? data_field(cx, env, e) : eval_data(cx, env, e);

@@ -2,7 +2,7 @@
 // graphs that a run needs: building them here reports every mistake of shapes, ranges and selectors.
 // Trainings of one model go on with its tensors, so these are the same in all of them; each training has a
 // name of its own.
-#include "train.h"
+#include "stages.h"
 #include <string.h>
 
 // -- names
@@ -29,11 +29,11 @@ static void spoken_names(Lowered *l, Map *names) {
 
 // Unnamed trainings have their model's name; repeats have a number.
 static const char *name_of(Lowered *l, Map *names, const Ast *train) {
-  const char *base = default_name(train), *name = base;
-  if (train->name) return train->name;
+  static const char taken;
+  const char *base = train->name ? train->name : default_name(train), *name = base;
   for (int number = 2; map_get(names, name) != NULL && map_get(names, name) != train; number++)
     name = arena_printf(l->session->arena, "%s%d", base, number);
-  map_put(names, name, (void *)train);
+  map_put(names, name, (void *)&taken);
   return name;
 }
 
@@ -67,23 +67,20 @@ static void same_tensors(Lowered *l, const LowerTrain *t, const LowerTrain *befo
   }
 }
 
-static int store_index(Lowered *l, LowerTensor t) {
-  const intptr_t known = (intptr_t)map_get(&l->stored, t.name);
-  if (known) return (int)known - 1;
-  vec_push(l->session->arena, l->store, t);
-  map_put(&l->stored, t.name, (void *)(intptr_t)l->store.len);
-  return l->store.len - 1;
-}
-
 // Its model's tensors are those of the program.
 static void store_tensors(Lowered *l, LowerTrain *t) {
   for (int i = 0; i < t->params.len; i++) {
     LowerParam *p = &t->params.data[i];
-    p->stored = store_index(l, (LowerTensor){.name = p->path, .dtype = DT_F32, .shape = p->shape});
+    p->stored =
+        stored_index(l, (LowerTensor){.name = p->path, .dtype = DT_F32, .shape = p->shape, .param = true});
+    if (!map_get(&l->known, p->path)) map_put(&l->known, p->path, p);
   }
   for (int i = 0; i < t->states.len; i++) {
     LowerState *s = &t->states.data[i];
-    s->stored = s->layer ? store_index(l, (LowerTensor){s->name, DT_F32, s->shape, true}) : -1;
+    s->stored =
+        s->layer ? stored_index(
+                       l, (LowerTensor){.name = s->name, .dtype = DT_F32, .shape = s->shape, .layer = true})
+                 : -1;
   }
 }
 
@@ -96,29 +93,19 @@ static bool has_of(const LowerTrain *t, const Lowered *l, const char *model) {
   return false;
 }
 
-// The last training that trains the model before the statement, else the first one behind it; -1: none.
-static int last_training(const Lowered *l, const Ast *evaluate, const char *model, bool derived,
-                         bool *untrained) {
-  int before = -1, behind = -1;
-  bool passed = false;
-  for (int i = 0, k = 0; i < l->program->statements.len; i++) {
-    const Ast *s = l->program->statements.data[i];
-    passed |= s == evaluate;
-    if (s->kind != AST_TRAIN) continue;
-    const LowerTrain *t = l->trains.data[k];
-    const bool same = trains_model(t, model) || (derived && has_of(t, l, model));
-    if (same && !passed) before = k;
-    if (same && passed && behind < 0) behind = k;
-    k++;
+// Of the trainings so far the last one, or the first, that trains the model, else of a derived model the one
+// that has what it is derived from; -1: none.
+static int training_of(const Lowered *l, const char *model, bool first) {
+  for (int derived = 0; derived < 2; derived++) {
+    int found = -1;
+    for (int i = 0; i < l->trains.len; i++) {
+      const LowerTrain *t = l->trains.data[i];
+      const bool same = trains_model(t, model) || (derived && has_of(t, l, model));
+      if (same && (found < 0 || !first)) found = i;
+    }
+    if (found >= 0) return found;
   }
-  *untrained = before < 0;
-  return *untrained ? behind : before;
-}
-
-static int whose_weights(const Lowered *l, const Ast *evaluate, bool *untrained) {
-  const char *model = ast_text(l->session->arena, evaluate->kids[0]);
-  const int trained = last_training(l, evaluate, model, false, untrained);
-  return trained >= 0 ? trained : last_training(l, evaluate, model, true, untrained);
+  return -1;
 }
 
 static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
@@ -155,16 +142,16 @@ static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
 // Rows predicted at once: all where they are few, for then one function does.
 enum { AT_ONCE = 1024, CHUNK = 256 };
 
-static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
+static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast, bool untrained) {
   LowerEvaluate *e = ARENA_NEW(l->session->arena, LowerEvaluate);
-  e->ast = ast;
-  e->train = whose_weights(l, ast, &e->untrained);
+  const char *model = ast_text(l->session->arena, ast->kids[0]);
+  *e = (LowerEvaluate){.ast = ast, .train = training_of(l, model, untrained), .untrained = untrained};
   if (e->train < 0) {
     diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
               arena_printf(l->session->arena, "`%s`", ast_text(l->session->arena, ast->kids[0])));
     return NULL;
   }
-  e->model = ast_text(l->session->arena, ast->kids[0]);
+  e->model = model;
   if (!evaluate_data(l, e)) return NULL;
   warn_of_data(l, e);
   const LowerTrain *t = l->trains.data[e->train];
@@ -172,45 +159,211 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   return evaluate_graphs(l, e) ? e : NULL;
 }
 
-// -- the program
+// -- straight lines
 
-static void lower_trains(Lowered *l) {
+// Draws of lines are none of a training's, nor of another line's.
+enum { LINE_STREAMS = 0x100000 };
+
+Cx *stages_line(Stages *s) {
+  if (s->line) return s->line;
+  Lowered *l = s->l;
+  Cx *cx = cx_new(l, arena_printf(l->session->arena, "line %d", ++s->lines), MODE_EVAL);
+  cx->line = true;
+  cx->stream = (int64_t)LINE_STREAMS * s->lines;
+  for (int i = 0; i < l->known.len; i++) {
+    const LowerParam *p = l->known.entries[i].value;
+    know_param(cx, p->path, p->role, p->shape, p->origin);
+  }
+  s->line = cx;
+  s->env = env_new(cx, NULL, "", "");
+  return cx;
+}
+
+static int line_function(Stages *s) {
+  Cx *cx = s->line;
+  for (int i = 0; i < s->given.len; i++) {
+    const Given *g = &s->given.data[i];
+    const LowerTensor *t = &s->l->store.data[g->stored];
+    const char *name = arena_printf(cx->a, "%s:%s", t->param ? "param" : "store", t->name);
+    const Node *in = graph_find_input(cx->g, name);
+    if (bare(g->node) == in) continue; // what it was
+    graph_output_port(cx->g, (Port){REG_SLOT_STORE, g->stored}, name, g->node, in ? (int)in->attr[0] : -1);
+  }
+  s->line = NULL;
+  s->given.len = 0;
+  if (!cx->g->outputs.len) return -1;
+  vec_push(cx->a, s->l->applies, ((LowerApply){cx->g->name, prune(cx, cx->g)}));
+  return s->l->applies.len - 1;
+}
+
+void push_stage(Stages *s, reg_stage stage) {
+  if (s->list) vec_push(s->l->session->arena, *s->list, stage);
+}
+
+int stages_close(Stages *s) { return s->line ? line_function(s) : -1; }
+
+void stages_flush(Stages *s) {
+  const int apply = stages_close(s);
+  if (apply >= 0)
+    push_stage(s, (reg_stage){.kind = REG_STAGE_APPLY, .index = apply, .value = -1, .turn = -1});
+}
+
+const char *stage_place(Lowered *l, Span at) {
+  const Source *source = source_get(&l->session->sources, at.source);
+  return source ? source_place(l->session->arena, source, at) : "";
+}
+
+// -- trainings and evaluations among the statements
+
+static void know_result(Stages *s, const char *name, Span at, DType t, Shape shape, int *stored) {
+  Cx *cx = cx_new(s->l, "result", MODE_EVAL);
+  Value v = v_tensor(graph_const_typed(cx->g, 0, t, shape), at);
+  const Held *h = held_new(s->l, s->scope, name, at, &v);
+  *stored = h->stored[0];
+}
+
+// `e`, of which `e.accuracy` is a part.
+static void know_record(Stages *s, const char *name, Span at) {
+  const Value none = {.kind = V_NONE, .span = at};
+  held_new(s->l, s->scope, name, at, &none);
+}
+
+static void add_result(Stages *s, LowerTrain *t, const char *part, reg_result_kind kind, int index,
+                       bool history) {
+  Arena *a = s->l->session->arena;
+  const bool count = kind >= REG_RESULT_EPOCHS;
+  const Shape shape = history ? shape_of(1, t->epochs) : (Shape){0};
+  reg_result r = {.kind = kind, .index = index, .history = history};
+  know_result(s, arena_printf(a, "%s.%s%s", t->ast->name, history ? "history." : "", part), t->ast->name_span,
+              count ? DT_F64 : DT_F32, shape, &r.value);
+  vec_push(a, t->results, r);
+}
+
+static void train_results(Stages *s, LowerTrain *t) {
+  if (!t->ast->name || map_get(&s->l->program->defs, t->ast->name)) return; // it is called as its model is
+  know_record(s, t->ast->name, t->ast->name_span);
+  for (int history = 0; history < 2; history++) {
+    add_result(s, t, "loss", REG_RESULT_LOSS, 0, history);
+    add_result(s, t, "objective", REG_RESULT_OBJECTIVE, 0, history);
+    if (t->valid_part) add_result(s, t, "valid.loss", REG_RESULT_VALID_LOSS, 0, history);
+  }
+  add_result(s, t, "epochs", REG_RESULT_EPOCHS, 0, false);
+  add_result(s, t, "steps", REG_RESULT_STEPS, 0, false);
+  if (t->watch) add_result(s, t, "best_epoch", REG_RESULT_BEST_EPOCH, 0, false);
+}
+
+void lower_training(Stages *s, const Ast *ast) {
+  Lowered *l = s->l;
   const int errors = l->session->diags.errors;
-  Program *p = l->program;
-  Map names;
-  map_init(&names, l->session->arena);
-  spoken_names(l, &names);
-  for (int i = 0; i < p->trains.len; i++) {
-    const char *name = name_of(l, &names, p->trains.data[i]);
-    LowerTrain *t = lower_train(l, p->trains.data[i], name);
-    if (t && train_discover(l, t)) {
-      for (int k = 0; k < l->trains.len; k++) same_tensors(l, t, l->trains.data[k]);
-      store_tensors(l, t);
-      vec_push(l->session->arena, l->trains, t);
-    } else if (l->session->diags.errors == errors) { // dropped without a word it may not be
-      diag_emit(&l->session->diags, DIAG_not_a_training_value, p->trains.data[i]->span,
-                arena_printf(l->session->arena, "`%s` cannot be trained: a part of it has no value", name));
-    }
+  stages_flush(s);
+  const char *name = name_of(l, &s->names, ast);
+  LowerTrain *t = lower_train(l, ast, name);
+  if (t && train_discover(l, t)) {
+    for (int k = 0; k < l->trains.len; k++) same_tensors(l, t, l->trains.data[k]);
+    store_tensors(l, t);
+    train_results(s, t);
+    push_stage(s, (reg_stage){.kind = REG_STAGE_TRAIN, .index = l->trains.len, .value = -1, .turn = -1});
+    vec_push(l->session->arena, l->trains, t);
+    return;
+  }
+  s->failed = true;
+  if (l->session->diags.errors == errors) // dropped without a word it may not be
+    diag_emit(&l->session->diags, DIAG_not_a_training_value, ast->span,
+              arena_printf(l->session->arena, "`%s` cannot be trained: a part of it has no value", name));
+}
+
+static void evaluate_results(Stages *s, LowerEvaluate *e) {
+  Arena *a = s->l->session->arena;
+  if (!e->ast->name) return;
+  know_record(s, e->ast->name, e->ast->name_span);
+  for (int i = 0; i < e->metrics.len; i++) {
+    LowerMetric *m = &e->metrics.data[i];
+    know_result(s, arena_printf(a, "%s.%s", e->ast->name, m->name), e->ast->name_span, DT_F32, m->shape,
+                &m->stored);
   }
 }
+
+// Before the first training of its model an evaluation waits for that one: it tells the parameters.
+void lower_evaluation(Stages *s, const Ast *ast) {
+  Lowered *l = s->l;
+  stages_flush(s);
+  const bool trained = training_of(l, ast_text(l->session->arena, ast->kids[0]), false) >= 0;
+  LowerEvaluate *e = trained ? lower_evaluate(l, ast, false) : NULL;
+  if (trained && !e) return;
+  if (e) evaluate_results(s, e);
+  push_stage(s, (reg_stage){.kind = REG_STAGE_EVALUATE, .index = l->evaluates.len, .value = -1, .turn = -1});
+  if (!e) vec_push(l->session->arena, s->waiting, ((Waiting){ast, l->evaluates.len}));
+  vec_push(l->session->arena, l->evaluates, e);
+}
+
+// -- models that a statement names before a training or another statement has
+
+static bool is_known(const Lowered *l, const char *model) {
+  const size_t n = strlen(model);
+  for (int i = 0; i < l->known.len; i++)
+    if (!strncmp(l->known.entries[i].key, model, n) && l->known.entries[i].key[n] == '.') return true;
+  return false;
+}
+
+static void know_models(Stages *s, Cx *cx) {
+  Lowered *l = s->l;
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    if (map_get(&l->known, p->path)) continue;
+    LowerParam *param = ARENA_NEW(cx->a, LowerParam);
+    *param = (LowerParam){
+        .path = p->path, .role = p->role, .stored = p->index, .shape = p->shape, .origin = p->origin};
+    map_put(&l->known, p->path, param);
+    if (s->line) know_param(s->line, p->path, p->role, p->shape, p->origin);
+  }
+}
+
+// Where nothing has trained a model so far, its initial values come before what names it.
+void stages_meet(Stages *s, const Ast *e) {
+  Lowered *l = s->l;
+  Models models = {0};
+  find_models(l, e, &models);
+  for (int i = 0; i < models.len; i++) {
+    Def *d = models.data[i];
+    if (is_known(l, d->name)) continue;
+    Cx *cx = cx_new(l, arena_printf(l->session->arena, "%s init", d->name), MODE_EVAL);
+    Graph *init = NULL;
+    cx->line = cx->initials = cx->training = true; // so that initial values have the draws of a training
+    const int before = l->session->diags.list.len;
+    meet_parameters(cx, d);
+    diags_forget(&l->session->diags, before); // what is wrong with the call is told where it stands
+    if (!cx->params.len || !initial_graphs(cx, NULL, &init, NULL) || !init) continue;
+    know_models(s, cx);
+    vec_push(cx->a, l->applies, ((LowerApply){cx->g->name, init}));
+    push_stage(s, (reg_stage){.kind = REG_STAGE_INIT, .index = l->applies.len - 1, .value = -1, .turn = -1});
+  }
+}
+
+// -- the program
 
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   Arena *a = p->session->arena;
   Lowered *l = ARENA_NEW(a, Lowered);
   *l = (Lowered){.session = p->session, .program = p, .host = *host};
   map_init(&l->stored, a);
+  map_init(&l->known, a);
   live_settings(l);
-  lower_trains(l);
+  Stages s = {.l = l, .scope = scope_new(l, NULL)};
+  StageList list = {0};
+  s.list = &list;
+  l->scope = s.scope;
+  map_init(&s.names, a);
+  spoken_names(l, &s.names);
+  for (int i = 0; i < p->statements.len; i++) lower_statement(&s, p->statements.data[i]);
+  stages_flush(&s);
   // Else what an evaluation needs may be missing only because of a mistake above.
-  const bool whole = l->trains.len == p->trains.len;
-  for (int i = 0, train = 0; whole && i < p->statements.len; i++) {
-    const Ast *s = p->statements.data[i];
-    const bool evaluates = s->kind == AST_EVALUATE;
-    LowerEvaluate *e = evaluates ? lower_evaluate(l, s) : NULL;
-    if (evaluates && !e) continue;
-    vec_push(a, l->stages, ((LowerStage){evaluates, evaluates ? l->evaluates.len : train++}));
-    if (e) vec_push(a, l->evaluates, e);
-  }
+  for (int i = 0; i < s.waiting.len && !s.failed; i++)
+    l->evaluates.data[s.waiting.data[i].index] = lower_evaluate(l, s.waiting.data[i].ast, true);
+  for (int i = 0; i < l->evaluates.len; i++)
+    if (l->evaluates.data[i]) watch_everywhere(l, l->evaluates.data[i]);
+  l->stages.data = list.data;
+  l->stages.len = list.len;
+  l->scope = NULL;
   for (int i = 0; i < l->trains.len; i++) train_graphs(l, l->trains.data[i]);
   if (l->exit_code) *exit_code = l->exit_code;
   return l;

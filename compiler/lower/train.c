@@ -1,5 +1,5 @@
 // The graphs of a training: its step for each size of a batch, validation, predictions.
-#include "train.h"
+#include "stages.h"
 #include <string.h>
 
 static bool data_has(const reg_dataset *set, const char *field) {
@@ -19,13 +19,15 @@ static Cx *new_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_
   Cx *cx = cx_new(l, name, mode);
   cx->t = t;
   cx->batch = batch;
+  if (t->scope) cx->scope = t->scope;
   cx->data = l->datasets.data[t->data];
   return cx;
 }
 
-static void know_parameter(Cx *cx, const char *path, const char *role, Shape shape, Span origin) {
+void know_param(Cx *cx, const char *path, const char *role, Shape shape, Span origin) {
   ParamRef *p = ARENA_NEW(cx->a, ParamRef);
-  *p = (ParamRef){.path = path, .role = role, .index = cx->params.len, .shape = shape, .origin = origin};
+  *p = (ParamRef){
+      .path = path, .role = role, .index = param_index(cx, path, shape), .shape = shape, .origin = origin};
   p->node = param_input(cx, p);
   map_put(&cx->params, path, p);
 }
@@ -39,14 +41,19 @@ Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t bat
   Cx *cx = new_cx(l, t, name, mode, batch);
   for (int i = 0; i < t->params.len; i++) {
     const LowerParam *p = &t->params.data[i];
-    know_parameter(cx, p->path, p->role, p->shape, p->origin);
+    know_param(cx, p->path, p->role, p->shape, p->origin);
   }
   know_instances(cx, &t->build->auto_base);
   cx->known = true;
   return cx;
 }
 
-int state_index(const Cx *cx, const char *name) {
+int param_index(Cx *cx, const char *path, Shape s) {
+  return cx->line ? stored_index(cx->l, (LowerTensor){path, DT_F32, s, .param = true}) : cx->params.len;
+}
+
+int state_index(Cx *cx, const char *name, Shape s) {
+  if (cx->line) return stored_index(cx->l, (LowerTensor){name, DT_F32, s, .layer = true});
   const StateRef *known = cx->known ? train_state(cx->t, name) : NULL;
   return known ? known->index : cx->states.len;
 }
@@ -136,7 +143,7 @@ static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
   again->initials = true;
   for (int i = 0; i < cx->params.len; i++) {
     const ParamRef *p = cx->params.entries[i].value;
-    know_parameter(again, p->path, p->role, p->shape, p->origin);
+    know_param(again, p->path, p->role, p->shape, p->origin);
   }
   know_instances(again, &cx->auto_base);
   *s = (Step){0};
@@ -243,7 +250,8 @@ Node *train_predict(Cx *cx, ModelValue *m) {
 static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s valid %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
-  Node *n = train_loss(cx, t), *pred = t->metrics.len ? train_predict(cx, model_value(cx, t->build->model)) : NULL;
+  Node *n = train_loss(cx, t),
+       *pred = t->metrics.len ? train_predict(cx, model_value(cx, t->build->model)) : NULL;
   if (!n || (t->metrics.len && !pred)) return NULL;
   output(cx, REG_SLOT_LOSS, 0, "loss", n);
   if (pred) output(cx, REG_SLOT_PRED, 0, "pred", pred);
@@ -255,6 +263,7 @@ Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, cons
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
                     MODE_EVAL, batch);
   cx->data = l->datasets.data[data];
+  if (l->scope) cx->scope = l->scope; // of an evaluation
   Value m = eval_expr(cx, env_new(cx, NULL, "", ""), model);
   Node *pred = m.kind == V_MODEL ? train_predict(cx, m.model) : NULL;
   if (!pred) return NULL;

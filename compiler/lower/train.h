@@ -37,6 +37,7 @@ bool trains_tensor(const LowerTrain *t, const char *path); // its model does
 const StateRef *train_state(const LowerTrain *t, const char *name); // NULL: its step has none of this name
 // Mistakes since `first` are told to be those of a graph: "this is in the last batch of an epoch, of 5 rows".
 void note_graph(Lowered *l, int first, const char *what, int64_t rows);
+void know_param(Cx *cx, const char *path, const char *role, Shape shape, Span origin);
 Env *field_env(Cx *cx); // the fields of cx->data
 // The model on the fields of cx->data of the same names as its parameters, a row for each row of these; NULL
 // after a mistake.
@@ -60,6 +61,12 @@ typedef struct Step {
 bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s);
 // What is reported as the loss: that of the clause, else the sum of what is minimized; NULL after a mistake.
 Node *train_loss(Cx *cx, const LowerTrain *t);
+// -- view.c
+typedef VEC(Def *) Models;
+void find_models(Lowered *l, const Ast *e, Models *out); // that an expression names, each once
+// Calls the model on one row, of the data that it is trained on or of zeros, so that its parameters are
+// known.
+void meet_parameters(Cx *cx, Def *model);
 
 // -- metrics.c
 // Metrics are known by their text, arguments included: `accuracy`, `top_k(k: 3)`.
@@ -67,9 +74,9 @@ const char *metric_name(Arena *a, const Ast *metric);
 const Ast *metric_callee(const Ast *metric); // without its arguments
 // Adds a number-valued metric to be reported for the validation part each epoch.
 void train_add_metric(Cx *cx, LowerTrain *t, const Ast *metric);
-// The graphs of an evaluation. Its number-valued metrics are also watched on the validation parts of its
-// model's trainings.
 bool evaluate_graphs(Lowered *l, LowerEvaluate *e);
+// The number-valued metrics of an evaluation, on the validation parts of its model's trainings.
+void watch_everywhere(Lowered *l, const LowerEvaluate *e);
 Graph *valid_metrics_graph(Lowered *l, LowerTrain *t, Shape pred); // of all predictions; NULL after a mistake
 
 // -- data.c

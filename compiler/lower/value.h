@@ -185,6 +185,7 @@ typedef struct Cx {
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
   bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
+  bool line;     // statements between trainings: parameters are tensors of the store
   bool view;     // `digits.test.x` is a tensor of all its rows
   bool of_data;  // columns of data that are made: numbers are compiled in
   Node *ids;     // of rows that are made or picked: what is drawn for a row goes by its id; else NULL
@@ -201,6 +202,8 @@ typedef struct Cx {
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
   Map rows;              // table of data -> Dim *
   VEC(LowerColumn) columns;
+  StageScope *scope; // names of statements that are seen
+  Map held;          // what was asked of these, from the store -> Value *
   VEC(const Dim *) counted;
   Seeing *seeing;         // of the calls around
   const ModelValue *leaf; // whose body is being elaborated
@@ -321,6 +324,9 @@ void live_fix(Cx *cx, const Value *v);             // v is compiled in
 void live_range(Cx *cx, const Value *v, double low, double high); // v must lie there
 double live_default(const Cx *cx, const Node *input);             // of a live input; NaN: it is none
 Node *live_node(Cx *cx, const Value *v);                          // a scalar for a NUM in its own unit
+
+// -- held.c
+bool held_value(Cx *cx, const char *name, Value *out); // of a statement's name; false: there is none
 
 // -- env
 Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def);
@@ -541,5 +547,6 @@ Graph *prune(Cx *cx, Graph *g);   // only what the outputs need, in the program'
 int node_operands(const Node *n); // that its value is computed from
 Node *param_input(Cx *cx, const ParamRef *p);
 Node *state_input(Cx *cx, const StateRef *s);
-int state_index(const Cx *cx, const char *name); // of a state that is declared now
+int param_index(Cx *cx, const char *path, Shape s); // of a parameter that is declared now
+int state_index(Cx *cx, const char *name, Shape s); // likewise
 #endif

@@ -12,8 +12,7 @@ static LowerTrain *train_of_model(const Lowered *l, const char *model) {
 }
 
 // The models that an expression names, each once.
-typedef VEC(Def *) Models;
-static void find_models(Lowered *l, const Ast *e, Models *out) {
+void find_models(Lowered *l, const Ast *e, Models *out) {
   if (!e) return;
   if (e->kind == AST_NAME) {
     Def *d = sema_find(l->program, e->name);
@@ -79,12 +78,26 @@ bool model_meet(Cx *cx, const ModelValue *m, Span at) {
   return false;
 }
 
-static void meet_parameters(Cx *cx, Def *model) {
-  LowerTrain *t = train_of_model(cx->l, model->name);
+// The data that the model is, or will be, trained on; NULL: none.
+static const reg_dataset *data_of_model(Cx *cx, const char *model) {
+  const LowerTrain *t = train_of_model(cx->l, model);
+  if (t) return cx->l->datasets.data[t->data];
+  const Program *p = cx->l->program;
+  for (int i = 0; i < p->trains.len && !cx->view; i++)
+    for (int k = 0; k < p->trains.data[i]->kids[0]->nkids; k++) {
+      if (strcmp(p->trains.data[i]->kids[0]->kids[k]->name, model) != 0) continue;
+      Value v = eval_data(cx, env_new(cx, NULL, "", ""), p->trains.data[i]->kids[1]);
+      return v.kind == V_DATA ? cx->l->datasets.data[v.data->dataset] : NULL;
+    }
+  return NULL;
+}
+
+void meet_parameters(Cx *cx, Def *model) {
   ModelValue *m = model_value(cx, model);
+  const reg_dataset *data = m && !m->nitems ? data_of_model(cx, model->name) : NULL;
   if (!m) return;
-  if (t && !m->nitems) {
-    cx->data = cx->l->datasets.data[t->data];
+  if (data) {
+    cx->data = data;
     cx->batch = 1;
     train_predict(cx, m);
     cx->data = NULL;

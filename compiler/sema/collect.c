@@ -91,20 +91,56 @@ static void set_precision(Program *p, const Ast *item) {
   p->doubles = doubles;
 }
 
+static void stores(Program *p, const char *name, const Ast *by) {
+  if (name && !map_get(&p->stored, name)) map_put(&p->stored, name, (void *)by);
+}
+
+static void collect_block(Program *p, const Ast *block);
+
+// What a statement binds, and what stands in its blocks.
+static void collect_statement(Program *p, const Ast *e) {
+  const bool loop = e->kind == AST_REPEAT || e->kind == AST_FOR || e->kind == AST_WHILE;
+  const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
+  if (e->kind == AST_TRAIN) vec_push(p->session->arena, p->trains, e);
+  if (e->kind == AST_EVALUATE) vec_push(p->session->arena, p->evaluates, e);
+  if (e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE)
+    stores(p, e->name, e);
+  for (int i = 0; names && i < names->nkids; i++) stores(p, names->kids[i]->name, e);
+  for (int i = 0; (loop || e->kind == AST_WHEN) && i < e->nkids; i++) {
+    const Ast *block = e->kids[i];
+    if (block && block->kind == AST_STAGES) collect_block(p, block);
+    if (block && block->kind == AST_WHEN) collect_statement(p, block);
+  }
+}
+
+static void collect_block(Program *p, const Ast *block) {
+  for (int i = 0; i < block->nkids; i++) {
+    const Ast *item = block->kids[i];
+    const bool definition = item && item->kind == AST_DEF;
+    if (definition ||
+        (item && (item->kind == AST_CHECK || item->kind == AST_USE || item->kind == AST_PRECISION))) {
+      Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, item->span,
+                          definition ? arena_printf(p->session->arena, "the definition of `%s`", item->name)
+                                     : ast_kind_name(item->kind),
+                          "in a block of statements");
+      if (definition)
+        diag_hint(d, "definitions stand outside of blocks; `%s = ...` binds a value", item->name);
+    } else if (item) {
+      collect_statement(p, item);
+    }
+  }
+}
+
 void collect_items(Program *p, const Ast *file, const char *path) {
   for (int i = 0; i < file->nkids; i++) {
     const Ast *item = file->kids[i];
     if (!item) continue;
-    if (item->kind == AST_TRAIN || item->kind == AST_EVALUATE)
-      vec_push(p->session->arena, p->statements, item);
     switch (item->kind) {
     case AST_DEF: add_def(p, item, false); break;
-    case AST_TRAIN: vec_push(p->session->arena, p->trains, item); break;
-    case AST_EVALUATE: vec_push(p->session->arena, p->evaluates, item); break;
     case AST_CHECK: vec_push(p->session->arena, p->checks, item); break;
     case AST_USE: use_file(p, item, path); break;
     case AST_PRECISION: set_precision(p, item); break;
-    default: break;
+    default: vec_push(p->session->arena, p->statements, item); collect_statement(p, item);
     }
   }
 }

@@ -30,6 +30,7 @@ static void report_unknown(Scope *s, const char *name, Span span, SemaPlace plac
 // Resolves a name; NULL where it is local, built in, or unknown. Fields of data are values.
 Def *check_name(Scope *s, const char *name, Span span, SemaPlace place) {
   if (bound(s, name)) return NULL;
+  if (!s->library && !map_get(&s->p->defs, name) && map_get(&s->p->stored, name)) return NULL;
   Def *d = s->library ? sema_library(s->p, name) : sema_find(s->p, name);
   if (d)
     check_def(s->p, d, span);
@@ -515,11 +516,45 @@ static void apply_set(Program *p, const SemaSet *set) {
   d->ast = copy;
 }
 
+static void check_statements(Program *p, const Ast *block);
+
+// Trainings and evaluations are checked by themselves.
+static void check_statement(Program *p, const Ast *e) {
+  Scope s = scope_of(p);
+  if (e->kind == AST_TRAIN || e->kind == AST_EVALUATE || e->kind == AST_ERROR) return;
+  if (e->kind == AST_LOCAL) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, e->span, "a local definition",
+                        "among statements");
+    diag_hint(d, "`fn %s(…) = …` defines a function", e->name);
+    return;
+  }
+  if (e->kind == AST_GIVE) s.value = PLACE_ANY;
+  for (int i = 0; i < e->nkids; i++) {
+    const Ast *kid = e->kids[i];
+    const bool names = i == 0 && (e->kind == AST_UNPACK || e->kind == AST_FOR);
+    if (!kid || names) continue;
+    if (kid->kind == AST_STAGES)
+      check_statements(p, kid);
+    else if (kid->kind == AST_WHEN)
+      check_statement(p, kid);
+    else if (e->kind == AST_FOR && kid->kind == AST_LIST)
+      check_kids(&s, kid, 0);
+    else
+      check_expr(&s, kid);
+  }
+}
+
+static void check_statements(Program *p, const Ast *block) {
+  for (int i = 0; i < block->nkids; i++)
+    if (block->kids[i]) check_statement(p, block->kids[i]);
+}
+
 Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *sets, int nsets) {
   Program *p = ARENA_NEW(s->arena, Program);
   *p = (Program){.session = s, .parse = parse, .path = path};
   map_init(&p->defs, s->arena);
   map_init(&p->library, s->arena);
+  map_init(&p->stored, s->arena);
   collect_items(p, parse->file, path);
   if (p->lacks_file) return p;
   for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
@@ -535,7 +570,8 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
     if (!(c->kids[1]->kind == AST_NAME && !strcmp(c->kids[1]->name, "gradient")))
       check_expr(&scope, c->kids[1]);
   }
-  bool is_program = p->trains.len + p->evaluates.len + p->checks.len > 0;
+  for (int i = 0; i < p->statements.len; i++) check_statement(p, p->statements.data[i]);
+  bool is_program = p->statements.len + p->checks.len > 0;
   for (int i = 0; i < p->defs.len; i++) {
     Def *d = p->defs.entries[i].value;
     bool used = d->used;

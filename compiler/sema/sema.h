@@ -25,11 +25,13 @@ typedef struct Program {
   Map defs;         // name -> Def *, the program's own
   Map library;      // likewise, those of the library that were asked for so far
   VEC(const Ast *) trains, evaluates, checks;
-  VEC(const Ast *) statements; // trains and evaluates in their order
-  const Ast *precision;        // the statement; NULL: none
-  bool doubles;                // floats are f64
-  bool lacks_file;             // that it uses: reported, and its names are not checked
-  bool too_deep;               // a chain of definitions was too long: reported
+  VEC(const Ast *)
+  statements;           // of the top level, in their order; trains and evaluates have those of blocks too
+  Map stored;           // names that statements bind -> the first one that does
+  const Ast *precision; // the statement; NULL: none
+  bool doubles;         // floats are f64
+  bool lacks_file;      // that it uses: reported, and its names are not checked
+  bool too_deep;        // a chain of definitions was too long: reported
 } Program;
 
 typedef struct SemaSet { // --set name=value

@@ -41,11 +41,12 @@ const char *opr_text(Opr o) {
 
 const char *def_kind_name(DefKind k) {
   static const char *const names[KIND_COUNT] = {
-      [KIND_DATA] = "data",         [KIND_MODEL] = "model",
-      [KIND_LAYER] = "layer",       [KIND_FN] = "fn",
-      [KIND_PENALTY] = "penalty",   [KIND_LOSS] = "loss",
-      [KIND_SCHEDULE] = "schedule", [KIND_OPTIMIZER] = "optimizer",
-      [KIND_METRIC] = "metric",     [KIND_LET] = "let",
+      [KIND_DATA] = "data",           [KIND_MODEL] = "model",
+      [KIND_LAYER] = "layer",         [KIND_FN] = "fn",
+      [KIND_PENALTY] = "penalty",     [KIND_LOSS] = "loss",
+      [KIND_SCHEDULE] = "schedule",   [KIND_OPTIMIZER] = "optimizer",
+      [KIND_METRIC] = "metric",       [KIND_LET] = "let",
+      [KIND_PROCEDURE] = "procedure",
   };
   return names[k];
 }

@@ -49,6 +49,7 @@ typedef enum DefKind {
   KIND_OPTIMIZER,
   KIND_METRIC,
   KIND_LET,
+  KIND_PROCEDURE,
   KIND_COUNT
 } DefKind;
 
@@ -106,8 +107,8 @@ typedef enum ParseExtent {
 } ParseExtent;
 typedef enum ParseForm { PARSE_FILE, PARSE_EXPRESSION } ParseForm;
 // Decided by the first mistake: at the end of the text or before. Reports nothing and keeps nothing. `items`,
-// where given, is the number of items of a PARSE_FILE. A whole text could still go on where the next line
-// starts with
+// where given, is the number of items of a PARSE_FILE that are no expression alone. A whole text could still
+// go on where the next line starts with
 // `|>`; whoever asks decides about that.
 ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items);
 

@@ -257,6 +257,22 @@ Ast *ast_set(ParseContext *p, Span span, Ast *target, Ast *value) {
   return ast_error(p, span);
 }
 
+Ast *ast_stages(ParseContext *p, Span span, AstList *statements) {
+  return node_of(p, AST_STAGES, span, statements->data, statements->len);
+}
+
+Ast *ast_result(ParseContext *p, Span span, Ast *target, Ast *evaluate) {
+  if (target->kind != AST_NAME || evaluate->kind != AST_EVALUATE) return ast_set(p, span, target, evaluate);
+  evaluate->span = span;
+  return named(evaluate, target->name, target->span);
+}
+
+Ast *ast_text_of(ParseContext *p, Span span, AstKind kind, Ast *a, const Token *text) {
+  Ast *out = NODE(kind, a);
+  out->text = text ? text->text : NULL;
+  return out;
+}
+
 Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient) {
   return NODE(AST_APPLY, base, gradient);
 }

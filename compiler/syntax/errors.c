@@ -234,10 +234,34 @@ typedef struct Group {
 
 // In order: a wider group comes before those it contains.
 static const Group groups[] = {
-    {"a definition, `train`, `evaluate`, `check` or `use`",
+    {"a definition or a statement",
      {"`data`", "`use`"},
-     {"the end of the file", "`data`", "`model`", "`layer`", "`fn`", "`penalty`", "`loss`", "`schedule`",
-      "`optimizer`", "`metric`", "`let`", "`train`", "`evaluate`", "`check`", "`use`", "`precision`"}},
+     {"the end of the file",
+      "`data`",
+      "`model`",
+      "`layer`",
+      "`fn`",
+      "`penalty`",
+      "`loss`",
+      "`schedule`",
+      "`optimizer`",
+      "`metric`",
+      "`let`",
+      "`procedure`",
+      "`train`",
+      "`evaluate`",
+      "`check`",
+      "`precision`",
+      "`use`",
+      "`report`",
+      "`assert`",
+      "`save`",
+      "statement `repeat`",
+      "statement `for`",
+      "statement `while`",
+      "statement `if`",
+      "a name",
+      "`*`"}},
     {"a statement",
      {"`param`", "`repeat`"},
      {"`param`", "`state`", "`carry`",     "`repeat`", "`while`",  "`for`",  "`each`", "`new`",
@@ -307,6 +331,7 @@ static const char *token_text(ParseContext *p, const Token *t) {
   switch (t->kind) {
   case TOK_END: return "end of the file";
   case TOK_STRING: return "string";
+  case TOK_WORD:
   case TOK_NAME: return arena_printf(p->arena, "name `%s`", shortened(p, t->text, (int)strlen(t->text)));
   case TOK_NUMBER: return arena_printf(p->arena, "number `%s`", shortened(p, t->text, (int)strlen(t->text)));
   case TOK_NEWLINE: {

@@ -186,59 +186,62 @@ static void print_clause(Printer *p, const Ast *a, int column) {
 }
 
 static void print_opening(Printer *p, const Ast *a, const char *word) {
+  if (a->kind == AST_EVALUATE && a->name) strbuf_addf(&p->out, "%s = ", a->name);
   strbuf_addf(&p->out, "%s ", word);
   if (a->kind == AST_TRAIN)
     print_names(p, a->kids[0]);
   else
     print_node(p, a->kids[0]);
   print_text(p, " on ");
-  if (a->name)
+  if (a->kind == AST_TRAIN && a->name)
     print_value(p, a->kids[1]); // else `as` would belong to its end
   else
     print_node(p, a->kids[1]);
-  if (a->name) strbuf_addf(&p->out, " as %s", a->name);
+  if (a->kind == AST_TRAIN && a->name) strbuf_addf(&p->out, " as %s", a->name);
   print_text(p, " {");
   int next = a->nkids > 2 ? a->kids[2]->span.start : a->span.end - 1;
   int end = line_end(p->source, a->kids[1]->span.end);
-  print_comments(p, end < next ? end : next, 2);
+  print_comments(p, end < next ? end : next, p->line_indent + 2);
 }
 
 static void print_train(Printer *p, const Ast *a) {
+  const int outer = p->line_indent;
   print_opening(p, a, "train");
   bool first = true;
   int column = colon_column(p->out.arena, a);
   for (int i = 2; i < a->nkids; i++) {
     const Ast *clause = a->kids[i];
-    comment_lines(p, clause->span.start, 2, &first);
-    start_line(p, clause->span.start, 2, &first);
-    p->indent = 2;
+    comment_lines(p, clause->span.start, outer + 2, &first);
+    start_line(p, clause->span.start, outer + 2, &first);
+    p->indent = outer + 2;
     print_clause(p, clause, column);
-    finish_line(p, clause, 2);
+    finish_line(p, clause, outer + 2);
   }
-  comment_lines(p, a->span.end - 1, 2, &first);
-  print_newline(p, 0);
+  comment_lines(p, a->span.end - 1, outer + 2, &first);
+  print_newline(p, outer);
   print_text(p, "}");
 }
 
 static void print_evaluate(Printer *p, const Ast *a) {
+  const int outer = p->line_indent;
   print_opening(p, a, "evaluate");
   bool lines = print_has_break(p, a->kids[1]->span.end, a->span.end) ||
                comments_within(p, a->kids[1]->span.end, a->span.end),
        first = true;
   for (int i = 2; i < a->nkids; i++) {
     if (lines) {
-      print_line(p, a->kids[i], 2, &first);
+      print_line(p, a->kids[i], outer + 2, &first);
       int end = line_end(p->source, a->kids[i]->span.end);
       int next = i + 1 < a->nkids ? a->kids[i + 1]->span.start : a->span.end;
-      print_comments(p, end < next ? end : next, 2);
+      print_comments(p, end < next ? end : next, outer + 2);
     } else {
       print_text(p, i > 2 ? ", " : " ");
       print_node(p, a->kids[i]);
     }
   }
   if (lines) {
-    comment_lines(p, a->span.end - 1, 2, &first);
-    print_newline(p, 0);
+    comment_lines(p, a->span.end - 1, outer + 2, &first);
+    print_newline(p, outer);
   } else
     print_text(p, " ");
   print_text(p, "}");
@@ -246,10 +249,11 @@ static void print_evaluate(Printer *p, const Ast *a) {
 
 static void print_definition(Printer *p, const Ast *a) {
   const Ast *body = a->kids[2];
+  const int outer = p->line_indent;
   print_head(p, a);
-  if (body->kind == AST_BLOCK) {
+  if (body->kind == AST_BLOCK || body->kind == AST_STAGES) {
     print_text(p, " ");
-    print_block(p, body);
+    print_node(p, body);
     return;
   }
   print_text(p, " =");
@@ -258,14 +262,49 @@ static void print_definition(Printer *p, const Ast *a) {
                  : a->kids[0] ? a->kids[0]->span.end
                               : a->name_span.end;
   if (print_has_break(p, head_end, body->span.start)) {
-    print_comments(p, body->span.start, 2);
-    print_newline(p, 2);
+    print_comments(p, body->span.start, outer + 2);
+    print_newline(p, outer + 2);
   } else
     print_text(p, " ");
   if (a->op == KIND_DATA)
     print_node(p, body);
   else
     print_value(p, body);
+}
+
+static void print_items(Printer *p, const Ast *of, int indent, bool *first) {
+  for (int i = 0; i < of->nkids; i++) {
+    const Ast *item = of->kids[i];
+    comment_lines(p, item->span.start, indent, first);
+    start_line(p, item->span.start, indent, first);
+    p->indent = indent;
+    if (item->kind == AST_TRAIN)
+      print_train(p, item);
+    else if (item->kind == AST_EVALUATE)
+      print_evaluate(p, item);
+    else if (item->kind == AST_DEF)
+      print_definition(p, item);
+    else
+      print_node(p, item);
+    finish_line(p, item, indent);
+  }
+}
+
+void print_stages(Printer *p, const Ast *stages) {
+  if (!p->source) {
+    print_text(p, "{ ... }");
+    return;
+  }
+  const int outer = p->line_indent, saved = p->indent;
+  print_text(p, "{");
+  const int brace_line = line_end(p->source, stages->span.start);
+  if (stages->nkids && brace_line < stages->kids[0]->span.start) print_comments(p, brace_line, outer + 2);
+  bool first = true;
+  print_items(p, stages, outer + 2, &first);
+  comment_lines(p, stages->span.end - 1, outer + 2, &first);
+  p->indent = saved;
+  print_newline(p, outer);
+  print_text(p, "}");
 }
 
 char *ast_format(Arena *a, const Session *s, const Parse *parse) {
@@ -276,21 +315,7 @@ char *ast_format(Arena *a, const Session *s, const Parse *parse) {
                .ncomments = parse->comments.len};
   print_text(&p, "");
   bool first = true;
-  for (int i = 0; i < file->nkids; i++) {
-    const Ast *item = file->kids[i];
-    comment_lines(&p, item->span.start, 0, &first);
-    start_line(&p, item->span.start, 0, &first);
-    p.indent = 0;
-    if (item->kind == AST_TRAIN)
-      print_train(&p, item);
-    else if (item->kind == AST_EVALUATE)
-      print_evaluate(&p, item);
-    else if (item->kind == AST_DEF)
-      print_definition(&p, item);
-    else
-      print_node(&p, item);
-    finish_line(&p, item, 0);
-  }
+  print_items(&p, file, 0, &first);
   comment_lines(&p, file->span.end, 0, &first);
   if (p.out.len) print_text(&p, "\n");
   return p.out.data;

@@ -103,7 +103,7 @@ static const char *filled(ParseContext *p, const char *text, const Token *wrong)
 }
 
 static const Word *leading_word(const Token *t) {
-  return t->kind == TOK_NAME ? word_find(t->text, WORD_LEADS, NULL, 0) : NULL;
+  return t->kind == TOK_NAME || t->kind == TOK_WORD ? word_find(t->text, WORD_LEADS, NULL, 0) : NULL;
 }
 
 // `return x`, `for (i in …`, `a is b`.
@@ -121,8 +121,7 @@ static const Word *foreign_word(ParseContext *p, const Token *wrong) {
 }
 
 // What cannot start an item.
-static void item_hint(ParseContext *p, Diag *d, const Token *wrong) {
-  const int behind = p->tokens->ahead[0].kind;
+static void item_hint(Diag *d, const Token *wrong) {
   if (!strcmp(wrong->text, "precision")) {
     diag_hint(d, "the type of all floats of a program is given by `precision f64` or `precision f32`");
     return;
@@ -135,20 +134,13 @@ static void item_hint(ParseContext *p, Diag *d, const Token *wrong) {
   for (int i = 0; n < 64 && (text = keyword_text(i, &item)); i++)
     if (item) items[n++] = text;
   const char *near = nearest_name(wrong->text, items, n);
-  if (behind == TOK_SET || behind == TOK_ASSIGN)
-    diag_hint(d, "a name is given by `let %s = …`", wrong->text);
-  else if (behind == TOK_OPEN)
-    diag_hint(d,
-              "a function is defined by `fn %s(x) = …`; what is to be done by `train`, `evaluate` or `check`",
-              wrong->text);
-  else if (near)
-    diag_hint(d, "did you mean `%s`?", near);
+  if (near) diag_hint(d, "did you mean `%s`?", near);
 }
 
 void syntax_hint(ParseContext *p, Diag *d, const Token *wrong, const char *const *expected, int n) {
   const Tokens *t = p->tokens;
-  if (wrong->kind == TOK_NAME && can_stand(expected, n, "`fn`")) {
-    item_hint(p, d, wrong);
+  if ((wrong->kind == TOK_NAME || wrong->kind == TOK_WORD) && can_stand(expected, n, "`fn`")) {
+    item_hint(d, wrong);
     return;
   }
   const Word *word = foreign_word(p, wrong);

@@ -109,7 +109,9 @@ ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items) 
   Session *s = session_new();
   ParseContext p = start(s, source_add(&s->sources, "", text, len));
   feed(&p, form == PARSE_EXPRESSION);
-  if (items) *items = p.items.len;
+  if (items) *items = 0;
+  for (int i = 0; items && i < p.items.len; i++)
+    *items += p.items.data[i] && p.items.data[i]->kind > AST_LAST_EXPR;
   ParseExtent extent = p.extent;
   session_free(s);
   return extent;

@@ -27,4 +27,5 @@ void print_value(Printer *p, const Ast *a); // where the grammar has an `expr`
 void print_node(Printer *p, const Ast *a);
 void print_head(Printer *p, const Ast *def); // a definition up to its body
 void print_block(Printer *p, const Ast *block);
+void print_stages(Printer *p, const Ast *stages);
 #endif

@@ -383,7 +383,10 @@ static void print_loop(Printer *p, const Ast *a) {
     print_value(p, a->kids[a->nkids - 1]);
     return;
   case AST_WHILE:
-    print_two(p, a, "while ", a->num != 0 ? ", up to " : ", at most ");
+    if (a->kids[1])
+      print_two(p, a, "while ", a->num != 0 ? ", up to " : ", at most ");
+    else
+      print_text(p, "while "), print_node(p, a->kids[0]);
     print_text(p, " ");
     print_value(p, a->kids[2]);
     return;
@@ -397,6 +400,14 @@ static void print_loop(Printer *p, const Ast *a) {
   }
   print_text(p, " = ");
   print_value(p, a->kids[1]);
+}
+
+static void print_with_text(Printer *p, const Ast *a, const char *word, const char *before) {
+  print_text(p, word);
+  print_node(p, a->kids[0]);
+  if (!a->text) return;
+  print_text(p, before);
+  ast_put_string(&p->out, a->text);
 }
 
 void print_head(Printer *p, const Ast *def) {
@@ -492,6 +503,18 @@ void print_node(Printer *p, const Ast *a) {
   case AST_PARAMS: print_elements(p, "(", a->kids, a->nkids, ")", a->span.start, a->span.end); break;
   case AST_PARAMDECL: print_paramdecl(p, a); break;
   case AST_TYPE: print_type(p, a); break;
+  case AST_STAGES: print_stages(p, a); break;
+  case AST_WHEN:
+    print_text(p, "if ");
+    print_node(p, a->kids[0]);
+    print_text(p, " ");
+    print_node(p, a->kids[1]);
+    if (a->kids[2]) print_text(p, " else "), print_node(p, a->kids[2]);
+    break;
+  case AST_GIVE: print_two(p, a, "", " <- "); break;
+  case AST_REPORT: print_with_text(p, a, "report ", " as "); break;
+  case AST_ASSERT: print_with_text(p, a, "assert ", ""); break;
+  case AST_SAVE: print_with_text(p, a, "save ", " to "); break;
   case AST_DEF: print_head(p, a); break;
   case AST_CHECK: print_two(p, a, "check ", " : "); break;
   case AST_USE:

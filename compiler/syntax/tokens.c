@@ -20,7 +20,10 @@ typedef enum Place {
   INDEX_START,
   BEHIND_WHOLE,
   BEFORE_CALL,
-  RESULT
+  RESULT,
+  STAGE_START,
+  STAGE_RESULT,
+  BEFORE_TEXT
 } Place;
 
 enum { TOK_NONE = 0, TOK_SKIPPED = -1 }; // TOK_SKIPPED: `last` after a mistake
@@ -112,6 +115,7 @@ static bool awaits_more(int kind) {
   case TOK_NE:
   case TOK_DOT:
   case TOK_IF:
+  case TOK_STAGE_IF:
   case TOK_THEN:
   case TOK_ELSE:
   case TOK_UNTIL:
@@ -165,6 +169,14 @@ static bool operand_behind(const Tokens *t) {
   return behind->kind == TOK_NAME || behind->kind == TOK_NUMBER || behind->kind == TOK_OPENB;
 }
 
+// Among statements of a program: outside of braces, or inside those of stages.
+static bool among_stages(const Tokens *t) { return t->depth ? t->open[t->depth - 1].stages : !t->expression; }
+
+static bool starts_operand(const Tokens *t) {
+  const Token *behind = &t->ahead[1];
+  return !behind->newline_before && (behind->kind == TOK_STRING || operand_behind(t));
+}
+
 static bool may_stand(const Tokens *t, const struct Keyword *k) {
   const Token *behind = &t->ahead[1];
   bool line_start = t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC;
@@ -173,7 +185,12 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case ANYWHERE: return true;
   case ITEM_START:
     if (k->kind == TOK_PRECISION && !names_precision(behind)) return false;
-    return line_start && t->depth == 0 && !t->expression;
+    return line_start && among_stages(t);
+  case STAGE_START:
+    if (!among_stages(t) || !starts_operand(t)) return false;
+    return line_start || (k->kind == TOK_STAGE_IF && t->last.kind == TOK_ELSE && t->closed_stages);
+  case STAGE_RESULT: return among_stages(t) && (line_start || t->last.kind == TOK_SET) && behind->kind == TOK_NAME;
+  case BEFORE_TEXT: return ends_operand(t->last.kind) && behind->kind == TOK_STRING && lines_count(t);
   case STATEMENT_START:
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
@@ -217,11 +234,26 @@ static int classify(const Tokens *t) {
   if (argument || t->last.kind == TOK_DOT) return TOK_NAME;
   for (int i = 0; i < KEYWORDS; i++)
     if (strcmp(keywords[i].text, raw->text) == 0 && may_stand(t, &keywords[i])) return keywords[i].kind;
-  return TOK_NAME;
+  const bool line_start = t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC;
+  const int behind = t->ahead[1].newline_before ? TOK_NONE : t->ahead[1].kind;
+  const bool other =
+      behind == TOK_NAME || behind == TOK_NUMBER || behind == TOK_STRING || behind == TOK_OPENC;
+  return line_start && among_stages(t) && other ? TOK_WORD : TOK_NAME;
 }
 
 static int closer_of(int opener) {
   return opener == TOK_OPEN ? TOK_CLOSE : opener == TOK_OPENB ? TOK_CLOSEB : TOK_CLOSEC;
+}
+
+static bool is_stage_head(int kind) {
+  switch (kind) {
+  case TOK_PROCEDURE:
+  case TOK_STAGE_REPEAT:
+  case TOK_STAGE_FOR:
+  case TOK_STAGE_WHILE:
+  case TOK_STAGE_IF: return true;
+  default: return false;
+  }
 }
 
 static void track_brackets(Tokens *t, int kind, Span span) {
@@ -231,10 +263,14 @@ static void track_brackets(Tokens *t, int kind, Span span) {
       t->p->give_up = true;
       return;
     }
+    t->open[t->depth].stages = kind == TOK_OPENC && among_stages(t) &&
+                               (is_stage_head(t->head) || (t->last.kind == TOK_ELSE && t->closed_stages));
     t->open[t->depth].kind = kind;
     t->open[t->depth++].span = span;
-  } else if (t->depth && kind == closer_of(top(t)))
+  } else if (t->depth && kind == closer_of(top(t))) {
     t->depth--;
+    t->closed_stages = t->open[t->depth].stages;
+  }
 }
 
 static bool open_brace(const Tokens *t) {
@@ -245,7 +281,8 @@ static bool open_brace(const Tokens *t) {
 
 // Which part of the header of a `for` or `each` comes next.
 static void track_header(Tokens *t, int kind) {
-  if ((kind == TOK_FOR && t->head != TOK_OPTIMIZER && t->head != TOK_STOP) || kind == TOK_EACH)
+  if ((kind == TOK_FOR && t->head != TOK_OPTIMIZER && t->head != TOK_STOP) || kind == TOK_EACH ||
+      kind == TOK_STAGE_FOR)
     t->header = HEADER_NAMES;
   if (kind == TOK_IN && t->header == HEADER_NAMES) t->header = HEADER_SOURCES;
   if (kind == TOK_OPENC || kind == TOK_NEWLINE) t->header = HEADER_NONE;
@@ -259,7 +296,8 @@ static Token hand_on(Tokens *t, Token out) {
   else if (t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC) {
     t->head = out.kind;
     t->first = out;
-  }
+  } else if (out.kind == TOK_STAGE_IF || (out.kind == TOK_EVALUATE && t->last.kind == TOK_SET))
+    t->head = out.kind; // `else if c {`, `e = evaluate net on …`
   t->before = t->last;
   t->last = out;
   return out;

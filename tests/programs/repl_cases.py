@@ -157,8 +157,6 @@ def case_commands_of_other_prompts_are_answered(regc):
     demand(done.stdout == "3\n", done.stdout)
     for here in ("`exit` is written `:quit`", "`help` is written `:help`", "`load` is written `:load`", "`who` is written `:list`"):
         demand(here in done.stderr, f"no {here} in\n{done.stderr}")
-    done = piped(regc, "x = 3\n", code=1)
-    demand("hint: a name is given by `let x = 3`" in done.stderr, done.stderr)
 
 
 def case_entries_of_several_lines_in_a_pipe(regc):

@@ -1,0 +1,75 @@
+// Private to lower/: the statements of a program, while they are elaborated in their order.
+#ifndef LOWER_STAGES_H
+#define LOWER_STAGES_H
+#include "train.h"
+
+// A name that a statement has bound.
+typedef struct Held {
+  const char *name;
+  Span at;
+  Value value;       // as it was bound last; its nodes are of `cx`
+  const Cx *cx;      // the line that bound it last
+  int n;             // tensors; 0: a model, data, a function, a time
+  const int *stored; // of each, its place in the store
+} Held;
+
+// A block of statements.
+struct StageScope {
+  StageScope *outer;
+  const StageScope *twin; // of the other side of an `if`, which was first: what both bind has one place
+  Map names;              // -> Held *
+};
+
+typedef struct Given {
+  int stored;
+  Node *node;
+} Given;
+
+typedef VEC(reg_stage) StageList;
+
+// An evaluation of what nothing has trained before it.
+typedef struct Waiting {
+  const Ast *ast;
+  int index; // in Lowered.evaluates
+} Waiting;
+
+typedef struct Stages {
+  Lowered *l;
+  StageScope *scope;
+  StageList *list;  // of the block
+  Cx *line;         // the straight line under construction; NULL: none
+  Env *env;         // of that line
+  int lines;        // so far
+  VEC(Given) given; // by that line, to the store
+  Map names;        // of trainings: -> the `train` that has it
+  VEC(Waiting) waiting;
+  bool failed; // a training was dropped after a mistake
+} Stages;
+
+// -- stages.c
+Cx *stages_line(Stages *s);   // the line that statements are added to
+void stages_flush(Stages *s); // what was added acts before what comes
+int stages_close(
+    Stages *s); // the line as a function of its own, that no stage calls yet; -1: it does nothing
+void stages_meet(Stages *s, const Ast *e); // the models that it names have parameters in the store
+void lower_training(Stages *s, const Ast *train);
+void lower_evaluation(Stages *s, const Ast *evaluate);
+const char *stage_place(Lowered *l, Span at); // "prune.reg:9:3"
+void push_stage(Stages *s, reg_stage stage);
+
+// -- held.c
+StageScope *scope_new(Lowered *l, StageScope *outer);
+Held *held_find(const StageScope *s, const char *name); // NULL: no statement so far has bound it here
+// In a scope, with places in the store for what it has; nothing gives it values.
+Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const Value *v);
+void held_bind(Stages *s, const char *name, Span at, Value v); // `name = v` in the line
+void held_give(Stages *s, const Held *h, const Value *v);
+void held_give_param(Stages *s, const ParamRef *p, Node *n);
+int held_hidden(Stages *s, const char *what, Node *n); // its place in the store
+int stored_index(Lowered *l, LowerTensor t);           // of its name
+int stored_new(Lowered *l, const char *name, DType t, Shape s);
+
+// -- statements.c
+void lower_statement(Stages *s, const Ast *e);
+void lower_statements(Stages *s, const Ast *block);
+#endif

@@ -1,0 +1,542 @@
+// Statements between trainings. In: their trees, in their order. Out: straight lines as functions of the
+// store, and stages: loops, conditions, reports, assertions, files.
+#include "stages.h"
+#include <string.h>
+
+static Cx *line_of(Stages *s) { return stages_line(s); }
+
+static Value evaluated(Stages *s, const Ast *e) {
+  Cx *cx = line_of(s);
+  stages_meet(s, e);
+  return eval_expr(cx, s->env, e);
+}
+
+// A number or truth value of the store; -1 after a report.
+static int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
+  Cx *cx = line_of(s);
+  Value v = evaluated(s, e);
+  if (v.kind == V_FAIL) return -1;
+  Node *n = truth_value ? truth(cx, &v) : value_wide(cx, &v);
+  if (n && n->shape.rank) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, what, shape_text(cx->a, n->shape));
+    if (truth_value) diag_hint(d, "`all(…)` or `any(…)` makes one truth value of many");
+    return -1;
+  }
+  if (n && !truth_value && n->dtype != DT_F64) n = graph_cast(cx->g, n, DT_F64);
+  return n ? held_hidden(s, what, n) : -1;
+}
+
+// -- blocks
+
+// The number of a loop's turn, under a name.
+static int turn_of(Stages *s, const char *name) {
+  return stored_new(s->l, name ? name : "turn", DT_I32, (Shape){0});
+}
+
+static void open_scope(Stages *s) {
+  s->scope = scope_new(s->l, s->scope);
+  s->l->scope = s->scope;
+}
+
+static void know_turn(Stages *s, const char *name, Span at, int stored) {
+  Cx *cx = cx_new(s->l, "turn", MODE_EVAL);
+  Held *h = ARENA_NEW(cx->a, Held);
+  int *place = ARENA_NEW(cx->a, int);
+  *place = stored;
+  Value v = v_tensor(graph_const_typed(cx->g, 0, DT_I32, (Shape){0}), at);
+  *h = (Held){.name = name, .at = at, .value = v, .n = 1, .stored = place};
+  map_put(&s->scope->names, name, h);
+}
+
+// The statements of a block, in a scope that is open.
+static StageList *block_of(Stages *s, const Ast *block) {
+  StageList *outer = s->list, *list = ARENA_NEW(s->l->session->arena, StageList);
+  s->list = list;
+  if (block->kind == AST_STAGES)
+    lower_statements(s, block);
+  else
+    lower_statement(s, block); // `else if`
+  stages_flush(s);
+  s->list = outer;
+  return list;
+}
+
+static void close_scope(Stages *s) {
+  s->scope = s->scope->outer;
+  s->l->scope = s->scope;
+}
+
+static void push_repeat(Stages *s, const Ast *e, int count, int turn, const StageList *body) {
+  push_stage(s, (reg_stage){.kind = REG_STAGE_REPEAT,
+                            .value = count,
+                            .turn = turn,
+                            .place = stage_place(s->l, e->span),
+                            .nbody = body->len,
+                            .body = body->data});
+}
+
+static void lower_repeat(Stages *s, const Ast *e) {
+  const int count = number_of(s, e->kids[0], "the number of turns", false), turn = turn_of(s, e->name);
+  stages_flush(s);
+  open_scope(s);
+  if (e->name) know_turn(s, e->name, e->name_span, turn);
+  StageList *body = block_of(s, e->kids[1]);
+  close_scope(s);
+  if (count >= 0) push_repeat(s, e, count, turn, body);
+}
+
+static Ast *made(Cx *cx, AstKind kind, Span at, int nkids) {
+  Ast *a = ARENA_NEW(cx->a, Ast);
+  *a = (Ast){.kind = kind, .span = at, .name_span = at, .nkids = nkids, .depth = 1, .links = 1};
+  a->kids = ARENA_ARRAY(cx->a, Ast *, nkids + 1);
+  return a;
+}
+
+static Ast *made_name(Cx *cx, const char *name, Span at) {
+  Ast *a = made(cx, AST_NAME, at, 0);
+  a->name = name;
+  return a;
+}
+
+// One source of a `for`: how often it turns, and what the name is in a turn.
+typedef struct ForSource {
+  int64_t turns;
+  const Ast *element;
+} ForSource;
+
+static bool source_range(Stages *s, const Ast *e, const Value *v, const char *turn, ForSource *out) {
+  Cx *cx = line_of(s);
+  double low, high;
+  if (!value_number(cx, &v->items[0], "where it starts", &low) ||
+      !value_number(cx, &v->items[1], "where it ends", &high))
+    return false;
+  Ast *sum = made(cx, AST_BINARY, e->span, 2);
+  sum->op = OPR_ADD;
+  sum->kids[0] = e->kids[0];
+  sum->kids[1] = made_name(cx, turn, e->span);
+  if (ast_next_link(sum)) sum->links = ast_next_link(sum)->links + 1;
+  *out = (ForSource){high > low ? (int64_t)(high - low) : 0, sum};
+  return true;
+}
+
+static bool source_rows(Stages *s, const Ast *e, Value v, const char *name, int along, const char *turn,
+                        ForSource *out) {
+  Cx *cx = line_of(s);
+  const char *whole = arena_printf(cx->a, "each %s", name); // no name of the language
+  held_bind(s, whole, e->span, v);
+  const Held *h = held_find(s->scope, whole);
+  if (!h || h->value.kind == V_FAIL) return false;
+  if (h->value.kind != V_TENSOR || h->value.node->shape.rank <= along) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a tensor that has this axis, a range, or a list",
+              value_text(cx, &h->value));
+    return false;
+  }
+  Ast *index = made(cx, AST_INDEX, e->span, along + 2);
+  index->kids[0] = made_name(cx, whole, e->span);
+  for (int i = 0; i < along; i++) index->kids[1 + i] = made(cx, AST_ELLIPSIS, e->span, 0);
+  index->kids[1 + along] = made_name(cx, turn, e->span);
+  *out = (ForSource){h->value.node->shape.dim[along], index};
+  return true;
+}
+
+static bool is_thing(const Value *v) { // that no tensor holds
+  return v->kind == V_DATA || v->kind == V_MODEL || v->kind == V_FN || v->kind == V_TEXT;
+}
+
+// `for d in [a, b]` over data, models or functions: the block once for each.
+static bool written_out(Stages *s, const Ast *e) {
+  const Ast *list = e->kids[1]->kids[0];
+  if (e->kids[0]->nkids != 1 || e->kids[1]->nkids != 1 || list->kind != AST_LIST || !list->nkids)
+    return false;
+  Value *items = ARENA_ARRAY(s->l->session->arena, Value, list->nkids);
+  for (int i = 0; i < list->nkids; i++) {
+    items[i] = evaluated(s, list->kids[i]);
+    if (!is_thing(&items[i])) return false;
+  }
+  const Ast *name = e->kids[0]->kids[0];
+  for (int i = 0; i < list->nkids; i++) {
+    open_scope(s);
+    held_bind(s, name->name, name->span, items[i]);
+    lower_statements(s, e->kids[3]);
+    stages_flush(s);
+    close_scope(s);
+  }
+  return true;
+}
+
+static void lower_for(Stages *s, const Ast *e) {
+  Cx *cx = line_of(s);
+  const Ast *names = e->kids[0], *sources = e->kids[1];
+  double along = 0;
+  const char *turn_name = arena_printf(cx->a, "turn of %s", names->kids[0]->name);
+  if (written_out(s, e)) return;
+  const int turn = turn_of(s, NULL);
+  ForSource *from = ARENA_ARRAY(cx->a, ForSource, names->nkids + 1);
+  bool ok = names->nkids == sources->nkids;
+  if (!ok)
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, sources->span, arena_printf(cx->a, "%d sources", names->nkids),
+              arena_printf(cx->a, "%d", sources->nkids));
+  if (e->kids[2]) {
+    Value v = eval_expr(cx, s->env, e->kids[2]);
+    ok = ok && value_number(cx, &v, "the axis", &along) && along >= 0;
+  }
+  for (int i = 0; i < names->nkids && ok; i++) {
+    const Ast *source = sources->kids[i];
+    Value v = evaluated(s, source);
+    ok = v.kind == V_RANGE ? source_range(s, source, &v, turn_name, &from[i])
+                           : v.kind != V_FAIL && source_rows(s, source, v, names->kids[i]->name, (int)along,
+                                                             turn_name, &from[i]);
+    if (!ok || from[i].turns == from[0].turns) continue;
+    diag_emit(&cx->s->diags, DIAG_loop_lengths, source->span, (long long)from[0].turns,
+              (long long)from[i].turns);
+    ok = false;
+  }
+  if (!ok) return;
+  const int count =
+      held_hidden(s, "turns", graph_const_typed(cx->g, (double)from[0].turns, DT_F64, (Shape){0}));
+  stages_flush(s);
+  open_scope(s);
+  know_turn(s, turn_name, e->span, turn);
+  StageList *outer = s->list, body = {0};
+  s->list = &body;
+  for (int i = 0; i < names->nkids; i++)
+    held_bind(s, names->kids[i]->name, names->kids[i]->span, evaluated(s, from[i].element));
+  lower_statements(s, e->kids[3]);
+  stages_flush(s);
+  s->list = outer;
+  close_scope(s);
+  push_repeat(s, e, count, turn, &body);
+}
+
+static void lower_while(Stages *s, const Ast *e) {
+  double most = 0;
+  stages_flush(s);
+  const int value = number_of(s, e->kids[0], "the condition", true);
+  const int test = stages_close(s);
+  if (e->kids[1]) {
+    Cx *cx = line_of(s);
+    Value v = eval_expr(cx, s->env, e->kids[1]);
+    if (!value_number(cx, &v, "the most turns", &most)) return;
+    stages_flush(s);
+  }
+  open_scope(s);
+  StageList *body = block_of(s, e->kids[2]);
+  close_scope(s);
+  if (value < 0) return;
+  push_stage(s, (reg_stage){.kind = REG_STAGE_WHILE,
+                            .value = value,
+                            .turn = -1,
+                            .test = test,
+                            .most = (int64_t)most,
+                            .up_to = e->num != 0,
+                            .place = stage_place(s->l, e->span),
+                            .nbody = body->len,
+                            .body = body->data});
+}
+
+// A name that both branches bind first, to values of one kind and shape, is known behind them.
+static void join_branches(Stages *s, const StageScope *a, const StageScope *b) {
+  for (int i = 0; i < a->names.len; i++) {
+    Held *x = a->names.entries[i].value;
+    const Held *y = map_get(&b->names, x->name);
+    bool same = y && x->n && x->n == y->n && x->value.kind == y->value.kind;
+    for (int k = 0; k < x->n && same; k++) same = x->stored[k] == y->stored[k];
+    if (same) map_put(&s->scope->names, x->name, x);
+  }
+}
+
+static void lower_when(Stages *s, const Ast *e) {
+  const int value = number_of(s, e->kids[0], "the condition", true);
+  stages_flush(s);
+  open_scope(s);
+  StageList *body = block_of(s, e->kids[1]), none = {0}, *other = &none;
+  const StageScope *first = s->scope;
+  close_scope(s);
+  if (e->kids[2]) {
+    open_scope(s);
+    s->scope->twin = first;
+    other = block_of(s, e->kids[2]);
+    const StageScope *second = s->scope;
+    close_scope(s);
+    join_branches(s, first, second);
+  }
+  if (value < 0) return;
+  push_stage(s, (reg_stage){.kind = REG_STAGE_IF,
+                            .value = value,
+                            .turn = -1,
+                            .place = stage_place(s->l, e->span),
+                            .nbody = body->len,
+                            .body = body->data,
+                            .nelse = other->len,
+                            .otherwise = other->data});
+}
+
+// -- values
+
+static void lower_bind(Stages *s, const Ast *e) {
+  Value v = evaluated(s, e->kids[0]);
+  held_bind(s, e->name, e->name_span, v);
+}
+
+static void lower_unpack(Stages *s, const Ast *e) {
+  Cx *cx = line_of(s);
+  const Ast *names = e->kids[0];
+  Value v = evaluated(s, e->kids[1]);
+  const bool fits = v.kind == V_TUPLE && v.nitems == names->nkids;
+  if (v.kind != V_FAIL && !fits)
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span,
+              arena_printf(cx->a, "%d values", names->nkids), value_text(cx, &v));
+  for (int i = 0; i < names->nkids; i++)
+    held_bind(s, names->kids[i]->name, names->kids[i]->span, fits ? v.items[i] : v_fail());
+}
+
+// The part of a path behind its model's name.
+static const char *inner_path(const char *path) {
+  const char *dot = strchr(path, '.');
+  return dot ? dot : path;
+}
+
+static Node *node_for(const Tree *from, const char *path, int i, int n) {
+  for (int k = 0; k < from->n; k++)
+    if (!strcmp(from->leaf[k].path, path)) return from->leaf[k].node;
+  return from->n == n && !strcmp(inner_path(from->leaf[i].path), inner_path(path)) ? from->leaf[i].node
+                                                                                   : NULL;
+}
+
+// `net.* <- T`: parameters get the values of a tree of the same paths, or one value that fits all.
+static void give_params(Stages *s, const Ast *e, const Tree *to, const Value *v) {
+  Cx *cx = line_of(s);
+  const Tree *from = tree_of(cx, v);
+  Node *one = from ? NULL : value_floats(cx, v);
+  if (!from && !one) return;
+  for (int i = 0; i < to->n; i++) {
+    ParamRef *p = map_get(&cx->params, to->leaf[i].path);
+    Node *n = from ? node_for(from, p->path, i, to->n) : one;
+    Shape whole;
+    if (!n) {
+      Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span,
+                          arena_printf(cx->a, "a tree with `%s`", p->path), value_text(cx, v));
+      diag_hint(d, "`<-` gives each tensor the one of the same path");
+      return;
+    }
+    if (!shape_broadcast(n->shape, p->shape, &whole) || !shape_equal(whole, p->shape)) {
+      diag_emit(&cx->s->diags, DIAG_shape_mismatch, e->span, arena_printf(cx->a, "`%s`", p->path),
+                shape_text(cx->a, p->shape), shape_text(cx->a, n->shape));
+      return;
+    }
+    if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
+    n = graph_broadcast_to(cx->g, n, p->shape);
+    p->node = graph_point(cx->g, n);
+    held_give_param(s, p, n);
+  }
+}
+
+static void lower_give(Stages *s, const Ast *e) {
+  Cx *cx = line_of(s);
+  const Ast *target = e->kids[0];
+  const Held *held = target->kind == AST_NAME ? held_find(s->scope, target->name) : NULL;
+  if (held) {
+    Value v = evaluated(s, e->kids[1]);
+    held_bind(s, target->name, target->span, v);
+    return;
+  }
+  if (target->kind != AST_FIELD) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_name, target->span, ast_text(cx->a, target));
+    diag_hint(d, "`<-` gives a new value to what is there, such as `net.*`; a name is given with `=`");
+    return;
+  }
+  stages_meet(s, target);
+  Value v = evaluated(s, e->kids[1]);
+  const Tree *to = select_params(cx, target);
+  if (to && v.kind != V_FAIL) give_params(s, e, to, &v);
+}
+
+// -- what is told and written
+
+typedef VEC(int) Places;
+typedef VEC(const char *) Paths;
+
+// What a report shows of a value: its tensors, in the store.
+static bool places_of(Stages *s, const Value *v, const char *what, Places *places, Paths *paths) {
+  Cx *cx = line_of(s);
+  const Tree *t = tree_of(cx, v);
+  for (int i = 0; t && i < t->n; i++) {
+    vec_push(cx->a, *paths, t->leaf[i].path);
+    vec_push(cx->a, *places, held_hidden(s, what, t->leaf[i].node));
+  }
+  if (t || v->kind == V_FAIL) return t != NULL;
+  Node *n = v->kind == V_BOOL ? truth(cx, v) : value_wide(cx, v);
+  if (!n) return false;
+  vec_push(cx->a, *paths, "");
+  vec_push(cx->a, *places, held_hidden(s, what, n));
+  return true;
+}
+
+// `report e` of an evaluation or training: all that it has.
+static bool record_places(Stages *s, const Ast *e, Places *places, Paths *paths) {
+  if (e->kind != AST_NAME) return false;
+  const Held *h = held_find(s->scope, e->name);
+  if (!h || h->value.kind != V_NONE) return false;
+  const size_t n = strlen(e->name);
+  for (const StageScope *scope = s->scope; scope; scope = scope->outer)
+    for (int i = 0; i < scope->names.len; i++) {
+      const Held *part = scope->names.entries[i].value;
+      if (strncmp(part->name, e->name, n) != 0 || part->name[n] != '.') continue;
+      vec_push(s->l->session->arena, *places, part->stored[0]);
+      vec_push(s->l->session->arena, *paths, part->name + n + 1);
+    }
+  return true;
+}
+
+static int number_place(Stages *s, const Ast *e) {
+  Cx *cx = line_of(s);
+  Value v = evaluated(s, e);
+  Node *n = v.kind == V_FAIL ? NULL : value_wide(cx, &v);
+  if (n && n->shape.rank) {
+    diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a number in the name of a report",
+              shape_text(cx->a, n->shape));
+    return -1;
+  }
+  return n ? held_hidden(s, "in a name", n) : -1;
+}
+
+typedef VEC(reg_piece) Pieces;
+
+// "round {r}": what stands in braces is a number of the program.
+static void pieces_of(Stages *s, const char *text, Pieces *out) {
+  Session *session = s->l->session;
+  while (*text) {
+    const char *open = strchr(text, '{'), *close = open ? strchr(open, '}') : NULL;
+    const size_t n = close ? (size_t)(open - text) : strlen(text);
+    int value = -1;
+    if (close) {
+      const char *inner = arena_strndup(session->arena, open + 1, (size_t)(close - open - 1));
+      const int source = source_add(&session->sources, arena_printf(session->arena, "{%s}", inner), inner,
+                                    (int)strlen(inner));
+      const Ast *e = parse_expression(session, source);
+      if (e) sema_check_expression(s->l->program, e, NULL, 0);
+      if (e && !session->diags.errors) value = number_place(s, e);
+    }
+    vec_push(session->arena, *out, ((reg_piece){arena_strndup(session->arena, text, n), value}));
+    text = close ? close + 1 : text + n;
+  }
+}
+
+static void lower_report(Stages *s, const Ast *e) {
+  Arena *a = s->l->session->arena;
+  Places places = {0};
+  Paths paths = {0};
+  Pieces pieces = {0};
+  Value v = {.kind = V_NONE};
+  if (!record_places(s, e->kids[0], &places, &paths)) {
+    v = evaluated(s, e->kids[0]);
+    if (!places_of(s, &v, "reported", &places, &paths)) return;
+  }
+  if (e->text)
+    pieces_of(s, e->text, &pieces);
+  else
+    vec_push(a, pieces, ((reg_piece){ast_text(a, e->kids[0]), -1}));
+  stages_flush(s);
+  vec_push(a, s->l->reports, ((reg_report){pieces.len, pieces.data, places.len, places.data, paths.data}));
+  push_stage(s, (reg_stage){.kind = REG_STAGE_REPORT,
+                            .index = s->l->reports.len - 1,
+                            .value = -1,
+                            .turn = -1,
+                            .place = stage_place(s->l, e->span)});
+}
+
+static bool compares(const Ast *e) { return e->kind == AST_BINARY && e->op >= OPR_LT && e->op <= OPR_NE; }
+
+static void lower_assert(Stages *s, const Ast *e) {
+  Cx *cx = line_of(s);
+  Arena *a = cx->a;
+  const Ast *what = e->kids[0];
+  reg_assertion made_of = {.text = ast_text(a, what), .place = stage_place(s->l, e->span), .condition = -1};
+  if (compares(what)) {
+    Value sides[2] = {evaluated(s, what->kids[0]), evaluated(s, what->kids[1])};
+    Value holds = binary(cx, what->op, &sides[0], &sides[1], what->span);
+    Node *n = holds.kind == V_FAIL ? NULL : truth(cx, &holds);
+    for (int i = 0; i < 2 && n; i++) {
+      Places places = {0};
+      Paths paths = {0};
+      if (sides[i].kind == V_TREE || !places_of(s, &sides[i], "asserted", &places, &paths)) continue;
+      made_of.sides[made_of.nsides] = places.data[0];
+      made_of.side_texts[made_of.nsides++] = ast_text(a, what->kids[i]);
+    }
+    if (n && n->shape.rank) {
+      Diag *d =
+          diag_emit(&cx->s->diags, DIAG_not_scalar, what->span, "what is asserted", shape_text(a, n->shape));
+      diag_hint(d, "`all(…)` or `any(…)` makes one truth value of many");
+      return;
+    }
+    if (n) made_of.condition = held_hidden(s, "holds", n);
+  } else {
+    made_of.condition = number_of(s, what, "what is asserted", true);
+  }
+  stages_flush(s);
+  if (made_of.condition < 0) return;
+  vec_push(a, s->l->assertions, made_of);
+  push_stage(s, (reg_stage){.kind = REG_STAGE_ASSERT,
+                            .index = s->l->assertions.len - 1,
+                            .value = -1,
+                            .turn = -1,
+                            .place = made_of.place});
+}
+
+// A model's parameters and the states of its layers as they are, or values under their names.
+static void lower_save(Stages *s, const Ast *e) {
+  Cx *cx = line_of(s);
+  Places places = {0};
+  stages_meet(s, e->kids[0]);
+  Value v = evaluated(s, e->kids[0]);
+  if (v.kind == V_MODEL) {
+    const char *path = v.model->path;
+    const size_t n = strlen(path);
+    stages_flush(s);
+    for (int i = 0; i < s->l->store.len; i++) {
+      const LowerTensor *t = &s->l->store.data[i];
+      if ((t->param || t->layer) && !strncmp(t->name, path, n) && t->name[n] == '.')
+        vec_push(cx->a, places, i);
+    }
+  } else {
+    const Held *h = e->kids[0]->kind == AST_NAME ? held_find(s->scope, e->kids[0]->name) : NULL;
+    for (int i = 0; h && i < h->n; i++) vec_push(cx->a, places, h->stored[i]);
+    stages_flush(s);
+  }
+  if (v.kind == V_FAIL) return;
+  if (!places.len) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[0]->span, "a model, or a name with a value",
+                        value_text(cx, &v));
+    diag_hint(d, "`save net to \"net.safetensors\"`");
+    return;
+  }
+  vec_push(cx->a, s->l->saves, ((reg_save){e->text, places.len, places.data}));
+  push_stage(s, (reg_stage){.kind = REG_STAGE_SAVE,
+                            .index = s->l->saves.len - 1,
+                            .value = -1,
+                            .turn = -1,
+                            .place = stage_place(s->l, e->span)});
+}
+
+void lower_statement(Stages *s, const Ast *e) {
+  switch (e->kind) {
+  case AST_BIND: lower_bind(s, e); break;
+  case AST_UNPACK: lower_unpack(s, e); break;
+  case AST_GIVE: lower_give(s, e); break;
+  case AST_REPEAT: lower_repeat(s, e); break;
+  case AST_FOR: lower_for(s, e); break;
+  case AST_WHILE: lower_while(s, e); break;
+  case AST_WHEN: lower_when(s, e); break;
+  case AST_REPORT: lower_report(s, e); break;
+  case AST_ASSERT: lower_assert(s, e); break;
+  case AST_SAVE: lower_save(s, e); break;
+  case AST_TRAIN: lower_training(s, e); break;
+  case AST_EVALUATE: lower_evaluation(s, e); break;
+  default: break;
+  }
+}
+
+void lower_statements(Stages *s, const Ast *block) {
+  for (int i = 0; i < block->nkids; i++)
+    if (block->kids[i]) lower_statement(s, block->kids[i]);
+}
