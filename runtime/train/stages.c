@@ -143,7 +143,8 @@ static int save_stage(Run *r, const reg_stage *s) {
   int code = tensors ? REG_OK : reg_no_memory(r->st, (size_t)save->ntensors * sizeof *tensors);
   for (int i = 0; i < save->ntensors && !code; i++)
     code = store_saved(r, save->tensors[i], &heap, &tensors[i]);
-  if (!code) code = reg_safetensors_write(save->path, save->ntensors, tensors, r->st);
+  if (!code && (code = reg_safetensors_write(save->path, save->ntensors, tensors, r->st)) == REG_CANNOT_WRITE)
+    reg_hint(r->st, "`save` at %s makes no folders, and writes where the program runs", s->place);
   reg_heap_free(&heap);
   free(tensors);
   return code;

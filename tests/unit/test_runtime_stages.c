@@ -218,6 +218,7 @@ Test(stages, stages_of_an_epoch_stand_behind_each) {
   cr_assert_eq(go(w, &t, (reg_run_options){0}, &st), 0, "%s", st.text);
   cr_assert(t.reports == 5 && w->sent[REG_EVENT_EVALUATE] == 5 && memcmp(t.draws[0], t.draws[1], 8) != 0);
   float with[3], without[3];
+  free(t.line);
   weights(w, with);
   w->train.neach_epoch = 0;
   cr_assert_eq(go(w, &t, (reg_run_options){0}, &st), 0, "%s", st.text);
@@ -274,7 +275,8 @@ Test(stages, a_loop_that_does_not_end_is_ended) {
 Test(stages, save_writes_tensors_where_it_says) {
   static const int all[] = {LIST, DRAW, COUNT};
   static reg_save save = {.ntensors = 3, .tensors = all};
-  static const reg_stage stages[] = {STAGE(INIT, .index = START), STAGE(APPLY, .index = DRAWN), STAGE(SAVE)};
+  static const reg_stage stages[] = {STAGE(INIT, .index = START), STAGE(APPLY, .index = DRAWN),
+                                     STAGE(SAVE, .place = "p.reg:3:1")};
   World *w = WORLD(stages);
   Told t;
   reg_status st;
