@@ -42,11 +42,12 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
 %token SEMICOLON "`;`" // a NEWLINE inside braces: the filter
+%token <token> GIVEN "a line" // the name that one among clauses gives: the filter
 %token FOREIGN // a sign of another language that stands for nothing: told by the scanner
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
-%token TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
+%token RECIPE "`recipe`" TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
 %token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
 %token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`"
@@ -89,6 +90,7 @@ definition:
 | kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
 | PROCEDURE NAME params_opt stages                { $$ = ast_def(p, @$, KIND_PROCEDURE, &$2, $3, NULL, $4, NULL); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
+| RECIPE NAME params_opt OPENC clauses CLOSEC     { $$ = ast_def(p, @$, KIND_RECIPE, &$2, $3, NULL, ast_clauses(p, span_join(@4, @6), $5), NULL); }
 
 // A wrong item ends with its line or with the block behind its head; what has a name keeps it. `error` always waits for
 // one of the two, or else the parser would forget the line's beginning at the first token that it skips.
@@ -109,6 +111,8 @@ wrong_item:
 | kind NAME params_opt result SET error block NEWLINE { $$ = ast_def(p, @$, $1, &$2, $3, $4, $7, NULL); }
 | TRAIN error NEWLINE                             { $$ = ast_error(p, @$); }
 | TRAIN error OPENC clauses CLOSEC NEWLINE        { $$ = ast_error(p, @$); (void)$4; }
+| RECIPE error NEWLINE                            { $$ = ast_error(p, @$); }
+| RECIPE error OPENC clauses CLOSEC NEWLINE       { $$ = ast_error(p, @$); (void)$4; }
 | EVALUATE error NEWLINE                          { $$ = ast_error(p, @$); }
 | EVALUATE error OPENC metrics CLOSEC NEWLINE     { $$ = ast_error(p, @$); (void)$4; }
 
@@ -287,7 +291,9 @@ shape_of_state:
 // Items that do something
 
 train:
-  TRAIN heads ON whole OPENC clauses CLOSEC       { $$ = ast_train(p, @$, $2, $4, $6); }
+  TRAIN heads ON whole OPENC clauses CLOSEC       { $$ = ast_train(p, @$, $2, $4, NULL, $6); }
+| TRAIN heads ON whole WITH expr OPENC clauses CLOSEC { $$ = ast_train(p, @$, $2, $4, $6, $8); }
+| TRAIN heads ON whole WITH expr                  { $$ = ast_train(p, @$, $2, $4, $6, NULL); }
 
 heads:
   model_name                                      { $$ = list_new(p, $1); }
@@ -303,6 +309,8 @@ clauses:
 
 clause:
   NAME expr                                       { $$ = ast_clause(p, @$, $1, $2); }
+| GIVEN SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
+| GIVEN COMMA names SET expr                       { $$ = ast_unpack(p, @$, ast_name(p, @1, $1), $3, $5); }
 | penalize
 | OPTIMIZE expr every when                        { $$ = ast_optimize(p, @$, $2, NULL, $3, $4); }
 | OPTIMIZE expr FOR sources every when            { $$ = ast_optimize(p, @$, $2, $4, $5, $6); }

@@ -91,7 +91,7 @@ static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fal
   const Ast *e = train_clause(train, name);
   *out = fallback;
   if (!e) return true;
-  Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
+  Value v = eval_clause(cx, clause_env(cx, train), e);
   double d;
   if (v.kind == V_NUM && v.unit == UNIT_EPOCHS) v.unit = UNIT_NONE; // `epochs 60 epochs`
   if (!value_number(cx, &v, arena_printf(cx->a, "`%s`", name), &d)) return false;
@@ -129,7 +129,7 @@ static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
     diag_hint(d, "add one: split(train: 70%%, valid: 15%%, test: 15%%)");
     return false;
   }
-  Value patience = eval_expr(cx, env_new(cx, NULL, "", ""), stop->kids[1]);
+  Value patience = eval_clause(cx, clause_env(cx, t->ast), stop->kids[1]);
   double steps;
   if (!value_steps(cx, &patience, &steps, NULL)) return false;
   t->watch = metric_name(cx->a, whole);

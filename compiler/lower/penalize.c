@@ -57,7 +57,7 @@ const char *penalty_term(Cx *cx, const LowerTrain *t, const Ast *p) {
 }
 
 static Node *term_value(Cx *cx, Env *env, const Ast *e) {
-  Value v = eval_expr(cx, env, e);
+  Value v = eval_clause(cx, env, e);
   Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
   if (n && n->shape.rank != 0) {
     diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a penalty", shape_text(cx->a, n->shape));

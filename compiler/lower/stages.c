@@ -258,7 +258,10 @@ void lower_training(Stages *s, const Ast *ast) {
   stages_flush(s);
   const char *name = name_of(l, &s->names, ast);
   LowerTrain *t = lower_train(l, ast, name);
-  if (t && train_discover(l, t)) {
+  const int before = l->session->diags.list.len;
+  const bool found = t && train_discover(l, t);
+  if (t) note_recipe(l, before, t);
+  if (found) {
     for (int k = 0; k < l->trains.len; k++) same_tensors(l, t, l->trains.data[k]);
     store_tensors(l, t);
     train_results(s, t);
@@ -364,7 +367,11 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   l->stages.data = list.data;
   l->stages.len = list.len;
   l->scope = NULL;
-  for (int i = 0; i < l->trains.len; i++) train_graphs(l, l->trains.data[i]);
+  for (int i = 0; i < l->trains.len; i++) {
+    const int before = l->session->diags.list.len;
+    train_graphs(l, l->trains.data[i]);
+    note_recipe(l, before, l->trains.data[i]);
+  }
   if (l->exit_code) *exit_code = l->exit_code;
   return l;
 }

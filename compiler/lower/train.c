@@ -8,11 +8,59 @@ static bool data_has(const reg_dataset *set, const char *field) {
   return false;
 }
 
+Value eval_clause(Cx *cx, Env *env, const Ast *e) {
+  const bool outer = cx->library;
+  cx->library = source_is_library(source_get(&cx->s->sources, e->span.source));
+  Value v = eval_expr(cx, env, e);
+  cx->library = outer;
+  return v;
+}
+
+// The parameters of its recipe: the models of the head, then the values that are given.
+Env *clause_env(Cx *cx, const Ast *train) {
+  Def *recipe = train_recipe(cx->l->program, train);
+  if (cx->clauses || !recipe) return cx->clauses ? cx->clauses : env_new(cx, NULL, "", "train");
+  cx->clauses = env_new(cx, NULL, "", "train");
+  const Ast *heads = train->kids[0], *call = train->kids[2]->kids[0];
+  const int given = call->kind == AST_CALL ? call->nkids - 1 : 0;
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, heads->nkids + given + 1);
+  for (int i = 0; i < heads->nkids + given; i++) {
+    const Ast *arg = i < heads->nkids ? heads->kids[i] : call->kids[i - heads->nkids + 1];
+    Value *v = ARENA_NEW(cx->a, Value);
+    *v = eval_expr(cx, env_new(cx, NULL, "", ""), arg->kind == AST_ARG ? arg->kids[0] : arg);
+    args[i] = (BoundArg){arg->kind == AST_ARG ? arg->name : NULL, v, arg->span};
+  }
+  const Ast *params = recipe->ast->kids[0];
+  if (!bind_args(cx, recipe, args, heads->nkids + given, call->span, cx->clauses, false))
+    for (int i = 0; params && i < params->nkids; i++)
+      if (!env_get(cx->clauses, params->kids[i]->name))
+        env_set(cx, cx->clauses, params->kids[i]->name, v_fail());
+  return cx->clauses;
+}
+
+// Lines among the clauses are made once for all of them.
 Env *field_env(Cx *cx) {
-  Env *env = env_new(cx, NULL, "", "train");
+  if (cx->fields) return env_new(cx, cx->fields, "", "train");
+  const Ast *ast = cx->t ? cx->t->ast : NULL;
+  Env *env = env_new(cx, ast ? clause_env(cx, ast) : NULL, "", "train");
   for (int i = 0; i < cx->data->nfields; i++)
     env_set(cx, env, cx->data->fields[i].name, (Value){.kind = V_FIELD, .field = i});
-  return env;
+  if (!ast) return env;
+  cx->fields = env;
+  for (int i = 2; i < ast->nkids; i++)
+    if (ast->kids[i]->kind == AST_BIND || ast->kids[i]->kind == AST_UNPACK)
+      eval_clause(cx, cx->fields, ast->kids[i]);
+  return env_new(cx, cx->fields, "", "train");
+}
+
+void note_recipe(Lowered *l, int first, const LowerTrain *t) {
+  const Def *recipe = train_recipe(l->program, t->ast);
+  for (int i = first; recipe && i < l->session->diags.list.len; i++) {
+    Diag *d = l->session->diags.list.data[i];
+    const Span at = d->span, whole = recipe->ast->span;
+    if (at.source == whole.source && at.start >= whole.start && at.end <= whole.end)
+      diag_note(d, t->ast->kids[2]->span, "this recipe is used here");
+  }
 }
 
 static Cx *new_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {

@@ -38,7 +38,11 @@ const StateRef *train_state(const LowerTrain *t, const char *name); // NULL: its
 // Mistakes since `first` are told to be those of a graph: "this is in the last batch of an epoch, of 5 rows".
 void note_graph(Lowered *l, int first, const char *what, int64_t rows);
 void know_param(Cx *cx, const char *path, const char *role, Shape shape, Span origin);
-Env *field_env(Cx *cx); // the fields of cx->data
+Value eval_clause(Cx *cx, Env *env, const Ast *e); // of the library's recipes: names mean the library's
+// Mistakes since `first` that stand in the recipe of t are told with the place that uses it.
+void note_recipe(Lowered *l, int first, const LowerTrain *t);
+Env *clause_env(Cx *cx, const Ast *train); // the parameters of its recipe
+Env *field_env(Cx *cx); // the fields of cx->data, and what lines of the training make of them
 // The model on the fields of cx->data of the same names as its parameters, a row for each row of these; NULL
 // after a mistake.
 Node *train_predict(Cx *cx, ModelValue *m);

@@ -176,7 +176,7 @@ static Node *scalar_loss(Cx *cx, const Value *v, const char *what, Span at) {
 }
 
 static Node *objective_of(Cx *cx, const Ast *e, const char *what) {
-  Value v = eval_expr(cx, field_env(cx), e);
+  Value v = eval_clause(cx, field_env(cx), e);
   return scalar_loss(cx, &v, what, e->span);
 }
 
@@ -317,7 +317,7 @@ typedef struct When {
 
 static bool every_steps(Acts *a, const Ast *e, int64_t *out) {
   Cx *cx = a->cx;
-  Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
+  Value v = eval_clause(cx, clause_env(cx, a->t->ast), e);
   double steps;
   if (v.kind == V_FAIL || !value_steps(cx, &v, &steps, NULL)) return false;
   live_fix(cx, &v);
@@ -331,7 +331,7 @@ static bool every_steps(Acts *a, const Ast *e, int64_t *out) {
 static Node *condition(Acts *a, const Ast *e, const Point *p) {
   Cx *cx = a->cx;
   set_params(a, a->inputs);
-  Value v = eval_expr(cx, field_env(cx), e);
+  Value v = eval_clause(cx, field_env(cx), e);
   Node *n = v.kind == V_FAIL ? NULL : truth(cx, &v);
   set_params(a, a->inputs);
   if (!n) return NULL;
@@ -373,7 +373,7 @@ static bool when_acts(Acts *a, const Update *u, const Point *p, When *w) {
 static Value optimizer_of(Acts *a, const Update *u) {
   Cx *cx = a->cx;
   const Ast *e = u->ast->kids[0];
-  Value v = eval_expr(cx, field_env(cx), e);
+  Value v = eval_clause(cx, field_env(cx), e);
   if (v.kind == V_FAIL) return v;
   if (v.kind != V_FN || v.fn->def->kind != KIND_OPTIMIZER) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));

@@ -210,6 +210,8 @@ typedef struct Cx {
   LoopFrame *frame;       // the innermost loop around what is being elaborated
   Turns *turns;           // likewise
   Node *objective;
+  Env *clauses;          // parameters of the training\'s recipe
+  Env *fields;           // and the fields, and the lines among its clauses: once these were asked for
   VEC(Node *) left;      // by the updates before this one: parameters and states as they are now
   const char *update;    // the optimizer that acts: what its states are called by besides; NULL: nothing
   Node *updates_made;    // by it so far, f64; NULL: as many as steps

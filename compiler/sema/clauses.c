@@ -18,16 +18,16 @@ static bool known_clause(Program *p, const Ast *c) {
   return false;
 }
 
-static void check_once(Program *p, const Ast *train, int at) {
+static void check_once(Program *p, const Ast *train, int from, int at) {
   const Ast *c = train->kids[at];
-  for (int i = 2; i < at; i++)
+  for (int i = from; i < at; i++)
     if (train->kids[i]->kind == AST_CLAUSE && !strcmp(train->kids[i]->name, c->name)) {
       Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_clause, c->span, c->name);
       diag_note(d, train->kids[i]->span, "first given here");
     }
 }
 
-static void check_sample(Program *p, const Ast *train, int at) {
+static void check_sample(Program *p, const Ast *train, int from, int at) {
   const Ast *c = train->kids[at];
   Diags *ds = &p->session->diags;
   if (strcmp(c->name, "order") != 0) {
@@ -35,23 +35,23 @@ static void check_sample(Program *p, const Ast *train, int at) {
                         arena_printf(p->session->arena, "`%s`", c->name));
     diag_hint(d, "`sample in order` takes the rows one behind the other; without it they are shuffled");
   }
-  for (int i = 2; i < at; i++)
+  for (int i = from; i < at; i++)
     if (train->kids[i]->kind == AST_SAMPLE) {
       Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->span, "sample");
       diag_note(d, train->kids[i]->span, "first given here");
     }
 }
 
-static void check_penalize(Program *p, const Ast *c) {
-  Scope s = scope_of(p);
-  s.open = true;
+static void check_penalize(const Scope *around, const Ast *c) {
+  Scope s = *around;
   for (int k = 0; c->kids[0] && k < c->kids[0]->nkids; k++) bind(&s, c->kids[0]->kids[k]->name);
   check_expr(&s, c->kids[2]);
 }
 
 // `stop when valid.accuracy stalls …`: the metric is used.
-static void check_stop(Program *p, const Ast *stop) {
-  Scope s = scope_of(p);
+static void check_stop(const Scope *around, const Ast *stop) {
+  Scope s = *around;
+  s.open = false;
   const Ast *what = stop->kids[0], *callee = what->kind == AST_CALL ? what->kids[0] : what;
   for (int i = 1; what->kind == AST_CALL && i < what->nkids; i++) check_expr(&s, what->kids[i]);
   if (callee->kind == AST_FIELD && strcmp(callee->name, "loss") != 0)
@@ -90,16 +90,21 @@ static void check_needed(Program *p, const Ast *train) {
     lacks_clauses(p, train, loss, optimizes);
 }
 
-static void check_update(Program *p, const Ast *train, int at) {
+static void check_in(const Scope *around, const Ast *e, SemaPlace value, SemaPlace callee) {
+  Scope s = *around;
+  s.value = value;
+  s.callee = callee;
+  check_expr(&s, e);
+}
+
+static void check_update(const Scope *s, const Ast *train, int from, int at) {
+  Program *p = s->p;
   const Ast *u = train->kids[at];
-  Scope s = scope_of(p);
-  s.open = true;
-  check_places(p, u->kids[0], PLACE_OPTIMIZER, PLACE_OPTIMIZER);
-  check_expr(&s, u->kids[1]);
-  check_expr(&s, u->kids[2]);
-  for (int i = 3; i < u->nkids; i++) check_expr(&s, u->kids[i]->kids[0]);
+  check_in(s, u->kids[0], PLACE_OPTIMIZER, PLACE_OPTIMIZER);
+  for (int i = 1; i < 3; i++) check_in(s, u->kids[i], PLACE_VALUE, PLACE_CALL);
+  for (int i = 3; i < u->nkids; i++) check_in(s, u->kids[i]->kids[0], PLACE_VALUE, PLACE_CALL);
   const bool whole = u->op == OPR_NONE && u->kids[3]->nkids == 1;
-  for (int i = 2; i < at; i++) {
+  for (int i = from; i < at; i++) {
     const Ast *other = train->kids[i];
     const bool same = other->kind == AST_UPDATE && other->op == OPR_NONE && other->kids[3]->nkids == 1;
     const bool named = other->kind == AST_UPDATE && other->name && u->name && !strcmp(other->name, u->name);
@@ -122,21 +127,33 @@ static void check_heads(Program *p, const Ast *heads) {
   }
 }
 
+// Lines give names to all clauses.
+void check_clauses(Scope *s, const Ast *owner, int from) {
+  Program *p = s->p;
+  s->open = true;
+  for (int i = from; i < owner->nkids; i++)
+    if (owner->kids[i]->kind == AST_BIND || owner->kids[i]->kind == AST_UNPACK) check_expr(s, owner->kids[i]);
+  for (int i = from; i < owner->nkids; i++) {
+    const Ast *c = owner->kids[i];
+    if (c->kind == AST_PENALIZE) check_penalize(s, c);
+    if (c->kind == AST_STOP) check_stop(s, c);
+    if (c->kind == AST_SAMPLE) check_sample(p, owner, from, i);
+    if (c->kind == AST_UPDATE) check_update(s, owner, from, i);
+    if (c->kind != AST_CLAUSE || !known_clause(p, c) || !strcmp(c->name, "allow")) continue;
+    check_once(p, owner, from, i);
+    check_in(s, c->kids[0], PLACE_VALUE, PLACE_CALL);
+  }
+}
+
 void check_train(Program *p, const Ast *train) {
   check_heads(p, train->kids[0]);
   check_places(p, train->kids[1], PLACE_DATA, PLACE_DATA);
-  for (int i = 2; i < train->nkids; i++) {
-    const Ast *c = train->kids[i];
-    if (c->kind == AST_PENALIZE) check_penalize(p, c);
-    if (c->kind == AST_STOP) check_stop(p, c);
-    if (c->kind == AST_SAMPLE) check_sample(p, train, i);
-    if (c->kind == AST_UPDATE) check_update(p, train, i);
-    if (c->kind != AST_CLAUSE || !known_clause(p, c)) continue;
-    if (!strcmp(c->name, "allow")) continue;
-    check_once(p, train, i);
-    check_places(p, c->kids[0], PLACE_VALUE, PLACE_CALL);
-  }
-  check_needed(p, train);
+  Scope s = scope_of(p);
+  const Def *recipe = train_recipe(p, train);
+  const Ast *params = recipe ? recipe->ast->kids[0] : NULL;
+  for (int i = 0; params && i < params->nkids; i++) bind(&s, params->kids[i]->name);
+  check_clauses(&s, train, 2);
+  if (has_clauses(train)) check_needed(p, train);
 }
 
 // Evaluated is a model, behind the training that is meant.

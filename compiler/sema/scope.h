@@ -25,5 +25,12 @@ void check_data(Scope *s,
 // -- clauses.c
 void allow_warnings(Program *p, const Ast *train);
 void check_train(Program *p, const Ast *train);
+void check_clauses(Scope *s, const Ast *owner, int from); // kids[from..]
+
+// -- recipes.c
+// `train … with R(…)`: puts R's clauses in their place, in front of the training's own, which replace those
+// that occur once.
+void use_recipe(Program *p, const Ast *train);
+bool has_clauses(const Ast *train); // false where its recipe was a mistake
 void check_evaluate(Program *p, const Ast *evaluate);
 #endif

@@ -481,9 +481,12 @@ static void check_def(Program *p, Def *d, Span from) {
   if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
   if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);
   if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;
-  check_expr(&s, d->ast->kids[2]);
+  if (d->kind == KIND_RECIPE)
+    check_clauses(&s, d->ast->kids[2], 0);
+  else
+    check_expr(&s, d->ast->kids[2]);
   if (d->ast->kids[1]) bind_shape(&s, d->ast->kids[1]);
-  if (d->kind != KIND_OPTIMIZER && !has_value(d->ast->kids[2]))
+  if (d->kind != KIND_OPTIMIZER && d->kind != KIND_RECIPE && !has_value(d->ast->kids[2]))
     diag_emit(&p->session->diags, DIAG_no_value, d->ast->name_span, d->name);
   d->in_progress = false;
 }
@@ -559,6 +562,7 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   if (p->lacks_file) return p;
   for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
 
+  for (int i = 0; i < p->trains.len; i++) use_recipe(p, p->trains.data[i]);
   for (int i = 0; i < p->trains.len; i++) allow_warnings(p, p->trains.data[i]);
   for (int i = 0; i < p->trains.len; i++) check_train(p, p->trains.data[i]);
   for (int i = 0; i < p->evaluates.len; i++) check_evaluate(p, p->evaluates.data[i]);

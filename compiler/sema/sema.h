@@ -44,6 +44,8 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
 Def *sema_find(Program *p, const char *name);
 // The library's: what its own definitions mean by the name, whatever the program defines.
 Def *sema_library(Program *p, const char *name);
+// The recipe that a training uses; NULL: none. Its first parameters are the models of the head.
+Def *train_recipe(Program *p, const Ast *train);
 // Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use
 // besides.
 void sema_check_expression(Program *p, const Ast *e, const char *const *locals, int nlocals);

@@ -46,7 +46,7 @@ const char *def_kind_name(DefKind k) {
       [KIND_PENALTY] = "penalty",     [KIND_LOSS] = "loss",
       [KIND_SCHEDULE] = "schedule",   [KIND_OPTIMIZER] = "optimizer",
       [KIND_METRIC] = "metric",       [KIND_LET] = "let",
-      [KIND_PROCEDURE] = "procedure",
+      [KIND_PROCEDURE] = "procedure", [KIND_RECIPE] = "recipe",
   };
   return names[k];
 }

@@ -50,6 +50,7 @@ typedef enum DefKind {
   KIND_METRIC,
   KIND_LET,
   KIND_PROCEDURE,
+  KIND_RECIPE,
   KIND_COUNT
 } DefKind;
 

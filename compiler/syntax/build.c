@@ -358,11 +358,21 @@ Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast
   return ast_def(p, span, kind, name, NULL, NULL, ast_error(p, body->span), NULL);
 }
 
-// `on e as name`: the name is parsed as part of `e` and belongs to the training.
-Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, AstList *clauses) {
-  const Ast *as = data->kind == AST_AS ? data : NULL;
-  Ast *first[] = {list_node(p, models), as ? as->kids[0] : data};
-  Ast *a = node_and_list(p, AST_TRAIN, span, first, 2, clauses);
+Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses) {
+  return node_of(p, AST_CLAUSES, span, clauses->data, clauses->len);
+}
+
+// `on e as name`: the name is parsed as part of `e`, or of the recipe, and belongs to the training.
+Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *recipe, AstList *clauses) {
+  const Ast *as = data->kind == AST_AS ? data : recipe && recipe->kind == AST_AS ? recipe : NULL;
+  if (as == data) data = as->kids[0];
+  if (as && as == recipe) recipe = as->kids[0];
+  AstList all = {0};
+  if (recipe) vec_push(p->arena, all, node_of(p, AST_RECIPE, recipe->span, &recipe, 1));
+  for (int i = 0; clauses && i < clauses->len; i++) vec_push(p->arena, all, clauses->data[i]);
+  Ast *first[] = {list_node(p, models), data};
+  Ast *a = node_and_list(p, AST_TRAIN, span, first, 2, &all);
+  a->num = !clauses;
   return as ? named(a, as->name, as->name_span) : a;
 }
 

@@ -118,9 +118,9 @@ static int target_width(Arena *a, const Ast *penalize) {
 }
 
 // The colons of a training's penalties stand below each other, unless one is far to the right.
-static int colon_column(Arena *a, const Ast *train) {
+static int colon_column(Arena *a, const Ast *train, int from) {
   int widest = 0;
-  for (int i = 2; i < train->nkids; i++) {
+  for (int i = from; i < train->nkids; i++) {
     int width = train->kids[i]->kind == AST_PENALIZE ? target_width(a, train->kids[i]) : 0;
     if (width > widest) widest = width;
   }
@@ -185,6 +185,11 @@ static void print_clause(Printer *p, const Ast *a, int column) {
     print_node(p, a);
 }
 
+// A recipe stands before them.
+static int first_clause(const Ast *a) {
+  return a->kind == AST_TRAIN && a->nkids > 2 && a->kids[2]->kind == AST_RECIPE ? 3 : 2;
+}
+
 static void print_opening(Printer *p, const Ast *a, const char *word) {
   if (a->kind == AST_EVALUATE && a->name) strbuf_addf(&p->out, "%s = ", a->name);
   strbuf_addf(&p->out, "%s ", word);
@@ -193,23 +198,27 @@ static void print_opening(Printer *p, const Ast *a, const char *word) {
   else
     print_node(p, a->kids[0]);
   print_text(p, " on ");
-  if (a->kind == AST_TRAIN && a->name)
+  const int clauses = first_clause(a);
+  const bool named = a->kind == AST_TRAIN && a->name;
+  if (named || clauses > 2)
     print_value(p, a->kids[1]); // else `as` would belong to its end
   else
     print_node(p, a->kids[1]);
-  if (a->kind == AST_TRAIN && a->name) strbuf_addf(&p->out, " as %s", a->name);
+  if (clauses > 2) print_text(p, " with "), print_node(p, a->kids[2]->kids[0]);
+  if (named) strbuf_addf(&p->out, " as %s", a->name);
+  if (a->kind == AST_TRAIN && a->num != 0) return;
   print_text(p, " {");
-  int next = a->nkids > 2 ? a->kids[2]->span.start : a->span.end - 1;
-  int end = line_end(p->source, a->kids[1]->span.end);
+  int next = a->nkids > clauses ? a->kids[clauses]->span.start : a->span.end - 1;
+  int end = line_end(p->source, a->kids[clauses - 1]->span.end);
   print_comments(p, end < next ? end : next, p->line_indent + 2);
 }
 
-static void print_train(Printer *p, const Ast *a) {
+// Behind `{`.
+static void print_clauses(Printer *p, const Ast *a, int from) {
   const int outer = p->line_indent;
-  print_opening(p, a, "train");
   bool first = true;
-  int column = colon_column(p->out.arena, a);
-  for (int i = 2; i < a->nkids; i++) {
+  int column = colon_column(p->out.arena, a, from);
+  for (int i = from; i < a->nkids; i++) {
     const Ast *clause = a->kids[i];
     comment_lines(p, clause->span.start, outer + 2, &first);
     start_line(p, clause->span.start, outer + 2, &first);
@@ -220,6 +229,21 @@ static void print_train(Printer *p, const Ast *a) {
   comment_lines(p, a->span.end - 1, outer + 2, &first);
   print_newline(p, outer);
   print_text(p, "}");
+}
+
+static void print_train(Printer *p, const Ast *a) {
+  print_opening(p, a, "train");
+  if (a->num == 0) print_clauses(p, a, first_clause(a));
+}
+
+static void print_recipe(Printer *p, const Ast *a) {
+  const Ast *body = a->kids[2];
+  print_head(p, a);
+  print_text(p, " {");
+  const int next = body->nkids ? body->kids[0]->span.start : body->span.end - 1;
+  const int end = line_end(p->source, body->span.start);
+  print_comments(p, end < next ? end : next, 2);
+  print_clauses(p, body, 0);
 }
 
 static void print_evaluate(Printer *p, const Ast *a) {
@@ -282,6 +306,8 @@ static void print_items(Printer *p, const Ast *of, int indent, bool *first) {
       print_train(p, item);
     else if (item->kind == AST_EVALUATE)
       print_evaluate(p, item);
+    else if (item->kind == AST_DEF && item->op == KIND_RECIPE && item->kids[2]->kind == AST_CLAUSES)
+      print_recipe(p, item);
     else if (item->kind == AST_DEF)
       print_definition(p, item);
     else

@@ -4,6 +4,7 @@
 // item, so that one open bracket does not swallow the rest of the file. After a mistake the filter skips to a
 // place where the parser can go on.
 #include "tokens.h"
+#include "../base/words.h"
 #include "reg.lex.h"
 #include "reg.tab.h"
 #include <string.h>
@@ -189,7 +190,8 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case STAGE_START:
     if (!among_stages(t) || !starts_operand(t)) return false;
     return line_start || (k->kind == TOK_STAGE_IF && t->last.kind == TOK_ELSE && t->closed_stages);
-  case STAGE_RESULT: return among_stages(t) && (line_start || t->last.kind == TOK_SET) && behind->kind == TOK_NAME;
+  case STAGE_RESULT:
+    return among_stages(t) && (line_start || t->last.kind == TOK_SET) && behind->kind == TOK_NAME;
   case BEFORE_TEXT: return ends_operand(t->last.kind) && behind->kind == TOK_STRING && lines_count(t);
   case STATEMENT_START:
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
@@ -225,6 +227,22 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   return false;
 }
 
+static bool is_clause(const char *text) {
+  static const char *const words[] = {"loss",   "batch",    "epochs",   "steps", "seed",   "allow",
+                                      "freeze", "optimize", "minimize", "stop",  "sample", "penalize"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (!strcmp(words[i], text)) return true;
+  return word_find(text, WORD_CLAUSE, NULL, 0) != NULL;
+}
+
+// Among the clauses of a training, a name that gets a value: `x = …`, `x, y = …`.
+static bool names_line(const Tokens *t) {
+  if (t->last.kind != TOK_NEWLINE && t->last.kind != TOK_OPENC) return false;
+  const int head = t->depth ? t->open[t->depth - 1].head : TOK_NONE, behind = t->ahead[1].kind;
+  return (head == TOK_TRAIN || head == TOK_RECIPE) && (behind == TOK_SET || behind == TOK_COMMA) &&
+         !is_clause(t->ahead[0].text);
+}
+
 // The kind of the word `ahead[0]` at its place.
 static int classify(const Tokens *t) {
   const Token *raw = &t->ahead[0];
@@ -234,6 +252,7 @@ static int classify(const Tokens *t) {
   if (argument || t->last.kind == TOK_DOT) return TOK_NAME;
   for (int i = 0; i < KEYWORDS; i++)
     if (strcmp(keywords[i].text, raw->text) == 0 && may_stand(t, &keywords[i])) return keywords[i].kind;
+  if (names_line(t)) return TOK_GIVEN;
   const bool line_start = t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC;
   const int behind = t->ahead[1].newline_before ? TOK_NONE : t->ahead[1].kind;
   const bool other =
@@ -266,6 +285,7 @@ static void track_brackets(Tokens *t, int kind, Span span) {
     t->open[t->depth].stages = kind == TOK_OPENC && among_stages(t) &&
                                (is_stage_head(t->head) || (t->last.kind == TOK_ELSE && t->closed_stages));
     t->open[t->depth].kind = kind;
+    t->open[t->depth].head = t->head;
     t->open[t->depth++].span = span;
   } else if (t->depth && kind == closer_of(top(t))) {
     t->depth--;
@@ -340,6 +360,7 @@ static bool takes_block(int head) {
   case TOK_SCHEDULE:
   case TOK_OPTIMIZER:
   case TOK_METRIC:
+  case TOK_RECIPE:
   case TOK_TRAIN:
   case TOK_EVALUATE:
   case TOK_REPEAT:

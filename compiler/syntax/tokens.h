@@ -24,6 +24,7 @@ typedef struct Tokens {
   int depth, depth_before;                                   // open brackets: now, and before `last`
   struct {
     int kind;    // TOK_OPEN, TOK_OPENB or TOK_OPENC
+    int head;    // of the line that opened it
     bool stages; // a brace around statements of a program
     Span span;
   } open[MOST_BRACKETS];

@@ -161,3 +161,41 @@ train net on digits {
 }
 """)
     demand(done.returncode == 3 and "in term `odd`" in done.stderr, f"{done.returncode}\n{done.stderr}")
+
+
+def case_a_recipe_is_its_clauses(regc):
+    """A training with a recipe ends in the bits of the same clauses written out; lines are made once, with one draw."""
+    start = DIGITS + "model net(x: [64]) -> [10] = x |> dense(16) |> relu |> dense(10)\n"
+    recipe = """
+recipe plain(m, lr: number 0.. = 1e-3, passes: int 1.. = 7) {
+  x = if training then x + 0.1 * normal(like: x) else x
+  scores = m(x)
+  loss     cross_entropy(scores, label) + 0.01 * mean(scores^2)
+  penalize w in m.*.weight : 1e-3 * l1(w)
+  optimize adam(lr: cosine(lr -> 0))
+  epochs   passes
+  batch    50
+}
+train net on digits with plain(lr: 3e-3) as net {
+  batch    64
+  penalize w in net.*.bias : 1e-2 * l1(w)
+  epochs   2
+}
+"""
+    written_out = """
+train net on digits {
+  x = if training then x + 0.1 * normal(like: x) else x
+  scores = net(x)
+  loss     cross_entropy(scores, label) + 0.01 * mean(scores^2)
+  penalize w in net.*.weight : 1e-3 * l1(w)
+  optimize adam(lr: cosine(3e-3 -> 0))
+  epochs   2
+  batch    64
+  penalize w in net.*.bias : 1e-2 * l1(w)
+}
+"""
+    home = folder(regc)
+    for name, text in (("recipe", recipe), ("written", written_out)):
+        regc.ok("run", "--out", home / name, written(regc, start + text))
+    one, other = ((home / name / "weights.safetensors").read_bytes() for name in ("recipe", "written"))
+    demand(one == other, "other weights")

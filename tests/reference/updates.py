@@ -36,6 +36,15 @@ CLAUSES = {
   minimize mean((critic(net(x[.., 3..5])) - y[.., new])^2) + 0.1 * mean(net(x[.., 3..5])^2) over net.* by sam(rho: 0.05, base: sgd(lr: 0.05))
   minimize mean((critic(net(x[.., 3..5])) + 0.5)^2) over net.out.*, critic.out.* by adam(lr: 1e-2)
 """,
+    "one behind the other, by lines": """
+  made = net(x[.., 3..5])
+  out = critic(made)
+  far = out - y[.., new]
+  optimize adam(lr: 1e-2) for critic.*
+  loss     mean(far^2)
+  minimize mean(far^2) + 0.1 * mean(made^2) over net.* by sam(rho: 0.05, base: sgd(lr: 0.05))
+  minimize mean((out + 0.5)^2) over net.out.*, critic.out.* by adam(lr: 1e-2)
+""",
     "together": """
   minimize mean(critic(net(x[.., 3..5]))^2) over net.hidden.*, mean((critic(x[.., 0..3]) - net(x[.., 3..5]))^2) over critic.* except critic.hidden.bias by adam(lr: 1e-2)
   freeze   net.out.*, critic.hidden.bias
@@ -135,7 +144,7 @@ def expected(name):
             acts[0]()
             if (s + 1) % 3 == 0:
                 acts[1]()
-    elif name == "one behind the other":
+    elif name.startswith("one behind the other"):
         c, g, both = named("critic"), named("net"), named("net.out", "critic.out")
         o1, o2, o3 = adam(c, lr=1e-2), sgd(g, lr=0.05), adam(both, lr=1e-2)
         for _ in range(STEPS):
