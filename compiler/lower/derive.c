@@ -144,9 +144,10 @@ Node *param_seen(Cx *cx, const char *path, Node *own) {
   const Shape shape = own->shape;
   for (Seeing *s = cx->seeing; s; s = s->outer) { // what is read from a tree comes first
     const Leaf *leaf = s->model->at ? leaf_of(s->model->at, path) : NULL;
-    if (!leaf) continue;
+    if (!leaf && !s->model->average) continue;
     s->found++;
-    own = leaf->node;
+    own = leaf ? leaf->node : average_seen(cx, s->model, path);
+    if (!own) return NULL;
     if (!same_shape(cx, path, s->model->name, shape, own, own->origin)) return NULL;
     break;
   }

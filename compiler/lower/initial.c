@@ -216,7 +216,7 @@ static void init_output(Start *s, const unsigned char *from, const Node *input, 
 // Of an optimizer, loss or penalty, made from parameters: they start from what these are when training
 // begins.
 static bool starts_late(const StateRef *ref, const unsigned char *from) {
-  return !ref->layer && from[ref->init->id];
+  return (!ref->layer || ref->follows) && from[ref->init->id];
 }
 
 bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late) {
@@ -241,7 +241,8 @@ bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late) {
   }
   for (int i = 0; i < cx->states.len; i++) {
     const StateRef *ref = cx->states.entries[i].value;
-    if (ref->init && !(late && starts_late(ref, from))) init_output(&s, from, ref->input, ref->init);
+    if (ref->init && (ref->follows || !(late && starts_late(ref, from))))
+      init_output(&s, from, ref->input, ref->init);
   }
   *init = finish(cx, "init");
   for (int i = 0; late && i < cx->states.len; i++) {

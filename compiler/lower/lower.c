@@ -233,6 +233,11 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
     }
     if (!trained_models(cx, t, model_value(cx, model))) return NULL;
   }
+  for (int i = 0; i < l->program->defs.len; i++) { // what follows them is left with them
+    const Def *d = l->program->defs.entries[i].value;
+    const char *followed = average_of(d);
+    if (followed && trains_model(t, followed)) add_model(cx, t, d->name);
+  }
   t->model = ast->kids[0]->kids[0]->name;
   t->name = name;
   int64_t seed = 0;

@@ -43,7 +43,7 @@ static ModelValue *model_new(Cx *cx, const char *name, Def *def) {
   return m;
 }
 
-static ModelValue *model_over(Cx *cx, const char *name, ModelValue *of) {
+ModelValue *model_over(Cx *cx, const char *name, ModelValue *of) {
   ModelValue *m = ARENA_NEW(cx->a, ModelValue);
   *m = (ModelValue){.name = name, .def = of->def, .path = of->path, .of = of};
   map_init(&m->named, cx->a);
@@ -158,17 +158,18 @@ ModelValue *model_value(Cx *cx, Def *d) {
   ModelValue *m = map_get(&cx->models, d->name);
   const Ast *body = d->ast->kids[2];
   if (m) return m;
-  if (body->kind != AST_NEW && body->kind != AST_DERIVE) return model_new(cx, d->name, d);
+  const bool follows = average_call(d) != NULL;
+  if (!follows && body->kind != AST_NEW && body->kind != AST_DERIVE) return model_new(cx, d->name, d);
   const bool library = cx->library;
   cx->library = d->from_library;
-  m = made(cx, d, body);
+  m = follows ? average_model(cx, d) : made(cx, d, body);
   cx->library = library;
   return m;
 }
 
 bool model_is_still(const ModelValue *m) {
   for (; m; m = m->of)
-    if (m->load || m->at) return true;
+    if (m->load || m->at || m->average) return true;
   return false;
 }
 
@@ -275,12 +276,19 @@ static Value call_through(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg 
   return found ? v : v_fail();
 }
 
+// What was loaded, or follows another, evaluates.
+static bool evaluates(const ModelValue *m) {
+  for (; m; m = m->of)
+    if (m->load || m->average) return true;
+  return false;
+}
+
 Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
   const bool outer = cx->training;
   const ModelValue *leaf = leaf_of(m);
   if (m->nitems) return not_one(cx, m, at);
   // What was trained before evaluates.
-  bool training = outer && !leaf->load && !(is_frozen(cx, leaf) && is_frozen(cx, m));
+  bool training = outer && !evaluates(m) && !(is_frozen(cx, leaf) && is_frozen(cx, m));
   if (!said_mode(cx, m, args, &nargs, &training)) return v_fail();
   cx->training = training;
   const Value v = call_through(cx, m, m, args, nargs, at);

@@ -17,6 +17,18 @@ bool model_meet(Cx *cx, const ModelValue *m, Span at);
 // `m at T`; NULL after a report.
 ModelValue *model_at(Cx *cx, ModelValue *m, const Value *tree);
 
+// `m` with something in the place of its parameters, under a name.
+ModelValue *model_over(Cx *cx, const char *name, ModelValue *of);
+
+// average.c
+const Ast *average_call(const Def *d);           // the call of `ema` or `snapshot` that it names; NULL
+const char *average_of(const Def *d);            // the name of the model that it follows; NULL
+ModelValue *average_model(Cx *cx, const Def *d); // NULL after a report
+Node *average_seen(Cx *cx, const ModelValue *m, const char *path); // in the place of a parameter
+// The models that follow one that the training trains, in its step, which leaves `after` (by parameter; NULL:
+// as it was); false after a report.
+bool averages_follow(Cx *cx, const LowerTrain *t, Node *const *after);
+
 // derive.c
 Node *param_seen(Cx *cx, const char *path, Node *own); // in the place of a parameter; NULL after a report
 // In the place of a value with a name in a model's body.

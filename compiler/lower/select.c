@@ -11,8 +11,25 @@ static void selects(Cx *cx) {
   if (cx->params.len < cx->fewest) cx->fewest = cx->params.len;
 }
 
+// Of a model that follows another.
+static Tree *average_tree(Cx *cx, const ModelValue *m) {
+  Tree *t = model_tree(cx, m->of);
+  for (int i = 0; i < t->n; i++) {
+    Node *n = average_seen(cx, m, t->leaf[i].path);
+    if (n) t->leaf[i].node = n;
+  }
+  return t;
+}
+
+static const ModelValue *average_within(const ModelValue *m) {
+  while (m && !m->average) m = m->of;
+  return m;
+}
+
 Tree *model_tree(Cx *cx, const ModelValue *m) {
+  const ModelValue *average = average_within(m);
   selects(cx);
+  if (average) return average_tree(cx, average);
   Tree *t = ARENA_NEW(cx->a, Tree);
   t->leaf = ARENA_ARRAY(cx->a, Leaf, cx->params.len + 1);
   for (int i = 0; i < cx->params.len && !model_is_still(m); i++) {
@@ -224,6 +241,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
       return v;
     }
   }
+  if (average_within(base.model)) return tree_field(cx, model_tree(cx, base.model), e, root);
   Tree *t = select_from(cx, e, base.model);
   if (!t) return v_fail();
   const char *path =

@@ -96,6 +96,8 @@ static bool has_of(const LowerTrain *t, const Lowered *l, const char *model) {
 // Of the trainings so far the last one, or the first, that trains the model, else of a derived model the one
 // that has what it is derived from; -1: none.
 static int training_of(const Lowered *l, const char *model, bool first) {
+  for (const Def *d = sema_find(l->program, model); d && average_of(d); d = sema_find(l->program, model))
+    model = average_of(d);
   for (int derived = 0; derived < 2; derived++) {
     int found = -1;
     for (int i = 0; i < l->trains.len; i++) {

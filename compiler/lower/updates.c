@@ -569,5 +569,6 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
   s->early = !met && cx->params.len > params; // a penalty called another model
   t->sums_terms = !s->loss;
   if (!s->loss) s->loss = s->objective;
-  return s->objective && !s->early && cx->s->diags.errors == errors;
+  if (!s->objective || s->early || cx->s->diags.errors != errors) return false;
+  return averages_follow(cx, t, s->after);
 }

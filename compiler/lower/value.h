@@ -78,6 +78,7 @@ struct ModelValue {
   ModelValue **items; // `model g[7] = new net`
   int nitems;         // 0: it is one model
   Map named;          // `as` names of its last call -> Value *
+  const Ast *average; // `ema(of, decay: 0.999)`, `snapshot(of)`: its tensors follow the parameters of `of`
   const Ast *load;    // the call of `load` that gives its tensors; NULL: parameters of the program
 };
 typedef struct FnValue {
@@ -250,6 +251,7 @@ typedef struct StateRef {
   Node *init;
   Span origin;
   bool layer;          // declared where parameters may be
+  bool follows;        // a parameter: starts from what it is when training begins
   bool loaded;         // a loaded model's tensor: never assigned
   const void *initial; // its values
   bool assigned;

@@ -16,6 +16,8 @@ void find_models(Lowered *l, const Ast *e, Models *out) {
   if (!e) return;
   if (e->kind == AST_NAME) {
     Def *d = sema_find(l->program, e->name);
+    while (d && average_of(d))
+      d = sema_find(l->program, average_of(d)); // its tensors are by those of another
     bool known = false;
     for (int i = 0; i < out->len; i++) known |= out->data[i] == d;
     if (d && d->kind == KIND_MODEL && !known) vec_push(l->session->arena, *out, d);

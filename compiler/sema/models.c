@@ -9,14 +9,38 @@ static Def *meant(Program *p, const Def *by, const char *name) {
   return by->from_library ? sema_library(p, name) : sema_find(p, name);
 }
 
+// Calls of these are models that share no parameters.
+static bool makes_still(const Ast *call) {
+  const bool named = call->kind == AST_CALL && call->kids[0]->kind == AST_NAME;
+  const int b = named ? builtin_find(call->kids[0]->name) : -1;
+  return b >= B_LOAD && b < B_CSV;
+}
+
+bool sema_is_still(const Def *d) {
+  return (d->kind == KIND_LET || d->kind == KIND_MODEL) && !d->ast->kids[0] && makes_still(d->ast->kids[2]);
+}
+
+// The model that it loads or follows; NULL: it does not say.
+static const Ast *still_of(const Ast *call) {
+  const bool loads = builtin_find(call->kids[0]->name) == B_LOAD;
+  int at = 0;
+  for (int i = 1; i < call->nkids; i++) {
+    const Ast *arg = call->kids[i];
+    if (arg->name ? !strcmp(arg->name, loads ? "as" : "net") : at == loads) return arg->kids[0];
+    at += !arg->name;
+  }
+  return NULL;
+}
+
 static bool is_made(const Def *d) {
   const Ast *body = d->ast->kids[2];
-  return d->kind == KIND_MODEL && (body->kind == AST_NEW || body->kind == AST_DERIVE);
+  return d->kind == KIND_MODEL && (body->kind == AST_NEW || body->kind == AST_DERIVE || sema_is_still(d));
 }
 
 // What stands for a model in the body of one that is made of another; NULL where d has a body of its own.
 static const Ast *made_of(const Def *d) {
   const Ast *body = d->ast->kids[2];
+  if (sema_is_still(d)) return still_of(body);
   if (!is_made(d)) return NULL;
   while (body->kind == AST_DERIVE) body = body->kids[0];
   if (body->kind == AST_NEW) body = body->kids[0];
@@ -62,14 +86,8 @@ static bool is_parameter(const Def *d, const char *name) {
   return false;
 }
 
-// Calls of these are models that share no parameters.
-static bool makes_still(const Ast *call) {
-  const int b = call->kids[0]->kind == AST_NAME ? builtin_find(call->kids[0]->name) : -1;
-  return b == B_LOAD;
-}
-
 static void search(Search *s, const Def *d, const Ast *e) {
-  if (!e || (e->kind == AST_CALL && makes_still(e))) return;
+  if (!e || makes_still(e)) return;
   const Def *named = e->kind == AST_NAME && !is_parameter(d, e->name) ? meant(s->p, d, e->name) : NULL;
   if (named && named->kind == KIND_MODEL) vec_push(s->p->session->arena, s->out, named->name);
   if (named) search_def(s, named);
@@ -86,6 +104,7 @@ static void search_def(Search *s, const Def *d) {
   }
   const Ast *of = d->ast->kids[2];
   while (of->kind == AST_DERIVE) of = of->kids[0];
+  if (makes_still(of)) return;
   const Def *body = of->kind == AST_NEW ? sema_structure(s->p, (Def *)d) : NULL;
   if (body)
     search(s, body, body->ast->kids[2]);

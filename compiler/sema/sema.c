@@ -115,14 +115,6 @@ static bool is_data(Program *p, const Ast *e) {
   return is_data_builtin(e) || (d && d->kind == KIND_DATA);
 }
 
-// `let teacher = load(…)`: called like the model that it loads, whose parameters are checked where it is
-// elaborated.
-static bool is_loaded(const Def *d) {
-  const Ast *body = d->ast->kids[2];
-  return d->kind == KIND_LET && body->kind == AST_CALL && body->kids[0]->kind == AST_NAME &&
-         !strcmp(body->kids[0]->name, builtin_info[B_LOAD].name);
-}
-
 // `column`, `"a column" as name`
 static bool names_column(const Ast *e) {
   if (e->kind == AST_AS) e = e->kids[0];
@@ -212,7 +204,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   }
   Def *d = check_name(s, callee->name, callee->span, s->callee);
   Arena *a = s->p->session->arena;
-  if (d && is_loaded(d)) return;
+  if (d && d->kind == KIND_LET && sema_is_still(d)) return;
   if (d) {
     const char **params;
     d = sema_structure(s->p, d);

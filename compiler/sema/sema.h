@@ -53,6 +53,8 @@ void sema_check_expression(Program *p, const Ast *e, const char *const *locals, 
 // The definition whose body a model has: of `model b = new net` that of `net`, else d itself. NULL where it
 // has none.
 Def *sema_structure(Program *p, Def *d);
+// `let t = load(…)`, `ema`, `snapshot`: a model without gradient; sema_structure says whose body it has.
+bool sema_is_still(const Def *d);
 // Whether a model's parameter is one of its making (`new mlp(width: 8)`): it has no tensor shape.
 bool sema_is_making(const Ast *paramdecl);
 // The models, besides itself, whose parameters a model shares: those that it calls, and what these share.

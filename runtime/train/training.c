@@ -103,9 +103,23 @@ static int begin_weights(Training *t) {
   return REG_OK;
 }
 
+// A state of the program's store that an earlier training has made.
+static bool goes_on(const Training *t, int state) {
+  return t->plan->states[state].stored >= 0 && !t->fresh_states[state];
+}
+
+// What the states start from that begin with what the parameters are.
 static int call_start(Training *t) {
-  int code = t->start.f ? REG_OK : bind_function(t, t->plan->start, &t->now, NULL, NULL, &t->start);
-  return code || !t->start.f ? code : bound_call(t, &t->start);
+  const reg_train *p = t->plan;
+  void **kept = t->epoch_start.states;
+  int code = t->start.f ? REG_OK : bind_function(t, p->start, &t->now, NULL, NULL, &t->start);
+  if (code || !t->start.f) return code;
+  for (int i = 0; i < p->nstates; i++)
+    if (goes_on(t, i)) memcpy(kept[i], t->now.states[i], reg_tensor_bytes(&p->states[i]));
+  code = bound_call(t, &t->start);
+  for (int i = 0; i < p->nstates; i++)
+    if (goes_on(t, i)) memcpy(t->now.states[i], kept[i], reg_tensor_bytes(&p->states[i]));
+  return code;
 }
 
 // Initial values for what has none, and for the states of the training, which start anew each time.
@@ -126,14 +140,15 @@ static int first_values(Training *t) {
 // From now on the model has values of its own. Were they initial ones until now?
 static bool set_values(const Training *t, const char *model) {
   const size_t n = strlen(model);
-  bool initial = true;
+  bool initial = true, any = false;
   for (int i = 0; i < t->plan->nparams; i++) {
     const reg_tensor *p = &t->plan->params[i];
     if (strncmp(p->name, model, n) != 0 || p->name[n] != '.') continue;
+    any = true;
     initial &= t->run->initial[p->stored];
     t->run->initial[p->stored] = false;
   }
-  return initial;
+  return initial && any;
 }
 
 static const reg_train *last_of_model(const reg_program *p, const char *model) {

@@ -1,7 +1,8 @@
 """Models that are made of models. Each `case_*` function takes the compiler and raises Failure."""
 import json
+import subprocess
 
-from programs.cases import demand, folder
+from programs.cases import demand, events, folder, of_kind
 from reference.compare import demand_close, flatten, read_weights, write_weights
 from run import ROOT
 
@@ -26,3 +27,64 @@ def as_in_torch(regc, case):
     demand(set(found) == set(case["end"]), f"the tensors are {sorted(found)}")
     for name, nested in case["end"].items():
         demand_close(f"{case['name']}: {name}", found[name], flatten(nested))
+
+
+FOLLOWED = f"""data digits = csv("{ROOT}/examples/data/digits.csv", target: label)
+  |> scale(1/16)
+  |> split(train: 60%, valid: 20%, test: 20%, stratify: label, seed: 1)
+model mlp(x: [64], width: int) -> [10] = x |> dense(width) as hidden |> batch_norm |> relu |> dropout(0.2) |> dense(10)
+model net = new mlp(width: 16)
+model pair[2] = new mlp(width: 8)
+model mean_of(x: [64]) -> [10] = mean(each m in pair : m(x), axis: 0)
+layer scaled(w: [i, o]) {{
+  param by: [o] = 1
+  by * w
+}}
+model tuned = net with w in net.*.weight as scaled(w)
+let average = ema(net, decay: 0.95)
+let last = snapshot(net, each: epoch)
+
+train net on digits {{
+  loss     cross_entropy(net(x), label) + 0.1 * mean((softmax(net(x)) - softmax(average(x)))^2)
+  penalize : 1e-3 * norm(net.* - last.*)
+  optimize adam(lr: 1e-2)
+  epochs   3
+}}
+train tuned on digits {{
+  loss     cross_entropy(tuned(x), label)
+  optimize sgd(lr: 0.05)
+  epochs   2
+}}
+train mean_of on digits {{
+  loss     kl(softmax(average(x)), softmax(mean_of(x)))
+  optimize adam(lr: 1e-2)
+  epochs   2
+}}
+evaluate average on digits.test {{ accuracy }}
+evaluate tuned on digits.test {{ accuracy }}
+evaluate pair[1] on digits.test {{ accuracy }}
+evaluate mean_of on digits.test {{ accuracy }}
+"""
+
+
+def case_models_of_models_have_the_same_bits(regc):
+    """In pieces, on one thread, as a binary: the same weights and predictions, those of followers among them."""
+    home = folder(regc)
+    (home / "program.reg").write_text(FOLLOWED)
+    whole = home / "whole"
+    found = events(regc, "--out", whole, "--threads", "2", home / "program.reg")
+    demand(all(e["metrics"]["accuracy"] > 0.4 for e in of_kind(found, "evaluate")), "little was learned")
+    for steps in ("20", "60", "110", "150"):
+        regc("run", "--progress", "none", "--steps", steps, "--resume", "--out", home / "pieces", home / "program.reg")
+    regc.ok("run", "--progress", "none", "--resume", "--threads", "1", "--out", home / "pieces", home / "program.reg")
+    regc.ok("build", home / "program.reg", "-o", home / "binary")
+    subprocess.run([home / "binary", "--out", home / "binary-out"], check=True, capture_output=True, cwd=home)
+    names = [f.name for f in sorted(whole.iterdir()) if f.suffix in (".safetensors", ".csv") and "checkpoint" not in f.name]
+    demand(len(names) == 7, f"the run left {names}")
+    for other in ("pieces", "binary-out"):
+        for name in names:
+            demand((whole / name).read_bytes() == (home / other / name).read_bytes(), f"{other}: {name} differs")
+    held = set(read_weights(whole / "weights-net.safetensors"))
+    demand({"average.hidden.weight", "last.hidden.bias", "net.hidden.weight"} <= held, f"the weights of net are {sorted(held)}")
+    held = set(read_weights(whole / "weights-mean_of.safetensors"))
+    demand({name.split(".")[0] for name in held} == {"pair[0]", "pair[1]"}, f"the weights of mean_of are {sorted(held)}")

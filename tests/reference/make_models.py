@@ -52,6 +52,28 @@ def value(p, x, y):
     return mse(h @ p["net.out.weight"] + p["net.out.bias"], y)
 
 
+def teacher(p, x, y, averages):
+    """Tarvainen & Valpola 2017, the distance to the averaged model's predictions."""
+    average = {k.replace("avg.", "net."): w for k, w in averages.items()}
+    return mse(net(p, x), y) + 0.5 * (net(p, x) - net(average, x)).square().mean()
+
+
+def followed(name, program, loss, p, steps=3, lr=0.2, decay=0.9):
+    """Beside the model an average with weights decay, its state behind every second step and at the beginning."""
+    first = {k: w.tolist() for k, w in p.items()}
+    def copy(q, as_name):
+        return {k.replace("net.", as_name): w.detach() for k, w in q.items()}
+    average, second, begin = (copy(p, as_name) for as_name in ("avg.", "second.", "begin."))
+    for k in range(steps):
+        g = torch.autograd.grad(loss(p, averages=average, **DATA), list(p.values()))
+        p = {k: (w - lr * d).detach().requires_grad_() for (k, w), d in zip(p.items(), g)}
+        average = {k: decay * w + (1 - decay) * p[k.replace("avg.", "net.")].detach() for k, w in average.items()}
+        if (k + 1) % 2 == 0:
+            second = copy(p, "second.")
+    end = {k: w.tolist() for q in (p, average, second, begin) for k, w in q.items()}
+    return {"name": name, "program": program, "start": first, "end": end}
+
+
 def trained(name, program, loss, p, steps=3, lr=0.2):
     first = {k: w.tolist() for k, w in p.items()}
     for _ in range(steps):
@@ -71,6 +93,9 @@ CASES = [
             + clauses("loss mse(tuned(x), y)\n  penalize : 0.1 * sum(seen(tuned).hidden.weight^2)"), lora,
             start(**{"tuned.hidden.weight.a": (3, 2), "tuned.hidden.weight.b": (2, 4), "tuned.out.weight.a": (4, 2),
                      "tuned.out.weight.b": (2, 1)})),
+    followed("ema and snapshots", NET + "let avg = ema(net, decay: 0.9)\nlet second = snapshot(net, each: 2 steps)\n"
+             "model begin = snapshot(net)\ntrain net"
+             + clauses("loss mse(net(x), y) + 0.5 * mean((net(x) - avg(x))^2)"), teacher, start()),
     trained("value", NET + "model steep = net with h in net.hidden as 2 * h\ntrain steep" + clauses("loss mse(steep(x), y)"),
             value, start()),
 ]
