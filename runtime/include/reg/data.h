@@ -102,43 +102,9 @@ typedef enum reg_data_kind {
   REG_DATA_COLUMNS // of a part: columns added or replaced
 } reg_data_kind;
 
-typedef struct reg_data_column {
-  const char *name;
-  int rank; // of one row
-  int64_t dim[REG_MAX_RANK];
-  const char *classes_of; // a field: the column is classes of its; NULL: numbers
-} reg_data_column;
-
-typedef struct reg_data_op {
-  reg_data_kind kind;
-  const char *path,
-      *target; // CSV, TEXT, PART: a file; CSV, PART: target is a column; PART: NULL is that of the source
-  const char *field; // CSV: the target's field; NULL: as its column
-  double factor;     // SCALE: x * factor
-  int64_t window;    // TEXT: characters of a row, at least 1
-  int nparts;        // SPLIT; PART: 1, the one whose rows the file has
-  const char *part_names[4];
-  double fractions[4];
-  const char *stratify; // field name or NULL
-  uint64_t seed;
-  int from;                // FROM, ROWS: which of the earlier data sets
-  const char *source_part; // ROWS: of which part; its rows are part_names[0]'s, behind those that this has
-  int operand;             // ROWS: rows of two operands are different rows
-  int64_t rows;            // TABLE
-  // ROWS: places of the part's rows to take; NULL: all. COLUMNS: those of part_names[0].
-  struct reg_function *fn;
-  int ncolumns;
-  const reg_data_column *columns; // COLUMNS
-} reg_data_op;
-
-typedef struct reg_data_plan {
-  int nops;
-  const reg_data_op *ops; // the first is a source: CSV, TEXT, FROM, TABLE, or one of several ROWS
-  reg_dtype dtype;        // of numbers: REG_F32 or REG_F64
-  uint64_t seed;          // of draws
-  // The program's data sets before this one, for FROM and ROWS; they must live as long: columns are shared.
-  reg_dataset *const *earlier;
-} reg_data_plan;
+// The steps of making a data set: their members are the rows of data.def.
+#define TABLE "data.def"
+#include "structures.h"
 
 // `standardize` after or before `split` alike uses the training part's mean and standard deviation only. The
 // rows of a PART stand behind those of the source; a split divides the source alone, that of a TEXT where its
