@@ -133,11 +133,12 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
     return v;
   }
   Value held;
-  if (held_value(cx, e->name, &held)) {
+  if (held_value(cx, env, e->name, &held)) {
     held.span = e->span;
     return held;
   }
-  Def *d = find_def(cx, e->name);
+  Def *d = e->op ? sema_find(cx->l->program, e->name)
+                 : find_def(cx, e->name); // op: of the program, though here is the library
   if (d) {
     if (d->kind == KIND_MODEL) return model_named(cx, d, e->span);
     if (d->kind == KIND_DATA) return data_definition(cx, d);

@@ -35,6 +35,13 @@ Held *held_find(const StageScope *s, const char *name) {
   return h;
 }
 
+// What a statement of this block may bind again.
+static Held *held_to_bind(const StageScope *s, const char *name) {
+  Held *h = NULL;
+  for (; s && !h; s = s->procedure ? NULL : s->outer) h = map_get(&s->names, name);
+  return h;
+}
+
 // -- values and their tensors
 
 static int node_count(const Value *v) { return v->kind == V_TENSOR ? 1 : v->kind == V_TREE ? v->tree->n : 0; }
@@ -55,8 +62,18 @@ static Node *stored_input(Cx *cx, int stored) {
   return cx_port(cx, REG_SLOT_STORE, stored, arena_printf(cx->a, "store:%s", t->name), t->dtype, t->shape);
 }
 
-bool held_value(Cx *cx, const char *name, Value *out) {
-  const Held *h = cx->library ? NULL : held_find(cx->scope, name);
+void see_scope(Cx *cx, StageScope *s) {
+  cx->scope = s;
+  cx->library = s && s->library;
+}
+
+static bool in_definition(const Env *env) {
+  while (env->parent) env = env->parent;
+  return *env->def && strcmp(env->def, "train") != 0;
+}
+
+bool held_value(Cx *cx, const Env *env, const char *name, Value *out) {
+  const Held *h = cx->library && in_definition(env) ? NULL : held_find(cx->scope, name);
   if (!h) return false;
   *out = h->value;
   if (!h->n || h->cx == cx) return true;
@@ -190,7 +207,7 @@ void held_bind(Stages *s, const char *name, Span at, Value v) {
   if (is_defined(l, name, at)) return;
   const bool good = storable(cx, &v, name, at);
   if (!good) v = v_fail();
-  Held *h = held_find(s->scope, name);
+  Held *h = held_to_bind(s->scope, name);
   const bool again = h && good && h->value.kind != V_FAIL;
   if (again && fits(l, h, &v)) {
     h->value = named(cx, cast_like(cx, h, &v));

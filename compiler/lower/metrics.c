@@ -75,7 +75,7 @@ void watch_everywhere(Lowered *l, const LowerEvaluate *e) {
 static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
   Cx *cx = train_cx(l, l->trains.data[e->train], "metrics", MODE_EVAL, e->rows);
   cx->data = l->datasets.data[e->data];
-  cx->scope = l->scope;
+  see_scope(cx, l->scope);
   cx->g->name = arena_printf(cx->a, "metrics of %s", e->data_name);
   pred.dim[0] = e->rows;
   Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);

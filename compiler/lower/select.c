@@ -220,7 +220,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   const Ast *root = e;
   while (root->kind == AST_FIELD) root = root->kids[0];
   Value held;
-  if (root->kind == AST_NAME && !env_get(env, root->name) && held_value(cx, ast_text(cx->a, e), &held)) {
+  if (root->kind == AST_NAME && !env_get(env, root->name) && held_value(cx, env, ast_text(cx->a, e), &held)) {
     held.span = e->span;
     return held;
   }

@@ -353,7 +353,8 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   map_init(&l->stored, a);
   map_init(&l->known, a);
   live_settings(l);
-  Stages s = {.l = l, .scope = scope_new(l, NULL)};
+  Stages s = {.l = l, .root = scope_new(l, NULL)};
+  s.scope = s.root;
   StageList list = {0};
   s.list = &list;
   l->scope = s.scope;

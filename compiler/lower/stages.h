@@ -16,6 +16,8 @@ typedef struct Held {
 // A block of statements.
 struct StageScope {
   StageScope *outer;
+  bool procedure;         // of a call of one: what it binds is its own
+  bool library;           // of one of its procedures: names mean the library's
   const StageScope *twin; // of the other side of an `if`, which was first: what both bind has one place
   Map names;              // -> Held *
 };
@@ -35,7 +37,7 @@ typedef struct Waiting {
 
 typedef struct Stages {
   Lowered *l;
-  StageScope *scope;
+  StageScope *root, *scope;
   StageList *list;  // of the block
   Cx *line;         // the straight line under construction; NULL: none
   Env *env;         // of that line
@@ -43,6 +45,7 @@ typedef struct Stages {
   VEC(Given) given; // by that line, to the store
   Map names;        // of trainings: -> the `train` that has it
   VEC(Waiting) waiting;
+  int calls;   // of procedures
   bool failed; // a training was dropped after a mistake
 } Stages;
 
@@ -71,5 +74,9 @@ int stored_new(Lowered *l, const char *name, DType t, Shape s);
 
 // -- statements.c
 void lower_statement(Stages *s, const Ast *e);
+Value statement_value(Stages *s, const Ast *e); // of an expression, in the line; a procedure's statements act
+
+// -- procedure.c
+Value call_procedure(Stages *s, Def *d, const Ast *call);
 void lower_statements(Stages *s, const Ast *block);
 #endif

@@ -5,7 +5,13 @@
 
 static Cx *line_of(Stages *s) { return stages_line(s); }
 
-static Value evaluated(Stages *s, const Ast *e) {
+Value statement_value(Stages *s, const Ast *e) {
+  const Ast *callee = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? e->kids[0] : NULL;
+  const bool library = s->scope->library && callee && !callee->op;
+  Def *d = !callee   ? NULL
+           : library ? sema_library(s->l->program, callee->name)
+                     : sema_find(s->l->program, callee->name);
+  if (d && d->kind == KIND_PROCEDURE) return call_procedure(s, d, e);
   Cx *cx = line_of(s);
   stages_meet(s, e);
   return eval_expr(cx, s->env, e);
@@ -14,7 +20,7 @@ static Value evaluated(Stages *s, const Ast *e) {
 // A number or truth value of the store; -1 after a report.
 static int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
   Cx *cx = line_of(s);
-  Value v = evaluated(s, e);
+  Value v = statement_value(s, e);
   if (v.kind == V_FAIL) return -1;
   Node *n = truth_value ? truth(cx, &v) : value_wide(cx, &v);
   if (n && n->shape.rank) {
@@ -150,7 +156,7 @@ static bool written_out(Stages *s, const Ast *e) {
     return false;
   Value *items = ARENA_ARRAY(s->l->session->arena, Value, list->nkids);
   for (int i = 0; i < list->nkids; i++) {
-    items[i] = evaluated(s, list->kids[i]);
+    items[i] = statement_value(s, list->kids[i]);
     if (!is_thing(&items[i])) return false;
   }
   const Ast *name = e->kids[0]->kids[0];
@@ -182,7 +188,7 @@ static void lower_for(Stages *s, const Ast *e) {
   }
   for (int i = 0; i < names->nkids && ok; i++) {
     const Ast *source = sources->kids[i];
-    Value v = evaluated(s, source);
+    Value v = statement_value(s, source);
     ok = v.kind == V_RANGE ? source_range(s, source, &v, turn_name, &from[i])
                            : v.kind != V_FAIL && source_rows(s, source, v, names->kids[i]->name, (int)along,
                                                              turn_name, &from[i]);
@@ -200,7 +206,7 @@ static void lower_for(Stages *s, const Ast *e) {
   StageList *outer = s->list, body = {0};
   s->list = &body;
   for (int i = 0; i < names->nkids; i++)
-    held_bind(s, names->kids[i]->name, names->kids[i]->span, evaluated(s, from[i].element));
+    held_bind(s, names->kids[i]->name, names->kids[i]->span, statement_value(s, from[i].element));
   lower_statements(s, e->kids[3]);
   stages_flush(s);
   s->list = outer;
@@ -274,14 +280,14 @@ static void lower_when(Stages *s, const Ast *e) {
 // -- values
 
 static void lower_bind(Stages *s, const Ast *e) {
-  Value v = evaluated(s, e->kids[0]);
+  Value v = statement_value(s, e->kids[0]);
   held_bind(s, e->name, e->name_span, v);
 }
 
 static void lower_unpack(Stages *s, const Ast *e) {
   Cx *cx = line_of(s);
   const Ast *names = e->kids[0];
-  Value v = evaluated(s, e->kids[1]);
+  Value v = statement_value(s, e->kids[1]);
   const bool fits = v.kind == V_TUPLE && v.nitems == names->nkids;
   if (v.kind != V_FAIL && !fits)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span,
@@ -336,7 +342,7 @@ static void lower_give(Stages *s, const Ast *e) {
   const Ast *target = e->kids[0];
   const Held *held = target->kind == AST_NAME ? held_find(s->scope, target->name) : NULL;
   if (held) {
-    Value v = evaluated(s, e->kids[1]);
+    Value v = statement_value(s, e->kids[1]);
     held_bind(s, target->name, target->span, v);
     return;
   }
@@ -346,7 +352,7 @@ static void lower_give(Stages *s, const Ast *e) {
     return;
   }
   stages_meet(s, target);
-  Value v = evaluated(s, e->kids[1]);
+  Value v = statement_value(s, e->kids[1]);
   const Tree *to = select_params(cx, target);
   if (to && v.kind != V_FAIL) give_params(s, e, to, &v);
 }
@@ -390,7 +396,7 @@ static bool record_places(Stages *s, const Ast *e, Places *places, Paths *paths)
 
 static int number_place(Stages *s, const Ast *e) {
   Cx *cx = line_of(s);
-  Value v = evaluated(s, e);
+  Value v = statement_value(s, e);
   Node *n = v.kind == V_FAIL ? NULL : value_wide(cx, &v);
   if (n && n->shape.rank) {
     diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a number in the name of a report",
@@ -398,6 +404,14 @@ static int number_place(Stages *s, const Ast *e) {
     return -1;
   }
   return n ? held_hidden(s, "in a name", n) : -1;
+}
+
+static void check_names(const Stages *s, const Ast *e) {
+  VEC(const char *) names = {0};
+  for (const StageScope *scope = s->scope; scope; scope = scope->outer)
+    for (int i = 0; i < scope->names.len; i++)
+      vec_push(s->l->session->arena, names, scope->names.entries[i].key);
+  sema_check_expression(s->l->program, e, names.data, names.len);
 }
 
 typedef VEC(reg_piece) Pieces;
@@ -414,7 +428,7 @@ static void pieces_of(Stages *s, const char *text, Pieces *out) {
       const int source = source_add(&session->sources, arena_printf(session->arena, "{%s}", inner), inner,
                                     (int)strlen(inner));
       const Ast *e = parse_expression(session, source);
-      if (e) sema_check_expression(s->l->program, e, NULL, 0);
+      if (e) check_names(s, e);
       if (e && !session->diags.errors) value = number_place(s, e);
     }
     vec_push(session->arena, *out, ((reg_piece){arena_strndup(session->arena, text, n), value}));
@@ -429,7 +443,7 @@ static void lower_report(Stages *s, const Ast *e) {
   Pieces pieces = {0};
   Value v = {.kind = V_NONE};
   if (!record_places(s, e->kids[0], &places, &paths)) {
-    v = evaluated(s, e->kids[0]);
+    v = statement_value(s, e->kids[0]);
     if (!places_of(s, &v, "reported", &places, &paths)) return;
   }
   if (e->text)
@@ -453,7 +467,7 @@ static void lower_assert(Stages *s, const Ast *e) {
   const Ast *what = e->kids[0];
   reg_assertion made_of = {.text = ast_text(a, what), .place = stage_place(s->l, e->span), .condition = -1};
   if (compares(what)) {
-    Value sides[2] = {evaluated(s, what->kids[0]), evaluated(s, what->kids[1])};
+    Value sides[2] = {statement_value(s, what->kids[0]), statement_value(s, what->kids[1])};
     Value holds = binary(cx, what->op, &sides[0], &sides[1], what->span);
     Node *n = holds.kind == V_FAIL ? NULL : truth(cx, &holds);
     for (int i = 0; i < 2 && n; i++) {
@@ -488,7 +502,7 @@ static void lower_save(Stages *s, const Ast *e) {
   Cx *cx = line_of(s);
   Places places = {0};
   stages_meet(s, e->kids[0]);
-  Value v = evaluated(s, e->kids[0]);
+  Value v = statement_value(s, e->kids[0]);
   if (v.kind == V_MODEL) {
     const char *path = v.model->path;
     const size_t n = strlen(path);
@@ -518,6 +532,17 @@ static void lower_save(Stages *s, const Ast *e) {
                             .place = stage_place(s->l, e->span)});
 }
 
+// A procedure is called for what it does; else a value is for nothing.
+static void lower_call(Stages *s, const Ast *e) {
+  const int before = s->calls;
+  Value v = statement_value(s, e);
+  if (v.kind == V_FAIL || s->calls != before) return;
+  Diag *d =
+      diag_emit(&s->l->session->diags, DIAG_wrong_kind, e->span, "a statement", value_text(line_of(s), &v));
+  diag_hint(d, "`report %s` shows it, `NAME = %s` keeps it", ast_text(s->l->session->arena, e),
+            ast_text(s->l->session->arena, e));
+}
+
 void lower_statement(Stages *s, const Ast *e) {
   switch (e->kind) {
   case AST_BIND: lower_bind(s, e); break;
@@ -532,7 +557,8 @@ void lower_statement(Stages *s, const Ast *e) {
   case AST_SAVE: lower_save(s, e); break;
   case AST_TRAIN: lower_training(s, e); break;
   case AST_EVALUATE: lower_evaluation(s, e); break;
-  default: break;
+  case AST_ERROR: break;
+  default: lower_call(s, e); break;
   }
 }
 

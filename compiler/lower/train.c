@@ -67,7 +67,7 @@ static Cx *new_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_
   Cx *cx = cx_new(l, name, mode);
   cx->t = t;
   cx->batch = batch;
-  if (t->scope) cx->scope = t->scope;
+  if (t->scope) see_scope(cx, t->scope);
   cx->data = l->datasets.data[t->data];
   return cx;
 }
@@ -311,7 +311,7 @@ Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, cons
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
                     MODE_EVAL, batch);
   cx->data = l->datasets.data[data];
-  if (l->scope) cx->scope = l->scope; // of an evaluation
+  if (l->scope) see_scope(cx, l->scope); // of an evaluation
   Value m = eval_expr(cx, env_new(cx, NULL, "", ""), model);
   Node *pred = m.kind == V_MODEL ? train_predict(cx, m.model) : NULL;
   if (!pred) return NULL;

@@ -330,7 +330,9 @@ double live_default(const Cx *cx, const Node *input);             // of a live i
 Node *live_node(Cx *cx, const Value *v);                          // a scalar for a NUM in its own unit
 
 // -- held.c
-bool held_value(Cx *cx, const char *name, Value *out); // of a statement's name; false: there is none
+bool held_value(Cx *cx, const Env *env, const char *name,
+                Value *out); // of a statement's name; false: there is none
+void see_scope(Cx *cx, StageScope *s);
 
 // -- env
 Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def);

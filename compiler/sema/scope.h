@@ -22,6 +22,13 @@ bool joins_data(const Scope *s, const Ast *call);
 void check_data(Scope *s,
                 const Ast *e); // WHERE, WITH, TABLE; where data stand INDEX and a call that joins_data
 
+void check_kids(Scope *s, const Ast *e, int from);
+void bind_params(Scope *s, const Ast *params);
+
+// -- statements.c
+void check_statement(Program *p, const Ast *e);
+void check_procedure(Program *p, Def *d);
+
 // -- clauses.c
 void allow_warnings(Program *p, const Ast *train);
 void check_train(Program *p, const Ast *train);

@@ -10,9 +10,12 @@
 
 static void check_def(Program *p, Def *d, Span from);
 
-Scope scope_of(Program *p) { return (Scope){.p = p, .value = PLACE_VALUE, .callee = PLACE_CALL}; }
+Scope scope_of(Program *p) {
+  return (Scope){.p = p, .library = p->in_library, .value = PLACE_VALUE, .callee = PLACE_CALL};
+}
 
 static bool bound(const Scope *s, const char *name) {
+  if (s->p->locals && map_get(s->p->locals, name)) return true;
   for (int i = s->names.len - 1; i >= 0; i--)
     if (!strcmp(s->names.data[i], name)) return true;
   return false;
@@ -137,7 +140,7 @@ static const Ast *wrong_path(Scope *s, const Ast *call) {
   return path;
 }
 
-static void check_kids(Scope *s, const Ast *e, int from) {
+void check_kids(Scope *s, const Ast *e, int from) {
   for (int i = from; i < e->nkids; i++)
     if (e->kids[i]) check_expr(s, e->kids[i]);
 }
@@ -429,7 +432,7 @@ static void check_type(Program *p, const Ast *type) {
   if (near) diag_hint(d, "did you mean `%s`?", near);
 }
 
-static void bind_params(Scope *s, const Ast *params) {
+void bind_params(Scope *s, const Ast *params) {
   for (int i = 0; params && i < params->nkids; i++) {
     const Ast *q = params->kids[i];
     for (int k = 0; k < i; k++)
@@ -467,6 +470,13 @@ static void check_def(Program *p, Def *d, Span from) {
     return;
   }
   d->checked = d->in_progress = true;
+  if (d->kind == KIND_PROCEDURE) {
+    check_procedure(p, d);
+    d->in_progress = false;
+    return;
+  }
+  Map *locals = p->locals; // of a procedure that uses it
+  p->locals = NULL;
   Scope s = scope_of(p);
   s.library = d->from_library;
   bind_params(&s, d->ast->kids[0]);
@@ -480,6 +490,7 @@ static void check_def(Program *p, Def *d, Span from) {
   if (d->ast->kids[1]) bind_shape(&s, d->ast->kids[1]);
   if (d->kind != KIND_OPTIMIZER && d->kind != KIND_RECIPE && !has_value(d->ast->kids[2]))
     diag_emit(&p->session->diags, DIAG_no_value, d->ast->name_span, d->name);
+  p->locals = locals;
   d->in_progress = false;
 }
 
@@ -509,39 +520,6 @@ static void apply_set(Program *p, const SemaSet *set) {
   memcpy(copy->kids, d->ast->kids, sizeof(Ast *) * (size_t)copy->nkids);
   copy->kids[2] = value;
   d->ast = copy;
-}
-
-static void check_statements(Program *p, const Ast *block);
-
-// Trainings and evaluations are checked by themselves.
-static void check_statement(Program *p, const Ast *e) {
-  Scope s = scope_of(p);
-  if (e->kind == AST_TRAIN || e->kind == AST_EVALUATE || e->kind == AST_ERROR) return;
-  if (e->kind == AST_LOCAL) {
-    Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, e->span, "a local definition",
-                        "among statements");
-    diag_hint(d, "`fn %s(…) = …` defines a function", e->name);
-    return;
-  }
-  if (e->kind == AST_GIVE) s.value = PLACE_ANY;
-  for (int i = 0; i < e->nkids; i++) {
-    const Ast *kid = e->kids[i];
-    const bool names = i == 0 && (e->kind == AST_UNPACK || e->kind == AST_FOR);
-    if (!kid || names) continue;
-    if (kid->kind == AST_STAGES)
-      check_statements(p, kid);
-    else if (kid->kind == AST_WHEN)
-      check_statement(p, kid);
-    else if (e->kind == AST_FOR && kid->kind == AST_LIST)
-      check_kids(&s, kid, 0);
-    else
-      check_expr(&s, kid);
-  }
-}
-
-static void check_statements(Program *p, const Ast *block) {
-  for (int i = 0; i < block->nkids; i++)
-    if (block->kids[i]) check_statement(p, block->kids[i]);
 }
 
 Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *sets, int nsets) {

@@ -27,6 +27,8 @@ typedef struct Program {
   VEC(const Ast *) trains, evaluates, checks;
   VEC(const Ast *)
   statements;           // of the top level, in their order; trains and evaluates have those of blocks too
+  Map *locals;          // of the procedure that is checked: its parameters and what it binds; else NULL
+  bool in_library;      // it is the library's
   Map stored;           // names that statements bind -> the first one that does
   const Ast *precision; // the statement; NULL: none
   bool doubles;         // floats are f64

@@ -7,7 +7,8 @@
 
 #define KIND(k) (1u << KIND_##k)
 #define CALLED                                                                                               \
-  (KIND(MODEL) | KIND(LAYER) | KIND(FN) | KIND(PENALTY) | KIND(LOSS) | KIND(SCHEDULE) | KIND(METRIC))
+  (KIND(MODEL) | KIND(LAYER) | KIND(FN) | KIND(PENALTY) | KIND(LOSS) | KIND(SCHEDULE) | KIND(METRIC) |       \
+   KIND(PROCEDURE))
 
 // What can stand at a place: definitions of these kinds, and which built-in names.
 static const struct {

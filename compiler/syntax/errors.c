@@ -262,6 +262,7 @@ static const Group groups[] = {
       "statement `while`",
       "statement `if`",
       "a name",
+      "`(`",
       "`*`"}},
     {"a statement",
      {"`param`", "`repeat`"},

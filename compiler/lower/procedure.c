@@ -1,0 +1,230 @@
+// Calls of procedures. In: a call among statements. Out: the statements of its body, in a scope of their own,
+// and its value. What the call gives that is no tensor (models, data, functions, known numbers) stands in the
+// body in the place of the parameter's name; a model that the body defines gets a name that the program has
+// not.
+#include "stages.h"
+#include <string.h>
+
+typedef struct Call {
+  Stages *s;
+  Def *def;
+  const Ast *at;
+  Map given; // parameter or local definition -> the Ast in its place
+} Call;
+
+// -- the body with what is given in it
+
+static bool binds(const Ast *e) {
+  switch (e->kind) {
+  case AST_BIND:
+  case AST_REPEAT:
+  case AST_LOCAL:
+  case AST_AS:
+  case AST_PARAM:
+  case AST_STATE: return true;
+  default: return false;
+  }
+}
+
+static bool lists_names(const Ast *e) {
+  return e->kind == AST_EACH || e->kind == AST_FOR || e->kind == AST_UNPACK || e->kind == AST_LOCAL;
+}
+
+static void bound_again(Call *c, const char *name, Span at) {
+  Diag *d = diag_emit(&c->s->l->session->diags, DIAG_duplicate_definition, at, name);
+  diag_note(d, c->def->ast->name_span, "it is a parameter, or a definition, of this procedure");
+}
+
+static Ast *copied(Call *c, const Ast *e);
+
+// Names of the program keep their meaning inside of the library's procedures.
+static Ast *of_program(Call *c, const Ast *e) {
+  Ast *out = ARENA_NEW(c->s->l->session->arena, Ast);
+  *out = *e;
+  if (e->kind == AST_NAME) out->op = 1;
+  out->kids = ARENA_ARRAY(c->s->l->session->arena, Ast *, e->nkids + 1);
+  for (int i = 0; i < e->nkids; i++) out->kids[i] = e->kids[i] ? of_program(c, e->kids[i]) : NULL;
+  return out;
+}
+
+static Ast *copied(Call *c, const Ast *e) {
+  Arena *a = c->s->l->session->arena;
+  Ast *given = e->kind == AST_NAME ? map_get(&c->given, e->name) : NULL;
+  if (given) return given;
+  if (binds(e) && e->name && map_get(&c->given, e->name)) bound_again(c, e->name, e->name_span);
+  Ast *out = ARENA_NEW(a, Ast);
+  *out = *e;
+  out->kids = ARENA_ARRAY(a, Ast *, e->nkids + 1);
+  for (int i = 0; i < e->nkids; i++) {
+    const Ast *kid = e->kids[i];
+    for (int k = 0; i == 0 && lists_names(e) && k < kid->nkids; k++)
+      if (kid->kids[k]->name && map_get(&c->given, kid->kids[k]->name))
+        bound_again(c, kid->kids[k]->name, kid->kids[k]->span);
+    out->kids[i] = kid ? copied(c, kid) : NULL;
+  }
+  return out;
+}
+
+// -- what is given
+
+static const Ast *argument_of(const Call *c, int i) {
+  const Ast *params = c->def->ast->kids[0], *p = params->kids[i];
+  for (int k = 1; k < c->at->nkids; k++)
+    if (c->at->kids[k]->name && !strcmp(c->at->kids[k]->name, p->name)) return c->at->kids[k]->kids[0];
+  int position = 0;
+  for (int k = 1; k < c->at->nkids; k++)
+    if (!c->at->kids[k]->name && position++ == i) return c->at->kids[k]->kids[0];
+  return p->kids[1];
+}
+
+// A known number, written out.
+static Ast *number_ast(Call *c, const Value *v, Span at) {
+  static const char *const units[] = {
+      [UNIT_NONE] = NULL, [UNIT_PERCENT] = "%", [UNIT_EPOCHS] = "epochs", [UNIT_STEPS] = "steps"};
+  Ast *out = ARENA_NEW(c->s->l->session->arena, Ast);
+  *out = (Ast){.kind = AST_NUM, .span = at, .name_span = at, .num = v->num, .depth = 1, .links = 1};
+  out->name = units[v->unit];
+  out->text = arena_printf(c->s->l->session->arena, "%.17g", v->num);
+  return out;
+}
+
+static bool is_simple(const Ast *e) {
+  return e->kind == AST_NAME || e->kind == AST_FIELD || e->kind == AST_INDEX || e->kind == AST_CALL ||
+         e->kind == AST_STR || e->kind == AST_BOOL;
+}
+
+// What stands for a parameter in the body; NULL: its tensor has a place in the store.
+static Ast *stands_for(Call *c, const Ast *e, const Value *v) {
+  switch (v->kind) {
+  case V_NUM:
+    if (e->kind != AST_NAME) return number_ast(c, v, e->span);
+    break;
+  case V_BOOL:
+  case V_TEXT:
+  case V_FN:
+  case V_BUILTIN:
+  case V_MODEL:
+  case V_DATA: break;
+  default: return NULL;
+  }
+  return is_simple(e) ? of_program(c, e) : NULL;
+}
+
+static bool take_arguments(Call *c, StageScope *inside) {
+  Stages *s = c->s;
+  Cx *cx = stages_line(s);
+  const Ast *params = c->def->ast->kids[0];
+  const int n = params ? params->nkids : 0;
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, c->at->nkids + 1);
+  int nargs = 0;
+  for (int k = 1; k < c->at->nkids; k++) {
+    Value *v = ARENA_NEW(cx->a, Value);
+    stages_meet(s, c->at->kids[k]);
+    *v = eval_expr(cx, s->env, c->at->kids[k]->kids[0]);
+    if (v->kind == V_FAIL) return false;
+    args[nargs++] = (BoundArg){c->at->kids[k]->name, v, c->at->kids[k]->span};
+  }
+  Env *env = env_new(cx, NULL, "", c->def->name);
+  const bool library = cx->library;
+  cx->library = c->def->from_library;
+  const bool bound = bind_args(cx, c->def, args, nargs, c->at->span, env, false);
+  cx->library = library;
+  for (int i = 0; i < n && bound; i++) {
+    const char *name = params->kids[i]->name;
+    const Ast *e = argument_of(c, i);
+    const Value *v = env_get(env, name);
+    Ast *given = e && v ? stands_for(c, e, v) : NULL;
+    if (given) map_put(&c->given, name, given);
+    StageScope *outer = s->scope;
+    s->scope = inside;
+    if (v && (!given || v->kind == V_NUM))
+      held_bind(s, name, c->at->span, *v); // numbers: also for `report … as "{n}"`
+    s->scope = outer;
+  }
+  return bound;
+}
+
+// -- definitions of the body
+
+static void define(Call *c, const Ast *e) {
+  Lowered *l = c->s->l;
+  const char *name = e->name;
+  for (int k = 2; map_get(&l->program->defs, name); k++)
+    name = arena_printf(l->session->arena, "%s_%d", e->name, k);
+  Ast *called = ARENA_NEW(l->session->arena, Ast);
+  *called = (Ast){.kind = AST_NAME,
+                  .op = 1,
+                  .name = name,
+                  .span = e->name_span,
+                  .name_span = e->name_span,
+                  .depth = 1,
+                  .links = 1};
+  Ast *made = copied(c, e); // what it names of the body stands before it
+  made->name = name;
+  map_put(&c->given, e->name, called);
+  Def *d = ARENA_NEW(l->session->arena, Def);
+  *d = (Def){.name = name, .kind = (DefKind)e->op, .ast = made, .checked = true, .used = true};
+  map_put(&l->program->defs, name, d);
+}
+
+// -- the call
+
+static bool is_value(const Ast *e) { return e->kind <= AST_LAST_EXPR; }
+
+// The value outside of the body: its tensors have places in the store of the scope outside.
+static Value outside(Stages *s, const char *name, Value v, Span at) {
+  if (v.kind == V_NONE || v.kind == V_FAIL) return v;
+  if (v.kind == V_TUPLE) {
+    Value *items = ARENA_ARRAY(s->l->session->arena, Value, v.nitems + 1);
+    for (int i = 0; i < v.nitems; i++)
+      items[i] = outside(s, arena_printf(s->l->session->arena, "%s %d", name, i), v.items[i], at);
+    v.items = items;
+    return v;
+  }
+  held_bind(s, name, at, v);
+  return v;
+}
+
+static void seen_again(Stages *s, const char *name, Value *v) {
+  if (v->kind == V_NONE || v->kind == V_FAIL) return;
+  for (int i = 0; v->kind == V_TUPLE && i < v->nitems; i++)
+    seen_again(s, arena_printf(s->l->session->arena, "%s %d", name, i), &v->items[i]);
+  if (v->kind != V_TUPLE) held_value(stages_line(s), s->env, name, v);
+}
+
+Value call_procedure(Stages *s, Def *d, const Ast *at) {
+  Lowered *l = s->l;
+  Call c = {s, d, at, {0}};
+  s->calls++;
+  map_init(&c.given, l->session->arena);
+  StageScope *outer = s->scope, *inside = scope_new(l, s->root);
+  inside->procedure = true;
+  inside->library = d->from_library;
+  stages_flush(s);
+  if (!may_go_on(stages_line(s), at->span, 1) || !take_arguments(&c, inside)) return v_fail();
+  stages_flush(s);
+  s->scope = l->scope = inside;
+  const Ast *body = d->ast->kids[2];
+  Value v = {.kind = V_NONE, .span = at->span};
+  for (int i = 0; i < body->nkids; i++) {
+    const Ast *e = body->kids[i];
+    if (e && e->kind == AST_DEF)
+      define(&c, e);
+    else if (e && i + 1 == body->nkids && is_value(e))
+      v = statement_value(s, copied(&c, e));
+    else if (e)
+      lower_statement(s, copied(&c, e));
+  }
+  s->scope = outer;
+  const char *name = arena_printf(l->session->arena, "value of %s", d->name); // no name of the language
+  if (v.kind == V_NONE) {
+    stages_flush(s);
+  } else {
+    map_put(&outer->names, name, NULL);
+    v = outside(s, name, v, at->span);
+    stages_flush(s);
+  }
+  l->scope = outer;
+  seen_again(s, name, &v);
+  return v;
+}

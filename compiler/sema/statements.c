@@ -1,0 +1,98 @@
+// Statements of a program, and procedures: the names in them. What statements of the top level bind is known
+// everywhere (Program.stored), what a procedure binds in its body (Program.locals); whether it has a value
+// where it stands is known to who elaborates statements in their order.
+#include "scope.h"
+#include <string.h>
+
+static void check_statements(Program *p, const Ast *block);
+
+static void bind_local(Program *p, const char *name, const Ast *by) {
+  if (name) map_put(p->locals, name, (void *)by);
+}
+
+static void bind_locals(Program *p, const Ast *e) {
+  if (!e) return;
+  if (e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE ||
+      e->kind == AST_DEF)
+    bind_local(p, e->name, e);
+  const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
+  for (int i = 0; names && i < names->nkids; i++) bind_local(p, names->kids[i]->name, e);
+  for (int i = 0; i < e->nkids; i++)
+    if (e->kids[i] &&
+        (e->kind == AST_STAGES || e->kids[i]->kind == AST_STAGES || e->kids[i]->kind == AST_WHEN))
+      bind_locals(p, e->kids[i]);
+}
+
+void check_procedure(Program *p, Def *d) {
+  Map *outer = p->locals, locals;
+  const bool library = p->in_library;
+  const Ast *params = d->ast->kids[0], *body = d->ast->kids[2];
+  map_init(&locals, p->session->arena);
+  p->locals = NULL;
+  p->in_library = d->from_library;
+  Scope s = scope_of(p);
+  bind_params(&s, params);
+  p->locals = &locals;
+  for (int i = 0; params && i < params->nkids; i++) bind_local(p, params->kids[i]->name, params->kids[i]);
+  bind_locals(p, body);
+  check_statements(p, body);
+  p->locals = outer;
+  p->in_library = library;
+}
+
+// A model of a procedure: of what it has.
+static void check_local_definition(Program *p, const Ast *e) {
+  if (e->op != KIND_MODEL) {
+    Diag *d =
+        diag_emit(&p->session->diags, DIAG_not_allowed_here, e->span,
+                  arena_printf(p->session->arena, "the definition of a %s", def_kind_name((DefKind)e->op)),
+                  "in a procedure");
+    diag_hint(d, "a procedure defines models of what it is given; other definitions stand outside");
+    return;
+  }
+  Scope s = scope_of(p);
+  bind_params(&s, e->kids[0]);
+  check_expr(&s, e->kids[3]);
+  check_expr(&s, e->kids[2]);
+}
+
+// Trainings and evaluations outside of procedures are checked by themselves.
+void check_statement(Program *p, const Ast *e) {
+  Scope s = scope_of(p);
+  if (e->kind == AST_TRAIN && p->locals) allow_warnings(p, e), check_train(p, e);
+  if (e->kind == AST_EVALUATE && p->locals) check_evaluate(p, e);
+  if (e->kind == AST_TRAIN || e->kind == AST_EVALUATE || e->kind == AST_ERROR) return;
+  if (e->kind == AST_DEF) {
+    check_local_definition(p, e);
+    return;
+  }
+  if (e->kind <= AST_LAST_EXPR && e->kind != AST_REPEAT && e->kind != AST_FOR && e->kind != AST_WHILE) {
+    check_expr(&s, e);
+    return;
+  }
+  if (e->kind == AST_LOCAL) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, e->span, "a local definition",
+                        "among statements");
+    diag_hint(d, "`fn %s(…) = …` defines a function", e->name);
+    return;
+  }
+  if (e->kind == AST_GIVE) s.value = PLACE_ANY;
+  for (int i = 0; i < e->nkids; i++) {
+    const Ast *kid = e->kids[i];
+    const bool names = i == 0 && (e->kind == AST_UNPACK || e->kind == AST_FOR);
+    if (!kid || names) continue;
+    if (kid->kind == AST_STAGES)
+      check_statements(p, kid);
+    else if (kid->kind == AST_WHEN)
+      check_statement(p, kid);
+    else if (e->kind == AST_FOR && kid->kind == AST_LIST)
+      check_kids(&s, kid, 0);
+    else
+      check_expr(&s, kid);
+  }
+}
+
+static void check_statements(Program *p, const Ast *block) {
+  for (int i = 0; i < block->nkids; i++)
+    if (block->kids[i]) check_statement(p, block->kids[i]);
+}
