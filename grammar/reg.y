@@ -293,6 +293,10 @@ shape_of_state:
 
 train:
   TRAIN heads ON whole OPENC clauses CLOSEC       { $$ = ast_train(p, @$, $2, $4, NULL, $6); }
+| TRAIN heads OPENC clauses CLOSEC                { $$ = ast_train(p, @$, $2, NULL, NULL, $4); }
+| TRAIN heads WITH expr OPENC clauses CLOSEC      { $$ = ast_train(p, @$, $2, NULL, $4, $6); }
+| TRAIN heads WITH expr                           { $$ = ast_train(p, @$, $2, NULL, $4, NULL); }
+| TRAIN heads AS NAME OPENC clauses CLOSEC        { $$ = ast_as_train(ast_train(p, @$, $2, NULL, NULL, $6), &$4); }
 | TRAIN heads ON whole WITH expr OPENC clauses CLOSEC { $$ = ast_train(p, @$, $2, $4, $6, $8); }
 | TRAIN heads ON whole WITH expr                  { $$ = ast_train(p, @$, $2, $4, $6, NULL); }
 

@@ -281,6 +281,7 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .valid_part = t->valid_part,
                  .batch = t->batch,
                  .epochs = t->epochs,
+                 .steps = t->steps,
                  .seed = t->seed,
                  .watch = t->watch,
                  .sense = t->watch_max ? REG_WATCH_MAX : REG_WATCH_MIN,

@@ -93,7 +93,8 @@ static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fal
   if (!e) return true;
   Value v = eval_clause(cx, clause_env(cx, train), e);
   double d;
-  if (v.kind == V_NUM && v.unit == UNIT_EPOCHS) v.unit = UNIT_NONE; // `epochs 60 epochs`
+  const Unit own = strcmp(name, "steps") ? UNIT_EPOCHS : UNIT_STEPS;
+  if (v.kind == V_NUM && v.unit == own) v.unit = UNIT_NONE; // `epochs 60 epochs`
   if (!value_number(cx, &v, arena_printf(cx->a, "`%s`", name), &d)) return false;
   if (d < (double)low || d > 1e12 || d != floor(d)) {
     diag_emit(&cx->s->diags, DIAG_out_of_range, e->span, name, "train",
@@ -171,11 +172,37 @@ static bool watch_metric(Cx *cx, LowerTrain *t, const Ast *stop) {
 
 // -- trainings
 
+// Without data a training goes over a table whose rows have nothing: a row a step, a tenth of them a pass.
+enum { PASSES = 10 };
+
+static Ast *made(Cx *cx, AstKind kind, Span at, Ast *one, Ast *other) {
+  Ast *e = ARENA_NEW(cx->a, Ast);
+  *e = (Ast){.kind = kind, .span = at, .name_span = at, .depth = 1, .links = 1, .text = ""};
+  e->kids = ARENA_ARRAY(cx->a, Ast *, 2);
+  e->kids[0] = one, e->kids[1] = other;
+  e->nkids = (one != NULL) + (other != NULL);
+  return e;
+}
+
+// table(rows) { no_data = zeros([rows]) }
+static const Ast *no_data(Cx *cx, const LowerTrain *t) {
+  const Span at = t->ast->kids[0]->span;
+  Ast *rows = made(cx, AST_NUM, at, NULL, NULL), *zeros = made(cx, AST_NAME, at, NULL, NULL);
+  rows->num = t->steps ? (double)((t->steps - 1) / PASSES + 1) : 1;
+  rows->text = arena_printf(cx->a, "%.0f", rows->num); // by which it is known
+  zeros->name = builtin_info[B_ZEROS].name;
+  Ast *shape = made(cx, AST_ARG, at, made(cx, AST_LIST, at, rows, NULL), NULL);
+  Ast *column = made(cx, AST_BIND, at, made(cx, AST_CALL, at, zeros, shape), NULL);
+  column->name = "no_data";
+  return made(cx, AST_TABLE, at, made(cx, AST_BLOCK, at, column, NULL), made(cx, AST_ARG, at, rows, NULL));
+}
+
 static bool train_data(Cx *cx, LowerTrain *t) {
-  Value v = eval_data(cx, env_new(cx, NULL, "", ""), t->ast->kids[1]);
+  const Ast *data = t->ast->kids[1] ? t->ast->kids[1] : no_data(cx, t);
+  Value v = eval_data(cx, env_new(cx, NULL, "", ""), data);
   if (v.kind != V_DATA) return false;
   t->data = v.data->dataset;
-  t->data_name = v.data->name;
+  t->data_name = t->ast->kids[1] ? v.data->name : "no data";
   const reg_dataset *set = cx->l->datasets.data[t->data];
   const reg_part *train = part_named(set, v.data->part ? v.data->part : "train");
   if (!train) train = part_named(set, "all");
@@ -241,22 +268,25 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   t->model = ast->kids[0]->kids[0]->name;
   t->name = name;
   int64_t seed = 0;
-  if (!train_data(cx, t) || !clause_count(cx, ast, "batch", 32, 1, &t->batch) ||
+  if (!clause_count(cx, ast, "steps", 0, 1, &t->steps) || !train_data(cx, t) ||
+      !clause_count(cx, ast, "batch", 32, 1, &t->batch) ||
       !clause_count(cx, ast, "epochs", 10, 1, &t->epochs) || !clause_count(cx, ast, "seed", 0, 0, &seed))
     return NULL;
-  if (l->host.epochs) t->epochs = l->host.epochs;
+  if (l->host.epochs) t->epochs = l->host.epochs, t->steps = 0;
   if (l->host.batch) t->batch = l->host.batch;
+  if (!ast->kids[1]) t->batch = 1;
   t->seed = l->host.has_seed ? l->host.seed : (uint64_t)seed;
   if (t->batch > t->train_rows) t->batch = t->train_rows;
   t->last_batch = t->train_rows % t->batch;
   t->steps_per_epoch = t->train_rows / t->batch + (t->last_batch > 0);
+  if (t->steps) t->epochs = (t->steps - 1) / t->steps_per_epoch + 1;
   if (t->epochs > INT32_MAX / t->steps_per_epoch) {
-    const Ast *clause = train_clause(ast, "epochs");
+    const Ast *clause = train_clause(ast, t->steps ? "steps" : "epochs");
     diag_emit(&l->session->diags, DIAG_too_many_steps, clause ? clause->span : ast->span,
               (long long)t->epochs, (long long)t->steps_per_epoch, INT32_MAX);
     return NULL;
   }
-  t->total_steps = t->steps_per_epoch * t->epochs;
+  t->total_steps = t->steps ? t->steps : t->steps_per_epoch * t->epochs;
   t->build = ARENA_NEW(a, TrainBuild);
   t->build->model = sema_find(l->program, t->model);
   cx->t = t;

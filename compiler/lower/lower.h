@@ -79,6 +79,7 @@ typedef struct LowerTrain {
   VEC(const char *) models; // of the head and those that they share parameters with: what is trained
   int data;                 // index into Lowered.datasets
   const char *train_part, *valid_part;
+  int64_t steps; // planned updates, where these are given; 0: of whole passes
   int64_t batch, epochs, train_rows, valid_rows, steps_per_epoch, last_batch,
       total_steps; // last_batch 0: passes end evenly
   uint64_t seed;

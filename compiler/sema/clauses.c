@@ -4,9 +4,9 @@
 #include <string.h>
 
 // Those with a value of their own, then constructs.
-static const char *const clause_names[] = {"loss",     "batch",  "epochs",   "seed", "allow", "optimize",
-                                           "minimize", "freeze", "penalize", "stop", "sample"};
-enum { VALUE_CLAUSES = 5, CLAUSES = 11 };
+static const char *const clause_names[] = {"loss",     "batch",    "epochs", "steps",    "seed", "allow",
+                                           "optimize", "minimize", "freeze", "penalize", "stop", "sample"};
+enum { VALUE_CLAUSES = 6, CLAUSES = 12 };
 
 static bool known_clause(Program *p, const Ast *c) {
   for (int i = 0; i < VALUE_CLAUSES; i++)
@@ -18,10 +18,14 @@ static bool known_clause(Program *p, const Ast *c) {
   return false;
 }
 
+// How long a training is, in passes or updates.
+static bool is_length(const Ast *c) { return !strcmp(c->name, "epochs") || !strcmp(c->name, "steps"); }
+
 static void check_once(Program *p, const Ast *train, int from, int at) {
   const Ast *c = train->kids[at];
   for (int i = from; i < at; i++)
-    if (train->kids[i]->kind == AST_CLAUSE && !strcmp(train->kids[i]->name, c->name)) {
+    if (train->kids[i]->kind == AST_CLAUSE &&
+        (!strcmp(train->kids[i]->name, c->name) || (is_length(c) && is_length(train->kids[i])))) {
       Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_clause, c->span, c->name);
       diag_note(d, train->kids[i]->span, "first given here");
     }
@@ -145,6 +149,26 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
   }
 }
 
+// Nothing but `steps` says how long it is.
+static void check_without_data(Program *p, const Ast *train) {
+  bool steps = false;
+  for (int i = 2; i < train->nkids; i++) {
+    const Ast *c = train->kids[i];
+    if (c->kind != AST_CLAUSE) continue;
+    steps |= !strcmp(c->name, "steps");
+    if (strcmp(c->name, "epochs") != 0 && strcmp(c->name, "batch") != 0) continue;
+    Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, c->span,
+                        arena_printf(p->session->arena, "`%s`", c->name), "in a training without data");
+    diag_hint(d, "`steps 500` says how long it is; with data it is `train %s on DATA`",
+              train->kids[0]->kids[0]->name);
+    return;
+  }
+  if (steps) return;
+  Diag *d = diag_emit(&p->session->diags, DIAG_missing_clause, train->span, "the clause `steps`");
+  diag_hint(d, "a training without data says how long it is: `steps 500`; with data it is `train %s on DATA`",
+            train->kids[0]->kids[0]->name);
+}
+
 void check_train(Program *p, const Ast *train) {
   check_heads(p, train->kids[0]);
   check_places(p, train->kids[1], PLACE_DATA, PLACE_DATA);
@@ -154,6 +178,7 @@ void check_train(Program *p, const Ast *train) {
   for (int i = 0; params && i < params->nkids; i++) bind(&s, params->kids[i]->name);
   check_clauses(&s, train, 2);
   if (has_clauses(train)) check_needed(p, train);
+  if (has_clauses(train) && !train->kids[1]) check_without_data(p, train);
 }
 
 // Evaluated is a model, behind the training that is meant.

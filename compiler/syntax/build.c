@@ -364,8 +364,8 @@ Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses) {
 
 // `on e as name`: the name is parsed as part of `e`, or of the recipe, and belongs to the training.
 Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *recipe, AstList *clauses) {
-  const Ast *as = data->kind == AST_AS ? data : recipe && recipe->kind == AST_AS ? recipe : NULL;
-  if (as == data) data = as->kids[0];
+  const Ast *as = data && data->kind == AST_AS ? data : recipe && recipe->kind == AST_AS ? recipe : NULL;
+  if (as && as == data) data = as->kids[0];
   if (as && as == recipe) recipe = as->kids[0];
   AstList all = {0};
   if (recipe) vec_push(p->arena, all, node_of(p, AST_RECIPE, recipe->span, &recipe, 1));
@@ -375,6 +375,8 @@ Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *reci
   a->num = !clauses;
   return as ? named(a, as->name, as->name_span) : a;
 }
+
+Ast *ast_as_train(Ast *train, const Token *name) { return named(train, name->text, name->span); }
 
 Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value) {
   return named(NODE(AST_CLAUSE, value), name.text, name.span);

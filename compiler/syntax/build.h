@@ -125,8 +125,9 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
 // Several models of one structure: `model g[7] = new net`.
 Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body);
 Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses);
-// recipe NULL: it uses none; clauses NULL: without braces.
+// data NULL: it has none; recipe NULL: it uses none; clauses NULL: without braces.
 Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *recipe, AstList *clauses);
+Ast *ast_as_train(Ast *train, const Token *name);
 Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value);
 Ast *ast_optimize(ParseContext *p, Span span, Ast *optimizer, AstList *selectors, Ast *each, Ast *when);
 Ast *ast_objective(ParseContext *p, Span span, Ast *value,

@@ -197,19 +197,20 @@ static void print_opening(Printer *p, const Ast *a, const char *word) {
     print_names(p, a->kids[0]);
   else
     print_node(p, a->kids[0]);
-  print_text(p, " on ");
+  if (a->kids[1]) print_text(p, " on ");
   const int clauses = first_clause(a);
   const bool named = a->kind == AST_TRAIN && a->name;
-  if (named || clauses > 2)
+  const Ast *last = clauses > 2 ? a->kids[2] : a->kids[1] ? a->kids[1] : a->kids[0];
+  if (a->kids[1] && (named || clauses > 2))
     print_value(p, a->kids[1]); // else `as` would belong to its end
-  else
+  else if (a->kids[1])
     print_node(p, a->kids[1]);
   if (clauses > 2) print_text(p, " with "), print_node(p, a->kids[2]->kids[0]);
   if (named) strbuf_addf(&p->out, " as %s", a->name);
   if (a->kind == AST_TRAIN && a->num != 0) return;
   print_text(p, " {");
   int next = a->nkids > clauses ? a->kids[clauses]->span.start : a->span.end - 1;
-  int end = line_end(p->source, a->kids[clauses - 1]->span.end);
+  int end = line_end(p->source, last->span.end);
   print_comments(p, end < next ? end : next, p->line_indent + 2);
 }
 

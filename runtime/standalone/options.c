@@ -72,8 +72,9 @@ static void print_trainings(const reg_binary *b, FILE *out) {
     const reg_train *t = &b->program->trains[i];
     int64_t weights = 0;
     for (int k = 0; k < t->nparams; k++) weights += t->params[k].count;
-    fprintf(out, "  train %s on %s: %lld parameters, batch %lld, %lld epochs\n", t->name, t->data_name,
-            (long long)weights, (long long)t->batch, (long long)t->epochs);
+    fprintf(out, "  train %s on %s: %lld parameters, batch %lld, %lld %s\n", t->name, t->data_name,
+            (long long)weights, (long long)t->batch, (long long)(t->steps ? t->steps : t->epochs),
+            t->steps ? "steps" : "epochs");
     print_doc(out, t->doc);
   }
   for (int i = 0; i < b->program->nevaluates; i++) {
@@ -262,6 +263,7 @@ static int change_epochs(reg_binary *b, int64_t epochs) {
       return binary_usage(b, "the number of steps is compiled in, %s needs it: `regc build --epochs %lld`",
                           t->epochs_fixed, (long long)epochs);
     t->epochs = epochs;
+    t->steps = 0;
   }
   return 0;
 }

@@ -229,7 +229,8 @@ static int read_training(Resume *c, int *found) {
   memcpy(&t->best_value, &meta[META_BEST_VALUE], sizeof(double));
   t->done = is_done(c, p);
   t->epochs_before = then == p->epochs ? 0 : then;
-  if (within < 0 || within >= (t->epoch < p->epochs ? t->per_epoch : 1))
+  const bool over = t->epoch == p->epochs;
+  if (over ? t->step != (int64_t)t->total : within < 0 || within >= t->per_epoch)
     return refuse(c, "the checkpoint is at a step that its epoch has not");
   for (int i = 0; i < c->then[TABLE_SUMS].rows; i++)
     memcpy(checkpoint_sum(t, i), &c->then[TABLE_SUMS].values[i], sizeof(double));

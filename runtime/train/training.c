@@ -27,7 +27,7 @@ static int find_parts(Training *t) {
     return reg_fail(st, REG_BAD_DATA, "too_many_steps",
                     "%lld epochs of %lld steps are more than %d updates, which is as far as is counted",
                     (long long)p->epochs, (long long)t->per_epoch, INT32_MAX);
-  t->total = (double)p->epochs * (double)t->per_epoch;
+  t->total = p->steps ? (double)p->steps : (double)p->epochs * (double)t->per_epoch;
   return REG_OK;
 }
 
@@ -91,7 +91,7 @@ static int begin_weights(Training *t) {
     return t->run->st->code ? code
                             : reg_fail(t->run->st, code, "weights", "`%s` did not begin", t->plan->name);
   if (w.epoch < 0 || w.step < w.epoch * t->per_epoch || w.step > (w.epoch + 1) * t->per_epoch ||
-      w.step > t->plan->epochs * t->per_epoch)
+      (double)w.step > t->total)
     return reg_fail(t->run->st, REG_INTERNAL, "internal", "`%s` cannot begin at step %lld of epoch %lld",
                     t->plan->name, (long long)w.step, (long long)w.epoch);
   t->epoch = (int32_t)w.epoch;
@@ -260,7 +260,7 @@ static void fill_event(const Training *t, reg_event *e) {
   e->epoch = t->epoch;
   e->epochs = t->plan->epochs;
   e->step = t->step;
-  e->steps = t->plan->epochs * t->per_epoch;
+  e->steps = (int64_t)t->total;
   e->seed = spoken_seed(t);
   e->act = t->acts;
   e->seconds = reg_now() - t->started;
@@ -335,7 +335,7 @@ static bool is_stopped(Training *t) {
 // The steps of one epoch. Sets t->reason where training ends within it.
 static int run_steps(Training *t, Steps *steps) {
   const reg_run_options *o = t->run->options;
-  for (int64_t i = t->skipped; i < t->per_epoch && !is_stopped(t); i++) {
+  for (int64_t i = t->skipped; i < t->per_epoch && t->step < (int64_t)t->total && !is_stopped(t); i++) {
     int code = checkpoint_step(t);
     if (!code) code = bind_step(t, steps, i);
     if (code) return code;
@@ -347,7 +347,7 @@ static int run_steps(Training *t, Steps *steps) {
                  : reg_fail(t->run->st, code, "check_failed", "step %d did not pass its inspection", t->step);
     if (t->run->profile) count_time(t->run, reg_now() - before, step_rows(t, i) == t->plan->batch);
     // A parameter that is no number shows in the next objective; the last one has none behind it.
-    bool last = t->epoch + 1 == t->plan->epochs && i + 1 == t->per_epoch;
+    bool last = t->step + 1 == (int64_t)t->total;
     if (!step_is_finite(t) || (last && !bank_finite(t, &t->now))) {
       t->reason = "diverged";
       return explain_divergence(t, steps, i);
@@ -448,7 +448,7 @@ static int run_epochs(Training *t) {
   while (!code && !t->reason && t->epoch < t->plan->epochs && !is_stopped(t)) {
     begin_epoch(t);
     code = run_steps(t, &t->steps);
-    if (code || t->step < (t->epoch + 1) * t->per_epoch) break;
+    if (code || (t->step < (t->epoch + 1) * t->per_epoch && t->step < (int64_t)t->total)) break;
     t->epoch++;
     code = end_epoch(t);
     if (!code) code = each_epoch(t);

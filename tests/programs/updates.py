@@ -199,3 +199,65 @@ train net on digits {
         regc.ok("run", "--out", home / name, written(regc, start + text))
     one, other = ((home / name / "weights.safetensors").read_bytes() for name in ("recipe", "written"))
     demand(one == other, "other weights")
+
+
+def case_a_number_of_steps(regc):
+    """The last pass has fewer; it is reported, and is the end of a run in pieces and of a binary too."""
+    program, home = written(regc, DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(16) |> relu |> dense(10)
+train net on digits {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: cosine(1e-2 -> 0))
+  steps    80
+}
+"""), folder(regc)
+    found = events(regc, "--out", home / "whole", program)
+    epochs = of_kind(found, "epoch")
+    demand([e["step"] for e in epochs] == [34, 68, 80], f"{[e['step'] for e in epochs]}")
+    demand(of_kind(found, "train_start")[0]["steps"] == 80, "planned steps")
+    for steps in (20, 68, 79, 80):
+        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > 20 else []), program)
+    for _ in range(2):
+        regc.ok("run", "--out", home / "parts", "--resume", program)
+    regc.ok("build", "-q", program, "-o", home / "binary")
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    for other in ("parts", "built"):
+        demand((home / other / "weights.safetensors").read_bytes() == (home / "whole" / "weights.safetensors").read_bytes(), other)
+    last = of_kind(events(regc, "--epochs", "1", "--out", "", program), "train_end")[-1]
+    demand(last["step"] == 34, f"one epoch has {last['step']} steps")
+
+
+def case_a_training_without_data(regc):
+    """Gradient descent on a quadratic: as computed by hand; each of two trainings is reported ten times."""
+    program, home = written(regc, """
+layer point(x: [.., n]) -> [.., n] {
+  param at: [n] = [3, -2]
+  x + at
+}
+model place(x: [2]) -> [2] = x |> point as p
+train place as search {
+  minimize sum(2 * (place(zeros([1, 2])) - [[1, 2]])^2) over place.* by sgd(lr: 0.1)
+  steps    35
+}
+train place {
+  loss     sum((place(zeros([1, 2])) - 7)^2)
+  optimize sgd(lr: 0.25)
+  steps    100
+}
+"""), folder(regc)
+    found = events(regc, "--out", home / "whole", program)
+    demand(len(of_kind(found, "epoch")) == 9 + 10, f"{len(of_kind(found, 'epoch'))} reports")
+    at = [3.0, -2.0]
+    for _ in range(35):
+        at = [v - 0.1 * 4 * (v - aim) for v, aim in zip(at, (1, 2))]
+    search, place = (read(home / "whole" / f"weights-{name}.safetensors")["place.p.at"] for name in ("search", "place"))
+    demand(all(abs(a - b) < 1e-5 for a, b in zip(search, at)), f"{search}, expected {at}")
+    demand(place == (7.0, 7.0) or list(place) == [7.0, 7.0], f"{place}")
+    for steps in (7, 20, 60):
+        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > 7 else []), program)
+    regc.ok("run", "--out", home / "parts", "--resume", program)
+    regc.ok("build", "-q", program, "-o", home / "binary")
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    for other in ("parts", "built"):
+        for name in ("search", "place"):
+            demand(read(home / other / f"weights-{name}.safetensors") == read(home / "whole" / f"weights-{name}.safetensors"), other)

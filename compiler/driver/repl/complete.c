@@ -68,7 +68,7 @@ static void offer_keywords(Candidates *c, const char *typed) {
   bool item;
   const char *word;
   for (int i = 0; (word = keyword_text(i, &item)); i++) offer(c, typed, word);
-  static const char *const clauses[] = {"batch", "epochs", "seed", "allow", NULL};
+  static const char *const clauses[] = {"batch", "epochs", "steps", "seed", "allow", NULL};
   offer_list(c, typed, clauses);
 }
 
