@@ -48,14 +48,14 @@ ModelValue *average_model(Cx *cx, const Def *d) {
 
 // -- states
 
-static const char *average_name(Cx *cx, const ModelValue *m, const char *path) {
+const char *model_path(Cx *cx, const ModelValue *m, const char *path) {
   const size_t n = strcspn(path, ".");
   const bool own = !strncmp(m->path, path, n) && !m->path[n];
   return arena_printf(cx->a, "%s.%s", m->name, own ? path + n + 1 : path);
 }
 
 static StateRef *average_state(Cx *cx, const ModelValue *m, const ParamRef *p) {
-  const char *name = average_name(cx, m, p->path);
+  const char *name = model_path(cx, m, p->path);
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
   if (cx->known && !train_state(cx->t, name)) {

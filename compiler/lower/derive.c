@@ -8,7 +8,7 @@
 #include <string.h>
 
 void seeing_begin(Cx *cx, Seeing *s, const ModelValue *m) {
-  *s = (Seeing){.outer = cx->seeing, .model = m};
+  *s = (Seeing){.outer = cx->seeing, .model = m, .loaded = cx->loaded};
   cx->seeing = s;
 }
 
@@ -77,11 +77,12 @@ static Value seen_through(Cx *cx, Seeing *s, const char *path, const char *where
   Env *env =
       env_new(cx, NULL, call ? arena_strndup(cx->a, where, (size_t)(dot - where)) : where, s->model->name);
   Seeing *inside = cx->seeing;
-  const bool library = cx->library, loaded = cx->loaded;
+  const bool library = cx->library;
+  const ModelValue *loaded = cx->loaded;
   const Def *d = sema_find(cx->l->program, s->model->name);
   cx->seeing = s->outer;
   cx->library = d && d->from_library;
-  cx->loaded = false;
+  cx->loaded = s->loaded;
   env_set(cx, env, names->kids[0]->name, named(cx, v));
   bool ok = names->nkids == sources->nkids;
   if (!ok)

@@ -1,11 +1,12 @@
 // Loaded models: `let teacher = load("net.safetensors", as: net)`. The program's model gives the structure, a
 // weights file the tensors, which are no parameters: inputs of the graphs that keep their first values, known
-// as states `teacher.LAYER.NAME`.
+// as states `teacher.LAYER.NAME`; outside of trainings, constants.
 #include "train.h"
 #include <string.h>
 
 bool is_load(Cx *cx, const Def *d) {
-  const Ast *body = d->kind == KIND_LET ? d->ast->kids[2] : NULL;
+  const bool may = d->kind == KIND_LET || (d->kind == KIND_MODEL && !d->ast->kids[0]);
+  const Ast *body = may ? d->ast->kids[2] : NULL;
   return body && body->kind == AST_CALL && body->kids[0]->kind == AST_NAME &&
          !strcmp(body->kids[0]->name, builtin_info[B_LOAD].name) &&
          !sema_find(cx->l->program, body->kids[0]->name);
@@ -40,30 +41,39 @@ static bool told(const Lowered *l, const Ast *load) {
   return false;
 }
 
-Value loaded_model(Cx *cx, const Def *d) {
+ModelValue *loaded_model(Cx *cx, const Def *d) {
   const Ast *load = d->ast->kids[2], *path = call_arg(load, "path", 0);
   ModelValue *m = map_get(&cx->models, d->name);
-  if (told(cx->l, load)) return v_fail();
-  if (m) return (Value){.kind = V_MODEL, .model = m, .span = load->span};
+  if (told(cx->l, load)) return NULL;
+  if (m) return m;
   Def *model = NULL;
-  if (!cx->t)
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, load->span, "a loaded model", "outside of a `train`");
-  else if (!path || path->kind != AST_STR)
+  if (!path || path->kind != AST_STR)
     diag_emit(&cx->s->diags, DIAG_missing_argument, load->span, "load", "path");
   else
     model = structure(cx, load);
-  if (!model) {
-    vec_push(cx->a, cx->l->unreadable, load);
-    return v_fail();
+  ModelValue *of = model ? model_value(cx, model) : NULL;
+  if (of && (of->nitems || model_is_still(of))) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, load->span, "one model with parameters", model_text(cx, of));
+    of = NULL;
   }
-  m = ARENA_NEW(cx->a, ModelValue);
-  *m = (ModelValue){.name = d->name, .def = model, .path = d->name, .load = load};
-  map_init(&m->named, cx->a);
+  if (!of) {
+    vec_push(cx->a, cx->l->unreadable, load);
+    return NULL;
+  }
+  m = model_over(cx, d->name, of);
+  m->load = load;
   map_put(&cx->models, d->name, m);
-  return (Value){.kind = V_MODEL, .model = m, .span = load->span};
+  return m;
 }
 
-StateRef *loaded_tensor(Cx *cx, const char *name, Shape s, Span at) {
+// Whether the loaded tensors are states of the training; else they are constants of the graph.
+static bool of_training(const Cx *cx, const char *name) {
+  return cx->t && !cx->view && !cx->line && cx->mode != MODE_CHECK &&
+         (!cx->known || train_state(cx->t, name));
+}
+
+StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at) {
+  const char *name = model_path(cx, cx->loaded, path);
   StateRef *ref = map_get(&cx->states, name);
   if (ref && shape_equal(ref->shape, s)) return ref;
   if (ref) {
@@ -72,17 +82,15 @@ StateRef *loaded_tensor(Cx *cx, const char *name, Shape s, Span at) {
     diag_note(d, ref->origin, "first made here");
     return NULL;
   }
-  if (cx->known && !train_state(cx->t, name)) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, cx->at.source ? cx->at : at,
-                        arena_printf(cx->a, "the loaded model `%.*s`", (int)strcspn(name, "."), name),
-                        arena_printf(cx->a, "here: the steps of `%s` do not call it", cx->t->name));
-    diag_hint(d, "its tensors are those that the training has");
-    return NULL;
-  }
   ref = ARENA_NEW(cx->a, StateRef);
-  *ref =
-      (StateRef){.name = name, .index = state_index(cx, name, s), .shape = s, .origin = at, .loaded = true};
-  ref->node = ref->input = state_input(cx, ref);
+  *ref = (StateRef){.name = name, .file = path, .shape = s, .origin = at, .loaded = true};
+  ref->constant = !of_training(cx, name);
+  if (!ref->constant) {
+    ref->index = state_index(cx, name, s);
+    ref->node = ref->input = state_input(cx, ref);
+  } else {
+    ref->node = ref->input = graph_const(cx->g, 0, s); // until the file is read
+  }
   map_put(&cx->states, name, ref);
   return ref;
 }
@@ -96,23 +104,30 @@ static bool report(Cx *cx, const ModelValue *m, const reg_status *st) {
   return false;
 }
 
-bool loaded_values(Cx *cx, const ModelValue *m) {
-  if (cx->known || cx->mode != MODE_TRAIN) return true; // known since the training was discovered
+static Node *constant_of(Cx *cx, const reg_tensor *t, const void *values, Shape s) {
+  double *data = ARENA_ARRAY(cx->a, double, t->count + 1);
+  for (int64_t i = 0; i < t->count; i++) data[i] = reg_float_at(values, t->dtype, i);
+  return graph_tensor(cx->g, data, DT_F32, s);
+}
+
+bool loaded_values(Cx *cx, const ModelValue *m, bool *constants) {
   StateRef **refs = ARENA_ARRAY(cx->a, StateRef *, cx->states.len + 1);
   reg_tensor *wanted = ARENA_ARRAY(cx->a, reg_tensor, cx->states.len + 1);
   void **values = ARENA_ARRAY(cx->a, void *, cx->states.len + 1);
-  size_t prefix = strlen(m->path);
+  const size_t prefix = strlen(m->name);
   int n = 0;
   bool known = true;
+  *constants = false;
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    if (!ref->loaded || strncmp(ref->name, m->path, prefix) != 0 || ref->name[prefix] != '.') continue;
-    wanted[n] = (reg_tensor){.name = arena_printf(cx->a, "%s%s", m->def->name, ref->name + prefix),
+    if (!ref->loaded || strncmp(ref->name, m->name, prefix) != 0 || ref->name[prefix] != '.') continue;
+    wanted[n] = (reg_tensor){.name = ref->file,
                              .dtype = lower_floats(cx->l),
                              .rank = ref->shape.rank,
                              .count = shape_count(ref->shape)};
     memcpy(wanted[n].dim, ref->shape.dim, sizeof(int64_t) * (size_t)ref->shape.rank);
-    known = known && ref->initial;
+    // Of a training they are known since it was discovered.
+    known = known && (ref->initial || (!ref->constant && (cx->known || cx->mode != MODE_TRAIN)));
     refs[n++] = ref;
   }
   if (known) return true;
@@ -120,6 +135,11 @@ bool loaded_values(Cx *cx, const ModelValue *m) {
   reg_status st = {0};
   const char *path = program_file(cx, m->load->span, call_arg(m->load, "path", 0)->name);
   if (cx->l->host.tensors(cx->l->host.user, path, n, wanted, values, &st)) return report(cx, m, &st);
-  for (int i = 0; i < n; i++) refs[i]->initial = values[i];
+  for (int i = 0; i < n; i++) {
+    refs[i]->initial = values[i];
+    *constants |= refs[i]->constant;
+    if (refs[i]->constant)
+      refs[i]->node = refs[i]->input = constant_of(cx, &wanted[i], values[i], refs[i]->shape);
+  }
   return true;
 }

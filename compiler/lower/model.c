@@ -158,11 +158,12 @@ ModelValue *model_value(Cx *cx, Def *d) {
   ModelValue *m = map_get(&cx->models, d->name);
   const Ast *body = d->ast->kids[2];
   if (m) return m;
-  const bool follows = average_call(d) != NULL;
-  if (!follows && body->kind != AST_NEW && body->kind != AST_DERIVE) return model_new(cx, d->name, d);
+  const bool follows = average_call(d) != NULL, loads = is_load(cx, d);
+  if (!follows && !loads && body->kind != AST_NEW && body->kind != AST_DERIVE)
+    return model_new(cx, d->name, d);
   const bool library = cx->library;
   cx->library = d->from_library;
-  m = follows ? average_model(cx, d) : made(cx, d, body);
+  m = follows ? average_model(cx, d) : loads ? loaded_model(cx, d) : made(cx, d, body);
   cx->library = library;
   return m;
 }
@@ -248,27 +249,38 @@ static Value call_leaf(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *ar
   Env *env = env_new(cx, NULL, m->path, m->def->name);
   Map counters = cx->counters;
   map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
-  const bool loaded = cx->loaded, library = cx->library;
+  const bool library = cx->library;
   const ModelValue *leaf = cx->leaf;
   cx->library = m->def->from_library;
   args = all_arguments(cx, m, args, &nargs);
   const bool bound = bind_args(cx, m->def, args, nargs, at, env, false);
-  cx->loaded = m->load != NULL;
   cx->leaf = m;
   const Value v = bound ? call_body(cx, m->def, env, at) : v_fail();
   cx->leaf = leaf;
-  cx->loaded = loaded;
   cx->library = library;
   cx->counters = counters;
-  if (m->load && v.kind != V_FAIL && !loaded_values(cx, m)) return v_fail();
   for (int i = 0; i < env->names.len && !cx->frame; i++) // of one turn: no value outside of it
     if (!strncmp(env->names.entries[i].key, "as ", 3))
       map_put(&of->named, env->names.entries[i].key + 3, env->names.entries[i].value);
   return v;
 }
 
+static Value call_through(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *args, int nargs, Span at);
+
+static Value call_loaded(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *args, int nargs, Span at) {
+  const ModelValue *outer = cx->loaded;
+  for (bool again = true;;) {
+    cx->loaded = m;
+    const Value v = call_through(cx, m->of, of, args, nargs, at);
+    cx->loaded = outer;
+    if (v.kind == V_FAIL || !loaded_values(cx, m, &again)) return v_fail();
+    if (!again) return v;
+  }
+}
+
 static Value call_through(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *args, int nargs, Span at) {
   if (!m->of) return call_leaf(cx, m, of, args, nargs, at);
+  if (m->load) return call_loaded(cx, m, of, args, nargs, at);
   Seeing s;
   seeing_begin(cx, &s, m);
   const Value v = call_through(cx, m->of, of, args, nargs, at);

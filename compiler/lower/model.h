@@ -21,6 +21,8 @@ ModelValue *model_at(Cx *cx, ModelValue *m, const Value *tree);
 ModelValue *model_over(Cx *cx, const char *name, ModelValue *of);
 
 // average.c
+// What stands in the place of a parameter of m->of, in m: `teacher.hidden.weight` of `net.hidden.weight`.
+const char *model_path(Cx *cx, const ModelValue *m, const char *path);
 const Ast *average_call(const Def *d);           // the call of `ema` or `snapshot` that it names; NULL
 const char *average_of(const Def *d);            // the name of the model that it follows; NULL
 ModelValue *average_model(Cx *cx, const Def *d); // NULL after a report

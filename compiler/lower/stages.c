@@ -93,11 +93,21 @@ static bool has_of(const LowerTrain *t, const Lowered *l, const char *model) {
   return false;
 }
 
+// Does the model come from a file? Then it needs no training's weights.
+static bool comes_from_file(const Lowered *l, const char *model) {
+  const Def *d = sema_find(l->program, model);
+  const Ast *of = d && d->kind == KIND_MODEL ? d->ast->kids[2] : NULL;
+  while (of && of->kind == AST_DERIVE) of = of->kids[0];
+  if (of && of != d->ast->kids[2] && of->kind == AST_NAME) return comes_from_file(l, of->name);
+  return d && sema_is_still(d) && !average_call(d);
+}
+
 // Of the trainings so far the last one, or the first, that trains the model, else of a derived model the one
 // that has what it is derived from; -1: none.
 static int training_of(const Lowered *l, const char *model, bool first) {
   for (const Def *d = sema_find(l->program, model); d && average_of(d); d = sema_find(l->program, model))
     model = average_of(d);
+  if (comes_from_file(l, model)) return first && l->trains.len ? 0 : l->trains.len - 1;
   for (int derived = 0; derived < 2; derived++) {
     int found = -1;
     for (int i = 0; i < l->trains.len; i++) {
@@ -128,10 +138,11 @@ static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
   e->data_name = v.data->part ? arena_printf(a, "%s.%s", v.data->name, v.data->part) : v.data->name;
   e->rows = part_named(set, e->part)->nrows;
   e->target = set->target;
-  return data_agree(cx, l->trains.data[e->train], e->data, data->span);
+  return comes_from_file(l, e->model) || data_agree(cx, l->trains.data[e->train], e->data, data->span);
 }
 
 static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
+  if (comes_from_file(l, e->model)) return;
   for (int i = 0; i <= e->train && !e->untrained; i++) {
     const LowerTrain *t = l->trains.data[i];
     if (e->data == t->data && trains_model(t, e->model) && !strcmp(e->part, t->train_part))
@@ -147,7 +158,9 @@ enum { AT_ONCE = 1024, CHUNK = 256 };
 static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast, bool untrained) {
   LowerEvaluate *e = ARENA_NEW(l->session->arena, LowerEvaluate);
   const char *model = ast_text(l->session->arena, ast->kids[0]);
-  *e = (LowerEvaluate){.ast = ast, .train = training_of(l, model, untrained), .untrained = untrained};
+  *e = (LowerEvaluate){.ast = ast,
+                       .train = training_of(l, model, untrained),
+                       .untrained = untrained && !comes_from_file(l, model)};
   if (e->train < 0) {
     diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
               arena_printf(l->session->arena, "`%s`", ast_text(l->session->arena, ast->kids[0])));

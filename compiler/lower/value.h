@@ -79,7 +79,7 @@ struct ModelValue {
   int nitems;         // 0: it is one model
   Map named;          // `as` names of its last call -> Value *
   const Ast *average; // `ema(of, decay: 0.999)`, `snapshot(of)`: its tensors follow the parameters of `of`
-  const Ast *load;    // the call of `load` that gives its tensors; NULL: parameters of the program
+  const Ast *load;    // `load(PATH, as: of)`: its tensors are those of a file
 };
 typedef struct FnValue {
   Def *def;
@@ -168,7 +168,8 @@ typedef struct Seeing Seeing;
 struct Seeing {
   Seeing *outer;
   const ModelValue *model;
-  int found; // parameters or values whose place it took
+  const ModelValue *loaded; // around it
+  int found;                // parameters or values whose place it took
 };
 
 // One graph under construction: where its nodes go, what it is for, and what has been declared in it so far.
@@ -182,7 +183,8 @@ typedef struct Cx {
   bool library;  // inside a definition of the library: names mean the library's
   bool initials; // initial values of what is declared are wanted
   bool known;    // of a training whose parameters and states are known: no others may be declared
-  bool loaded;   // inside a loaded model: what is declared has its values from a file
+  const ModelValue
+      *loaded;   // the loaded model that is being elaborated: what is declared has its values from a file
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
   bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
@@ -253,6 +255,8 @@ typedef struct StateRef {
   bool layer;          // declared where parameters may be
   bool follows;        // a parameter: starts from what it is when training begins
   bool loaded;         // a loaded model's tensor: never assigned
+  const char *file;    // its name in the file
+  bool constant;       // it is no input
   const void *initial; // its values
   bool assigned;
   bool carry;  // memory of the lanes of `sample in order`: moves in evaluation too
@@ -497,12 +501,14 @@ Value declare_carry(Cx *cx, Env *env, const Ast *st);
 bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around has one of this name
 
 // -- load.c
-bool is_load(Cx *cx, const Def *d);       // `let NAME = load(…)`
-Value loaded_model(Cx *cx, const Def *d); // its value: a model that is not trained
-// A tensor of the loaded model that is being elaborated; NULL after a report.
-StateRef *loaded_tensor(Cx *cx, const char *name, Shape s, Span at);
-// Reads the file, once all tensors of the model are known; false after a report.
-bool loaded_values(Cx *cx, const ModelValue *m);
+bool is_load(Cx *cx, const Def *d);             // `let NAME = load(…)`
+ModelValue *loaded_model(Cx *cx, const Def *d); // a model that is not trained; NULL after a report
+// The tensor of the loaded model that is being elaborated in the place of one of the structure's; NULL after
+// a report.
+StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at);
+// Reads the file, once all tensors of the model are known; false after a report. `constants`: some of them
+// are known only now, and the call is to be made again.
+bool loaded_values(Cx *cx, const ModelValue *m, bool *constants);
 
 // -- index.c
 // An i32 tensor of whole numbers from 0 to below `size`; NULL after a report.

@@ -88,3 +88,36 @@ def case_models_of_models_have_the_same_bits(regc):
     demand({"average.hidden.weight", "last.hidden.bias", "net.hidden.weight"} <= held, f"the weights of net are {sorted(held)}")
     held = set(read_weights(whole / "weights-mean_of.safetensors"))
     demand({name.split(".")[0] for name in held} == {"pair[0]", "pair[1]"}, f"the weights of mean_of are {sorted(held)}")
+
+
+def case_models_of_models_are_loaded(regc):
+    """Each in another program, from what its training left: derived ones, and those that call others. Equal predictions."""
+    home = folder(regc)
+    (home / "program.reg").write_text(FOLLOWED)
+    first = of_kind(events(regc, "--out", home / "out", home / "program.reg"), "evaluate")
+    (home / "again.reg").write_text(FOLLOWED[:FOLLOWED.index("let average")] + """
+model other(x: [64]) -> [10] = x |> dense(10)
+let old_tuned = load("out/weights-tuned.safetensors", as: tuned)
+let old_mean = load("out/weights-mean_of.safetensors", as: mean_of)
+model halved = old_tuned with w in net.hidden.weight as 0.5 * w
+evaluate old_tuned on digits.test { accuracy }
+train other on digits {
+  loss     kl(softmax(old_mean(x)), softmax(other(x)))
+  optimize adam(lr: 1e-2)
+  epochs   1
+}
+evaluate old_tuned on digits.test { accuracy }
+evaluate old_mean on digits.test { accuracy }
+evaluate halved on digits.test { accuracy }
+""")
+    again = of_kind(events(regc, "--out", home / "again", home / "again.reg"), "evaluate")
+    tuned, mean = first[1]["metrics"], first[3]["metrics"]
+    demand([e["metrics"] for e in again[:3]] == [tuned, tuned, mean], f"{[e['metrics'] for e in again]}, {tuned}, {mean}")
+    rows = [[float(v) for line in (home / name).read_text().splitlines()[1:] for v in line.split(",")]
+            for name in ("out/predictions-2-digits.test.csv", "again/predictions-1-digits.test.csv")]
+    demand_close("predictions", rows[1], rows[0])  # known numbers are put together before anything runs
+    regc.ok("build", "-q", home / "again.reg", "-o", home / "binary")
+    subprocess.run([home / "binary", "--out", home / "binary-out"], check=True, capture_output=True, cwd=home)
+    for n in range(1, 5):
+        name = f"predictions-{n}-digits.test.csv"
+        demand((home / "again" / name).read_bytes() == (home / "binary-out" / name).read_bytes(), f"binary: {name} differs")
