@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs that are killed at any moment and go on to the same end.
 
-    kill.py REGC [--kills N] [--seed N] [--keep FOLDER]
+    kill.py REGC [--kills N] [--seed N] [--only NAME] [--binary] [--keep FOLDER]
 
 Each round takes a program, starts it with --resume, sends SIGKILL after a random time, and starts it again until it ends by itself.
 Then its weights, predictions and metrics are compared with those of a run that was left alone, bit by bit (times apart); after each
@@ -126,7 +126,44 @@ train net on digits {
 evaluate net on digits.test { accuracy, nll }
 """
 
-PROGRAMS = {"in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
+# Rounds of two trainings with statements between them: draws that differ from turn to turn, weights that are changed, a loop in a loop,
+# branches, what is measured and reported.
+STAGES = HEAD + """
+model net(x: [64]) -> [10] = x |> dense(24) as hidden |> batch_norm as norm |> relu |> dropout(0.2) |> dense(10) as head
+start = net.*
+kept = 0
+repeat 5 as r {
+  train net on digits as fit {
+    loss     cross_entropy(net(x), label)
+    optimize adam(lr: 1e-2)
+    batch    128
+    epochs   6
+    stop     when valid.nll stalls for 2 epochs, keep best
+  }
+  evaluate net on digits.valid { accuracy, nll }
+  noise = each w in net.*.weight : 0.05 * normal(like: w)
+  net.*.weight <- each w, n in net.*.weight, noise : w + n
+  turns = 0
+  while turns < 3, up to 5 {
+    train net on digits as again {
+      loss     cross_entropy(net(x), label)
+      optimize sgd(lr: 0.02, momentum: 0.9)
+      batch    100
+      epochs   2
+    }
+    turns = turns + 1
+    if turns > r { net.*.bias <- each w in net.*.bias : 0.9 * w } else { kept = kept + norm(net.*) }
+  }
+  report kept as "kept in round {r}"
+  evaluate net on digits.valid { nll }
+}
+assert kept > 0
+report net.head.bias
+net.* <- start
+evaluate net on digits.test { accuracy, nll }
+"""
+
+PROGRAMS = {"stages": STAGES, "in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
             "double": "precision f64\n" + STOPPING}
 
 
@@ -137,15 +174,18 @@ class Broken(Exception):
 class Scene:
     """The programs in a folder of their own, and what each leaves when nobody disturbs it."""
 
-    def __init__(self, regc, folder, environment=None):
+    def __init__(self, regc, folder, environment=None, names=tuple(PROGRAMS), binary=False):
         self.regc, self.folder, self.whole, self.seconds = str(Path(regc).resolve()), Path(folder), {}, {}
+        self.names = names
         self.environment = environment or os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")}
         for name, text in PROGRAMS.items():
             self.path(name).write_text(text.replace("DATA", str(ROOT / "examples" / "data")))
         teacher = self.folder / "big.reg"
         teacher.write_text(self.path("layer state").read_text().replace("net", "big").replace("epochs   40", "epochs   5"))
         self.run(teacher, self.folder / "teacher")
-        for name in PROGRAMS:
+        for name in names:
+            if binary:
+                subprocess.run([self.regc, "build", "-q", self.path(name), "-o", self.path(name).with_suffix(".bin")], check=True, env=self.environment)
             self.run(self.path(name), self.folder / "warm")  # fills the cache of compiled functions
             begin = time.monotonic()
             out = self.folder / f"{name} whole"
@@ -156,7 +196,9 @@ class Scene:
         return self.folder / f"{name}.reg"
 
     def start(self, program, out, *more):
-        return subprocess.Popen([self.regc, "run", "--progress", "none", "--out", out, *more, program],
+        built = program.with_suffix(".bin")
+        command = [built] if built.exists() else [self.regc, "run", program]
+        return subprocess.Popen([*command, "--progress", "none", "--out", out, *more],
                                 env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def run(self, program, out, *more):
@@ -238,7 +280,7 @@ def rounds(scene, kills, seed):
     """(passed, failures, tally) of as many rounds as it takes."""
     rng, tally, passed, failures, number = random.Random(seed), Counter(), 0, [], 0
     while tally["kills"] < kills and number < 20 + 4 * kills:
-        name, threads = list(PROGRAMS)[number % len(PROGRAMS)], 1 + number // len(PROGRAMS) % 2
+        name, threads = scene.names[number % len(scene.names)], 1 + number // len(scene.names) % 2
         out = scene.folder / f"round {number}"
         number += 1
         try:
@@ -259,12 +301,15 @@ def main():
     parser.add_argument("regc")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=list(PROGRAMS), help="one of the programs")
+    parser.add_argument("--binary", action="store_true", help="standalone binaries of the programs")
     parser.add_argument("--keep", help="the folder to work in, kept afterwards")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="reg-kill-") as scratch:
         folder = Path(a.keep or scratch).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        passed, failures, tally = rounds(Scene(a.regc, folder), a.kills, a.seed)
+        names = (a.only,) if a.only else tuple(PROGRAMS)
+        passed, failures, tally = rounds(Scene(a.regc, folder, names=names, binary=a.binary), a.kills, a.seed)
     for text in failures:
         print(text)
     print(f"{tally.pop('kills')} kills, " + ", ".join(f"{k}: {v}" for k, v in tally.items()))
