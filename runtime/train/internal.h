@@ -193,6 +193,7 @@ int checkpoint_read(Run *r);
 
 int folder_open(Run *r);             // makes the run directory and what is written at the start
 int weights_save(const Training *t); // into the run directory, where there is one
+bool is_folder(const char *path);
 int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part);
 int folder_close(Run *r, int code); // how the run ended
 // `rows`: places in the table of `target` and `ids`; NULL: rows that belong to no data set, numbered from 0

@@ -3,7 +3,6 @@
 #include "train/internal.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static int by_size(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -22,12 +21,11 @@ static void finish_profile(Run *r) {
 static int check_weights(const Run *r) {
   const reg_program *p = r->program;
   const char *weights = r->options->weights;
-  struct stat info;
   bool one = true;
   for (int i = 1; i < p->ntrains; i++)
     for (int k = 0; k < p->trains[i].nmodels; k++)
       one = one && reg_trains_model(&p->trains[0], p->trains[i].models[k]);
-  if (!weights || one || (stat(weights, &info) == 0 && S_ISDIR(info.st_mode))) return REG_OK;
+  if (!weights || one || is_folder(weights)) return REG_OK;
   return reg_fail(
       r->st, REG_BAD_DATA, "weights_bad",
       "`%s` is no folder of a run: this program trains several models, each with weights of its own",

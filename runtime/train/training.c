@@ -161,7 +161,9 @@ int training_weights(Training *t) {
   const reg_program *p = t->run->program;
   const reg_run_options *o = t->run->options;
   int code = REG_OK;
-  for (int i = 0; o->weights && i < t->plan->nmodels && !code; i++) {
+  // Of a run that is evaluated again: it began with initial values.
+  if (!o->weights || (o->evaluate_only && is_folder(o->weights))) return REG_OK;
+  for (int i = 0; i < t->plan->nmodels && !code; i++) {
     const char *model = t->plan->models[i];
     if (!set_values(t, model)) continue;
     code = reg_weights_load(p, last_of_model(p, model), 0, t->plan, model, o->weights, t->now.params,

@@ -108,9 +108,13 @@ static char *last_file_in(const reg_program *p, const reg_train *t, const char *
   return path;
 }
 
-static char *file_of(const reg_program *p, const reg_train *t, int64_t act, const char *path) {
+bool is_folder(const char *path) {
   struct stat info;
-  if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return strdup(path);
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static char *file_of(const reg_program *p, const reg_train *t, int64_t act, const char *path) {
+  if (!is_folder(path)) return strdup(path);
   return act ? file_in(p, t, act, path) : last_file_in(p, t, path);
 }
 
