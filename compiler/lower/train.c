@@ -176,6 +176,18 @@ static bool only_selectors(const Diags *ds, int first) {
   return true;
 }
 
+// Where the loss calls a model only at a tree made from its parameters, none of its calls has told them.
+static bool heads_tell(Cx *cx, const LowerTrain *t) {
+  const Ast *heads = t->ast->kids[0];
+  const int params = cx->params.len;
+  for (int i = 0; i < heads->nkids; i++) {
+    Def *d = sema_find(cx->l->program, heads->kids[i]->name);
+    const ModelValue *m = d && d->kind == KIND_MODEL ? model_value(cx, d) : NULL;
+    if (m) model_meet(cx, m, heads->kids[i]->span);
+  }
+  return cx->params.len > params;
+}
+
 // The first elaboration. Where the loss names parameters before its call of the model, it is begun again with
 // all of them known.
 static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
@@ -185,7 +197,7 @@ static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
   Cx *cx = new_cx(l, t, name, MODE_TRAIN, t->batch);
   cx->initials = true;
   if (step_elaborate(cx, t, true, false, s)) return cx;
-  if (!s->early || !only_selectors(ds, before)) return NULL;
+  if (!only_selectors(ds, before) || (!s->early && !heads_tell(cx, t))) return NULL;
   diags_forget(ds, before);
   Cx *again = new_cx(l, t, name, MODE_TRAIN, t->batch);
   again->initials = true;

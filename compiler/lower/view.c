@@ -104,7 +104,8 @@ void meet_parameters(Cx *cx, Def *model) {
     train_predict(cx, m);
     cx->data = NULL;
     cx->batch = 0;
-  } else {
+  }
+  if (!data || !model_tree(cx, m)->n) { // or it reads something else than rows of the data
     cx->no_times = true;
     call_on_zeros(cx, m);
     cx->no_times = false;
