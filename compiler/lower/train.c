@@ -341,11 +341,33 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
   return step_graph(cx, t, &s);
 }
 
+// Whether a declared shape is that of the field's rows, as far as it says its sizes.
+static bool is_of_rows(const Ast *shape, const reg_field *f) {
+  if (!shape || shape->kind != AST_LIST) return true;
+  for (int i = 0; i < shape->nkids; i++) {
+    const Ast *size = shape->kids[i];
+    if (size->kind == AST_ELLIPSIS) return true;
+    if (i >= f->rank || (size->kind == AST_NUM && size->num != (double)f->dim[i])) return false;
+  }
+  return shape->nkids == f->rank;
+}
+
+// A model may be called with parts of its data's fields, or with something else.
+static bool reads_rows(const reg_dataset *data, const ModelValue *m) {
+  const Ast *ps = m->def->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++)
+    for (int k = 0; k < data->nfields; k++)
+      if (!strcmp(ps->kids[i]->name, data->fields[k].name) &&
+          !is_of_rows(ps->kids[i]->kids[0], &data->fields[k]))
+        return false;
+  return true;
+}
+
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
   const reg_dataset *data = l->datasets.data[t->data];
   if (data->fields[0].dtype == REG_I32) return false;
   const ModelValue *m = model_value(cx_new((Lowered *)l, "model", MODE_EVAL), t->build->model);
-  return !m->nitems && !not_given(data, m);
+  return !m->nitems && !not_given(data, m) && reads_rows(data, m);
 }
 
 static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {
