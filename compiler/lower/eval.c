@@ -189,6 +189,13 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
   const Ast *callee_ast = e->kind == AST_CALL ? e->kids[0] : e;
   BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, e->nkids + 2);
   int n = 0;
+  Value held; // `e.top_k(k: 3)`, a metric of an evaluation
+  const Ast *record = callee_ast->kind == AST_FIELD && !piped ? callee_ast->kids[0] : NULL;
+  if (record && record->kind == AST_NAME && !env_get(env, record->name) &&
+      held_value(cx, env, ast_text(cx->a, e), &held)) {
+    held.span = e->span;
+    return held;
+  }
   if (piped) {
     Value *first = ARENA_NEW(cx->a, Value);
     *first = *piped;

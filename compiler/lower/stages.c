@@ -243,6 +243,12 @@ static void know_record(Stages *s, const char *name, Span at) {
   held_new(s->l, s->scope, name, at, &none);
 }
 
+// Why it has no value is told; of what is made from it nothing more is.
+static void know_failed(Stages *s, const Ast *statement) {
+  const Value none = v_fail();
+  if (statement->name) held_new(s->l, s->scope, statement->name, statement->name_span, &none);
+}
+
 static void add_result(Stages *s, LowerTrain *t, const char *part, reg_result_kind kind, int index,
                        bool history) {
   Arena *a = s->l->session->arena;
@@ -285,6 +291,7 @@ void lower_training(Stages *s, const Ast *ast) {
     return;
   }
   s->failed = true;
+  know_failed(s, ast);
   if (l->session->diags.errors == errors) // dropped without a word it may not be
     diag_emit(&l->session->diags, DIAG_not_a_training_value, ast->span,
               arena_printf(l->session->arena, "`%s` cannot be trained: a part of it has no value", name));
@@ -307,6 +314,7 @@ void lower_evaluation(Stages *s, const Ast *ast) {
   stages_flush(s);
   const bool trained = training_of(l, ast_text(l->session->arena, ast->kids[0]), false) >= 0;
   LowerEvaluate *e = trained ? lower_evaluate(l, ast, false) : NULL;
+  if ((trained || s->failed) && !e) know_failed(s, ast);
   if (trained && !e) return;
   if (e) evaluate_results(s, e);
   push_stage(s, (reg_stage){.kind = REG_STAGE_EVALUATE, .index = l->evaluates.len, .value = -1, .turn = -1});
