@@ -117,6 +117,8 @@ static bool plan_reads_classes(const reg_data_plan *plan, int data, int field) {
     const reg_data_op *op = &plan->ops[i];
     const int from = op->kind == REG_DATA_COLUMNS ? plan->ops[0].from : op->from;
     if (op->fn && from == data && function_reads_classes(op->fn, field)) return true;
+    for (int k = 0; k < op->nothers; k++)
+      if (op->others[k].data == data && op->others[k].field == field) return true;
   }
   return false;
 }

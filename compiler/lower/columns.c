@@ -23,18 +23,21 @@ static int64_t stream_of(const char *name) {
   return FIRST + (int64_t)(hash % PLACES) * DRAWS;
 }
 
-// For expressions over the columns of a part; `set` NULL: there are none yet, and ids are the rows' numbers.
-static Cx *columns_cx(Lowered *l, const char *name, const reg_dataset *set, const char *part, int64_t rows) {
+// For expressions over the columns of a part; `set` -1: there are none yet, and ids are the rows' numbers.
+static Cx *columns_cx(Lowered *l, const char *name, int set, const char *part, int64_t rows) {
   Cx *cx = cx_new(l, arena_printf(l->session->arena, "%s of %s", part, name), MODE_EVAL);
   cx->stream = stream_of(name);
   cx->of_data = true;
   cx->batch = rows;
-  cx->data = set;
   cx->data_part = part;
-  const int id = set ? field_at(set, "id") : -1;
-  if (id < 0) return cx;
-  const int32_t *ids = set->fields[id].values;
-  for (int64_t i = 0; i < set->nrows; i++)
+  cx->rows_of = "the table";
+  if (set < 0) return cx;
+  const reg_dataset *d = cx->data = l->datasets.data[set];
+  const char *of = l->dataset_names.data[set];
+  cx->rows_of = !strcmp(part, "all") ? of : arena_printf(cx->a, "%s.%s", of, part);
+  const int id = field_at(d, "id");
+  const int32_t *ids = d->fields[id].values;
+  for (int64_t i = 0; i < d->nrows; i++)
     if (ids[i] >= cx->room) cx->room = (int64_t)ids[i] + 1;
   cx->ids = cx_port(cx, REG_SLOT_FIELD, id, "field:id", DT_I32, shape_of(1, rows));
   return cx;
@@ -48,21 +51,29 @@ static const char *in_text(Cx *cx, const Node *in) {
   return arena_printf(cx->a, "%s`%s`", what, *what && path ? path + 1 : in->name);
 }
 
-// Code of what cx->g puts out. NULL after a report.
-static reg_function *compiled(Cx *cx, Span at) {
+// Code of what cx->g puts out, and what it reads besides the columns of the part. False after a report.
+static bool compile(Cx *cx, reg_data_op *op, Span at) {
   const Graph *g = prune(cx, cx->g);
   for (int i = 0; i < g->inputs.len; i++) {
     const Node *in = g->inputs.data[i];
-    if (in->port.kind == REG_SLOT_FIELD || in->port.kind == REG_SLOT_SEED || in->port.kind == REG_SLOT_STEP)
+    const int kind = in->port.kind;
+    if (kind == REG_SLOT_FIELD || kind == REG_SLOT_OTHER || kind == REG_SLOT_SEED || kind == REG_SLOT_STEP)
       continue;
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, in_text(cx, in),
               "in data, which are made before anything is trained");
-    return NULL;
+    return false;
+  }
+  reg_data_other *others = ARENA_ARRAY(cx->a, reg_data_other, cx->columns.len + 1);
+  for (int i = 0; i < cx->columns.len; i++) {
+    const LowerColumn *c = &cx->columns.data[i];
+    others[i] = (reg_data_other){.data = c->dataset, .part = c->part, .field = c->field};
   }
   reg_status st = {0};
-  reg_function *f = cx->l->host.columns(cx->l->host.user, g, cx->batch, &st);
-  if (!f) diag_emit(&cx->s->diags, DIAG_data_bad, at, st.text);
-  return f;
+  op->nothers = cx->columns.len;
+  op->others = others;
+  op->fn = cx->l->host.columns(cx->l->host.user, g, cx->batch, &st);
+  if (!op->fn) diag_emit(&cx->s->diags, DIAG_data_bad, at, st.text);
+  return op->fn != NULL;
 }
 
 static const reg_dataset *data_of(const Cx *cx, int set) { return cx->l->datasets.data[set]; }
@@ -73,30 +84,30 @@ static const reg_dataset *data_of(const Cx *cx, int set) { return cx->l->dataset
 static const char *const rows_name = "rows of a part";
 
 // Places of the rows that an index picks: `by` is an element of x[...].
-static reg_function *rows_function(const Cx *outer, const char *name, int set, const reg_part *part, Ast *by,
-                                   Span at) {
-  Cx *cx = columns_cx(outer->l, name, data_of(outer, set), part->name, part->nrows);
+static bool rows_function(const Cx *outer, const char *name, const reg_part *part, Ast *by, Span at,
+                          reg_data_op *op) {
+  Cx *cx = columns_cx(outer->l, name, op->from, part->name, part->nrows);
   Env *env = field_env(cx);
   Value all = v_tensor(graph_iota(cx->g, 0, DT_I32, shape_of(1, part->nrows)), at);
   const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, 2);
-  dims[0] = rows_dim(cx, "the batch", part->nrows);
+  dims[0] = own_rows(cx);
   all.dims = dims;
   env_set(cx, env, rows_name, all);
   Ast base = {.kind = AST_NAME, .name = rows_name, .span = at}, *kids[] = {&base, by};
   const Ast index = {.kind = AST_INDEX, .span = at, .kids = kids, .nkids = 2};
   const Value v = eval_expr(cx, env, &index);
-  if (v.kind == V_FAIL) return NULL;
+  if (v.kind == V_FAIL) return false;
   Node *n = counted_node(cx, &v);
   if (n->shape.rank > 1) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, by->span, "one axis of rows", shape_text(cx->a, n->shape));
-    return NULL;
+    return false;
   }
   if (n->shape.rank == 0) n = graph_reshape(cx->g, n, shape_of(1, (int64_t)1));
   const Dim *picked = dim_of(v.dims, 0);
   graph_output_port(cx->g, (Port){REG_SLOT_ROWS, 0}, "rows", n, -1);
   if (picked && picked->count)
     graph_output_port(cx->g, (Port){REG_SLOT_COUNT, 0}, "count", picked->count, -1);
-  return compiled(cx, at);
+  return compile(cx, op, at);
 }
 
 // A piece of data: rows of a part of `v`, all where `by` is NULL.
@@ -109,7 +120,7 @@ static bool add_rows(const Cx *cx, OpList *ops, const char *name, const DataValu
                     .nparts = 1,
                     .part_names = {to},
                     .operand = operand};
-  if (by && !(op.fn = rows_function(cx, name, v->dataset, p, by, at))) return false;
+  if (by && !rows_function(cx, name, p, by, at, &op)) return false;
   vec_push(cx->a, *ops, op);
   return true;
 }
@@ -252,10 +263,10 @@ static bool column_of(Cx *cx, const char *name, const Value *v, Span at, ColumnL
   const int at_own = cx->data ? field_at(cx->data, name) : -1;
   const reg_field *own = at_own < 0 ? NULL : &cx->data->fields[at_own];
   reg_data_column c = {.name = name};
-  int64_t classes = v->kind == V_TENSOR ? v->classes : 0;
+  const reg_field *field = v->kind == V_FIELD ? &field_data(cx, v)->fields[v->field] : NULL;
+  int64_t classes = field ? field->nclasses : v->kind == V_TENSOR ? v->classes : 0;
   if (classes && own && own->nclasses == classes) c.classes_of = name;
-  if (v->kind == V_FIELD && field_data(cx, v)->fields[v->field].nclasses)
-    c.classes_of = field_data(cx, v)->fields[v->field].name;
+  if (classes && field && !v->data) c.classes_of = field->name;
   if (v->kind == V_FAIL) return false;
   if (is_counted(cx, v)) return value_node(cx, v) && false; // reports it
   Node *n = c.classes_of ? value_classes(cx, v, &classes) : value_floats(cx, v);
@@ -265,6 +276,11 @@ static bool column_of(Cx *cx, const char *name, const Value *v, Span at, ColumnL
     Diag *d = diag_emit(&cx->s->diags, DIAG_column_rows, at, name, (long long)cx->batch, cx->data_part,
                         shape_text(cx->a, n->shape));
     diag_hint(d, "its first axis is the rows; of one number for all rows, write the number");
+    return false;
+  }
+  const Dim *rows = dim_of(value_dims(cx, v), 0);
+  if (rows && !dims_agree(rows, own_rows(cx))) {
+    report_dims(cx, arena_printf(cx->a, "column `%s`", name), rows, own_rows(cx), at);
     return false;
   }
   c.rank = n->shape.rank - 1;
@@ -304,22 +320,22 @@ static bool others_have(Cx *cx, const reg_dataset *set, const char *part, const 
 }
 
 // One function for a part; false after a report.
-static bool add_column(const Cx *outer, OpList *ops, const char *name, const reg_dataset *set,
-                       const reg_part *part, const Ast *view) {
+static bool add_column(const Cx *outer, OpList *ops, const char *name, int base, const reg_part *part,
+                       const Ast *view) {
   Cx *cx =
-      columns_cx(outer->l, arena_printf(outer->a, "%s.%s", name, view->name), set, part->name, part->nrows);
+      columns_cx(outer->l, arena_printf(outer->a, "%s.%s", name, view->name), base, part->name, part->nrows);
   const Value v = eval_expr(cx, field_env(cx), view->kids[0]);
   ColumnList columns = {0};
   if (!column_of(cx, view->name, &v, view->kids[0]->span, &columns)) return false;
-  if (view->kids[1] && !others_have(cx, set, part->name, &columns.data[0], view->span)) return false;
+  if (view->kids[1] && !others_have(cx, cx->data, part->name, &columns.data[0], view->span)) return false;
   reg_data_op op = {.kind = REG_DATA_COLUMNS,
                     .nparts = 1,
                     .part_names = {part->name},
                     .ncolumns = columns.len,
-                    .columns = columns.data,
-                    .fn = compiled(cx, view->span)};
+                    .columns = columns.data};
+  if (!compile(cx, &op, view->span)) return false;
   vec_push(outer->a, *ops, op);
-  return op.fn != NULL;
+  return true;
 }
 
 static int with_column(Cx *cx, const char *name, int base, const Ast *view, Span at) {
@@ -335,7 +351,7 @@ static int with_column(Cx *cx, const char *name, int base, const Ast *view, Span
   }
   for (int i = 0; i < set->nparts; i++)
     if ((!only || !strcmp(set->parts[i].name, only->name)) &&
-        !add_column(cx, &ops, name, set, &set->parts[i], view))
+        !add_column(cx, &ops, name, base, &set->parts[i], view))
       return -1;
   return data_add(cx, name, ops.data, ops.len, at);
 }
@@ -388,7 +404,7 @@ int data_table(Cx *outer, const char *name, const Ast *e) {
   const Ast *block = e->kids[0];
   int64_t rows;
   if (!table_rows(outer, e, &rows)) return -1;
-  Cx *cx = columns_cx(outer->l, name, NULL, "all", rows);
+  Cx *cx = columns_cx(outer->l, name, -1, "all", rows);
   Env *env = env_new(cx, NULL, "", "table");
   ColumnList columns = {0};
   bool ok = true;
@@ -397,15 +413,12 @@ int data_table(Cx *outer, const char *name, const Ast *e) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a table with columns", "one without");
     return -1;
   }
-  reg_function *f = ok ? compiled(cx, e->span) : NULL;
-  const reg_data_op ops[] = {{.kind = REG_DATA_TABLE, .rows = rows},
-                             {.kind = REG_DATA_COLUMNS,
-                              .nparts = 1,
-                              .part_names = {"all"},
-                              .ncolumns = columns.len,
-                              .columns = columns.data,
-                              .fn = f}};
-  reg_data_op *kept = ARENA_ARRAY(outer->a, reg_data_op, 2);
-  memcpy(kept, ops, sizeof ops);
-  return f ? data_add(outer, name, kept, 2, e->span) : -1;
+  reg_data_op *ops = ARENA_ARRAY(outer->a, reg_data_op, 2);
+  ops[0] = (reg_data_op){.kind = REG_DATA_TABLE, .rows = rows};
+  ops[1] = (reg_data_op){.kind = REG_DATA_COLUMNS,
+                         .nparts = 1,
+                         .part_names = {"all"},
+                         .ncolumns = columns.len,
+                         .columns = columns.data};
+  return ok && compile(cx, &ops[1], e->span) ? data_add(outer, name, ops, 2, e->span) : -1;
 }

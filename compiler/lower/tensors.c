@@ -240,7 +240,7 @@ static Node *draw(Cx *cx, Shape s) {
   Node *seed, *counter;
   cx_seed(cx, &seed, &counter);
   if (cx->ids && !cx->frame && s.rank && cx->drawn_rows &&
-      dim_relation(cx->drawn_rows, rows_dim(cx, "the batch", cx->batch)) == DIM_SAME)
+      dim_relation(cx->drawn_rows, own_rows(cx)) == DIM_SAME)
     return draw_by_id(cx, seed, counter, s);
   // Each turn of the loops around draws for itself.
   return frame_slices(cx, cx->frame,

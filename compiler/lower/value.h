@@ -190,9 +190,10 @@ typedef struct Cx {
   bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
   bool line;     // statements between trainings: parameters are tensors of the store
   bool view;     // `digits.test.x` is a tensor of all its rows
-  bool of_data;  // columns of data that are made: numbers are compiled in
-  Node *ids;     // of rows that are made or picked: what is drawn for a row goes by its id; else NULL
-  int64_t room;  // above all ids
+  const char *rows_of;   // the name of the rows of the fields; NULL: a batch's
+  bool of_data;          // columns of data that are made: numbers are compiled in
+  Node *ids;             // of rows that are made or picked: what is drawn for a row goes by its id; else NULL
+  int64_t room;          // above all ids
   const Dim *drawn_rows; // the first axis of what is drawn; NULL: nothing is known of it
   const reg_dataset *data;
   const char *data_part;
@@ -308,6 +309,7 @@ bool dims_counted(Dims dims, int rank);
 bool is_counted(Cx *cx, const Value *v);
 const Dim *counted_dim(Cx *cx, Node *count, int64_t size, Span at); // one for each count
 const Dim *rows_dim(Cx *cx, const char *of, int64_t rows);          // of a table of data, or of a batch
+const Dim *own_rows(Cx *cx);                                        // of the fields
 Value size_value(const Dim *d, int64_t size, Span at); // the size of an axis, live where it has a count
 Value outward(Cx *cx, const Env *scope, Value v);      // as it is seen outside of the call
 // The tensor of a value that may have counts; what lies beyond them is no matter what. value_node and its

@@ -9,20 +9,29 @@ enum { LINE = 64 };
 
 static void *room(size_t bytes) { return aligned_alloc(LINE, (bytes / LINE + 2) * LINE); }
 
-static void *field_rows(const reg_dataset *d, const reg_part *part, const reg_slot *s, reg_status *st) {
-  const reg_field *f = &d->fields[s->index];
+// Of a part, or of all rows.
+static void *field_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s,
+                        reg_status *st) {
+  const reg_field *f = &d->fields[field];
   const void *from = s->dtype == REG_I32 && f->classes ? (const void *)f->classes : f->values;
   const size_t row = (size_t)f->width * reg_dtype_bytes(s->dtype);
-  if (!from || s->count != part->nrows * f->width) {
-    reg_fail(st, REG_BAD_DATA, "data_differs", "field `%.60s` of part `%s` is not what the program needs",
-             f->name, part->name);
+  const int64_t rows = part ? part->nrows : d->nrows;
+  if (!from || s->count != rows * f->width) {
+    reg_fail(st, REG_BAD_DATA, "data_differs", "field `%.60s` of %s is not what the program needs", f->name,
+             part ? part->name : "other data");
     return NULL;
   }
-  char *to = room((size_t)part->nrows * row);
-  for (int64_t i = 0; i < part->nrows && to; i++)
-    memcpy(to + (size_t)i * row, (const char *)from + (size_t)part->rows[i] * row, row);
-  if (!to) reg_no_memory(st, (size_t)part->nrows * row);
+  char *to = room((size_t)rows * row);
+  for (int64_t i = 0; i < rows && to; i++)
+    memcpy(to + (size_t)i * row, (const char *)from + (size_t)(part ? part->rows[i] : i) * row, row);
+  if (!to) reg_no_memory(st, (size_t)rows * row);
   return to;
+}
+
+static void *other_rows(const reg_data_plan *plan, const reg_data_other *o, const reg_slot *s,
+                        reg_status *st) {
+  const reg_dataset *d = plan->earlier[o->data];
+  return field_rows(d, o->part ? reg_data_part(d, o->part) : NULL, o->field, s, st);
 }
 
 // What a call reads and writes besides its arrays.
@@ -31,39 +40,50 @@ typedef struct Numbers {
   double count;
 } Numbers;
 
-// *own: to be freed.
-static void *slot_memory(const reg_function *f, int i, const reg_dataset *d, const reg_part *part, Numbers *n,
-                         const ColumnResults *out, bool *own, reg_status *st) {
-  const reg_slot *s = &f->slots[i];
-  *own = s->kind == REG_SLOT_SCRATCH || s->kind == REG_SLOT_FIELD;
+// One call: its step of a plan, and the rows that it works on.
+typedef struct Call {
+  const reg_data_plan *plan;
+  const reg_data_op *op;
+  const reg_dataset *d;
+  const reg_part *part;
+  Numbers n;
+  const ColumnResults *out;
+  reg_status *st;
+} Call;
+
+static bool is_own(const reg_slot *s) {
+  return s->kind == REG_SLOT_SCRATCH || s->kind == REG_SLOT_FIELD || s->kind == REG_SLOT_OTHER;
+}
+
+static void *slot_memory(Call *c, const reg_slot *s) {
   switch (s->kind) {
-  case REG_SLOT_SCRATCH: return room((size_t)f->scratch_bytes);
-  case REG_SLOT_FIELD: return field_rows(d, part, s, st);
-  case REG_SLOT_SEED: return n->seed;
-  case REG_SLOT_STEP: return &n->step;
-  case REG_SLOT_COLUMN: return out->columns[s->index];
-  case REG_SLOT_ROWS: return out->rows;
-  case REG_SLOT_COUNT: return &n->count;
+  case REG_SLOT_SCRATCH: return room((size_t)c->op->fn->scratch_bytes);
+  case REG_SLOT_FIELD: return field_rows(c->d, c->part, s->index, s, c->st);
+  case REG_SLOT_OTHER: return other_rows(c->plan, &c->op->others[s->index], s, c->st);
+  case REG_SLOT_SEED: return c->n.seed;
+  case REG_SLOT_STEP: return &c->n.step;
+  case REG_SLOT_COLUMN: return c->out->columns[s->index];
+  case REG_SLOT_ROWS: return c->out->rows;
+  case REG_SLOT_COUNT: return &c->n.count;
   default: return NULL;
   }
 }
 
-int data_call(const reg_function *f, const reg_dataset *d, const reg_part *part, uint64_t seed,
+int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_dataset *d, const reg_part *part,
               ColumnResults *out, reg_status *st) {
-  Numbers n = {.seed = {(int32_t)(uint32_t)seed, (int32_t)(uint32_t)(seed >> 32)}, .count = -1};
+  const reg_function *f = op->fn;
+  const int32_t low = (int32_t)(uint32_t)plan->seed, high = (int32_t)(uint32_t)(plan->seed >> 32);
+  Call c = {plan, op, d, part, {.seed = {low, high}, .count = -1}, out, st};
   void **slots = calloc((size_t)f->nslots + 1, sizeof *slots);
-  bool *own = calloc((size_t)f->nslots + 1, sizeof *own);
   reg_ctx *ctx = reg_ctx_new(1);
-  bool good = slots && own && ctx;
-  for (int i = 0; i < f->nslots && good; i++)
-    good = (slots[i] = slot_memory(f, i, d, part, &n, out, &own[i], st)) != NULL;
+  bool good = slots && ctx;
+  for (int i = 0; i < f->nslots && good; i++) good = (slots[i] = slot_memory(&c, &f->slots[i])) != NULL;
   if (!good && !st->code) reg_no_memory(st, (size_t)f->scratch_bytes);
   if (good && f->fn(ctx, slots)) reg_ctx_fault(ctx, st);
-  for (int i = 0; i < f->nslots && slots && own; i++)
-    if (own[i]) free(slots[i]);
+  for (int i = 0; i < f->nslots && slots; i++)
+    if (is_own(&f->slots[i])) free(slots[i]);
   free(slots);
-  free(own);
   if (ctx) reg_ctx_free(ctx);
-  if (n.count >= 0) out->count = (int64_t)n.count;
+  if (c.n.count >= 0) out->count = (int64_t)c.n.count;
   return st->code;
 }

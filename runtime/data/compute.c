@@ -113,8 +113,8 @@ static int store_part(reg_dataset *d, const reg_data_plan *plan, const reg_data_
   for (int c = 0; c < op->ncolumns && good; c++)
     good = (columns[c] =
                 aligned_alloc(64, ((size_t)(part->nrows * width_of(&op->columns[c])) * 8 / 64 + 2) * 64));
-  int code = good ? data_call(op->fn, from, part, plan->seed, &(ColumnResults){.columns = columns}, st)
-                  : reg_no_memory(st, 0);
+  int code =
+      good ? data_call(plan, op, from, part, &(ColumnResults){.columns = columns}, st) : reg_no_memory(st, 0);
   for (int c = 0; c < op->ncolumns && !code; c++) {
     reg_field *f = &d->fields[reg_data_field(d, op->columns[c].name)];
     if (f->classes)

@@ -13,14 +13,14 @@ typedef struct Piece {
   int64_t nrows;
 } Piece;
 
-static int pick(Piece *p, const reg_part *part, uint64_t seed, reg_status *st) {
+static int pick(Piece *p, const reg_part *part, const reg_data_plan *plan, reg_status *st) {
   int64_t room = part->nrows;
   for (int i = 0; i < p->op->fn->nslots; i++)
     if (p->op->fn->slots[i].kind == REG_SLOT_ROWS) room = p->op->fn->slots[i].count;
   int32_t *places = malloc((size_t)(room + 16) * sizeof *places);
   p->picked = malloc((size_t)(room + 1) * sizeof *p->picked);
   ColumnResults out = {.rows = places, .count = room};
-  int code = places && p->picked ? data_call(p->op->fn, p->of, part, seed, &out, st)
+  int code = places && p->picked ? data_call(plan, p->op, p->of, part, &out, st)
                                  : reg_no_memory(st, (size_t)room * sizeof *places);
   for (int64_t i = 0; i < out.count && !code; i++) p->picked[i] = part->rows[places[i]];
   free(places);
@@ -35,7 +35,7 @@ static int open_piece(Piece *p, const reg_data_op *op, const reg_data_plan *plan
   if (!part) return reg_fail(st, REG_INTERNAL, "internal", "no part `%s`", op->source_part);
   p->rows = part->rows;
   p->nrows = part->nrows;
-  return op->fn ? pick(p, part, plan->seed, st) : REG_OK;
+  return op->fn ? pick(p, part, plan, st) : REG_OK;
 }
 
 // -- do the pieces have the same fields?

@@ -78,13 +78,14 @@ int data_add_part(reg_dataset *d, Heap *heap, const char *name, int64_t first, i
 int data_compute(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
 // Rows of parts of other data sets, one behind the other, as the plan's ROWS say.
 int data_gather(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
-// Runs f on the rows of a part of d. Outputs: REG_SLOT_COLUMN to columns[index], REG_SLOT_ROWS to rows.
+// Runs the function of a plan's step on the rows of a part of d. Outputs: REG_SLOT_COLUMN to columns[index],
+// REG_SLOT_ROWS to rows.
 typedef struct ColumnResults {
   void *const *columns;
   int32_t *rows;
   int64_t count; // of rows
 } ColumnResults;
-int data_call(const reg_function *f, const reg_dataset *d, const reg_part *part, uint64_t seed,
+int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_dataset *d, const reg_part *part,
               ColumnResults *out, reg_status *st);
 // Names 0, 1, ... for the columns of x, to which nothing was done. -1: out of memory.
 int data_number_columns(Heap *heap, reg_dataset *d, int64_t width);

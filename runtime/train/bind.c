@@ -73,6 +73,7 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *p
   case REG_SLOT_SETTING: return &t->run->program->settings[s->index].value;
   case REG_SLOT_STORE: return store_take(t->run, s->index);
   case REG_SLOT_COLUMN:
+  case REG_SLOT_OTHER:
   case REG_SLOT_ROWS:
   case REG_SLOT_COUNT: // of functions that make data
   case REG_SLOT_SCRATCH: break;

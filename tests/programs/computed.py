@@ -23,7 +23,8 @@ evaluate net on all.test { mse }
 COMPUTED = """data noisy = d with y = y + 0.5 * normal(like: y) in train, x = x + 0.1 * normal(like: x)
 data some = noisy where mod(id, 3) > 0
 data drawn = table(9) { x = normal([9, 2]); y = sign(x[.., 0]) + 3 }
-data all = concat(some, (some with train = some.train[argsort(y)[0..5]])) with valid = drawn
+data shifted = some with y = y - mean(d.train.y)
+data all = concat(some, (some with train = some.train[argsort(y)[0..5]])) with valid = drawn, x = x + mean(shifted.test.y)
 """
 
 
@@ -77,6 +78,19 @@ def case_columns_are_of_their_part(regc):
         demand(y == [2 * r[2] + r[0] for r in chosen], f"{part}: {y}")
         demand(all(abs(m - statistics.fmean(r[0] for r in chosen)) < 1e-4 for m in mean) and len(mean) == len(ids), f"{part}: {mean}")
         demand(old == ([0] * len(ids) if part == "valid" else [r[2] for r in chosen]), f"{part}: {old}")
+
+
+def case_columns_of_one_part_serve_all(regc):
+    where, rows = prepared(regc, DATA + "data c = d with z = y - mean(d.train.y), w = max(d.y)\n"
+                           "data s = d with train = d.train[argsort(d.train.y)]\n")
+    train, = asked(regc, where, "d.train.id")
+    mean = statistics.fmean(rows[int(i)][2] for i in train)
+    for part in PARTS:
+        ids, z, w = asked(regc, where, f"d.{part}.id", f"c.{part}.z", f"c.{part}.w")
+        demand(all(abs(a - (rows[int(i)][2] - mean)) < 1e-4 for a, i in zip(z, ids)) and len(z) == len(ids), f"{part}: {z}")
+        demand(w == [max(r[2] for r in rows)] * len(ids), f"{part}: {w}")
+    ids, = asked(regc, where, "s.train.id")
+    demand(ids == sorted(train, key=lambda i: rows[int(i)][2]), f"{ids}")
 
 
 def case_picked_rows_are_a_part(regc):

@@ -29,6 +29,9 @@ static void add_computed(StrBuf *b, const reg_data_plan *plan, const reg_data_op
   strbuf_addf(b, " %lld %p %s %d %lld", (long long)op->window,
               from ? (const void *)plan->earlier[op->from] : NULL, op->source_part ? op->source_part : "",
               op->operand, (long long)op->rows);
+  for (int i = 0; i < op->nothers; i++)
+    strbuf_addf(b, " %p %s %d", (const void *)plan->earlier[op->others[i].data],
+                op->others[i].part ? op->others[i].part : "", op->others[i].field);
   for (int i = 0; i < op->ncolumns; i++)
     strbuf_addf(b, " %s %s", op->columns[i].name, op->columns[i].classes_of ? op->columns[i].classes_of : "");
   if (op->fn) add_function(b, plan, op->fn);

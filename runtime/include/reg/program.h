@@ -25,6 +25,7 @@ typedef enum reg_slot_kind {
   REG_SLOT_STORE,     // index: tensor of the program's store (read, and overwritten by a stage that gives it
                       // values)
   REG_SLOT_COLUMN,    // index: column of data that is made, out (float, or int32_t for classes)
+  REG_SLOT_OTHER,     // index: column of other data that such a function reads, like FIELD
   REG_SLOT_ROWS,      // places of the rows that are picked, int32_t out
   REG_SLOT_COUNT      // double out: how many of them; where it is missing: all
 } reg_slot_kind;
