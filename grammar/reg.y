@@ -48,7 +48,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token RECIPE "`recipe`" TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
-%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
 %token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`"
 %token WORD "a word" // that starts a line and nothing that there is
@@ -323,6 +323,7 @@ clause:
 | FREEZE sources                                  { $$ = ast_freeze(p, @$, $2); }
 | stop
 | SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
+| EACH_EPOCH NAME stages                          { $$ = ast_each_epoch(p, @$, $3); (void)$2; }
 | PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }
 
 objectives:
@@ -377,6 +378,7 @@ metric_list:
 | metric_list COMMA metric                        { $$ = list_add(p, $1, $3); }
 
 metric: chain
+| NAME SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
 
 check:
   CHECK expr COLON expr                           { $$ = ast_check(p, @$, $2, $4); }

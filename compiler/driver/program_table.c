@@ -289,7 +289,9 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .keep_best = t->keep_best,
                  .in_order = t->in_order,
                  .nresults = t->results.len,
-                 .results = t->results.data};
+                 .results = t->results.data,
+                 .neach_epoch = t->each_epoch.len,
+                 .each_epoch = t->each_epoch.data};
   fill_names(a, l, &r, t);
   fill_functions(a, l, &r, t, check);
   return r;

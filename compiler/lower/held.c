@@ -75,6 +75,8 @@ static bool in_definition(const Env *env) {
 bool held_value(Cx *cx, const Env *env, const char *name, Value *out) {
   const Held *h = cx->library && in_definition(env) ? NULL : held_find(cx->scope, name);
   if (!h) return false;
+  const bool record = h->value.kind == V_NONE; // it is known by its parts, and hides no function
+  if (record && (sema_find(cx->l->program, name) || builtin_find(name) >= 0)) return false;
   *out = h->value;
   if (!h->n || h->cx == cx) return true;
   const Value *known = map_get(&cx->held, name);

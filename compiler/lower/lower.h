@@ -93,9 +93,10 @@ typedef struct LowerTrain {
   bool watch_max;
   int64_t patience;
   bool keep_best;
-  bool in_order;            // `sample in order`: row k of a batch goes on with row k of the batch before
-  bool starts_late;         // there is a LOWER_START
-  VEC(reg_result) results;  // that the program reads
+  bool in_order;           // `sample in order`: row k of a batch goes on with row k of the batch before
+  bool starts_late;        // there is a LOWER_START
+  VEC(reg_result) results; // that the program reads
+  VEC(reg_stage) each_epoch;
   StageScope *scope;        // names of statements that it sees
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private

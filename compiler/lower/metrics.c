@@ -19,9 +19,18 @@ static const Ast *plain_metric(Arena *a, const Ast *e) {
   return call;
 }
 
-const char *metric_name(Arena *a, const Ast *e) { return ast_text(a, plain_metric(a, e)); }
+const char *metric_name(Arena *a, const Ast *e) {
+  return e->kind == AST_BIND ? e->name : ast_text(a, plain_metric(a, e));
+}
 
 const Ast *metric_callee(const Ast *e) { return e->kind == AST_CALL ? e->kids[0] : e; }
+
+// `NAME = e`: of all rows of the evaluation's data.
+static Node *named_node(Cx *cx, const Ast *e) {
+  Value v = eval_expr(cx, data_env(cx, NULL), e->kids[0]);
+  Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
+  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
+}
 
 // One metric of the model's predictions against the target.
 static Node *metric_node(Cx *cx, const Def *model, const Ast *e, Node *pred) {
@@ -66,8 +75,8 @@ void watch_everywhere(Lowered *l, const LowerEvaluate *e) {
   for (int k = 0; k < e->metrics.len; k++)
     for (int i = 0; i < l->trains.len && e->metrics.data[k].shape.rank == 0; i++) {
       LowerTrain *t = l->trains.data[i];
-      if (t->valid_part && t->data == e->data && !strcmp(t->model, e->model))
-        train_add_metric(cx, t, e->ast->kids[k + 2]);
+      const bool same = t->valid_part && t->data == e->data && !strcmp(t->model, e->model);
+      if (same && e->ast->kids[k + 2]->kind != AST_BIND) train_add_metric(cx, t, e->ast->kids[k + 2]);
     }
 }
 
@@ -83,7 +92,7 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
   for (int i = 2; i < e->ast->nkids; i++) {
     const Ast *m = e->ast->kids[i];
     const char *name = row_name(cx, e, i);
-    Node *n = metric_node(cx, model.model->def, m, all);
+    Node *n = m->kind == AST_BIND ? named_node(cx, m) : metric_node(cx, model.model->def, m, all);
     if (!n) continue;
     graph_output_port(cx->g, (Port){REG_SLOT_METRIC, e->metrics.len}, arena_printf(cx->a, "metric:%s", name),
                       n, -1);

@@ -110,6 +110,20 @@ static Ast *stands_for(Call *c, const Ast *e, const Value *v) {
   return is_simple(e) ? of_program(c, e) : NULL;
 }
 
+// A recipe is no value: it is given as it is written.
+static Def *recipe_of(const Stages *s, const Ast *e) {
+  const Ast *name = e->kind == AST_CALL ? e->kids[0] : e;
+  Def *d = name->kind == AST_NAME && !held_find(s->scope, name->name) ? sema_find(s->l->program, name->name)
+                                                                      : NULL;
+  return d && d->kind == KIND_RECIPE ? d : NULL;
+}
+
+static Value v_fn(Cx *cx, Def *d) {
+  FnValue *fn = ARENA_NEW(cx->a, FnValue);
+  fn->def = d;
+  return (Value){.kind = V_FN, .fn = fn};
+}
+
 static bool take_arguments(Call *c, StageScope *inside) {
   Stages *s = c->s;
   Cx *cx = stages_line(s);
@@ -119,8 +133,9 @@ static bool take_arguments(Call *c, StageScope *inside) {
   int nargs = 0;
   for (int k = 1; k < c->at->nkids; k++) {
     Value *v = ARENA_NEW(cx->a, Value);
-    stages_meet(s, c->at->kids[k]);
-    *v = eval_expr(cx, s->env, c->at->kids[k]->kids[0]);
+    const Ast *given = c->at->kids[k]->kids[0];
+    stages_meet(s, given);
+    *v = recipe_of(s, given) ? v_fn(cx, recipe_of(s, given)) : eval_expr(cx, s->env, given);
     if (v->kind == V_FAIL) return false;
     args[nargs++] = (BoundArg){c->at->kids[k]->name, v, c->at->kids[k]->span};
   }
@@ -169,7 +184,10 @@ static void define(Call *c, const Ast *e) {
 
 // -- the call
 
-static bool is_value(const Ast *e) { return e->kind <= AST_LAST_EXPR; }
+static bool is_value(const Ast *e) {
+  return e->kind <= AST_LAST_EXPR &&
+         !(e->nkids && e->kids[e->nkids - 1] && e->kids[e->nkids - 1]->kind == AST_STAGES);
+}
 
 // The value outside of the body: its tensors have places in the store of the scope outside.
 static Value outside(Stages *s, const char *name, Value v, Span at) {

@@ -220,7 +220,10 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   const Ast *root = e;
   while (root->kind == AST_FIELD) root = root->kids[0];
   Value held;
-  if (root->kind == AST_NAME && !env_get(env, root->name) && held_value(cx, env, ast_text(cx->a, e), &held)) {
+  const char *text = ast_text(cx->a, e);
+  const bool here = root->kind == AST_NAME && !env_get(env, root->name);
+  if (here &&
+      (held_value(cx, env, text, &held) || (metric_result(cx, e) && held_value(cx, env, text, &held)))) {
     held.span = e->span;
     return held;
   }

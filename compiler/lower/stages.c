@@ -230,53 +230,90 @@ const char *stage_place(Lowered *l, Span at) {
 
 // -- trainings and evaluations among the statements
 
-static void know_result(Stages *s, const char *name, Span at, DType t, Shape shape, int *stored) {
-  Cx *cx = cx_new(s->l, "result", MODE_EVAL);
+static int know_result(Lowered *l, StageScope *scope, const char *name, Span at, DType t, Shape shape) {
+  Cx *cx = cx_new(l, "result", MODE_EVAL);
   Value v = v_tensor(graph_const_typed(cx->g, 0, t, shape), at);
-  const Held *h = held_new(s->l, s->scope, name, at, &v);
-  *stored = h->stored[0];
+  return held_new(l, scope, name, at, &v)->stored[0];
 }
 
 // `e`, of which `e.accuracy` is a part.
-static void know_record(Stages *s, const char *name, Span at) {
+static void know_record(Stages *s, const char *name, Span at, LowerTrain *t) {
   const Value none = {.kind = V_NONE, .span = at};
-  held_new(s->l, s->scope, name, at, &none);
+  held_new(s->l, s->scope, name, at, &none)->train = t;
 }
 
-// Why it has no value is told; of what is made from it nothing more is.
-static void know_failed(Stages *s, const Ast *statement) {
-  const Value none = v_fail();
-  if (statement->name) held_new(s->l, s->scope, statement->name, statement->name_span, &none);
+// What uses it stays silent.
+static void know_failed(Stages *s, const Ast *e) {
+  const Value failed = {.kind = V_FAIL, .span = e->span};
+  if (e->name) held_new(s->l, s->scope, e->name, e->name_span, &failed);
 }
 
-static void add_result(Stages *s, LowerTrain *t, const char *part, reg_result_kind kind, int index,
-                       bool history) {
-  Arena *a = s->l->session->arena;
+static void add_result(Lowered *l, StageScope *scope, LowerTrain *t, const char *part, reg_result_kind kind,
+                       int index, bool history) {
+  Arena *a = l->session->arena;
   const bool count = kind >= REG_RESULT_EPOCHS;
   const Shape shape = history ? shape_of(1, t->epochs) : (Shape){0};
   reg_result r = {.kind = kind, .index = index, .history = history};
-  know_result(s, arena_printf(a, "%s.%s%s", t->ast->name, history ? "history." : "", part), t->ast->name_span,
-              count ? DT_F64 : DT_F32, shape, &r.value);
+  r.value = know_result(l, scope, arena_printf(a, "%s.%s%s", t->ast->name, history ? "history." : "", part),
+                        t->ast->name_span, count ? DT_F64 : DT_F32, shape);
   vec_push(a, t->results, r);
 }
 
 static void train_results(Stages *s, LowerTrain *t) {
   if (!t->ast->name || map_get(&s->l->program->defs, t->ast->name)) return; // it is called as its model is
-  know_record(s, t->ast->name, t->ast->name_span);
+  know_record(s, t->ast->name, t->ast->name_span, t);
   for (int history = 0; history < 2; history++) {
-    add_result(s, t, "loss", REG_RESULT_LOSS, 0, history);
-    add_result(s, t, "objective", REG_RESULT_OBJECTIVE, 0, history);
-    if (t->valid_part) add_result(s, t, "valid.loss", REG_RESULT_VALID_LOSS, 0, history);
+    add_result(s->l, s->scope, t, "loss", REG_RESULT_LOSS, 0, history);
+    add_result(s->l, s->scope, t, "objective", REG_RESULT_OBJECTIVE, 0, history);
+    if (t->valid_part) add_result(s->l, s->scope, t, "valid.loss", REG_RESULT_VALID_LOSS, 0, history);
   }
-  add_result(s, t, "epochs", REG_RESULT_EPOCHS, 0, false);
-  add_result(s, t, "steps", REG_RESULT_STEPS, 0, false);
-  if (t->watch) add_result(s, t, "best_epoch", REG_RESULT_BEST_EPOCH, 0, false);
+  add_result(s->l, s->scope, t, "epochs", REG_RESULT_EPOCHS, 0, false);
+  add_result(s->l, s->scope, t, "steps", REG_RESULT_STEPS, 0, false);
+  if (t->watch) add_result(s->l, s->scope, t, "best_epoch", REG_RESULT_BEST_EPOCH, 0, false);
+}
+
+// Statements behind every epoch.
+static void each_epoch(Stages *s, LowerTrain *t) {
+  StageList *outer = s->list, list = {0};
+  s->list = &list;
+  open_scope(s);
+  for (int i = 2; i < t->ast->nkids; i++)
+    if (t->ast->kids[i]->kind == AST_EACH_EPOCH) lower_statements(s, t->ast->kids[i]->kids[0]);
+  stages_flush(s);
+  close_scope(s);
+  s->list = outer;
+  t->each_epoch.data = list.data;
+  t->each_epoch.len = list.len;
+}
+
+// `dense.valid.accuracy`, `dense.history.valid.accuracy`: metrics of the validation part are results when
+// they are asked for.
+bool metric_result(Cx *cx, const Ast *e) {
+  const Ast *valid = e->kids[0], *root = valid;
+  while (root->kind == AST_FIELD) root = root->kids[0];
+  const bool whole = valid->kind == AST_FIELD && !strcmp(valid->name, "valid") && root->kind == AST_NAME;
+  const bool history = whole && valid->kids[0]->kind == AST_FIELD && !strcmp(valid->kids[0]->name, "history");
+  if (!whole || (history ? valid->kids[0]->kids[0] : valid->kids[0]) != root) return false;
+  StageScope *scope = cx->scope;
+  while (scope && !map_get(&scope->names, root->name)) scope = scope->outer;
+  const Held *h = scope ? map_get(&scope->names, root->name) : NULL;
+  const Def *metric = sema_find(cx->l->program, e->name);
+  if (!h || !h->train || !h->train->valid_part || !metric || metric->kind != KIND_METRIC) return false;
+  Ast *name = ARENA_NEW(cx->a, Ast);
+  *name = (Ast){.kind = AST_NAME, .name = e->name, .span = e->span, .name_span = e->span};
+  train_add_metric(cx, h->train, name);
+  int index = 0;
+  while (strcmp(h->train->metrics.data[index], e->name) != 0) index++;
+  add_result(cx->l, scope, h->train, arena_printf(cx->a, "valid.%s", e->name), REG_RESULT_METRIC, index,
+             history);
+  return true;
 }
 
 void lower_training(Stages *s, const Ast *ast) {
   Lowered *l = s->l;
   const int errors = l->session->diags.errors;
   stages_flush(s);
+  sema_use_recipe(l->program, ast);
   const char *name = name_of(l, &s->names, ast);
   LowerTrain *t = lower_train(l, ast, name);
   const int before = l->session->diags.list.len;
@@ -288,6 +325,7 @@ void lower_training(Stages *s, const Ast *ast) {
     train_results(s, t);
     push_stage(s, (reg_stage){.kind = REG_STAGE_TRAIN, .index = l->trains.len, .value = -1, .turn = -1});
     vec_push(l->session->arena, l->trains, t);
+    each_epoch(s, t);
     return;
   }
   s->failed = true;
@@ -300,11 +338,11 @@ void lower_training(Stages *s, const Ast *ast) {
 static void evaluate_results(Stages *s, LowerEvaluate *e) {
   Arena *a = s->l->session->arena;
   if (!e->ast->name) return;
-  know_record(s, e->ast->name, e->ast->name_span);
+  know_record(s, e->ast->name, e->ast->name_span, NULL);
   for (int i = 0; i < e->metrics.len; i++) {
     LowerMetric *m = &e->metrics.data[i];
-    know_result(s, arena_printf(a, "%s.%s", e->ast->name, m->name), e->ast->name_span, DT_F32, m->shape,
-                &m->stored);
+    m->stored = know_result(s->l, s->scope, arena_printf(a, "%s.%s", e->ast->name, m->name),
+                            e->ast->name_span, DT_F32, m->shape);
   }
 }
 

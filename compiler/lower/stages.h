@@ -9,6 +9,7 @@ typedef struct Held {
   Span at;
   Value value;       // as it was bound last; its nodes are of `cx`
   const Cx *cx;      // the line that bound it last
+  LowerTrain *train; // of a training's name; else NULL
   int n;             // tensors; 0: a model, data, a function, a time
   const int *stored; // of each, its place in the store
 } Held;
@@ -73,6 +74,8 @@ int stored_index(Lowered *l, LowerTensor t);           // of its name
 int stored_new(Lowered *l, const char *name, DType t, Shape s);
 
 // -- statements.c
+void open_scope(Stages *s); // of a block
+void close_scope(Stages *s);
 void lower_statement(Stages *s, const Ast *e);
 Value statement_value(Stages *s, const Ast *e); // of an expression, in the line; a procedure's statements act
 

@@ -39,7 +39,7 @@ static int turn_of(Stages *s, const char *name) {
   return stored_new(s->l, name ? name : "turn", DT_I32, (Shape){0});
 }
 
-static void open_scope(Stages *s) {
+void open_scope(Stages *s) {
   s->scope = scope_new(s->l, s->scope);
   s->l->scope = s->scope;
 }
@@ -67,7 +67,7 @@ static StageList *block_of(Stages *s, const Ast *block) {
   return list;
 }
 
-static void close_scope(Stages *s) {
+void close_scope(Stages *s) {
   s->scope = s->scope->outer;
   s->l->scope = s->scope;
 }

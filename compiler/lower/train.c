@@ -38,13 +38,18 @@ Env *clause_env(Cx *cx, const Ast *train) {
   return cx->clauses;
 }
 
+Env *data_env(Cx *cx, const Env *outer) {
+  Env *env = env_new(cx, outer, "", "train");
+  for (int i = 0; i < cx->data->nfields; i++)
+    env_set(cx, env, cx->data->fields[i].name, (Value){.kind = V_FIELD, .field = i});
+  return env;
+}
+
 // Lines among the clauses are made once for all of them.
 Env *field_env(Cx *cx) {
   if (cx->fields) return env_new(cx, cx->fields, "", "train");
   const Ast *ast = cx->t ? cx->t->ast : NULL;
-  Env *env = env_new(cx, ast ? clause_env(cx, ast) : NULL, "", "train");
-  for (int i = 0; i < cx->data->nfields; i++)
-    env_set(cx, env, cx->data->fields[i].name, (Value){.kind = V_FIELD, .field = i});
+  Env *env = data_env(cx, ast ? clause_env(cx, ast) : NULL);
   if (!ast) return env;
   cx->fields = env;
   for (int i = 2; i < ast->nkids; i++)

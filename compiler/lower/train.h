@@ -42,6 +42,7 @@ Value eval_clause(Cx *cx, Env *env, const Ast *e); // of the library's recipes: 
 // Mistakes since `first` that stand in the recipe of t are told with the place that uses it.
 void note_recipe(Lowered *l, int first, const LowerTrain *t);
 Env *clause_env(Cx *cx, const Ast *train); // the parameters of its recipe
+Env *data_env(Cx *cx, const Env *outer);   // the fields of cx->data alone
 Env *field_env(Cx *cx); // the fields of cx->data, and what lines of the training make of them
 // The model on the fields of cx->data of the same names as its parameters, a row for each row of these; NULL
 // after a mistake.

@@ -337,7 +337,8 @@ Node *live_node(Cx *cx, const Value *v);                          // a scalar fo
 
 // -- held.c
 bool held_value(Cx *cx, const Env *env, const char *name,
-                Value *out); // of a statement's name; false: there is none
+                Value *out);              // of a statement's name; false: there is none
+bool metric_result(Cx *cx, const Ast *e); // of a training's name, now known; false: it is none
 void see_scope(Cx *cx, StageScope *s);
 
 // -- env

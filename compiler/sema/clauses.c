@@ -142,6 +142,7 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
     if (c->kind == AST_PENALIZE) check_penalize(s, c);
     if (c->kind == AST_STOP) check_stop(s, c);
     if (c->kind == AST_SAMPLE) check_sample(p, owner, from, i);
+    if (c->kind == AST_EACH_EPOCH) check_statement(p, c);
     if (c->kind == AST_UPDATE) check_update(s, owner, from, i);
     if (c->kind != AST_CLAUSE || !known_clause(p, c) || !strcmp(c->name, "allow")) continue;
     check_once(p, owner, from, i);
@@ -198,7 +199,13 @@ static bool is_training(Program *p, const Ast *name) {
 void check_evaluate(Program *p, const Ast *evaluate) {
   if (!is_training(p, evaluate->kids[0])) check_places(p, evaluate->kids[0], PLACE_MODEL, PLACE_MODEL);
   check_places(p, evaluate->kids[1], PLACE_DATA, PLACE_DATA);
-  for (int i = 2; i < evaluate->nkids; i++) check_places(p, evaluate->kids[i], PLACE_METRIC, PLACE_METRIC);
+  for (int i = 2; i < evaluate->nkids; i++) {
+    const Ast *m = evaluate->kids[i];
+    if (m->kind == AST_BIND)
+      check_places(p, m->kids[0], PLACE_VALUE, PLACE_CALL);
+    else
+      check_places(p, m, PLACE_METRIC, PLACE_METRIC);
+  }
 }
 
 // `allow(name)`: the warning of that name is not reported.

@@ -106,6 +106,8 @@ static void collect_statement(Program *p, const Ast *e) {
   if (e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE)
     stores(p, e->name, e);
   for (int i = 0; names && i < names->nkids; i++) stores(p, names->kids[i]->name, e);
+  for (int i = 0; e->kind == AST_TRAIN && i < e->nkids; i++)
+    if (e->kids[i] && e->kids[i]->kind == AST_EACH_EPOCH) collect_block(p, e->kids[i]->kids[0]);
   for (int i = 0; (loop || e->kind == AST_WHEN) && i < e->nkids; i++) {
     const Ast *block = e->kids[i];
     if (block && block->kind == AST_STAGES) collect_block(p, block);

@@ -71,9 +71,11 @@ void use_recipe(Program *p, const Ast *train) {
   const Ast *call = recipe_call(train), *heads = train->kids[0];
   Arena *a = p->session->arena;
   if (!call) return;
+  const Ast *callee = call->kind == AST_CALL ? call->kids[0] : call;
+  if (p->locals && callee->name && map_get(p->locals, callee->name)) return; // a procedure is given it
   const Def *d = train_recipe(p, train);
   if (!d) {
-    not_a_recipe(p, call->kind == AST_CALL ? call->kids[0] : call);
+    not_a_recipe(p, callee);
     return;
   }
   const Ast *params = d->ast->kids[0], *body = d->ast->kids[2];
@@ -108,4 +110,8 @@ void use_recipe(Program *p, const Ast *train) {
   whole->kids = kids;
   whole->nkids = all.len + 2;
   kids[2]->num = 1;
+}
+
+void sema_use_recipe(Program *p, const Ast *train) {
+  if (!has_clauses(train)) use_recipe(p, train);
 }

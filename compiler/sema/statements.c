@@ -17,10 +17,11 @@ static void bind_locals(Program *p, const Ast *e) {
     bind_local(p, e->name, e);
   const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
   for (int i = 0; names && i < names->nkids; i++) bind_local(p, names->kids[i]->name, e);
-  for (int i = 0; i < e->nkids; i++)
-    if (e->kids[i] &&
-        (e->kind == AST_STAGES || e->kids[i]->kind == AST_STAGES || e->kids[i]->kind == AST_WHEN))
+  for (int i = 0; i < e->nkids; i++) {
+    const AstKind kind = e->kids[i] ? e->kids[i]->kind : AST_ERROR;
+    if (e->kind == AST_STAGES || kind == AST_STAGES || kind == AST_WHEN || kind == AST_EACH_EPOCH)
       bind_locals(p, e->kids[i]);
+  }
 }
 
 void check_procedure(Program *p, Def *d) {

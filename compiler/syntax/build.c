@@ -257,6 +257,8 @@ Ast *ast_set(ParseContext *p, Span span, Ast *target, Ast *value) {
   return ast_error(p, span);
 }
 
+Ast *ast_each_epoch(ParseContext *p, Span span, Ast *stages) { return NODE(AST_EACH_EPOCH, stages); }
+
 Ast *ast_stages(ParseContext *p, Span span, AstList *statements) {
   return node_of(p, AST_STAGES, span, statements->data, statements->len);
 }

@@ -109,6 +109,7 @@ Ast *ast_each(ParseContext *p, Span span, AstList *names, AstList *sources, Ast 
 Ast *ast_tuple(ParseContext *p, Span span, AstList *values);
 Ast *ast_unpack(ParseContext *p, Span span, Ast *first, AstList *rest, Ast *value);
 Ast *ast_set(ParseContext *p, Span span, Ast *target, Ast *value); // BIND or LOCAL
+Ast *ast_each_epoch(ParseContext *p, Span span, Ast *stages);
 Ast *ast_stages(ParseContext *p, Span span, AstList *statements);
 Ast *ast_result(ParseContext *p, Span span, Ast *target, Ast *evaluate);               // target = evaluate …
 Ast *ast_text_of(ParseContext *p, Span span, AstKind kind, Ast *a, const Token *text); // REPORT, ASSERT, SAVE

@@ -503,6 +503,10 @@ void print_node(Printer *p, const Ast *a) {
   case AST_PARAMS: print_elements(p, "(", a->kids, a->nkids, ")", a->span.start, a->span.end); break;
   case AST_PARAMDECL: print_paramdecl(p, a); break;
   case AST_TYPE: print_type(p, a); break;
+  case AST_EACH_EPOCH:
+    print_text(p, "each epoch ");
+    print_node(p, a->kids[0]);
+    break;
   case AST_STAGES: print_stages(p, a); break;
   case AST_WHEN:
     print_text(p, "if ");

@@ -195,6 +195,11 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case BEFORE_TEXT: return ends_operand(t->last.kind) && behind->kind == TOK_STRING && lines_count(t);
   case STATEMENT_START:
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
+    if (k->kind == TOK_EACH_EPOCH) {
+      const int around = t->open[t->depth - 1].head;
+      return (around == TOK_TRAIN || around == TOK_RECIPE) && behind->kind == TOK_NAME &&
+             !strcmp(behind->text, "epoch");
+    }
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
     if (k->kind == TOK_PENALIZE && behind->kind == TOK_COLON) return true;
     if (k->kind == TOK_PRECISION) return names_precision(behind);
@@ -282,8 +287,9 @@ static void track_brackets(Tokens *t, int kind, Span span) {
       t->p->give_up = true;
       return;
     }
-    t->open[t->depth].stages = kind == TOK_OPENC && among_stages(t) &&
-                               (is_stage_head(t->head) || (t->last.kind == TOK_ELSE && t->closed_stages));
+    const bool stages = is_stage_head(t->head) || (t->last.kind == TOK_ELSE && t->closed_stages);
+    t->open[t->depth].stages =
+        kind == TOK_OPENC && (t->head == TOK_EACH_EPOCH || (among_stages(t) && stages));
     t->open[t->depth].kind = kind;
     t->open[t->depth].head = t->head;
     t->open[t->depth++].span = span;

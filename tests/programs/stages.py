@@ -404,3 +404,82 @@ def case_a_loaded_model_in_a_metric_alone(regc):
     also = program.replace("mse(net(x), progression)", "mse(net(x), progression) + 0 * mean(teacher(x))")
     alone, called = (of_kind(events(regc, "--out=", written(regc, text)), "evaluate")[0]["metrics"]["far"] for text in (program, also))
     demand(abs(alone - called) <= 1e-5 * abs(called) and called > 0, f"{alone} where the metric alone calls it, {called} beside a loss")
+
+
+    done = regc("check", written(regc, program))
+    demand(done.returncode == 1 and "the loaded model `teacher` is not allowed here" in done.stderr, f"exit code {done.returncode}\n{done.stderr}")
+    regc.ok("check", written(regc, program.replace("mse(net(x), progression)", "mse(net(x), progression) + 0 * mean(teacher(x))")))
+
+
+RESULTS = """
+best = 0
+norms = zeros([3])
+train net on digits as dense {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: 3e-3)
+  epochs   3
+  each epoch {
+    best = best + 1
+    norms = put(norms, round(best) - 1, norm(net.*))
+    e = evaluate net on digits.valid { accuracy, margin = mean(max(net(x), axis: 1)) }
+    if e.accuracy > 0.5 { report e.margin as "margin {best}" }
+  }
+}
+report dense.history.valid.accuracy as "accuracies"
+assert dense.history.valid.accuracy[2] == dense.valid.accuracy
+assert dense.epochs == 3
+assert dense.steps == 3 * 34
+assert abs(norms[2] - norm(net.*)) < 1e-6
+report norms
+f = evaluate net on digits.test { accuracy, wrong = mean(argmax(net(x), axis: 1) != label) }
+assert abs(1 - f.accuracy - f.wrong) < 1e-6
+"""
+
+
+def case_results_of_trainings_and_evaluations(regc):
+    """Statements behind every epoch, expressions over all rows, and what trainings leave, against the events of the run."""
+    seen = events(regc, "--out", folder(regc) / "a", written(regc, DIGITS + RESULTS))
+    epochs = of_kind(seen, "epoch")
+    reports = {r["name"]: r["value"] for r in of_kind(seen, "report")}
+    demand(reports["accuracies"] == [e["valid"]["accuracy"] for e in epochs], f"{reports} {epochs}")
+    demand(all(b > a for a, b in zip(reports["norms"], reports["norms"][1:])), f"norms {reports['norms']} do not grow")
+    high = [k for k, e in enumerate(of_kind(seen, "evaluate")[:3]) if e["metrics"]["accuracy"] > 0.5]
+    demand([f"margin {k + 1}" for k in high] == [n for n in reports if n.startswith("margin")], f"{reports}")
+
+
+def case_procedures_with_recipes(regc):
+    """The same procedure with other models and recipes: each call has trainings, values and files of its own."""
+    where = folder(regc)
+    program = written(regc, DIGITS + """
+model other = new net
+recipe plain(net, lr: number = 1e-3) {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: lr)
+  epochs   1
+}
+procedure rounds_of(net, data, recipe, n: int 1.. = 2) {
+  start = net.*
+  model halved = net with w in net.*.weight as w / 2
+  repeat n as r {
+    train net on data with recipe as round
+    report round.loss as "loss {r} of {n}"
+  }
+  e = evaluate halved on data.test { accuracy }
+  net.* <- start
+  (e.accuracy, norm(net.*))
+}
+a, before = rounds_of(net, digits, plain(lr: 3e-3))
+b, after = rounds_of(net, digits, plain(lr: 3e-3), n: 1)
+c, fresh = rounds_of(other, digits, plain)
+assert before == after
+report b
+""")
+    for threads in ("1", "2"):
+        regc.ok("run", "-q", "--threads", threads, "--out", where / threads, program)
+    regc.ok("build", "-q", program, "-o", where / "binary")
+    subprocess.run([where / "binary", "-q", "--out", where / "b"], check=True, stdout=subprocess.DEVNULL)
+    names = sorted(f.name for f in (where / "1").glob("weights*"))
+    demand(len(names) >= 5, f"weights of five trainings: {names}")
+    for other in ("2", "b"):
+        for name in names:
+            demand((where / "1" / name).read_bytes() == (where / other / name).read_bytes(), f"{other}: {name} differs")
