@@ -202,6 +202,10 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
     args[n++] = (BoundArg){NULL, first, piped->span};
   }
   Value callee = eval_expr(cx, env, callee_ast);
+  if (callee.kind == V_BUILTIN && callee.builtin == B_LOAD && !piped && e->kind == AST_CALL) {
+    ModelValue *m = loaded_model(cx, ast_text(cx->a, e), e);
+    return m ? (Value){.kind = V_MODEL, .model = m, .span = e->span} : v_fail();
+  }
   if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD && callee.builtin != B_SPLIT)
     return call_data_builtin(cx, callee.builtin, e->span);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, &callee, args, n);

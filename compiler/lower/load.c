@@ -1,15 +1,17 @@
-// Loaded models: `let teacher = load("net.safetensors", as: net)`. The program's model gives the structure, a
-// weights file the tensors, which are no parameters: inputs of the graphs that keep their first values, known
-// as states `teacher.LAYER.NAME`; outside of trainings, constants.
+// Loaded models: `let teacher = load("net.safetensors", as: net)`, or the call in the place of a model. The
+// program's model gives the structure, a weights file the tensors, which are no parameters: inputs of the
+// graphs that keep their first values, known as states `teacher.LAYER.NAME`; outside of trainings, constants.
 #include "train.h"
 #include <string.h>
 
 bool is_load(Cx *cx, const Def *d) {
   const bool may = d->kind == KIND_LET || (d->kind == KIND_MODEL && !d->ast->kids[0]);
-  const Ast *body = may ? d->ast->kids[2] : NULL;
-  return body && body->kind == AST_CALL && body->kids[0]->kind == AST_NAME &&
-         !strcmp(body->kids[0]->name, builtin_info[B_LOAD].name) &&
-         !sema_find(cx->l->program, body->kids[0]->name);
+  return may && calls_load(cx->l, d->ast->kids[2]);
+}
+
+bool calls_load(const Lowered *l, const Ast *e) {
+  return e->kind == AST_CALL && e->kids[0]->kind == AST_NAME &&
+         !strcmp(e->kids[0]->name, builtin_info[B_LOAD].name) && !sema_find(l->program, e->kids[0]->name);
 }
 
 // The model that `as:` names, or the only one of the program.
@@ -41,9 +43,9 @@ static bool told(const Lowered *l, const Ast *load) {
   return false;
 }
 
-ModelValue *loaded_model(Cx *cx, const Def *d) {
-  const Ast *load = d->ast->kids[2], *path = call_arg(load, "path", 0);
-  ModelValue *m = map_get(&cx->models, d->name);
+ModelValue *loaded_model(Cx *cx, const char *name, const Ast *load) {
+  const Ast *path = call_arg(load, "path", 0);
+  ModelValue *m = map_get(&cx->models, name);
   if (told(cx->l, load)) return NULL;
   if (m) return m;
   Def *model = NULL;
@@ -60,9 +62,9 @@ ModelValue *loaded_model(Cx *cx, const Def *d) {
     vec_push(cx->a, cx->l->unreadable, load);
     return NULL;
   }
-  m = model_over(cx, d->name, of);
+  m = model_over(cx, name, of);
   m->load = load;
-  map_put(&cx->models, d->name, m);
+  map_put(&cx->models, name, m);
   return m;
 }
 

@@ -163,7 +163,7 @@ ModelValue *model_value(Cx *cx, Def *d) {
     return model_new(cx, d->name, d);
   const bool library = cx->library;
   cx->library = d->from_library;
-  m = follows ? average_model(cx, d) : loads ? loaded_model(cx, d) : made(cx, d, body);
+  m = follows ? average_model(cx, d) : loads ? loaded_model(cx, d->name, body) : made(cx, d, body);
   cx->library = library;
   return m;
 }

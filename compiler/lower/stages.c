@@ -93,21 +93,36 @@ static bool has_of(const LowerTrain *t, const Lowered *l, const char *model) {
   return false;
 }
 
+// What a derived model is derived from; e where it is no such model.
+static const Ast *derived_from(const Lowered *l, const Ast *e) {
+  const Def *d = e->kind == AST_NAME ? sema_find(l->program, e->name) : NULL;
+  const Ast *of = d && d->kind == KIND_MODEL && d->ast->kids[2]->kind == AST_DERIVE ? d->ast->kids[2] : e;
+  while (of->kind == AST_DERIVE) of = of->kids[0];
+  return of;
+}
+
 // Does the model come from a file? Then it needs no training's weights.
-static bool comes_from_file(const Lowered *l, const char *model) {
-  const Def *d = sema_find(l->program, model);
-  const Ast *of = d && d->kind == KIND_MODEL ? d->ast->kids[2] : NULL;
-  while (of && of->kind == AST_DERIVE) of = of->kids[0];
-  if (of && of != d->ast->kids[2] && of->kind == AST_NAME) return comes_from_file(l, of->name);
-  return d && sema_is_still(d) && !average_call(d);
+static bool comes_from_file(const Lowered *l, const Ast *model) {
+  const Ast *of = derived_from(l, model);
+  const Def *d = of->kind == AST_NAME ? sema_find(l->program, of->name) : NULL;
+  return of != model ? comes_from_file(l, of)
+                     : calls_load(l, of) || (d && sema_is_still(d) && !average_call(d));
+}
+
+// The model whose training makes the parameters, or those that they follow.
+static const char *trained_model(const Lowered *l, const Ast *model) {
+  const Ast *of = derived_from(l, model);
+  const Def *d = of->kind == AST_NAME ? sema_find(l->program, of->name) : NULL;
+  if (!d || !average_of(d)) return ast_text(l->session->arena, model);
+  const Ast *followed = call_arg(average_call(d), "net", 0);
+  return trained_model(l, followed);
 }
 
 // Of the trainings so far the last one, or the first, that trains the model, else of a derived model the one
 // that has what it is derived from; -1: none.
-static int training_of(const Lowered *l, const char *model, bool first) {
-  for (const Def *d = sema_find(l->program, model); d && average_of(d); d = sema_find(l->program, model))
-    model = average_of(d);
-  if (comes_from_file(l, model)) return first && l->trains.len ? 0 : l->trains.len - 1;
+static int training_of(const Lowered *l, const Ast *evaluated, bool first) {
+  const char *model = trained_model(l, evaluated);
+  if (comes_from_file(l, evaluated)) return first && l->trains.len ? 0 : l->trains.len - 1;
   for (int derived = 0; derived < 2; derived++) {
     int found = -1;
     for (int i = 0; i < l->trains.len; i++) {
@@ -138,11 +153,11 @@ static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
   e->data_name = v.data->part ? arena_printf(a, "%s.%s", v.data->name, v.data->part) : v.data->name;
   e->rows = part_named(set, e->part)->nrows;
   e->target = set->target;
-  return comes_from_file(l, e->model) || data_agree(cx, l->trains.data[e->train], e->data, data->span);
+  return comes_from_file(l, e->ast->kids[0]) || data_agree(cx, l->trains.data[e->train], e->data, data->span);
 }
 
 static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
-  if (comes_from_file(l, e->model)) return;
+  if (comes_from_file(l, e->ast->kids[0])) return;
   for (int i = 0; i <= e->train && !e->untrained; i++) {
     const LowerTrain *t = l->trains.data[i];
     if (e->data == t->data && trains_model(t, e->model) && !strcmp(e->part, t->train_part))
@@ -159,8 +174,8 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast, bool untrained)
   LowerEvaluate *e = ARENA_NEW(l->session->arena, LowerEvaluate);
   const char *model = ast_text(l->session->arena, ast->kids[0]);
   *e = (LowerEvaluate){.ast = ast,
-                       .train = training_of(l, model, untrained),
-                       .untrained = untrained && !comes_from_file(l, model)};
+                       .train = training_of(l, ast->kids[0], untrained),
+                       .untrained = untrained && !comes_from_file(l, ast->kids[0])};
   if (e->train < 0) {
     diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
               arena_printf(l->session->arena, "`%s`", ast_text(l->session->arena, ast->kids[0])));
@@ -350,7 +365,7 @@ static void evaluate_results(Stages *s, LowerEvaluate *e) {
 void lower_evaluation(Stages *s, const Ast *ast) {
   Lowered *l = s->l;
   stages_flush(s);
-  const bool trained = training_of(l, ast_text(l->session->arena, ast->kids[0]), false) >= 0;
+  const bool trained = training_of(l, ast->kids[0], false) >= 0;
   LowerEvaluate *e = trained ? lower_evaluate(l, ast, false) : NULL;
   if ((trained || s->failed) && !e) know_failed(s, ast);
   if (trained && !e) return;

@@ -505,7 +505,9 @@ bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around
 
 // -- load.c
 bool is_load(Cx *cx, const Def *d);             // `let NAME = load(…)`
-ModelValue *loaded_model(Cx *cx, const Def *d); // a model that is not trained; NULL after a report
+bool calls_load(const Lowered *l, const Ast *e); // `load(…)`
+// A model of this name that is not trained; NULL after a report.
+ModelValue *loaded_model(Cx *cx, const char *name, const Ast *load);
 // The tensor of the loaded model that is being elaborated in the place of one of the structure's; NULL after
 // a report.
 StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at);

@@ -107,7 +107,7 @@ train other on digits {
   epochs   1
 }
 evaluate old_tuned on digits.test { accuracy }
-evaluate old_mean on digits.test { accuracy }
+evaluate load("out/weights-mean_of.safetensors", as: mean_of) on digits.test { accuracy }
 evaluate halved on digits.test { accuracy }
 """)
     again = of_kind(events(regc, "--out", home / "again", home / "again.reg"), "evaluate")
