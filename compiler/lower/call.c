@@ -214,8 +214,8 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
     for (int i = 0; i < nargs; i++) all[i] = args[i];
     for (int i = 0; i < fn->nargs; i++) all[nargs + i] = fn->args[i];
     int n = fn->nargs + nargs;
-    bool partial = fn->def->kind == KIND_OPTIMIZER || fn->def->kind == KIND_METRIC;
-    if (partial && (fn->def->kind == KIND_OPTIMIZER || !complete(fn->def, all, n))) {
+    const bool whole = fn->def->kind == KIND_OPTIMIZER || fn->def->kind == KIND_RECIPE;
+    if (whole || (fn->def->kind == KIND_METRIC && !complete(fn->def, all, n))) {
       FnValue *bound = ARENA_NEW(cx->a, FnValue);
       *bound = (FnValue){fn->def, all, n};
       return (Value){.kind = V_FN, .fn = bound, .span = at};

@@ -143,7 +143,8 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
     if (d->kind == KIND_MODEL) return model_named(cx, d, e->span);
     if (d->kind == KIND_DATA) return data_definition(cx, d);
     if (is_load(cx, d) || average_call(d)) return model_named(cx, d, e->span);
-    if (!d->ast->kids[0] && d->kind != KIND_OPTIMIZER) return zero_args(cx, d, e->span);
+    if (!d->ast->kids[0] && d->kind != KIND_OPTIMIZER && d->kind != KIND_RECIPE)
+      return zero_args(cx, d, e->span);
     FnValue *fn = ARENA_NEW(cx->a, FnValue);
     fn->def = d;
     return (Value){.kind = V_FN, .fn = fn, .span = e->span};

@@ -170,6 +170,18 @@ static void check_without_data(Program *p, const Ast *train) {
             train->kids[0]->kids[0]->name);
 }
 
+static void check_whole(Program *p, const Ast *train) {
+  if (!has_clauses(train)) return;
+  check_needed(p, train);
+  if (!train->kids[1]) check_without_data(p, train);
+}
+
+void sema_use_recipe(Program *p, const Ast *train) {
+  if (has_clauses(train)) return;
+  use_recipe(p, train);
+  check_whole(p, train);
+}
+
 void check_train(Program *p, const Ast *train) {
   check_heads(p, train->kids[0]);
   check_places(p, train->kids[1], PLACE_DATA, PLACE_DATA);
@@ -178,8 +190,7 @@ void check_train(Program *p, const Ast *train) {
   const Ast *params = recipe ? recipe->ast->kids[0] : NULL;
   for (int i = 0; params && i < params->nkids; i++) bind(&s, params->kids[i]->name);
   check_clauses(&s, train, 2);
-  if (has_clauses(train)) check_needed(p, train);
-  if (has_clauses(train) && !train->kids[1]) check_without_data(p, train);
+  check_whole(p, train);
 }
 
 // Evaluated is a model, behind the training that is meant.

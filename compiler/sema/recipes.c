@@ -111,7 +111,3 @@ void use_recipe(Program *p, const Ast *train) {
   whole->nkids = all.len + 2;
   kids[2]->num = 1;
 }
-
-void sema_use_recipe(Program *p, const Ast *train) {
-  if (!has_clauses(train)) use_recipe(p, train);
-}

@@ -261,3 +261,26 @@ train place {
     for other in ("parts", "built"):
         for name in ("search", "place"):
             demand(read(home / other / f"weights-{name}.safetensors") == read(home / "whole" / f"weights-{name}.safetensors"), other)
+
+
+def case_a_recipe_given_to_a_procedure(regc):
+    """Trains as the same training outside of it does, to the bit."""
+    recipe = DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(16) |> relu |> dense(10)
+recipe plain(m, lr: number 0.. = 1e-3) {
+  loss     cross_entropy(m(x), label)
+  optimize adam(lr: lr)
+  epochs   2
+}
+"""
+    procedure = """
+procedure fit(model_of, rows, how) {
+  train model_of on rows with how as net
+}
+fit(net, digits, plain(lr: 1e-2))
+"""
+    home = folder(regc)
+    for name, text in (("inside", procedure), ("outside", "train net on digits with plain(lr: 1e-2)\n")):
+        regc.ok("run", "--out", home / name, written(regc, recipe + text))
+    one, other = ((home / name / "weights.safetensors").read_bytes() for name in ("inside", "outside"))
+    demand(one == other, "other weights")
