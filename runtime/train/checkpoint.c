@@ -29,7 +29,7 @@ double *checkpoint_sum(Training *t, int i) {
   return i == 0 ? &t->loss_sum : i == 1 ? &t->objective_sum : &t->term_sum[i - 2];
 }
 
-static void fill_tables(Run *r, const Training *t, Table out[TABLES]) {
+static void fill_tables(Run *r, Training *t, Table out[TABLES]) {
   const reg_program *p = r->program;
   for (int i = 0; i < p->ntrains; i++) {
     uint64_t *row = &out[TABLE_TRAININGS].values[i * TRAIN_ROWS];
@@ -43,10 +43,10 @@ static void fill_tables(Run *r, const Training *t, Table out[TABLES]) {
   for (int i = 0; i < p->nsettings; i++)
     memcpy(&out[TABLE_SETTINGS].values[i], &p->settings[i].value, sizeof(double));
   for (int i = 0; i < out[TABLE_SUMS].rows; i++)
-    memcpy(&out[TABLE_SUMS].values[i], checkpoint_sum((Training *)t, i), sizeof(double));
+    memcpy(&out[TABLE_SUMS].values[i], checkpoint_sum(t, i), sizeof(double));
 }
 
-int checkpoint_tables(Run *r, const Training *t, int64_t depth, Heap *heap, Table out[TABLES]) {
+int checkpoint_tables(Run *r, Training *t, int64_t depth, Heap *heap, Table out[TABLES]) {
   const reg_program *p = r->program;
   const Table empty[TABLES] = {{"trainings", (int64_t)p->ntrains * TRAIN_ROWS, NULL},
                                {"evaluations", p->nevaluates, NULL},

@@ -60,7 +60,7 @@ char *checkpoint_path(const Run *r);
 // The rows of `meta` up to META_PRECISION, which must be the same for the same bits.
 void checkpoint_identity(const Run *r, uint64_t meta[META_ROWS]);
 // The tables of the run as it is, room for `depth` places, and for the sums of t where there is one.
-int checkpoint_tables(Run *r, const Training *t, int64_t depth, Heap *heap, Table out[TABLES]);
+int checkpoint_tables(Run *r, Training *t, int64_t depth, Heap *heap, Table out[TABLES]);
 double *checkpoint_sum(Training *t, int i);            // the epoch's i-th sum so far, at its place
 int checkpoint_entries(const Training *t, Entry *out); // as many as there may be: 2 * (nparams + nstates)
 char *checkpoint_name(Heap *heap, const Entry *e);
