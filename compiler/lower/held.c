@@ -94,6 +94,16 @@ bool held_value(Cx *cx, const Env *env, const char *name, Value *out) {
 
 // -- binding
 
+// Whether what is no tensor is made of some: these are of one graph.
+static bool has_tensors(const Value *v) {
+  bool has = v->kind == V_TENSOR || v->kind == V_TREE || v->kind == V_MODEL || v->kind == V_LOCAL;
+  for (int i = 0; (v->kind == V_RANGE && i < 2) || (v->kind == V_TUPLE && i < v->nitems); i++)
+    has = has || has_tensors(&v->items[i]);
+  for (int i = 0; v->kind == V_FN && i < v->fn->nargs; i++)
+    has = has || !v->fn->args[i].value || has_tensors(v->fn->args[i].value);
+  return has;
+}
+
 // Numbers, lists and columns are tensors in the store; what has no tensor stays as it is.
 static bool storable(Cx *cx, Value *v, const char *name, Span at) {
   switch (v->kind) {
@@ -112,7 +122,12 @@ static bool storable(Cx *cx, Value *v, const char *name, Span at) {
   case V_LIST:
   case V_FIELD:
   case V_TENSOR: break;
-  default: return true;
+  default:
+    if (!has_tensors(v)) return true;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "a value", value_text(cx, v));
+    diag_hint(d, "what reads other values is defined, or written where it is used: `model d = net with ...`, "
+                 "`(net at T)(x)`");
+    return false;
   }
   if (is_counted(cx, v)) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", name),

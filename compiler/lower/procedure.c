@@ -8,6 +8,7 @@
 typedef struct Call {
   Stages *s;
   Def *def;
+  Span names; // where what is given has its names
   const Ast *at;
   Map given; // parameter or local definition -> the Ast in its place
 } Call;
@@ -32,7 +33,7 @@ static bool lists_names(const Ast *e) {
 
 static void bound_again(Call *c, const char *name, Span at) {
   Diag *d = diag_emit(&c->s->l->session->diags, DIAG_duplicate_definition, at, name);
-  diag_note(d, c->def->ast->name_span, "it is a parameter, or a definition, of this procedure");
+  diag_note(d, c->names, "what it stands for is given here");
 }
 
 static Ast *copied(Call *c, const Ast *e);
@@ -159,6 +160,13 @@ static bool take_arguments(Call *c, StageScope *inside) {
   return bound;
 }
 
+const Ast *with_given(Stages *s, const Ast *e, const char *name, Span at, const Ast *given) {
+  Call c = {.s = s, .names = at};
+  map_init(&c.given, s->l->session->arena);
+  map_put(&c.given, name, (void *)given);
+  return copied(&c, e);
+}
+
 // -- definitions of the body
 
 static void define(Call *c, const Ast *e) {
@@ -212,7 +220,7 @@ static void seen_again(Stages *s, const char *name, Value *v) {
 
 Value call_procedure(Stages *s, Def *d, const Ast *at) {
   Lowered *l = s->l;
-  Call c = {s, d, at, {0}};
+  Call c = {.s = s, .def = d, .names = d->ast->name_span, .at = at};
   s->calls++;
   map_init(&c.given, l->session->arena);
   StageScope *outer = s->scope, *inside = scope_new(l, s->root);

@@ -27,12 +27,16 @@ static void spoken_names(Lowered *l, Map *names) {
   }
 }
 
-// Unnamed trainings have their model's name; repeats have a number.
+// Unnamed trainings have their model's name; repeats have a number. A copy of a training stands for it.
 static const char *name_of(Lowered *l, Map *names, const Ast *train) {
-  static const char taken;
+  static const Ast taken;
   const char *base = train->name ? train->name : default_name(train), *name = base;
-  for (int number = 2; map_get(names, name) != NULL && map_get(names, name) != train; number++)
+  const Ast *has;
+  for (int number = 2; (has = map_get(names, name)) != NULL; number++) {
+    if (has != &taken && has->span.source == train->span.source && has->span.start == train->span.start)
+      break;
     name = arena_printf(l->session->arena, "%s%d", base, number);
+  }
   map_put(names, name, (void *)&taken);
   return name;
 }

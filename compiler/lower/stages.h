@@ -78,8 +78,10 @@ void open_scope(Stages *s); // of a block
 void close_scope(Stages *s);
 void lower_statement(Stages *s, const Ast *e);
 Value statement_value(Stages *s, const Ast *e); // of an expression, in the line; a procedure's statements act
+void lower_statements(Stages *s, const Ast *block);
 
 // -- procedure.c
+// A copy of e in which `given` stands in the place of a name.
+const Ast *with_given(Stages *s, const Ast *e, const char *name, Span at, const Ast *given);
 Value call_procedure(Stages *s, Def *d, const Ast *call);
-void lower_statements(Stages *s, const Ast *block);
 #endif

@@ -146,7 +146,8 @@ static bool source_rows(Stages *s, const Ast *e, Value v, const char *name, int 
 }
 
 static bool is_thing(const Value *v) { // that no tensor holds
-  return v->kind == V_DATA || v->kind == V_MODEL || v->kind == V_FN || v->kind == V_TEXT;
+  return v->kind == V_DATA || v->kind == V_MODEL || v->kind == V_FN || v->kind == V_BUILTIN ||
+         v->kind == V_TEXT;
 }
 
 // `for d in [a, b]` over data, models or functions: the block once for each.
@@ -154,16 +155,14 @@ static bool written_out(Stages *s, const Ast *e) {
   const Ast *list = e->kids[1]->kids[0];
   if (e->kids[0]->nkids != 1 || e->kids[1]->nkids != 1 || list->kind != AST_LIST || !list->nkids)
     return false;
-  Value *items = ARENA_ARRAY(s->l->session->arena, Value, list->nkids);
   for (int i = 0; i < list->nkids; i++) {
-    items[i] = statement_value(s, list->kids[i]);
-    if (!is_thing(&items[i])) return false;
+    const Value item = statement_value(s, list->kids[i]);
+    if (!is_thing(&item)) return false;
   }
   const Ast *name = e->kids[0]->kids[0];
   for (int i = 0; i < list->nkids; i++) {
     open_scope(s);
-    held_bind(s, name->name, name->span, items[i]);
-    lower_statements(s, e->kids[3]);
+    lower_statements(s, with_given(s, e->kids[3], name->name, name->span, list->kids[i]));
     stages_flush(s);
     close_scope(s);
   }
@@ -416,8 +415,24 @@ static void check_names(const Stages *s, const Ast *e) {
 
 typedef VEC(reg_piece) Pieces;
 
+// A source of what stands in braces, at its place in the program: blanks stand for all before.
+static int source_within(Session *s, Span at, const char *inner) {
+  const Source *whole = source_get(&s->sources, at.source);
+  const char *braced = arena_printf(s->arena, "{%s}", inner);
+  const char *found = whole ? strstr(whole->text + at.start, braced) : NULL;
+  if (!found || found >= whole->text + at.end)
+    return source_add(&s->sources, braced, inner, (int)strlen(inner));
+  const size_t before = (size_t)(found + 1 - whole->text);
+  char *text = ARENA_ARRAY(s->arena, char, before + strlen(inner) + 1);
+  size_t n = 0;
+  for (size_t i = 0; i < before; i++)
+    if ((whole->text[i] & 0xC0) != 0x80) text[n++] = whole->text[i] == '\n' ? '\n' : ' '; // a character each
+  memcpy(text + n, inner, strlen(inner));
+  return source_add(&s->sources, whole->name, text, (int)(n + strlen(inner)));
+}
+
 // "round {r}": what stands in braces is a number of the program.
-static void pieces_of(Stages *s, const char *text, Pieces *out) {
+static void pieces_of(Stages *s, Span at, const char *text, Pieces *out) {
   Session *session = s->l->session;
   while (*text) {
     const char *open = strchr(text, '{'), *close = open ? strchr(open, '}') : NULL;
@@ -425,11 +440,10 @@ static void pieces_of(Stages *s, const char *text, Pieces *out) {
     int value = -1;
     if (close) {
       const char *inner = arena_strndup(session->arena, open + 1, (size_t)(close - open - 1));
-      const int source = source_add(&session->sources, arena_printf(session->arena, "{%s}", inner), inner,
-                                    (int)strlen(inner));
-      const Ast *e = parse_expression(session, source);
+      const int errors = session->diags.errors;
+      const Ast *e = parse_expression(session, source_within(session, at, inner));
       if (e) check_names(s, e);
-      if (e && !session->diags.errors) value = number_place(s, e);
+      if (e && session->diags.errors == errors) value = number_place(s, e);
     }
     vec_push(session->arena, *out, ((reg_piece){arena_strndup(session->arena, text, n), value}));
     text = close ? close + 1 : text + n;
@@ -447,7 +461,7 @@ static void lower_report(Stages *s, const Ast *e) {
     if (!places_of(s, &v, "reported", &places, &paths)) return;
   }
   if (e->text)
-    pieces_of(s, e->text, &pieces);
+    pieces_of(s, e->span, e->text, &pieces);
   else
     vec_push(a, pieces, ((reg_piece){ast_text(a, e->kids[0]), -1}));
   stages_flush(s);

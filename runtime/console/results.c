@@ -2,6 +2,7 @@
 // what `report` tells.
 #include "reg/console.h"
 #include "text/text.h"
+#include <math.h>
 #include <string.h>
 
 static const char *paint(reg_terminal t, const char *code) { return t.color ? code : ""; }
@@ -119,7 +120,7 @@ static void print_number(FILE *out, reg_dtype type, double v) {
   if (type == REG_BOOL)
     fputs(v != 0 ? "true" : "false", out);
   else
-    fprintf(out, type == REG_I32 ? "%.0f" : "%.6g", v);
+    fprintf(out, type == REG_I32 ? "%.0f" : "%.6g", isnan(v) ? NAN : v); // C prints the sign of a NaN
 }
 
 // "0.5", "[3] 1 2 3", "[8, 64] 0.1 0.2 0.3 …".

@@ -77,8 +77,8 @@ static int goes_on(Run *r, const reg_stage *s, int64_t made, bool *on) {
   if (code || store_number(r, s->value) == 0) return code;
   *on = true;
   return over ? reg_fail(r->st, REG_ASSERTION, "too_many_turns",
-                         "%s: after %lld turns, all that it may make, what `while` watches is still %.9g",
-                         s->place, (long long)made, store_number(r, s->value))
+                         "%s: after %lld turns, all that it may make, the condition of `while` still holds",
+                         s->place, (long long)made)
               : REG_OK;
 }
 
@@ -96,8 +96,11 @@ static int while_stage(Run *r, const reg_stage *s) {
 
 // -- what is told and written
 
+// C prints the sign of a NaN.
+static double unsigned_nan(double v) { return isnan(v) ? NAN : v; }
+
 static void put_number(Text *o, double v) {
-  reg_text_format(o, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.6g", v);
+  reg_text_format(o, v == floor(v) && fabs(v) < 1e15 ? "%.0f" : "%.6g", unsigned_nan(v));
 }
 
 static int report_stage(Run *r, const reg_stage *s) {
@@ -128,7 +131,7 @@ static int assert_stage(Run *r, const reg_stage *s) {
   for (int i = 0; i < a->nsides; i++) {
     reg_text_format(&text, "%s`%.100s` is ", i ? ", " : ": ", a->side_texts[i]);
     if (r->program->store[a->sides[i]].count == 1)
-      reg_text_format(&text, "%.9g", store_number(r, a->sides[i]));
+      reg_text_format(&text, "%.9g", unsigned_nan(store_number(r, a->sides[i])));
     else
       reg_text_add(&text, "a tensor");
   }

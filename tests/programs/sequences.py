@@ -70,3 +70,87 @@ def as_pytorch(regc, name):
         for what, a, b in pairs:
             size = max(map(abs, b)) + 0.05
             demand(len(a) == len(b) and all(abs(p - q) <= relative * size for p, q in zip(a, b)), f"{dtype}: {what} is {a}, PyTorch gives {b}")
+
+
+# -- statements
+
+def case_statements_compute_what_they_say(regc):
+    """Loops in loops, conditions, names that go on from turn to turn, as Python has it."""
+    home = folder(regc)
+    text = (ROOT / "tests/lang/good/statements.reg").read_text()
+    (home / "p.reg").write_text(text)
+    found = of_kind(events(regc, "--out", home / "run", home / "p.reg", cwd=home), "report")
+    number, truth, whole, inner = 1, True, [1, 2, 3], []
+    for i in range(2):
+        for a, b in zip([1, 2, 3], [4, 5, 6]):
+            for c in ([1, 3], [2, 4]):
+                number += a * b * sum(c)
+            if a == 2 and not truth:
+                whole = [v + 1 for v in whole]
+            elif i == 1:
+                truth = not truth
+            else:
+                truth = a < b
+    for _ in range(4):
+        if number > 100:
+            number /= 2
+            half = number
+            while half > 1:
+                half /= 2
+            inner.append((f"inner of {number:g}", half))
+    demand([e["value"] for e in found[:3]] == whole, f"whole numbers {found[:3]}, not {whole}")
+    demand(found[3]["value"] == found[4]["value"] > 0, "a copy of a model that nothing trained has the initial values of that model")
+    demand([(e["name"], e["value"]) for e in found[5:8]] == inner, f"{found[5:8]}, not {inner}")
+    left, empty, tree = found[8:11]
+    demand(left["value"] == [1, 2] and empty["value"] == [], f"{left}, {empty}")
+    saved = parse((home / "tree.safetensors").read_bytes())
+    demand(list(saved) == ["tree net.hidden.weight", "tree net.out.weight"] and saved["tree net.hidden.weight"][0] == [2, 3], f"saved {saved}")
+    for name, (_, values) in saved.items():
+        shown = flat(tree["values"][name[5:]])
+        demand(len(shown) == len(values) and all(abs(a - b) <= 1e-6 * b for a, b in zip(shown, values)), f"{name}: {shown}, saved {values}")
+    fits = [e["values"] for e in found if e["name"] == "fit"]
+    epochs = of_kind([json.loads(line) for line in (home / "run" / "metrics.jsonl").read_text().splitlines()], "epoch")
+    history = [v for f in fits for v in f["history.loss"]]
+    demand(all(abs(a - e["loss"]) < 1e-8 for a, e in zip(history, epochs, strict=True)), f"histories {fits}")
+    same_bits(regc, text)
+
+
+def case_values_of_every_kind_are_told_and_saved(regc):
+    home = folder(regc)
+    (home / "p.reg").write_text("""
+let most = 50%
+number = 0.1
+share = most
+truth, truths = (1 < 2, [1, 0, 3] > 0)
+whole = [3, -1, 2]
+far = [1 / 0.0, log(-1.0), -1 / 0.0, 16777216.0]
+nothing = zeros([0, 3])
+matrix = [[1, 2], [3, 4.5]]
+report number
+report share
+report truth
+report truths
+report whole
+report far
+report nothing
+report matrix as "m {number} {whole[1]} {truth} {far[1]} { no place"
+save whole to "whole.safetensors"
+save truths to "truths.safetensors"
+save matrix to "matrix.safetensors"
+save nothing to "nothing.safetensors"
+save number to "number.safetensors"
+save far to "far.safetensors"
+save whole to "whole.safetensors"
+""")
+    found = of_kind(events(regc, "--out", "", home / "p.reg", cwd=home), "report")
+    expected = [0.1, 0.5, True, [True, False, True], [3, -1, 2], [None, None, None, 16777216], [], [[1, 2], [3, 4.5]]]
+    for e, v in zip(found, expected, strict=True):
+        near = flat([e["value"]])
+        demand(all(a is b or (a == b and type(a) is type(b)) or (b is not None and abs(a - b) < 1e-7) for a, b in zip(near, flat([v]), strict=True)), f"{e}, not {v}")
+    demand(found[-1]["name"] == "m 0.1 -1 1 nan { no place", found[-1]["name"])
+    shown = regc.ok("run", "--quiet", "--out", "", home / "p.reg", cwd=home)
+    demand("far [4] inf nan -inf 1.67772e+07\n" in shown and "truths [3] true false true\n" in shown, shown)
+    saved = {name: parse((home / f"{name}.safetensors").read_bytes())[name] for name in ("whole", "matrix", "nothing", "number", "far")}
+    demand(saved["whole"] == ([3], [3, -1, 2]) and saved["matrix"] == ([2, 2], [1, 2, 3, 4.5]) and saved["nothing"] == ([0, 3], []), f"{saved}")
+    demand(saved["number"][0] == [] and abs(saved["number"][1][0] - 0.1) < 1e-8, f"{saved['number']}")
+    demand(str(saved["far"][1]).replace("-nan", "nan") == "[inf, nan, -inf, 16777216.0]", f"{saved['far']}")
