@@ -400,6 +400,7 @@ views:
 view:
   NAME SET expr                                   { $$ = ast_column(p, @$, $1, $3, NULL); }
 | NAME SET expr IN NAME                           { $$ = ast_column(p, @$, $1, $3, ast_name(p, @5, $5)); }
+| NAME SET expr IN NAME AS NAME                   { $$ = ast_column(p, @$, $1, $3, ast_as(p, @$, ast_name(p, @5, $5), $7)); }
 
 expr: until
 | IF expr THEN expr ELSE expr                     { $$ = ast_triple(p, @$, AST_IF, $2, $4, $6); }

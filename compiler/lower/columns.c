@@ -344,6 +344,10 @@ static int with_column(Cx *cx, const char *name, int base, const Ast *view, Span
   OpList ops = {0};
   vec_push(cx->a, ops, ((reg_data_op){.kind = REG_DATA_FROM, .from = base}));
   if (!may_be_column(cx, view->name, view->name_span)) return -1;
+  if (only && only->kind != AST_NAME) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, only->span, "`as`", "behind data");
+    return -1;
+  }
   if (only) {
     const Value v = {.kind = V_DATA,
                      .data = &(DataValue){.name = cx->l->dataset_names.data[base], .dataset = base}};

@@ -364,11 +364,24 @@ Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses) {
   return node_of(p, AST_CLAUSES, span, clauses->data, clauses->len);
 }
 
+// The grammar took it for a part of the expression that it stands behind, such as `d where y < 5 as low`.
+static const Ast *take_as(Ast **at) {
+  Ast *a = *at;
+  switch (a->kind) {
+  case AST_AS: *at = a->kids[0]; return a;
+  case AST_COLUMN: return take_as(&a->kids[a->kids[1] ? 1 : 0]);
+  case AST_WHERE:
+  case AST_WITH:
+  case AST_PIPE:
+  case AST_BINARY:
+  case AST_UNARY: return take_as(&a->kids[a->nkids - 1]);
+  default: return NULL;
+  }
+}
+
 // `on e as name`: the name is parsed as part of `e`, or of the recipe, and belongs to the training.
 Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *recipe, AstList *clauses) {
-  const Ast *as = data && data->kind == AST_AS ? data : recipe && recipe->kind == AST_AS ? recipe : NULL;
-  if (as && as == data) data = as->kids[0];
-  if (as && as == recipe) recipe = as->kids[0];
+  const Ast *as = recipe ? take_as(&recipe) : data ? take_as(&data) : NULL;
   AstList all = {0};
   if (recipe) vec_push(p->arena, all, node_of(p, AST_RECIPE, recipe->span, &recipe, 1));
   for (int i = 0; clauses && i < clauses->len; i++) vec_push(p->arena, all, clauses->data[i]);

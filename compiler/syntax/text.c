@@ -226,7 +226,9 @@ static void print_column(Printer *p, const Ast *a) {
   strbuf_addf(&p->out, "%s =", a->name);
   break_or(p, a->name_span.end, a->kids[0]->span.start, " ");
   print_value(p, a->kids[0]);
-  if (a->kids[1]) strbuf_addf(&p->out, " in %s", a->kids[1]->name);
+  if (!a->kids[1]) return;
+  print_text(p, " in ");
+  print_node(p, a->kids[1]);
 }
 
 static void print_where(Printer *p, const Ast *a) {

@@ -211,7 +211,8 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
         (t->before.kind == TOK_NEWLINE || t->before.kind == TOK_OPENC))
       return false; // the value of a clause
     return ends_operand(t->last.kind);
-  case BEFORE_CALL: return !ends_operand(t->last.kind) && behind->kind == TOK_OPEN;
+  case BEFORE_CALL:
+    return (k->head || t->expression) && !ends_operand(t->last.kind) && behind->kind == TOK_OPEN;
   case RESULT: return t->last.kind == TOK_ARROW && behind->kind == TOK_OPENB;
   case FOLLOWS: return !line_start;
   case LOOP_START:

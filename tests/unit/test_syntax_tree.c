@@ -336,7 +336,8 @@ Test(syntax_tree, training) {
              "}\n",
              "FILE\n"
              "  TRAIN first\n"
-             "    NAME net\n"
+             "    LIST\n"
+             "      NAME net\n"
              "    NAME digits\n"
              "    CLAUSE loss\n"
              "      CALL\n"
@@ -471,7 +472,8 @@ Test(syntax_tree, parts_of_data_and_names_of_columns) {
 Test(syntax_tree, rows_and_columns_of_data) {
   check_tree("data d = a where y < 5 |> split(train: 1)\n"
              "  with y = f(y) in train\n"
-             "data t = table(3) { x = 1; z = 2 }\n",
+             "data t = table(3) { x = 1; z = 2 }\n"
+             "train net on a with y = 2 in test as first {\n}\n",
              "FILE\n"
              "  DEF data d\n"
              "    -\n"
@@ -503,7 +505,15 @@ Test(syntax_tree, rows_and_columns_of_data) {
              "        BIND z\n"
              "          NUM 2\n"
              "      ARG\n"
-             "        NUM 3\n");
+             "        NUM 3\n"
+             "  TRAIN first\n"
+             "    LIST\n"
+             "      NAME net\n"
+             "    WITH\n"
+             "      NAME a\n"
+             "      COLUMN y\n"
+             "        NUM 2\n"
+             "        NAME test\n");
 }
 
 Test(syntax_tree, documentation) {
