@@ -133,6 +133,9 @@ static bool reads_classes(const reg_program *p, int data, int field) {
   }
   for (int i = 0; i < p->ndatasets; i++)
     if (plan_reads_classes(&p->plans[i], data, field)) return true;
+  for (int i = 0; i < p->napplies; i++)
+    for (int k = 0; k < p->applies[i].ncolumns; k++)
+      if (p->applies[i].columns[k].data == data && p->applies[i].columns[k].field == field) return true;
   for (int i = 0; i < p->nevaluates; i++) {
     const reg_evaluate *e = &p->evaluates[i];
     if (e->data == data && function_reads_classes(e->metrics, field)) return true;

@@ -376,7 +376,8 @@ static reg_apply *applies_of(Arena *a, const Lowered *l) {
   reg_apply *out = ARENA_ARRAY(a, reg_apply, l->applies.len + 1);
   for (int i = 0; i < l->applies.len; i++) {
     FunctionSource source = {.apply = &l->applies.data[i]};
-    out[i] = (reg_apply){l->applies.data[i].name, function_new(a, l->applies.data[i].name, 1, source)};
+    const LowerApply *line = &l->applies.data[i];
+    out[i] = (reg_apply){line->name, function_new(a, line->name, 1, source), line->ncolumns, line->columns};
   }
   return out;
 }

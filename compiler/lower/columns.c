@@ -51,6 +51,15 @@ static const char *in_text(Cx *cx, const Node *in) {
   return arena_printf(cx->a, "%s`%s`", what, *what && path ? path + 1 : in->name);
 }
 
+const reg_data_other *columns_read(Cx *cx) {
+  reg_data_other *others = ARENA_ARRAY(cx->a, reg_data_other, cx->columns.len + 1);
+  for (int i = 0; i < cx->columns.len; i++) {
+    const LowerColumn *c = &cx->columns.data[i];
+    others[i] = (reg_data_other){.data = c->dataset, .part = c->part, .field = c->field};
+  }
+  return others;
+}
+
 // Code of what cx->g puts out, and what it reads besides the columns of the part. False after a report.
 static bool compile(Cx *cx, reg_data_op *op, Span at) {
   const Graph *g = prune(cx, cx->g);
@@ -63,14 +72,9 @@ static bool compile(Cx *cx, reg_data_op *op, Span at) {
               "in data, which are made before anything is trained");
     return false;
   }
-  reg_data_other *others = ARENA_ARRAY(cx->a, reg_data_other, cx->columns.len + 1);
-  for (int i = 0; i < cx->columns.len; i++) {
-    const LowerColumn *c = &cx->columns.data[i];
-    others[i] = (reg_data_other){.data = c->dataset, .part = c->part, .field = c->field};
-  }
   reg_status st = {0};
   op->nothers = cx->columns.len;
-  op->others = others;
+  op->others = columns_read(cx);
   op->fn = cx->l->host.columns(cx->l->host.user, g, cx->batch, &st);
   if (!op->fn) diag_emit(&cx->s->diags, DIAG_data_bad, at, st.text);
   return op->fn != NULL;

@@ -126,6 +126,8 @@ typedef struct LowerEvaluate {
 typedef struct LowerApply {
   const char *name;
   Graph *graph;
+  const reg_data_other *columns; // of REG_SLOT_OTHER
+  int ncolumns;
 } LowerApply;
 
 typedef struct Lowered {

@@ -226,7 +226,8 @@ static int line_function(Stages *s) {
   s->line = NULL;
   s->given.len = 0;
   if (!cx->g->outputs.len) return -1;
-  vec_push(cx->a, s->l->applies, ((LowerApply){cx->g->name, prune(cx, cx->g)}));
+  vec_push(cx->a, s->l->applies,
+           ((LowerApply){cx->g->name, prune(cx, cx->g), columns_read(cx), cx->columns.len}));
   return s->l->applies.len - 1;
 }
 
@@ -417,7 +418,7 @@ void stages_meet(Stages *s, const Ast *e) {
     diags_forget(&l->session->diags, before); // what is wrong with the call is told where it stands
     if (!cx->params.len || !initial_graphs(cx, NULL, &init, NULL) || !init) continue;
     know_models(s, cx);
-    vec_push(cx->a, l->applies, ((LowerApply){cx->g->name, init}));
+    vec_push(cx->a, l->applies, ((LowerApply){.name = cx->g->name, .graph = init}));
     push_stage(s, (reg_stage){.kind = REG_STAGE_INIT, .index = l->applies.len - 1, .value = -1, .turn = -1});
   }
 }

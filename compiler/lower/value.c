@@ -116,7 +116,7 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
   bool is_id = f->dtype == REG_I32 && f->values;
   Port port = {REG_SLOT_FIELD, v->field};
   if (v->data) {
-    port = (Port){cx->of_data ? (int)REG_SLOT_OTHER : (int)PORT_COLUMN, cx->columns.len};
+    port = (Port){cx->of_data || cx->line ? (int)REG_SLOT_OTHER : (int)PORT_COLUMN, cx->columns.len};
     vec_push(cx->a, cx->columns, ((LowerColumn){v->data->dataset, v->field, v->data->part, classes}));
   }
   Node *n = graph_port(cx->g, port, arena_printf(cx->a, "%s:%s%s", classes ? "class" : "field", of, f->name),

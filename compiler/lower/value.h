@@ -335,6 +335,9 @@ void live_range(Cx *cx, const Value *v, double low, double high); // v must lie 
 double live_default(const Cx *cx, const Node *input);             // of a live input; NaN: it is none
 Node *live_node(Cx *cx, const Value *v);                          // a scalar for a NUM in its own unit
 
+// -- columns.c
+const reg_data_other *columns_read(Cx *cx); // of data besides the batch's: those of cx->columns
+
 // -- held.c
 bool held_value(Cx *cx, const Env *env, const char *name,
                 Value *out);              // of a statement's name; false: there is none

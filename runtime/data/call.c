@@ -9,23 +9,28 @@ enum { LINE = 64 };
 
 static void *room(size_t bytes) { return aligned_alloc(LINE, (bytes / LINE + 2) * LINE); }
 
-// Of a part, or of all rows.
-static void *field_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s,
-                        reg_status *st) {
+int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s, void *to,
+              reg_status *st) {
   const reg_field *f = &d->fields[field];
   const void *from = s->dtype == REG_I32 && f->classes ? (const void *)f->classes : f->values;
   const size_t row = (size_t)f->width * reg_dtype_bytes(s->dtype);
   const int64_t rows = part ? part->nrows : d->nrows;
-  if (!from || s->count != rows * f->width) {
-    reg_fail(st, REG_BAD_DATA, "data_differs", "field `%.60s` of %s is not what the program needs", f->name,
-             part ? part->name : "other data");
-    return NULL;
-  }
-  char *to = room((size_t)rows * row);
-  for (int64_t i = 0; i < rows && to; i++)
-    memcpy(to + (size_t)i * row, (const char *)from + (size_t)(part ? part->rows[i] : i) * row, row);
-  if (!to) reg_no_memory(st, (size_t)rows * row);
-  return to;
+  if (!from || s->count != rows * f->width)
+    return reg_fail(st, REG_BAD_DATA, "data_differs", "field `%.60s` of %s is not what the program needs",
+                    f->name, part ? part->name : "other data");
+  for (int64_t i = 0; i < rows; i++)
+    memcpy((char *)to + (size_t)i * row, (const char *)from + (size_t)(part ? part->rows[i] : i) * row, row);
+  return REG_OK;
+}
+
+static void *field_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s,
+                        reg_status *st) {
+  const size_t bytes = (size_t)s->count * reg_dtype_bytes(s->dtype);
+  void *to = room(bytes);
+  if (!to) reg_no_memory(st, bytes);
+  if (!to || !data_rows(d, part, field, s, to, st)) return to;
+  free(to);
+  return NULL;
 }
 
 static void *other_rows(const reg_data_plan *plan, const reg_data_other *o, const reg_slot *s,

@@ -87,6 +87,10 @@ typedef struct ColumnResults {
 } ColumnResults;
 int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_dataset *d, const reg_part *part,
               ColumnResults *out, reg_status *st);
+// The rows of a part (NULL: all) of a field, as a function's slot wants them; REG_BAD_DATA where they do not
+// fit it.
+int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s, void *to,
+              reg_status *st);
 // Names 0, 1, ... for the columns of x, to which nothing was done. -1: out of memory.
 int data_number_columns(Heap *heap, reg_dataset *d, int64_t width);
 // Integers of the first `first` rows in ascending order are the classes of all `rows`. *stranger: the first

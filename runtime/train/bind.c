@@ -1,5 +1,6 @@
 // Functions and their slots. In: a function's table of slots. Out: pointers to parameters, batches and
 // numbers, ready to call.
+#include "data/table.h"
 #include "train/internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static bool in_range(const Training *t, const reg_slot *s) {
   case REG_SLOT_STORE:
     return s->index >= 0 && s->index < r->program->nstore && s->count <= r->program->store[s->index].count &&
            (s->in ? r->store[s->index] != NULL : s->out);
+  case REG_SLOT_OTHER: return t->columns != NULL;
   case REG_SLOT_OBJECTIVE:
   case REG_SLOT_LOSS: return t->objective != NULL;
   default: return true;
@@ -52,6 +54,16 @@ static bool in_range(const Training *t, const reg_slot *s) {
 
 static void *place_of(const Training *t, void *values, int index) {
   return (char *)values + (size_t)index * reg_dtype_bytes(t->run->program->dtype);
+}
+
+// A column of data that a line of statements reads: it stays what it is. NULL: why is told.
+static void *column_rows(Training *t, const reg_slot *s) {
+  const reg_data_other *c = &t->columns[s->index];
+  const reg_dataset *d = t->run->program->datasets[c->data];
+  void *to = reg_heap_take(&t->run->heap, (size_t)s->count * reg_dtype_bytes(s->dtype));
+  if (!to) reg_no_memory(t->run->st, (size_t)s->count * reg_dtype_bytes(s->dtype));
+  return to && !data_rows(d, c->part ? reg_data_part(d, c->part) : NULL, c->field, s, to, t->run->st) ? to
+                                                                                                      : NULL;
 }
 
 static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *predictions, void **metrics) {
@@ -72,8 +84,8 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *p
   case REG_SLOT_TOTAL: return &t->total;
   case REG_SLOT_SETTING: return &t->run->program->settings[s->index].value;
   case REG_SLOT_STORE: return store_take(t->run, s->index);
+  case REG_SLOT_OTHER: return column_rows(t, s);
   case REG_SLOT_COLUMN:
-  case REG_SLOT_OTHER:
   case REG_SLOT_ROWS:
   case REG_SLOT_COUNT: // of functions that make data
   case REG_SLOT_SCRATCH: break;
@@ -113,6 +125,7 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, void *predicti
                       s->index);
     if (s->kind == REG_SLOT_FIELD && (code = check_field(t, f, s))) return code;
     slots[i] = target_of(t, s, bank, predictions, metrics);
+    if (!slots[i] && t->run->st->code) return t->run->st->code;
     if (!slots[i]) return reg_no_memory(t->run->st, (size_t)s->count * reg_dtype_bytes(s->dtype));
   }
   *out = (Bound){f, slots};

@@ -77,6 +77,7 @@ typedef struct Training {
   Run *run;
   const reg_train *plan;
   const reg_dataset *data;
+  const reg_data_other *columns; // of a line of statements
   const reg_part *part, *valid_part;
   Bank now, epoch_start, best;
   int32_t seed[2], step, epoch, turn;

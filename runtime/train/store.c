@@ -58,6 +58,7 @@ static int call(Run *r, Bound *b) {
 
 int store_call(Run *r, int apply) {
   Bound *b = &r->applies[apply];
+  r->nothing->columns = r->program->applies[apply].columns;
   reg_function *f = r->program->applies[apply].function;
   int code = b->f ? REG_OK : bind_function(r->nothing, f, NULL, NULL, NULL, b);
   if (!code) code = call(r, b);
@@ -105,6 +106,7 @@ static bool is_given(const reg_train *p, const reg_function *f, const bool *give
 }
 
 int store_init(Run *r, int apply) {
+  r->nothing->columns = r->program->applies[apply].columns;
   reg_function *f = r->program->applies[apply].function;
   int code = resolve_function(r, f);
   bool any, *given = code ? NULL : missing(r, f, &any);

@@ -483,3 +483,25 @@ report b
     for other in ("2", "b"):
         for name in names:
             demand((where / "1" / name).read_bytes() == (where / other / name).read_bytes(), f"{other}: {name} differs")
+
+
+def case_columns_of_data_between_trainings(regc):
+    """Statements see columns of data, of a part and of all rows, as in a binary."""
+    program = written(regc, DIGITS + """
+grey = mean(digits.x)
+threes = mean(digits.test.label == 3)
+shades = max(digits.train.x, axis: 0)
+report grey
+report threes
+save shades to "SHADES"
+""".replace("SHADES", str(folder(regc) / "shades.safetensors")))
+    with open(ROOT / "examples" / "data" / "digits.csv") as f:
+        rows = list(csv.DictReader(f))
+    greys = [float(v) / 16 for row in rows for name, v in row.items() if name != "label"]
+    told = {r["name"]: r["value"] for r in of_kind(events(regc, "--out", "", program), "report")}
+    demand(abs(told["grey"] - sum(greys) / len(greys)) < 1e-6, f"{told}")
+    demand(0.08 < told["threes"] < 0.12, f"{told}")
+    binary = folder(regc) / "binary"
+    regc.ok("build", "-q", program, "-o", binary)
+    again = subprocess.run([binary, "-q", "--out", ""], check=True, capture_output=True, text=True).stdout
+    demand(again == regc.ok("run", "-q", "--out", "", program), again)
