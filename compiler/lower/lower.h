@@ -236,6 +236,9 @@ typedef struct LowerView {
 // program trains a model that the expression names, times and schedules are those of that training. NULL
 // after a mistake.
 LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e);
+// Whether the parameter `path` is one of the model of this name, of one that it calls, or of one of several
+// (`g` owns what `g[0]` owns).
+bool model_owns(const Lowered *l, const char *model, const char *path);
 // Loads data, computes a `let`, calls a model on zeros where its declared shape is known, so that mistakes in
 // a definition that nothing uses yet are reported. What only a training can tell is not judged.
 void lower_definition(Lowered *l, const char *name);

@@ -44,7 +44,4 @@ bool seeing_end(Cx *cx, const Seeing *s, bool failed, Span at);
 // Whether the selector, which starts from `root` where that is given, selects the parameter `path`.
 bool selects_param(Cx *cx, const Ast *selector, const ModelValue *root, const char *path);
 
-// Whether the parameter `path` is one of the model of this name, of one that it calls, or of one of several
-// (`g` owns what `g[0]` owns).
-bool model_owns(const Lowered *l, const char *model, const char *path);
 #endif

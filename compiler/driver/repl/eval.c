@@ -208,10 +208,9 @@ static void show_data(FILE *out, const char *text, const reg_dataset *d) {
 static void show_parameters(const View *v, const char *model) {
   Arena *a = v->work.p.arena;
   int64_t total = 0;
-  size_t n = strlen(model);
   for (int i = 0; i < v->view->params.len; i++) {
     const LowerParam *p = &v->view->params.data[i];
-    if (strncmp(p->path, model, n) != 0 || p->path[n] != '.') continue;
+    if (!model_owns(v->work.p.lowered, model, p->path)) continue;
     printf("  %-28s %s\n", p->path, shape_text(a, p->shape));
     total += shape_count(p->shape);
   }
