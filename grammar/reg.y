@@ -89,6 +89,7 @@ definition:
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
 | kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
 | PROCEDURE NAME params_opt stages                { $$ = ast_def(p, @$, KIND_PROCEDURE, &$2, $3, NULL, $4, NULL); }
+| PARAM NAME COLON list how expr                  { $$ = ast_own_param(p, @$, $2, $4, $5, $6); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
 | RECIPE NAME params_opt OPENC clauses CLOSEC     { $$ = ast_def(p, @$, KIND_RECIPE, &$2, $3, NULL, ast_clauses(p, span_join(@4, @6), $5), NULL); }
 

@@ -140,6 +140,10 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   Def *d = e->op ? sema_find(cx->l->program, e->name)
                  : find_def(cx, e->name); // op: of the program, though here is the library
   if (d) {
+    if (d->kind == KIND_MODEL && d->ast->num != 0) {
+      const Value m = model_named(cx, d, e->span);
+      return m.kind == V_FAIL ? m : call_model(cx, m.model, NULL, 0, e->span);
+    }
     if (d->kind == KIND_MODEL) return model_named(cx, d, e->span);
     if (d->kind == KIND_DATA) return data_definition(cx, d);
     if (is_load(cx, d) || average_call(d)) return model_named(cx, d, e->span);

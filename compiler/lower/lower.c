@@ -265,7 +265,10 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
     const char *followed = average_of(d);
     if (followed && trains_model(t, followed)) add_model(cx, t, d->name);
   }
-  t->model = ast->kids[0]->kids[0]->name;
+  const Ast *heads = ast->kids[0];
+  int first = 0; // a parameter of its own predicts nothing
+  while (first + 1 < heads->nkids && sema_find(l->program, heads->kids[first]->name)->ast->num != 0) first++;
+  t->model = heads->kids[first]->name;
   t->name = name;
   int64_t seed = 0;
   if (!clause_count(cx, ast, "steps", 0, 1, &t->steps) || !train_data(cx, t) ||

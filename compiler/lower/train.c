@@ -365,7 +365,7 @@ static bool reads_rows(const reg_dataset *data, const ModelValue *m) {
       if (!strcmp(ps->kids[i]->name, data->fields[k].name) &&
           !is_of_rows(ps->kids[i]->kids[0], &data->fields[k]))
         return false;
-  return true;
+  return ps && ps->nkids; // what reads nothing predicts nothing
 }
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {

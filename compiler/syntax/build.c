@@ -360,6 +360,17 @@ Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast
   return ast_def(p, span, kind, name, NULL, NULL, ast_error(p, body->span), NULL);
 }
 
+Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value) {
+  Token inner = name;
+  inner.text = "value";
+  AstList body = {0};
+  vec_push(p->arena, body, ast_param(p, span, inner, shape, how, value, NULL));
+  vec_push(p->arena, body, ast_name(p, name.span, inner));
+  Ast *a = ast_def(p, span, KIND_MODEL, &name, NULL, NULL, ast_block(p, span, &body), NULL);
+  a->num = 1;
+  return a;
+}
+
 Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses) {
   return node_of(p, AST_CLAUSES, span, clauses->data, clauses->len);
 }

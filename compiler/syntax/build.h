@@ -125,6 +125,8 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
              Ast *target);
 // Several models of one structure: `model g[7] = new net`.
 Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body);
+// A parameter of its own: a model of nothing, whose value it is.
+Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value);
 Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses);
 // data NULL: it has none; recipe NULL: it uses none; clauses NULL: without braces.
 Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *recipe, AstList *clauses);

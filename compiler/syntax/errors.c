@@ -226,10 +226,11 @@ void string_token(ParseContext *p, Token *t, const char *text, int length, bool 
 
 // Expected tokens in groups, so that a list reads as a person would say it.
 
+enum { MEMBERS = 30 };
 typedef struct Group {
   const char *name;
-  const char *marks[2];    // the group is meant where all of these are expected
-  const char *members[28]; // they are then not listed one by one
+  const char *marks[2];         // the group is meant where all of these are expected
+  const char *members[MEMBERS]; // they are then not listed one by one
 } Group;
 
 // In order: a wider group comes before those it contains.
@@ -247,6 +248,7 @@ static const Group groups[] = {
       "`optimizer`",
       "`metric`",
       "`let`",
+      "`param`",
       "`procedure`",
       "`recipe`",
       "`train`",
@@ -302,7 +304,7 @@ static int take_groups(const char **names, int n, const char **taken) {
     const Group *group = &groups[g];
     if (expected_index(names, n, group->marks[0]) < 0 || expected_index(names, n, group->marks[1]) < 0)
       continue;
-    for (int i = 0; i < 28 && group->members[i]; i++) {
+    for (int i = 0; i < MEMBERS && group->members[i]; i++) {
       int at = expected_index(names, n, group->members[i]);
       if (at >= 0) names[at] = NULL;
     }

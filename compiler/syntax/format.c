@@ -274,6 +274,12 @@ static void print_evaluate(Printer *p, const Ast *a) {
 
 static void print_definition(Printer *p, const Ast *a) {
   const Ast *body = a->kids[2];
+  if (a->num != 0) { // a parameter of its own
+    Ast param = *body->kids[0];
+    param.name = a->name;
+    print_node(p, &param);
+    return;
+  }
   const int outer = p->line_indent;
   print_head(p, a);
   if (body->kind == AST_BLOCK || body->kind == AST_STAGES) {

@@ -284,3 +284,34 @@ fit(net, digits, plain(lr: 1e-2))
         regc.ok("run", "--out", home / name, written(regc, recipe + text))
     one, other = ((home / name / "weights.safetensors").read_bytes() for name in ("inside", "outside"))
     demand(one == other, "other weights")
+
+
+def case_parameters_of_their_own(regc):
+    """Alternately down and up: a saddle's two sides, as computed by hand; one is frozen later."""
+    program, home = written(regc, """
+param low: [] = 1
+param high: [2] = [2, -1]
+train low, high as saddle {
+  minimize low * sum(high) + low^2 over low by sgd(lr: 0.1)
+  minimize -low * sum(high) + sum(high^2) over high by sgd(lr: 0.2) each 2 steps
+  steps    21
+}
+train low {
+  minimize (low - high[0])^2 over low by sgd(lr: 0.5)
+  steps    1
+}
+"""), folder(regc)
+    regc.ok("run", "--out", home / "whole", program)
+    low, high = 1.0, [2.0, -1.0]
+    for step in range(21):
+        low -= 0.1 * (sum(high) + 2 * low)
+        if step % 2:
+            high = [h - 0.2 * (2 * h - low) for h in high]
+    found = read(home / "whole" / "weights-saddle.safetensors")
+    demand(abs(found["low.value"][0] - low) < 1e-5, f"{found}, expected {low}")
+    demand(all(abs(a - b) < 1e-5 for a, b in zip(found["high.value"], high)), f"{found}, expected {high}")
+    after = read(home / "whole" / "weights-low.safetensors")
+    demand(set(after) == {"low.value"} and abs(after["low.value"][0] - high[0]) < 1e-5, f"{after}, expected {high[0]}")
+    regc.ok("build", "-q", program, "-o", home / "binary")
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    demand(read(home / "built" / "weights-low.safetensors") == after, "the binary ends elsewhere")
