@@ -1,7 +1,7 @@
 // Damaged weights and checkpoints. In: how many files, a seed. Valid files of both kinds are written by the
 // runtime, changed (bytes, lengths, the header's structure and numbers, the end), and given to the reader.
-// Out: for each a load or a clear error that leaves everything as it was; anything else ends with 1. A
-// damaged checkpoint must never load: only a change that leaves all values as they were may.
+// Out: for each a load or a clear error; anything else ends with 1. Refused weights leave everything as it
+// was. A damaged checkpoint must never load: only a change that leaves all values as they were may.
 //   fuzz_weights [FILES [SEED]]
 #include "reg/train.h"
 #include "train/internal.h"
@@ -147,13 +147,13 @@ static void change(File *f) {
 // -- the readers
 
 static const reg_tensor params[] = {
-    {.name = "net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35},
-    {.name = "net.hidden.bias", .rank = 1, .dim = {7}, .count = 7, .dtype = REG_F64},
-    {.name = "net.scale", .count = 1}};
+    {.name = "net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35, .stored = 0},
+    {.name = "net.hidden.bias", .rank = 1, .dim = {7}, .count = 7, .dtype = REG_F64, .stored = 1},
+    {.name = "net.scale", .count = 1, .stored = 2}};
 static const reg_tensor states[] = {
-    {.name = "net.norm.running_mean", .rank = 1, .dim = {7}, .count = 7, .layer = true},
-    {.name = "adam.m net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35},
-    {.name = "adam.m net.hidden.bias", .rank = 1, .dim = {7}, .count = 7, .dtype = REG_F64}};
+    {.name = "net.norm.running_mean", .rank = 1, .dim = {7}, .count = 7, .layer = true, .stored = 3},
+    {.name = "adam.m net.hidden.weight", .rank = 2, .dim = {5, 7}, .count = 35, .stored = -1},
+    {.name = "adam.m net.hidden.bias", .rank = 1, .dim = {7}, .count = 7, .dtype = REG_F64, .stored = -1}};
 
 static void fill(const Training *t, const Bank *b, double from) {
   for (int i = 0; i < t->plan->nparams; i++)
@@ -185,6 +185,56 @@ static void judge(Tally *tally, int code, const reg_status *st, bool kept, bool 
   fprintf(stderr, "file %ld: code %d, %s: %s\n", number, code, st->name, st->text);
 }
 
+static int nothing(reg_ctx *c, void *const *slots) {
+  (void)c, (void)slots;
+  return 0;
+}
+
+// A run with one training, as it is before a checkpoint is read, or written.
+static int run_new(Run *r, const reg_program *p, const reg_run_options *o, reg_status *st, char *folder) {
+  *st = (reg_status){0};
+  *r = (Run){.program = p, .options = o, .st = st, .folder = folder, .lock = -1, .metrics = -1};
+  return store_new(r);
+}
+
+static void run_free(Run *r) {
+  reg_heap_free(&r->heap);
+  free(r->scratch);
+}
+
+// In the middle of an epoch.
+static int write_checkpoint(Run *r) {
+  if (training_new(r, 0) || places_room(r, 1)) return 2;
+  Training *t = &r->trainings[0];
+  t->epoch = 7;
+  t->step = 73;
+  t->best_epoch = 5;
+  t->has_best = true;
+  t->best_value = 0.25;
+  fill(t, &t->now, 1);
+  fill(t, &t->best, 50);
+  r->under_way = t;
+  r->depth = 1;
+  r->places[0] = (Place){0};
+  return checkpoint_write(r);
+}
+
+// Whether a file was read as what the first run wrote, or refused.
+static void judge_checkpoint(Tally *tally, const Run *wrote, long number) {
+  Run r;
+  reg_status st;
+  char folder[64];
+  snprintf(folder, sizeof folder, "%s", wrote->folder);
+  int code = run_new(&r, wrote->program, wrote->options, &st, folder);
+  if (!code) code = checkpoint_read(&r);
+  const Training *a = &r.trainings[0], *b = &wrote->trainings[0];
+  bool right = !code && same(&a->now, &b->now) && a->step == b->step;
+  for (int i = 0; i < 3 && right; i++)
+    right = memcmp(a->best.params[i], b->best.params[i], reg_tensor_bytes(&params[i])) == 0;
+  judge(tally, code, &st, true, right, number);
+  run_free(&r);
+}
+
 int main(int argc, char **argv) {
   long files = argc > 1 ? atol(argv[1]) : 1000;
   state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -192,40 +242,43 @@ int main(int argc, char **argv) {
   if (!mkdtemp(folder)) return 2;
   snprintf(weights, sizeof weights, "%s/weights.safetensors", folder);
   snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", folder);
-  reg_dataset data = {0};
+  reg_part part = {.name = "train", .nrows = 640};
+  reg_dataset data = {.nparts = 1, .parts = &part};
   reg_dataset *datasets[] = {&data};
+  reg_function init = {.name = "init", .fn = nothing}, step = {.name = "step", .fn = nothing, .batch = 64};
   reg_train plan = {.name = "net",
+                    .train_part = "train",
                     .epochs = 50,
                     .batch = 64,
                     .keep_best = true,
                     .nparams = 3,
                     .params = params,
                     .nstates = 3,
-                    .states = states};
-  reg_program program = {
-      .source = "a program", .ndatasets = 1, .datasets = datasets, .ntrains = 1, .trains = &plan};
+                    .states = states,
+                    .init = &init,
+                    .step = &step};
+  const reg_stage stage = {.kind = REG_STAGE_TRAIN, .value = -1, .turn = -1};
+  reg_tensor store[4] = {params[0], params[1], params[2], states[0]};
+  reg_program program = {.source = "a program",
+                         .ndatasets = 1,
+                         .datasets = datasets,
+                         .nstore = 4,
+                         .store = store,
+                         .ntrains = 1,
+                         .trains = &plan,
+                         .nstages = 1,
+                         .stages = &stage};
   reg_run_options options = {0};
   reg_status st = {0};
-  Run run = {.program = &program, .options = &options, .st = &st, .folder = folder};
-  const reg_part part = {.name = "train", .nrows = 640};
-  Training t = {.run = &run,
-                .part = &part,
-                .plan = &plan,
-                .per_epoch = 10,
-                .epoch = 7,
-                .step = 73,
-                .best_epoch = 5,
-                .has_best = true,
-                .best_value = 0.25};
+  Run run;
+  if (run_new(&run, &program, &options, &st, folder) || write_checkpoint(&run)) return 2;
+  Training *t = &run.trainings[0];
   Bank good, marked;
-  if (bank_new(&t, &t.now) || bank_new(&t, &t.best) || bank_new(&t, &good) || bank_new(&t, &marked)) return 2;
-  fill(&t, &good, 1);
-  fill(&t, &marked, 1000);
-  bank_copy(&t, &t.now, &good);
-  fill(&t, &t.best, 50);
+  if (bank_new(t, &good) || bank_new(t, &marked)) return 2;
+  bank_copy(t, &good, &t->now);
+  fill(t, &marked, 1000);
   static File valid[2], file;
-  if (reg_weights_write(&plan, good.params, good.states, weights, &st) || checkpoint_write(&t, false))
-    return 2;
+  if (reg_weights_write(&plan, good.params, good.states, weights, &st)) return 2;
   read_file(weights, &valid[0]);
   read_file(checkpoint, &valid[1]);
   Tally tally[2] = {0};
@@ -233,19 +286,20 @@ int main(int argc, char **argv) {
     int kind = (int)(i % 2);
     memcpy(&file, &valid[kind], sizeof file);
     for (size_t k = below(3) ? 1 : 1 + below(3); k > 0; k--) change(&file);
-    bool found;
-    st = (reg_status){0};
-    bank_copy(&t, &t.now, &marked);
     write_file(kind ? checkpoint : weights, &file);
-    // An optimizer's states are not in the weights; they stay.
-    int code = kind ? checkpoint_read(&t, &found)
-                    : reg_weights_read(&plan, t.now.params, t.now.states, weights, &st);
-    judge(&tally[kind], code, &st, same(&t.now, &marked), !kind || same(&t.now, &good), i);
+    bank_copy(t, &t->now, kind ? &good : &marked);
+    if (kind) {
+      judge_checkpoint(&tally[kind], &run, i);
+      continue;
+    }
+    st = (reg_status){0}; // an optimizer's states are not in the weights; they stay
+    const int code = reg_weights_read(&plan, t->now.params, t->now.states, weights, &st);
+    judge(&tally[kind], code, &st, same(&t->now, &marked), true, i);
   }
   unlink(weights);
   unlink(checkpoint);
   rmdir(folder);
-  reg_heap_free(&run.heap);
+  run_free(&run);
   printf("weights: %ld loaded, %ld refused; checkpoints: %ld loaded, %ld refused\n", tally[0].loaded,
          tally[0].refused, tally[1].loaded, tally[1].refused);
   long wrong = tally[0].wrong + tally[1].wrong;

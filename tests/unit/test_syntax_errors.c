@@ -29,8 +29,8 @@ Test(syntax_errors, expected_lists_are_grouped) {
   check_errors("let a = f(x y)\n", "1:13 unexpected name `y`, expected `,`, `:`, `)` or an operator\n");
   check_errors("let 3 = x\n", "1:5 unexpected number `3`, expected a name\n");
   check_errors("fn f(x: ) = x\n", "1:9 unexpected `)`, expected a type\n");
-  check_errors("x = 3\n",
-               "1:1 unexpected name `x`, expected a definition, `train`, `evaluate`, `check` or `use`\n");
+  check_errors("x = 3\n", "");
+  check_errors("modle x = 3\n", "1:1 unexpected name `modle`, expected a definition or a statement\n");
   check_errors("fn f(x) = if x then x\n",
                "1:22 unexpected end of the line, expected `else` or an operator\n");
   check_errors("fn f(x) {\n  param 3\n  x\n}\n", "2:9 unexpected number `3`, expected a name\n");
