@@ -200,6 +200,10 @@ static const Held *twin_of(const StageScope *s, const char *name) {
   return h;
 }
 
+const char *held_text(Arena *a, const Held *h, int i) {
+  return h->value.kind == V_TREE ? arena_printf(a, "%s %s", h->name, h->value.tree->leaf[i].path) : h->name;
+}
+
 Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const Value *v) {
   Held *h = ARENA_NEW(l->session->arena, Held);
   int *stored = ARENA_ARRAY(l->session->arena, int, node_count(v) + 1);
@@ -207,12 +211,10 @@ Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const V
   const Held *twin = twin_of(scope, name);
   const bool shared = twin && fits(l, twin, v);
   for (int i = 0; i < h->n; i++) {
-    const char *leaf =
-        v->kind == V_TREE ? arena_printf(l->session->arena, "%s %s", name, v->tree->leaf[i].path) : name;
     const Node *n = node_at(v, i);
     stored[i] = shared && l->store.data[twin->stored[i]].dtype == n->dtype
                     ? twin->stored[i]
-                    : stored_new(l, leaf, n->dtype, n->shape);
+                    : stored_new(l, held_text(l->session->arena, h, i), n->dtype, n->shape);
   }
   map_put(&scope->names, name, h);
   return h;

@@ -67,6 +67,7 @@ Held *held_find(const StageScope *s, const char *name); // NULL: no statement so
 // In a scope, with places in the store for what it has; nothing gives it values.
 Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const Value *v);
 void held_bind(Stages *s, const char *name, Span at, Value v); // `name = v` in the line
+const char *held_text(Arena *a, const Held *h, int i);         // "mask net.hidden.weight", of its i-th tensor
 void held_give(Stages *s, const Held *h, const Value *v);
 void held_give_param(Stages *s, const ParamRef *p, Node *n);
 int held_hidden(Stages *s, const char *what, Node *n); // its place in the store

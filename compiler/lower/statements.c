@@ -515,6 +515,7 @@ static void lower_assert(Stages *s, const Ast *e) {
 static void lower_save(Stages *s, const Ast *e) {
   Cx *cx = line_of(s);
   Places places = {0};
+  Paths names = {0};
   stages_meet(s, e->kids[0]);
   Value v = statement_value(s, e->kids[0]);
   if (v.kind == V_MODEL) {
@@ -523,12 +524,16 @@ static void lower_save(Stages *s, const Ast *e) {
     stages_flush(s);
     for (int i = 0; i < s->l->store.len; i++) {
       const LowerTensor *t = &s->l->store.data[i];
-      if ((t->param || t->layer) && !strncmp(t->name, path, n) && t->name[n] == '.')
-        vec_push(cx->a, places, i);
+      if ((!t->param && !t->layer) || strncmp(t->name, path, n) != 0 || t->name[n] != '.') continue;
+      vec_push(cx->a, places, i);
+      vec_push(cx->a, names, t->name);
     }
   } else {
     const Held *h = e->kids[0]->kind == AST_NAME ? held_find(s->scope, e->kids[0]->name) : NULL;
-    for (int i = 0; h && i < h->n; i++) vec_push(cx->a, places, h->stored[i]);
+    for (int i = 0; h && i < h->n; i++) {
+      vec_push(cx->a, places, h->stored[i]);
+      vec_push(cx->a, names, held_text(cx->a, h, i));
+    }
     stages_flush(s);
   }
   if (v.kind == V_FAIL) return;
@@ -538,7 +543,7 @@ static void lower_save(Stages *s, const Ast *e) {
     diag_hint(d, "`save net to \"net.safetensors\"`");
     return;
   }
-  vec_push(cx->a, s->l->saves, ((reg_save){e->text, places.len, places.data}));
+  vec_push(cx->a, s->l->saves, ((reg_save){e->text, places.len, places.data, names.data}));
   push_stage(s, (reg_stage){.kind = REG_STAGE_SAVE,
                             .index = s->l->saves.len - 1,
                             .value = -1,

@@ -144,8 +144,10 @@ static int save_stage(Run *r, const reg_stage *s) {
   reg_saved_tensor *tensors = calloc((size_t)save->ntensors + 1, sizeof *tensors);
   Heap heap = {0};
   int code = tensors ? REG_OK : reg_no_memory(r->st, (size_t)save->ntensors * sizeof *tensors);
-  for (int i = 0; i < save->ntensors && !code; i++)
+  for (int i = 0; i < save->ntensors && !code; i++) {
     code = store_saved(r, save->tensors[i], &heap, &tensors[i]);
+    tensors[i].name = save->names[i];
+  }
   if (!code && (code = reg_safetensors_write(save->path, save->ntensors, tensors, r->st)) == REG_CANNOT_WRITE)
     reg_hint(r->st, "`save` at %s makes no folders, and writes where the program runs", s->place);
   reg_heap_free(&heap);

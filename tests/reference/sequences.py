@@ -73,6 +73,18 @@ repeat 3 as round {
 save net to "net.safetensors"
 save mask to "mask.safetensors"
 """,
+    "the library's pruning": NET + """recipe plain(m, lr: number) {
+  loss     cross_entropy(m(x), y)
+  optimize adam(lr: lr)
+  epochs   4
+""" + CLAUSES + "}\n" + given("net", 3) + """
+mask = lottery_ticket(net, d, plain(lr: 5e-2), rounds: 3, drop: 30%)
+model sparse = net with w, m in net.*.weight, mask as w * m
+e = evaluate sparse on d { nll }
+report e.nll
+save net to "net.safetensors"
+save mask to "mask.safetensors"
+""",
     "distillation": NET + """model student(x: [4]) -> [3] = x |> dense(3) as out
 """ + given("net", 4) + "student.out.weight <- " + str(nested(start(5, {"w": [4, 3]})["w"], [4, 3])) + """
 train net on d as teacher {
@@ -206,8 +218,8 @@ def expected(name):
         def accuracy(w):
             return float((run(w, x).argmax(1) == y).double().mean())
         return {"net": saved(net, "net"), "other": saved(other, "other")}, [[accuracy(net), nll(net), accuracy(other), nll(other)]]
-    if name == "pruning":
-        first, told = model(3), []
+    if name in ("pruning", "the library's pruning"):
+        first, told, seen = model(3), [], None
         mask = {k: torch.ones_like(v) for k, v in first.items() if k.endswith("weight")}
         for _ in range(3):
             net = {k: v.detach().clone().requires_grad_() for k, v in first.items()}
@@ -216,10 +228,13 @@ def expected(name):
                 return {k: v * mask[k] if k in mask else v for k, v in net.items()}
             fit(net, lambda a, b: f.cross_entropy(run(sparse(), a), b), adam(5e-2), 4)
             told.append(nll(sparse()))
+            seen = saved(sparse(), "net"), saved(mask, "mask net")
             kept = torch.cat([net[k].detach().abs()[mask[k] > 0] for k in mask])
             least = float(torch.quantile(kept, 0.3))
             told.append(least)
             mask = {k: m * (net[k].detach().abs() > least) for k, m in mask.items()}
+        if name != "pruning":  # what the last round left, masked
+            return {"net": seen[0], "mask": seen[1]}, told[-2:-1]
         return {"net": saved(net, "net"), "mask": saved(mask, "mask net")}, told
     if name == "distillation":
         net = model(4)

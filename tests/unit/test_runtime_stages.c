@@ -274,7 +274,8 @@ Test(stages, a_loop_that_does_not_end_is_ended) {
 
 Test(stages, save_writes_tensors_where_it_says) {
   static const int all[] = {LIST, DRAW, COUNT};
-  static reg_save save = {.ntensors = 3, .tensors = all};
+  static const char *const names[] = {"list", "draw", "how many"};
+  static reg_save save = {.ntensors = 3, .tensors = all, .names = names};
   static const reg_stage stages[] = {STAGE(INIT, .index = START), STAGE(APPLY, .index = DRAWN),
                                      STAGE(SAVE, .place = "p.reg:3:1")};
   World *w = WORLD(stages);
@@ -289,7 +290,7 @@ Test(stages, save_writes_tensors_where_it_says) {
                st.text);
   cr_assert_eq(reg_safetensors_read(path, &saved, &st), 0, "%s", st.text);
   const reg_saved_tensor *list = reg_saved_find(&saved, "list"), *drawn = reg_saved_find(&saved, "draw"),
-                         *count = reg_saved_find(&saved, "count");
+                         *count = reg_saved_find(&saved, "how many");
   cr_assert(list && drawn && count && list->rank == 2 && reg_float_at(list->values, list->dtype, 5) == 2.5);
   cr_assert(reg_float_at(drawn->values, drawn->dtype, 0) == 5 && count->dtype == REG_F64 && count->rank == 0);
   reg_saved_free(&saved);
