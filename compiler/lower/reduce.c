@@ -226,7 +226,7 @@ static Node *flat(Cx *cx, Node *n) {
 Node *tree_flat(Cx *cx, const Tree *t) {
   Node **parts = ARENA_ARRAY(cx->a, Node *, t->n + 1);
   for (int i = 0; i < t->n; i++) parts[i] = flat(cx, t->leaf[i].node);
-  return graph_concat(cx->g, parts, t->n, 0);
+  return t->n ? graph_concat(cx->g, parts, t->n, 0) : graph_const(cx->g, 0, shape_of(1, (int64_t)0));
 }
 
 static double tree_count(const Tree *t) {

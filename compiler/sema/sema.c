@@ -61,7 +61,8 @@ static void suggest_argument(Scope *s, Diag *d, const char *written, const char 
   }
   StrBuf b = {.arena = s->p->session->arena};
   for (int i = 0; i < n; i++) {
-    const Ast *arrow = declared && declared->kids[i]->op == OPR_ARROW ? declared->kids[i]->kids[2] : NULL;
+    const Ast *own = declared && i < declared->nkids ? declared->kids[i] : NULL; // `mode` is no model's own
+    const Ast *arrow = own && own->op == OPR_ARROW ? own->kids[2] : NULL;
     strbuf_addf(&b, "%s`%s%s%s`", i ? ", " : "", params[i], arrow ? " -> " : "", arrow ? arrow->name : "");
   }
   if (n) diag_hint(d, "its parameters are %s", b.data);
