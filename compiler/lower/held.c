@@ -234,6 +234,11 @@ void held_bind(Stages *s, const char *name, Span at, Value v) {
     held_give(s, h, &h->value);
     return;
   }
+  if (again && h->value.kind == V_NONE) { // of a training or an evaluation
+    diag_note(diag_emit(&l->session->diags, DIAG_duplicate_definition, at, name), h->at,
+              "first defined here");
+    return;
+  }
   if (again) {
     not_like_before(cx, h, &v, at);
     return;

@@ -372,7 +372,12 @@ void lower_evaluation(Stages *s, const Ast *ast) {
   stages_flush(s);
   const bool trained = training_of(l, ast->kids[0], false) >= 0;
   LowerEvaluate *e = trained ? lower_evaluate(l, ast, false) : NULL;
-  if ((trained || s->failed) && !e) know_failed(s, ast);
+  if (!trained && !s->failed && ast->name) {
+    Diag *d = diag_emit(&l->session->diags, DIAG_not_allowed_here, ast->name_span, "a name for the result",
+                        "before the first training of its model");
+    diag_hint(d, "`evaluate` without a name shows what the initial values give");
+  }
+  if (!e) know_failed(s, ast);
   if (trained && !e) return;
   if (e) evaluate_results(s, e);
   push_stage(s, (reg_stage){.kind = REG_STAGE_EVALUATE, .index = l->evaluates.len, .value = -1, .turn = -1});

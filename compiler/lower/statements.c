@@ -128,7 +128,7 @@ static bool source_range(Stages *s, const Ast *e, const Value *v, const char *tu
 static bool source_rows(Stages *s, const Ast *e, Value v, const char *name, int along, const char *turn,
                         ForSource *out) {
   Cx *cx = line_of(s);
-  const char *whole = arena_printf(cx->a, "each %s", name); // no name of the language
+  const char *whole = arena_printf(cx->a, "each %s %d", name, s->l->store.len); // this loop's alone
   held_bind(s, whole, e->span, v);
   const Held *h = held_find(s->scope, whole);
   if (!h || h->value.kind == V_FAIL) return false;
