@@ -154,3 +154,43 @@ save whole to "whole.safetensors"
     demand(saved["whole"] == ([3], [3, -1, 2]) and saved["matrix"] == ([2, 2], [1, 2, 3, 4.5]) and saved["nothing"] == ([0, 3], []), f"{saved}")
     demand(saved["number"][0] == [] and abs(saved["number"][1][0] - 0.1) < 1e-8, f"{saved['number']}")
     demand(str(saved["far"][1]).replace("-nan", "nan") == "[inf, nan, -inf, 16777216.0]", f"{saved['far']}")
+
+
+COPIES = """
+model net(x: [2]) -> [1] = x |> dense(3) as hidden |> tanh |> dense(1) as out
+model half = net with w in net.*.weight as w / 2
+fn loss_at(w) = mean(((net at w)(ones([3, 2])))^2)
+
+start = net.*
+x = start.hidden.weight
+size = norm(x)
+start = 2 * start
+assert norm(x) == size
+assert abs(norm(start.*.weight) - 2 * norm(net.*.weight)) < 1e-5
+y = x
+y = y + 1
+a, b = (x, y)
+a, b = (b, a)
+assert a[0, 0] == b[0, 0] + 1
+seen = half(ones([1, 2]))
+net.hidden.weight <- 2 * net.hidden.weight
+net.out.weight <- 0
+assert all(half(ones([1, 2])) == net.out.bias)
+net.out.* <- start.out.*
+w = net.*
+repeat 30 { w = w - 0.1 * grad(loss_at(w), w) }
+assert loss_at(w) < 1e-8
+assert loss_at(net.*) > 1e-3
+g = grad(sum(w.hidden.weight^2), w)
+assert norm(g.hidden.weight - 2 * w.hidden.weight) < 1e-6
+assert norm(g.out.weight) == 0
+k = 0
+if k > 0 { k = 5; z = 1 } else if k == 0 { z = 2 } else { z = 3 }
+assert z == 2
+"""
+
+
+def case_copies_are_copies_and_definitions_see_what_there_is(regc):
+    program = written(regc, COPIES)
+    regc.ok("run", "--out", "", program)
+    regc.ok("run", "--dtype", "f64", "--out", "", program)
