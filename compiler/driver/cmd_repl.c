@@ -134,7 +134,8 @@ static bool names_kept_training(const char *text, char name[128]) {
 static bool foreign_command(const Repl *r, const char *text, Form form) {
   char name[32];
   int n = 0;
-  if (sscanf(text, " %31[a-z]%n", name, &n) != 1 || item_find(r, AST_DEF, name)) return false;
+  if (sscanf(text, " %31[a-z]%n", name, &n) != 1 || item_find(r, AST_DEF, name) || repl_binds(r, name))
+    return false;
   const char *rest = text + n;
   const bool alone = blank(rest + (strncmp(rest, "()", 2) ? 0 : 2));
   const bool wrong = form == FORM_WRONG_ITEMS || form == FORM_WRONG_EXPRESSION;
@@ -151,7 +152,7 @@ static bool do_entry(Repl *r, const char *text, Form form) {
     if (!*name && latest && !latest->finished) snprintf(name, sizeof name, "%s", latest->train);
     for (int i = r->items.len - 1; i >= 0; i--) {
       const ReplItem *item = &r->items.data[i];
-      if (item->kind == AST_TRAIN && (!*name || !strcmp(item->name, name))) return repl_train(r, item);
+      if (item->kind == AST_TRAIN && (!*name || !strcmp(item->name, name))) return repl_act(r, item);
     }
   }
   if (foreign_command(r, text, form)) return false;

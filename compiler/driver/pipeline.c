@@ -97,6 +97,7 @@ int pipeline_elaborate(Pipeline *p) {
                     .has_seed = o->given[OPT_SEED],
                     .epochs = o->epochs,
                     .batch = o->batch,
+                    .apart = p->apart,
                     .data_path = data_path};
   int data_code = EXIT_OK;
   p->lowered = lower_program(p->program, &host, &data_code);

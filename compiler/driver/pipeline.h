@@ -21,6 +21,7 @@ typedef struct Pipeline {
   // Loads data instead of reg_data_load, and keeps it, where set.
   reg_dataset *(*load)(void *user, const reg_data_plan *plan, reg_status *st);
   void *load_user;
+  bool apart;           // as LowerHost.apart
   double compile_s;     // spent in the backend
   int compiled, cached; // functions
   int reported;         // diagnostics already printed, of this session

@@ -55,12 +55,22 @@ static double available_memory(void) {
   return 1024 * kilobytes;
 }
 
+// Does the training act in these stages?
+static bool acts(const reg_stage *list, int n, int train) {
+  bool found = false;
+  for (int i = 0; i < n && !found; i++)
+    found = (list[i].kind == REG_STAGE_TRAIN && list[i].index == train) ||
+            acts(list[i].body, list[i].nbody, train) || acts(list[i].otherwise, list[i].nelse, train);
+  return found;
+}
+
 int memory_check(ProgramTable *t) {
   Pipeline *p = t->pipeline;
   double machine = available_memory(), banks = 0;
   for (int i = 0; i < t->program.ntrains; i++) {
     const reg_train *train = &t->program.trains[i];
     reg_status st = {0};
+    if (!acts(t->program.stages, t->program.nstages, i)) continue;
     if (function_plan(t, main_step(train), &st)) return st.code;
     banks += bank_bytes(train);
     double needed = banks + step_bytes(train) + data_bytes(&t->program);

@@ -220,6 +220,17 @@ Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const V
   return h;
 }
 
+void held_names(Lowered *l, const StageScope *s) {
+  for (int i = 0; i < s->names.len; i++) {
+    const Held *h = s->names.entries[i].value;
+    const bool hidden = strchr(h->name, ' ') != NULL; // of a `for`
+    for (int k = 0; k < h->n && !hidden; k++) {
+      const char *path = h->value.kind == V_TREE ? h->value.tree->leaf[k].path : "";
+      vec_push(l->session->arena, l->names, ((LowerName){h->name, path, h->stored[k]}));
+    }
+  }
+}
+
 void held_bind(Stages *s, const char *name, Span at, Value v) {
   Lowered *l = s->l;
   Cx *cx = stages_line(s);

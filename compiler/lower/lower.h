@@ -23,6 +23,9 @@ typedef struct LowerHost {
   uint64_t seed; // --seed; used where has_seed
   bool has_seed;
   int64_t epochs, batch; // in place of every training's own; 0: none
+  // Statements act one at a time, with time between them: none is in a function with the one before it, and
+  // the models that it names may have no values yet.
+  bool apart;
   // The file that a data definition reads in place of its own; NULL: its own.
   const char *(*data_path)(void *user, const char *name);
 } LowerHost;
@@ -130,6 +133,12 @@ typedef struct LowerApply {
   int ncolumns;
 } LowerApply;
 
+// A tensor of a name that a statement outside of blocks has bound; of `e.accuracy` and of trees a part.
+typedef struct LowerName {
+  const char *name, *path; // path: of a tree's tensor, else ""
+  int stored;              // its index in Lowered.store
+} LowerName;
+
 typedef struct Lowered {
   Session *session;
   Program *program;
@@ -146,9 +155,12 @@ typedef struct Lowered {
   VEC(reg_assertion) assertions;
   VEC(reg_save) saves;
   VEC(reg_stage) stages; // the program's statements in their order
+  VEC(int) begins;       // of each statement outside of blocks its first stage
+  VEC(LowerName) names;
   VEC(LowerTensor) store;
   Map known;         // path -> LowerParam *: parameters that a statement so far has made known
   StageScope *scope; // of the statement that is elaborated
+  StageScope *all;   // of the program, when its statements are elaborated
   Map stored;        // name -> its index in `store`, and one more
   int exit_code;     // of a failed data load (65, 66), else 0
   bool gave_up;      // too deep or too much to be elaborated: reported

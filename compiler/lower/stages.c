@@ -195,15 +195,12 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast, bool untrained)
 
 // -- straight lines
 
-// Draws of lines are none of a training's, nor of another line's.
-enum { LINE_STREAMS = 0x100000 };
-
 Cx *stages_line(Stages *s) {
   if (s->line) return s->line;
   Lowered *l = s->l;
   Cx *cx = cx_new(l, arena_printf(l->session->arena, "line %d", ++s->lines), MODE_EVAL);
   cx->line = true;
-  cx->stream = (int64_t)LINE_STREAMS * s->lines;
+  cx->stream = s->stream;
   for (int i = 0; i < l->known.len; i++) {
     const LowerParam *p = l->known.entries[i].value;
     know_param(cx, p->path, p->role, p->shape, p->origin);
@@ -224,6 +221,7 @@ static int line_function(Stages *s) {
     graph_output_port(cx->g, (Port){REG_SLOT_STORE, g->stored}, name, g->node, in ? (int)in->attr[0] : -1);
   }
   s->line = NULL;
+  s->stream = cx->stream;
   s->given.len = 0;
   if (!cx->g->outputs.len) return -1;
   vec_push(cx->a, s->l->applies,
@@ -407,6 +405,10 @@ static void know_models(Stages *s, Cx *cx) {
   }
 }
 
+static bool is_met(const Stages *s, const char *model) {
+  return s->l->host.apart ? map_get(&s->met, model) != NULL : is_known(s->l, model);
+}
+
 // Where nothing has trained a model so far, its initial values come before what names it.
 void stages_meet(Stages *s, const Ast *e) {
   Lowered *l = s->l;
@@ -414,7 +416,8 @@ void stages_meet(Stages *s, const Ast *e) {
   find_models(l, e, &models);
   for (int i = 0; i < models.len; i++) {
     Def *d = models.data[i];
-    if (is_known(l, d->name)) continue;
+    if (is_met(s, d->name)) continue;
+    map_put(&s->met, d->name, d);
     Cx *cx = cx_new(l, arena_printf(l->session->arena, "%s init", d->name), MODE_EVAL);
     Graph *init = NULL;
     cx->line = cx->initials = cx->training = true; // so that initial values have the draws of a training
@@ -444,7 +447,12 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   l->scope = s.scope;
   map_init(&s.names, a);
   spoken_names(l, &s.names);
-  for (int i = 0; i < p->statements.len; i++) lower_statement(&s, p->statements.data[i]);
+  for (int i = 0; i < p->statements.len; i++) {
+    if (host->apart) stages_flush(&s);
+    map_init(&s.met, a);
+    vec_push(a, l->begins, list.len);
+    lower_statement(&s, p->statements.data[i]);
+  }
   stages_flush(&s);
   // Else what an evaluation needs may be missing only because of a mistake above.
   for (int i = 0; i < s.waiting.len && !s.failed; i++)
@@ -454,6 +462,8 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   l->stages.data = list.data;
   l->stages.len = list.len;
   l->scope = NULL;
+  l->all = s.scope;
+  held_names(l, s.scope);
   for (int i = 0; i < l->trains.len; i++) {
     const int before = l->session->diags.list.len;
     train_graphs(l, l->trains.data[i]);

@@ -43,6 +43,9 @@ typedef struct Stages {
   Cx *line;         // the straight line under construction; NULL: none
   Env *env;         // of that line
   int lines;        // so far
+  int statements;   // likewise, those of blocks too
+  int64_t stream;   // of the next draw of the statement
+  Map met;          // of what acts apart: models that the statement outside of blocks has named
   VEC(Given) given; // by that line, to the store
   Map names;        // of trainings: -> the `train` that has it
   VEC(Waiting) waiting;
@@ -62,6 +65,7 @@ const char *stage_place(Lowered *l, Span at); // "prune.reg:9:3"
 void push_stage(Stages *s, reg_stage stage);
 
 // -- held.c
+void held_names(Lowered *l, const StageScope *s); // as Lowered.names
 StageScope *scope_new(Lowered *l, StageScope *outer);
 Held *held_find(const StageScope *s, const char *name); // NULL: no statement so far has bound it here
 // In a scope, with places in the store for what it has; nothing gives it values.

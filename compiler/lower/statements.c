@@ -562,7 +562,12 @@ static void lower_call(Stages *s, const Ast *e) {
             ast_text(s->l->session->arena, e));
 }
 
+// Draws of statements are none of a training's, nor of another statement's.
+enum { STATEMENT_STREAMS = 0x100000 };
+
 void lower_statement(Stages *s, const Ast *e) {
+  s->stream = (int64_t)STATEMENT_STREAMS * ++s->statements;
+  if (s->line) s->line->stream = s->stream;
   switch (e->kind) {
   case AST_BIND: lower_bind(s, e); break;
   case AST_UNPACK: lower_unpack(s, e); break;

@@ -162,6 +162,7 @@ static bool add_values(Cx *cx, LowerView *view, const Value *v) {
 static Cx *view_cx(Lowered *l, const char *name) {
   Cx *cx = cx_new(l, name, MODE_EVAL);
   cx->view = cx->initials = true;
+  cx->scope = l->all;
   return cx;
 }
 

@@ -105,13 +105,18 @@ Ast *parse_expression(Session *s, int source) {
   return s->diags.errors == before ? p.expression : NULL;
 }
 
+// Loops are expressions in definitions only.
+static bool is_item(const Ast *e) {
+  return e &&
+         (e->kind > AST_LAST_EXPR || e->kind == AST_REPEAT || e->kind == AST_FOR || e->kind == AST_WHILE);
+}
+
 ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items) {
   Session *s = session_new();
   ParseContext p = start(s, source_add(&s->sources, "", text, len));
   feed(&p, form == PARSE_EXPRESSION);
   if (items) *items = 0;
-  for (int i = 0; items && i < p.items.len; i++)
-    *items += p.items.data[i] && p.items.data[i]->kind > AST_LAST_EXPR;
+  for (int i = 0; items && i < p.items.len; i++) *items += is_item(p.items.data[i]);
   ParseExtent extent = p.extent;
   session_free(s);
   return extent;

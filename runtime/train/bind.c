@@ -32,6 +32,10 @@ static bool fits(const reg_slot *s, int n, const reg_tensor *tensors) {
          s->dtype == tensors[s->index].dtype;
 }
 
+static bool known(const Run *r, const reg_slot *s) {
+  return s->index >= 0 && s->index < r->program->nstore && s->count <= r->program->store[s->index].count;
+}
+
 static bool in_range(const Training *t, const reg_slot *s) {
   const Run *r = t->run;
   const reg_train *p = t->plan;
@@ -42,9 +46,7 @@ static bool in_range(const Training *t, const reg_slot *s) {
   case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
   case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
   case REG_SLOT_SETTING: return s->index >= 0 && s->index < r->program->nsettings;
-  case REG_SLOT_STORE:
-    return s->index >= 0 && s->index < r->program->nstore && s->count <= r->program->store[s->index].count &&
-           (s->in ? r->store[s->index] != NULL : s->out);
+  case REG_SLOT_STORE: return known(r, s) && (s->in || s->out);
   case REG_SLOT_OTHER: return t->columns != NULL;
   case REG_SLOT_OBJECTIVE:
   case REG_SLOT_LOSS: return t->objective != NULL;
@@ -119,6 +121,8 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, void *predicti
   if (!slots) return reg_no_memory(t->run->st, (size_t)f->nslots * sizeof *slots);
   for (int i = 0; i < f->nslots; i++) {
     const reg_slot *s = &f->slots[i];
+    if (s->kind == REG_SLOT_STORE && s->in && known(t->run, s) && (code = store_given(t->run, s->index)))
+      return code;
     if (!in_range(t, s))
       return reg_fail(t->run->st, REG_INTERNAL, "internal",
                       "slot %d of function `%s` names nothing (kind %d, index %d)", i, f->name, (int)s->kind,

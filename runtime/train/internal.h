@@ -129,7 +129,9 @@ void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_
 // REG_OK, or the fault that ended it (in the run's status).
 int bound_call(const Training *t, Bound *b);
 
-int store_new(Run *r);
+int store_new(Run *r); // with what the options keep
+void store_keep(const Run *r);
+int store_given(const Run *r, int index);     // REG_OK, or that it has no value
 void *store_take(Run *r, int index);          // its memory, which may be new; NULL: there is none left
 double store_number(const Run *r, int index); // its first element
 int store_call(Run *r, int apply);            // a function of the store

@@ -70,6 +70,7 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   }
   reg_numbers_leave(numbers);
   reg_ctx_free(r.ctx);
+  store_keep(&r);
   reg_heap_free(&r.heap);
   free(r.scratch);
   free(r.step_seconds);

@@ -113,7 +113,10 @@ static int report_stage(Run *r, const reg_stage *s) {
   }
   int code = !values || name.failed ? reg_no_memory(r->st, name.used) : REG_OK;
   if (!code) {
-    for (int i = 0; i < report->nvalues; i++) values[i] = r->store[report->values[i]];
+    for (int i = 0; i < report->nvalues && !code; i++)
+      if (!(code = store_given(r, report->values[i]))) values[i] = r->store[report->values[i]];
+  }
+  if (!code) {
     reg_event e = {
         .kind = REG_EVENT_REPORT, .report = report, .name = name.data ? name.data : "", .values = values};
     send_event(r, &e);

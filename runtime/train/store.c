@@ -7,6 +7,15 @@
 
 static const reg_train without_plan;
 
+static int take_kept(Run *r) {
+  for (int i = 0; i < r->program->nstore && r->options->kept; i++) {
+    const void *values = r->options->kept(r->options->weights_user, i);
+    if (values && !store_take(r, i)) return r->st->code;
+    if (values) memcpy(r->store[i], values, reg_tensor_bytes(&r->program->store[i]));
+  }
+  return REG_OK;
+}
+
 int store_new(Run *r) {
   const reg_program *p = r->program;
   const size_t count = (size_t)p->nstore;
@@ -19,7 +28,18 @@ int store_new(Run *r) {
   if (!r->trainings || !r->evaluations || !r->applies || !r->nothing || !r->store || !r->initial)
     return reg_no_memory(r->st, count * sizeof *r->store);
   *r->nothing = (Training){.run = r, .plan = &without_plan};
-  return REG_OK;
+  return take_kept(r);
+}
+
+void store_keep(const Run *r) {
+  for (int i = 0; i < r->program->nstore && r->options->keep && r->store; i++)
+    if (r->store[i]) r->options->keep(r->options->weights_user, i, r->store[i]);
+}
+
+int store_given(const Run *r, int index) {
+  if (r->store[index]) return REG_OK;
+  return reg_fail(r->st, REG_ASSERTION, "no_value",
+                  "`%s` has no value: no statement that gives it one has run", r->program->store[index].name);
 }
 
 void *store_take(Run *r, int index) {
@@ -129,6 +149,7 @@ int store_saved(Run *r, int index, Heap *heap, reg_saved_tensor *out) {
                             .rank = t->rank,
                             .count = t->count,
                             .values = r->store[index]};
+  if (store_given(r, index)) return r->st->code;
   memcpy(out->dim, t->dim, sizeof out->dim);
   if (floats) return REG_OK;
   double *numbers = reg_heap_take(heap, (size_t)t->count * sizeof *numbers);

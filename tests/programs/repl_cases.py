@@ -315,6 +315,116 @@ def case_memory_does_not_grow_with_entries(regc):
     demand(peak[1] - peak[0] < 30000, f"5 entries take {peak[0]} kB, 105 take {peak[1]} kB")
 
 
+# -- statements
+
+STATEMENTS = """start = net.*
+noise = normal([64, 16])
+more = normal([64, 16])
+mask = start.hidden.weight > median(start.hidden.weight)
+train net on digits as first {
+  loss cross_entropy(net(x), label)
+  penalize w in net.hidden.weight : 1e-2 * sum((w * mask + 0.01 * noise * more)^2)
+  optimize adam(lr: 1e-2)
+  batch 64
+  epochs 2
+}
+e = evaluate net on digits.test { accuracy }
+repeat 2 as r {
+  net.* <- start
+  train net on digits {
+    loss (1 + first.loss) * cross_entropy(net(x), label)
+    optimize sgd(lr: 1e-1)
+    epochs 1
+  }
+  net.hidden.bias <- net.hidden.bias + e.accuracy * normal([16])
+  report sum(net.hidden.bias) as "round {r}"
+}
+for i in 0..3 { net.hidden.bias <- net.hidden.bias + i * noise[0] }
+if first.loss < 0 { scale = [1, 1] } else { scale = [1, 2] }
+values = scale[1] * more
+"""
+
+
+def case_statements_act_one_at_a_time(regc):
+    done = piped(regc, "x = 3\nx + 1\ny = x * [1, 2]\ny\n:type y\nfn f(a) = a + x\nx = x + 1\nf(1)\n"
+                 "repeat 3 {\n  x = x + 2\n}\nx\nwhile x < 100, up to 50 { x = 2 * x }\nx\n"
+                 "if x > 100 {\n  z = 1\n}\nelse {\n  z = 2\n}\nz\nfn both(a) = (a, [a, a])\na, b = both(x)\nb\nd = y > 4\nd\nreport b as \"b is {a}\"\n")
+    demand(done.stdout == "4\n3  6\n[2] f32\n5\n10\n160\n1\n160  160\nfalse   true\nb is 160 [2] 160 160\n", done.stdout + done.stderr)
+
+
+def case_a_typed_program_is_the_program(regc):
+    where = folder(regc)
+    saves = 'save net to "{0}/net-{1}.safetensors"\nsave values to "{0}/values-{1}.safetensors"\n'
+    program = DATA + MODEL + STATEMENTS
+    (where / "p.reg").write_text(program + saves.format(where, "run"))
+    regc.ok("run", "--progress", "none", "--out", where / "run", where / "p.reg")
+    done = piped(regc, program + saves.format(where, "typed") + f":save {where}/typed.reg\n")
+    demand(re.search(r"^round 1 \S+$", done.stdout, re.M), done.stdout + done.stderr)
+    (where / "again.reg").write_text((where / "typed.reg").read_text().replace("-typed", "-again"))
+    regc.ok("run", "--progress", "none", "--out", where / "again", where / "again.reg")
+    piped(regc, ":run\n" + saves.format(where, "loaded"), where / "p.reg")
+    for what in ("net", "values"):
+        whole = (where / f"{what}-run.safetensors").read_bytes()
+        for way in ("typed", "again", "loaded"):
+            demand((where / f"{what}-{way}.safetensors").read_bytes() == whole, f"`{what}`: {way} and `regc run` differ")
+
+
+def case_statements_change_the_kept_weights(regc):
+    text = DATA + MODEL + "start = net.*\n" + TRAIN.replace("EPOCHS", "2") + "trained = net.*\nsum((net.hidden.weight - trained.hidden.weight)^2)\n" + \
+        "sum((net.hidden.weight - start.hidden.weight)^2) > 0.1\nnet.* <- start\nsum((net.hidden.weight - start.hidden.weight)^2)\n" + \
+        "net.*.bias <- 7\nmean(net.hidden.bias)\nnet.* <- trained\nquality = evaluate net on digits.test { accuracy }\n" + \
+        "quality.accuracy == accuracy(net(digits.test.x), digits.test.label)\n:list\n"
+    done = piped(regc, text)
+    shown = done.stdout.split("\n")
+    demand(shown[:4] == ["0", "true", "0", "7"] and "true" in shown[4:8], done.stdout + done.stderr)
+    for part in ("value    quality: accuracy", "value    start: a tree; tensors: 4", "weights  net: 1210 parameters"):
+        demand(part in done.stdout, f"no {part!r} in\n{done.stdout}")
+
+
+def case_a_stopped_training_ends_where_a_statement_changes_its_model(regc):
+    text = DATA + MODEL + ":set steps=27\n" + TRAIN.replace("EPOCHS", "4")
+    done = piped(regc, text + "copy = net.*\ntrain net\n")
+    demand("goes on after step 27" in done.stderr, done.stderr)
+    done = piped(regc, text + "net.head.bias <- 1\nnet.*.bias <- 1\ntrain net\n", code=1)
+    demand("starts from the kept weights" in done.stderr and "goes on" not in done.stderr, done.stderr)
+
+
+def case_a_name_bound_anew_may_have_another_shape(regc):
+    done = piped(regc, "x = 3\ny = x + 1\nz = 5\nreport y\nx = [1, 2]\nx\ny\n:run y\ny\n:list\n", code=1)
+    demand("`y` was made of what is bound anew; `:run y` makes it again" in done.stderr, done.stderr)
+    demand(done.stdout.startswith("y 4\n1  2\n2  3\n") and "`y` has no value" in done.stderr and "x = 3" not in done.stdout, done.stdout)
+    done = piped(regc, "x = [1, 2]\nk = [3, 4]\ny = sum(x * k)\nreport y\nx = [k[0], 2, 3]\nx\ny\n:list\n", code=1)
+    demand("`y` is kept no more" in done.stderr and "`report` is kept no more" in done.stderr, done.stderr)
+    demand(done.stdout.startswith("y 11\n3  2  3\n") and "y =" not in done.stdout, done.stdout)
+    demand("unknown name `y`" in done.stderr, done.stderr)
+    done = piped(regc, "x = 3\nx = [x, x]\nx\n", code=1)
+    demand("keeps its kind and its shape" in done.stderr and done.stdout == "3\n", done.stdout + done.stderr)
+
+
+def case_a_statement_that_fails_is_not_kept(regc):
+    done = piped(regc, "x = 3\nassert x > 5\nassert x > 2\nrepeat 2.5 { x = 4 }\nx = nothing\nx\n:list\n", code=1)
+    demand("`x > 5` does not hold: `x` is 3" in done.stderr and "`repeat` makes 2.5 turns" in done.stderr, done.stderr)
+    demand(done.stdout.startswith("3\n") and "x > 2" in done.stdout and "x > 5" not in done.stdout and "2.5" not in done.stdout, done.stdout)
+
+
+def case_loaded_statements_have_no_values_until_they_run(regc):
+    where = folder(regc)
+    (where / "p.reg").write_text("x = 3\ny = x + 1\nreport y\nlet n = 2\no = ones([n])\n")
+    text = "y\nz = y\nreport x\nsave x to \"x.safetensors\"\n:run x\ny\n:run\ny\nz = y\nz\n:set n=3\no\n:run o\no\n:run nothing\n"
+    done = piped(regc, text, where / "p.reg", code=1)
+    demand(done.stdout == "y 4\n4\n4\n1  1  1\n", done.stdout + done.stderr)
+    demand(done.stderr.count("has no value: no statement that gives it one has run [no_value]") == 6 and "`:run NAME`" in done.stderr, done.stderr)
+    done = piped(regc, ":run\n:forget y\n:forget z\nx\n:forget nothing\n", where / "p.reg", code=1)
+    demand("unknown name `y`" in done.stderr and "3\n" in done.stdout, done.stderr)
+    done = piped(regc, ":run\n:forget report\n:forget y\nx\n:reset\nx\n:reset all\nx\n", where / "p.reg", code=1)
+    demand(done.stdout == "y 4\n3\n3\n" and "unknown name `x`" in done.stderr, done.stdout + done.stderr)
+
+
+def case_values_follow_the_precision(regc):
+    done = piped(regc, "x = [1, 2]\nk = sum(x) > 1\nprecision f64\n:type x\ny = x / 3\ny\nk\nprecision f32\n:type y\n")
+    demand(done.stdout == "[2] f64\n0.3333  0.6667\ntrue\n[2] f32\n", done.stdout + done.stderr)
+
+
 # -- in a terminal
 
 def case_typed_lines_are_answered(regc):
@@ -423,4 +533,38 @@ def case_ctrl_c_stops_a_training_that_goes_on_later(regc):
         t.enter(":plot", r"epochs of `net`")
         t.enter(":reset", r"")
         t.enter("net.hidden.bias", r"initial values")
+        t.end()
+
+
+def case_ctrl_c_stops_a_loop_and_not_the_session(regc):
+    with Terminal(regc) as t:
+        t.enter("x = 1", r"^x: \[\] f64$")
+        t.enter("while x > 0, up to 1000000000 {", r"^\.\.\.> ", prompt=None)
+        t.enter("  x = x + 1", r"^\.\.\.> ", prompt=None)
+        t.type("}" + ENTER)
+        time.sleep(0.5)  # in the loop, on any machine that compiles at all; else Ctrl-C ends the compilation's run
+        t.type(CTRL_C)
+        t.expect(r"interrupted")
+        t.expect(r"^reg> ")
+        t.enter("x > 1", r"^true$")
+        t.enter("x = 5", r"^x: \[\] f64$")
+        t.enter("x", r"^5$")
+        for line in DATA.strip().split("\n"):
+            t.enter(line, r"^data digits")
+        t.define(MODEL)
+        t.expect(r"^model net\n")
+        t.expect(r"^reg> ")
+        t.define("repeat 1000000 {\n" + TRAIN.replace("EPOCHS", "2").replace("train", "  train") + "}\n")
+        t.expect(r"^ +2 +\S+")
+        t.type(CTRL_C)
+        t.expect(r"interrupted")
+        t.expect(r"^reg> ")
+        t.enter("accuracy(net(digits.test.x), digits.test.label)", r"^0\.\d+$")
+        t.type("quality = evaluate net on digits.test { accuracy }" + ENTER)
+        t.expect(r"accuracy +0\.\d+")
+        t.expect(r"^reg> ")
+        t.type("quali" + TAB + "." + TAB + ENTER)
+        t.expect(r"^0\.\d+$")
+        t.type(":run qual" + TAB + ENTER)
+        t.expect(r"accuracy +0\.\d+")
         t.end()

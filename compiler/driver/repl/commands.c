@@ -67,9 +67,10 @@ static bool do_help(Repl *r, const char *argument) {
       printf("  :%-9s %s\n", table[i].name, table[i].sentence);
   }
   if (!*name)
-    puts("Anything else is an expression, a definition, or `train`, `evaluate`, `check`; `:help :show` tells "
-         "more of one\n"
-         "command. A line that starts with `|>` goes on with the entry before it.");
+    puts("Anything else is an expression, a definition, or a statement such as `x = 3` or `train`; `:help "
+         ":show` "
+         "tells more of\n"
+         "one command. A line that starts with `|>` goes on with the entry before it.");
   return true;
 }
 

@@ -43,17 +43,20 @@ static void offer_list(Candidates *c, const char *typed, const char *const *word
   for (; *words; words++) offer(c, typed, *words);
 }
 
-static void offer_items(const Repl *r, Candidates *c, const char *typed, bool trains_only) {
+static void offer_items(const Repl *r, Candidates *c, const char *typed, bool acting) {
   for (int i = 0; i < r->items.len; i++) {
     const ReplItem *item = &r->items.data[i];
-    if (item->name && item->kind != AST_CHECK && (!trains_only || item->kind == AST_TRAIN))
-      offer(c, typed, item->name);
+    if (item->name && item->kind != AST_CHECK && (!acting || item_acts(item))) offer(c, typed, item->name);
   }
 }
 
 static void offer_names(const Repl *r, Candidates *c, const char *typed) {
   for (int i = 0; i < r->items.len; i++)
     if (r->items.data[i].kind == AST_DEF) offer(c, typed, r->items.data[i].name);
+  for (int i = 0; i < r->values.len; i++) {
+    const char *name = r->values.data[i].name;
+    offer(c, typed, arena_strndup(c->arena, name, strcspn(name, " .")));
+  }
   Session *s = session_new();
   int n;
   Program none = {.session = s};
@@ -106,9 +109,22 @@ static bool offer_parts_of(Repl *r, Candidates *c, const char *typed, const char
   return v != NULL;
 }
 
+// `e.accuracy` of a result, `start.hidden` of a tree of parameters.
+static void offer_value(const Repl *r, Candidates *c, const char *typed, const char *root) {
+  const size_t n = strlen(root);
+  for (int i = 0; i < r->values.len; i++) {
+    const char *name = r->values.data[i].name, *path = strchr(name, ' ');
+    if (strncmp(name, root, n) != 0) continue;
+    if (name[n] == '.') offer_step(c, typed, name);
+    if (name[n] == ' ' && (path = strchr(path, '.')))
+      offer_step(c, typed, arena_printf(c->arena, "%s%s", root, path));
+  }
+}
+
 static void offer_parts(Repl *r, Candidates *c, const char *typed) {
   const char *root = arena_strndup(c->arena, typed, strcspn(typed, "."));
   const ReplItem *d = item_find(r, AST_DEF, root);
+  offer_value(r, c, typed, root);
   if (!d || (d->op != KIND_MODEL && d->op != KIND_DATA)) return;
   if (!offer_parts_of(r, c, typed, root, TRAINS_ALL)) offer_parts_of(r, c, typed, root, TRAINS_NONE);
 }

@@ -13,16 +13,18 @@ typedef struct View {
   Tensor *out;
 } View;
 
-// Does the tree name something that is defined here? Then trainings may matter: for times, shapes and
-// parameters.
+// Is it something that is defined here? Then trainings may matter: for times, shapes and parameters.
 static bool names_own(const Repl *r, const Ast *e) {
-  if (!e) return false;
   bool time = e->kind == AST_NAME && (!strcmp(e->name, "total") || !strcmp(e->name, "progress"));
-  if (time || (e->kind == AST_NUM && e->name)) return true;
-  if (e->kind == AST_NAME && item_find(r, AST_DEF, e->name)) return true;
-  for (int i = 0; i < e->nkids; i++)
-    if (names_own(r, e->kids[i])) return true;
-  return false;
+  return time || (e->kind == AST_NUM && e->name) || (e->kind == AST_NAME && item_find(r, AST_DEF, e->name));
+}
+
+static bool names_value(const Repl *r, const Ast *e) { return e->kind == AST_NAME && repl_binds(r, e->name); }
+
+static bool somewhere(const Repl *r, const Ast *e, bool (*is)(const Repl *r, const Ast *e)) {
+  bool found = e && is(r, e);
+  for (int i = 0; e && i < e->nkids && !found; i++) found = somewhere(r, e->kids[i], is);
+  return found;
 }
 
 // A call of a model, directly or behind a pipe: its named values can be looked at afterwards.
@@ -39,12 +41,12 @@ static bool calls_model(const Repl *r, const Ast *e) {
   return false;
 }
 
-static bool names_training(const Repl *r, const char *text) {
+static bool has(const Repl *r, const char *text, bool (*is)(const Repl *r, const Ast *e)) {
   Session *s = session_new();
-  const Ast *e = parse_expression(s, source_add(&s->sources, "", text, (int)strlen(text)));
-  bool own = e && names_own(r, e);
+  const bool found =
+      somewhere(r, parse_expression(s, source_add(&s->sources, "", text, (int)strlen(text))), is);
   session_free(s);
-  return own;
+  return found;
 }
 
 static bool view_lower(View *v, WorkTrains trains, const char *text, bool quiet) {
@@ -69,7 +71,8 @@ static bool view_lower(View *v, WorkTrains trains, const char *text, bool quiet)
 
 static bool view_open(Repl *r, View *v, const char *text) {
   *v = (View){.repl = r};
-  if (names_training(r, text)) {
+  if (has(r, text, names_value)) return view_lower(v, TRAINS_ALL, text, false);
+  if (has(r, text, names_own)) {
     if (view_lower(v, TRAINS_ALL, text, true)) return true;
     work_close(&v->work);
   }
@@ -84,9 +87,9 @@ static void add_input(View *v, const Node *n, double *data) {
   vec_push(v->work.p.arena, v->in, ((Tensor){n->name, n->dtype, n->shape, data}));
 }
 
-static double *from_floats(Arena *a, const void *values, reg_dtype type, int64_t n) {
+static double *numbers(Arena *a, const ReplTensor *t, int64_t n) {
   double *out = ARENA_ARRAY(a, double, n + 1);
-  for (int64_t i = 0; i < n; i++) out[i] = reg_float_at(values, type, i);
+  for (int64_t i = 0; i < n; i++) out[i] = reg_number_at(t->values, t->dtype, i);
   return out;
 }
 
@@ -147,10 +150,17 @@ static bool fill_inputs(View *v) {
       initial += !t && param;
       kept += t && param;
       add_input(v, n,
-                t ? from_floats(w->p.arena, t->values, t->dtype, shape_count(n->shape))
+                t ? numbers(w->p.arena, t, shape_count(n->shape))
                   : tensor_find(init, v->view->init->outputs.len, n->name)->data);
     } else if (n->port.kind == PORT_COLUMN) {
       add_input(v, n, from_data(v, &v->view->columns.data[at]));
+    } else if (n->port.kind == REG_SLOT_STORE) {
+      const ReplTensor *t = repl_value(v->repl, w->p.lowered, at);
+      if (!t) {
+        repl_tell_no_value(v->repl, w->p.lowered->store.data[at].name);
+        return false;
+      }
+      add_input(v, n, numbers(w->p.arena, t, shape_count(n->shape)));
     } else if (n->port.kind == REG_SLOT_SEED) {
       vec_push(w->p.arena, v->in, tensor_seed(w->p.arena, w->p.options->seed));
     } else { // step, epoch: where the latest training stands

@@ -3,6 +3,7 @@
 // number of entries.
 #ifndef DRIVER_REPL_H
 #define DRIVER_REPL_H
+#include "../program_table.h"
 #include "../summary.h"
 #include "../values.h"
 #include "reg/train.h"
@@ -17,10 +18,11 @@ typedef struct ReplUnit {
 
 typedef struct ReplItem {
   ReplUnit *unit;
-  int index;        // of the unit's items
-  AstKind kind;     // DEF, TRAIN, EVALUATE, CHECK
-  int op;           // DefKind of a DEF
-  const char *name; // a training's own name; an evaluation's "net on digits.test"
+  int index;         // of the unit's items
+  AstKind kind;      // DEF, CHECK, or a statement's
+  int op;            // DefKind of a DEF
+  const char *name;  // a training's own name; an evaluation's "net on digits.test"; else what it is
+  const char *binds; // names of values: "a, b"; "" for none
 } ReplItem;
 
 typedef VEC(ReplItem) ReplItems; // in an arena of its user
@@ -33,9 +35,9 @@ typedef struct ReplTensor {
   bool layer; // a state that a layer keeps: part of the weights
 } ReplTensor;
 
-// The weights of one training, or of a file.
+// The weights of one training, of a file, or that statements have given.
 typedef struct ReplWeights {
-  char *train, *model; // train: "" where they come from a file
+  char *train, *model; // train: "" where they are of no training
   char *file;
   int nparams, nstates;
   ReplTensor *params, *states;
@@ -71,12 +73,14 @@ typedef struct Repl {
   Arena *items_arena; // replaced with each change of the items
   ReplItems items;
   VEC(ReplWeights *) weights;
+  VEC(ReplTensor) values;    // of names that statements have bound, by name: "x", "tree net.hidden.weight"
+  const ProgramTable *table; // of the run under way
+  bool trains;               // it is that of a `train` alone, which may go on with a stopped one
   VEC(ReplData) data;
   uint64_t stamp;
   ReplCurves curves;
-  char *last_call;    // the last expression that called a model
-  bool only_evaluate; // this run trains nothing
-  bool stopped;       // the last run was interrupted
+  char *last_call; // the last expression that called a model
+  bool stopped;    // the last run was interrupted
   bool failed, over;
   ReplLine *line; // NULL: no terminal
 } Repl;
@@ -88,6 +92,7 @@ typedef struct Work {
   int first_source; // of what was typed now: warnings about other sources are not repeated
 } Work;
 
+// TRAINS_NONE: no statements, unless one binds a name, which definitions may read.
 typedef enum WorkTrains { TRAINS_NONE, TRAINS_ALL } WorkTrains;
 
 // -- session.c
@@ -100,6 +105,9 @@ int work_report(Work *w); // as pipeline_report, without warnings about earlier 
 // The expression in `text`, parsed and checked; NULL after a report.
 const Ast *work_expression(Repl *r, Work *w, const char *text, bool quiet);
 void items_changed(Repl *r, const ReplItems *items); // keeps these, frees units that nothing refers to
+// Does the program stay right? With definitions and statements, all are checked together. Values that it
+// knows no more are forgotten; with `quiet` nothing is told, and nothing forgotten.
+bool items_accepted(Repl *r, const ReplItems *all, bool quiet);
 const ReplItem *item_find(const Repl *r, AstKind kind, const char *name);
 // Items of a text or file. What is right is kept, and what is to be done at once is done, unless `load`.
 bool repl_items(Repl *r, const char *name, const char *text, int len, bool load);
@@ -110,14 +118,20 @@ void repl_reset(Repl *r, bool all);
 reg_dataset *repl_data(void *user, const reg_data_plan *plan, reg_status *st); // Pipeline.load
 void repl_free_data(Repl *r);
 
+// -- arrange.c
+bool item_is(const ReplItem *item, AstKind kind, const char *name);
+bool item_binds(const ReplItem *item, const char *name); // as a value's
+// What is kept from now on; false after a report.
+bool items_arrange(Repl *r, Arena *a, const ReplItems *new, ReplItems *all);
+
 // -- save.c
 bool repl_save_items(const Repl *r, const char *path); // appears whole or not at all
 void repl_list(const Repl *r);
 
 // -- train.c
-bool repl_train(Repl *r, const ReplItem *item);
-bool repl_evaluate(Repl *r, const ReplItem *item);
-bool repl_run(Repl *r, const char *name); // "": all
+bool item_acts(const ReplItem *item);         // a statement, of whichever kind
+bool repl_act(Repl *r, const ReplItem *item); // one of the kept ones
+bool repl_run(Repl *r, const char *name);     // "": all
 bool repl_check(Repl *r, const ReplItem *item);
 
 // -- weights.c
@@ -130,6 +144,23 @@ bool repl_weights_save(Repl *r, const char *path);
 bool repl_weights_load(Repl *r, const char *path);
 // A parameter or state for an expression; NULL where none fits.
 const ReplTensor *repl_weights_tensor(const Repl *r, bool state, const char *name, Shape shape);
+
+// What a statement has left; a training's weights are those of its end.
+void repl_weights_put(Repl *r, const reg_tensor *t, const void *values);
+void repl_weights_tell(const Repl *r, const reg_train *t); // whether an evaluation sees kept ones
+ReplTensor repl_tensor(const char *name, const reg_tensor *t, const void *values); // a copy
+
+// -- store.c
+const void *repl_store_kept(void *user, int stored); // reg_run_options.kept, with a Repl as user
+void repl_store_keep(void *user, int stored, const void *values);
+bool repl_binds(const Repl *r, const char *name); // does a kept statement?
+void repl_tell(const Repl *r, reg_status *st);    // a status, and what helps where a value is missing
+void repl_tell_no_value(const Repl *r, const char *name);
+const ReplTensor *repl_value(const Repl *r, const Lowered *l, int stored); // NULL: it has none
+void repl_values_forget(Repl *r,
+                        const Lowered *l); // that the program's names are not, or are no more; NULL: all
+void repl_list_value(const Repl *r, FILE *out, const char *before, const char *name);
+void repl_list_values(const Repl *r);
 
 // -- eval.c
 bool repl_show_value(Repl *r, const char *text);

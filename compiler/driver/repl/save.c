@@ -115,10 +115,12 @@ static void list_weights(const ReplWeights *w) {
   int64_t n = 0;
   for (int k = 0; k < w->nparams; k++) n += shape_count(w->params[k].shape);
   fputs("  weights  ", stdout);
-  reg_shown(stdout, w->file ? w->file : w->train);
+  reg_shown(stdout, w->file ? w->file : *w->train ? w->train : w->model);
   printf(": %lld parameters, ", (long long)n);
   if (w->file)
     puts("loaded");
+  else if (!*w->train)
+    puts("given by statements");
   else
     printf("%s after %lld steps (epoch %lld of %lld)\n", w->finished ? "finished" : "stopped",
            (long long)w->step, (long long)w->epoch, (long long)w->epochs);
@@ -128,5 +130,6 @@ void repl_list(const Repl *r) {
   for (int i = 0; i < r->items.len; i++) list_item(r, &r->items.data[i]);
   for (int i = 0; i < r->options.sets.len; i++)
     reg_shown_line(stdout, "  :set     %s=%s", r->options.sets.data[i].name, r->options.sets.data[i].value);
+  repl_list_values(r);
   for (int i = 0; i < r->weights.len; i++) list_weights(r->weights.data[i]);
 }

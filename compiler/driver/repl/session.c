@@ -90,8 +90,7 @@ void repl_free_data(Repl *r) { free_unused_data(r, INT64_MAX); }
 // -- one entry's compilation
 
 static bool wanted(const ReplItem *i, WorkTrains trains) {
-  return i->kind == AST_DEF || i->kind == AST_PRECISION ||
-         (trains == TRAINS_ALL && (i->kind == AST_TRAIN || i->kind == AST_EVALUATE));
+  return i->kind == AST_DEF || i->kind == AST_PRECISION || (trains == TRAINS_ALL && item_acts(i));
 }
 
 // The tree of a unit in this compilation; each is parsed once.
@@ -122,6 +121,8 @@ static Parse *joined(const Repl *r, Work *w, const ReplItems *items, WorkTrains 
   Map parsed;
   map_init(&parsed, a);
   Ast *file = ARENA_NEW(a, Ast);
+  for (int i = 0; i < items->len; i++)
+    if (*items->data[i].binds) trains = TRAINS_ALL;
   *file = (Ast){.kind = AST_FILE, .kids = ARENA_ARRAY(a, Ast *, items->len + 4)};
   for (int i = 0; i < items->len; i++)
     if (wanted(&items->data[i], trains)) file->kids[file->nkids++] = item_ast(r, w, &parsed, &items->data[i]);
@@ -158,6 +159,7 @@ bool work_open(Repl *r, Work *w, const ReplItems *items, WorkTrains trains, cons
   w->session->diags.allowed[DIAG_unused_definition] = 1;
   w->p.load = repl_data;
   w->p.load_user = r;
+  w->p.apart = true;
   w->p.path = "repl";
   w->p.text = "";
   w->p.parse = joined(r, w, items, trains, more);
@@ -216,24 +218,30 @@ void items_changed(Repl *r, const ReplItems *items) {
   r->items = copy;
 }
 
-static bool same_item(const ReplItem *a, AstKind kind, const char *name) {
-  return a->kind == kind && a->name && name && !strcmp(a->name, name);
-}
-
 const ReplItem *item_find(const Repl *r, AstKind kind, const char *name) {
   for (int i = r->items.len - 1; i >= 0; i--)
-    if (same_item(&r->items.data[i], kind, name)) return &r->items.data[i];
+    if (item_is(&r->items.data[i], kind, name)) return &r->items.data[i];
   return NULL;
+}
+
+static const char *names_text(Arena *a, const Ast *list) {
+  StrBuf b = {.arena = a};
+  for (int i = 0; i < list->nkids; i++) strbuf_addf(&b, "%s%s", i ? ", " : "", list->kids[i]->name);
+  return b.data;
 }
 
 static const char *item_name(Arena *a, const Ast *item) {
   switch (item->kind) {
   case AST_DEF: return item->name ? arena_strdup(a, item->name) : NULL;
   case AST_TRAIN: return arena_strdup(a, item->name ? item->name : item->kids[0]->kids[0]->name);
+  case AST_BIND: return arena_strdup(a, item->name);
+  case AST_UNPACK: return names_text(a, item->kids[0]);
+  case AST_GIVE: return ast_text(a, item->kids[0]);
   case AST_EVALUATE:
+    if (item->name) return arena_strdup(a, item->name);
     return arena_printf(a, "%s on %s", ast_text(a, item->kids[0]), ast_text(a, item->kids[1]));
   case AST_PRECISION: return "precision";
-  default: return "check";
+  default: return ast_kind_name(item->kind);
   }
 }
 
@@ -243,7 +251,7 @@ static const char *numbered(Arena *a, const ReplItems *before, const Ast *item) 
   bool taken = item->kind == AST_TRAIN && !item->name;
   for (int number = 2; taken; number++) {
     taken = false;
-    for (int i = 0; i < before->len; i++) taken |= same_item(&before->data[i], AST_TRAIN, name);
+    for (int i = 0; i < before->len; i++) taken |= item_is(&before->data[i], AST_TRAIN, name);
     if (taken) name = arena_printf(a, "%s%d", base, number);
   }
   return name;
@@ -302,7 +310,10 @@ static bool gather(Gathered *g, const char *name, const char *text, int len, boo
       u = ARENA_NEW(a, ReplUnit);
       *u = (ReplUnit){a, arena_strdup(a, name), arena_strndup(a, text, (size_t)len), len, g->r->batches};
     }
-    ReplItem new = {u, i, item->kind, item->op, numbered(u->arena, &g->items, item)};
+    ReplItem new = {u, i, item->kind, item->op, numbered(u->arena, &g->items, item), ""};
+    const bool named = item->kind == AST_BIND || item->kind == AST_UNPACK ||
+                       ((item->kind == AST_EVALUATE || item->kind == AST_TRAIN) && item->name);
+    if (named) new.binds = new.name;
     vec_push(g->arena, g->items, new);
   }
   pipeline_free(&p);
@@ -310,48 +321,25 @@ static bool gather(Gathered *g, const char *name, const char *text, int len, boo
   return ok;
 }
 
-// A new item takes the place of the kept one of its kind and name; of evaluations only of one that sees the
-// same weights.
-static bool replaces(const ReplItems *old, int i, const ReplItem *new) {
-  if (!same_item(&old->data[i], new->kind, new->name) || new->kind == AST_CHECK) return false;
-  for (int k = i + 1; k < old->len; k++)
-    if (new->kind == AST_EVALUATE && old->data[k].kind == AST_TRAIN) return false;
-  return true;
-}
-
-// Kept items and new ones, those without a place of their own behind them. Checks are not kept, except of
-// files.
-static void merged(Arena *a, const ReplItems *old, const ReplItems *new, ReplItems *out) {
-  bool *placed = ARENA_ARRAY(a, bool, new->len + 1);
-  for (int i = 0; i < old->len; i++) {
-    int at = 0;
-    while (at < new->len && (placed[at] || !replaces(old, i, &new->data[at]))) at++;
-    if (at < new->len) placed[at] = true;
-    vec_push(a, *out, at < new->len ? new->data[at] : old->data[i]);
-  }
-  for (int k = 0; k < new->len; k++)
-    if (!placed[k]) vec_push(a, *out, new->data[k]);
-}
-
-// Does the program stay right? With definitions and statements, all are checked together.
-static bool accepted(Repl *r, const ReplItems *all) {
+bool items_accepted(Repl *r, const ReplItems *all, bool quiet) {
   Work w;
-  bool ok = work_open(r, &w, all, TRAINS_ALL, NULL, false);
+  bool ok = work_open(r, &w, all, TRAINS_ALL, NULL, quiet);
   for (int i = 0; ok && i < all->len; i++)
     if (all->data[i].kind == AST_DEF && all->data[i].unit->batch == r->fresh)
       lower_definition(w.p.lowered, all->data[i].name);
-  ok = ok && work_report(&w) == EXIT_OK;
+  ok = ok && !told(&w, quiet);
+  if (ok && !quiet) repl_values_forget(r, w.p.lowered);
   work_close(&w);
   return ok;
 }
 
 static bool act(Repl *r, const ReplItem *item) {
-  switch (item->kind) {
-  case AST_TRAIN: return repl_train(r, item);
-  case AST_EVALUATE: return repl_evaluate(r, item);
-  case AST_CHECK: return repl_check(r, item);
-  default: return true;
+  if (item->kind == AST_CHECK) return repl_check(r, item);
+  for (int i = 0; i < r->items.len && item_acts(item); i++) {
+    const ReplItem *kept = &r->items.data[i];
+    if (kept->unit == item->unit && kept->index == item->index) return repl_act(r, kept);
   }
+  return true;
 }
 
 static void tell_definitions(const Repl *r, const ReplItems *new, const ReplItems *old) {
@@ -359,18 +347,31 @@ static void tell_definitions(const Repl *r, const ReplItems *new, const ReplItem
   for (int i = 0; i < new->len; i++) {
     if (new->data[i].kind != AST_DEF) continue;
     bool again = false;
-    for (int k = 0; k < old->len; k++) again |= same_item(&old->data[k], AST_DEF, new->data[i].name);
+    for (int k = 0; k < old->len; k++) again |= item_is(&old->data[k], AST_DEF, new->data[i].name);
     reg_shown_line(stderr, "%s %s%s", def_kind_name((DefKind) new->data[i].op), new->data[i].name,
                    again ? " (replaced)" : "");
   }
 }
 
+static void tell_values(const Repl *r, const ReplItems *new) {
+  if (!r->tty || r->options.given[OPT_QUIET]) return;
+  for (int i = 0; i < new->len; i++)
+    if (new->data[i].kind == AST_BIND) repl_list_value(r, stderr, "", new->data[i].name);
+}
+
+// Checks that were typed now do not, nor does a statement that could not act, unless a training, which can be
+// gone on with, or an evaluation.
+static bool stays(const Repl *r, const ReplItem *item, const ReplItem *failed) {
+  if (item->kind == AST_CHECK) return item->unit->batch != r->batches;
+  const bool this = failed && item->unit == failed->unit && item->index >= failed->index;
+  return !this || !item_acts(item) || item->kind == AST_TRAIN || item->kind == AST_EVALUATE;
+}
+
 static bool take(Gathered *g, bool load) {
   Repl *r = g->r;
-  ReplItems all = {0}, before = {0};
+  ReplItems all = {0}, before = {0}, kept = {0};
   for (int i = 0; i < r->items.len; i++) vec_push(g->arena, before, r->items.data[i]);
-  merged(g->arena, &r->items, &g->items, &all);
-  if (!accepted(r, &all)) {
+  if (!items_arrange(r, g->arena, &g->items, &all)) {
     free_units(&g->items, &r->items);
     return false;
   }
@@ -378,11 +379,12 @@ static bool take(Gathered *g, bool load) {
   items_changed(r, &all);
   bool ok = true;
   r->stopped = false;
-  for (int i = 0; i < g->items.len && ok && !load && !r->stopped; i++) ok = act(r, &g->items.data[i]);
+  int done = 0;
+  for (; done < g->items.len && ok && !load && !r->stopped; done++) ok = act(r, &g->items.data[done]);
   if (load) return ok;
-  ReplItems kept = {0};
+  if (ok) tell_values(r, &g->items);
   for (int i = 0; i < r->items.len; i++)
-    if (r->items.data[i].kind != AST_CHECK || r->items.data[i].unit->batch != r->batches)
+    if (stays(r, &r->items.data[i], ok ? NULL : &g->items.data[done - 1]))
       vec_push(g->arena, kept, r->items.data[i]);
   items_changed(r, &kept);
   return ok;
@@ -417,10 +419,11 @@ bool repl_drop(Repl *r, const char *name) {
   Arena *a = arena_new();
   ReplItems kept = {0};
   for (int i = 0; i < r->items.len; i++)
-    if (!r->items.data[i].name || strcmp(r->items.data[i].name, name) != 0)
+    if (!item_binds(&r->items.data[i], name) &&
+        (!r->items.data[i].name || strcmp(r->items.data[i].name, name) != 0))
       vec_push(a, kept, r->items.data[i]);
   bool found = kept.len < r->items.len;
-  bool ok = found && accepted(r, &kept);
+  bool ok = found && items_accepted(r, &kept, false);
   if (!found) reg_shown_line(stderr, "there is no `%s`; `:list` shows what there is", name);
   if (ok) items_changed(r, &kept);
   arena_free(a);
@@ -436,7 +439,7 @@ bool repl_set(Repl *r, const char *name, const char *value) {
     r->options.sets.data[at] = new;
   else
     vec_push(r->arena, r->options.sets, new);
-  if (accepted(r, &r->items)) return true;
+  if (items_accepted(r, &r->items, false)) return true;
   r->options.sets.data[at] = old;
   r->options.sets.len = n;
   return false;
@@ -446,6 +449,7 @@ void repl_reset(Repl *r, bool all) {
   repl_weights_forget(r, NULL);
   curves_free(&r->curves);
   if (!all) return;
+  repl_values_forget(r, NULL);
   ReplItems none = {0};
   items_changed(r, &none);
   r->options.sets.len = 0;

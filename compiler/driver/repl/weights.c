@@ -22,13 +22,19 @@ static void free_tensors(ReplTensor *t, int n) {
   free(t);
 }
 
-static void weights_free(ReplWeights *w) {
-  free_tensors(w->params, w->nparams);
-  free_tensors(w->states, w->nstates);
+static void best_forget(ReplWeights *w) {
   for (int i = 0; w->best && i < w->nparams; i++) free(w->best[i]);
   for (int i = 0; w->best && i < w->nstates; i++) free(w->best_states[i]);
   free(w->best);
   free(w->best_states);
+  w->best = w->best_states = NULL;
+  w->has_best = false;
+}
+
+static void weights_free(ReplWeights *w) {
+  best_forget(w);
+  free_tensors(w->params, w->nparams);
+  free_tensors(w->states, w->nstates);
   free(w->train);
   free(w->model);
   free(w->file);
@@ -53,16 +59,19 @@ static void *copied(const void *values, size_t bytes) {
   return out;
 }
 
+ReplTensor repl_tensor(const char *name, const reg_tensor *t, const void *values) {
+  ReplTensor out = {.name = needed(strdup(name)),
+                    .shape.rank = t->rank,
+                    .layer = t->layer,
+                    .dtype = t->dtype,
+                    .values = copied(values, reg_tensor_bytes(t))};
+  memcpy(out.shape.dim, t->dim, sizeof(int64_t) * (size_t)t->rank);
+  return out;
+}
+
 static ReplTensor *kept_tensors(int n, const reg_tensor *tensors, void *const *values) {
   ReplTensor *out = needed(calloc((size_t)n + 1, sizeof *out));
-  for (int i = 0; i < n; i++) {
-    out[i].name = needed(strdup(tensors[i].name));
-    out[i].shape.rank = tensors[i].rank;
-    memcpy(out[i].shape.dim, tensors[i].dim, sizeof(int64_t) * (size_t)tensors[i].rank);
-    out[i].layer = tensors[i].layer;
-    out[i].dtype = tensors[i].dtype;
-    out[i].values = copied(values[i], reg_tensor_bytes(&tensors[i]));
-  }
+  for (int i = 0; i < n; i++) out[i] = repl_tensor(tensors[i].name, &tensors[i], values[i]);
   return out;
 }
 
@@ -72,10 +81,23 @@ static void **copies(int n, const reg_tensor *tensors, void *const *values) {
   return out;
 }
 
+// What statements have given to models that a training has trained since.
+static void given_forget(Repl *r, const reg_train *t) {
+  int n = 0;
+  for (int i = 0; i < r->weights.len; i++) {
+    ReplWeights *w = r->weights.data[i];
+    if (!*w->train && !w->file && reg_trains_model(t, w->model))
+      weights_free(w);
+    else
+      r->weights.data[n++] = w;
+  }
+  r->weights.len = n;
+}
+
 void repl_weights_end(void *user, const reg_weights *w) {
   Repl *r = user;
   const reg_train *t = w->train;
-  bool stopped = !strcmp(w->reason, "interrupted") || !strcmp(w->reason, "steps");
+  const bool stopped = r->trains && (!strcmp(w->reason, "interrupted") || !strcmp(w->reason, "steps"));
   if (!strcmp(w->reason, "failed")) return;
   ReplWeights *k = needed(calloc(1, sizeof *k));
   *k = (ReplWeights){.train = needed(strdup(t->name)),
@@ -99,7 +121,41 @@ void repl_weights_end(void *user, const reg_weights *w) {
     k->best_states = copies(t->nstates, t->states, w->best_states);
   }
   repl_weights_forget(r, t->name);
+  given_forget(r, t);
   vec_push(r->arena, r->weights, k);
+}
+
+static ReplWeights *given_weights(Repl *r, const char *model) {
+  ReplWeights *w = needed(calloc(1, sizeof *w));
+  *w = (ReplWeights){.train = needed(strdup("")), .model = needed(strdup(model)), .finished = true};
+  vec_push(r->arena, r->weights, w);
+  return w;
+}
+
+// A training ends where a statement changes what it trains.
+void repl_weights_put(Repl *r, const reg_tensor *t, const void *values) {
+  char model[256];
+  snprintf(model, sizeof model, "%.*s", (int)strcspn(t->name, "."), t->name);
+  if (r->trains) return; // its end has told
+  ReplWeights *w = repl_weights_of_model(r, model);
+  if (!w) w = given_weights(r, model);
+  const bool state = t->layer && !w->file;
+  ReplTensor **list = state ? &w->states : &w->params;
+  int *n = state ? &w->nstates : &w->nparams, at = 0;
+  while (at < *n && strcmp((*list)[at].name, t->name) != 0) at++;
+  ReplTensor new = repl_tensor(t->name, t, values), old = {0};
+  if (at < *n) old = (*list)[at];
+  const bool same = old.values && old.dtype == new.dtype &&shape_equal(old.shape, new.shape) &&
+                    !memcmp(old.values, new.values, reg_tensor_bytes(t));
+  if (!same) {
+    best_forget(w);
+    w->finished = true;
+    w->stamp = ++r->stamp;
+  }
+  if (at == *n) *list = needed(realloc(*list, (size_t)++*n * sizeof **list));
+  (*list)[at] = new;
+  free(old.name);
+  free(old.values);
 }
 
 // -- finding
@@ -220,11 +276,7 @@ int repl_weights_begin(void *user, reg_weights *w) {
   Repl *r = user;
   const reg_train *t = w->train;
   const ReplWeights *k = repl_weights_of_model(r, t->model);
-  w->done = r->only_evaluate;
-  if (!k) {
-    if (w->done) tell(r, "nothing is trained yet: these are initial values");
-    return REG_OK;
-  }
+  if (!k || !r->trains) return REG_OK; // the store has them
   bool on = goes_on(k, w);
   const char *layers =
       on ? NULL : t->model; // a new training's optimizer starts anew, running means of layers do not
@@ -236,13 +288,6 @@ int repl_weights_begin(void *user, reg_weights *w) {
     take_over(t->nstates, t->states, w->states, k->nstates, k->states, layers);
   char text[256], fits[64] = "";
   if (params < t->nparams) snprintf(fits, sizeof fits, " (%d of %d tensors fit)", params, t->nparams);
-  if (w->done) {
-    if (params < t->nparams) {
-      snprintf(text, sizeof text, "the kept weights do not fit the model%s", fits);
-      tell(r, text);
-    }
-    return REG_OK;
-  }
   if (on) {
     set_place(k, w);
     snprintf(text, sizeof text, "goes on after step %lld, epoch %lld of %lld; `:reset` would start anew",
@@ -253,6 +298,17 @@ int repl_weights_begin(void *user, reg_weights *w) {
   }
   tell(r, text);
   return REG_OK;
+}
+
+void repl_weights_tell(const Repl *r, const reg_train *t) {
+  int fit = 0;
+  char text[128];
+  for (int i = 0; i < t->nparams; i++)
+    fit += repl_weights_tensor(r, false, t->params[i].name, shape_from(&t->params[i])) != NULL;
+  snprintf(text, sizeof text, "the kept weights do not fit the model (%d of %d tensors fit)", fit,
+           t->nparams);
+  if (fit < t->nparams)
+    tell(r, repl_weights_of_model(r, t->model) ? text : "nothing is trained yet: these are initial values");
 }
 
 // -- files

@@ -80,7 +80,12 @@ typedef struct reg_run_options {
   // that code), `end` behind its last step, while they are still the last ones, not yet the best.
   int (*begin)(void *user, reg_weights *w);
   void (*end)(void *user, const reg_weights *w);
-  void *weights_user;
+  // For whoever keeps the store between runs: `kept` gives the values that a tensor of the program's store
+  // starts with, NULL: it has none yet; `keep` sees, when the run is over, however it ended, those of each
+  // one that has any.
+  const void *(*kept)(void *user, int stored);
+  void (*keep)(void *user, int stored, const void *values);
+  void *weights_user;           // of all four
   bool step_events;             // send REG_EVENT_STEP (progress line)
   volatile int *interrupt;      // set by a signal handler: finish the step, write, stop
   volatile int *checkpoint_now; // likewise: finish the step, write a checkpoint, go on; set back to 0
