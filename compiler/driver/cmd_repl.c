@@ -144,6 +144,21 @@ static bool foreign_command(const Repl *r, const char *text, Form form) {
   return word != NULL;
 }
 
+// A procedure is called for what it does.
+static bool calls_procedure(const Repl *r, const char *text) {
+  Session *s = session_new();
+  const Ast *e = parse_expression(s, source_add(&s->sources, "", text, (int)strlen(text)));
+  const char *name = e && e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? e->kids[0]->name : NULL;
+  const ReplItem *own = name ? item_find(r, AST_DEF, name) : NULL;
+  Program none = {.session = s};
+  map_init(&none.defs, s->arena);
+  map_init(&none.library, s->arena);
+  const Def *d = name && !own ? sema_library(&none, name) : NULL;
+  const bool found = (own && own->op == KIND_PROCEDURE) || (d && d->kind == KIND_PROCEDURE);
+  session_free(s);
+  return found;
+}
+
 static bool do_entry(Repl *r, const char *text, Form form) {
   char name[128];
   if (is_command(text)) return repl_command(r, strchr(text, ':') + 1);
@@ -156,7 +171,8 @@ static bool do_entry(Repl *r, const char *text, Form form) {
     }
   }
   if (foreign_command(r, text, form)) return false;
-  if (form == FORM_EXPRESSION || form == FORM_WRONG_EXPRESSION) return repl_show_value(r, text);
+  const bool expression = form == FORM_EXPRESSION || form == FORM_WRONG_EXPRESSION;
+  if (expression && !calls_procedure(r, text)) return repl_show_value(r, text);
   Arena *a = arena_new();
   bool ok = repl_items(r, arena_printf(a, "[%d]", r->entries), text, (int)strlen(text), false);
   arena_free(a);

@@ -223,8 +223,8 @@ Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const V
 void held_names(Lowered *l, const StageScope *s) {
   for (int i = 0; i < s->names.len; i++) {
     const Held *h = s->names.entries[i].value;
-    const bool hidden = strchr(h->name, ' ') != NULL; // of a `for`
-    for (int k = 0; k < h->n && !hidden; k++) {
+    const bool hidden = !h || strchr(h->name, ' '); // of a `for` or a procedure
+    for (int k = 0; !hidden && k < h->n; k++) {
       const char *path = h->value.kind == V_TREE ? h->value.tree->leaf[k].path : "";
       vec_push(l->session->arena, l->names, ((LowerName){h->name, path, h->stored[k]}));
     }

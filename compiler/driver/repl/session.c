@@ -236,6 +236,7 @@ static const char *item_name(Arena *a, const Ast *item) {
   case AST_TRAIN: return arena_strdup(a, item->name ? item->name : item->kids[0]->kids[0]->name);
   case AST_BIND: return arena_strdup(a, item->name);
   case AST_UNPACK: return names_text(a, item->kids[0]);
+  case AST_CALL:
   case AST_GIVE: return ast_text(a, item->kids[0]);
   case AST_EVALUATE:
     if (item->name) return arena_strdup(a, item->name);
