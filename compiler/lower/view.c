@@ -99,11 +99,13 @@ void meet_parameters(Cx *cx, Def *model) {
   const reg_dataset *data = m && !m->nitems ? data_of_model(cx, model->name) : NULL;
   if (!m) return;
   if (data) {
+    cx->no_times = !cx->t;
     cx->data = data;
     cx->batch = 1;
     train_predict(cx, m);
     cx->data = NULL;
     cx->batch = 0;
+    cx->no_times = false;
   }
   if (!data || !model_tree(cx, m)->n) { // or it reads something else than rows of the data
     cx->no_times = true;
