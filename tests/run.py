@@ -5,6 +5,7 @@ reason for each failure, then `N passed, N failed, N skipped`; the exit code is 
   run.py REGC [SUITE...] [--only TEXT] [--promote]    --promote rewrites the expected messages in tests/lang/bad
   run.py --summarize JUNIT.xml... [--also-failed N]    adds up what ctest wrote, Criterion's and this runner's counts
 """
+import with_numpy  # noqa: F401 (first: it may start another interpreter)
 import argparse
 import difflib
 import importlib
