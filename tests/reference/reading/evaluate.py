@@ -444,5 +444,6 @@ def _library():
     if not _read:
         for path in sorted(STDLIB.rglob("*.reg")):
             for i in parse_program(path.read_text()):
-                _read[i.parts[1]] = Definition(i, "library")
+                if i.kind == "def":
+                    _read[i.parts[1]] = Definition(i, "library")
     return _read

@@ -115,6 +115,12 @@ class Parser:
             result = self.result() if self.take("->") else None
             body = self.block() if self.sees("{") else self.need("=") and self.expression()
             return Node("def", word, name, parameters, result, body, updated)
+        if word in ("procedure", "recipe"):  # what acts between trainings, and clauses alone, is not read
+            name, depth = self.name(), 0
+            while depth == 0 or not self.sees("}") or depth > 1:
+                depth += {"{": 1, "}": -1}.get(self.next(), 0)
+            self.next()
+            return Node("skipped", name)
         if word == "check":
             e = self.expression()
             self.need(":")
@@ -136,12 +142,16 @@ class Parser:
             return Node("evaluate", name, data, metrics)
         raise Refused(f"no item starts with {word!r}")
 
+    def one_result(self):
+        """The shape; of `labels [n] of c` too, which are whole numbers."""
+        return self.list() if self.sees("[") else self.type().parts[0]
+
     def result(self):
         if not self.take("("):
-            return self.list()
-        found = [self.list()]
+            return self.one_result()
+        found = [self.one_result()]
         while self.take(","):
-            found.append(self.list())
+            found.append(self.one_result())
         self.need(")")
         return Node("tuple", found)
 
