@@ -254,6 +254,8 @@ void held_bind(Stages *s, const char *name, Span at, Value v) {
     not_like_before(cx, h, &v, at);
     return;
   }
+  const Held *twin = good ? twin_of(s->scope, name) : NULL;
+  if (twin && fits(l, twin, &v)) v = cast_like(cx, twin, &v); // a number of either type
   if (good) v = named(cx, v);
   h = held_new(l, s->scope, name, at, &v);
   h->cx = cx;

@@ -341,9 +341,10 @@ void lower_training(Stages *s, const Ast *ast) {
     for (int k = 0; k < l->trains.len; k++) same_tensors(l, t, l->trains.data[k]);
     store_tensors(l, t);
     train_results(s, t);
-    push_stage(s, (reg_stage){.kind = REG_STAGE_TRAIN, .index = l->trains.len, .value = -1, .turn = -1});
+    const int index = l->trains.len;
     vec_push(l->session->arena, l->trains, t);
     each_epoch(s, t);
+    push_stage(s, (reg_stage){.kind = REG_STAGE_TRAIN, .index = index, .value = -1, .turn = -1});
     return;
   }
   s->failed = true;
@@ -409,7 +410,8 @@ static bool is_met(const Stages *s, const char *model) {
   return s->l->host.apart ? map_get(&s->met, model) != NULL : is_known(s->l, model);
 }
 
-// Where nothing has trained a model so far, its initial values come before what names it.
+// Where nothing has trained a model so far, its initial values come before the statement of the top level
+// that names it: what stands in one branch alone may not act.
 void stages_meet(Stages *s, const Ast *e) {
   Lowered *l = s->l;
   Models models = {0};
@@ -427,7 +429,8 @@ void stages_meet(Stages *s, const Ast *e) {
     if (!cx->params.len || !initial_graphs(cx, NULL, &init, NULL) || !init) continue;
     know_models(s, cx);
     vec_push(cx->a, l->applies, ((LowerApply){.name = cx->g->name, .graph = init}));
-    push_stage(s, (reg_stage){.kind = REG_STAGE_INIT, .index = l->applies.len - 1, .value = -1, .turn = -1});
+    vec_push(cx->a, *s->whole,
+             ((reg_stage){.kind = REG_STAGE_INIT, .index = l->applies.len - 1, .value = -1, .turn = -1}));
   }
 }
 
@@ -443,7 +446,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   Stages s = {.l = l, .root = scope_new(l, NULL)};
   s.scope = s.root;
   StageList list = {0};
-  s.list = &list;
+  s.list = s.whole = &list;
   l->scope = s.scope;
   map_init(&s.names, a);
   spoken_names(l, &s.names);

@@ -39,6 +39,7 @@ typedef struct Waiting {
 typedef struct Stages {
   Lowered *l;
   StageScope *root, *scope;
+  StageList *whole; // of the top level
   StageList *list;  // of the block
   Cx *line;         // the straight line under construction; NULL: none
   Env *env;         // of that line
