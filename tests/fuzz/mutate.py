@@ -126,7 +126,7 @@ def run(regc, text, draw):
     if re.search(r"^train\b", text, re.M):
         more = ["--check"] if draw < 0.15 else ["--threads", "1"] if draw < 0.5 else []
         code, messages = start(regc, text, "run", "--steps", "2", "--out=", "--progress=none", *more)
-        told = code in (0, 3, 65) or code == 1 and "[too_large]" in messages
+        told = code in (0, 3, 4, 65) or code == 1 and "[too_large]" in messages
         if not told or code and "error:" not in messages:
             return f"run {' '.join(more)}: {code}", messages
     if re.search(r"^check\b", text, re.M):

@@ -387,12 +387,14 @@ def case_a_binary_does_the_same_statements(regc):
 
 def case_the_prompt_runs_statements_in_their_order(regc):
     source = written(regc, twice())
-    expected = regc.ok("run", "--quiet", "--out", "", source)
-    told = re.sub(r", after `\w+`", "", expected)
-    demand(regc.ok("repl", source, stdin=":run\n") == told, "`:run` does other statements than `regc run`")
-    demand(regc.ok("repl", stdin=twice()) == told, "typed one after the other, other results")
+    def alike(text):
+        return re.sub(r", after `\w+`", "", text)
+
+    told = alike(regc.ok("run", "--quiet", "--out", "", source))
+    demand(alike(regc.ok("repl", source, stdin=":run\n")) == told, "`:run` does other statements than `regc run`")
+    demand(alike(regc.ok("repl", stdin=twice())) == told, "typed one after the other, other results")
     parts = "train first\n:set steps=10\ntrain second\n:set steps=0\ntrain\nevaluate net on digits.valid { accuracy }\n"
-    demand(told.endswith(regc.ok("repl", source, stdin=parts)), "a training that was stopped and goes on ends elsewhere")
+    demand(told.endswith(alike(regc.ok("repl", source, stdin=parts))), "a training that was stopped and goes on ends elsewhere")
 
 
 def case_a_loaded_model_in_a_metric_alone(regc):

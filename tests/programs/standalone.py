@@ -324,7 +324,7 @@ def case_build_refuses_what_it_cannot_make(regc):
     own = program(where)
     refused(regc, "is the program itself", "build", own, "-o", own)
     demand(own.read_text() == PROGRAM, "the program was written over")
-    refused(regc, "trains nothing", "build", program(where, "let a = 1\n"), "-o", where / "x")
+    refused(regc, "does nothing", "build", program(where, "let a = 1\n"), "-o", where / "x")
     refused(regc, "cannot", "build", DIGITS, "-o", where / "none" / "x", "-q", code=73)
     refused(regc, "weights_missing", "build", DIGITS, "-o", where / "x.o", "--model-only", "--weights", where / "w", code=66)
     demand(not [f for f in os.listdir(where) if f != "small.reg"], f"left behind: {os.listdir(where)}")
