@@ -61,6 +61,12 @@ static Value of_rows(Cx *cx, const Env *env, Value v) {
 
 Value call_body(Cx *cx, Def *d, Env *env, Span at) {
   if (!may_go_on(cx, at, 1)) return v_fail();
+  if (d->kind == KIND_PROCEDURE) {
+    Diag *diag = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at,
+                           arena_printf(cx->a, "the procedure `%s`", d->name), "inside of an expression");
+    diag_hint(diag, "it acts as a statement: `NAME = %s(…)`", d->name);
+    return v_fail();
+  }
   Span outer = cx->at;
   if (!d->from_library || !outer.source) cx->at = at;
   const Ast *body = d->ast->kids[2];

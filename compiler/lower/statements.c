@@ -3,7 +3,11 @@
 #include "stages.h"
 #include <string.h>
 
-static Cx *line_of(Stages *s) { return stages_line(s); }
+static Value line_value(Stages *s, const Ast *e) {
+  Cx *cx = stages_line(s);
+  stages_meet(s, e);
+  return eval_expr(cx, s->env, e);
+}
 
 Value statement_value(Stages *s, const Ast *e) {
   const Ast *callee = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? e->kids[0] : NULL;
@@ -11,16 +15,13 @@ Value statement_value(Stages *s, const Ast *e) {
   Def *d = !callee   ? NULL
            : library ? sema_library(s->l->program, callee->name)
                      : sema_find(s->l->program, callee->name);
-  if (d && d->kind == KIND_PROCEDURE) return call_procedure(s, d, e);
-  Cx *cx = line_of(s);
-  stages_meet(s, e);
-  return eval_expr(cx, s->env, e);
+  return d && d->kind == KIND_PROCEDURE ? call_procedure(s, d, e) : line_value(s, e);
 }
 
 // A number or truth value of the store; -1 after a report.
 static int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
-  Cx *cx = line_of(s);
-  Value v = statement_value(s, e);
+  Cx *cx = stages_line(s);
+  Value v = line_value(s, e);
   if (v.kind == V_FAIL) return -1;
   Node *n = truth_value ? truth(cx, &v) : value_wide(cx, &v);
   if (n && n->shape.rank) {
@@ -111,7 +112,7 @@ typedef struct ForSource {
 } ForSource;
 
 static bool source_range(Stages *s, const Ast *e, const Value *v, const char *turn, ForSource *out) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   double low, high;
   if (!value_number(cx, &v->items[0], "where it starts", &low) ||
       !value_number(cx, &v->items[1], "where it ends", &high))
@@ -127,7 +128,7 @@ static bool source_range(Stages *s, const Ast *e, const Value *v, const char *tu
 
 static bool source_rows(Stages *s, const Ast *e, Value v, const char *name, int along, const char *turn,
                         ForSource *out) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   const char *whole = arena_printf(cx->a, "each %s %d", name, s->l->store.len); // this loop's alone
   held_bind(s, whole, e->span, v);
   const Held *h = held_find(s->scope, whole);
@@ -156,7 +157,7 @@ static bool written_out(Stages *s, const Ast *e) {
   if (e->kids[0]->nkids != 1 || e->kids[1]->nkids != 1 || list->kind != AST_LIST || !list->nkids)
     return false;
   for (int i = 0; i < list->nkids; i++) {
-    const Value item = statement_value(s, list->kids[i]);
+    const Value item = line_value(s, list->kids[i]);
     if (!is_thing(&item)) return false;
   }
   const Ast *name = e->kids[0]->kids[0];
@@ -170,7 +171,7 @@ static bool written_out(Stages *s, const Ast *e) {
 }
 
 static void lower_for(Stages *s, const Ast *e) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   const Ast *names = e->kids[0], *sources = e->kids[1];
   double along = 0;
   const char *turn_name = arena_printf(cx->a, "turn of %s", names->kids[0]->name);
@@ -187,7 +188,7 @@ static void lower_for(Stages *s, const Ast *e) {
   }
   for (int i = 0; i < names->nkids && ok; i++) {
     const Ast *source = sources->kids[i];
-    Value v = statement_value(s, source);
+    Value v = line_value(s, source);
     ok = v.kind == V_RANGE ? source_range(s, source, &v, turn_name, &from[i])
                            : v.kind != V_FAIL && source_rows(s, source, v, names->kids[i]->name, (int)along,
                                                              turn_name, &from[i]);
@@ -205,7 +206,7 @@ static void lower_for(Stages *s, const Ast *e) {
   StageList *outer = s->list, body = {0};
   s->list = &body;
   for (int i = 0; i < names->nkids; i++)
-    held_bind(s, names->kids[i]->name, names->kids[i]->span, statement_value(s, from[i].element));
+    held_bind(s, names->kids[i]->name, names->kids[i]->span, line_value(s, from[i].element));
   lower_statements(s, e->kids[3]);
   stages_flush(s);
   s->list = outer;
@@ -219,7 +220,7 @@ static void lower_while(Stages *s, const Ast *e) {
   const int value = number_of(s, e->kids[0], "the condition", true);
   const int test = stages_close(s);
   if (e->kids[1]) {
-    Cx *cx = line_of(s);
+    Cx *cx = stages_line(s);
     Value v = eval_expr(cx, s->env, e->kids[1]);
     if (!value_number(cx, &v, "the most turns", &most)) return;
     stages_flush(s);
@@ -284,7 +285,7 @@ static void lower_bind(Stages *s, const Ast *e) {
 }
 
 static void lower_unpack(Stages *s, const Ast *e) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   const Ast *names = e->kids[0];
   Value v = statement_value(s, e->kids[1]);
   const bool fits = v.kind == V_TUPLE && v.nitems == names->nkids;
@@ -310,7 +311,7 @@ static Node *node_for(const Tree *from, const char *path, int i, int n) {
 
 // `net.* <- T`: parameters get the values of a tree of the same paths, or one value that fits all.
 static void give_params(Stages *s, const Ast *e, const Tree *to, const Value *v) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   const Tree *from = tree_of(cx, v);
   Node *one = from ? NULL : value_floats(cx, v);
   if (!from && !one) return;
@@ -337,11 +338,11 @@ static void give_params(Stages *s, const Ast *e, const Tree *to, const Value *v)
 }
 
 static void lower_give(Stages *s, const Ast *e) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   const Ast *target = e->kids[0];
   const Held *held = target->kind == AST_NAME ? held_find(s->scope, target->name) : NULL;
   if (held) {
-    Value v = statement_value(s, e->kids[1]);
+    Value v = line_value(s, e->kids[1]);
     held_bind(s, target->name, target->span, v);
     return;
   }
@@ -351,7 +352,7 @@ static void lower_give(Stages *s, const Ast *e) {
     return;
   }
   stages_meet(s, target);
-  Value v = statement_value(s, e->kids[1]);
+  Value v = line_value(s, e->kids[1]);
   const Tree *to = select_params(cx, target);
   if (to && v.kind != V_FAIL) give_params(s, e, to, &v);
 }
@@ -363,7 +364,7 @@ typedef VEC(const char *) Paths;
 
 // What a report shows of a value: its tensors, in the store.
 static bool places_of(Stages *s, const Value *v, const char *what, Places *places, Paths *paths) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   const Tree *t = tree_of(cx, v);
   for (int i = 0; t && i < t->n; i++) {
     vec_push(cx->a, *paths, t->leaf[i].path);
@@ -394,8 +395,8 @@ static bool record_places(Stages *s, const Ast *e, Places *places, Paths *paths)
 }
 
 static int number_place(Stages *s, const Ast *e) {
-  Cx *cx = line_of(s);
-  Value v = statement_value(s, e);
+  Cx *cx = stages_line(s);
+  Value v = line_value(s, e);
   Node *n = v.kind == V_FAIL ? NULL : value_wide(cx, &v);
   if (n && n->shape.rank) {
     diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a number in the name of a report",
@@ -457,7 +458,7 @@ static void lower_report(Stages *s, const Ast *e) {
   Pieces pieces = {0};
   Value v = {.kind = V_NONE};
   if (!record_places(s, e->kids[0], &places, &paths)) {
-    v = statement_value(s, e->kids[0]);
+    v = line_value(s, e->kids[0]);
     if (!places_of(s, &v, "reported", &places, &paths)) return;
   }
   if (e->text)
@@ -476,12 +477,12 @@ static void lower_report(Stages *s, const Ast *e) {
 static bool compares(const Ast *e) { return e->kind == AST_BINARY && e->op >= OPR_LT && e->op <= OPR_NE; }
 
 static void lower_assert(Stages *s, const Ast *e) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   Arena *a = cx->a;
   const Ast *what = e->kids[0];
   reg_assertion made_of = {.text = ast_text(a, what), .place = stage_place(s->l, e->span), .condition = -1};
   if (compares(what)) {
-    Value sides[2] = {statement_value(s, what->kids[0]), statement_value(s, what->kids[1])};
+    Value sides[2] = {line_value(s, what->kids[0]), line_value(s, what->kids[1])};
     Value holds = binary(cx, what->op, &sides[0], &sides[1], what->span);
     Node *n = holds.kind == V_FAIL ? NULL : truth(cx, &holds);
     for (int i = 0; i < 2 && n; i++) {
@@ -513,11 +514,11 @@ static void lower_assert(Stages *s, const Ast *e) {
 
 // A model's parameters and the states of its layers as they are, or values under their names.
 static void lower_save(Stages *s, const Ast *e) {
-  Cx *cx = line_of(s);
+  Cx *cx = stages_line(s);
   Places places = {0};
   Paths names = {0};
   stages_meet(s, e->kids[0]);
-  Value v = statement_value(s, e->kids[0]);
+  Value v = line_value(s, e->kids[0]);
   if (v.kind == V_MODEL) {
     const char *path = v.model->path;
     const size_t n = strlen(path);
@@ -556,8 +557,8 @@ static void lower_call(Stages *s, const Ast *e) {
   const int before = s->calls;
   Value v = statement_value(s, e);
   if (v.kind == V_FAIL || s->calls != before) return;
-  Diag *d =
-      diag_emit(&s->l->session->diags, DIAG_wrong_kind, e->span, "a statement", value_text(line_of(s), &v));
+  Diag *d = diag_emit(&s->l->session->diags, DIAG_wrong_kind, e->span, "a statement",
+                      value_text(stages_line(s), &v));
   diag_hint(d, "`report %s` shows it, `NAME = %s` keeps it", ast_text(s->l->session->arena, e),
             ast_text(s->l->session->arena, e));
 }
