@@ -138,12 +138,6 @@ static Node *index_below(Cx *cx, Node *n, Dims dims, int64_t size, const Dim *of
   return graph_index(g, n, size, count, at);
 }
 
-Node *value_index(Cx *cx, const Value *v, int64_t size) {
-  if (!is_counted(cx, v)) return counted_value_index(cx, v, size, NULL);
-  value_wide(cx, v); // refuses it
-  return NULL;
-}
-
 Node *counted_value_index(Cx *cx, const Value *v, int64_t size, const Dim *of) {
   int64_t classes;
   Node *n = index_node(cx, v, size, &classes);

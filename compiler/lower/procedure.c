@@ -10,7 +10,8 @@ typedef struct Call {
   Def *def;
   Span names; // where what is given has its names
   const Ast *at;
-  Map given; // parameter or local definition -> the Ast in its place
+  Map given;  // parameter or local definition -> the Ast in its place
+  bool wrong; // one of these is bound again
 } Call;
 
 // -- the body with what is given in it
@@ -32,6 +33,7 @@ static bool lists_names(const Ast *e) {
 }
 
 static void bound_again(Call *c, const char *name, Span at) {
+  c->wrong = true;
   Diag *d = diag_emit(&c->s->l->session->diags, DIAG_duplicate_definition, at, name);
   diag_note(d, c->names, "what it stands for is given here");
 }
@@ -61,7 +63,8 @@ static Ast *copied(Call *c, const Ast *e) {
     for (int k = 0; i == 0 && lists_names(e) && k < kid->nkids; k++)
       if (kid->kids[k]->name && map_get(&c->given, kid->kids[k]->name))
         bound_again(c, kid->kids[k]->name, kid->kids[k]->span);
-    out->kids[i] = kid ? copied(c, kid) : NULL;
+    const bool names = i == 0 && lists_names(e); // are none that something stands for
+    out->kids[i] = kid && !names ? copied(c, kid) : (Ast *)kid;
   }
   return out;
 }
@@ -234,12 +237,15 @@ Value call_procedure(Stages *s, Def *d, const Ast *at) {
   Value v = {.kind = V_NONE, .span = at->span};
   for (int i = 0; i < body->nkids; i++) {
     const Ast *e = body->kids[i];
-    if (e && e->kind == AST_DEF)
-      define(&c, e);
-    else if (e && i + 1 == body->nkids && is_value(e))
-      v = statement_value(s, copied(&c, e));
-    else if (e)
-      lower_statement(s, copied(&c, e));
+    const bool definition = e && e->kind == AST_DEF, value = i + 1 == body->nkids && e && is_value(e);
+    const Ast *here = e && !definition ? copied(&c, e) : NULL;
+    if (definition) define(&c, e);
+    if (c.wrong) v = v_fail();
+    if (!here || c.wrong) continue;
+    if (value)
+      v = statement_value(s, here);
+    else
+      lower_statement(s, here);
   }
   s->scope = outer;
   const char *name = arena_printf(l->session->arena, "value of %s", d->name); // no name of the language

@@ -507,7 +507,7 @@ Value declare_carry(Cx *cx, Env *env, const Ast *st);
 bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around has one of this name
 
 // -- load.c
-bool is_load(Cx *cx, const Def *d);             // `let NAME = load(…)`
+bool is_load(Cx *cx, const Def *d);              // `let NAME = load(…)`
 bool calls_load(const Lowered *l, const Ast *e); // `load(…)`
 // A model of this name that is not trained; NULL after a report.
 ModelValue *loaded_model(Cx *cx, const char *name, const Ast *load);
@@ -519,9 +519,8 @@ StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at);
 bool loaded_values(Cx *cx, const ModelValue *m, bool *constants);
 
 // -- index.c
-// An i32 tensor of whole numbers from 0 to below `size`; NULL after a report.
-Node *value_index(Cx *cx, const Value *v, int64_t size);
-// The same, below the count of `of` when the program runs; v may have counts itself.
+// An i32 tensor of whole numbers from 0 to below `size`, below the count of `of` when the program runs; v may
+// have counts itself. NULL after a report.
 Node *counted_value_index(Cx *cx, const Value *v, int64_t size, const Dim *of);
 const double *known_elements(Cx *cx, Arena *scratch,
                              const Node *n); // NULL where they depend on more than the program

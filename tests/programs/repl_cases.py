@@ -152,6 +152,26 @@ def case_an_error_goes_on_and_tells_at_the_end(regc):
         demand(re.search(place, done.stderr, re.M), f"no {place} in\n{done.stderr}")
 
 
+def case_trainings_of_several_models_and_their_folder(regc):
+    """Each model of a head goes on from its own training; `--out` takes what statements with trainings leave."""
+    where = Path(tempfile.mkdtemp(dir=regc.scratch))
+    (where / "two.reg").write_text(f"""data digits = csv("{ROOT}/examples/data/digits.csv", target: label) |> scale(1/16) |> split(train: 70%, valid: 30%, seed: 1)
+model one(x: [64]) -> [10] = x |> dense(4) |> relu |> dense(10)
+model two = new one
+recipe plain(m) {{
+  loss cross_entropy(m(x), label)
+  optimize adam(lr: 1e-3)
+  epochs 1
+}}
+""")
+    typed = ("train two on digits with plain\ntrain one on digits with plain\nkept = norm(two.*)\n"
+             "train one, two on digits as both {\n  loss cross_entropy(one(x), label) + cross_entropy(two(x), label)\n  optimize sgd(lr: 0)\n  epochs 1\n}\n"
+             "assert norm(two.*) == kept\nrepeat 2 {\n  train one on digits with plain as again\n}\n")
+    done = regc("repl", "--out", where / "out", where / "two.reg", stdin=typed)
+    demand(done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    demand(any((where / "out").rglob("weights*")), f"no weights in {list((where / 'out').rglob('*'))}")
+
+
 def case_commands_of_other_prompts_are_answered(regc):
     done = piped(regc, "exit\nhelp()\nload x.reg\nwho\nlet run = 3\nrun\n", code=1)
     demand(done.stdout == "3\n", done.stdout)
