@@ -32,7 +32,8 @@ static bool choose_kernels(void) {
   static const char *const without_avx[] = {"Prescott", "Core2",   "Penryn", "Dunnington",
                                             "Nehalem",  "Generic", "Unknown"};
   const char *chosen_by = "OPENBLAS_CORETYPE";
-  if (!gotoblas_corename || !gotoblas_dynamic_quit || !gotoblas_dynamic_init || getenv(chosen_by)) return true;
+  if (!gotoblas_corename || !gotoblas_dynamic_quit || !gotoblas_dynamic_init || getenv(chosen_by))
+    return true;
   const char *has = gotoblas_corename(), *fits = kernels_that_fit();
   bool older = false;
   for (size_t i = 0; i < sizeof without_avx / sizeof without_avx[0]; i++)

@@ -394,7 +394,10 @@ static void print_loop(Printer *p, const Ast *a) {
     return;
   default:
     print_text(p, "repeat ");
-    print_value(p, names);
+    if (a->name) // else `as` would belong to its end
+      print_expression(p, names, LEVEL_POSTFIX);
+    else
+      print_value(p, names);
     if (a->name) strbuf_addf(&p->out, " as %s", a->name);
     print_text(p, " ");
     print_value(p, a->kids[1]);

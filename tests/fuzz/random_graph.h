@@ -14,7 +14,7 @@ RandomGraph random_graph(Arena *a, uint64_t number);
 // A factorization of x's matrices, one of seven by `which`; NULL: x has none, or large ones
 // (random_factor.c).
 Node *random_factor(Graph *g, Node *x, int which);
-// x, floats, and what is made of none of its elements, one of several by `which` >= 0; an output besides where
-// `output`. NULL: x has no axes, or none that fits (random_empty.c).
+// x, floats, and what is made of none of its elements, one of several by `which` >= 0; an output besides
+// where `output`. NULL: x has no axes, or none that fits (random_empty.c).
 Node *random_empty(Graph *g, Node *x, int which, bool output);
 #endif
