@@ -131,7 +131,12 @@ class Terminal:
         self.type(CTRL_D)
         while self.read(PATIENCE):
             pass
-        self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        left, patience = 0, time.monotonic() + 5
+        while not left:
+            left, status = os.waitpid(self.pid, os.WNOHANG)
+            if not left and time.monotonic() > patience:
+                raise Failure(f"the session does not end\n{self.text[-2000:]}")
+        self.status = os.waitstatus_to_exitcode(status)
         demand("Sanitizer" not in self.text and "runtime error:" not in self.text, self.text[-4000:])
         demand(self.status == code, f"exit code {self.status}, expected {code}\n{self.text[-2000:]}")
 
@@ -587,4 +592,5 @@ def case_ctrl_c_stops_a_loop_and_not_the_session(regc):
         t.expect(r"^0\.\d+$")
         t.type(":run qual" + TAB + ENTER)
         t.expect(r"accuracy +0\.\d+")
+        t.expect(r"^reg> ")
         t.end()
