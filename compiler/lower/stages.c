@@ -176,16 +176,15 @@ enum { AT_ONCE = 1024, CHUNK = 256 };
 
 static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast, bool untrained) {
   LowerEvaluate *e = ARENA_NEW(l->session->arena, LowerEvaluate);
-  const char *model = ast_text(l->session->arena, ast->kids[0]);
   *e = (LowerEvaluate){.ast = ast,
+                       .model = ast_text(l->session->arena, ast->kids[0]),
                        .train = training_of(l, ast->kids[0], untrained),
                        .untrained = untrained && !comes_from_file(l, ast->kids[0])};
   if (e->train < 0) {
     diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
-              arena_printf(l->session->arena, "`%s`", ast_text(l->session->arena, ast->kids[0])));
+              arena_printf(l->session->arena, "`%s`", e->model));
     return NULL;
   }
-  e->model = model;
   if (!evaluate_data(l, e)) return NULL;
   warn_of_data(l, e);
   const LowerTrain *t = l->trains.data[e->train];
@@ -233,12 +232,21 @@ void push_stage(Stages *s, reg_stage stage) {
   if (s->list) vec_push(s->l->session->arena, *s->list, stage);
 }
 
+static reg_stage act(reg_stage_kind kind, int index) {
+  return (reg_stage){.kind = kind, .index = index, .value = -1, .turn = -1};
+}
+
+void push_act(Stages *s, reg_stage_kind kind, int index, Span at) {
+  reg_stage stage = act(kind, index);
+  stage.place = stage_place(s->l, at);
+  push_stage(s, stage);
+}
+
 int stages_close(Stages *s) { return s->line ? line_function(s) : -1; }
 
 void stages_flush(Stages *s) {
   const int apply = stages_close(s);
-  if (apply >= 0)
-    push_stage(s, (reg_stage){.kind = REG_STAGE_APPLY, .index = apply, .value = -1, .turn = -1});
+  if (apply >= 0) push_stage(s, act(REG_STAGE_APPLY, apply));
 }
 
 const char *stage_place(Lowered *l, Span at) {
@@ -292,16 +300,12 @@ static void train_results(Stages *s, LowerTrain *t) {
 
 // Statements behind every epoch.
 static void each_epoch(Stages *s, LowerTrain *t) {
-  StageList *outer = s->list, list = {0};
-  s->list = &list;
-  open_scope(s);
+  block_open(s);
   for (int i = 2; i < t->ast->nkids; i++)
     if (t->ast->kids[i]->kind == AST_EACH_EPOCH) lower_statements(s, t->ast->kids[i]->kids[0]);
-  stages_flush(s);
-  close_scope(s);
-  s->list = outer;
-  t->each_epoch.data = list.data;
-  t->each_epoch.len = list.len;
+  const StageList *list = block_close(s);
+  t->each_epoch.data = list->data;
+  t->each_epoch.len = list->len;
 }
 
 // `dense.valid.accuracy`, `dense.history.valid.accuracy`: metrics of the validation part are results when
@@ -344,7 +348,7 @@ void lower_training(Stages *s, const Ast *ast) {
     const int index = l->trains.len;
     vec_push(l->session->arena, l->trains, t);
     each_epoch(s, t);
-    push_stage(s, (reg_stage){.kind = REG_STAGE_TRAIN, .index = index, .value = -1, .turn = -1});
+    push_stage(s, act(REG_STAGE_TRAIN, index));
     return;
   }
   s->failed = true;
@@ -379,7 +383,7 @@ void lower_evaluation(Stages *s, const Ast *ast) {
   if (!e) know_failed(s, ast);
   if (trained && !e) return;
   if (e) evaluate_results(s, e);
-  push_stage(s, (reg_stage){.kind = REG_STAGE_EVALUATE, .index = l->evaluates.len, .value = -1, .turn = -1});
+  push_stage(s, act(REG_STAGE_EVALUATE, l->evaluates.len));
   if (!e) vec_push(l->session->arena, s->waiting, ((Waiting){ast, l->evaluates.len}));
   vec_push(l->session->arena, l->evaluates, e);
 }
@@ -429,8 +433,7 @@ void stages_meet(Stages *s, const Ast *e) {
     if (!cx->params.len || !initial_graphs(cx, NULL, &init, NULL) || !init) continue;
     know_models(s, cx);
     vec_push(cx->a, l->applies, ((LowerApply){.name = cx->g->name, .graph = init}));
-    vec_push(cx->a, *s->whole,
-             ((reg_stage){.kind = REG_STAGE_INIT, .index = l->applies.len - 1, .value = -1, .turn = -1}));
+    vec_push(cx->a, *s->whole, act(REG_STAGE_INIT, l->applies.len - 1));
   }
 }
 

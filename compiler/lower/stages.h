@@ -14,9 +14,12 @@ typedef struct Held {
   const int *stored; // of each, its place in the store
 } Held;
 
+typedef VEC(reg_stage) StageList;
+
 // A block of statements.
 struct StageScope {
   StageScope *outer;
+  StageList *around;      // of the block around; NULL: the scope has no list of its own
   bool procedure;         // of a call of one: what it binds is its own
   bool library;           // of one of its procedures: names mean the library's
   const StageScope *twin; // of the other side of an `if`, which was first: what both bind has one place
@@ -27,8 +30,6 @@ typedef struct Given {
   int stored;
   Node *node;
 } Given;
-
-typedef VEC(reg_stage) StageList;
 
 // An evaluation of what nothing has trained before it.
 typedef struct Waiting {
@@ -64,6 +65,7 @@ void lower_training(Stages *s, const Ast *train);
 void lower_evaluation(Stages *s, const Ast *evaluate);
 const char *stage_place(Lowered *l, Span at); // "prune.reg:9:3"
 void push_stage(Stages *s, reg_stage stage);
+void push_act(Stages *s, reg_stage_kind kind, int index, Span at); // one that has no block
 
 // -- held.c
 void held_names(Lowered *l, const StageScope *s); // as Lowered.names
@@ -79,11 +81,20 @@ int held_hidden(Stages *s, const char *what, Node *n); // its place in the store
 int stored_index(Lowered *l, LowerTensor t);           // of its name
 int stored_new(Lowered *l, const char *name, DType t, Shape s);
 
+// -- control.c
+void block_open(Stages *s);        // a scope and a list of its own, for the statements to come
+StageList *block_close(Stages *s); // what they became
+void lower_repeat(Stages *s, const Ast *e);
+void lower_for(Stages *s, const Ast *e);
+void lower_while(Stages *s, const Ast *e);
+void lower_when(Stages *s, const Ast *e);
+
 // -- statements.c
-void open_scope(Stages *s); // of a block
-void close_scope(Stages *s);
+Value line_value(Stages *s, const Ast *e); // of an expression, in the line
+// The place of a number or truth value in the store; -1 after a report.
+int number_of(Stages *s, const Ast *e, const char *what, bool truth_value);
 void lower_statement(Stages *s, const Ast *e);
-Value statement_value(Stages *s, const Ast *e); // of an expression, in the line; a procedure's statements act
+Value statement_value(Stages *s, const Ast *e); // the same; of a procedure's call, whose statements act
 void lower_statements(Stages *s, const Ast *block);
 
 // -- procedure.c

@@ -1,9 +1,9 @@
 // Statements between trainings. In: their trees, in their order. Out: straight lines as functions of the
-// store, and stages: loops, conditions, reports, assertions, files.
+// store, and stages: reports, assertions, files; control.c has loops and conditions.
 #include "stages.h"
 #include <string.h>
 
-static Value line_value(Stages *s, const Ast *e) {
+Value line_value(Stages *s, const Ast *e) {
   Cx *cx = stages_line(s);
   stages_meet(s, e);
   return eval_expr(cx, s->env, e);
@@ -18,263 +18,22 @@ Value statement_value(Stages *s, const Ast *e) {
   return d && d->kind == KIND_PROCEDURE ? call_procedure(s, d, e) : line_value(s, e);
 }
 
-// A number or truth value of the store; -1 after a report.
-static int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
+// The place of one number or truth value in the store; -1 after a report.
+static int single(Stages *s, Node *n, Span at, const char *what, const char *called) {
+  Cx *cx = stages_line(s);
+  if (!n || !n->shape.rank) return n ? held_hidden(s, called, n) : -1;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_not_scalar, at, what, shape_text(cx->a, n->shape));
+  if (n->dtype == DT_BOOL) diag_hint(d, "`all(…)` or `any(…)` makes one truth value of many");
+  return -1;
+}
+
+int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
   Cx *cx = stages_line(s);
   Value v = line_value(s, e);
   if (v.kind == V_FAIL) return -1;
   Node *n = truth_value ? truth(cx, &v) : value_wide(cx, &v);
-  if (n && n->shape.rank) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, what, shape_text(cx->a, n->shape));
-    if (truth_value) diag_hint(d, "`all(…)` or `any(…)` makes one truth value of many");
-    return -1;
-  }
   if (n && !truth_value && n->dtype != DT_F64) n = graph_cast(cx->g, n, DT_F64);
-  return n ? held_hidden(s, what, n) : -1;
-}
-
-// -- blocks
-
-// The number of a loop's turn, under a name.
-static int turn_of(Stages *s, const char *name) {
-  return stored_new(s->l, name ? name : "turn", DT_I32, (Shape){0});
-}
-
-void open_scope(Stages *s) {
-  s->scope = scope_new(s->l, s->scope);
-  s->l->scope = s->scope;
-}
-
-static void know_turn(Stages *s, const char *name, Span at, int stored) {
-  Cx *cx = cx_new(s->l, "turn", MODE_EVAL);
-  Held *h = ARENA_NEW(cx->a, Held);
-  int *place = ARENA_NEW(cx->a, int);
-  *place = stored;
-  Value v = v_tensor(graph_const_typed(cx->g, 0, DT_I32, (Shape){0}), at);
-  *h = (Held){.name = name, .at = at, .value = v, .n = 1, .stored = place};
-  map_put(&s->scope->names, name, h);
-}
-
-// The statements of a block, in a scope that is open.
-static StageList *block_of(Stages *s, const Ast *block) {
-  StageList *outer = s->list, *list = ARENA_NEW(s->l->session->arena, StageList);
-  s->list = list;
-  if (block->kind == AST_STAGES)
-    lower_statements(s, block);
-  else
-    lower_statement(s, block); // `else if`
-  stages_flush(s);
-  s->list = outer;
-  return list;
-}
-
-void close_scope(Stages *s) {
-  s->scope = s->scope->outer;
-  s->l->scope = s->scope;
-}
-
-static void push_repeat(Stages *s, const Ast *e, int count, int turn, const StageList *body) {
-  push_stage(s, (reg_stage){.kind = REG_STAGE_REPEAT,
-                            .value = count,
-                            .turn = turn,
-                            .place = stage_place(s->l, e->span),
-                            .nbody = body->len,
-                            .body = body->data});
-}
-
-static void lower_repeat(Stages *s, const Ast *e) {
-  const int count = number_of(s, e->kids[0], "the number of turns", false), turn = turn_of(s, e->name);
-  stages_flush(s);
-  open_scope(s);
-  if (e->name) know_turn(s, e->name, e->name_span, turn);
-  StageList *body = block_of(s, e->kids[1]);
-  close_scope(s);
-  if (count >= 0) push_repeat(s, e, count, turn, body);
-}
-
-static Ast *made(Cx *cx, AstKind kind, Span at, int nkids) {
-  Ast *a = ARENA_NEW(cx->a, Ast);
-  *a = (Ast){.kind = kind, .span = at, .name_span = at, .nkids = nkids, .depth = 1, .links = 1};
-  a->kids = ARENA_ARRAY(cx->a, Ast *, nkids + 1);
-  return a;
-}
-
-static Ast *made_name(Cx *cx, const char *name, Span at) {
-  Ast *a = made(cx, AST_NAME, at, 0);
-  a->name = name;
-  return a;
-}
-
-// One source of a `for`: how often it turns, and what the name is in a turn.
-typedef struct ForSource {
-  int64_t turns;
-  const Ast *element;
-} ForSource;
-
-static bool source_range(Stages *s, const Ast *e, const Value *v, const char *turn, ForSource *out) {
-  Cx *cx = stages_line(s);
-  double low, high;
-  if (!value_number(cx, &v->items[0], "where it starts", &low) ||
-      !value_number(cx, &v->items[1], "where it ends", &high))
-    return false;
-  Ast *sum = made(cx, AST_BINARY, e->span, 2);
-  sum->op = OPR_ADD;
-  sum->kids[0] = e->kids[0];
-  sum->kids[1] = made_name(cx, turn, e->span);
-  if (ast_next_link(sum)) sum->links = ast_next_link(sum)->links + 1;
-  *out = (ForSource){high > low ? (int64_t)(high - low) : 0, sum};
-  return true;
-}
-
-static bool source_rows(Stages *s, const Ast *e, Value v, const char *name, int along, const char *turn,
-                        ForSource *out) {
-  Cx *cx = stages_line(s);
-  const char *whole = arena_printf(cx->a, "each %s %d", name, s->l->store.len); // this loop's alone
-  held_bind(s, whole, e->span, v);
-  const Held *h = held_find(s->scope, whole);
-  if (!h || h->value.kind == V_FAIL) return false;
-  if (h->value.kind != V_TENSOR || h->value.node->shape.rank <= along) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a tensor that has this axis, a range, or a list",
-              value_text(cx, &h->value));
-    return false;
-  }
-  Ast *index = made(cx, AST_INDEX, e->span, along + 2);
-  index->kids[0] = made_name(cx, whole, e->span);
-  for (int i = 0; i < along; i++) index->kids[1 + i] = made(cx, AST_ELLIPSIS, e->span, 0);
-  index->kids[1 + along] = made_name(cx, turn, e->span);
-  *out = (ForSource){h->value.node->shape.dim[along], index};
-  return true;
-}
-
-static bool is_thing(const Value *v) { // that no tensor holds
-  return v->kind == V_DATA || v->kind == V_MODEL || v->kind == V_FN || v->kind == V_BUILTIN ||
-         v->kind == V_TEXT;
-}
-
-// `for d in [a, b]` over data, models or functions: the block once for each.
-static bool written_out(Stages *s, const Ast *e) {
-  const Ast *list = e->kids[1]->kids[0];
-  if (e->kids[0]->nkids != 1 || e->kids[1]->nkids != 1 || list->kind != AST_LIST || !list->nkids)
-    return false;
-  for (int i = 0; i < list->nkids; i++) {
-    const Value item = line_value(s, list->kids[i]);
-    if (!is_thing(&item)) return false;
-  }
-  const Ast *name = e->kids[0]->kids[0];
-  for (int i = 0; i < list->nkids; i++) {
-    open_scope(s);
-    lower_statements(s, with_given(s, e->kids[3], name->name, name->span, list->kids[i]));
-    stages_flush(s);
-    close_scope(s);
-  }
-  return true;
-}
-
-static void lower_for(Stages *s, const Ast *e) {
-  Cx *cx = stages_line(s);
-  const Ast *names = e->kids[0], *sources = e->kids[1];
-  double along = 0;
-  const char *turn_name = arena_printf(cx->a, "turn of %s", names->kids[0]->name);
-  if (written_out(s, e)) return;
-  const int turn = turn_of(s, NULL);
-  ForSource *from = ARENA_ARRAY(cx->a, ForSource, names->nkids + 1);
-  bool ok = names->nkids == sources->nkids;
-  if (!ok)
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, sources->span, arena_printf(cx->a, "%d sources", names->nkids),
-              arena_printf(cx->a, "%d", sources->nkids));
-  if (e->kids[2]) {
-    Value v = eval_expr(cx, s->env, e->kids[2]);
-    ok = ok && value_number(cx, &v, "the axis", &along) && along >= 0;
-  }
-  for (int i = 0; i < names->nkids && ok; i++) {
-    const Ast *source = sources->kids[i];
-    Value v = line_value(s, source);
-    ok = v.kind == V_RANGE ? source_range(s, source, &v, turn_name, &from[i])
-                           : v.kind != V_FAIL && source_rows(s, source, v, names->kids[i]->name, (int)along,
-                                                             turn_name, &from[i]);
-    if (!ok || from[i].turns == from[0].turns) continue;
-    diag_emit(&cx->s->diags, DIAG_loop_lengths, source->span, (long long)from[0].turns,
-              (long long)from[i].turns);
-    ok = false;
-  }
-  if (!ok) return;
-  const int count =
-      held_hidden(s, "turns", graph_const_typed(cx->g, (double)from[0].turns, DT_F64, (Shape){0}));
-  stages_flush(s);
-  open_scope(s);
-  know_turn(s, turn_name, e->span, turn);
-  StageList *outer = s->list, body = {0};
-  s->list = &body;
-  for (int i = 0; i < names->nkids; i++)
-    held_bind(s, names->kids[i]->name, names->kids[i]->span, line_value(s, from[i].element));
-  lower_statements(s, e->kids[3]);
-  stages_flush(s);
-  s->list = outer;
-  close_scope(s);
-  push_repeat(s, e, count, turn, &body);
-}
-
-static void lower_while(Stages *s, const Ast *e) {
-  double most = 0;
-  stages_flush(s);
-  const int value = number_of(s, e->kids[0], "the condition", true);
-  const int test = stages_close(s);
-  if (e->kids[1]) {
-    Cx *cx = stages_line(s);
-    Value v = eval_expr(cx, s->env, e->kids[1]);
-    if (!value_number(cx, &v, "the most turns", &most)) return;
-    stages_flush(s);
-  }
-  open_scope(s);
-  StageList *body = block_of(s, e->kids[2]);
-  close_scope(s);
-  if (value < 0) return;
-  push_stage(s, (reg_stage){.kind = REG_STAGE_WHILE,
-                            .value = value,
-                            .turn = -1,
-                            .test = test,
-                            .most = (int64_t)most,
-                            .up_to = e->num != 0,
-                            .place = stage_place(s->l, e->span),
-                            .nbody = body->len,
-                            .body = body->data});
-}
-
-// A name that both branches bind first, to values of one kind and shape, is known behind them.
-static void join_branches(Stages *s, const StageScope *a, const StageScope *b) {
-  for (int i = 0; i < a->names.len; i++) {
-    Held *x = a->names.entries[i].value;
-    const Held *y = map_get(&b->names, x->name);
-    bool same = y && x->n && x->n == y->n && x->value.kind == y->value.kind;
-    for (int k = 0; k < x->n && same; k++) same = x->stored[k] == y->stored[k];
-    if (same) map_put(&s->scope->names, x->name, x);
-  }
-}
-
-static void lower_when(Stages *s, const Ast *e) {
-  const int value = number_of(s, e->kids[0], "the condition", true);
-  stages_flush(s);
-  open_scope(s);
-  StageList *body = block_of(s, e->kids[1]), none = {0}, *other = &none;
-  const StageScope *first = s->scope;
-  close_scope(s);
-  if (e->kids[2]) {
-    open_scope(s);
-    s->scope->twin = first;
-    other = block_of(s, e->kids[2]);
-    const StageScope *second = s->scope;
-    close_scope(s);
-    join_branches(s, first, second);
-  }
-  if (value < 0) return;
-  push_stage(s, (reg_stage){.kind = REG_STAGE_IF,
-                            .value = value,
-                            .turn = -1,
-                            .place = stage_place(s->l, e->span),
-                            .nbody = body->len,
-                            .body = body->data,
-                            .nelse = other->len,
-                            .otherwise = other->data});
+  return single(s, n, e->span, what, what);
 }
 
 // -- values
@@ -395,15 +154,9 @@ static bool record_places(Stages *s, const Ast *e, Places *places, Paths *paths)
 }
 
 static int number_place(Stages *s, const Ast *e) {
-  Cx *cx = stages_line(s);
   Value v = line_value(s, e);
-  Node *n = v.kind == V_FAIL ? NULL : value_wide(cx, &v);
-  if (n && n->shape.rank) {
-    diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "a number in the name of a report",
-              shape_text(cx->a, n->shape));
-    return -1;
-  }
-  return n ? held_hidden(s, "in a name", n) : -1;
+  Node *n = v.kind == V_FAIL ? NULL : value_wide(stages_line(s), &v);
+  return single(s, n, e->span, "a number in the name of a report", "in a name");
 }
 
 static void check_names(const Stages *s, const Ast *e) {
@@ -467,11 +220,7 @@ static void lower_report(Stages *s, const Ast *e) {
     vec_push(a, pieces, ((reg_piece){ast_text(a, e->kids[0]), -1}));
   stages_flush(s);
   vec_push(a, s->l->reports, ((reg_report){pieces.len, pieces.data, places.len, places.data, paths.data}));
-  push_stage(s, (reg_stage){.kind = REG_STAGE_REPORT,
-                            .index = s->l->reports.len - 1,
-                            .value = -1,
-                            .turn = -1,
-                            .place = stage_place(s->l, e->span)});
+  push_act(s, REG_STAGE_REPORT, s->l->reports.len - 1, e->span);
 }
 
 static bool compares(const Ast *e) { return e->kind == AST_BINARY && e->op >= OPR_LT && e->op <= OPR_NE; }
@@ -492,24 +241,14 @@ static void lower_assert(Stages *s, const Ast *e) {
       made_of.sides[made_of.nsides] = places.data[0];
       made_of.side_texts[made_of.nsides++] = ast_text(a, what->kids[i]);
     }
-    if (n && n->shape.rank) {
-      Diag *d =
-          diag_emit(&cx->s->diags, DIAG_not_scalar, what->span, "what is asserted", shape_text(a, n->shape));
-      diag_hint(d, "`all(…)` or `any(…)` makes one truth value of many");
-      return;
-    }
-    if (n) made_of.condition = held_hidden(s, "holds", n);
+    made_of.condition = single(s, n, what->span, "what is asserted", "holds");
   } else {
     made_of.condition = number_of(s, what, "what is asserted", true);
   }
   stages_flush(s);
   if (made_of.condition < 0) return;
   vec_push(a, s->l->assertions, made_of);
-  push_stage(s, (reg_stage){.kind = REG_STAGE_ASSERT,
-                            .index = s->l->assertions.len - 1,
-                            .value = -1,
-                            .turn = -1,
-                            .place = made_of.place});
+  push_act(s, REG_STAGE_ASSERT, s->l->assertions.len - 1, e->span);
 }
 
 // A model's parameters and the states of its layers as they are, or values under their names.
@@ -545,11 +284,7 @@ static void lower_save(Stages *s, const Ast *e) {
     return;
   }
   vec_push(cx->a, s->l->saves, ((reg_save){e->text, places.len, places.data, names.data}));
-  push_stage(s, (reg_stage){.kind = REG_STAGE_SAVE,
-                            .index = s->l->saves.len - 1,
-                            .value = -1,
-                            .turn = -1,
-                            .place = stage_place(s->l, e->span)});
+  push_act(s, REG_STAGE_SAVE, s->l->saves.len - 1, e->span);
 }
 
 // A procedure is called for what it does; else a value is for nothing.

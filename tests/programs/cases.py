@@ -27,6 +27,13 @@ def folder(regc):
     return Path(tempfile.mkdtemp(dir=regc.scratch))
 
 
+def written(regc, text):
+    """A program in a folder of its own."""
+    path = folder(regc) / "program.reg"
+    path.write_text(text)
+    return path
+
+
 def events(regc, *arguments, **options):
     """The events of a run with --json, as dictionaries."""
     out = regc.ok("run", "--json", "--progress", "none", *arguments, **options)

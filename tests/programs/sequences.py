@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from programs.cases import demand, events, folder, of_kind
+from programs.cases import demand, events, folder, of_kind, written
 from programs.tensors import parse
 from reference import sequences
 from run import ROOT
@@ -17,12 +17,6 @@ def all_cases():
             *((f"same bits: {p.stem}", lambda regc, p=p: same_bits(regc, p.read_text().replace('"data/', f'"{ROOT}/examples/data/')))
               for p in EXAMPLES),
             *((f"PyTorch: {name}", lambda regc, name=name: as_pytorch(regc, name)) for name in sequences.PROGRAMS)]
-
-
-def written(regc, text):
-    path = folder(regc) / "program.reg"
-    path.write_text(text)
-    return path
 
 
 def files(out):

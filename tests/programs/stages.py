@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from programs.cases import demand, events, folder, of_kind
+from programs.cases import demand, events, folder, of_kind, written
 from run import ROOT
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
@@ -22,12 +22,6 @@ model net(x: [64]) -> [10] = x |> dense(16) as hidden |> relu |> dense(10) as he
 
 def all_cases():
     return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
-
-
-def written(regc, text):
-    path = folder(regc) / "program.reg"
-    path.write_text(text)
-    return path
 
 
 def case_metrics_are_told_apart_by_their_arguments(regc):

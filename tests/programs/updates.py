@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from programs.cases import demand, events, folder, of_kind
+from programs.cases import demand, events, folder, of_kind, written
 from run import ROOT
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
@@ -19,10 +19,13 @@ def all_cases():
     return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
 
 
-def written(regc, text):
-    path = folder(regc) / "program.reg"
-    path.write_text(text)
-    return path
+def in_parts_and_built(regc, program, home, ends):
+    """Runs a program once more to these steps and from each on, into `parts`, and as a binary, into `built`."""
+    for steps in ends:
+        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > ends[0] else []), program)
+    regc.ok("run", "--out", home / "parts", "--resume", program)
+    regc.ok("build", "-q", program, "-o", home / "binary")
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
 
 
 def read(path):
@@ -60,11 +63,7 @@ def case_several_models_in_a_head(regc):
     demand(of_kind(found, "evaluate")[0]["metrics"]["accuracy"] > 0.6, "the student learned little")
     loss = [e["loss"] for e in of_kind(found, "epoch")]
     demand(loss[2] < loss[1] < loss[0], f"the teacher's loss: {loss[:3]}")
-    for steps in (40, 102, 130):
-        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > 40 else []), program)
-    regc.ok("run", "--out", home / "parts", "--resume", program)
-    regc.ok("build", "-q", program, "-o", home / "binary")
-    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    in_parts_and_built(regc, program, home, (40, 102, 130))
     for name in ("teacher", "student"):
         file = f"weights-{name}.safetensors"
         for other in ("parts", "built"):
@@ -253,11 +252,7 @@ train place {
     search, place = (read(home / "whole" / f"weights-{name}.safetensors")["place.p.at"] for name in ("search", "place"))
     demand(all(abs(a - b) < 1e-5 for a, b in zip(search, at)), f"{search}, expected {at}")
     demand(place == (7.0, 7.0) or list(place) == [7.0, 7.0], f"{place}")
-    for steps in (7, 20, 60):
-        regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > 7 else []), program)
-    regc.ok("run", "--out", home / "parts", "--resume", program)
-    regc.ok("build", "-q", program, "-o", home / "binary")
-    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    in_parts_and_built(regc, program, home, (7, 20, 60))
     for other in ("parts", "built"):
         for name in ("search", "place"):
             demand(read(home / other / f"weights-{name}.safetensors") == read(home / "whole" / f"weights-{name}.safetensors"), other)
