@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random programs: compiled code, the interpreter and the reading of tests/reference must agree.
 
-    random_programs.py REGC [--seconds S] [--seed N] [--jobs J] [--keep FOLDER]
+    random_programs.py REGC [--seconds S | --batches B] [--seed N] [--jobs J] [--keep FOLDER]
 
 Each batch is a program of definitions, applied to random arrays. The tolerance follows from 32-bit rounding at every operation (see
 tests/reference/reading/evaluate.py). What differs is made smaller and kept. Closes with `N passed, N failed, N skipped`; skipped are cases
@@ -113,7 +113,10 @@ class Regc:
 def read(program, expression, inputs, noise):
     arrays = {n: v.astype(np.float64) if kind == "f" else v.astype(np.int64) for n, (v, kind) in inputs.items()}
     reader = Reader(program, arrays, noise)
-    return array(reader.read(expression)).astype(np.float64), reader.error
+    value = array(reader.read(expression)).astype(np.float64)
+    if reader.beyond:
+        raise Unread("more than a 32-bit float holds")
+    return value, reader.error
 
 
 def judge(regc, program, expression, inputs, found=None):
@@ -246,21 +249,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("regc")
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batches", type=int, help="so many instead of so long: the same ones on every machine")
+    parser.add_argument("--seed", default="1", help="a word")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", default=str(ROOT / "build" / "fuzz-kept"))
     parser.add_argument("--only", choices=["t", "e"], help="trainings or expressions only")
     parser.add_argument("--batch", help="one batch again: its seed, as it was told")
     a = parser.parse_args()
     total, end, k = {"same": 0, "skip": 0, "differs": 0}, time.monotonic() + a.seconds, 0
+
+    def more():
+        return k < a.batches if a.batches else time.monotonic() < end
     if a.batch:
         count, told = run_one(a.regc, a.batch, a.keep)
         print(*told, sep="\n")
         return count["differs"] > 0
     with ProcessPoolExecutor(a.jobs) as pool:
         running = set()
-        while running or time.monotonic() < end:
-            while len(running) < a.jobs and time.monotonic() < end:
+        while running or more():
+            while len(running) < a.jobs and more():
                 kind = a.only or ("t" if k % 3 == 0 else "e")
                 running.add(pool.submit(run_one, a.regc, f"{kind}{a.seed}-{k}", a.keep))
                 k += 1

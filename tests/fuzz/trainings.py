@@ -150,6 +150,8 @@ def read(program, noise):
     if program.classes or program.outputs == 1:
         for m in ("accuracy", "nll") if program.classes else ("mse", "mae"):
             found[f"metric {m}"] = array(t.reader.value(parse_expression(f"{m}(net(x), y)"), t.scope, World())).astype(float)
+    if t.reader.beyond:
+        raise Unread("more than a 32-bit float holds")
     return start, found, t.reader.error
 
 

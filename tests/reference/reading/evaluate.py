@@ -5,7 +5,8 @@ other values (a step of a difference quotient, an objective at another point) co
 nothing but central differences of this reader, at any depth; `stop` looks its expression up where nothing has moved.
 
 Beside the value a reader can tell how far rounding may move it: with `noise` each operation's result, and each addend of a sum, is off
-by a relative error fixed by its place, and the spread over a few such readers is the tolerance for another program's value."""
+by a relative error fixed by its place, and the spread over a few such readers is the tolerance for another program's value. `beyond` tells
+that a result was more than a 32-bit float holds, where the other program goes on with an infinity."""
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from .values import Arrow, Range, Share, Steps, Time, Tree, array, fit, is_known
 
 STDLIB = Path(__file__).resolve().parents[3] / "stdlib"
 NOISE = 2.0 ** -20
+LARGEST = float(np.finfo(np.float32).max)
 MOST_WORK = 400_000  # values looked up, some ten seconds
 np.seterr(all="ignore")
 BUILTIN_VALUES = {"pi": np.pi}
@@ -32,7 +34,7 @@ class Reader(Calls, Loops, Selectors, Derivatives):
         self.items = [i for i in parse_program(program) if i.kind != "def"]
         self.noise, self.noises = noise, {}
         self.parameters, self.initial, self.instances, self.counts = {}, {}, {}, {}
-        self.decisions, self.depends, self.error = None, [set()], 0.0
+        self.decisions, self.depends, self.error, self.beyond = None, [set()], 0.0, False
         self.globals, self.work, self.quick = {}, 0, False
         self.states, self.assigned, self.given_gradient, self.rules = {}, {}, None, None
         self.world = World()
@@ -50,6 +52,7 @@ class Reader(Calls, Loops, Selectors, Derivatives):
         return self.noises[key]
 
     def noisy(self, x, node, k):
+        self.beyond = self.beyond or bool(np.any((np.abs(x) > LARGEST) & np.isfinite(x)))
         return x if self.noise is None else x * (1 + self.noise_of(x, node, k))
 
     def decide(self, choice):
