@@ -42,6 +42,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
 %token SEMICOLON "`;`" // a NEWLINE inside braces: the filter
+%token <token> SENSE "`higher`"
 %token <token> GIVEN "a line" // the name that one among clauses gives: the filter
 %token FOREIGN // a sign of another language that stands for nothing: told by the scanner
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
@@ -87,6 +88,7 @@ definition:
   LET NAME SET expr                               { $$ = ast_def(p, @$, KIND_LET, &$2, NULL, NULL, $4, NULL); }
 | DATA NAME SET whole                             { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
+| kind NAME params_opt result SENSE body          { $$ = ast_metric(p, @$, $1, &$2, $3, $4, $5, $6); }
 | kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
 | PROCEDURE NAME params_opt stages                { $$ = ast_def(p, @$, KIND_PROCEDURE, &$2, $3, NULL, $4, NULL); }
 | PARAM NAME COLON list how expr                  { $$ = ast_own_param(p, @$, $2, $4, $5, $6); }

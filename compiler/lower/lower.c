@@ -145,15 +145,6 @@ static bool stop_clause(Cx *cx, LowerTrain *t, const Ast *stop) {
   return true;
 }
 
-// A measure whose declaration says `better: text = "higher"`.
-static bool higher_is_better(const Def *d) {
-  const Ast *ps = d->ast->kids[0];
-  for (int i = 0; ps && i < ps->nkids; i++)
-    if (!strcmp(ps->kids[i]->name, "better") && ps->kids[i]->kids[1] && ps->kids[i]->kids[1]->kind == AST_STR)
-      return !strcmp(ps->kids[i]->kids[1]->name, "higher");
-  return false;
-}
-
 static bool watch_metric(Cx *cx, LowerTrain *t, const Ast *stop) {
   if (!t->watch || !strcmp(t->watch, "loss")) return true;
   const char *name = metric_callee(stop->kids[0])->name;
@@ -164,7 +155,7 @@ static bool watch_metric(Cx *cx, LowerTrain *t, const Ast *stop) {
     diag_hint(diag, "metrics are definitions such as `accuracy`; `regc doc` lists them");
     return false;
   }
-  t->watch_max = higher_is_better(d);
+  t->watch_max = d->ast->num > 0;
   warn_sense(cx, d, stop->kids[0]->span);
   train_add_metric(cx, t, stop->kids[0]);
   return true;

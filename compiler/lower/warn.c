@@ -231,16 +231,12 @@ void warn_train(Cx *cx, const LowerTrain *t) {
   }
 }
 
-// `better: text = "higher"` says the sense of a metric of one's own; the library's say it where it is not
-// "lower".
+// The library's metrics say their sense where it is not `lower`.
 void warn_sense(Cx *cx, const Def *metric, Span at) {
-  const Ast *ps = metric->ast->kids[0];
-  for (int i = 0; ps && i < ps->nkids; i++)
-    if (!strcmp(ps->kids[i]->name, "better")) return;
-  if (metric->from_library) return;
+  if (metric->ast->num != 0 || metric->from_library) return;
   Diag *d = diag_emit(&cx->s->diags, DIAG_sense_unknown, at, metric->name);
   diag_note(d, metric->ast->name_span, "declared here");
-  diag_hint(d, "a last parameter says it: `better: text = \"higher\"`, or \"lower\"");
+  diag_hint(d, "it stands before the body: `metric %s(…) higher = …`, or `lower`", metric->name);
 }
 
 void warn_time(Cx *cx, const Def *d, const Ast *p, const Value *v, double steps) {

@@ -87,6 +87,8 @@ static void print_head(FILE *out, const Ast *a, int level) {
     fprintf(out, " %s", opr_text((Opr)a->op));
   if (a->kind == AST_NUM) fprintf(out, " %s", a->text);
   if (a->kind == AST_BOOL) fputs(a->num != 0 ? " true" : " false", out);
+  if (a->kind == AST_DEF && a->op == KIND_METRIC && a->num != 0)
+    fputs(a->num > 0 ? " higher" : " lower", out);
   if (a->kind == AST_STOP && a->num != 0) fputs(" keep best", out);
   if (a->name) {
     fputc(' ', out);

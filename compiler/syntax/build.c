@@ -353,6 +353,13 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
   return a;
 }
 
+Ast *ast_metric(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result,
+                Token sense, Ast *body) {
+  Ast *a = ast_def(p, span, kind, name, params, result, body, NULL);
+  a->num = !strcmp(sense.text, "higher") ? 1 : -1;
+  return a;
+}
+
 Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body) {
   if (kind == KIND_MODEL) return ast_def(p, span, kind, name, NULL, NULL, body, count);
   diag_emit(&p->session->diags, DIAG_wrong_kind, name->span, "a model before `[`",

@@ -274,7 +274,7 @@ static void print_evaluate(Printer *p, const Ast *a) {
 
 static void print_definition(Printer *p, const Ast *a) {
   const Ast *body = a->kids[2];
-  if (a->num != 0) { // a parameter of its own
+  if (a->op == KIND_MODEL && a->num != 0) { // a parameter of its own
     Ast param = *body->kids[0];
     param.name = a->name;
     print_node(p, &param);

@@ -427,6 +427,7 @@ void print_head(Printer *p, const Ast *def) {
     print_text(p, " -> ");
     print_node(p, def->kids[1]);
   }
+  if (def->op == KIND_METRIC && def->num != 0) print_text(p, def->num > 0 ? " higher" : " lower");
   if (def->kids[3] && def->op == KIND_OPTIMIZER) strbuf_addf(&p->out, " for %s", def->kids[3]->name);
 }
 
