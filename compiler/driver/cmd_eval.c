@@ -1,8 +1,9 @@
-// regc eval: one expression on given arrays. In: .npy files. Out: one JSON object: value, and gradients of
-// its sum.
+// regc eval: one expression on given arrays, weights and the program's data. In: .npy files, a .safetensors
+// file. Out: one JSON object: value, and gradients of its sum.
 #include "emit.h"
+#include "expression.h"
 #include "reg/npy.h"
-#include "values.h"
+#include "reg/train.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,11 @@ enum { MOST_SHOWN = 64 };
 typedef struct Evaluation {
   Pipeline pipeline;
   const Options *options;
-  VEC(Tensor) inputs;    // --in, then seed, step, epoch
-  VEC(LowerInput) given; // --in alone
+  VEC(Tensor) inputs; // of --in
+  VEC(LowerInput) given;
   VEC(const char *) grads;
+  const LowerExpression *expression;
+  void **weights; // of --weights: of each parameter, then of each state; else NULL
 } Evaluation;
 
 static int tell(const Evaluation *e, const reg_status *st) {
@@ -76,9 +79,6 @@ static int read_inputs(Evaluation *e) {
     vec_push(a, e->grads, name);
     c += strcspn(c, ",");
   }
-  vec_push(a, e->inputs, tensor_seed(a, o->seed));
-  vec_push(a, e->inputs, tensor_scalar(a, "step", DT_I32, 0));
-  vec_push(a, e->inputs, tensor_scalar(a, "epoch", DT_I32, 0));
   return EXIT_OK;
 }
 
@@ -96,17 +96,63 @@ static int read_program(Evaluation *e) {
   return code ? code : pipeline_lower(p);
 }
 
-static Graph *lower_expression(Evaluation *e, const char *text) {
+static int elaborate(Evaluation *e, const char *text) {
   Pipeline *p = &e->pipeline;
   int source = source_add(&p->session->sources, "<expression>", text, (int)strlen(text));
   Ast *ast = parse_expression(p->session, source);
-  if (pipeline_report(p) || !ast) return NULL;
+  if (pipeline_report(p) || !ast) return EXIT_REJECTED;
   const char **names = ARENA_ARRAY(p->arena, const char *, e->given.len + 1);
   for (int i = 0; i < e->given.len; i++) names[i] = e->given.data[i].name;
   sema_check_expression(p->program, ast, names, e->given.len);
-  if (pipeline_report(p)) return NULL;
-  Graph *g = lower_eval(p->lowered, ast, e->given.data, e->given.len, e->grads.data, e->grads.len);
-  return pipeline_report(p) ? NULL : g;
+  if (pipeline_report(p)) return EXIT_REJECTED;
+  e->expression = lower_expression(p->lowered, &(LowerAsked){.expression = ast,
+                                                             .inputs = e->given.data,
+                                                             .ninputs = e->given.len,
+                                                             .grads = e->grads.data,
+                                                             .ngrads = e->grads.len});
+  return pipeline_report(p) || !e->expression ? EXIT_REJECTED : EXIT_OK;
+}
+
+// --weights: the tensors of the models that the expression names.
+static int read_weights(Evaluation *e) {
+  const char *path = e->options->value[OPT_WEIGHTS];
+  const LowerExpression *x = e->expression;
+  if (!path) return EXIT_OK;
+  if (!x->params.len) return usage_error("`--weights`: the expression names no model");
+  Arena *a = e->pipeline.arena;
+  const int n = x->params.len + x->states.len;
+  reg_tensor *wanted = ARENA_ARRAY(a, reg_tensor, n);
+  void **values = ARENA_ARRAY(a, void *, n);
+  int count = 0;
+  e->weights = ARENA_ARRAY(a, void *, n);
+  for (int i = 0; i < n; i++) {
+    const bool param = i < x->params.len;
+    const LowerState *state = param ? NULL : &x->states.data[i - x->params.len];
+    if (state && !state->layer) continue;
+    const Shape s = param ? x->params.data[i].shape : state->shape;
+    reg_tensor *t = &wanted[count];
+    *t = (reg_tensor){.name = param ? x->params.data[i].path : state->name,
+                      .dtype = lower_floats(e->pipeline.lowered),
+                      .rank = s.rank,
+                      .count = shape_count(s)};
+    memcpy(t->dim, s.dim, sizeof(int64_t) * (size_t)s.rank);
+    e->weights[i] = values[count++] = arena_alloc(a, reg_tensor_bytes(t) + 1);
+  }
+  reg_status st = {0};
+  return reg_tensors_read(count, wanted, values, path, &st) ? tell(e, &st) : EXIT_OK;
+}
+
+static double *weight(void *user, const LowerExpression *x, const Node *n) {
+  const Evaluation *e = user;
+  const bool param = n->port.kind == REG_SLOT_PARAM;
+  const void *have = param || n->port.kind == REG_SLOT_STATE
+                         ? e->weights[n->port.index + (param ? 0 : x->params.len)]
+                         : NULL;
+  const int64_t count = shape_count(n->shape);
+  double *out = have ? ARENA_ARRAY(e->pipeline.arena, double, count + 1) : NULL;
+  for (int64_t i = 0; have && i < count; i++)
+    out[i] = reg_number_at(have, lower_floats(e->pipeline.lowered), i);
+  return out;
 }
 
 static bool write_array(Arena *a, const char *path, const Tensor *t, reg_status *st) {
@@ -152,11 +198,28 @@ static int add_tensor(const Evaluation *e, StrBuf *b, const char *file_name, con
   return add_values(e, b, file_name, t);
 }
 
+// A value, or one of each path of a tree.
+static int add_results(const Evaluation *e, StrBuf *b, const Tensor *out) {
+  const LowerExpression *x = e->expression;
+  const bool tree = x->values.len != 1 || *x->values.data[0].path;
+  int code = EXIT_OK;
+  if (!tree) return add_tensor(e, b, "value", &out[0]);
+  strbuf_add(b, "\"tree\":{");
+  for (int i = 0; i < x->values.len && !code; i++) {
+    const char *path = x->values.data[i].path;
+    strbuf_addf(b, "%s%s:{", i ? "," : "", text_json(b->arena, path));
+    code = add_tensor(e, b, path, &out[i]);
+    strbuf_add(b, "}");
+  }
+  strbuf_add(b, "}");
+  return code;
+}
+
 static int print_result(const Evaluation *e, const Tensor *out, int n) {
   Arena *a = e->pipeline.arena;
   StrBuf b = {.arena = a};
   strbuf_add(&b, "{");
-  int code = add_tensor(e, &b, "value", tensor_find(out, n, "value"));
+  int code = add_results(e, &b, out);
   for (int i = 0; i < e->grads.len && !code; i++) {
     const char *name = e->grads.data[i];
     strbuf_addf(&b, "%s%s:{", i ? "," : ",\"grad\":{", text_json(a, name));
@@ -169,14 +232,19 @@ static int print_result(const Evaluation *e, const Tensor *out, int n) {
   return code;
 }
 
-static int run_expression(Evaluation *e, const Graph *g) {
+static int run_expression(Evaluation *e) {
   Pipeline *p = &e->pipeline;
+  const Graph *g = e->expression->graph;
   Tensor *out = ARENA_ARRAY(p->arena, Tensor, g->outputs.len);
   reg_status st = {0};
   if (e->options->given[OPT_EMIT]) return emit_function(p, pipeline_loops(p, g, false));
-  int code = e->options->given[OPT_INTERPRET]
-                 ? run_interpreted(p->arena, g, e->inputs.data, e->inputs.len, out, &st)
-                 : run_compiled(p, g, e->inputs.data, e->inputs.len, out, &st);
+  ExpressionInputs in = {
+      .given = e->inputs.data, .ngiven = e->inputs.len, .kept = e->weights ? weight : NULL, .user = e};
+  const Node *missing;
+  int code = expression_fill(p, e->expression, &in, &missing, &st);
+  if (!code)
+    code = e->options->given[OPT_INTERPRET] ? run_interpreted(p->arena, g, in.in.data, in.in.len, out, &st)
+                                            : run_compiled(p, g, in.in.data, in.in.len, out, &st);
   if (code) return tell(e, &st);
   const char *dir = e->options->value[OPT_OUT_DIR];
   if (dir && mkdir(dir, 0755) != 0 && errno != EEXIST) {
@@ -192,10 +260,9 @@ int cmd_eval(Session *s, const Options *o) {
   pipeline_init(&e.pipeline, s, o);
   int code = read_program(&e);
   if (!code) code = read_inputs(&e);
-  if (!code) {
-    Graph *g = lower_expression(&e, o->arguments.data[0]);
-    code = g ? run_expression(&e, g) : EXIT_REJECTED;
-  }
+  if (!code) code = elaborate(&e, o->arguments.data[0]);
+  if (!code) code = read_weights(&e);
+  if (!code) code = run_expression(&e);
   pipeline_free(&e.pipeline);
   return code;
 }

@@ -2,9 +2,9 @@
 // same graph in double precision, stand against difference quotients of the interpreter, for every leaf of
 // the expression; an equality is judged by what rounding may do; of another condition its truth is asked. One
 // line a check.
+#include "expression.h"
 #include "reg/rng.h"
 #include "rounding.h"
-#include "values.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,10 +15,11 @@ static const double relative_tolerance = 1e-3, exact_tolerance = 1e-4;
 typedef struct GradCheck {
   Pipeline *pipeline;
   LowerCheck *check;
-  const Tensor *in; // the body's inputs: leaves, then seed, step, epoch
+  const Tensor *in; // of the expression
   int nin;
-  Graph *value; // the body without its gradients
-  double at;    // its value
+  const Tensor **at_leaf; // each leaf's
+  Graph *value;           // the body without its gradients
+  double at;              // its value
 } GradCheck;
 
 typedef struct Worst { // the element that is furthest off, in units of what is allowed; or why there is none
@@ -33,7 +34,7 @@ typedef struct Worst { // the element that is furthest off, in units of what is 
 // moved.
 static double value_with(const GradCheck *c, int input, int64_t element, double x) {
   Arena *a = arena_new();
-  double *data = c->in[input].data, before = data[element];
+  double *data = c->at_leaf[input]->data, before = data[element];
   reg_status st = {0};
   Tensor out;
   data[element] = x;
@@ -51,7 +52,7 @@ typedef struct Slope { // the derivative, or at a kink those of both sides
 // Where the one-sided quotients differ, a smaller step tells a curve, or a kink nearby, from a kink at the
 // place itself.
 static Slope difference(const GradCheck *c, int input, int64_t element) {
-  const double x = c->in[input].data[element], steps[] = {1e-5, 1e-7};
+  const double x = c->at_leaf[input]->data[element], steps[] = {1e-5, 1e-7};
   double right = NAN, left = NAN;
   for (int i = 0; i < 2; i++) {
     const double h = steps[i] * fmax(1, fabs(x));
@@ -94,8 +95,8 @@ typedef struct Gradients { // of one leaf
 static Gradients gradients_of(const GradCheck *c, int input, const Tensor *compiled, const Tensor *exact,
                               int nexact) {
   Arena *a = c->pipeline->arena;
-  const char *name = arena_printf(a, "grad:%s", c->in[input].name);
-  Gradients g = {.compiled = tensor_find(compiled, c->check->body->outputs.len, name),
+  const char *name = arena_printf(a, "grad:%s", c->at_leaf[input]->name);
+  Gradients g = {.compiled = tensor_find(compiled, c->check->expression.graph->outputs.len, name),
                  .exact = tensor_find(exact, nexact, name),
                  .bound = tensor_find(exact, nexact, arena_printf(a, "bound:%s", name))};
   const int64_t count = shape_count(g.compiled->shape);
@@ -133,7 +134,7 @@ static void compare_gradients(const GradCheck *c, int input, const Gradients *g,
 
 static bool gradient_holds(GradCheck *c, const Tensor *compiled, Worst *worst, reg_status *st) {
   Arena *a = c->pipeline->arena;
-  const Graph *rounded = rounding_graph(a, c->check->body, pipeline_floats(c->pipeline));
+  const Graph *rounded = rounding_graph(a, c->check->expression.graph, pipeline_floats(c->pipeline));
   Tensor *exact = ARENA_ARRAY(a, Tensor, rounded->outputs.len);
   *worst = (Worst){.ratio = -1};
   if (run_interpreted(a, rounded, c->in, c->nin, exact, st)) return false;
@@ -160,12 +161,12 @@ static bool equal_element(double left, double right, double bound, DType floats)
 
 static bool equality_holds(const GradCheck *c, const Tensor *out, Worst *worst, reg_status *st) {
   Arena *a = c->pipeline->arena;
-  const Graph *rounded = rounding_graph(a, c->check->body, pipeline_floats(c->pipeline));
+  const Graph *rounded = rounding_graph(a, c->check->expression.graph, pipeline_floats(c->pipeline));
   const int n = rounded->outputs.len;
   Tensor *exact = ARENA_ARRAY(a, Tensor, n);
   if (run_interpreted(a, rounded, c->in, c->nin, exact, st)) return false;
-  const Tensor *left = tensor_find(out, c->check->body->outputs.len, "left"),
-               *right = tensor_find(out, c->check->body->outputs.len, "right"),
+  const Tensor *left = tensor_find(out, c->check->expression.graph->outputs.len, "left"),
+               *right = tensor_find(out, c->check->expression.graph->outputs.len, "right"),
                *bounds[] = {tensor_find(exact, n, "bound:left"), tensor_find(exact, n, "bound:right")};
   for (int64_t i = 0; i < shape_count(left->shape); i++) {
     if (equal_element(left->data[i], right->data[i], bounds[0]->data[i] + bounds[1]->data[i],
@@ -178,7 +179,7 @@ static bool equality_holds(const GradCheck *c, const Tensor *out, Worst *worst, 
 }
 
 static bool condition_holds(const GradCheck *c, const Tensor *out) {
-  const Tensor *t = tensor_find(out, c->check->body->outputs.len, "condition");
+  const Tensor *t = tensor_find(out, c->check->expression.graph->outputs.len, "condition");
   for (int64_t i = 0; i < shape_count(t->shape); i++)
     if (t->data[i] == 0) return false;
   return true;
@@ -223,19 +224,27 @@ static void tell_json(const GradCheck *c, bool good, const Worst *w, const Tenso
   puts("}");
 }
 
-// The leaves as the check makes them, rounded to the program's floats; then what every graph may read.
+// The inputs of the expression: its leaves as the check makes them and its parameters' initial values,
+// rounded to the program's floats; then what every graph may read.
 static int make_inputs(GradCheck *c, reg_status *st) {
   Arena *a = c->pipeline->arena;
-  Tensor common[] = {tensor_seed(a, c->pipeline->options->seed), tensor_scalar(a, "step", DT_I32, 0),
-                     tensor_scalar(a, "epoch", DT_I32, 0)};
-  enum { COMMON = sizeof common / sizeof *common };
-  int nleaves = c->check->leaves->outputs.len;
-  Tensor *in = ARENA_ARRAY(a, Tensor, nleaves + COMMON);
-  int code = run_interpreted(a, c->check->leaves, common, COMMON, in, st);
-  for (int i = 0; i < nleaves; i++) tensor_round(&in[i]);
-  memcpy(in + nleaves, common, sizeof common);
-  c->in = in;
-  c->nin = nleaves + COMMON;
+  const Tensor common[] = {tensor_seed(a, c->pipeline->options->seed), tensor_scalar(a, "step", DT_I32, 0),
+                           tensor_scalar(a, "epoch", DT_I32, 0)};
+  const int nleaves = c->check->leaves->outputs.len;
+  Tensor *leaves = ARENA_ARRAY(a, Tensor, nleaves + 1);
+  ExpressionInputs e = {.given = leaves, .ngiven = nleaves};
+  const Node *missing;
+  int code = run_interpreted(a, c->check->leaves, common, sizeof common / sizeof *common, leaves, st);
+  if (!code) code = expression_fill(c->pipeline, &c->check->expression, &e, &missing, st);
+  for (int i = 0; i < e.in.len; i++) tensor_round(&e.in.data[i]);
+  c->in = e.in.data;
+  c->nin = e.in.len;
+  c->at_leaf = ARENA_ARRAY(a, const Tensor *, c->check->nleaves + 1);
+  for (int i = 0; i < c->check->nleaves && !code; i++) {
+    const char *name = c->check->leaf[i].input;
+    c->at_leaf[i] = tensor_find(c->in, c->nin, name);
+    if (!c->at_leaf[i]) c->at_leaf[i] = tensor_find(leaves, nleaves, name); // it is read no more: times 0
+  }
   return code;
 }
 
@@ -255,7 +264,7 @@ int gradcheck_run(Pipeline *p, const Ast *ast) {
   GradCheck c = {.pipeline = p, .check = lower_check(p->lowered, ast)};
   int code = pipeline_report(p);
   if (code || !c.check) return EXIT_REJECTED;
-  const Graph *body = c.check->body;
+  const Graph *body = c.check->expression.graph;
   reg_status st = {0};
   Tensor *out = ARENA_ARRAY(p->arena, Tensor, body->outputs.len);
   c.value = value_alone(p->arena, body);

@@ -71,9 +71,8 @@ static StateRef *average_state(Cx *cx, const ModelValue *m, const ParamRef *p) {
                     .origin = m->average->span,
                     .layer = true,
                     .follows = true};
-  Node *start = cx->mode == MODE_CHECK ? p->node : param_input(cx, p);
-  if (wants_initials(cx)) ref->init = graph_stop(cx->g, start);
-  ref->node = ref->input = cx->mode == MODE_CHECK ? ref->init : state_input(cx, ref);
+  if (cx->initials) ref->init = graph_stop(cx->g, param_input(cx, p));
+  ref->node = ref->input = state_input(cx, ref);
   map_put(&cx->states, name, ref);
   return ref;
 }

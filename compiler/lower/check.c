@@ -1,5 +1,4 @@
-// Expressions outside of training: `check` statements and `regc eval`. Parameters that a layer declares take
-// their initial values.
+// `check` statements: what their expression is made of at its ends is an input of its graph.
 #include "train.h"
 #include <string.h>
 
@@ -57,10 +56,6 @@ Node *check_literal(Cx *cx, Node *n, const Value *v) {
   return leaf(cx, n, arena_printf(cx->a, "%s%s%s", open, source_text(cx, at), close), at);
 }
 
-Node *check_parameter(Cx *cx, Node *n, const char *path, Span at) {
-  return cx->leaves ? leaf(cx, n, path, at) : n;
-}
-
 // -- conditions
 
 // A fixed weighting that makes one number of a tensor without hiding what cancels in a plain sum.
@@ -99,9 +94,20 @@ static bool condition(Cx *cx, Env *env, const Ast *e, LowerCheck *c) {
   return n != NULL;
 }
 
+// Parameters that it reads are leaves too: they are inputs already.
+static void parameter_leaves(Cx *cx, const Node *value) {
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    if (!graph_depends(cx->g, value, p->node)) continue;
+    vec_push(cx->a, cx->leaves->list, ((LowerLeaf){p->node->name, p->path, p->origin}));
+    vec_push(cx->a, cx->leaves->input, p->node);
+  }
+}
+
 static bool gradient_outputs(Cx *cx, Node *n, Span at, LowerCheck *c) {
   struct Leaves *l = cx->leaves;
   Node *scalar = weighted_sum(cx, n);
+  parameter_leaves(cx, scalar);
   Node **grads = ARENA_ARRAY(cx->a, Node *, l->list.len + 1);
   if (!l->list.len) {
     diag_emit(&cx->s->diags, DIAG_nothing_to_move, at);
@@ -116,22 +122,18 @@ static bool gradient_outputs(Cx *cx, Node *n, Span at, LowerCheck *c) {
   return true;
 }
 
-static Cx *check_cx(Lowered *l, struct Leaves *leaves) {
-  Cx *cx = cx_new(l, "check", MODE_CHECK);
-  cx->training = true;
-  cx->leaves = leaves;
-  return cx;
-}
-
 LowerCheck *lower_check(Lowered *l, const Ast *check) {
   Arena *a = l->session->arena;
   LowerCheck *c = ARENA_NEW(a, LowerCheck);
   struct Leaves *leaves = ARENA_NEW(a, struct Leaves);
   *c = (LowerCheck){.ast = check, .text = ast_text(a, check), .gradient = is_gradient(check)};
   // Once with everything known, so that mistakes of values are found that inputs would hide.
-  Cx *known = check_cx(l, NULL), *cx = check_cx(l, leaves);
+  Cx *known = expression_cx(l, "check", true), *cx = expression_cx(l, "check", true);
+  expression_models(known, NULL, check);
   Value v = eval_expr(known, env_new(known, NULL, "", ""), check->kids[0]);
   if (v.kind == V_FAIL || !value_node(known, &v)) return NULL;
+  expression_models(cx, NULL, check);
+  cx->leaves = leaves;
   Env *env = env_new(cx, NULL, "", "");
   v = eval_expr(cx, env, check->kids[0]);
   Node *n = v.kind == V_FAIL ? NULL : value_node(cx, &v);
@@ -143,46 +145,9 @@ LowerCheck *lower_check(Lowered *l, const Ast *check) {
     if (!condition(cx, env, check->kids[1], c)) return NULL;
     graph_output(cx->g, "value", n, -1);
   }
-  c->body = prune(cx, cx->g);
-  cx->g->outputs.len = 0;
-  for (int i = 0; i < leaves->list.len; i++)
+  expression_finish(cx, &c->expression);
+  for (int i = 0; i < leaves->value.len; i++)
     graph_output(cx->g, leaves->list.data[i].input, leaves->value.data[i], -1);
   c->leaves = prune(cx, cx->g);
   return c;
-}
-
-Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninputs, const char *const *grads,
-                  int ngrads) {
-  Arena *a = l->session->arena;
-  Cx *cx = cx_new(l, "eval", MODE_CHECK);
-  Env *env = env_new(cx, NULL, "", "");
-  Node **xs = ARENA_ARRAY(a, Node *, ninputs + 1), **out = ARENA_ARRAY(a, Node *, ngrads + 1);
-  for (int i = 0; i < ninputs; i++) {
-    xs[i] = cx_input(cx, arena_printf(a, "in:%s", inputs[i].name), inputs[i].dtype, inputs[i].shape);
-    env_set(cx, env, inputs[i].name, v_tensor(xs[i], e->span));
-  }
-  Value v = eval_expr(cx, env, e);
-  if (v.kind == V_NONE)
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an expression with a value", "a definition");
-  Node *n = v.kind == V_FAIL || v.kind == V_NONE ? NULL : counted_node(cx, &v);
-  if (!n) return NULL;
-  graph_output(cx->g, "value", n, -1);
-  output_counts(cx, "value", &v, n);
-  if (ngrads && n->shape.rank != 0) {
-    diag_emit(&cx->s->diags, DIAG_not_scalar, e->span, "an expression with a gradient",
-              shape_text(a, n->shape));
-    return NULL;
-  }
-  for (int i = 0; i < ngrads; i++) {
-    int k = 0;
-    while (k < ninputs && strcmp(inputs[k].name, grads[i])) k++;
-    if (k == ninputs || inputs[k].dtype != DT_F32) {
-      diag_emit(&cx->s->diags, DIAG_grad_target, e->span,
-                arena_printf(a, "a floating-point input: `%s` is none", grads[i]));
-      return NULL;
-    }
-    if (!gradients(cx, n, &xs[k], 1, e->span, &out[i])) return NULL;
-    graph_output(cx->g, arena_printf(a, "grad:%s", grads[i]), out[i], -1);
-  }
-  return prune(cx, cx->g);
 }

@@ -160,6 +160,7 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   if (binds) {
     Diag *early = diag_emit(&cx->s->diags, DIAG_not_bound_yet, e->span, e->name);
     diag_note(early, binds->span, "bound here");
+    if (!cx->scope) diag_hint(early, "statements act when a program runs; `regc repl` keeps their values");
     return v_fail();
   }
   Diag *diag = diag_emit(&cx->s->diags, DIAG_unknown_name, e->span, e->name);

@@ -5,8 +5,6 @@
 #include "train.h"
 #include <string.h>
 
-bool wants_initials(const Cx *cx) { return cx->initials || cx->mode == MODE_CHECK; }
-
 // Draws of initial values have streams of their own, and are none of the step's.
 enum { INITIAL_STREAMS = 0x10000 };
 typedef struct Draws {
@@ -19,8 +17,8 @@ typedef struct Draws {
 static Draws begin_draws(Cx *cx) {
   Draws outer = {cx->stream, cx->initial, cx->leaves, cx->frame};
   if (!cx->drawn_anew) cx->frame = NULL; // one value for all turns of the loops around
-  cx->leaves = NULL;                     // the parameter is a leaf of a check, not what it starts from
-  if (cx->mode == MODE_CHECK || cx->initial || cx->drawn_anew) return outer;
+  cx->leaves = NULL;                     // of a check: the parameter is one, not what it starts from
+  if (cx->initial || cx->drawn_anew) return outer;
   cx->stream += INITIAL_STREAMS + cx->drawn;
   cx->initial = true;
   return outer;
@@ -29,7 +27,7 @@ static Draws begin_draws(Cx *cx) {
 static void end_draws(Cx *cx, Draws outer) {
   cx->frame = outer.frame;
   cx->leaves = outer.leaves;
-  if (cx->mode == MODE_CHECK || outer.initial || cx->drawn_anew) return;
+  if (outer.initial || cx->drawn_anew) return;
   cx->drawn = cx->stream - outer.stream - INITIAL_STREAMS;
   cx->stream = outer.stream;
   cx->initial = false;
@@ -186,7 +184,7 @@ static Node *resolved(const Start *s, Node *init) {
 
 static Graph *finish(Cx *cx, const char *what) {
   Graph *g = cx->g->outputs.len ? prune(cx, cx->g) : NULL;
-  if (g) g->name = arena_printf(cx->a, "%s %s", cx->t ? cx->t->name : "view", what);
+  if (g) g->name = arena_printf(cx->a, "%s %s", cx->t ? cx->t->name : "expression", what);
   cx->g->outputs.len = 0;
   return g;
 }

@@ -172,10 +172,10 @@ typedef struct Lowered {
 Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
 // The graphs, in the program's precision. The ports of inputs and outputs are the runtime's slots
-// (reg_slot_kind): PARAM and STATE index the training's (of a view: the view's), both as inputs and, over
+// (reg_slot_kind): PARAM and STATE index the training's (of an expression: its own), both as inputs and, over
 // these, as outputs; FIELD the data's fields; TERM, SCHEDULE, METRIC, SETTING the lists of those names here;
 // STORE the store. Names are for people, and to tell apart inputs of kind 0 (of checks and `regc eval`).
-enum { PORT_COLUMN = 64 }; // index: a view's columns
+enum { PORT_COLUMN = 64 }; // index: an expression's columns
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states
   LOWER_START,         // seed, params, states of layers -> states that start from these
@@ -191,42 +191,31 @@ bool lower_predicts(const Lowered *l, const LowerTrain *t);
 Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, fields -> pred
 Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e); // pred and fields of all rows -> metrics
 
-// Where a check's expression ends: a literal, a random draw, a parameter.
-typedef struct LowerLeaf {
-  const char *input, *name; // name: as written, or the parameter's path
-  Span span;
-} LowerLeaf;
-
-// A `check` statement: `leaves` makes the leaves (outputs leaf:NUMBER; input seed), `body` uses them (inputs
-// leaf:NUMBER, seed, step; outputs value, and grad:leaf:NUMBER for `: gradient`, left and right of an
-// equality, else condition).
-typedef struct LowerCheck {
-  const Ast *ast;
-  const char *text;
-  bool gradient, equal, negated; // equal: `==`, or `!=` where negated
-  const LowerLeaf *leaf;         // of a gradient
-  int nleaves;
-  Graph *leaves, *body;
-} LowerCheck;
-LowerCheck *lower_check(Lowered *l, const Ast *check); // NULL after a mistake
-
-// `regc eval`: an expression over given arrays. Inputs in:NAME, seed, step; outputs value and grad:NAME for
-// each name in grads.
-typedef struct LowerInput {
+// An expression by itself. Parameters, states, data and names of statements are inputs of its graph, so that
+// any values can be put in.
+typedef struct LowerInput { // an array that it may name
   const char *name;
   DType dtype;
   Shape shape;
 } LowerInput;
-Graph *lower_eval(Lowered *l, const Ast *e, const LowerInput *inputs, int ninputs, const char *const *grads,
-                  int ngrads);
 
-// `regc repl`: an expression looked at between trainings. Parameters, states and data are inputs of its
-// graph, so that weights from anywhere can be put in. Outputs value:0, value:1, ...
-typedef struct LowerViewValue {
+typedef struct LowerAsked {
+  const Ast *expression;
+  // Elaborated first, where given: `net.hidden` is a value of the last call of `net`.
+  const Ast *before;
+  const LowerInput *inputs; // inputs in:NAME
+  int ninputs;
+  const char *const *grads; // of `inputs`: outputs grad:NAME
+  int ngrads;
+  // At the prompt: names of statements have values, and what is no number is told by `text` alone.
+  bool between;
+} LowerAsked;
+
+typedef struct LowerValue {
   const char *path; // a parameter's, or ""
   DType dtype;
   Shape shape;
-} LowerViewValue;
+} LowerValue;
 
 typedef struct LowerColumn {
   int dataset, field;
@@ -234,20 +223,41 @@ typedef struct LowerColumn {
   bool classes;     // class indices instead of numbers
 } LowerColumn;
 
-typedef struct LowerView {
-  const char *text;           // what it is: "a tensor of shape [2]", "a function", "the model `net`", ...
-  int data;                   // of a part of the data: index into Lowered.datasets; else -1
-  VEC(LowerViewValue) values; // none where it is no tensor, number or tree
-  VEC(LowerParam) params;     // of the models that it names
-  VEC(LowerState) states;     // that they name
-  VEC(LowerColumn) columns;   // of PORT_COLUMN
-  Graph *graph;               // NULL where there are no values
-  Graph *init; // initial values of the graph's param: and state: inputs; NULL where it has none
-} LowerView;
-// `before` is elaborated first, where given: `net.hidden` is a value of the last call of `net`. Where the
-// program trains a model that the expression names, times and schedules are those of that training. NULL
-// after a mistake.
-LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e);
+typedef struct LowerExpression {
+  const char *text; // what it is: "a tensor of shape [2]", "a function", "the model `net`", ...
+  int data;         // of a part of the data: index into Lowered.datasets; else -1
+  VEC(LowerValue)
+  values; // outputs value, or of a tree value:PATH; none where it is no tensor, number or tree
+  VEC(LowerParam) params;   // of the models that it names
+  VEC(LowerState) states;   // that they name
+  VEC(LowerColumn) columns; // of PORT_COLUMN
+  Graph *graph;             // NULL where there are no values
+  Graph *init;              // initial values of the graph's param: and state: inputs; NULL where it has none
+} LowerExpression;
+// Where the program trains a model that the expression names, times and schedules are those of that training.
+// NULL after a mistake.
+LowerExpression *lower_expression(Lowered *l, const LowerAsked *asked);
+
+// Where a check's expression ends: a literal, a random draw, a parameter.
+typedef struct LowerLeaf {
+  const char *input, *name; // name: as written, or the parameter's path
+  Span span;
+} LowerLeaf;
+
+// A `check` statement. `leaves` makes the literals and draws (outputs leaf:NUMBER; input seed), which the
+// expression's graph has as inputs; its outputs are value, and for `: gradient` grad:INPUT for each leaf,
+// left and right of an equality, else condition.
+typedef struct LowerCheck {
+  const Ast *ast;
+  const char *text;
+  bool gradient, equal, negated; // equal: `==`, or `!=` where negated
+  const LowerLeaf *leaf;         // of a gradient
+  int nleaves;
+  Graph *leaves;
+  LowerExpression expression;
+} LowerCheck;
+LowerCheck *lower_check(Lowered *l, const Ast *check); // NULL after a mistake
+
 // Whether the parameter `path` is one of the model of this name, of one that it calls, or of one of several
 // (`g` owns what `g[0]` owns).
 bool model_owns(const Lowered *l, const char *model, const char *path);

@@ -115,7 +115,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   if (state) return twice(cx, path, p->span, state->origin), v_fail();
   if (!ref && !may_have_param(cx, path, p->span)) return v_fail();
   Node *init = ref ? ref->init : NULL;
-  if (!init && wants_initials(cx)) {
+  if (!init && cx->initials) {
     Initial from;
     if (!initial_begin(cx, env, p->kids[1], &from)) return v_fail();
     init = initial_node(cx, env, &from, s, p->name);
@@ -128,8 +128,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
                       .index = param_index(cx, path, s),
                       .shape = s,
                       .origin = p->span};
-    ref->node = cx->mode == MODE_CHECK ? graph_point(cx->g, check_parameter(cx, init, path, p->span))
-                                       : param_input(cx, ref);
+    ref->node = param_input(cx, ref);
     map_put(&cx->params, path, ref);
   }
   ref->init = init;
@@ -146,7 +145,7 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
   if (param) return twice(cx, name, st->span, param->origin), NULL;
   if (!may_have_state(cx, name, s, st->span)) return NULL;
   Initial own;
-  if (!from && wants_initials(cx)) {
+  if (!from && cx->initials) {
     if (!initial_begin(cx, env, st->kids[1], &own)) return NULL;
     from = &own;
   }
@@ -156,12 +155,11 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
                     .shape = s,
                     .origin = st->span,
                     .layer = env->path && *env->path};
-  if (wants_initials(cx)) {
+  if (cx->initials) {
     ref->init = initial_node(cx, env, from, s, st->name);
     if (!ref->init) return NULL;
   }
-  ref->input = cx->mode == MODE_CHECK ? ref->init : state_input(cx, ref);
-  ref->node = ref->input;
+  ref->node = ref->input = state_input(cx, ref);
   map_put(&cx->states, name, ref);
   return ref;
 }
@@ -182,7 +180,7 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
       Tree *out = ARENA_NEW(cx->a, Tree);
       *out = (Tree){t->n, ARENA_ARRAY(cx->a, Leaf, t->n + 1)};
       Initial from;
-      if (wants_initials(cx) && !cx->loaded && !initial_begin(cx, env, st->kids[1], &from)) return v_fail();
+      if (cx->initials && !cx->loaded && !initial_begin(cx, env, st->kids[1], &from)) return v_fail();
       for (int i = 0; i < t->n; i++) {
         const char *name = arena_printf(cx->a, "%s %s", state_name(cx, env, st), t->leaf[i].path);
         from.leaf = t->leaf[i].path;

@@ -66,12 +66,15 @@ typedef struct Step {
 bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s);
 // What is reported as the loss: that of the clause, else the sum of what is minimized; NULL after a mistake.
 Node *train_loss(Cx *cx, const LowerTrain *t);
-// -- view.c
+// -- expression.c
 typedef VEC(Def *) Models;
 void find_models(Lowered *l, const Ast *e, Models *out); // that an expression names, each once
 // Calls the model on one row, of the data that it is trained on or of zeros, so that its parameters are
 // known.
 void meet_parameters(Cx *cx, Def *model);
+Cx *expression_cx(Lowered *l, const char *name, bool training);  // for an expression by itself
+void expression_models(Cx *cx, const Ast *before, const Ast *e); // those that it names are known from here on
+void expression_finish(Cx *cx, LowerExpression *x);              // the graph of what was made an output
 
 // -- metrics.c
 // Metrics are known by their text, arguments included: `accuracy`, `top_k(k: 3)`.

@@ -161,7 +161,7 @@ struct Turns {
   VEC(CarryRef *) carries;
 };
 
-typedef enum Mode { MODE_TRAIN, MODE_EVAL, MODE_CHECK } Mode;
+typedef enum Mode { MODE_TRAIN, MODE_EVAL } Mode;
 
 // What stands in the place of parameters and named values in the calls of a model, from the inside out.
 typedef struct Seeing Seeing;
@@ -238,7 +238,7 @@ typedef struct ParamRef {
   const char *path, *role;
   int index; // among the training's, or in order of first use
   Shape shape;
-  Node *node; // current value: the input, or in MODE_CHECK the initial value
+  Node *node; // its input
   Node *init; // where it was wanted
   Span origin;
   const Ast *ast; // its declaration, where it was met here
@@ -469,7 +469,6 @@ typedef struct Initial { // the expression of an initial value
   Value value;
   const char *leaf; // of a tree's tensor: its path in `value`
 } Initial;
-bool wants_initials(const Cx *cx);
 bool initial_begin(Cx *cx, Env *env, const Ast *e, Initial *out);                     // false after a report
 Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *name); // of `name`, of shape s
 
@@ -535,7 +534,6 @@ Value eval_index(Cx *cx, Env *env, const Ast *e); // x[i], x[a..b], x[.., i]
 // no check.
 Node *check_literal(Cx *cx, Node *n, const Value *v);
 Node *check_draw(Cx *cx, Node *n, Span at);
-Node *check_parameter(Cx *cx, Node *n, const char *path, Span at);
 
 // -- data.c
 const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given

@@ -3,7 +3,7 @@ import json
 import re
 from pathlib import Path
 
-from programs.cases import DIGITS, demand, folder
+from programs.cases import DIGITS, demand, events, folder, of_kind
 from programs.standalone import npy, refused
 
 STAGES = {"tokens": "keyword          train", "ast": "  TRAIN", "graph": "graph \"net step\"", "kernels": "function net step",
@@ -80,6 +80,45 @@ def case_large_values_are_written_to_files(regc):
         told = json.loads(regc.ok("eval", expression, "--out", out))
         head, values = npy(out / told["file"], dtype[0])
         demand(f"'<{dtype}'" in head and ", ".join(map(str, told["shape"])) in head and sum(values) == sum_, f"{expression}: {told}, {head}")
+
+
+EXPRESSIONS = """data d = csv("d.csv", target: y) |> split(train: 50%, test: 50%, seed: 1)
+model net(x: [2]) -> [1] = x |> dense(3) as hidden |> tanh |> batch_norm |> dense(1)
+start = net.*
+train net on d {
+  loss     mse(net(x), y)
+  optimize sgd(lr: 1e-2)
+  batch    4
+  epochs   2
+}
+evaluate net on d.test { mse }
+check sum(net(d.train.x)^2) : gradient
+check mean(d.y) : value == 5.5
+check count(net.*) : value == 3 * 2 + 3 + 3 + 3 + 3 + 1
+"""
+
+
+def case_expressions_see_data_models_and_weights(regc):
+    where = folder(regc)
+    (where / "d.csv").write_text("a,b,y\n" + "".join(f"{k},{k * k % 7},{k}\n" for k in range(1, 11)))
+    (where / "p.reg").write_text(EXPRESSIONS)
+    regc.ok("gradcheck", "p.reg", cwd=where)
+    metrics = of_kind(events(regc, "p.reg", "--out", "out", cwd=where), "evaluate")[0]["metrics"]
+
+    def value(text, *more):
+        return json.loads(regc.ok("eval", text, "-f", "p.reg", *more, cwd=where))
+    trained = "--weights", "out/weights.safetensors"
+    found = value("mse(net(d.test.x), d.test.y)", *trained)["values"][0]
+    demand(abs(found - metrics["mse"]) < 1e-6 * metrics["mse"], f"mse of the weights is {found}, of the run {metrics['mse']}")
+    demand(value("mse(net(d.test.x), d.test.y)")["values"][0] != found, "initial weights give what trained ones do")
+    tree = value("net.*", *trained)["tree"]
+    demand(sorted(tree) == sorted(value("net.*")["tree"]) and tree["net.hidden.weight"]["shape"] == [2, 3] and len(tree["net.hidden.weight"]["values"]) == 6, tree)
+    for text, *more, name in (("start", "not_bound_yet"), ("mean(d.z)", "unknown_field"), ("1 + 1", *trained, "names no model"), ("net", "wrong_kind")):
+        done = regc("eval", text, "-f", "p.reg", *more, cwd=where)
+        demand(done.returncode in (1, 2) and name in done.stderr, f"{text}: {done.returncode}\n{done.stderr}")
+    (where / "other.reg").write_text(EXPRESSIONS.replace("dense(3)", "dense(4)"))
+    done = regc("eval", "norm(net.*)", "-f", "other.reg", *trained, cwd=where)
+    demand(done.returncode == 65 and "net.hidden.weight" in done.stderr, done.stderr)
 
 
 def case_check_has_no_false_alarm_where_values_overflow(regc):

@@ -216,7 +216,7 @@ def case_large_tensors_are_abridged_with_a_summary(regc):
 def case_commands_answer(regc):
     text = ":type [1, 2]\n:shape ones([3, 4])\n:type relu\n:ty 1\n:help show\n:show graph l2([1, 2])\n:show kernels sum(ones([3]))\n:show asm 1 + 1\n:time sum(ones([10]))\n:doc l2\n"
     out = piped(regc, text).stdout
-    for part in ("[2] f32\n", "[3, 4]\n", "the layer `relu`\n", "[] f32\n", ":show graph|kernels|llvm|asm", 'graph "view"', "median ", "Half the sum of squares"):
+    for part in ("[2] f32\n", "[3, 4]\n", "the layer `relu`\n", "[] f32\n", ":show graph|kernels|llvm|asm", 'graph "expression"', "median ", "Half the sum of squares"):
         demand(part in out, f"no {part!r} in\n{out}")
     done = piped(regc, ":quux\n:s\n:type\n", code=1)
     demand("no command `:quux`" in done.stderr and ":shape" in done.stderr and "needs an argument" in done.stderr, done.stderr)

@@ -98,7 +98,7 @@ static void offer_data(Candidates *c, const char *typed, const char *root, const
 static bool offer_parts_of(Repl *r, Candidates *c, const char *typed, const char *root, WorkTrains trains) {
   Work w;
   const Ast *e = work_open(r, &w, &r->items, trains, NULL, true) ? work_expression(r, &w, root, true) : NULL;
-  const LowerView *v = e ? lower_view(w.p.lowered, NULL, e) : NULL;
+  const LowerExpression *v = e ? work_lowered(&w, e) : NULL;
   if (v && v->data >= 0) offer_data(c, typed, root, w.p.lowered->datasets.data[v->data]);
   for (int i = 0; v && i < v->params.len; i++) {
     const char *path = v->params.data[i].path, *role = strrchr(path, '.');

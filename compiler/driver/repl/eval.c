@@ -1,6 +1,7 @@
 // Expressions. In: text, kept weights, loaded data. Out: values on standard output, or what else is asked
 // about them: type, shape, time, a stage of their code, a histogram.
 #include "../emit.h"
+#include "../expression.h"
 #include "repl.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,9 @@
 typedef struct View {
   Repl *repl;
   Work work;
-  LowerView *view;
-  VEC(Tensor) in;
+  LowerExpression *view;
+  ExpressionInputs in;
+  int kept; // parameters that have kept weights
   Tensor *out;
 } View;
 
@@ -59,7 +61,8 @@ static bool view_lower(View *v, WorkTrains trains, const char *text, bool quiet)
   v->work.first_source = s->sources.list.len;
   const Ast *e = work_expression(r, &v->work, text, quiet);
   if (!e) return false;
-  v->view = lower_view(v->work.p.lowered, before, e);
+  v->view =
+      lower_expression(v->work.p.lowered, &(LowerAsked){.expression = e, .before = before, .between = true});
   if (quiet ? s->diags.errors > 0 : work_report(&v->work) != EXIT_OK) return false;
   if (v->view && calls_model(r, e)) {
     char *kept = strdup(text);
@@ -83,101 +86,63 @@ static void view_close(View *v) { work_close(&v->work); }
 
 // -- inputs
 
-static void add_input(View *v, const Node *n, double *data) {
-  vec_push(v->work.p.arena, v->in, ((Tensor){n->name, n->dtype, n->shape, data}));
-}
-
 static double *numbers(Arena *a, const ReplTensor *t, int64_t n) {
   double *out = ARENA_ARRAY(a, double, n + 1);
   for (int64_t i = 0; i < n; i++) out[i] = reg_number_at(t->values, t->dtype, i);
   return out;
 }
 
-static double *from_data(View *v, const LowerColumn *c) {
-  const reg_dataset *set = v->work.p.lowered->datasets.data[c->dataset];
-  const reg_field *f = &set->fields[c->field];
-  const reg_part *p = c->part ? reg_data_part(set, c->part) : NULL;
-  int64_t rows = p ? p->nrows : set->nrows;
-  bool integers = c->classes || f->dtype == REG_I32;
-  double *out = ARENA_ARRAY(v->work.p.arena, double, rows * f->width + 1);
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t k = 0; k < f->width; k++) {
-      int64_t at = (p ? p->rows[i] : i) * f->width + k;
-      const int32_t *whole = c->classes && f->classes ? f->classes : f->values;
-      out[i * f->width + k] = integers ? (double)whole[at] : reg_float_at(f->values, f->dtype, at);
-    }
-  return out;
+// Kept weights, values of names, and of time where the latest training stands.
+static double *kept_value(void *user, const LowerExpression *x, const Node *n) {
+  View *v = user;
+  Arena *a = v->work.p.arena;
+  const ReplTensor *t = NULL;
+  const int at = n->port.index;
+  switch ((reg_slot_kind)n->port.kind) {
+  case REG_SLOT_PARAM: t = repl_weights_tensor(v->repl, false, x->params.data[at].path, n->shape); break;
+  case REG_SLOT_STATE: t = repl_weights_tensor(v->repl, true, x->states.data[at].name, n->shape); break;
+  case REG_SLOT_STORE: t = repl_value(v->repl, v->work.p.lowered, at); break;
+  default: {
+    const ReplWeights *k = repl_weights_latest(v->repl);
+    const int64_t time = !k ? 0 : n->port.kind == REG_SLOT_STEP ? k->step : k->epoch;
+    return tensor_scalar(a, n->name, DT_I32, (double)time).data;
+  }
+  }
+  v->kept += t && n->port.kind == REG_SLOT_PARAM;
+  return t ? numbers(a, t, shape_count(n->shape)) : NULL;
 }
 
-static bool initial_values(View *v, Tensor *out) {
-  Work *w = &v->work;
-  const Tensor in[] = {tensor_seed(w->p.arena, w->p.options->seed),
-                       tensor_scalar(w->p.arena, "step", DT_I32, 0),
-                       tensor_scalar(w->p.arena, "epoch", DT_I32, 0)};
-  reg_status st = {0};
-  if (!run_compiled(&w->p, v->view->init, in, 3, out, &st)) return true;
-  tell_status(w->p.options, &st);
-  return false;
-}
-
-static void tell_initial(const View *v, int initial, int kept) {
-  const Repl *r = v->repl;
-  if (!initial || r->options.given[OPT_QUIET]) return;
-  if (!kept)
+static void tell_initial(const View *v, int initial) {
+  if (!initial || v->repl->options.given[OPT_QUIET]) return;
+  if (!v->kept)
     fputs("note: nothing is trained yet: parameters have their initial values\n", stderr);
   else
     reg_shown_line(stderr,
                    "note: %d of %d parameter tensors have their initial values: no kept weights fit them",
-                   initial, initial + kept);
+                   initial, initial + v->kept);
 }
 
 static bool fill_inputs(View *v) {
-  const Graph *g = v->view->graph;
   Work *w = &v->work;
-  Tensor *init = NULL;
-  int initial = 0, kept = 0;
-  for (int i = 0; i < g->inputs.len; i++) {
-    const Node *n = g->inputs.data[i];
-    const int at = n->port.index;
-    const bool param = n->port.kind == REG_SLOT_PARAM, state = n->port.kind == REG_SLOT_STATE;
-    if (param || state) {
-      const char *name = param ? v->view->params.data[at].path : v->view->states.data[at].name;
-      const ReplTensor *t = repl_weights_tensor(v->repl, state, name, n->shape);
-      if (!t && !init) {
-        init = ARENA_ARRAY(w->p.arena, Tensor, v->view->init->outputs.len);
-        if (!initial_values(v, init)) return false;
-      }
-      initial += !t && param;
-      kept += t && param;
-      add_input(v, n,
-                t ? numbers(w->p.arena, t, shape_count(n->shape))
-                  : tensor_find(init, v->view->init->outputs.len, n->name)->data);
-    } else if (n->port.kind == PORT_COLUMN) {
-      add_input(v, n, from_data(v, &v->view->columns.data[at]));
-    } else if (n->port.kind == REG_SLOT_STORE) {
-      const ReplTensor *t = repl_value(v->repl, w->p.lowered, at);
-      if (!t) {
-        repl_tell_no_value(v->repl, w->p.lowered->store.data[at].name);
-        return false;
-      }
-      add_input(v, n, numbers(w->p.arena, t, shape_count(n->shape)));
-    } else if (n->port.kind == REG_SLOT_SEED) {
-      vec_push(w->p.arena, v->in, tensor_seed(w->p.arena, w->p.options->seed));
-    } else { // step, epoch: where the latest training stands
-      const ReplWeights *k = repl_weights_latest(v->repl);
-      const int64_t time = !k ? 0 : n->port.kind == REG_SLOT_STEP ? k->step : k->epoch;
-      vec_push(w->p.arena, v->in, tensor_scalar(w->p.arena, n->name, DT_I32, (double)time));
-    }
+  reg_status st = {0};
+  const Node *missing;
+  v->in = (ExpressionInputs){.kept = kept_value, .user = v};
+  if (expression_fill(&w->p, v->view, &v->in, &missing, &st)) {
+    tell_status(w->p.options, &st);
+    return false;
   }
-  tell_initial(v, initial, kept);
-  return true;
+  if (missing)
+    repl_tell_no_value(v->repl, w->p.lowered->store.data[missing->port.index].name);
+  else
+    tell_initial(v, v->in.initial);
+  return !missing;
 }
 
 // Compiled, not yet run. false after a report.
 static bool view_prepare(View *v, Prepared *p) {
   reg_status st = {0};
   if (!fill_inputs(v)) return false;
-  if (!prepared_new(&v->work.p, v->view->graph, v->in.data, v->in.len, p, &st)) return true;
+  if (!prepared_new(&v->work.p, v->view->graph, v->in.in.data, v->in.in.len, p, &st)) return true;
   tell_status(v->work.p.options, &st);
   return false;
 }
@@ -229,7 +194,7 @@ static void show_parameters(const View *v, const char *model) {
 
 static void show_other(const View *v, const char *text) {
   const Lowered *l = v->work.p.lowered;
-  const LowerView *view = v->view;
+  const LowerExpression *view = v->view;
   if (view->data >= 0) {
     show_data(stdout, text, l->datasets.data[view->data]);
     return;
@@ -263,7 +228,7 @@ bool repl_type(Repl *r, const char *text, bool shape_only) {
   Arena *a = ok ? v.work.p.arena : NULL;
   if (ok && !v.view->values.len) reg_shown_line(stdout, "%s", v.view->text);
   for (int i = 0; ok && i < v.view->values.len; i++) {
-    const LowerViewValue *x = &v.view->values.data[i];
+    const LowerValue *x = &v.view->values.data[i];
     if (*x->path) printf("%s: ", x->path);
     printf(shape_only ? "%s\n" : "%s", shape_text(a, x->shape));
     if (!shape_only) printf(" %s\n", dtype_text(x->dtype));

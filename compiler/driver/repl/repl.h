@@ -104,6 +104,8 @@ void work_close(Work *w);
 int work_report(Work *w); // as pipeline_report, without warnings about earlier entries
 // The expression in `text`, parsed and checked; NULL after a report.
 const Ast *work_expression(Repl *r, Work *w, const char *text, bool quiet);
+// What it is; NULL after mistakes, which are not told.
+const LowerExpression *work_lowered(Work *w, const Ast *e);
 void items_changed(Repl *r, const ReplItems *items); // keeps these, frees units that nothing refers to
 // Does the program stay right? With definitions and statements, all are checked together. Values that it
 // knows no more are forgotten; with `quiet` nothing is told, and nothing forgotten.

@@ -187,6 +187,10 @@ const Ast *work_expression(Repl *r, Work *w, const char *text, bool quiet) {
   return told(w, quiet) ? NULL : e;
 }
 
+const LowerExpression *work_lowered(Work *w, const Ast *e) {
+  return lower_expression(w->p.lowered, &(LowerAsked){.expression = e, .between = true});
+}
+
 // -- items
 
 static bool refers(const ReplItems *items, const ReplUnit *u) {

@@ -391,7 +391,7 @@ static void compare(Repl *r, const ReplWeights *w) {
     const ReplItem *item = &r->items.data[i];
     if (item->kind != AST_DEF || item->op != KIND_MODEL || !is_of_model(w, item->name)) continue;
     const Ast *e = work_expression(r, &work, item->name, true);
-    const LowerView *v = e ? lower_view(work.p.lowered, NULL, e) : NULL;
+    const LowerExpression *v = e ? work_lowered(&work, e) : NULL;
     for (int k = 0; v && k < v->params.len; k++)
       compare_tensor(a, w, item->name, v->params.data[k].path, v->params.data[k].shape, used);
     for (int k = 0; v && k < v->states.len; k++)

@@ -1,7 +1,8 @@
-// Expressions between trainings, for `regc repl`. In: an expression, and one to be elaborated before it. Out:
-// its graph, in which parameters, states and whole parts of the data are inputs, and the graph of their
-// initial values. A model that the expression names is first called once on one row, so that all its
-// parameters are known whether or not the expression calls it; what this call computes is pruned.
+// Expressions by themselves: of `regc eval`, of `check` statements, of `regc repl`. In: an expression, arrays
+// that it may name, and one to be elaborated before it. Out: its graph, in which parameters, states and whole
+// parts of the data are inputs, and the graph of their initial values. A model that the expression names is
+// first called once on one row, so that all its parameters are known whether or not the expression calls it;
+// what this call computes is pruned.
 #include "train.h"
 #include <string.h>
 
@@ -115,84 +116,135 @@ void meet_parameters(Cx *cx, Def *model) {
   map_init(&m->named, cx->a); // `net.hidden` is no value of this call
 }
 
-// What the expression is; mistakes in `before` and in the first calls are not this expression's and are
-// dropped.
-static Value elaborate(Cx *cx, const Ast *before, const Ast *e) {
+Cx *expression_cx(Lowered *l, const char *name, bool training) {
+  Cx *cx = cx_new(l, name, MODE_EVAL);
+  cx->view = cx->initials = true;
+  cx->training = training;
+  return cx;
+}
+
+// Mistakes in the first calls are not the expression's and are dropped.
+void expression_models(Cx *cx, const Ast *before, const Ast *e) {
   Models models = {0};
   find_models(cx->l, before, &models);
   find_models(cx->l, e, &models);
   for (int i = 0; i < models.len && !cx->t; i++) cx->t = train_of_model(cx->l, models.data[i]->name);
   if (!cx->t && cx->l->trains.len) cx->t = cx->l->trains.data[cx->l->trains.len - 1];
   const int kept = cx->s->diags.list.len;
+  const bool training = cx->training;
+  struct Leaves *leaves = cx->leaves;
   cx->training = true; // so that initial values have the draws of a training
+  cx->leaves = NULL;
   for (int i = 0; i < models.len; i++) meet_parameters(cx, models.data[i]);
-  cx->training = false;
+  cx->training = training;
+  cx->leaves = leaves;
   cx->stream = 0;
-  Env *env = env_new(cx, NULL, "", "");
-  if (before) eval_expr(cx, env, before);
   diags_forget(&cx->s->diags, kept);
   cx->l->gave_up = false;
-  return eval_expr(cx, env, e);
 }
 
-static void add_value(Cx *cx, LowerView *view, const char *path, Node *n, DType shown) {
-  graph_output(cx->g, arena_printf(cx->a, "value:%d", view->values.len), n, -1);
+static void add_value(Cx *cx, LowerExpression *x, const char *path, Node *n, DType shown) {
+  graph_output(cx->g, *path ? arena_printf(cx->a, "value:%s", path) : "value", n, -1);
   if (shown == DT_F32 && cx->l->program->doubles) shown = DT_F64;
-  vec_push(cx->a, view->values, ((LowerViewValue){path, shown, n->shape}));
+  vec_push(cx->a, x->values, ((LowerValue){path, shown, n->shape}));
+}
+
+static bool has_number(const Value *v) {
+  return v->kind == V_TENSOR || v->kind == V_FIELD || v->kind == V_BOOL || v->kind == V_LIST ||
+         (v->kind == V_NUM && v->unit == UNIT_NONE);
 }
 
 // false after a mistake
-static bool add_values(Cx *cx, LowerView *view, const Value *v) {
-  bool tree = v->kind == V_TREE;
-  if (tree) {
+static bool add_values(Cx *cx, LowerExpression *x, const Value *v, bool told) {
+  if (v->kind == V_TREE) {
     for (int i = 0; i < v->tree->n; i++)
-      add_value(cx, view, v->tree->leaf[i].path, v->tree->leaf[i].node, DT_F32);
+      add_value(cx, x, v->tree->leaf[i].path, v->tree->leaf[i].node, DT_F32);
     return true;
   }
-  bool number = v->kind == V_TENSOR || v->kind == V_FIELD || v->kind == V_BOOL || v->kind == V_LIST ||
-                (v->kind == V_NUM && v->unit == UNIT_NONE);
-  if (!number) return true;
+  if (told && !has_number(v)) return true;
   int64_t classes;
   bool text = v->kind == V_FIELD && !field_data(cx, v)->fields[v->field].values;
   Node *n = text ? value_classes(cx, v, &classes) : counted_node(cx, v);
   if (!n) return false;
-  add_value(cx, view, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
-  output_counts(cx, "value:0", v, n);
+  add_value(cx, x, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
+  output_counts(cx, "value", v, n);
   return true;
 }
 
-static Cx *view_cx(Lowered *l, const char *name) {
-  Cx *cx = cx_new(l, name, MODE_EVAL);
-  cx->view = cx->initials = true;
-  cx->scope = l->all;
-  return cx;
+static bool not_scalar(Cx *cx, const Node *n, Span at) {
+  diag_emit(&cx->s->diags, DIAG_not_scalar, at, "an expression with a gradient", shape_text(cx->a, n->shape));
+  return false;
 }
 
-LowerView *lower_view(Lowered *l, const Ast *before, const Ast *e) {
-  Cx *cx = view_cx(l, "view");
-  LowerView *view = ARENA_NEW(cx->a, LowerView);
-  view->data = -1;
-  Value v = elaborate(cx, before, e);
-  if (v.kind == V_FAIL) return NULL;
-  view->text = v.kind == V_NONE ? "nothing" : value_text(cx, &v);
-  if (v.kind == V_DATA) view->data = v.data->dataset;
-  if (!add_values(cx, view, &v)) return NULL;
+// Of the value with respect to arrays that were given; false after a mistake.
+static bool add_gradients(Cx *cx, const LowerAsked *asked, const Value *v, Node **given) {
+  const Span at = asked->expression->span;
+  Node *n = asked->ngrads ? value_node(cx, v) : NULL;
+  if (!asked->ngrads) return true;
+  if (!n) return false;
+  if (n->shape.rank != 0) return not_scalar(cx, n, at);
+  for (int i = 0; i < asked->ngrads; i++) {
+    int k = 0;
+    Node *out;
+    while (k < asked->ninputs && strcmp(asked->inputs[k].name, asked->grads[i])) k++;
+    if (k == asked->ninputs || asked->inputs[k].dtype != DT_F32) {
+      diag_emit(&cx->s->diags, DIAG_grad_target, at,
+                arena_printf(cx->a, "a floating-point input: `%s` is none", asked->grads[i]));
+      return false;
+    }
+    if (!gradients(cx, n, &given[k], 1, at, &out)) return false;
+    graph_output(cx->g, arena_printf(cx->a, "grad:%s", asked->grads[i]), out, -1);
+  }
+  return true;
+}
+
+void expression_finish(Cx *cx, LowerExpression *x) {
   for (int i = 0; i < cx->params.len; i++) {
     const ParamRef *p = cx->params.entries[i].value;
-    vec_push(cx->a, view->params,
+    vec_push(cx->a, x->params,
              ((LowerParam){.path = p->path, .role = p->role, .shape = p->shape, .origin = p->origin}));
   }
   for (int i = 0; i < cx->states.len; i++) {
     const StateRef *s = cx->states.entries[i].value;
-    vec_push(cx->a, view->states, ((LowerState){.name = s->name, .shape = s->shape, .layer = s->layer}));
+    vec_push(cx->a, x->states, ((LowerState){.name = s->name, .shape = s->shape, .layer = s->layer}));
   }
-  view->columns.data = cx->columns.data;
-  view->columns.len = cx->columns.len;
-  if (!view->values.len) return view;
-  view->graph = prune(cx, cx->g);
+  x->columns.data = cx->columns.data;
+  x->columns.len = cx->columns.len;
+  if (!cx->g->outputs.len) return;
+  x->graph = prune(cx, cx->g);
   cx->g->outputs.len = 0;
-  initial_graphs(cx, view->graph, &view->init, NULL);
-  return view;
+  initial_graphs(cx, x->graph, &x->init, NULL);
+}
+
+LowerExpression *lower_expression(Lowered *l, const LowerAsked *asked) {
+  Cx *cx = expression_cx(l, "expression", false);
+  LowerExpression *x = ARENA_NEW(cx->a, LowerExpression);
+  const Ast *e = asked->expression;
+  x->data = -1;
+  if (asked->between) cx->scope = l->all;
+  expression_models(cx, asked->before, e);
+  Env *env = env_new(cx, NULL, "", "");
+  const int kept = cx->s->diags.list.len;
+  if (asked->before) eval_expr(cx, env, asked->before);
+  diags_forget(&cx->s->diags, kept); // its mistakes were told when it was asked for
+  l->gave_up = false;
+  Node **given = ARENA_ARRAY(cx->a, Node *, asked->ninputs + 1);
+  for (int i = 0; i < asked->ninputs; i++) {
+    const LowerInput *in = &asked->inputs[i];
+    given[i] = cx_input(cx, arena_printf(cx->a, "in:%s", in->name), in->dtype, in->shape);
+    env_set(cx, env, in->name, v_tensor(given[i], e->span));
+  }
+  Value v = eval_expr(cx, env, e);
+  if (v.kind == V_FAIL) return NULL;
+  if (v.kind == V_NONE && !asked->between) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an expression with a value", "a definition");
+    return NULL;
+  }
+  x->text = v.kind == V_NONE ? "nothing" : value_text(cx, &v);
+  if (v.kind == V_DATA) x->data = v.data->dataset;
+  if (!add_values(cx, x, &v, asked->between) || !add_gradients(cx, asked, &v, given)) return NULL;
+  expression_finish(cx, x);
+  return x;
 }
 
 void lower_definition(Lowered *l, const char *name) {
@@ -200,8 +252,8 @@ void lower_definition(Lowered *l, const char *name) {
   Diags *ds = &l->session->diags;
   const int before = ds->list.len;
   if (!d || (d->kind == KIND_MODEL && train_of_model(l, name))) return;
-  Cx *cx = view_cx(l, "definition");
-  cx->training = true;
+  Cx *cx = expression_cx(l, "definition", true);
+  cx->scope = l->all;
   cx->no_times = d->kind == KIND_MODEL;
   ModelValue *m = d->kind == KIND_MODEL ? model_value(cx, d) : NULL;
   if (m)
