@@ -58,10 +58,10 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 
 %type <node> item stage stages stage_if wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target
-%type <node> statement wrong_statement shape_of_state row clause objective every when stop penalize metric model_name
+%type <node> statement wrong_statement shape_of_state row further clause objective every when stop penalize metric model_name
 %type <node> expr until arrow pipe link or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> stage_list objectives heads sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <list> stage_list objectives heads several sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
 %type <op> kind optimizer how compare
 
 %start start
@@ -295,13 +295,24 @@ shape_of_state:
 // Items that do something
 
 train:
-  TRAIN heads ON whole OPENC clauses CLOSEC       { $$ = ast_train(p, @$, $2, $4, NULL, $6); }
+  TRAIN heads ON whole OPENC clauses CLOSEC       { $$ = ast_train(p, @$, $2, list_new(p, $4), NULL, $6); }
 | TRAIN heads OPENC clauses CLOSEC                { $$ = ast_train(p, @$, $2, NULL, NULL, $4); }
 | TRAIN heads WITH expr OPENC clauses CLOSEC      { $$ = ast_train(p, @$, $2, NULL, $4, $6); }
 | TRAIN heads WITH expr                           { $$ = ast_train(p, @$, $2, NULL, $4, NULL); }
 | TRAIN heads AS NAME OPENC clauses CLOSEC        { $$ = ast_as_train(ast_train(p, @$, $2, NULL, NULL, $6), &$4); }
-| TRAIN heads ON whole WITH expr OPENC clauses CLOSEC { $$ = ast_train(p, @$, $2, $4, $6, $8); }
-| TRAIN heads ON whole WITH expr                  { $$ = ast_train(p, @$, $2, $4, $6, NULL); }
+| TRAIN heads ON whole WITH expr OPENC clauses CLOSEC { $$ = ast_train(p, @$, $2, list_new(p, $4), $6, $8); }
+| TRAIN heads ON whole WITH expr                  { $$ = ast_train(p, @$, $2, list_new(p, $4), $6, NULL); }
+| TRAIN heads ON several OPENC clauses CLOSEC     { $$ = ast_train(p, @$, $2, $4, NULL, $6); }
+| TRAIN heads ON several WITH expr OPENC clauses CLOSEC { $$ = ast_train(p, @$, $2, $4, $6, $8); }
+| TRAIN heads ON several WITH expr                { $$ = ast_train(p, @$, $2, $4, $6, NULL); }
+
+several:
+  expr COMMA further                              { $$ = list_add(p, list_new(p, $1), $3); }
+| filtered COMMA further                          { $$ = list_add(p, list_new(p, $1), $3); }
+| several COMMA further                           { $$ = list_add(p, $1, $3); }
+
+further:
+  NAME SET expr                                   { $$ = ast_bind(p, @$, AST_FURTHER, $1, $3); }
 
 heads:
   model_name                                      { $$ = list_new(p, $1); }

@@ -103,10 +103,10 @@ static int64_t function(Writer *w, const reg_function *f) {
 
 // -- data: what was learned and what is expected, no rows
 
-static bool function_reads_classes(const reg_function *f, int field) {
+static bool function_reads_classes(const reg_function *f, reg_slot_kind kind, int field) {
   for (int i = 0; f && i < f->nslots; i++) {
     const reg_slot *s = &f->slots[i];
-    if (s->kind == REG_SLOT_FIELD && s->index == field && s->dtype == REG_I32) return true;
+    if (s->kind == kind && s->index == field && s->dtype == REG_I32) return true;
   }
   return false;
 }
@@ -116,10 +116,17 @@ static bool plan_reads_classes(const reg_data_plan *plan, int data, int field) {
   for (int i = 0; i < plan->nops; i++) {
     const reg_data_op *op = &plan->ops[i];
     const int from = op->kind == REG_DATA_COLUMNS ? plan->ops[0].from : op->from;
-    if (op->fn && from == data && function_reads_classes(op->fn, field)) return true;
+    if (op->fn && from == data && function_reads_classes(op->fn, REG_SLOT_FIELD, field)) return true;
     for (int k = 0; k < op->nothers; k++)
       if (op->others[k].data == data && op->others[k].field == field) return true;
   }
+  return false;
+}
+
+static bool further_reads_classes(const reg_program *p, const reg_train *t, const reg_function *f, int data,
+                                  int field) {
+  for (int i = 0, first = 0; i < t->nfurther; first += p->datasets[t->further[i++].data]->nfields)
+    if (t->further[i].data == data && function_reads_classes(f, REG_SLOT_FURTHER, first + field)) return true;
   return false;
 }
 
@@ -128,8 +135,10 @@ static bool reads_classes(const reg_program *p, int data, int field) {
   for (int i = 0; i < p->ntrains; i++) {
     const reg_train *t = &p->trains[i];
     const reg_function *list[] = {t->step, t->step_last, t->valid, t->valid_last, t->valid_metrics};
-    for (int k = 0; k < 5 && t->data == data; k++)
-      if (function_reads_classes(list[k], field)) return true;
+    for (int k = 0; k < 5; k++)
+      if ((t->data == data && function_reads_classes(list[k], REG_SLOT_FIELD, field)) ||
+          further_reads_classes(p, t, list[k], data, field))
+        return true;
   }
   for (int i = 0; i < p->ndatasets; i++)
     if (plan_reads_classes(&p->plans[i], data, field)) return true;
@@ -138,7 +147,7 @@ static bool reads_classes(const reg_program *p, int data, int field) {
       if (p->applies[i].columns[k].data == data && p->applies[i].columns[k].field == field) return true;
   for (int i = 0; i < p->nevaluates; i++) {
     const reg_evaluate *e = &p->evaluates[i];
-    if (e->data == data && function_reads_classes(e->metrics, field)) return true;
+    if (e->data == data && function_reads_classes(e->metrics, REG_SLOT_FIELD, field)) return true;
   }
   return false;
 }

@@ -213,6 +213,15 @@ static reg_tensor tensor_of(const Lowered *l, const char *name, Shape s) {
   return t;
 }
 
+static const reg_further *further_of(Arena *a, const LowerTrain *t) {
+  reg_further *out = ARENA_ARRAY(a, reg_further, t->further.len + 1);
+  for (int i = 0; i < t->further.len; i++) {
+    const LowerFurther *f = t->further.data[i];
+    out[i] = (reg_further){f->name, f->data, f->part, f->valid_part, f->batch};
+  }
+  return out;
+}
+
 static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrain *t) {
   reg_tensor *params = ARENA_ARRAY(a, reg_tensor, t->params.len),
              *states = ARENA_ARRAY(a, reg_tensor, t->states.len);
@@ -279,6 +288,8 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .data = t->data,
                  .train_part = t->train_part,
                  .valid_part = t->valid_part,
+                 .nfurther = t->further.len,
+                 .further = further_of(a, t),
                  .batch = t->batch,
                  .epochs = t->epochs,
                  .steps = t->steps,

@@ -21,7 +21,8 @@ static double data_bytes(const reg_program *p) {
 static double batch_bytes(const LoopFn *f) {
   double bytes = 0;
   for (int i = 1; i < f->nslots; i++)
-    if (f->slots[i].port.kind == REG_SLOT_FIELD) bytes += (double)slot_bytes(&f->slots[i]);
+    if (f->slots[i].port.kind == REG_SLOT_FIELD || f->slots[i].port.kind == REG_SLOT_FURTHER)
+      bytes += (double)slot_bytes(&f->slots[i]);
   return bytes;
 }
 
@@ -123,13 +124,17 @@ static void print_terms(const LowerTrain *t, FILE *out) {
   }
 }
 
-static void print_training(Arena *a, const LowerTrain *l, const reg_train *t, FILE *out) {
+static void print_training(const Pipeline *p, const LowerTrain *l, const reg_train *t, FILE *out) {
+  Arena *a = p->arena;
   const LoopFn *f = function_loops(main_step(t));
   fprintf(out, "train %s on %s: %lld rows in batches of %lld", t->name, t->data_name,
           (long long)l->train_rows, (long long)l->batch);
   if (l->last_batch) fprintf(out, " (the last of %lld)", (long long)l->last_batch);
   fprintf(out, ", %lld steps a pass, %lld passes, %lld steps\n", (long long)l->steps_per_epoch,
           (long long)l->epochs, (long long)l->total_steps);
+  for (int i = 0; i < t->nfurther; i++)
+    fprintf(out, "  %s: %s of %s, in batches of %lld\n", t->further[i].name, t->further[i].part,
+            p->lowered->dataset_names.data[t->further[i].data], (long long)t->further[i].batch);
   print_parameters(a, l, out);
   print_terms(l, out);
   fprintf(out, "  memory: parameters %s, optimizer state %s, activations and scratch %s, peak %s\n",
@@ -144,7 +149,7 @@ static void print_training(Arena *a, const LowerTrain *l, const reg_train *t, FI
 void summary_print(ProgramTable *t, FILE *out) {
   Pipeline *p = t->pipeline;
   for (int i = 0; i < t->program.ntrains; i++)
-    print_training(p->arena, p->lowered->trains.data[i], &t->program.trains[i], out);
+    print_training(p, p->lowered->trains.data[i], &t->program.trains[i], out);
   fprintf(out, "data: %s\n", text_bytes(p->arena, data_bytes(&t->program)));
   if (p->compiled)
     fprintf(out, "code: %d functions (%d from the cache) in %.1f ms\n", p->compiled, p->cached,

@@ -392,6 +392,10 @@ const reg_part *part_named(const reg_dataset *set, const char *name) {
   return NULL;
 }
 
+const char *data_label(Cx *cx, const DataValue *d) {
+  return d->part && !d->further ? arena_printf(cx->a, "%s.%s", d->name, d->part) : d->name;
+}
+
 Value data_part(Cx *cx, const Value *data, const char *name, Span at) {
   const reg_dataset *set = cx->l->datasets.data[data->data->dataset];
   const reg_part *named = part_named(set, name);
@@ -414,14 +418,28 @@ Value data_part(Cx *cx, const Value *data, const char *name, Span at) {
   return v_fail();
 }
 
+// Of a training's further data there is a batch, whose columns are tensors.
+static bool is_batch(Cx *cx, const Env *env, const Ast *e) {
+  const Ast *root = e;
+  while (root->kind != AST_NAME && root->nkids && root->kids[0]) root = root->kids[0];
+  const Value *v = root->kind == AST_NAME && root != e ? env_get(env, root->name) : NULL;
+  if (!v || v->kind != V_DATA || !v->data->further) return false;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, root->span, "data of the program",
+                      arena_printf(cx->a, "a batch of `%s`", root->name));
+  diag_hint(d, "its columns are tensors: `%s.%s[where c]`", root->name, field_data(cx, v)->fields[0].name);
+  return true;
+}
+
 Value eval_data(Cx *cx, Env *env, const Ast *e) {
+  if (e->kind != AST_FIELD && is_batch(cx, env, e)) return v_fail();
   switch (e->kind) {
   case AST_FIELD: {
     const Value v = eval_data(cx, env, e->kids[0]);
+    if (v.kind == V_DATA && v.data->further) return data_field(cx, env, e);
     if (v.kind == V_DATA && !v.data->part) return data_part(cx, &v, e->name, e->span);
     if (v.kind == V_DATA)
       diag_emit(&cx->s->diags, DIAG_unknown_field, e->span,
-                arena_printf(cx->a, "`%s.%s`", v.data->name, v.data->part), e->name);
+                arena_printf(cx->a, "`%s`", data_label(cx, v.data)), e->name);
     return v_fail();
   }
   case AST_WHERE:
@@ -441,7 +459,9 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
 
 Value data_field(Cx *cx, Env *env, const Ast *e) {
   Value v = eval_data(cx, env, e->kids[0]);
-  if (v.kind != V_DATA) return v;
+  if (v.kind == V_FIELD) // `u.x.y`
+    diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &v), e->name);
+  if (v.kind != V_DATA) return v_fail();
   const reg_dataset *set = cx->l->datasets.data[v.data->dataset];
   if (!v.data->part && part_named(set, e->name)) return data_part(cx, &v, e->name, e->span);
   const char **names = ARENA_ARRAY(cx->a, const char *, set->nfields + 1);
@@ -451,10 +471,11 @@ Value data_field(Cx *cx, Env *env, const Ast *e) {
     names[i] = set->fields[i].name;
   }
   if (!v.data->part) return data_part(cx, &v, e->name, e->span); // reports it, with the names of parts
-  Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span,
-                      arena_printf(cx->a, "`%s.%s`", v.data->name, v.data->part), e->name);
+  const char *label = data_label(cx, v.data);
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, arena_printf(cx->a, "`%s`", label), e->name);
   const char *near = nearest_name(e->name, names, set->nfields);
-  if (near) diag_hint(d, "did you mean `%s.%s.%s`?", v.data->name, v.data->part, near);
+  if (near) diag_hint(d, "did you mean `%s.%s`?", label, near);
   return v_fail();
 }
 

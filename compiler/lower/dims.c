@@ -74,8 +74,7 @@ const Dim *own_rows(Cx *cx) { return rows_dim(cx, cx->rows_of ? cx->rows_of : "t
 
 static Dims field_dims(Cx *cx, const Value *v) {
   if (v->dims) return v->dims;
-  const char *part = v->data ? v->data->part : NULL, *of = v->data ? v->data->name : NULL;
-  if (part) of = arena_printf(cx->a, "%s.%s", of, part);
+  const char *of = v->data ? data_label(cx, v->data) : NULL;
   const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, MAX_RANK);
   dims[0] = of ? rows_dim(cx, of, field_rows(cx, v)) : own_rows(cx);
   return dims;

@@ -86,23 +86,27 @@ const Ast *train_clause(const Ast *train, const char *name) {
   return NULL;
 }
 
-static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fallback, int64_t low,
-                         int64_t *out) {
-  const Ast *e = train_clause(train, name);
-  *out = fallback;
-  if (!e) return true;
+bool whole_number(Cx *cx, const Ast *train, const Ast *e, const char *name, const char *of, int64_t low,
+                  int64_t *out) {
   Value v = eval_clause(cx, clause_env(cx, train), e);
   double d;
   const Unit own = strcmp(name, "steps") ? UNIT_EPOCHS : UNIT_STEPS;
   if (v.kind == V_NUM && v.unit == own) v.unit = UNIT_NONE; // `epochs 60 epochs`
   if (!value_number(cx, &v, arena_printf(cx->a, "`%s`", name), &d)) return false;
   if (d < (double)low || d > 1e12 || d != floor(d)) {
-    diag_emit(&cx->s->diags, DIAG_out_of_range, e->span, name, "train",
+    diag_emit(&cx->s->diags, DIAG_out_of_range, e->span, name, of,
               arena_printf(cx->a, "a whole number of at least %lld", (long long)low), value_text(cx, &v));
     return false;
   }
   *out = (int64_t)d;
   return true;
+}
+
+static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fallback, int64_t low,
+                         int64_t *out) {
+  const Ast *e = train_clause(train, name);
+  *out = fallback;
+  return !e || whole_number(cx, train, e, name, "train", low, out);
 }
 
 // -- early stopping
@@ -188,22 +192,25 @@ static const Ast *no_data(Cx *cx, const LowerTrain *t) {
   return made(cx, AST_TABLE, at, made(cx, AST_BLOCK, at, column, NULL), made(cx, AST_ARG, at, rows, NULL));
 }
 
+bool training_parts(Cx *cx, const Value *data, Span at, const reg_part **train, const reg_part **valid) {
+  const reg_dataset *set = cx->l->datasets.data[data->data->dataset];
+  *train = part_named(set, data->data->part ? data->data->part : "train");
+  *valid = data->data->part ? NULL : part_named(set, "valid");
+  if (!*train) *train = part_named(set, "all");
+  if (*train) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, at, arena_printf(cx->a, "`%s`", data->data->name),
+                      "train");
+  diag_hint(d, "split(train: …) makes it");
+  return false;
+}
+
 static bool train_data(Cx *cx, LowerTrain *t) {
   const Ast *data = t->ast->kids[1] ? t->ast->kids[1] : no_data(cx, t);
   Value v = eval_data(cx, env_new(cx, NULL, "", ""), data);
-  if (v.kind != V_DATA) return false;
+  const reg_part *train, *valid;
+  if (v.kind != V_DATA || !training_parts(cx, &v, data->span, &train, &valid)) return false;
   t->data = v.data->dataset;
   t->data_name = t->ast->kids[1] ? v.data->name : "no data";
-  const reg_dataset *set = cx->l->datasets.data[t->data];
-  const reg_part *train = part_named(set, v.data->part ? v.data->part : "train");
-  if (!train) train = part_named(set, "all");
-  const reg_part *valid = v.data->part ? NULL : part_named(set, "valid");
-  if (!train) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, t->ast->kids[1]->span,
-                        arena_printf(cx->a, "`%s`", t->data_name), "train");
-    diag_hint(d, "split(train: …) makes it");
-    return false;
-  }
   t->train_part = train->name;
   t->train_rows = train->nrows;
   t->valid_part = valid ? valid->name : NULL;
@@ -281,6 +288,7 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
     return NULL;
   }
   t->total_steps = t->steps ? t->steps : t->steps_per_epoch * t->epochs;
+  if (!further_find(cx, t)) return NULL;
   t->build = ARENA_NEW(a, TrainBuild);
   t->build->model = sema_find(l->program, t->model);
   cx->t = t;

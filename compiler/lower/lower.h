@@ -75,12 +75,21 @@ typedef struct LowerSetting {
 
 typedef struct StageScope StageScope; // names that statements have bound; private to lower/
 
+// Data of a training besides those of its epochs: their fields are `name.x`, ...
+typedef struct LowerFurther {
+  const char *name, *part, *valid_part; // valid_part NULL: validation reads none of them
+  int data, first;                      // index into Lowered.datasets; port of their first field
+  int64_t batch;                        // rows
+  Span at;
+} LowerFurther;
+
 typedef struct LowerTrain {
   const Ast *ast;
   const char *name, *model,
       *data_name;           // model: the first one of the head, whose predictions validation measures
   VEC(const char *) models; // of the head and those that they share parameters with: what is trained
   int data;                 // index into Lowered.datasets
+  VEC(LowerFurther *) further;
   const char *train_part, *valid_part;
   int64_t steps; // planned updates, where these are given; 0: of whole passes
   int64_t batch, epochs, train_rows, valid_rows, steps_per_epoch, last_batch,
@@ -173,8 +182,9 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code);
 
 // The graphs, in the program's precision. The ports of inputs and outputs are the runtime's slots
 // (reg_slot_kind): PARAM and STATE index the training's (of an expression: its own), both as inputs and, over
-// these, as outputs; FIELD the data's fields; TERM, SCHEDULE, METRIC, SETTING the lists of those names here;
-// STORE the store. Names are for people, and to tell apart inputs of kind 0 (of checks and `regc eval`).
+// these, as outputs; FIELD the data's fields; FURTHER those of further data, one behind the other's; TERM,
+// SCHEDULE, METRIC, SETTING the lists of those names here; STORE the store. Names are for people, and to tell
+// apart inputs of kind 0 (of checks and `regc eval`).
 enum { PORT_COLUMN = 64 }; // index: an expression's columns
 typedef enum LowerKind {
   LOWER_INIT,          // seed -> params, states

@@ -230,7 +230,8 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   Value base = eval_expr(cx, env, root);
   if (base.kind == V_FAIL) return base;
   if (base.kind == V_DATA)
-    return cx->view || cx->of_data || cx->line ? data_field(cx, env, e) : eval_data(cx, env, e);
+    return cx->view || cx->of_data || cx->line || base.data->further ? data_field(cx, env, e)
+                                                                     : eval_data(cx, env, e);
   if (base.kind == V_TREE) return tree_field(cx, base.tree, e, root);
   if (base.kind != V_MODEL) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);

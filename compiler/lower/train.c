@@ -51,6 +51,7 @@ Env *field_env(Cx *cx) {
   const Ast *ast = cx->t ? cx->t->ast : NULL;
   Env *env = data_env(cx, ast ? clause_env(cx, ast) : NULL);
   if (!ast) return env;
+  further_names(cx, env);
   cx->fields = env;
   for (int i = 2; i < ast->nkids; i++)
     if (ast->kids[i]->kind == AST_BIND || ast->kids[i]->kind == AST_UNPACK)
@@ -236,6 +237,13 @@ static void keep_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch,
   vec_push(l->session->arena, t->build->graphs, ((BuiltGraph){kind, batch, g}));
 }
 
+static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {
+  const TrainBuild *b = t->build;
+  for (int i = 0; i < b->graphs.len; i++)
+    if (b->graphs.data[i].kind == kind && b->graphs.data[i].batch == batch) return b->graphs.data[i].graph;
+  return NULL;
+}
+
 bool train_discover(Lowered *l, LowerTrain *t) {
   Step s = {0};
   Cx *cx = discover_step(l, t, &s);
@@ -254,6 +262,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   keep_graph(l, t, LOWER_INIT, 0, init);
   keep_graph(l, t, LOWER_START, 0, start);
   keep_graph(l, t, LOWER_STEP, t->batch, step_graph(cx, t, &s));
+  warn_further(l, t, built(t, LOWER_STEP, t->batch));
   return true;
 }
 
@@ -321,7 +330,8 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   output(cx, REG_SLOT_LOSS, 0, "loss", n);
   if (pred) output(cx, REG_SLOT_PRED, 0, "pred", pred);
   carried_on(cx);
-  return prune(cx, cx->g);
+  Graph *g = prune(cx, cx->g);
+  return further_validates(l, t, g) ? g : NULL;
 }
 
 Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, const char *name, int64_t batch) {
@@ -373,13 +383,6 @@ bool lower_predicts(const Lowered *l, const LowerTrain *t) {
   if (data->fields[0].dtype == REG_I32) return false;
   const ModelValue *m = model_value(cx_new((Lowered *)l, "model", MODE_EVAL), t->build->model);
   return !m->nitems && !not_given(data, m) && reads_rows(data, m);
-}
-
-static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {
-  const TrainBuild *b = t->build;
-  for (int i = 0; i < b->graphs.len; i++)
-    if (b->graphs.data[i].kind == kind && b->graphs.data[i].batch == batch) return b->graphs.data[i].graph;
-  return NULL;
 }
 
 static void valid_graphs(Lowered *l, LowerTrain *t) {

@@ -25,6 +25,11 @@ const Ast *train_clause(const Ast *train, const char *name);
 
 // The clauses of a `train` but for loss, penalties and optimizer; NULL after a mistake.
 LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name);
+// A number of a training's clauses, `name` of `of`; false after a mistake.
+bool whole_number(Cx *cx, const Ast *train, const Ast *e, const char *name, const char *of, int64_t low,
+                  int64_t *out);
+// The parts of data that training and validation (NULL: none) read; false after a mistake.
+bool training_parts(Cx *cx, const Value *data, Span at, const reg_part **train, const reg_part **valid);
 // Elaborates the training step for the first time: fills params, states, terms, schedules; false after a
 // mistake.
 bool train_discover(Lowered *l, LowerTrain *t);
@@ -53,6 +58,12 @@ Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, cons
 // parameters, apart from `init`; NULL: it is in `init` too. Either is NULL where it would be empty. False
 // after a mistake.
 bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late);
+
+// -- further.c
+bool further_find(Cx *cx, LowerTrain *t); // fills LowerTrain.further; false after a mistake
+void further_names(Cx *cx, Env *env);     // of the training's further data
+void warn_further(Lowered *l, const LowerTrain *t, const Graph *step);           // that a step does not read
+bool further_validates(Lowered *l, const LowerTrain *t, const Graph *validates); // it reads what is there
 
 // -- updates.c
 typedef struct Step {

@@ -102,6 +102,7 @@ const reg_dataset *field_data(const Cx *cx, const Value *v) {
 
 int64_t field_rows(const Cx *cx, const Value *v) {
   const reg_dataset *set = field_data(cx, v);
+  if (v->data && v->data->further) return v->data->further->batch;
   return !v->data ? cx->batch : v->data->part ? part_named(set, v->data->part)->nrows : set->nrows;
 }
 
@@ -110,12 +111,13 @@ static Node *field_node(Cx *cx, const Value *v, bool classes) {
   const reg_dataset *set = field_data(cx, v);
   const reg_field *f = &set->fields[v->field];
   Shape s = {.rank = 1, .dim = {field_rows(cx, v)}};
-  const char *of = v->data ? arena_printf(cx->a, "%s.", v->data->name) : "";
-  if (v->data && v->data->part) of = arena_printf(cx->a, "%s%s.", of, v->data->part);
+  const char *of = v->data ? arena_printf(cx->a, "%s.", data_label(cx, v->data)) : "";
   for (int i = 0; i < f->rank; i++) s.dim[s.rank++] = f->dim[i];
   bool is_id = f->dtype == REG_I32 && f->values;
   Port port = {REG_SLOT_FIELD, v->field};
-  if (v->data) {
+  if (v->data && v->data->further) {
+    port = (Port){REG_SLOT_FURTHER, v->data->further->first + v->field};
+  } else if (v->data) {
     port = (Port){cx->of_data || cx->line ? (int)REG_SLOT_OTHER : (int)PORT_COLUMN, cx->columns.len};
     vec_push(cx->a, cx->columns, ((LowerColumn){v->data->dataset, v->field, v->data->part, classes}));
   }
@@ -159,6 +161,8 @@ static Node *make_node(Cx *cx, const Value *v) {
   const char *name = v->kind == V_FN ? v->fn->def->name : v->kind == V_MODEL ? v->model->name : NULL;
   if (v->kind == V_BUILTIN) name = builtin_info[v->builtin].name;
   if (name) diag_hint(d, "its value is that of a call: `%s(x)`", name);
+  if (v->kind == V_DATA && v->data->further)
+    diag_hint(d, "its columns are tensors: `%s.%s`", v->data->name, field_data(cx, v)->fields[0].name);
   return NULL;
 }
 

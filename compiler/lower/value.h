@@ -53,9 +53,10 @@ typedef struct Tree {
 
 // A data expression: the plan that makes it and, once loaded, the data set and which part is meant.
 typedef struct DataValue {
-  const char *name; // of the `data` definition
-  int dataset;      // index into Lowered.datasets
-  const char *part; // NULL: all of it
+  const char *name;            // of the `data` definition
+  int dataset;                 // index into Lowered.datasets
+  const char *part;            // NULL: all of it
+  const LowerFurther *further; // of a training, in batches; NULL: all rows of the part
 } DataValue;
 
 typedef struct BoundArg {
@@ -542,6 +543,7 @@ Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expr
 Value data_field(Cx *cx, Env *env, const Ast *e);                     // the same, or a field of it
 // Loads the data set `name`: index into Lowered.datasets, or -1 after a report.
 int data_add(Cx *cx, const char *name, const reg_data_op *ops, int nops, Span at);
+const char *data_label(Cx *cx, const DataValue *d);                   // "digits", "digits.test"
 const reg_part *part_named(const reg_dataset *set, const char *name); // NULL where there is none
 const reg_dataset *field_data(const Cx *cx, const Value *v);          // that a FIELD is a column of
 int64_t field_rows(const Cx *cx, const Value *v);                     // of all that it has

@@ -1,5 +1,6 @@
 // `train` and `evaluate`: their clauses, and the names in them.
 #include "../base/words.h"
+#include "builtins.h"
 #include "scope.h"
 #include <string.h>
 
@@ -131,6 +132,49 @@ static void check_heads(Program *p, const Ast *heads) {
   }
 }
 
+const Ast *further_data(const Ast *further, const Ast **batch) {
+  const Ast *e = further->kids[0], *callee = e->kind == AST_CALL ? e->kids[0] : NULL;
+  const bool call = callee && (callee->kind != AST_NAME || builtin_find(callee->name) < 0);
+  *batch = call && e->nkids == 2 && e->kids[1]->name ? e->kids[1]->kids[0] : NULL;
+  return call ? callee : e;
+}
+
+// `u = unlabeled(batch: 32)` of the head.
+static void check_further(Scope *s, const Ast *train, int at) {
+  Program *p = s->p;
+  const Ast *f = train->kids[at], *batch, *data = further_data(f, &batch), *first = NULL;
+  for (int i = 2; i < at; i++)
+    if (train->kids[i]->kind == AST_FURTHER && !strcmp(train->kids[i]->name, f->name)) first = train->kids[i];
+  if (!first) first = map_get(&p->stored, f->name);
+  const Def *d = map_get(&p->defs, f->name);
+  if (d) first = d->ast;
+  if (first || bound(s, f->name)) {
+    Diag *diag = diag_emit(&p->session->diags, DIAG_duplicate_definition, f->name_span, f->name);
+    if (first) diag_note(diag, first->name_span, "first defined here");
+  }
+  check_places(p, data, PLACE_DATA, PLACE_DATA);
+  if (data != f->kids[0] && (!batch || strcmp(f->kids[0]->kids[1]->name, "batch") != 0))
+    diag_emit(&p->session->diags, DIAG_wrong_kind, f->kids[0]->span,
+              arena_printf(p->session->arena, "the size of a batch, `%s(batch: 32)`",
+                           ast_text(p->session->arena, data)),
+              arena_printf(p->session->arena, "`%s`", ast_text(p->session->arena, f->kids[0])));
+  else if (batch)
+    check_in(s, batch, PLACE_VALUE, PLACE_CALL);
+}
+
+// Where a name is unknown that is one of a training's further data.
+bool hint_further(Program *p, Diag *d, const char *name) {
+  for (int i = 0; i < p->trains.len; i++)
+    for (int k = 2; k < p->trains.data[i]->nkids; k++) {
+      const Ast *f = p->trains.data[i]->kids[k];
+      if (f->kind != AST_FURTHER || strcmp(f->name, name) != 0) continue;
+      diag_hint(d, "further data of a training have their name in its clauses; elsewhere they are `%s`",
+                ast_text(p->session->arena, further_data(f, &(const Ast *){NULL})));
+      return true;
+    }
+  return false;
+}
+
 // Lines give names to all clauses.
 void check_clauses(Scope *s, const Ast *owner, int from) {
   Program *p = s->p;
@@ -189,6 +233,10 @@ void check_train(Program *p, const Ast *train) {
   const Def *recipe = train_recipe(p, train);
   const Ast *params = recipe ? recipe->ast->kids[0] : NULL;
   for (int i = 0; params && i < params->nkids; i++) bind(&s, params->kids[i]->name);
+  for (int i = 2; i < train->nkids; i++)
+    if (train->kids[i]->kind == AST_FURTHER) check_further(&s, train, i);
+  for (int i = 2; i < train->nkids; i++)
+    if (train->kids[i]->kind == AST_FURTHER) bind(&s, train->kids[i]->name);
   check_clauses(&s, train, 2);
   check_whole(p, train);
 }

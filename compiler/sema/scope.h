@@ -14,6 +14,7 @@ typedef struct Scope {
 
 Scope scope_of(Program *p);
 void bind(Scope *s, const char *name);
+bool bound(const Scope *s, const char *name);
 void check_expr(Scope *s, const Ast *e);
 Def *check_name(Scope *s, const char *name, Span span, SemaPlace place);
 
@@ -33,6 +34,8 @@ void check_procedure(Program *p, Def *d);
 void allow_warnings(Program *p, const Ast *train);
 void check_train(Program *p, const Ast *train);
 void check_clauses(Scope *s, const Ast *owner, int from); // kids[from..]
+bool hint_further(Program *p, Diag *d,
+                  const char *name); // of an unknown name; false: it is nowhere further data
 
 // -- recipes.c
 // `train … with R(…)`: puts R's clauses in their place, in front of the training's own, which replace those

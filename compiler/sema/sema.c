@@ -14,7 +14,7 @@ Scope scope_of(Program *p) {
   return (Scope){.p = p, .library = p->in_library, .value = PLACE_VALUE, .callee = PLACE_CALL};
 }
 
-static bool bound(const Scope *s, const char *name) {
+bool bound(const Scope *s, const char *name) {
   if (s->p->locals && map_get(s->p->locals, name)) return true;
   for (int i = s->names.len - 1; i >= 0; i--)
     if (!strcmp(s->names.data[i], name)) return true;
@@ -27,7 +27,7 @@ void bind(Scope *s, const char *name) {
 
 static void report_unknown(Scope *s, const char *name, Span span, SemaPlace place) {
   Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, span, name);
-  sema_suggest(s->p, d, name, place, s->names.data, s->names.len);
+  if (!hint_further(s->p, d, name)) sema_suggest(s->p, d, name, place, s->names.data, s->names.len);
 }
 
 // Resolves a name; NULL where it is local, built in, or unknown. Fields of data are values.
@@ -209,6 +209,15 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   Def *d = check_name(s, callee->name, callee->span, s->callee);
   Arena *a = s->p->session->arena;
   if (d && d->kind == KIND_LET && sema_is_still(d)) return;
+  if (d && d->kind == KIND_DATA && call->nkids > 1) {
+    Diag *batch = diag_emit(&s->p->session->diags, DIAG_not_allowed_here, call->span,
+                            arena_printf(a, "a batch of `%s`", d->name), "here");
+    diag_hint(batch,
+              "a training has further data, `train net on digits, u = %s(batch: 32)`; `digits with …` stands "
+              "in parentheses there",
+              d->name);
+    return;
+  }
   if (d) {
     const char **params;
     d = sema_structure(s->p, d);

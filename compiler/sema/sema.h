@@ -48,6 +48,8 @@ Def *sema_find(Program *p, const char *name);
 Def *sema_library(Program *p, const char *name);
 // The recipe that a training uses; NULL: none. Its first parameters are the models of the head.
 Def *train_recipe(Program *p, const Ast *train);
+// The data of a FURTHER, and the size of its batches where that is given, else NULL.
+const Ast *further_data(const Ast *further, const Ast **batch);
 // The clauses of the recipe that a training in a procedure was given, where it has them not yet.
 void sema_use_recipe(Program *p, const Ast *train);
 // Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use

@@ -107,7 +107,9 @@ Ast *ast_call_of(ParseContext *p, Span span, Ast *callee, AstList *args) {
   case AST_INDEX:
   case AST_CALL:
   case AST_IF:
-  case AST_AT: return ast_call(p, span, callee, args);
+  case AST_AT:
+  case AST_WHERE: // data, whose batches are meant
+  case AST_WITH: return ast_call(p, span, callee, args);
   default: break;
   }
   Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, callee->span, "a function in front of `(`",
@@ -388,6 +390,7 @@ static const Ast *take_as(Ast **at) {
   switch (a->kind) {
   case AST_AS: *at = a->kids[0]; return a;
   case AST_COLUMN: return take_as(&a->kids[a->kids[1] ? 1 : 0]);
+  case AST_FURTHER:
   case AST_WHERE:
   case AST_WITH:
   case AST_PIPE:
@@ -398,12 +401,13 @@ static const Ast *take_as(Ast **at) {
 }
 
 // `on e as name`: the name is parsed as part of `e`, or of the recipe, and belongs to the training.
-Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *recipe, AstList *clauses) {
-  const Ast *as = recipe ? take_as(&recipe) : data ? take_as(&data) : NULL;
+Ast *ast_train(ParseContext *p, Span span, AstList *models, AstList *data, Ast *recipe, AstList *clauses) {
+  const Ast *as = recipe ? take_as(&recipe) : data ? take_as(&data->data[data->len - 1]) : NULL;
   AstList all = {0};
   if (recipe) vec_push(p->arena, all, node_of(p, AST_RECIPE, recipe->span, &recipe, 1));
+  for (int i = 1; data && i < data->len; i++) vec_push(p->arena, all, data->data[i]);
   for (int i = 0; clauses && i < clauses->len; i++) vec_push(p->arena, all, clauses->data[i]);
-  Ast *first[] = {list_node(p, models), data};
+  Ast *first[] = {list_node(p, models), data ? data->data[0] : NULL};
   Ast *a = node_and_list(p, AST_TRAIN, span, first, 2, &all);
   a->num = !clauses;
   return as ? named(a, as->name, as->name_span) : a;

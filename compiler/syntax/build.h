@@ -130,8 +130,9 @@ Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast
 // A parameter of its own: a model of nothing, whose value it is.
 Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value);
 Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses);
-// data NULL: it has none; recipe NULL: it uses none; clauses NULL: without braces.
-Ast *ast_train(ParseContext *p, Span span, AstList *models, Ast *data, Ast *recipe, AstList *clauses);
+// data NULL: it has none, else the first is that of the epochs; recipe NULL: it uses none; clauses NULL:
+// without braces.
+Ast *ast_train(ParseContext *p, Span span, AstList *models, AstList *data, Ast *recipe, AstList *clauses);
 Ast *ast_as_train(Ast *train, const Token *name);
 Ast *ast_clause(ParseContext *p, Span span, Token name, Ast *value);
 Ast *ast_optimize(ParseContext *p, Span span, Ast *optimizer, AstList *selectors, Ast *each, Ast *when);

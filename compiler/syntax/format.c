@@ -185,9 +185,15 @@ static void print_clause(Printer *p, const Ast *a, int column) {
     print_node(p, a);
 }
 
-// A recipe stands before them.
+static bool has_recipe(const Ast *a) {
+  return a->kind == AST_TRAIN && a->nkids > 2 && a->kids[2]->kind == AST_RECIPE;
+}
+
+// What is of the head stands before them: a recipe, further data.
 static int first_clause(const Ast *a) {
-  return a->kind == AST_TRAIN && a->nkids > 2 && a->kids[2]->kind == AST_RECIPE ? 3 : 2;
+  int i = has_recipe(a) ? 3 : 2;
+  while (i < a->nkids && a->kids[i]->kind == AST_FURTHER) i++;
+  return i;
 }
 
 static void print_opening(Printer *p, const Ast *a, const char *word) {
@@ -199,13 +205,17 @@ static void print_opening(Printer *p, const Ast *a, const char *word) {
     print_node(p, a->kids[0]);
   if (a->kids[1]) print_text(p, " on ");
   const int clauses = first_clause(a);
-  const bool named = a->kind == AST_TRAIN && a->name;
-  const Ast *last = clauses > 2 ? a->kids[2] : a->kids[1] ? a->kids[1] : a->kids[0];
+  const bool named = a->kind == AST_TRAIN && a->name, recipe = has_recipe(a);
+  const Ast *last = recipe        ? a->kids[2]
+                    : clauses > 2 ? a->kids[clauses - 1]
+                    : a->kids[1]  ? a->kids[1]
+                                  : a->kids[0];
   if (a->kids[1] && (named || clauses > 2))
     print_value(p, a->kids[1]); // else `as` would belong to its end
   else if (a->kids[1])
     print_node(p, a->kids[1]);
-  if (clauses > 2) print_text(p, " with "), print_node(p, a->kids[2]->kids[0]);
+  for (int i = recipe ? 3 : 2; i < clauses; i++) print_text(p, ", "), print_node(p, a->kids[i]);
+  if (recipe) print_text(p, " with "), print_node(p, a->kids[2]->kids[0]);
   if (named) strbuf_addf(&p->out, " as %s", a->name);
   if (a->kind == AST_TRAIN && a->num != 0) return;
   print_text(p, " {");

@@ -345,7 +345,7 @@ static void print_state(Printer *p, const Ast *a) {
 
 static void print_assignment(Printer *p, const Ast *a) {
   print_text(p, a->name);
-  print_text(p, a->kind == AST_BIND ? " =" : " <-");
+  print_text(p, a->kind == AST_ASSIGN ? " <-" : " =");
   break_or(p, a->name_span.end, a->kids[0]->span.start, " ");
   print_value(p, a->kids[0]);
 }
@@ -495,6 +495,7 @@ void print_node(Printer *p, const Ast *a) {
     break;
   case AST_BLOCK: print_block(p, a); break;
   case AST_BIND:
+  case AST_FURTHER:
   case AST_ASSIGN: print_assignment(p, a); break;
   case AST_PARAM: print_param(p, a); break;
   case AST_STATE: print_state(p, a); break;

@@ -43,6 +43,10 @@ static bool in_range(const Training *t, const reg_slot *s) {
   case REG_SLOT_PARAM: return fits(s, p->nparams, p->params);
   case REG_SLOT_STATE: return fits(s, p->nstates, p->states);
   case REG_SLOT_FIELD: return t->data && s->index >= 0 && s->index < t->data->nfields;
+  case REG_SLOT_FURTHER: {
+    int k;
+    return further_field(t, s, &k) != NULL;
+  }
   case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
   case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
   case REG_SLOT_SETTING: return s->index >= 0 && s->index < r->program->nsettings;
@@ -72,7 +76,8 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *p
   switch (s->kind) {
   case REG_SLOT_PARAM: return bank->params[s->index];
   case REG_SLOT_STATE: return bank->states[s->index];
-  case REG_SLOT_FIELD: return reg_heap_take(&t->run->heap, (size_t)s->count * reg_dtype_bytes(s->dtype));
+  case REG_SLOT_FIELD:
+  case REG_SLOT_FURTHER: return reg_heap_take(&t->run->heap, (size_t)s->count * reg_dtype_bytes(s->dtype));
   case REG_SLOT_PRED: return predictions;
   case REG_SLOT_SEED: return t->seed;
   case REG_SLOT_STEP: return &t->step;
@@ -96,17 +101,19 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *p
 }
 
 static int check_field(const Training *t, const reg_function *f, const reg_slot *s) {
-  const reg_field *field = &t->data->fields[s->index];
+  int k;
+  const bool own = s->kind == REG_SLOT_FIELD;
+  const reg_field *field = own ? &t->data->fields[s->index] : further_field(t, s, &k);
+  const int64_t rows = own ? f->batch : t->plan->further[k].batch;
   bool there = s->dtype == REG_I32 ? field->classes || field->dtype == REG_I32
                                    : field->values && field->dtype == s->dtype;
   if (!there)
     return reg_fail(t->run->st, REG_BAD_DATA, "bad_field", "field `%s` cannot be read as %s", field->name,
                     s->dtype == REG_I32 ? "classes" : "numbers");
-  if (s->count != f->batch * field->width)
+  if (s->count != rows * field->width)
     return reg_fail(t->run->st, REG_INTERNAL, "internal",
                     "function `%s` wants %lld elements of field `%s`, %lld rows have %lld", f->name,
-                    (long long)s->count, field->name, (long long)f->batch,
-                    (long long)(f->batch * field->width));
+                    (long long)s->count, field->name, (long long)rows, (long long)(rows * field->width));
   return REG_OK;
 }
 
@@ -127,7 +134,8 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, void *predicti
       return reg_fail(t->run->st, REG_INTERNAL, "internal",
                       "slot %d of function `%s` names nothing (kind %d, index %d)", i, f->name, (int)s->kind,
                       s->index);
-    if (s->kind == REG_SLOT_FIELD && (code = check_field(t, f, s))) return code;
+    if ((s->kind == REG_SLOT_FIELD || s->kind == REG_SLOT_FURTHER) && (code = check_field(t, f, s)))
+      return code;
     slots[i] = target_of(t, s, bank, predictions, metrics);
     if (!slots[i] && t->run->st->code) return t->run->st->code;
     if (!slots[i]) return reg_no_memory(t->run->st, (size_t)s->count * reg_dtype_bytes(s->dtype));
@@ -143,18 +151,19 @@ static void prefetch(const char *row, size_t bytes) {
   for (size_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch(row + at);
 }
 
+void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows, int64_t count, void *to) {
+  const char *from = s->dtype == REG_I32 && field->classes ? (const char *)field->classes : field->values;
+  const size_t bytes = (size_t)field->width * reg_dtype_bytes(s->dtype);
+  for (int64_t r = 0; r < count; r++) {
+    if (r + AHEAD < count) prefetch(from + (size_t)rows[r + AHEAD] * bytes, bytes);
+    memcpy((char *)to + (size_t)r * bytes, from + (size_t)rows[r] * bytes, bytes);
+  }
+}
+
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
   for (int i = 0; i < b->f->nslots; i++) {
     const reg_slot *s = &b->f->slots[i];
-    if (s->kind != REG_SLOT_FIELD) continue;
-    const reg_field *field = &t->data->fields[s->index];
-    const char *from = s->dtype == REG_I32 && field->classes ? (const char *)field->classes : field->values;
-    size_t bytes = (size_t)field->width * reg_dtype_bytes(s->dtype);
-    char *to = b->slots[i];
-    for (int64_t r = 0; r < count; r++, to += bytes) {
-      if (r + AHEAD < count) prefetch(from + (size_t)rows[r + AHEAD] * bytes, bytes);
-      memcpy(to, from + (size_t)rows[r] * bytes, bytes);
-    }
+    if (s->kind == REG_SLOT_FIELD) gather_rows(&t->data->fields[s->index], s, rows, count, b->slots[i]);
   }
 }
 

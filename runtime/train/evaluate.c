@@ -38,6 +38,7 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void
     rows_from(t, part, lanes, done, rows, places);
     for (int64_t i = 0; i < rows; i++) rows_of[i] = part->rows[places[i]];
     bound_gather(t, b, rows_of, rows);
+    further_gather(t, b, true, t->turn);
     code = bound_call(t, b);
     for (int64_t i = 0; i < rows && !code && out && width; i++)
       memcpy((char *)out + (size_t)places[i] * row, (char *)chunk + (size_t)i * row, row);

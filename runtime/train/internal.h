@@ -73,12 +73,23 @@ typedef struct Validation {
   bool bound; // at the end of the first epoch
 } Validation;
 
+// Data besides those of the epochs. A step takes the next rows of an order that goes on from pass to pass, so
+// that the number of the step tells them.
+typedef struct Further {
+  const reg_dataset *data;
+  const reg_part *part, *valid_part;
+  int64_t pass, *order; // of that pass: places among the part's rows
+  uint64_t seed;        // likewise
+  int64_t *rows;        // of the batch
+} Further;
+
 typedef struct Training {
   Run *run;
   const reg_train *plan;
   const reg_dataset *data;
   const reg_data_other *columns; // of a line of statements
   const reg_part *part, *valid_part;
+  Further *further;
   Bank now, epoch_start, best;
   int32_t seed[2], step, epoch, turn;
   uint64_t full_seed;
@@ -126,6 +137,14 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, void *predicti
                   Bound *out);
 // Fills the FIELD slots with `count` rows of the table.
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
+// Rows of a field into a slot's buffer.
+void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows, int64_t count, void *to);
+
+int further_new(Training *t);
+// The field of a FURTHER slot, and the index of its data; NULL: there is none.
+const reg_field *further_field(const Training *t, const reg_slot *s, int *index);
+// Fills the FURTHER slots with the batch of a step, or of a chunk of validation: the `number`-th, from 0 on.
+void further_gather(const Training *t, const Bound *b, bool validates, int64_t number);
 // REG_OK, or the fault that ended it (in the run's status).
 int bound_call(const Training *t, Bound *b);
 

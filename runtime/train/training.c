@@ -180,6 +180,7 @@ int training_new(Run *r, int index) {
       .run = r, .plan = plan, .data = r->program->datasets[plan->data], .acts = r->trainings[index].acts};
   training_seed(t, spoken_seed(t));
   int code = find_parts(t);
+  if (!code) code = further_new(t);
   if (!code) code = take_buffers(t);
   if (!code) code = bank_join(t, t->fresh_params, t->fresh_states);
   return code ? code : first_values(t);
@@ -244,6 +245,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   int code = 0;
   t->turn = (int32_t)index;
   bound_gather(t, b, t->order + index * t->plan->batch, rows);
+  further_gather(t, b, false, t->step);
   if (inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)
       if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;

@@ -163,7 +163,24 @@ net.* <- start
 evaluate net on digits.test { accuracy, nll }
 """
 
+# Further data, whose passes end anywhere within an epoch of the first.
+FURTHER = HEAD + """
+data few = digits with train = digits.train[0..150]
+data other = digits with train = digits.train[150..]
+model net(x: [64]) -> [10] = x |> dense(48) as hidden |> relu |> dropout(0.2) |> dense(10) as head
+fn agreement(net, x) = mean((softmax(net(x)) - softmax(net(x)))^2)
+train net on few, u = other(batch: 90), v = digits.test(batch: 7) as semi {
+  loss     cross_entropy(net(x), label) + 0.3 * agreement(net, u.x)
+  penalize : 0.1 * agreement(net, v.x)
+  optimize adam(lr: 3e-3)
+  batch    32
+  epochs   80
+}
+evaluate net on digits.test { accuracy }
+"""
+
 PROGRAMS = {"stages": STAGES, "in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
+            "further": FURTHER,
             "double": "precision f64\n" + STOPPING}
 
 

@@ -7,14 +7,16 @@
 
 typedef enum reg_slot_kind {
   REG_SLOT_SCRATCH,
-  REG_SLOT_PARAM,     // index: parameter (read and overwritten in training)
-  REG_SLOT_STATE,     // index: state (likewise)
-  REG_SLOT_FIELD,     // index: field of the data set, `batch` rows (floats, or i32 for classes and id)
-  REG_SLOT_PRED,      // predictions: output of `predict`, `batch` rows; input of `metrics`, all rows
-  REG_SLOT_SEED,      // int32_t[2]
-  REG_SLOT_STEP,      // int32_t: finished updates
-  REG_SLOT_EPOCH,     // int32_t: finished passes
-  REG_SLOT_TURN,      // int32_t: batches since the pass over a part began
+  REG_SLOT_PARAM,   // index: parameter (read and overwritten in training)
+  REG_SLOT_STATE,   // index: state (likewise)
+  REG_SLOT_FIELD,   // index: field of the data set, `batch` rows (floats, or i32 for classes and id)
+  REG_SLOT_FURTHER, // index: field of further data, whose fields follow each other's; likewise, of their own
+                    // batch
+  REG_SLOT_PRED,    // predictions: output of `predict`, `batch` rows; input of `metrics`, all rows
+  REG_SLOT_SEED,    // int32_t[2]
+  REG_SLOT_STEP,    // int32_t: finished updates
+  REG_SLOT_EPOCH,   // int32_t: finished passes
+  REG_SLOT_TURN,    // int32_t: batches since the pass over a part began
   REG_SLOT_OBJECTIVE, // out
   REG_SLOT_LOSS,      // out
   REG_SLOT_TERM,      // index: penalty term, out (strength included)
