@@ -38,6 +38,7 @@ ModelValue *average_model(Cx *cx, const Def *d) {
   }
   m = model_over(cx, d->name, of.model);
   m->average = call;
+  m->text = d;
   if (is_ema(m) && !call_arg(call, "decay", 1)) {
     diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, call->kids[0]->name, "decay");
     return NULL;
@@ -132,9 +133,11 @@ static bool follow(Cx *cx, const ModelValue *m, Node *const *after) {
     if (!model_owns(cx->l, of->name, p->path)) continue;
     StateRef *ref = average_state(cx, m, p);
     Node *w = after[i] ? after[i] : param_input(cx, p);
+    const Within outer = text_enter(cx, m->text);
     Node *n = !ref        ? NULL
               : is_ema(m) ? ema_update(cx, m, ref->node, w)
                           : snapshot_update(cx, m, ref->node, w);
+    text_leave(cx, outer);
     if (!n) return false;
     ref->node = n;
   }

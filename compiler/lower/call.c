@@ -140,16 +140,15 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   const char *path = env ? env->path : "";
   if (d->kind == KIND_LAYER) path = instance_path(cx, env, d, instance);
   Env *inner = env_new(cx, NULL, path, d->name);
-  const bool library = cx->library;
+  const Within outer = text_enter(cx, d);
   LoopFrame *frame = cx->frame;
-  cx->library = d->from_library;
   if (d->kind == KIND_LET) cx->frame = NULL; // one value, also where a loop is the first to ask for it
   const bool bound = bind_args(cx, d, args, nargs, at, inner, false);
   const int first = cx->g->nodes.len;
   Value v = bound ? call_body(cx, d, inner, at) : v_fail();
   if (d->kind == KIND_LET) vec_push(cx->a, cx->shared, ((NodeRange){first, cx->g->nodes.len}));
   cx->frame = frame;
-  cx->library = library;
+  text_leave(cx, outer);
   return memo_keep(cx, d, &memo, v);
 }
 
@@ -199,10 +198,10 @@ static Value call_local(Cx *cx, Env *env, const LocalFn *f, BoundArg *args, int 
   Env *inner = env_new(cx, f->env, f->env->path, f->env->def);
   for (int i = 0; i < nargs; i++)
     env_set(cx, inner, f->ast->kids[0]->kids[i]->name, named(cx, *args[i].value));
-  const bool library = cx->library;
-  cx->library = f->library;
+  const Within outer = {cx->library, cx->sees};
+  text_leave(cx, (Within){f->library, f->sees});
   Value v = eval_expr(cx, inner, f->ast->kids[1]);
-  cx->library = library;
+  text_leave(cx, outer);
   return v;
 }
 
@@ -245,13 +244,12 @@ Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at) {
   Env *env = env_new(cx, NULL, "", d->name);
   env_set(cx, env, optimizer_variable(d), v_tree(w, at));
   const Span outer = cx->at;
-  const bool library = cx->library;
-  cx->library = d->from_library;
+  const Within around = text_enter(cx, d);
   const bool bound = bind_args(cx, d, fn->args, fn->nargs, at, env, false);
   cx->at = at;
   Value done = bound ? eval_expr(cx, env, d->ast->kids[2]) : v_fail();
   cx->at = outer;
-  cx->library = library;
+  text_leave(cx, around);
   return done.kind == V_FAIL ? NULL : env_get(env, optimizer_variable(d))->tree;
 }
 

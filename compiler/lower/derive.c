@@ -77,11 +77,9 @@ static Value seen_through(Cx *cx, Seeing *s, const char *path, const char *where
   Env *env =
       env_new(cx, NULL, call ? arena_strndup(cx->a, where, (size_t)(dot - where)) : where, s->model->name);
   Seeing *inside = cx->seeing;
-  const bool library = cx->library;
   const ModelValue *loaded = cx->loaded;
-  const Def *d = sema_find(cx->l->program, s->model->name);
+  const Within outer = text_enter(cx, s->model->text);
   cx->seeing = s->outer;
-  cx->library = d && d->from_library;
   cx->loaded = s->loaded;
   env_set(cx, env, names->kids[0]->name, named(cx, v));
   bool ok = names->nkids == sources->nkids;
@@ -95,7 +93,7 @@ static Value seen_through(Cx *cx, Seeing *s, const char *path, const char *where
   }
   const Value out = ok ? eval_instance(cx, env, e->kids[3], call ? dot + 1 : NULL) : v_fail();
   cx->seeing = inside;
-  cx->library = library;
+  text_leave(cx, outer);
   cx->loaded = loaded;
   return out;
 }

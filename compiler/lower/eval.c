@@ -59,7 +59,7 @@ static Value eval_unpack(Cx *cx, Env *env, const Ast *e) {
 
 static Value eval_local(Cx *cx, Env *env, const Ast *e) {
   LocalFn *f = ARENA_NEW(cx->a, LocalFn);
-  *f = (LocalFn){.ast = e, .env = env, .library = cx->library};
+  *f = (LocalFn){.ast = e, .env = env, .library = cx->library, .sees = cx->sees};
   env_set(cx, env, e->name, (Value){.kind = V_LOCAL, .local = f, .span = e->span});
   return (Value){.kind = V_NONE, .span = e->span};
 }
@@ -133,7 +133,7 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
     return v;
   }
   Value held;
-  if (held_value(cx, env, e->name, &held)) {
+  if (held_value(cx, e->name, &held)) {
     held.span = e->span;
     return held;
   }
@@ -198,7 +198,7 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
   Value held; // `e.top_k(k: 3)`, a metric of an evaluation
   const Ast *record = callee_ast->kind == AST_FIELD && !piped ? callee_ast->kids[0] : NULL;
   if (record && record->kind == AST_NAME && !env_get(env, record->name) &&
-      held_value(cx, env, ast_text(cx->a, e), &held)) {
+      held_value(cx, ast_text(cx->a, e), &held)) {
     held.span = e->span;
     return held;
   }

@@ -221,7 +221,7 @@ LowerExpression *lower_expression(Lowered *l, const LowerAsked *asked) {
   LowerExpression *x = ARENA_NEW(cx->a, LowerExpression);
   const Ast *e = asked->expression;
   x->data = -1;
-  if (asked->between) cx->scope = l->all;
+  if (asked->between) see_scope(cx, l->all);
   expression_models(cx, asked->before, e);
   Env *env = env_new(cx, NULL, "", "");
   const int kept = cx->s->diags.list.len;
@@ -253,7 +253,7 @@ void lower_definition(Lowered *l, const char *name) {
   const int before = ds->list.len;
   if (!d || (d->kind == KIND_MODEL && train_of_model(l, name))) return;
   Cx *cx = expression_cx(l, "definition", true);
-  cx->scope = l->all;
+  see_scope(cx, l->all);
   cx->no_times = d->kind == KIND_MODEL;
   ModelValue *m = d->kind == KIND_MODEL ? model_value(cx, d) : NULL;
   if (m)

@@ -63,29 +63,43 @@ static Node *stored_input(Cx *cx, int stored) {
 }
 
 void see_scope(Cx *cx, StageScope *s) {
-  cx->scope = s;
+  cx->scope = cx->sees = s;
   cx->library = s && s->library;
 }
 
-static bool in_definition(const Env *env) {
-  while (env->parent) env = env->parent;
-  return *env->def && strcmp(env->def, "train") != 0;
+static StageScope *seen_from(const Cx *cx, const Def *d) {
+  StageScope *own = d->scope ? d->scope : cx->scope && !d->from_library ? cx->l->all : NULL, *s = cx->scope;
+  while (s && s != own && !s->procedure) s = s->outer; // what a procedure binds is its own
+  return s == own ? cx->scope : own;
 }
 
-bool held_value(Cx *cx, const Env *env, const char *name, Value *out) {
-  const Held *h = cx->library && in_definition(env) ? NULL : held_find(cx->scope, name);
+Within text_enter(Cx *cx, const Def *d) {
+  const Within outer = {cx->library, cx->sees};
+  cx->library = d->from_library;
+  cx->sees = seen_from(cx, d);
+  return outer;
+}
+
+void text_leave(Cx *cx, Within outer) {
+  cx->library = outer.library;
+  cx->sees = outer.sees;
+}
+
+bool held_value(Cx *cx, const char *name, Value *out) {
+  const Held *h = held_find(cx->sees, name);
   if (!h) return false;
   const bool record = h->value.kind == V_NONE; // it is known by its parts, and hides no function
   if (record && (sema_find(cx->l->program, name) || builtin_find(name) >= 0)) return false;
   *out = h->value;
   if (!h->n || h->cx == cx) return true;
-  const Value *known = map_get(&cx->held, name);
+  const char *place = cx->l->store.data[h->stored[0]].name;
+  const Value *known = map_get(&cx->held, place);
   if (!known) {
     Node **nodes = ARENA_ARRAY(cx->a, Node *, h->n);
     for (int i = 0; i < h->n; i++) nodes[i] = stored_input(cx, h->stored[i]);
     Value *seen = ARENA_NEW(cx->a, Value);
     *seen = named(cx, with_nodes(cx, &h->value, nodes));
-    map_put(&cx->held, name, seen);
+    map_put(&cx->held, place, seen);
     known = seen;
   }
   *out = *known;
@@ -242,6 +256,7 @@ void held_bind(Stages *s, const char *name, Span at, Value v) {
   if (again && fits(l, h, &v)) {
     h->value = named(cx, cast_like(cx, h, &v));
     h->cx = cx;
+    memo_forget(cx);
     held_give(s, h, &h->value);
     return;
   }

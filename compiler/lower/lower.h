@@ -169,7 +169,7 @@ typedef struct Lowered {
   VEC(LowerTensor) store;
   Map known;         // path -> LowerParam *: parameters that a statement so far has made known
   StageScope *scope; // of the statement that is elaborated
-  StageScope *all;   // of the program, when its statements are elaborated
+  StageScope *all;   // of the program's top level
   Map stored;        // name -> its index in `store`, and one more
   int exit_code;     // of a failed data load (65, 66), else 0
   bool gave_up;      // too deep or too much to be elaborated: reported

@@ -82,3 +82,5 @@ Value memo_keep(Cx *cx, const Def *d, const Memo *m, Value v) {
   map_put(&cx->calls, m->key, copy);
   return v;
 }
+
+void memo_forget(Cx *cx) { map_init(&cx->calls, cx->a); }

@@ -58,6 +58,7 @@ static ModelValue *model_copy(Cx *cx, const ModelValue *of, const char *name) {
     if (!of->seen) return inner;
     m = model_over(cx, name, inner);
     m->seen = of->seen;
+    m->text = of->text;
     m->level = of->level;
     map_put(&cx->models, name, m);
     return m;
@@ -138,6 +139,7 @@ static ModelValue *derived_model(Cx *cx, const Def *d, const Ast *e) {
   if (!of) return NULL;
   ModelValue *m = model_over(cx, d->name, of);
   m->seen = e;
+  m->text = d;
   m->level = of->seen && !strcmp(of->name, d->name) ? of->level + 1 : 0;
   map_put(&cx->models, d->name, m);
   return m;
@@ -161,10 +163,9 @@ ModelValue *model_value(Cx *cx, Def *d) {
   const bool follows = average_call(d) != NULL, loads = is_load(cx, d);
   if (!follows && !loads && body->kind != AST_NEW && body->kind != AST_DERIVE)
     return model_new(cx, d->name, d);
-  const bool library = cx->library;
-  cx->library = d->from_library;
+  const Within outer = text_enter(cx, d);
   m = follows ? average_model(cx, d) : loads ? loaded_model(cx, d->name, body) : made(cx, d, body);
-  cx->library = library;
+  text_leave(cx, outer);
   return m;
 }
 
@@ -249,15 +250,14 @@ static Value call_leaf(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *ar
   Env *env = env_new(cx, NULL, m->path, m->def->name);
   Map counters = cx->counters;
   map_init(&cx->counters, cx->a); // automatic names start anew: the same call sites have the same parameters
-  const bool library = cx->library;
   const ModelValue *leaf = cx->leaf;
-  cx->library = m->def->from_library;
+  const Within outer = text_enter(cx, m->def);
   args = all_arguments(cx, m, args, &nargs);
   const bool bound = bind_args(cx, m->def, args, nargs, at, env, false);
   cx->leaf = m;
   const Value v = bound ? call_body(cx, m->def, env, at) : v_fail();
   cx->leaf = leaf;
-  cx->library = library;
+  text_leave(cx, outer);
   cx->counters = counters;
   for (int i = 0; i < env->names.len && !cx->frame; i++) // of one turn: no value outside of it
     if (!strncmp(env->names.entries[i].key, "as ", 3))

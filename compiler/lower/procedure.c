@@ -144,10 +144,9 @@ static bool take_arguments(Call *c, StageScope *inside) {
     args[nargs++] = (BoundArg){c->at->kids[k]->name, v, c->at->kids[k]->span};
   }
   Env *env = env_new(cx, NULL, "", c->def->name);
-  const bool library = cx->library;
-  cx->library = c->def->from_library;
+  const Within outer_text = text_enter(cx, c->def);
   const bool bound = bind_args(cx, c->def, args, nargs, c->at->span, env, false);
-  cx->library = library;
+  text_leave(cx, outer_text);
   for (int i = 0; i < n && bound; i++) {
     const char *name = params->kids[i]->name;
     const Ast *e = argument_of(c, i);
@@ -189,7 +188,8 @@ static void define(Call *c, const Ast *e) {
   made->name = name;
   map_put(&c->given, e->name, called);
   Def *d = ARENA_NEW(l->session->arena, Def);
-  *d = (Def){.name = name, .kind = (DefKind)e->op, .ast = made, .checked = true, .used = true};
+  *d = (Def){
+      .name = name, .kind = (DefKind)e->op, .ast = made, .checked = true, .used = true, .scope = c->s->scope};
   map_put(&l->program->defs, name, d);
 }
 
@@ -218,7 +218,7 @@ static void seen_again(Stages *s, const char *name, Value *v) {
   if (v->kind == V_NONE || v->kind == V_FAIL) return;
   for (int i = 0; v->kind == V_TUPLE && i < v->nitems; i++)
     seen_again(s, arena_printf(s->l->session->arena, "%s %d", name, i), &v->items[i]);
-  if (v->kind != V_TUPLE) held_value(stages_line(s), s->env, name, v);
+  if (v->kind != V_TUPLE) held_value(stages_line(s), name, v);
 }
 
 Value call_procedure(Stages *s, Def *d, const Ast *at) {

@@ -316,7 +316,7 @@ bool metric_result(Cx *cx, const Ast *e) {
   const bool whole = valid->kind == AST_FIELD && !strcmp(valid->name, "valid") && root->kind == AST_NAME;
   const bool history = whole && valid->kids[0]->kind == AST_FIELD && !strcmp(valid->kids[0]->name, "history");
   if (!whole || (history ? valid->kids[0]->kids[0] : valid->kids[0]) != root) return false;
-  StageScope *scope = cx->scope;
+  StageScope *scope = cx->sees;
   while (scope && !map_get(&scope->names, root->name)) scope = scope->outer;
   const Held *h = scope ? map_get(&scope->names, root->name) : NULL;
   const Def *metric = sema_find(cx->l->program, e->name);
@@ -447,7 +447,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   map_init(&l->known, a);
   live_settings(l);
   Stages s = {.l = l, .root = scope_new(l, NULL)};
-  s.scope = s.root;
+  s.scope = l->all = s.root;
   StageList list = {0};
   s.list = s.whole = &list;
   l->scope = s.scope;
@@ -468,7 +468,6 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   l->stages.data = list.data;
   l->stages.len = list.len;
   l->scope = NULL;
-  l->all = s.scope;
   held_names(l, s.scope);
   for (int i = 0; i < l->trains.len; i++) {
     const int before = l->session->diags.list.len;

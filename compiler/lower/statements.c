@@ -94,6 +94,7 @@ static void give_params(Stages *s, const Ast *e, const Tree *to, const Value *v)
     p->node = graph_point(cx->g, n);
     held_give_param(s, p, n);
   }
+  memo_forget(cx);
 }
 
 static void lower_give(Stages *s, const Ast *e) {

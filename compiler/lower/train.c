@@ -8,11 +8,17 @@ static bool data_has(const reg_dataset *set, const char *field) {
   return false;
 }
 
+static bool stands_in(const Ast *e, const Def *d) {
+  const Span at = e->span, whole = d->ast->span;
+  return at.source == whole.source && at.start >= whole.start && at.end <= whole.end;
+}
+
 Value eval_clause(Cx *cx, Env *env, const Ast *e) {
-  const bool outer = cx->library;
+  const Within outer = {cx->library, cx->sees};
   cx->library = source_is_library(source_get(&cx->s->sources, e->span.source));
+  if (cx->recipe && stands_in(e, cx->recipe)) text_enter(cx, cx->recipe);
   Value v = eval_expr(cx, env, e);
-  cx->library = outer;
+  text_leave(cx, outer);
   return v;
 }
 
@@ -21,6 +27,7 @@ Env *clause_env(Cx *cx, const Ast *train) {
   Def *recipe = train_recipe(cx->l->program, train);
   if (cx->clauses || !recipe) return cx->clauses ? cx->clauses : env_new(cx, NULL, "", "train");
   cx->clauses = env_new(cx, NULL, "", "train");
+  cx->recipe = recipe;
   const Ast *heads = train->kids[0], *call = train->kids[2]->kids[0];
   const int given = call->kind == AST_CALL ? call->nkids - 1 : 0;
   BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, heads->nkids + given + 1);

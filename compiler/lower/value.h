@@ -73,6 +73,7 @@ struct ModelValue {
   ModelValue *of;   // another model, with something in the place of its parameters; NULL: it is one itself
   const Tree *at;   // `of at T`: these
   const Ast *seen;  // AST_DERIVE `of with w in S as e`: e
+  const Def *text;  // in which that stands, or `average`
   int level;        // of several in one definition
   BoundArg *making; // `new mlp(width: 8)`: all by name
   int nmaking;
@@ -94,6 +95,7 @@ typedef struct LocalFn {
   const Ast *ast; // AST_LOCAL; NULL: the call
   Env *env;
   bool library;
+  StageScope *sees;
   Value *callee;
   BoundArg *args; // value NULL: still to come
   int nargs;
@@ -181,9 +183,10 @@ typedef struct Cx {
   Graph *g;
   Mode mode;
   bool training;
-  bool library;  // inside a definition of the library: names mean the library's
-  bool initials; // initial values of what is declared are wanted
-  bool known;    // of a training whose parameters and states are known: no others may be declared
+  bool library;     // inside a definition of the library: names mean the library's
+  StageScope *sees; // names of statements that are known here
+  bool initials;    // initial values of what is declared are wanted
+  bool known;       // of a training whose parameters and states are known: no others may be declared
   const ModelValue
       *loaded;   // the loaded model that is being elaborated: what is declared has its values from a file
   LowerTrain *t; // NULL outside `train`
@@ -207,15 +210,16 @@ typedef struct Cx {
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
   Map rows;              // table of data -> Dim *
   VEC(LowerColumn) columns;
-  StageScope *scope; // names of statements that are seen
-  Map held;          // what was asked of these, from the store -> Value *
+  StageScope *scope; // of the statement
+  Map held;          // what names of statements have, by its first place in the store -> Value *
   VEC(const Dim *) counted;
   Seeing *seeing;         // of the calls around
   const ModelValue *leaf; // whose body is being elaborated
   LoopFrame *frame;       // the innermost loop around what is being elaborated
   Turns *turns;           // likewise
   Node *objective;
-  Env *clauses;          // parameters of the training\'s recipe
+  const Def *recipe;     // of the training
+  Env *clauses;          // its parameters
   Env *fields;           // and the fields, and the lines among its clauses: once these were asked for
   VEC(Node *) left;      // by the updates before this one: parameters and states as they are now
   const char *update;    // the optimizer that acts: what its states are called by besides; NULL: nothing
@@ -340,10 +344,17 @@ Node *live_node(Cx *cx, const Value *v);                          // a scalar fo
 const reg_data_other *columns_read(Cx *cx); // of data besides the batch's: those of cx->columns
 
 // -- held.c
-bool held_value(Cx *cx, const Env *env, const char *name,
-                Value *out);              // of a statement's name; false: there is none
-bool metric_result(Cx *cx, const Ast *e); // of a training's name, now known; false: it is none
+bool held_value(Cx *cx, const char *name, Value *out); // of a statement's name; false: there is none
+bool metric_result(Cx *cx, const Ast *e);              // of a training's name, now known; false: it is none
 void see_scope(Cx *cx, StageScope *s);
+// Around what stands in the text of a definition: names mean what they mean there. It sees what statements
+// have named in the block that it stands in, and in those around the statement that are inside of this one.
+typedef struct Within {
+  bool library;
+  StageScope *sees;
+} Within;
+Within text_enter(Cx *cx, const Def *d);
+void text_leave(Cx *cx, Within outer);
 
 // -- env
 Env *env_new(Cx *cx, const Env *parent, const char *path, const char *def);
@@ -462,6 +473,7 @@ typedef struct Memo {
 // The value of the same call before; NULL where there was none. `m` is for memo_keep, after the call.
 const Value *memo_find(Cx *cx, const Def *d, const BoundArg *args, int nargs, Memo *m);
 Value memo_keep(Cx *cx, const Def *d, const Memo *m, Value v);
+void memo_forget(Cx *cx); // something that bodies read has another value
 
 // -- initial.c
 typedef struct Initial { // the expression of an initial value

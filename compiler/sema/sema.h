@@ -15,6 +15,7 @@ typedef struct Def {
   bool from_library;
   bool checked, in_progress, used;
   Span set_by;                // `--set name=value` replaces the body by this
+  struct StageScope *scope;   // of what stands in a block of statements: the block (lower/); else NULL
   const SharedModels *shared; // of a model: sema_shared's answer, once it was asked for
 } Def;
 

@@ -1,0 +1,54 @@
+"""Definitions and statements: what the names in a definition's text mean, where it stands and where it is used. Each `case_*` function
+takes the compiler and raises Failure."""
+from programs.cases import demand, events, folder, of_kind, written
+from programs.stages import DIGITS, files
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def everywhere(regc, text, *pieces):
+    """What a program reports: the same on one thread and two, as a binary, and in pieces of so many steps."""
+    source, home = written(regc, text), folder(regc)
+    told = regc.ok("run", "-q", "--threads", "1", "--out", home / "whole", source)
+    demand(regc.ok("run", "-q", "--threads", "2", "--out", home / "two", source) == told, "two threads tell other results")
+    regc.ok("build", "-q", source, "-o", home / "program")
+    binary = type(regc)(home / "program", regc.scratch)
+    demand(binary.ok("-q", "--out", home / "built") == told, "the binary tells other results")
+    for steps in [["--steps", str(n)] for n in pieces] + [[]]:
+        regc.ok("run", "-q", "--resume", "--checkpoint", "0", "--out", home / "parts", *steps, source)
+    for other in ("two", "built", "parts"):
+        demand(files(home / other) == files(home / "whole"), f"{other}: other files or events")
+    return {e["name"]: e["value"] for e in of_kind(events(regc, "--out", "", source), "report")}
+
+
+def case_names_in_a_definition_mean_what_they_mean_where_it_stands(regc):
+    """Also in a procedure with a name of its own that is written alike; and their values are those of the moment."""
+    found = everywhere(regc, """
+model net(x: [2]) -> [1] = x |> dense(1) as hidden
+net.* <- 1
+mask = 0.5
+model masked = net with w in net.*.weight as w * mask
+fn times(x) = x * mask
+procedure measured(m, f) {
+  mask = 100
+  report sum(seen(m).hidden.weight) as "seen"
+  report f(1) as "given"
+  (mask, f(1))
+}
+a = times(2)
+mask = 2
+b = times(2)
+c, d = measured(masked, times)
+net.* <- 3
+e = norm(net.*)
+net.* <- 4
+report a
+report b
+report c + d as "c"
+report norm(net.*) - e as "grown"
+""")
+    demand(found["a"] == 1 and found["b"] == 4, f"a name that is bound again: {found}")
+    demand(found["seen"] == 4 and found["given"] == 2 and found["c"] == 102, f"a procedure's own name: {found}")
+    demand(abs(found["grown"] - 3 ** 0.5) < 1e-6, f"parameters with other values: {found}")
