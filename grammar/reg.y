@@ -58,7 +58,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 
 %type <node> item stage stages stage_if wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target
-%type <node> statement wrong_statement shape_of_state row further clause objective every when stop penalize metric model_name
+%type <node> statement state wrong_statement shape_of_state row further clause objective every when stop penalize metric model_name
 %type <node> expr until arrow pipe link or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
 %type <list> stage_list objectives heads several sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
@@ -248,10 +248,13 @@ statement:
 | NAME ASSIGN expr                                { $$ = ast_bind(p, @$, AST_ASSIGN, $1, $3); }
 | PARAM NAME COLON list how expr                  { $$ = ast_param(p, @$, $2, $4, $5, $6, NULL); }
 | PARAM NAME COLON list how expr IF expr          { $$ = ast_param(p, @$, $2, $4, $5, $6, $8); }
-| STATE NAME row shape_of_state SET expr          { $$ = ast_state(p, @$, $2, $3, $4, $6); }
+| state
 | CARRY NAME shape_of_state SET expr              { $$ = ast_carry(p, @$, $2, $3, $5); }
 | APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
 | PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }
+
+state:
+  STATE NAME row shape_of_state how expr          { $$ = ast_state(p, @$, $2, $3, $4, $5, $6); }
 
 target: chain
 
@@ -330,6 +333,8 @@ clause:
   NAME expr                                       { $$ = ast_clause(p, @$, $1, $2); }
 | GIVEN SET expr                                   { $$ = ast_bind(p, @$, AST_BIND, $1, $3); }
 | GIVEN COMMA names SET expr                       { $$ = ast_unpack(p, @$, ast_name(p, @1, $1), $3, $5); }
+| GIVEN ASSIGN expr                                { $$ = ast_bind(p, @$, AST_ASSIGN, $1, $3); }
+| state
 | penalize
 | OPTIMIZE expr every when                        { $$ = ast_optimize(p, @$, $2, NULL, $3, $4); }
 | OPTIMIZE expr FOR sources every when            { $$ = ast_optimize(p, @$, $2, $4, $5, $6); }

@@ -234,6 +234,7 @@ static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrai
     const LowerState *s = &t->states.data[i];
     states[i] = tensor_of(l, s->name, s->shape);
     states[i].layer = s->layer;
+    states[i].rows = s->rows;
     states[i].initial = s->initial;
     states[i].stored = s->stored;
   }

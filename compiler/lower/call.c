@@ -114,15 +114,20 @@ Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *en
   if (tensors < 0) return v_fail();
   if (tensors == 0) return call_one(cx, d, args, nargs, at, env, instance);
   Value total = v_num(0, at);
+  const Site *outer = cx->site;
   for (int k = 0; k < tensors && total.kind != V_FAIL; k++) {
+    Site own = {outer, at, NULL};
     BoundArg *each = ARENA_ARRAY(cx->a, BoundArg, nargs + 1);
     for (int i = 0; i < nargs; i++) {
       each[i] = args[i];
       if (!trees[i]) continue;
       each[i].value = ARENA_NEW(cx->a, Value);
       *each[i].value = v_tensor(trees[i]->leaf[k].node, args[i].value->span);
+      if (!own.leaf) own.leaf = trees[i]->leaf[k].path;
     }
+    cx->site = &own;
     Value v = call_one(cx, d, each, nargs, at, env, instance);
+    cx->site = outer;
     total = k ? binary(cx, OPR_ADD, &total, &v, at) : v;
   }
   return total;
@@ -145,7 +150,10 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   if (d->kind == KIND_LET) cx->frame = NULL; // one value, also where a loop is the first to ask for it
   const bool bound = bind_args(cx, d, args, nargs, at, inner, false);
   const int first = cx->g->nodes.len;
+  const Site *around = cx->site, own = {around, at, NULL};
+  cx->site = &own;
   Value v = bound ? call_body(cx, d, inner, at) : v_fail();
+  cx->site = around;
   if (d->kind == KIND_LET) vec_push(cx->a, cx->shared, ((NodeRange){first, cx->g->nodes.len}));
   cx->frame = frame;
   text_leave(cx, outer);
@@ -199,8 +207,11 @@ static Value call_local(Cx *cx, Env *env, const LocalFn *f, BoundArg *args, int 
   for (int i = 0; i < nargs; i++)
     env_set(cx, inner, f->ast->kids[0]->kids[i]->name, named(cx, *args[i].value));
   const Within outer = {cx->library, cx->sees};
+  const Site *around = cx->site, own = {around, at, NULL};
   text_leave(cx, (Within){f->library, f->sees});
+  cx->site = &own;
   Value v = eval_expr(cx, inner, f->ast->kids[1]);
+  cx->site = around;
   text_leave(cx, outer);
   return v;
 }

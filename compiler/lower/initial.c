@@ -208,7 +208,9 @@ static bool all_known(Cx *cx, const unsigned char *from) {
 
 static void init_output(Start *s, const unsigned char *from, const Node *input, Node *init) {
   if (s->reads && !graph_find_input(s->reads, input->name)) return;
-  graph_output_port(s->cx->g, input->port, input->name, from[init->id] ? resolved(s, init) : init, -1);
+  Port port = input->port;
+  if (port.kind == REG_SLOT_SAMPLE) port.kind = REG_SLOT_STATE; // of all rows
+  graph_output_port(s->cx->g, port, input->name, from[init->id] ? resolved(s, init) : init, -1);
 }
 
 // Of an optimizer, loss or penalty, made from parameters: they start from what these are when training
@@ -229,7 +231,7 @@ bool initial_graphs(Cx *cx, const Graph *reads, Graph **init, Graph **late) {
   }
   for (int i = 0; i < cx->states.len; i++) {
     const StateRef *ref = cx->states.entries[i].value;
-    if (!ref->init) continue;
+    if (!ref->init || ref->rows) continue;
     stands_for(&s, ref->input, ref->init);
     if (!ref->layer) stands_for(&of_states, ref->input, ref->init);
   }

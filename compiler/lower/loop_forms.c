@@ -98,12 +98,16 @@ static Value each_tensor(Cx *cx, Env *env, const Ast *e, Value *values) {
               value_text(cx, &values[i]));
     return v_fail();
   }
+  const Site *outer = cx->site;
   for (int k = 0; k < first->n; k++) {
+    const Site own = {outer, e->span, first->leaf[k].path};
     Env *inner = env_new(cx, env, env->path, env->def);
     for (int i = 0; i < n; i++)
       env_set(cx, inner, e->kids[0]->kids[i]->name,
               named(cx, v_tensor(tree_of(cx, &values[i])->leaf[k].node, values[i].span)));
+    cx->site = &own;
     Value v = eval_expr(cx, inner, e->kids[2]);
+    cx->site = outer;
     Node *node = v.kind == V_FAIL ? NULL : value_node(cx, &v);
     if (!node) return v_fail();
     out->leaf[k] = (Leaf){first->leaf[k].path, node};
@@ -114,11 +118,15 @@ static Value each_tensor(Cx *cx, Env *env, const Ast *e, Value *values) {
 // `each m in g : e` over models: written out, stacked along a new first axis.
 static Value each_model(Cx *cx, Env *env, const Ast *e, const ModelValue *models) {
   Value list = {.kind = V_LIST, .span = e->span, .items = ARENA_ARRAY(cx->a, Value, models->nitems + 1)};
+  const Site *outer = cx->site;
   for (; list.nitems < models->nitems; list.nitems++) {
+    const Site own = {outer, e->span, models->items[list.nitems]->name};
     Env *inner = env_new(cx, env, env->path, env->def);
     env_set(cx, inner, e->kids[0]->kids[0]->name,
             (Value){.kind = V_MODEL, .model = models->items[list.nitems], .span = e->kids[1]->span});
+    cx->site = &own;
     list.items[list.nitems] = eval_expr(cx, inner, e->kids[2]);
+    cx->site = outer;
     if (list.items[list.nitems].kind == V_FAIL) return v_fail();
   }
   return v_tensor(value_node(cx, &list), e->span);

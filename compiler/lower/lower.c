@@ -18,7 +18,7 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
   cx->g->keeps = true;
   cx->g->doubles = l->program->doubles;
   Map *maps[] = {&cx->params,    &cx->states, &cx->counters, &cx->auto_base, &cx->models,
-                 &cx->schedules, &cx->calls,  &cx->rows,     &cx->held};
+                 &cx->schedules, &cx->calls,  &cx->rows,     &cx->held,      &cx->sites};
   see_scope(cx, l->scope);
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i], a);
   return cx;
@@ -36,11 +36,36 @@ Node *param_input(Cx *cx, const ParamRef *p) {
 }
 
 Node *state_input(Cx *cx, const StateRef *s) {
-  return cx_port(cx, cx->line ? REG_SLOT_STORE : REG_SLOT_STATE, s->index,
-                 arena_printf(cx->a, "state:%s", s->name), DT_F32, s->shape);
+  Shape there = s->shape;
+  if (s->rows) there.dim[0] = cx->batch;
+  return cx_port(cx,
+                 cx->line  ? REG_SLOT_STORE
+                 : s->rows ? REG_SLOT_SAMPLE
+                           : REG_SLOT_STATE,
+                 s->index, arena_printf(cx->a, "state:%s", s->name), DT_F32, there);
 }
 
 int node_operands(const Node *n) { return n->op == OP_MADE ? 1 : n->nin; }
+
+// Only rows that are trained on have such a state.
+static void rows_are_trained(Cx *cx, const Graph *g, const bool *live) {
+  for (int i = 0; i < cx->states.len && cx->mode != MODE_TRAIN; i++) {
+    const StateRef *ref = cx->states.entries[i].value;
+    if (!ref->rows || !live[ref->input->id]) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, ref->origin,
+                        arena_printf(cx->a, "a value made from the `[sample]` state `%s`", ref->name),
+                        "where nothing is trained: the rows there have no such state");
+    for (int k = 0; k < g->nodes.len; k++) {
+      const Node *n = g->nodes.data[k];
+      bool reads = false;
+      for (int in = 0; in < n->nin && live[k]; in++) reads = reads || bare(n->in[in]) == ref->input;
+      if (!reads || n->op == OP_POINT) continue;
+      diag_note(d, n->origin, "it is read here");
+      break;
+    }
+    diag_hint(d, "`if training then … else …` says what validation and evaluation take in its place");
+  }
+}
 
 Graph *prune(Cx *cx, Graph *g) {
   bool *live = ARENA_ARRAY(cx->a, bool, g->nodes.len + 1);
@@ -51,6 +76,7 @@ Graph *prune(Cx *cx, Graph *g) {
   for (int i = g->nodes.len - 1; i >= 0; i--)
     for (int k = 0; live[i] && k < node_operands(g->nodes.data[i]); k++)
       live[g->nodes.data[i]->in[k]->id] = true;
+  rows_are_trained(cx, g, live);
   Graph *out = graph_new(cx->a, g->name);
   Node **now = ARENA_ARRAY(cx->a, Node *, g->nodes.len + 1);
   for (int i = 0; i < g->nodes.len; i++) {

@@ -136,6 +136,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   return bind_param(cx, env, p, path, ref->node);
 }
 
+static bool for_rows(const Ast *st) { return st->kind == AST_STATE && st->kids[2]; }
+
 // `from`: its initial value, where it is given.
 StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from) {
   if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
@@ -154,7 +156,8 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
                     .index = state_index(cx, name, s),
                     .shape = s,
                     .origin = st->span,
-                    .layer = env->path && *env->path};
+                    .layer = env->path && *env->path,
+                    .rows = for_rows(st)};
   if (cx->initials) {
     ref->init = initial_node(cx, env, from, s, st->name);
     if (!ref->init) return NULL;
@@ -164,15 +167,75 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
   return ref;
 }
 
+static const char *site_text(Cx *cx, const Site *s) {
+  if (!s) return "";
+  const char *outer = site_text(cx, s->outer);
+  if (s->leaf) return arena_printf(cx->a, "%s %s", outer, s->leaf);
+  return arena_printf(cx->a, "%s %d:%d", outer, s->at.source, s->at.start);
+}
+
+// Outside of models a state belongs to the calls that lead to its declaration, and to the tensors of trees
+// that these are made for. All graphs of a training know it by the name that it got in the first one.
+static const char *own_name(Cx *cx, const char *name) {
+  const char *key = arena_printf(cx->a, "at%s %s", site_text(cx, cx->site), name);
+  const char *known = map_get(cx->known ? &cx->t->build->sites : &cx->sites, key);
+  if (known) return known;
+  for (const Site *s = cx->site; s; s = s->outer)
+    if (s->leaf) name = arena_printf(cx->a, "%s %s", name, s->leaf);
+  const intptr_t count = (intptr_t)map_get(&cx->sites, name) + 1;
+  map_put(&cx->sites, name, (void *)count);
+  if (count > 1) name = arena_printf(cx->a, "%s %d", name, (int)count);
+  map_put(&cx->sites, key, (void *)name);
+  return name;
+}
+
 const char *state_name(Cx *cx, const Env *env, const Ast *state) {
   if (env->path && *env->path) return arena_printf(cx->a, "%s.%s", env->path, state->name);
-  return arena_printf(cx->a, "%s%s.%s", cx->update ? cx->update : "", env->def, state->name);
+  return own_name(cx, arena_printf(cx->a, "%s%s.%s", cx->update ? cx->update : "", env->def, state->name));
+}
+
+// One tensor that is kept.
+static Value keep(Cx *cx, Env *env, const Ast *st, Shape s) {
+  const StateRef *ref = make_state(cx, env, st, state_name(cx, env, st), s, NULL);
+  if (!ref) return v_fail();
+  Value v = v_tensor(ref->node, st->span);
+  const Dim **dims = dims_copy(cx, NULL, s.rank);
+  if (ref->rows) dims[0] = own_rows(cx), v.dims = dims;
+  v.text = ref->name;
+  env_set(cx, env, st->name, v);
+  return (Value){.kind = V_NONE};
+}
+
+// *s: of one row; then of all rows of the training data. False after a report.
+static bool with_rows(Cx *cx, const Env *env, const Ast *st, Shape *s) {
+  const char *where = env->path && *env->path ? "in a model: it belongs to a training"
+                      : !cx->t || cx->view    ? "outside of a training"
+                      : !cx->t->ast->kids[1]  ? "in a training without data"
+                                              : NULL;
+  if (where) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, st->span,
+                        arena_printf(cx->a, "the state `%s[sample]`", st->name), where);
+    if (cx->at.source && cx->at.start != st->span.start) diag_note(d, cx->at, "in this call");
+    diag_hint(d,
+              "it has a row for each row of the data that a loss, a penalty or a line of a `train` is about");
+    return false;
+  }
+  if (!rank_fits(cx, s->rank + 1, st->span)) return false;
+  memmove(s->dim + 1, s->dim, sizeof *s->dim * (size_t)s->rank);
+  s->dim[0] = cx->t->train_rows;
+  s->rank++;
+  return shape_fits(cx, *s, st->span);
 }
 
 Value declare_state(Cx *cx, Env *env, const Ast *st) {
   cx->effects++;
   const Ast *shape = st->kids[0];
   env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
+  if (shape && shape->kind == AST_LIKE && for_rows(st)) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, shape->span, "the shape of one row",
+              arena_printf(cx->a, "`%s`", ast_text(cx->a, shape)));
+    return v_fail();
+  }
   if (shape && shape->kind == AST_LIKE) {
     Value like = eval_expr(cx, env, shape->kids[0]);
     Tree *t = tree_of(cx, &like);
@@ -192,22 +255,11 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
       return (Value){.kind = V_NONE};
     }
     Node *n = like.kind == V_FAIL ? NULL : value_node(cx, &like);
-    if (!n) return v_fail();
-    StateRef *ref = make_state(cx, env, st, state_name(cx, env, st), n->shape, NULL);
-    if (!ref) return v_fail();
-    Value v = v_tensor(ref->node, st->span);
-    v.text = ref->name;
-    env_set(cx, env, st->name, v);
-    return (Value){.kind = V_NONE};
+    return n ? keep(cx, env, st, n->shape) : v_fail();
   }
   Shape s;
-  if (!declared_shape(cx, env, shape, &s)) return v_fail();
-  StateRef *ref = make_state(cx, env, st, state_name(cx, env, st), s, NULL);
-  if (!ref) return v_fail();
-  Value v = v_tensor(ref->node, st->span);
-  v.text = ref->name;
-  env_set(cx, env, st->name, v);
-  return (Value){.kind = V_NONE};
+  if (!declared_shape(cx, env, shape, &s) || (for_rows(st) && !with_rows(cx, env, st, &s))) return v_fail();
+  return keep(cx, env, st, s);
 }
 
 // The new value of one state or parameter, of the old one's shape.
@@ -222,7 +274,9 @@ Node *fitting(Cx *cx, Node *n, Shape s, const Ast *at) {
 }
 
 // The last batch of a pass has fewer lanes: nothing is behind it.
-static bool keeps(const StateRef *ref, const Node *n) { return shape_equal(ref->shape, n->shape); }
+static bool keeps(const StateRef *ref, const Node *n) {
+  return ref->rows || shape_equal(ref->shape, n->shape);
+}
 
 void set_state(Cx *cx, const char *name, Node *n) {
   if (set_carry(cx, name, n)) return;

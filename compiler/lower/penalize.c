@@ -105,12 +105,16 @@ Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term) {
     }
   }
   Node *total = NULL;
+  const Site *outer = cx->site;
   for (int k = 0; k < trees[0]->n; k++) {
+    const Site own = {outer, p->span, trees[0]->leaf[k].path};
     Env *env = env_new(cx, fields, "", "penalize");
     for (int i = 0; i < n; i++)
       env_set(cx, env, p->kids[0]->kids[i]->name,
               v_tensor(trees[i]->leaf[k].node, p->kids[1]->kids[i]->span));
+    cx->site = &own;
     Node *v = term_value(cx, env, p->kids[2]);
+    cx->site = outer;
     if (!v) return NULL;
     total = total ? graph_binary(cx->g, OP_ADD, total, v) : v;
     if (term) touch(cx, t, trees[0]->leaf[k].path, term);

@@ -222,7 +222,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   Value held;
   const char *text = ast_text(cx->a, e);
   const bool here = root->kind == AST_NAME && !env_get(env, root->name);
-  if (here && (held_value(cx, text, &held) || (metric_result(cx, e) && held_value(cx, text, &held)))) {
+  if (here && (held_value(cx, text, &held) || (late_result(cx, e) && held_value(cx, text, &held)))) {
     held.span = e->span;
     return held;
   }

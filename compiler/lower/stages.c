@@ -278,7 +278,9 @@ static void add_result(Lowered *l, StageScope *scope, LowerTrain *t, const char 
                        int index, bool history) {
   Arena *a = l->session->arena;
   const bool count = kind >= REG_RESULT_EPOCHS;
-  const Shape shape = history ? shape_of(1, t->epochs) : (Shape){0};
+  const Shape shape = kind == REG_RESULT_STATE ? t->states.data[index].shape
+                      : history                ? shape_of(1, t->epochs)
+                                               : (Shape){0};
   reg_result r = {.kind = kind, .index = index, .history = history};
   r.value = know_result(l, scope, arena_printf(a, "%s.%s%s", t->ast->name, history ? "history." : "", part),
                         t->ast->name_span, count ? DT_F64 : DT_F32, shape);
@@ -308,19 +310,42 @@ static void each_epoch(Stages *s, LowerTrain *t) {
   t->each_epoch.len = list->len;
 }
 
+// NULL where nothing, or no training, has this name.
+static const Held *training_named(Cx *cx, const char *name, StageScope **scope) {
+  *scope = cx->sees;
+  while (*scope && !map_get(&(*scope)->names, name)) *scope = (*scope)->outer;
+  const Held *h = *scope ? map_get(&(*scope)->names, name) : NULL;
+  return h && h->train ? h : NULL;
+}
+
+// `dense.seen`, `dense.early.t`: a state of the training, one of its lines or of a definition that it calls.
+static bool state_result(Cx *cx, const Ast *e) {
+  const char *text = ast_text(cx->a, e), *part = strchr(text, '.');
+  StageScope *scope;
+  const Held *h = part ? training_named(cx, arena_strndup(cx->a, text, (size_t)(part - text)), &scope) : NULL;
+  for (int i = 0; h && i < h->train->states.len; i++) {
+    const LowerState *s = &h->train->states.data[i];
+    const bool own = !strcmp(s->name, part + 1) || !strcmp(s->name, arena_printf(cx->a, "train%s", part));
+    if (!own || s->layer || s->initial) continue;
+    add_result(cx->l, scope, h->train, part + 1, REG_RESULT_STATE, i, false);
+    return true;
+  }
+  return false;
+}
+
 // `dense.valid.accuracy`, `dense.history.valid.accuracy`: metrics of the validation part are results when
 // they are asked for.
-bool metric_result(Cx *cx, const Ast *e) {
+bool late_result(Cx *cx, const Ast *e) {
+  if (state_result(cx, e)) return true;
   const Ast *valid = e->kids[0], *root = valid;
   while (root->kind == AST_FIELD) root = root->kids[0];
   const bool whole = valid->kind == AST_FIELD && !strcmp(valid->name, "valid") && root->kind == AST_NAME;
   const bool history = whole && valid->kids[0]->kind == AST_FIELD && !strcmp(valid->kids[0]->name, "history");
   if (!whole || (history ? valid->kids[0]->kids[0] : valid->kids[0]) != root) return false;
-  StageScope *scope = cx->sees;
-  while (scope && !map_get(&scope->names, root->name)) scope = scope->outer;
-  const Held *h = scope ? map_get(&scope->names, root->name) : NULL;
+  StageScope *scope;
+  const Held *h = training_named(cx, root->name, &scope);
   const Def *metric = sema_find(cx->l->program, e->name);
-  if (!h || !h->train || !h->train->valid_part || !metric || metric->kind != KIND_METRIC) return false;
+  if (!h || !h->train->valid_part || !metric || metric->kind != KIND_METRIC) return false;
   Ast *name = ARENA_NEW(cx->a, Ast);
   *name = (Ast){.kind = AST_NAME, .name = e->name, .span = e->span, .name_span = e->span};
   train_add_metric(cx, h->train, name);

@@ -61,8 +61,7 @@ Env *field_env(Cx *cx) {
   further_names(cx, env);
   cx->fields = env;
   for (int i = 2; i < ast->nkids; i++)
-    if (ast->kids[i]->kind == AST_BIND || ast->kids[i]->kind == AST_UNPACK)
-      eval_clause(cx, cx->fields, ast->kids[i]);
+    if (ast_is_line(ast->kids[i])) eval_clause(cx, cx->fields, ast->kids[i]);
   return env_new(cx, cx->fields, "", "train");
 }
 
@@ -258,12 +257,14 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   if (!cx || !initial_graphs(cx, NULL, &init, &start)) return false;
   for (int i = 0; i < cx->states.len; i++) {
     StateRef *ref = cx->states.entries[i].value;
-    vec_push(cx->a, t->states, ((LowerState){ref->name, ref->shape, ref->layer, ref->initial, -1}));
+    vec_push(cx->a, t->states,
+             ((LowerState){ref->name, ref->shape, ref->layer, ref->rows, ref->initial, -1}));
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
   warn_train(cx, t);
   t->build->auto_base = cx->auto_base;
   t->build->states = cx->states;
+  t->build->sites = cx->sites;
   t->starts_late = start != NULL;
   warn_kept(cx, "a batch");
   keep_graph(l, t, LOWER_INIT, 0, init);

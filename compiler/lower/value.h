@@ -164,6 +164,14 @@ struct Turns {
   VEC(CarryRef *) carries;
 };
 
+// A call around what is being elaborated, or the tensor of a tree, or the model, that it is done for.
+typedef struct Site Site;
+struct Site {
+  const Site *outer;
+  Span at;
+  const char *leaf; // the tensor's path or the model's name; NULL: a call
+};
+
 typedef enum Mode { MODE_TRAIN, MODE_EVAL } Mode;
 
 // What stands in the place of parameters and named values in the calls of a model, from the inside out.
@@ -203,6 +211,8 @@ typedef struct Cx {
   const char *data_part;
   Map params;            // path -> ParamRef *, in order of first use
   Map states;            // name -> StateRef *
+  const Site *site;      // the innermost
+  Map sites;             // of states outside of models: their names
   Map counters;          // "path/layer" -> count, for automatic names
   Map auto_base;         // instance path -> the layer's name, for automatic instances
   Map models;            // name -> ModelValue *
@@ -252,9 +262,9 @@ typedef struct ParamRef {
 
 typedef struct StateRef {
   const char *name;
-  int index; // likewise
-  Shape shape;
-  Node *node; // value now: the input, then what was assigned
+  int index;   // likewise
+  Shape shape; // of all of it
+  Node *node;  // value now: the input, then what was assigned
   Node *input;
   Node *init;
   Span origin;
@@ -265,6 +275,7 @@ typedef struct StateRef {
   bool constant;       // it is no input
   const void *initial; // its values
   bool assigned;
+  bool rows;   // one for each row of the training data, of which the input has those of the batch
   bool carry;  // memory of the lanes of `sample in order`: moves in evaluation too
   Node *start; // of such: at the start of the batch
 } StateRef;
@@ -345,7 +356,7 @@ const reg_data_other *columns_read(Cx *cx); // of data besides the batch's: thos
 
 // -- held.c
 bool held_value(Cx *cx, const char *name, Value *out); // of a statement's name; false: there is none
-bool metric_result(Cx *cx, const Ast *e);              // of a training's name, now known; false: it is none
+bool late_result(Cx *cx, const Ast *e); // of a training, known because it is asked for; false: it is none
 void see_scope(Cx *cx, StageScope *s);
 // Around what stands in the text of a definition: names mean what they mean there. It sees what statements
 // have named in the block that it stands in, and in those around the statement that are inside of this one.

@@ -180,7 +180,7 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
   Program *p = s->p;
   s->open = true;
   for (int i = from; i < owner->nkids; i++)
-    if (owner->kids[i]->kind == AST_BIND || owner->kids[i]->kind == AST_UNPACK) check_expr(s, owner->kids[i]);
+    if (ast_is_line(owner->kids[i])) check_expr(s, owner->kids[i]);
   for (int i = from; i < owner->nkids; i++) {
     const Ast *c = owner->kids[i];
     if (c->kind == AST_PENALIZE) check_penalize(s, c);

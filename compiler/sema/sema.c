@@ -385,13 +385,15 @@ void check_expr(Scope *s, const Ast *e) {
     bind(s, e->name);
     break;
   case AST_STATE:
-    if (e->kids[2]) {
-      Diag *d = diag_emit(&s->p->session->diags, DIAG_not_allowed_here, e->kids[2]->span,
-                          "state for each sample", "in this version");
-      diag_hint(d, "state without an index is kept once for the whole training");
+    if (e->kids[2] && strcmp(e->kids[2]->name, "sample") != 0) {
+      Diag *d = diag_emit(&s->p->session->diags, DIAG_wrong_kind, e->kids[2]->span, "`sample`",
+                          arena_printf(s->p->session->arena, "`%s`", e->kids[2]->name));
+      diag_hint(d, "`state %s[sample]` has a row for each row of the training data", e->name);
     }
     if (e->kids[0]) check_kids(s, e->kids[0], 0);
+    if (e->op == OPR_TILDE) s->value = PLACE_CALL; // an initializer
     check_expr(s, e->kids[1]);
+    s->value = PLACE_VALUE;
     bind(s, e->name);
     break;
   case AST_ELLIPSIS: bind(s, e->name); break;

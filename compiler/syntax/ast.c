@@ -22,6 +22,10 @@ const Ast *ast_next_link(const Ast *a) {
   return next && next_kid(next->kind) == i ? next : NULL;
 }
 
+bool ast_is_line(const Ast *c) {
+  return c->kind == AST_BIND || c->kind == AST_UNPACK || c->kind == AST_STATE || c->kind == AST_ASSIGN;
+}
+
 const Ast **ast_links(Arena *arena, const Ast *a) {
   const Ast **links = ARENA_ARRAY(arena, const Ast *, a->links);
   for (int i = 0; a; a = ast_next_link(a)) links[i++] = a;

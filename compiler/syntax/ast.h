@@ -80,6 +80,8 @@ enum { AST_MAX_DEPTH = 500, AST_MAX_LINKS = 20000 };
 const Ast *ast_next_link(const Ast *a);
 // The links of a chain, from the outermost; their number is in a->links.
 const Ast **ast_links(Arena *arena, const Ast *a);
+// Whether a clause of a training is a line: it gives a name, or a state, a value for the clauses behind it.
+bool ast_is_line(const Ast *clause);
 
 // A comment, for the formatter. Comments are kept beside the tree, in order.
 typedef struct Comment {

@@ -176,12 +176,12 @@ Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast 
   return named(with_op(NODE(AST_PARAM, shape, value, condition), how), name.text, name.span);
 }
 
-Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast *value) {
-  return named(NODE(AST_STATE, shape, value, row), name.text, name.span);
+Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Opr how, Ast *value) {
+  return named(with_op(NODE(AST_STATE, shape, value, row), how), name.text, name.span);
 }
 
 Ast *ast_carry(ParseContext *p, Span span, Token name, Ast *shape, Ast *value) {
-  Ast *a = ast_state(p, span, name, NULL, shape, value);
+  Ast *a = ast_state(p, span, name, NULL, shape, OPR_SET, value);
   a->num = 1;
   return a;
 }

@@ -100,7 +100,7 @@ Ast *ast_like(ParseContext *p, Span span, Ast *a);
 Ast *ast_block(ParseContext *p, Span span, AstList *statements);
 Ast *ast_bind(ParseContext *p, Span span, AstKind kind, Token name, Ast *value); // BIND, ASSIGN
 Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value, Ast *condition);
-Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Ast *value);
+Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Opr how, Ast *value);
 Ast *ast_carry(ParseContext *p, Span span, Token name, Ast *shape, Ast *value);
 Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block);
 Ast *ast_for(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *along, Ast *block);

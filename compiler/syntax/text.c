@@ -339,7 +339,7 @@ static void print_state(Printer *p, const Ast *a) {
     print_text(p, ": ");
     print_value(p, a->kids[0]);
   }
-  print_text(p, " = ");
+  strbuf_addf(&p->out, " %s ", opr_text((Opr)a->op));
   print_value(p, a->kids[1]);
 }
 

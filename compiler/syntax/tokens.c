@@ -241,11 +241,11 @@ static bool is_clause(const char *text) {
   return word_find(text, WORD_CLAUSE, NULL, 0) != NULL;
 }
 
-// Among the clauses of a training, a name that gets a value: `x = …`, `x, y = …`.
+// Among the clauses of a training, a name that gets a value: `x = …`, `x, y = …`, `x <- …`.
 static bool names_line(const Tokens *t) {
   if (t->last.kind != TOK_NEWLINE && t->last.kind != TOK_OPENC) return false;
   const int head = t->depth ? t->open[t->depth - 1].head : TOK_NONE, behind = t->ahead[1].kind;
-  return (head == TOK_TRAIN || head == TOK_RECIPE) && (behind == TOK_SET || behind == TOK_COMMA) &&
+  return (head == TOK_TRAIN || head == TOK_RECIPE) && (behind == TOK_SET || behind == TOK_COMMA || behind == TOK_ASSIGN) &&
          !is_clause(t->ahead[0].text);
 }
 

@@ -41,7 +41,8 @@ static bool in_range(const Training *t, const reg_slot *s) {
   const reg_train *p = t->plan;
   switch (s->kind) {
   case REG_SLOT_PARAM: return fits(s, p->nparams, p->params);
-  case REG_SLOT_STATE: return fits(s, p->nstates, p->states);
+  case REG_SLOT_STATE:
+  case REG_SLOT_SAMPLE: return fits(s, p->nstates, p->states);
   case REG_SLOT_FIELD: return t->data && s->index >= 0 && s->index < t->data->nfields;
   case REG_SLOT_FURTHER: {
     int k;
@@ -76,6 +77,7 @@ static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *p
   switch (s->kind) {
   case REG_SLOT_PARAM: return bank->params[s->index];
   case REG_SLOT_STATE: return bank->states[s->index];
+  case REG_SLOT_SAMPLE:
   case REG_SLOT_FIELD:
   case REG_SLOT_FURTHER: return reg_heap_take(&t->run->heap, (size_t)s->count * reg_dtype_bytes(s->dtype));
   case REG_SLOT_PRED: return predictions;
@@ -163,6 +165,7 @@ void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows,
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
   for (int i = 0; i < b->f->nslots; i++) {
     const reg_slot *s = &b->f->slots[i];
+    if (s->kind == REG_SLOT_SAMPLE) samples_read(t, b, i, rows, count);
     if (s->kind == REG_SLOT_FIELD) gather_rows(&t->data->fields[s->index], s, rows, count, b->slots[i]);
   }
 }

@@ -9,6 +9,7 @@ static double result_of(const Training *t, const reg_result *x, const reg_event 
   case REG_RESULT_OBJECTIVE: return e->objective;
   case REG_RESULT_VALID_LOSS: return e->has_valid ? e->valid_loss : NAN;
   case REG_RESULT_METRIC: return e->valid_metrics ? e->valid_metrics[x->index] : NAN;
+  case REG_RESULT_STATE:
   case REG_RESULT_EPOCHS: return (double)t->epoch;
   case REG_RESULT_STEPS: return (double)t->step;
   case REG_RESULT_BEST_EPOCH: return (double)t->best_epoch;
@@ -40,7 +41,10 @@ int outcome_new(const Training *t) {
 void outcome_epoch(const Training *t, const reg_event *e) {
   for (int i = 0; i < t->plan->nresults; i++) {
     const reg_result *x = &t->plan->results[i];
-    keep_result(t, x, x->history ? t->epoch - 1 : 0, result_of(t, x, e));
+    if (x->kind == REG_RESULT_STATE)
+      samples_keep(t, x->index, t->run->store[x->value]);
+    else
+      keep_result(t, x, x->history ? t->epoch - 1 : 0, result_of(t, x, e));
   }
 }
 

@@ -182,6 +182,7 @@ int training_new(Run *r, int index) {
   int code = find_parts(t);
   if (!code) code = further_new(t);
   if (!code) code = take_buffers(t);
+  if (!code) code = samples_find(t);
   if (!code) code = bank_join(t, t->fresh_params, t->fresh_states);
   return code ? code : first_values(t);
 }
@@ -252,6 +253,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
     code = o->inspect(o->inspect_user, 0, t->plan, b->f, b->slots, t->step);
   }
   if (!code) code = bound_call(t, b);
+  if (!code) samples_write(t, b, t->order + index * t->plan->batch, rows);
   if (!code && inspected && o->inspect)
     code = o->inspect(o->inspect_user, 1, t->plan, b->f, b->slots, t->step);
   return code;

@@ -163,6 +163,28 @@ net.* <- start
 evaluate net on digits.test { accuracy, nll }
 """
 
+# A state for each row, of losses, penalties and lines; what it says at last is in what is reported.
+SAMPLES = HEAD + """
+model net(x: [64]) -> [10] = x |> dense(48) as hidden |> relu |> dropout(0.2) |> dense(10) as head
+repeat 2 {
+  train net on digits as fit {
+    state seen[sample]: [2] ~ normal_init(std: 1)
+    seen <- seen + 1
+    z = net(x)
+    loss     own_past(z, label, share: 0.8 * progress)
+    penalize : 2 * early_learning(z) + temporal_ensembling(z)
+    penalize : 1e-4 * mean(seen[.., 0] * max(z, axis: -1))
+    optimize adam(lr: 3e-3)
+    batch    100
+    epochs   25
+    stop     when valid.loss stalls for 12 epochs, keep best
+    each epoch { report mean(fit.seen, axis: 0) as "seen" }
+  }
+  report fit.early_learning.average[0]
+}
+evaluate net on digits.test { accuracy, nll }
+"""
+
 # Further data, whose passes end anywhere within an epoch of the first.
 FURTHER = HEAD + """
 data few = digits with train = digits.train[0..150]
@@ -180,7 +202,7 @@ evaluate net on digits.test { accuracy }
 """
 
 PROGRAMS = {"stages": STAGES, "in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
-            "further": FURTHER,
+            "further": FURTHER, "samples": SAMPLES,
             "double": "precision f64\n" + STOPPING}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
-from . import language_model, updates
+from . import language_model, samples, updates
 
 STDLIB, VALUES = ROOT / "stdlib", Path(__file__).with_name("values.json")
 
@@ -22,7 +22,9 @@ def cases():
               for m in values["language_models"] if m["language model"] == "small"]
     found = [(c[kind], (check, c, more)) for kind, (name, check, more) in kinds.items() for c in values[name]]
     updates_found = [(f"updates: {name}", (check_updates, name, None)) for name in updates.CLAUSES]
-    return [*found, *models, *updates_found, ("every definition of the library has a value", (check_all_there, [name for name, _ in found], None))]
+    samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
+    texts = [name for name, _ in [*found, *samples_found]]
+    return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, texts, None))]
 
 
 def run(regc, case):
@@ -169,6 +171,18 @@ def check_updates(regc, folder, name, _):
     regc.ok("run", "-", "--progress", "none", "--weights", folder / "start.safetensors", "--out", folder / "run", stdin=text, cwd=folder)
     found = read_weights(folder / "run" / "weights.safetensors")
     for tensor, values in json.loads(updates.VALUES.read_text())[name].items():
+        demand_close(tensor, found[tensor], values, 2e-5)
+
+
+def check_samples(regc, folder, name, _):
+    (folder / "rows.csv").write_text("a,b,y\n" + "".join(",".join(map(repr, row)) + "\n" for row in samples.rows()))
+    write_weights(folder / "start.safetensors", {k: reshaped(v, samples.SHAPES[k]) for k, v in samples.start().items()})
+    (folder / "p.reg").write_text(samples.program(name))
+    regc.ok("run", "p.reg", "--progress", "none", "--weights", folder / "start.safetensors", "--out", folder / "run", cwd=folder)
+    found = read_weights(folder / "run" / "weights.safetensors")
+    for state in samples.STATES[name]:
+        found[state], = read_weights(folder / f"{state}.safetensors").values()
+    for tensor, values in json.loads(samples.VALUES.read_text())[name].items():
         demand_close(tensor, found[tensor], values, 2e-5)
 
 
