@@ -47,9 +47,9 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token FOREIGN // a sign of another language that stands for nothing: told by the scanner
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
-%token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
+%token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" PROX "`prox`" LET "`let`"
 %token RECIPE "`recipe`" TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
-%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
 %token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`"
 %token WORD "a word" // that starts a line and nothing that there is
@@ -163,6 +163,7 @@ kind:
 | LOSS                                            { $$ = KIND_LOSS; }
 | SCHEDULE                                        { $$ = KIND_SCHEDULE; }
 | METRIC                                          { $$ = KIND_METRIC; }
+| PROX                                            { $$ = KIND_PROX; }
 
 params_opt:
   %empty                                          { $$ = NULL; }
@@ -339,6 +340,7 @@ clause:
 | OPTIMIZE expr every when                        { $$ = ast_optimize(p, @$, $2, NULL, $3, $4); }
 | OPTIMIZE expr FOR sources every when            { $$ = ast_optimize(p, @$, $2, $4, $5, $6); }
 | MINIMIZE objectives BY expr every when          { $$ = ast_minimize(p, @$, $2, $4, $5, $6); }
+| CONSTRAIN names IN selectors COLON expr         { $$ = ast_constrain(p, @$, $2, $4, $6); }
 | FREEZE sources                                  { $$ = ast_freeze(p, @$, $2); }
 | stop
 | SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
@@ -507,6 +509,7 @@ atom:
 | OPEN whole CLOSE                                { $$ = $2; }
 | OPEN whole CLOSE OPEN args CLOSE                { $$ = ast_call_of(p, @$, $2, $5); }
 | OPEN tuple comma CLOSE                          { $$ = ast_tuple(p, @$, $2); }
+| PROX NAME OPEN args CLOSE                       { $$ = ast_prox_call(p, @$, $2, $4); }
 | list
 | TABLE OPEN args CLOSE block                     { $$ = ast_table(p, @$, $3, $5); }
 | atom OPENB elements CLOSEB                      { $$ = ast_index(p, @$, $1, $3); }

@@ -25,12 +25,11 @@ static int library_file(const char *name) {
   return -1;
 }
 
-static void print_definition(const Session *s, const Ast *def, const reg_terminal *t) {
+static void print_definition(Session *s, const Ast *def, const reg_terminal *t) {
   const Source *source = source_get(&s->sources, def->span.source);
   int line, column;
   source_position(source, def->span.start, &line, &column);
-  printf("%s%s %s%s  (", t->color ? "\033[1m" : "", def_kind_name((DefKind)def->op), def->name,
-         t->color ? "\033[0m" : "");
+  printf("%s%s%s  (", t->color ? "\033[1m" : "", def_title(s->arena, def), t->color ? "\033[0m" : "");
   reg_shown(stdout, source->name);
   printf(":%d)\n\n", line);
   if (def->doc) {
@@ -104,15 +103,26 @@ static int unknown(Session *s, const char *name, const Parse *own) {
   return EXIT_USAGE;
 }
 
+// A penalty with its proximal operator.
+static void print_with_operator(Session *s, const Parse *file, const Ast *def, const reg_terminal *t) {
+  const Ast *prox = find_definition(file, arena_printf(s->arena, "prox %s", def->name));
+  print_definition(s, def, t);
+  if (!prox) return;
+  putchar('\n');
+  print_definition(s, prox, t);
+}
+
 int document_name(Session *s, const Options *o, const char *name, const Parse *own) {
+  const Parse *in = own;
   const Ast *def = own ? find_definition(own, name) : NULL;
   int file = def ? -1 : library_file(name);
   if (file >= 0) {
     const LibraryFile *f = &library_files[file];
-    def = find_definition(parse_file(s, f->name, f->text, f->len), name);
+    in = parse_file(s, f->name, f->text, f->len);
+    def = find_definition(in, name);
   }
   if (def)
-    print_definition(s, def, &o->out);
+    print_with_operator(s, in, def, &o->out);
   else if (builtin_find(name) >= 0)
     print_builtin((Builtin)builtin_find(name));
   else

@@ -264,6 +264,24 @@ Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at) {
   return done.kind == V_FAIL ? NULL : env_get(env, optimizer_variable(d))->tree;
 }
 
+bool optimizer_rate(Cx *cx, const FnValue *fn, Span at, Value *out) {
+  Def *d = fn->def;
+  Env *env = env_new(cx, NULL, "", d->name);
+  const bool library = cx->library;
+  cx->library = d->from_library;
+  const bool bound = bind_args(cx, d, fn->args, fn->nargs, at, env, false);
+  cx->library = library;
+  const Value *lr = bound ? env_get(env, "lr") : NULL;
+  if (lr) *out = *lr;
+  int found = lr != NULL;
+  const Ast *ps = d->ast->kids[0];
+  for (int i = 0; bound && !lr && ps && i < ps->nkids; i++) {
+    const Value *v = env_get(env, ps->kids[i]->name);
+    if (v->kind == V_FN && v->fn->def->kind == KIND_OPTIMIZER) found += optimizer_rate(cx, v->fn, at, out);
+  }
+  return found == 1;
+}
+
 // `apply base with g`: the base optimizer's step on this one's parameters, with g in the place of the
 // objective's gradient.
 Value apply_optimizer(Cx *cx, Env *env, const Ast *e) {

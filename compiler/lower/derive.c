@@ -50,9 +50,7 @@ static bool same_shape(Cx *cx, const char *path, const char *by, Shape own, cons
 
 // -- derivations
 
-// What the further names of `w, m in S, T` stand for beside the parameter `path`: of a tree the tensor of the
-// same path, or of the same one behind the model's name.
-static bool beside(Cx *cx, const Value *v, const char *path, Value *out) {
+bool beside(Cx *cx, const Value *v, const char *path, Value *out) {
   const Tree *t = tree_of(cx, v);
   *out = *v;
   if (!t) return true;

@@ -35,6 +35,9 @@ bool averages_follow(Cx *cx, const LowerTrain *t, Node *const *after);
 Node *param_seen(Cx *cx, const char *path, Node *own); // in the place of a parameter; NULL after a report
 // In the place of a value with a name in a model's body.
 Value value_seen(Cx *cx, const Env *env, const char *name, Value v);
+// What the further names of `w, m in S, T` stand for beside the parameter `path`: of a tree the tensor of the
+// same path, or of the same one behind the model's name. False after a report.
+bool beside(Cx *cx, const Value *v, const char *path, Value *out);
 // Around a call of m->of, in which what m says stands in the place of parameters and values. `failed`: the
 // call did. False after a report: there was none.
 void seeing_begin(Cx *cx, Seeing *s, const ModelValue *m);

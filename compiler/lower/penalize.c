@@ -77,15 +77,68 @@ static void touch(Cx *cx, LowerTrain *t, const char *path, const char *term) {
   }
 }
 
+// -- by prox
+
+static bool holds(const Ast *e, const Ast *part) {
+  if (e == part) return true;
+  for (int i = 0; e && i < e->nkids; i++)
+    if (holds(e->kids[i], part)) return true;
+  return false;
+}
+
+// The factors around the penalty's call.
+static Value strength(Cx *cx, Env *env, const Ast *e, const Ast *call) {
+  if (e == call) return v_num(1, e->span);
+  if (!holds(e, call)) return eval_clause(cx, env, e);
+  Value x = strength(cx, env, e->kids[0], call), y = strength(cx, env, e->kids[1], call);
+  return x.kind == V_FAIL || y.kind == V_FAIL ? v_fail() : binary(cx, e->op, &x, &y, e->span);
+}
+
+// What the penalty's parameters stand for in its call, but for the first.
+static bool prox_args(Cx *cx, Env *env, const ProxCall *c, ProxStep *x) {
+  const Ast *ps = c->penalty->ast->kids[0];
+  const int given = c->stage->kind == AST_CALL ? c->stage->nkids : 0;
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, given + 1);
+  int n = 0;
+  Value *of = ARENA_NEW(cx->a, Value);
+  *of = eval_clause(cx, env, c->of);
+  args[n++] = (BoundArg){NULL, of, c->of->span};
+  for (int i = c->rest; i < given; i++) {
+    const Ast *arg = c->stage->kids[i];
+    Value *v = ARENA_NEW(cx->a, Value);
+    *v = eval_clause(cx, env, arg->kids[0]);
+    args[n++] = (BoundArg){arg->name, v, arg->span};
+  }
+  Env *inner = env_new(cx, NULL, "", c->penalty->name);
+  if (!bind_args(cx, c->penalty, args, n, c->call->span, inner, false)) return false;
+  x->args = ARENA_ARRAY(cx->a, BoundArg, ps->nkids);
+  for (int i = 1; i < ps->nkids; i++)
+    x->args[x->nargs++] = (BoundArg){ps->kids[i]->name, env_get(inner, ps->kids[i]->name), c->call->span};
+  return true;
+}
+
+static bool add_prox(Cx *cx, Env *env, const Ast *p, const char *path, ProxSteps *steps) {
+  ProxCall c;
+  ProxStep x = {.ast = p, .path = path};
+  const bool library = source_is_library(source_get(&cx->s->sources, p->span.source));
+  if (!sema_prox_call(cx->l->program, library, p->kids[2], &c)) return false;
+  x.def = sema_prox(cx->l->program, c.penalty);
+  for (int i = 0; i < steps->len; i++) {
+    if (strcmp(steps->data[i].path, path) != 0) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_prox_twice, p->span, path);
+    diag_note(d, steps->data[i].ast->span, "and here");
+    return false;
+  }
+  x.strength = strength(cx, env, p->kids[2], c.call);
+  if (x.strength.kind == V_FAIL || !x.def || !prox_args(cx, env, &c, &x)) return false;
+  vec_push(cx->a, *steps, x);
+  return true;
+}
+
 // `penalize a, b in S, T : e`: e for each pair of corresponding parameters, summed.
-Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term) {
+Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term, ProxSteps *steps) {
   Env *fields = field_env(cx);
   int n = p->kids[0] ? p->kids[0]->nkids : 0;
-  if (p->name) {
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, p->span, arena_printf(cx->a, "`by %s`", p->name),
-              "in this version");
-    return NULL;
-  }
   if (n == 0) return term_value(cx, fields, p->kids[2]);
   if (!p->kids[1] || p->kids[1]->nkids != n) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, p->span,
@@ -115,7 +168,7 @@ Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term) {
     cx->site = &own;
     Node *v = term_value(cx, env, p->kids[2]);
     cx->site = outer;
-    if (!v) return NULL;
+    if (!v || (p->name && !add_prox(cx, env, p, trees[0]->leaf[k].path, steps))) return NULL;
     total = total ? graph_binary(cx->g, OP_ADD, total, v) : v;
     if (term) touch(cx, t, trees[0]->leaf[k].path, term);
   }

@@ -237,8 +237,15 @@ static double tree_count(const Tree *t) {
 
 Value call_unflat(Cx *cx, const Args *a) {
   const Tree *like = tree_of(cx, a->v[1]);
+  const bool one = !like;
   Node *v = value_node(cx, a->v[0]);
   if (!v) return v_fail();
+  if (one) {
+    Tree *t = tree_new(cx, 1);
+    t->leaf[0] = (Leaf){"", value_node(cx, a->v[1])};
+    if (!t->leaf[0].node) return v_fail();
+    like = t;
+  }
   Tree *t = tree_new(cx, like->n);
   const Shape all = shape_of(1, (int64_t)tree_count(like));
   if (!shape_equal(v->shape, all)) {
@@ -253,7 +260,7 @@ Value call_unflat(Cx *cx, const Args *a) {
     t->leaf[i] = (Leaf){like->leaf[i].path, graph_reshape(cx->g, part, s)};
     from += shape_count(s);
   }
-  return v_tree(t, a->at);
+  return one ? v_tensor(t->leaf[0].node, a->at) : v_tree(t, a->at);
 }
 
 // A reduction of one whole tensor.

@@ -67,12 +67,24 @@ void warn_further(Lowered *l, const LowerTrain *t, const Graph *step);          
 bool further_validates(Lowered *l, const LowerTrain *t, const Graph *validates); // it reads what is there
 
 // -- updates.c
+// A proximal step on one parameter, behind its update.
+typedef struct ProxStep {
+  const Ast *ast; // the clause
+  const char *path;
+  Def *def;       // the operator
+  BoundArg *args; // of the penalty, but for the parameter: by name
+  int nargs;
+  Value strength;
+} ProxStep;
+typedef VEC(ProxStep) ProxSteps;
+
 typedef struct Step {
   Node *loss, *objective; // objective: of all clauses together
   Node **terms;           // of LowerTrain.terms
   int nterms;
   Node **after; // by parameter: its new value; NULL: it is not updated
-  bool early;   // parameters were named before all of them were known
+  ProxSteps proximal;
+  bool early; // parameters were named before all of them were known
 } Step;
 // `met`: all parameters are known. False after a mistake, or where it is to be begun again with them known.
 bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s);
@@ -105,8 +117,9 @@ bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at);
 
 // -- penalize.c
 const char *penalty_term(Cx *cx, const LowerTrain *t, const Ast *penalize); // unlike those in t->terms
-// The term's value; `term`, where given, is noted at the parameters that it touches. NULL after a mistake.
-Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term);
+// The term's value; `term`, where given, is noted at the parameters that it touches. `by prox`: with its
+// steps. NULL after a mistake.
+Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term, ProxSteps *steps);
 
 // -- warn.c
 void warn_train(Cx *cx, const LowerTrain *t); // of its clauses, once it was elaborated

@@ -4,160 +4,8 @@
 // order of the text: an objective is a value of the parameters as those before left them, with the same
 // draws. It is elaborated once, over the parameters as the step found them, and then made anew where it
 // depends on what has changed.
-#include "train.h"
-#include <math.h>
+#include "updates.h"
 #include <string.h>
-
-typedef struct Part {
-  const Ast *ast;  // AST_OBJECTIVE
-  Node *objective; // of `optimize`: the training's
-  bool *updates;   // by parameter
-} Part;
-
-typedef struct Update {
-  const Ast *ast;
-  const char *prefix; // of its optimizer's states
-  int nparts;
-  Part *parts;
-} Update;
-
-typedef struct Acts {
-  Cx *cx;
-  LowerTrain *t;
-  bool first; // the training is elaborated for the first time
-  int n;
-  Update *list;
-  bool *frozen;
-  Node **inputs; // by parameter: as the step found it
-  Step *step;
-} Acts;
-
-static ParamRef *param_at(const Cx *cx, int i) { return cx->params.entries[i].value; }
-static bool optimizes(const Update *u) { return u->ast->op == OPR_NONE; }
-
-// -- which parameters
-
-static bool select_into(Cx *cx, const Ast *selector, bool *hits) {
-  const Tree *t = select_params(cx, selector);
-  for (int i = 0; t && i < t->n; i++) hits[((ParamRef *)map_get(&cx->params, t->leaf[i].path))->index] = true;
-  return t != NULL;
-}
-
-static bool find_frozen(Acts *a) {
-  bool ok = true;
-  a->frozen = ARENA_ARRAY(a->cx->a, bool, a->cx->params.len + 1);
-  for (int i = 2; i < a->t->ast->nkids; i++) {
-    const Ast *c = a->t->ast->kids[i];
-    for (int k = 0; c->kind == AST_FREEZE && k < c->nkids; k++)
-      ok = select_into(a->cx, c->kids[k], a->frozen) && ok;
-  }
-  return ok;
-}
-
-// A parameter of another model is not updated.
-static bool in_head(Acts *a, const bool *hits, const Ast *at) {
-  Cx *cx = a->cx;
-  int i = 0;
-  while (i < cx->params.len && !(hits[i] && !trains_tensor(a->t, param_at(cx, i)->path))) i++;
-  if (i == cx->params.len) return true;
-  const char *path = param_at(cx, i)->path, *model = arena_strndup(cx->a, path, strcspn(path, "."));
-  Diag *d = diag_emit(&cx->s->diags, DIAG_not_in_head, at->span, model);
-  diag_hint(d, "`train %s, %s on …` trains both", ast_text(cx->a, a->t->ast->kids[0]->kids[0]), model);
-  return false;
-}
-
-// What the part's selectors name, without what is frozen.
-static bool select_part(Acts *a, Part *p) {
-  Cx *cx = a->cx;
-  bool any = false;
-  for (int i = 1; i < p->ast->nkids; i++)
-    if (!select_into(cx, p->ast->kids[i], p->updates) || !in_head(a, p->updates, p->ast->kids[i]))
-      return false;
-  for (int i = 0; i < cx->params.len; i++) {
-    p->updates[i] = p->updates[i] && !a->frozen[i];
-    any |= p->updates[i];
-  }
-  if (!any)
-    diag_emit(&cx->s->diags, DIAG_not_a_training_value, p->ast->span,
-              "all that this clause updates is frozen");
-  return any;
-}
-
-// Another part, of a clause that acts at the same time, which updates parameter i.
-static const Ast *rival(const Acts *a, const Update *u, const Part *p, int i) {
-  for (const Update *v = a->list; v <= u; v++)
-    for (int k = 0; k < v->nparts; k++) {
-      if (&v->parts[k] == p) return NULL;
-      if ((v == u || (optimizes(v) && optimizes(u))) && v->parts[k].updates[i]) return v->parts[k].ast;
-    }
-  return NULL;
-}
-
-static bool is_alone(Acts *a, const Update *u, const Part *p) {
-  for (int i = 0; i < a->cx->params.len; i++) {
-    const Ast *other = p->updates[i] ? rival(a, u, p, i) : NULL;
-    if (!other) continue;
-    Diag *d = diag_emit(&a->cx->s->diags, DIAG_updated_twice, p->ast->span, param_at(a->cx, i)->path);
-    diag_note(d, other->span, "and here");
-    return false;
-  }
-  return true;
-}
-
-static bool is_updated(const Acts *a, int i) {
-  for (int k = 0; k < a->n; k++)
-    for (int j = 0; j < a->list[k].nparts; j++)
-      if (a->list[k].parts[j].updates[i]) return true;
-  return false;
-}
-
-static bool none_left_over(Acts *a) {
-  Cx *cx = a->cx;
-  for (int i = 0; i < cx->params.len; i++) {
-    const char *path = param_at(cx, i)->path;
-    if (!trains_tensor(a->t, path) || a->frozen[i] || is_updated(a, i)) continue;
-    Diag *d = diag_emit(&cx->s->diags, DIAG_not_updated, a->t->ast->kids[0]->span, path);
-    diag_note(d, param_at(cx, i)->origin, "declared here");
-    diag_hint(d, "`freeze %s` keeps it as it is", path);
-    return false;
-  }
-  return true;
-}
-
-static bool select_all(Acts *a) {
-  if (!find_frozen(a)) return false;
-  bool *rest = ARENA_ARRAY(a->cx->a, bool, a->cx->params.len + 1);
-  Part *open = NULL; // `optimize` without `for`: what no other clause updates
-  for (int i = 0; i < a->n; i++)
-    for (int k = 0; k < a->list[i].nparts; k++) {
-      Part *p = &a->list[i].parts[k];
-      p->updates = ARENA_ARRAY(a->cx->a, bool, a->cx->params.len + 1);
-      if (p->ast->nkids == 1)
-        open = p;
-      else if (!select_part(a, p) || !is_alone(a, &a->list[i], p))
-        return false;
-    }
-  for (int i = 0; i < a->cx->params.len; i++)
-    rest[i] = trains_tensor(a->t, param_at(a->cx, i)->path) && !a->frozen[i] && !is_updated(a, i);
-  if (open) open->updates = rest;
-  return none_left_over(a);
-}
-
-static void note_updates(Acts *a) {
-  const bool plain = a->n == 1 && optimizes(a->list) && a->list->parts->ast->nkids == 1;
-  Cx *cx = a->cx;
-  for (int i = 0; i < a->t->params.len; i++) {
-    LowerParam *p = &a->t->params.data[i];
-    StrBuf b = {.arena = cx->a};
-    strbuf_add(&b, "");
-    for (int k = 0; k < a->n; k++)
-      for (int j = 0; j < a->list[k].nparts; j++)
-        if (a->list[k].parts[j].updates[i])
-          strbuf_addf(&b, "%s%s", b.len ? ", " : "", ast_text(cx->a, a->list[k].ast->kids[0]));
-    if (!b.len) p->updated_by = "-";
-    if (b.len && !plain) p->updated_by = b.data;
-  }
-}
 
 // -- objectives
 
@@ -205,14 +53,7 @@ static void add_term(Acts *a, const char *name, const Ast *e, const char *over, 
   s->terms[s->nterms++] = n;
 }
 
-// The parameters as the acts so far left them, in the place of those that the step found, which all that is
-// elaborated for an act is made from. What earlier acts left in states stays as it is.
-typedef struct Point {
-  Node **from, **to;
-  int n;
-} Point;
-
-static Point point_now(const Acts *a) {
+Point point_now(const Acts *a) {
   Cx *cx = a->cx;
   const int room = cx->params.len + cx->states.len + 1;
   Point p = {ARENA_ARRAY(cx->a, Node *, room), ARENA_ARRAY(cx->a, Node *, room), 0};
@@ -227,12 +68,11 @@ static Point point_now(const Acts *a) {
   return p;
 }
 
-static Node *moved(const Acts *a, const Point *p, Node *n) {
+Node *moved(const Acts *a, const Point *p, Node *n) {
   return p->n ? graph_substitute(a->cx->g, n, p->from, p->to, p->n) : n;
 }
 
-// Exchanges the parameters as they are with those that the step found.
-static void set_params(Acts *a, Node **nodes) {
+void set_params(Acts *a, Node **nodes) {
   for (int i = 0; i < a->cx->params.len; i++) {
     Node *now = param_at(a->cx, i)->node;
     param_at(a->cx, i)->node = nodes[i];
@@ -240,23 +80,37 @@ static void set_params(Acts *a, Node **nodes) {
   }
 }
 
-// Loss and penalties; NULL after a mistake.
-static Node *main_objective(Acts *a, const Point *p) {
+void states_moved(Acts *a, const Point *p, const States *before) {
+  Cx *cx = a->cx;
+  for (int i = 0; i < cx->states.len && p->n; i++) {
+    StateRef *ref = cx->states.entries[i].value;
+    if (ref->node != state_of(cx, before, i)) ref->node = moved(a, p, ref->node);
+  }
+}
+
+// Loss and penalties; NULL after a mistake. Terms `by prox` count in what is reported, and have no gradient.
+static Node *main_objective(Acts *a, const Point *p, Node **reported) {
   Cx *cx = a->cx;
   const Ast *loss = train_clause(a->t->ast, "loss");
-  Node *n = a->step->loss ? a->step->loss : objective_of(cx, loss, "the loss"), *all;
+  Node *n = a->step->loss ? a->step->loss : objective_of(cx, loss, "the loss"), *all, *by_prox = NULL;
   if (!n) return NULL;
   a->step->loss = all = moved(a, p, n);
   for (int i = 2; i < a->t->ast->nkids; i++) {
     const Ast *c = a->t->ast->kids[i];
     if (c->kind != AST_PENALIZE) continue;
     const char *term = a->first ? penalty_term(cx, a->t, c) : NULL;
-    n = penalize(cx, a->t, c, term);
+    const int first = a->step->proximal.len;
+    n = penalize(cx, a->t, c, term, &a->step->proximal);
     if (!n) continue;
     n = moved(a, p, n);
     add_term(a, term, c->kids[2], NULL, n);
-    all = graph_binary(cx->g, OP_ADD, all, n);
+    for (int k = first; k < a->step->proximal.len; k++) prox_moved(a, p, &a->step->proximal.data[k]);
+    if (c->name)
+      add_to(cx, &by_prox, n);
+    else
+      all = graph_binary(cx->g, OP_ADD, all, n);
   }
+  *reported = by_prox ? graph_binary(cx->g, OP_ADD, all, by_prox) : all;
   return all;
 }
 
@@ -281,10 +135,10 @@ static bool objectives(Acts *a, Update *u) {
   Cx *cx = a->cx;
   const Point p = point_now(a);
   const States before = states_now(cx);
-  Node *whole = NULL;
+  Node *whole = NULL, *reported = NULL;
   bool ok = true;
   set_params(a, a->inputs);
-  if (optimizes(u)) ok = (whole = main_objective(a, &p)) != NULL;
+  if (optimizes(u)) ok = (whole = main_objective(a, &p, &reported)) != NULL;
   for (int k = 0; k < u->nparts && ok; k++) {
     Part *part = &u->parts[k];
     Node *n = whole ? NULL : objective_of(cx, part->ast->kids[0], "what is minimized");
@@ -296,24 +150,14 @@ static bool objectives(Acts *a, Update *u) {
     add_to(cx, &a->step->objective, part->objective);
   }
   set_params(a, a->inputs);
-  for (int i = 0; i < cx->states.len && ok && p.n; i++) {
-    StateRef *ref = cx->states.entries[i].value;
-    if (ref->node != state_of(cx, &before, i)) ref->node = moved(a, &p, ref->node);
-  }
-  if (whole) add_to(cx, &a->step->objective, whole);
+  if (ok) states_moved(a, &p, &before);
+  if (whole) add_to(cx, &a->step->objective, reported);
   for (Update *v = u + 1; whole && v < a->list + a->n; v++)
     if (optimizes(v)) v->parts->objective = whole;
   return ok;
 }
 
 // -- when
-
-// `each k steps`: a clause acts in every k-th step, the first time when k are complete.
-typedef struct When {
-  Node *acts;  // a truth value; NULL: in every step
-  Node *count; // its updates so far, f64; NULL: as many as steps
-  StateRef *counted;
-} When;
 
 static bool every_steps(Acts *a, const Ast *e, int64_t *out) {
   Cx *cx = a->cx;
@@ -404,8 +248,7 @@ static bool depends(Acts *a, const Part *p, const Tree *t) {
   return false;
 }
 
-// The tree after an update that acts on a condition, and the optimizer's states: else they stay.
-static void act_only(Acts *a, const When *w, int since, const States *before, const Tree *was, Tree *now) {
+void act_only(Acts *a, const When *w, int since, const States *before, const Tree *was, Tree *now) {
   Cx *cx = a->cx;
   Nodes x = {0}, y = {0};
   for (int i = 0; i < now->n; i++) {
@@ -436,6 +279,7 @@ static Tree *act(Acts *a, const Update *u, int k, const When *w) {
   const int since = cx->g->nodes.len;
   const States before = states_now(cx);
   Tree *now = run_optimizer(cx, v.fn, was, u->ast->kids[0]->span);
+  if (now && optimizes(u)) now = proximal_steps(a, v.fn, now, u->ast->kids[0]->span);
   cx->update = NULL;
   cx->updates_made = NULL;
   if (now && w->acts) {
@@ -446,8 +290,7 @@ static Tree *act(Acts *a, const Update *u, int k, const When *w) {
   return now;
 }
 
-// What an update leaves is where the next one starts; no gradient goes back through it.
-static void leave(Acts *a, const Tree *now) {
+void leave(Acts *a, const Tree *now) {
   Cx *cx = a->cx;
   for (int i = 0; i < now->n; i++) {
     ParamRef *p = map_get(&cx->params, now->leaf[i].path);
@@ -460,7 +303,7 @@ static void leave(Acts *a, const Tree *now) {
 static bool act_together(Acts *a, Update *u) {
   Cx *cx = a->cx;
   const Point p = point_now(a);
-  VEC(Tree *) after = {0};
+  VEC(Acted) after = {0};
   bool ok = true;
   cx->left.len = 0;
   for (int i = 0; i < p.n; i++) vec_push(cx->a, cx->left, p.to[i]);
@@ -471,13 +314,13 @@ static bool act_together(Acts *a, Update *u) {
     for (int k = 0; k < v->nparts; k++) {
       Tree *now = act(a, v, k, &w);
       ok = ok && now;
-      if (now) vec_push(cx->a, after, now);
+      if (now) vec_push(cx->a, after, ((Acted){now, w.acts}));
     }
     if (w.counted)
       w.counted->node = graph_binary(cx->g, OP_ADD, w.counted->node, graph_cast(cx->g, w.acts, DT_F32));
   }
-  for (int i = 0; i < after.len; i++) leave(a, after.data[i]);
-  return ok;
+  for (int i = 0; i < after.len; i++) leave(a, after.data[i].after);
+  return ok && constrain_all(a, after.data, after.len);
 }
 
 // -- the step

@@ -432,6 +432,9 @@ bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bo
 const char *optimizer_variable(const Def *d); // the name after `for`
 // The tree `w` after the optimizer's body has run over it; NULL after a report.
 Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at);
+// Its step size: its parameter `lr`, or that of the only optimizer among its arguments that has one; false:
+// there is none.
+bool optimizer_rate(Cx *cx, const FnValue *fn, Span at, Value *out);
 Value apply_optimizer(Cx *cx, Env *env, const Ast *e);
 // A shape against a declared one, whose names are bound. `misfit`: two dimensions that do not belong
 // together, where that is why it does not fit.

@@ -5,9 +5,10 @@
 #include <string.h>
 
 // Those with a value of their own, then constructs.
-static const char *const clause_names[] = {"loss",     "batch",    "epochs", "steps",    "seed", "allow",
-                                           "optimize", "minimize", "freeze", "penalize", "stop", "sample"};
-enum { VALUE_CLAUSES = 6, CLAUSES = 12 };
+static const char *const clause_names[] = {"loss",      "batch",    "epochs",   "steps",  "seed",
+                                           "allow",     "optimize", "minimize", "freeze", "penalize",
+                                           "constrain", "stop",     "sample"};
+enum { VALUE_CLAUSES = 6, CLAUSES = 13 };
 
 static bool known_clause(Program *p, const Ast *c) {
   for (int i = 0; i < VALUE_CLAUSES; i++)
@@ -50,6 +51,21 @@ static void check_sample(Program *p, const Ast *train, int from, int at) {
 static void check_penalize(const Scope *around, const Ast *c) {
   Scope s = *around;
   for (int k = 0; c->kids[0] && k < c->kids[0]->nkids; k++) bind(&s, c->kids[0]->kids[k]->name);
+  check_expr(&s, c->kids[2]);
+  if (c->name) check_by_prox(&s, c);
+}
+
+// Trees stand beside the selector.
+static void check_constrain(const Scope *around, const Ast *c) {
+  Scope s = *around;
+  const Ast *names = c->kids[0], *sources = c->kids[1];
+  if (names->nkids != sources->nkids)
+    diag_emit(&s.p->session->diags, DIAG_wrong_kind, names->span,
+              arena_printf(s.p->session->arena, "%d name%s, one for each tree", sources->nkids,
+                           sources->nkids == 1 ? "" : "s"),
+              arena_printf(s.p->session->arena, "%d", names->nkids));
+  for (int k = 1; k < sources->nkids; k++) check_expr(&s, sources->kids[k]);
+  for (int k = 0; k < names->nkids; k++) bind(&s, names->kids[k]->name);
   check_expr(&s, c->kids[2]);
 }
 
@@ -184,6 +200,7 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
   for (int i = from; i < owner->nkids; i++) {
     const Ast *c = owner->kids[i];
     if (c->kind == AST_PENALIZE) check_penalize(s, c);
+    if (c->kind == AST_CONSTRAIN) check_constrain(s, c);
     if (c->kind == AST_STOP) check_stop(s, c);
     if (c->kind == AST_SAMPLE) check_sample(p, owner, from, i);
     if (c->kind == AST_EACH_EPOCH) check_statement(p, c);

@@ -154,9 +154,10 @@ Def *sema_find(Program *p, const char *name) {
 
 Def *sema_library(Program *p, const char *name) {
   Def *d = map_get(&p->library, name);
-  if (d) return d;
+  const char *of = strncmp(name, "prox ", 5) ? name : name + 5; // an operator stands beside its penalty
+  if (d || map_get(&p->library, of)) return d;
   for (const LibraryName *l = library_names; l->name; l++) {
-    if (strcmp(l->name, name)) continue;
+    if (strcmp(l->name, of)) continue;
     const LibraryFile *f = &library_files[l->file];
     Parse *parse = parse_source(p->session, source_add(&p->session->sources, f->name, f->text, f->len));
     for (int i = 0; i < parse->file->nkids; i++)

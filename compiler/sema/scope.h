@@ -37,6 +37,11 @@ void check_clauses(Scope *s, const Ast *owner, int from); // kids[from..]
 bool hint_further(Program *p, Diag *d,
                   const char *name); // of an unknown name; false: it is nowhere further data
 
+// -- prox.c
+void tell_no_prox(Program *p, const char *penalty, Span at);
+void check_by_prox(const Scope *s, const Ast *penalize);
+void check_operator(Program *p, const Def *d); // the parameters of a `prox`
+
 // -- recipes.c
 // `train … with R(…)`: puts R's clauses in their place, in front of the training's own, which replace those
 // that occur once.

@@ -26,6 +26,10 @@ void bind(Scope *s, const char *name) {
 }
 
 static void report_unknown(Scope *s, const char *name, Span span, SemaPlace place) {
+  if (!strncmp(name, "prox ", 5)) {
+    tell_no_prox(s->p, name + 5, span);
+    return;
+  }
   Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, span, name);
   if (!hint_further(s->p, d, name)) sema_suggest(s->p, d, name, place, s->names.data, s->names.len);
 }
@@ -492,6 +496,7 @@ static void check_def(Program *p, Def *d, Span from) {
   Scope s = scope_of(p);
   s.library = d->from_library;
   bind_params(&s, d->ast->kids[0]);
+  if (d->kind == KIND_PROX) check_operator(p, d);
   if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
   if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);
   if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;

@@ -47,6 +47,17 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
 Def *sema_find(Program *p, const char *name);
 // The library's: what its own definitions mean by the name, whatever the program defines.
 Def *sema_library(Program *p, const char *name);
+// The proximal operator of a penalty, which is known; NULL: it has none.
+Def *sema_prox(Program *p, const Def *penalty);
+// `strength * penalty(w, …)`, where the strength may be several factors, also behind a stroke.
+typedef struct ProxCall {
+  Def *penalty;
+  const Ast *call;  // the penalty's
+  const Ast *of;    // w
+  const Ast *stage; // CALL: its further arguments are kids[rest..]; of a pipe also NAME
+  int rest;
+} ProxCall;
+bool sema_prox_call(Program *p, bool library, const Ast *e, ProxCall *out); // false: e has another form
 // The recipe that a training uses; NULL: none. Its first parameters are the models of the head.
 Def *train_recipe(Program *p, const Ast *train);
 // The data of a FURTHER, and the size of its batches where that is given, else NULL.

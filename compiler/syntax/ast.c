@@ -45,14 +45,20 @@ const char *opr_text(Opr o) {
 
 const char *def_kind_name(DefKind k) {
   static const char *const names[KIND_COUNT] = {
-      [KIND_DATA] = "data",           [KIND_MODEL] = "model",
-      [KIND_LAYER] = "layer",         [KIND_FN] = "fn",
-      [KIND_PENALTY] = "penalty",     [KIND_LOSS] = "loss",
-      [KIND_SCHEDULE] = "schedule",   [KIND_OPTIMIZER] = "optimizer",
-      [KIND_METRIC] = "metric",       [KIND_LET] = "let",
-      [KIND_PROCEDURE] = "procedure", [KIND_RECIPE] = "recipe",
+      [KIND_DATA] = "data",         [KIND_MODEL] = "model",
+      [KIND_LAYER] = "layer",       [KIND_FN] = "fn",
+      [KIND_PENALTY] = "penalty",   [KIND_LOSS] = "loss",
+      [KIND_SCHEDULE] = "schedule", [KIND_OPTIMIZER] = "optimizer",
+      [KIND_METRIC] = "metric",     [KIND_PROX] = "prox",
+      [KIND_LET] = "let",           [KIND_PROCEDURE] = "procedure",
+      [KIND_RECIPE] = "recipe",
   };
   return names[k];
+}
+
+const char *def_title(Arena *a, const Ast *def) {
+  if (def->op == KIND_PROX) return def->name;
+  return arena_printf(a, "%s %s", def_kind_name((DefKind)def->op), def->name);
 }
 
 static const char *kind_tag(AstKind k) {

@@ -48,6 +48,7 @@ typedef enum DefKind {
   KIND_SCHEDULE,
   KIND_OPTIMIZER,
   KIND_METRIC,
+  KIND_PROX,
   KIND_LET,
   KIND_PROCEDURE,
   KIND_RECIPE,
@@ -117,9 +118,10 @@ ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items);
 
 bool text_is_name(const char *text); // can be written as a name anywhere
 const char *ast_kind_name(AstKind k);
-const char *opr_text(Opr o);             // "+", "@", …
-const char *def_kind_name(DefKind k);    // "data", "penalty", …
-void ast_print(FILE *out, const Ast *a); // --emit=ast: one node a line, indented
+const char *opr_text(Opr o);                     // "+", "@", …
+const char *def_title(Arena *a, const Ast *def); // "penalty l1"
+const char *def_kind_name(DefKind k);            // "data", "penalty", …
+void ast_print(FILE *out, const Ast *a);         // --emit=ast: one node a line, indented
 // The formatter: canonical text with comments kept; formatting its own output changes nothing.
 char *ast_format(Arena *a, const Session *s, const Parse *p);
 // One expression or definition on one line, for messages and `regc doc`.

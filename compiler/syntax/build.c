@@ -352,6 +352,7 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
              Ast *target) {
   Ast *a = named(with_op(NODE(AST_DEF, params, result, body, target), (int)kind), name->text, name->span);
   a->doc = doc_before(p, span.start);
+  if (kind == KIND_PROX) a->name = arena_printf(p->arena, "prox %s", name->text);
   return a;
 }
 
@@ -486,6 +487,16 @@ Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors
   Ast *a = NODE(AST_PENALIZE, ast_list(p, list_span(names), names),
                 ast_list(p, list_span(selectors), selectors), value);
   return by ? named(a, by->text, by->span) : a;
+}
+
+Ast *ast_prox_call(ParseContext *p, Span span, Token penalty, AstList *args) {
+  penalty.text = arena_printf(p->arena, "prox %s", penalty.text);
+  return ast_call(p, span, ast_name(p, penalty.span, penalty), args);
+}
+
+Ast *ast_constrain(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value) {
+  return NODE(AST_CONSTRAIN, ast_list(p, list_span(names), names), ast_list(p, list_span(sources), sources),
+              value);
 }
 
 Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep_best) {

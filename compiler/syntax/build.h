@@ -140,6 +140,8 @@ Ast *ast_objective(ParseContext *p, Span span, Ast *value,
                    Ast *over); // over NULL: `value` is one more selector
 Ast *ast_minimize(ParseContext *p, Span span, AstList *objectives, Ast *optimizer, Ast *each, Ast *when);
 Ast *ast_freeze(ParseContext *p, Span span, AstList *selectors);
+Ast *ast_prox_call(ParseContext *p, Span span, Token penalty, AstList *args);
+Ast *ast_constrain(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value);
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
                   const Token *by);
 Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep_best);

@@ -165,7 +165,12 @@ static void print_clause(Printer *p, const Ast *a, int column) {
     print_penalize(p, a, column);
   else if (a->kind == AST_UPDATE)
     print_update(p, a);
-  else if (a->kind == AST_FREEZE) {
+  else if (a->kind == AST_CONSTRAIN) {
+    print_text(p, "constrain ");
+    print_target(p, a);
+    print_text(p, " : ");
+    print_value(p, a->kids[2]);
+  } else if (a->kind == AST_FREEZE) {
     strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, "freeze");
     print_selectors(p, a, 0);
   } else if (a->kind == AST_STOP) {

@@ -416,7 +416,7 @@ static void print_with_text(Printer *p, const Ast *a, const char *word, const ch
 }
 
 void print_head(Printer *p, const Ast *def) {
-  strbuf_addf(&p->out, "%s %s", def_kind_name((DefKind)def->op), def->name);
+  print_text(p, def_title(p->out.arena, def));
   if (def->kids[3] && def->op == KIND_MODEL) {
     print_text(p, "[");
     print_node(p, def->kids[3]);

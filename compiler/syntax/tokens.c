@@ -223,6 +223,7 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
     return (line_start && t->depth) || t->last.kind == TOK_SET;
   case BEFORE_NAME:
     if (line_start && t->depth == 0 && !t->expression) return false;
+    if (k->kind == TOK_PROX && t->last.kind == TOK_BY) return false;
     return behind->kind == TOK_NAME && !ends_operand(t->last.kind);
   case IN_HEADER:
     return t->header == (k->kind == TOK_IN ? HEADER_NAMES : HEADER_SOURCES) && ends_operand(t->last.kind);
@@ -234,8 +235,9 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
 }
 
 static bool is_clause(const char *text) {
-  static const char *const words[] = {"loss",   "batch",    "epochs",   "steps", "seed",   "allow",
-                                      "freeze", "optimize", "minimize", "stop",  "sample", "penalize"};
+  static const char *const words[] = {"loss",   "batch",    "epochs",   "steps",    "seed",
+                                      "allow",  "freeze",   "optimize", "minimize", "stop",
+                                      "sample", "penalize", "constrain"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strcmp(words[i], text)) return true;
   return word_find(text, WORD_CLAUSE, NULL, 0) != NULL;

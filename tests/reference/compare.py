@@ -8,7 +8,7 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
-from . import language_model, samples, updates
+from . import clauses, language_model, samples, updates
 
 STDLIB, VALUES = ROOT / "stdlib", Path(__file__).with_name("values.json")
 
@@ -21,7 +21,11 @@ def cases():
     models = [(f"language model, {m['language model']}", (check_language_model, m, None))
               for m in values["language_models"] if m["language model"] == "small"]
     found = [(c[kind], (check, c, more)) for kind, (name, check, more) in kinds.items() for c in values[name]]
-    updates_found = [(f"updates: {name}", (check_updates, name, None)) for name in updates.CLAUSES]
+    updates_found = [(f"updates: {name}", (check_updates, (updates.CLAUSES, updates.VALUES, name), None)) for name in updates.CLAUSES]
+    behind = json.loads(clauses.VALUES.read_text())
+    found += [(c["expression"], (check_expression, c, "")) for c in behind["operators"]]
+    updates_found += [(f"clauses: {name}", (check_updates, (clauses.TRAININGS, clauses.VALUES, name), None)) for name in clauses.TRAININGS]
+    updates_found += [(f"lasso by {name}", (check_lasso, behind["lasso"], how)) for name, how in clauses.LASSO_WAYS.items()]
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
     texts = [name for name, _ in [*found, *samples_found]]
     return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, texts, None))]
@@ -164,13 +168,26 @@ evaluate net on d {{ all }}
     demand_close("output", flatten(rows), case["out"])
 
 
-def check_updates(regc, folder, name, _):
+def check_lasso(regc, folder, expected, how):
+    batch, epochs, rate, near = how
+    text = clauses.LASSO.replace("DATA", str(ROOT / "examples/data/diabetes.csv")).replace("BATCH", str(batch)).replace("EPOCHS", str(epochs)).replace("RATE", rate)
+    regc.ok("run", "-", "--progress", "none", "--out", folder / "run", stdin=text, cwd=folder)
+    found = read_weights(folder / "run" / "weights.safetensors")
+    if batch == 442 and [w == 0 for w in found["line.out.weight"]] != [w == 0 for w in expected["weight"]]:
+        raise Failure(f"zeros differ: {found['line.out.weight']}, scikit-learn has {expected['weight']}")
+    demand_close("weight", found["line.out.weight"], expected["weight"], near)
+    demand_close("bias", found["line.out.bias"], expected["bias"], 2 * near)
+
+
+def check_updates(regc, folder, case, _):
+    programs, file, name = case
     (folder / "rows.csv").write_text("a,b,c,d,e,y\n" + "".join(",".join(map(repr, row)) + "\n" for row in updates.rows()))
     write_weights(folder / "start.safetensors", {k: reshaped(v, updates.SHAPES[k]) for k, v in updates.start().items()})
-    text = updates.program(updates.CLAUSES[name])
+    text = updates.program(programs[name])
     regc.ok("run", "-", "--progress", "none", "--weights", folder / "start.safetensors", "--out", folder / "run", stdin=text, cwd=folder)
     found = read_weights(folder / "run" / "weights.safetensors")
-    for tensor, values in json.loads(updates.VALUES.read_text())[name].items():
+    values = json.loads(file.read_text())
+    for tensor, values in values.get("trainings", values)[name].items():
         demand_close(tensor, found[tensor], values, 2e-5)
 
 

@@ -353,8 +353,9 @@ static void tell_definitions(const Repl *r, const ReplItems *new, const ReplItem
     if (new->data[i].kind != AST_DEF) continue;
     bool again = false;
     for (int k = 0; k < old->len; k++) again |= item_is(&old->data[k], AST_DEF, new->data[i].name);
-    reg_shown_line(stderr, "%s %s%s", def_kind_name((DefKind) new->data[i].op), new->data[i].name,
-                   again ? " (replaced)" : "");
+    const bool named = new->data[i].op == KIND_PROX; // by kind and penalty
+    reg_shown_line(stderr, "%s%s%s%s", named ? "" : def_kind_name((DefKind) new->data[i].op),
+                   named ? "" : " ", new->data[i].name, again ? " (replaced)" : "");
   }
 }
 

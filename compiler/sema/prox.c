@@ -1,0 +1,118 @@
+// Penalties by their proximal operators: `penalize w in S : strength * l1(w) by prox`. A penalty's operator
+// is the definition `prox l1(w, t, …)` beside it, whose further parameters are the penalty's others.
+#include "library.h"
+#include "scope.h"
+#include <stdlib.h>
+#include <string.h>
+
+static Def *meant(Program *p, bool library, const char *name) {
+  return library ? sema_library(p, name) : sema_find(p, name);
+}
+
+Def *sema_prox(Program *p, const Def *penalty) {
+  const char *name = arena_printf(p->session->arena, "prox %s", penalty->name);
+  Def *own = map_get(&p->defs, name);
+  return own || !penalty->from_library ? own : map_get(&p->library, name);
+}
+
+bool sema_prox_call(Program *p, bool library, const Ast *e, ProxCall *out) {
+  if (e->kind == AST_BINARY && e->op == OPR_MUL && sema_prox_call(p, library, e->kids[1], out)) return true;
+  if (e->kind == AST_BINARY && (e->op == OPR_MUL || e->op == OPR_DIV))
+    return sema_prox_call(p, library, e->kids[0], out);
+  const Ast *stage = e->kind == AST_PIPE ? e->kids[1] : e;
+  const Ast *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
+  Def *d = callee->kind == AST_NAME && (stage->kind == AST_CALL || e->kind == AST_PIPE)
+               ? meant(p, library, callee->name)
+               : NULL;
+  if (!d || d->kind != KIND_PENALTY) return false;
+  *out = (ProxCall){.penalty = d, .call = e, .stage = stage, .rest = 1};
+  out->of = e->kind == AST_PIPE ? e->kids[0] : stage->nkids > 1 ? stage->kids[1]->kids[0] : NULL;
+  if (e->kind != AST_PIPE) out->rest = 2;
+  return true;
+}
+
+static int by_text(const void *x, const void *y) {
+  return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+// The penalties that have an operator.
+static const char *with_operator(Program *p) {
+  Arena *a = p->session->arena;
+  VEC(const char *) names = {0};
+  StrBuf b = {.arena = a};
+  for (const LibraryName *l = library_names; l->name; l++)
+    if (l->kind == KIND_PENALTY) sema_library(p, l->name);
+  const Map *maps[] = {&p->defs, &p->library};
+  for (int m = 0; m < 2; m++)
+    for (int i = 0; i < maps[m]->len; i++) {
+      const Def *d = maps[m]->entries[i].value;
+      if (d->kind == KIND_PROX && !(m && map_get(&p->defs, d->name))) vec_push(a, names, d->name + 5);
+    }
+  qsort(names.data, (size_t)names.len, sizeof *names.data, by_text);
+  for (int i = 0; i < names.len; i++) strbuf_addf(&b, "%s%s", i ? ", " : "", names.data[i]);
+  return b.data;
+}
+
+void tell_no_prox(Program *p, const char *penalty, Span at) {
+  Diag *d = diag_emit(&p->session->diags, DIAG_no_prox, at, penalty);
+  diag_hint(d, "these penalties have one: %s", with_operator(p));
+  diag_hint(d, "`prox %s(w, t) = ...` declares one", penalty);
+}
+
+void check_by_prox(const Scope *s, const Ast *penalize) {
+  Program *p = s->p;
+  Arena *a = p->session->arena;
+  Diags *ds = &p->session->diags;
+  const Ast *names = penalize->kids[0], *e = penalize->kids[2];
+  ProxCall x;
+  if (strcmp(penalize->name, "prox") != 0) {
+    diag_emit(ds, DIAG_wrong_kind, penalize->name_span, "`by prox`",
+              arena_printf(a, "`by %s`", penalize->name));
+    return;
+  }
+  const char *w = names->nkids == 1 ? names->kids[0]->name : NULL;
+  if (!w || !sema_prox_call(p, s->library, e, &x) || !x.of || x.of->kind != AST_NAME ||
+      strcmp(x.of->name, w) != 0) {
+    Diag *d = diag_emit(ds, DIAG_prox_form, e->span, w ? w : "w");
+    diag_hint(d, "for example `penalize w in net.*.weight : 1e-3 * l1(w) by prox`");
+    return;
+  }
+  Def *prox = sema_prox(p, x.penalty);
+  if (prox) {
+    Scope its = *s;
+    its.library = prox->from_library;
+    check_name(&its, prox->name, x.call->span, PLACE_CALL);
+    return;
+  }
+  tell_no_prox(p, x.penalty->name, x.call->span);
+}
+
+static bool has_param(const Ast *params, int from, const char *name) {
+  for (int i = from; params && i < params->nkids; i++)
+    if (!strcmp(params->kids[i]->name, name)) return true;
+  return false;
+}
+
+void check_operator(Program *p, const Def *d) {
+  Arena *a = p->session->arena;
+  const char *name = d->name + 5;
+  const Def *penalty = meant(p, d->from_library, name);
+  if (!penalty || penalty->kind != KIND_PENALTY) {
+    Diag *diag = diag_emit(&p->session->diags, DIAG_wrong_kind, d->ast->name_span, "the name of a penalty",
+                           arena_printf(a, "`%s`", name));
+    diag_hint(diag, "`prox NAME(w, t)` is the proximal operator of `penalty NAME(w)`");
+    return;
+  }
+  const Ast *params = d->ast->kids[0], *whole = penalty->ast->kids[0];
+  StrBuf b = {.arena = a};
+  bool fits = params && whole && params->nkids == whole->nkids + 1;
+  strbuf_add(&b, "`w, t");
+  for (int i = 1; whole && i < whole->nkids; i++) {
+    strbuf_addf(&b, ", %s", whole->kids[i]->name);
+    fits = fits && has_param(params, 2, whole->kids[i]->name);
+  }
+  strbuf_add(&b, "`");
+  if (fits) return;
+  Diag *diag = diag_emit(&p->session->diags, DIAG_prox_parameters, d->ast->name_span, d->name, b.data);
+  diag_note(diag, penalty->ast->name_span, "the penalty");
+}
