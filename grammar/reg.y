@@ -51,13 +51,14 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token RECIPE "`recipe`" TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
 %token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
+%token STACK "`stack`" LEAST "`minimize … from`"
 %token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`"
 %token WORD "a word" // that starts a line and nothing that there is
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`" TABLE "`table`"
 
 %type <node> item stage stages stage_if wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
-%type <node> block loop along target
+%type <node> block loop along target role
 %type <node> statement state wrong_statement shape_of_state row further clause objective every when stop penalize metric model_name
 %type <node> expr until arrow pipe link or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
@@ -91,7 +92,7 @@ definition:
 | kind NAME params_opt result SENSE body          { $$ = ast_metric(p, @$, $1, &$2, $3, $4, $5, $6); }
 | kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
 | PROCEDURE NAME params_opt stages                { $$ = ast_def(p, @$, KIND_PROCEDURE, &$2, $3, NULL, $4, NULL); }
-| PARAM NAME COLON list how expr                  { $$ = ast_own_param(p, @$, $2, $4, $5, $6); }
+| PARAM NAME COLON list role how expr             { $$ = ast_own_param(p, @$, $2, $4, $5, $6, $7); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
 | RECIPE NAME params_opt OPENC clauses CLOSEC     { $$ = ast_def(p, @$, KIND_RECIPE, &$2, $3, NULL, ast_clauses(p, span_join(@4, @6), $5), NULL); }
 
@@ -247,11 +248,13 @@ statement:
 | target SET expr                                 { $$ = ast_set(p, @$, $1, $3); }
 | NAME COMMA names SET expr                       { $$ = ast_unpack(p, @$, ast_name(p, @1, $1), $3, $5); }
 | NAME ASSIGN expr                                { $$ = ast_bind(p, @$, AST_ASSIGN, $1, $3); }
-| PARAM NAME COLON list how expr                  { $$ = ast_param(p, @$, $2, $4, $5, $6, NULL); }
-| PARAM NAME COLON list how expr IF expr          { $$ = ast_param(p, @$, $2, $4, $5, $6, $8); }
 | state
+| PARAM NAME COLON list role how expr             { $$ = ast_param(p, @$, $2, $4, $5, $6, $7, NULL); }
+| PARAM NAME COLON list role how expr IF expr     { $$ = ast_param(p, @$, $2, $4, $5, $6, $7, $9); }
 | CARRY NAME shape_of_state SET expr              { $$ = ast_carry(p, @$, $2, $3, $5); }
 | APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
+| STACK expr block                                { $$ = ast_stack(p, @$, NULL, list_new(p, $2), $3); }
+| STACK names IN sources block                    { $$ = ast_stack(p, @$, $2, $4, $5); }
 | PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }
 
 state:
@@ -263,6 +266,8 @@ wrong_statement:
   target SET error NEWLINE                        { $$ = ast_set(p, @$, $1, ast_error(p, @3)); }
 | REPEAT error NEWLINE                            { $$ = ast_error(p, @$); }
 | REPEAT error block NEWLINE                      { $$ = ast_repeat(p, @$, ast_error(p, @2), $3); }
+| STACK error NEWLINE                             { $$ = ast_error(p, @$); }
+| STACK error block NEWLINE                       { $$ = ast_error(p, @$); (void)$3; }
 | WHILE error NEWLINE                             { $$ = ast_error(p, @$); }
 | WHILE error block NEWLINE                       { $$ = ast_error(p, @$); (void)$3; }
 | FOR error NEWLINE                               { $$ = ast_error(p, @$); }
@@ -282,6 +287,10 @@ along:
 sources:
   expr                                            { $$ = list_new(p, $1); }
 | sources COMMA expr                              { $$ = list_add(p, $1, $3); }
+
+role:
+  %empty                                          { $$ = NULL; }
+| AS NAME                                         { $$ = ast_name(p, @2, $2); }
 
 how:
   TILDE                                           { $$ = OPR_TILDE; }
@@ -426,6 +435,7 @@ view:
 expr: until
 | IF expr THEN expr ELSE expr                     { $$ = ast_triple(p, @$, AST_IF, $2, $4, $6); }
 | EACH names IN sources COLON expr                { $$ = ast_each(p, @$, $2, $4, $6); }
+| LEAST NAME NAME expr BY expr FOR expr COLON expr { $$ = ast_least(p, @$, $2, $3, $4, $6, $8, $10); }
 | NEW chain                                       { $$ = ast_new(p, @$, $2); }
 | loop
 

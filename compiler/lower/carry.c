@@ -37,7 +37,7 @@ bool set_carry(Cx *cx, const char *name, Node *n) {
 }
 
 // Its value in this turn.
-static Node *of_loop(Cx *cx, const char *name, Node *first) {
+Node *carry_of_turn(Cx *cx, const char *name, Node *first) {
   Turns *t = cx->turns;
   CarryRef *c = find_carry(t, name);
   if (c) return c->node;
@@ -91,7 +91,7 @@ Value declare_carry(Cx *cx, Env *env, const Ast *st) {
   const bool lane = !cx->turns && cx->t && cx->t->in_order && !cx->view && !cx->loaded &&
                     cx->batch <= cx->t->batch,
              kept = cx->turns ? !cx->turns->apart : lane && !(before && before->assigned);
-  Node *n = cx->turns && !cx->turns->apart ? of_loop(cx, name, first)
+  Node *n = cx->turns && !cx->turns->apart ? carry_of_turn(cx, name, first)
             : lane                         ? of_lane(cx, env, st, name, first)
                                            : first;
   if (!n) return v_fail();

@@ -104,7 +104,9 @@ static const char *place(Cx *cx, const ModelValue *m, const char *inner) {
 
 // The model that a derivation's selectors start from, where they name the one whose structure it has.
 static const ModelValue *root_of(const Ast *selector, const ModelValue *m) {
-  while (selector->kind == AST_EXCEPT || selector->kind == AST_FIELD) selector = selector->kids[0];
+  while (selector->kind == AST_EXCEPT || selector->kind == AST_FIELD || selector->kind == AST_CALL)
+    selector =
+        selector->kind == AST_CALL && selector->nkids > 1 ? selector->kids[1]->kids[0] : selector->kids[0];
   while (m->of) m = m->of;
   return selector->kind == AST_NAME && !strcmp(selector->name, m->def->name) ? m : NULL;
 }

@@ -358,6 +358,8 @@ static Value eval_inner(Cx *cx, Env *env, const Ast *e) {
   case AST_REPEAT: return eval_repeat(cx, env, e);
   case AST_FOR: return eval_for(cx, env, e);
   case AST_WHILE: return eval_while(cx, env, e);
+  case AST_STACK: return eval_stack(cx, env, e);
+  case AST_LEAST: return eval_least(cx, env, e);
   case AST_APPLY: return apply_optimizer(cx, env, e);
   case AST_WHERE:
   case AST_WITH:

@@ -121,6 +121,14 @@ static Node *moved_to(Cx *cx, const Leaf *t) {
   return n;
 }
 
+// What stands for the tensor of this path in what is minimized; NULL: nothing does.
+static Node *updated_node(Cx *cx, const char *path) {
+  for (int i = 0; cx->least && i < cx->least->n; i++)
+    if (!strcmp(cx->least->leaf[i].path, path)) return cx->least->leaf[i].node;
+  const ParamRef *p = cx->least ? NULL : map_get(&cx->params, path);
+  return p ? p->node : NULL;
+}
+
 // `e at T`: e with the parameters at T, the same random draws.
 Value eval_at(Cx *cx, Env *env, const Ast *e) {
   Value y = eval_expr(cx, env, e->kids[0]), moved = eval_expr(cx, env, e->kids[1]);
@@ -142,8 +150,8 @@ Value eval_at(Cx *cx, Env *env, const Ast *e) {
   int count = 0;
   for (; count < cx->left.len; count++) from[count] = to[count] = cx->left.data[count];
   for (int i = 0; i < t->n; i++) {
-    ParamRef *p = map_get(&cx->params, t->leaf[i].path);
-    if (p) from[count] = p->node, to[count++] = moved_to(cx, &t->leaf[i]);
+    Node *own = updated_node(cx, t->leaf[i].path);
+    if (own) from[count] = own, to[count++] = moved_to(cx, &t->leaf[i]);
   }
   return v_tensor(graph_substitute(cx->g, n, from, to, count), e->span);
 }

@@ -466,6 +466,7 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
   const AstKind kind = e->kids[1]->kind;
   if (base.kind == V_FAIL) return base;
   if (base.kind == V_DATA) return eval_data(cx, env, e);
+  if (base.kind == V_TREE && e->kids[0]->kind == AST_FIELD) return model_field(cx, env, e); // `net.block[0]`
   if (given == 1 && kind != AST_RANGE && kind != AST_ELLIPSIS && !is_new(env, e->kids[1])) {
     const bool where = is_where(e->kids[1]);
     only = eval_expr(cx, env, where ? e->kids[1]->kids[0] : e->kids[1]);

@@ -101,12 +101,12 @@ static void add_name(Cx *cx, const Env *env, const char *name, Names *out) {
   if (!known) vec_push(cx->a, *out, name);
 }
 
-static void find_names(Cx *cx, const Env *env, const Ast *e, Names *out) {
+void bound_again(Cx *cx, const Env *env, const Ast *e, Names *out) {
   if (!e) return;
   if (e->kind == AST_BIND || e->kind == AST_ASSIGN) add_name(cx, env, e->name, out);
   for (int i = 0; e->kind == AST_UNPACK && i < e->kids[0]->nkids; i++)
     add_name(cx, env, e->kids[0]->kids[i]->name, out);
-  for (int i = 0; i < e->nkids; i++) find_names(cx, env, e->kids[i], out);
+  for (int i = 0; i < e->nkids; i++) bound_again(cx, env, e->kids[i], out);
 }
 
 // -- one loop
@@ -122,6 +122,7 @@ static Map copied(Cx *cx, const Map *m) {
 static Env *turn_env(const Loop *l) { return env_new(l->cx, l->env, l->env->path, l->env->def); }
 
 static Value run_turn(const Loop *l, Env *inner) {
+  if (l->e->kind == AST_LEAST) return least_turn(l, inner);
   return l->body->kind == AST_BLOCK ? eval_block(l->cx, inner, l->body) : eval_expr(l->cx, inner, l->body);
 }
 
@@ -232,7 +233,7 @@ static bool gives_value(const Ast *body) {
 // Of one turn, which is not made, the values; of these none.
 static Value without_turns(Loop *l) {
   Cx *cx = l->cx;
-  if (!gives_value(l->body)) return (Value){.kind = V_NONE, .span = l->e->span};
+  if (!gives_value(l->body) || l->e->kind == AST_LEAST) return (Value){.kind = V_NONE, .span = l->e->span};
   const Map counters = cx->counters;
   const int64_t stream = cx->stream;
   const States before = states_now(cx);
@@ -464,7 +465,7 @@ static bool can_carry(const Loop *l) {
 }
 
 Value run_loop(Loop *l) {
-  find_names(l->cx, l->env, l->body, &l->carried);
+  bound_again(l->cx, l->env, l->body, &l->carried);
   if (!can_carry(l)) return v_fail();
   l->cx->effects++;
   if (l->condition) return l->turns ? as_loop(l) : (Value){.kind = V_NONE, .span = l->e->span};

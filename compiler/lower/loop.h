@@ -42,6 +42,12 @@ typedef struct Attempt {
 // The value of all turns' last lines; the names of l->env are bound to what they are afterwards.
 Value run_loop(Loop *l);
 
+// Names of the scope that the block binds again.
+void bound_again(Cx *cx, const Env *env, const Ast *block, Names *out);
+
+// -- least.c. A turn of `minimize … from`.
+Value least_turn(const Loop *l, Env *inner);
+
 // -- while.c. False after a report.
 bool eval_condition(const Loop *l, Attempt *a);
 // Before the carried values of b come those that a loop with a condition reads itself (graph.h).

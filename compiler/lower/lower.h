@@ -168,6 +168,8 @@ typedef struct Lowered {
   VEC(int) begins;       // of each statement outside of blocks its first stage
   VEC(LowerName) names;
   VEC(LowerTensor) store;
+  Map instances;     // path of a call that got its name by itself -> the same without its number
+  Map roles;         // path of a parameter -> its role
   Map known;         // path -> LowerParam *: parameters that a statement so far has made known
   StageScope *scope; // of the statement that is elaborated
   StageScope *all;   // of the program's top level

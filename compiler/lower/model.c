@@ -124,11 +124,8 @@ static ModelValue *new_model(Cx *cx, const Def *d, const Ast *e) {
   ModelValue *m = model_copy(cx, of.model, d->name);
   if (!making(cx, m, e->kids[0])) return NULL;
   m->items = ARENA_ARRAY(cx->a, ModelValue *, n + 1);
-  for (m->nitems = 0; m->nitems < n; m->nitems++) {
-    const char *name = arena_printf(cx->a, "%s[%d]", d->name, m->nitems);
-    m->items[m->nitems] = model_copy(cx, m, name);
-    map_put(&cx->auto_base, name, (void *)d->name); // `g` of a selector takes all of them
-  }
+  for (m->nitems = 0; m->nitems < n; m->nitems++)
+    m->items[m->nitems] = model_copy(cx, m, arena_printf(cx->a, "%s[%d]", d->name, m->nitems));
   return m;
 }
 

@@ -11,7 +11,7 @@ const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as) 
   intptr_t count = (intptr_t)map_get(&cx->counters, site) + 1;
   map_put(&cx->counters, site, (void *)count);
   const char *path = arena_printf(cx->a, "%s%d", site, (int)count);
-  map_put(&cx->auto_base, path, (void *)site);
+  map_put(&cx->l->instances, path, (void *)site);
   return path;
 }
 
@@ -98,6 +98,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   env_set(cx, env, p->name, v_fail()); // until it is there: what uses it stays silent after a mistake
   if (!declared_shape(cx, env, p->kids[0], &s)) return v_fail();
   const char *path = env->path && *env->path ? arena_printf(cx->a, "%s.%s", env->path, p->name) : p->name;
+  const char *role = p->kids[3] ? p->kids[3]->name : s.rank >= 2 ? "weight" : "bias";
+  map_put(&cx->l->roles, path, (void *)role);
   ParamRef *ref = map_get(&cx->params, path);
   if (ref && !shape_equal(ref->shape, s)) {
     Diag *d =
@@ -123,11 +125,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   }
   if (!ref) {
     ref = ARENA_NEW(cx->a, ParamRef);
-    *ref = (ParamRef){.path = path,
-                      .role = s.rank >= 2 ? "weight" : "bias",
-                      .index = param_index(cx, path, s),
-                      .shape = s,
-                      .origin = p->span};
+    *ref = (ParamRef){
+        .path = path, .role = role, .index = param_index(cx, path, s), .shape = s, .origin = p->span};
     ref->node = param_input(cx, ref);
     map_put(&cx->params, path, ref);
   }
@@ -235,6 +234,11 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, shape->span, "the shape of one row",
               arena_printf(cx->a, "`%s`", ast_text(cx->a, shape)));
     return v_fail();
+  }
+  if (cx->least) {
+    const Value v = declare_turn_state(cx, env, st);
+    env_set(cx, env, st->name, v);
+    return v.kind == V_FAIL ? v : (Value){.kind = V_NONE};
   }
   if (shape && shape->kind == AST_LIKE) {
     Value like = eval_expr(cx, env, shape->kids[0]);

@@ -1,6 +1,7 @@
 // Selectors: `net.*.weight` picks from the parameters that were met so far. In: a selector, and where it
 // starts from a value, that model. Out: a tree of the parameters, in the order in which they were declared.
 #include "../base/words.h"
+#include "builtins.h"
 #include "model.h"
 #include <math.h>
 #include <stdlib.h>
@@ -26,8 +27,21 @@ static const ModelValue *average_within(const ModelValue *m) {
   return m;
 }
 
+// In a check a model may be asked for its parameters before it is called.
+static void meet_in_check(Cx *cx, const ModelValue *m) {
+  if (cx->mode != MODE_CHECK || cx->meeting || model_is_still(m)) return;
+  bool known = false;
+  for (int i = 0; i < cx->params.len; i++) known |= model_owns(cx->l, m->name, cx->params.entries[i].key);
+  cx->meeting = true;
+  const int kept = cx->s->diags.list.len;
+  if (!known && !model_meet(cx, m, m->def->ast->name_span))
+    diags_forget(&cx->s->diags, kept); // who asks tells
+  cx->meeting = false;
+}
+
 Tree *model_tree(Cx *cx, const ModelValue *m) {
   const ModelValue *average = average_within(m);
+  meet_in_check(cx, m);
   selects(cx);
   if (average) return average_tree(cx, average);
   Tree *t = ARENA_NEW(cx->a, Tree);
@@ -49,14 +63,16 @@ typedef struct Segment {
 enum { MAX_SEGMENTS = 32 };
 
 // One segment of a selector against one of a path. A layer's name stands for all its instances that were
-// named automatically.
+// named automatically, that of a stack or of several models for all of these.
 static bool segment_matches(Cx *cx, const Segment *want, const char *path, size_t upto, size_t from) {
   size_t n = upto - from, base = strlen(want->name);
   if (!want->numbered && !strcmp(want->name, "*")) return true;
   if (!want->numbered && base == n && !strncmp(want->name, path + from, n)) return true;
-  const char *site = map_get(&cx->auto_base, arena_strndup(cx->a, path, upto));
-  if (!site || strlen(site) < from || strcmp(site + from, want->name) != 0) return false;
-  const size_t bracket = path[from + base] == '['; // of `g[2]`
+  const size_t bracket = n > base && path[from + base] == '['; // of `g[2]`
+  const char *site = bracket ? NULL : map_get(&cx->l->instances, arena_strndup(cx->a, path, upto));
+  if (bracket ? strncmp(want->name, path + from, base) != 0
+              : !site || strlen(site) < from || strcmp(site + from, want->name) != 0)
+    return false;
   int64_t number = strtoll(path + from + base + bracket, NULL, 10);
   return !want->numbered || (number >= want->low && number < want->high);
 }
@@ -84,13 +100,9 @@ static bool segment_bound(Cx *cx, const Ast *e, int64_t *out) {
 // The selector's segments in order; their number, 0 after a report. `root`, where given, is what it starts
 // from.
 static int selector_segments(Cx *cx, const Ast *e, const ModelValue *root, Segment *out) {
-  const Ast *of = e->kind == AST_INDEX ? e->kids[0] : e;
-  if (root && of->kind != AST_FIELD) {
-    out[0] = (Segment){.name = root->name};
-    return 1;
-  }
   const Ast *name = e->kind == AST_INDEX ? e->kids[0] : e;
-  bool named = name->kind == AST_NAME || name->kind == AST_FIELD;
+  const bool starts = root && name->kind != AST_FIELD;
+  const bool named = starts || name->kind == AST_NAME || name->kind == AST_FIELD;
   int n = named && name->kind == AST_FIELD ? selector_segments(cx, name->kids[0], root, out) : 0;
   if (!named || (name->kind == AST_FIELD && n == 0) || n == MAX_SEGMENTS) {
     if (!named || n == MAX_SEGMENTS)
@@ -98,8 +110,9 @@ static int selector_segments(Cx *cx, const Ast *e, const ModelValue *root, Segme
                 ast_kind_name(e->kind));
     return 0;
   }
-  out[n] = (Segment){.name = name->name, .numbered = name != e, .high = INT64_MAX};
-  if (name != e) {
+  const bool numbered = name != e && !(starts && !root->nitems); // else the index is in the root's name
+  out[n] = (Segment){.name = starts ? root->name : name->name, .numbered = numbered, .high = INT64_MAX};
+  if (numbered) {
     const Ast *at = e->kids[1];
     bool range = at->kind == AST_RANGE;
     if (!segment_bound(cx, range ? at->kids[0] : at, &out[n].low)) return 0;
@@ -119,6 +132,48 @@ static bool selected(Cx *cx, const Segment *segments, int n, const char *path) {
   return path_matches(cx, segments + 1, n - 1, path, root) || path_matches(cx, segments + 1, n, path, root);
 }
 
+// -- roles
+
+static const char *role_named(Builtin b) {
+  return b == B_WEIGHTS ? "weight" : b == B_BIASES ? "bias" : b == B_NORMS ? "norm" : NULL;
+}
+
+// The role that a selector such as `weights(net)` asks for; NULL: it is no such call.
+static const char *role_asked(Cx *cx, const Ast *e) {
+  const Ast *callee = e->kind == AST_CALL && e->nkids == 2 ? e->kids[0] : NULL;
+  const int b =
+      callee && callee->kind == AST_NAME && !find_def(cx, callee->name) ? builtin_find(callee->name) : -1;
+  return b < 0 ? NULL : role_named((Builtin)b);
+}
+
+// States that follow a tree are called by theirs and by the parameter.
+static bool has_role(Cx *cx, const char *path, const char *role) {
+  const char *blank = strrchr(path, ' '), *of = map_get(&cx->l->roles, blank ? blank + 1 : path);
+  return of && !strcmp(of, role);
+}
+
+Value call_role(Cx *cx, const Args *a) {
+  const Tree *t = tree_of(cx, a->v[0]);
+  Tree *out = tree_new(cx, t->n);
+  const char *role = role_named(a->b);
+  out->n = 0;
+  for (int i = 0; i < t->n; i++)
+    if (has_role(cx, t->leaf[i].path, role)) out->leaf[out->n++] = t->leaf[i];
+  if (out->n) return v_tree(out, a->at);
+  Diag *d = diag_emit(&cx->s->diags, DIAG_selector_empty, a->at, builtin_info[a->b].name);
+  diag_note(d, (Span){0}, "no parameter here has the role `%s`: `param NAME: SHAPE as %s = …` gives it", role,
+            role);
+  return v_fail();
+}
+
+// -- matches
+
+// A model by its name alone: all its parameters, those of the models that it calls too.
+static bool names_model(Cx *cx, const Ast *e) {
+  const Def *d = e->kind == AST_NAME ? sema_find(cx->l->program, e->name) : NULL;
+  return d && d->kind == KIND_MODEL;
+}
+
 // Marks what a selector matches.
 static bool mark(Cx *cx, const Ast *e, const ModelValue *root, bool *hit) {
   if (e->kind == AST_EXCEPT) {
@@ -127,12 +182,19 @@ static bool mark(Cx *cx, const Ast *e, const ModelValue *root, bool *hit) {
     for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && !not[i];
     return true;
   }
+  const char *role = role_asked(cx, e);
+  if (role) {
+    if (!mark(cx, e->kids[1]->kids[0], root, hit)) return false;
+    for (int i = 0; i < cx->params.len; i++) hit[i] = hit[i] && has_role(cx, cx->params.entries[i].key, role);
+    return true;
+  }
   Segment segments[MAX_SEGMENTS + 1];
   int n = selector_segments(cx, e, root, segments);
   if (n == 0) return false;
   segments[n] = (Segment){.name = "*"};
   for (int i = 0; i < cx->params.len; i++) {
-    hit[i] |= selected(cx, segments, n, cx->params.entries[i].key);
+    const char *path = cx->params.entries[i].key;
+    hit[i] |= selected(cx, segments, n, path) || (names_model(cx, e) && model_owns(cx->l, e->name, path));
   }
   return true;
 }
@@ -153,6 +215,8 @@ static void suggest_segment(Cx *cx, Diag *d, const char *name) {
 bool selects_param(Cx *cx, const Ast *e, const ModelValue *root, const char *path) {
   if (e->kind == AST_EXCEPT)
     return selects_param(cx, e->kids[0], root, path) && !selects_param(cx, e->kids[1], root, path);
+  const char *role = role_asked(cx, e);
+  if (role) return has_role(cx, path, role) && selects_param(cx, e->kids[1]->kids[0], root, path);
   Segment segments[MAX_SEGMENTS + 1];
   int n = selector_segments(cx, e, root, segments);
   segments[n] = (Segment){.name = "*"};
@@ -186,6 +250,7 @@ static Value tree_field(Cx *cx, const Tree *tree, const Ast *e, const Ast *root)
 }
 
 static Tree *select_from(Cx *cx, const Ast *selector, const ModelValue *root) {
+  if (root) meet_in_check(cx, root);
   bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
   selects(cx);
   if (!mark(cx, selector, root, hit)) return NULL;
@@ -214,11 +279,25 @@ static Tree *select_from(Cx *cx, const Ast *selector, const ModelValue *root) {
 
 Tree *select_params(Cx *cx, const Ast *selector) { return select_from(cx, selector, NULL); }
 
+// What the parts are of: `net` of `net.block[0].weight`, `g[1]` of `g[1].weight`.
+static const Ast *root_of(const Ast *e) {
+  while (e->kind == AST_FIELD || (e->kind == AST_INDEX && e->kids[0]->kind == AST_FIELD)) e = e->kids[0];
+  return e;
+}
+
+// `g[2..]` are several models.
+static Value root_value(Cx *cx, Env *env, const Ast *root) {
+  if (root->kind == AST_INDEX && root->kids[1]->kind == AST_RANGE) {
+    const Value all = eval_expr(cx, env, root->kids[0]);
+    if (all.kind == V_FAIL || (all.kind == V_MODEL && all.model->nitems)) return all;
+  }
+  return eval_expr(cx, env, root);
+}
+
 // `net.hidden`: a named value of the model's last call, a parameter, or a part of its tree; `digits.train`: a
 // part of the data.
 Value model_field(Cx *cx, Env *env, const Ast *e) {
-  const Ast *root = e;
-  while (root->kind == AST_FIELD) root = root->kids[0];
+  const Ast *root = root_of(e);
   Value held;
   const char *text = ast_text(cx->a, e);
   const bool here = root->kind == AST_NAME && !env_get(env, root->name);
@@ -226,7 +305,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
     held.span = e->span;
     return held;
   }
-  Value base = eval_expr(cx, env, root);
+  Value base = root_value(cx, env, root);
   if (base.kind == V_FAIL) return base;
   if (base.kind == V_DATA)
     return cx->view || cx->of_data || cx->line || base.data->further ? data_field(cx, env, e)
@@ -237,7 +316,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
     if (!word_hint(d, e->name, WORD_FIELD, NULL, 0)) sema_suggest_call(cx->l->program, d, e);
     return v_fail();
   }
-  if (e->kids[0] == root) {
+  if (e->kids[0] == root && e->kind == AST_FIELD) {
     Value *named = map_get(&base.model->named, e->name);
     if (named) {
       Value v = *named;

@@ -470,6 +470,8 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   *l = (Lowered){.session = p->session, .program = p, .host = *host};
   map_init(&l->stored, a);
   map_init(&l->known, a);
+  map_init(&l->instances, a);
+  map_init(&l->roles, a);
   live_settings(l);
   Stages s = {.l = l, .root = scope_new(l, NULL)};
   s.scope = l->all = s.root;

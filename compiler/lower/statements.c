@@ -106,7 +106,7 @@ static void lower_give(Stages *s, const Ast *e) {
     held_bind(s, target->name, target->span, v);
     return;
   }
-  if (target->kind != AST_FIELD) {
+  if (target->kind == AST_NAME) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_name, target->span, ast_text(cx->a, target));
     diag_hint(d, "`<-` gives a new value to what is there, such as `net.*`; a name is given with `=`");
     return;

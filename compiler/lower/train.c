@@ -92,18 +92,12 @@ void know_param(Cx *cx, const char *path, const char *role, Shape shape, Span or
   map_put(&cx->params, path, p);
 }
 
-static void know_instances(Cx *cx, const Map *auto_base) {
-  for (int i = 0; i < auto_base->len; i++)
-    map_put(&cx->auto_base, auto_base->entries[i].key, auto_base->entries[i].value);
-}
-
 Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t batch) {
   Cx *cx = new_cx(l, t, name, mode, batch);
   for (int i = 0; i < t->params.len; i++) {
     const LowerParam *p = &t->params.data[i];
     know_param(cx, p->path, p->role, p->shape, p->origin);
   }
-  know_instances(cx, &t->build->auto_base);
   cx->known = true;
   return cx;
 }
@@ -217,7 +211,6 @@ static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
     const ParamRef *p = cx->params.entries[i].value;
     know_param(again, p->path, p->role, p->shape, p->origin);
   }
-  know_instances(again, &cx->auto_base);
   *s = (Step){0};
   t->params.len = t->terms.len = 0;
   return step_elaborate(again, t, true, true, s) ? again : NULL;
@@ -262,7 +255,6 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
   warn_train(cx, t);
-  t->build->auto_base = cx->auto_base;
   t->build->states = cx->states;
   t->build->sites = cx->sites;
   t->starts_late = start != NULL;

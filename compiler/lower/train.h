@@ -11,7 +11,6 @@ typedef struct BuiltGraph {
 
 typedef struct TrainBuild {
   Def *model;               // the first of the head
-  Map auto_base;            // Cx.auto_base of the training's models
   Map states;               // name -> StateRef *
   Map sites;                // Cx.sites
   VEC(const Ast *) metrics; // expressions of LowerTrain.metrics

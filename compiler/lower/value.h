@@ -46,6 +46,7 @@ typedef struct Leaf {
   const char *path;
   Node *node;
 } Leaf;
+typedef VEC(Leaf) LeafList;
 typedef struct Tree {
   int n;
   Leaf *leaf;
@@ -200,6 +201,7 @@ typedef struct Cx {
   LowerTrain *t; // NULL outside `train`
   int64_t batch; // rows of the fields
   bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
+  bool meeting;  // a model is called on zeros for its parameters
   bool line;     // statements between trainings: parameters are tensors of the store
   bool view;     // `digits.test.x` is a tensor of all its rows
   const char *rows_of;   // the name of the rows of the fields; NULL: a batch's
@@ -214,7 +216,6 @@ typedef struct Cx {
   const Site *site;      // the innermost
   Map sites;             // of states outside of models: their names
   Map counters;          // "path/layer" -> count, for automatic names
-  Map auto_base;         // instance path -> the layer's name, for automatic instances
   Map models;            // name -> ModelValue *
   Map schedules;         // named schedules used -> Node *
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
@@ -234,8 +235,9 @@ typedef struct Cx {
   VEC(Node *) left;      // by the updates before this one: parameters and states as they are now
   const char *update;    // the optimizer that acts: what its states are called by besides; NULL: nothing
   Node *updates_made;    // by it so far, f64; NULL: as many as steps
+  Tree *least;           // inside of `minimize … from`: what its optimizer updates; NULL: parameters
   Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
-  VEC(Leaf) moved;       // by `objective at T`: each parameter's value at such a T
+  LeafList moved;        // by `objective at T`: each parameter's value at such a T
   int64_t stream;        // next random stream
   int64_t effects;       // draws, declarations and assignments so far: what makes a call more than its value
   Map calls;             // calls without effects -> Value *
@@ -528,7 +530,15 @@ Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far
 Tree *select_params(Cx *cx, const Ast *selector);
 Value model_field(Cx *cx, Env *env, const Ast *field);
 
+// -- stack.c
+Value eval_stack(Cx *cx, Env *env, const Ast *e);
+
+// -- least.c
+Value eval_least(Cx *cx, Env *env, const Ast *e);
+Value declare_turn_state(Cx *cx, Env *env, const Ast *st); // of its optimizer
+
 // -- carry.c
+Node *carry_of_turn(Cx *cx, const char *name, Node *first); // in the loop around: what `carry` has there
 Value declare_carry(Cx *cx, Env *env, const Ast *st);
 bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around has one of this name
 

@@ -314,15 +314,27 @@ static void check_block(Scope *s, const Ast *block) {
   }
 }
 
+static void check_least(Scope *s, const Ast *e) {
+  const Scope outer = *s;
+  check_expr(s, e->kids[0]);
+  check_expr(s, e->kids[2]);
+  s->value = s->callee = PLACE_OPTIMIZER;
+  check_expr(s, e->kids[1]);
+  s->value = outer.value;
+  s->callee = outer.callee;
+}
+
 // What a loop, `each` or local definition binds ends with it; so does what its turns bind first.
 static void check_loop(Scope *s, const Ast *e) {
-  if (e->kind == AST_EACH || e->kind == AST_FOR) check_kids(s, e->kids[1], 0);
+  if (e->kind == AST_EACH || e->kind == AST_FOR || e->kind == AST_STACK) check_kids(s, e->kids[1], 0);
+  if (e->kind == AST_LEAST) check_least(s, e);
   if (e->kind == AST_FOR) check_expr(s, e->kids[2]);
   if (e->kind == AST_REPEAT) check_expr(s, e->kids[0]);
   if (e->kind == AST_WHILE) check_expr(s, e->kids[0]), check_expr(s, e->kids[1]);
   const int before = s->names.len;
-  if (e->kind == AST_REPEAT) bind(s, e->name);
-  if (e->kind != AST_REPEAT && e->kind != AST_WHILE) bind_names(s, e->kids[0]);
+  const bool names = e->kind != AST_REPEAT && e->kind != AST_WHILE && e->kind != AST_LEAST;
+  if (e->kind == AST_REPEAT || e->kind == AST_LEAST) bind(s, e->name);
+  if (names && e->kids[0]) bind_names(s, e->kids[0]);
   check_expr(s, e->kids[e->nkids - 1]);
   s->names.len = before;
   if (e->kind == AST_LOCAL) bind(s, e->name);
@@ -385,7 +397,7 @@ void check_expr(Scope *s, const Ast *e) {
     if (e->op == OPR_TILDE) s->value = PLACE_CALL; // an initializer
     check_expr(s, e->kids[1]);
     s->value = PLACE_VALUE;
-    check_kids(s, e, 2);
+    check_expr(s, e->kids[2]);
     bind(s, e->name);
     break;
   case AST_STATE:
@@ -409,6 +421,8 @@ void check_expr(Scope *s, const Ast *e) {
   case AST_EACH:
   case AST_REPEAT:
   case AST_FOR:
+  case AST_STACK:
+  case AST_LEAST:
   case AST_WHILE: check_loop(s, e); break;
   default: check_kids(s, e, 0); break;
   }

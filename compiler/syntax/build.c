@@ -1,6 +1,7 @@
 // Builders of tree nodes, called by the grammar. In: parts and the span of the whole. Out: a node with the
 // layout of ast.def; no deeper than AST_MAX_DEPTH (a deeper one is reported once and becomes AST_ERROR).
 #include "build.h"
+#include "../base/words.h"
 #include <string.h>
 
 static Ast *node_of(ParseContext *p, AstKind kind, Span span, Ast *const *kids, int n) {
@@ -172,8 +173,22 @@ Ast *ast_bind(ParseContext *p, Span span, AstKind kind, Token name, Ast *value) 
   return named(NODE(kind, value), name.text, name.span);
 }
 
-Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value, Ast *condition) {
-  return named(with_op(NODE(AST_PARAM, shape, value, condition), how), name.text, name.span);
+static void check_role(ParseContext *p, const Ast *role) {
+  static const char *const roles[] = {"weight", "bias", "norm"};
+  enum { ROLES = sizeof roles / sizeof *roles };
+  for (int i = 0; i < ROLES; i++)
+    if (!strcmp(roles[i], role->name)) return;
+  Diag *d =
+      diag_emit(&p->session->diags, DIAG_wrong_kind, role->span,
+                "the role of a parameter (weight, bias, norm)", arena_printf(p->arena, "`%s`", role->name));
+  const char *near = nearest_name(role->name, roles, ROLES);
+  if (near) diag_hint(d, "did you mean `%s`?", near);
+}
+
+Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Ast *role, Opr how, Ast *value,
+               Ast *condition) {
+  if (role) check_role(p, role);
+  return named(with_op(NODE(AST_PARAM, shape, value, condition, role), how), name.text, name.span);
 }
 
 Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Opr how, Ast *value) {
@@ -212,6 +227,45 @@ Ast *ast_while(ParseContext *p, Span span, Ast *condition, Token at, Token most,
   Ast *a = NODE(AST_WHILE, condition, bound, block);
   a->num = ends;
   return a;
+}
+
+// The grammar took it for a part of the expression that it stands behind, such as `d where y < 5 as low`.
+static const Ast *take_as(Ast **at) {
+  Ast *a = *at;
+  switch (a->kind) {
+  case AST_AS: *at = a->kids[0]; return a;
+  case AST_COLUMN: return take_as(&a->kids[a->kids[1] ? 1 : 0]);
+  case AST_FURTHER:
+  case AST_RANGE:
+  case AST_WHERE:
+  case AST_WITH:
+  case AST_PIPE:
+  case AST_BINARY:
+  case AST_UNARY: return take_as(&a->kids[a->nkids - 1]);
+  default: return NULL;
+  }
+}
+
+Ast *ast_stack(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *block) {
+  const Ast *last = sources->data[sources->len - 1], *as = take_as(&sources->data[sources->len - 1]);
+  if (!as) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, last->span,
+                        "the stack's name, `as NAME`, behind this", "none");
+    diag_hint(d, "`stack 6 as block { … }` has the parameters `net.block[0].…` to `net.block[5].…`");
+    return ast_error(p, span);
+  }
+  Ast *a = NODE(AST_STACK, names ? list_node(p, names) : NULL, list_node(p, sources), block);
+  return named(a, as->name, as->name_span);
+}
+
+Ast *ast_least(ParseContext *p, Span span, Token name, Token from, Ast *start, Ast *optimizer, Ast *times,
+               Ast *value) {
+  if (strcmp(from.text, "from") != 0) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, from.span, "`from`",
+                        arena_printf(p->arena, "`%s`", from.text));
+    diag_hint(d, "`z = minimize z from z0 by adam(lr: 0.1) for 300 steps : f(z)`");
+  }
+  return named(NODE(AST_LEAST, start, optimizer, times, value), name.text, name.span);
 }
 
 Ast *ast_each(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value) {
@@ -370,11 +424,11 @@ Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast
   return ast_def(p, span, kind, name, NULL, NULL, ast_error(p, body->span), NULL);
 }
 
-Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value) {
+Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Ast *role, Opr how, Ast *value) {
   Token inner = name;
   inner.text = "value";
   AstList body = {0};
-  vec_push(p->arena, body, ast_param(p, span, inner, shape, how, value, NULL));
+  vec_push(p->arena, body, ast_param(p, span, inner, shape, role, how, value, NULL));
   vec_push(p->arena, body, ast_name(p, name.span, inner));
   Ast *a = ast_def(p, span, KIND_MODEL, &name, NULL, NULL, ast_block(p, span, &body), NULL);
   a->num = 1;
@@ -383,22 +437,6 @@ Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, 
 
 Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses) {
   return node_of(p, AST_CLAUSES, span, clauses->data, clauses->len);
-}
-
-// The grammar took it for a part of the expression that it stands behind, such as `d where y < 5 as low`.
-static const Ast *take_as(Ast **at) {
-  Ast *a = *at;
-  switch (a->kind) {
-  case AST_AS: *at = a->kids[0]; return a;
-  case AST_COLUMN: return take_as(&a->kids[a->kids[1] ? 1 : 0]);
-  case AST_FURTHER:
-  case AST_WHERE:
-  case AST_WITH:
-  case AST_PIPE:
-  case AST_BINARY:
-  case AST_UNARY: return take_as(&a->kids[a->nkids - 1]);
-  default: return NULL;
-  }
 }
 
 // `on e as name`: the name is parsed as part of `e`, or of the recipe, and belongs to the training.

@@ -99,12 +99,19 @@ Ast *ast_like(ParseContext *p, Span span, Ast *a);
 // Statements.
 Ast *ast_block(ParseContext *p, Span span, AstList *statements);
 Ast *ast_bind(ParseContext *p, Span span, AstKind kind, Token name, Ast *value); // BIND, ASSIGN
-Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value, Ast *condition);
+// `role`: NAME, or NULL where it goes by the shape.
+Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Ast *role, Opr how, Ast *value,
+               Ast *condition);
 Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Opr how, Ast *value);
 Ast *ast_carry(ParseContext *p, Span span, Token name, Ast *shape, Ast *value);
 Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block);
 Ast *ast_for(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *along, Ast *block);
 Ast *ast_while(ParseContext *p, Span span, Ast *condition, Token at, Token most, Ast *bound, Ast *block);
+// names NULL: the one source is the number of turns. `as NAME` is parsed as the end of the last source.
+Ast *ast_stack(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *block);
+// minimize name from start by optimizer for times : value
+Ast *ast_least(ParseContext *p, Span span, Token name, Token from, Ast *start, Ast *optimizer, Ast *times,
+               Ast *value);
 Ast *ast_each(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value);
 Ast *ast_tuple(ParseContext *p, Span span, AstList *values);
 Ast *ast_unpack(ParseContext *p, Span span, Ast *first, AstList *rest, Ast *value);
@@ -128,7 +135,7 @@ Ast *ast_metric(ParseContext *p, Span span, DefKind kind, const Token *name, Ast
                 Token sense, Ast *body);
 Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body);
 // A parameter of its own: a model of nothing, whose value it is.
-Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Opr how, Ast *value);
+Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Ast *role, Opr how, Ast *value);
 Ast *ast_clauses(ParseContext *p, Span span, AstList *clauses);
 // data NULL: it has none, else the first is that of the epochs; recipe NULL: it uses none; clauses NULL:
 // without braces.

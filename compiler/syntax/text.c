@@ -40,6 +40,7 @@ static int level_of(const Ast *a) {
   case AST_REPEAT:
   case AST_FOR:
   case AST_WHILE:
+  case AST_LEAST:
   case AST_NEW:
   case AST_DERIVE: return LEVEL_EXPR;
   case AST_UNTIL: return LEVEL_UNTIL;
@@ -324,6 +325,7 @@ static void print_paramdecl(Printer *p, const Ast *a) {
 static void print_param(Printer *p, const Ast *a) {
   strbuf_addf(&p->out, "param %s: ", a->name);
   print_value(p, a->kids[0]);
+  if (a->kids[3]) strbuf_addf(&p->out, " as %s", a->kids[3]->name);
   strbuf_addf(&p->out, " %s ", opr_text((Opr)a->op));
   print_value(p, a->kids[1]);
   if (a->kids[2]) {
@@ -383,6 +385,20 @@ static void print_loop(Printer *p, const Ast *a) {
     if (a->kind == AST_FOR && a->kids[2]) print_text(p, " along "), print_value(p, a->kids[2]);
     print_text(p, a->kind == AST_FOR ? " " : " : ");
     print_value(p, a->kids[a->nkids - 1]);
+    return;
+  case AST_LEAST:
+    strbuf_addf(&p->out, "minimize %s from ", a->name);
+    print_value(p, a->kids[0]);
+    print_text(p, " by "), print_value(p, a->kids[1]);
+    print_text(p, " for "), print_value(p, a->kids[2]);
+    print_text(p, " : "), print_value(p, a->kids[3]);
+    return;
+  case AST_STACK:
+    print_text(p, "stack ");
+    if (names) print_list(p, names), print_text(p, " in ");
+    print_list(p, a->kids[1]);
+    strbuf_addf(&p->out, " as %s ", a->name);
+    print_value(p, a->kids[2]);
     return;
   case AST_WHILE:
     if (a->kids[1])
@@ -505,6 +521,8 @@ void print_node(Printer *p, const Ast *a) {
   case AST_EACH:
   case AST_REPEAT:
   case AST_FOR:
+  case AST_LEAST:
+  case AST_STACK:
   case AST_WHILE: print_loop(p, a); break;
   case AST_APPLY: print_two(p, a, "apply ", " with "); break;
   case AST_PARAMS: print_elements(p, "(", a->kids, a->nkids, ")", a->span.start, a->span.end); break;

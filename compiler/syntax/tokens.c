@@ -178,6 +178,8 @@ static bool starts_operand(const Tokens *t) {
   return !behind->newline_before && (behind->kind == TOK_STRING || operand_behind(t));
 }
 
+static bool has_clauses(int head) { return head == TOK_TRAIN || head == TOK_RECIPE; }
+
 static bool may_stand(const Tokens *t, const struct Keyword *k) {
   const Token *behind = &t->ahead[1];
   bool line_start = t->last.kind == TOK_NEWLINE || t->last.kind == TOK_OPENC;
@@ -196,8 +198,7 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case STATEMENT_START:
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
     if (k->kind == TOK_EACH_EPOCH) {
-      const int around = t->open[t->depth - 1].head;
-      return (around == TOK_TRAIN || around == TOK_RECIPE) && behind->kind == TOK_NAME &&
+      return has_clauses(t->open[t->depth - 1].head) && behind->kind == TOK_NAME &&
              !strcmp(behind->text, "epoch");
     }
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
@@ -222,10 +223,14 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
       return false;
     return (line_start && t->depth) || t->last.kind == TOK_SET;
   case BEFORE_NAME:
+    if (k->kind == TOK_LEAST && line_start && t->depth && has_clauses(t->open[t->depth - 1].head))
+      return false;
     if (line_start && t->depth == 0 && !t->expression) return false;
     if (k->kind == TOK_PROX && t->last.kind == TOK_BY) return false;
     return behind->kind == TOK_NAME && !ends_operand(t->last.kind);
   case IN_HEADER:
+    if (k->kind == TOK_BY || k->kind == TOK_FOR)
+      return t->header == HEADER_LEAST && ends_operand(t->last.kind);
     return t->header == (k->kind == TOK_IN ? HEADER_NAMES : HEADER_SOURCES) && ends_operand(t->last.kind);
   case INDEX_START:
     if (top(t) != TOK_OPENB || (t->last.kind != TOK_OPENB && t->last.kind != TOK_COMMA)) return false;
@@ -247,7 +252,7 @@ static bool is_clause(const char *text) {
 static bool names_line(const Tokens *t) {
   if (t->last.kind != TOK_NEWLINE && t->last.kind != TOK_OPENC) return false;
   const int head = t->depth ? t->open[t->depth - 1].head : TOK_NONE, behind = t->ahead[1].kind;
-  return (head == TOK_TRAIN || head == TOK_RECIPE) && (behind == TOK_SET || behind == TOK_COMMA || behind == TOK_ASSIGN) &&
+  return has_clauses(head) && (behind == TOK_SET || behind == TOK_COMMA || behind == TOK_ASSIGN) &&
          !is_clause(t->ahead[0].text);
 }
 
@@ -308,10 +313,13 @@ static bool open_brace(const Tokens *t) {
   return false;
 }
 
-// Which part of the header of a `for` or `each` comes next.
+// Which part of a header comes next.
 static void track_header(Tokens *t, int kind) {
-  if ((kind == TOK_FOR && t->head != TOK_OPTIMIZER && t->head != TOK_STOP) || kind == TOK_EACH ||
-      kind == TOK_STAGE_FOR)
+  if (kind == TOK_LEAST) t->header = HEADER_LEAST;
+  if (kind == TOK_FOR && t->header == HEADER_LEAST)
+    t->header = HEADER_NONE;
+  else if ((kind == TOK_FOR && t->head != TOK_OPTIMIZER && t->head != TOK_STOP) || kind == TOK_EACH ||
+           kind == TOK_STAGE_FOR || kind == TOK_STACK)
     t->header = HEADER_NAMES;
   if (kind == TOK_IN && t->header == HEADER_NAMES) t->header = HEADER_SOURCES;
   if (kind == TOK_OPENC || kind == TOK_NEWLINE) t->header = HEADER_NONE;
@@ -372,6 +380,7 @@ static bool takes_block(int head) {
   case TOK_RECIPE:
   case TOK_TRAIN:
   case TOK_EVALUATE:
+  case TOK_STACK:
   case TOK_REPEAT:
   case TOK_WHILE:
   case TOK_FOR: return true;

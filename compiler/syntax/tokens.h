@@ -20,8 +20,8 @@ typedef struct Tokens {
   Token last, before;    // handed on; `before` the last one
   Token first;           // of the current line
   int head, head_before; // keyword that the current line started with, or 0: now, and before `last`
-  enum { HEADER_NONE, HEADER_NAMES, HEADER_SOURCES } header; // of a `for` or `each`
-  int depth, depth_before;                                   // open brackets: now, and before `last`
+  enum { HEADER_NONE, HEADER_NAMES, HEADER_SOURCES, HEADER_LEAST } header; // of a `for`, `each`, …
+  int depth, depth_before; // open brackets: now, and before `last`
   struct {
     int kind;    // TOK_OPEN, TOK_OPENB or TOK_OPENC
     int head;    // of the line that opened it

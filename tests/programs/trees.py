@@ -5,6 +5,7 @@ import random
 
 from programs import tensors
 from programs.cases import demand, events, folder, of_kind
+from programs.updates import DIGITS, in_parts_and_built, read
 
 PROGRAM = """metric sides(pred, y: [..]) = [mean(y, where: y < 0), mean(y, where: y > 0)]
 model net(x: [2]) -> [1] = x |> dense(3) as hidden |> tanh |> dense(1)
@@ -46,6 +47,42 @@ def case_trees_rows_and_lists_are_recomputed(regc):
     near(sides[0], sum(below) / len(below), "a metric of two numbers")
     told = regc.ok("run", "--progress", "none", "--out=", "p.reg", cwd=where)
     demand(f"sides        {sides[0]:.4g} {sides[1]:.4g}" in told, told)
+
+
+STACKED = DIGITS + """
+model net(x: [64]) -> [10] {
+  x = x |> dense(16)
+  stack width, p in [16, 12], [0.1, 0.2] as block {
+    x = x |> dense(width) as d |> batch_norm as norm |> relu |> dropout(p)
+  }
+  x |> dense(10) as out
+}
+train net on digits {
+  near = minimize z from x by adam(lr: 0.05) for 12 steps : cross_entropy(net(z, mode: evaluation), label) + mean((z - x)^2)
+  loss     cross_entropy(net(x), label) + 0.1 * cross_entropy(net(stop(near)), label)
+  optimize adam(lr: 1e-2) for weights(net), biases(net)
+  optimize sgd(lr: 1e-2) for norms(net)
+  epochs   2
+}
+evaluate net on digits.test { accuracy }
+"""
+
+
+def case_a_stack_with_a_problem_in_its_step_has_the_same_bits(regc):
+    """On one thread and two, in parts, as a binary. Each turn has tensors of its own; the optimizer inside of a step leaves none behind."""
+    home = folder(regc)
+    (home / "p.reg").write_text(STACKED)
+    for threads in ("1", "2"):
+        regc.ok("run", "--threads", threads, "--out", home / f"whole{threads}", home / "p.reg")
+    in_parts_and_built(regc, home / "p.reg", home, (1, 30, 70))
+    whole = (home / "whole1/weights.safetensors").read_bytes()
+    for other in ("whole2", "parts", "built"):
+        demand((home / other / "weights.safetensors").read_bytes() == whole, f"{other} differs")
+    found = read(home / "whole1/weights.safetensors")
+    turns = {f"net.block[{i}].{name}" for i in (0, 1) for name in ("d.weight", "d.bias", "norm.scale", "norm.shift", "norm.running_mean", "norm.running_variance")}
+    demand(set(found) == turns | {"net.dense1.weight", "net.dense1.bias", "net.out.weight", "net.out.bias"}, f"{sorted(found)}")
+    states = set(read(home / "whole1/checkpoint.safetensors"))
+    demand(not any(" z" in name or name.startswith("z.") for name in states), f"{sorted(states)}")
 
 
 def near(found, expected, what):
