@@ -27,21 +27,25 @@ static const ModelValue *average_within(const ModelValue *m) {
   return m;
 }
 
-// In a check a model may be asked for its parameters before it is called.
-static void meet_in_check(Cx *cx, const ModelValue *m) {
-  if (cx->mode != MODE_CHECK || cx->meeting || model_is_still(m)) return;
-  bool known = false;
-  for (int i = 0; i < cx->params.len; i++) known |= model_owns(cx->l, m->name, cx->params.entries[i].key);
-  cx->meeting = true;
+// An expression may ask a model for its parameters before it calls it, in a function that names it too.
+static void meet_first(Cx *cx, const ModelValue *m) {
+  if (!cx->view || cx->meeting || model_is_still(m)) return;
+  for (int i = 0; i < cx->params.len; i++)
+    if (model_owns(cx->l, m->name, cx->params.entries[i].key)) return;
   const int kept = cx->s->diags.list.len;
-  if (!known && !model_meet(cx, m, m->def->ast->name_span))
-    diags_forget(&cx->s->diags, kept); // who asks tells
+  const int64_t stream = cx->stream;
+  struct Leaves *leaves = cx->leaves;
+  cx->meeting = true;
+  cx->leaves = NULL;
+  if (!model_meet(cx, m, m->def->ast->name_span)) diags_forget(&cx->s->diags, kept); // who asks tells
   cx->meeting = false;
+  cx->leaves = leaves;
+  cx->stream = stream;
 }
 
 Tree *model_tree(Cx *cx, const ModelValue *m) {
   const ModelValue *average = average_within(m);
-  meet_in_check(cx, m);
+  meet_first(cx, m);
   selects(cx);
   if (average) return average_tree(cx, average);
   Tree *t = ARENA_NEW(cx->a, Tree);
@@ -250,7 +254,7 @@ static Value tree_field(Cx *cx, const Tree *tree, const Ast *e, const Ast *root)
 }
 
 static Tree *select_from(Cx *cx, const Ast *selector, const ModelValue *root) {
-  if (root) meet_in_check(cx, root);
+  if (root) meet_first(cx, root);
   bool *hit = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
   selects(cx);
   if (!mark(cx, selector, root, hit)) return NULL;
