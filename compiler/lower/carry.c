@@ -2,7 +2,7 @@
 // name whose value is what was assigned to it in the turn before, or in the batch before where the rows of a
 // training come in order; at the first one, and where there is neither, its initial value. Holds: the initial
 // value may be anything of the turn or batch, and has a gradient.
-#include "value.h"
+#include "loop.h"
 #include <string.h>
 
 // Whether n is made from a hole of the turn that began with node `start`.

@@ -1,6 +1,7 @@
 // Expressions. In: a tree node and the names in scope. Out: a Value; tensors become nodes of the graph under
 // construction, whose origin is the expression.
 #include "../base/stack.h"
+#include "loop.h"
 #include "model.h"
 #include <math.h>
 #include <string.h>

@@ -45,7 +45,15 @@ Value run_loop(Loop *l);
 // Names of the scope that the block binds again.
 void bound_again(Cx *cx, const Env *env, const Ast *block, Names *out);
 
-// -- least.c. A turn of `minimize … from`.
+// -- stack.c
+Value eval_stack(Cx *cx, Env *env, const Ast *e);
+
+// -- carry.c. What `carry` has in the loop around.
+Node *carry_of_turn(Cx *cx, const char *name, Node *first);
+
+// -- least.c: `minimize … from`, a state of its optimizer, a turn of it
+Value eval_least(Cx *cx, Env *env, const Ast *e);
+Value declare_turn_state(Cx *cx, Env *env, const Ast *st);
 Value least_turn(const Loop *l, Env *inner);
 
 // -- while.c. False after a report.

@@ -1,4 +1,5 @@
 // Parameters and states: declared where a body is elaborated, known by path.
+#include "loop.h"
 #include "train.h"
 #include <string.h>
 

@@ -530,15 +530,7 @@ Tree *model_tree(Cx *cx, const ModelValue *m); // all its parameters met so far
 Tree *select_params(Cx *cx, const Ast *selector);
 Value model_field(Cx *cx, Env *env, const Ast *field);
 
-// -- stack.c
-Value eval_stack(Cx *cx, Env *env, const Ast *e);
-
-// -- least.c
-Value eval_least(Cx *cx, Env *env, const Ast *e);
-Value declare_turn_state(Cx *cx, Env *env, const Ast *st); // of its optimizer
-
 // -- carry.c
-Node *carry_of_turn(Cx *cx, const char *name, Node *first); // in the loop around: what `carry` has there
 Value declare_carry(Cx *cx, Env *env, const Ast *st);
 bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around has one of this name
 
