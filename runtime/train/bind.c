@@ -149,7 +149,7 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, void *predicti
 // Shuffled rows lie where no hardware prefetcher looks for them.
 enum { AHEAD = 2, CACHE_LINE = 64 };
 
-static void prefetch(const char *row, size_t bytes) {
+void prefetch_row(const char *row, size_t bytes) {
   for (size_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch(row + at);
 }
 
@@ -157,7 +157,7 @@ void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows,
   const char *from = s->dtype == REG_I32 && field->classes ? (const char *)field->classes : field->values;
   const size_t bytes = (size_t)field->width * reg_dtype_bytes(s->dtype);
   for (int64_t r = 0; r < count; r++) {
-    if (r + AHEAD < count) prefetch(from + (size_t)rows[r + AHEAD] * bytes, bytes);
+    if (r + AHEAD < count) prefetch_row(from + (size_t)rows[r + AHEAD] * bytes, bytes);
     memcpy((char *)to + (size_t)r * bytes, from + (size_t)rows[r] * bytes, bytes);
   }
 }
@@ -165,7 +165,6 @@ void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows,
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
   for (int i = 0; i < b->f->nslots; i++) {
     const reg_slot *s = &b->f->slots[i];
-    if (s->kind == REG_SLOT_SAMPLE) samples_read(t, b, i, rows, count);
     if (s->kind == REG_SLOT_FIELD) gather_rows(&t->data->fields[s->index], s, rows, count, b->slots[i]);
   }
 }

@@ -100,7 +100,8 @@ typedef struct Training {
   int64_t skipped;              // steps of this epoch that were made before this run
   int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
   int64_t *order;               // of this epoch's training rows
-  int64_t *row_of;              // of each row of the table its row in states of rows; NULL: it has none
+  int32_t *row_of;              // of each row of the table its row in states of rows; NULL: it has none
+  int64_t *places;              // of the batch's rows, there
   double loss_sum, objective_sum, *term_sum, *term_mean, *schedule_now, *metric_now; // sums over rows
   double started;
   int64_t best_epoch;
@@ -136,8 +137,9 @@ int resolve_function(Run *r, reg_function *f);
 // unless given.
 int bind_function(Training *t, reg_function *f, const Bank *bank, void *predictions, void **metrics,
                   Bound *out);
-// Fills the FIELD and SAMPLE slots with `count` rows of the table.
+// Fills the FIELD slots with `count` rows of the table.
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
+void prefetch_row(const char *row, size_t bytes);
 // Rows of a field into a slot's buffer.
 void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows, int64_t count, void *to);
 
@@ -148,10 +150,10 @@ const reg_field *further_field(const Training *t, const reg_slot *s, int *index)
 void further_gather(const Training *t, const Bound *b, bool validates, int64_t number);
 // -- samples.c
 int samples_find(Training *t); // where rows are in its states that have one for each, if any has
-// SAMPLE slot `slot` of a function, and all of them: the rows of a batch, from the state and back to it.
-void samples_read(const Training *t, const Bound *b, int slot, const int64_t *rows, int64_t count);
+// The SAMPLE slots of a step: its rows, from the states and back to them.
+void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
+void samples_write(const Training *t, const Bound *b, int64_t count);
 void samples_keep(const Training *t, int state, void *out); // all of it; of rows, those of the part
-void samples_write(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
 // REG_OK, or the fault that ended it (in the run's status).
 int bound_call(const Training *t, Bound *b);
 

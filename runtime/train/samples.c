@@ -24,8 +24,9 @@ int samples_find(Training *t) {
   for (int i = 0; i < t->plan->nstates; i++) any |= t->plan->states[i].rows;
   if (!any) return REG_OK;
   t->row_of = reg_heap_take(&t->run->heap, (size_t)t->data->nrows * sizeof *t->row_of);
+  t->places = reg_heap_take(&t->run->heap, (size_t)t->plan->batch * sizeof *t->places);
   Sample *all = malloc((size_t)n * sizeof *all);
-  if (!t->row_of || !all) {
+  if (!t->row_of || !t->places || !all) {
     free(all);
     return reg_no_memory(t->run->st, (size_t)n * sizeof *all);
   }
@@ -33,7 +34,7 @@ int samples_find(Training *t) {
   qsort(all, (size_t)n, sizeof *all, by_id);
   for (int64_t i = 0, first = 0; i < n; i++) {
     if (all[i].id != all[first].id) first = i;
-    t->row_of[t->part->rows[all[i].at]] = all[first].at;
+    t->row_of[t->part->rows[all[i].at]] = (int32_t)all[first].at;
   }
   free(all);
   return REG_OK;
@@ -51,16 +52,24 @@ void samples_keep(const Training *t, int state, void *out) {
   }
 }
 
-void samples_read(const Training *t, const Bound *b, int slot, const int64_t *rows, int64_t count) {
-  const int state = b->f->slots[slot].index;
-  const size_t bytes = row_bytes(&t->plan->states[state]);
-  const char *from = t->now.states[state];
-  char *to = b->slots[slot];
-  for (int64_t i = 0; i < count; i++)
-    memcpy(to + (size_t)i * bytes, from + (size_t)t->row_of[rows[i]] * bytes, bytes);
+// First where all rows of the batch lie, so that they are on their way together.
+void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
+  bool any = false;
+  for (int k = 0; k < b->f->nslots; k++) {
+    if (b->f->slots[k].kind != REG_SLOT_SAMPLE) continue;
+    const int state = b->f->slots[k].index;
+    const size_t bytes = row_bytes(&t->plan->states[state]);
+    const char *from = t->now.states[state];
+    for (int64_t i = 0; i < count && !any; i++) t->places[i] = t->row_of[rows[i]];
+    any = true;
+    for (int64_t i = 0; i < count; i++) prefetch_row(from + (size_t)t->places[i] * bytes, bytes);
+    char *to = b->slots[k];
+    for (int64_t i = 0; i < count; i++)
+      memcpy(to + (size_t)i * bytes, from + (size_t)t->places[i] * bytes, bytes);
+  }
 }
 
-void samples_write(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
+void samples_write(const Training *t, const Bound *b, int64_t count) {
   for (int k = 0; k < b->f->nslots; k++) {
     if (b->f->slots[k].kind != REG_SLOT_SAMPLE) continue;
     const int state = b->f->slots[k].index;
@@ -68,6 +77,6 @@ void samples_write(const Training *t, const Bound *b, const int64_t *rows, int64
     const char *from = b->slots[k];
     char *to = t->now.states[state];
     for (int64_t i = 0; i < count; i++)
-      memcpy(to + (size_t)t->row_of[rows[i]] * bytes, from + (size_t)i * bytes, bytes);
+      memcpy(to + (size_t)t->places[i] * bytes, from + (size_t)i * bytes, bytes);
   }
 }
