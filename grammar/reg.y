@@ -298,7 +298,7 @@ how:
 
 row:
   %empty                                          { $$ = NULL; }
-| OPENB NAME CLOSEB                               { $$ = ast_name(p, @2, $2); }
+| OPENB chain CLOSEB                              { $$ = $2; }
 
 shape_of_state:
   %empty                                          { $$ = NULL; }

@@ -142,6 +142,12 @@ Value call_clamp(Cx *cx, const Args *a) {
 
 // -- the table
 
+static Value outside(Cx *cx, Builtin b, Span at) {
+  diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
+            "outside of training");
+  return v_fail();
+}
+
 Value builtin_value(Cx *cx, Builtin b, Span at) {
   bool timed = b == B_STEP || b == B_NOW || b == B_EPOCH;
   switch (b) {
@@ -152,6 +158,10 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
     if (cx->objective) return v_tensor(cx->objective, at);
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, "`objective`", "outside of an optimizer");
     return v_fail();
+  case B_SAMPLE:
+    if (cx->t && !cx->view)
+      return (Value){.kind = V_FIELD, .field = reg_data_field(cx->data, "id"), .span = at};
+    return outside(cx, b, at);
   case B_EPOCH:
     return v_tensor(graph_cast(cx->g, cx_port(cx, REG_SLOT_EPOCH, 0, "epoch", DT_I32, (Shape){0}), DT_F64),
                     at);
@@ -159,11 +169,7 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
   }
   if (b == B_STEP && cx->updates_made) return v_tensor(cx->updates_made, at);
   if (timed) return v_tensor(cx_step(cx), at);
-  if (!cx->t) {
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
-              "outside of training");
-    return v_fail();
-  }
+  if (!cx->t) return outside(cx, b, at);
   if (b == B_TOTAL)
     return (Value){.kind = V_NUM,
                    .num = (double)cx->t->total_steps,

@@ -37,7 +37,7 @@ Node *param_input(Cx *cx, const ParamRef *p) {
 
 Node *state_input(Cx *cx, const StateRef *s) {
   Shape there = s->shape;
-  if (s->rows) there.dim[0] = cx->batch;
+  if (s->rows) there.dim[0] = s->rows == 1 ? cx->batch : cx->t->further.data[s->rows - 2]->batch;
   return cx_port(cx,
                  cx->line  ? REG_SLOT_STORE
                  : s->rows ? REG_SLOT_SAMPLE

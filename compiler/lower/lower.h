@@ -55,7 +55,7 @@ typedef struct LowerState {
   const char *name; // "adamw.m net.hidden.weight"
   Shape shape;
   bool layer;          // declared in a layer or model, not in an optimizer or loss
-  bool rows;           // one for each row of the training data
+  int rows;            // 1: one for each row of the training data; 1 + k: of the k-th further; 0: none
   const void *initial; // a loaded model's tensor: its values; else NULL
   int stored;          // of a layer's: its index in Lowered.store; else -1
 } LowerState;

@@ -136,10 +136,9 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   return bind_param(cx, env, p, path, ref->node);
 }
 
-static bool for_rows(const Ast *st) { return st->kind == AST_STATE && st->kids[2]; }
-
-// `from`: its initial value, where it is given.
-StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from) {
+// rows: as in StateRef.
+static StateRef *new_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from,
+                           int rows) {
   if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
@@ -157,7 +156,7 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
                     .shape = s,
                     .origin = st->span,
                     .layer = env->path && *env->path,
-                    .rows = for_rows(st)};
+                    .rows = rows};
   if (cx->initials) {
     ref->init = initial_node(cx, env, from, s, st->name);
     if (!ref->init) return NULL;
@@ -165,6 +164,11 @@ StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s,
   ref->node = ref->input = state_input(cx, ref);
   map_put(&cx->states, name, ref);
   return ref;
+}
+
+// `from`: its initial value, where it is given.
+StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from) {
+  return new_state(cx, env, st, name, s, from, 0);
 }
 
 static const char *site_text(Cx *cx, const Site *s) {
@@ -194,44 +198,66 @@ const char *state_name(Cx *cx, const Env *env, const Ast *state) {
   return own_name(cx, arena_printf(cx->a, "%s%s.%s", cx->update ? cx->update : "", env->def, state->name));
 }
 
-// One tensor that is kept.
-static Value keep(Cx *cx, Env *env, const Ast *st, Shape s) {
-  const StateRef *ref = make_state(cx, env, st, state_name(cx, env, st), s, NULL);
+// One tensor that is kept, under the state's name.
+static Value keep(Cx *cx, Env *env, const Ast *st, const StateRef *ref, const Dim *rows) {
   if (!ref) return v_fail();
   Value v = v_tensor(ref->node, st->span);
-  const Dim **dims = dims_copy(cx, NULL, s.rank);
-  if (ref->rows) dims[0] = own_rows(cx), v.dims = dims;
+  const Dim **dims = dims_copy(cx, NULL, ref->node->shape.rank);
+  if (rows) dims[0] = rows, v.dims = dims;
   v.text = ref->name;
   env_set(cx, env, st->name, v);
   return (Value){.kind = V_NONE};
 }
 
-// *s: of one row; then of all rows of the training data. False after a report.
-static bool with_rows(Cx *cx, const Env *env, const Ast *st, Shape *s) {
+static bool may_have_rows(Cx *cx, const Env *env, const Ast *st) {
   const char *where = env->path && *env->path ? "in a model: it belongs to a training"
                       : !cx->t || cx->view    ? "outside of a training"
                       : !cx->t->ast->kids[1]  ? "in a training without data"
                                               : NULL;
-  if (where) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, st->span,
-                        arena_printf(cx->a, "the state `%s[sample]`", st->name), where);
-    if (cx->at.source && cx->at.start != st->span.start) diag_note(d, cx->at, "in this call");
-    diag_hint(d,
-              "it has a row for each row of the data that a loss, a penalty or a line of a `train` is about");
-    return false;
+  if (!where) return true;
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_not_allowed_here, st->span,
+                arena_printf(cx->a, "the state `%s[%s]`", st->name, ast_text(cx->a, st->kids[2])), where);
+  if (cx->at.source && cx->at.start != st->span.start) diag_note(d, cx->at, "in this call");
+  diag_hint(d,
+            "it has a row for each row of the data that a loss, a penalty or a line of a `train` is about");
+  return false;
+}
+
+// Which of a training's data these are the ids of, as StateRef.rows says it; 0 after a report.
+static int data_of_ids(Cx *cx, const Value *ids) {
+  if (ids->kind == V_FAIL) return 0;
+  const bool field = ids->kind == V_FIELD && !ids->rows && (!ids->data || ids->data->further);
+  if (field && !strcmp(field_data(cx, ids)->fields[ids->field].name, "id")) {
+    for (int k = 0; ids->data && k < cx->t->further.len; k++)
+      if (cx->t->further.data[k] == ids->data->further) return 2 + k;
+    return 1;
   }
-  if (!rank_fits(cx, s->rank + 1, st->span)) return false;
-  memmove(s->dim + 1, s->dim, sizeof *s->dim * (size_t)s->rank);
-  s->dim[0] = cx->t->train_rows;
-  s->rank++;
-  return shape_fits(cx, *s, st->span);
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, ids->span, "ids of rows", value_text(cx, ids));
+  diag_hint(d,
+            "`[sample]` has a row for each row of the training data, `[u.id]` for each of further data `u`");
+  return 0;
+}
+
+// A row of shape s for each row of the data.
+static Value declare_rows(Cx *cx, Env *env, const Ast *st, Shape s) {
+  const Value ids = may_have_rows(cx, env, st) ? eval_expr(cx, env, st->kids[2]) : v_fail();
+  const int rows = data_of_ids(cx, &ids);
+  if (!rows || !rank_fits(cx, s.rank + 1, st->span)) return v_fail();
+  const LowerFurther *f = rows > 1 ? cx->t->further.data[rows - 2] : NULL;
+  memmove(s.dim + 1, s.dim, sizeof *s.dim * (size_t)s.rank);
+  s.dim[0] = f ? part_named(cx->l->datasets.data[f->data], f->part)->nrows : cx->t->train_rows;
+  s.rank++;
+  if (!shape_fits(cx, s, st->span)) return v_fail();
+  const StateRef *ref = new_state(cx, env, st, state_name(cx, env, st), s, NULL, rows);
+  return keep(cx, env, st, ref, dim_of(value_dims(cx, &ids), 0));
 }
 
 Value declare_state(Cx *cx, Env *env, const Ast *st) {
   cx->effects++;
   const Ast *shape = st->kids[0];
   env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
-  if (shape && shape->kind == AST_LIKE && for_rows(st)) {
+  if (shape && shape->kind == AST_LIKE && st->kids[2]) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, shape->span, "the shape of one row",
               arena_printf(cx->a, "`%s`", ast_text(cx->a, shape)));
     return v_fail();
@@ -260,11 +286,13 @@ Value declare_state(Cx *cx, Env *env, const Ast *st) {
       return (Value){.kind = V_NONE};
     }
     Node *n = like.kind == V_FAIL ? NULL : value_node(cx, &like);
-    return n ? keep(cx, env, st, n->shape) : v_fail();
+    if (!n) return v_fail();
+    return keep(cx, env, st, make_state(cx, env, st, state_name(cx, env, st), n->shape, NULL), NULL);
   }
   Shape s;
-  if (!declared_shape(cx, env, shape, &s) || (for_rows(st) && !with_rows(cx, env, st, &s))) return v_fail();
-  return keep(cx, env, st, s);
+  if (!declared_shape(cx, env, shape, &s)) return v_fail();
+  if (st->kids[2]) return declare_rows(cx, env, st, s);
+  return keep(cx, env, st, make_state(cx, env, st, state_name(cx, env, st), s, NULL), NULL);
 }
 
 // The new value of one state or parameter, of the old one's shape.

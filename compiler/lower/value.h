@@ -277,7 +277,8 @@ typedef struct StateRef {
   bool constant;       // it is no input
   const void *initial; // its values
   bool assigned;
-  bool rows;   // one for each row of the training data, of which the input has those of the batch
+  int rows;    // 1: one for each row of the training data, of which the input has those of the batch; 1 + k:
+               // of its k-th further data; 0: it has none
   bool carry;  // memory of the lanes of `sample in order`: moves in evaluation too
   Node *start; // of such: at the start of the batch
 } StateRef;

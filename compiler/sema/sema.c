@@ -401,11 +401,7 @@ void check_expr(Scope *s, const Ast *e) {
     bind(s, e->name);
     break;
   case AST_STATE:
-    if (e->kids[2] && strcmp(e->kids[2]->name, "sample") != 0) {
-      Diag *d = diag_emit(&s->p->session->diags, DIAG_wrong_kind, e->kids[2]->span, "`sample`",
-                          arena_printf(s->p->session->arena, "`%s`", e->kids[2]->name));
-      diag_hint(d, "`state %s[sample]` has a row for each row of the training data", e->name);
-    }
+    if (e->kids[2]) check_expr(s, e->kids[2]);
     if (e->kids[0]) check_kids(s, e->kids[0], 0);
     if (e->op == OPR_TILDE) s->value = PLACE_CALL; // an initializer
     check_expr(s, e->kids[1]);

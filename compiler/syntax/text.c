@@ -336,7 +336,11 @@ static void print_param(Printer *p, const Ast *a) {
 
 static void print_state(Printer *p, const Ast *a) {
   strbuf_addf(&p->out, "%s %s", a->num != 0 ? "carry" : "state", a->name);
-  if (a->kids[2]) strbuf_addf(&p->out, "[%s]", a->kids[2]->name);
+  if (a->kids[2]) {
+    print_text(p, "[");
+    print_node(p, a->kids[2]);
+    print_text(p, "]");
+  }
   if (a->kids[0]) {
     print_text(p, ": ");
     print_value(p, a->kids[0]);

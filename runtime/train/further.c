@@ -57,10 +57,12 @@ void further_gather(const Training *t, const Bound *b, bool validates, int64_t n
   int last = -1, k = 0;
   for (int i = 0; i < b->f->nslots && t->plan->nfurther; i++) {
     const reg_slot *s = &b->f->slots[i];
-    if (s->kind != REG_SLOT_FURTHER) continue;
-    const reg_field *field = further_field(t, s, &k);
+    const reg_field *field = s->kind == REG_SLOT_FURTHER ? further_field(t, s, &k) : NULL;
+    const int rows = s->kind == REG_SLOT_SAMPLE ? t->plan->states[s->index].rows : 0;
+    if (rows > 1) k = rows - 2;
+    if (!field && rows <= 1) continue;
     if (k != last) batch_rows(t, k, validates, number);
     last = k;
-    gather_rows(field, s, t->further[k].rows, t->plan->further[k].batch, b->slots[i]);
+    if (field) gather_rows(field, s, t->further[k].rows, t->plan->further[k].batch, b->slots[i]);
   }
 }

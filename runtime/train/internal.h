@@ -83,6 +83,14 @@ typedef struct Further {
   int64_t *rows;        // of the batch
 } Further;
 
+// Where the rows of data are in states that have one for each.
+typedef struct Samples {
+  const reg_part *part; // NULL: no state has
+  int32_t *row_of;      // of each row of the table
+  int64_t *places;      // of the batch's rows
+  int64_t count;        // of the batch
+} Samples;
+
 typedef struct Training {
   Run *run;
   const reg_train *plan;
@@ -100,8 +108,7 @@ typedef struct Training {
   int64_t skipped;              // steps of this epoch that were made before this run
   int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
   int64_t *order;               // of this epoch's training rows
-  int32_t *row_of;              // of each row of the table its row in states of rows; NULL: it has none
-  int64_t *places;              // of the batch's rows, there
+  Samples *samples;             // of its data and its further data
   double loss_sum, objective_sum, *term_sum, *term_mean, *schedule_now, *metric_now; // sums over rows
   double started;
   int64_t best_epoch;
@@ -146,14 +153,15 @@ void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows,
 int further_new(Training *t);
 // The field of a FURTHER slot, and the index of its data; NULL: there is none.
 const reg_field *further_field(const Training *t, const reg_slot *s, int *index);
-// Fills the FURTHER slots with the batch of a step, or of a chunk of validation: the `number`-th, from 0 on.
+// Fills the FURTHER slots, and finds the rows of SAMPLE slots, with the batch of a step, or of a chunk of
+// validation: the `number`-th, from 0 on.
 void further_gather(const Training *t, const Bound *b, bool validates, int64_t number);
 // -- samples.c
-int samples_find(Training *t); // where rows are in its states that have one for each, if any has
+int samples_find(Training *t); // where the rows of its data are in states that have one for each
 // The SAMPLE slots of a step: its rows, from the states and back to them.
 void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
-void samples_write(const Training *t, const Bound *b, int64_t count);
-void samples_keep(const Training *t, int state, void *out); // all of it; of rows, those of the part
+void samples_write(const Training *t, const Bound *b);
+void samples_keep(const Training *t, int state, void *out); // all of it; of rows, in the order of the part
 // REG_OK, or the fault that ended it (in the run's status).
 int bound_call(const Training *t, Bound *b);
 

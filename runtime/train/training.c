@@ -246,15 +246,15 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   int code = 0;
   t->turn = (int32_t)index;
   bound_gather(t, b, t->order + index * t->plan->batch, rows);
-  samples_read(t, b, t->order + index * t->plan->batch, rows);
   further_gather(t, b, false, t->step);
+  samples_read(t, b, t->order + index * t->plan->batch, rows);
   if (inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)
       if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
     code = o->inspect(o->inspect_user, 0, t->plan, b->f, b->slots, t->step);
   }
   if (!code) code = bound_call(t, b);
-  if (!code) samples_write(t, b, rows);
+  if (!code) samples_write(t, b);
   if (!code && inspected && o->inspect)
     code = o->inspect(o->inspect_user, 1, t->plan, b->f, b->slots, t->step);
   return code;

@@ -157,3 +157,45 @@ train net on few {
 """)
     done = regc("run", "--out=", "--quiet", program)
     demand(done.returncode == 3 and "step 4 (epoch 3)" in done.stderr, f"exit {done.returncode}: {done.stderr}")
+
+
+FURTHER = DIGITS + """
+data few = digits with train = digits.train[0..200]
+data other = digits with train = digits.train[200..500]
+model net(x: [64]) -> [10] = x |> dense(24) as hidden |> relu |> dropout(0.2) |> dense(10) as head
+
+train net on few, u = other(batch: 70) as semi {
+  state met[u.id] = 0
+  state whose[u.id]: [1] = -1
+  state own[sample] = 0
+  state twice[sample] = 0
+  met <- met + 1
+  whose <- u.id[.., new]
+  own <- own + 1
+  twice <- twice + 2
+  loss     cross_entropy(net(x), label)
+  penalize : temporal_ensembling(net(u.x), of: u.id) + 0.1 * temporal_ensembling(net(x))
+  optimize adam(lr: 3e-3)
+  batch    40
+  epochs   6
+}
+report mean(semi.temporal_ensembling.average, axis: 0) as "averages"
+evaluate net on digits.test { accuracy }
+"""
+
+FURTHER_HOLDS = """
+assert sum(semi.met) <= 30 * 70 and sum(semi.met) > 2000 and max(semi.met) == 7 # once, where a batch has a row twice
+assert all(semi.whose[.., 0] == other.train.id)
+assert all(semi.own == 6) and all(semi.twice == 12)
+"""
+
+
+def case_rows_of_further_data_have_states(regc):
+    """Passes over them end anywhere within an epoch: 30 batches of 70 are seven passes over 300 rows. The same bits in pieces and built."""
+    program = written(regc, FURTHER)
+    home = folder(regc)
+    regc.ok("run", "--out=", written(regc, FURTHER + FURTHER_HOLDS))
+    regc.ok("run", "--out", home / "whole", "--threads", "1", program)
+    in_parts_and_built(regc, program, home, (4, 13))
+    for other in ("parts", "built"):
+        demand(read(home / other / "weights.safetensors") == read(home / "whole" / "weights.safetensors"), f"{other}: other weights")

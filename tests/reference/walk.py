@@ -87,7 +87,7 @@ MORE = {"a": ["eye(2)", "(a @ transpose(a))", "zeros([2, 2])", "[[1, 2], [2, 4]]
         "like": ["2"], "p": ["0", "1", "2", "-0.1", "v"], "range": ["-1 .. 1", "2 .. 1", "1 .. 1", "s .. 2", "3"], "low": ["v", "2", "a"],
         "high": ["v", "-2", "a"], "x": ["zeros([1])", "zeros([2, 1])", "-a"], "y": ["zeros([1])", "[[1], [2]]", "2 * a"]}
 # Known to training alone, or with a test of their own.
-APART = {"pi", "step", "now", "epoch", "progress", "total", "training", "objective", "grad", "stop", "load", "ema", "snapshot",
+APART = {"pi", "step", "now", "epoch", "progress", "total", "training", "objective", "sample", "grad", "stop", "load", "ema", "snapshot",
          "seen", "init", "unflat", "csv", "text", "scale", "standardize",
          "split"}
 OPERATORS = ["{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} / {1}", "{0} ^ {1}", "{0} @ {1}", "{0} < {1}", "{0} == {1}", "{0} and {1}",

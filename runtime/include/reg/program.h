@@ -30,8 +30,7 @@ typedef enum reg_slot_kind {
   REG_SLOT_OTHER,     // index: column of other data that such a function reads, like FIELD
   REG_SLOT_ROWS,      // places of the rows that are picked, int32_t out
   REG_SLOT_COUNT,     // double out: how many of them; where it is missing: all
-  REG_SLOT_SAMPLE // index: state with a row for each row of the training part; those of the batch, read and
-                  // overwritten
+  REG_SLOT_SAMPLE // index: state with a row for each row of a table; those of the batch, read and overwritten
 } reg_slot_kind;
 
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
@@ -42,8 +41,8 @@ typedef enum reg_result_kind {
   REG_RESULT_LOSS, // of the last epoch, training part
   REG_RESULT_OBJECTIVE,
   REG_RESULT_VALID_LOSS,
-  REG_RESULT_METRIC,    // index: metric, on the validation part
-  REG_RESULT_STATE,     // index: state, behind the last epoch; of rows, those of the training part in their order
+  REG_RESULT_METRIC, // index: metric, on the validation part
+  REG_RESULT_STATE, // index: state, behind the last epoch; of rows, those of the training part in their order
   REG_RESULT_EPOCHS,    // passes made, f64
   REG_RESULT_STEPS,     // updates made, f64
   REG_RESULT_BEST_EPOCH // f64
