@@ -42,9 +42,9 @@ int expression_fill(Pipeline *p, const LowerExpression *x, ExpressionInputs *e, 
       continue;
     }
     if (kind == PORT_COLUMN || kind == REG_SLOT_SEED) {
-      Tensor t = kind == PORT_COLUMN ? (Tensor){n->name, n->dtype, n->shape,
-                                                from_data(p, &x->columns.data[n->port.index])}
-                                     : tensor_seed(p->arena, p->options->seed);
+      Tensor t = kind == PORT_COLUMN
+                     ? (Tensor){n->name, n->dtype, n->shape, from_data(p, &x->columns.data[n->port.index])}
+                     : tensor_seed(p->arena, p->options->seed);
       vec_push(p->arena, e->in, t);
       continue;
     }

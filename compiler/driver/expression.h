@@ -1,4 +1,5 @@
-// What the inputs of an expression's graph are when it is run: for `regc eval`, `regc gradcheck`, `regc repl`.
+// What the inputs of an expression's graph are when it is run: for `regc eval`, `regc gradcheck`, `regc
+// repl`.
 #ifndef DRIVER_EXPRESSION_H
 #define DRIVER_EXPRESSION_H
 #include "values.h"
@@ -14,8 +15,8 @@ typedef struct ExpressionInputs {
   int initial;    // parameters among them that have their initial values
 } ExpressionInputs;
 
-// Fills `in`; REG_OK, or what ended the computation of initial values, in `st`. A name of a statement that has
-// no value is left out, and is in `missing`.
+// Fills `in`; REG_OK, or what ended the computation of initial values, in `st`. A name of a statement that
+// has no value is left out, and is in `missing`.
 int expression_fill(Pipeline *p, const LowerExpression *x, ExpressionInputs *e, const Node **missing,
                     reg_status *st);
 #endif

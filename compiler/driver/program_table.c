@@ -321,7 +321,6 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
   }
   FunctionSource predict = {.evaluate = e}, all = {.evaluate = e, .metrics = true};
   return (reg_evaluate){.train = e->train,
-                        .untrained = e->untrained,
                         .model = e->model,
                         .data_name = e->data_name,
                         .data = e->data,

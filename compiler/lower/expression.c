@@ -26,6 +26,12 @@ void find_models(Lowered *l, const Ast *e, Models *out) {
   for (int i = 0; i < e->nkids; i++) find_models(l, e->kids[i], out);
 }
 
+void find_averages(Lowered *l, const Ast *e, Models *out) {
+  Def *d = e && e->kind == AST_NAME ? sema_find(l->program, e->name) : NULL;
+  if (d && average_of(d)) vec_push(l->session->arena, *out, d);
+  for (int i = 0; e && i < e->nkids; i++) find_averages(l, e->kids[i], out);
+}
+
 // Zeros of a declared shape whose sizes are all known, with one row in front; NULL where they are not.
 static Node *zero_row(Cx *cx, const Ast *shape) {
   Shape s = {.rank = 1, .dim = {1}};

@@ -5,9 +5,11 @@
 #include "stages.h"
 #include <string.h>
 
+int stored_find(const Lowered *l, const char *name) { return (int)(intptr_t)map_get(&l->stored, name) - 1; }
+
 int stored_index(Lowered *l, LowerTensor t) {
-  const intptr_t known = (intptr_t)map_get(&l->stored, t.name);
-  if (known) return (int)known - 1;
+  const int known = stored_find(l, t.name);
+  if (known >= 0) return known;
   vec_push(l->session->arena, l->store, t);
   map_put(&l->stored, t.name, (void *)(intptr_t)l->store.len);
   return l->store.len - 1;

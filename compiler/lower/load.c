@@ -70,7 +70,7 @@ ModelValue *loaded_model(Cx *cx, const char *name, const Ast *load) {
 
 // Whether the loaded tensors are states of the training; else they are constants of the graph.
 static bool of_training(const Cx *cx, const char *name) {
-  return cx->t && !cx->view && !cx->line && (!cx->known || train_state(cx->t, name));
+  return cx->t && !cx->view && !cx->stored && (!cx->known || train_state(cx->t, name));
 }
 
 StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at) {

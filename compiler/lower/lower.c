@@ -31,7 +31,7 @@ void cx_seed(Cx *cx, Node **seed, Node **counter) {
 }
 
 Node *param_input(Cx *cx, const ParamRef *p) {
-  return cx_port(cx, cx->line ? REG_SLOT_STORE : REG_SLOT_PARAM, p->index,
+  return cx_port(cx, cx->stored ? REG_SLOT_STORE : REG_SLOT_PARAM, p->index,
                  arena_printf(cx->a, "param:%s", p->path), DT_F32, p->shape);
 }
 
@@ -39,9 +39,9 @@ Node *state_input(Cx *cx, const StateRef *s) {
   Shape there = s->shape;
   if (s->rows) there.dim[0] = s->rows == 1 ? cx->batch : cx->t->further.data[s->rows - 2]->batch;
   return cx_port(cx,
-                 cx->line  ? REG_SLOT_STORE
-                 : s->rows ? REG_SLOT_SAMPLE
-                           : REG_SLOT_STATE,
+                 cx->stored ? REG_SLOT_STORE
+                 : s->rows  ? REG_SLOT_SAMPLE
+                            : REG_SLOT_STATE,
                  s->index, arena_printf(cx->a, "state:%s", s->name), DT_F32, there);
 }
 

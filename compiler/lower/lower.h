@@ -123,8 +123,8 @@ typedef struct LowerMetric {
 
 typedef struct LowerEvaluate {
   const Ast *ast;
-  int train;      // index into Lowered.trains: the last one of the model before it, whose weights it sees
-  bool untrained; // there is none: initial values, of the first one behind it
+  int train; // index into Lowered.trains: the last one of the model before it, whose weights it sees; -1:
+             // none
   const char *model, *data_name; // "net", "digits.test"
   int data;
   const char *part;

@@ -80,12 +80,20 @@ void watch_everywhere(Lowered *l, const LowerEvaluate *e) {
     }
 }
 
-// Metrics of all predictions; their names are outputs.
-static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
-  Cx *cx = train_cx(l, l->trains.data[e->train], "metrics", MODE_EVAL, e->rows);
+// With the weights of the training before it, at its end; where there is none with those of the store.
+static Cx *evaluate_cx(Lowered *l, const LowerEvaluate *e, const char *name, int64_t rows) {
+  const bool trained = e->train >= 0;
+  Cx *cx = trained ? train_cx(l, l->trains.data[e->train], name, MODE_EVAL, rows) : stored_cx(l, name);
+  cx->batch = rows;
+  cx->no_times = !trained;
   cx->data = l->datasets.data[e->data];
   see_scope(cx, l->scope);
-  cx->g->name = arena_printf(cx->a, "metrics of %s", e->data_name);
+  return cx;
+}
+
+// Metrics of all predictions; their names are outputs.
+static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
+  Cx *cx = evaluate_cx(l, e, arena_printf(l->session->arena, "metrics of %s", e->data_name), e->rows);
   pred.dim[0] = e->rows;
   Node *all = cx_port(cx, REG_SLOT_PRED, 0, "pred", DT_F32, pred);
   const Value model = eval_expr(cx, env_new(cx, NULL, "", ""), e->ast->kids[0]);
@@ -104,7 +112,8 @@ static Graph *evaluate_metrics(Lowered *l, LowerEvaluate *e, Shape pred) {
 static Graph *evaluate_predict(Lowered *l, LowerEvaluate *e, int64_t rows) {
   const int before = l->session->diags.list.len;
   if (!rows) return NULL;
-  Graph *g = predict_graph(l, l->trains.data[e->train], e->ast->kids[0], e->data, e->model, rows);
+  const char *name = arena_printf(l->session->arena, "%s predict %lld", e->model, (long long)rows);
+  Graph *g = predict_graph(evaluate_cx(l, e, name, rows), e->ast->kids[0]);
   if (!g)
     note_graph(l, before, arena_printf(l->session->arena, "a prediction from `%s`", e->data_name), rows);
   return g;

@@ -122,20 +122,16 @@ static const char *trained_model(const Lowered *l, const Ast *model) {
   return trained_model(l, followed);
 }
 
-// Of the trainings so far the last one, or the first, that trains the model, else of a derived model the one
-// that has what it is derived from; -1: none.
-static int training_of(const Lowered *l, const Ast *evaluated, bool first) {
+// Of the trainings so far the last one that trains the model, else of a derived model the one that has what
+// it is derived from; -1: none.
+static int training_of(const Lowered *l, const Ast *evaluated) {
   const char *model = trained_model(l, evaluated);
-  if (comes_from_file(l, evaluated)) return first && l->trains.len ? 0 : l->trains.len - 1;
-  for (int derived = 0; derived < 2; derived++) {
-    int found = -1;
-    for (int i = 0; i < l->trains.len; i++) {
+  if (comes_from_file(l, evaluated)) return -1;
+  for (int derived = 0; derived < 2; derived++)
+    for (int i = l->trains.len - 1; i >= 0; i--) {
       const LowerTrain *t = l->trains.data[i];
-      const bool same = trains_model(t, model) || (derived && has_of(t, l, model));
-      if (same && (found < 0 || !first)) found = i;
+      if (trains_model(t, model) || (derived && has_of(t, l, model))) return i;
     }
-    if (found >= 0) return found;
-  }
   return -1;
 }
 
@@ -157,53 +153,54 @@ static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
   e->data_name = v.data->part ? arena_printf(a, "%s.%s", v.data->name, v.data->part) : v.data->name;
   e->rows = part_named(set, e->part)->nrows;
   e->target = set->target;
-  return comes_from_file(l, e->ast->kids[0]) || data_agree(cx, l->trains.data[e->train], e->data, data->span);
+  return e->train < 0 || data_agree(cx, l->trains.data[e->train], e->data, data->span);
 }
 
 static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
-  if (comes_from_file(l, e->ast->kids[0])) return;
-  for (int i = 0; i <= e->train && !e->untrained; i++) {
+  for (int i = 0; i <= e->train; i++) {
     const LowerTrain *t = l->trains.data[i];
     if (e->data == t->data && trains_model(t, e->model) && !strcmp(e->part, t->train_part))
       diag_emit(&l->session->diags, DIAG_evaluates_training_data, e->ast->kids[1]->span,
                 arena_printf(l->session->arena, "evaluate %s", e->model));
   }
-  if (e->untrained) diag_emit(&l->session->diags, DIAG_evaluates_untrained, e->ast->kids[0]->span, e->model);
+  if (e->train < 0 && !comes_from_file(l, e->ast->kids[0]) && !l->host.apart)
+    diag_emit(&l->session->diags, DIAG_evaluates_untrained, e->ast->kids[0]->span, e->model);
 }
 
 // Rows predicted at once: all where they are few, for then one function does.
 enum { AT_ONCE = 1024, CHUNK = 256 };
 
-static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast, bool untrained) {
+static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   LowerEvaluate *e = ARENA_NEW(l->session->arena, LowerEvaluate);
-  *e = (LowerEvaluate){.ast = ast,
-                       .model = ast_text(l->session->arena, ast->kids[0]),
-                       .train = training_of(l, ast->kids[0], untrained),
-                       .untrained = untrained && !comes_from_file(l, ast->kids[0])};
-  if (e->train < 0) {
-    diag_emit(&l->session->diags, DIAG_wrong_kind, ast->kids[0]->span, "a model that this program trains",
-              arena_printf(l->session->arena, "`%s`", e->model));
-    return NULL;
-  }
+  *e = (LowerEvaluate){
+      .ast = ast, .model = ast_text(l->session->arena, ast->kids[0]), .train = training_of(l, ast->kids[0])};
   if (!evaluate_data(l, e)) return NULL;
+  const LowerTrain *t = e->train < 0 ? NULL : l->trains.data[e->train];
+  e->chunk = t && t->in_order     ? (e->rows < t->batch ? e->rows : t->batch)
+             : e->rows <= AT_ONCE ? e->rows
+                                  : CHUNK;
+  if (!evaluate_graphs(l, e)) return NULL;
   warn_of_data(l, e);
-  const LowerTrain *t = l->trains.data[e->train];
-  e->chunk = t->in_order ? (e->rows < t->batch ? e->rows : t->batch) : e->rows <= AT_ONCE ? e->rows : CHUNK;
-  return evaluate_graphs(l, e) ? e : NULL;
+  return e;
 }
 
 // -- straight lines
 
-Cx *stages_line(Stages *s) {
-  if (s->line) return s->line;
-  Lowered *l = s->l;
-  Cx *cx = cx_new(l, arena_printf(l->session->arena, "line %d", ++s->lines), MODE_EVAL);
-  cx->line = true;
-  cx->stream = s->stream;
+Cx *stored_cx(Lowered *l, const char *name) {
+  Cx *cx = cx_new(l, name, MODE_EVAL);
+  cx->stored = true;
   for (int i = 0; i < l->known.len; i++) {
     const LowerParam *p = l->known.entries[i].value;
     know_param(cx, p->path, p->role, p->shape, p->origin);
   }
+  return cx;
+}
+
+Cx *stages_line(Stages *s) {
+  if (s->line) return s->line;
+  Cx *cx = stored_cx(s->l, arena_printf(s->l->session->arena, "line %d", ++s->lines));
+  cx->line = true;
+  cx->stream = s->stream;
   s->line = cx;
   s->env = env_new(cx, NULL, "", "");
   return cx;
@@ -394,22 +391,21 @@ static void evaluate_results(Stages *s, LowerEvaluate *e) {
   }
 }
 
-// Before the first training of its model an evaluation waits for that one: it tells the parameters.
+// Where nothing trains its model before it, it sees what the store has: initial values, or what statements
+// gave.
 void lower_evaluation(Stages *s, const Ast *ast) {
   Lowered *l = s->l;
   stages_flush(s);
-  const bool trained = training_of(l, ast->kids[0], false) >= 0;
-  LowerEvaluate *e = trained ? lower_evaluate(l, ast, false) : NULL;
-  if (!trained && !s->failed && ast->name) {
-    Diag *d = diag_emit(&l->session->diags, DIAG_not_allowed_here, ast->name_span, "a name for the result",
-                        "before the first training of its model");
-    diag_hint(d, "`evaluate` without a name shows what the initial values give");
+  const bool trained = training_of(l, ast->kids[0]) >= 0;
+  if (!trained) stages_meet(s, ast->kids[0]);
+  LowerEvaluate *e =
+      trained || !s->failed ? lower_evaluate(l, ast) : NULL; // its training may have had a mistake
+  if (!e) {
+    know_failed(s, ast);
+    return;
   }
-  if (!e) know_failed(s, ast);
-  if (trained && !e) return;
-  if (e) evaluate_results(s, e);
+  evaluate_results(s, e);
   push_stage(s, act(REG_STAGE_EVALUATE, l->evaluates.len));
-  if (!e) vec_push(l->session->arena, s->waiting, ((Waiting){ast, l->evaluates.len}));
   vec_push(l->session->arena, l->evaluates, e);
 }
 
@@ -439,26 +435,53 @@ static bool is_met(const Stages *s, const char *model) {
   return s->l->host.apart ? map_get(&s->met, model) != NULL : is_known(s->l, model);
 }
 
+static bool has_tensors(const Lowered *l, const char *model) {
+  const size_t n = strlen(model);
+  for (int i = 0; i < l->store.len; i++)
+    if (!strncmp(l->store.data[i].name, model, n) && l->store.data[i].name[n] == '.') return true;
+  return false;
+}
+
+// What follows a model starts from its initial values, until a training of it begins.
+static void meet_average(Cx *cx, const Def *average) {
+  const ModelValue *m = average_model(cx, average);
+  const Tree *t = m ? model_tree(cx, m->of) : NULL;
+  for (int i = 0; t && i < t->n; i++) average_seen(cx, m, t->leaf[i].path);
+}
+
+static void meet(Stages *s, Def *model, const Def *average) {
+  Lowered *l = s->l;
+  Cx *cx =
+      cx_new(l, arena_printf(l->session->arena, "%s init", average ? average->name : model->name), MODE_EVAL);
+  Graph *init = NULL;
+  cx->line = cx->stored = true;
+  cx->initials = cx->training = true; // so that initial values have the draws of a training
+  const int before = l->session->diags.list.len;
+  meet_parameters(cx, model);
+  if (average) meet_average(cx, average);
+  diags_forget(&l->session->diags, before); // what is wrong with the call is told where it stands
+  if (!cx->params.len || !initial_graphs(cx, NULL, &init, NULL) || !init) return;
+  know_models(s, cx);
+  vec_push(cx->a, l->applies, ((LowerApply){.name = cx->g->name, .graph = init}));
+  vec_push(cx->a, *s->whole, act(REG_STAGE_INIT, l->applies.len - 1));
+}
+
 // Where nothing has trained a model so far, its initial values come before the statement of the top level
 // that names it: what stands in one branch alone may not act.
 void stages_meet(Stages *s, const Ast *e) {
   Lowered *l = s->l;
-  Models models = {0};
+  Models models = {0}, averages = {0};
   find_models(l, e, &models);
+  find_averages(l, e, &averages);
+  for (int i = 0; i < averages.len; i++) {
+    const Def *d = averages.data[i];
+    if (!has_tensors(l, d->name)) meet(s, sema_find(l->program, average_of(d)), d);
+  }
   for (int i = 0; i < models.len; i++) {
     Def *d = models.data[i];
     if (is_met(s, d->name)) continue;
     map_put(&s->met, d->name, d);
-    Cx *cx = cx_new(l, arena_printf(l->session->arena, "%s init", d->name), MODE_EVAL);
-    Graph *init = NULL;
-    cx->line = cx->initials = cx->training = true; // so that initial values have the draws of a training
-    const int before = l->session->diags.list.len;
-    meet_parameters(cx, d);
-    diags_forget(&l->session->diags, before); // what is wrong with the call is told where it stands
-    if (!cx->params.len || !initial_graphs(cx, NULL, &init, NULL) || !init) continue;
-    know_models(s, cx);
-    vec_push(cx->a, l->applies, ((LowerApply){.name = cx->g->name, .graph = init}));
-    vec_push(cx->a, *s->whole, act(REG_STAGE_INIT, l->applies.len - 1));
+    meet(s, d, NULL);
   }
 }
 
@@ -487,11 +510,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
     lower_statement(&s, p->statements.data[i]);
   }
   stages_flush(&s);
-  // Else what an evaluation needs may be missing only because of a mistake above.
-  for (int i = 0; i < s.waiting.len && !s.failed; i++)
-    l->evaluates.data[s.waiting.data[i].index] = lower_evaluate(l, s.waiting.data[i].ast, true);
-  for (int i = 0; i < l->evaluates.len; i++)
-    if (l->evaluates.data[i]) watch_everywhere(l, l->evaluates.data[i]);
+  for (int i = 0; i < l->evaluates.len; i++) watch_everywhere(l, l->evaluates.data[i]);
   l->stages.data = list.data;
   l->stages.len = list.len;
   l->scope = NULL;

@@ -31,12 +31,6 @@ typedef struct Given {
   Node *node;
 } Given;
 
-// An evaluation of what nothing has trained before it.
-typedef struct Waiting {
-  const Ast *ast;
-  int index; // in Lowered.evaluates
-} Waiting;
-
 typedef struct Stages {
   Lowered *l;
   StageScope *root, *scope;
@@ -50,9 +44,8 @@ typedef struct Stages {
   Map met;          // of what acts apart: models that the statement outside of blocks has named
   VEC(Given) given; // by that line, to the store
   Map names;        // of trainings: -> the `train` that has it
-  VEC(Waiting) waiting;
-  int calls;   // of procedures
-  bool failed; // a training was dropped after a mistake
+  int calls;        // of procedures
+  bool failed;      // a training was dropped after a mistake
 } Stages;
 
 // -- stages.c
@@ -79,6 +72,7 @@ void held_give(Stages *s, const Held *h, const Value *v);
 void held_give_param(Stages *s, const ParamRef *p, Node *n);
 int held_hidden(Stages *s, const char *what, Node *n); // its place in the store
 int stored_index(Lowered *l, LowerTensor t);           // of its name
+int stored_find(const Lowered *l, const char *name);   // -1: there is none
 int stored_new(Lowered *l, const char *name, DType t, Shape s);
 
 // -- control.c

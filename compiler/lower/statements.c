@@ -253,6 +253,33 @@ static void lower_assert(Stages *s, const Ast *e) {
 }
 
 // A model's parameters and the states of its layers as they are, or values under their names.
+static bool has_prefix(const char *path, const char *model) {
+  const size_t n = strlen(model);
+  return !strncmp(path, model, n) && path[n] == '.';
+}
+
+// Is it one of the model, or of a layer that the model is seen through?
+static bool is_made_of(const ModelValue *m, const char *path) {
+  return m && (has_prefix(path, m->path) || has_prefix(path, m->name) || is_made_of(m->of, path));
+}
+
+// The tensors of the store that a model is made of; of an average its own, under the names of those that they
+// follow. false: it has others too.
+static bool saved_model(Stages *s, const ModelValue *m, Places *places, Paths *names) {
+  Arena *a = s->l->session->arena;
+  bool whole = true;
+  for (int i = 0; i < m->nitems; i++) whole = saved_model(s, m->items[i], places, names) && whole;
+  for (const ModelValue *k = m; k; k = k->of) whole = whole && !k->load && !k->at;
+  for (int i = 0; i < s->l->store.len && whole; i++) {
+    const LowerTensor *t = &s->l->store.data[i];
+    if ((!t->param && !t->layer) || !is_made_of(m->average ? m->of : m, t->name)) continue;
+    const int own = m->average ? stored_find(s->l, model_path(s->line, m, t->name)) : i;
+    vec_push(a, *places, own < 0 ? i : own);
+    vec_push(a, *names, t->name);
+  }
+  return whole;
+}
+
 static void lower_save(Stages *s, const Ast *e) {
   Cx *cx = stages_line(s);
   Places places = {0};
@@ -260,15 +287,8 @@ static void lower_save(Stages *s, const Ast *e) {
   stages_meet(s, e->kids[0]);
   Value v = line_value(s, e->kids[0]);
   if (v.kind == V_MODEL) {
-    const char *path = v.model->path;
-    const size_t n = strlen(path);
+    if (!saved_model(s, v.model, &places, &names)) places.len = names.len = 0;
     stages_flush(s);
-    for (int i = 0; i < s->l->store.len; i++) {
-      const LowerTensor *t = &s->l->store.data[i];
-      if ((!t->param && !t->layer) || strncmp(t->name, path, n) != 0 || t->name[n] != '.') continue;
-      vec_push(cx->a, places, i);
-      vec_push(cx->a, names, t->name);
-    }
   } else {
     const Held *h = e->kids[0]->kind == AST_NAME ? held_find(s->scope, e->kids[0]->name) : NULL;
     for (int i = 0; h && i < h->n; i++) {
@@ -281,7 +301,8 @@ static void lower_save(Stages *s, const Ast *e) {
   if (!places.len) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[0]->span, "a model, or a name with a value",
                         value_text(cx, &v));
-    diag_hint(d, "`save net to \"net.safetensors\"`");
+    diag_hint(d, v.kind == V_MODEL ? "its values are those of a file or of a tree: save these"
+                                   : "`save net to \"net.safetensors\"`");
     return;
   }
   vec_push(cx->a, s->l->saves, ((reg_save){e->text, places.len, places.data, names.data}));

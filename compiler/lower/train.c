@@ -103,11 +103,11 @@ Cx *train_cx(Lowered *l, LowerTrain *t, const char *name, Mode mode, int64_t bat
 }
 
 int param_index(Cx *cx, const char *path, Shape s) {
-  return cx->line ? stored_index(cx->l, (LowerTensor){path, DT_F32, s, .param = true}) : cx->params.len;
+  return cx->stored ? stored_index(cx->l, (LowerTensor){path, DT_F32, s, .param = true}) : cx->params.len;
 }
 
 int state_index(Cx *cx, const char *name, Shape s) {
-  if (cx->line) return stored_index(cx->l, (LowerTensor){name, DT_F32, s, .layer = true});
+  if (cx->stored) return stored_index(cx->l, (LowerTensor){name, DT_F32, s, .layer = true});
   const StateRef *known = cx->known ? train_state(cx->t, name) : NULL;
   return known ? known->index : cx->states.len;
 }
@@ -334,12 +334,10 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   return further_validates(l, t, g) ? g : NULL;
 }
 
-Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, const char *name, int64_t batch) {
-  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", name, (long long)batch),
-                    MODE_EVAL, batch);
-  cx->data = l->datasets.data[data];
-  if (l->scope) see_scope(cx, l->scope); // of an evaluation
+Graph *predict_graph(Cx *cx, const Ast *model) {
   Value m = eval_expr(cx, env_new(cx, NULL, "", ""), model);
+  if (m.kind != V_MODEL && m.kind != V_FAIL)
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, model->span, "a model", value_text(cx, &m));
   Node *pred = m.kind == V_MODEL ? train_predict(cx, m.model) : NULL;
   if (!pred) return NULL;
   output(cx, REG_SLOT_PRED, 0, "pred", pred);
@@ -414,6 +412,8 @@ void train_graphs(Lowered *l, LowerTrain *t) {
 }
 
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
-  return kind == LOWER_PREDICT ? predict_graph(l, t, t->ast->kids[0]->kids[0], t->data, t->name, batch)
-                               : built(t, kind, batch);
+  if (kind != LOWER_PREDICT) return built(t, kind, batch);
+  Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", t->name, (long long)batch),
+                    MODE_EVAL, batch);
+  return predict_graph(cx, t->ast->kids[0]->kids[0]);
 }

@@ -52,8 +52,8 @@ Env *field_env(Cx *cx); // the fields of cx->data, and what lines of the trainin
 // The model on the fields of cx->data of the same names as its parameters, a row for each row of these; NULL
 // after a mistake.
 Node *train_predict(Cx *cx, ModelValue *m);
-// Predictions of a model with the parameters of a training, from a data set.
-Graph *predict_graph(Lowered *l, LowerTrain *t, const Ast *model, int data, const char *name, int64_t batch);
+Graph *predict_graph(Cx *cx, const Ast *model); // predictions of a model from rows of cx->data
+Cx *stored_cx(Lowered *l, const char *name);    // for a graph whose parameters are tensors of the store
 // Of what cx has declared, where `reads` (NULL: all) has it for an input. `late`: what starts from
 // parameters, apart from `init`; NULL: it is in `init` too. Either is NULL where it would be empty. False
 // after a mistake.
@@ -91,7 +91,8 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s);
 Node *train_loss(Cx *cx, const LowerTrain *t);
 // -- expression.c
 typedef VEC(Def *) Models;
-void find_models(Lowered *l, const Ast *e, Models *out); // that an expression names, each once
+void find_models(Lowered *l, const Ast *e, Models *out);   // that an expression names, each once
+void find_averages(Lowered *l, const Ast *e, Models *out); // likewise, of another model
 // Calls the model on one row, of the data that it is trained on or of zeros, so that its parameters are
 // known.
 void meet_parameters(Cx *cx, Def *model);

@@ -202,7 +202,8 @@ typedef struct Cx {
   int64_t batch; // rows of the fields
   bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
   bool meeting;  // a model is called on zeros for its parameters
-  bool line;     // statements between trainings: parameters are tensors of the store
+  bool line;     // statements between trainings
+  bool stored;   // parameters and states of layers are tensors of the store
   bool view;     // `digits.test.x` is a tensor of all its rows
   const char *rows_of;   // the name of the rows of the fields; NULL: a batch's
   bool of_data;          // columns of data that are made: numbers are compiled in

@@ -82,7 +82,7 @@ static void print_moment(FILE *out, const reg_event *e) {
   int trainings = 0;
   for (int i = 0; i < e->program->ntrains; i++)
     trainings += reg_trains_model(&e->program->trains[i], v->model);
-  if (v->untrained)
+  if (v->train < 0 && trainings && e->act <= 1)
     fputs(", before training", out);
   else if (trainings > 1)
     fprintf(out, ", after `%s`", e->train->name);

@@ -118,7 +118,7 @@ static void train_end(Text *o, const reg_event *e) {
 static void evaluate(Text *o, const reg_event *e) {
   const reg_evaluate *v = e->evaluate;
   put_text(o, "model", v->model);
-  if (!v->untrained) put_text(o, "train", e->train->name);
+  if (v->train >= 0) put_text(o, "train", e->train->name);
   put_act(o, e);
   put_text(o, "data", v->data_name);
   reg_text_key(o, "metrics");

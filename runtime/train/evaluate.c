@@ -42,7 +42,7 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void
     code = bound_call(t, b);
     for (int64_t i = 0; i < rows && !code && out && width; i++)
       memcpy((char *)out + (size_t)places[i] * row, (char *)chunk + (size_t)i * row, row);
-    sum += value_at(t, t->loss, 0) * (double)rows;
+    if (loss) sum += value_at(t, t->loss, 0) * (double)rows;
     done += rows;
   }
   free(places);

@@ -24,11 +24,11 @@ static int train_stage(Run *r, const reg_stage *s) {
 
 static int evaluate_stage(Run *r, const reg_stage *s) {
   const reg_evaluate *e = &r->program->evaluates[s->index];
-  Training *t = &r->trainings[e->train];
+  Training *t = e->train < 0 ? r->nothing : &r->trainings[e->train];
   const bool measured = r->ctx->profile;
   r->ctx->profile = false; // the profile is of training steps
-  int code = training_new(r, e->train);
-  if (!code && e->untrained) code = training_weights(t);
+  int code = e->train < 0 ? REG_OK : training_new(r, e->train);
+  if (e->train < 0) training_seed(t, r->options->has_seed ? r->options->seed : 0);
   if (!code) code = evaluate_run(t, s->index);
   r->ctx->profile = measured;
   return code;

@@ -76,10 +76,15 @@ static int call(Run *r, Bound *b) {
   return bound_call(r->nothing, b);
 }
 
+// The function of a straight line, and what it is bound among.
+static reg_function *line_of(Run *r, int apply) {
+  r->nothing->columns = r->program->applies[apply].columns;
+  return r->program->applies[apply].function;
+}
+
 int store_call(Run *r, int apply) {
   Bound *b = &r->applies[apply];
-  r->nothing->columns = r->program->applies[apply].columns;
-  reg_function *f = r->program->applies[apply].function;
+  reg_function *f = line_of(r, apply);
   int code = b->f ? REG_OK : bind_function(r->nothing, f, NULL, NULL, NULL, b);
   if (!code) code = call(r, b);
   if (!code) is_set(r, f);
@@ -125,9 +130,25 @@ static bool is_given(const reg_train *p, const reg_function *f, const bool *give
   return false;
 }
 
+// --weights, where nothing is trained.
+static int read_given(Run *r, const reg_function *f, const bool *given) {
+  const size_t room = (size_t)f->nslots + 1;
+  reg_tensor *wanted = calloc(room, sizeof *wanted);
+  void **values = calloc(room, sizeof *values);
+  int count = 0, code = wanted && values ? REG_OK : reg_no_memory(r->st, room * sizeof *wanted);
+  for (int i = 0; i < f->nslots && !code; i++) {
+    if (!given[i]) continue;
+    wanted[count] = r->program->store[f->slots[i].index];
+    values[count++] = r->store[f->slots[i].index];
+  }
+  if (!code) code = reg_tensors_read(count, wanted, values, r->options->weights, r->st);
+  free(wanted);
+  free(values);
+  return code;
+}
+
 int store_init(Run *r, int apply) {
-  r->nothing->columns = r->program->applies[apply].columns;
-  reg_function *f = r->program->applies[apply].function;
+  reg_function *f = line_of(r, apply);
   int code = resolve_function(r, f);
   bool any, *given = code ? NULL : missing(r, f, &any);
   if (!given) return r->st->code;
@@ -137,6 +158,7 @@ int store_init(Run *r, int apply) {
     code = training_new(r, i);
     if (!code) code = training_weights(&r->trainings[i]);
   }
+  if (any && !code && !r->program->ntrains && r->options->weights) code = read_given(r, f, given);
   free(given);
   return code;
 }

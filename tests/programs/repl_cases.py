@@ -316,8 +316,10 @@ def case_a_finished_training_starts_from_its_weights(regc):
 
 
 def case_initial_values_are_told(regc):
-    done = piped(regc, DATA + MODEL + "sum(net.hidden.weight)\nevaluate net on digits.test { accuracy }\n", code=1)
+    done = piped(regc, DATA + MODEL + "sum(net.hidden.weight)\nevaluate net on digits.test { accuracy }\naccuracy(net(digits.test.x), digits.test.label)\n")
     demand("initial values" in done.stderr, done.stderr)
+    told, computed = (float(line.split()[-1]) for line in done.stdout.splitlines()[-2:])
+    demand(abs(told - computed) < 1e-4, f"accuracy {told} of the evaluation, {computed} of the expression")
     done = piped(regc, ":set steps=1\n:run net\nsum(net.hidden.bias^2)\n", DIGITS)
     demand("initial values" not in done.stderr and float(done.stdout.split()[-1]) > 0, done.stdout + done.stderr)
 

@@ -298,6 +298,74 @@ def case_an_evaluation_before_training_sees_initial_values(regc):
     demand("train" not in first, f"{first}")
 
 
+UNTRAINED = DIGITS.replace("|> relu", "|> batch_norm |> relu |> dropout(rate)") + """schedule rate = 0.2 until 1 epochs then 0
+let teacher = ema(net, decay: 0.9)
+repeat 2 {
+  early = evaluate net on digits.test { accuracy, nll }
+  follows = evaluate teacher on digits.test { nll }
+  report early.nll
+  train net on digits {
+    loss     cross_entropy(net(x), label)
+    optimize adam(lr: 1e-2)
+    epochs   2
+    allow(evaluates_untrained)
+  }
+}
+net.head.* <- 0
+z = evaluate net on digits.test { nll }
+report z.nll
+save teacher to "teacher.safetensors"
+"""
+ALONE = DIGITS.replace("|> relu", "|> batch_norm |> relu") + """let old = load("teacher.safetensors", as: net)
+evaluate old on digits.test { nll }
+e = evaluate net on digits.test { nll }
+net.* <- 2 * net.*
+evaluate net on digits.test { nll }
+"""
+
+
+def case_an_evaluation_sees_what_statements_left(regc):
+    where = folder(regc)
+    (where / "p.reg").write_text(UNTRAINED)
+    (where / "alone.reg").write_text(ALONE)
+    found = events(regc, "p.reg", "--out", "out", cwd=where)
+    nll = [e["metrics"]["nll"] for e in of_kind(found, "evaluate")]
+    demand(nll[0] == nll[1], f"before training the average is its model: {nll}")
+    demand(nll[2] < 0.5 * nll[0] and nll[2] != nll[3], f"the second turn sees what the first has trained: {nll}")
+    demand(abs(nll[4] - 2.302585) < 1e-5, f"what a statement set is not seen: {nll}")
+    regc.ok("build", "p.reg", "-o", "p", cwd=where)
+    binary = subprocess.run([where / "p", "--json", "--out="], capture_output=True, text=True, cwd=where)
+    again = [json.loads(line) for line in binary.stdout.splitlines()]
+    demand([e["metrics"] for e in of_kind(again, "evaluate")] == [e["metrics"] for e in of_kind(found, "evaluate")], binary.stdout + binary.stderr)
+    old, initial, doubled = (e["metrics"]["nll"] for e in of_kind(events(regc, "alone.reg", "--out=", cwd=where), "evaluate"))
+    demand(len({old, initial, doubled}) == 3, "three models, not three values")
+    given = [e["metrics"]["nll"] for e in of_kind(events(regc, "alone.reg", "--out=", "--weights", "teacher.safetensors", cwd=where), "evaluate")]
+    demand(given[0] == given[1] == old and given[2] != old, f"--weights where nothing is trained: {given}, {old}")
+
+
+def case_saved_models_have_all_their_tensors(regc):
+    where = folder(regc)
+    (where / "p.reg").write_text("""data d = table(12) { x = normal([12, 2]); y = uniform(0 .. 1, [12]) }
+model net(x: [2]) -> [1] = x |> dense(1)
+layer scaled(w: [..]) { param s: [] = 0.5; w * s }
+model tuned = net with w in net.*.weight as scaled(w)
+model twice = tuned with w in net.*.bias as 2 * w
+model two[2] = new net
+train tuned on d { loss mse(tuned(x), y); optimize sgd(); epochs 1 }
+save net to "net.safetensors"
+save tuned to "tuned.safetensors"
+save twice to "twice.safetensors"
+save two to "two.safetensors"
+save two[1] to "one.safetensors"
+""")
+    regc.ok("run", "p.reg", "--out=", "--quiet", cwd=where)
+    names = {f: sorted(tensors.parse((where / f"{f}.safetensors").read_bytes())) for f in ("net", "tuned", "twice", "two", "one")}
+    net = ["net.dense1.bias", "net.dense1.weight"]
+    tuned = sorted([*net, "tuned.dense1.weight.s"])
+    demand(names == {"net": net, "tuned": tuned, "twice": tuned, "two": [f"two[{k}].dense1.{p}" for k in range(2) for p in ("bias", "weight")],
+                     "one": ["two[1].dense1.bias", "two[1].dense1.weight"]}, names)
+
+
 def case_unnamed_trainings_have_numbers(regc):
     body = " { loss cross_entropy(net(x), label); optimize sgd(); epochs 1 }\n".replace("; ", "\n  ").replace("{ ", "{\n  ").replace(" }", "\n}")
     program = DIGITS + ("train net on digits" + body) + ("train net on digits as net2" + body) + 2 * ("train net on digits" + body)

@@ -75,8 +75,9 @@ bool repl_act(Repl *r, const ReplItem *item) {
     t->program.stages += first;
     t->program.nstages = end - first;
     r->trains = item->kind == AST_TRAIN;
-    if (item->kind == AST_EVALUATE)
-      repl_weights_tell(r, &t->program.trains[l->evaluates.data[t->program.stages[0].index]->train]);
+    const reg_stage *last = &l->stages.data[end - 1]; // initial values may come before an evaluation
+    const int train = item->kind == AST_EVALUATE ? l->evaluates.data[last->index]->train : -1;
+    if (train >= 0) repl_weights_tell(r, &t->program.trains[train]);
     ok = run(r, t);
   }
   work_close(&w);
