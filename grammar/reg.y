@@ -252,7 +252,7 @@ statement:
 | PARAM NAME COLON list role how expr             { $$ = ast_param(p, @$, $2, $4, $5, $6, $7, NULL); }
 | PARAM NAME COLON list role how expr IF expr     { $$ = ast_param(p, @$, $2, $4, $5, $6, $7, $9); }
 | CARRY NAME shape_of_state SET expr              { $$ = ast_carry(p, @$, $2, $3, $5); }
-| APPLY expr WITH expr                            { $$ = ast_apply(p, @$, $2, $4); }
+| APPLY expr WITH expr when                       { $$ = ast_apply(p, @$, $2, $4, $5); }
 | STACK expr block                                { $$ = ast_stack(p, @$, NULL, list_new(p, $2), $3); }
 | STACK names IN sources block                    { $$ = ast_stack(p, @$, $2, $4, $5); }
 | PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }

@@ -173,6 +173,13 @@ static bool complete(const Def *d, const BoundArg *args, int nargs) {
   return true;
 }
 
+bool is_initializer(const Def *d) {
+  const Ast *ps = d->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (ps->kids[i]->name && !strcmp(ps->kids[i]->name, "like")) return true;
+  return false;
+}
+
 Value partial_call(Cx *cx, const Value *callee, BoundArg *args, int nargs, Span at) {
   LocalFn *f = ARENA_NEW(cx->a, LocalFn);
   *f = (LocalFn){.callee = ARENA_NEW(cx->a, Value), .args = args, .nargs = nargs};
@@ -231,7 +238,8 @@ Value call_value(Cx *cx, Env *env, const Value *callee, BoundArg *args, int narg
     for (int i = 0; i < fn->nargs; i++) all[nargs + i] = fn->args[i];
     int n = fn->nargs + nargs;
     const bool whole = fn->def->kind == KIND_OPTIMIZER || fn->def->kind == KIND_RECIPE;
-    if (whole || (fn->def->kind == KIND_METRIC && !complete(fn->def, all, n))) {
+    const bool waits = fn->def->kind == KIND_METRIC || is_initializer(fn->def);
+    if (whole || (waits && !complete(fn->def, all, n))) {
       FnValue *bound = ARENA_NEW(cx->a, FnValue);
       *bound = (FnValue){fn->def, all, n};
       return (Value){.kind = V_FN, .fn = bound, .span = at};
@@ -280,34 +288,4 @@ bool optimizer_rate(Cx *cx, const FnValue *fn, Span at, Value *out) {
     if (v->kind == V_FN && v->fn->def->kind == KIND_OPTIMIZER) found += optimizer_rate(cx, v->fn, at, out);
   }
   return found == 1;
-}
-
-// `apply base with g`: the base optimizer's step on this one's parameters, with g in the place of the
-// objective's gradient.
-Value apply_optimizer(Cx *cx, Env *env, const Ast *e) {
-  Value base = eval_expr(cx, env, e->kids[0]), given = eval_expr(cx, env, e->kids[1]);
-  if (base.kind == V_FAIL || given.kind == V_FAIL) return v_fail();
-  Def *outer = env->def ? find_def(cx, env->def) : NULL;
-  bool inside = outer && outer->kind == KIND_OPTIMIZER;
-  Value *w = inside ? env_get(env, optimizer_variable(outer)) : NULL;
-  if (!w || w->kind != V_TREE) {
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "`apply`", "outside of an optimizer");
-    return v_fail();
-  }
-  if (base.kind != V_FN || base.fn->def->kind != KIND_OPTIMIZER) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[0]->span, "an optimizer", value_text(cx, &base));
-    return v_fail();
-  }
-  if (given.kind != V_TREE || given.tree->n != w->tree->n) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span, "a gradient with respect to all parameters",
-              value_text(cx, &given));
-    return v_fail();
-  }
-  Tree *before = cx->given;
-  cx->given = given.tree;
-  Tree *after = run_optimizer(cx, base.fn, w->tree, e->span);
-  cx->given = before;
-  if (!after) return v_fail();
-  env_set(cx, env, optimizer_variable(outer), v_tree(after, e->span));
-  return (Value){.kind = V_NONE, .span = e->span};
 }

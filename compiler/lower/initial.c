@@ -39,17 +39,23 @@ bool initial_begin(Cx *cx, Env *env, const Ast *e, Initial *out) {
   const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
   const bool global = callee->kind == AST_NAME && !env_get(env, callee->name);
   Def *d = global ? find_def(cx, callee->name) : NULL;
-  for (int i = 0; d && d->ast->kids[0] && i < d->ast->kids[0]->nkids; i++)
-    if (!strcmp(d->ast->kids[0]->kids[i]->name, "like")) out->initializer = d;
-  if (out->initializer) return true;
+  if (d && is_initializer(d)) {
+    out->initializer = d;
+    return true;
+  }
   Draws outer = begin_draws(cx);
   out->value = eval_expr(cx, env, e);
   end_draws(cx, outer);
   return out->value.kind != V_FAIL;
 }
 
+// The initializer may be the value of a name, such as a layer's parameter.
 static Value initialized(Cx *cx, Env *env, const Initial *from, Shape s) {
   const Ast *e = from->e;
+  Value *like = ARENA_NEW(cx->a, Value);
+  *like = v_tensor(graph_const(cx->g, 0, s), e->span);
+  BoundArg given = {"like", like, e->span};
+  if (!from->initializer) return call_value(cx, env, &from->value, &given, 1, e->span, NULL);
   BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, e->nkids + 1);
   int n = 0;
   for (int i = 1; e->kind == AST_CALL && i < e->nkids; i++) {
@@ -57,9 +63,7 @@ static Value initialized(Cx *cx, Env *env, const Initial *from, Shape s) {
     *arg = eval_expr(cx, env, e->kids[i]->kids[0]);
     args[n++] = (BoundArg){e->kids[i]->name, arg, e->kids[i]->span};
   }
-  Value *like = ARENA_NEW(cx->a, Value);
-  *like = v_tensor(graph_const(cx->g, 0, s), e->span);
-  args[n++] = (BoundArg){"like", like, e->span};
+  args[n++] = given;
   return call_def(cx, from->initializer, args, n, e->span, env, NULL);
 }
 
@@ -72,7 +76,7 @@ static const Leaf *leaf_of(const Tree *t, const char *path) {
 Node *initial_node(Cx *cx, Env *env, const Initial *from, Shape s, const char *name) {
   if (!from->e) return graph_const(cx->g, 0, s);
   Draws outer = begin_draws(cx);
-  Value v = from->initializer ? initialized(cx, env, from, s) : from->value;
+  Value v = from->initializer || from->value.kind == V_FN ? initialized(cx, env, from, s) : from->value;
   const Tree *t = tree_of(cx, &v);
   const Leaf *leaf = t ? leaf_of(t, from->leaf) : NULL;
   Node *n = leaf ? leaf->node : v.kind == V_FAIL ? NULL : value_node(cx, &v);

@@ -106,7 +106,7 @@ static bool constrain(Acts *a, const Ast *c, const Point *p, const Acted *acted)
   set_params(a, a->inputs);
   if (!ok) return false;
   states_moved(a, p, &before);
-  if (acted->acts) act_only(a, &(When){.acts = acted->acts}, since, &before, was, now);
+  if (acted->acts) act_only(cx, acted->acts, since, &before, was, now);
   leave(a, now);
   return true;
 }

@@ -248,8 +248,7 @@ static bool depends(Acts *a, const Part *p, const Tree *t) {
   return false;
 }
 
-void act_only(Acts *a, const When *w, int since, const States *before, const Tree *was, Tree *now) {
-  Cx *cx = a->cx;
+void act_only(Cx *cx, Node *acts, int since, const States *before, const Tree *was, Tree *now) {
   Nodes x = {0}, y = {0};
   for (int i = 0; i < now->n; i++) {
     vec_push(cx->a, x, now->leaf[i].node);
@@ -260,7 +259,7 @@ void act_only(Acts *a, const When *w, int since, const States *before, const Tre
     vec_push(cx->a, y, state_of(cx, before, i));
   }
   Node **out = ARENA_ARRAY(cx->a, Node *, x.len + 1);
-  choose_nodes(cx, w->acts, since, x.data, y.data, x.len, out);
+  choose_nodes(cx, acts, since, x.data, y.data, x.len, out);
   for (int i = 0; i < now->n; i++) now->leaf[i].node = out[i];
   for (int i = 0; i < cx->states.len; i++) ((StateRef *)cx->states.entries[i].value)->node = out[now->n + i];
 }
@@ -285,7 +284,7 @@ static Tree *act(Acts *a, const Update *u, int k, const When *w) {
   if (now && w->acts) {
     Tree *chosen = tree_new(cx, now->n);
     memcpy(chosen->leaf, now->leaf, sizeof(Leaf) * (size_t)now->n);
-    act_only(a, w, since, &before, was, now = chosen);
+    act_only(cx, w->acts, since, &before, was, now = chosen);
   }
   return now;
 }

@@ -53,7 +53,7 @@ typedef struct When {
 
 // The tree after an update that acts on a condition, and the optimizer's states: else they stay. `since`: the
 // first node made for it.
-void act_only(Acts *a, const When *w, int since, const States *before, const Tree *was, Tree *now);
+void act_only(Cx *cx, Node *acts, int since, const States *before, const Tree *was, Tree *now);
 // What an update leaves is where the next one starts; no gradient goes back through it.
 void leave(Acts *a, const Tree *now);
 

@@ -433,6 +433,7 @@ Value partial_call(Cx *cx, const Value *callee, BoundArg *args, int nargs, Span 
 // Binds arguments to a definition's parameters in `into`; false after a report. `missing_ok`: parameters may
 // stay unbound.
 bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bool missing_ok);
+bool is_initializer(const Def *d);            // has a parameter `like`, which the compiler gives
 const char *optimizer_variable(const Def *d); // the name after `for`
 // The tree `w` after the optimizer's body has run over it; NULL after a report.
 Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at);

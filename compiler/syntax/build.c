@@ -331,8 +331,8 @@ Ast *ast_text_of(ParseContext *p, Span span, AstKind kind, Ast *a, const Token *
   return out;
 }
 
-Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient) {
-  return NODE(AST_APPLY, base, gradient);
+Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient, Ast *when) {
+  return NODE(AST_APPLY, base, gradient, when);
 }
 
 Ast *ast_params(ParseContext *p, Span span, AstList *params) {

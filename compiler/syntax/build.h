@@ -120,7 +120,7 @@ Ast *ast_each_epoch(ParseContext *p, Span span, Ast *stages);
 Ast *ast_stages(ParseContext *p, Span span, AstList *statements);
 Ast *ast_result(ParseContext *p, Span span, Ast *target, Ast *evaluate);               // target = evaluate …
 Ast *ast_text_of(ParseContext *p, Span span, AstKind kind, Ast *a, const Token *text); // REPORT, ASSERT, SAVE
-Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient);
+Ast *ast_apply(ParseContext *p, Span span, Ast *base, Ast *gradient, Ast *when);
 
 // Declarations and items.
 Ast *ast_params(ParseContext *p, Span span, AstList *params);

@@ -528,7 +528,10 @@ void print_node(Printer *p, const Ast *a) {
   case AST_LEAST:
   case AST_STACK:
   case AST_WHILE: print_loop(p, a); break;
-  case AST_APPLY: print_two(p, a, "apply ", " with "); break;
+  case AST_APPLY:
+    print_two(p, a, "apply ", " with ");
+    if (a->kids[2]) print_text(p, " when "), print_value(p, a->kids[2]);
+    break;
   case AST_PARAMS: print_elements(p, "(", a->kids, a->nkids, ")", a->span.start, a->span.end); break;
   case AST_PARAMDECL: print_paramdecl(p, a); break;
   case AST_TYPE: print_type(p, a); break;

@@ -64,7 +64,7 @@ model small(x: [64]) -> [10] = x |> dense(16) |> relu |> dense(10)
 model wide(x: [64]) -> [10] = x |> dense(64) |> tanh |> dropout(0.1) |> dense(10)
 train small on digits {
   loss     cross_entropy(small(x), label)
-  optimize adam(lr: 1e-2)
+  optimize adam(lr: 1e-2) |> accumulate(every: 3) |> lookahead
   batch    128
   epochs   25
 }

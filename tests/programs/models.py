@@ -57,7 +57,7 @@ train tuned on digits {{
 }}
 train mean_of on digits {{
   loss     kl(softmax(average(x)), softmax(mean_of(x)))
-  optimize adam(lr: 1e-2)
+  optimize adam(lr: 3e-2) |> clip_by_norm(1) |> accumulate(every: 2) |> lookahead
   epochs   2
 }}
 evaluate average on digits.test {{ accuracy }}

@@ -82,9 +82,9 @@ def demand_close(name, found, expected, relative=5e-6):
 
 
 def check_all_there(regc, folder, texts, _):
-    """Initializers apart, whose spread tests/stdlib measures."""
+    """Initializers and layers of weights apart, which tests/stdlib measures."""
     defined = {m for f in STDLIB.glob("*/*.reg") if f.parent.name != "init"
-               for m in re.findall(r"^(?:fn|loss|penalty|metric|layer|optimizer|schedule) (\w+)", f.read_text(), re.M)}
+               for m in re.findall(r"^(?:fn|loss|penalty|metric|layer|optimizer|schedule) (\w+)(?!\w|\(w: \[.., i)", f.read_text(), re.M)}
     if missing := defined - set(re.findall(r"\w+", " ".join(texts))):
         raise Failure(f"make.py has no case for {', '.join(sorted(missing))}")
 
@@ -129,7 +129,7 @@ train net on d {{
   loss     mean(net(x))
   optimize {case["optimizer"]}
   batch    1
-  epochs   {tree["steps"]}
+  epochs   {case["steps"]}
 }}
 """
     regc.ok("run", "-", "--progress", "none", "--out", folder / "run", stdin=program, cwd=folder)

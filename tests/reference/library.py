@@ -177,6 +177,8 @@ EXPRESSIONS = [
     ("trace(x)", arrays(x=(2, 3, 3)), lambda x: x.diagonal(dim1=-2, dim2=-1).sum(-1), "x"),
     ("outer(a, b) * s", arrays(a=(3,), b=(4,), s=(3, 4)), lambda a, b, s: torch.outer(a, b) * s, "a,b"),
     ("unit(x, axis: 0) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: F.normalize(x, dim=0) * s, "x"),
+    ("trust_ratio(a, b)", {"a": torch.tensor(0.75), "b": torch.tensor(1.5)}, lambda a, b: a / b, "a,b"),
+    ("trust_ratio(a, 0 * a)", {"a": torch.tensor(0.75)}, lambda a: torch.tensor(1.0), ""),
     ("linspace(0.5, 2, 4) * s", arrays(s=(4,)), lambda s: torch.linspace(0.5, 2, 4, dtype=torch.float64) * s, "s"),
     ("pairwise_distances(a, b) * s", arrays(a=(3, 2), b=(4, 2), s=(3, 4)), lambda a, b, s: torch.cdist(a, b) * s, "a,b"),
     ("group_sum(x, [0, 2, 1, 0, 2], 3) * s", arrays(x=(5, 2), s=(3, 2)), lambda x, s: torch.zeros(3, 2, dtype=x.dtype).index_add(0, torch.tensor([0, 2, 1, 0, 2]), x) * s, "x"),
@@ -200,6 +202,8 @@ EXPRESSIONS = [
     ("rmse(p, y)", arrays(**PAIR), lambda p, y: F.mse_loss(p[:, 0], y).sqrt(), "p,y"),
     ("mae(p, y)", arrays(**PAIR), lambda p, y: F.l1_loss(p[:, 0], y), "p,y"),
     ("r2(p, y)", arrays(**PAIR), r2, "p,y"),
+    ("spectral_normalized(outer(a, b)) * s", arrays(a=(4,), b=(3,), s=(4, 3)),
+     lambda a, b, s: torch.outer(a, b) / torch.outer(a, b).norm().detach() * s, ""),
     # factorizations, whose arrays are drawn last
     ("solve(a, b) * s", arrays(a=(3, 3), b=(3, 2), s=(3, 2)), lambda a, b, s: torch.linalg.solve(a, b) * s, "a,b"),
     ("inverse(a) * s", arrays(a=(2, 3, 3), s=(3, 3)), lambda a, s: torch.linalg.inv(a) * s, "a"),

@@ -94,6 +94,78 @@ def sgdw(lr, momentum, nesterov, decay):
     return rule
 
 
+def ratio(a, b):
+    return a / b if a > 0 and b > 0 else 1.0
+
+
+def lars(lr, momentum, decay, trust):
+    """You, Gitman & Ginsburg 2017, with the rate inside of the momentum as in their section 4."""
+    def rule(w, g, s, t):
+        local = ratio(trust * w.norm(), g.norm() + decay * w.norm())
+        s["v"] = momentum * s.get("v", torch.zeros_like(w)) + lr * local * (g + decay * w)
+        return w - s["v"]
+    return rule
+
+
+def lamb(lr, b1, b2, eps, decay):
+    def rule(w, g, s, t):
+        s["m"] = b1 * s.get("m", torch.zeros_like(w)) + (1 - b1) * g
+        s["v"] = b2 * s.get("v", torch.zeros_like(w)) + (1 - b2) * g.square()
+        u = s["m"] / (1 - b1 ** t) / ((s["v"] / (1 - b2 ** t)).sqrt() + eps) + decay * w
+        return w - lr * ratio(w.norm(), u.norm()) * u
+    return rule
+
+
+class Around:
+    """Another optimizer, with what `change` makes of weights and gradients."""
+
+    def __init__(self, base, change):
+        self.base, self.change = base, change
+
+    def step(self, tree, gradient, t):
+        self.base.step(tree, self.change(tree, gradient), t)
+
+
+def by_norm(limit):
+    def change(tree, g):
+        length = torch.stack([x.square().sum() for x in g.values()]).sum().sqrt()
+        return {k: x * min(1, limit / length) for k, x in g.items()}
+    return change
+
+
+def by_unit(limit, eps):
+    """Brock et al. 2021: a unit is a column, or a vector as a whole."""
+    def length(x):
+        return x.detach().norm(dim=0, keepdim=True) if x.dim() > 1 else x.detach().norm()
+    return lambda tree, g: {k: x * (limit * length(tree[k]).clamp(min=eps) / length(x)).clamp(max=1) for k, x in g.items()}
+
+
+class Lookahead:
+    """Zhang et al. 2019, algorithm 1."""
+
+    def __init__(self, base, every, share):
+        self.base, self.every, self.share, self.slow = base, every, share, None
+
+    def step(self, tree, gradient, t):
+        self.slow = self.slow or {k: w.detach().clone() for k, w in tree.items()}
+        self.base.step(tree, gradient, t)
+        with torch.no_grad():
+            for k, w in tree.items() if t % self.every == 0 else ():
+                self.slow[k] += self.share * (w - self.slow[k])
+                w.copy_(self.slow[k])
+
+
+class Accumulate:
+    def __init__(self, base, every):
+        self.base, self.every, self.sum = base, every, None
+
+    def step(self, tree, gradient, t):
+        self.sum = {k: g + self.sum[k] for k, g in gradient.items()} if self.sum else gradient
+        if t % self.every == 0:
+            self.base.step(tree, {k: g / self.every for k, g in self.sum.items()}, t // self.every)
+            self.sum = None
+
+
 OPTIMIZERS = [
     ("sgd(lr: 0.05)", Torch(lambda w: torch.optim.SGD(w, lr=0.05))),
     ("sgd(lr: 0.05, momentum: 0.9)", Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9))),
@@ -116,6 +188,33 @@ OPTIMIZERS = [
     ("twice(lr: 0.05)", Ahead(0.05, True)),
     ("extragradient(lr: 0.05)", Ahead(0.05, False)),
     ("sam(rho: 0.2, base: adam(lr: 0.1))", Sam(0.2, Torch(lambda w: torch.optim.Adam(w, lr=0.1)))),
+    ("nadam(lr: 0.1)", Torch(lambda w: torch.optim.NAdam(w, lr=0.1, foreach=True))),
+    ("nadam(lr: 0.1, b1: 0.8, b2: 0.95, eps: 1e-3)", Torch(lambda w: torch.optim.NAdam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-3, foreach=True))),
+    ("adamax(lr: 0.1)", Torch(lambda w: torch.optim.Adamax(w, lr=0.1))),
+    ("adamax(lr: 0.1, b1: 0.8, b2: 0.3, eps: 0.1)", Torch(lambda w: torch.optim.Adamax(w, lr=0.1, betas=(0.8, 0.3), eps=0.1))),
+    ("amsgrad(lr: 0.1)", Torch(lambda w: torch.optim.Adam(w, lr=0.1, amsgrad=True))),
+    ("amsgrad(lr: 0.3, b1: 0.5, b2: 0.2, eps: 0.01)", Torch(lambda w: torch.optim.Adam(w, lr=0.3, betas=(0.5, 0.2), eps=0.01, amsgrad=True))),
+    ("radam(lr: 0.1)", Torch(lambda w: torch.optim.RAdam(w, lr=0.1)), 8),
+    ("radam(lr: 0.1, b1: 0.8, b2: 0.95, eps: 1e-4)", Torch(lambda w: torch.optim.RAdam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-4)), 8),
+    ("adadelta", Torch(lambda w: torch.optim.Adadelta(w))),
+    ("adadelta(lr: 0.5, rho: 0.5, eps: 1e-2)", Torch(lambda w: torch.optim.Adadelta(w, lr=0.5, rho=0.5, eps=1e-2))),
+    ("lars(lr: 2, trust: 0.1)", Formula(lars(2, 0.9, 0, 0.1))),
+    ("lars(lr: 1, momentum: 0.5, weight_decay: 0.2, trust: 0.1)", Formula(lars(1, 0.5, 0.2, 0.1))),
+    ("lamb(lr: 0.1)", Formula(lamb(0.1, 0.9, 0.999, 1e-6, 0))),
+    ("lamb(lr: 0.1, b1: 0.8, b2: 0.9, eps: 1e-3, weight_decay: 0.5)", Formula(lamb(0.1, 0.8, 0.9, 1e-3, 0.5))),
+    ("clip_by_norm(sgd(lr: 0.05, momentum: 0.9), limit: 2)",
+     Around(Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)), by_norm(2))),
+    ("adam(lr: 0.1) |> clip_by_norm(1e9)", Torch(lambda w: torch.optim.Adam(w, lr=0.1))),
+    ("sgd(lr: 0.05) |> clip_by_value(0.7)",
+     Around(Torch(lambda w: torch.optim.SGD(w, lr=0.05)), lambda tree, g: {k: x.clamp(-0.7, 0.7) for k, x in g.items()})),
+    ("sgd(lr: 0.5) |> clip_by_unit(limit: 0.3)", Around(Torch(lambda w: torch.optim.SGD(w, lr=0.5)), by_unit(0.3, 1e-3))),
+    ("sgd(lr: 0.5) |> clip_by_unit(limit: 0.3, eps: 2)", Around(Torch(lambda w: torch.optim.SGD(w, lr=0.5)), by_unit(0.3, 2))),
+    ("adam(lr: 0.1) |> lookahead(every: 2)", Lookahead(Torch(lambda w: torch.optim.Adam(w, lr=0.1)), 2, 0.5)),
+    ("lookahead(sgd(lr: 0.05, momentum: 0.9), every: 1, share: 0.8)",
+     Lookahead(Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)), 1, 0.8)),
+    ("adam(lr: 0.1) |> accumulate(every: 2)", Accumulate(Torch(lambda w: torch.optim.Adam(w, lr=0.1)), 2), 7),
+    ("sam(rho: 0.2, base: adam(lr: 0.1) |> clip_by_value(1) |> accumulate(every: 3))",
+     Sam(0.2, Accumulate(Around(Torch(lambda w: torch.optim.Adam(w, lr=0.1)), lambda tree, g: {k: x.clamp(-1, 1) for k, x in g.items()}), 3)), 7),
 ]
 
 
@@ -139,7 +238,7 @@ def optimizer_case(text, optimizer, steps=3):
     tree = {k: torch.tensor(v, requires_grad=True) for k, v in TREE.items()}
     for t in range(steps):
         optimizer.step(tree, gradient_of(tree), t + 1)
-    return {"optimizer": text, "weights": {k: w.flatten().tolist() for k, w in tree.items()}}
+    return {"optimizer": text, "steps": steps, "weights": {k: w.flatten().tolist() for k, w in tree.items()}}
 
 
 # Layers with parameters: called on a batch of rows; one step of sgd(lr: 1) on half the sum of (out * factor)^2 is made, and what
@@ -214,6 +313,7 @@ LAYERS = [
     ("batch_norm(momentum: 0.5, eps: 0.1)", {"scale": (3,), "shift": (3,)},
      lambda x, scale, shift: batch_normalized(x, 0.1) * scale + shift,
      lambda x, scale, shift: running(x, 0.5, 0.1)(x) * scale + shift),
+    ("dense(2, init: orthogonal)", {"weight": (3, 2), "bias": (2,)}, lambda x, weight, bias: x @ weight + bias, None),
     ("embedding(2)", {"weight": (3, 2)}, lambda x, weight: weight[x.argmax(-1)], None, "= argmax(x) |> {call} as f"),
     ("lstm(2)", inner(GATES), of_cell(lstm), None, SEQUENCES, (2, 9)),
     ("lstm(2, second_bias: true)", inner({**GATES, "recurrent_bias": (8,)}), of_cell(lstm), None, SEQUENCES, (2, 9)),
@@ -254,6 +354,15 @@ def one_cycle(t, peak, over, rise=0.3, div=25, end_div=1e4):
     return half_wave(low, peak, at / rise) if at < rise else half_wave(peak, low / end_div, (at - rise) / (1 - rise))
 
 
+def restarts(a, b, every, growth, shrink):
+    """Period by period."""
+    values, length = [], every
+    while len(values) < TOTAL:
+        values += [half_wave(a, b, t / length) for t in range(length)]
+        a, length = a * shrink, length * growth
+    return values[:TOTAL]
+
+
 def torch_schedule(make):
     """The rates that a scheduler of PyTorch gives to SGD with lr 0.5."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
@@ -286,6 +395,18 @@ SCHEDULES = [
     ("one_cycle(0.3, over: 20 steps, rise: 0.5, div: 10, end_div: 100)", lambda t: one_cycle(t, 0.3, 20, 0.5, 10, 100)),
     ("warmup(0.5, over: 10 steps)", lambda t: 0.5 * min((t + 1) / 10, 1)),
     ("warmup(cosine(0.5 -> 0), over: 2 epochs)", lambda t: half_wave(0.5, 0, t / TOTAL) * min((t + 1) / 6, 1)),
+    ("warmup(0.5, over: 8 steps, from: 25%)", lambda t: 0.5 * min(0.25 + 0.75 * (t + 1) / 8, 1)),
+    ("cosine_restarts(0.5 -> 0.02, every: 5 steps, growth: 2)",
+     torch_schedule(lambda o: S.CosineAnnealingWarmRestarts(o, 5, T_mult=2, eta_min=0.02))),
+    ("cosine_restarts(0.5 -> 0.01, every: 4 steps, growth: 3, shrink: 0.5)", restarts(0.5, 0.01, 4, 3, 0.5)),
+    ("cyclic(0.1 -> 0.5, half: 4 steps)", torch_schedule(lambda o: S.CyclicLR(o, 0.1, 0.5, step_size_up=4, cycle_momentum=False))),
+    ("cyclic(0.1 -> 0.5, half: 3 steps, shrink: 0.5)",
+     torch_schedule(lambda o: S.CyclicLR(o, 0.1, 0.5, step_size_up=3, mode="triangular2", cycle_momentum=False))),
+    ("inverse_sqrt(0.3, over: 7 steps)", lambda t: 0.3 * min((t + 1) / 7, math.sqrt(7 / (t + 1)))),
+    ("inverse_time(0.3, every: 2 epochs, decay: 0.4)", lambda t: 0.3 / (1 + 0.4 * t / 6)),
+    ("exponential_decay(0.5, every: 1 steps, factor: 0.9)", torch_schedule(lambda o: S.ExponentialLR(o, gamma=0.9))),
+    ("exponential_decay(0.3, every: 2 epochs)", lambda t: 0.3 * 0.5 ** (t / 6)),
+    ("trapezoid(0.4, rise: 10%, fall: 3 epochs)", lambda t: 0.4 * min((t + 1) / 3.6, 1, (TOTAL - t) / 9)),
     ("0.1 until 10 steps then linear(0.1 -> 0)", lambda t: 0.1 if t < 10 else 0.1 * (1 - t / TOTAL)),
     ("ramp(0 -> 1, over: 25%) until 75% then 0.5 until 11 epochs then 0",
      lambda t: part(t, TOTAL / 4) if t < 27 else 0.5 if t < 33 else 0),
@@ -332,7 +453,7 @@ def schedule_case(text, values):
 
 def main():
     result = {"program": PROGRAM, "expressions": [expression_case(*c) for c in EXPRESSIONS],
-              "tree": {"start": TREE, "aim": AIM, "scale": SCALE, "steps": 3}, "optimizers": [optimizer_case(*c) for c in OPTIMIZERS],
+              "tree": {"start": TREE, "aim": AIM, "scale": SCALE}, "optimizers": [optimizer_case(*c) for c in OPTIMIZERS],
               "layers": [layer_case(*c) for c in LAYERS], "schedules": [schedule_case(*c) for c in SCHEDULES],
               "language_models": [{"language model": name, "losses": recurrent_losses(s)}
                                   for name, s in (("small", language_model.SMALL), ("full", language_model.FULL))]}
