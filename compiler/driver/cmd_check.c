@@ -19,7 +19,7 @@ static int check_file(Session *s, const Options *o, const char *path) {
     for (int i = 0; i < p.program->checks.len; i++) lower_check(p.lowered, p.program->checks.data[i]);
     for (int i = 0; i < p.program->defs.len; i++) {
       const Def *d = p.program->defs.entries[i].value;
-      if (d->kind == KIND_DATA && !d->used) lower_definition(p.lowered, d->name);
+      if (d->kind == KIND_DATA && !d->used && !d->own) lower_definition(p.lowered, d->name);
     }
     code = pipeline_report(&p);
     if (p.lowered->exit_code) code = p.lowered->exit_code;

@@ -20,6 +20,11 @@ const char *average_of(const Def *d) {
   return net && net->kind == AST_NAME ? net->name : NULL;
 }
 
+bool average_follows(const Def *d, const LowerTrain *t) {
+  const char *followed = d->own && (!d->scope || scope_is_closed(d->scope)) ? NULL : average_of(d);
+  return followed && trains_model(t, followed);
+}
+
 static bool is_ema(const ModelValue *m) { return builtin_find(m->average->kids[0]->name) == B_EMA; }
 
 ModelValue *average_model(Cx *cx, const Def *d) {
@@ -148,8 +153,7 @@ bool averages_follow(Cx *cx, const LowerTrain *t, Node *const *after) {
   const Map *defs = &cx->l->program->defs;
   for (int i = 0; i < defs->len; i++) {
     const Def *d = defs->entries[i].value;
-    const char *followed = average_of(d);
-    if (!followed || !trains_model(t, followed)) continue;
+    if (!average_follows(d, t)) continue;
     const ModelValue *m = average_model(cx, d);
     if (!m || !follow(cx, m, after)) return false;
   }

@@ -47,6 +47,7 @@ static const char *in_text(Cx *cx, const Node *in) {
   const char *path = strchr(in->name, ':');
   const char *what = in->port.kind == REG_SLOT_PARAM   ? "the parameter "
                      : in->port.kind == REG_SLOT_STATE ? "the state "
+                     : in->port.kind == REG_SLOT_STORE ? "the value of "
                                                        : "";
   return arena_printf(cx->a, "%s`%s`", what, *what && path ? path + 1 : in->name);
 }
@@ -68,8 +69,10 @@ static bool compile(Cx *cx, reg_data_op *op, Span at) {
     const int kind = in->port.kind;
     if (kind == REG_SLOT_FIELD || kind == REG_SLOT_OTHER || kind == REG_SLOT_SEED || kind == REG_SLOT_STEP)
       continue;
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, in_text(cx, in),
-              "in data, which are made before anything is trained");
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, in_text(cx, in),
+                        "in data, which are made before anything is trained");
+    if (kind == REG_SLOT_STORE)
+      diag_hint(d, "a statement gives it when the program runs; `let NAME = …` is known before");
     return false;
   }
   reg_status st = {0};

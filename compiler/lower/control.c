@@ -24,6 +24,7 @@ static void know_turn(Stages *s, const char *name, Span at, int stored) {
 }
 
 static void close_scope(Stages *s) {
+  s->scope->closed = true;
   s->scope = s->scope->outer;
   s->l->scope = s->scope;
 }

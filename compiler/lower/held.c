@@ -69,6 +69,8 @@ void see_scope(Cx *cx, StageScope *s) {
   cx->library = s && s->library;
 }
 
+bool scope_is_closed(const StageScope *s) { return s->closed; }
+
 static StageScope *seen_from(const Cx *cx, const Def *d) {
   StageScope *own = d->scope ? d->scope : cx->scope && !d->from_library ? cx->l->all : NULL, *s = cx->scope;
   while (s && s != own && !s->procedure) s = s->outer; // what a procedure binds is its own
@@ -163,7 +165,7 @@ static bool storable(Cx *cx, Value *v, const char *name, Span at) {
 
 static bool is_defined(Lowered *l, const char *name, Span at) {
   const Def *d = map_get(&l->program->defs, name);
-  if (!d) return false;
+  if (!d || d->own) return false;
   Diag *diag = diag_emit(&l->session->diags, DIAG_duplicate_definition, at, name);
   diag_note(diag, d->ast->name_span, "first defined here");
   return true;

@@ -39,7 +39,7 @@ void live_settings(Lowered *l) {
   for (int i = 0; i < l->program->defs.len; i++) {
     const Def *d = l->program->defs.entries[i].value;
     double value = -INFINITY;
-    if (!is_number(d, &value) && !is_schedule(d)) continue;
+    if (d->own || (!is_number(d, &value) && !is_schedule(d))) continue;
     LowerSetting *s = ARENA_NEW(a, LowerSetting);
     *s = (LowerSetting){.name = d->name, .value = value, .low = -INFINITY, .high = INFINITY};
     vec_push(a, l->settings, s);

@@ -29,7 +29,7 @@ static Def *structure(Cx *cx, const Ast *load) {
   int models = 0;
   for (int i = 0; i < p->defs.len; i++) {
     Def *d = p->defs.entries[i].value;
-    if (d->kind == KIND_MODEL && ++models) only = d;
+    if (d->kind == KIND_MODEL && !d->own && ++models) only = d;
   }
   if (models == 1) return only;
   Diag *d = diag_emit(&cx->s->diags, DIAG_missing_argument, load->span, "load", "as");

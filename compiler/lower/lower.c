@@ -286,8 +286,7 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   }
   for (int i = 0; i < l->program->defs.len; i++) { // what follows them is left with them
     const Def *d = l->program->defs.entries[i].value;
-    const char *followed = average_of(d);
-    if (followed && trains_model(t, followed)) add_model(cx, t, d->name);
+    if (average_follows(d, t)) add_model(cx, t, d->name);
   }
   const Ast *heads = ast->kids[0];
   int first = 0; // a parameter of its own predicts nothing

@@ -20,7 +20,7 @@ static const Ast *plain_metric(Arena *a, const Ast *e) {
 }
 
 const char *metric_name(Arena *a, const Ast *e) {
-  return e->kind == AST_BIND ? e->name : ast_text(a, plain_metric(a, e));
+  return e->kind == AST_BIND ? e->name : ast_written(a, plain_metric(a, e));
 }
 
 const Ast *metric_callee(const Ast *e) { return e->kind == AST_CALL ? e->kids[0] : e; }

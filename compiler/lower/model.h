@@ -23,9 +23,10 @@ ModelValue *model_over(Cx *cx, const char *name, ModelValue *of);
 // average.c
 // What stands in the place of a parameter of m->of, in m: `teacher.hidden.weight` of `net.hidden.weight`.
 const char *model_path(Cx *cx, const ModelValue *m, const char *path);
-const Ast *average_call(const Def *d);           // the call of `ema` or `snapshot` that it names; NULL
-const char *average_of(const Def *d);            // the name of the model that it follows; NULL
-ModelValue *average_model(Cx *cx, const Def *d); // NULL after a report
+const Ast *average_call(const Def *d); // the call of `ema` or `snapshot` that it names; NULL
+const char *average_of(const Def *d);  // the name of the model that it follows; NULL
+bool average_follows(const Def *d, const LowerTrain *t);           // whether the training moves what it names
+ModelValue *average_model(Cx *cx, const Def *d);                   // NULL after a report
 Node *average_seen(Cx *cx, const ModelValue *m, const char *path); // in the place of a parameter
 // The models that follow one that the training trains, in its step, which leaves `after` (by parameter; NULL:
 // as it was); false after a report.

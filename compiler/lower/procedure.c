@@ -8,37 +8,9 @@
 typedef struct Call {
   Stages *s;
   Def *def;
-  Span names; // where what is given has its names
   const Ast *at;
-  Map given;  // parameter or local definition -> the Ast in its place
-  bool wrong; // one of these is bound again
+  SemaCopy body; // with what is given in it
 } Call;
-
-// -- the body with what is given in it
-
-static bool binds(const Ast *e) {
-  switch (e->kind) {
-  case AST_BIND:
-  case AST_REPEAT:
-  case AST_LOCAL:
-  case AST_AS:
-  case AST_PARAM:
-  case AST_STATE: return true;
-  default: return false;
-  }
-}
-
-static bool lists_names(const Ast *e) {
-  return e->kind == AST_EACH || e->kind == AST_FOR || e->kind == AST_UNPACK || e->kind == AST_LOCAL;
-}
-
-static void bound_again(Call *c, const char *name, Span at) {
-  c->wrong = true;
-  Diag *d = diag_emit(&c->s->l->session->diags, DIAG_duplicate_definition, at, name);
-  diag_note(d, c->names, "what it stands for is given here");
-}
-
-static Ast *copied(Call *c, const Ast *e);
 
 // Names of the program keep their meaning inside of the library's procedures.
 static Ast *of_program(Call *c, const Ast *e) {
@@ -47,25 +19,6 @@ static Ast *of_program(Call *c, const Ast *e) {
   if (e->kind == AST_NAME) out->op = 1;
   out->kids = ARENA_ARRAY(c->s->l->session->arena, Ast *, e->nkids + 1);
   for (int i = 0; i < e->nkids; i++) out->kids[i] = e->kids[i] ? of_program(c, e->kids[i]) : NULL;
-  return out;
-}
-
-static Ast *copied(Call *c, const Ast *e) {
-  Arena *a = c->s->l->session->arena;
-  Ast *given = e->kind == AST_NAME ? map_get(&c->given, e->name) : NULL;
-  if (given) return given;
-  if (binds(e) && e->name && map_get(&c->given, e->name)) bound_again(c, e->name, e->name_span);
-  Ast *out = ARENA_NEW(a, Ast);
-  *out = *e;
-  out->kids = ARENA_ARRAY(a, Ast *, e->nkids + 1);
-  for (int i = 0; i < e->nkids; i++) {
-    const Ast *kid = e->kids[i];
-    for (int k = 0; i == 0 && lists_names(e) && k < kid->nkids; k++)
-      if (kid->kids[k]->name && map_get(&c->given, kid->kids[k]->name))
-        bound_again(c, kid->kids[k]->name, kid->kids[k]->span);
-    const bool names = i == 0 && lists_names(e); // are none that something stands for
-    out->kids[i] = kid && !names ? copied(c, kid) : (Ast *)kid;
-  }
   return out;
 }
 
@@ -152,7 +105,7 @@ static bool take_arguments(Call *c, StageScope *inside) {
     const Ast *e = argument_of(c, i);
     const Value *v = env_get(env, name);
     Ast *given = e && v ? stands_for(c, e, v) : NULL;
-    if (given) map_put(&c->given, name, given);
+    if (given) map_put(&c->body.given, name, given);
     StageScope *outer = s->scope;
     s->scope = inside;
     if (v && (!given || v->kind == V_NUM))
@@ -162,35 +115,16 @@ static bool take_arguments(Call *c, StageScope *inside) {
   return bound;
 }
 
-const Ast *with_given(Stages *s, const Ast *e, const char *name, Span at, const Ast *given) {
-  Call c = {.s = s, .names = at};
-  map_init(&c.given, s->l->session->arena);
-  map_put(&c.given, name, (void *)given);
-  return copied(&c, e);
+static SemaCopy copying(Stages *s, Span names, bool library) {
+  SemaCopy c = sema_copying(s->l->program, names);
+  c.library = library;
+  return c;
 }
 
-// -- definitions of the body
-
-static void define(Call *c, const Ast *e) {
-  Lowered *l = c->s->l;
-  const char *name = e->name;
-  for (int k = 2; map_get(&l->program->defs, name); k++)
-    name = arena_printf(l->session->arena, "%s_%d", e->name, k);
-  Ast *called = ARENA_NEW(l->session->arena, Ast);
-  *called = (Ast){.kind = AST_NAME,
-                  .op = 1,
-                  .name = name,
-                  .span = e->name_span,
-                  .name_span = e->name_span,
-                  .depth = 1,
-                  .links = 1};
-  Ast *made = copied(c, e); // what it names of the body stands before it
-  made->name = name;
-  map_put(&c->given, e->name, called);
-  Def *d = ARENA_NEW(l->session->arena, Def);
-  *d = (Def){
-      .name = name, .kind = (DefKind)e->op, .ast = made, .checked = true, .used = true, .scope = c->s->scope};
-  map_put(&l->program->defs, name, d);
+const Ast *with_given(Stages *s, const Ast *e, const char *name, Span at, const Ast *given) {
+  SemaCopy c = copying(s, at, s->scope->library);
+  map_put(&c.given, name, (void *)given);
+  return sema_copy(&c, e);
 }
 
 // -- the call
@@ -223,30 +157,23 @@ static void seen_again(Stages *s, const char *name, Value *v) {
 
 Value call_procedure(Stages *s, Def *d, const Ast *at) {
   Lowered *l = s->l;
-  Call c = {.s = s, .def = d, .names = d->ast->name_span, .at = at};
+  Call c = {s, d, at, copying(s, d->ast->name_span, d->from_library)};
   s->calls++;
-  map_init(&c.given, l->session->arena);
-  StageScope *outer = s->scope, *inside = scope_new(l, s->root);
+  StageScope *outer = s->scope, *inside = scope_new(l, d->scope ? d->scope : s->root);
   inside->procedure = true;
   inside->library = d->from_library;
   stages_flush(s);
   if (!may_go_on(stages_line(s), at->span, 1) || !take_arguments(&c, inside)) return v_fail();
   stages_flush(s);
   s->scope = l->scope = inside;
-  const Ast *body = d->ast->kids[2];
-  Value v = {.kind = V_NONE, .span = at->span};
-  for (int i = 0; i < body->nkids; i++) {
-    const Ast *e = body->kids[i];
-    const bool definition = e && e->kind == AST_DEF, value = i + 1 == body->nkids && e && is_value(e);
-    const Ast *here = e && !definition ? copied(&c, e) : NULL;
-    if (definition) define(&c, e);
-    if (c.wrong) v = v_fail();
-    if (!here || c.wrong) continue;
-    if (value)
-      v = statement_value(s, here);
-    else
-      lower_statement(s, here);
+  const Ast *body = sema_copy(&c.body, d->ast->kids[2]),
+            *last = body->nkids ? body->kids[body->nkids - 1] : NULL;
+  Value v = c.body.wrong ? v_fail() : (Value){.kind = V_NONE, .span = at->span};
+  if (!c.body.wrong) {
+    lower_lines(s, body, last && is_value(last) ? body->nkids - 1 : body->nkids);
+    if (last && is_value(last)) v = statement_value(s, last);
   }
+  inside->closed = true;
   s->scope = outer;
   const char *name = arena_printf(l->session->arena, "value of %s", d->name); // no name of the language
   if (v.kind == V_NONE) {

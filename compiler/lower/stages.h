@@ -21,6 +21,7 @@ struct StageScope {
   StageScope *outer;
   StageList *around;      // of the block around; NULL: the scope has no list of its own
   bool procedure;         // of a call of one: what it binds is its own
+  bool closed;            // its statements are behind
   bool library;           // of one of its procedures: names mean the library's
   const StageScope *twin; // of the other side of an `if`, which was first: what both bind has one place
   Map names;              // -> Held *
@@ -88,7 +89,8 @@ Value line_value(Stages *s, const Ast *e); // of an expression, in the line
 // The place of a number or truth value in the store; -1 after a report.
 int number_of(Stages *s, const Ast *e, const char *what, bool truth_value);
 void lower_statement(Stages *s, const Ast *e);
-Value statement_value(Stages *s, const Ast *e); // the same; of a procedure's call, whose statements act
+Value statement_value(Stages *s, const Ast *e);       // the same; of a procedure's call, whose statements act
+void lower_lines(Stages *s, const Ast *block, int n); // the first n of its statements
 void lower_statements(Stages *s, const Ast *block);
 
 // -- procedure.c

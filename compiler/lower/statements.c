@@ -218,7 +218,7 @@ static void lower_report(Stages *s, const Ast *e) {
   if (e->text)
     pieces_of(s, e->span, e->text, &pieces);
   else
-    vec_push(a, pieces, ((reg_piece){ast_text(a, e->kids[0]), -1}));
+    vec_push(a, pieces, ((reg_piece){ast_written(a, e->kids[0]), -1}));
   stages_flush(s);
   vec_push(a, s->l->reports, ((reg_report){pieces.len, pieces.data, places.len, places.data, paths.data}));
   push_act(s, REG_STAGE_REPORT, s->l->reports.len - 1, e->span);
@@ -230,7 +230,8 @@ static void lower_assert(Stages *s, const Ast *e) {
   Cx *cx = stages_line(s);
   Arena *a = cx->a;
   const Ast *what = e->kids[0];
-  reg_assertion made_of = {.text = ast_text(a, what), .place = stage_place(s->l, e->span), .condition = -1};
+  reg_assertion made_of = {
+      .text = ast_written(a, what), .place = stage_place(s->l, e->span), .condition = -1};
   if (compares(what)) {
     Value sides[2] = {line_value(s, what->kids[0]), line_value(s, what->kids[1])};
     Value holds = binary(cx, what->op, &sides[0], &sides[1], what->span);
@@ -240,7 +241,7 @@ static void lower_assert(Stages *s, const Ast *e) {
       Paths paths = {0};
       if (sides[i].kind == V_TREE || !places_of(s, &sides[i], "asserted", &places, &paths)) continue;
       made_of.sides[made_of.nsides] = places.data[0];
-      made_of.side_texts[made_of.nsides++] = ast_text(a, what->kids[i]);
+      made_of.side_texts[made_of.nsides++] = ast_written(a, what->kids[i]);
     }
     made_of.condition = single(s, n, what->span, "what is asserted", "holds");
   } else {
@@ -339,12 +340,20 @@ void lower_statement(Stages *s, const Ast *e) {
   case AST_SAVE: lower_save(s, e); break;
   case AST_TRAIN: lower_training(s, e); break;
   case AST_EVALUATE: lower_evaluation(s, e); break;
+  case AST_DEF:
   case AST_ERROR: break;
   default: lower_call(s, e); break;
   }
 }
 
-void lower_statements(Stages *s, const Ast *block) {
-  for (int i = 0; i < block->nkids; i++)
+void lower_lines(Stages *s, const Ast *block, int n) {
+  for (int i = 0; i < block->nkids; i++) { // known in the whole block
+    const Ast *e = block->kids[i];
+    Def *d = e && e->kind == AST_DEF && e->name ? map_get(&s->l->program->defs, e->name) : NULL;
+    if (d) d->scope = s->scope;
+  }
+  for (int i = 0; i < n; i++)
     if (block->kids[i]) lower_statement(s, block->kids[i]);
 }
+
+void lower_statements(Stages *s, const Ast *block) { lower_lines(s, block, block->nkids); }

@@ -362,6 +362,7 @@ const reg_data_other *columns_read(Cx *cx); // of data besides the batch's: thos
 bool held_value(Cx *cx, const char *name, Value *out); // of a statement's name; false: there is none
 bool late_result(Cx *cx, const Ast *e); // of a training, known because it is asked for; false: it is none
 void see_scope(Cx *cx, StageScope *s);
+bool scope_is_closed(const StageScope *s);
 // Around what stands in the text of a definition: names mean what they mean there. It sees what statements
 // have named in the block that it stands in, and in those around the statement that are inside of this one.
 typedef struct Within {

@@ -75,8 +75,7 @@ static void check_stop(const Scope *around, const Ast *stop) {
   s.open = false;
   const Ast *what = stop->kids[0], *callee = what->kind == AST_CALL ? what->kids[0] : what;
   for (int i = 1; what->kind == AST_CALL && i < what->nkids; i++) check_expr(&s, what->kids[i]);
-  if (callee->kind == AST_FIELD && strcmp(callee->name, "loss") != 0)
-    check_name(&s, callee->name, callee->name_span, PLACE_METRIC);
+  if (callee->kind == AST_FIELD && strcmp(callee->name, "loss") != 0) check_name(&s, callee, PLACE_METRIC);
   check_expr(&s, stop->kids[1]);
 }
 

@@ -38,6 +38,17 @@ static const Ast *with_per_row(Arena *a, const Ast *loss) {
   return out;
 }
 
+const Ast *definition_whole(Arena *a, const Ast *def) {
+  return def->op == KIND_LOSS ? with_per_row(a, def) : def;
+}
+
+Def *sema_define(Program *p, const Ast *item, bool from_library, Map *defs) {
+  Def *d = ARENA_NEW(p->session->arena, Def);
+  *d = (Def){.name = item->name, .kind = (DefKind)item->op, .ast = item, .from_library = from_library};
+  map_put(defs, item->name, d);
+  return d;
+}
+
 static void add_def(Program *p, const Ast *item, bool from_library) {
   if (!item->name) return; // the parser has reported it
   Map *defs = from_library ? &p->library : &p->defs;
@@ -47,10 +58,7 @@ static void add_def(Program *p, const Ast *item, bool from_library) {
     diag_note(d, old->ast->name_span, "first defined here");
     return;
   }
-  if (item->op == KIND_LOSS) item = with_per_row(p->session->arena, item);
-  Def *def = ARENA_NEW(p->session->arena, Def);
-  *def = (Def){.name = item->name, .kind = (DefKind)item->op, .ast = item, .from_library = from_library};
-  map_put(defs, item->name, def);
+  sema_define(p, definition_whole(p->session->arena, item), from_library, defs);
 }
 
 const char *program_path(Program *p, const char *from, const char *relative) {
@@ -95,41 +103,41 @@ static void stores(Program *p, const char *name, const Ast *by) {
   if (name && !map_get(&p->stored, name)) map_put(&p->stored, name, (void *)by);
 }
 
-static void collect_block(Program *p, const Ast *block);
+static void collect_names(Program *p, const Ast *e);
+static void collect_trainings(Program *p, const Ast *e);
 
-// What a statement binds, and what stands in its blocks.
-static void collect_statement(Program *p, const Ast *e) {
-  const bool loop = e->kind == AST_REPEAT || e->kind == AST_FOR || e->kind == AST_WHILE;
-  const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
-  if (e->kind == AST_TRAIN) vec_push(p->session->arena, p->trains, e);
-  if (e->kind == AST_EVALUATE) vec_push(p->session->arena, p->evaluates, e);
-  if (e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE)
-    stores(p, e->name, e);
-  for (int i = 0; names && i < names->nkids; i++) stores(p, names->kids[i]->name, e);
-  for (int i = 0; e->kind == AST_TRAIN && i < e->nkids; i++)
-    if (e->kids[i] && e->kids[i]->kind == AST_EACH_EPOCH) collect_block(p, e->kids[i]->kids[0]);
-  for (int i = 0; (loop || e->kind == AST_WHEN) && i < e->nkids; i++) {
+// The statements in the blocks of one.
+static void each_within(Program *p, const Ast *e, void (*visit)(Program *, const Ast *)) {
+  for (int i = 0; i < e->nkids; i++) {
     const Ast *block = e->kids[i];
-    if (block && block->kind == AST_STAGES) collect_block(p, block);
-    if (block && block->kind == AST_WHEN) collect_statement(p, block);
+    if (block && block->kind == AST_EACH_EPOCH) block = block->kids[0];
+    if (block && block->kind == AST_WHEN) visit(p, block);
+    for (int k = 0; block && block->kind == AST_STAGES && k < block->nkids; k++)
+      if (block->kids[k] && block->kids[k]->kind != AST_DEF) visit(p, block->kids[k]);
   }
 }
 
-static void collect_block(Program *p, const Ast *block) {
-  for (int i = 0; i < block->nkids; i++) {
-    const Ast *item = block->kids[i];
-    const bool definition = item && item->kind == AST_DEF;
-    if (definition ||
-        (item && (item->kind == AST_CHECK || item->kind == AST_USE || item->kind == AST_PRECISION))) {
-      Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, item->span,
-                          definition ? arena_printf(p->session->arena, "the definition of `%s`", item->name)
-                                     : ast_kind_name(item->kind),
-                          "in a block of statements");
-      if (definition)
-        diag_hint(d, "definitions stand outside of blocks; `%s = ...` binds a value", item->name);
-    } else if (item) {
-      collect_statement(p, item);
-    }
+// What a statement binds.
+static void collect_names(Program *p, const Ast *e) {
+  const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
+  if (e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE)
+    stores(p, e->name, e);
+  for (int i = 0; names && i < names->nkids; i++) stores(p, names->kids[i]->name, e);
+  each_within(p, e, collect_names);
+}
+
+static void collect_trainings(Program *p, const Ast *e) {
+  if (e->kind == AST_TRAIN) vec_push(p->session->arena, p->trains, e);
+  if (e->kind == AST_EVALUATE) vec_push(p->session->arena, p->evaluates, e);
+  each_within(p, e, collect_trainings);
+}
+
+void collect_statements(Program *p) {
+  for (int i = 0; i < p->statements.len; i++) collect_names(p, p->statements.data[i]);
+  for (int i = 0; i < p->statements.len; i++) {
+    SemaCopy c = sema_copying(p, (Span){0});
+    if (sema_defines(p->statements.data[i])) p->statements.data[i] = sema_copy(&c, p->statements.data[i]);
+    collect_trainings(p, p->statements.data[i]);
   }
 }
 
@@ -142,7 +150,7 @@ void collect_items(Program *p, const Ast *file, const char *path) {
     case AST_CHECK: vec_push(p->session->arena, p->checks, item); break;
     case AST_USE: use_file(p, item, path); break;
     case AST_PRECISION: set_precision(p, item); break;
-    default: vec_push(p->session->arena, p->statements, item); collect_statement(p, item);
+    default: vec_push(p->session->arena, p->statements, item);
     }
   }
 }

@@ -5,6 +5,9 @@
 
 // Adds the items of one file; `path` is what its `use` lines are relative to.
 void collect_items(Program *p, const Ast *file, const char *path);
+void collect_statements(Program *p); // of all files: what they bind, and the definitions of their blocks
+const Ast *definition_whole(Arena *a, const Ast *def); // with the parameters that each of its kind has
+Def *sema_define(Program *p, const Ast *def, bool from_library, Map *defs);
 // A path in a program, relative to the file `from`.
 const char *program_path(Program *p, const char *from, const char *relative);
 #endif

@@ -5,8 +5,8 @@
 #include "sema.h"
 #include <string.h>
 
-static Def *meant(Program *p, const Def *by, const char *name) {
-  return by->from_library ? sema_library(p, name) : sema_find(p, name);
+static Def *meant(Program *p, const Def *by, const Ast *name) {
+  return by->from_library && !name->op ? sema_library(p, name->name) : sema_find(p, name->name);
 }
 
 // Calls of these are models that share no parameters.
@@ -49,7 +49,7 @@ static const Ast *made_of(const Def *d) {
 
 static Def *made_of_model(Program *p, const Def *d) {
   const Ast *of = made_of(d);
-  Def *model = of && of->kind == AST_NAME ? meant(p, d, of->name) : NULL;
+  Def *model = of && of->kind == AST_NAME ? meant(p, d, of) : NULL;
   return model && model->kind == KIND_MODEL ? model : NULL;
 }
 
@@ -88,7 +88,7 @@ static bool is_parameter(const Def *d, const char *name) {
 
 static void search(Search *s, const Def *d, const Ast *e) {
   if (!e || makes_still(e)) return;
-  const Def *named = e->kind == AST_NAME && !is_parameter(d, e->name) ? meant(s->p, d, e->name) : NULL;
+  const Def *named = e->kind == AST_NAME && !is_parameter(d, e->name) ? meant(s->p, d, e) : NULL;
   if (named && named->kind == KIND_MODEL) vec_push(s->p->session->arena, s->out, named->name);
   if (named) search_def(s, named);
   for (int i = 0; i < e->nkids; i++) search(s, d, e->kids[i]);

@@ -28,7 +28,8 @@ static Ast *renamed(Arena *a, const Ast *e, const Ast *params, const Ast *heads)
   Ast *out = ARENA_NEW(a, Ast);
   *out = *e;
   for (int i = 0; e->kind == AST_NAME && i < heads->nkids; i++)
-    if (!strcmp(e->name, params->kids[i]->name)) out->name = heads->kids[i]->name;
+    if (!strcmp(e->name, params->kids[i]->name))
+      out->name = heads->kids[i]->name, out->op = heads->kids[i]->op;
   if (e->nkids) out->kids = ARENA_ARRAY(a, Ast *, e->nkids);
   for (int i = 0; i < e->nkids; i++) out->kids[i] = renamed(a, e->kids[i], params, heads);
   return out;
@@ -82,7 +83,7 @@ void use_recipe(Program *p, const Ast *train) {
   const int models = count_models(params);
   Scope s = scope_of(p);
   if (body->kind != AST_CLAUSES) return; // a mistake that the parser has told
-  check_name(&s, d->name, call->span, PLACE_CALL);
+  check_name(&s, callee, PLACE_CALL);
   for (int i = 1; call->kind == AST_CALL && i < call->nkids; i++) check_expr(&s, call->kids[i]->kids[0]);
   if (models != heads->nkids) {
     Diag *diag = diag_emit(
@@ -94,7 +95,12 @@ void use_recipe(Program *p, const Ast *train) {
   }
   VEC(Ast *) all = {0};
   vec_push(a, all, train->kids[2]);
-  for (int i = 0; i < body->nkids; i++) vec_push(a, all, renamed(a, body->kids[i], params, heads));
+  for (int i = 0; i < body->nkids; i++) {
+    Ast *clause = renamed(a, body->kids[i], params, heads);
+    SemaCopy c = sema_copying(p, (Span){0});
+    c.library = d->from_library;
+    vec_push(a, all, sema_defines(clause) ? sema_copy(&c, clause) : clause);
+  }
   for (int i = 3; i < train->nkids; i++) {
     int k = 1;
     while (k <= body->nkids && !replaces(train->kids[i], all.data[k])) k++;

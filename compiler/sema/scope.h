@@ -15,8 +15,9 @@ typedef struct Scope {
 Scope scope_of(Program *p);
 void bind(Scope *s, const char *name);
 bool bound(const Scope *s, const char *name);
+bool bound(const Scope *s, const char *name);
 void check_expr(Scope *s, const Ast *e);
-Def *check_name(Scope *s, const char *name, Span span, SemaPlace place);
+Def *check_name(Scope *s, const Ast *e, SemaPlace place); // a NAME, or the FIELD whose name it is
 
 // -- data.c
 bool joins_data(const Scope *s, const Ast *call);
@@ -24,11 +25,15 @@ void check_data(Scope *s,
                 const Ast *e); // WHERE, WITH, TABLE; where data stand INDEX and a call that joins_data
 
 void check_kids(Scope *s, const Ast *e, int from);
+
+// -- parameters.c
 void bind_params(Scope *s, const Ast *params);
+void bind_shape(Scope *s, const Ast *shape); // of a result
 
 // -- statements.c
 void check_statement(Program *p, const Ast *e);
-void check_procedure(Program *p, Def *d);
+void check_procedure(Program *p, Def *d, const Map *around); // around: names besides its own; or NULL
+void check_own(Program *p, const Ast *def);                  // of a procedure: it sees the procedure's names
 
 // -- clauses.c
 void allow_warnings(Program *p, const Ast *train);

@@ -31,14 +31,19 @@ static void report_unknown(Scope *s, const char *name, Span span, SemaPlace plac
     return;
   }
   Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, span, name);
+  const Def *own = map_get(&s->p->defs, name);
+  if (own) diag_note(d, own->ast->name_span, "it is known in this block only");
   if (!hint_further(s->p, d, name)) sema_suggest(s->p, d, name, place, s->names.data, s->names.len);
 }
 
 // Resolves a name; NULL where it is local, built in, or unknown. Fields of data are values.
-Def *check_name(Scope *s, const char *name, Span span, SemaPlace place) {
+Def *check_name(Scope *s, const Ast *e, SemaPlace place) {
+  const char *name = e->name;
+  const Span span = e->name_span.source ? e->name_span : e->span;
   if (bound(s, name)) return NULL;
   if (!s->library && !map_get(&s->p->defs, name) && map_get(&s->p->stored, name)) return NULL;
   Def *d = s->library ? sema_library(s->p, name) : sema_find(s->p, name);
+  if (d && d->own && !e->op) d = sema_library(s->p, name); // of a block: there it has a mark
   if (d)
     check_def(s->p, d, span);
   else if (builtin_find(name) < 0 && !(s->open && place == PLACE_VALUE))
@@ -163,7 +168,7 @@ static void check_new(Scope *s, const Ast *e) {
               ast_kind_name(callee->kind));
     return;
   }
-  Def *d = check_name(s, callee->name, callee->span, PLACE_MODEL);
+  Def *d = check_name(s, callee, PLACE_MODEL);
   d = d ? sema_structure(s->p, d) : NULL;
   if (call == callee) return;
   for (int i = 1; i < call->nkids; i++) check_expr(s, call->kids[i]->kids[0]);
@@ -210,7 +215,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
     check_expr(s, callee);
     return;
   }
-  Def *d = check_name(s, callee->name, callee->span, s->callee);
+  Def *d = check_name(s, callee, s->callee);
   Arena *a = s->p->session->arena;
   if (d && d->kind == KIND_LET && sema_is_still(d)) return;
   if (d && d->kind == KIND_DATA && call->nkids > 1) {
@@ -254,7 +259,7 @@ static void check_stage(Scope *s, const Ast *stage) {
   if (stage->kind == AST_CALL)
     check_call(s, stage, is_data_builtin(stage) ? 0 : 1);
   else if (stage->kind == AST_NAME)
-    check_name(s, stage->name, stage->span, s->callee);
+    check_name(s, stage, s->callee);
   else
     check_expr(s, stage);
 }
@@ -352,7 +357,7 @@ void check_expr(Scope *s, const Ast *e) {
   if (!e) return;
   switch (e->kind) {
   case AST_NAME:
-    if (strcmp(e->name, "*")) check_name(s, e->name, e->span, s->value);
+    if (strcmp(e->name, "*")) check_name(s, e, s->value);
     break;
   case AST_CALL:
     if (joins_data(s, e))
@@ -424,61 +429,32 @@ void check_expr(Scope *s, const Ast *e) {
   }
 }
 
-// Names of a declared shape are bound by it, where they are not known yet.
-static void bind_shape(Scope *s, const Ast *shape) {
-  if (shape && shape->kind == AST_TYPE) { // labels
-    bind_shape(s, shape->kids[1]);
-    return;
-  }
-  if (shape && shape->kind == AST_TUPLE) { // of several results
-    for (int i = 0; i < shape->nkids; i++) bind_shape(s, shape->kids[i]);
-    return;
-  }
-  for (int i = 0; shape && i < shape->nkids; i++) {
-    const Ast *dim = shape->kids[i];
-    if (dim->kind == AST_NAME || dim->kind == AST_ELLIPSIS) {
-      if (dim->name && !bound(s, dim->name)) bind(s, dim->name);
-    } else {
-      check_expr(s, dim);
-    }
-  }
-}
-
-static void check_type(Program *p, const Ast *type) {
-  static const char *const types[] = {"number", "int", "rate", "bool", "time", "labels", "text", "fn"};
-  enum { TYPES = sizeof types / sizeof *types };
-  if (!type->name) return;
-  for (int i = 0; i < TYPES; i++)
-    if (!strcmp(types[i], type->name)) return;
-  Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, type->name_span,
-                      "a type (number, int, rate, bool, time, labels, text, fn, or a shape)",
-                      arena_printf(p->session->arena, "`%s`", type->name));
-  if (word_hint(d, type->name, WORD_TYPE, NULL, 0)) return;
-  const char *near = nearest_name(type->name, types, TYPES);
-  if (near) diag_hint(d, "did you mean `%s`?", near);
-}
-
-void bind_params(Scope *s, const Ast *params) {
-  for (int i = 0; params && i < params->nkids; i++) {
-    const Ast *q = params->kids[i];
-    for (int k = 0; k < i; k++)
-      if (q->name && params->kids[k]->name && !strcmp(q->name, params->kids[k]->name))
-        diag_emit(&s->p->session->diags, DIAG_duplicate_parameter, q->name_span, q->name);
-    const Ast *type = q->kids[0], *classes = type && type->kind == AST_TYPE ? type->kids[2] : NULL;
-    if (type) bind_shape(s, type->kind == AST_LIST ? type : type->kids[1]);
-    if (type && type->kind == AST_TYPE) check_type(s->p, type);
-    if (classes && classes->kind == AST_NAME && !bound(s, classes->name)) bind(s, classes->name);
-    if (q->kids[1]) check_expr(s, q->kids[1]);
-    bind(s, q->name);
-    if (q->op == OPR_ARROW && q->kids[2]) bind(s, q->kids[2]->name);
-  }
-}
-
 static bool has_value(const Ast *body) {
   if (!body || body->kind != AST_BLOCK) return true;
   if (!body->nkids) return false;
   const Ast *last = body->kids[body->nkids - 1];
   return !last || last->kind <= AST_LAST_EXPR;
+}
+
+static void check_text(Program *p, Def *d, const Map *around) {
+  if (d->kind == KIND_PROCEDURE) {
+    check_procedure(p, d, around);
+    return;
+  }
+  Scope s = scope_of(p);
+  s.library = d->from_library;
+  bind_params(&s, d->ast->kids[0]);
+  if (d->kind == KIND_PROX) check_operator(p, d);
+  if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
+  if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);
+  if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;
+  if (d->kind == KIND_RECIPE)
+    check_clauses(&s, d->ast->kids[2], 0);
+  else
+    check_expr(&s, d->ast->kids[2]);
+  if (d->ast->kids[1]) bind_shape(&s, d->ast->kids[1]);
+  if (d->kind != KIND_OPTIMIZER && d->kind != KIND_RECIPE && !has_value(d->ast->kids[2]))
+    diag_emit(&p->session->diags, DIAG_no_value, d->ast->name_span, d->name);
 }
 
 static void check_def(Program *p, Def *d, Span from) {
@@ -496,29 +472,16 @@ static void check_def(Program *p, Def *d, Span from) {
     return;
   }
   d->checked = d->in_progress = true;
-  if (d->kind == KIND_PROCEDURE) {
-    check_procedure(p, d);
-    d->in_progress = false;
-    return;
-  }
   Map *locals = p->locals; // of a procedure that uses it
   p->locals = NULL;
-  Scope s = scope_of(p);
-  s.library = d->from_library;
-  bind_params(&s, d->ast->kids[0]);
-  if (d->kind == KIND_PROX) check_operator(p, d);
-  if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
-  if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);
-  if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;
-  if (d->kind == KIND_RECIPE)
-    check_clauses(&s, d->ast->kids[2], 0);
-  else
-    check_expr(&s, d->ast->kids[2]);
-  if (d->ast->kids[1]) bind_shape(&s, d->ast->kids[1]);
-  if (d->kind != KIND_OPTIMIZER && d->kind != KIND_RECIPE && !has_value(d->ast->kids[2]))
-    diag_emit(&p->session->diags, DIAG_no_value, d->ast->name_span, d->name);
+  check_text(p, d, NULL);
   p->locals = locals;
   d->in_progress = false;
+}
+
+void check_own(Program *p, const Ast *def) {
+  Def d = {.name = def->name, .kind = (DefKind)def->op, .ast = def, .from_library = p->in_library};
+  check_text(p, &d, p->locals);
 }
 
 // `--set name=value`: a definition without parameters gets another body.
@@ -528,7 +491,7 @@ static void apply_set(Program *p, const SemaSet *set) {
                           (int)strlen(set->value));
   Span here = {source, 0, (int)strlen(set->value)};
   Def *d = map_get(&p->defs, set->name);
-  if (!d) {
+  if (!d || d->own) {
     Diag *diag = diag_emit(&s->diags, DIAG_unknown_name, here, set->name);
     diag_hint(diag, "--set changes a definition of the program: `let %s = …` or `schedule %s = …`", set->name,
               set->name);
@@ -556,6 +519,7 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   map_init(&p->library, s->arena);
   map_init(&p->stored, s->arena);
   collect_items(p, parse->file, path);
+  collect_statements(p);
   if (p->lacks_file) return p;
   for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
 
@@ -579,8 +543,9 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
     if (d->from_library) continue;
     check_def(p, d, (Span){0});
     if (is_program && !used && !d->used && !s->diags.errors) // else a wrong name may be what was to use it
-      diag_emit(&s->diags, DIAG_unused_definition, d->ast->name_span, d->name);
+      diag_emit(&s->diags, DIAG_unused_definition, d->ast->name_span, d->own ? d->ast->text : d->name);
   }
+  p->checked = true;
   return p;
 }
 

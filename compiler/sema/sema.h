@@ -14,6 +14,7 @@ typedef struct Def {
   const Ast *ast; // AST_DEF
   bool from_library;
   bool checked, in_progress, used;
+  bool own;                   // of a block of statements, for which it stands in the program
   Span set_by;                // `--set name=value` replaces the body by this
   struct StageScope *scope;   // of what stands in a block of statements: the block (lower/); else NULL
   const SharedModels *shared; // of a model: sema_shared's answer, once it was asked for
@@ -34,6 +35,7 @@ typedef struct Program {
   const Ast *precision; // the statement; NULL: none
   bool doubles;         // floats are f64
   bool lacks_file;      // that it uses: reported, and its names are not checked
+  bool checked;         // all names: what is defined later is a copy of what was checked
   bool too_deep;        // a chain of definitions was too long: reported
 } Program;
 
@@ -62,6 +64,24 @@ bool sema_prox_call(Program *p, bool library, const Ast *e, ProxCall *out); // f
 Def *train_recipe(Program *p, const Ast *train);
 // The data of a FURTHER, and the size of its batches where that is given, else NULL.
 const Ast *further_data(const Ast *further, const Ast **batch);
+// A copy of statements in which something stands in the place of names, and in which definitions of blocks
+// are the program's.
+typedef struct SemaHidden {
+  const char *name;
+  Ast *was;
+} SemaHidden;
+typedef struct SemaCopy {
+  Program *p;
+  Map given;    // name -> the Ast in its place; of a definition of a block the AST_DEF
+  Span names;   // where what is given has its names; source 0: nothing else is given
+  bool library; // of a definition of the library
+  bool wrong;   // a name that something stands for is bound again: reported
+  VEC(SemaHidden) hidden;
+  int definitions; // around what is copied
+} SemaCopy;
+SemaCopy sema_copying(Program *p, Span names);
+Ast *sema_copy(SemaCopy *c, const Ast *e);
+bool sema_defines(const Ast *e); // a block in it has definitions
 // The clauses of the recipe that a training in a procedure was given, where it has them not yet.
 void sema_use_recipe(Program *p, const Ast *train);
 // Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use

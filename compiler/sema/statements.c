@@ -24,7 +24,7 @@ static void bind_locals(Program *p, const Ast *e) {
   }
 }
 
-void check_procedure(Program *p, Def *d) {
+void check_procedure(Program *p, Def *d, const Map *around) {
   Map *outer = p->locals, locals;
   const bool library = p->in_library;
   const Ast *params = d->ast->kids[0], *body = d->ast->kids[2];
@@ -34,27 +34,13 @@ void check_procedure(Program *p, Def *d) {
   Scope s = scope_of(p);
   bind_params(&s, params);
   p->locals = &locals;
+  for (int i = 0; around && i < around->len; i++)
+    bind_local(p, around->entries[i].key, around->entries[i].value);
   for (int i = 0; params && i < params->nkids; i++) bind_local(p, params->kids[i]->name, params->kids[i]);
   bind_locals(p, body);
   check_statements(p, body);
   p->locals = outer;
   p->in_library = library;
-}
-
-// A model of a procedure: of what it has.
-static void check_local_definition(Program *p, const Ast *e) {
-  if (e->op != KIND_MODEL) {
-    Diag *d =
-        diag_emit(&p->session->diags, DIAG_not_allowed_here, e->span,
-                  arena_printf(p->session->arena, "the definition of a %s", def_kind_name((DefKind)e->op)),
-                  "in a procedure");
-    diag_hint(d, "a procedure defines models of what it is given; other definitions stand outside");
-    return;
-  }
-  Scope s = scope_of(p);
-  bind_params(&s, e->kids[0]);
-  check_expr(&s, e->kids[3]);
-  check_expr(&s, e->kids[2]);
 }
 
 // Trainings and evaluations outside of procedures are checked by themselves.
@@ -64,7 +50,12 @@ void check_statement(Program *p, const Ast *e) {
   if (e->kind == AST_EVALUATE && p->locals) check_evaluate(p, e);
   if (e->kind == AST_TRAIN || e->kind == AST_EVALUATE || e->kind == AST_ERROR) return;
   if (e->kind == AST_DEF) {
-    check_local_definition(p, e);
+    if (p->locals) check_own(p, e);
+    return;
+  }
+  if (e->kind == AST_CHECK || e->kind == AST_USE || e->kind == AST_PRECISION) {
+    diag_emit(&p->session->diags, DIAG_not_allowed_here, e->span, ast_kind_name(e->kind),
+              "in a block of statements");
     return;
   }
   if (e->kind <= AST_LAST_EXPR && e->kind != AST_REPEAT && e->kind != AST_FOR && e->kind != AST_WHILE) {
@@ -93,7 +84,24 @@ void check_statement(Program *p, const Ast *e) {
   }
 }
 
+static bool is_of_program(Program *p, const Ast *block) {
+  for (int i = 0; i < block->nkids; i++) {
+    const Ast *e = block->kids[i];
+    const Def *d = e && e->kind == AST_DEF && e->name ? map_get(&p->defs, e->name) : NULL;
+    if (d && d->own && d->ast->kids[2] == e->kids[2]) return true;
+  }
+  return false;
+}
+
+// Definitions of blocks at the top level are the program's; those of a recipe wait for who uses it.
 static void check_statements(Program *p, const Ast *block) {
+  Map *outer = p->locals, locals;
+  if (!outer && sema_defines(block) && !is_of_program(p, block)) {
+    map_init(&locals, p->session->arena);
+    p->locals = &locals;
+    bind_locals(p, block);
+  }
   for (int i = 0; i < block->nkids; i++)
     if (block->kids[i]) check_statement(p, block->kids[i]);
+  p->locals = outer;
 }

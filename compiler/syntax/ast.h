@@ -62,7 +62,7 @@ struct Ast {
   Span span;      // the whole construct
   Span name_span; // the name alone, where there is one
   const char *name;
-  const char *text; // numbers: as written
+  const char *text; // numbers, and names that stand for others: as written
   const char
       *doc; // doc comment (`##` lines joined by '\n', markers and one blank removed), DEF and FILE only
   double num;
@@ -126,5 +126,7 @@ void ast_print(FILE *out, const Ast *a);         // --emit=ast: one node a line,
 char *ast_format(Arena *a, const Session *s, const Parse *p);
 // One expression or definition on one line, for messages and `regc doc`.
 char *ast_text(Arena *a, const Ast *e);
+char *ast_written(Arena *a,
+                  const Ast *e); // the same, with names of a block's definitions as they were written
 void ast_put_string(StrBuf *b, const char *s); // a string of the language, in its quotes
 #endif

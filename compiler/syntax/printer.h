@@ -7,6 +7,7 @@
 typedef struct Printer {
   StrBuf out;
   const Source *source; // NULL: everything on one line, no comments
+  bool written;         // names as they were written
   const Comment *comments;
   int ncomments, next; // comments[next..] are not printed yet
   int indent;          // of the statement or list element being printed, in columns

@@ -465,7 +465,7 @@ void print_node(Printer *p, const Ast *a) {
   case AST_NUM: print_number(p, a); break;
   case AST_STR: ast_put_string(&p->out, a->name); break;
   case AST_BOOL: print_text(p, a->num != 0 ? "true" : "false"); break;
-  case AST_NAME: print_text(p, a->name); break;
+  case AST_NAME: print_text(p, p->written && a->text ? a->text : a->name); break;
   case AST_FIELD:
     print_expression(p, a->kids[0], LEVEL_ATOM);
     strbuf_addf(&p->out, ".%s", a->name);
@@ -562,9 +562,12 @@ void print_node(Printer *p, const Ast *a) {
   }
 }
 
-char *ast_text(Arena *a, const Ast *e) {
-  Printer p = {.out = {.arena = a}};
+static char *text_of(Arena *a, const Ast *e, bool written) {
+  Printer p = {.out = {.arena = a}, .written = written};
   print_text(&p, "");
   print_node(&p, e);
   return p.out.data;
 }
+
+char *ast_text(Arena *a, const Ast *e) { return text_of(a, e, false); }
+char *ast_written(Arena *a, const Ast *e) { return text_of(a, e, true); }

@@ -52,3 +52,50 @@ report norm(net.*) - e as "grown"
     demand(found["a"] == 1 and found["b"] == 4, f"a name that is bound again: {found}")
     demand(found["seen"] == 4 and found["given"] == 2 and found["c"] == 102, f"a procedure's own name: {found}")
     demand(abs(found["grown"] - 3 ** 0.5) < 1e-6, f"parameters with other values: {found}")
+
+
+def case_definitions_of_blocks_are_their_own(regc):
+    """Models of two blocks that are called alike, and of each call of a procedure, have parameters of their own; all are computed by hand."""
+    found = everywhere(regc, """
+data rows = table(8) { x = ones([8, 1]); y = zeros([8, 1]) }
+fn twice(x) = 2 * x
+k = 0
+repeat 2 as i {
+  k = k + 1
+  fn twice(x) = 20 * x * k
+  model b(x: [1]) -> [1] {
+    param w: [1] = 1
+    w * x
+  }
+  train b on rows {
+    loss     mean(b(x))
+    optimize sgd(lr: 0.5)
+    batch    8
+    epochs   1
+    each epoch {
+      let half = 0.5
+      b.w <- b.w * half * k
+    }
+  }
+  report twice(1) as "twice {i}"
+  report b.w[0] as "b {i}"
+}
+report twice(1) as "outside"
+procedure moved(by: number) {
+  if by > 0 {
+    model b(x: [1]) -> [1] {
+      param w: [1] = 10
+      w * x
+    }
+    fn plus(x) = x + by
+    b.w <- plus(b.w)
+    b.w <- plus(b.w)
+    report b.w[0] as "moved by {by}"
+  }
+}
+moved(1)
+moved(2)
+""", 1)
+    demand([found["twice 0"], found["twice 1"], found["outside"]] == [20, 40, 2], f"{found}")
+    demand([found["b 0"], found["b 1"]] == [0.25, -0.25], f"a model of a loop goes on: {found}")
+    demand([found["moved by 1"], found["moved by 2"]] == [12, 14], f"each call has its own: {found}")

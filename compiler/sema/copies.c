@@ -1,0 +1,205 @@
+// Copies of statements. In: statements, and what stands in the place of names in them. Out: a copy. Holds
+// afterwards: no block of it defines a name that something else of the program has, for definitions of its
+// blocks are the program's, each under a name of its own.
+#include "collect.h"
+#include <string.h>
+
+SemaCopy sema_copying(Program *p, Span names) {
+  SemaCopy c = {.p = p, .names = names};
+  map_init(&c.given, p->session->arena);
+  return c;
+}
+
+// -- names that stand for nothing that is given, for they are bound inside
+
+static void stands(SemaCopy *c, const char *name, Ast *in_its_place) {
+  vec_push(c->p->session->arena, c->hidden, ((SemaHidden){name, map_get(&c->given, name)}));
+  map_put(&c->given, name, in_its_place);
+}
+
+static void hide(SemaCopy *c, const char *name) {
+  if (name && map_get(&c->given, name)) stands(c, name, NULL);
+}
+
+static void show(SemaCopy *c, int hidden) {
+  while (c->hidden.len > hidden) {
+    const SemaHidden h = c->hidden.data[--c->hidden.len];
+    map_put(&c->given, h.name, h.was);
+  }
+}
+
+static void hide_list(SemaCopy *c, const Ast *list) {
+  for (int i = 0; i < list->nkids; i++) hide(c, list->kids[i]->name);
+}
+
+// Names of parameters, and of the sizes in their types.
+static void hide_params(SemaCopy *c, const Ast *e) {
+  if (!e) return;
+  const bool declared = e->kind == AST_PARAMDECL, shape = e->kind == AST_LIST || e->kind == AST_TYPE;
+  if (declared) hide(c, e->name);
+  for (int i = 0; i < e->nkids; i++) {
+    const Ast *kid = e->kids[i];
+    if (kid && (shape || (declared && i == 2)) && (kid->kind == AST_NAME || kid->kind == AST_ELLIPSIS))
+      hide(c, kid->name);
+    if (!declared || i == 0) hide_params(c, kid);
+  }
+}
+
+// Which kid lists names that it binds, and in which these hold.
+typedef struct Binder {
+  int names, body;
+} Binder;
+
+static Binder binder_of(const Ast *e) {
+  switch (e->kind) {
+  case AST_EACH:
+  case AST_PENALIZE:
+  case AST_CONSTRAIN: return (Binder){0, 2};
+  case AST_FOR: return (Binder){0, 3};
+  case AST_LOCAL: return (Binder){0, 1};
+  case AST_DERIVE: return (Binder){1, 3};
+  case AST_UNPACK: return (Binder){0, -1};
+  case AST_STACK: return (Binder){e->kids[0] ? 0 : -1, 2};
+  case AST_DEF: return (Binder){e->op == KIND_OPTIMIZER ? 3 : -1, -1};
+  default: return (Binder){-1, -1};
+  }
+}
+
+static bool is_block(const Ast *e) { return e && (e->kind == AST_STAGES || e->kind == AST_WHEN); }
+
+static void bound_again(SemaCopy *c, const char *name, Span at) {
+  if (!name || !map_get(&c->given, name)) return;
+  c->wrong = true;
+  Diag *d = diag_emit(&c->p->session->diags, DIAG_duplicate_definition, at, name);
+  diag_note(d, c->names.source ? c->names : ((Ast *)map_get(&c->given, name))->name_span,
+            "what it stands for is given here");
+}
+
+// What a line binds, behind it.
+static bool binds(const Ast *e) {
+  return e->kind == AST_BIND || e->kind == AST_LOCAL || e->kind == AST_PARAM || e->kind == AST_STATE;
+}
+
+static void line_binds(SemaCopy *c, const Ast *line, bool in_definition) {
+  const Ast *names =
+      line->kind == AST_UNPACK || (line->kind == AST_FOR && is_block(line->kids[3])) ? line->kids[0] : NULL;
+  const bool turn = line->kind == AST_REPEAT && is_block(line->kids[1]);
+  if (in_definition && binds(line)) hide(c, line->name);
+  if (in_definition && line->kind == AST_UNPACK) hide_list(c, names);
+  if (in_definition) return;
+  if (binds(line) || turn) bound_again(c, line->name, line->name_span);
+  for (int i = 0; names && i < names->nkids; i++) bound_again(c, names->kids[i]->name, names->kids[i]->span);
+}
+
+// -- definitions of blocks
+
+// A name that nothing has so far.
+static const char *unlike(Program *p, const char *name) {
+  const char *out = name;
+  for (int k = 2; sema_find(p, out) || map_get(&p->stored, out); k++)
+    out = arena_printf(p->session->arena, "%s_%d", name, k);
+  return out;
+}
+
+static void defined_twice(SemaCopy *c, const Ast *block, const Ast *e) {
+  for (int k = 0; block->kids[k] != e; k++)
+    if (block->kids[k] && block->kids[k]->kind == AST_DEF && block->kids[k]->name &&
+        !strcmp(block->kids[k]->name, e->name))
+      diag_note(diag_emit(&c->p->session->diags, DIAG_duplicate_definition, e->name_span, e->name),
+                block->kids[k]->name_span, "first defined here");
+}
+
+// Of a proximal operator that of its penalty.
+static const char *own_name(SemaCopy *c, const Ast *e) {
+  Program *p = c->p;
+  if (e->op != KIND_PROX) return unlike(p, e->name);
+  const Ast *penalty = map_get(&c->given, e->name + 5);
+  if (penalty && penalty->kind == AST_DEF) return arena_printf(p->session->arena, "prox %s", penalty->name);
+  Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, e->name_span,
+                      arena_printf(p->session->arena, "the operator `%s`", e->name),
+                      "in a block without its penalty");
+  diag_hint(d, "it stands beside `penalty %s(w) = ...`", e->name + 5);
+  return unlike(p, e->name);
+}
+
+// They are known in the whole block: the AST_DEF of each stands for its name.
+static void know_definitions(SemaCopy *c, const Ast *block, bool operators) {
+  Program *p = c->p;
+  for (int i = 0; i < block->nkids; i++) {
+    const Ast *e = block->kids[i];
+    if (!e || e->kind != AST_DEF || !e->name || (e->op == KIND_PROX) != operators) continue;
+    defined_twice(c, block, e);
+    Ast *made = ARENA_NEW(p->session->arena, Ast);
+    *made = *e;
+    made->text = e->name;
+    made->name = own_name(c, e);
+    stands(c, e->name, made);
+    Def *d = sema_define(p, made, c->library, &p->defs);
+    d->own = true;
+    d->checked = d->used = p->checked;
+  }
+}
+
+// Of a procedure or recipe: each use of it has definitions of its own.
+static void hide_definitions(SemaCopy *c, const Ast *block) {
+  for (int i = 0; i < block->nkids; i++)
+    if (block->kids[i] && block->kids[i]->kind == AST_DEF) hide(c, block->kids[i]->name);
+}
+
+static Ast *called(const SemaCopy *c, const Ast *def, const Ast *e) {
+  Ast *out = ARENA_NEW(c->p->session->arena, Ast);
+  *out = *e;
+  out->text = e->text ? e->text : e->name;
+  out->name = def->name;
+  out->op = 1;
+  return out;
+}
+
+// -- the copy
+
+static void copy_kids(SemaCopy *c, const Ast *e, Ast *out) {
+  const Binder b = binder_of(e);
+  const bool lines = e->kind == AST_BLOCK;
+  const int hidden = c->hidden.len;
+  out->kids = ARENA_ARRAY(c->p->session->arena, Ast *, e->nkids + 1);
+  if (e->kind == AST_DEF) hide_params(c, e->kids[0]);
+  if (e->kind == AST_DEF && b.names >= 0 && e->kids[3]) hide(c, e->kids[3]->name);
+  if (e->kind == AST_STAGES && c->definitions) hide_definitions(c, e);
+  for (int operators = 0; e->kind == AST_STAGES && !c->definitions && operators < 2; operators++)
+    know_definitions(c, e, operators);
+  c->definitions += e->kind == AST_DEF;
+  for (int i = 0; i < e->nkids; i++) {
+    const Ast *kid = e->kids[i];
+    const int outside = c->hidden.len;
+    if (i == b.body && b.names >= 0 && !is_block(kid)) hide_list(c, e->kids[b.names]);
+    if (i == 1 && e->kind == AST_REPEAT && !is_block(kid)) hide(c, e->name);
+    if (i == 3 && e->kind == AST_LEAST) hide(c, e->name);
+    if (kid && !lines) line_binds(c, kid, false);
+    out->kids[i] = kid && i != b.names ? sema_copy(c, kid) : (Ast *)kid;
+    if (i == b.body || e->kind == AST_REPEAT || e->kind == AST_LEAST) show(c, outside);
+    if (kid && lines) line_binds(c, kid, true);
+  }
+  c->definitions -= e->kind == AST_DEF;
+  show(c, hidden);
+}
+
+Ast *sema_copy(SemaCopy *c, const Ast *e) {
+  Ast *given = e->kind == AST_NAME ? map_get(&c->given, e->name) : NULL;
+  if (given) return given->kind == AST_DEF ? called(c, given, e) : given;
+  Ast *made = e->kind == AST_DEF && !c->definitions ? map_get(&c->given, e->name) : NULL;
+  if (!made) {
+    made = ARENA_NEW(c->p->session->arena, Ast);
+    *made = *e;
+  }
+  copy_kids(c, e, made);
+  Def *d = e->kind == AST_DEF && !c->definitions ? map_get(&c->p->defs, made->name) : NULL;
+  if (d) d->ast = definition_whole(c->p->session->arena, made);
+  return made;
+}
+
+bool sema_defines(const Ast *e) {
+  bool found = false;
+  for (int i = 0; i < e->nkids && !found; i++)
+    found = e->kids[i] && (e->kids[i]->kind == AST_DEF || sema_defines(e->kids[i]));
+  return found;
+}
