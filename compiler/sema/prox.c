@@ -81,7 +81,12 @@ void check_by_prox(const Scope *s, const Ast *penalize) {
   if (prox) {
     Scope its = *s;
     its.library = prox->from_library;
-    check_name(&its, prox->name, x.call->span, PLACE_CALL);
+    const Ast named = {.kind = AST_NAME,
+                       .op = prox->own,
+                       .name = prox->name,
+                       .span = x.call->span,
+                       .name_span = x.call->span};
+    check_name(&its, &named, PLACE_CALL);
     return;
   }
   tell_no_prox(p, x.penalty->name, x.call->span);
