@@ -49,7 +49,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" PROX "`prox`" LET "`let`"
 %token RECIPE "`recipe`" TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
-%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
+%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" LOG "`log`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
 %token STACK "`stack`" LEAST "`minimize … from`"
 %token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`"
@@ -350,6 +350,7 @@ clause:
 | OPTIMIZE expr FOR sources every when            { $$ = ast_optimize(p, @$, $2, $4, $5, $6); }
 | MINIMIZE objectives BY expr every when          { $$ = ast_minimize(p, @$, $2, $4, $5, $6); }
 | CONSTRAIN names IN selectors COLON expr         { $$ = ast_constrain(p, @$, $2, $4, $6); }
+| LOG NAME SET expr                               { $$ = ast_bind(p, @$, AST_LOG, $2, $4); }
 | FREEZE sources                                  { $$ = ast_freeze(p, @$, $2); }
 | stop
 | SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
@@ -392,7 +393,8 @@ selector_term: chain
 | OPEN selector CLOSE                             { $$ = $2; }
 
 stop:
-  STOP WHEN expr STALLS FOR expr                  { $$ = ast_stop(p, @$, $3, $6, false); }
+  STOP WHEN expr                                  { $$ = ast_stop(p, @$, $3, NULL, false); }
+| STOP WHEN expr STALLS FOR expr                  { $$ = ast_stop(p, @$, $3, $6, false); }
 | STOP WHEN expr STALLS FOR expr COMMA KEEP BEST  { $$ = ast_stop(p, @$, $3, $6, true); }
 
 evaluate:

@@ -246,6 +246,7 @@ static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrai
   r->nterms = t->terms.len;
   r->sums_terms = t->sums_terms;
   r->terms = terms;
+  for (int i = 0; i < t->terms.len; i++) r->nlogs += t->terms.data[i].log;
   r->nschedules = t->schedules.len;
   r->schedules = t->schedules.data;
   r->nmetrics = t->metrics.len;
@@ -303,7 +304,9 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .nresults = t->results.len,
                  .results = t->results.data,
                  .neach_epoch = t->each_epoch.len,
-                 .each_epoch = t->each_epoch.data};
+                 .each_epoch = t->each_epoch.data,
+                 .nstops = t->stops.len,
+                 .stops = t->stops.data};
   fill_names(a, l, &r, t);
   fill_functions(a, l, &r, t, check);
   return r;

@@ -117,7 +117,9 @@ static void print_parameters(Arena *a, const LowerTrain *t, FILE *out) {
 static void print_terms(const LowerTrain *t, FILE *out) {
   for (int i = 0; i < t->terms.len; i++) {
     const LowerTerm *term = &t->terms.data[i];
-    if (term->over)
+    if (term->log)
+      fprintf(out, "  log %s: %s\n", term->name, term->strength);
+    else if (term->over)
       fprintf(out, "  minimized %s: %s over %s\n", term->name, term->strength, term->over);
     else
       fprintf(out, "  penalty %s: strength %s\n", term->name, term->strength ? term->strength : "1");

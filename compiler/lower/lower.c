@@ -132,6 +132,10 @@ static bool clause_count(Cx *cx, const Ast *train, const char *name, int64_t fal
                          int64_t *out) {
   const Ast *e = train_clause(train, name);
   *out = fallback;
+  if (e && e->kind == AST_NAME && !strcmp(e->name, "all") && !strcmp(name, "batch")) {
+    *out = INT64_MAX; // all rows, of which there are fewer
+    return true;
+  }
   return !e || whole_number(cx, train, e, name, "train", low, out);
 }
 
@@ -319,7 +323,7 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   cx->t = t;
   for (int i = 2; i < ast->nkids; i++) t->in_order |= ast->kids[i]->kind == AST_SAMPLE;
   for (int i = 2; i < ast->nkids; i++)
-    if (ast->kids[i]->kind == AST_STOP &&
+    if (ast->kids[i]->kind == AST_STOP && ast->kids[i]->kids[1] &&
         (!stop_clause(cx, t, ast->kids[i]) || !watch_metric(cx, t, ast->kids[i])))
       return NULL;
   if (t->valid_part) t->valid_rows = part_named(l->datasets.data[t->data], t->valid_part)->nrows;

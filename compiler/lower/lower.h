@@ -63,6 +63,7 @@ typedef struct LowerState {
 typedef struct LowerTerm {
   const char *name;     // "l2"; made unique by the selector where needed
   const char *strength; // text of the expression, for reports
+  bool log;             // of a clause `log`: no term; these come last
   const char *over;     // of what `minimize` minimizes: the selectors; of a penalty NULL
   Span origin;
 } LowerTerm;
@@ -110,6 +111,7 @@ typedef struct LowerTrain {
   bool starts_late;        // there is a LOWER_START
   VEC(reg_result) results; // that the program reads
   VEC(reg_stage) each_epoch;
+  VEC(int) stops;           // conditions of the store, computed there: one that holds ends the training
   StageScope *scope;        // names of statements that it sees
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private

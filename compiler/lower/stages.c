@@ -271,17 +271,22 @@ static void know_failed(Stages *s, const Ast *e) {
   if (e->name) held_new(s->l, s->scope, e->name, e->name_span, &failed);
 }
 
-static void add_result(Lowered *l, StageScope *scope, LowerTrain *t, const char *part, reg_result_kind kind,
-                       int index, bool history) {
-  Arena *a = l->session->arena;
+void training_result(Lowered *l, StageScope *scope, LowerTrain *t, const char *name, reg_result_kind kind,
+                     int index, bool history) {
   const bool count = kind >= REG_RESULT_EPOCHS;
   const Shape shape = kind == REG_RESULT_STATE ? t->states.data[index].shape
                       : history                ? shape_of(1, t->epochs)
                                                : (Shape){0};
   reg_result r = {.kind = kind, .index = index, .history = history};
-  r.value = know_result(l, scope, arena_printf(a, "%s.%s%s", t->ast->name, history ? "history." : "", part),
-                        t->ast->name_span, count ? DT_F64 : DT_F32, shape);
-  vec_push(a, t->results, r);
+  r.value = know_result(l, scope, name, t->ast->name_span, count ? DT_F64 : DT_F32, shape);
+  vec_push(l->session->arena, t->results, r);
+}
+
+static void add_result(Lowered *l, StageScope *scope, LowerTrain *t, const char *part, reg_result_kind kind,
+                       int index, bool history) {
+  const char *name =
+      arena_printf(l->session->arena, "%s.%s%s", t->ast->name, history ? "history." : "", part);
+  training_result(l, scope, t, name, kind, index, history);
 }
 
 static void train_results(Stages *s, LowerTrain *t) {
@@ -291,6 +296,9 @@ static void train_results(Stages *s, LowerTrain *t) {
     add_result(s->l, s->scope, t, "loss", REG_RESULT_LOSS, 0, history);
     add_result(s->l, s->scope, t, "objective", REG_RESULT_OBJECTIVE, 0, history);
     if (t->valid_part) add_result(s->l, s->scope, t, "valid.loss", REG_RESULT_VALID_LOSS, 0, history);
+    for (int i = 0; i < t->terms.len; i++)
+      if (t->terms.data[i].log)
+        add_result(s->l, s->scope, t, t->terms.data[i].name, REG_RESULT_LOG, i, history);
   }
   add_result(s->l, s->scope, t, "epochs", REG_RESULT_EPOCHS, 0, false);
   add_result(s->l, s->scope, t, "steps", REG_RESULT_STEPS, 0, false);
@@ -302,6 +310,7 @@ static void each_epoch(Stages *s, LowerTrain *t) {
   block_open(s);
   for (int i = 2; i < t->ast->nkids; i++)
     if (t->ast->kids[i]->kind == AST_EACH_EPOCH) lower_statements(s, t->ast->kids[i]->kids[0]);
+  stop_conditions(s, t);
   const StageList *list = block_close(s);
   t->each_epoch.data = list->data;
   t->each_epoch.len = list->len;

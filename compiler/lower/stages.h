@@ -57,9 +57,15 @@ int stages_close(
 void stages_meet(Stages *s, const Ast *e); // the models that it names have parameters in the store
 void lower_training(Stages *s, const Ast *train);
 void lower_evaluation(Stages *s, const Ast *evaluate);
+// `name` in the scope stands for what the training leaves in the store: behind each epoch, or of all of them.
+void training_result(Lowered *l, StageScope *scope, LowerTrain *t, const char *name, reg_result_kind kind,
+                     int index, bool history);
 const char *stage_place(Lowered *l, Span at); // "prune.reg:9:3"
 void push_stage(Stages *s, reg_stage stage);
 void push_act(Stages *s, reg_stage_kind kind, int index, Span at); // one that has no block
+
+// -- stop.c
+void stop_conditions(Stages *s, LowerTrain *t); // its clauses `stop when C`, as statements behind each epoch
 
 // -- held.c
 void held_names(Lowered *l, const StageScope *s); // as Lowered.names
@@ -86,6 +92,8 @@ void lower_when(Stages *s, const Ast *e);
 
 // -- statements.c
 Value line_value(Stages *s, const Ast *e); // of an expression, in the line
+// The place of a node, which is one number or truth value, in the store; -1 after a report.
+int single_of(Stages *s, Node *n, Span at, const char *what);
 // The place of a number or truth value in the store; -1 after a report.
 int number_of(Stages *s, const Ast *e, const char *what, bool truth_value);
 void lower_statement(Stages *s, const Ast *e);

@@ -27,13 +27,15 @@ static int single(Stages *s, Node *n, Span at, const char *what, const char *cal
   return -1;
 }
 
+int single_of(Stages *s, Node *n, Span at, const char *what) { return single(s, n, at, what, what); }
+
 int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
   Cx *cx = stages_line(s);
   Value v = line_value(s, e);
   if (v.kind == V_FAIL) return -1;
   Node *n = truth_value ? truth(cx, &v) : value_wide(cx, &v);
   if (n && !truth_value && n->dtype != DT_F64) n = graph_cast(cx->g, n, DT_F64);
-  return single(s, n, e->span, what, what);
+  return single_of(s, n, e->span, what);
 }
 
 // -- values

@@ -161,7 +161,9 @@ static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
   output(cx, REG_SLOT_OBJECTIVE, 0, "objective", s->objective);
   output(cx, REG_SLOT_LOSS, 0, "loss", s->loss);
   for (int i = 0; i < s->nterms; i++)
-    output(cx, REG_SLOT_TERM, i, arena_printf(cx->a, "term:%s", t->terms.data[i].name), s->terms[i]);
+    output(cx, REG_SLOT_TERM, i,
+           arena_printf(cx->a, t->terms.data[i].log ? "log:%s" : "term:%s", t->terms.data[i].name),
+           s->terms[i]);
   for (int i = 0; i < t->schedules.len; i++) { // a partial batch may use fewer
     Node *n = map_get(&cx->schedules, t->schedules.data[i]);
     if (n) output(cx, REG_SLOT_SCHEDULE, i, arena_printf(cx->a, "schedule:%s", t->schedules.data[i]), n);

@@ -368,6 +368,40 @@ static bool all_met(Acts *a) {
   return true;
 }
 
+// One objective of the step, of the parameters as it found them; NULL: it has several.
+static Node *only_objective(const Acts *a) {
+  for (int i = 0; i < a->n; i++)
+    if (a->list[i].nparts > 1 || (i && !optimizes(&a->list[i]))) return NULL;
+  return a->n == 1 || optimizes(a->list) ? a->list->parts->objective : NULL;
+}
+
+static Node *log_value(Cx *cx, const Ast *c) {
+  Value v = eval_clause(cx, field_env(cx), c->kids[0]);
+  Node *n = v.kind == V_FAIL ? NULL : v.kind == V_BOOL ? truth(cx, &v) : value_node(cx, &v);
+  if (!n || n->shape.rank == 0) return !n || n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32);
+  Diag *d = diag_emit(&cx->s->diags, DIAG_not_scalar, c->kids[0]->span, "a log", shape_text(cx->a, n->shape));
+  diag_hint(d, "`mean(…)` or `norm(…)` makes one number of many");
+  return NULL;
+}
+
+// What is reported besides, of parameters and states as the step found them. It changes neither.
+static void add_logs(Acts *a) {
+  Cx *cx = a->cx;
+  const States before = states_now(cx);
+  set_params(a, a->inputs);
+  cx->objective = only_objective(a);
+  for (int i = 2; i < a->t->ast->nkids; i++) {
+    const Ast *c = a->t->ast->kids[i];
+    Node *n = c->kind == AST_LOG ? log_value(cx, c) : NULL;
+    if (!n) continue;
+    add_term(a, c->name, c->kids[0], NULL, n);
+    a->t->terms.data[a->step->nterms - 1].log = true;
+  }
+  cx->objective = NULL;
+  set_params(a, a->inputs);
+  set_states(cx, &before);
+}
+
 static int count_terms(const Ast *train) {
   int n = 0;
   for (int i = 2; i < train->nkids; i++) n += 1 + train->kids[i]->nkids;
@@ -408,6 +442,7 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
     optimized |= optimizes(u);
     if (!objectives(&a, u) || cx->params.len > params || !act_together(&a, u)) break;
   }
+  if (cx->s->diags.errors == errors && cx->params.len == params) add_logs(&a);
   s->early = !met && cx->params.len > params; // a penalty called another model
   t->sums_terms = !s->loss;
   if (!s->loss) s->loss = s->objective;

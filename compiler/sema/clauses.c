@@ -7,8 +7,8 @@
 // Those with a value of their own, then constructs.
 static const char *const clause_names[] = {"loss",      "batch",    "epochs",   "steps",  "seed",
                                            "allow",     "optimize", "minimize", "freeze", "penalize",
-                                           "constrain", "stop",     "sample"};
-enum { VALUE_CLAUSES = 6, CLAUSES = 13 };
+                                           "constrain", "log",      "stop",     "sample"};
+enum { VALUE_CLAUSES = 6, CLAUSES = 14 };
 
 static bool known_clause(Program *p, const Ast *c) {
   for (int i = 0; i < VALUE_CLAUSES; i++)
@@ -69,10 +69,66 @@ static void check_constrain(const Scope *around, const Ast *c) {
   check_expr(&s, c->kids[2]);
 }
 
-// `stop when valid.accuracy stalls …`: the metric is used.
-static void check_stop(const Scope *around, const Ast *stop) {
+static bool is_measure(const Ast *e) {
+  return e->kind == AST_FIELD && e->kids[0]->kind == AST_NAME && !strcmp(e->kids[0]->name, "valid") &&
+         strcmp(e->name, "loss") != 0;
+}
+
+static void check_measures(Scope *s, const Ast *e) {
+  if (e && is_measure(e)) check_name(s, e->name, e->name_span, PLACE_METRIC);
+  for (int i = 0; e && i < e->nkids; i++) check_measures(s, e->kids[i]);
+}
+
+// `stop when C`: of what an epoch reports, and of what statements see.
+static void check_condition(const Scope *around, const Ast *owner, int from, const Ast *c) {
+  static const char *const reported[] = {"valid", "loss", "objective"};
   Scope s = *around;
   s.open = false;
+  for (int i = 0; i < 3; i++) bind(&s, reported[i]);
+  for (int i = from; i < owner->nkids; i++)
+    if (owner->kids[i]->kind == AST_LOG) bind(&s, owner->kids[i]->name);
+  check_expr(&s, c);
+  check_measures(&s, c);
+}
+
+// Results of a training have these names already.
+static void check_log(const Scope *around, const Ast *owner, int from, int at) {
+  static const char *const results[] = {"loss",  "objective",  "valid", "history", "epochs",
+                                        "steps", "best_epoch", "epoch", "step"};
+  const Ast *c = owner->kids[at];
+  Diags *ds = &around->p->session->diags;
+  for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+    if (!strcmp(results[i], c->name))
+      diag_emit(ds, DIAG_not_allowed_here, c->name_span,
+                arena_printf(around->p->session->arena, "the name `%s`", c->name),
+                "for a log: it is one of what each epoch reports");
+  for (int i = from; i < at; i++) {
+    if (owner->kids[i]->kind != AST_LOG || strcmp(owner->kids[i]->name, c->name) != 0) continue;
+    Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->name_span, c->name);
+    diag_note(d, owner->kids[i]->name_span, "first given here");
+  }
+  Scope s = *around;
+  check_expr(&s, c->kids[0]);
+}
+
+static void stops_once(Program *p, const Ast *owner, int from, int at) {
+  for (int i = from; i < at; i++) {
+    if (owner->kids[i]->kind != AST_STOP || !owner->kids[i]->kids[1]) continue;
+    Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_clause, owner->kids[at]->span, "stop … stalls");
+    diag_note(d, owner->kids[i]->span, "first given here");
+  }
+}
+
+// `stop when valid.accuracy stalls …`: the metric is used.
+static void check_stop(const Scope *around, const Ast *owner, int from, int at) {
+  const Ast *stop = owner->kids[at];
+  Scope s = *around;
+  s.open = false;
+  if (!stop->kids[1]) {
+    check_condition(around, owner, from, stop->kids[0]);
+    return;
+  }
+  stops_once(s.p, owner, from, at);
   const Ast *what = stop->kids[0], *callee = what->kind == AST_CALL ? what->kids[0] : what;
   for (int i = 1; what->kind == AST_CALL && i < what->nkids; i++) check_expr(&s, what->kids[i]);
   if (callee->kind == AST_FIELD && strcmp(callee->name, "loss") != 0) check_name(&s, callee, PLACE_METRIC);
@@ -200,7 +256,8 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
     const Ast *c = owner->kids[i];
     if (c->kind == AST_PENALIZE) check_penalize(s, c);
     if (c->kind == AST_CONSTRAIN) check_constrain(s, c);
-    if (c->kind == AST_STOP) check_stop(s, c);
+    if (c->kind == AST_STOP) check_stop(s, owner, from, i);
+    if (c->kind == AST_LOG) check_log(s, owner, from, i);
     if (c->kind == AST_SAMPLE) check_sample(p, owner, from, i);
     if (c->kind == AST_EACH_EPOCH) check_statement(p, c);
     if (c->kind == AST_UPDATE) check_update(s, owner, from, i);

@@ -47,7 +47,8 @@ static bool replaces(const Ast *c, const Ast *other) {
            (!strcmp(c->name, other->name) || (is_length(c) && is_length(other)));
   case AST_UPDATE:
     return (c->name && other->name && !strcmp(c->name, other->name)) || (is_whole(c) && is_whole(other));
-  case AST_STOP:
+  case AST_STOP: return c->kids[1] && other->kids[1];
+  case AST_LOG: return !strcmp(c->name, other->name);
   case AST_SAMPLE: return true;
   default: return false;
   }

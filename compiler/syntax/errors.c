@@ -276,7 +276,7 @@ static const Group groups[] = {
       "`*`",      "`not`",   "`if`",    "`true`",      "`false`"}},
     {"a clause",
      {"`penalize`", "`stop`"},
-     {"`penalize`", "`optimize`", "`minimize`", "`constrain`", "`freeze`", "`sample`", "`stop`",
+     {"`penalize`", "`optimize`", "`minimize`", "`constrain`", "`log`", "`freeze`", "`sample`", "`stop`",
       "`precision`", "a line", "a name"}},
     {"an expression",
      {"a number", "`(`"},

@@ -176,12 +176,14 @@ static void print_clause(Printer *p, const Ast *a, int column) {
   } else if (a->kind == AST_STOP) {
     strbuf_addf(&p->out, "%-*s when ", CLAUSE_WIDTH, "stop");
     print_value(p, a->kids[0]);
-    print_text(p, " stalls for ");
-    print_value(p, a->kids[1]);
+    if (a->kids[1]) print_text(p, " stalls for "), print_value(p, a->kids[1]);
     if (a->num != 0) print_text(p, ", keep best");
   } else if (a->kind == AST_CLAUSE && strcmp(a->name, "allow") == 0 && a->kids[0]->kind == AST_NAME)
     strbuf_addf(&p->out, "allow(%s)", a->kids[0]->name);
-  else if (a->kind == AST_SAMPLE)
+  else if (a->kind == AST_LOG) {
+    strbuf_addf(&p->out, "%-*s %s = ", CLAUSE_WIDTH, "log", a->name);
+    print_value(p, a->kids[0]);
+  } else if (a->kind == AST_SAMPLE)
     strbuf_addf(&p->out, "%-*s in %s", CLAUSE_WIDTH, "sample", a->name);
   else if (a->kind == AST_CLAUSE) {
     strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, a->name);

@@ -197,9 +197,9 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case BEFORE_TEXT: return ends_operand(t->last.kind) && behind->kind == TOK_STRING && lines_count(t);
   case STATEMENT_START:
     if (!line_start || t->depth == 0 || behind->newline_before) return false;
-    if (k->kind == TOK_EACH_EPOCH) {
+    if (k->kind == TOK_EACH_EPOCH || k->kind == TOK_LOG) {
       return has_clauses(t->open[t->depth - 1].head) && behind->kind == TOK_NAME &&
-             !strcmp(behind->text, "epoch");
+             (k->kind == TOK_LOG || !strcmp(behind->text, "epoch"));
     }
     if (k->kind == TOK_STOP) return behind->kind == TOK_NAME && strcmp(behind->text, "when") == 0;
     if (k->kind == TOK_PENALIZE && behind->kind == TOK_COLON) return true;

@@ -90,8 +90,13 @@ static void put_progress(Text *o, const reg_event *e) {
   put_number(o, e, "loss", e->loss);
   put_number(o, e, "objective", e->objective);
   if (e->terms) {
-    put_named(o, e, "terms", e->train->nterms, e->train->terms, e->terms);
+    const int terms = e->train->nterms - e->train->nlogs;
+    put_named(o, e, "terms", terms, e->train->terms, e->terms);
     reg_text_add(o, "}");
+    if (e->train->nlogs) {
+      put_named(o, e, "logs", e->train->nlogs, e->train->terms + terms, e->terms + terms);
+      reg_text_add(o, "}");
+    }
   }
   if (e->schedules) {
     put_named(o, e, "schedules", e->train->nschedules, e->train->schedules, e->schedules);

@@ -21,7 +21,7 @@ static void first_term(const Training *t, Culprit *c) {
     *c = (Culprit){.term = "loss", .value = loss};
     return;
   }
-  for (int i = 0; i < t->plan->nterms; i++) {
+  for (int i = 0; i < t->plan->nterms - t->plan->nlogs; i++) {
     const double term = value_at(t, t->terms, i);
     if (isfinite(term)) continue;
     *c = (Culprit){.term = t->plan->terms[i], .value = term};

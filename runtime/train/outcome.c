@@ -9,6 +9,7 @@ static double result_of(const Training *t, const reg_result *x, const reg_event 
   case REG_RESULT_OBJECTIVE: return e->objective;
   case REG_RESULT_VALID_LOSS: return e->has_valid ? e->valid_loss : NAN;
   case REG_RESULT_METRIC: return e->valid_metrics ? e->valid_metrics[x->index] : NAN;
+  case REG_RESULT_LOG: return e->terms[x->index];
   case REG_RESULT_STATE:
   case REG_RESULT_EPOCHS: return (double)t->epoch;
   case REG_RESULT_STEPS: return (double)t->step;

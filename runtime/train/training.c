@@ -447,6 +447,8 @@ static int each_epoch(Training *t) {
   r->inner--;
   r->under_way = t;
   r->around = around;
+  for (int i = 0; i < t->plan->nstops && !code && !t->reason; i++)
+    if (store_number(r, t->plan->stops[i]) != 0) t->reason = "stopped";
   return code;
 }
 

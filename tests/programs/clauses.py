@@ -68,4 +68,76 @@ all(net.out.weight == 0)
     demand("2 0" in " ".join(out.stdout.replace("-0", "0").split()) and "true" in out.stdout, out.stdout + out.stderr)
 
 
+LOGS = DIGITS + """
+model net(x: [64]) -> [10] = x |> dropout(0.2) |> dense(16) as hidden |> batch_norm |> relu |> dense(10) as out
+low = 0
+recipe plain(net, limit: number 0..1) {
+  loss     cross_entropy(net(x), label)
+  penalize w in net.*.weight : 1e-3 * l2(w)
+  optimize adam(lr: 1e-2)
+  epochs   20
+  stop     when valid.accuracy > limit
+}
+train net on digits with plain(limit: 0.9) as t {
+  LOGS
+  stop     when t_limit < epoch
+  stop     when valid.loss stalls for 8 epochs, keep best
+  each epoch { low = low + 1 }
+}
+"""
+LOG_CLAUSES = """log      gradient = norm(grad(objective, net.*))
+  log      hits = mean(argmax(net(x)) == label)
+  log      l2 = 1e-3 * l2(net.*.weight)
+  stop     when hits > 0.99"""
+
+
+def case_logs(regc):
+    """Logs are means over the rows of an epoch, change nothing, and are results; in parts, as a binary: the same."""
+    home = folder(regc)
+    program = written(regc, LOGS.replace("LOGS", LOG_CLAUSES).replace("t_limit", "30") + "report t.history.hits\nreport t.l2\nreport t.steps\nassert low == t.epochs")
+    plain = written(regc, LOGS.replace("LOGS", "").replace("t_limit", "30"))
+    found = events(regc, "--out", home / "whole", "--threads", "1", program)
+    events(regc, "--out", home / "plain", plain)
+    in_parts_and_built(regc, program, home, (5, 40, 99))
+    regc.ok("run", "--out", home / "two", "--threads", "2", program)
+    for other in ("plain", "two", "parts", "built"):
+        demand((home / other / "weights.safetensors").read_bytes() == (home / "whole" / "weights.safetensors").read_bytes(), f"{other} differs")
+    epochs, end = of_kind(found, "epoch"), of_kind(found, "train_end")[0]
+    demand(end["reason"] == "stopped" and epochs[-1]["valid"]["accuracy"] > 0.9, f"{end}")
+    demand(all(e["valid"]["accuracy"] <= 0.9 for e in epochs[:-1]), "it stopped too late")
+    demand(set(epochs[0]["logs"]) == {"gradient", "hits", "l2"} and set(epochs[0]["terms"]) == {"l2"}, f"{epochs[0]}")
+    demand(all(abs(e["logs"]["l2"] - e["terms"]["l2"]) < 1e-5 * e["terms"]["l2"] for e in epochs), "the log is not the term")
+    demand(epochs[0]["logs"]["hits"] < epochs[-1]["logs"]["hits"] <= 0.99, "hits do not rise")
+    history, last, steps = (e["value"] for e in of_kind(found, "report"))
+    near = [abs(a - e["logs"]["hits"]) < 1e-6 for a, e in zip(history, epochs)]
+    demand(all(near) and last == epochs[-1]["logs"]["l2"] and steps == epochs[-1]["step"], f"results: {history}, {last}, {steps}")
+    said = regc("run", "--out=", "--progress", "plain", program).stderr
+    demand("hits 0." in said and "stopped after" in said, said)
+
+
+def case_stop_when(regc):
+    """Of the epoch, the step, a value of statements, parameters; without data too; a condition that never holds."""
+    program = written(regc, LOGS.replace("LOGS", "").replace("t_limit", "most").replace("limit: 0.9)", "limit: 1)").replace("low = 0", "low = 0\nmost = 2") + """
+param place: [2] = 4
+train place as way {
+  minimize sum(place^2) over place by sgd(lr: 0.1)
+  stop     when norm(place) < 1
+  stop     when loss < 0
+  steps    100
+}
+assert way.steps == 10 and norm(place) < 1 and low == 3
+""")
+    found = events(regc, "--out=", program)
+    demand([e["reason"] for e in of_kind(found, "train_end")] == ["stopped", "stopped"], f"{of_kind(found, 'train_end')}")
+    demand(of_kind(found, "train_end")[0]["epoch"] == 3, "the limit is not kept")
+
+
+def case_batch_all(regc):
+    """One batch of all rows: as with their number; `--batch` stands in its place."""
+    program, home = LOGS.replace("LOGS", "batch BATCH").replace("t_limit", "3"), folder(regc)
+    for name, size in (("all", "all"), ("number", "1078")):
+        events(regc, "--out", home / name, written(regc, program.replace("BATCH", size)))
+    demand((home / "all" / "weights.safetensors").read_bytes() == (home / "number" / "weights.safetensors").read_bytes(), "`batch all` is another batch")
+
+
 DIABETES = Path(__file__).resolve().parents[2] / "examples/data/diabetes.csv"

@@ -42,6 +42,7 @@ typedef enum reg_result_kind {
   REG_RESULT_OBJECTIVE,
   REG_RESULT_VALID_LOSS,
   REG_RESULT_METRIC, // index: metric, on the validation part
+  REG_RESULT_LOG,    // index: term
   REG_RESULT_STATE, // index: state, behind the last epoch; of rows, those of the training part in their order
   REG_RESULT_EPOCHS,    // passes made, f64
   REG_RESULT_STEPS,     // updates made, f64

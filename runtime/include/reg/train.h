@@ -37,7 +37,8 @@ typedef struct reg_event {
   const double *valid_metrics; // train->nmetrics
   bool best;                   // this epoch is the best so far
   int64_t best_epoch;
-  const char *reason;        // TRAIN_END: "finished", "early stopping", "steps", "interrupted", "diverged"
+  const char
+      *reason; // TRAIN_END: "finished", "stopped", "early stopping", "steps", "interrupted", "diverged"
   const void *const *values; // EVALUATE: for each metric its array, of the program's type; REPORT: for each
                              // value that of the store
   const reg_status *status;  // ERROR
