@@ -75,7 +75,7 @@ static bool is_measure(const Ast *e) {
 }
 
 static void check_measures(Scope *s, const Ast *e) {
-  if (e && is_measure(e)) check_name(s, e->name, e->name_span, PLACE_METRIC);
+  if (e && is_measure(e)) check_name(s, e, PLACE_METRIC);
   for (int i = 0; e && i < e->nkids; i++) check_measures(s, e->kids[i]);
 }
 
