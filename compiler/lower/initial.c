@@ -138,8 +138,11 @@ static unsigned char input_source(const Cx *cx, const Node *in) {
   case REG_SLOT_EPOCH:
   case REG_SLOT_TURN:
   case REG_SLOT_TOTAL:
-  case REG_SLOT_SETTING:
-  case REG_SLOT_STORE: return 0;
+  case REG_SLOT_SETTING: return 0;
+  case REG_SLOT_STORE: {
+    const LowerTensor *t = &cx->l->store.data[in->port.index];
+    return t->param ? FROM_PARAMETERS : t->layer ? FROM_STATES : 0;
+  }
   default: return FROM_DATA;
   }
 }
