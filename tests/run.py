@@ -221,6 +221,11 @@ def test_conversation(regc, text):
         raise Failure(difference(shown, found, "screen"))
 
 
+def test_page_of_techniques():
+    if subprocess.run([sys.executable, ROOT / "tests/techniques/run.py", "--page", "--check"]).returncode:
+        raise Failure("tests/techniques/run.py --page writes it")
+
+
 def collect(regc, promote):
     """{suite: [(name, test)]}: every file of a folder is a test."""
     def files(pattern):
@@ -241,13 +246,14 @@ def collect(regc, promote):
         "good": each("tests/lang/good/*.reg", test_good),
         "stdlib": each("tests/stdlib/*.reg", test_checks),
         "examples": each("examples/*.reg", test_example),
-        "format": [t for p in ("examples/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")
+        "format": [t for p in ("examples/**/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")
                    for t in each(p, test_format)],
         "docs": [(f"{p.name}:{line}", lambda t=text, f=f: f(regc, t)) for p in pages
                  for language, f in (("reg", test_program_in_text), ("sh", test_session))
                  for line, text in fenced(p, language)] +
                 [(f"{p.name}:{line}", lambda t=text: test_conversation(regc, t)) for p in pages
-                 for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)],
+                 for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)] +
+                [("techniques.md is what the demonstrations and the library say", test_page_of_techniques)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
         "programs": [(name, lambda f=f: f(regc)) for m in programs for name, f in m.all_cases()],
         "repl": [(name, lambda f=f: f(regc)) for name, f in repl.all_cases()],

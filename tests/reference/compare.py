@@ -1,4 +1,5 @@
-"""The library against the values that PyTorch gave (values.json, made by make.py). Needs no PyTorch."""
+"""The library against the values that PyTorch gave (values.json, made by make.py; techniques.json, by make_techniques.py). Needs no
+PyTorch."""
 import csv
 import json
 import re
@@ -10,17 +11,17 @@ from run import ROOT, Failure
 
 from . import clauses, language_model, samples, updates
 
-STDLIB, VALUES = ROOT / "stdlib", Path(__file__).with_name("values.json")
+STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json")]
 
 
 def cases():
-    values = json.loads(VALUES.read_text())
-    kinds = {"expression": ("expressions", check_expression, values["program"]),
-             "optimizer": ("optimizers", check_optimizer, (values["tree"], values["program"])),
-             "layer": ("layers", check_layer, None), "schedule": ("schedules", check_schedule, None)}
+    values, more = [json.loads(path.read_text()) for path in VALUES]
+    tree = values["tree"]
     models = [(f"language model, {m['language model']}", (check_language_model, m, None))
               for m in values["language_models"] if m["language model"] == "small"]
-    found = [(c[kind], (check, c, more)) for kind, (name, check, more) in kinds.items() for c in values[name]]
+    found = [(c[kind], (check, c, given)) for v in (values, more) for kind, check, given in (
+        ("expression", check_expression, v["program"]), ("optimizer", check_optimizer, (tree, v["program"])), ("layer", check_layer, None),
+        ("schedule", check_schedule, None), ("step", check_steps, None)) for c in v.get(f"{kind}s", [])]
     updates_found = [(f"updates: {name}", (check_updates, (updates.CLAUSES, updates.VALUES, name), None)) for name in updates.CLAUSES]
     behind = json.loads(clauses.VALUES.read_text())
     found += [(c["expression"], (check_expression, c, "")) for c in behind["operators"]]
@@ -143,7 +144,7 @@ def check_layer(regc, folder, case, _):
     inputs = len(case["rows"][0])
     (folder / "rows.csv").write_text(",".join(f"a{k}" for k in range(inputs)) + ",y\n" + "".join(",".join(map(repr, row)) + ",0\n" for row in case["rows"]))
     width = len(case["out"]) // len(case["rows"])
-    states = {"running_mean": [0.0] * width, "running_variance": [1.0] * width} if case["layer"].startswith("batch_norm") else {}
+    states = {"running_mean": [0.0] * width, "running_variance": [1.0] * width} if "batch_norm" in case["layer"] else {}
     write_weights(folder / "start.safetensors", {f"net.f.{k}": v for k, v in (case["before"] | states).items()})
     program = f"""
 data d = csv("rows.csv", target: y)
@@ -153,6 +154,7 @@ train net on d {{
   optimize sgd(lr: 1)
   batch    {len(case["rows"])}
   epochs   1
+  sample   in order
 }}
 metric all(pred: [n, c], y) = pred
 evaluate net on d {{ all }}
@@ -177,6 +179,27 @@ def check_lasso(regc, folder, expected, how):
         raise Failure(f"zeros differ: {found['line.out.weight']}, scikit-learn has {expected['weight']}")
     demand_close("weight", found["line.out.weight"], expected["weight"], near)
     demand_close("bias", found["line.out.bias"], expected["bias"], 2 * near)
+
+
+def check_steps(regc, folder, case, _):
+    """Steps of one layer on batches of rows in order, with a loss that keeps something from step to step."""
+    (folder / "rows.csv").write_text("a,b,c,y\n" + "".join(",".join(map(repr, [*row, y])) + "\n" for row, y in zip(case["rows"], case["y"])))
+    write_weights(folder / "start.safetensors", {f"net.f.{k}": v for k, v in case["before"].items()})
+    program = f"""
+data d = csv("rows.csv", target: y)
+model net(x: [3]) -> [3] = x |> dense(3) as f
+train net on d {{
+  loss     {case["step"]}
+  optimize sgd(lr: {case["rate"]})
+  batch    {case["batch"]}
+  epochs   1
+  sample   in order
+}}
+"""
+    regc.ok("run", "-", "--progress", "none", "--weights", folder / "start.safetensors", "--out", folder / "run", stdin=program, cwd=folder)
+    found = read_weights(folder / "run" / "weights.safetensors")
+    for name, expected in case["after"].items():
+        demand_close(name, found[f"net.f.{name}"], expected, 2e-5)
 
 
 def check_updates(regc, folder, case, _):
