@@ -126,6 +126,13 @@ static void print_terms(const LowerTrain *t, FILE *out) {
   }
 }
 
+static void print_passes(const LowerTrain *t, FILE *out) {
+  for (int i = 0; i < t->passes.len; i++)
+    fprintf(out, "%s%s %.0f", i ? ", " : "  passes forward in a step: ", t->passes.data[i].model,
+            t->passes.data[i].calls);
+  if (t->passes.len) fputs("\n", out);
+}
+
 static void print_training(const Pipeline *p, const LowerTrain *l, const reg_train *t, FILE *out) {
   Arena *a = p->arena;
   const LoopFn *f = function_loops(main_step(t));
@@ -143,6 +150,7 @@ static void print_training(const Pipeline *p, const LowerTrain *l, const reg_tra
           text_bytes(a, tensor_bytes(t->params, t->nparams)),
           text_bytes(a, tensor_bytes(t->states, t->nstates)), text_bytes(a, (double)f->scratch_bytes),
           text_bytes(a, bank_bytes(t) + step_bytes(t)));
+  print_passes(l, out);
   fprintf(out, "  a step: %s floating-point operations, %s moved\n", text_count(a, f->flops),
           text_bytes(a, f->bytes));
   fprintf(out, "  structure: kernels %d, gemm %d, calls %d\n", f->kernels, f->gemms, f->calls);

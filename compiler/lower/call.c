@@ -153,6 +153,7 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   const Site *around = cx->site, own = {around, at, NULL};
   cx->site = &own;
   Value v = bound ? call_body(cx, d, inner, at) : v_fail();
+  if (d->kind == KIND_LAYER) inside_add(cx, inner);
   cx->site = around;
   if (d->kind == KIND_LET) vec_push(cx->a, cx->shared, ((NodeRange){first, cx->g->nodes.len}));
   cx->frame = frame;

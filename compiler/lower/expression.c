@@ -119,7 +119,7 @@ void meet_parameters(Cx *cx, Def *model) {
     call_on_zeros(cx, m);
     cx->no_times = false;
   }
-  map_init(&m->named, cx->a); // `net.hidden` is no value of this call
+  m->last = NULL; // `net.hidden` is no value of this call
 }
 
 Cx *expression_cx(Lowered *l, const char *name, bool training) {

@@ -183,7 +183,9 @@ static Value turn_by_turn(Loop *l) {
     if (last.kind == V_FAIL) return v_fail();
     for (int i = 0; i < l->carried.len; i++) {
       const Value *v = map_get(&inner->names, l->carried.data[i]);
-      if (v) env_set(cx, l->env, l->carried.data[i], *v);
+      Value kept = v ? *v : v_fail();
+      kept.inside = NULL; // as behind a loop of the graph
+      if (v) env_set(cx, l->env, l->carried.data[i], kept);
     }
     if (last.kind != V_NONE && !flatten(cx, &last, &results[turn], &dims[turn])) return v_fail();
     if (results[turn].len != results[0].len) return v_fail();

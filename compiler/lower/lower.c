@@ -18,7 +18,7 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode) {
   cx->g->keeps = true;
   cx->g->doubles = l->program->doubles;
   Map *maps[] = {&cx->params, &cx->states, &cx->counters, &cx->models, &cx->schedules,
-                 &cx->calls,  &cx->rows,   &cx->held,     &cx->sites};
+                 &cx->calls,  &cx->rows,   &cx->held,     &cx->sites,  &cx->passes};
   see_scope(cx, l->scope);
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i], a);
   return cx;

@@ -85,6 +85,12 @@ typedef struct LowerFurther {
   Span at;
 } LowerFurther;
 
+// Calls of a model, those of all turns of a loop counted.
+typedef struct LowerPass {
+  const char *model;
+  double calls;
+} LowerPass;
+
 typedef struct LowerTrain {
   const Ast *ast;
   const char *name, *model,
@@ -101,6 +107,7 @@ typedef struct LowerTrain {
   VEC(LowerState) states;
   VEC(LowerTerm) terms;
   bool sums_terms;             // there is no `loss`: their sum is reported as it
+  VEC(LowerPass) passes;       // of a step
   VEC(const char *) schedules; // named top-level schedules that are used
   VEC(const char *) metrics;   // of the validation part, each epoch
   const char *watch;           // early stopping: "loss" or a metric's name; NULL: none

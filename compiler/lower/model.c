@@ -38,7 +38,6 @@ static Value not_one(Cx *cx, const ModelValue *m, Span at) {
 static ModelValue *model_new(Cx *cx, const char *name, Def *def) {
   ModelValue *m = ARENA_NEW(cx->a, ModelValue);
   *m = (ModelValue){.name = name, .def = def, .path = name};
-  map_init(&m->named, cx->a);
   map_put(&cx->models, name, m);
   return m;
 }
@@ -46,7 +45,6 @@ static ModelValue *model_new(Cx *cx, const char *name, Def *def) {
 ModelValue *model_over(Cx *cx, const char *name, ModelValue *of) {
   ModelValue *m = ARENA_NEW(cx->a, ModelValue);
   *m = (ModelValue){.name = name, .def = of->def, .path = of->path, .of = of};
-  map_init(&m->named, cx->a);
   return m;
 }
 
@@ -241,6 +239,13 @@ static bool said_mode(Cx *cx, const ModelValue *m, BoundArg *args, int *nargs, b
   return true;
 }
 
+static void count_pass(Cx *cx, const char *model) {
+  double *n = map_get(&cx->passes, model), turns = 1;
+  if (!n) map_put(&cx->passes, model, n = ARENA_NEW(cx->a, double));
+  for (const LoopFrame *f = cx->frame; f; f = f->outer) turns *= (double)f->turns;
+  *n += turns;
+}
+
 // Of a model that is one itself. Its named values become those of `of`.
 static Value call_leaf(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *args, int nargs, Span at) {
   cx->effects++;
@@ -252,13 +257,14 @@ static Value call_leaf(Cx *cx, const ModelValue *m, ModelValue *of, BoundArg *ar
   args = all_arguments(cx, m, args, &nargs);
   const bool bound = bind_args(cx, m->def, args, nargs, at, env, false);
   cx->leaf = m;
-  const Value v = bound ? call_body(cx, m->def, env, at) : v_fail();
+  Inside *in = inside_begin(cx, m->path);
+  count_pass(cx, of->name);
+  Value v = bound ? call_body(cx, m->def, env, at) : v_fail();
+  v = inside_end(cx, in, env, v);
   cx->leaf = leaf;
   text_leave(cx, outer);
   cx->counters = counters;
-  for (int i = 0; i < env->names.len && !cx->frame; i++) // of one turn: no value outside of it
-    if (!strncmp(env->names.entries[i].key, "as ", 3))
-      map_put(&of->named, env->names.entries[i].key + 3, env->names.entries[i].value);
+  if (!cx->frame) of->last = in; // of one turn: no value outside of it
   return v;
 }
 

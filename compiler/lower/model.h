@@ -44,7 +44,47 @@ bool beside(Cx *cx, const Value *v, const char *path, Value *out);
 void seeing_begin(Cx *cx, Seeing *s, const ModelValue *m);
 bool seeing_end(Cx *cx, const Seeing *s, bool failed, Span at);
 
+// -- load.c
+bool is_load(Cx *cx, const Def *d);              // `let NAME = load(…)`
+bool calls_load(const Lowered *l, const Ast *e); // `load(…)`
+// A model of this name that is not trained; NULL after a report.
+ModelValue *loaded_model(Cx *cx, const char *name, const Ast *load);
+// The tensor of the loaded model that is being elaborated in the place of one of the structure's; NULL after
+// a report.
+StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at);
+// Reads the file, once all tensors of the model are known; false after a report. `constants`: some of them
+// are known only now, and the call is to be made again.
+bool loaded_values(Cx *cx, const ModelValue *m, bool *constants);
+
+// inside.c: values inside of a call
+struct Inside {
+  const char *path; // of the model
+  Inside *outer;
+  const Turns *turns;
+  const LoopFrame *frame;
+  VEC(const Env *) scopes; // the model's own one last
+};
+Inside *inside_begin(Cx *cx, const char *path);
+void inside_add(Cx *cx, const Env *env);                       // a body in the call
+Value inside_end(Cx *cx, Inside *in, const Env *own, Value v); // v: the call's, then with its inside
+const Value *inside_as(Cx *cx, const Inside *in,
+                       const char *name);                        // with `as`, in the model's own body; NULL
+Value inside_field(Cx *cx, const Value *base, const Ast *field); // of a value with one
+
 // select.c
+// One segment of a selector; `dense[2..]` takes automatic instances by number, from low to below high.
+typedef struct Segment {
+  const char *name;
+  bool numbered;
+  int64_t low, high;
+} Segment;
+enum { MAX_SEGMENTS = 32 };
+// The selector's segments in order; their number, 0 after a report. `root`, where given, is what it starts
+// from.
+int selector_segments(Cx *cx, const Ast *e, const ModelValue *root, Segment *out);
+const Ast *selector_root(const Ast *e); // `net` of `net.block[0].weight`, `g[1]` of `g[1].weight`
+// Whether the segments are those of a path from the character `from` on.
+bool path_matches(Cx *cx, const Segment *segments, int n, const char *path, size_t from);
 // Whether the selector, which starts from `root` where that is given, selects the parameter `path`.
 bool selects_param(Cx *cx, const Ast *selector, const ModelValue *root, const char *path);
 

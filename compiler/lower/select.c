@@ -57,15 +57,6 @@ Tree *model_tree(Cx *cx, const ModelValue *m) {
   return t;
 }
 
-// One name of a selector; `dense[2..]` takes automatic instances by number, from low to below high.
-typedef struct Segment {
-  const char *name;
-  bool numbered;
-  int64_t low, high;
-} Segment;
-
-enum { MAX_SEGMENTS = 32 };
-
 // One segment of a selector against one of a path. A layer's name stands for all its instances that were
 // named automatically, that of a stack or of several models for all of these.
 static bool segment_matches(Cx *cx, const Segment *want, const char *path, size_t upto, size_t from) {
@@ -81,14 +72,19 @@ static bool segment_matches(Cx *cx, const Segment *want, const char *path, size_
   return !want->numbered || (number >= want->low && number < want->high);
 }
 
-// `*` matches one or more segments, so that net.*.weight reaches weights at any depth.
-static bool path_matches(Cx *cx, const Segment *segments, int n, const char *path, size_t from) {
+// `*` matches one or more segments, so that net.*.weight reaches weights at any depth; behind the name of a
+// stack also the number of its turn, `net.block.*.out`.
+bool path_matches(Cx *cx, const Segment *segments, int n, const char *path, size_t from) {
   if (n == 0) return path[from] == '\0';
   if (path[from] == '\0') return false;
   size_t upto = from + strcspn(path + from, ".");
   size_t next = path[upto] ? upto + 1 : upto;
   if (!segment_matches(cx, segments, path, upto, from)) return false;
   if (path_matches(cx, segments + 1, n - 1, path, next)) return true;
+  const size_t base = from + strlen(segments->name);
+  const bool turn =
+      n > 1 && !segments->numbered && upto > base && path[base] == '[' && !strcmp(segments[1].name, "*");
+  if (turn && path_matches(cx, segments + 2, n - 2, path, next)) return true;
   return !strcmp(segments->name, "*") && path_matches(cx, segments, n, path, next);
 }
 
@@ -101,9 +97,7 @@ static bool segment_bound(Cx *cx, const Ast *e, int64_t *out) {
   return true;
 }
 
-// The selector's segments in order; their number, 0 after a report. `root`, where given, is what it starts
-// from.
-static int selector_segments(Cx *cx, const Ast *e, const ModelValue *root, Segment *out) {
+int selector_segments(Cx *cx, const Ast *e, const ModelValue *root, Segment *out) {
   const Ast *name = e->kind == AST_INDEX ? e->kids[0] : e;
   const bool starts = root && name->kind != AST_FIELD;
   const bool named = starts || name->kind == AST_NAME || name->kind == AST_FIELD;
@@ -283,8 +277,7 @@ static Tree *select_from(Cx *cx, const Ast *selector, const ModelValue *root) {
 
 Tree *select_params(Cx *cx, const Ast *selector) { return select_from(cx, selector, NULL); }
 
-// What the parts are of: `net` of `net.block[0].weight`, `g[1]` of `g[1].weight`.
-static const Ast *root_of(const Ast *e) {
+const Ast *selector_root(const Ast *e) {
   while (e->kind == AST_FIELD || (e->kind == AST_INDEX && e->kids[0]->kind == AST_FIELD)) e = e->kids[0];
   return e;
 }
@@ -301,7 +294,7 @@ static Value root_value(Cx *cx, Env *env, const Ast *root) {
 // `net.hidden`: a named value of the model's last call, a parameter, or a part of its tree; `digits.train`: a
 // part of the data.
 Value model_field(Cx *cx, Env *env, const Ast *e) {
-  const Ast *root = root_of(e);
+  const Ast *root = selector_root(e);
   Value held;
   const char *text = ast_text(cx->a, e);
   const bool here = root->kind == AST_NAME && !env_get(env, root->name);
@@ -314,6 +307,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
   if (base.kind == V_DATA)
     return cx->view || cx->of_data || cx->line || base.data->further ? data_field(cx, env, e)
                                                                      : eval_data(cx, env, e);
+  if (base.inside) return inside_field(cx, &base, e);
   if (base.kind == V_TREE) return tree_field(cx, base.tree, e, root);
   if (base.kind != V_MODEL) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);
@@ -321,7 +315,7 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
     return v_fail();
   }
   if (e->kids[0] == root && e->kind == AST_FIELD) {
-    Value *named = map_get(&base.model->named, e->name);
+    const Value *named = inside_as(cx, base.model->last, e->name);
     if (named) {
       Value v = *named;
       v.span = e->span;

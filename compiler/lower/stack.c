@@ -2,6 +2,7 @@
 // of lists. Out: the turns written out, each in a scope and under a path of its own, `net.block[2]`. Holds: a
 // name of the surrounding body that a turn binds again is bound there, whatever its shape is now.
 #include "loop.h"
+#include "model.h"
 #include <math.h>
 
 // How many turns a source has; -1 after a report.
@@ -80,6 +81,7 @@ Value eval_stack(Cx *cx, Env *env, const Ast *e) {
     for (int k = 0; names && k < names->nkids; k++)
       env_set(cx, inner, names->kids[k]->name, named(cx, part_of(cx, &values[k], i)));
     if (eval_block(cx, inner, e->kids[2]).kind == V_FAIL) return v_fail();
+    inside_add(cx, inner);
     for (int k = 0; k < again.len; k++) {
       const Value *v = map_get(&inner->names, again.data[k]);
       if (v) env_set(cx, env, again.data[k], *v);

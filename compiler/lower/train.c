@@ -256,6 +256,9 @@ bool train_discover(Lowered *l, LowerTrain *t) {
              ((LowerState){ref->name, ref->shape, ref->layer, ref->rows, ref->initial, -1}));
   }
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
+  for (int i = 0; i < cx->passes.len; i++)
+    vec_push(cx->a, t->passes,
+             ((LowerPass){cx->passes.entries[i].key, *(double *)cx->passes.entries[i].value}));
   warn_train(cx, t);
   t->build->states = cx->states;
   t->build->sites = cx->sites;

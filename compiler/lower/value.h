@@ -66,6 +66,7 @@ typedef struct BoundArg {
   Span span;
 } BoundArg;
 
+typedef struct Inside Inside;
 typedef struct ModelValue ModelValue;
 struct ModelValue {
   const char *name; // as the program calls it: "net", "g[3]"
@@ -80,7 +81,7 @@ struct ModelValue {
   int nmaking;
   ModelValue **items; // `model g[7] = new net`
   int nitems;         // 0: it is one model
-  Map named;          // `as` names of its last call -> Value *
+  const Inside *last; // of its last call
   const Ast *average; // `ema(of, decay: 0.999)`, `snapshot(of)`: its tensors follow the parameters of `of`
   const Ast *load;    // `load(PATH, as: of)`: its tensors are those of a file
 };
@@ -124,7 +125,8 @@ struct Value {
   LocalFn *local;
   Builtin builtin;
   ModelValue *model;
-  DataValue *data; // DATA; FIELD: of all rows of this data, instead of the batch's
+  const Inside *inside; // of a model's result: what has a name in that call
+  DataValue *data;      // DATA; FIELD: of all rows of this data, instead of the batch's
 };
 
 // Scope of one definition's body, or of one clause.
@@ -218,6 +220,7 @@ typedef struct Cx {
   Map sites;             // of states outside of models: their names
   Map counters;          // "path/layer" -> count, for automatic names
   Map models;            // name -> ModelValue *
+  Map passes;            // of a model -> double *, how many calls of it were elaborated, those of all turns
   Map schedules;         // named schedules used -> Node *
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
   Map rows;              // table of data -> Dim *
@@ -226,6 +229,7 @@ typedef struct Cx {
   Map held;          // what names of statements have, by its first place in the store -> Value *
   VEC(const Dim *) counted;
   Seeing *seeing;         // of the calls around
+  Inside *inside;         // of the innermost call of a model
   const ModelValue *leaf; // whose body is being elaborated
   LoopFrame *frame;       // the innermost loop around what is being elaborated
   Turns *turns;           // likewise
@@ -537,18 +541,6 @@ Value model_field(Cx *cx, Env *env, const Ast *field);
 // -- carry.c
 Value declare_carry(Cx *cx, Env *env, const Ast *st);
 bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around has one of this name
-
-// -- load.c
-bool is_load(Cx *cx, const Def *d);              // `let NAME = load(…)`
-bool calls_load(const Lowered *l, const Ast *e); // `load(…)`
-// A model of this name that is not trained; NULL after a report.
-ModelValue *loaded_model(Cx *cx, const char *name, const Ast *load);
-// The tensor of the loaded model that is being elaborated in the place of one of the structure's; NULL after
-// a report.
-StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at);
-// Reads the file, once all tensors of the model are known; false after a report. `constants`: some of them
-// are known only now, and the call is to be made again.
-bool loaded_values(Cx *cx, const ModelValue *m, bool *constants);
 
 // -- index.c
 // An i32 tensor of whole numbers from 0 to below `size`, below the count of `of` when the program runs; v may

@@ -85,5 +85,23 @@ def case_a_stack_with_a_problem_in_its_step_has_the_same_bits(regc):
     demand(not any(" z" in name or name.startswith("z.") for name in states), f"{sorted(states)}")
 
 
+def case_passes_are_summarized(regc):
+    """Calls of each model, in turns as often as there are turns; a value used twice is one."""
+    home = folder(regc)
+    (home / "p.reg").write_text(DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(16) as hidden |> relu |> dense(10)
+let teacher = ema(net, decay: 0.9)
+train net on digits {
+  z = net(x)
+  loss     cross_entropy(z, label) + 0.1 * cross_entropy(net(x), label)
+  penalize : 1e-3 * mean(z.hidden^2) + 1e-3 * mean(repeat 20 { mean((teacher(x) - z)^2) })
+  optimize adam(lr: 1e-2)
+  steps    1
+}
+""")
+    told = regc.ok("run", "--summary", "--progress", "none", "--out=", home / "p.reg")
+    demand("\n  passes forward in a step: net 2, teacher 20\n" in told, told)
+
+
 def near(found, expected, what):
     demand(abs(found - expected) <= 2e-6 * max(1, abs(expected)), f"{what}: {found}, expected {expected}")
