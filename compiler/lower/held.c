@@ -110,6 +110,16 @@ bool held_value(Cx *cx, const char *name, Value *out) {
   return true;
 }
 
+const char *held_near(Cx *cx, const char *name) {
+  VEC(const char *) names = {0};
+  for (const StageScope *s = cx->sees; s; s = s->outer)
+    for (int i = 0; i < s->names.len; i++) {
+      const Held *h = s->names.entries[i].value;
+      if (h && h->value.kind != V_FAIL) vec_push(cx->a, names, h->name);
+    }
+  return nearest_name(name, names.data, names.len);
+}
+
 // -- binding
 
 // Whether what is no tensor is made of some: these are of one graph.

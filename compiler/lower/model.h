@@ -70,6 +70,16 @@ Value inside_end(Cx *cx, Inside *in, const Env *own, Value v); // v: the call's,
 const Value *inside_as(Cx *cx, const Inside *in,
                        const char *name);                        // with `as`, in the model's own body; NULL
 Value inside_field(Cx *cx, const Value *base, const Ast *field); // of a value with one
+// held.c
+const char *held_near(Cx *cx, const char *name); // of the names of statements the nearest one; NULL
+
+// params.c
+StateRef *input_state(Cx *cx, const char *name, Shape s, Span origin, int rows); // without an initial value
+
+// states.c
+Env *states_env(Cx *cx, Env *outer); // names of the training's clauses whose optimizers have states
+// `opt.m`: as the step found it
+Value states_field(Cx *cx, const Value *states, const Ast *e, const Ast *root);
 
 // select.c
 // One segment of a selector; `dense[2..]` takes automatic instances by number, from low to below high.

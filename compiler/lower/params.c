@@ -136,12 +136,21 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   return bind_param(cx, env, p, path, ref->node);
 }
 
+StateRef *input_state(Cx *cx, const char *name, Shape s, Span origin, int rows) {
+  StateRef *ref = ARENA_NEW(cx->a, StateRef);
+  *ref =
+      (StateRef){.name = name, .index = state_index(cx, name, s), .shape = s, .origin = origin, .rows = rows};
+  ref->node = ref->input = state_input(cx, ref);
+  map_put(&cx->states, name, ref);
+  return ref;
+}
+
 // rows: as in StateRef.
 static StateRef *new_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from,
                            int rows) {
   if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
   StateRef *ref = map_get(&cx->states, name);
-  if (ref) return ref;
+  if (ref && (ref->init || !cx->initials)) return ref; // else it was only read so far
   const ParamRef *param = map_get(&cx->params, name);
   if (param) return twice(cx, name, st->span, param->origin), NULL;
   if (!may_have_state(cx, name, s, st->span)) return NULL;
@@ -150,19 +159,11 @@ static StateRef *new_state(Cx *cx, Env *env, const Ast *st, const char *name, Sh
     if (!initial_begin(cx, env, st->kids[1], &own)) return NULL;
     from = &own;
   }
-  ref = ARENA_NEW(cx->a, StateRef);
-  *ref = (StateRef){.name = name,
-                    .index = state_index(cx, name, s),
-                    .shape = s,
-                    .origin = st->span,
-                    .layer = env->path && *env->path,
-                    .rows = rows};
-  if (cx->initials) {
-    ref->init = initial_node(cx, env, from, s, st->name);
-    if (!ref->init) return NULL;
-  }
-  ref->node = ref->input = state_input(cx, ref);
-  map_put(&cx->states, name, ref);
+  Node *init = cx->initials ? initial_node(cx, env, from, s, st->name) : NULL;
+  if (cx->initials && !init) return NULL;
+  if (!ref) ref = input_state(cx, name, s, st->span, rows);
+  ref->init = init;
+  ref->layer = env->path && *env->path;
   return ref;
 }
 

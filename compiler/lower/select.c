@@ -291,6 +291,19 @@ static Value root_value(Cx *cx, Env *env, const Ast *root) {
   return eval_expr(cx, env, root);
 }
 
+// `record`: a name whose parts are results.
+static Value no_part(Cx *cx, const Value *base, const Ast *e, const char *record) {
+  const char *text = ast_text(cx->a, e), *near = record ? held_near(cx, text) : NULL;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span,
+                      record ? arena_printf(cx->a, "`%s`", record) : value_text(cx, base),
+                      record ? text + strlen(record) + 1 : e->name);
+  if (near)
+    diag_hint(d, "did you mean `%s`?", near);
+  else if (!word_hint(d, e->name, WORD_FIELD, NULL, 0))
+    sema_suggest_call(cx->l->program, d, e);
+  return v_fail();
+}
+
 // `net.hidden`: a named value of the model's last call, a parameter, or a part of its tree; `digits.train`: a
 // part of the data.
 Value model_field(Cx *cx, Env *env, const Ast *e) {
@@ -309,11 +322,8 @@ Value model_field(Cx *cx, Env *env, const Ast *e) {
                                                                      : eval_data(cx, env, e);
   if (base.inside) return inside_field(cx, &base, e);
   if (base.kind == V_TREE) return tree_field(cx, base.tree, e, root);
-  if (base.kind != V_MODEL) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, value_text(cx, &base), e->name);
-    if (!word_hint(d, e->name, WORD_FIELD, NULL, 0)) sema_suggest_call(cx->l->program, d, e);
-    return v_fail();
-  }
+  if (base.kind == V_STATES) return states_field(cx, &base, e, root);
+  if (base.kind != V_MODEL) return no_part(cx, &base, e, here && base.kind == V_NONE ? root->name : NULL);
   if (e->kids[0] == root && e->kind == AST_FIELD) {
     const Value *named = inside_as(cx, base.model->last, e->name);
     if (named) {

@@ -303,11 +303,13 @@ static void train_results(Stages *s, LowerTrain *t) {
   add_result(s->l, s->scope, t, "epochs", REG_RESULT_EPOCHS, 0, false);
   add_result(s->l, s->scope, t, "steps", REG_RESULT_STEPS, 0, false);
   if (t->watch) add_result(s->l, s->scope, t, "best_epoch", REG_RESULT_BEST_EPOCH, 0, false);
+  if (s->l->host.apart) keep_states(s->l, s->scope, t); // for what is asked when it is over
 }
 
 // Statements behind every epoch.
 static void each_epoch(Stages *s, LowerTrain *t) {
   block_open(s);
+  know_clauses(s->l, s->scope, t);
   for (int i = 2; i < t->ast->nkids; i++)
     if (t->ast->kids[i]->kind == AST_EACH_EPOCH) lower_statements(s, t->ast->kids[i]->kids[0]);
   stop_conditions(s, t);
@@ -321,7 +323,7 @@ static const Held *training_named(Cx *cx, const char *name, StageScope **scope) 
   *scope = cx->sees;
   while (*scope && !map_get(&(*scope)->names, name)) *scope = (*scope)->outer;
   const Held *h = *scope ? map_get(&(*scope)->names, name) : NULL;
-  return h && h->train ? h : NULL;
+  return h && h->train && !h->clause ? h : NULL;
 }
 
 // `dense.seen`, `dense.early.t`: a state of the training, one of its lines or of a definition that it calls.
@@ -342,7 +344,7 @@ static bool state_result(Cx *cx, const Ast *e) {
 // `dense.valid.accuracy`, `dense.history.valid.accuracy`: metrics of the validation part are results when
 // they are asked for.
 bool late_result(Cx *cx, const Ast *e) {
-  if (state_result(cx, e)) return true;
+  if (state_result(cx, e) || clause_result(cx, e)) return true;
   const Ast *valid = e->kids[0], *root = valid;
   while (root->kind == AST_FIELD) root = root->kids[0];
   const bool whole = valid->kind == AST_FIELD && !strcmp(valid->name, "valid") && root->kind == AST_NAME;

@@ -7,11 +7,12 @@
 typedef struct Held {
   const char *name;
   Span at;
-  Value value;       // as it was bound last; its nodes are of `cx`
-  const Cx *cx;      // the line that bound it last
-  LowerTrain *train; // of a training's name; else NULL
-  int n;             // tensors; 0: a model, data, a function, a time
-  const int *stored; // of each, its place in the store
+  Value value;        // as it was bound last; its nodes are of `cx`
+  const Cx *cx;       // the line that bound it last
+  LowerTrain *train;  // of a training's name, and that of one of its clauses; else NULL
+  const char *clause; // of the latter: its parts are the states of the optimizer; else NULL
+  int n;              // tensors; 0: a model, data, a function, a time
+  const int *stored;  // of each, its place in the store
 } Held;
 
 typedef VEC(reg_stage) StageList;
@@ -60,6 +61,12 @@ void lower_evaluation(Stages *s, const Ast *evaluate);
 // `name` in the scope stands for what the training leaves in the store: behind each epoch, or of all of them.
 void training_result(Lowered *l, StageScope *scope, LowerTrain *t, const char *name, reg_result_kind kind,
                      int index, bool history);
+// -- states.c
+void know_clauses(Lowered *l, StageScope *scope, LowerTrain *t); // that have names, and so have their states
+bool clause_result(Cx *cx, const Ast *e); // `first.opt.m`, `opt.m`: is known from now on; false: it is none
+void keep_states(Lowered *l, StageScope *scope, LowerTrain *t); // all that `first.opt.m` may be
+
+// -- stages.c
 const char *stage_place(Lowered *l, Span at); // "prune.reg:9:3"
 void push_stage(Stages *s, reg_stage stage);
 void push_act(Stages *s, reg_stage_kind kind, int index, Span at); // one that has no block

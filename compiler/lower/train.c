@@ -56,7 +56,7 @@ Env *data_env(Cx *cx, const Env *outer) {
 Env *field_env(Cx *cx) {
   if (cx->fields) return env_new(cx, cx->fields, "", "train");
   const Ast *ast = cx->t ? cx->t->ast : NULL;
-  Env *env = data_env(cx, ast ? clause_env(cx, ast) : NULL);
+  Env *env = data_env(cx, ast ? states_env(cx, clause_env(cx, ast)) : NULL);
   if (!ast) return env;
   further_names(cx, env);
   cx->fields = env;
@@ -196,23 +196,48 @@ static bool heads_tell(Cx *cx, const LowerTrain *t) {
   return cx->params.len > params;
 }
 
-// The first elaboration. Where the loss names parameters before its call of the model, it is begun again with
-// all of them known.
+// For the same step, with all parameters known that `cx` has met.
+static Cx *once_more(Cx *cx, bool initials) {
+  Cx *again = new_cx(cx->l, cx->t, cx->g->name, MODE_TRAIN, cx->batch);
+  again->initials = initials;
+  for (int i = 0; i < cx->params.len; i++) {
+    const ParamRef *p = cx->params.entries[i].value;
+    know_param(again, p->path, p->role, p->shape, p->origin);
+  }
+  return again;
+}
+
+// The states of optimizers, by a step without a loss.
+static bool find_states(Cx *cx, LowerTrain *t) {
+  Diags *ds = &cx->s->diags;
+  const int before = ds->list.len;
+  Cx *dry = once_more(cx, false);
+  Step s = {0};
+  t->build->dry = true;
+  const bool found = step_elaborate(dry, t, false, true, &s);
+  t->build->dry = false;
+  if (!found) return false;
+  diags_forget(ds, before); // warnings, which come again
+  t->build->states = dry->states;
+  t->build->states_known = true;
+  return true;
+}
+
+// The first elaboration. Where the loss names parameters before its call of the model, or a clause reads the
+// states of an optimizer, it is begun again with all of them known.
 static Cx *discover_step(Lowered *l, LowerTrain *t, Step *s) {
   const char *name = arena_printf(l->session->arena, "%s step", t->name);
   Diags *ds = &l->session->diags;
   const int before = ds->list.len;
   Cx *cx = new_cx(l, t, name, MODE_TRAIN, t->batch);
   cx->initials = true;
-  if (step_elaborate(cx, t, true, false, s)) return cx;
-  if (!only_selectors(ds, before) || (!s->early && !heads_tell(cx, t))) return NULL;
+  const bool done = step_elaborate(cx, t, true, false, s);
+  if (done && !t->build->asked) return cx;
+  if (!only_selectors(ds, before) || (!done && !s->early && !heads_tell(cx, t) && !t->build->asked))
+    return NULL;
   diags_forget(ds, before);
-  Cx *again = new_cx(l, t, name, MODE_TRAIN, t->batch);
-  again->initials = true;
-  for (int i = 0; i < cx->params.len; i++) {
-    const ParamRef *p = cx->params.entries[i].value;
-    know_param(again, p->path, p->role, p->shape, p->origin);
-  }
+  if (t->build->asked && !find_states(cx, t)) return NULL;
+  Cx *again = once_more(cx, true);
   *s = (Step){0};
   t->params.len = t->terms.len = 0;
   return step_elaborate(again, t, true, true, s) ? again : NULL;

@@ -10,9 +10,12 @@ typedef struct BuiltGraph {
 } BuiltGraph;
 
 typedef struct TrainBuild {
-  Def *model;               // the first of the head
-  Map states;               // name -> StateRef *
-  Map sites;                // Cx.sites
+  Def *model; // the first of the head
+  Map states; // name -> StateRef *
+  Map sites;  // Cx.sites
+  // A state of an optimizer was asked for by its name; they are known; they are wanted, and objectives are no
+  // matter.
+  bool asked, states_known, dry;
   VEC(const Ast *) metrics; // expressions of LowerTrain.metrics
   VEC(BuiltGraph) graphs;   // elaborated so far
 } TrainBuild;

@@ -129,6 +129,15 @@ static const char *objective_name(Acts *a, const Update *u, const Part *p) {
   return name;
 }
 
+// Where only the optimizers' states are wanted, what has a gradient by each parameter.
+static void stand_in(Acts *a, Update *u) {
+  Node *sum = NULL;
+  for (int i = 0; i < a->cx->params.len; i++)
+    add_to(a->cx, &sum, graph_reduce_all(a->cx->g, OP_SUM, param_at(a->cx, i)->node));
+  for (Update *v = u; v < a->list + a->n; v++)
+    for (int k = 0; k < v->nparts; k++) v->parts[k].objective = sum;
+}
+
 // The objectives of the act that begins with u, at the present point. States that they assign are of that
 // point too.
 static bool objectives(Acts *a, Update *u) {
@@ -137,6 +146,7 @@ static bool objectives(Acts *a, Update *u) {
   const States before = states_now(cx);
   Node *whole = NULL, *reported = NULL;
   bool ok = true;
+  if (cx->t->build->dry) return stand_in(a, u), true;
   set_params(a, a->inputs);
   if (optimizes(u)) ok = (whole = main_objective(a, &p, &reported)) != NULL;
   for (int k = 0; k < u->nparts && ok; k++) {
@@ -199,7 +209,7 @@ static bool when_acts(Acts *a, const Update *u, const Point *p, When *w) {
     w->acts = graph_binary(g, OP_EQ, whole, next);
     w->count = graph_unary(g, OP_FLOOR, graph_binary(g, OP_DIV, cx_step(cx), k));
   }
-  if (!u->ast->kids[2]) return true;
+  if (!u->ast->kids[2] || cx->t->build->dry) return true;
   Node *also = condition(a, u->ast->kids[2], p);
   const Initial zero = {0};
   w->counted =
@@ -217,7 +227,11 @@ static bool when_acts(Acts *a, const Update *u, const Point *p, When *w) {
 static Value optimizer_of(Acts *a, const Update *u) {
   Cx *cx = a->cx;
   const Ast *e = u->ast->kids[0];
+  const int errors = cx->s->diags.errors;
   Value v = eval_clause(cx, field_env(cx), e);
+  if (v.kind == V_FAIL && cx->t->build->dry && cx->s->diags.errors == errors)
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "the state of an optimizer",
+              "in what an optimizer is given");
   if (v.kind == V_FAIL) return v;
   if (v.kind != V_FN || v.fn->def->kind != KIND_OPTIMIZER) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an optimizer", value_text(cx, &v));
@@ -412,7 +426,7 @@ static int count_terms(const Ast *train) {
 static bool meet(Acts *a, bool met) {
   bool alone = true;
   for (int i = 0; i < a->n; i++) alone = alone && optimizes(&a->list[i]);
-  if (!alone && met) return true;
+  if ((!alone && met) || a->t->build->dry) return true;
   Node *n = train_loss(a->cx, a->t);
   if (!alone)
     for (int i = 2; train_clause(a->t->ast, "loss") && i < a->t->ast->nkids; i++) {
@@ -442,6 +456,7 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
     optimized |= optimizes(u);
     if (!objectives(&a, u) || cx->params.len > params || !act_together(&a, u)) break;
   }
+  if (cx->t->build->dry) return cx->s->diags.errors == errors;
   if (cx->s->diags.errors == errors && cx->params.len == params) add_logs(&a);
   s->early = !met && cx->params.len > params; // a penalty called another model
   t->sums_terms = !s->loss;

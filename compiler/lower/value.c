@@ -34,6 +34,7 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_BUILTIN: return arena_printf(cx->a, "the function `%s`", builtin_info[v->builtin].name);
   case V_MODEL: return model_text(cx, v->model);
   case V_DATA: return "data";
+  case V_STATES: return arena_printf(cx->a, "the states of `%s`", v->text);
   }
   return "?";
 }

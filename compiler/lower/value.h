@@ -22,6 +22,7 @@ typedef enum ValueKind {
   V_BUILTIN,
   V_MODEL, // a model under training or evaluation
   V_DATA,
+  V_STATES, // text: a clause of the training, whose optimizer's states are its parts
 } ValueKind;
 
 typedef enum Unit { UNIT_NONE, UNIT_PERCENT, UNIT_EPOCHS, UNIT_STEPS } Unit;

@@ -233,17 +233,40 @@ static void check_further(Scope *s, const Ast *train, int at) {
     check_in(s, batch, PLACE_VALUE, PLACE_CALL);
 }
 
-// Where a name is unknown that is one of a training's further data.
-bool hint_further(Program *p, Diag *d, const char *name) {
-  for (int i = 0; i < p->trains.len; i++)
-    for (int k = 2; k < p->trains.data[i]->nkids; k++) {
-      const Ast *f = p->trains.data[i]->kids[k];
-      if (f->kind != AST_FURTHER || strcmp(f->name, name) != 0) continue;
-      diag_hint(d, "further data of a training have their name in its clauses; elsewhere they are `%s`",
-                ast_text(p->session->arena, further_data(f, &(const Ast *){NULL})));
+bool hint_training(Program *p, Diag *d, const char *name) {
+  for (int i = 0; i < p->trains.len; i++) {
+    const Ast *t = p->trains.data[i];
+    for (int k = 2; k < t->nkids; k++) {
+      const Ast *c = t->kids[k];
+      if ((c->kind != AST_FURTHER && c->kind != AST_UPDATE) || !c->name || strcmp(c->name, name) != 0)
+        continue;
+      if (c->kind == AST_FURTHER)
+        diag_hint(d, "further data of a training have their name in its clauses; elsewhere they are `%s`",
+                  ast_text(p->session->arena, further_data(c, &(const Ast *){NULL})));
+      else
+        diag_hint(
+            d,
+            "the states of `%s` have this name in the clauses of its training; behind it they are `%s.%s.m`",
+            ast_text(p->session->arena, c->kids[0]), t->name ? t->name : "first", name);
       return true;
     }
+  }
   return false;
+}
+
+bool names_clause(const Ast *owner, const char *name) {
+  for (int i = 0; i < owner->nkids; i++) {
+    const Ast *c = owner->kids[i];
+    if (c && c->kind == AST_UPDATE && c->name && !strcmp(c->name, name)) return true;
+  }
+  return false;
+}
+
+static void check_each_epoch(Program *p, const Ast *owner, const Ast *block) {
+  const Ast *outer = p->around;
+  p->around = owner;
+  check_statement(p, block);
+  p->around = outer;
 }
 
 // Lines give names to all clauses.
@@ -259,7 +282,7 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
     if (c->kind == AST_STOP) check_stop(s, owner, from, i);
     if (c->kind == AST_LOG) check_log(s, owner, from, i);
     if (c->kind == AST_SAMPLE) check_sample(p, owner, from, i);
-    if (c->kind == AST_EACH_EPOCH) check_statement(p, c);
+    if (c->kind == AST_EACH_EPOCH) check_each_epoch(p, owner, c);
     if (c->kind == AST_UPDATE) check_update(s, owner, from, i);
     if (c->kind != AST_CLAUSE || !known_clause(p, c) || !strcmp(c->name, "allow")) continue;
     check_once(p, owner, from, i);

@@ -39,8 +39,9 @@ void check_own(Program *p, const Ast *def);                  // of a procedure: 
 void allow_warnings(Program *p, const Ast *train);
 void check_train(Program *p, const Ast *train);
 void check_clauses(Scope *s, const Ast *owner, int from); // kids[from..]
-bool hint_further(Program *p, Diag *d,
-                  const char *name); // of an unknown name; false: it is nowhere further data
+bool names_clause(const Ast *owner, const char *name);    // one of its updates has it
+// Of an unknown name; false: no training has it for further data or a clause.
+bool hint_training(Program *p, Diag *d, const char *name);
 
 // -- prox.c
 void tell_no_prox(Program *p, const char *penalty, Span at);

@@ -16,6 +16,7 @@ Scope scope_of(Program *p) {
 
 bool bound(const Scope *s, const char *name) {
   if (s->p->locals && map_get(s->p->locals, name)) return true;
+  if (s->p->around && names_clause(s->p->around, name)) return true;
   for (int i = s->names.len - 1; i >= 0; i--)
     if (!strcmp(s->names.data[i], name)) return true;
   return false;
@@ -33,7 +34,7 @@ static void report_unknown(Scope *s, const char *name, Span span, SemaPlace plac
   Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, span, name);
   const Def *own = map_get(&s->p->defs, name);
   if (own) diag_note(d, own->ast->name_span, "it is known in this block only");
-  if (!hint_further(s->p, d, name)) sema_suggest(s->p, d, name, place, s->names.data, s->names.len);
+  if (!hint_training(s->p, d, name)) sema_suggest(s->p, d, name, place, s->names.data, s->names.len);
 }
 
 // Resolves a name; NULL where it is local, built in, or unknown. Fields of data are values.

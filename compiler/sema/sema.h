@@ -31,6 +31,7 @@ typedef struct Program {
   statements;           // of the top level, in their order; trains and evaluates have those of blocks too
   Map *locals;          // of the procedure that is checked: its parameters and what it binds; else NULL
   bool in_library;      // it is the library's
+  const Ast *around;    // the clauses of a training between whose epochs the statement that is checked stands
   Map stored;           // names that statements bind -> the first one that does
   const Ast *precision; // the statement; NULL: none
   bool doubles;         // floats are f64
