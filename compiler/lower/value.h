@@ -300,8 +300,7 @@ bool value_is_const(const Value *v);    // number or boolean known now
 // A tensor node from anything that has one; NULL after a report. `what` completes "expected a tensor, found
 // …".
 Node *value_node(Cx *cx, const Value *v);
-// The same; known numbers, scalars of time, numbers that may be set and what is computed of them alone stay
-// doubles of rank 0.
+// The same; numbers known, of time, that may be set, and what is computed of these alone stay f64[].
 Node *value_wide(Cx *cx, const Value *v);
 double plain_number(const Value *v);        // of a NUM or BOOL: a percentage's share, a time's count
 Node *value_floats(Cx *cx, const Value *v); // value_node as f32
@@ -410,8 +409,7 @@ bool is_initializer(const Def *d);            // has a parameter `like`, which t
 const char *optimizer_variable(const Def *d); // the name after `for`
 // The tree `w` after the optimizer's body has run over it; NULL after a report.
 Tree *run_optimizer(Cx *cx, const FnValue *fn, Tree *w, Span at);
-// Its step size: its parameter `lr`, or that of the only optimizer among its arguments that has one; false:
-// there is none.
+// Its `lr`, or that of the only optimizer among its arguments that has one; false: there is none.
 bool optimizer_rate(Cx *cx, const FnValue *fn, Span at, Value *out);
 Value apply_optimizer(Cx *cx, Env *env, const Ast *e);
 // A shape against a declared one, whose names are bound. `misfit`: two dimensions that do not belong
@@ -437,8 +435,7 @@ Node *common_floats(Cx *cx, Node **xs, int n);
 
 // -- loop.c
 const char *source_text(Cx *cx, Span at); // what is written there
-// The place to tell when the program runs: what was written in the program, also where the library looks it
-// up.
+// The place to tell when the program runs: one in the program, also where the library looks it up.
 const char *run_place(Cx *cx, Span at);
 Value eval_if(Cx *cx, Env *env, const Ast *e); // if.c
 // out[i]: x[i] where the condition (one truth value) holds, else y[i]; a choice of the graph, where what was
