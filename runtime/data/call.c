@@ -2,12 +2,8 @@
 // them. Runs on one thread: what it makes does not depend on their number.
 #include "data/table.h"
 #include "reg/train.h"
-#include <stdlib.h>
+#include "slots.h"
 #include <string.h>
-
-enum { LINE = 64 };
-
-static void *room(size_t bytes) { return aligned_alloc(LINE, (bytes / LINE + 2) * LINE); }
 
 int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s, void *to,
               reg_status *st) {
@@ -23,72 +19,37 @@ int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_s
   return REG_OK;
 }
 
-static void *field_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s,
-                        reg_status *st) {
-  const size_t bytes = (size_t)s->count * reg_dtype_bytes(s->dtype);
-  void *to = room(bytes);
-  if (!to) reg_no_memory(st, bytes);
-  if (!to || !data_rows(d, part, field, s, to, st)) return to;
-  free(to);
-  return NULL;
-}
-
-static void *other_rows(const reg_data_plan *plan, const reg_data_other *o, const reg_slot *s,
-                        reg_status *st) {
-  const reg_dataset *d = plan->earlier[o->data];
-  return field_rows(d, o->part ? reg_data_part(d, o->part) : NULL, o->field, s, st);
-}
-
-// What a call reads and writes besides its arrays.
-typedef struct Numbers {
-  int32_t seed[2], step;
-  double count;
-} Numbers;
-
-// One call: its step of a plan, and the rows that it works on.
-typedef struct Call {
-  const reg_data_plan *plan;
-  const reg_data_op *op;
-  const reg_dataset *d;
-  const reg_part *part;
-  Numbers n;
-  const ColumnResults *out;
-  reg_status *st;
-} Call;
-
-static bool is_own(const reg_slot *s) {
-  return s->kind == REG_SLOT_SCRATCH || s->kind == REG_SLOT_FIELD || s->kind == REG_SLOT_OTHER;
-}
-
-static void *slot_memory(Call *c, const reg_slot *s) {
-  switch (s->kind) {
-  case REG_SLOT_SCRATCH: return room((size_t)c->op->fn->scratch_bytes);
-  case REG_SLOT_FIELD: return field_rows(c->d, c->part, s->index, s, c->st);
-  case REG_SLOT_OTHER: return other_rows(c->plan, &c->op->others[s->index], s, c->st);
-  case REG_SLOT_SEED: return c->n.seed;
-  case REG_SLOT_STEP: return &c->n.step;
-  case REG_SLOT_COLUMN: return c->out->columns[s->index];
-  case REG_SLOT_ROWS: return c->out->rows;
-  case REG_SLOT_COUNT: return &c->n.count;
-  default: return NULL;
-  }
+static int fill(const reg_function *f, const reg_dataset *d, const reg_part *part, void **at,
+                reg_status *st) {
+  int code = REG_OK;
+  for (int i = 0; i < f->nslots && !code; i++)
+    if (f->slots[i].kind == REG_SLOT_FIELD)
+      code = data_rows(d, part, f->slots[i].index, &f->slots[i], at[i], st);
+  return code;
 }
 
 int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_dataset *d, const reg_part *part,
               ColumnResults *out, reg_status *st) {
   const reg_function *f = op->fn;
-  const int32_t low = (int32_t)(uint32_t)plan->seed, high = (int32_t)(uint32_t)(plan->seed >> 32);
-  Call c = {plan, op, d, part, {.seed = {low, high}, .count = -1}, out, st};
-  void **slots = calloc((size_t)f->nslots + 1, sizeof *slots);
+  int32_t seed[2] = {(int32_t)(uint32_t)plan->seed, (int32_t)(uint32_t)(plan->seed >> 32)}, step = 0;
+  double count = -1;
+  Heap heap = {0};
+  Slots slots = {.others = op->others, .datasets = (const reg_dataset *const *)plan->earlier};
+  void **at = reg_heap_take(&heap, (size_t)f->nslots * sizeof *at),
+       *scratch = reg_heap_take(&heap, (size_t)f->scratch_bytes);
   reg_ctx *ctx = reg_ctx_new(1);
-  bool good = slots && ctx;
-  for (int i = 0; i < f->nslots && good; i++) good = (slots[i] = slot_memory(&c, &f->slots[i])) != NULL;
-  if (!good && !st->code) reg_no_memory(st, (size_t)f->scratch_bytes);
-  if (good && f->fn(ctx, slots)) reg_ctx_fault(ctx, st);
-  for (int i = 0; i < f->nslots && slots; i++)
-    if (is_own(&f->slots[i])) free(slots[i]);
-  free(slots);
+  int code = at && scratch && ctx ? REG_OK : reg_no_memory(st, (size_t)f->scratch_bytes);
+  slots.place[REG_SLOT_SCRATCH] = slot_one(scratch);
+  slots.place[REG_SLOT_SEED] = slot_one(seed);
+  slots.place[REG_SLOT_STEP] = slot_one(&step);
+  slots.place[REG_SLOT_COLUMN] = slot_list(out->columns);
+  slots.place[REG_SLOT_ROWS] = slot_one(out->rows);
+  slots.place[REG_SLOT_COUNT] = slot_one(&count);
+  if (!code) code = slots_bind(f, &slots, &heap, at, st);
+  if (!code) code = fill(f, d, part, at, st);
+  if (!code && f->fn(ctx, at)) code = reg_ctx_fault(ctx, st);
   if (ctx) reg_ctx_free(ctx);
-  if (c.n.count >= 0) out->count = (int64_t)c.n.count;
-  return st->code;
+  reg_heap_free(&heap);
+  if (count >= 0) out->count = (int64_t)count;
+  return code;
 }

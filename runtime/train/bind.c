@@ -1,6 +1,6 @@
 // Functions and their slots. In: a function's table of slots. Out: pointers to parameters, batches and
 // numbers, ready to call.
-#include "data/table.h"
+#include "slots.h"
 #include "train/internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -59,47 +59,28 @@ static bool in_range(const Training *t, const reg_slot *s) {
   }
 }
 
-static void *place_of(const Training *t, void *values, int index) {
-  return (char *)values + (size_t)index * reg_dtype_bytes(t->run->program->dtype);
-}
-
-// A column of data that a line of statements reads: it stays what it is. NULL: why is told.
-static void *column_rows(Training *t, const reg_slot *s) {
-  const reg_data_other *c = &t->columns[s->index];
-  const reg_dataset *d = t->run->program->datasets[c->data];
-  void *to = reg_heap_take(&t->run->heap, (size_t)s->count * reg_dtype_bytes(s->dtype));
-  if (!to) reg_no_memory(t->run->st, (size_t)s->count * reg_dtype_bytes(s->dtype));
-  return to && !data_rows(d, c->part ? reg_data_part(d, c->part) : NULL, c->field, s, to, t->run->st) ? to
-                                                                                                      : NULL;
-}
-
-static void *target_of(Training *t, const reg_slot *s, const Bank *bank, void *predictions, void **metrics) {
-  switch (s->kind) {
-  case REG_SLOT_PARAM: return bank->params[s->index];
-  case REG_SLOT_STATE: return bank->states[s->index];
-  case REG_SLOT_SAMPLE:
-  case REG_SLOT_FIELD:
-  case REG_SLOT_FURTHER: return reg_heap_take(&t->run->heap, (size_t)s->count * reg_dtype_bytes(s->dtype));
-  case REG_SLOT_PRED: return predictions;
-  case REG_SLOT_SEED: return t->seed;
-  case REG_SLOT_STEP: return &t->step;
-  case REG_SLOT_EPOCH: return &t->epoch;
-  case REG_SLOT_TURN: return &t->turn;
-  case REG_SLOT_OBJECTIVE: return t->objective;
-  case REG_SLOT_LOSS: return t->loss;
-  case REG_SLOT_TERM: return place_of(t, t->terms, s->index);
-  case REG_SLOT_METRIC: return metrics ? metrics[s->index] : NULL;
-  case REG_SLOT_SCHEDULE: return place_of(t, t->schedules, s->index);
-  case REG_SLOT_TOTAL: return &t->total;
-  case REG_SLOT_SETTING: return &t->run->program->settings[s->index].value;
-  case REG_SLOT_STORE: return store_take(t->run, s->index);
-  case REG_SLOT_OTHER: return column_rows(t, s);
-  case REG_SLOT_COLUMN:
-  case REG_SLOT_ROWS:
-  case REG_SLOT_COUNT: // of functions that make data
-  case REG_SLOT_SCRATCH: break;
-  }
-  return t->run->scratch; // bound again at each call: it may have grown
+static Slots places(Training *t, const Bank *bank, void *predictions, void **metrics) {
+  Run *r = t->run;
+  const size_t each = reg_dtype_bytes(r->program->dtype);
+  Slots s = {.others = t->columns, .datasets = (const reg_dataset *const *)r->program->datasets};
+  s.place[REG_SLOT_SCRATCH] = slot_one(r->scratch); // bound again at each call: it may have grown
+  s.place[REG_SLOT_PARAM] = slot_list(bank ? bank->params : NULL);
+  s.place[REG_SLOT_STATE] = slot_list(bank ? bank->states : NULL);
+  s.place[REG_SLOT_PRED] = slot_one(predictions);
+  s.place[REG_SLOT_SEED] = slot_one(t->seed);
+  s.place[REG_SLOT_STEP] = slot_one(&t->step);
+  s.place[REG_SLOT_EPOCH] = slot_one(&t->epoch);
+  s.place[REG_SLOT_TURN] = slot_one(&t->turn);
+  s.place[REG_SLOT_OBJECTIVE] = slot_one(t->objective);
+  s.place[REG_SLOT_LOSS] = slot_one(t->loss);
+  s.place[REG_SLOT_TERM] = slot_row(t->terms, each);
+  s.place[REG_SLOT_METRIC] = slot_list(metrics);
+  s.place[REG_SLOT_SCHEDULE] = slot_row(t->schedules, each);
+  s.place[REG_SLOT_TOTAL] = slot_one(&t->total);
+  s.place[REG_SLOT_SETTING] =
+      slot_row(r->program->nsettings ? &r->program->settings->value : NULL, sizeof *r->program->settings);
+  s.place[REG_SLOT_STORE] = slot_list(r->store);
+  return s;
 }
 
 static int check_field(const Training *t, const reg_function *f, const reg_slot *s) {
@@ -119,6 +100,16 @@ static int check_field(const Training *t, const reg_function *f, const reg_slot 
   return REG_OK;
 }
 
+// It names something that is there; a tensor of the store has memory from then on.
+static int check_slot(Training *t, const reg_function *f, int i) {
+  const reg_slot *s = &f->slots[i];
+  int code = REG_OK;
+  if (!in_range(t, s)) return slot_nameless(f, i, t->run->st);
+  if (s->kind == REG_SLOT_STORE && s->in) code = store_given(t->run, s->index);
+  if (s->kind == REG_SLOT_STORE && !code && !store_take(t->run, s->index)) code = t->run->st->code;
+  return !code && (s->kind == REG_SLOT_FIELD || s->kind == REG_SLOT_FURTHER) ? check_field(t, f, s) : code;
+}
+
 int bind_function(Training *t, reg_function *f, const Bank *bank, void *predictions, void **metrics,
                   Bound *out) {
   *out = (Bound){0};
@@ -126,24 +117,13 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, void *predicti
   int code = resolve_function(t->run, f);
   if (!code) code = reserve_scratch(t->run, f->scratch_bytes);
   if (code) return code;
-  void **slots = reg_heap_take(&t->run->heap, (size_t)f->nslots * sizeof *slots);
-  if (!slots) return reg_no_memory(t->run->st, (size_t)f->nslots * sizeof *slots);
-  for (int i = 0; i < f->nslots; i++) {
-    const reg_slot *s = &f->slots[i];
-    if (s->kind == REG_SLOT_STORE && s->in && known(t->run, s) && (code = store_given(t->run, s->index)))
-      return code;
-    if (!in_range(t, s))
-      return reg_fail(t->run->st, REG_INTERNAL, "internal",
-                      "slot %d of function `%s` names nothing (kind %d, index %d)", i, f->name, (int)s->kind,
-                      s->index);
-    if ((s->kind == REG_SLOT_FIELD || s->kind == REG_SLOT_FURTHER) && (code = check_field(t, f, s)))
-      return code;
-    slots[i] = target_of(t, s, bank, predictions, metrics);
-    if (!slots[i] && t->run->st->code) return t->run->st->code;
-    if (!slots[i]) return reg_no_memory(t->run->st, (size_t)s->count * reg_dtype_bytes(s->dtype));
-  }
-  *out = (Bound){f, slots};
-  return REG_OK;
+  void **at = reg_heap_take(&t->run->heap, (size_t)f->nslots * sizeof *at);
+  if (!at) return reg_no_memory(t->run->st, (size_t)f->nslots * sizeof *at);
+  for (int i = 0; i < f->nslots && !code; i++) code = check_slot(t, f, i);
+  const Slots slots = places(t, bank, predictions, metrics);
+  if (!code) code = slots_bind(f, &slots, &t->run->heap, at, t->run->st);
+  if (!code) *out = (Bound){f, at};
+  return code;
 }
 
 // Shuffled rows lie where no hardware prefetcher looks for them.
