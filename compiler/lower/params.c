@@ -213,6 +213,7 @@ static Value keep(Cx *cx, Env *env, const Ast *st, const StateRef *ref, const Di
 static bool may_have_rows(Cx *cx, const Env *env, const Ast *st) {
   const char *where = env->path && *env->path ? "in a model: it belongs to a training"
                       : !cx->t || cx->view    ? "outside of a training"
+                      : cx->least             ? "in a problem inside of a step"
                       : !cx->t->ast->kids[1]  ? "in a training without data"
                                               : NULL;
   if (!where) return true;
@@ -240,9 +241,36 @@ static int data_of_ids(Cx *cx, const Value *ids) {
   return 0;
 }
 
-// A row of shape s for each row of the data.
-static Value declare_rows(Cx *cx, Env *env, const Ast *st, Shape s) {
-  const Value ids = may_have_rows(cx, env, st) ? eval_expr(cx, env, st->kids[2]) : v_fail();
+// Its shape, or that of its start, which is then in *from and *start.
+static bool kept_shape(Cx *cx, Env *env, const Ast *st, Shape *s, Initial *from, const Initial **start) {
+  *start = NULL;
+  if (st->kids[0]) return declared_shape(cx, env, st->kids[0], s);
+  if (!initial_begin(cx, env, st->kids[1], from)) return false;
+  const Node *n = from->initializer ? NULL : value_node(cx, &from->value);
+  if (from->initializer)
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, st->name_span,
+              "a shape behind the name, as an initializer fills any", "none");
+  if (n && !shape_count(n->shape))
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, st->kids[1]->span, "at least one element to keep",
+              shape_text(cx->a, n->shape));
+  if (!n || !shape_count(n->shape)) return false;
+  *start = from;
+  *s = n->shape;
+  return true;
+}
+
+// A row for each row of the data.
+static Value declare_rows(Cx *cx, Env *env, const Ast *st) {
+  Shape s;
+  Initial from;
+  const Initial *start;
+  if (st->kids[0] && st->kids[0]->kind == AST_LIKE) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, st->kids[0]->span, "the shape of one row",
+              arena_printf(cx->a, "`%s`", ast_text(cx->a, st->kids[0])));
+    return v_fail();
+  }
+  if (!may_have_rows(cx, env, st) || !kept_shape(cx, env, st, &s, &from, &start)) return v_fail();
+  const Value ids = eval_expr(cx, env, st->kids[2]);
   const int rows = data_of_ids(cx, &ids);
   if (!rows || !rank_fits(cx, s.rank + 1, st->span)) return v_fail();
   const LowerFurther *f = rows > 1 ? cx->t->further.data[rows - 2] : NULL;
@@ -250,50 +278,51 @@ static Value declare_rows(Cx *cx, Env *env, const Ast *st, Shape s) {
   s.dim[0] = f ? part_named(cx->l->datasets.data[f->data], f->part)->nrows : cx->t->train_rows;
   s.rank++;
   if (!shape_fits(cx, s, st->span)) return v_fail();
-  const StateRef *ref = new_state(cx, env, st, state_name(cx, env, st), s, NULL, rows);
+  const StateRef *ref = new_state(cx, env, st, state_name(cx, env, st), s, start, rows);
   return keep(cx, env, st, ref, dim_of(value_dims(cx, &ids), 0));
+}
+
+// One tensor for each of a tree.
+static Value declare_tree(Cx *cx, Env *env, const Ast *st, const Tree *t) {
+  Tree *out = tree_new(cx, t->n);
+  Initial from;
+  if (cx->initials && !cx->loaded && !initial_begin(cx, env, st->kids[1], &from)) return v_fail();
+  const char *own = state_name(cx, env, st);
+  for (int i = 0; i < t->n; i++) {
+    const char *name = arena_printf(cx->a, "%s %s", own, t->leaf[i].path);
+    from.leaf = t->leaf[i].path;
+    StateRef *ref = make_state(cx, env, st, name, t->leaf[i].node->shape, &from);
+    if (!ref) return v_fail();
+    out->leaf[i] = (Leaf){name, ref->node};
+  }
+  env_set(cx, env, st->name, v_tree(out, st->span));
+  return (Value){.kind = V_NONE};
 }
 
 Value declare_state(Cx *cx, Env *env, const Ast *st) {
   cx->effects++;
   const Ast *shape = st->kids[0];
   env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
-  if (shape && shape->kind == AST_LIKE && st->kids[2]) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, shape->span, "the shape of one row",
-              arena_printf(cx->a, "`%s`", ast_text(cx->a, shape)));
-    return v_fail();
-  }
+  if (st->kids[2]) return declare_rows(cx, env, st);
   if (cx->least) {
     const Value v = declare_turn_state(cx, env, st);
     env_set(cx, env, st->name, v);
     return v.kind == V_FAIL ? v : (Value){.kind = V_NONE};
   }
-  if (shape && shape->kind == AST_LIKE) {
-    Value like = eval_expr(cx, env, shape->kids[0]);
-    Tree *t = tree_of(cx, &like);
-    if (t) {
-      Tree *out = ARENA_NEW(cx->a, Tree);
-      *out = (Tree){t->n, ARENA_ARRAY(cx->a, Leaf, t->n + 1)};
-      Initial from;
-      if (cx->initials && !cx->loaded && !initial_begin(cx, env, st->kids[1], &from)) return v_fail();
-      for (int i = 0; i < t->n; i++) {
-        const char *name = arena_printf(cx->a, "%s %s", state_name(cx, env, st), t->leaf[i].path);
-        from.leaf = t->leaf[i].path;
-        StateRef *ref = make_state(cx, env, st, name, t->leaf[i].node->shape, &from);
-        if (!ref) return v_fail();
-        out->leaf[i] = (Leaf){name, ref->node};
-      }
-      env_set(cx, env, st->name, v_tree(out, st->span));
-      return (Value){.kind = V_NONE};
-    }
-    Node *n = like.kind == V_FAIL ? NULL : value_node(cx, &like);
-    if (!n) return v_fail();
-    return keep(cx, env, st, make_state(cx, env, st, state_name(cx, env, st), n->shape, NULL), NULL);
-  }
   Shape s;
-  if (!declared_shape(cx, env, shape, &s)) return v_fail();
-  if (st->kids[2]) return declare_rows(cx, env, st, s);
-  return keep(cx, env, st, make_state(cx, env, st, state_name(cx, env, st), s, NULL), NULL);
+  Initial from;
+  const Initial *start = NULL;
+  if (shape && shape->kind == AST_LIKE) {
+    const Value like = eval_expr(cx, env, shape->kids[0]);
+    const Tree *t = tree_of(cx, &like);
+    if (t) return declare_tree(cx, env, st, t);
+    const Node *n = like.kind == V_FAIL ? NULL : value_node(cx, &like);
+    if (!n) return v_fail();
+    s = n->shape;
+  } else if (!kept_shape(cx, env, st, &s, &from, &start)) {
+    return v_fail();
+  }
+  return keep(cx, env, st, make_state(cx, env, st, state_name(cx, env, st), s, start), NULL);
 }
 
 // The new value of one state or parameter, of the old one's shape.
