@@ -74,7 +74,7 @@ bool scope_is_closed(const StageScope *s) { return s->closed; }
 static StageScope *seen_from(const Cx *cx, const Def *d) {
   StageScope *own = d->scope ? d->scope : cx->scope && !d->from_library ? cx->l->all : NULL, *s = cx->scope;
   while (s && s != own && !s->procedure) s = s->outer; // what a procedure binds is its own
-  return s == own ? cx->scope : own;
+  return own && s == own ? cx->scope : own;
 }
 
 Within text_enter(Cx *cx, const Def *d) {
