@@ -158,8 +158,9 @@ const reg_field *further_field(const Training *t, const reg_slot *s, int *index)
 void further_gather(const Training *t, const Bound *b, bool validates, int64_t number);
 // -- samples.c
 int samples_find(Training *t); // where the rows of its data are in states that have one for each
-// The SAMPLE slots of a step: its rows, from the states and back to them.
-void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
+// The SAMPLE slots of a step: its rows, from the states and back to them. `behind`: so many rows of the epoch
+// follow `rows`.
+void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count, int64_t behind);
 void samples_write(const Training *t, const Bound *b);
 void samples_keep(const Training *t, int state, void *out); // all of it; of rows, in the order of the part
 // REG_OK, or the fault that ended it (in the run's status).

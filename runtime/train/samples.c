@@ -80,8 +80,8 @@ static bool rows_of(const Training *t, const Bound *b, int slot, Rows *out) {
   return true;
 }
 
-// First where all rows of the batch lie, so that they are on their way together.
-void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
+// Those of the next batch are on their way while the step is computed.
+void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count, int64_t behind) {
   for (int k = 0; k <= t->plan->nfurther; k++) {
     Samples *s = &t->samples[k];
     s->count = !s->part ? 0 : k ? t->plan->further[k - 1].batch : count;
@@ -91,9 +91,9 @@ void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_
   for (int k = 0; k < b->f->nslots; k++) {
     if (!rows_of(t, b, k, &r)) continue;
     for (int64_t i = 0; i < r.of->count; i++)
-      prefetch_row(r.state + (size_t)r.of->places[i] * r.bytes, r.bytes);
-    for (int64_t i = 0; i < r.of->count; i++)
       memcpy(r.slot + (size_t)i * r.bytes, r.state + (size_t)r.of->places[i] * r.bytes, r.bytes);
+    for (int64_t i = count; r.of == t->samples && i < 2 * count && i < count + behind; i++)
+      prefetch_row(r.state + (size_t)r.of->row_of[rows[i]] * r.bytes, r.bytes);
   }
 }
 

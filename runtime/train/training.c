@@ -245,9 +245,10 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   Bound *b = rows == t->plan->batch ? &steps->full : &steps->last;
   int code = 0;
   t->turn = (int32_t)index;
-  bound_gather(t, b, t->order + index * t->plan->batch, rows);
+  const int64_t first = index * t->plan->batch;
+  bound_gather(t, b, t->order + first, rows);
   further_gather(t, b, false, t->step);
-  samples_read(t, b, t->order + index * t->plan->batch, rows);
+  samples_read(t, b, t->order + first, rows, t->part->nrows - first - rows);
   if (inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)
       if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
