@@ -135,42 +135,79 @@ static bool add_prox(Cx *cx, Env *env, const Ast *p, const char *path, ProxSteps
   return true;
 }
 
-// `penalize a, b in S, T : e`: e for each pair of corresponding parameters, summed.
-Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term, ProxSteps *steps) {
-  Env *fields = field_env(cx);
-  int n = p->kids[0] ? p->kids[0]->nkids : 0;
-  if (n == 0) return term_value(cx, fields, p->kids[2]);
+// Not a selector of parameters, but other tensors.
+static bool is_value(Cx *cx, const Env *env, const Ast *e) {
+  const Ast *root = selector_root(e);
+  Value held;
+  return root->kind == AST_NAME && (env_get(env, root->name) || held_value(cx, root->name, &held));
+}
+
+// What the names of a penalty go through: parameters, and behind the first name values too (tree NULL).
+typedef struct Through {
+  const Tree *tree;
+  Value value;
+} Through;
+
+static bool find_sources(Cx *cx, const Env *fields, const Ast *p, int n, Through *out) {
   if (!p->kids[1] || p->kids[1]->nkids != n) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, p->span,
               n == 1 ? "one selector" : arena_printf(cx->a, "%d selectors, one for each name", n),
               arena_printf(cx->a, "%d", p->kids[1] ? p->kids[1]->nkids : 0));
-    return NULL;
+    return false;
   }
-  Tree **trees = ARENA_ARRAY(cx->a, Tree *, n);
   for (int i = 0; i < n; i++) {
-    trees[i] = select_params(cx, p->kids[1]->kids[i]);
-    if (!trees[i]) return NULL;
-    if (trees[i]->n != trees[0]->n) {
-      diag_emit(&cx->s->diags, DIAG_wrong_kind, p->kids[1]->kids[i]->span,
-                arena_printf(cx->a, "%d parameters as in the first selector", trees[0]->n),
-                arena_printf(cx->a, "%d", trees[i]->n));
-      return NULL;
+    const Ast *e = p->kids[1]->kids[i];
+    out[i] = (Through){0};
+    if (i && is_value(cx, fields, e)) {
+      out[i].value = eval_clause(cx, env_new(cx, fields, "", "train"), e);
+      if (out[i].value.kind == V_FAIL) return false;
+      continue;
     }
+    out[i].tree = select_params(cx, e);
+    if (!out[i].tree) return false;
+    if (out[i].tree->n == out->tree->n) continue;
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span,
+              arena_printf(cx->a, "%d parameters as in the first selector", out->tree->n),
+              arena_printf(cx->a, "%d", out[i].tree->n));
+    return false;
   }
+  return true;
+}
+
+// With the names for the k-th parameter; NULL after a report.
+static Env *names_of(Cx *cx, const Env *fields, const Ast *p, int n, const Through *sources, int k) {
+  Env *env = env_new(cx, fields, "", "penalize");
+  for (int i = 0; i < n; i++) {
+    Value v;
+    if (sources[i].tree)
+      v = v_tensor(sources[i].tree->leaf[k].node, p->kids[1]->kids[i]->span);
+    else if (!beside(cx, &sources[i].value, sources->tree->leaf[k].path, &v))
+      return NULL;
+    env_set(cx, env, p->kids[0]->kids[i]->name, v);
+  }
+  return env;
+}
+
+// `penalize a, b in S, T : e`: e for each parameter of S, with what is beside it in T, summed.
+Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term, ProxSteps *steps) {
+  Env *fields = field_env(cx);
+  const int n = p->kids[0] ? p->kids[0]->nkids : 0;
+  if (n == 0) return term_value(cx, fields, p->kids[2]);
+  Through *sources = ARENA_ARRAY(cx->a, Through, n);
+  if (!find_sources(cx, fields, p, n, sources)) return NULL;
   Node *total = NULL;
   const Site *outer = cx->site;
-  for (int k = 0; k < trees[0]->n; k++) {
-    const Site own = {outer, p->span, trees[0]->leaf[k].path};
-    Env *env = env_new(cx, fields, "", "penalize");
-    for (int i = 0; i < n; i++)
-      env_set(cx, env, p->kids[0]->kids[i]->name,
-              v_tensor(trees[i]->leaf[k].node, p->kids[1]->kids[i]->span));
+  for (int k = 0; k < sources->tree->n; k++) {
+    const char *path = sources->tree->leaf[k].path;
+    const Site own = {outer, p->span, path};
+    Env *env = names_of(cx, fields, p, n, sources, k);
+    if (!env) return NULL;
     cx->site = &own;
     Node *v = term_value(cx, env, p->kids[2]);
     cx->site = outer;
-    if (!v || (p->name && !add_prox(cx, env, p, trees[0]->leaf[k].path, steps))) return NULL;
+    if (!v || (p->name && !add_prox(cx, env, p, path, steps))) return NULL;
     total = total ? graph_binary(cx->g, OP_ADD, total, v) : v;
-    if (term) touch(cx, t, trees[0]->leaf[k].path, term);
+    if (term) touch(cx, t, path, term);
   }
   return total;
 }

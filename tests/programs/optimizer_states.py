@@ -24,7 +24,7 @@ net.out.bias <- 0.05
 CLAUSES = """
   scale = 1 + norm(opt.m)
   loss     mean((net(x)[.., 0] - y)^2)
-  penalize : 0.1 * scale * sum(each w, v in net.*, opt.v : sum(w^2 * sqrt(v + 0.01)))
+  penalize w, v in net.*, opt.v : 0.1 * scale * sum(w^2 * sqrt(v + 0.01))
   optimize adam(lr: 0.05) as opt
   batch    6
   epochs   5
@@ -108,6 +108,24 @@ def case_a_name_of_an_optimizer_changes_no_bits(regc):
         regc.ok("run", "--quiet", "--out", where / "out", where / "p.reg")
         ends.append((where / "out" / "weights.safetensors").read_bytes())
     demand(ends[0] == ends[1], "a name changes the weights")
+
+
+def case_a_penalty_goes_through_a_tree_beside_parameters(regc):
+    """Towards the start: the same as by `each`, by paths, where the tree has more of them than the penalty's parameters."""
+    ends = []
+    for penalty in ("penalize w, a in net.out.weight, start : 0.5 * sum((w - a)^2)", "penalize : 0.5 * sum((net.out.weight - before)^2)"):
+        where = placed(regc, f"""start = net.*
+before = net.out.weight
+train net on d as first {{
+  loss     mean((net(x)[.., 0] - y)^2)
+  {penalty}
+  optimize sgd(lr: 0.1)
+  epochs   3
+}}
+""")
+        regc.ok("run", "--quiet", "--out", where / "out", where / "p.reg")
+        ends.append(tensors.parse((where / "out" / "weights.safetensors").read_bytes()))
+    demand(all(near(ends[0][k][1], ends[1][k][1]) for k in ends[0]), f"{ends}")
 
 
 def case_states_of_several_optimizers(regc):
