@@ -481,7 +481,8 @@ Value data_field(Cx *cx, Env *env, const Ast *e) {
 
 Value call_data_builtin(Cx *cx, Builtin b, Span at) {
   diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
-            b < B_CSV ? "but as the whole value of a `let`" : "outside of a `data` definition");
+            b < B_CSV ? "here: it follows a model of the program, by its name"
+                      : "outside of a `data` definition");
   return v_fail();
 }
 

@@ -8,6 +8,10 @@ void collect_items(Program *p, const Ast *file, const char *path);
 void collect_statements(Program *p); // of all files: what they bind, and the definitions of their blocks
 const Ast *definition_whole(Arena *a, const Ast *def); // with the parameters that each of its kind has
 Def *sema_define(Program *p, const Ast *def, bool from_library, Map *defs);
+// `ema(net, decay: 0.99)` that is no definition's whole value becomes the NAME of one.
+void sema_name_average(Program *p, const Ast *call);
+const Ast *
+sema_followed(const Ast *call); // by `ema` or `snapshot`, or loaded; NULL: the call is none of these
 // A path in a program, relative to the file `from`.
 const char *program_path(Program *p, const char *from, const char *relative);
 #endif

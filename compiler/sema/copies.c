@@ -168,6 +168,7 @@ static void copy_kids(SemaCopy *c, const Ast *e, Ast *out) {
   for (int operators = 0; e->kind == AST_STAGES && !c->definitions && operators < 2; operators++)
     know_definitions(c, e, operators);
   c->definitions += e->kind == AST_DEF;
+  if (e->kind == AST_DEF) c->named = e->kids[2];
   for (int i = 0; i < e->nkids; i++) {
     const Ast *kid = e->kids[i];
     const int outside = c->hidden.len;
@@ -191,7 +192,10 @@ Ast *sema_copy(SemaCopy *c, const Ast *e) {
     made = ARENA_NEW(c->p->session->arena, Ast);
     *made = *e;
   }
+  const Ast *followed = sema_followed(e);
+  const bool anew = followed && followed->kind == AST_NAME && map_get(&c->given, followed->name);
   copy_kids(c, e, made);
+  if (anew && e != c->named) sema_name_average(c->p, made);
   Def *d = e->kind == AST_DEF && !c->definitions ? map_get(&c->p->defs, made->name) : NULL;
   if (d) d->ast = definition_whole(c->p->session->arena, made);
   return made;

@@ -2,7 +2,7 @@
 // model shares the parameters of those that its body calls, itself or through other definitions; `new net`
 // has parameters of its own.
 #include "builtins.h"
-#include "sema.h"
+#include "collect.h"
 #include <string.h>
 
 static Def *meant(Program *p, const Def *by, const Ast *name) {
@@ -31,6 +31,35 @@ static const Ast *still_of(const Ast *call) {
   }
   return NULL;
 }
+
+// Without a name, what follows a model is called as it is written: the same call is one model wherever it
+// stands.
+void sema_name_average(Program *p, const Ast *call) {
+  const Ast *of = makes_still(call) && !sema_find(p, call->kids[0]->name) ? still_of(call) : NULL;
+  const Def *model = of && of->kind == AST_NAME ? sema_find(p, of->name) : NULL;
+  if (!model || model->kind != KIND_MODEL || builtin_find(call->kids[0]->name) == B_LOAD) return;
+  Arena *a = p->session->arena;
+  const char *name = ast_text(a, call);
+  if (!map_get(&p->defs, name)) {
+    Ast *def = ARENA_NEW(a, Ast), *body = ARENA_NEW(a, Ast);
+    *body = *call;
+    *def = (Ast){.kind = AST_DEF, .op = KIND_LET, .name = name, .span = call->span, .name_span = call->span};
+    def->kids = ARENA_ARRAY(a, Ast *, 4);
+    def->kids[2] = body;
+    def->nkids = 4;
+    Def *d = sema_define(p, def, model->from_library, &p->defs);
+    d->checked = d->used = true;
+  }
+  *(Ast *)call = (Ast){.kind = AST_NAME, // in place: statements refer to it
+                       .op = 1,
+                       .name = name,
+                       .span = call->span,
+                       .name_span = call->span,
+                       .depth = 1,
+                       .links = 1};
+}
+
+const Ast *sema_followed(const Ast *call) { return makes_still(call) ? still_of(call) : NULL; }
 
 static bool is_made(const Def *d) {
   const Ast *body = d->ast->kids[2];

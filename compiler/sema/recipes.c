@@ -2,6 +2,7 @@
 // arguments. Out: the same training with the recipe's clauses among its own. Parameters that stand for the
 // models of the head are replaced by these; others have their values where clauses are elaborated.
 #include "../base/words.h"
+#include "collect.h"
 #include "scope.h"
 #include <string.h>
 
@@ -23,7 +24,9 @@ static int count_models(const Ast *params) {
 }
 
 // `e` with other names for models.
-static Ast *renamed(Arena *a, const Ast *e, const Ast *params, const Ast *heads) {
+static Ast *renamed(Program *p, const Ast *e, const Ast *params, const Ast *heads) {
+  Arena *a = p->session->arena;
+  const Ast *followed = e ? sema_followed(e) : NULL;
   if (!e) return NULL;
   Ast *out = ARENA_NEW(a, Ast);
   *out = *e;
@@ -31,7 +34,9 @@ static Ast *renamed(Arena *a, const Ast *e, const Ast *params, const Ast *heads)
     if (!strcmp(e->name, params->kids[i]->name))
       out->name = heads->kids[i]->name, out->op = heads->kids[i]->op;
   if (e->nkids) out->kids = ARENA_ARRAY(a, Ast *, e->nkids);
-  for (int i = 0; i < e->nkids; i++) out->kids[i] = renamed(a, e->kids[i], params, heads);
+  for (int i = 0; i < e->nkids; i++) out->kids[i] = renamed(p, e->kids[i], params, heads);
+  for (int i = 0; followed && followed->kind == AST_NAME && i < heads->nkids; i++)
+    if (!strcmp(followed->name, params->kids[i]->name)) sema_name_average(p, out);
   return out;
 }
 
@@ -97,7 +102,7 @@ void use_recipe(Program *p, const Ast *train) {
   VEC(Ast *) all = {0};
   vec_push(a, all, train->kids[2]);
   for (int i = 0; i < body->nkids; i++) {
-    Ast *clause = renamed(a, body->kids[i], params, heads);
+    Ast *clause = renamed(p, body->kids[i], params, heads);
     SemaCopy c = sema_copying(p, (Span){0});
     c.library = d->from_library;
     vec_push(a, all, sema_defines(clause) ? sema_copy(&c, clause) : clause);

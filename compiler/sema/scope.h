@@ -9,6 +9,7 @@ typedef struct Scope {
   Program *p;
   VEC(const char *) names;
   bool open, library;
+  const Ast *named;        // the whole value of a definition
   SemaPlace value, callee; // what a name may be: alone, and called
 } Scope;
 

@@ -239,6 +239,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   }
   int b = bound(s, callee->name) ? -1 : builtin_find(callee->name);
   if (b < 0) return;
+  const Ast *followed = sema_followed(call);
   if (!builtin_info[b].signature) {
     diag_emit(&s->p->session->diags, DIAG_wrong_kind, callee->span, "a function", "a value");
     return;
@@ -248,7 +249,9 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   bool many = false;
   for (int i = 0; i < sig.n; i++) params[i] = sig.param[i].name, many |= sig.param[i].many;
   check_args(s, call, callee->name, params, sig.n, many ? -1 : sig.positional, piped, NULL);
-  if (b >= B_CSV) return; // data builtins take data from a pipe as their first argument, beside the signature
+  // Data builtins take data from a pipe as their first argument, beside the signature.
+  if (followed && call != s->named && followed->kind == AST_NAME && !bound(s, followed->name))
+    sema_name_average(s->p, call);
 }
 
 static void check_stage(Scope *s, const Ast *stage) {
@@ -449,6 +452,7 @@ static void check_text(Program *p, Def *d, const Map *around) {
   if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
   if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);
   if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;
+  if (sema_is_still(d)) s.named = d->ast->kids[2];
   if (d->kind == KIND_RECIPE)
     check_clauses(&s, d->ast->kids[2], 0);
   else

@@ -78,7 +78,8 @@ typedef struct SemaCopy {
   bool library; // of a definition of the library
   bool wrong;   // a name that something stands for is bound again: reported
   VEC(SemaHidden) hidden;
-  int definitions; // around what is copied
+  const Ast *named; // the whole value of the definition around
+  int definitions;  // around what is copied
 } SemaCopy;
 SemaCopy sema_copying(Program *p, Span names);
 Ast *sema_copy(SemaCopy *c, const Ast *e);

@@ -29,7 +29,7 @@ const char **sema_names(Program *p, Arena *a, SemaPlace place, int *n) {
   VEC(const char *) names = {0};
   for (int i = 0; i < p->defs.len; i++) {
     const Def *d = p->defs.entries[i].value;
-    if (!d->own && (kinds >> d->kind & 1)) vec_push(a, names, d->name);
+    if (!d->own && text_is_name(d->name) && (kinds >> d->kind & 1)) vec_push(a, names, d->name);
   }
   for (const LibraryName *l = library_names; l->name; l++)
     if (kinds >> l->kind & 1) vec_push(a, names, l->name);

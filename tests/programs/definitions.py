@@ -99,3 +99,26 @@ moved(2)
     demand([found["twice 0"], found["twice 1"], found["outside"]] == [20, 40, 2], f"{found}")
     demand([found["b 0"], found["b 1"]] == [0.25, -0.25], f"a model of a loop goes on: {found}")
     demand([found["moved by 1"], found["moved by 2"]] == [12, 14], f"each call has its own: {found}")
+
+
+def case_averages_without_a_name_are_those_with_one(regc):
+    """In losses, recipes, procedures, evaluations: written alike they are one, with the bits of one that has a name."""
+    text = DIGITS + """
+NAMED
+recipe settled(m) {
+  loss     cross_entropy(m(x), label) + mean((softmax(m(x)) - softmax(ema(m, decay: 0.9)(x)))^2)
+  optimize adam(lr: 1e-2)
+  epochs   2
+}
+procedure trained(m, recipe) {
+  train m on digits with recipe as pass
+  e = evaluate ema(m, decay: 0.9) on digits.test { accuracy }
+  report e.accuracy as "accuracy"
+}
+trained(net, settled)
+report norm(ema(net, decay: 0.9).* - net.*) as "moved"
+report max(flat(ema(net, decay: 0.9).*)) as "largest"
+"""
+    named = text.replace("ema(m, decay: 0.9)", "average").replace("ema(net, decay: 0.9)", "average").replace("NAMED", "let average = ema(net, decay: 0.9)")
+    found, expected = everywhere(regc, text.replace("NAMED", ""), 3, 25), everywhere(regc, named)
+    demand(found == expected and found["moved"] > 0, f"{found}, with a name {expected}")
