@@ -132,10 +132,16 @@ static ReplWeights *given_weights(Repl *r, const char *model) {
   return w;
 }
 
+// Of the name in front of a tensor's: `ema(net, decay: 0.9)` is one.
+static int model_length(const char *tensor) {
+  const char *closed = strrchr(tensor, ')');
+  return (int)((closed ? closed : tensor) - tensor + (ptrdiff_t)strcspn(closed ? closed : tensor, "."));
+}
+
 // A training ends where a statement changes what it trains.
 void repl_weights_put(Repl *r, const reg_tensor *t, const void *values) {
   char model[256];
-  snprintf(model, sizeof model, "%.*s", (int)strcspn(t->name, "."), t->name);
+  snprintf(model, sizeof model, "%.*s", model_length(t->name), t->name);
   if (r->trains) return; // its end has told
   ReplWeights *w = repl_weights_of_model(r, model);
   if (!w) w = given_weights(r, model);
@@ -192,7 +198,7 @@ ReplWeights *repl_weights_of_model(const Repl *r, const char *model) {
 
 const ReplTensor *repl_weights_tensor(const Repl *r, bool state, const char *name, Shape shape) {
   char model[256];
-  snprintf(model, sizeof model, "%.*s", (int)strcspn(name, "."), name);
+  snprintf(model, sizeof model, "%.*s", model_length(name), name);
   const ReplWeights *w = repl_weights_of_model(r, model);
   if (!w) return NULL;
   const bool among_states = state && !w->file; // a file does not tell them apart
@@ -358,7 +364,7 @@ static ReplWeights *from_file(const reg_saved *saved, const char *path) {
     w->params[i].dtype = t->dtype;
     w->params[i].values = copied(t->values, (size_t)t->count * reg_dtype_bytes(t->dtype));
   }
-  size_t n = saved->count ? strcspn(saved->tensors[0].name, ".") : 0;
+  const size_t n = saved->count ? (size_t)model_length(saved->tensors[0].name) : 0;
   w->model = needed(strndup(saved->count ? saved->tensors[0].name : "", n));
   w->finished = true;
   return w;
