@@ -32,7 +32,7 @@ static const char *class_name(const reg_field *f, int64_t k, int64_t n, char num
 static void print_cell(FILE *out, reg_terminal t, double v, int width, bool diagonal) {
   char text[32];
   bool zero = v == 0;
-  snprintf(text, sizeof text, "%.6g", v);
+  snprintf(text, sizeof text, "%.6g", isnan(v) ? NAN : v);
   const char *shown = zero ? (t.utf8 ? "·" : ".") : text;
   fprintf(out, "%s", diagonal && !zero ? paint(t, "\033[1m") : "");
   print_right(out, shown, width);
@@ -51,7 +51,8 @@ static void print_matrix(FILE *out, reg_terminal t, const reg_metric *m, const v
     int w = reg_shown_width(class_name(target, k, m->dim[1], number)) + 2;
     width = w > width ? w : width;
   }
-  fprintf(out, "  %s (rows: actual, columns: predicted)\n    %*s", m->name, label, "");
+  const bool classes = target && target->nclasses == m->dim[0] && m->dim[0] == m->dim[1];
+  fprintf(out, "  %s%s\n    %*s", m->name, classes ? " (rows: actual, columns: predicted)" : "", label, "");
   for (int64_t k = 0; k < m->dim[1]; k++) print_right(out, class_name(target, k, m->dim[1], number), width);
   fputc('\n', out);
   for (int64_t i = 0; i < m->dim[0]; i++) {

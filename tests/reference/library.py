@@ -1,6 +1,7 @@
 """The library's functions, losses, penalties, metrics and layers without parameters, written once more with PyTorch (double
 precision): read by make.py. Where PyTorch lacks one, its formula stands here, from the source that the library names."""
 import torch
+from sklearn import metrics as sk
 from torch.nn import functional as F
 
 
@@ -93,6 +94,86 @@ def ece(z, y, bins):
 
 def r2(p, y):
     return 1 - (p[:, 0] - y).square().sum() / (y - y.mean()).square().sum()
+
+
+# One output, with ties; the weights of its rows.
+ONE = torch.tensor([[-1.0], [2], [0.5], [-1], [2], [0], [0.5], [3]], dtype=torch.float64)
+BITS = torch.tensor([0, 1, 1, 0, 0, 1, 0, 1])
+SHARES = torch.tensor([1.0, 0.5, 2, 1, 0.25, 3, 1, 0.5], dtype=torch.float64)
+
+
+def scores(z):
+    return z.numpy() if z.shape[-1] > 2 else (z[:, 0] if z.shape[-1] == 1 else z[:, 1] - z[:, 0]).numpy()
+
+
+def classes(z):
+    """The first of equal scores; of one output class 1 where it is positive."""
+    return (z[:, 0] > 0).long().numpy() if z.shape[-1] == 1 else z.sort(stable=True, dim=-1, descending=True)[1][:, 0].numpy()
+
+
+def by_classes(measure, **more):
+    """A measure of scikit-learn of true and predicted classes."""
+    return lambda z, y, w=None: torch.tensor(float(measure(y.numpy(), classes(z), sample_weight=None if w is None else w.numpy(), **more)))
+
+
+def by_rank(measure, **more):
+    """One of scores; of several classes the mean over each against all others."""
+    def of(z, y, w=None):
+        w = None if w is None else w.numpy()
+        if z.shape[-1] < 3:
+            return torch.tensor(measure(y.numpy(), scores(z), sample_weight=w))
+        p = z.softmax(-1).numpy()
+        return torch.tensor([measure((y == k).numpy(), p[:, k], sample_weight=w) for k in range(z.shape[-1])]).mean()
+    return of
+
+
+def of_numbers(measure):
+    return lambda p, y, w=None: torch.tensor(measure(y.numpy(), p[:, 0].numpy(), sample_weight=None if w is None else w.numpy()))
+
+
+def numbers_weighed():
+    return arrays(p=(8, 1), y=(8,)) | {"w": SHARES}
+
+
+def coverage(p, y, w):
+    inside = (y <= p[:, -1]) & ((p[:, 0] <= y) if p.shape[1] > 1 else True)
+    return (w * inside).sum() / w.sum()
+
+
+def reliability(z, y, bins):
+    p = z.softmax(-1) if z.shape[-1] > 1 else torch.cat([0 * z, z], -1).softmax(-1)
+    sure, hit, rows = p.max(-1)[0], torch.tensor(classes(z)) == y, []
+    for b in range(bins):
+        inside = (sure > b / bins) & (sure <= (b + 1) / bins)
+        rows.append(torch.stack([inside.double().mean(), sure[inside].mean(), hit[inside].double().mean()]))
+    return torch.stack(rows)
+
+
+CLASS_METRICS = [(call.format(f'{"" if not more else ", "}{more}'), measure, options) for call, measure, options, more in [
+    ("precision(z, y{})", sk.precision_score, {}, ""), ("recall(z, y{})", sk.recall_score, {}, ""), ("f1(z, y{})", sk.f1_score, {}, ""),
+    *[(f"{name}(z, y{{}})", measure, {"average": how}, f"average: {how}")
+      for how in ("macro", "micro", "weighted")
+      for name, measure in (("precision", sk.precision_score), ("recall", sk.recall_score), ("f1", sk.f1_score))],
+    ("f1(z, y{})", sk.f1_score, {"pos_label": 1}, "average: binary"), ("accuracy(z, y{})", sk.accuracy_score, {}, ""), ("balanced_accuracy(z, y{})", sk.balanced_accuracy_score, {}, ""),
+    ("mcc(z, y{})", sk.matthews_corrcoef, {}, "")]]
+AVERAGED = (sk.precision_score, sk.recall_score, sk.f1_score)
+RANK_METRICS = [("auc(z, y)", sk.roc_auc_score), ("average_precision(z, y)", sk.average_precision_score)]
+
+
+def metric_cases():
+    """With one output, two and three, where scikit-learn has the average; with weights of rows."""
+    several = [(text.replace("average: binary", "average: macro"), labelled(z=TIED), by_classes(measure, **(({"average": "macro"} if measure in AVERAGED else {}) | options)), "")
+               for text, measure, options in CLASS_METRICS]
+    one = [(text, {"z": ONE, "y": BITS}, by_classes(measure, **options), "") for text, measure, options in CLASS_METRICS]
+    weighed = [(text[:-1] + ", weight: w)", {"z": ONE, "y": BITS, "w": SHARES}, by_classes(measure, **options), "") for text, measure, options in CLASS_METRICS]
+    ranks = [case for text, measure in RANK_METRICS for case in (
+        (text, {"z": ONE, "y": BITS}, by_rank(measure), ""), (text[:-1] + ", weight: w)", {"z": ONE, "y": BITS, "w": SHARES}, by_rank(measure), ""),
+        (text, {"z": TIED[:, :2], "y": LABELS.clamp(max=1)}, by_rank(measure), ""), (text, labelled(z=TIED), by_rank(measure), ""))]
+    return several + one + weighed + ranks
+
+
+def weighed(formula):
+    return lambda p, y, w: (w * formula(p[:, 0], y)).sum() / w.sum()
 
 
 PAIR = {"p": (5, 1), "y": (5,)}
@@ -204,6 +285,32 @@ EXPRESSIONS = [
     ("r2(p, y)", arrays(**PAIR), r2, "p,y"),
     ("spectral_normalized(outer(a, b)) * s", arrays(a=(4,), b=(3,), s=(4, 3)),
      lambda a, b, s: torch.outer(a, b) / torch.outer(a, b).norm().detach() * s, ""),
+    ("confusion(z, y)", {"z": ONE, "y": BITS}, lambda z, y: torch.tensor(sk.confusion_matrix(y, classes(z))).double(), ""),
+    ("confusion(z, y, weight: w)", {"z": ONE, "y": BITS, "w": SHARES},
+     lambda z, y, w: torch.tensor(sk.confusion_matrix(y, classes(z), sample_weight=w)), ""),
+    ("log_loss(z, y)", {"z": ONE, "y": BITS}, lambda z, y: F.binary_cross_entropy_with_logits(z[:, 0], y.double()), "z"),
+    ("log_loss(z, y)", {"z": TIED, "y": LABELS}, F.cross_entropy, "z"),
+    ("log_loss(z, y, weight: w)", {"z": ONE, "y": BITS, "w": SHARES},
+     lambda z, y, w: torch.tensor(sk.log_loss(y, z[:, 0].sigmoid(), sample_weight=w)), ""),
+    ("mape(p, y)", {"p": ONE, "y": SHARES}, of_numbers(sk.mean_absolute_percentage_error), ""),
+    ("mape(p, y, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)}, of_numbers(sk.mean_absolute_percentage_error), ""),
+    ("explained_variance(p, y)", {"p": ONE, "y": SHARES}, of_numbers(sk.explained_variance_score), ""),
+    ("explained_variance(p, y, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)}, of_numbers(sk.explained_variance_score), ""),
+    ("r2(p, y, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)}, of_numbers(sk.r2_score), ""),
+    ("mse(p, y, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)}, weighed(lambda p, y: (p - y) ** 2), "p,y,w"),
+    ("mae(p, y, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)}, weighed(lambda p, y: (p - y).abs()), "p,w"),
+    ("rmse(p, y, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)}, lambda p, y, w: weighed(lambda p, y: (p - y) ** 2)(p, y, w).sqrt(), "p,w"),
+    ("nll(z, y, weight: w)", {"z": TIED, "y": LABELS, "w": SHARES[:7]}, lambda z, y, w: (w * F.cross_entropy(z, y, reduction="none")).sum() / w.sum(), "z,w"),
+    ("brier(z, y, weight: w)", {"z": TIED, "y": LABELS, "w": SHARES[:7]},
+     lambda z, y, w: (w * (z.softmax(-1) - F.one_hot(y, 3)).square().sum(-1)).sum() / w.sum(), "z,w"),
+    ("coverage(p, y, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)}, coverage, ""),
+    ("coverage(p, y, weight: w)", {"p": torch.cat([ONE, ONE + 1], 1), "y": SHARES, "w": SHARES.flip(0)}, coverage, ""),
+    ("reliability(z, y, bins: 2)[1..]", {"z": TIED, "y": LABELS}, lambda z, y: reliability(z, y, 2)[1:], ""),
+    ("reliability(z, y, bins: 4)[2..]", {"z": ONE, "y": BITS}, lambda z, y: reliability(z, y, 4)[2:], ""),
+    ("ece(z, y)", {"z": ONE, "y": BITS}, lambda z, y: ece(torch.cat([0 * z, z], -1), y, 15), ""),
+    ("weighted_mean(p, w)", {"p": SHARES, "w": SHARES.flip(0)}, lambda p, w: (p * w).sum() / w.sum(), "p,w"),
+    ("quotient(p, w)", {"p": SHARES, "w": SHARES - 1}, lambda p, w: torch.where(w == 0, torch.zeros(()), p / torch.where(w == 0, torch.ones(()), w)), "p,w"),
+    *metric_cases(),
     # factorizations, whose arrays are drawn last
     ("solve(a, b) * s", arrays(a=(3, 3), b=(3, 2), s=(3, 2)), lambda a, b, s: torch.linalg.solve(a, b) * s, "a,b"),
     ("inverse(a) * s", arrays(a=(2, 3, 3), s=(3, 3)), lambda a, s: torch.linalg.inv(a) * s, "a"),

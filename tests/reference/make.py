@@ -116,6 +116,24 @@ def lamb(lr, b1, b2, eps, decay):
     return rule
 
 
+def adafactor(lr, clip=1.0, eps=1e-3, decay=0.0):
+    """Shazeer & Stern 2018, algorithms 4 and 2; a vector has its second moment itself."""
+    def rule(w, g, s, t):
+        share, square = 1 - t ** -0.8, g.square() + 1e-30
+        keep = lambda name, x: s.update({name: share * s.get(name, torch.zeros_like(x)) + (1 - share) * x})
+        if w.dim() == 1:
+            keep("v", square)
+            v = s["v"]
+        else:
+            keep("r", square.mean(1))
+            keep("c", square.mean(0))
+            v = torch.outer(s["r"], s["c"]) / s["r"].mean()
+        rms = lambda x: x.square().mean().sqrt()
+        u = g / v.sqrt()
+        return w - lr * decay * w - min(lr, t ** -0.5) * max(eps, rms(w)) * u / max(1, rms(u) / clip)
+    return rule
+
+
 class Around:
     """Another optimizer, with what `change` makes of weights and gradients."""
 
@@ -202,6 +220,8 @@ OPTIMIZERS = [
     ("lars(lr: 1, momentum: 0.5, weight_decay: 0.2, trust: 0.1)", Formula(lars(1, 0.5, 0.2, 0.1))),
     ("lamb(lr: 0.1)", Formula(lamb(0.1, 0.9, 0.999, 1e-6, 0))),
     ("lamb(lr: 0.1, b1: 0.8, b2: 0.9, eps: 1e-3, weight_decay: 0.5)", Formula(lamb(0.1, 0.8, 0.9, 1e-3, 0.5))),
+    ("adafactor", Formula(adafactor(1e-2))),
+    ("adafactor(lr: 0.8, clip: 0.3, eps: 1, weight_decay: 0.1)", Formula(adafactor(0.8, 0.3, 1, 0.1)), 5),
     ("clip_by_norm(sgd(lr: 0.05, momentum: 0.9), limit: 2)",
      Around(Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)), by_norm(2))),
     ("adam(lr: 0.1) |> clip_by_norm(1e9)", Torch(lambda w: torch.optim.Adam(w, lr=0.1))),
