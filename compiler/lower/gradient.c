@@ -70,6 +70,9 @@ bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out) {
   if (!connect(cx, y, xs, n)) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_grad_unconnected, at);
     if (y->origin.source) diag_note(d, y->origin, "this is differentiated");
+    bool stopped = false;
+    for (int i = 0; i < n; i++) stopped = stopped || graph_depends(cx->g, y, xs[i]);
+    if (stopped) diag_note(d, (Span){0}, "all that leads from one to the other goes through `stop`");
     return false;
   }
   ad_gradient(cx->g, y, xs, n, out);

@@ -2,6 +2,7 @@
 // axes.
 #include "builtins.h"
 #include <math.h>
+#include <string.h>
 
 // -- reductions
 
@@ -63,6 +64,12 @@ bool axis_of_tree(Cx *cx, const Args *a, const Value *axis) {
   if (!axis) return false;
   Diag *d = diag_emit(&cx->s->diags, DIAG_axis_of_tree, axis->span, builtin_info[a->b].name);
   diag_note(d, a->v[0]->span, "%s", value_text(cx, a->v[0]));
+  const Signature sig = builtin_signature(a->b);
+  int k = 0;
+  while (a->v[k] != axis) k++;
+  if (!strcmp(sig.param[k].name, "axis"))
+    diag_hint(d, "`each w in %s : %s(w, axis: %s)` is a tree of one value for each tensor",
+              source_text(cx, a->v[0]->span), builtin_info[a->b].name, source_text(cx, axis->span));
   return true;
 }
 

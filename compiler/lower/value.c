@@ -160,6 +160,8 @@ static Node *make_node(Cx *cx, const Value *v) {
   }
   Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "a tensor or a number", value_text(cx, v));
   const char *name = v->kind == V_FN ? v->fn->def->name : v->kind == V_MODEL ? v->model->name : NULL;
+  if (v->kind == V_TREE)
+    diag_hint(d, "`each w in T : f(w)` goes through its tensors; `flat(T)` is one vector of all elements");
   if (v->kind == V_BUILTIN) name = builtin_info[v->builtin].name;
   if (name) diag_hint(d, "its value is that of a call: `%s(x)`", name);
   if (v->kind == V_DATA && v->data->further)
