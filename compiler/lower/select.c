@@ -145,8 +145,13 @@ static const char *role_asked(Cx *cx, const Ast *e) {
 }
 
 // States that follow a tree are called by theirs and by the parameter.
+static const char *leaf_path(const char *path) {
+  const char *blank = strrchr(path, ' ');
+  return blank ? blank + 1 : path;
+}
+
 static bool has_role(Cx *cx, const char *path, const char *role) {
-  const char *blank = strrchr(path, ' '), *of = map_get(&cx->l->roles, blank ? blank + 1 : path);
+  const char *of = map_get(&cx->l->roles, leaf_path(path));
   return of && !strcmp(of, role);
 }
 
@@ -162,6 +167,22 @@ Value call_role(Cx *cx, const Args *a) {
   diag_note(d, (Span){0}, "no parameter here has the role `%s`: `param NAME: SHAPE as %s = …` gives it", role,
             role);
   return v_fail();
+}
+
+Value call_only(Cx *cx, const Args *a) {
+  const Tree *t = tree_of(cx, a->v[0]), *of = tree_of(cx, a->v[1]);
+  const Value all = v_tree((Tree *)t, a->at);
+  if (a->v[1]->kind == V_BOOL && a->v[1]->num != 0) return all;
+  if (!of) return binary(cx, OPR_MUL, &all, a->v[1], a->at);
+  Tree *out = tree_new(cx, t->n);
+  for (int i = 0; i < t->n; i++) {
+    bool kept = false;
+    for (int k = 0; k < of->n && !kept; k++)
+      kept = !strcmp(leaf_path(of->leaf[k].path), leaf_path(t->leaf[i].path));
+    Node *own = t->leaf[i].node;
+    out->leaf[i] = (Leaf){t->leaf[i].path, kept ? own : graph_const(cx->g, 0, own->shape)};
+  }
+  return v_tree(out, a->at);
 }
 
 // -- matches
