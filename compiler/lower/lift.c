@@ -260,6 +260,8 @@ static const struct {
 Value binary(Cx *cx, int opr, const Value *x, const Value *y, Span at) {
   if (x->kind == V_FAIL || y->kind == V_FAIL) return v_fail();
   if (opr == OPR_MATMUL) return matmul(cx, x, y, at);
+  if (x->kind == V_TEXT && y->kind == V_TEXT && (opr == OPR_EQ || opr == OPR_NE))
+    return v_bool(!strcmp(x->text, y->text) == (opr == OPR_EQ), at);
   if (opr == OPR_POW) live_fix(cx, y); // powers have derivatives and code of their own
   const bool swap = operators[opr].swap;
   const Lifted f = {operators[opr].op, operators[opr].takes, operators[opr].times,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
-from . import clauses, language_model, samples, updates
+from . import clauses, images, language_model, samples, updates
 
 STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json")]
 
@@ -28,6 +28,7 @@ def cases():
     updates_found += [(f"clauses: {name}", (check_updates, (clauses.TRAININGS, clauses.VALUES, name), None)) for name in clauses.TRAININGS]
     updates_found += [(f"lasso by {name}", (check_lasso, behind["lasso"], how)) for name, how in clauses.LASSO_WAYS.items()]
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
+    found += [(layer, (check_images, (layer, shape, shapes), json.loads(images.VALUES.read_text())[layer])) for layer, shape, shapes, _ in images.LAYERS]
     texts = [name for name, _ in [*found, *samples_found]]
     return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, texts, None))]
 
@@ -54,6 +55,12 @@ def write_npy(path, nested, integers):
     values = flatten(nested)
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
                      + struct.pack(f"<{len(values)}{'i' if integers else 'f'}", *values))
+
+
+def read_npy(path):
+    data = path.read_bytes()
+    begin = 10 + struct.unpack("<H", data[8:10])[0]
+    return struct.unpack(f"<{(len(data) - begin) // 4}f", data[begin:])
 
 
 def write_weights(path, tensors):
@@ -171,6 +178,25 @@ evaluate net on d {{ all }}
     demand_close("output", flatten(rows), case["out"])
 
 
+def check_images(regc, folder, case, expected):
+    """A layer with given weights, on given images: value and gradient of the sum of squares."""
+    layer, shape, shapes = case
+    (folder / "p.reg").write_text(images.program(layer, shape))
+    write_npy(folder / "x.npy", reshaped(images.numbers(shape, 0), shape), False)
+    write_weights(folder / "w.safetensors", {name: reshaped(v, s) for name, (s, v) in images.weights(shapes).items()})
+    files = ["-f", folder / "p.reg", "--in", f"x={folder / 'x.npy'}", *(["--weights", folder / "w.safetensors"] if shapes else [])]
+
+    def values(result, name):
+        return result.get("values") or read_npy(folder / f"{name}.npy")
+    for more in ([], ["--interpret"]):
+        result = json.loads(regc.ok("eval", "net(x)", "--out", folder, *files, *more))
+        if result["shape"] != expected["shape"]:
+            raise Failure(f"{layer}: shape {result['shape']}, PyTorch gives {expected['shape']}")
+        demand_close(layer, values(result, "value"), expected["value"])
+        result = json.loads(regc.ok("eval", "sum(net(x)^2)", "--grad", "x", "--out", folder, *files, *more))
+        demand_close(f"gradient through {layer}", values(result["grad"]["x"], "grad_x"), expected["gradient"])
+
+
 def check_lasso(regc, folder, expected, how):
     batch, epochs, rate, near = how
     text = clauses.LASSO.replace("DATA", str(ROOT / "examples/data/diabetes.csv")).replace("BATCH", str(batch)).replace("EPOCHS", str(epochs)).replace("RATE", rate)
@@ -250,7 +276,8 @@ def check_language_model(regc, folder, case, _):
 
 
 def reshaped(values, shape):
-    return values if len(shape) == 1 else [values[k:k + shape[1]] for k in range(0, len(values), shape[1])]
+    each = len(values) // shape[0]
+    return values if len(shape) == 1 else [reshaped(values[k:k + each], shape[1:]) for k in range(0, len(values), each)]
 
 
 def check_schedule(regc, folder, case, _):

@@ -252,6 +252,8 @@ class Reader(Calls, Loops, Selectors, Derivatives):
             return self.times(op, a, b)
         if op == "@":
             return self.product(node, real(a), real(b))
+        if isinstance(a, str) and isinstance(b, str) and op in ("==", "!="):
+            return (a == b) == (op == "==")
         if is_known(a) and is_known(b):
             return known(op, a, b)
         if op in ("and", "or"):
