@@ -60,8 +60,9 @@ const char *model_path(Cx *cx, const ModelValue *m, const char *path) {
   return arena_printf(cx->a, "%s.%s", m->name, own ? path + n + 1 : path);
 }
 
-static StateRef *average_state(Cx *cx, const ModelValue *m, const ParamRef *p) {
-  const char *name = model_path(cx, m, p->path);
+// Of one that starts from `start`: a parameter of what it follows, or a state of a layer.
+static StateRef *average_state(Cx *cx, const ModelValue *m, const char *path, Node *start) {
+  const char *name = model_path(cx, m, path);
   StateRef *ref = map_get(&cx->states, name);
   if (ref) return ref;
   if (cx->known && !train_state(cx->t, name)) {
@@ -72,12 +73,12 @@ static StateRef *average_state(Cx *cx, const ModelValue *m, const ParamRef *p) {
   }
   ref = ARENA_NEW(cx->a, StateRef);
   *ref = (StateRef){.name = name,
-                    .index = state_index(cx, name, p->shape),
-                    .shape = p->shape,
+                    .index = state_index(cx, name, start->shape),
+                    .shape = start->shape,
                     .origin = m->average->span,
                     .layer = true,
                     .follows = true};
-  if (cx->initials) ref->init = graph_stop(cx->g, param_input(cx, p));
+  if (cx->initials) ref->init = graph_stop(cx->g, start);
   ref->node = ref->input = state_input(cx, ref);
   map_put(&cx->states, name, ref);
   return ref;
@@ -85,8 +86,35 @@ static StateRef *average_state(Cx *cx, const ModelValue *m, const ParamRef *p) {
 
 Node *average_seen(Cx *cx, const ModelValue *m, const char *path) {
   const ParamRef *p = map_get(&cx->params, path);
-  const StateRef *ref = p ? average_state(cx, m, p) : NULL;
+  const StateRef *ref = p ? average_state(cx, m, path, param_input(cx, p)) : NULL;
   return ref ? ref->node : NULL;
+}
+
+static const ModelValue *average_around(const Cx *cx) {
+  const Seeing *s = cx->seeing;
+  while (s && !s->model->average) s = s->outer;
+  return s ? s->model : NULL;
+}
+
+bool inside_average(const Cx *cx) { return average_around(cx) != NULL; }
+
+StateRef *state_seen(Cx *cx, StateRef *own) {
+  const ModelValue *m = own->layer ? average_around(cx) : NULL;
+  return m ? average_state(cx, m, own->name, own->input) : own;
+}
+
+static bool is_followed(const Cx *cx, const ModelValue *m, const StateRef *s) {
+  return s->layer && !s->follows && !s->loaded && !s->carry && model_owns(cx->l, m->of->name, s->name);
+}
+
+void average_meet(Cx *cx, const ModelValue *m) {
+  const Tree *t = model_tree(cx, m->of);
+  const int states = cx->states.len;
+  for (int i = 0; i < t->n; i++) average_seen(cx, m, t->leaf[i].path);
+  for (int i = 0; i < states; i++) {
+    const StateRef *s = cx->states.entries[i].value;
+    if (is_followed(cx, m, s)) average_state(cx, m, s->name, s->input);
+  }
 }
 
 // -- updates
@@ -132,19 +160,22 @@ static Node *snapshot_update(Cx *cx, const ModelValue *m, Node *s, Node *w) {
 }
 
 static bool follow(Cx *cx, const ModelValue *m, Node *const *after) {
-  const ModelValue *of = m->of;
+  const int states = cx->states.len;
   for (int i = 0; i < cx->params.len; i++) {
     const ParamRef *p = cx->params.entries[i].value;
-    if (!model_owns(cx->l, of->name, p->path)) continue;
-    StateRef *ref = average_state(cx, m, p);
+    if (!model_owns(cx->l, m->of->name, p->path)) continue;
+    StateRef *ref = average_state(cx, m, p->path, param_input(cx, p));
     Node *w = after[i] ? after[i] : param_input(cx, p);
-    const Within outer = text_enter(cx, m->text);
     Node *n = !ref        ? NULL
               : is_ema(m) ? ema_update(cx, m, ref->node, w)
                           : snapshot_update(cx, m, ref->node, w);
-    text_leave(cx, outer);
     if (!n) return false;
     ref->node = n;
+  }
+  for (int i = 0; i < states; i++) { // those of layers are copied, of an average as they are behind the step
+    const StateRef *s = cx->states.entries[i].value;
+    StateRef *ref = is_followed(cx, m, s) ? average_state(cx, m, s->name, s->input) : NULL;
+    if (ref) ref->node = is_ema(m) ? s->node : snapshot_update(cx, m, ref->node, s->node);
   }
   return true;
 }
@@ -155,7 +186,10 @@ bool averages_follow(Cx *cx, const LowerTrain *t, Node *const *after) {
     const Def *d = defs->entries[i].value;
     if (!average_follows(d, t)) continue;
     const ModelValue *m = average_model(cx, d);
-    if (!m || !follow(cx, m, after)) return false;
+    const Within outer = text_enter(cx, d);
+    const bool followed = m && follow(cx, m, after);
+    text_leave(cx, outer);
+    if (!followed) return false;
   }
   return true;
 }

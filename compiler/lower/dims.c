@@ -61,16 +61,21 @@ void report_dims(Cx *cx, const char *text, const Dim *a, const Dim *b, Span at) 
 
 // -- of values
 
-const Dim *rows_dim(Cx *cx, const char *of, int64_t rows) {
-  Dim *d = map_get(&cx->rows, of);
+// Those of a table are one dimension wherever they are seen, those of a batch in its graph.
+static const Dim *rows_in(Cx *cx, Map *known, const char *of, int64_t rows) {
+  Dim *d = map_get(known, of);
   if (d) return d;
   d = ARENA_NEW(cx->a, Dim);
   *d = (Dim){.name = of, .size = rows};
-  map_put(&cx->rows, of, d);
+  map_put(known, of, d);
   return d;
 }
 
-const Dim *own_rows(Cx *cx) { return rows_dim(cx, cx->rows_of ? cx->rows_of : "the batch", cx->batch); }
+const Dim *rows_dim(Cx *cx, const char *of, int64_t rows) { return rows_in(cx, &cx->l->rows, of, rows); }
+
+const Dim *own_rows(Cx *cx) {
+  return cx->rows_of ? rows_dim(cx, cx->rows_of, cx->batch) : rows_in(cx, &cx->rows, "the batch", cx->batch);
+}
 
 static Dims field_dims(Cx *cx, const Value *v) {
   if (v->dims) return v->dims;

@@ -182,6 +182,7 @@ typedef struct Lowered {
   Map known;         // path -> LowerParam *: parameters that a statement so far has made known
   StageScope *scope; // of the statement that is elaborated
   StageScope *all;   // of the program's top level
+  Map rows;          // of tables of data -> Dim *
   Map stored;        // name -> its index in `store`, and one more
   int exit_code;     // of a failed data load (65, 66), else 0
   bool gave_up;      // too deep or too much to be elaborated: reported

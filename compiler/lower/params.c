@@ -145,12 +145,17 @@ StateRef *input_state(Cx *cx, const char *name, Shape s, Span origin, int rows) 
   return ref;
 }
 
+// Memory of a loop is the call's own, what else a layer keeps may be a snapshot's.
+static StateRef *own_or_seen(Cx *cx, const Ast *st, StateRef *ref) {
+  return st->num != 0 ? ref : state_seen(cx, ref);
+}
+
 // rows: as in StateRef.
 static StateRef *new_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from,
                            int rows) {
   if (cx->loaded) return loaded_tensor(cx, name, s, st->span);
   StateRef *ref = map_get(&cx->states, name);
-  if (ref && (ref->init || !cx->initials)) return ref; // else it was only read so far
+  if (ref && (ref->init || !cx->initials)) return own_or_seen(cx, st, ref); // else it was only read so far
   const ParamRef *param = map_get(&cx->params, name);
   if (param) return twice(cx, name, st->span, param->origin), NULL;
   if (!may_have_state(cx, name, s, st->span)) return NULL;
@@ -164,7 +169,7 @@ static StateRef *new_state(Cx *cx, Env *env, const Ast *st, const char *name, Sh
   if (!ref) ref = input_state(cx, name, s, st->span, rows);
   ref->init = init;
   ref->layer = env->path && *env->path;
-  return ref;
+  return own_or_seen(cx, st, ref);
 }
 
 // `from`: its initial value, where it is given.
@@ -365,7 +370,8 @@ void set_states(Cx *cx, const States *s) {
 static void store(Cx *cx, const char *name, Node *n) {
   if (set_carry(cx, name, n)) return;
   StateRef *ref = map_get(&cx->states, name);
-  if (ref && (cx->training || ref->carry) && keeps(ref, n)) ref->node = n, ref->assigned = true;
+  const bool moves = (cx->training && !inside_average(cx)) || (ref && ref->carry);
+  if (ref && moves && keeps(ref, n)) ref->node = n, ref->assigned = true;
 }
 
 // Evaluation reads what training left.

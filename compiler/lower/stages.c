@@ -453,13 +453,6 @@ static bool has_tensors(const Lowered *l, const char *model) {
   return false;
 }
 
-// What follows a model starts from its initial values, until a training of it begins.
-static void meet_average(Cx *cx, const Def *average) {
-  const ModelValue *m = average_model(cx, average);
-  const Tree *t = m ? model_tree(cx, m->of) : NULL;
-  for (int i = 0; t && i < t->n; i++) average_seen(cx, m, t->leaf[i].path);
-}
-
 static void meet(Stages *s, Def *model, const Def *average) {
   Lowered *l = s->l;
   Cx *cx =
@@ -469,7 +462,8 @@ static void meet(Stages *s, Def *model, const Def *average) {
   cx->initials = cx->training = true; // so that initial values have the draws of a training
   const int before = l->session->diags.list.len;
   meet_parameters(cx, model);
-  if (average) meet_average(cx, average);
+  const ModelValue *m = average ? average_model(cx, average) : NULL;
+  if (m) average_meet(cx, m); // starts from its model's initial values, until a training of this begins
   diags_forget(&l->session->diags, before); // what is wrong with the call is told where it stands
   if (!cx->params.len || !initial_graphs(cx, NULL, &init, NULL) || !init) return;
   know_models(s, cx);
@@ -504,6 +498,7 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
   *l = (Lowered){.session = p->session, .program = p, .host = *host};
   map_init(&l->stored, a);
   map_init(&l->known, a);
+  map_init(&l->rows, a);
   map_init(&l->instances, a);
   map_init(&l->roles, a);
   live_settings(l);

@@ -224,7 +224,7 @@ typedef struct Cx {
   Map passes;            // of a model -> double *, how many calls of it were elaborated, those of all turns
   Map schedules;         // named schedules used -> Node *
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
-  Map rows;              // table of data -> Dim *
+  Map rows;              // of batches -> Dim *
   VEC(LowerColumn) columns;
   StageScope *scope; // of the statement
   Map held;          // what names of statements have, by its first place in the store -> Value *

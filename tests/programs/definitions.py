@@ -1,7 +1,7 @@
 """Definitions and statements: what the names in a definition's text mean, where it stands and where it is used. Each `case_*` function
 takes the compiler and raises Failure."""
 from programs.cases import demand, events, folder, of_kind, written
-from programs.stages import DIGITS, files
+from programs.stages import DIGITS, files, read
 
 
 def all_cases():
@@ -122,3 +122,49 @@ report max(flat(ema(net, decay: 0.9).*)) as "largest"
     named = text.replace("ema(m, decay: 0.9)", "average").replace("ema(net, decay: 0.9)", "average").replace("NAMED", "let average = ema(net, decay: 0.9)")
     found, expected = everywhere(regc, text.replace("NAMED", ""), 3, 25), everywhere(regc, named)
     demand(found == expected and found["moved"] > 0, f"{found}, with a name {expected}")
+
+
+NORMED = """data rows = table(40) { x = normal([40, 3]); y = sum(x^2, axis: 1) }
+model net(x: [3]) -> [1] = x |> dense(4) as hidden |> batch_norm as norm |> tanh |> dense(1) as out
+"""
+NORMED_FIT = """  loss     mse(net(x), y)
+  optimize sgd(lr: 0.05)
+  batch    10
+  seed     3
+"""
+
+
+def case_averages_have_states_of_layers_of_their_own(regc):
+    """A snapshot has those of its moment, an average those behind the last step; a call in training mode moves none of them."""
+    found = everywhere(regc, NORMED + """
+let first = snapshot(net)
+let late = snapshot(net, each: 7 steps)
+let now = ema(net, decay: 0)
+let slow = ema(net, decay: 0.9)
+model slowly = net with w, a in net.*, slow.* as a
+before = net(rows.x)
+train net on rows {
+FIT  epochs   3
+  penalize : 0 * norm(slow(x, mode: train))
+}
+report max(abs(first(rows.x) - before)) as "first"
+report max(abs(now(rows.x) - net(rows.x))) as "now"
+report max(abs(slow(rows.x) - slowly(rows.x))) as "slow"
+report max(abs(late(rows.x) - net(rows.x))) as "late"
+save late to "LATE"
+evaluate late on rows { mse }
+""".replace("FIT", NORMED_FIT).replace("LATE", str(folder(regc) / "late.safetensors")), 5)
+    demand(found["first"] == found["now"] == found["slow"] == 0 < found["late"], f"{found}")
+
+
+def case_a_snapshot_is_what_a_shorter_training_leaves(regc):
+    home = folder(regc)
+    long = NORMED + "let late = snapshot(net, each: 7 steps)\ntrain net on rows {\n" + NORMED_FIT + "  steps 12\n}\nsave late to \"" + str(home / "late") + "\"\n"
+    short = NORMED + "train net on rows {\n" + NORMED_FIT + "  steps 7\n}\n"
+    regc.ok("run", "-q", "--out", home / "long", written(regc, long))
+    regc.ok("run", "-q", "--out", home / "short", written(regc, short))
+    late, weights = read(home / "late"), read(home / "short")
+    names = [n for n in weights if n.startswith("net.")]
+    demand(len(names) == 8 and "net.norm.running_mean" in names, f"{sorted(weights)}")
+    for name in names:
+        demand(late[name] == weights[name], f"{name}: {late[name]}, a shorter training {weights[name]}")
