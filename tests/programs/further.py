@@ -212,3 +212,21 @@ twice(net, d, more)
         regc.ok("run", "--out", where / "out", where / "p.reg")
     same = [(where / "out" / "weights.safetensors").read_bytes() for where in (plain, other)]
     demand(same[0] == same[1], "a procedure's training ends elsewhere")
+
+
+def case_a_training_with_further_data_diverges_where_it_does(regc):
+    """The steps that are made again find the same batches: the last good weights are those before the step."""
+    where = placed(regc, TRAIN.replace("  batch    3\n", "  penalize : (if step >= 7 then log(0 * u.x[0, 0]) else 0)\n  batch    3\n"))
+    ended = regc("run", "--quiet", "--out", where / "out", where / "p.reg")
+    demand(ended.returncode == 3 and "diverged at step 7" in ended.stderr, f"{ended.returncode} {ended.stderr}")
+    regc.ok("run", "--quiet", "--out", where / "seven", "--steps", "7", where / "p.reg")
+    ends = [(where / way / "weights.safetensors").read_bytes() for way in ("out", "seven")]
+    demand(ends[0] == ends[1], "other weights are kept than those before the step")
+
+
+def case_further_data_at_the_prompt(regc):
+    where = placed(regc, TRAIN)
+    lines = [line for line in (where / "p.reg").read_text().splitlines() if line and not line.lstrip().startswith("#")]
+    told = regc("repl", cwd=where, stdin="\n".join(lines) + "\nsemi.loss\nu.x\n")
+    demand(f"{expected()[1][-1][0]:.6g}"[:7] in told.stdout, f"{told.stdout}\n{told.stderr}")
+    demand("further data of a training have their name in its clauses; elsewhere they are `more`" in told.stderr, told.stderr)
