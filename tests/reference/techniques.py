@@ -146,7 +146,21 @@ PAIRS = {"p": (5,), "q": (5,), "r": (5,), "s": (5,)}
 PROGRAM = """fn bent(x) = tanh(x) * x^2
 """
 # Definitions of random numbers, in a case whose value these do not change; tests/stdlib/techniques.reg has their statistics.
+def otsu(x, bins):
+    edges = torch.linspace(x.min(), x.max(), bins + 1)
+    center = (edges[1:] + edges[:-1]) / 2
+    group = torch.bucketize(x, edges[1:-1], right=True)
+    spread = []
+    for k in range(bins - 1):
+        low, high = center[group[group <= k]], center[group[group > k]]
+        spread.append(len(low) * len(high) * (low.mean() - high.mean()) ** 2 if len(low) and len(high) else torch.tensor(0.0))
+    return center[torch.stack(spread).argmax()]
+
+
 EXPRESSIONS = [
+    ("otsu(x)", arrays(x=(60,)), lambda x: otsu(x, 256), ""),
+    ("otsu(x, bins: 16)", arrays(x=(200,)), lambda x: otsu(x, 16), ""),
+    ("splice(a, a)", arrays(a=(2, 3, 4)), lambda a: a, "a"),
     ("hyperspherical_energy(w)", arrays(w=(4, 3)), lambda w: energy(w, 2, False, False, False), "w"),
     ("hyperspherical_energy(w, s: 0, half: true)", arrays(w=(4, 3)), lambda w: energy(w, 0, True, False, False), "w"),
     ("hyperspherical_energy(w, s: 1, half: true, angular: true, normalized: false)", arrays(w=(4, 3)), lambda w: energy(w, 1, True, True, True), "w"),
