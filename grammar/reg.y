@@ -59,7 +59,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 
 %type <node> item stage stages stage_if wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target role
-%type <node> statement state wrong_statement shape_of_state row further clause objective every when stop penalize metric model_name
+%type <node> statement state wrong_statement shape_of_state row further clause objective every when stop penalize metric model_name drawn
 %type <node> expr until arrow pipe link or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
 %type <list> stage_list objectives heads several sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
@@ -354,8 +354,17 @@ clause:
 | FREEZE sources                                  { $$ = ast_freeze(p, @$, $2); }
 | stop
 | SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
+| SAMPLE WHERE expr                               { $$ = ast_sample_of(p, @$, "where", $3, NULL); }
+| SAMPLE chain                                    { $$ = ast_sample_of(p, @$, NULL, $2, NULL); }
+| SAMPLE chain COMMA drawn NAME                   { $$ = ast_sample_of(p, @$, NULL, $2, drawn_rows(p, $4, $5)); }
+| SAMPLE BY expr                                  { $$ = ast_sample_of(p, @$, "by", $3, NULL); }
+| SAMPLE BY expr COMMA drawn NAME                 { $$ = ast_sample_of(p, @$, "by", $3, drawn_rows(p, $5, $6)); }
 | EACH_EPOCH NAME stages                          { $$ = ast_each_epoch(p, @$, $3); (void)$2; }
 | PRECISION NAME                                  { $$ = ast_inner_precision(p, @$); (void)$2; }
+
+drawn:
+  NUMBER                                          { $$ = ast_number(p, @$, $1, NULL); }
+| NAME                                            { $$ = ast_name(p, @$, $1); }
 
 objectives:
   objective                                       { $$ = list_new(p, $1); }

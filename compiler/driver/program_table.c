@@ -262,7 +262,7 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
   r->init = function_new(a, "init", 0, (FunctionSource){.train = t, .kind = LOWER_INIT});
   if (t->starts_late)
     r->start = function_new(a, "start", 0, (FunctionSource){.train = t, .kind = LOWER_START});
-  const int64_t full = t->train_rows >= t->batch ? t->batch : 0,
+  const int64_t full = t->epoch_rows >= t->batch ? t->batch : 0,
                 valid_full = t->valid_rows >= t->batch ? t->batch : 0;
   r->step = function_new(a, "step", full, step);
   r->step_last = function_new(a, "step_last", t->last_batch, step);
@@ -305,6 +305,12 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .results = t->results.data,
                  .neach_epoch = t->each_epoch.len,
                  .each_epoch = t->each_epoch.data,
+                 .sample = t->sample,
+                 .rows = t->epoch_rows,
+                 .ndraw = t->draw.len,
+                 .draw = t->draw.data,
+                 .drawn = t->drawn,
+                 .sample_place = t->sample_place,
                  .nstops = t->stops.len,
                  .stops = t->stops.data};
   fill_names(a, l, &r, t);

@@ -136,8 +136,8 @@ static void print_passes(const LowerTrain *t, FILE *out) {
 static void print_training(const Pipeline *p, const LowerTrain *l, const reg_train *t, FILE *out) {
   Arena *a = p->arena;
   const LoopFn *f = function_loops(main_step(t));
-  fprintf(out, "train %s on %s: %lld rows in batches of %lld", t->name, t->data_name,
-          (long long)l->train_rows, (long long)l->batch);
+  fprintf(out, "train %s on %s: %s%lld rows in batches of %lld", t->name, t->data_name,
+          t->sample == REG_SAMPLE_KEPT ? "up to " : "", (long long)l->epoch_rows, (long long)l->batch);
   if (l->last_batch) fprintf(out, " (the last of %lld)", (long long)l->last_batch);
   fprintf(out, ", %lld steps a pass, %lld passes, %lld steps\n", (long long)l->steps_per_epoch,
           (long long)l->epochs, (long long)l->total_steps);

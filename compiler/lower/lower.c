@@ -271,6 +271,20 @@ static bool trained_models(Cx *cx, LowerTrain *t, const ModelValue *m) {
   return ok;
 }
 
+static bool sample_clause(Cx *cx, LowerTrain *t) {
+  t->epoch_rows = t->train_rows;
+  for (int i = 2; i < t->ast->nkids; i++) {
+    const Ast *c = t->ast->kids[i];
+    if (c->kind != AST_SAMPLE) continue;
+    t->in_order = !c->nkids;
+    if (!c->nkids) continue;
+    t->sample = c->name && !strcmp(c->name, "where") ? REG_SAMPLE_KEPT : REG_SAMPLE_WEIGHTS;
+    if (c->kids[1] && !whole_number(cx, t->ast, c->kids[1], "rows", "sample", 1, &t->epoch_rows))
+      return false;
+  }
+  return true;
+}
+
 LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   Arena *a = l->session->arena;
   LowerTrain *t = ARENA_NEW(a, LowerTrain);
@@ -306,11 +320,14 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   if (l->host.batch) t->batch = l->host.batch;
   if (!ast->kids[1]) t->batch = 1;
   t->seed = l->host.has_seed ? l->host.seed : (uint64_t)seed;
-  if (t->batch > t->train_rows) t->batch = t->train_rows;
-  t->last_batch = t->train_rows % t->batch;
-  t->steps_per_epoch = t->train_rows / t->batch + (t->last_batch > 0);
-  if (t->steps) t->epochs = (t->steps - 1) / t->steps_per_epoch + 1;
-  if (t->epochs > INT32_MAX / t->steps_per_epoch) {
+  if (!sample_clause(cx, t)) return NULL;
+  if (t->batch > t->epoch_rows) t->batch = t->epoch_rows;
+  t->last_batch = t->epoch_rows % t->batch;
+  t->steps_per_epoch = t->epoch_rows / t->batch + (t->last_batch > 0);
+  if (t->sample == REG_SAMPLE_KEPT) t->last_batch = 0;
+  const int64_t fewest = t->sample == REG_SAMPLE_KEPT ? 1 : t->steps_per_epoch; // steps of a pass
+  if (t->steps) t->epochs = (t->steps - 1) / fewest + 1;
+  if (t->epochs > INT32_MAX / (t->steps ? fewest : t->steps_per_epoch)) {
     const Ast *clause = train_clause(ast, t->steps ? "steps" : "epochs");
     diag_emit(&l->session->diags, DIAG_too_many_steps, clause ? clause->span : ast->span,
               (long long)t->epochs, (long long)t->steps_per_epoch, INT32_MAX);
@@ -321,7 +338,6 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   t->build = ARENA_NEW(a, TrainBuild);
   t->build->model = sema_find(l->program, t->model);
   cx->t = t;
-  for (int i = 2; i < ast->nkids; i++) t->in_order |= ast->kids[i]->kind == AST_SAMPLE;
   for (int i = 2; i < ast->nkids; i++)
     if (ast->kids[i]->kind == AST_STOP && ast->kids[i]->kids[1] &&
         (!stop_clause(cx, t, ast->kids[i]) || !watch_metric(cx, t, ast->kids[i])))

@@ -114,9 +114,14 @@ typedef struct LowerTrain {
   bool watch_max;
   int64_t patience;
   bool keep_best;
-  bool in_order;           // `sample in order`: row k of a batch goes on with row k of the batch before
-  bool starts_late;        // there is a LOWER_START
-  VEC(reg_result) results; // that the program reads
+  reg_sample sample;
+  int64_t epoch_rows;       // that a pass takes; of kept ones at most
+  VEC(reg_stage) draw;      // before each pass: gives weights, or which rows are kept
+  int drawn;                // these, in the store
+  const char *sample_place; // "p.reg:9:3"
+  bool in_order;            // `sample in order`: row k of a batch goes on with row k of the batch before
+  bool starts_late;         // there is a LOWER_START
+  VEC(reg_result) results;  // that the program reads
   VEC(reg_stage) each_epoch;
   VEC(int) stops;           // conditions of the store, computed there: one that holds ends the training
   StageScope *scope;        // names of statements that it sees

@@ -378,6 +378,7 @@ void lower_training(Stages *s, const Ast *ast) {
     for (int k = 0; k < l->trains.len; k++) same_tensors(l, t, l->trains.data[k]);
     store_tensors(l, t);
     train_results(s, t);
+    sample_rows(s, t);
     const int index = l->trains.len;
     vec_push(l->session->arena, l->trains, t);
     each_epoch(s, t);

@@ -33,7 +33,7 @@ static bool know_measures(Stages *s, LowerTrain *t, const Ast *e) {
   return true;
 }
 
-static void know_epoch(Stages *s, LowerTrain *t) {
+void know_epoch(Stages *s, LowerTrain *t) {
   training_result(s->l, s->scope, t, "loss", REG_RESULT_LOSS, 0, false);
   training_result(s->l, s->scope, t, "objective", REG_RESULT_OBJECTIVE, 0, false);
   training_result(s->l, s->scope, t, "epoch", REG_RESULT_EPOCHS, 0, false);

@@ -33,10 +33,17 @@ static void check_once(Program *p, const Ast *train, int from, int at) {
     }
 }
 
-static void check_sample(Program *p, const Ast *train, int from, int at) {
+static void check_reported(const Scope *around, const Ast *owner, int from, const Ast *e, bool open);
+
+// Of the fields of all rows, what an epoch reports, and what statements see.
+static void check_sample(const Scope *around, const Ast *train, int from, int at) {
   const Ast *c = train->kids[at];
+  Program *p = around->p;
   Diags *ds = &p->session->diags;
-  if (strcmp(c->name, "order") != 0) {
+  if (c->nkids) {
+    check_reported(around, train, from, c->kids[0], true);
+    if (c->kids[1]) check_expr((Scope *)around, c->kids[1]);
+  } else if (strcmp(c->name, "order") != 0) {
     Diag *d = diag_emit(ds, DIAG_wrong_kind, c->name_span, "`order`",
                         arena_printf(p->session->arena, "`%s`", c->name));
     diag_hint(d, "`sample in order` takes the rows one behind the other; without it they are shuffled");
@@ -79,11 +86,11 @@ static void check_measures(Scope *s, const Ast *e) {
   for (int i = 0; e && i < e->nkids; i++) check_measures(s, e->kids[i]);
 }
 
-// `stop when C`: of what an epoch reports, and of what statements see.
-static void check_condition(const Scope *around, const Ast *owner, int from, const Ast *c) {
+// Of what an epoch reports, and of what statements see.
+static void check_reported(const Scope *around, const Ast *owner, int from, const Ast *c, bool open) {
   static const char *const reported[] = {"valid", "loss", "objective"};
   Scope s = *around;
-  s.open = false;
+  s.open = open;
   for (int i = 0; i < 3; i++) bind(&s, reported[i]);
   for (int i = from; i < owner->nkids; i++)
     if (owner->kids[i]->kind == AST_LOG) bind(&s, owner->kids[i]->name);
@@ -125,7 +132,7 @@ static void check_stop(const Scope *around, const Ast *owner, int from, int at) 
   Scope s = *around;
   s.open = false;
   if (!stop->kids[1]) {
-    check_condition(around, owner, from, stop->kids[0]);
+    check_reported(around, owner, from, stop->kids[0], false);
     return;
   }
   stops_once(s.p, owner, from, at);
@@ -281,7 +288,7 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
     if (c->kind == AST_CONSTRAIN) check_constrain(s, c);
     if (c->kind == AST_STOP) check_stop(s, owner, from, i);
     if (c->kind == AST_LOG) check_log(s, owner, from, i);
-    if (c->kind == AST_SAMPLE) check_sample(p, owner, from, i);
+    if (c->kind == AST_SAMPLE) check_sample(s, owner, from, i);
     if (c->kind == AST_EACH_EPOCH) check_each_epoch(p, owner, c);
     if (c->kind == AST_UPDATE) check_update(s, owner, from, i);
     if (c->kind != AST_CLAUSE || !known_clause(p, c) || !strcmp(c->name, "allow")) continue;
@@ -295,11 +302,13 @@ static void check_without_data(Program *p, const Ast *train) {
   bool steps = false;
   for (int i = 2; i < train->nkids; i++) {
     const Ast *c = train->kids[i];
-    if (c->kind != AST_CLAUSE) continue;
-    steps |= !strcmp(c->name, "steps");
-    if (strcmp(c->name, "epochs") != 0 && strcmp(c->name, "batch") != 0) continue;
+    const bool samples = c->kind == AST_SAMPLE;
+    if (c->kind != AST_CLAUSE && !samples) continue;
+    steps |= !samples && !strcmp(c->name, "steps");
+    if (!samples && strcmp(c->name, "epochs") != 0 && strcmp(c->name, "batch") != 0) continue;
     Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, c->span,
-                        arena_printf(p->session->arena, "`%s`", c->name), "in a training without data");
+                        arena_printf(p->session->arena, "`%s`", samples ? "sample" : c->name),
+                        "in a training without data");
     diag_hint(d, "`steps 500` says how long it is; with data it is `train %s on DATA`",
               train->kids[0]->kids[0]->name);
     return;

@@ -547,6 +547,19 @@ Ast *ast_sample(ParseContext *p, Span span, Token order) {
   return named(LEAF(AST_SAMPLE), order.text, order.span);
 }
 
+Ast *ast_sample_of(ParseContext *p, Span span, const char *how, Ast *e, Ast *rows) {
+  Ast *a = NODE(AST_SAMPLE, e, rows);
+  a->name = how;
+  return a;
+}
+
+Ast *drawn_rows(ParseContext *p, Ast *count, Token unit) {
+  if (strcmp(unit.text, "rows") != 0)
+    diag_emit(&p->session->diags, DIAG_wrong_kind, unit.span, "`rows`",
+              arena_printf(p->arena, "`%s`", unit.text));
+  return count;
+}
+
 Ast *ast_evaluate(ParseContext *p, Span span, Ast *model, Ast *data, AstList *metrics) {
   Ast *first[] = {model, data};
   return node_and_list(p, AST_EVALUATE, span, first, 2, metrics);

@@ -153,6 +153,8 @@ Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors
                   const Token *by);
 Ast *ast_stop(ParseContext *p, Span span, Ast *watched, Ast *patience, bool keep_best);
 Ast *ast_sample(ParseContext *p, Span span, Token order);
+Ast *ast_sample_of(ParseContext *p, Span span, const char *how, Ast *e, Ast *rows);
+Ast *drawn_rows(ParseContext *p, Ast *count, Token unit); // `5000 rows`
 Ast *ast_evaluate(ParseContext *p, Span span, Ast *model, Ast *data, AstList *metrics);
 Ast *ast_check(ParseContext *p, Span span, Ast *value, Ast *condition);
 Ast *ast_use(ParseContext *p, Span span, Token path);

@@ -160,6 +160,15 @@ static void print_update(Printer *p, const Ast *a) {
   if (a->kids[2]) print_text(p, " when "), print_node(p, a->kids[2]);
 }
 
+static void print_sample(Printer *p, const Ast *a) {
+  strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, "sample");
+  if (!a->nkids) print_text(p, "in ");
+  if (a->name) print_text(p, a->name);
+  if (a->name && a->nkids) print_text(p, " ");
+  if (a->nkids) print_value(p, a->kids[0]);
+  if (a->nkids && a->kids[1]) print_text(p, ", "), print_node(p, a->kids[1]), print_text(p, " rows");
+}
+
 static void print_clause(Printer *p, const Ast *a, int column) {
   if (a->kind == AST_PENALIZE)
     print_penalize(p, a, column);
@@ -184,7 +193,7 @@ static void print_clause(Printer *p, const Ast *a, int column) {
     strbuf_addf(&p->out, "%-*s %s = ", CLAUSE_WIDTH, "log", a->name);
     print_value(p, a->kids[0]);
   } else if (a->kind == AST_SAMPLE)
-    strbuf_addf(&p->out, "%-*s in %s", CLAUSE_WIDTH, "sample", a->name);
+    print_sample(p, a);
   else if (a->kind == AST_CLAUSE) {
     strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, a->name);
     print_value(p, a->kids[0]);

@@ -168,6 +168,7 @@ static void fill_meta(const Run *r, const Training *t, uint64_t meta[META_ROWS])
   meta[META_HAS_BEST] = t->has_best;
   memcpy(&meta[META_BEST_VALUE], &t->best_value, sizeof(double));
   meta[META_DONE] = t->done;
+  meta[META_BEGAN] = (uint64_t)t->began;
   meta[META_TRAIN_LINES] = (uint64_t)(t->lines ? t->lines : r->told);
 }
 
@@ -219,7 +220,7 @@ static bool is_due(Run *r, bool end) {
 }
 
 int checkpoint_step(Training *t) {
-  const bool start = t->step == (int64_t)t->epoch * t->per_epoch;
+  const bool start = t->step == t->began;
   return is_due(t->run, start && t->step > 0) ? checkpoint_write(t->run) : REG_OK;
 }
 

@@ -25,6 +25,7 @@ typedef enum MetaRow {
   META_BEST_VALUE,  // bits of the double
   META_DONE,        // the training has ended
   META_TRAIN_LINES, // the same before it told its end: what it goes on from, if it is not over
+  META_BEGAN,       // finished updates when the pass under way began
   META_SUM,         // of all the tensors and the rows above: a damaged file is not gone on from
   META_ROWS
 } MetaRow;
@@ -47,7 +48,7 @@ typedef struct Table {
   uint64_t *values;
 } Table;
 
-enum { CHECKPOINT_VERSION = 7, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 8, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 
 // A tensor of a training under way.
 typedef struct Entry {

@@ -107,7 +107,10 @@ typedef struct Training {
   void *predictions;            // of one chunk, or of all rows where a metrics function reads them
   int64_t skipped;              // steps of this epoch that were made before this run
   int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
-  int64_t *order;               // of this epoch's training rows
+  int64_t began;                // updates when this epoch began
+  int64_t *order, rows;         // of this epoch: rows of the table, and how many
+  int64_t *kept;                // room for two numbers for each row of the part
+  double *weights;              // likewise: sums of weights
   Samples *samples;             // of its data and its further data
   double loss_sum, objective_sum, *term_sum, *term_mean, *schedule_now, *metric_now; // sums over rows
   double started;
@@ -185,6 +188,9 @@ void bank_copy(const Training *t, const Bank *to, const Bank *from);
 bool bank_finite(const Training *t, const Bank *bank);
 
 // One update with the epoch's rows [begin, begin + count). Returns its fault, or inspect's code.
+// -- rows.c
+int rows_new(Training *t);     // room for an epoch's rows
+int rows_arrange(Training *t); // its rows in their order; a fault of what the program draws them by
 int64_t step_rows(const Training *t, int64_t index);
 int take_step(Training *t, Steps *steps, int64_t index, bool inspected);
 bool step_is_finite(const Training *t);
@@ -218,6 +224,7 @@ int store_saved(Run *r, int index, Heap *heap, struct reg_saved_tensor *out);
 
 // The training's results in the store: at its begin, behind an epoch, at its end.
 int outcome_new(const Training *t);
+void outcome_states(const Training *t); // what its states are now
 void outcome_epoch(const Training *t, const reg_event *e);
 void outcome_end(const Training *t);
 

@@ -39,14 +39,19 @@ int outcome_new(const Training *t) {
   return REG_OK;
 }
 
+void outcome_states(const Training *t) {
+  for (int i = 0; i < t->plan->nresults; i++) {
+    const reg_result *x = &t->plan->results[i];
+    if (x->kind == REG_RESULT_STATE) samples_keep(t, x->index, t->run->store[x->value]);
+  }
+}
+
 void outcome_epoch(const Training *t, const reg_event *e) {
   for (int i = 0; i < t->plan->nresults; i++) {
     const reg_result *x = &t->plan->results[i];
-    if (x->kind == REG_RESULT_STATE)
-      samples_keep(t, x->index, t->run->store[x->value]);
-    else
-      keep_result(t, x, x->history ? t->epoch - 1 : 0, result_of(t, x, e));
+    if (x->kind != REG_RESULT_STATE) keep_result(t, x, x->history ? t->epoch - 1 : 0, result_of(t, x, e));
   }
+  outcome_states(t);
 }
 
 // Also of an epoch that did not come to its end.

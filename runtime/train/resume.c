@@ -219,18 +219,21 @@ static int read_training(Resume *c, int *found) {
   if (!code) code = training_new(r, index);
   if (code) return code;
   const uint64_t *meta = c->meta;
-  const int64_t within = (int64_t)meta[META_STEP] - (int64_t)meta[META_EPOCH] * t->per_epoch;
+  const int64_t within = (int64_t)(meta[META_STEP] - meta[META_BEGAN]);
   const int64_t then = (int64_t)training_row(c->then, index)[TRAIN_EPOCHS];
   t->resumed = true;
   t->epoch = (int32_t)meta[META_EPOCH];
   t->step = (int32_t)meta[META_STEP];
+  t->began = (int64_t)meta[META_BEGAN];
   t->best_epoch = (int64_t)meta[META_BEST_EPOCH];
   t->has_best = meta[META_HAS_BEST] != 0;
   memcpy(&t->best_value, &meta[META_BEST_VALUE], sizeof(double));
   t->done = is_done(c, p);
   t->epochs_before = then == p->epochs ? 0 : then;
   const bool over = t->epoch == p->epochs;
-  if (over ? t->step != (int64_t)t->total : within < 0 || within >= t->per_epoch)
+  if (over && p->sample == REG_SAMPLE_KEPT ? within != 0
+      : over                               ? t->step != (int64_t)t->total
+                                           : within < 0 || within >= t->per_epoch)
     return refuse(c, "the checkpoint is at a step that its epoch has not");
   for (int i = 0; i < c->then[TABLE_SUMS].rows; i++)
     memcpy(checkpoint_sum(t, i), &c->then[TABLE_SUMS].values[i], sizeof(double));

@@ -17,13 +17,15 @@ static int find_parts(Training *t) {
     return reg_fail(st, REG_INTERNAL, "internal", "`%s` has no part `%s`", p->data_name, p->valid_part);
   if (p->batch <= 0)
     return reg_fail(st, REG_INTERNAL, "internal", "a batch of %lld rows", (long long)p->batch);
-  int64_t rest = t->part->nrows % p->batch;
-  t->per_epoch = t->part->nrows / p->batch + (rest && p->step_last);
-  if ((t->part->nrows >= p->batch && !p->step) || t->per_epoch == 0 ||
-      (rest && p->step_last && p->step_last->batch != rest))
+  const int64_t rows = p->sample == REG_SAMPLE_WEIGHTS ? p->rows : t->part->nrows, rest = rows % p->batch;
+  const bool filled = p->sample == REG_SAMPLE_KEPT;
+  t->per_epoch = rows / p->batch + (rest && (p->step_last || filled));
+  if ((rows >= p->batch && !p->step) || t->per_epoch == 0 ||
+      (rest && !filled && p->step_last && p->step_last->batch != rest))
     return reg_fail(st, REG_INTERNAL, "internal", "no step fits %lld rows in batches of %lld",
-                    (long long)t->part->nrows, (long long)p->batch);
-  if (p->epochs > INT32_MAX / t->per_epoch)
+                    (long long)rows, (long long)p->batch);
+  t->rows = filled ? t->per_epoch * p->batch : rows;
+  if (p->epochs > INT32_MAX / (p->steps && filled ? 1 : t->per_epoch))
     return reg_fail(st, REG_BAD_DATA, "too_many_steps",
                     "%lld epochs of %lld steps are more than %d updates, which is as far as is counted",
                     (long long)p->epochs, (long long)t->per_epoch, INT32_MAX);
@@ -59,10 +61,9 @@ static int take_buffers(Training *t) {
             (t->schedule_now = take(t, (size_t)p->nschedules * sizeof(double))) &&
             (t->valid_metrics = take(t, (size_t)p->nmetrics * each)) &&
             (t->metric_now = take(t, (size_t)p->nmetrics * sizeof(double))) &&
-            (t->order = take(t, (size_t)t->part->nrows * sizeof(int64_t))) &&
             (t->fresh_params = take(t, (size_t)p->nparams * sizeof(bool))) &&
             (t->fresh_states = take(t, (size_t)p->nstates * sizeof(bool)));
-  if (!ok || bank_new(t, &t->epoch_start)) return t->run->st->code;
+  if (!ok || rows_new(t) || bank_new(t, &t->epoch_start)) return t->run->st->code;
   return p->keep_best ? bank_new(t, &t->best) : REG_OK;
 }
 
@@ -96,6 +97,7 @@ static int begin_weights(Training *t) {
                     t->plan->name, (long long)w.step, (long long)w.epoch);
   t->epoch = (int32_t)w.epoch;
   t->step = (int32_t)w.step;
+  t->began = t->plan->sample == REG_SAMPLE_KEPT ? w.step : w.epoch * t->per_epoch;
   t->has_best = w.has_best;
   t->best_value = w.best_value;
   t->best_epoch = w.best_epoch;
@@ -192,6 +194,7 @@ static int begin_again(Training *t) {
   const reg_train *p = t->plan;
   training_seed(t, spoken_seed(t));
   t->step = t->epoch = t->turn = 0;
+  t->began = 0;
   t->has_best = t->done = false;
   t->best_epoch = t->epochs_before = 0;
   t->reason = NULL;
@@ -224,19 +227,6 @@ static int begin(Training *t) {
   for (int i = 0; i < t->plan->nmodels; i++) set_values(t, t->plan->models[i]);
   if (!code) code = begin_weights(t);
   return code || t->step ? code : call_start(t);
-}
-
-static void arrange(Training *t) {
-  if (!t->plan->in_order)
-    reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, t->part->nrows, t->order);
-  for (int64_t i = 0; i < t->part->nrows && t->plan->in_order; i++)
-    t->order[i] = lane_row(t->part->nrows, t->plan->batch, i);
-  for (int64_t i = 0; i < t->part->nrows; i++) t->order[i] = t->part->rows[t->order[i]];
-}
-
-int64_t step_rows(const Training *t, int64_t index) {
-  int64_t left = t->part->nrows - index * t->plan->batch;
-  return left < t->plan->batch ? left : t->plan->batch;
 }
 
 int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
@@ -311,14 +301,35 @@ static void add_up(Training *t, int64_t rows) {
   for (int i = 0; i < t->plan->nterms; i++) t->term_sum[i] += value_at(t, t->terms, i) * (double)rows;
 }
 
-static void begin_epoch(Training *t) {
+// Stages around whose turns the epochs are.
+static int epoch_stages(Training *t, const reg_stage *list, int n) {
+  Run *r = t->run;
+  const uint64_t around = r->around;
+  r->around = turn_around(around, t->epoch);
+  r->inner++;
+  const int code = stages_run(r, list, n);
+  r->inner--;
+  r->under_way = t;
+  r->around = around;
+  return code;
+}
+
+// In the middle of an epoch it goes on with what the rows were drawn by: that is in the checkpoint.
+static int begin_epoch(Training *t) {
+  const reg_train *p = t->plan;
+  int code = REG_OK;
+  t->skipped = t->step - t->began;
+  if (p->sample && !(t->skipped && t->run->store[p->drawn])) {
+    outcome_states(t);
+    code = epoch_stages(t, p->draw, p->ndraw);
+  }
+  if (!code) code = rows_arrange(t);
   bank_copy(t, &t->epoch_start, &t->now);
-  arrange(t);
-  t->skipped = t->step - (int64_t)t->epoch * t->per_epoch;
-  if (t->skipped) return; // sums of the steps before: from the checkpoint
+  if (code || t->skipped) return code; // sums of the steps before: from the checkpoint
   t->rows_done = 0;
   t->loss_sum = t->objective_sum = 0;
-  memset(t->term_sum, 0, (size_t)t->plan->nterms * sizeof *t->term_sum);
+  memset(t->term_sum, 0, (size_t)p->nterms * sizeof *t->term_sum);
+  return code;
 }
 
 static bool interrupted(const Training *t) {
@@ -438,28 +449,21 @@ static int end_epoch(Training *t) {
   return REG_OK;
 }
 
-// The turns of these stages are the epochs.
 static int each_epoch(Training *t) {
-  Run *r = t->run;
-  const uint64_t around = r->around;
-  r->around = turn_around(around, t->epoch);
-  r->inner++;
-  const int code = stages_run(r, t->plan->each_epoch, t->plan->neach_epoch);
-  r->inner--;
-  r->under_way = t;
-  r->around = around;
+  const int code = epoch_stages(t, t->plan->each_epoch, t->plan->neach_epoch);
   for (int i = 0; i < t->plan->nstops && !code && !t->reason; i++)
-    if (store_number(r, t->plan->stops[i]) != 0) t->reason = "stopped";
+    if (store_number(t->run, t->plan->stops[i]) != 0) t->reason = "stopped";
   return code;
 }
 
 static int run_epochs(Training *t) {
   int code = REG_OK;
-  while (!code && !t->reason && t->epoch < t->plan->epochs && !is_stopped(t)) {
-    begin_epoch(t);
+  while (!code && !t->reason && t->epoch < t->plan->epochs && t->step < (int64_t)t->total && !is_stopped(t)) {
+    if ((code = begin_epoch(t))) break;
     code = run_steps(t, &t->steps);
-    if (code || (t->step < (t->epoch + 1) * t->per_epoch && t->step < (int64_t)t->total)) break;
+    if (code || (t->step < t->began + t->per_epoch && t->step < (int64_t)t->total)) break;
     t->epoch++;
+    t->began = t->step;
     code = end_epoch(t);
     if (!code) code = each_epoch(t);
   }

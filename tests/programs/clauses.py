@@ -140,4 +140,123 @@ def case_batch_all(regc):
     demand((home / "all" / "weights.safetensors").read_bytes() == (home / "number" / "weights.safetensors").read_bytes(), "`batch all` is another batch")
 
 
+SAMPLES = DIGITS + """
+model net(x: [64]) -> [10] = x |> dropout(0.2) |> dense(16) as hidden |> relu |> dense(10) as out
+recipe plain(net) {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: 1e-2)
+  log      nines = mean(label == 9)
+  batch    32
+  epochs   4
+}
+train net on digits with plain as hard { sample by cross_entropy(net(x), label, per_row: true)^2, 300 rows }
+train net on digits with plain as easy { sample where max(softmax(net(x)), axis: 1) > quantile(max(softmax(net(x)), axis: 1), 60%) - 0.2 * epoch }
+report hard.steps
+report easy.steps
+"""
+
+
+def same_weights(home, folders, names):
+    for name in names:
+        file = f"weights-{name}.safetensors"
+        for other in folders[1:]:
+            demand((home / other / file).read_bytes() == (home / folders[0] / file).read_bytes(), f"{other}: {file} differs")
+
+
+def case_samples_go_on(regc):
+    """Rows drawn by what the weights were when an epoch began: with two threads, from the middle of epochs on, as a binary."""
+    program, home = written(regc, SAMPLES), folder(regc)
+    found = events(regc, "--out", home / "whole", "--threads", "1", program)
+    regc.ok("run", "--out", home / "two", "--threads", "2", program)
+    in_parts_and_built(regc, program, home, (4, 13, 23, 31))
+    same_weights(home, ("whole", "two", "parts", "built"), ("hard", "easy"))
+    hard, easy = (e["value"] for e in of_kind(found, "report"))
+    demand(hard == 4 * 10 and 4 * 14 < easy < 4 * 34, f"{hard} and {easy} steps")
+    ends = [e["step"] for e in of_kind(found, "epoch") if e["train"] == "easy"]
+    demand(ends[0] < ends[3] - ends[2] and ends[-1] == easy, f"the epochs of the second end at {ends}")
+    seeds = [events(regc, "--out=", "--seed", seed, program) for seed in ("1", "1", "2")]
+    loss = [of_kind(f, "epoch")[0]["loss"] for f in seeds]
+    demand(loss[0] == loss[1] != loss[2], f"seeds: {loss}")
+
+
+ONE_PASS = DIGITS + """
+data low = digits where label < 5
+model net(x: [64]) -> [10] = x |> dense(16) |> relu |> dense(10)
+train net on DATA {
+  loss     cross_entropy(net(x), label)
+  optimize sgd(lr: 0.05)
+  batch    BATCH
+  epochs   2
+  SAMPLE
+}
+"""
+
+
+def one_pass(regc, home, name, data="digits", batch="77", sample=""):
+    program = ONE_PASS.replace("DATA", data).replace("BATCH", batch).replace("SAMPLE", sample)
+    return events(regc, "--out", home / name, written(regc, program if data == "low" else program.replace("data low = digits where label < 5", "")))
+
+
+def case_sample_where(regc):
+    """Kept rows train as data of these rows alone does; all of them as without the clause. The last batch is filled up."""
+    home = folder(regc)
+    one_pass(regc, home, "plain")
+    one_pass(regc, home, "all", sample="sample where label < 10")
+    one_pass(regc, home, "low", data="low", batch="1")
+    one_pass(regc, home, "kept", batch="1", sample="sample where label < 5")
+    for a, b in (("plain", "all"), ("low", "kept")):
+        demand((home / a / "weights.safetensors").read_bytes() == (home / b / "weights.safetensors").read_bytes(), f"{b} is not {a}")
+    found = one_pass(regc, home, "few", batch="64", sample="sample where id < 70")
+    demand([e["step"] for e in of_kind(found, "epoch")] == [1, 2], f"{of_kind(found, 'epoch')}")
+    program = ONE_PASS.replace("epochs   2", "steps    41").replace("BATCH", "64").replace("DATA", "low").replace("SAMPLE", "sample where id < 300")
+    found = events(regc, "--out=", written(regc, program))
+    demand(of_kind(found, "train_end")[0]["step"] == 41 and of_kind(found, "epoch")[0]["step"] < 4, f"{found[-1]}")
+
+
+def case_sample_by_weight(regc):
+    """As often as their weights say, rows of weight 0 never; classes equally often."""
+    home = folder(regc)
+    program = DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(10)
+data few = digits where label < 3 or (label == 9 and mod(id, 5) == 0)
+recipe plain(net) {
+  loss     cross_entropy(net(x), label)
+  optimize sgd(lr: 0.01)
+  log      nines = mean(label == 9)
+  log      ones = mean(label == 1)
+  batch    50
+  epochs   1
+}
+let n = 5000
+train net on few with plain as w { sample by if label == 9 then 1 else if label == 1 then 0 else 0.25, n rows }
+train net on few with plain as b { sample balanced(label), 5000 rows }
+report sum(few.train.label == 9) / (sum(few.train.label == 9) + 0.25 * sum(few.train.label == 0 or few.train.label == 2))
+"""
+    found = events(regc, "--out", home / "run", written(regc, program))
+    w, b = (e["logs"] for e in of_kind(found, "epoch"))
+    share = of_kind(found, "report")[0]["value"]
+    demand(abs(w["nines"] - share) < 0.03 and w["ones"] == 0, f"{w}, a share of {share}")
+    demand(abs(b["nines"] - 0.25) < 0.025 and abs(b["ones"] - 0.25) < 0.025, f"{b}")
+    demand([e["step"] for e in of_kind(found, "epoch")] == [100, 100], "5000 rows are 100 batches")
+
+
+def case_sample_by_states(regc):
+    """A state of each row tells which rows are drawn: those that were seen least."""
+    program = DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(10)
+train net on digits as t {
+  state    seen[sample] = 0
+  seen <- seen + 1
+  loss     cross_entropy(net(x), label) + 0 * mean(if training then seen else zeros(like: label))
+  optimize sgd(lr: 0.01)
+  sample   where t.seen == 0 and cumsum(t.seen == 0) <= 100
+  batch    50
+  epochs   3
+}
+report sum(t.seen)
+"""
+    found = events(regc, "--out=", written(regc, program))
+    demand(of_kind(found, "report")[0]["value"] == 300 and of_kind(found, "epoch")[-1]["step"] == 6, f"{found[-3:]}")
+
+
 DIABETES = Path(__file__).resolve().parents[2] / "examples/data/diabetes.csv"

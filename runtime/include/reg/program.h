@@ -33,6 +33,14 @@ typedef enum reg_slot_kind {
   REG_SLOT_SAMPLE // index: state with a row for each row of a table; those of the batch, read and overwritten
 } reg_slot_kind;
 
+// Which rows of the training part a pass takes.
+typedef enum reg_sample {
+  REG_SAMPLE_ALL,
+  REG_SAMPLE_WEIGHTS, // drawn, each as likely as its weight says, any number of times
+  REG_SAMPLE_KEPT     // those that are kept, in batches of one size: the last one is filled up with the first
+                      // ones
+} reg_sample;
+
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;
 
 // What a training leaves in the store: numbers (of the program's floats), and histories of `epochs` numbers,

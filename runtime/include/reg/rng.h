@@ -11,7 +11,12 @@
 
 // Streams of the runtime itself; those of a program's call sites count up from 0. Of a training's further
 // data each has one, from FURTHER on downwards.
-enum { REG_STREAM_FURTHER = 0x7fffffef, REG_STREAM_SHUFFLE = 0x7ffffff0, REG_STREAM_SPLIT = 0x7ffffff1 };
+enum {
+  REG_STREAM_FURTHER = 0x7fffffee,
+  REG_STREAM_DRAW = 0x7fffffef,
+  REG_STREAM_SHUFFLE = 0x7ffffff0,
+  REG_STREAM_SPLIT = 0x7ffffff1
+};
 
 void reg_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 uint32_t reg_random_word(uint64_t seed, uint32_t stream, uint32_t step, uint64_t element);

@@ -1,0 +1,105 @@
+// Which rows of the training part an epoch takes, in which order. In: a training at the beginning of an
+// epoch, and in the store what its rows are drawn by. Out: t->order, as many rows as t->rows, and
+// t->per_epoch batches of them. Holds: both follow from the seed, the epoch and what rows are drawn by.
+#include "reg/rng.h"
+#include "train/internal.h"
+#include <math.h>
+
+static int64_t most_rows(const Training *t) {
+  const int64_t batches = (t->part->nrows + t->plan->batch - 1) / t->plan->batch * t->plan->batch;
+  return t->rows > batches ? t->rows : batches;
+}
+
+int rows_new(Training *t) {
+  Heap *heap = &t->run->heap;
+  const size_t rows = (size_t)t->part->nrows, drawn = t->plan->sample ? rows : 0;
+  t->order = reg_heap_take(heap, (size_t)most_rows(t) * sizeof *t->order);
+  t->kept = reg_heap_take(heap, 2 * drawn * sizeof *t->kept);
+  t->weights = reg_heap_take(heap, drawn * sizeof *t->weights);
+  return t->order && t->kept && t->weights ? REG_OK : reg_no_memory(t->run->st, rows);
+}
+
+int64_t step_rows(const Training *t, int64_t index) {
+  const int64_t left = t->rows - index * t->plan->batch;
+  return left < t->plan->batch ? left : t->plan->batch;
+}
+
+static double drawn_by(const Training *t, int64_t row) {
+  const int at = t->plan->drawn;
+  return reg_number_at(t->run->store[at], t->run->program->store[at].dtype, row);
+}
+
+static int refuse_weight(const Training *t, int64_t row, double weight) {
+  const int32_t *ids = t->data->fields[reg_data_field(t->data, "id")].values;
+  return reg_fail(t->run->st, REG_BAD_DATA, "bad_weight",
+                  "%s: in epoch %d `sample` gives row %d the weight %g; a weight is finite and at least 0",
+                  t->plan->sample_place, t->epoch + 1,
+                  ids ? ids[t->part->rows[row]] : (int)t->part->rows[row], isnan(weight) ? NAN : weight);
+}
+
+// A number below 1, of 53 bits.
+static double uniform(const Training *t, int64_t k) {
+  uint32_t word[2];
+  for (int i = 0; i < 2; i++)
+    word[i] = reg_random_word(t->full_seed, REG_STREAM_DRAW, (uint32_t)t->epoch, (uint64_t)(2 * k + i));
+  return ((double)(word[0] >> 5) * 67108864 + (double)(word[1] >> 6)) / 9007199254740992.0;
+}
+
+// The first row whose sum is above x, which is below the last one.
+static int64_t row_above(const double *sums, int64_t n, double x) {
+  int64_t low = 0, high = n - 1;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (sums[middle] > x)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+static int draw(Training *t) {
+  const int64_t n = t->part->nrows;
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const double weight = drawn_by(t, i);
+    if (!(weight >= 0) || isinf(weight)) return refuse_weight(t, i, weight);
+    t->weights[i] = sum += weight;
+  }
+  if (!(sum > 0))
+    return reg_fail(t->run->st, REG_BAD_DATA, "no_weight",
+                    "%s: in epoch %d `sample` gives all %lld rows the weight 0", t->plan->sample_place,
+                    t->epoch + 1, (long long)n);
+  for (int64_t k = 0; k < t->rows; k++) t->order[k] = row_above(t->weights, n, uniform(t, k) * sum);
+  return REG_OK;
+}
+
+static int keep(Training *t) {
+  const int64_t n = t->part->nrows, batch = t->plan->batch;
+  int64_t count = 0, *shuffled = t->kept + n;
+  for (int64_t i = 0; i < n; i++)
+    if (drawn_by(t, i) != 0) t->kept[count++] = i;
+  if (!count)
+    return reg_fail(t->run->st, REG_BAD_DATA, "no_rows_left",
+                    "%s: in epoch %d `sample where` keeps none of %lld rows", t->plan->sample_place,
+                    t->epoch + 1, (long long)n);
+  t->per_epoch = (count + batch - 1) / batch;
+  t->rows = t->per_epoch * batch;
+  reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, count, shuffled);
+  for (int64_t k = 0; k < t->rows; k++) t->order[k] = t->kept[shuffled[k % count]];
+  return REG_OK;
+}
+
+int rows_arrange(Training *t) {
+  const int64_t n = t->part->nrows;
+  int code = REG_OK;
+  if (t->plan->sample == REG_SAMPLE_WEIGHTS)
+    code = draw(t);
+  else if (t->plan->sample == REG_SAMPLE_KEPT)
+    code = keep(t);
+  else if (!t->plan->in_order)
+    reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, n, t->order);
+  for (int64_t i = 0; i < n && t->plan->in_order; i++) t->order[i] = lane_row(n, t->plan->batch, i);
+  for (int64_t i = 0; i < t->rows && !code; i++) t->order[i] = t->part->rows[t->order[i]];
+  return code;
+}
