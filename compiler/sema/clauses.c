@@ -253,8 +253,10 @@ bool hint_training(Program *p, Diag *d, const char *name) {
       else
         diag_hint(
             d,
-            "the states of `%s` have this name in the clauses of its training; behind it they are `%s.%s.m`",
-            ast_text(p->session->arena, c->kids[0]), t->name ? t->name : "first", name);
+            "the states of `%s` have this name in the clauses of its training; behind it%s they are parts "
+            "of `%s.%s`",
+            ast_text(p->session->arena, c->kids[0]), t->name ? "" : ", where it has a name,",
+            t->name ? t->name : "first", name);
       return true;
     }
   }
