@@ -226,6 +226,12 @@ def test_page_of_techniques():
         raise Failure("tests/techniques/run.py --page writes it")
 
 
+def test_page_of_library():
+    import library_page
+    if library_page.PAGE.read_text() != library_page.page():
+        raise Failure("tests/library_page.py writes it")
+
+
 def collect(regc, promote):
     """{suite: [(name, test)]}: every file of a folder is a test."""
     def files(pattern):
@@ -253,6 +259,7 @@ def collect(regc, promote):
                  for line, text in fenced(p, language)] +
                 [(f"{p.name}:{line}", lambda t=text: test_conversation(regc, t)) for p in pages
                  for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)] +
+                [("library.md is what the library and its tests say", test_page_of_library)] +
                 [("techniques.md is what the demonstrations and the library say", test_page_of_techniques)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
         "programs": [(name, lambda f=f: f(regc)) for m in programs for name, f in m.all_cases()],

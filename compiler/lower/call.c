@@ -43,19 +43,52 @@ static bool check_result(Cx *cx, Env *env, Def *d, Value *v, Span at) {
   return check_one_result(cx, env, d, pattern, v, at);
 }
 
-// A loss whose body gives a number for each row is their mean; `per_row: true` asks for the numbers.
-static Value of_rows(Cx *cx, const Env *env, Value v) {
-  const Value *per_row = env_get(env, "per_row");
-  const bool rows = per_row && per_row->kind == V_BOOL && per_row->num != 0;
+// An argument of those that every loss has, where it is given.
+static const Value *of_all_losses(const Def *d, const Env *env, const char *name) {
+  const Ast *p = find_param(d, name);
+  const Value *v = p && p->num != 0 ? env_get(env, name) : NULL;
+  return v && v->kind == V_BOOL && v->num == p->kids[1]->num ? NULL : v;
+}
+
+static Value reduced(Cx *cx, Builtin b, Value v, const Value *where, Span at) {
+  Value condition = where ? *where : v;
+  BoundArg args[] = {{NULL, &v, at}, {"where", &condition, at}};
+  return call_builtin(cx, b, args, where ? 2 : 1, at);
+}
+
+static Value weighted(Cx *cx, Value v, const Node *n, const Value *weight, const Value *where, Span at) {
+  if (!weight) return reduced(cx, B_MEAN, v, where, at);
+  Value zeros = v;
+  zeros.node = graph_const(cx->g, 0, n->shape);
+  const Value product = binary(cx, OPR_MUL, weight, &v, at), whole = binary(cx, OPR_ADD, weight, &zeros, at);
+  if (product.kind == V_FAIL || whole.kind == V_FAIL) return v_fail();
+  const Value top = reduced(cx, B_SUM, product, where, at), bottom = reduced(cx, B_SUM, whole, where, at);
+  return top.kind == V_FAIL || bottom.kind == V_FAIL ? v_fail() : binary(cx, OPR_DIV, &top, &bottom, at);
+}
+
+// A loss whose body gives a number for each row is their mean, of those for which `where` holds, by `weight`;
+// `per_row: true` asks for the numbers.
+static Value of_rows(Cx *cx, const Def *d, const Env *env, Value v) {
+  const Value *per_row = of_all_losses(d, env, "per_row"), *weight = of_all_losses(d, env, "weight"),
+              *where = of_all_losses(d, env, "where"),
+              *any = per_row  ? per_row
+                     : weight ? weight
+                              : where;
   Node *n = v.kind == V_FAIL ? NULL : counted_floats(cx, &v);
   if (!n) return v_fail();
-  if (rows && n->shape.rank == 0) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, per_row->span,
+  if (any && n->shape.rank == 0) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, any->span,
               arena_printf(cx->a, "a loss whose body gives a number for each row"),
               arena_printf(cx->a, "`%s`, which gives one for all of them", env->def));
     return v_fail();
   }
-  if (rows || n->shape.rank == 0) return v;
+  if (per_row && (weight || where)) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, per_row->span, "`per_row`",
+              "beside `weight` and `where`");
+    return v_fail();
+  }
+  if (per_row || n->shape.rank == 0) return v;
+  if (weight || where) return weighted(cx, v, n, weight, where, any->span);
   return v_tensor(mean_there(cx, &v), v.span);
 }
 
@@ -72,7 +105,7 @@ Value call_body(Cx *cx, Def *d, Env *env, Span at) {
   const Ast *body = d->ast->kids[2];
   Value v = body->kind == AST_BLOCK ? eval_block(cx, env, body) : eval_expr(cx, env, body);
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
-  if (d->kind == KIND_LOSS) v = of_rows(cx, env, v);
+  if (d->kind == KIND_LOSS) v = of_rows(cx, d, env, v);
   cx->at = outer;
   v = outward(cx, env, v);
   v.span = at;

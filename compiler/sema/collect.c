@@ -16,20 +16,30 @@ static Ast *made(Arena *a, AstKind kind, const char *name, Span at) {
   return e;
 }
 
-// Every loss has a parameter more, `per_row: bool = false`.
-static const Ast *with_per_row(Arena *a, const Ast *loss) {
+static bool declares(const Ast *params, const char *name) {
+  for (int i = 0; params && i < params->nkids; i++)
+    if (params->kids[i]->name && !strcmp(params->kids[i]->name, name)) return true;
+  return false;
+}
+
+// Every loss has `per_row: bool = false`, `weight` and `where` for a mean of its rows, where it does not
+// declare them itself; num tells them from its own.
+static const Ast *with_rows(Arena *a, const Ast *loss) {
+  static const char *const names[] = {"per_row", "weight", "where"};
   const Ast *given = loss->kids[0];
-  const int n = given ? given->nkids : 0;
-  for (int i = 0; i < n; i++)
-    if (given->kids[i]->name && !strcmp(given->kids[i]->name, "per_row")) return loss;
   Ast *all = made(a, AST_PARAMS, NULL, given ? given->span : loss->name_span);
-  Ast *more = made(a, AST_PARAMDECL, "per_row", all->span);
-  more->kids[0] = made(a, AST_TYPE, "bool", all->span);
-  more->kids[1] = made(a, AST_BOOL, NULL, all->span);
-  all->kids = ARENA_ARRAY(a, Ast *, n + 1);
-  for (int i = 0; i < n; i++) all->kids[i] = given->kids[i];
-  all->kids[n] = more;
-  all->nkids = n + 1;
+  all->kids = ARENA_ARRAY(a, Ast *, (given ? given->nkids : 0) + 3);
+  for (all->nkids = 0; given && all->nkids < given->nkids; all->nkids++)
+    all->kids[all->nkids] = given->kids[all->nkids];
+  for (int i = 0; i < 3; i++) {
+    if (declares(given, names[i])) continue;
+    Ast *more = made(a, AST_PARAMDECL, names[i], all->span);
+    more->num = 1;
+    if (i == 0) more->kids[0] = made(a, AST_TYPE, "bool", all->span);
+    more->kids[1] = made(a, AST_BOOL, NULL, all->span);
+    more->kids[1]->num = i > 0;
+    all->kids[all->nkids++] = more;
+  }
   Ast *out = ARENA_NEW(a, Ast);
   *out = *loss;
   out->kids = ARENA_ARRAY(a, Ast *, loss->nkids + 1);
@@ -39,7 +49,7 @@ static const Ast *with_per_row(Arena *a, const Ast *loss) {
 }
 
 const Ast *definition_whole(Arena *a, const Ast *def) {
-  return def->op == KIND_LOSS ? with_per_row(a, def) : def;
+  return def->op == KIND_LOSS ? with_rows(a, def) : def;
 }
 
 Def *sema_define(Program *p, const Ast *item, bool from_library, Map *defs) {

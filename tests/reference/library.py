@@ -1,7 +1,9 @@
 """The library's functions, losses, penalties, metrics and layers without parameters, written once more with PyTorch (double
 precision): read by make.py. Where PyTorch lacks one, its formula stands here, from the source that the library names."""
+import numpy
 import torch
 from sklearn import metrics as sk
+from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
 
@@ -310,6 +312,18 @@ EXPRESSIONS = [
     ("ece(z, y)", {"z": ONE, "y": BITS}, lambda z, y: ece(torch.cat([0 * z, z], -1), y, 15), ""),
     ("weighted_mean(p, w)", {"p": SHARES, "w": SHARES.flip(0)}, lambda p, w: (p * w).sum() / w.sum(), "p,w"),
     ("quotient(p, w)", {"p": SHARES, "w": SHARES - 1}, lambda p, w: torch.where(w == 0, torch.zeros(()), p / torch.where(w == 0, torch.ones(()), w)), "p,w"),
+    ("cross_entropy(z, y, weight: w)", {"z": TIED, "y": LABELS, "w": SHARES[:7]},
+     lambda z, y, w: (w * F.cross_entropy(z, y, reduction="none")).sum() / w.sum(), "z,w"),
+    ("cross_entropy(z, y, weight: v[y], where: w > 0.5)", {"z": TIED, "y": LABELS, "w": SHARES[:7], "v": SHARES[:3]},
+     lambda z, y, w, v: F.cross_entropy(z[w > 0.5], y[w > 0.5], weight=v), "z"),
+    ("huber(p, y, where: y > 0.9)", {"p": ONE, "y": SHARES}, lambda p, y: F.huber_loss(p[y > 0.9][:, 0], y[y > 0.9]), "p"),
+    ("binary_cross_entropy(z, y, smoothing: 0.2)", {"z": ONE, "y": BITS.double()},
+     lambda z, y: F.binary_cross_entropy_with_logits(z[:, 0], 0.8 * y + 0.1), "z,y"),
+    ("binary_cross_entropy(z, y, pos_weight: 3)", {"z": ONE, "y": BITS.double()},
+     lambda z, y: F.binary_cross_entropy_with_logits(z[:, 0], y, pos_weight=torch.tensor(3.0)), "z,y"),
+    ("soft_cross_entropy(z, softmax(t), smoothing: 0.1)", {"z": TIED, "t": TIED.flip(0)},
+     lambda z, t: F.cross_entropy(z, t.softmax(-1), label_smoothing=0.1), "z,t"),
+    ("class_weights(argmax(z))", {"z": TIED}, lambda z: torch.tensor(compute_class_weight("balanced", classes=numpy.arange(3), y=classes(z))), ""),
     *metric_cases(),
     # factorizations, whose arrays are drawn last
     ("solve(a, b) * s", arrays(a=(3, 3), b=(3, 2), s=(3, 2)), lambda a, b, s: torch.linalg.solve(a, b) * s, "a,b"),
