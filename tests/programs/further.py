@@ -11,7 +11,7 @@ from programs.cases import demand, events, folder, of_kind
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import tensors
 
-SHUFFLE, FURTHER = 0x7FFFFFF0, 0x7FFFFFEF  # streams of the runtime: of the epochs' rows, and of the first further data
+SHUFFLE, FURTHER = 0x7FFFFFF0, 0x7FFFFFEE  # streams of the runtime: of the epochs' rows, and of the first further data
 SHAPES = {"net.a.weight": (2, 4), "net.a.bias": (4,), "net.b.weight": (4, 1), "net.b.bias": (1,)}
 EPOCHS, SEED, RATE = 4, 5, 0.1
 
