@@ -66,11 +66,21 @@ static Value weighted(Cx *cx, Value v, const Node *n, const Value *weight, const
   return top.kind == V_FAIL || bottom.kind == V_FAIL ? v_fail() : binary(cx, OPR_DIV, &top, &bottom, at);
 }
 
+// As they are given: the body may have these names for values of its own.
+typedef struct OfRows {
+  const Value *per_row, *weight, *where; // NULL: not given
+} OfRows;
+
+static OfRows rows_given(const Def *d, const Env *env) {
+  if (d->kind != KIND_LOSS) return (OfRows){0};
+  return (OfRows){of_all_losses(d, env, "per_row"), of_all_losses(d, env, "weight"),
+                  of_all_losses(d, env, "where")};
+}
+
 // A loss whose body gives a number for each row is their mean, of those for which `where` holds, by `weight`;
 // `per_row: true` asks for the numbers.
-static Value of_rows(Cx *cx, const Def *d, const Env *env, Value v) {
-  const Value *per_row = of_all_losses(d, env, "per_row"), *weight = of_all_losses(d, env, "weight"),
-              *where = of_all_losses(d, env, "where"),
+static Value of_rows(Cx *cx, const Env *env, const OfRows *given, Value v) {
+  const Value *per_row = given->per_row, *weight = given->weight, *where = given->where,
               *any = per_row  ? per_row
                      : weight ? weight
                               : where;
@@ -103,9 +113,10 @@ Value call_body(Cx *cx, Def *d, Env *env, Span at) {
   Span outer = cx->at;
   if (!d->from_library || !outer.source) cx->at = at;
   const Ast *body = d->ast->kids[2];
+  const OfRows given = rows_given(d, env);
   Value v = body->kind == AST_BLOCK ? eval_block(cx, env, body) : eval_expr(cx, env, body);
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
-  if (d->kind == KIND_LOSS) v = of_rows(cx, d, env, v);
+  if (d->kind == KIND_LOSS) v = of_rows(cx, env, &given, v);
   cx->at = outer;
   v = outward(cx, env, v);
   v.span = at;
