@@ -114,7 +114,7 @@ static void print_parameters(Arena *a, const LowerTrain *t, FILE *out) {
   fprintf(out, "  %-*s  %-7s %-14s %12.0f\n", (int)width, "all", "", "", total);
 }
 
-static void print_terms(const LowerTrain *t, FILE *out) {
+static void print_terms(Arena *a, const LowerTrain *t, FILE *out) {
   for (int i = 0; i < t->terms.len; i++) {
     const LowerTerm *term = &t->terms.data[i];
     if (term->log)
@@ -123,6 +123,13 @@ static void print_terms(const LowerTrain *t, FILE *out) {
       fprintf(out, "  minimized %s: %s over %s\n", term->name, term->strength, term->over);
     else
       fprintf(out, "  penalty %s: strength %s\n", term->name, term->strength ? term->strength : "1");
+  }
+  for (int i = 2; i < t->ast->nkids; i++) {
+    const Ast *c = t->ast->kids[i];
+    if (c->kind == AST_CONSTRAIN)
+      fprintf(out, "  constrained %s: %s\n", ast_text(a, c->kids[1]->kids[0]), ast_text(a, c->kids[2]));
+    if (c->kind == AST_PENALIZE && c->name)
+      fprintf(out, "  by prox: %s of %s\n", ast_text(a, c->kids[2]), ast_text(a, c->kids[1]->kids[0]));
   }
 }
 
@@ -145,7 +152,7 @@ static void print_training(const Pipeline *p, const LowerTrain *l, const reg_tra
     fprintf(out, "  %s: %s of %s, in batches of %lld\n", t->further[i].name, t->further[i].part,
             p->lowered->dataset_names.data[t->further[i].data], (long long)t->further[i].batch);
   print_parameters(a, l, out);
-  print_terms(l, out);
+  print_terms(a, l, out);
   fprintf(out, "  memory: parameters %s, optimizer state %s, activations and scratch %s, peak %s\n",
           text_bytes(a, tensor_bytes(t->params, t->nparams)),
           text_bytes(a, tensor_bytes(t->states, t->nstates)), text_bytes(a, (double)f->scratch_bytes),

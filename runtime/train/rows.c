@@ -33,8 +33,7 @@ static int refuse_weight(const Training *t, int64_t row, double weight) {
   const int32_t *ids = t->data->fields[reg_data_field(t->data, "id")].values;
   return reg_fail(t->run->st, REG_BAD_DATA, "bad_weight",
                   "%s: in epoch %d `sample` gives row %d the weight %g; a weight is finite and at least 0",
-                  t->plan->sample_place, t->epoch + 1,
-                  ids ? ids[t->part->rows[row]] : (int)t->part->rows[row], isnan(weight) ? NAN : weight);
+                  t->plan->sample_place, t->epoch + 1, ids[t->part->rows[row]], isnan(weight) ? NAN : weight);
 }
 
 // A number below 1, of 53 bits.

@@ -47,6 +47,13 @@ def case_behind_updates(regc):
     demand(of_kind(found, "evaluate")[0]["metrics"]["accuracy"] > 0.3, "it learned little")
 
 
+def case_behind_updates_in_the_summary(regc):
+    """What acts behind updates, and what is logged, is told with the terms."""
+    said = regc.ok("run", "--dry-run", "--summary", written(regc, BEHIND.replace("  optimize", "  log       size = norm(net.*)\n  optimize")))
+    for line in ("  by prox: strength / 2 * l1(w) of net.out.weight", "  constrained net.*.bias: simplex(w)", "  log size: norm(net.*)"):
+        demand(line in said, f"no line `{line}`: {said}")
+
+
 def case_behind_updates_at_the_prompt(regc):
     """A penalty of one's own, its operator in the place of another one, a training with both."""
     program = f"""data d = csv("{DIABETES}", target: progression) |> standardize
@@ -257,6 +264,40 @@ report sum(t.seen)
 """
     found = events(regc, "--out=", written(regc, program))
     demand(of_kind(found, "report")[0]["value"] == 300 and of_kind(found, "epoch")[-1]["step"] == 6, f"{found[-3:]}")
+
+
+def case_sample_diverges(regc):
+    """A step that diverges is made again from the rows of its epoch."""
+    program = written(regc, f"""data d = csv("{DIABETES}", target: progression) |> standardize
+model net(x: [10]) -> [1] = x |> dense(8) |> relu |> dense(1)
+train net on d {{
+  loss     squared_error(net(x), progression)
+  optimize sgd(lr: 0.02)
+  sample   where progression > 200 or epoch > 0
+  batch    20
+  log      size = norm(net.*)
+}}
+""")
+    done = regc("run", "--out=", program)
+    demand(done.returncode == 3 and "step" in done.stderr, f"{done.returncode}: {done.stderr[-600:]}")
+
+
+def case_clauses_at_the_prompt(regc):
+    """Logs, conditions and rows that a pass takes."""
+    program = DIGITS.replace("\n  |>", " |>") + """model net(x: [64]) -> [10] = x |> dense(10)
+train net on digits as t {
+  loss cross_entropy(net(x), label)
+  optimize sgd(lr: 0.1)
+  log nines = mean(label == 9)
+  sample where label > 6 or epoch > 0
+  batch all
+  stop when nines < 0.2
+}
+t.epochs
+t.history.nines[0] > 0.25
+"""
+    out = regc("repl", "--quiet", stdin=program)
+    demand(out.stdout.split()[-2:] == ["2", "true"], out.stdout + out.stderr)
 
 
 DIABETES = Path(__file__).resolve().parents[2] / "examples/data/diabetes.csv"

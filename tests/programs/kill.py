@@ -201,7 +201,33 @@ train net on few, u = other(batch: 90), v = digits.test(batch: 7) as semi {
 evaluate net on digits.test { accuracy }
 """
 
-PROGRAMS = {"stages": STAGES, "in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
+# Rows that passes take by what the weights were when they began, logs, constraints, conditions.
+DRAWN = HEAD + """
+model net(x: [64]) -> [10] = x |> dropout(0.2) |> dense(16) as hidden |> relu |> dense(10)
+
+train net on digits as hard {
+  loss      cross_entropy(net(x), label)
+  penalize w in net.hidden.weight : 0.02 * l1(w) by prox
+  constrain w in net.*.bias : nonnegative(w)
+  optimize  sgd(lr: 0.2)
+  log       slope = norm(grad(objective, net.*))
+  sample    by cross_entropy(net(x), label, per_row: true), 700 rows
+  stop      when slope < 1e-6
+  batch     32
+  epochs    10
+}
+train net on digits as sure {
+  loss      cross_entropy(net(x), label)
+  optimize  adam(lr: 1e-3)
+  sample    where max(softmax(net(x)), axis: 1) > 0.3 + 0.05 * epoch
+  batch     32
+  epochs    8
+}
+evaluate net on digits.test { accuracy }
+report sure.steps
+"""
+
+PROGRAMS = {"drawn": DRAWN, "stages": STAGES, "in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
             "further": FURTHER, "samples": SAMPLES,
             "double": "precision f64\n" + STOPPING}
 
