@@ -30,7 +30,7 @@ def cases():
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
     found += [(layer, (check_images, (layer, shape, shapes), json.loads(images.VALUES.read_text())[layer])) for layer, shape, shapes, _ in images.LAYERS]
     texts = [name for name, _ in [*found, *samples_found]]
-    return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, texts, None))]
+    return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, [*texts, more["program"]], None))]
 
 
 def run(regc, case):

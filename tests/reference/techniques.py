@@ -1,5 +1,6 @@
 """The definitions of techniques of the literature, written once more with PyTorch (double precision) from their formulas: read by
 make_techniques.py."""
+import math
 import zlib
 
 import make
@@ -136,6 +137,36 @@ def top_afa(a, x, size):
     return torch.stack(kept)
 
 
+def hypersparse(w, sparsity):
+    size = w.abs().flatten()
+    t = (0.6585 / size.detach().sort()[0][int(sparsity * len(size))] * size).tanh().sum()
+    return size.sum() * t / t.detach() - size.sum()
+
+
+def naive_bayes(x, train, y):
+    means = torch.stack([train[y == k].mean(0) for k in range(3)])
+    v = (train - means[y]).square().mean(0)
+    v = v + 1e-9 * v.max()
+    prior = torch.stack([(y == k).sum() + 1.0 for k in range(3)]) / (len(y) + 3)
+    return torch.stack([prior.log() - ((row - means).square() / (2 * v)).sum(1) for row in x])
+
+
+def iv_like(x, g, y, alpha):
+    """Of the normal equations: x'(P + alpha I) x b = x'(P + alpha I) y."""
+    m = g @ torch.linalg.pinv(g) + alpha * torch.eye(len(y))
+    return torch.linalg.solve(x.T @ m @ x, x.T @ m @ y)
+
+
+def tilting_angle(w, x, y):
+    z = x[y > 0].mean(0) - x[y <= 0].mean(0)
+    return F.cosine_similarity(w, z, dim=0).acos()
+
+
+def energy_distance(a, b):
+    mean = lambda p, q, same: torch.stack([(r - t).norm() for i, r in enumerate(p) for j, t in enumerate(q) if not (same and i == j)]).mean()  # noqa: E731
+    return 2 * mean(a, b, False) - mean(a, a, True) - mean(b, b, True)
+
+
 def standardized(z):
     c = z - z.mean(0)
     return c / (c.square().mean(0) + 1e-8).sqrt()
@@ -144,6 +175,10 @@ def standardized(z):
 VIEWS = {"z": (2, 4, 3), "t": (2, 4, 3)}
 PAIRS = {"p": (5,), "q": (5,), "r": (5,), "s": (5,)}
 PROGRAM = """fn bent(x) = tanh(x) * x^2
+fn first(pair) {
+  a, b = pair
+  a * mean(b)
+}
 """
 # Definitions of random numbers, in a case whose value these do not change; tests/stdlib/techniques.reg has their statistics.
 def otsu(x, bins):
@@ -190,6 +225,30 @@ EXPRESSIONS = [
     ("abnormal_examples(a, a, y)", rows(a=(7, 3)), lambda y, a: 0 * a.sum(), "a"),
     ("scaled_lines(x, 3) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: scaled_lines(x, 3) * s, "x"),
     ("multi_sample(bent, x, y)", rows(x=(7, 3)), lambda y, x: F.cross_entropy(x.tanh() * x ** 2, y), "x"),
+    ("mixout(w, u) * s", arrays(w=(4, 3), u=(4, 3), s=(4, 3)), lambda w, u, s: w * s, "w"),
+    ("nested_dropout(x) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: x * s, "x"),
+    ("k_sparse(z, 2) * s", arrays(z=(5, 6), s=(5, 6)), lambda z, s: z * (z >= z.sort(1, descending=True)[0][:, 1:2]) * s, "z"),
+    ("cauchy_schwarz(w^2, 1)", arrays(w=(4, 3)), lambda w: 12 * (w ** 4).sum() - w.square().sum() ** 2, "w"),
+    ("cauchy_schwarz(w, w^3)", arrays(w=(4, 3)), lambda w: w.square().sum() * (w ** 6).sum() - (w ** 4).sum() ** 2, "w"),
+    ("path_norm(w, v)", arrays(w=(4, 3), v=(3, 2)), lambda w, v: sum(w[:, k].norm() * v[k].norm() for k in range(3)), "w,v"),
+    ("hypersparse(w, sparsity: 40%)", arrays(w=(4, 3)), lambda w: hypersparse(w, 0.4), "w"),
+    ("el2n(z, y) * s", rows(z=(7, 3), s=(7,)), lambda y, z, s: (z.softmax(1) - F.one_hot(y, 3)).norm(dim=1) * s, "z"),
+    ("naive_bayes(x, t, y, 3) * s", rows(x=(4, 2), t=(7, 2), s=(4, 3)), lambda y, x, t, s: naive_bayes(x, t, y) * s, "x,t"),
+    ("1 * frechet_mean(abs(p), d)", arrays(p=(5, 3), d=(4, 3)), lambda p, d: torch.stack([(d ** 2 * q.abs()).sum(1).argmin() for q in p]).double(), ""),
+    ("null_projection(w) * s", arrays(w=(4, 2), s=(4, 4)), lambda w, s: (torch.eye(4) - w @ torch.linalg.pinv(w)) * s, "w"),
+    ("iv_like(x, g, y, 0.5) * s", arrays(x=(7, 3), g=(7, 2), y=(7,), s=(3,)), lambda x, g, y, s: iv_like(x, g, y, 0.5) * s, "x,g,y"),
+    ("leverage(x) * s", arrays(x=(7, 3), s=(7,)), lambda x, s: (x @ torch.linalg.pinv(x)).diagonal() * s, "x"),
+    ("dare(w, 0, q: 0.5) * s", arrays(w=(4, 3), s=(4, 3)), lambda w, s: 2 * w * s, "w"),
+    ("hard_rows(z, y)", rows(z=(7, 3)), lambda y, z: F.cross_entropy(z, y), "z"),
+    ("cutout(x, 3, 2) * s", arrays(x=(4, 9), s=(4, 9)), lambda x, s: x * s, "x"),
+    ("grid_mask(x, 3, 2, 4) * s", arrays(x=(4, 9), s=(4, 9)), lambda x, s: x * s, "x"),
+    ("first(cutmix(x, y, 3)) * s", arrays(x=(4, 9), y=(4, 3), s=(4, 9)), lambda x, y, s: x * y.mean() * s, "x"),
+    ("first(mixup(x, y)) * s", arrays(x=(4, 9), y=(4, 3), s=(4, 9)), lambda x, y, s: x * y.mean() * s, "x"),
+    ("smote(0 * x + [1, 2], 4, k: 2) * s", arrays(x=(4, 2), s=(4, 2)), lambda x, s: torch.tensor([1.0, 2]) * s, ""),
+    ("tilting_angle(w, x, y - 1)", {**rows(w=(3,), x=(7, 3)), "y": Y.double()}, lambda y, w, x: tilting_angle(w, x, y - 1), "w,x"),
+    ("dispersive(z)", arrays(z=(5, 3)), lambda z: (-torch.stack([(a - b).square().sum() for a in z for b in z]) / 1.5).exp().mean().log(), "z"),
+    ("first(noised(x, 1 + 0 * a)) * s * 0", arrays(x=(4, 9), a=(4, 1), s=(4, 9)), lambda x, a, s: 0 * x, ""),
+    ("energy_distance(a, b)", arrays(a=(4, 3), b=(5, 3)), lambda a, b: energy_distance(a, b), "a,b"),
     ("uout(x)", arrays(x=(4, 3)), lambda x: x, "x"),
     ("variance_shift(p, c: 2, v: 3, rho: 0.25, spread: 5)", {"p": torch.tensor([0.5, 0.75, 1])},
      lambda p: (3 + 0.25 * 3 * 5) / (7 / p - 4 + 0.25 * 3 * 5), "p"),
@@ -285,6 +344,43 @@ def sgd(**more):
     return make.Torch(lambda w: torch.optim.SGD(w, **({"lr": 0.05} | more)))
 
 
+class Lawn:
+    def __init__(self, base):
+        self.base = base
+
+    def step(self, tree, gradient, t):
+        old = {k: w.detach().clone() for k, w in tree.items()}
+        across = lambda x, w: x - w * (x * w).sum() / w.square().sum()  # noqa: E731
+        self.base.step(tree, {k: across(g, old[k]) for k, g in gradient.items()}, t)
+        with torch.no_grad():
+            for k, w in tree.items():
+                moved = old[k] + across(w - old[k], old[k])
+                w.copy_(moved * old[k].norm() / moved.norm())
+
+
+class SelectiveDecay:
+    def __init__(self, base, decay, scale):
+        self.base, self.decay, self.scale = base, decay, scale
+
+    def step(self, tree, gradient, t):
+        shrunk = {k: self.decay * w.detach() * (-gradient[k].abs() / self.scale).exp() for k, w in tree.items()}
+        self.base.step(tree, gradient, t)
+        with torch.no_grad():
+            for k, w in tree.items():
+                w -= shrunk[k]
+
+
+def rec_adam(lr, pull, middle, rise):
+    def rule(w, g, s, t):
+        start = s.setdefault("start", w.clone())
+        s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
+        s["v"] = 0.999 * s.get("v", 0) + 0.001 * g ** 2
+        share = 1 / (1 + math.exp(-rise * (t - middle)))
+        step = lr * math.sqrt(1 - 0.999 ** t) / (1 - 0.9 ** t) * s["m"] / (s["v"].sqrt() + 1e-6)
+        return w - share * step - lr * (1 - share) * pull * (w - start)
+    return rule
+
+
 OTHERS = "\n  optimize sgd(lr: 0.05) for net.f.b, net.f.c"
 OPTIMIZERS = [
     ("amp(base: sgd(lr: 0.05, momentum: 0.9))", Steps(sgd(momentum=0.9), amp(0.2, 1, 1, False))),
@@ -296,6 +392,10 @@ OPTIMIZERS = [
     ("flat_gradient(base: sgd(lr: 0.05), gamma: 0.05, ahead: 0)", Steps(sgd(), flat_gradient(0.05, 0.05, 0))),
     ("glad(base: sgd(lr: 0.05), rho: 0.1)", Steps(sgd(), glad(0.1, 1))),
     ("glad(base: sgd(lr: 0.05), rho: 20, strength: 0.5)", Steps(sgd(), glad(20, 0.5))),
+    ("lawn(base: sgd(lr: 0.05, momentum: 0.9))", Lawn(sgd(momentum=0.9))),
+    ("lawn(base: adam(lr: 0.1))", Lawn(make.Torch(lambda w: torch.optim.Adam(w, lr=0.1)))),
+    ("selective_decay(base: sgd(lr: 0.05), decay: 0.1, scale: 2)", SelectiveDecay(sgd(), 0.1, 2)),
+    ("rec_adam(lr: 0.1, pull: 3, middle: 2, rise: 1)", make.Formula(rec_adam(0.1, 3, 2, 1))),
     ("sink_gd(lr: 0.05, turns: 1) for net.f.a" + OTHERS, Steps(sgd(), sink_gd(1, False))),
     ("sink_gd(lr: 0.05, one: true) for net.f.a" + OTHERS, Steps(sgd(), sink_gd(5, True))),
 ]
@@ -326,6 +426,11 @@ LAYERS = [
      lambda x, scale, shift: ghost_evaluation(x, 3, 0.5, 0.1, scale, shift)),
     ("compander(learned: true)", {"log_a": (1,), "log_b": (1,)}, lambda x, log_a, log_b: log_a.exp() * (x / log_b.exp()).atan(), None),
     ("fusion(1, 1, 2, p: 0)", FUSION, fusion, None),
+    ("lora(2)", {"a": (6, 2), "b": (2, 3)}, lambda x, a, b: x + a @ b, None),
+    ("lora(2, alpha: 1)", {"a": (6, 2), "b": (2, 3)}, lambda x, a, b: x + a @ b / 2, None),
+    ("orthogonal_adapter([[1, 0], [0, 0], [0, 1]])", {"a": (6, 2)}, lambda x, a: x + torch.stack([a[:, 0], 0 * a[:, 0], a[:, 1]], 1), None),
+    ("hadamard(lambda: 0.5)", {"u": (3,), "v": (3,), "w": (3,)}, lambda x, u, v, w: (x @ (u ** 2 - v ** 2 + 0.5 * w))[:, None], None,
+     "= (x |> {call} as f)[.., new]"),
 ]
 
 
