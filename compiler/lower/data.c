@@ -13,6 +13,7 @@ typedef VEC(reg_data_op) OpList;
 typedef struct Chain {
   int base;
   OpList ops;
+  const char *library; // the library's data that it starts from; NULL: none
 } Chain;
 
 const Ast *call_arg(const Ast *call, const char *name, int position) {
@@ -76,6 +77,24 @@ static bool text_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
   Value v = eval_expr(cx, env, window);
   v.span = window->span;
   return known_int(cx, &v, "a number of characters", 1, INT32_MAX, &op->window);
+}
+
+static bool idx_op(Cx *cx, const Ast *call, reg_data_op *op) {
+  const Ast *path = call_arg(call, "path", 0), *labels = call_arg(call, "labels", 1);
+  op->kind = REG_DATA_IDX;
+  if (!path || path->kind != AST_STR) {
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "idx", "path");
+    return false;
+  }
+  op->path = program_file(cx, path->span, path->name);
+  if (!labels) return true;
+  if (labels->kind != AST_STR) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, labels->span, "the path of a file", ast_text(cx->a, labels));
+    return false;
+  }
+  op->labels = program_file(cx, labels->span, labels->name);
+  op->target = op->field = "label";
+  return true;
 }
 
 static bool number_arg(Cx *cx, Env *env, const Ast *e, const char *what, double *out) {
@@ -174,6 +193,8 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
     ok = csv_op(cx, stage, &op);
   } else if (b == B_TEXT && !source) {
     ok = text_op(cx, env, stage, &op);
+  } else if (b == B_IDX && !source) {
+    ok = idx_op(cx, stage, &op);
   } else if ((b == B_SCALE || b == B_STANDARDIZE) && of_text(cx, c)) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
               arena_printf(cx->a, "`%s`", builtin_info[b].name),
@@ -193,7 +214,7 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
     ok = may_divide(cx, c, stage->span) && split_op(cx, env, stage, &op);
   } else {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, stage->span,
-              source ? "scale, standardize or split" : "a source of data such as csv(…) or text(…)",
+              source ? "scale, standardize or split" : "a source of data such as csv(…), idx(…) or text(…)",
               ast_text(cx->a, stage));
     return false;
   }
@@ -222,13 +243,14 @@ static bool part_op(Cx *cx, const Ast *part, OpList *ops) {
               "for a text: split(…) divides it");
     return false;
   }
-  if (data_builtin(source) != B_CSV) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, part->kids[0]->span, "csv(…) alone",
-                        ast_text(cx->a, part->kids[0]));
+  const int b = ops->data[0].kind == REG_DATA_IDX ? B_IDX : B_CSV;
+  if (data_builtin(source) != b) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, part->kids[0]->span,
+                        b == B_IDX ? "idx(…) alone" : "csv(…) alone", ast_text(cx->a, part->kids[0]));
     diag_hint(d, "what is done to the rows stands before `with` and holds for all parts");
     return false;
   }
-  if (!csv_op(cx, source, &op)) return false;
+  if (b == B_IDX ? !idx_op(cx, source, &op) : !csv_op(cx, source, &op)) return false;
   op.kind = REG_DATA_PART;
   op.part_names[op.nparts++] = part->name;
   vec_push(cx->a, *ops, op);
@@ -241,7 +263,8 @@ static void replace_files(Cx *cx, const char *name, OpList *ops) {
   for (int i = 0; i < ops->len && h->data_path; i++) {
     reg_data_op *op = &ops->data[i];
     const bool part = op->kind == REG_DATA_PART;
-    const char *path = op->kind != REG_DATA_CSV && op->kind != REG_DATA_TEXT && !part ? NULL
+    const bool file = op->kind == REG_DATA_CSV || op->kind == REG_DATA_TEXT || op->kind == REG_DATA_IDX;
+    const char *path = !file && !part ? NULL
                        : part ? h->data_path(h->user, arena_printf(cx->a, "%s.%s", name, op->part_names[0]))
                               : h->data_path(h->user, name);
     if (path) op->path = path;
@@ -271,7 +294,8 @@ static bool has_file(const Ast *view) {
   const Ast *e = view->kids[0];
   const bool of_data = e->kind == AST_FIELD || e->kind == AST_INDEX || e->kind == AST_WHERE ||
                        e->kind == AST_TABLE || is_concat(e);
-  return is_part_name(view->name) ? !of_data && !view->kids[1] : data_builtin(e) == B_CSV;
+  const int b = data_builtin(e);
+  return is_part_name(view->name) ? !of_data && !view->kids[1] : b == B_CSV || b == B_IDX;
 }
 
 // A source and what is done to all its rows: nothing is computed of columns.
@@ -311,7 +335,11 @@ static int close_chain(Cx *cx, const char *name, const Chain *c, Span at) {
   if (same && !c->ops.len) return c->base;
   if (c->base >= 0) vec_push(cx->a, ops, ((reg_data_op){.kind = REG_DATA_FROM, .from = c->base}));
   for (int i = 0; i < c->ops.len; i++) vec_push(cx->a, ops, c->ops.data[i]);
-  return data_add(cx, name, ops.data, ops.len, at);
+  const int set = data_add(cx, name, ops.data, ops.len, at);
+  if (set < 0 && c->library) // told by data_add
+    diag_hint(cx->s->diags.list.data[cx->s->diags.list.len - 1],
+              "`regc doc %s` tells where its files are from", c->library);
+  return set;
 }
 
 static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c);
@@ -341,6 +369,7 @@ static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c)
   if (!name) name = data_text(cx, e);
   if (body && is_plain(cx, body)) { // another data definition, carried on
     const bool ok = chain_of(cx, env, body, NULL, c);
+    if (source_is_library(source_get(&cx->s->sources, body->span.source))) c->library = e->name;
     replace_files(cx, e->name, &c->ops);
     return ok;
   }

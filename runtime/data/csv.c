@@ -307,18 +307,6 @@ static bool readable(Reader *r, const char **bytes, size_t *size) {
   return !r->failed;
 }
 
-// A table of several files has the checksum of theirs, one behind the other.
-static void add_checksum(Table *t, const char *bytes, size_t size) {
-  char both[33];
-  reg_checksum(bytes, size, both + 16);
-  if (t->nfiles == 0) {
-    memcpy(t->checksum, both + 16, sizeof t->checksum);
-    return;
-  }
-  memcpy(both, t->checksum, 16);
-  reg_checksum(both, 32, t->checksum);
-}
-
 static void read_all(Reader *r, const char *bytes, size_t size) {
   Table *t = r->table;
   if (readable(r, &bytes, &size)) parse(r, bytes, size);
@@ -338,7 +326,7 @@ int table_read_csv(Table *t, const TableRequest *want, reg_status *st) {
   Reader r = {.table = t, .want = want, .st = st, .line = 1, .start = t->nrows};
   char *file = reg_file_read(want->path, &size, "data_missing", st);
   if (!file) return st->code;
-  add_checksum(t, file, size);
+  table_checksum(t, file, size);
   read_all(&r, file, size);
   free(file);
   free(r.use);

@@ -15,6 +15,8 @@ static int make_x(const Table *t, reg_dataset *d, reg_field *x) {
   for (size_t j = 0; j < width; j++) d->factor[j] = 1;
   d->columns = t->columns;
   *x = (reg_field){.name = "x", .dtype = t->dtype, .rank = 1, .dim = {t->width}, .width = t->width};
+  if (t->rank) x->rank = t->rank;
+  for (int k = 0; k < t->rank; k++) x->dim[k] = t->dim[k];
   return 0;
 }
 

@@ -5,19 +5,23 @@
 
 static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *source = plan->ops;
-  if (plan->nops < 1 || source->kind != REG_DATA_CSV)
+  if (plan->nops < 1 || (source->kind != REG_DATA_CSV && source->kind != REG_DATA_IDX))
     return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
-  int code = table_read_csv(t, &(TableRequest){.path = source->path, .target = source->target}, st);
+  int (*const read)(Table *, const TableRequest *, reg_status *) =
+      source->kind == REG_DATA_IDX ? table_read_idx : table_read_csv;
+  const TableRequest first = {.path = source->path, .target = source->target, .labels = source->labels};
+  int code = read(t, &first, st);
   for (int i = 1; i < plan->nops && !code; i++) {
     const reg_data_op *op = &plan->ops[i];
     if (op->kind != REG_DATA_PART) continue;
     if (t->nfiles == MOST_FILES) return reg_fail(st, REG_INTERNAL, "internal", "too many files");
     const TableRequest want = {.path = op->path,
                                .target = op->target ? op->target : source->target,
+                               .labels = op->labels,
                                .columns = t->columns,
                                .ncolumns = t->width,
                                .no_others = true};
-    code = table_read_csv(t, &want, st);
+    code = read(t, &want, st);
   }
   return code;
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const TableFile *table_file(const Table *t, int64_t row) {
   int i = t->nfiles - 1;
@@ -31,6 +32,17 @@ char *table_cell(const Table *t, int64_t row) {
   const int n = snprintf(text, sizeof text, "`%.40s` (%.300s:%lld:%d)", table_target(t, row), f->path,
                          (long long)t->line[row], f->target_column);
   return n < 0 ? NULL : reg_heap_copy(t->heap, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+void table_checksum(Table *t, const char *bytes, size_t size) {
+  char both[33];
+  reg_checksum(bytes, size, both + 16);
+  if (!*t->checksum) {
+    memcpy(t->checksum, both + 16, sizeof t->checksum);
+    return;
+  }
+  memcpy(both, t->checksum, 16);
+  reg_checksum(both, 32, t->checksum);
 }
 
 void table_free(Table *t) {

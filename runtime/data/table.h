@@ -32,7 +32,9 @@ typedef struct Table {
   int nfiles;
   TableFile files[MOST_FILES]; // their rows follow each other
   int width;                   // columns of x
-  const char *const *columns;  // their names
+  int rank;                    // of a row of x, and its sizes; 0: a row of columns
+  int64_t dim[4];
+  const char *const *columns; // their names
   int64_t nrows, room;
   double *numbers; // nrows x width
   int64_t *line;   // nrows: where the row, or its target, stands in its file
@@ -46,6 +48,7 @@ typedef struct Table {
 // file; else all columns but the target do.
 typedef struct TableRequest {
   const char *path, *target; // target: a column, or NULL
+  const char *labels;        // of an IDX file: those of its rows, or NULL
   const char *const *columns;
   int ncolumns;
   bool no_others; // a column that is not asked for is a mistake
@@ -53,6 +56,9 @@ typedef struct TableRequest {
 
 // Appends the file's rows. On failure st is filled; table_free either way.
 int table_read_csv(Table *t, const TableRequest *want, reg_status *st);
+int table_read_idx(Table *t, const TableRequest *want, reg_status *st);
+// A table of several files has the checksum of theirs, one behind the other.
+void table_checksum(Table *t, const char *bytes, size_t size);
 void table_free(Table *t);
 
 // Fills st with a mistake of the target in a row: FILE:LINE:COLUMN and the text.

@@ -1,5 +1,6 @@
 // What a session keeps, listed and written. In: the kept items. Out: lines for a person, or a program that
 // means the same wherever it is written.
+#include "../../sema/builtins.h"
 #include "reg/file.h"
 #include "repl.h"
 #include <limits.h>
@@ -13,15 +14,15 @@ static const Ast *item_tree(Session *s, const ReplItem *i) {
       ->file->kids[i->index];
 }
 
-// The path in csv("..."), which is relative to the file that it stands in; NULL: e is no such call.
-static const Ast *data_path_of(const Ast *e) {
-  bool csv = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME && !strcmp(e->kids[0]->name, "csv");
-  for (int i = 1; csv && i < e->nkids; i++) {
-    const Ast *arg = e->kids[i];
-    bool path = arg->name ? !strcmp(arg->name, "path") : i == 1;
-    if (path && arg->kids[0]->kind == AST_STR) return arg->kids[0];
-  }
-  return NULL;
+// A file that data is read from, whose path is relative to the file that it stands in; NULL: the i-th
+// argument of e is none.
+static const Ast *data_path_of(const Ast *e, int i) {
+  const int b = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? builtin_find(e->kids[0]->name) : -1;
+  if (i == 0 || (b != B_CSV && b != B_TEXT && b != B_IDX)) return NULL;
+  const Ast *arg = e->kids[i];
+  const bool path = arg->name ? !strcmp(arg->name, "path") || !strcmp(arg->name, "labels")
+                              : i == 1 || (i == 2 && b == B_IDX);
+  return path && arg->kids[0]->kind == AST_STR ? arg->kids[0] : NULL;
 }
 
 static const char *folder_of(Arena *a, const char *path) {
@@ -55,14 +56,16 @@ static void copy_until(Copy *c, int end) {
 
 static void copy_paths(Copy *c, const Ast *e) {
   if (!e) return;
-  const Ast *path = data_path_of(e);
-  const char *moved = path ? moved_path(c->arena, path->name, c->item->unit->name, c->to) : NULL;
-  if (moved) {
-    copy_until(c, path->span.start);
-    ast_put_string(c->out, moved);
-    c->at = path->span.end;
+  for (int i = 0; i < e->nkids; i++) {
+    const Ast *path = data_path_of(e, i);
+    const char *moved = path ? moved_path(c->arena, path->name, c->item->unit->name, c->to) : NULL;
+    if (moved) {
+      copy_until(c, path->span.start);
+      ast_put_string(c->out, moved);
+      c->at = path->span.end;
+    }
+    copy_paths(c, e->kids[i]);
   }
-  for (int i = 0; i < e->nkids; i++) copy_paths(c, e->kids[i]);
 }
 
 static void put_item(StrBuf *b, const ReplItem *item, const char *to) {

@@ -92,6 +92,7 @@ typedef struct reg_dataset {
 typedef enum reg_data_kind {
   REG_DATA_CSV,
   REG_DATA_TEXT,
+  REG_DATA_IDX,
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
   REG_DATA_SPLIT,
