@@ -110,7 +110,7 @@ static void set_precision(Program *p, const Ast *item) {
 }
 
 static void stores(Program *p, const char *name, const Ast *by) {
-  if (name && !map_get(&p->stored, name)) map_put(&p->stored, name, (void *)by);
+  if (!map_get(&p->stored, name)) map_put(&p->stored, name, (void *)by);
 }
 
 static void collect_names(Program *p, const Ast *e);
@@ -127,12 +127,16 @@ static void each_within(Program *p, const Ast *e, void (*visit)(Program *, const
   }
 }
 
-// What a statement binds.
-static void collect_names(Program *p, const Ast *e) {
+void statement_names(Program *p, const Ast *e, void (*put)(Program *, const char *, const Ast *)) {
   const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
-  if (e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE)
-    stores(p, e->name, e);
-  for (int i = 0; names && i < names->nkids; i++) stores(p, names->kids[i]->name, e);
+  const bool one =
+      e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE;
+  if (one && e->name) put(p, e->name, e);
+  for (int i = 0; names && i < names->nkids; i++) put(p, names->kids[i]->name, e);
+}
+
+static void collect_names(Program *p, const Ast *e) {
+  statement_names(p, e, stores);
   each_within(p, e, collect_names);
 }
 

@@ -6,6 +6,8 @@
 // Adds the items of one file; `path` is what its `use` lines are relative to.
 void collect_items(Program *p, const Ast *file, const char *path);
 void collect_statements(Program *p); // of all files: what they bind, and the definitions of their blocks
+// The names that a statement binds itself, not in its blocks.
+void statement_names(Program *p, const Ast *e, void (*put)(Program *, const char *, const Ast *));
 const Ast *definition_whole(Arena *a, const Ast *def); // with the parameters that each of its kind has
 Def *sema_define(Program *p, const Ast *def, bool from_library, Map *defs);
 // `ema(net, decay: 0.99)` that is no definition's whole value becomes the NAME of one.

@@ -1,22 +1,18 @@
 // Statements of a program, and procedures: the names in them. What statements of the top level bind is known
 // everywhere (Program.stored), what a procedure binds in its body (Program.locals); whether it has a value
 // where it stands is known to who elaborates statements in their order.
+#include "collect.h"
 #include "scope.h"
 #include <string.h>
 
 static void check_statements(Program *p, const Ast *block);
 
-static void bind_local(Program *p, const char *name, const Ast *by) {
-  if (name) map_put(p->locals, name, (void *)by);
-}
+static void bind_local(Program *p, const char *name, const Ast *by) { map_put(p->locals, name, (void *)by); }
 
 static void bind_locals(Program *p, const Ast *e) {
   if (!e) return;
-  if (e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE ||
-      e->kind == AST_DEF)
-    bind_local(p, e->name, e);
-  const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
-  for (int i = 0; names && i < names->nkids; i++) bind_local(p, names->kids[i]->name, e);
+  if (e->kind == AST_DEF) bind_local(p, e->name, e);
+  statement_names(p, e, bind_local);
   for (int i = 0; i < e->nkids; i++) {
     const AstKind kind = e->kids[i] ? e->kids[i]->kind : AST_ERROR;
     if (e->kind == AST_STAGES || kind == AST_STAGES || kind == AST_WHEN || kind == AST_EACH_EPOCH)
