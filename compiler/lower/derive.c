@@ -127,16 +127,28 @@ static bool is_called(const ModelValue *m, const char *name) {
   return !strcmp(m->def->name, name);
 }
 
-static bool selects_value(const ModelValue *m, const char *name) {
-  const Ast *selector = m->seen ? m->seen->kids[2]->kids[0] : NULL;
-  return selector && selector->kind == AST_FIELD && selector->kids[0]->kind == AST_NAME &&
-         is_called(m, selector->kids[0]->name) && !strcmp(selector->name, name);
+static const Ast *stack_named(const Ast *e, const char *name) {
+  const Ast *found = e && e->kind == AST_STACK && !strcmp(e->name, name) ? e : NULL;
+  for (int i = 0; e && i < e->nkids && !found; i++) found = stack_named(e->kids[i], name);
+  return found;
 }
 
+// Is the selector that of values of the model's body: `net.hidden`, or `net.block.*.out` of its stack?
 static bool sees_value(const ModelValue *m) {
-  const Ast *selector = m->seen->kids[2]->kids[0];
-  return selector->kind == AST_FIELD && selects_value(m, selector->name) &&
-         names_value(m->def->ast->kids[2], selector->name);
+  const Ast *selector = m->seen ? m->seen->kids[2]->kids[0] : NULL, *body = m->def->ast->kids[2];
+  if (!selector || selector->kind != AST_FIELD) return false;
+  const Ast *first = selector; // behind the model's name
+  while (first->kids[0]->kind == AST_FIELD || first->kids[0]->kind == AST_INDEX) first = first->kids[0];
+  if (first->kids[0]->kind != AST_NAME || !is_called(m, first->kids[0]->name)) return false;
+  if (first != selector) body = first->kind == AST_FIELD ? stack_named(body, first->name) : NULL;
+  return names_value(body, selector->name);
+}
+
+static bool selects_value(Cx *cx, const ModelValue *m, const char *path, size_t from) {
+  static const ModelValue any = {.name = "*"};
+  Segment segments[MAX_SEGMENTS + 1];
+  const int n = sees_value(m) ? selector_segments(cx, m->seen->kids[2]->kids[0], &any, segments) : 0;
+  return n && path_matches(cx, segments + 1, n - 1, path, from);
 }
 
 Node *param_seen(Cx *cx, const char *path, Node *own) {
@@ -163,12 +175,21 @@ Node *param_seen(Cx *cx, const char *path, Node *own) {
   return own;
 }
 
+// The scope of the model's own body, or of a turn of a stack in it.
+static bool is_own(const ModelValue *m, const Env *env) {
+  const size_t n = strlen(m->path);
+  return env->path && !strncmp(env->path, m->path, n) && (!env->path[n] || env->path[n] == '.') &&
+         !strcmp(env->def, m->def->name);
+}
+
 Value value_seen(Cx *cx, const Env *env, const char *name, Value v) {
-  if (!cx->seeing || !cx->leaf || !env->path || strcmp(env->path, cx->leaf->path) != 0) return v;
+  if (!cx->seeing || !cx->leaf || !is_own(cx->leaf, env)) return v;
+  const char *path = arena_printf(cx->a, "%s.%s", env->path, name);
+  const size_t from = strlen(cx->leaf->path) + 1;
   for (Seeing *s = cx->seeing; s && v.kind != V_FAIL; s = s->outer) {
-    if (!selects_value(s->model, name)) continue;
+    if (!selects_value(cx, s->model, path, from)) continue;
     s->found++;
-    v = seen_through(cx, s, name, place(cx, s->model, name), v);
+    v = seen_through(cx, s, path + from, place(cx, s->model, path + from), v);
   }
   return v;
 }
