@@ -134,6 +134,13 @@ def adafactor(lr, clip=1.0, eps=1e-3, decay=0.0):
     return rule
 
 
+class ByRank(Formula):
+    """A rule made with 1 for matrices and 0 for vectors: which of them decay."""
+
+    def __init__(self, make):
+        super().__init__(lambda w, g, s, t: make(float(w.dim() > 1))(w, g, s, t))
+
+
 class Around:
     """Another optimizer, with what `change` makes of weights and gradients."""
 
@@ -220,6 +227,12 @@ OPTIMIZERS = [
     ("lars(lr: 1, momentum: 0.5, weight_decay: 0.2, trust: 0.1)", Formula(lars(1, 0.5, 0.2, 0.1))),
     ("lamb(lr: 0.1)", Formula(lamb(0.1, 0.9, 0.999, 1e-6, 0))),
     ("lamb(lr: 0.1, b1: 0.8, b2: 0.9, eps: 1e-3, weight_decay: 0.5)", Formula(lamb(0.1, 0.8, 0.9, 1e-3, 0.5))),
+    *[(text.replace(")", ", decay: weights(net))"), ByRank(make)) for text, make in (
+        ("sgdw(lr: 0.05, momentum: 0.8, weight_decay: 0.3)", lambda d: sgdw(0.05, 0.8, False, d * 0.3)),
+        ("lion(lr: 0.02, b1: 0.8, b2: 0.95, weight_decay: 0.5)", lambda d: lion(0.02, 0.8, 0.95, d * 0.5)),
+        ("lars(lr: 1, momentum: 0.5, weight_decay: 0.2, trust: 0.1)", lambda d: lars(1, 0.5, d * 0.2, 0.1)),
+        ("lamb(lr: 0.1, weight_decay: 0.5)", lambda d: lamb(0.1, 0.9, 0.999, 1e-6, d * 0.5)),
+        ("adafactor(weight_decay: 0.5)", lambda d: adafactor(1e-2, decay=d * 0.5)))],
     ("adafactor", Formula(adafactor(1e-2))),
     ("adafactor(lr: 0.8, clip: 0.3, eps: 1, weight_decay: 0.1)", Formula(adafactor(0.8, 0.3, 1, 0.1)), 5),
     ("clip_by_norm(sgd(lr: 0.05, momentum: 0.9), limit: 2)",
