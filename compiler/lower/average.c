@@ -90,6 +90,24 @@ Node *average_seen(Cx *cx, const ModelValue *m, const char *path) {
   return ref ? ref->node : NULL;
 }
 
+StateRef *average_given(Cx *cx, const ModelValue *m, const char *path, Node *now) {
+  const char *name = model_path(cx, m, path);
+  StateRef *ref = map_get(&cx->states, name);
+  if (!ref) {
+    ref = ARENA_NEW(cx->a, StateRef);
+    *ref = (StateRef){.name = name,
+                      .index = state_index(cx, name, now->shape),
+                      .shape = now->shape,
+                      .origin = m->average->span,
+                      .layer = true,
+                      .follows = true,
+                      .input = now};
+    map_put(&cx->states, name, ref);
+  }
+  ref->node = now;
+  return ref;
+}
+
 static const ModelValue *average_around(const Cx *cx) {
   const Seeing *s = cx->seeing;
   while (s && !s->model->average) s = s->outer;
@@ -184,7 +202,7 @@ bool averages_follow(Cx *cx, const LowerTrain *t, Node *const *after) {
   const Map *defs = &cx->l->program->defs;
   for (int i = 0; i < defs->len; i++) {
     const Def *d = defs->entries[i].value;
-    if (!average_follows(d, t)) continue;
+    if (!average_of(d) || !trains_model(t, d->name)) continue; // as it was when the training was met
     const ModelValue *m = average_model(cx, d);
     const Within outer = text_enter(cx, d);
     const bool followed = m && follow(cx, m, after);

@@ -219,7 +219,7 @@ void held_give(Stages *s, const Held *h, const Value *v) {
   for (int i = 0; i < h->n; i++) give(s, h->stored[i], node_at(v, i));
 }
 
-void held_give_param(Stages *s, const ParamRef *p, Node *n) { give(s, p->index, n); }
+void held_give_stored(Stages *s, int stored, Node *n) { give(s, stored, n); }
 
 // What the other side of an `if` around has bound under the name.
 static const Held *twin_of(const StageScope *s, const char *name) {
@@ -251,7 +251,8 @@ Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const V
 void held_names(Lowered *l, const StageScope *s) {
   for (int i = 0; i < s->names.len; i++) {
     const Held *h = s->names.entries[i].value;
-    const bool hidden = !h || strchr(h->name, ' '); // of a `for` or a procedure
+    const bool hidden =
+        !h || (strchr(h->name, ' ') && strncmp(h->name, "tree of ", 8) != 0); // of a `for` or a procedure
     for (int k = 0; !hidden && k < h->n; k++) {
       const char *path = h->value.kind == V_TREE ? h->value.tree->leaf[k].path : "";
       vec_push(l->session->arena, l->names, ((LowerName){h->name, path, h->stored[k]}));

@@ -83,4 +83,11 @@ Value memo_keep(Cx *cx, const Def *d, const Memo *m, Value v) {
   return v;
 }
 
-void memo_forget(Cx *cx) { map_init(&cx->calls, cx->a); }
+void memo_forget(Cx *cx) {
+  map_init(&cx->calls, cx->a);
+  for (int i = 0; i < cx->models.len; i++) {
+    const ModelValue *m = cx->models.entries[i].value;
+    while (m && !m->at) m = m->of;
+    if (m) cx->models.entries[i].value = NULL;
+  }
+}

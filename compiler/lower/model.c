@@ -145,6 +145,10 @@ static ModelValue *made(Cx *cx, const Def *d, const Ast *e) {
   if (e->kind == AST_NEW) return new_model(cx, d, e);
   if (e->kind == AST_DERIVE) return derived_model(cx, d, e);
   const Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
+  if (v.kind == V_MODEL && e->kind == AST_AT && e == d->ast->kids[2]) {
+    v.model->name = d->name;
+    map_put(&cx->models, d->name, v.model);
+  }
   if (v.kind == V_MODEL && !v.model->nitems) return v.model;
   if (v.kind != V_FAIL)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "one model in front of `with`", value_text(cx, &v));
@@ -156,7 +160,7 @@ ModelValue *model_value(Cx *cx, Def *d) {
   const Ast *body = d->ast->kids[2];
   if (m) return m;
   const bool follows = average_call(d) != NULL, loads = is_load(cx, d);
-  if (!follows && !loads && body->kind != AST_NEW && body->kind != AST_DERIVE)
+  if (!follows && !loads && body->kind != AST_NEW && body->kind != AST_DERIVE && body->kind != AST_AT)
     return model_new(cx, d->name, d);
   const Within outer = text_enter(cx, d);
   m = follows ? average_model(cx, d) : loads ? loaded_model(cx, d->name, body) : made(cx, d, body);

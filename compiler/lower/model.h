@@ -28,9 +28,11 @@ const char *average_of(const Def *d);  // the name of the model that it follows;
 bool average_follows(const Def *d, const LowerTrain *t);           // whether the training moves what it names
 ModelValue *average_model(Cx *cx, const Def *d);                   // NULL after a report
 Node *average_seen(Cx *cx, const ModelValue *m, const char *path); // in the place of a parameter
-StateRef *state_seen(Cx *cx, StateRef *own);                       // in the place of a layer's state
-bool inside_average(const Cx *cx);                                 // of a call of one
-void average_meet(Cx *cx, const ModelValue *m);                    // its tensors, of all that was met
+// Its tensor for one of what it follows, in a line that gives it a value.
+StateRef *average_given(Cx *cx, const ModelValue *m, const char *path, Node *now);
+StateRef *state_seen(Cx *cx, StateRef *own);    // in the place of a layer's state
+bool inside_average(const Cx *cx);              // of a call of one
+void average_meet(Cx *cx, const ModelValue *m); // its tensors, of all that was met
 // The models that follow one that the training trains, in its step, which leaves `after` (by parameter; NULL:
 // as it was); false after a report.
 bool averages_follow(Cx *cx, const LowerTrain *t, Node *const *after);

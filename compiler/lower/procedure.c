@@ -158,6 +158,7 @@ static void seen_again(Stages *s, const char *name, Value *v) {
 Value call_procedure(Stages *s, Def *d, const Ast *at) {
   Lowered *l = s->l;
   Call c = {s, d, at, copying(s, d->ast->name_span, d->from_library)};
+  c.body.apart = true;
   s->calls++;
   StageScope *outer = s->scope, *inside = scope_new(l, d->scope ? d->scope : s->root);
   inside->procedure = true;

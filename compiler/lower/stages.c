@@ -100,8 +100,9 @@ static bool has_of(const LowerTrain *t, const Lowered *l, const char *model) {
 // What a derived model is derived from; e where it is no such model.
 static const Ast *derived_from(const Lowered *l, const Ast *e) {
   const Def *d = e->kind == AST_NAME ? sema_find(l->program, e->name) : NULL;
-  const Ast *of = d && d->kind == KIND_MODEL && d->ast->kids[2]->kind == AST_DERIVE ? d->ast->kids[2] : e;
-  while (of->kind == AST_DERIVE) of = of->kids[0];
+  const Ast *body = d && d->kind == KIND_MODEL ? d->ast->kids[2] : e,
+            *of = body->kind == AST_DERIVE || body->kind == AST_AT ? body : e;
+  while (of->kind == AST_DERIVE || of->kind == AST_AT) of = of->kids[0];
   return of;
 }
 
@@ -211,7 +212,11 @@ static int line_function(Stages *s) {
   for (int i = 0; i < s->given.len; i++) {
     const Given *g = &s->given.data[i];
     const LowerTensor *t = &s->l->store.data[g->stored];
-    const char *name = arena_printf(cx->a, "%s:%s", t->param ? "param" : "store", t->name);
+    const char *name = arena_printf(cx->a, "%s:%s",
+                                    t->param   ? "param"
+                                    : t->layer ? "state"
+                                               : "store",
+                                    t->name);
     const Node *in = graph_find_input(cx->g, name);
     if (bare(g->node) == in) continue; // what it was
     graph_output_port(cx->g, (Port){REG_SLOT_STORE, g->stored}, name, g->node, in ? (int)in->attr[0] : -1);

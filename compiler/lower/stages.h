@@ -87,7 +87,7 @@ Held *held_new(Lowered *l, StageScope *scope, const char *name, Span at, const V
 void held_bind(Stages *s, const char *name, Span at, Value v); // `name = v` in the line
 const char *held_text(Arena *a, const Held *h, int i);         // "mask net.hidden.weight", of its i-th tensor
 void held_give(Stages *s, const Held *h, const Value *v);
-void held_give_param(Stages *s, const ParamRef *p, Node *n);
+void held_give_stored(Stages *s, int stored, Node *n);
 int held_hidden(Stages *s, const char *what, Node *n); // its place in the store
 int stored_index(Lowered *l, LowerTensor t);           // of its name
 int stored_find(const Lowered *l, const char *name);   // -1: there is none

@@ -94,13 +94,36 @@ static void give_params(Stages *s, const Ast *e, const Tree *to, const Value *v)
     if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
     n = graph_broadcast_to(cx->g, n, p->shape);
     p->node = graph_point(cx->g, n);
-    held_give_param(s, p, n);
+    held_give_stored(s, p->index, n);
+  }
+  memo_forget(cx);
+}
+
+// An average, or a snapshot, begins anew with what its model is now.
+static void take_model(Stages *s, const Ast *name) {
+  Cx *cx = stages_line(s);
+  const Value v = line_value(s, name);
+  if (v.kind != V_MODEL || !v.model->average) return;
+  for (int i = 0, n = s->l->store.len; i < n; i++) {
+    const LowerTensor t = s->l->store.data[i];
+    if ((!t.param && !t.layer) || !model_owns(s->l, v.model->of->name, t.name)) continue;
+    const ParamRef *p = t.param ? map_get(&cx->params, t.name) : NULL;
+    const StateRef *ref = t.layer ? map_get(&cx->states, t.name) : NULL;
+    Node *now =
+        p     ? p->node
+        : ref ? ref->node
+              : cx_port(cx, REG_SLOT_STORE, i, arena_printf(cx->a, "state:%s", t.name), DT_F32, t.shape);
+    held_give_stored(s, average_given(cx, v.model, t.name, now)->index, now);
   }
   memo_forget(cx);
 }
 
 static void lower_give(Stages *s, const Ast *e) {
   Cx *cx = stages_line(s);
+  if (e->nkids == 1) {
+    take_model(s, e->kids[0]);
+    return;
+  }
   const Ast *target = e->kids[0];
   const Held *held = target->kind == AST_NAME ? held_find(s->scope, target->name) : NULL;
   if (held) {

@@ -149,6 +149,7 @@ static void collect_trainings(Program *p, const Ast *e) {
 void collect_statements(Program *p) {
   for (int i = 0; i < p->statements.len; i++) collect_names(p, p->statements.data[i]);
   for (int i = 0; i < p->statements.len; i++) {
+    p->statements.data[i] = sema_bind_model(p, p->statements.data[i]);
     SemaCopy c = sema_copying(p, (Span){0});
     if (sema_defines(p->statements.data[i])) p->statements.data[i] = sema_copy(&c, p->statements.data[i]);
     collect_trainings(p, p->statements.data[i]);

@@ -14,6 +14,8 @@ Def *sema_define(Program *p, const Ast *def, bool from_library, Map *defs);
 void sema_name_average(Program *p, const Ast *call);
 const Ast *
 sema_followed(const Ast *call); // by `ema` or `snapshot`, or loaded; NULL: the call is none of these
+// A statement that keeps a model, and its definition; others as they are.
+const Ast *sema_bind_model(Program *p, const Ast *statement);
 // A path in a program, relative to the file `from`.
 const char *program_path(Program *p, const char *from, const char *relative);
 #endif

@@ -122,11 +122,111 @@ static const char *own_name(SemaCopy *c, const Ast *e) {
   return unlike(p, e->name);
 }
 
+// -- models that statements keep
+
+static Ast *node(Program *p, AstKind kind, const char *name, Span at, int nkids) {
+  Ast *e = ARENA_NEW(p->session->arena, Ast);
+  *e = (Ast){.kind = kind, .name = name, .span = at, .name_span = at, .nkids = nkids, .depth = 1, .links = 1};
+  e->kids = ARENA_ARRAY(p->session->arena, Ast *, nkids + 1);
+  return e;
+}
+
+static bool binds_model(const Ast *e) {
+  return e->kind == AST_BIND && (e->kids[0]->kind == AST_AT || sema_followed(e->kids[0]));
+}
+
+// `fast = net at T`, `teacher = snapshot(net)`: a definition over what the statement keeps. The tree has a
+// name that is none of the language.
+static Ast *kept_model(Program *p, const Ast *bind, const char *name) {
+  const Ast *e = bind->kids[0];
+  Ast *def = node(p, AST_DEF, name, bind->name_span, 4), *body = (Ast *)e;
+  def->op = e->kind == AST_AT ? KIND_MODEL : KIND_LET;
+  def->text = bind->name;
+  if (e->kind == AST_AT) {
+    body = node(p, AST_AT, NULL, e->span, 2);
+    body->kids[0] = e->kids[0];
+    body->kids[1] =
+        node(p, AST_NAME, arena_printf(p->session->arena, "tree of %s", name), e->kids[1]->span, 0);
+  }
+  def->kids[2] = body;
+  return def;
+}
+
+// What the statement does: it keeps a copy of the tree, or has the model take what it follows as it is now.
+static Ast *keeping(Program *p, const Ast *bind, const Ast *def) {
+  const Ast *e = bind->kids[0], *body = def->kids[2];
+  const bool moved = e->kind == AST_AT;
+  Arena *a = p->session->arena;
+  if (e->kind != body->kind ||
+      strcmp(ast_text(a, moved ? e->kids[0] : e), ast_text(a, moved ? body->kids[0] : body)) != 0) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_duplicate_definition, bind->name_span, bind->name);
+    diag_note(d, def->name_span, "first bound here");
+    diag_hint(d, "bound again a model stays what it is made of: `%s = %s%s`", bind->name,
+              ast_written(a, body->kind == AST_AT ? body->kids[0] : body),
+              body->kind == AST_AT ? " at ..." : "");
+    return node(p, AST_ERROR, NULL, bind->span, 0);
+  }
+  if (moved) {
+    Ast *keeps = node(p, AST_BIND, body->kids[1]->name, bind->name_span, 1);
+    keeps->span = bind->span;
+    keeps->kids[0] = e->kids[1];
+    map_put(&p->stored, keeps->name, keeps);
+    return keeps;
+  }
+  Ast *takes = node(p, AST_GIVE, NULL, bind->span, 1);
+  takes->kids[0] = node(p, AST_NAME, def->name, bind->name_span, 0);
+  takes->kids[0]->op = 1;
+  return takes;
+}
+
+// It is none that has a definition in the text.
+static bool is_kept(const Ast *def) { return def && def->text && def->span.start == def->name_span.start; }
+
+// By a statement around.
+static const Ast *kept_before(const SemaCopy *c, const Ast *bind) {
+  const Ast *def = map_get(&c->given, bind->name);
+  const Def *d = def || c->apart ? NULL : map_get(&c->p->defs, bind->name);
+  if (d && !d->own) def = d->ast;
+  return is_kept(def) ? def : NULL;
+}
+
+const Ast *sema_bind_model(Program *p, const Ast *bind) {
+  if (!binds_model(bind)) return bind;
+  const Def *known = map_get(&p->defs, bind->name);
+  if (known && !is_kept(known->ast)) return bind; // told where statements bind names
+  if (!known) known = sema_define(p, kept_model(p, bind, bind->name), false, &p->defs);
+  return keeping(p, bind, known->ast);
+}
+
+static void know_kept(SemaCopy *c, const Ast *bind) {
+  if (kept_before(c, bind) || map_get(&c->given, bind->name)) return;
+  Ast *made = kept_model(c->p, bind, unlike(c->p, bind->name));
+  stands(c, bind->name, made);
+  Def *d = sema_define(c->p, made, c->library, &c->p->defs);
+  d->own = d->used = true;
+  d->checked = c->p->checked;
+  vec_push(c->p->session->arena, c->kept, made);
+}
+
+// A statement of a block that keeps a model; its definition is of that block, or of one around.
+static Ast *kept_copy(SemaCopy *c, const Ast *bind) {
+  const Ast *def = kept_before(c, bind), *outer = c->named;
+  Ast *made = node(c->p, AST_BIND, bind->name, bind->name_span, 1), *body = def->kids[2];
+  c->named = bind->kids[0];
+  made->span = bind->span;
+  made->kids[0] = sema_copy(c, bind->kids[0]);
+  if (body == bind->kids[0]) def->kids[2] = made->kids[0]; // the first one: it is what was written, so far
+  if (body->kind == AST_AT && body->kids[0] == bind->kids[0]->kids[0]) body->kids[0] = made->kids[0]->kids[0];
+  c->named = outer;
+  return keeping(c->p, made, def);
+}
+
 // They are known in the whole block: the AST_DEF of each stands for its name.
 static void know_definitions(SemaCopy *c, const Ast *block, bool operators) {
   Program *p = c->p;
   for (int i = 0; i < block->nkids; i++) {
     const Ast *e = block->kids[i];
+    if (e && binds_model(e) && !operators) know_kept(c, e);
     if (!e || e->kind != AST_DEF || !e->name || (e->op == KIND_PROX) != operators) continue;
     defined_twice(c, block, e);
     Ast *made = ARENA_NEW(p->session->arena, Ast);
@@ -157,10 +257,21 @@ static Ast *called(const SemaCopy *c, const Ast *def, const Ast *e) {
 
 // -- the copy
 
+// In front of its statements a block has the definitions of models that these keep.
+static void with_definitions(SemaCopy *c, Ast *block, int from) {
+  const int n = c->kept.len - from;
+  Ast **kids = ARENA_ARRAY(c->p->session->arena, Ast *, block->nkids + n + 1);
+  memcpy(kids, c->kept.data + from, sizeof *kids * (size_t)n);
+  memcpy(kids + n, block->kids, sizeof *kids * (size_t)block->nkids);
+  block->kids = kids;
+  block->nkids += n;
+  c->kept.len = from;
+}
+
 static void copy_kids(SemaCopy *c, const Ast *e, Ast *out) {
   const Binder b = binder_of(e);
   const bool lines = e->kind == AST_BLOCK;
-  const int hidden = c->hidden.len;
+  const int hidden = c->hidden.len, kept = c->kept.len;
   out->kids = ARENA_ARRAY(c->p->session->arena, Ast *, e->nkids + 1);
   if (e->kind == AST_DEF) hide_params(c, e->kids[0]);
   if (e->kind == AST_DEF && b.names >= 0 && e->kids[3]) hide(c, e->kids[3]->name);
@@ -175,11 +286,14 @@ static void copy_kids(SemaCopy *c, const Ast *e, Ast *out) {
     if (i == b.body && b.names >= 0 && !is_block(kid)) hide_list(c, e->kids[b.names]);
     if (i == 1 && e->kind == AST_REPEAT && !is_block(kid)) hide(c, e->name);
     if (i == 3 && e->kind == AST_LEAST) hide(c, e->name);
-    if (kid && !lines) line_binds(c, kid, false);
-    out->kids[i] = kid && i != b.names ? sema_copy(c, kid) : (Ast *)kid;
+    const bool keeps =
+        kid && e->kind == AST_STAGES && !c->definitions && binds_model(kid) && kept_before(c, kid);
+    if (kid && !lines && !keeps) line_binds(c, kid, false);
+    out->kids[i] = keeps ? kept_copy(c, kid) : kid && i != b.names ? sema_copy(c, kid) : (Ast *)kid;
     if (i == b.body || e->kind == AST_REPEAT || e->kind == AST_LEAST) show(c, outside);
     if (kid && lines) line_binds(c, kid, true);
   }
+  if (c->kept.len > kept) with_definitions(c, out, kept);
   c->definitions -= e->kind == AST_DEF;
   show(c, hidden);
 }
@@ -204,6 +318,7 @@ Ast *sema_copy(SemaCopy *c, const Ast *e) {
 bool sema_defines(const Ast *e) {
   bool found = false;
   for (int i = 0; i < e->nkids && !found; i++)
-    found = e->kids[i] && (e->kids[i]->kind == AST_DEF || sema_defines(e->kids[i]));
+    found = e->kids[i] && (e->kids[i]->kind == AST_DEF || sema_defines(e->kids[i]) ||
+                           (e->kind == AST_STAGES && binds_model(e->kids[i])));
   return found;
 }

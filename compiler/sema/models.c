@@ -63,7 +63,8 @@ const Ast *sema_followed(const Ast *call) { return makes_still(call) ? still_of(
 
 static bool is_made(const Def *d) {
   const Ast *body = d->ast->kids[2];
-  return d->kind == KIND_MODEL && (body->kind == AST_NEW || body->kind == AST_DERIVE || sema_is_still(d));
+  return d->kind == KIND_MODEL &&
+         (body->kind == AST_NEW || body->kind == AST_DERIVE || body->kind == AST_AT || sema_is_still(d));
 }
 
 // What stands for a model in the body of one that is made of another; NULL where d has a body of its own.
@@ -71,7 +72,7 @@ static const Ast *made_of(const Def *d) {
   const Ast *body = d->ast->kids[2];
   if (sema_is_still(d)) return still_of(body);
   if (!is_made(d)) return NULL;
-  while (body->kind == AST_DERIVE) body = body->kids[0];
+  while (body->kind == AST_DERIVE || body->kind == AST_AT) body = body->kids[0];
   if (body->kind == AST_NEW) body = body->kids[0];
   return body->kind == AST_CALL ? body->kids[0] : body;
 }
@@ -132,7 +133,7 @@ static void search_def(Search *s, const Def *d) {
     return;
   }
   const Ast *of = d->ast->kids[2];
-  while (of->kind == AST_DERIVE) of = of->kids[0];
+  while (of->kind == AST_DERIVE || of->kind == AST_AT) of = of->kids[0];
   if (makes_still(of)) return;
   const Def *body = of->kind == AST_NEW ? sema_structure(s->p, (Def *)d) : NULL;
   if (body)

@@ -76,8 +76,10 @@ typedef struct SemaCopy {
   Map given;    // name -> the Ast in its place; of a definition of a block the AST_DEF
   Span names;   // where what is given has its names; source 0: nothing else is given
   bool library; // of a definition of the library
+  bool apart;   // of a procedure: what it binds is its own
   bool wrong;   // a name that something stands for is bound again: reported
   VEC(SemaHidden) hidden;
+  VEC(Ast *) kept;  // models of statements of the block
   const Ast *named; // the whole value of the definition around
   int definitions;  // around what is copied
 } SemaCopy;

@@ -65,6 +65,7 @@ void check_statement(Program *p, const Ast *e) {
     return;
   }
   if (e->kind == AST_GIVE) s.value = PLACE_ANY;
+  if (e->kind == AST_BIND) s.named = e->kids[0];
   for (int i = 0; i < e->nkids; i++) {
     const Ast *kid = e->kids[i];
     const bool names = i == 0 && (e->kind == AST_UNPACK || e->kind == AST_FOR);

@@ -168,3 +168,60 @@ def case_a_snapshot_is_what_a_shorter_training_leaves(regc):
     demand(len(names) == 8 and "net.norm.running_mean" in names, f"{sorted(weights)}")
     for name in names:
         demand(late[name] == weights[name], f"{name}: {late[name]}, a shorter training {weights[name]}")
+
+
+def case_statements_keep_models(regc):
+    """`net at T`, snapshots and averages as they are when the statement acts, again in each turn, in blocks and procedures."""
+    found = everywhere(regc, NORMED + """
+model other = new net
+recipe plain(m) {
+FIT  epochs   2
+}
+fast = net at 0.5 * net.*
+first = snapshot(net)
+slow = ema(net, decay: 0.9)
+at_first = net(rows.x)
+halved = fast(rows.x)
+train net on rows with plain
+moved = norm(slow.* - first.*)
+report max(abs(first(rows.x) - at_first)) as "first"
+report max(abs(fast(rows.x) - (net at 0.5 * first.*)(rows.x))) as "fast"
+model early = new net
+procedure reborn(m, rounds: int) {
+  repeat rounds as r {
+    teacher = snapshot(m)
+    slow = ema(m, decay: 0)
+    net.* <- 0.5 * net.*
+    train m on rows {
+      loss     mse(m(x), y) + 0.1 * mean((m(x) - teacher(x))^2)
+      optimize sgd(lr: 0.05)
+      epochs   1
+      each epoch {
+        here = snapshot(m)
+        fast = net at 3 * net.*
+        report norm(seen(fast).*) / norm(net.*) as "three {r}"
+        report max(abs(here(rows.x) - m(rows.x))) as "here {r}"
+      }
+    }
+    report max(abs(slow(rows.x) - m(rows.x))) as "now {r}"
+    report max(abs(teacher(rows.x) - m(rows.x))) > 0 as "moved {r}"
+  }
+  first = snapshot(m)
+  m.* <- 2 * m.*
+  share = norm(first.*) / norm(m.*)
+  share
+}
+ratio = reborn(net, 2)
+again = reborn(other, 1)
+first = snapshot(net)
+slow = ema(net, decay: 0.9)
+report ratio
+report again
+report max(abs(first(rows.x) - net(rows.x))) as "taken"
+report max(abs(slow(rows.x) - net(rows.x))) as "anew"
+report moved
+""".replace("FIT", NORMED_FIT.replace("net(x)", "m(x)")), 3, 11)
+    zeros = ["first", "fast", "here 0", "here 1", "now 0", "now 1", "taken", "anew"]
+    demand(all(found[name] == 0 for name in zeros), f"{found}")
+    demand(found["moved 0"] and found["moved 1"] and found["moved"] > 0, f"{found}")
+    demand(abs(found["ratio"] - 0.5) < 1e-6 and abs(found["again"] - 0.5) < 1e-6 and abs(found["three 1"] - 3) < 1e-6, f"{found}")

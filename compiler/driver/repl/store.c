@@ -141,6 +141,7 @@ void repl_list_values(const Repl *r) {
   const char *last = "";
   for (int i = 0; i < r->values.len; i++) {
     const char *name = r->values.data[i].name, *root = arena_strndup(a, name, strcspn(name, " ."));
+    if (!strncmp(name, "tree of ", 8)) continue; // of a model that a statement keeps
     if (strcmp(root, last) != 0) repl_list_value(r, stdout, "  value    ", root);
     last = root;
   }

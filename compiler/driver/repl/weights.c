@@ -179,12 +179,16 @@ static const ReplTensor *named(const ReplTensor *t, int n, const char *name) {
   return NULL;
 }
 
-// Has it a parameter of this model?
-static bool is_of_model(const ReplWeights *w, const char *model) {
-  size_t n = strlen(model);
-  for (int i = 0; i < w->nparams; i++)
-    if (!strncmp(w->params[i].name, model, n) && w->params[i].name[n] == '.') return true;
+static bool any_of(const ReplTensor *t, int count, const char *model) {
+  const size_t n = strlen(model);
+  for (int i = 0; i < count; i++)
+    if (!strncmp(t[i].name, model, n) && t[i].name[n] == '.') return true;
   return false;
+}
+
+// Has it a tensor of this model? What follows another has states only.
+static bool is_of_model(const ReplWeights *w, const char *model) {
+  return any_of(w->params, w->nparams, model) || any_of(w->states, w->nstates, model);
 }
 
 ReplWeights *repl_weights_of_model(const Repl *r, const char *model) {
