@@ -1,5 +1,6 @@
 """Programs that are sequences: statements between trainings. Each `case_*` function takes the compiler and raises Failure."""
 import json
+import math
 import re
 import subprocess
 from pathlib import Path
@@ -95,8 +96,9 @@ def case_statements_compute_what_they_say(regc):
     demand([e["value"] for e in found[:3]] == whole, f"whole numbers {found[:3]}, not {whole}")
     demand(found[3]["value"] == found[4]["value"] > 0, "a copy of a model that nothing trained has the initial values of that model")
     demand([(e["name"], e["value"]) for e in found[5:8]] == inner, f"{found[5:8]}, not {inner}")
-    left, empty, tree = found[8:11]
+    left, soft, empty, tree = found[8:12]
     demand(left["value"] == [1, 2] and empty["value"] == [], f"{left}, {empty}")
+    demand(all(abs(a - b) < 1e-6 for a, b in zip(soft["value"], (-math.log(1 + math.e), -math.log(1 + 1 / math.e)), strict=True)), f"{soft}")
     saved = parse((home / "tree.safetensors").read_bytes())
     demand(list(saved) == ["tree net.hidden.weight", "tree net.out.weight"] and saved["tree net.hidden.weight"][0] == [2, 3], f"saved {saved}")
     for name, (_, values) in saved.items():
