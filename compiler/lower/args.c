@@ -446,7 +446,10 @@ bool bind_args(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, Env *into, bo
     if (given[k]) {
       ok &= accept(cx, into, d, p, *given[k]->value);
     } else if (p->kids[1]) {
+      const Span outer = cx->at;
+      cx->at = at;
       Value v = eval_expr(cx, into, p->kids[1]);
+      cx->at = outer;
       ok &= accept(cx, into, d, p, v);
     } else if (!missing_ok) {
       Diag *diag = diag_emit(&cx->s->diags, DIAG_missing_argument, at, d->name, p->name);

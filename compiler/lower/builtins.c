@@ -143,8 +143,9 @@ Value call_clamp(Cx *cx, const Args *a) {
 // -- the table
 
 static Value outside(Cx *cx, Builtin b, Span at) {
-  diag_emit(&cx->s->diags, DIAG_not_allowed_here, at, arena_printf(cx->a, "`%s`", builtin_info[b].name),
-            "outside of training");
+  Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at,
+                      arena_printf(cx->a, "`%s`", builtin_info[b].name), "outside of training");
+  if (cx->at.source && cx->at.start != at.start) diag_note(d, cx->at, "in this call");
   return v_fail();
 }
 

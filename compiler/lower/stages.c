@@ -294,6 +294,14 @@ static void add_result(Lowered *l, StageScope *scope, LowerTrain *t, const char 
   training_result(l, scope, t, name, kind, index, history);
 }
 
+// What the training's state is called behind it, `seen` or `early.t`; NULL: it belongs to its model, or is
+// one of several tensors.
+static const char *state_result_name(const LowerState *s) {
+  const size_t own = strlen("train.");
+  if (s->layer || s->initial || strchr(s->name, ' ')) return NULL;
+  return strncmp(s->name, "train.", own) ? s->name : s->name + own;
+}
+
 static void train_results(Stages *s, LowerTrain *t) {
   if (!t->ast->name || map_get(&s->l->program->defs, t->ast->name)) return; // it is called as its model is
   know_record(s, t->ast->name, t->ast->name_span, t);
@@ -308,7 +316,14 @@ static void train_results(Stages *s, LowerTrain *t) {
   add_result(s->l, s->scope, t, "epochs", REG_RESULT_EPOCHS, 0, false);
   add_result(s->l, s->scope, t, "steps", REG_RESULT_STEPS, 0, false);
   if (t->watch) add_result(s->l, s->scope, t, "best_epoch", REG_RESULT_BEST_EPOCH, 0, false);
-  if (s->l->host.apart) keep_states(s->l, s->scope, t); // for what is asked when it is over
+  if (!s->l->host.apart) return;
+  keep_states(s->l, s->scope, t); // for what is asked when it is over
+  for (int i = 0; i < t->states.len; i++) {
+    const char *name = state_result_name(&t->states.data[i]);
+    const char *text = name ? arena_printf(s->l->session->arena, "%s.%s", t->ast->name, name) : NULL;
+    if (text && !map_get(&s->scope->names, text))
+      add_result(s->l, s->scope, t, name, REG_RESULT_STATE, i, false);
+  }
 }
 
 // Statements behind every epoch.
@@ -337,9 +352,8 @@ static bool state_result(Cx *cx, const Ast *e) {
   StageScope *scope;
   const Held *h = part ? training_named(cx, arena_strndup(cx->a, text, (size_t)(part - text)), &scope) : NULL;
   for (int i = 0; h && i < h->train->states.len; i++) {
-    const LowerState *s = &h->train->states.data[i];
-    const bool own = !strcmp(s->name, part + 1) || !strcmp(s->name, arena_printf(cx->a, "train%s", part));
-    if (!own || s->layer || s->initial) continue;
+    const char *name = state_result_name(&h->train->states.data[i]);
+    if (!name || strcmp(name, part + 1) != 0) continue;
     add_result(cx->l, scope, h->train, part + 1, REG_RESULT_STATE, i, false);
     return true;
   }

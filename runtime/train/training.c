@@ -238,7 +238,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   const int64_t first = index * t->plan->batch;
   bound_gather(t, b, t->order + first, rows);
   further_gather(t, b, false, t->step);
-  samples_read(t, b, t->order + first, rows, t->part->nrows - first - rows);
+  samples_read(t, b, t->order + first, rows, t->rows - first - rows);
   if (inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)
       if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;

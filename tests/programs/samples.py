@@ -199,3 +199,51 @@ def case_rows_of_further_data_have_states(regc):
     in_parts_and_built(regc, program, home, (4, 13))
     for other in ("parts", "built"):
         demand(read(home / other / "weights.safetensors") == read(home / "whole" / "weights.safetensors"), f"{other}: other weights")
+
+
+def case_the_prompt_has_states_of_rows(regc):
+    """When the training is over; a definition that has some is told where it stands outside of one."""
+    done = regc("repl", stdin=FEW + """train net on few as first {
+  state seen[sample] = 0
+  seen <- seen + 1
+  loss     cross_entropy(net(x), label)
+  penalize : early_learning(net(x))
+  optimize sgd(lr: 0.05)
+  epochs   2
+}
+first.seen[0]
+report sum(first.early_learning.average[0]) as "first"
+early_learning(net(few.train.x))
+""")
+    out = done.stdout.splitlines()
+    demand(out[-2] == "2" and out[-1].startswith("first 0.5"), done.stdout)
+    demand("outside of training" in done.stderr and "in this call" in done.stderr, done.stderr)
+
+
+def case_rows_are_drawn_by_their_states(regc):
+    """What each row's loss was when it was last met says how likely it is in the next pass; drawn and kept rows find their states."""
+    regc.ok("run", "--out=", written(regc, FEW + """
+train net on few as first {
+  state met[sample] = 0
+  state late[sample] = 3
+  z = net(x)
+  met <- met + 1
+  late <- stop(cross_entropy(z, label, per_row: true))
+  loss     cross_entropy(z, label)
+  optimize adam(lr: 1e-3)
+  batch    16
+  sample   by (if epoch == 0 then 1 else first.late), 70 rows
+  epochs   8
+}
+assert sum(first.met) <= 560 + 20 and sum(first.met) > 450 and max(first.met) > 6
+train net on few as second {
+  state met[sample] = 0
+  met <- met + 1
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: 1e-3)
+  batch    30
+  sample   where label < 5
+  epochs   3
+}
+assert all((second.met > 0) == (few.train.label < 5)) and sum(second.met[..100]) >= 3 * sum(few.train.label[..100] < 5)
+"""))
