@@ -167,6 +167,11 @@ def energy_distance(a, b):
     return 2 * mean(a, b, False) - mean(a, a, True) - mean(b, b, True)
 
 
+def collapse(h, y):
+    means = torch.stack([h[y == k].mean(0) for k in range(3)])
+    return (h - means[y]).square().sum(1).mean() / (means - h.mean(0)).square().sum(1).mean()
+
+
 def standardized(z):
     c = z - z.mean(0)
     return c / (c.square().mean(0) + 1e-8).sqrt()
@@ -249,6 +254,9 @@ EXPRESSIONS = [
     ("dispersive(z)", arrays(z=(5, 3)), lambda z: (-torch.stack([(a - b).square().sum() for a in z for b in z]) / 1.5).exp().mean().log(), "z"),
     ("first(noised(x, 1 + 0 * a)) * s * 0", arrays(x=(4, 9), a=(4, 1), s=(4, 9)), lambda x, a, s: 0 * x, ""),
     ("energy_distance(a, b)", arrays(a=(4, 3), b=(5, 3)), lambda a, b: energy_distance(a, b), "a,b"),
+    ("collapse(h, y, 3)", rows(h=(7, 3)), lambda y, h: collapse(h, y), "h"),
+    ("linear_student_error(l^2, 0.5, 0.2, start: 0.25)", arrays(l=(5,)),
+     lambda l: (1.25 * (-l ** 2).exp() + 0.2 * (1 - (-l ** 2 / 2).exp()) ** 2 / l ** 2).mean() + 0.2, "l"),
     ("uout(x)", arrays(x=(4, 3)), lambda x: x, "x"),
     ("variance_shift(p, c: 2, v: 3, rho: 0.25, spread: 5)", {"p": torch.tensor([0.5, 0.75, 1])},
      lambda p: (3 + 0.25 * 3 * 5) / (7 / p - 4 + 0.25 * 3 * 5), "p"),
