@@ -447,7 +447,7 @@ _read = {}
 
 def _library():
     if not _read:
-        for path in sorted(STDLIB.rglob("*.reg")):
+        for path in sorted(p for p in STDLIB.rglob("*.reg") if p.parent.name != "data"):
             for i in parse_program(path.read_text()):
                 if i.kind == "def":
                     _read[i.parts[1]] = Definition(i, "library")

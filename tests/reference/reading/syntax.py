@@ -113,6 +113,8 @@ class Parser:
             parameters = self.parameters() if self.sees("(") else []
             updated = self.name() if word == "optimizer" and self.need("for") else None
             result = self.result() if self.take("->") else None
+            if word == "metric":
+                self.take("higher", "lower")
             body = self.block() if self.sees("{") else self.need("=") and self.expression()
             return Node("def", word, name, parameters, result, body, updated)
         if word in ("procedure", "recipe"):  # what acts between trainings, and clauses alone, is not read
@@ -120,6 +122,11 @@ class Parser:
             while depth == 0 or not self.sees("}") or depth > 1:
                 depth += {"{": 1, "}": -1}.get(self.next(), 0)
             self.next()
+            return Node("skipped", name)
+        if word == "prox":  # only updates have them
+            name, depth = self.name(), 0
+            while depth or not self.sees("\n"):
+                depth += {"{": 1, "}": -1}.get(self.next(), 0)
             return Node("skipped", name)
         if word == "check":
             e = self.expression()
@@ -233,12 +240,17 @@ class Parser:
                 name = self.name()
                 self.need(":")
                 shape = self.list()
+                if self.take("as"):
+                    self.name()  # its role
                 how = self.need("~", "=")
                 value = self.expression_before_if()
                 return Node("param", name, shape, how, value, self.expression() if self.take("if") else None)
             if word in ("state", "carry") and self.kind(1) == "name":
                 self.next()
                 name, like, shape = self.name(), None, None
+                if self.take("["):  # for each row of the training data
+                    self.name()
+                    self.need("]")
                 if self.take(":"):
                     if self.take("like"):
                         like = self.postfix()
