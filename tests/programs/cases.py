@@ -253,7 +253,7 @@ def case_words_of_others_on_the_command_line(regc):
 
 def case_library_is_documented(regc):
     for path in sorted((ROOT / "stdlib").rglob("*.reg")):
-        name = re.search(r"^(?:layer|fn|penalty|loss|schedule|optimizer|metric|let|procedure|recipe) (\w+)", path.read_text(), re.M)[1]
+        name = re.search(r"^(?:layer|fn|penalty|loss|schedule|optimizer|metric|let|procedure|recipe|data) (\w+)", path.read_text(), re.M)[1]
         first = path.read_text().splitlines()[0].removeprefix("## ")
         demand(first.split(".")[0][:40] in regc.ok("doc", name), f"`regc doc {name}` does not show its documentation")
 
