@@ -208,6 +208,7 @@ static int write_checkpoint(Run *r) {
   if (training_new(r, 0) || places_room(r, 1)) return 2;
   Training *t = &r->trainings[0];
   t->epoch = 7;
+  t->began = 70;
   t->step = 73;
   t->best_epoch = 5;
   t->has_best = true;
