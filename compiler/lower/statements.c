@@ -311,7 +311,9 @@ static void lower_save(Stages *s, const Ast *e) {
   Places places = {0};
   Paths names = {0};
   stages_meet(s, e->kids[0]);
-  Value v = line_value(s, e->kids[0]);
+  Def *def = e->kids[0]->kind == AST_NAME ? sema_find(s->l->program, e->kids[0]->name) : NULL;
+  const bool own = def && def->kind == KIND_MODEL && def->ast->num != 0; // a parameter of its own
+  Value v = own ? model_named(cx, def, e->kids[0]->span) : line_value(s, e->kids[0]);
   if (v.kind == V_MODEL) {
     if (!saved_model(s, v.model, &places, &names)) places.len = names.len = 0;
     stages_flush(s);

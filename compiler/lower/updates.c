@@ -359,14 +359,39 @@ static bool is_met(Cx *cx, const char *model) {
   return false;
 }
 
-// All parameters are those of the first calls of loss and minimized objectives.
+// A parameter of its own, `param c: [2] = 0`, needs no call; a penalty alone may read it.
+static const ParamRef *own_param(Cx *cx, const Ast *head) {
+  Def *d = sema_find(cx->l->program, head->name);
+  if (!d || d->kind != KIND_MODEL || d->ast->num == 0) return NULL;
+  if (!is_met(cx, head->name)) model_meet(cx, model_value(cx, d), head->span);
+  int i = 0;
+  while (i < cx->params.len && !model_owns(cx->l, head->name, cx->params.entries[i].key)) i++;
+  return i < cx->params.len ? cx->params.entries[i].value : NULL;
+}
+
+// Is what is minimized made from each of them?
+static bool own_used(Acts *a) {
+  const Ast *heads = a->t->ast->kids[0];
+  for (int i = 0; i < heads->nkids; i++) {
+    const ParamRef *p = own_param(a->cx, heads->kids[i]);
+    Node *found = p ? a->inputs[p->index] : NULL;
+    if (!found || graph_made_from(a->cx->g, a->step->objective, &found, 1)) continue;
+    diag_emit(&a->cx->s->diags, DIAG_not_a_training_value, heads->kids[i]->span,
+              arena_printf(a->cx->a, "nothing that is minimized depends on `%s`", heads->kids[i]->name));
+    return false;
+  }
+  return true;
+}
+
+// All parameters are those of the first calls of loss and minimized objectives, and those that are no
+// model's.
 static bool all_met(Acts *a) {
   Cx *cx = a->cx;
   const Ast *at = train_clause(a->t->ast, "loss");
   if (!at) at = a->t->ast->kids[0];
   const Ast *heads = a->t->ast->kids[0];
   for (int i = 0; i < heads->nkids; i++)
-    if (!is_met(cx, heads->kids[i]->name)) {
+    if (!own_param(cx, heads->kids[i]) && !is_met(cx, heads->kids[i]->name)) {
       diag_emit(&cx->s->diags, DIAG_not_a_training_value, at->span,
                 arena_printf(cx->a, "the loss does not depend on a parameter of `%s`", heads->kids[i]->name));
       return false;
@@ -461,6 +486,6 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
   s->early = !met && cx->params.len > params; // a penalty called another model
   t->sums_terms = !s->loss;
   if (!s->loss) s->loss = s->objective;
-  if (!s->objective || s->early || cx->s->diags.errors != errors) return false;
+  if (!s->objective || s->early || cx->s->diags.errors != errors || !own_used(&a)) return false;
   return averages_follow(cx, t, s->after);
 }

@@ -310,3 +310,28 @@ train low {
     regc.ok("build", "-q", program, "-o", home / "binary")
     subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
     demand(read(home / "built" / "weights-low.safetensors") == after, "the binary ends elsewhere")
+
+
+def case_a_penalty_alone_may_read_a_parameter_of_its_own(regc):
+    where = folder(regc)
+    program = """data d = table(24) { x = normal([24, 2]); y = uniform(0 .. 1, [24]) }
+model net(x: [2]) -> [1] = x |> dense(1)
+param c: [2] = 0
+train net, c on d {
+  loss     mse(net(x), y)
+  penalize : sum((c - 1)^2)
+  optimize sgd(lr: 0.1)
+  batch    24
+  epochs   2
+}
+save c to "c.safetensors"
+report c
+"""
+    (where / "p.reg").write_text(program)
+    found = of_kind(events(regc, "p.reg", "--out=", cwd=where), "report")[0]["value"]
+    demand(all(abs(v - 0.36) < 1e-6 for v in found), f"two steps of 0.2 (1 - c) from 0: {found}")
+    (shape, values), = tensors.parse((where / "c.safetensors").read_bytes()).values()
+    demand(shape == [2] and all(abs(v - w) < 1e-7 for v, w in zip(values, found, strict=True)), f"saved {values}")
+    (where / "p.reg").write_text(program.replace("  penalize : sum((c - 1)^2)\n", ""))
+    done = regc("check", "p.reg", cwd=where)
+    demand(done.returncode == 1 and "nothing that is minimized depends on `c`" in done.stderr, done.stderr)
