@@ -22,6 +22,18 @@ Value eval_clause(Cx *cx, Env *env, const Ast *e) {
   return v;
 }
 
+// A schedule is known in the training, which is not there yet when its numbers of rows and epochs are asked
+// for.
+static Value clause_arg(Cx *cx, const Ast *e) {
+  Diags *ds = &cx->s->diags;
+  const int before = ds->list.len;
+  const Value v = eval_expr(cx, env_new(cx, NULL, "", ""), e);
+  bool later = v.kind == V_FAIL && !cx->t;
+  for (int i = before; i < ds->list.len; i++) later = later && ds->list.data[i]->id == DIAG_not_allowed_here;
+  if (later) diags_forget(ds, before);
+  return v;
+}
+
 // The parameters of its recipe: the models of the head, then the values that are given.
 Env *clause_env(Cx *cx, const Ast *train) {
   Def *recipe = train_recipe(cx->l->program, train);
@@ -34,7 +46,7 @@ Env *clause_env(Cx *cx, const Ast *train) {
   for (int i = 0; i < heads->nkids + given; i++) {
     const Ast *arg = i < heads->nkids ? heads->kids[i] : call->kids[i - heads->nkids + 1];
     Value *v = ARENA_NEW(cx->a, Value);
-    *v = eval_expr(cx, env_new(cx, NULL, "", ""), arg->kind == AST_ARG ? arg->kids[0] : arg);
+    *v = clause_arg(cx, arg->kind == AST_ARG ? arg->kids[0] : arg);
     args[i] = (BoundArg){arg->kind == AST_ARG ? arg->name : NULL, v, arg->span};
   }
   const Ast *params = recipe->ast->kids[0];

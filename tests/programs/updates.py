@@ -335,3 +335,18 @@ report c
     (where / "p.reg").write_text(program.replace("  penalize : sum((c - 1)^2)\n", ""))
     done = regc("check", "p.reg", cwd=where)
     demand(done.returncode == 1 and "nothing that is minimized depends on `c`" in done.stderr, done.stderr)
+
+
+def case_a_recipe_takes_a_schedule(regc):
+    """Given to a recipe it is what it is in the clause itself."""
+    losses = []
+    for head, share in (("with usual(share: 0.2 until 60% then 0) ", None), ("with usual(share: falling) ", None), ("", "0.2 until 60% then 0")):
+        clauses = "  loss     cross_entropy(net(x), label, smoothing: share)\n  optimize adam(lr: 1e-2)\n  epochs   n\n"
+        recipe = f"schedule falling = 0.2 until 60% then 0\nrecipe usual(net, share = 0, n: int = 3) {{\n{clauses}}}\n"
+        text = DIGITS + "model net(x: [64]) -> [10] = x |> dense(8) |> relu |> dense(10)\n"
+        text += f"train net on digits {{\n{clauses.replace('share', f'({share})').replace('   n', '   3')}}}\n" if share else recipe + f"train net on digits {head}\n"
+        losses.append([e["loss"] for e in of_kind(events(regc, "--out=", written(regc, text)), "epoch")])
+    demand(losses[0] == losses[1] == losses[2] and len(losses[0]) == 3, losses)
+    text = recipe.replace("falling =", "rate =") + "train net on digits with usual(n: rate)\n"
+    done = regc("check", written(regc, DIGITS + "model net(x: [64]) -> [10] = x |> dense(8) |> relu |> dense(10)\n" + text))
+    demand(done.returncode == 1 and "not_a_training_value" in done.stderr, done.stderr)
