@@ -142,14 +142,23 @@ static int read_weights(Evaluation *e) {
   return reg_tensors_read(count, wanted, values, path, &st) ? tell(e, &st) : EXIT_OK;
 }
 
-static double *weight(void *user, const LowerExpression *x, const Node *n) {
+// Passes that are over at --at, of the training whose times the expression has.
+static int64_t passes(const Evaluation *e) {
+  const Lowered *l = e->pipeline.lowered;
+  const LowerTrain *t = e->expression->train >= 0 ? l->trains.data[e->expression->train] : NULL;
+  return t ? e->options->at / t->steps_per_epoch : 0;
+}
+
+static double *kept(void *user, const LowerExpression *x, const Node *n) {
   const Evaluation *e = user;
+  Arena *a = e->pipeline.arena;
   const bool param = n->port.kind == REG_SLOT_PARAM;
-  const void *have = param || n->port.kind == REG_SLOT_STATE
-                         ? e->weights[n->port.index + (param ? 0 : x->params.len)]
-                         : NULL;
+  if (n->port.kind == REG_SLOT_STEP) return tensor_scalar(a, n->name, DT_I32, (double)e->options->at).data;
+  if (n->port.kind == REG_SLOT_EPOCH) return tensor_scalar(a, n->name, DT_I32, (double)passes(e)).data;
+  if (!e->weights || (!param && n->port.kind != REG_SLOT_STATE)) return NULL;
+  const void *have = e->weights[n->port.index + (param ? 0 : x->params.len)];
   const int64_t count = shape_count(n->shape);
-  double *out = have ? ARENA_ARRAY(e->pipeline.arena, double, count + 1) : NULL;
+  double *out = have ? ARENA_ARRAY(a, double, count + 1) : NULL;
   for (int64_t i = 0; have && i < count; i++)
     out[i] = reg_number_at(have, lower_floats(e->pipeline.lowered), i);
   return out;
@@ -238,8 +247,7 @@ static int run_expression(Evaluation *e) {
   Tensor *out = ARENA_ARRAY(p->arena, Tensor, g->outputs.len);
   reg_status st = {0};
   if (e->options->given[OPT_EMIT]) return emit_function(p, pipeline_loops(p, g, false));
-  ExpressionInputs in = {
-      .given = e->inputs.data, .ngiven = e->inputs.len, .kept = e->weights ? weight : NULL, .user = e};
+  ExpressionInputs in = {.given = e->inputs.data, .ngiven = e->inputs.len, .kept = kept, .user = e};
   const Node *missing;
   int code = expression_fill(p, e->expression, &in, &missing, &st);
   if (!code)

@@ -54,7 +54,7 @@ typedef struct Options {
   VEC(const char *) warnings;
   int optimize, threads;
   double checkpoint; // seconds
-  int64_t steps, epochs, batch;
+  int64_t steps, epochs, batch, at;
   uint64_t seed;
   reg_terminal out, err;
   double start; // seconds on the monotonic clock when the process began

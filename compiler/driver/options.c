@@ -137,6 +137,7 @@ bool option_accept(Options *o, Arena *a, OptionId id, const char *v) {
     o->threads = (int)n;
     return true;
   case OPT_STEPS: return parse_integer(v, 1, INT64_MAX, &o->steps);
+  case OPT_AT: return parse_integer(v, 0, INT32_MAX, &o->at);
   case OPT_CHECKPOINT: return parse_seconds(v, &o->checkpoint);
   case OPT_SEED: return reg_text_natural(v, UINT64_MAX, &o->seed);
   case OPT_EPOCHS: return parse_integer(v, 1, 1000000000, &o->epochs);

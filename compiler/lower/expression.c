@@ -205,6 +205,8 @@ static bool add_gradients(Cx *cx, const LowerAsked *asked, const Value *v, Node 
 }
 
 void expression_finish(Cx *cx, LowerExpression *x) {
+  x->train = cx->l->trains.len - 1;
+  while (x->train >= 0 && cx->l->trains.data[x->train] != cx->t) x->train--;
   for (int i = 0; i < cx->params.len; i++) {
     const ParamRef *p = cx->params.entries[i].value;
     vec_push(cx->a, x->params,

@@ -253,6 +253,7 @@ typedef struct LowerColumn {
 
 typedef struct LowerExpression {
   const char *text; // what it is: "a tensor of shape [2]", "a function", "the model `net`", ...
+  int train;        // whose times it has: index into Lowered.trains; -1: none
   int data;         // of a part of the data: index into Lowered.datasets; else -1
   VEC(LowerValue)
   values; // outputs value, or of a tree value:PATH; none where it is no tensor, number or tree

@@ -1,6 +1,7 @@
 """The commands that tell something: help, versions, documentation, explanations, completions, what a stage made."""
 import json
 import re
+import struct
 from pathlib import Path
 
 from programs.cases import DIGITS, demand, events, folder, of_kind
@@ -119,6 +120,18 @@ def case_expressions_see_data_models_and_weights(regc):
     (where / "other.reg").write_text(EXPRESSIONS.replace("dense(3)", "dense(4)"))
     done = regc("eval", "norm(net.*)", "-f", "other.reg", *trained, cwd=where)
     demand(done.returncode == 65 and "net.hidden.weight" in done.stderr, done.stderr)
+
+
+def case_schedules_at_a_step_and_steps_of_an_optimizer(regc):
+    rates = [json.loads(regc.ok("eval", "cosine(3e-3 -> 0)", "-f", DIGITS, "--at", str(k)))["values"][0] for k in (0, 600, 1200)]
+    demand(all(abs(a - b) < 1e-9 for a, b in zip(rates, (3e-3, 1.5e-3, 0))), rates)
+    demand(json.loads(regc.ok("eval", "epoch", "-f", DIGITS, "--at", "100"))["values"] == [5], "20 steps are an epoch")
+    where = folder(regc)
+    for name, values in (("w", [1, 2, 3]), ("g", [0.5, -1, 2])):
+        header = str({"descr": "<f4", "fortran_order": False, "shape": (3,)}).ljust(117) + "\n"
+        (where / f"{name}.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<3f", *values))
+    told = json.loads(regc.ok("eval", "minimize z from w by sgd(lr: 0.1, momentum: 0.9) for 3 steps : sum(g * z)", "--in", "w=w.npy", "--in", "g=g.npy", cwd=where))
+    demand(all(abs(v - (w - 0.1 * 5.61 * g)) < 1e-6 for v, w, g in zip(told["values"], (1, 2, 3), (0.5, -1, 2))), told)
 
 
 def case_check_has_no_false_alarm_where_values_overflow(regc):
