@@ -129,7 +129,10 @@ class Calls:
             if parameter not in given:
                 if default is None:
                     raise Refused(f"{f.name} needs {parameter}")
-                b = Binding(default, inner)
+                b = Binding(default, Scope({k: Binding.constant(float(n)) for k, n in sizes.items() if not k.endswith("..") and inner.find(k) is None}, inner))
+                if type_ is None and not isinstance(parameter, tuple):  # known where it is used: an initializer has no value
+                    inner = Scope({parameter: b}, inner)
+                    continue
             else:
                 b = given[parameter]
             value = self.force(b, w)

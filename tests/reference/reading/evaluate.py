@@ -382,8 +382,8 @@ class Reader(Calls, Loops, Selectors, Derivatives):
         if path in self.initial:
             return np.asarray(self.initial[path], dtype=np.float64).reshape(sizes)
         if how == "~":
-            while value.kind == "group":
-                value = value.parts[0]
+            while value.kind == "group" or (value.kind == "name" and (b := scope.find(value.parts[0])) and b.node is not None):
+                value, scope = (value.parts[0], scope) if value.kind == "group" else (b.node, b.scope)  # an initializer that was given
             callee, (positional, named) = (value.parts[0], value.parts[1:]) if value.kind == "call" else (value, ([], {}))
             value = Node("call", callee, positional, {**named, "like": Node("zeros", sizes)})
         return np.array(np.broadcast_to(real(self.value(value, scope, w)), sizes))

@@ -380,6 +380,14 @@ def drawn(r, node, shape=None, like=None, range=None, p=None):
     return filled(1.0 if is_known(p) and p == 1 else 0.0)(r, node, shape, like)
 
 
+def only(r, node, x, of):
+    if not isinstance(x, Tree):
+        raise Refused("only takes a tree")
+    if isinstance(of, Tree):
+        return Tree({k: x[k] if k in of else np.zeros_like(x[k]) for k in x})
+    return x.map(lambda t: t * real(of))
+
+
 # name: (parameters, function); `?`: may be left out; `*`: any number; behind `;`: by name only.
 TABLE = {
     **{name: ("x", smooth(name)) for name in MATH},
@@ -390,7 +398,7 @@ TABLE = {
     "sum": ("x axis? ; keep?", sum_), "mean": ("x axis? ; keep?", mean), "norm": ("x axis? ; keep?", norm),
     "argmax": ("x axis?", argmax), "count": ("x", count), "size": ("x axis", size),
     "cumsum": ("x axis?", over_tensors(cumsum)), "sort": ("x", over_tensors(sort)), "argsort": ("x", argsort),
-    "gather": ("x index", gather), "take_along": ("x index", take_along), "one_hot": ("y n", one_hot),
+    "only": ("x of", only), "gather": ("x index", gather), "take_along": ("x index", take_along), "one_hot": ("y n", one_hot),
     "reshape": ("x shape", reshape), "transpose": ("x perm?", transpose), "concat": ("xs* ; axis", concat),
     "zeros": ("shape? ; like?", filled(0.0)), "ones": ("shape? ; like?", filled(1.0)), "eye": ("n", eye), "arange": ("n", arange),
     "normal": ("shape? ; like?", drawn), "uniform": ("range? shape? ; like?", drawn), "bernoulli": ("p shape? ; like?", drawn),
