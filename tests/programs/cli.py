@@ -132,6 +132,8 @@ def case_schedules_at_a_step_and_steps_of_an_optimizer(regc):
         (where / f"{name}.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<3f", *values))
     told = json.loads(regc.ok("eval", "minimize z from w by sgd(lr: 0.1, momentum: 0.9) for 3 steps : sum(g * z)", "--in", "w=w.npy", "--in", "g=g.npy", cwd=where))
     demand(all(abs(v - (w - 0.1 * 5.61 * g)) < 1e-6 for v, w, g in zip(told["values"], (1, 2, 3), (0.5, -1, 2))), told)
+    done = regc("eval", "2 * w", "--in", "w=w.npy", "--grad", "w", cwd=where)
+    demand(done.returncode == 1 and "must be a single number, found shape [3]" in done.stderr, done.stderr)
 
 
 def case_check_has_no_false_alarm_where_values_overflow(regc):
