@@ -54,39 +54,39 @@ static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
   return false;
 }
 
-static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
-  const Ast *path = call_arg(call, "path", 0), *target = call_arg(call, "target", 1);
-  op->kind = REG_DATA_CSV;
+static bool path_arg(Cx *cx, const Ast *call, const char *source, reg_data_op *op) {
+  const Ast *path = call_arg(call, "path", 0);
   if (!path || path->kind != AST_STR) {
-    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "csv", "path");
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, source, "path");
     return false;
   }
   op->path = program_file(cx, path->span, path->name);
-  return !target || target_arg(cx, target, op);
+  return true;
+}
+
+static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
+  const Ast *target = call_arg(call, "target", 1);
+  op->kind = REG_DATA_CSV;
+  return path_arg(cx, call, "csv", op) && (!target || target_arg(cx, target, op));
 }
 
 static bool text_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
-  const Ast *path = call_arg(call, "path", 0), *window = call_arg(call, "window", 1);
+  const Ast *window = call_arg(call, "window", 1);
   op->kind = REG_DATA_TEXT;
-  if (!path || path->kind != AST_STR || !window) {
-    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text",
-              path && path->kind == AST_STR ? "window" : "path");
+  if (!path_arg(cx, call, "text", op)) return false;
+  if (!window) {
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text", "window");
     return false;
   }
-  op->path = program_file(cx, path->span, path->name);
   Value v = eval_expr(cx, env, window);
   v.span = window->span;
   return known_int(cx, &v, "a number of characters", 1, INT32_MAX, &op->window);
 }
 
 static bool idx_op(Cx *cx, const Ast *call, reg_data_op *op) {
-  const Ast *path = call_arg(call, "path", 0), *labels = call_arg(call, "labels", 1);
+  const Ast *labels = call_arg(call, "labels", 1);
   op->kind = REG_DATA_IDX;
-  if (!path || path->kind != AST_STR) {
-    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "idx", "path");
-    return false;
-  }
-  op->path = program_file(cx, path->span, path->name);
+  if (!path_arg(cx, call, "idx", op)) return false;
   if (!labels) return true;
   if (labels->kind != AST_STR) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, labels->span, "the path of a file", ast_text(cx->a, labels));

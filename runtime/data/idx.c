@@ -146,18 +146,6 @@ static int shape_of(Table *t, const Idx *x, reg_status *st) {
              : REG_OK;
 }
 
-static int names(Table *t, reg_status *st) {
-  const char **columns = reg_heap_take(t->heap, (size_t)t->width * sizeof *columns);
-  char *name = reg_heap_take(t->heap, (size_t)t->width * LONGEST_LABEL);
-  if (!columns || !name) return reg_no_memory(st, (size_t)t->width * LONGEST_LABEL);
-  for (int i = 0; i < t->width; i++, name += LONGEST_LABEL) {
-    snprintf(name, LONGEST_LABEL, "%d", i);
-    columns[i] = name;
-  }
-  t->columns = columns;
-  return REG_OK;
-}
-
 static int keep_numbers(Table *t, const Idx *x, reg_status *st) {
   const int64_t rows = t->nrows + x->dim[0];
   double *numbers = realloc(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
@@ -203,7 +191,8 @@ int table_read_idx(Table *t, const TableRequest *want, reg_status *st) {
   Idx x = {0};
   int code = idx_read(&x, want->path, st);
   if (!code) code = shape_of(t, &x, st);
-  if (!code && t->nfiles == 0) code = names(t, st);
+  if (!code && t->nfiles == 0 && !(t->columns = data_numbers(t->heap, t->width)))
+    code = reg_no_memory(st, (size_t)t->width * sizeof *t->columns);
   if (!code) code = keep_numbers(t, &x, st);
   if (!code) table_checksum(t, (const char *)x.bytes, (size_t)(x.count * x.each));
   if (!code) code = read_labels(t, want, x.dim[0], st);

@@ -97,7 +97,9 @@ int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_datase
 // fit it.
 int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s, void *to,
               reg_status *st);
-// Names 0, 1, ... for the columns of x, to which nothing was done. -1: out of memory.
+// "0", "1", ...: names of so many columns; NULL: out of memory.
+const char *const *data_numbers(Heap *heap, int64_t count);
+// The same for the columns of x, to which nothing was done. -1: out of memory.
 int data_number_columns(Heap *heap, reg_dataset *d, int64_t width);
 // Integers of the first `first` rows in ascending order are the classes of all `rows`. *stranger: the first
 // row whose value is none of these, or -1. -1: out of memory.

@@ -74,21 +74,26 @@ static int fill_classes(Heap *heap, const Characters *c, const int32_t *class_of
   return REG_OK;
 }
 
-// Columns of x, for whoever names them; nothing is done to them.
-int data_number_columns(Heap *heap, reg_dataset *d, int64_t window) {
+const char *const *data_numbers(Heap *heap, int64_t count) {
   enum { DIGITS = 21 };
-  const size_t n = (size_t)window;
-  const char **columns = reg_heap_take(heap, n * sizeof *columns);
-  char *names = reg_heap_take(heap, n * DIGITS);
-  d->shift = reg_heap_take(heap, n * sizeof *d->shift);
-  d->factor = reg_heap_take(heap, n * sizeof *d->factor);
-  if (!columns || !names || !d->shift || !d->factor) return -1;
-  for (int64_t j = 0; j < window; j++) {
+  const char **columns = reg_heap_take(heap, (size_t)count * sizeof *columns);
+  char *names = reg_heap_take(heap, (size_t)count * DIGITS);
+  if (!columns || !names) return NULL;
+  for (int64_t j = 0; j < count; j++) {
     snprintf(names + j * DIGITS, DIGITS, "%lld", (long long)j);
     columns[j] = names + j * DIGITS;
-    d->factor[j] = 1;
   }
-  d->columns = columns;
+  return columns;
+}
+
+// Columns of x, for whoever names them; nothing is done to them.
+int data_number_columns(Heap *heap, reg_dataset *d, int64_t window) {
+  const size_t n = (size_t)window;
+  d->columns = data_numbers(heap, window);
+  d->shift = reg_heap_take(heap, n * sizeof *d->shift);
+  d->factor = reg_heap_take(heap, n * sizeof *d->factor);
+  if (!d->columns || !d->shift || !d->factor) return -1;
+  for (int64_t j = 0; j < window; j++) d->factor[j] = 1;
   return REG_OK;
 }
 
