@@ -47,6 +47,34 @@ def classification(rows, sizes, drop, batch, l1, l2):
         yield
 
 
+def mlp_sam():
+    """Sharpness-aware steps around SGD, the ball's norm over all parameters."""
+    x, y = torch.rand(10000, 784), torch.randint(0, 10, (10000,))
+    net = classifier([784, 512, 512, 10], 0.0)
+    parameters = list(net.parameters())
+    optimizer = torch.optim.SGD(parameters, 0.1, momentum=0.9)
+
+    def gradients(index):
+        optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(net(x[index]), y[index])
+        for w in parameters:
+            if w.dim() == 2:
+                loss = loss + 0.5 * 1e-4 * (w * w).sum()
+        loss.backward()
+
+    for index in batches(len(x), 128):
+        gradients(index)
+        with torch.no_grad():
+            norm = torch.norm(torch.stack([p.grad.norm() for p in parameters]))
+            moved = torch._foreach_mul([p.grad for p in parameters], (0.05 / (norm + 1e-12)).item())
+            torch._foreach_add_(parameters, moved)
+        gradients(index)
+        with torch.no_grad():
+            torch._foreach_sub_(parameters, moved)
+        optimizer.step()
+        yield
+
+
 def grad_penalty():
     x = torch.randn(8192, 64)
     y = torch.sin(x.sum(1, keepdim=True))
@@ -84,6 +112,7 @@ def lstm_zaremba():
 WORKLOADS = {
     "tiny_mlp": lambda: classification(1437, [64, 32, 10], 0.2, 32, 0, 1e-4),
     "mlp_elastic": lambda: classification(10000, [784, 512, 512, 10], 0.5, 128, 1e-5, 1e-4),
+    "mlp_sam": mlp_sam,
     "grad_penalty": grad_penalty,
     "lstm_zaremba": lstm_zaremba,
 }
