@@ -84,13 +84,14 @@ int memory_check(ProgramTable *t) {
 
 // Of the column that says which optimizer updates what; 0 where one updates all.
 static size_t updated_width(const LowerTrain *t) {
-  size_t width = 0;
+  size_t width = strlen("updated by");
+  bool same = true;
   for (int i = 0; i < t->params.len; i++) {
     const char *by = t->params.data[i].updated_by;
-    const size_t n = by ? strlen(by) : 0;
-    if (n > width) width = n;
+    same = same && !strcmp(by, t->params.data[0].updated_by);
+    if (strlen(by) > width) width = strlen(by);
   }
-  return width && width < strlen("updated by") ? strlen("updated by") : width;
+  return same ? 0 : width;
 }
 
 static void print_parameters(Arena *a, const LowerTrain *t, FILE *out) {
@@ -107,7 +108,7 @@ static void print_parameters(Arena *a, const LowerTrain *t, FILE *out) {
     total += (double)shape_count(p->shape);
     fprintf(out, "  %-*s  %-7s %-14s %12lld ", (int)width, p->path, p->role, shape_text(a, p->shape),
             (long long)shape_count(p->shape));
-    if (by) fprintf(out, " %-*s ", (int)by, p->updated_by ? p->updated_by : "-");
+    if (by) fprintf(out, " %-*s ", (int)by, p->updated_by);
     for (int k = 0; k < p->ntouched; k++) fprintf(out, "%s%s", k ? ", " : " ", p->touched_by[k]);
     fputs(p->ntouched ? "\n" : " -\n", out);
   }

@@ -183,6 +183,8 @@ bool graph_uses(const Graph *g, const Node *root, Op op); // root or a node belo
 bool graph_depends(const Graph *g, const Node *root, const Node *on);
 // Whether one of `on` is below `root` along a path without `stop`.
 bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n);
+// Likewise; `reached`: which of them are.
+bool graph_reaches(const Graph *g, const Node *root, Node *const *on, int n, bool *reached);
 
 // -- bodies (body.c)
 // The operands of a LOOP in order, and the results: `carries` values that each turn takes and gives, `slices`

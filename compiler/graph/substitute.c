@@ -39,19 +39,25 @@ bool graph_depends(const Graph *g, const Node *root, const Node *on) {
   return result;
 }
 
-bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n) {
+bool graph_reaches(const Graph *g, const Node *root, Node *const *on, int n, bool *reached) {
   Arena *scratch = arena_new();
   bool *below = ARENA_ARRAY(scratch, bool, root->id + 1), found = false;
   below[root->id] = true;
-  for (int i = 0; i < n; i++) found = found || on[i] == root;
-  for (int i = root->id; i >= 0 && !found; i--) {
+  for (int i = root->id; i >= 0; i--) {
     const Node *node = g->nodes.data[i];
-    if (!below[i] || node->op == OP_STOP) continue;
-    for (int k = 0; k < node->nin; k++) below[node->in[k]->id] = true;
-    for (int k = 0; k < n; k++) found = found || (on[k]->id <= root->id && below[on[k]->id]);
+    for (int k = 0; below[i] && node->op != OP_STOP && k < node->nin; k++) below[node->in[k]->id] = true;
+  }
+  for (int i = 0; i < n; i++) {
+    const bool hit = on[i]->id <= root->id && below[on[i]->id];
+    if (reached) reached[i] = hit;
+    found |= hit;
   }
   arena_free(scratch);
   return found;
+}
+
+bool graph_made_from(const Graph *g, const Node *root, Node *const *on, int n) {
+  return graph_reaches(g, root, on, n, NULL);
 }
 
 // needed[i]: node i is `root` or below it.

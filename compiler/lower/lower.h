@@ -47,8 +47,7 @@ typedef struct LowerParam {
   Span origin;
   const char **touched_by; // names of the penalty terms that touch it, for --summary
   int ntouched;
-  const char
-      *updated_by; // the optimizers, where not all have the same one; "-": it is kept; NULL: all the same
+  const char *updated_by; // the optimizers; "-": it is kept
 } LowerParam;
 
 typedef struct LowerState {

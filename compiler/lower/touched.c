@@ -91,23 +91,28 @@ static bool none_left_over(Acts *a) {
   return true;
 }
 
-// A clause `constrain` acts on parameters of the head that are not all frozen.
+// A clause `constrain` acts on parameters of the head that are not all kept.
 static bool constrains(Acts *a, const Ast *c) {
   Cx *cx = a->cx;
   const Ast *selector = c->kids[1]->kids[0];
   bool *hits = ARENA_ARRAY(cx->a, bool, cx->params.len + 1);
   if (!select_into(cx, selector, hits) || !in_head(a, hits, selector)) return false;
   for (int i = 0; i < cx->params.len; i++)
-    if (hits[i] && !a->frozen[i]) return true;
+    if (hits[i] && is_updated(a, i)) return true;
   diag_emit(&cx->s->diags, DIAG_not_a_training_value, selector->span,
-            "all that this clause constrains is frozen");
+            "nothing updates what this clause constrains");
   return false;
+}
+
+bool constraints_act(Acts *a) {
+  const Ast *ast = a->t->ast;
+  for (int i = 2; i < ast->nkids; i++)
+    if (ast->kids[i]->kind == AST_CONSTRAIN && !constrains(a, ast->kids[i])) return false;
+  return true;
 }
 
 bool select_all(Acts *a) {
   if (!find_frozen(a)) return false;
-  for (int i = 2; i < a->t->ast->nkids; i++)
-    if (a->t->ast->kids[i]->kind == AST_CONSTRAIN && !constrains(a, a->t->ast->kids[i])) return false;
   bool *rest = ARENA_ARRAY(a->cx->a, bool, a->cx->params.len + 1);
   Part *open = NULL; // `optimize` without `for`: what no other clause updates
   for (int i = 0; i < a->n; i++)
@@ -122,21 +127,17 @@ bool select_all(Acts *a) {
   for (int i = 0; i < a->cx->params.len; i++)
     rest[i] = trains_tensor(a->t, param_at(a->cx, i)->path) && !a->frozen[i] && !is_updated(a, i);
   if (open) open->updates = rest;
-  return none_left_over(a);
+  return none_left_over(a) && constraints_act(a);
 }
 
 void note_updates(Acts *a) {
-  const bool plain = a->n == 1 && optimizes(a->list) && a->list->parts->ast->nkids == 1;
   Cx *cx = a->cx;
   for (int i = 0; i < a->t->params.len; i++) {
-    LowerParam *p = &a->t->params.data[i];
     StrBuf b = {.arena = cx->a};
-    strbuf_add(&b, "");
     for (int k = 0; k < a->n; k++)
       for (int j = 0; j < a->list[k].nparts; j++)
         if (a->list[k].parts[j].updates[i])
           strbuf_addf(&b, "%s%s", b.len ? ", " : "", ast_text(cx->a, a->list[k].ast->kids[0]));
-    if (!b.len) p->updated_by = "-";
-    if (b.len && !plain) p->updated_by = b.data;
+    a->t->params.data[i].updated_by = b.len ? b.data : "-";
   }
 }

@@ -253,13 +253,31 @@ static Tree *tree_at(Acts *a, const bool *hits) {
   return t;
 }
 
-static bool depends(Acts *a, const Part *p, const Tree *t) {
+static bool has_prox(const Acts *a, const char *path) {
+  int i = 0;
+  while (i < a->step->proximal.len && strcmp(a->step->proximal.data[i].path, path) != 0) i++;
+  return i < a->step->proximal.len;
+}
+
+// The parameters of the tree that the objective is made from, and those with a proximal step; what it sees
+// through `stop` alone is held, as if frozen. NULL: there is none.
+static Tree *moving(Acts *a, Part *p, const Tree *t) {
   Node **leaves = ARENA_ARRAY(a->cx->a, Node *, t->n + 1);
+  bool *reached = ARENA_ARRAY(a->cx->a, bool, t->n + 1);
+  Tree *out = tree_new(a->cx, t->n);
   for (int i = 0; i < t->n; i++) leaves[i] = t->leaf[i].node;
-  if (graph_made_from(a->cx->g, p->objective, leaves, t->n)) return true;
-  diag_emit(&a->cx->s->diags, DIAG_not_a_training_value, p->ast->span,
-            "the objective does not depend on the parameters that this clause updates");
-  return false;
+  if (!graph_reaches(a->cx->g, p->objective, leaves, t->n, reached)) {
+    diag_emit(&a->cx->s->diags, DIAG_not_a_training_value, p->ast->span,
+              "the objective does not depend on the parameters that this clause updates");
+    return NULL;
+  }
+  out->n = 0;
+  for (int i = 0; i < t->n; i++)
+    if (reached[i] || has_prox(a, t->leaf[i].path))
+      out->leaf[out->n++] = t->leaf[i];
+    else
+      p->updates[((ParamRef *)map_get(&a->cx->params, t->leaf[i].path))->index] = false;
+  return out;
 }
 
 void act_only(Cx *cx, Node *acts, int since, const States *before, const Tree *was, Tree *now) {
@@ -281,10 +299,10 @@ void act_only(Cx *cx, Node *acts, int since, const States *before, const Tree *w
 // The part's parameters after its update; NULL after a mistake.
 static Tree *act(Acts *a, const Update *u, int k, const When *w) {
   Cx *cx = a->cx;
-  const Part *p = &u->parts[k];
+  Part *p = &u->parts[k];
   const Value v = optimizer_of(a, u);
-  Tree *was = tree_at(a, p->updates);
-  if (v.kind == V_FAIL || !depends(a, p, was)) return NULL;
+  Tree *was = v.kind == V_FAIL ? NULL : moving(a, p, tree_at(a, p->updates));
+  if (!was) return NULL;
   cx->objective = p->objective;
   cx->moved.len = 0;
   cx->update = k ? arena_printf(cx->a, "%s%d.", u->prefix ? u->prefix : "", k + 1) : u->prefix;
@@ -473,7 +491,6 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
   s->terms = ARENA_ARRAY(cx->a, Node *, count_terms(t->ast) + 1);
   s->after = ARENA_ARRAY(cx->a, Node *, params + 1);
   if (!select_all(&a)) return false;
-  if (first) note_updates(&a);
   bool optimized = false;
   for (int i = 0; i < a.n; i++) {
     Update *u = &a.list[i];
@@ -482,7 +499,8 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
     if (!objectives(&a, u) || cx->params.len > params || !act_together(&a, u)) break;
   }
   if (cx->t->build->dry) return cx->s->diags.errors == errors;
-  if (cx->s->diags.errors == errors && cx->params.len == params) add_logs(&a);
+  if (cx->s->diags.errors == errors && cx->params.len == params && constraints_act(&a)) add_logs(&a);
+  if (first) note_updates(&a);
   s->early = !met && cx->params.len > params; // a penalty called another model
   t->sums_terms = !s->loss;
   if (!s->loss) s->loss = s->objective;

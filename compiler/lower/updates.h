@@ -60,7 +60,8 @@ void leave(Acts *a, const Tree *now);
 // -- touched.c
 // Which parameters each clause updates; false after a mistake.
 bool select_all(Acts *a);
-void note_updates(Acts *a); // for --summary
+bool constraints_act(Acts *a); // each clause `constrain`, on something that is updated; false after a mistake
+void note_updates(Acts *a);    // for --summary
 
 // -- project.c
 void prox_moved(const Acts *a, const Point *p, ProxStep *x); // as values of the point
