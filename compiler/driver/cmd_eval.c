@@ -1,27 +1,19 @@
 // regc eval: one expression on given arrays, weights and the program's data. In: .npy files, a .safetensors
 // file. Out: one JSON object: value, and gradients of its sum.
 #include "emit.h"
-#include "expression.h"
+#include "evaluation.h"
 #include "reg/npy.h"
 #include "reg/train.h"
+#include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { MOST_SHOWN = 64 };
 
-typedef struct Evaluation {
-  Pipeline pipeline;
-  const Options *options;
-  VEC(Tensor) inputs; // of --in
-  VEC(LowerInput) given;
-  VEC(const char *) grads;
-  const LowerExpression *expression;
-  void **weights; // of --weights: of each parameter, then of each state; else NULL
-} Evaluation;
-
-static int tell(const Evaluation *e, const reg_status *st) {
+int eval_tell(const Evaluation *e, const reg_status *st) {
   tell_status(e->options, st);
   return st->code;
 }
@@ -34,12 +26,12 @@ static int read_input(Evaluation *e, const NamePair *pair) {
   reg_array array = {0};
   double *numbers = NULL;
   static const DType types[] = {[REG_F32] = DT_F32, [REG_I32] = DT_I32, [REG_BOOL] = DT_BOOL};
-  if (wide(e) && reg_npy_numbers(pair->value, &array, &numbers, &st)) return tell(e, &st);
+  if (wide(e) && reg_npy_numbers(pair->value, &array, &numbers, &st)) return eval_tell(e, &st);
   if (array.dtype != REG_F32) { // integers are judged by 32 bits
     free(numbers);
     numbers = NULL;
   }
-  if (!numbers && reg_npy_read(pair->value, &array, &st)) return tell(e, &st);
+  if (!numbers && reg_npy_read(pair->value, &array, &st)) return eval_tell(e, &st);
   Tensor t = {
       .name = arena_printf(a, "in:%s", pair->name), .dtype = types[array.dtype], .shape.rank = array.rank};
   memcpy(t.shape.dim, array.dim, sizeof(int64_t) * (size_t)array.rank);
@@ -55,31 +47,67 @@ static int read_input(Evaluation *e, const NamePair *pair) {
   return EXIT_OK;
 }
 
-static const LowerInput *given_input(const Evaluation *e, const char *name) {
+const LowerInput *eval_given(const Evaluation *e, const char *name) {
   for (int i = 0; i < e->given.len; i++)
     if (!strcmp(e->given.data[i].name, name)) return &e->given.data[i];
   return NULL;
 }
 
+static int is_array(const struct dirent *entry) { return text_ends_in(entry->d_name, ".npy"); }
+
+// --in FOLDER: all its arrays under the names of their files, but for those that are there already.
+static int read_folder(Evaluation *e, const char *folder) {
+  Arena *a = e->pipeline.arena;
+  struct dirent **found;
+  const int n = scandir(folder, &found, is_array, alphasort);
+  int code = EXIT_OK;
+  if (n < 0) return usage_error("`--in %s` is neither NAME=FILE nor a folder", folder);
+  for (int i = 0; i < n; i++) {
+    const char *file = found[i]->d_name, *name = arena_strndup(a, file, strlen(file) - strlen(".npy"));
+    const NamePair pair = {name, arena_printf(a, "%s/%s", folder, file)};
+    if (!code && !eval_given(e, name)) code = read_input(e, &pair);
+    free(found[i]);
+  }
+  free(found);
+  return code;
+}
+
 static int read_inputs(Evaluation *e) {
   const Options *o = e->options;
-  Arena *a = e->pipeline.arena;
-  for (int i = 0; i < o->inputs.len; i++) {
-    if (given_input(e, o->inputs.data[i].name))
-      return usage_error("`--in %s` is given twice", o->inputs.data[i].name);
-    int code = read_input(e, &o->inputs.data[i]);
-    if (code) return code;
+  int code = EXIT_OK;
+  for (int i = 0; i < o->inputs.len && !code; i++) {
+    const NamePair *pair = &o->inputs.data[i];
+    if (!pair->name) continue;
+    if (eval_given(e, pair->name)) return usage_error("`--in %s` is given twice", pair->name);
+    code = read_input(e, pair);
   }
-  for (const char *c = o->value[OPT_GRAD]; c && *c; c += strspn(c, ",")) {
-    const char *name = arena_strndup(a, c, strcspn(c, ","));
-    const LowerInput *in = given_input(e, name);
-    if (!in) return usage_error("`--grad %s` names no array of `--in`", name);
+  for (int i = 0; i < o->inputs.len && !code; i++)
+    if (!o->inputs.data[i].name) code = read_folder(e, o->inputs.data[i].value);
+  return code;
+}
+
+// One of --grad; `net.*` means all arrays that match.
+static int read_grad(Evaluation *e, const char *name) {
+  bool some = false;
+  for (int i = 0; i < e->given.len; i++) {
+    const LowerInput *in = &e->given.data[i];
+    const bool all = strchr(name, '*') != NULL;
+    if (all ? fnmatch(name, in->name, 0) || in->dtype != DT_F32 : strcmp(name, in->name)) continue;
     if (in->dtype != DT_F32)
       return usage_error("`--grad %s`: the array holds no floating-point numbers", name);
-    vec_push(a, e->grads, name);
+    vec_push(e->pipeline.arena, e->grads, in->name);
+    some = true;
+  }
+  return some ? EXIT_OK : usage_error("`--grad %s` names no array of `--in`", name);
+}
+
+static int read_grads(Evaluation *e) {
+  int code = EXIT_OK;
+  for (const char *c = e->options->value[OPT_GRAD]; c && *c && !code; c += strspn(c, ",")) {
+    code = read_grad(e, arena_strndup(e->pipeline.arena, c, strcspn(c, ",")));
     c += strcspn(c, ",");
   }
-  return EXIT_OK;
+  return code;
 }
 
 // The file of -f, or nothing: definitions that the expression may use.
@@ -96,21 +124,33 @@ static int read_program(Evaluation *e) {
   return code ? code : pipeline_lower(p);
 }
 
-static int elaborate(Evaluation *e, const char *text) {
+// NULL after a report.
+static const Ast *parsed(Evaluation *e, const char *source, const char *text, bool names_arrays) {
   Pipeline *p = &e->pipeline;
-  int source = source_add(&p->session->sources, "<expression>", text, (int)strlen(text));
-  Ast *ast = parse_expression(p->session, source);
-  if (pipeline_report(p) || !ast) return EXIT_REJECTED;
+  const Ast *ast =
+      parse_expression(p->session, source_add(&p->session->sources, source, text, (int)strlen(text)));
   const char **names = ARENA_ARRAY(p->arena, const char *, e->given.len + 1);
   for (int i = 0; i < e->given.len; i++) names[i] = e->given.data[i].name;
-  sema_check_expression(p->program, ast, names, e->given.len);
-  if (pipeline_report(p)) return EXIT_REJECTED;
-  e->expression = lower_expression(p->lowered, &(LowerAsked){.expression = ast,
-                                                             .inputs = e->given.data,
-                                                             .ninputs = e->given.len,
-                                                             .grads = e->grads.data,
-                                                             .ngrads = e->grads.len});
-  return pipeline_report(p) || !e->expression ? EXIT_REJECTED : EXIT_OK;
+  if (ast && !pipeline_report(p))
+    sema_check_expression(p->program, (Ast *)ast, names, names_arrays ? e->given.len : 0);
+  return pipeline_report(p) ? NULL : ast;
+}
+
+static int elaborate(Evaluation *e) {
+  const Options *o = e->options;
+  const char *step = o->value[OPT_STEP], *text = o->arguments.len ? o->arguments.data[0] : NULL;
+  LowerAsked asked = {
+      .inputs = e->given.data, .ninputs = e->given.len, .grads = e->grads.data, .ngrads = e->grads.len};
+  if (text && !(asked.expression = parsed(e, "<expression>", text, true))) return EXIT_REJECTED;
+  if (step && !(asked.optimizer = parsed(e, "<step>", step, false))) return EXIT_REJECTED;
+  Lowered *l = e->pipeline.lowered;
+  e->expression = step ? lower_optimizer(l, &asked) : lower_expression(l, &asked);
+  return pipeline_report(&e->pipeline) || !e->expression ? EXIT_REJECTED : EXIT_OK;
+}
+
+// Not an array of --step.
+static bool is_model_s(const Evaluation *e, const char *path) {
+  return sema_find(e->pipeline.program, arena_strndup(e->pipeline.arena, path, strcspn(path, ".["))) != NULL;
 }
 
 // --weights: the tensors of the models that the expression names.
@@ -128,7 +168,7 @@ static int read_weights(Evaluation *e) {
   for (int i = 0; i < n; i++) {
     const bool param = i < x->params.len;
     const LowerState *state = param ? NULL : &x->states.data[i - x->params.len];
-    if (state && !state->layer) continue;
+    if (param ? !is_model_s(e, x->params.data[i].path) : !state->layer) continue;
     const Shape s = param ? x->params.data[i].shape : state->shape;
     reg_tensor *t = &wanted[count];
     *t = (reg_tensor){.name = param ? x->params.data[i].path : state->name,
@@ -139,23 +179,28 @@ static int read_weights(Evaluation *e) {
     e->weights[i] = values[count++] = arena_alloc(a, reg_tensor_bytes(t) + 1);
   }
   reg_status st = {0};
-  return reg_tensors_read(count, wanted, values, path, &st) ? tell(e, &st) : EXIT_OK;
+  return reg_tensors_read(count, wanted, values, path, &st) ? eval_tell(e, &st) : EXIT_OK;
 }
 
 // Passes that are over at --at, of the training whose times the expression has.
 static int64_t passes(const Evaluation *e) {
   const Lowered *l = e->pipeline.lowered;
   const LowerTrain *t = e->expression->train >= 0 ? l->trains.data[e->expression->train] : NULL;
-  return t ? e->options->at / t->steps_per_epoch : 0;
+  return t ? e->at / t->steps_per_epoch : 0;
 }
 
-static double *kept(void *user, const LowerExpression *x, const Node *n) {
+double *eval_kept(void *user, const LowerExpression *x, const Node *n) {
   const Evaluation *e = user;
   Arena *a = e->pipeline.arena;
-  const bool param = n->port.kind == REG_SLOT_PARAM;
-  if (n->port.kind == REG_SLOT_STEP) return tensor_scalar(a, n->name, DT_I32, (double)e->options->at).data;
+  const bool param = n->port.kind == REG_SLOT_PARAM, state = n->port.kind == REG_SLOT_STATE;
+  const char *name = param   ? x->params.data[n->port.index].path
+                     : state ? x->states.data[n->port.index].name
+                             : NULL;
+  if (name && eval_given(e, name))
+    return tensor_find(e->inputs.data, e->inputs.len, arena_printf(a, "in:%s", name))->data;
+  if (n->port.kind == REG_SLOT_STEP) return tensor_scalar(a, n->name, DT_I32, (double)e->at).data;
   if (n->port.kind == REG_SLOT_EPOCH) return tensor_scalar(a, n->name, DT_I32, (double)passes(e)).data;
-  if (!e->weights || (!param && n->port.kind != REG_SLOT_STATE)) return NULL;
+  if (!e->weights || !name) return NULL;
   const void *have = e->weights[n->port.index + (param ? 0 : x->params.len)];
   const int64_t count = shape_count(n->shape);
   double *out = have ? ARENA_ARRAY(a, double, count + 1) : NULL;
@@ -180,31 +225,27 @@ static bool write_array(Arena *a, const char *path, const Tensor *t, reg_status 
   return reg_npy_write(path, &array, st) == 0;
 }
 
-static int add_values(const Evaluation *e, StrBuf *b, const char *file_name, const Tensor *t) {
-  Arena *a = b->arena;
-  int64_t count = shape_count(t->shape);
-  if (count <= MOST_SHOWN) {
-    strbuf_add(b, ",\"values\":[");
-    for (int64_t i = 0; i < count; i++)
-      strbuf_addf(b, "%s%s", i ? "," : "",
-                  t->dtype == DT_F64 ? text_double(a, t->data[i]) : text_number(a, t->data[i]));
-    strbuf_add(b, "]");
-    return EXIT_OK;
-  }
-  const char *dir = e->options->value[OPT_OUT_DIR];
-  if (!dir) return EXIT_OK;
-  const char *path = arena_printf(a, "%s/%s.npy", dir, file_name);
-  reg_status st = {0};
-  if (!write_array(a, path, t, &st)) return tell(e, &st);
-  strbuf_addf(b, ",\"file\":%s", text_json(a, path));
-  return EXIT_OK;
+static void add_numbers(StrBuf *b, const Tensor *t) {
+  strbuf_add(b, ",\"values\":[");
+  for (int64_t i = 0; i < shape_count(t->shape); i++)
+    strbuf_addf(b, "%s%s", i ? "," : "",
+                t->dtype == DT_F64 ? text_double(b->arena, t->data[i]) : text_number(b->arena, t->data[i]));
+  strbuf_add(b, "]");
 }
 
-static int add_tensor(const Evaluation *e, StrBuf *b, const char *file_name, const Tensor *t) {
+int eval_add_tensor(const Evaluation *e, StrBuf *b, const char *file_name, const Tensor *t, bool always) {
+  const bool shown = shape_count(t->shape) <= MOST_SHOWN;
+  const char *dir = e->options->value[OPT_OUT_DIR];
   strbuf_add(b, "\"shape\":[");
   for (int i = 0; i < t->shape.rank; i++) strbuf_addf(b, "%s%lld", i ? "," : "", (long long)t->shape.dim[i]);
   strbuf_addf(b, "],\"dtype\":\"%s\"", dtype_text(t->dtype));
-  return add_values(e, b, file_name, t);
+  if (shown) add_numbers(b, t);
+  if (!dir || (shown && !always)) return EXIT_OK;
+  const char *path = arena_printf(b->arena, "%s/%s.npy", dir, file_name);
+  reg_status st = {0};
+  if (!write_array(b->arena, path, t, &st)) return eval_tell(e, &st);
+  strbuf_addf(b, ",\"file\":%s", text_json(b->arena, path));
+  return EXIT_OK;
 }
 
 // A value, or one of each path of a tree.
@@ -212,12 +253,12 @@ static int add_results(const Evaluation *e, StrBuf *b, const Tensor *out) {
   const LowerExpression *x = e->expression;
   const bool tree = x->values.len != 1 || *x->values.data[0].path;
   int code = EXIT_OK;
-  if (!tree) return add_tensor(e, b, "value", &out[0]);
+  if (!tree) return eval_add_tensor(e, b, "value", &out[0], false);
   strbuf_add(b, "\"tree\":{");
   for (int i = 0; i < x->values.len && !code; i++) {
     const char *path = x->values.data[i].path;
     strbuf_addf(b, "%s%s:{", i ? "," : "", text_json(b->arena, path));
-    code = add_tensor(e, b, path, &out[i]);
+    code = eval_add_tensor(e, b, path, &out[i], false);
     strbuf_add(b, "}");
   }
   strbuf_add(b, "}");
@@ -232,13 +273,20 @@ static int print_result(const Evaluation *e, const Tensor *out, int n) {
   for (int i = 0; i < e->grads.len && !code; i++) {
     const char *name = e->grads.data[i];
     strbuf_addf(&b, "%s%s:{", i ? "," : ",\"grad\":{", text_json(a, name));
-    code = add_tensor(e, &b, arena_printf(a, "grad_%s", name),
-                      tensor_find(out, n, arena_printf(a, "grad:%s", name)));
+    code = eval_add_tensor(e, &b, arena_printf(a, "grad_%s", name),
+                           tensor_find(out, n, arena_printf(a, "grad:%s", name)), false);
     strbuf_add(&b, i == e->grads.len - 1 ? "}}" : "}");
   }
   strbuf_add(&b, "}");
   if (!code) puts(b.data);
   return code;
+}
+
+int eval_folder(const Evaluation *e) {
+  const char *dir = e->options->value[OPT_OUT_DIR];
+  if (!dir || mkdir(dir, 0755) == 0 || errno == EEXIST) return EXIT_OK;
+  reg_shown_line(stderr, "regc: cannot make `%s`: %s", dir, strerror(errno));
+  return REG_CANNOT_WRITE;
 }
 
 static int run_expression(Evaluation *e) {
@@ -247,30 +295,31 @@ static int run_expression(Evaluation *e) {
   Tensor *out = ARENA_ARRAY(p->arena, Tensor, g->outputs.len);
   reg_status st = {0};
   if (e->options->given[OPT_EMIT]) return emit_function(p, pipeline_loops(p, g, false));
-  ExpressionInputs in = {.given = e->inputs.data, .ngiven = e->inputs.len, .kept = kept, .user = e};
+  ExpressionInputs in = {.given = e->inputs.data, .ngiven = e->inputs.len, .kept = eval_kept, .user = e};
   const Node *missing;
   int code = expression_fill(p, e->expression, &in, &missing, &st);
   if (!code)
     code = e->options->given[OPT_INTERPRET] ? run_interpreted(p->arena, g, in.in.data, in.in.len, out, &st)
                                             : run_compiled(p, g, in.in.data, in.in.len, out, &st);
-  if (code) return tell(e, &st);
-  const char *dir = e->options->value[OPT_OUT_DIR];
-  if (dir && mkdir(dir, 0755) != 0 && errno != EEXIST) {
-    reg_shown_line(stderr, "regc: cannot make `%s`: %s", dir, strerror(errno));
-    return REG_CANNOT_WRITE;
-  }
-  return print_result(e, out, g->outputs.len);
+  if (code) return eval_tell(e, &st);
+  code = eval_folder(e);
+  return code ? code : print_result(e, out, g->outputs.len);
 }
 
 int cmd_eval(Session *s, const Options *o) {
-  if (o->arguments.len != 1) return usage_error("`regc eval` takes one expression");
-  Evaluation e = {.options = o};
+  const bool step = o->given[OPT_STEP];
+  if (o->arguments.len > 1 || (!step && !o->arguments.len))
+    return usage_error("`regc eval` takes one expression");
+  if (o->given[OPT_STEPS] && !step) return usage_error("`--steps` are those of an optimizer, `--step`");
+  Evaluation e = {.options = o, .at = o->at};
   pipeline_init(&e.pipeline, s, o);
   int code = read_program(&e);
   if (!code) code = read_inputs(&e);
-  if (!code) code = elaborate(&e, o->arguments.data[0]);
+  if (!code) code = read_grads(&e);
+  if (!code && step) code = eval_step_arrays(&e);
+  if (!code) code = elaborate(&e);
   if (!code) code = read_weights(&e);
-  if (!code) code = run_expression(&e);
+  if (!code) code = step ? eval_step(&e) : run_expression(&e);
   pipeline_free(&e.pipeline);
   return code;
 }

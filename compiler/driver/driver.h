@@ -40,7 +40,7 @@ typedef struct CommandInfo {
 } CommandInfo;
 extern const CommandInfo command_info[CMD_COUNT];
 
-typedef struct NamePair { // --in NAME=FILE
+typedef struct NamePair { // --in NAME=FILE; name NULL: --in FOLDER
   const char *name, *value;
 } NamePair;
 

@@ -19,51 +19,78 @@ static double *from_data(Pipeline *p, const LowerColumn *c) {
   return out;
 }
 
-static int initial_values(Pipeline *p, const LowerExpression *x, Tensor *out, reg_status *st) {
-  const Tensor in[] = {tensor_seed(p->arena, p->options->seed), tensor_scalar(p->arena, "step", DT_I32, 0),
-                       tensor_scalar(p->arena, "epoch", DT_I32, 0)};
-  return run_compiled(p, x->init, in, sizeof in / sizeof *in, out, st);
+static bool is_tensor(const Node *n) {
+  return n->port.kind == REG_SLOT_PARAM || n->port.kind == REG_SLOT_STATE;
 }
 
-static void add(Pipeline *p, ExpressionInputs *e, const Node *n, double *data) {
-  vec_push(p->arena, e->in, ((Tensor){n->name, n->dtype, n->shape, data}));
+typedef struct Fill {
+  Pipeline *p;
+  const LowerExpression *x;
+  ExpressionInputs *e;
+  Tensor *init, *start; // outputs of these graphs, once they were asked for
+  reg_status *st;
+} Fill;
+
+static int input_value(Fill *f, const Node *n, double **data);
+
+// Values of the outputs of one of the graphs of initial values, the first time that it is asked.
+static int computed(Fill *f, const Graph *g, Tensor **out) {
+  Pipeline *p = f->p;
+  if (*out) return REG_OK;
+  *out = ARENA_ARRAY(p->arena, Tensor, g->outputs.len);
+  Tensor *in = ARENA_ARRAY(p->arena, Tensor, g->inputs.len + 1);
+  for (int i = 0; i < g->inputs.len; i++) {
+    const Node *n = g->inputs.data[i];
+    in[i] = n->port.kind == REG_SLOT_SEED ? tensor_seed(p->arena, p->options->seed)
+                                          : tensor_scalar(p->arena, n->name, DT_I32, 0); // they have no time
+    const int code = is_tensor(n) ? input_value(f, n, &in[i].data) : REG_OK;
+    in[i].dtype = n->dtype;
+    in[i].shape = n->shape;
+    if (code) return code;
+  }
+  return run_compiled(p, g, in, g->inputs.len, *out, f->st);
+}
+
+// NULL in *data: a name of a statement that has no value.
+static int input_value(Fill *f, const Node *n, double **data) {
+  Pipeline *p = f->p;
+  ExpressionInputs *e = f->e;
+  const LowerExpression *x = f->x;
+  const int kind = n->port.kind;
+  *data = kind == PORT_COLUMN     ? from_data(p, &x->columns.data[n->port.index])
+          : kind == REG_SLOT_SEED ? tensor_seed(p->arena, p->options->seed).data
+          : e->kept               ? e->kept(e->user, x, n)
+                                  : NULL;
+  if (*data || kind == REG_SLOT_STORE) return REG_OK;
+  if (!is_tensor(n)) {
+    *data = tensor_scalar(p->arena, n->name, DT_I32, 0).data;
+    return REG_OK;
+  }
+  e->initial += kind == REG_SLOT_PARAM;
+  Tensor **of = &f->init;
+  const Graph *g = x->init;
+  for (int i = 0; x->start && i < x->start->outputs.len; i++)
+    if (!strcmp(x->start->outputs.data[i].name, n->name)) of = &f->start, g = x->start;
+  const int code = computed(f, g, of);
+  if (!code) *data = tensor_find(*of, g->outputs.len, n->name)->data;
+  return code;
 }
 
 int expression_fill(Pipeline *p, const LowerExpression *x, ExpressionInputs *e, const Node **missing,
                     reg_status *st) {
-  Tensor *init = NULL;
+  Fill f = {.p = p, .x = x, .e = e, .st = st};
   *missing = NULL;
   for (int i = 0; i < x->graph->inputs.len; i++) {
     const Node *n = x->graph->inputs.data[i];
-    const int kind = n->port.kind;
-    const Tensor *given = kind ? NULL : tensor_find(e->given, e->ngiven, n->name);
-    if (given) {
-      vec_push(p->arena, e->in, *given);
-      continue;
-    }
-    if (kind == PORT_COLUMN || kind == REG_SLOT_SEED) {
-      Tensor t = kind == PORT_COLUMN
-                     ? (Tensor){n->name, n->dtype, n->shape, from_data(p, &x->columns.data[n->port.index])}
-                     : tensor_seed(p->arena, p->options->seed);
-      vec_push(p->arena, e->in, t);
-      continue;
-    }
-    double *kept = e->kept ? e->kept(e->user, x, n) : NULL;
-    const bool tensor = kind == REG_SLOT_PARAM || kind == REG_SLOT_STATE;
-    if (!kept && kind == REG_SLOT_STORE) {
+    const Tensor *given = n->port.kind ? NULL : tensor_find(e->given, e->ngiven, n->name);
+    Tensor t = given ? *given : (Tensor){n->name, n->dtype, n->shape, NULL};
+    const int code = given ? REG_OK : input_value(&f, n, &t.data);
+    if (code) return code;
+    if (!t.data) {
       *missing = n;
       return REG_OK;
     }
-    if (!kept && tensor && !init) {
-      init = ARENA_ARRAY(p->arena, Tensor, x->init->outputs.len);
-      int code = initial_values(p, x, init, st);
-      if (code) return code;
-    }
-    e->initial += !kept && kind == REG_SLOT_PARAM;
-    if (!kept)
-      kept = tensor ? tensor_find(init, x->init->outputs.len, n->name)->data
-                    : tensor_scalar(p->arena, n->name, DT_I32, 0).data;
-    add(p, e, n, kept);
+    vec_push(p->arena, e->in, t);
   }
   return REG_OK;
 }

@@ -142,13 +142,15 @@ bool option_accept(Options *o, Arena *a, OptionId id, const char *v) {
   case OPT_SEED: return reg_text_natural(v, UINT64_MAX, &o->seed);
   case OPT_EPOCHS: return parse_integer(v, 1, 1000000000, &o->epochs);
   case OPT_BATCH: return parse_sizes(a, v, &o->batch);
+  case OPT_IN:
+    pair = (NamePair){NULL, v}; // a folder
+    if (strchr(v, '=') && !split_pair(a, v, &pair.name, &pair.value)) return false;
+    vec_push(a, o->inputs, pair);
+    return *v != 0;
   case OPT_SET:
   case OPT_DATA:
-  case OPT_IN:
     if (!split_pair(a, v, &pair.name, &pair.value)) return false;
-    if (id == OPT_IN)
-      vec_push(a, o->inputs, pair);
-    else if (id == OPT_DATA)
+    if (id == OPT_DATA)
       vec_push(a, o->data, pair);
     else
       vec_push(a, o->sets, ((SemaSet){pair.name, pair.value}));

@@ -128,6 +128,13 @@ static int slot_index(const LoopFn *f, const GraphOutput *o) {
   ice("values", "output `%s` has no slot", o->name);
 }
 
+void prepared_fill(const Prepared *r, const Tensor *in, int nin) {
+  for (int k = 1; k < r->loops->nslots; k++) {
+    const Slot *slot = &r->loops->slots[k];
+    if (slot->is_input) fill_slot(r->slots[k], input_of(slot->name, slot->shape, in, nin));
+  }
+}
+
 int prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, reg_status *st) {
   *r = (Prepared){.arena = p->arena, .loops = pipeline_loops(p, g, false)};
   const char *error = NULL;
@@ -140,9 +147,8 @@ int prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepare
       prepared_free(r);
       return reg_no_memory(st, room_of(r->loops, k));
     }
-    if (k && r->loops->slots[k].is_input)
-      fill_slot(r->slots[k], input_of(r->loops->slots[k].name, r->loops->slots[k].shape, in, nin));
   }
+  prepared_fill(r, in, nin);
   r->ctx = reg_ctx_new(p->options->threads);
   if (r->ctx) return REG_OK;
   prepared_free(r);

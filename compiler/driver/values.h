@@ -29,6 +29,7 @@ typedef struct Prepared {
   struct reg_ctx *ctx;
 } Prepared;
 int prepared_new(Pipeline *p, const Graph *g, const Tensor *in, int nin, Prepared *r, reg_status *st);
+void prepared_fill(const Prepared *r, const Tensor *in, int nin); // anew, before it runs again
 int prepared_run(const Prepared *r, reg_status *st);
 void prepared_read(const Prepared *r, Tensor *out); // one for each output of the graph
 void prepared_free(Prepared *r);

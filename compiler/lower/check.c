@@ -145,7 +145,7 @@ LowerCheck *lower_check(Lowered *l, const Ast *check) {
     if (!condition(cx, env, check->kids[1], c)) return NULL;
     graph_output(cx->g, "value", n, -1);
   }
-  expression_finish(cx, &c->expression);
+  expression_finish(cx, &c->expression, false);
   for (int i = 0; i < leaves->value.len; i++)
     graph_output(cx->g, leaves->list.data[i].input, leaves->value.data[i], -1);
   c->leaves = prune(cx, cx->g);

@@ -149,7 +149,7 @@ void expression_models(Cx *cx, const Ast *before, const Ast *e) {
   cx->l->gave_up = false;
 }
 
-static void add_value(Cx *cx, LowerExpression *x, const char *path, Node *n, DType shown) {
+void expression_value(Cx *cx, LowerExpression *x, const char *path, Node *n, DType shown) {
   graph_output(cx->g, *path ? arena_printf(cx->a, "value:%s", path) : "value", n, -1);
   if (shown == DT_F32 && cx->l->program->doubles) shown = DT_F64;
   vec_push(cx->a, x->values, ((LowerValue){path, shown, n->shape}));
@@ -164,7 +164,7 @@ static bool has_number(const Value *v) {
 static bool add_values(Cx *cx, LowerExpression *x, const Value *v, bool told) {
   if (v->kind == V_TREE) {
     for (int i = 0; i < v->tree->n; i++)
-      add_value(cx, x, v->tree->leaf[i].path, v->tree->leaf[i].node, DT_F32);
+      expression_value(cx, x, v->tree->leaf[i].path, v->tree->leaf[i].node, DT_F32);
     return true;
   }
   if (told && !has_number(v)) return true;
@@ -172,7 +172,7 @@ static bool add_values(Cx *cx, LowerExpression *x, const Value *v, bool told) {
   bool text = v->kind == V_FIELD && !field_data(cx, v)->fields[v->field].values;
   Node *n = text ? value_classes(cx, v, &classes) : counted_node(cx, v);
   if (!n) return false;
-  add_value(cx, x, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
+  expression_value(cx, x, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
   output_counts(cx, "value", v, n);
   return true;
 }
@@ -204,7 +204,7 @@ static bool add_gradients(Cx *cx, const LowerAsked *asked, const Value *v, Node 
   return true;
 }
 
-void expression_finish(Cx *cx, LowerExpression *x) {
+void expression_finish(Cx *cx, LowerExpression *x, bool late) {
   x->train = cx->l->trains.len - 1;
   while (x->train >= 0 && cx->l->trains.data[x->train] != cx->t) x->train--;
   for (int i = 0; i < cx->params.len; i++) {
@@ -221,7 +221,7 @@ void expression_finish(Cx *cx, LowerExpression *x) {
   if (!cx->g->outputs.len) return;
   x->graph = prune(cx, cx->g);
   cx->g->outputs.len = 0;
-  initial_graphs(cx, x->graph, &x->init, NULL);
+  initial_graphs(cx, x->graph, &x->init, late ? &x->start : NULL);
 }
 
 LowerExpression *lower_expression(Lowered *l, const LowerAsked *asked) {
@@ -251,7 +251,7 @@ LowerExpression *lower_expression(Lowered *l, const LowerAsked *asked) {
   x->text = v.kind == V_NONE ? "nothing" : value_text(cx, &v);
   if (v.kind == V_DATA) x->data = v.data->dataset;
   if (!add_values(cx, x, &v, asked->between) || !add_gradients(cx, asked, &v, given)) return NULL;
-  expression_finish(cx, x);
+  expression_finish(cx, x, false);
   return x;
 }
 

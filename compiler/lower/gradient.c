@@ -3,7 +3,7 @@
 // and no simplification looks through one before the graph is pruned; so d e / d x is right for every x that
 // e was made from, and an x that e was not made from is told.
 #include "../ad/ad.h"
-#include "model.h"
+#include "train.h"
 #include <string.h>
 
 static Node *point(Cx *cx, Node *n) {
@@ -142,7 +142,7 @@ Value eval_at(Cx *cx, Env *env, const Ast *e) {
   }
   Node *n = value_node(cx, &y);
   Tree *t = tree_of(cx, &moved);
-  if (!n) return v_fail();
+  if (!n || only_gradient(cx, n, e->span)) return v_fail();
   if (!t) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span, "a tree of parameters",
               value_text(cx, &moved));

@@ -30,14 +30,14 @@ static bool least_begin(Loop *l, Env *own) {
   return true;
 }
 
-static bool is_optimizer(Cx *cx, const Value *v) {
+bool is_optimizer(Cx *cx, const Value *v) {
   if (v->kind == V_FN && v->fn->def->kind == KIND_OPTIMIZER) return true;
   if (v->kind != V_FAIL)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, v->span, "an optimizer", value_text(cx, v));
   return false;
 }
 
-static Node *objective_of(Cx *cx, Env *env, const Ast *e, const Tree *z) {
+Node *minimized(Cx *cx, Env *env, const Ast *e, const Tree *z) {
   const Value v = eval_expr(cx, env, e);
   Node *y = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
   if (!y) return NULL;
@@ -81,7 +81,7 @@ Value least_turn(const Loop *l, Env *inner) {
   if (single) w->leaf[0] = (Leaf){e->name, z->node};
   const Value by = eval_expr(cx, inner, e->kids[1]);
   if (!is_optimizer(cx, &by)) return v_fail();
-  Node *y = objective_of(cx, inner, e->kids[3], w), *number = value_wide(cx, turn);
+  Node *y = minimized(cx, inner, e->kids[3], w), *number = value_wide(cx, turn);
   if (!y) return v_fail();
   if (number->dtype != DT_F64) number = graph_cast(cx->g, number, DT_F64);
   const Around was = exchange(cx, (Around){y, number, arena_printf(cx->a, "%s.", e->name), NULL, w, {0}});

@@ -232,8 +232,9 @@ typedef struct LowerAsked {
   const Ast *before;
   const LowerInput *inputs; // inputs in:NAME
   int ninputs;
-  const char *const *grads; // of `inputs`: outputs grad:NAME
+  const char *const *grads; // of `inputs`: outputs grad:NAME; of an optimizer: what it updates
   int ngrads;
+  const Ast *optimizer; // of lower_optimizer
   // At the prompt: names of statements have values, and what is no number is told by `text` alone.
   bool between;
 } LowerAsked;
@@ -261,10 +262,15 @@ typedef struct LowerExpression {
   VEC(LowerColumn) columns; // of PORT_COLUMN
   Graph *graph;             // NULL where there are no values
   Graph *init;              // initial values of the graph's param: and state: inputs; NULL where it has none
+  Graph *start;             // of an optimizer: of states that start from parameters; NULL where it has none
 } LowerExpression;
 // Where the program trains a model that the expression names, times and schedules are those of that training.
 // NULL after a mistake.
 LowerExpression *lower_expression(Lowered *l, const LowerAsked *asked);
+// One step of an optimizer on the arrays `grads`, which minimizes the expression, or, where that is NULL, has
+// for the gradient of NAME the input "grad.NAME", which is there and of its shape. These arrays are
+// parameters under their names; outputs value:NAME, and after:NAME of each of `states`. NULL after a mistake.
+LowerExpression *lower_optimizer(Lowered *l, const LowerAsked *asked);
 
 // Where a check's expression ends: a literal, a random draw, a parameter.
 typedef struct LowerLeaf {

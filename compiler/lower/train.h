@@ -101,7 +101,19 @@ void find_averages(Lowered *l, const Ast *e, Models *out); // likewise, of anoth
 void meet_parameters(Cx *cx, Def *model);
 Cx *expression_cx(Lowered *l, const char *name, bool training);  // for an expression by itself
 void expression_models(Cx *cx, const Ast *before, const Ast *e); // those that it names are known from here on
-void expression_finish(Cx *cx, LowerExpression *x);              // the graph of what was made an output
+// The value of this path, "" where there is one only, as an output.
+void expression_value(Cx *cx, LowerExpression *x, const char *path, Node *n, DType shown);
+// The graph of what was made an output. `late`: states that start from parameters have a graph of their own.
+void expression_finish(Cx *cx, LowerExpression *x, bool late);
+
+// -- step.c
+// Tells, where n is an objective that is known by its gradient alone; else false.
+bool only_gradient(Cx *cx, const Node *n, Span at);
+
+// -- least.c
+bool is_optimizer(Cx *cx, const Value *v);
+// The number e, which depends on z; NULL after a mistake.
+Node *minimized(Cx *cx, Env *env, const Ast *e, const Tree *z);
 
 // -- metrics.c
 // Metrics are known by their text, arguments included: `accuracy`, `top_k(k: 3)`.

@@ -235,6 +235,7 @@ typedef struct Cx {
   LoopFrame *frame;       // the innermost loop around what is being elaborated
   Turns *turns;           // likewise
   Node *objective;
+  bool gradient_alone;   // it is known by `given` alone
   const Def *recipe;     // of the training
   Env *clauses;          // its parameters
   Env *fields;           // and the fields, and the lines among its clauses: once these were asked for
@@ -242,7 +243,7 @@ typedef struct Cx {
   const char *update;    // the optimizer that acts: what its states are called by besides; NULL: nothing
   Node *updates_made;    // by it so far, f64; NULL: as many as steps
   Tree *least;           // inside of `minimize … from`: what its optimizer updates; NULL: parameters
-  Tree *given;           // inside `apply … with`: what the objective's gradient is taken to be
+  Tree *given;           // as in `apply … with`: what the objective's gradient is taken to be
   LeafList moved;        // by `objective at T`: each parameter's value at such a T
   int64_t stream;        // next random stream
   int64_t effects;       // draws, declarations and assignments so far: what makes a call more than its value
