@@ -46,13 +46,19 @@ static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
 
 // -- several values
 
+bool unpacks(Cx *cx, const Ast *e, const Value *v) {
+  const int n = e->kids[0]->nkids;
+  if (v->kind == V_FAIL) return false;
+  if ((v->kind == V_TUPLE || v->kind == V_LIST) && v->nitems == n) return true;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span, arena_printf(cx->a, "%d values", n),
+            value_text(cx, v));
+  return false;
+}
+
 static Value eval_unpack(Cx *cx, Env *env, const Ast *e) {
   const Ast *names = e->kids[0];
   Value v = eval_expr(cx, env, e->kids[1]);
-  const bool fits = v.kind == V_TUPLE && v.nitems == names->nkids;
-  if (v.kind != V_FAIL && !fits)
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span,
-              arena_printf(cx->a, "%d values", names->nkids), value_text(cx, &v));
+  const bool fits = unpacks(cx, e, &v);
   for (int i = 0; i < names->nkids; i++)
     env_set(cx, env, names->kids[i]->name, fits ? named(cx, v.items[i]) : v_fail());
   return fits ? (Value){.kind = V_NONE, .span = e->span} : v_fail();

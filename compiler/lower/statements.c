@@ -49,10 +49,7 @@ static void lower_unpack(Stages *s, const Ast *e) {
   Cx *cx = stages_line(s);
   const Ast *names = e->kids[0];
   Value v = statement_value(s, e->kids[1]);
-  const bool fits = v.kind == V_TUPLE && v.nitems == names->nkids;
-  if (v.kind != V_FAIL && !fits)
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, e->kids[1]->span,
-              arena_printf(cx->a, "%d values", names->nkids), value_text(cx, &v));
+  const bool fits = unpacks(cx, e, &v);
   for (int i = 0; i < names->nkids; i++)
     held_bind(s, names->kids[i]->name, names->kids[i]->span, fits ? v.items[i] : v_fail());
 }

@@ -21,7 +21,7 @@ const char *value_text(Cx *cx, const Value *v) {
   case V_BOOL: return v->num != 0 ? "true" : "false";
   case V_TEXT: return arena_printf(cx->a, "the text \"%s\"", v->text);
   case V_RANGE: return v->num == 0 ? "a range" : "an arrow from -> to";
-  case V_LIST: return "a list";
+  case V_LIST: return arena_printf(cx->a, "a list of %d", v->nitems);
   case V_TUPLE: return arena_printf(cx->a, "%d values", v->nitems);
   case V_LOCAL: return "a function";
   case V_TENSOR:

@@ -377,6 +377,9 @@ Value matmul(Cx *cx, const Value *x, const Value *y, Span at);
 Value eval_instance(Cx *cx, Env *env, const Ast *e, const char *instance);
 Def *find_def(Cx *cx, const char *name); // what the name means here; NULL: no definition
 Value eval_expr(Cx *cx, Env *env, const Ast *e);
+// Whether v, the right side of the line `a, b = …` e, is a tuple or list of as many values as names; else
+// reported.
+bool unpacks(Cx *cx, const Ast *e, const Value *v);
 bool may_go_on(Cx *cx, Span at, int work); // false after a report: the program is too deep, or too much
 Value eval_block(Cx *cx, Env *env, const Ast *block);
 Node *cx_step(Cx *cx);                                      // finished updates, f64
