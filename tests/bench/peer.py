@@ -109,12 +109,50 @@ def lstm_zaremba():
             yield
 
 
+class Block(nn.Module):
+    def __init__(self, width, heads, drop):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.heads, self.drop = heads, drop
+
+    def path(self, x):
+        return F.dropout(x, self.drop) * (torch.rand(len(x), 1, 1) >= self.drop).float() / (1 - self.drop)
+
+    def forward(self, x, mask):
+        n, t, width = x.shape
+        q, k, v = self.qkv(self.norm1(x)).view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        weights = F.dropout((q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5 + mask).softmax(-1), self.drop)
+        x = x + self.path(self.out((weights @ v).transpose(1, 2).reshape(n, t, width)))
+        return x + self.path(self.down(F.gelu(self.up(self.norm2(x)))))
+
+
+def transformer_droppath():
+    text = torch.randint(0, 96, (2032 * 128 + 1,))
+    embedding, place, blocks = nn.Embedding(96, 128), nn.Embedding(128, 128), nn.ModuleList(Block(128, 4, 0.1) for _ in range(4))
+    norm, head = nn.LayerNorm(128), nn.Linear(128, 96)
+    model = nn.ModuleList([embedding, place, blocks, norm, head])
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, weight_decay=0.1)
+    mask = torch.full((128, 128), -float("inf")).triu(1)
+    for index in batches(2032, 16):
+        window = text[index[:, None] * 128 + torch.arange(129)]
+        optimizer.zero_grad(set_to_none=True)
+        x = embedding(window[:, :-1]) + place.weight
+        for block in blocks:
+            x = block(x, mask)
+        F.cross_entropy(head(norm(x)).reshape(-1, 96), window[:, 1:].reshape(-1), label_smoothing=0.1).backward()
+        optimizer.step()
+        yield
+
+
 WORKLOADS = {
     "tiny_mlp": lambda: classification(1437, [64, 32, 10], 0.2, 32, 0, 1e-4),
     "mlp_elastic": lambda: classification(10000, [784, 512, 512, 10], 0.5, 128, 1e-5, 1e-4),
     "mlp_sam": mlp_sam,
     "grad_penalty": grad_penalty,
     "lstm_zaremba": lstm_zaremba,
+    "transformer_droppath": transformer_droppath,
 }
 
 

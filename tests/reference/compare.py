@@ -18,7 +18,7 @@ def cases():
     values, more = [json.loads(path.read_text()) for path in VALUES]
     tree = values["tree"]
     models = [(f"language model, {m['language model']}", (check_language_model, m, None))
-              for m in values["language_models"] if m["language model"] == "small"]
+              for m in values["language_models"] if "full" not in m["language model"]]
     found = [(c[kind], (check, c, given)) for v in (values, more) for kind, check, given in (
         ("expression", check_expression, v["program"]), ("optimizer", check_optimizer, (tree, v["program"])), ("layer", check_layer, None),
         ("schedule", check_schedule, None), ("step", check_steps, None)) for c in v.get(f"{kind}s", [])]
@@ -257,7 +257,7 @@ def check_samples(regc, folder, name, _):
 
 def check_language_model(regc, folder, case, _):
     """One step a run, the others from its checkpoint: what lanes carry is in it."""
-    s = getattr(language_model, case["language model"].upper())
+    s = language_model.SIZES[case["language model"]]
     (folder / "tokens.txt").write_text(language_model.text(s))
     (folder / "p.reg").write_text(language_model.program(s, "tokens.txt", -(-s.steps // s.batches)))
     given = language_model.weights(s)

@@ -329,6 +329,44 @@ def inner(shapes):
     return {f"cell.{k}": v for k, v in shapes.items()}
 
 
+ATTENDED = "= reshape(reshape(x, [-1, 3, 4]) |> {call} as f, [-1, 12])"
+
+
+def part_of(p, name):
+    return {k.removeprefix(f"{name}."): v for k, v in p.items() if k.startswith(f"{name}.")}
+
+
+def linear(x, weight, bias):
+    return x @ weight + bias
+
+
+def norm_of(x, p):
+    return F.layer_norm(x, x.shape[-1:], p["scale"], p["shift"])
+
+
+def attention_of(x, heads, causal, p):
+    """x: [n, t, d]."""
+    n, t, d = x.shape
+    q, k, v = linear(x, **part_of(p, "qkv")).view(n, t, 3, heads, d // heads).permute(2, 0, 3, 1, 4)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(d // heads)
+    if causal:
+        scores = scores + torch.full((t, t), -math.inf).triu(1)
+    return linear((scores.softmax(-1) @ v).transpose(1, 2).reshape(n, t, d), **part_of(p, "out"))
+
+
+def transformer_of(x, depth, heads, causal, p):
+    for i in range(depth):
+        b = part_of(p, f"block[{i}]")
+        x = x + attention_of(norm_of(x, part_of(b, "norm1")), heads, causal, part_of(b, "attention"))
+        x = x + linear(F.gelu(linear(norm_of(x, part_of(b, "norm2")), **part_of(b, "up"))), **part_of(b, "down"))
+    return norm_of(x, part_of(p, "norm"))
+
+
+def of_places(f, *arguments):
+    """A row is a sequence of three places of width 4."""
+    return lambda x, **p: f(x.reshape(-1, 3, 4), *arguments, p).reshape(-1, 12)
+
+
 # call; parameters with their shapes; training mode: a function of rows and parameters; evaluation mode where it differs; how the
 # model calls it, where that is no plain pipe; rows of another shape
 LAYERS = [
@@ -356,12 +394,15 @@ LAYERS = [
     ("lstm_cell(zeros([6, 2]) + [0.5, -0.25], zeros([6, 2]) + [0.5, -0.25])", GATES, lstm_cell, None,
      "{{\n  h, c = x |> {call} as f\n  h + 2 * c\n}}"),
     ("gru_cell(zeros([6, 2]) + [0.5, -0.25])", GRU, gru_cell, None),
+    ("self_attention(2)", language_model.attention_shapes(4), of_places(attention_of, 2, False), None, ATTENDED, (2, 12), 0.5),
+    ("self_attention(1, where: causal(3))", language_model.attention_shapes(4), of_places(attention_of, 1, True), None, ATTENDED, (2, 12), 0.5),
+    ("transformer(heads: 2, where: causal(3))", language_model.transformer_shapes(4, 2), of_places(transformer_of, 2, 2, True), None, ATTENDED, (2, 12), 0.5),
 ]
 
 
-def layer_case(call, shapes, train, evaluate, model="= x |> {call} as f", rows=(6, 3)):
+def layer_case(call, shapes, train, evaluate, model="= x |> {call} as f", rows=(6, 3), scale=1.0):
     x, factor = arrays(x=rows)["x"], 0.1
-    before = {k: v.requires_grad_() for k, v in arrays(**shapes).items()}
+    before = {k: (scale * v).requires_grad_() for k, v in arrays(**shapes).items()}
     loss = (factor * train(x, **before)).square().sum() / 2
     gradients = torch.autograd.grad(loss, list(before.values()))
     after = {k: (w - g).detach() for (k, w), g in zip(before.items(), gradients)}
@@ -447,10 +488,39 @@ SCHEDULES = [
 ]
 
 
-def recurrent_losses(s):
-    """In single precision: the workload lstm_zaremba without dropout, from the weights and with the text of language_model.py."""
+def batches_of(s):
+    """Of each batch the characters and those behind them, [batch, window] each; a lane is a run of the text."""
+    text = torch.tensor(language_model.tokens(s))
+    lanes = [text[k:][:s.batch * s.batches * s.window].reshape(s.batch, s.batches, s.window) for k in range(2)]
+    return [(lanes[0][:, i], lanes[1][:, i]) for i in range(s.batches)]
+
+
+def attention_losses(s, given):
+    heads = language_model.HEADS
+    for w in given.values():
+        w.requires_grad_()
+    optimizer, losses, p = torch.optim.AdamW(given.values(), 3e-4, weight_decay=0.1), [], part_of(given, "net")
+    for step in range(s.steps):
+        x, y = batches_of(s)[step % s.batches]
+        optimizer.zero_grad()
+        z = transformer_of(p["embedding1.weight"][x] + p["place"], s.depth, heads, True, part_of(p, "blocks"))
+        loss = F.cross_entropy(linear(z, **part_of(p, "head")).reshape(-1, s.vocabulary), y.reshape(-1), label_smoothing=0.1)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def language_model_losses(s):
+    """In single precision: a workload of the bench without dropout, from the weights and with the text of language_model.py."""
     torch.set_default_dtype(torch.float32)
     given = {k: torch.tensor(v).reshape(s.shapes[k]) for k, v in language_model.weights(s).items()}
+    losses = (attention_losses if s.depth else recurrent_losses)(s, given)
+    torch.set_default_dtype(torch.float64)
+    return losses
+
+
+def recurrent_losses(s, given):
     emb, rnn, head = torch.nn.Embedding(s.vocabulary, s.units), torch.nn.LSTM(s.units, s.units, 2, batch_first=True), torch.nn.Linear(s.units, s.vocabulary)
     names = {"weight": "weight_ih", "recurrent": "weight_hh", "bias": "bias_ih", "recurrent_bias": "bias_hh"}
     with torch.no_grad():
@@ -462,12 +532,9 @@ def recurrent_losses(s):
                 getattr(rnn, f"{theirs}_l{k}").copy_(given[f"net.{layer}.cell.{ours}"].T)
     parameters = [*emb.parameters(), *rnn.parameters(), *head.parameters()]
     optimizer = torch.optim.SGD(parameters, 1.0)
-    text = torch.tensor(language_model.tokens(s))
-    lanes = [torch.stack([text[k:][:-1 + k or None][:s.batch * s.batches * s.window].reshape(s.batch, s.batches, s.window)[:, i]
-                          for k in range(2)]) for i in range(s.batches)]
     losses, state = [], None
     for step in range(s.steps):
-        x, y = lanes[step % s.batches]
+        x, y = batches_of(s)[step % s.batches]
         state = None if step % s.batches == 0 else tuple(e.detach() for e in state)
         optimizer.zero_grad()
         h, state = rnn(emb(x), state)
@@ -476,7 +543,6 @@ def recurrent_losses(s):
         torch.nn.utils.clip_grad_norm_(parameters, 5.0)
         optimizer.step()
         losses.append(loss.item())
-    torch.set_default_dtype(torch.float64)
     return losses
 
 
@@ -488,8 +554,8 @@ def main():
     result = {"program": PROGRAM, "expressions": [expression_case(*c) for c in EXPRESSIONS],
               "tree": {"start": TREE, "aim": AIM, "scale": SCALE}, "optimizers": [optimizer_case(*c) for c in OPTIMIZERS],
               "layers": [layer_case(*c) for c in LAYERS], "schedules": [schedule_case(*c) for c in SCHEDULES],
-              "language_models": [{"language model": name, "losses": recurrent_losses(s)}
-                                  for name, s in (("small", language_model.SMALL), ("full", language_model.FULL))]}
+              "language_models": [{"language model": name, "losses": language_model_losses(s)}
+                                  for name, s in language_model.SIZES.items()]}
     Path(__file__).with_name("values.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
