@@ -1,4 +1,4 @@
-"""The library against the values that PyTorch gave (values.json, made by make.py; techniques.json, by make_techniques.py). Needs no
+"""The library against the values that PyTorch gave (values.json, made by make.py; techniques.json and literature.json, by make_techniques.py). Needs no
 PyTorch."""
 import csv
 import json
@@ -11,15 +11,15 @@ from run import ROOT, Failure
 
 from . import clauses, images, language_model, samples, updates
 
-STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json")]
+STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json")]
 
 
 def cases():
-    values, more = [json.loads(path.read_text()) for path in VALUES]
+    values, *more = [json.loads(path.read_text()) for path in VALUES]
     tree = values["tree"]
     models = [(f"language model, {m['language model']}", (check_language_model, m, None))
               for m in values["language_models"] if "full" not in m["language model"]]
-    found = [(c[kind], (check, c, given)) for v in (values, more) for kind, check, given in (
+    found = [(c[kind], (check, c, given)) for v in (values, *more) for kind, check, given in (
         ("expression", check_expression, v["program"]), ("optimizer", check_optimizer, (tree, v["program"])), ("layer", check_layer, None),
         ("schedule", check_schedule, None), ("step", check_steps, None)) for c in v.get(f"{kind}s", [])]
     updates_found = [(f"updates: {name}", (check_updates, (updates.CLAUSES, updates.VALUES, name), None)) for name in updates.CLAUSES]
@@ -30,7 +30,7 @@ def cases():
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
     found += [(layer, (check_images, (layer, shape, shapes), json.loads(images.VALUES.read_text())[layer])) for layer, shape, shapes, _ in images.LAYERS]
     texts = [name for name, _ in [*found, *samples_found]]
-    return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, [*texts, more["program"]], None))]
+    return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, [*texts, *(v["program"] for v in more)], None))]
 
 
 def run(regc, case):

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Makes techniques.json with PyTorch, in double precision, of the cases in techniques.py: as make.py makes values.json. Run by hand when a
-case is added."""
+"""Makes techniques.json and literature.json with PyTorch, in double precision, of the cases in the files of these names: as make.py makes
+values.json. Run by hand when a case is added."""
 import json
 from pathlib import Path
 
+import literature
 import make
-import torch
 import techniques
+import torch
 
 
 ROWS, BATCH, STEPS, RATE = 16, 4, 4, 0.1
@@ -28,11 +29,11 @@ def steps_case(text, loss):
 
 
 def main():
-    result = {"program": techniques.PROGRAM, "expressions": [make.expression_case(*c) for c in techniques.EXPRESSIONS],
-              "optimizers": [make.optimizer_case(*c) for c in techniques.OPTIMIZERS], "layers": [make.layer_case(*c) for c in techniques.LAYERS],
-              "schedules": [make.schedule_case(*c) for c in techniques.SCHEDULES],
-              "steps": [steps_case(*c) for c in techniques.STEPS]}
-    Path(__file__).with_name("techniques.json").write_text(json.dumps(result, indent=1) + "\n")
+    for module in (techniques, literature):
+        result = {"program": module.PROGRAM, "expressions": [make.expression_case(*c) for c in module.EXPRESSIONS],
+                  "optimizers": [make.optimizer_case(*c) for c in module.OPTIMIZERS], "layers": [make.layer_case(*c) for c in module.LAYERS],
+                  "schedules": [make.schedule_case(*c) for c in module.SCHEDULES], "steps": [steps_case(*c) for c in module.STEPS]}
+        Path(__file__).with_name(f"{module.__name__}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
