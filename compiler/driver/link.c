@@ -147,7 +147,7 @@ int link_executable(Link *l, const char *path, bool is_static) {
   vec_push(l->arena, c, arena_printf(l->arena, "%s/libregrt.a", libraries));
   // Small libraries always become part of the binary; OpenBLAS, of 36 MB, only where it is asked for.
   add_words(l->arena, &c,
-            is_static ? "-static -lcsv -lz -lopenblas" : "-Wl,-Bstatic -lcsv -lz -Wl,-Bdynamic -lopenblas");
+            is_static ? "-static -lz -lzstd -lopenblas" : "-Wl,-Bstatic -lz -lzstd -Wl,-Bdynamic -lopenblas");
   add_words(l->arena, &c, *REG_LINK_FLAGS ? "-lm -lpthread" : "-lm -lpthread -s");
   return finish(l, run(l, &c, is_static ? STATIC_MAKES : SHARED_MAKES), path, 0777);
 }

@@ -3,6 +3,7 @@
 // Also whether an evaluation's data fit the model.
 #include "../base/words.h"
 #include "builtins.h"
+#include "source.h"
 #include "train.h"
 #include <math.h>
 #include <string.h>
@@ -24,77 +25,6 @@ const Ast *call_arg(const Ast *call, const char *name, int position) {
     at += !arg->name;
   }
   return NULL;
-}
-
-static const char *text_or_name(Cx *cx, const Ast *e) {
-  if (e->kind == AST_NAME || e->kind == AST_STR) return e->name;
-  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "the name of a column", ast_kind_name(e->kind));
-  return NULL;
-}
-
-const char *program_file(Cx *cx, Span at, const char *path) {
-  const Source *source = source_get(&cx->s->sources, at.source);
-  const char *from = cx->l->program->path && *cx->l->program->path && source ? source->name : NULL;
-  const char *slash = from ? strrchr(from, '/') : NULL;
-  if (path[0] == '/' || !slash) return path;
-  return arena_printf(cx->a, "%.*s/%s", (int)(slash - from), from, path);
-}
-
-// `y`, `"a column" as y`: a column, and what its field is called.
-static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
-  const bool renamed = e->kind == AST_AS;
-  op->target = text_or_name(cx, renamed ? e->kids[0] : e);
-  if (!op->target) return false;
-  op->field = renamed ? e->name : op->target;
-  const bool taken = !strcmp(op->field, "x") || !strcmp(op->field, "id");
-  if (!taken && text_is_name(op->field)) return true;
-  const char *why = taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
-  Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field, why);
-  diag_hint(d, "`target: \"%s\" as NAME` gives it another", op->target);
-  return false;
-}
-
-static bool path_arg(Cx *cx, const Ast *call, const char *source, reg_data_op *op) {
-  const Ast *path = call_arg(call, "path", 0);
-  if (!path || path->kind != AST_STR) {
-    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, source, "path");
-    return false;
-  }
-  op->path = program_file(cx, path->span, path->name);
-  return true;
-}
-
-static bool csv_op(Cx *cx, const Ast *call, reg_data_op *op) {
-  const Ast *target = call_arg(call, "target", 1);
-  op->kind = REG_DATA_CSV;
-  return path_arg(cx, call, "csv", op) && (!target || target_arg(cx, target, op));
-}
-
-static bool text_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
-  const Ast *window = call_arg(call, "window", 1);
-  op->kind = REG_DATA_TEXT;
-  if (!path_arg(cx, call, "text", op)) return false;
-  if (!window) {
-    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text", "window");
-    return false;
-  }
-  Value v = eval_expr(cx, env, window);
-  v.span = window->span;
-  return known_int(cx, &v, "a number of characters", 1, INT32_MAX, &op->window);
-}
-
-static bool idx_op(Cx *cx, const Ast *call, reg_data_op *op) {
-  const Ast *labels = call_arg(call, "labels", 1);
-  op->kind = REG_DATA_IDX;
-  if (!path_arg(cx, call, "idx", op)) return false;
-  if (!labels) return true;
-  if (labels->kind != AST_STR) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, labels->span, "the path of a file", ast_text(cx->a, labels));
-    return false;
-  }
-  op->labels = program_file(cx, labels->span, labels->name);
-  op->target = op->field = "label";
-  return true;
 }
 
 static bool number_arg(Cx *cx, Env *env, const Ast *e, const char *what, double *out) {
@@ -139,7 +69,7 @@ static bool split_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
   const Ast *stratify = call_arg(call, "stratify", 3), *seed = call_arg(call, "seed", 4);
   op->kind = REG_DATA_SPLIT;
   if (!shares(cx, env, call, op)) return false;
-  if (stratify && !(op->stratify = text_or_name(cx, stratify))) return false;
+  if (stratify && !(op->stratify = data_name(cx, stratify))) return false;
   double s = 0;
   if (seed && !number_arg(cx, env, seed, "a seed", &s)) return false;
   if (!(s >= 0 && s <= most && s == floor(s))) {
@@ -190,11 +120,11 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
   reg_data_op op = {0};
   bool ok = true;
   if (b == B_CSV && !source) {
-    ok = csv_op(cx, stage, &op);
+    ok = csv_source(cx, env, stage, NULL, &op);
   } else if (b == B_TEXT && !source) {
-    ok = text_op(cx, env, stage, &op);
+    ok = text_source(cx, env, stage, &op);
   } else if (b == B_IDX && !source) {
-    ok = idx_op(cx, stage, &op);
+    ok = idx_source(cx, stage, &op);
   } else if ((b == B_SCALE || b == B_STANDARDIZE) && of_text(cx, c)) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
               arena_printf(cx->a, "`%s`", builtin_info[b].name),
@@ -228,7 +158,7 @@ static const Ast *data_body(Cx *cx, const Ast *e) {
 }
 
 // `test = csv("test.csv")`: a part in a file of its own. It is a source alone.
-static bool part_op(Cx *cx, const Ast *part, OpList *ops) {
+static bool part_op(Cx *cx, Env *env, const Ast *part, OpList *ops) {
   reg_data_op op = {0};
   const Ast *source = part->kids[0], *body;
   while ((body = data_body(cx, source))) source = body;
@@ -250,7 +180,8 @@ static bool part_op(Cx *cx, const Ast *part, OpList *ops) {
     diag_hint(d, "what is done to the rows stands before `with` and holds for all parts");
     return false;
   }
-  if (b == B_IDX ? !idx_op(cx, source, &op) : !csv_op(cx, source, &op)) return false;
+  if (b == B_IDX ? !idx_source(cx, source, &op) : !csv_source(cx, env, source, &ops->data[0], &op))
+    return false;
   op.kind = REG_DATA_PART;
   op.part_names[op.nparts++] = part->name;
   vec_push(cx->a, *ops, op);
@@ -352,7 +283,7 @@ static bool with_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *
     text = arena_printf(cx->a, "%s%s%s", text, i > 1 ? ", " : " with ", ast_text(cx->a, view));
     const char *behind = i + 1 == e->nkids ? name : arena_printf(cx->a, "(%s)", text);
     if (has_file(view) && c->base < 0) {
-      if (!part_op(cx, view, &c->ops)) return false;
+      if (!part_op(cx, env, view, &c->ops)) return false;
     } else {
       const int base = close_chain(cx, before, c, e->kids[0]->span);
       *c = (Chain){.base = base < 0 ? -1 : data_with(cx, behind, base, view, view->span)};

@@ -41,7 +41,7 @@ typedef enum ArgKind {
 } ArgKind;
 extern const char *const arg_kind_text[ARG_KIND_COUNT];
 
-enum { BUILTIN_MAX_PARAMS = 8 };
+enum { BUILTIN_MAX_PARAMS = 16 };
 typedef struct Signature {
   int n, positional; // those behind `positional` are given by name only
   struct {

@@ -129,10 +129,10 @@ static bool is_data(Program *p, const Ast *e) {
   return is_data_builtin(e) || (d && d->kind == KIND_DATA);
 }
 
-// `column`, `"a column" as name`
+// `column`, `"a column" as name`, a list of these
 static bool names_column(const Ast *e) {
   if (e->kind == AST_AS) e = e->kids[0];
-  return e->kind == AST_NAME || e->kind == AST_STR;
+  return e->kind == AST_NAME || e->kind == AST_STR || e->kind == AST_LIST;
 }
 
 // `_`: an argument that is still to come.

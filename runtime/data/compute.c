@@ -31,7 +31,7 @@ static int plain_table(reg_dataset *d, Heap *heap, int64_t rows, reg_status *st)
   for (int64_t i = 0; i < rows; i++) ids[i] = (int32_t)i;
   d->fields[d->nfields++] = (reg_field){.name = "id", .dtype = REG_I32, .width = 1, .values = ids};
   d->nrows = rows;
-  d->target = -1;
+  d->target = d->named = -1;
   return data_add_part(d, heap, "all", 0, rows, st);
 }
 

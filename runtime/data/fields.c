@@ -1,6 +1,6 @@
-// Columns to fields. In: a table. Out: x without its values, the target as numbers and, where it can be read
-// so, as classes, and id, the row's number. What the target is does not depend on the order of rows: text as
-// soon as one cell of the first file is text, else numbers. Classes are those of the first file.
+// Columns to fields. In: a table. Out: x without its values, own columns as numbers and, where they can be
+// read so, as classes, and id, the row's number. What such a column is does not depend on the order of rows:
+// text as soon as one cell of the first file is text, else numbers. Classes are those of the first file.
 #include "data/table.h"
 #include <math.h>
 #include <stdio.h>
@@ -97,7 +97,7 @@ int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_
   return code;
 }
 
-static int text_classes(const Table *t, reg_field *f, reg_status *st) {
+static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
   const size_t rows = (size_t)t->nrows;
   const char **cells = malloc(2 * rows * sizeof *cells), **sorted = cells ? cells + rows : NULL;
   f->classes = reg_heap_take(t->heap, rows * sizeof *f->classes);
@@ -105,20 +105,20 @@ static int text_classes(const Table *t, reg_field *f, reg_status *st) {
     free(cells);
     return -1;
   }
-  for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_target(t, i);
+  for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_text(t, own, i);
   const int64_t stranger =
       number_classes(f, cells, sorted, t->files[0].nrows, t->nrows, sizeof *cells, by_bytes);
   int code = name_texts(t->heap, f, sorted);
   if (!code && stranger >= 0)
-    code = table_mistake(t, stranger, st, "classes are those of the training data",
+    code = table_mistake(t, own, stranger, st, "classes are those of the training data",
                          "`%.60s` has no class `%.60s` in `%s`", f->name, cells[stranger], t->files[0].path);
   free(cells);
   return code;
 }
 
 // Numbers need not be classes: what prevents it is kept for whoever asks for them.
-static int no_classes(const Table *t, reg_field *f, int64_t row, const char *what) {
-  const char *cell = table_cell(t, row);
+static int no_classes(const Table *t, int own, reg_field *f, int64_t row, const char *what) {
+  const char *cell = table_cell(t, own, row);
   char *why = cell ? reg_heap_take(t->heap, strlen(cell) + strlen(what) + 1) : NULL;
   if (!why) return -1;
   strcat(strcpy(why, cell), what);
@@ -128,65 +128,69 @@ static int no_classes(const Table *t, reg_field *f, int64_t row, const char *wha
   return REG_OK;
 }
 
-static NumberText parse_target(const Table *t, int64_t row, double *value) {
-  const char *text = table_target(t, row);
+static NumberText parse_text(const Table *t, int own, int64_t row, double *value) {
+  const char *text = table_text(t, own, row);
   return number_parse(text, strlen(text), t->dtype, value);
 }
 
-static int integer_classes(const Table *t, reg_field *f) {
+static int integer_classes(const Table *t, int own, reg_field *f) {
   int64_t *values = malloc((size_t)t->nrows * sizeof *values), i = 0, stranger = -1;
   if (!values) return -1;
-  while (i < t->nrows && number_integer(table_target(t, i), &values[i])) i++;
+  while (i < t->nrows && number_integer(table_text(t, own, i), &values[i])) i++;
   int code = REG_OK;
   if (i < t->nrows) {
     double value = 0;
-    parse_target(t, i, &value);
-    code = no_classes(t, f, i, fabs(value) >= 0x1p63 ? " has more than 64 bits" : " is no integer");
+    parse_text(t, own, i, &value);
+    code = no_classes(t, own, f, i, fabs(value) >= 0x1p63 ? " has more than 64 bits" : " is no integer");
   } else {
     code = data_integer_classes(t->heap, f, values, t->files[0].nrows, t->nrows, &stranger);
-    if (!code && stranger >= 0) code = no_classes(t, f, stranger, " is not among those of the training data");
+    if (!code && stranger >= 0)
+      code = no_classes(t, own, f, stranger, " is not among those of the training data");
   }
   free(values);
   return code;
 }
 
-// -- the target
+// -- own columns
 
-static int not_a_number(const Table *t, const reg_field *f, int64_t row, NumberText kind, reg_status *st) {
+static int not_a_number(const Table *t, int own, const reg_field *f, int64_t row, NumberText kind,
+                        reg_status *st) {
   const char *hint, *what = number_mistake(kind, t->dtype, &hint);
   if (kind == NUMBER_NONE) hint = "the target of the training data is numbers";
-  return table_mistake(t, row, st, hint, "`%.40s` in column `%.60s` %s", table_target(t, row), f->name, what);
+  return table_mistake(t, own, row, st, hint, "`%.40s` in column `%.60s` %s", table_text(t, own, row),
+                       f->name, what);
 }
 
 // The first cell of the first file that makes the target text, or -1: some text among numbers does, what
 // stands for a missing number does not.
-static int64_t first_text(const Table *t) {
+static int64_t first_text(const Table *t, int own) {
   bool numbers = false;
   double value;
   for (int64_t i = 0; i < t->files[0].nrows; i++) {
-    const NumberText kind = parse_target(t, i, &value);
+    const NumberText kind = parse_text(t, own, i, &value);
     if (kind == NUMBER_NONE) return i;
     numbers |= kind != NUMBER_MISSING;
   }
   return numbers ? -1 : 0;
 }
 
-// `name`: what the program calls it. -1: out of memory.
-static int make_target(const Table *t, reg_field *f, const char *name, reg_status *st) {
-  const int64_t text = first_text(t);
+// -1: out of memory.
+static int make_own(const Table *t, int own, reg_field *f, reg_status *st) {
+  const char *name = t->own[own].field;
+  const int64_t text = first_text(t, own);
   *f = (reg_field){.dtype = text < 0 ? t->dtype : REG_I32, .width = 1};
   if (!(f->name = reg_heap_copy(t->heap, name, strlen(name)))) return -1;
-  if (text >= 0) return (f->why = table_cell(t, text)) ? text_classes(t, f, st) : -1;
+  if (text >= 0) return (f->why = table_cell(t, own, text)) ? text_classes(t, own, f, st) : -1;
   void *values = reg_heap_take(t->heap, (size_t)t->nrows * reg_dtype_bytes(t->dtype));
   if (!values) return -1;
   for (int64_t i = 0; i < t->nrows; i++) {
     double value;
-    const NumberText kind = parse_target(t, i, &value);
-    if (kind != NUMBER_OK) return not_a_number(t, f, i, kind, st);
+    const NumberText kind = parse_text(t, own, i, &value);
+    if (kind != NUMBER_OK) return not_a_number(t, own, f, i, kind, st);
     reg_float_put(values, t->dtype, i, value);
   }
   f->values = values;
-  return integer_classes(t, f);
+  return integer_classes(t, own, f);
 }
 
 static int make_id(const Table *t, reg_field *f) {
@@ -197,18 +201,19 @@ static int make_id(const Table *t, reg_field *f) {
   return 0;
 }
 
-int table_to_fields(Table *t, reg_dataset *d, const char *name, reg_status *st) {
+int table_to_fields(Table *t, reg_dataset *d, reg_status *st) {
   if (t->nrows > INT32_MAX)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%lld rows are more than a data set can have (2147483647)",
                     (long long)t->nrows);
   d->nrows = t->nrows;
   memcpy(d->checksum, t->checksum, sizeof d->checksum);
-  d->fields = reg_heap_take(t->heap, 3 * sizeof *d->fields);
+  d->fields = reg_heap_take(t->heap, (size_t)(2 + t->nown) * sizeof *d->fields);
   int code = d->fields ? make_x(t, d, &d->fields[d->nfields++]) : -1;
-  d->target = -1;
-  if (!code && name) {
-    d->target = d->nfields++;
-    code = make_target(t, &d->fields[d->target], name, st);
+  d->target = d->named = -1;
+  for (int k = 0; k < t->nown && !code; k++) {
+    if (t->own[k].role == REG_OWN_TARGET && d->target < 0) d->target = d->nfields;
+    if (t->own[k].role == REG_OWN_ID) d->named = d->nfields;
+    code = make_own(t, k, &d->fields[d->nfields++], st);
   }
   if (!code) code = make_id(t, &d->fields[d->nfields++]);
   return code < 0 ? reg_no_memory(st, (size_t)t->nrows * reg_dtype_bytes(t->dtype)) : code;

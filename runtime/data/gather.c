@@ -193,6 +193,8 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
                     (long long)d->nrows);
   d->nfields = first->nfields;
   d->target = first->target;
+  d->named = first->named;
+  d->form = first->form;
   d->columns = first->columns;
   d->shift = first->shift;
   d->factor = first->factor;

@@ -159,17 +159,16 @@ static int keep_numbers(Table *t, const Idx *x, reg_status *st) {
 }
 
 static int keep_labels(Table *t, const Idx *x, reg_status *st) {
-  const size_t rows = (size_t)(t->nrows + x->dim[0]), bytes = t->text_size + (size_t)x->count * LONGEST_LABEL;
-  char *text = realloc(t->text, bytes);
-  if (text) t->text = text;
-  size_t *at = text ? realloc(t->text_at, rows * sizeof *at) : NULL;
-  if (!at) return reg_no_memory(st, bytes);
-  t->text_at = at;
-  for (int64_t i = 0; i < x->count; i++) {
-    t->text_at[t->nrows + i] = t->text_size;
-    t->text_size += 1 + (size_t)snprintf(t->text + t->text_size, LONGEST_LABEL, "%.0f", element(x, i));
+  Cells *c = &t->own[0].cells;
+  const size_t rows = (size_t)(t->nrows + x->dim[0]);
+  size_t *at = realloc(c->at, rows * sizeof *at);
+  if (at) c->at = at;
+  for (int64_t i = 0; i < x->count && at; i++) {
+    char text[LONGEST_LABEL];
+    const int n = snprintf(text, sizeof text, "%.0f", element(x, i));
+    if (!cells_add(c, t->nrows + i, text, (size_t)n)) return reg_no_memory(st, rows * sizeof *at);
   }
-  return REG_OK;
+  return at ? REG_OK : reg_no_memory(st, rows * sizeof *at);
 }
 
 static int read_labels(Table *t, const TableRequest *want, int64_t rows, reg_status *st) {

@@ -3,20 +3,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const reg_csv_form *form_of(const reg_data_op *op) { return op->nforms ? op->form : NULL; }
+
+// The first target, and what the form names besides.
+static int open_own(Table *t, const reg_data_op *source, reg_status *st) {
+  const reg_csv_form *f = form_of(source);
+  const int more = f ? f->nown : 0;
+  t->own = calloc((size_t)more + 1, sizeof *t->own);
+  if (!t->own) return reg_no_memory(st, sizeof *t->own);
+  if (source->target)
+    t->own[t->nown++] = (OwnColumn){.column = source->target,
+                                    .field = source->field ? source->field : source->target,
+                                    .role = REG_OWN_TARGET};
+  for (int i = 0; i < more; i++)
+    t->own[t->nown++] =
+        (OwnColumn){.column = f->own[i].column, .field = f->own[i].field, .role = f->own[i].role};
+  return REG_OK;
+}
+
 static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *source = plan->ops;
   if (plan->nops < 1 || (source->kind != REG_DATA_CSV && source->kind != REG_DATA_IDX))
     return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
   int (*const read)(Table *, const TableRequest *, reg_status *) =
       source->kind == REG_DATA_IDX ? table_read_idx : table_read_csv;
-  const TableRequest first = {.path = source->path, .target = source->target, .labels = source->labels};
-  int code = read(t, &first, st);
+  const TableRequest first = {.path = source->path, .form = form_of(source), .labels = source->labels};
+  int code = open_own(t, source, st);
+  if (!code) code = read(t, &first, st);
   for (int i = 1; i < plan->nops && !code; i++) {
     const reg_data_op *op = &plan->ops[i];
     if (op->kind != REG_DATA_PART) continue;
     if (t->nfiles == MOST_FILES) return reg_fail(st, REG_INTERNAL, "internal", "too many files");
     const TableRequest want = {.path = op->path,
-                               .target = op->target ? op->target : source->target,
+                               .form = op->nforms ? op->form : form_of(source),
+                               .target = op->target,
                                .labels = op->labels,
                                .columns = t->columns,
                                .ncolumns = t->width,
@@ -55,8 +75,8 @@ static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) return data_compute(d, heap, plan, st);
   Table t = {.heap = heap, .dtype = plan->dtype};
   int code = read_files(&t, plan, st);
-  const char *target = code ? NULL : plan->ops[0].target;
-  if (!code) code = table_to_fields(&t, d, target && plan->ops[0].field ? plan->ops[0].field : target, st);
+  if (!code) code = table_to_fields(&t, d, st);
+  if (!code) d->form = form_of(&plan->ops[0]);
   if (!code) code = make_parts(d, heap, &t, plan, st);
   if (!code) code = data_transform(d, &t, plan, st);
   table_free(&t);

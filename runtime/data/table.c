@@ -1,9 +1,29 @@
-// A table's target by row, with its place, and the end of a table.
+// Own columns of a table by row, with their places, and the end of a table.
 #include "data/table.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool cells_add(Cells *c, int64_t row, const char *text, size_t length) {
+  if (c->size + length + 1 > c->room) {
+    const size_t room = 2 * (c->size + length + 1) + 1024;
+    char *grown = realloc(c->text, room);
+    if (!grown) return false;
+    c->text = grown;
+    c->room = room;
+  }
+  c->at[row] = c->size;
+  memcpy(c->text + c->size, text, length);
+  c->text[c->size + length] = 0;
+  c->size += length + 1;
+  return true;
+}
+
+void cells_free(Cells *c) {
+  free(c->text);
+  free(c->at);
+}
 
 const TableFile *table_file(const Table *t, int64_t row) {
   int i = t->nfiles - 1;
@@ -11,26 +31,32 @@ const TableFile *table_file(const Table *t, int64_t row) {
   return &t->files[i];
 }
 
-const char *table_target(const Table *t, int64_t row) { return t->text + t->text_at[row]; }
+const char *table_text(const Table *t, int own, int64_t row) {
+  const Cells *c = &t->own[own].cells;
+  return c->text + c->at[row];
+}
 
-int table_mistake(const Table *t, int64_t row, reg_status *st, const char *hint, const char *fmt, ...) {
+static int column_of(const TableFile *f, int own) { return f->column ? f->column[own] : 1; }
+
+int table_mistake(const Table *t, int own, int64_t row, reg_status *st, const char *hint, const char *fmt,
+                  ...) {
   char what[320];
   const TableFile *f = table_file(t, row);
   va_list args;
   va_start(args, fmt);
   vsnprintf(what, sizeof what, fmt, args);
   va_end(args);
-  reg_fail(st, REG_BAD_DATA, "data_bad", "%s:%lld:%d: %s", f->path, (long long)t->line[row], f->target_column,
-           what);
+  reg_fail(st, REG_BAD_DATA, "data_bad", "%s:%lld:%d: %s", f->path, (long long)t->line[row],
+           column_of(f, own), what);
   if (hint) reg_hint(st, "%s", hint);
   return st->code;
 }
 
-char *table_cell(const Table *t, int64_t row) {
+char *table_cell(const Table *t, int own, int64_t row) {
   char text[400];
   const TableFile *f = table_file(t, row);
-  const int n = snprintf(text, sizeof text, "`%.40s` (%.300s:%lld:%d)", table_target(t, row), f->path,
-                         (long long)t->line[row], f->target_column);
+  const int n = snprintf(text, sizeof text, "`%.40s` (%.300s:%lld:%d)", table_text(t, own, row), f->path,
+                         (long long)t->line[row], column_of(f, own));
   return n < 0 ? NULL : reg_heap_copy(t->heap, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
@@ -48,6 +74,6 @@ void table_checksum(Table *t, const char *bytes, size_t size) {
 void table_free(Table *t) {
   free(t->numbers);
   free(t->line);
-  free(t->text);
-  free(t->text_at);
+  for (int i = 0; i < t->nown; i++) cells_free(&t->own[i].cells);
+  free(t->own);
 }

@@ -20,11 +20,28 @@ void names_free(NameIndex *n);
 
 enum { MOST_FILES = 4 };
 
+// Texts of a column, one a row, each ended by 0.
+typedef struct Cells {
+  char *text;
+  size_t size, room;
+  size_t *at; // of each row; has room for it
+} Cells;
+
+bool cells_add(Cells *c, int64_t row, const char *text, size_t length); // false: out of memory
+void cells_free(Cells *c);
+
 typedef struct TableFile {
   const char *path;
   int64_t first, nrows; // rows of the table
-  int target_column;    // the number of the target's field in a line, from 1; 0: no target
+  const int *column;    // of each own column: the number of its field in a line, from 1
 } TableFile;
+
+// A column that is a field of its own.
+typedef struct OwnColumn {
+  const char *column, *field; // in the first file; what the program calls it
+  reg_own_role role;
+  Cells cells;
+} OwnColumn;
 
 typedef struct Table {
   Heap *heap;      // owns what lives as long as the data set
@@ -37,22 +54,26 @@ typedef struct Table {
   const char *const *columns; // their names
   int64_t nrows, room;
   double *numbers; // nrows x width
-  int64_t *line;   // nrows: where the row, or its target, stands in its file
-  char *text;      // the target's cells, each ended by 0
-  size_t *text_at; // nrows: where each begins
-  size_t text_size, text_room;
+  int64_t *line;   // nrows: where the row, or its first own column, stands in its file
+  int nown;        // the targets come first
+  OwnColumn *own;
   char checksum[17]; // of all files
 } Table;
 
 // What a file is read for. Where `columns` is given these make x, in this order, whatever their order in the
-// file; else all columns but the target do.
+// file; else all columns that are nothing else do.
 typedef struct TableRequest {
-  const char *path, *target; // target: a column, or NULL
-  const char *labels;        // of an IDX file: those of its rows, or NULL
+  const char *path;
+  const reg_csv_form *form; // NULL: the usual one
+  const char *target;       // the column of the first own one here; NULL: as in the first file
+  const char *labels;       // of an IDX file: those of its rows, or NULL
   const char *const *columns;
   int ncolumns;
   bool no_others; // a column that is not asked for is a mistake
 } TableRequest;
+
+// The text of a packed file in place of its bytes, which malloc gave; ended by 0.
+int table_unpack(const char *path, char **bytes, size_t *size, reg_status *st);
 
 // Appends the file's rows. On failure st is filled; table_free either way.
 int table_read_csv(Table *t, const TableRequest *want, reg_status *st);
@@ -61,16 +82,16 @@ int table_read_idx(Table *t, const TableRequest *want, reg_status *st);
 void table_checksum(Table *t, const char *bytes, size_t size);
 void table_free(Table *t);
 
-// Fills st with a mistake of the target in a row: FILE:LINE:COLUMN and the text.
-int table_mistake(const Table *t, int64_t row, reg_status *st, const char *hint, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-// "`0.5` (data.csv:7:2)": a target's cell with its place.
-char *table_cell(const Table *t, int64_t row);
-const char *table_target(const Table *t, int64_t row);
+// Fills st with a mistake of an own column in a row: FILE:LINE:COLUMN and the text.
+int table_mistake(const Table *t, int own, int64_t row, reg_status *st, const char *hint, const char *fmt,
+                  ...) __attribute__((format(printf, 6, 7)));
+// "`0.5` (data.csv:7:2)": a cell with its place.
+char *table_cell(const Table *t, int own, int64_t row);
+const char *table_text(const Table *t, int own, int64_t row);
 const TableFile *table_file(const Table *t, int64_t row);
 
-// The data set's fields: x (its values come from transform), the target under `name`, id.
-int table_to_fields(Table *t, reg_dataset *d, const char *name, reg_status *st);
+// The data set's fields: x (its values come from transform), the own columns, id.
+int table_to_fields(Table *t, reg_dataset *d, reg_status *st);
 
 // A text's rows and fields.
 int data_read_text(reg_dataset *d, Heap *heap, const reg_data_op *op, reg_status *st);
@@ -122,6 +143,11 @@ typedef enum NumberText {
 // A decimal number and nothing else in text[0..length); text[length] is 0. Called between reg_numbers_enter
 // and reg_numbers_leave: the few numbers that need strtod are read in the C locale.
 NumberText number_parse(const char *text, size_t length, reg_dtype type, double *value);
+// The same of what a file's number begins with, which ends behind it: where. NULL: number_parse decides.
+const char *number_quick(const char *at, char point, reg_dtype type, double *value);
+// Texts that stand for a missing value; for a truth value, as 1 or 0.
+bool number_missing(const char *text);
+bool number_truth(const char *text, double *value);
 // The exact value of a number that number_parse takes, where it is an integer of 64 bits.
 bool number_integer(const char *text, int64_t *value);
 // What is wrong with a text that is no number, and what to do.

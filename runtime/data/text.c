@@ -103,6 +103,7 @@ static int make_fields(reg_dataset *d, Heap *heap, const Characters *c, int64_t 
   if (!f || !rows) return -1;
   d->nfields = 3;
   d->target = 1;
+  d->named = -1;
   f[0] = (reg_field){.name = "x",
                      .dtype = REG_I32,
                      .rank = 1,

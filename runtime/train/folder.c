@@ -323,8 +323,9 @@ int folder_predictions(Training *t, const reg_evaluate *e, const void *predictio
   if (r->program->nevaluates > 1) put_number_and_data(&name, number + 1, e->data_name);
   if (act > 1) reg_text_format(&name, "-%lld", (long long)act);
   reg_text_add(&name, ".csv");
-  predictions_put(&o, target, part->rows, t->data->fields[reg_data_field(t->data, "id")].values, predictions,
-                  r->program->dtype, part->nrows, e->pred_width);
+  const int called = t->data->named >= 0 ? t->data->named : reg_data_field(t->data, "id");
+  predictions_put(&o, target, &t->data->fields[called], part->rows, predictions, r->program->dtype,
+                  part->nrows, e->pred_width);
   int code =
       o.failed || name.failed ? reg_no_memory(r->st, o.used) : write_named(r, name.data, o.data, o.used);
   reg_text_free(&o);

@@ -243,8 +243,8 @@ int weights_save(const Training *t); // into the run directory, where there is o
 bool is_folder(const char *path);
 int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part);
 int folder_close(Run *r, int code); // how the run ended
-// `rows`: places in the table of `target` and `ids`; NULL: rows that belong to no data set, numbered from 0
-// and without a known target.
-void predictions_put(Text *o, const reg_field *target, const int64_t *rows, const int32_t *ids,
+// `rows`: places in the table of `target` and `called`, what rows are called; NULL: rows that belong to no data
+// set, numbered from 0 and without a known target.
+void predictions_put(Text *o, const reg_field *target, const reg_field *called, const int64_t *rows,
                      const void *predictions, reg_dtype type, int64_t count, int64_t width);
 #endif

@@ -1,6 +1,6 @@
-// Predictions as CSV: id, the target (class name or value) where the rows are those of a data set, for a
-// classifier the predicted class, and every output, named by its class, with the nine digits
-// that fix a float, the seventeen that fix a double.
+// Predictions as CSV: id or what the rows are called, the target (class name or value) where the rows are
+// those of a data set, for a classifier the predicted class, and every output, named by its class, with the
+// nine digits that fix a float, the seventeen that fix a double.
 #include "train/internal.h"
 #include <math.h>
 
@@ -41,8 +41,20 @@ static void put_output_name(Text *o, const char *class_name, int64_t number) {
   reg_text_free(&name);
 }
 
-static void put_head(Text *o, const reg_field *target, bool truth, bool classifies, int64_t width) {
-  reg_text_add(o, "id");
+static void put_row_name(Text *o, const reg_field *called, int64_t row) {
+  if (!called)
+    reg_text_format(o, "%lld", (long long)row);
+  else if (called->classes)
+    reg_text_csv(o, called->class_names[called->classes[row]]);
+  else if (called->dtype == REG_I32)
+    reg_text_format(o, "%d", ((const int32_t *)called->values)[row]);
+  else
+    put_number(o, called->values, called->dtype, row);
+}
+
+static void put_head(Text *o, const reg_field *called, const reg_field *target, bool truth, bool classifies,
+                     int64_t width) {
+  reg_text_csv(o, called ? called->name : "id");
   if (truth) {
     reg_text_add(o, ",");
     reg_text_csv(o, target->name);
@@ -55,14 +67,14 @@ static void put_head(Text *o, const reg_field *target, bool truth, bool classifi
   reg_text_add(o, "\n");
 }
 
-void predictions_put(Text *o, const reg_field *target, const int64_t *rows, const int32_t *ids,
+void predictions_put(Text *o, const reg_field *target, const reg_field *called, const int64_t *rows,
                      const void *predictions, reg_dtype type, int64_t count, int64_t width) {
   const bool classifies = target && target->nclasses == width && width > 1, truth = target && rows;
-  put_head(o, target, truth, classifies, width);
+  put_head(o, called, target, truth, classifies, width);
   for (int64_t i = 0; i < count; i++) {
     const int64_t at = rows ? rows[i] : i,
                   best = classifies ? largest(predictions, type, i * width, width) : -1;
-    reg_text_format(o, "%lld", (long long)(ids ? ids[at] : at));
+    put_row_name(o, called, at);
     if (truth) {
       reg_text_add(o, ",");
       put_truth(o, target, at, classifies);

@@ -67,7 +67,7 @@ def sanitizers(regc):
 
 def link(regc, *arguments):
     """Links with the runtime as a person would."""
-    made = subprocess.run(["cc", *sanitizers(regc), *arguments, f"-L{Path(regc.path).parent}", "-lregmain", "-lregrt", "-lcsv", "-lz",
+    made = subprocess.run(["cc", *sanitizers(regc), *arguments, f"-L{Path(regc.path).parent}", "-lregmain", "-lregrt", "-lz", "-lzstd",
                            "-lopenblas", "-lm", "-lpthread"], capture_output=True, text=True)
     demand(made.returncode == 0, made.stderr)
 

@@ -37,6 +37,16 @@ static void add_computed(StrBuf *b, const reg_data_plan *plan, const reg_data_op
   if (op->fn) add_function(b, plan, op->fn);
 }
 
+static void add_form(StrBuf *b, const reg_csv_form *f) {
+  strbuf_addf(b, " %d %d %d %lld %d", f->separator, f->decimal, f->comment, (long long)f->skip, (int)f->bare);
+  for (int i = 0; i < f->nnames; i++) strbuf_addf(b, " n:%s", f->names[i]);
+  for (int i = 0; i < f->nmissing; i++) strbuf_addf(b, " m:%s", f->missing[i]);
+  for (int i = 0; i < f->ncolumns; i++) strbuf_addf(b, " c:%s", f->columns[i]);
+  for (int i = 0; i < f->ndropped; i++) strbuf_addf(b, " d:%s", f->dropped[i]);
+  for (int i = 0; i < f->nown; i++)
+    strbuf_addf(b, " o:%s %s %d", f->own[i].column, f->own[i].field, (int)f->own[i].role);
+}
+
 static char *plan_key(Arena *a, const reg_data_plan *plan) {
   StrBuf b = {.arena = a};
   strbuf_addf(&b, "%d ", (int)plan->dtype);
@@ -49,6 +59,7 @@ static char *plan_key(Arena *a, const reg_data_plan *plan) {
                 st.st_mtim.tv_nsec, (long long)st.st_size, op->factor, op->stratify ? op->stratify : "",
                 (unsigned long long)op->seed);
     add_computed(&b, plan, op);
+    if (op->nforms) add_form(&b, op->form);
     for (int k = 0; k < op->nparts; k++) strbuf_addf(&b, " %s %.17g", op->part_names[k], op->fractions[k]);
     strbuf_add(&b, "\n");
   }

@@ -78,14 +78,16 @@ typedef struct reg_part {
 typedef struct reg_dataset {
   int64_t nrows;
   int nfields;
-  reg_field *fields; // x (all columns but the target, in file order), the target, id (row number)
-  int target;        // which of them is the target; -1: none
+  reg_field *fields; // x (all columns that are nothing else, in file order), targets, others, id (row number)
+  int target;        // which of them is the first target; -1: none
+  int named;         // which of them says what the rows are called where they are reported; -1: id does
   int nparts;
   reg_part *parts;            // unsplit: one part "all"
   char checksum[17];          // of the source files, hexadecimal FNV-1a 64
   const char *const *columns; // of x: their names, fields[0].width of them
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   double *shift, *factor;
+  const struct reg_csv_form *form; // how its files are written; NULL: as usual, or there are none
   void *memory; // owns all of the above
 } reg_dataset;
 
@@ -102,6 +104,12 @@ typedef enum reg_data_kind {
   REG_DATA_ROWS,   // a part's rows: picked ones of a part of another data set
   REG_DATA_COLUMNS // of a part: columns added or replaced
 } reg_data_kind;
+
+typedef enum reg_own_role {
+  REG_OWN_TARGET,
+  REG_OWN_FIELD, // a weight, a group, what else the loss names
+  REG_OWN_ID     // what the rows are called where they are reported
+} reg_own_role;
 
 // The steps of making a data set: their members are the rows of data.def.
 #define TABLE "data.def"
@@ -121,9 +129,9 @@ reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL o
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
 // The named columns of a CSV file, in this order, as numbers in the range of a type of floats: rows x n in
-// *values, to be freed. Other columns are not looked at; a missing one is an error that names it.
-int reg_csv_columns(const char *path, const char *const *columns, int n, reg_dtype type, double **values,
-                    int64_t *rows, reg_status *st);
+// *values, to be freed; form: how it is written, NULL: as usual. Other columns are not looked at; a missing one is an error that names it.
+int reg_csv_columns(const char *path, const reg_csv_form *form, const char *const *columns, int n,
+                    reg_dtype type, double **values, int64_t *rows, reg_status *st);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
 // What was learned from the training part, applied to `rows` rows of raw columns; `to` is of the type of x.
 // -1, or the first element that is no finite number of it: the rest is not filled.

@@ -1,0 +1,206 @@
+// Sources of data: csv(…), text(…), idx(…). In: the calls. Out: the first step of a plan.
+#include "source.h"
+#include "builtins.h"
+#include <string.h>
+
+const char *data_name(Cx *cx, const Ast *e) {
+  if (e->kind == AST_NAME || e->kind == AST_STR) return e->name;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "the name of a column", ast_kind_name(e->kind));
+  return NULL;
+}
+
+const char *program_file(Cx *cx, Span at, const char *path) {
+  const Source *source = source_get(&cx->s->sources, at.source);
+  const char *from = cx->l->program->path && *cx->l->program->path && source ? source->name : NULL;
+  const char *slash = from ? strrchr(from, '/') : NULL;
+  if (path[0] == '/' || !slash) return path;
+  return arena_printf(cx->a, "%.*s/%s", (int)(slash - from), from, path);
+}
+
+// `y`, `"a column" as y`: a column, and what its field is called.
+static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
+  const bool renamed = e->kind == AST_AS;
+  op->target = data_name(cx, renamed ? e->kids[0] : e);
+  if (!op->target) return false;
+  op->field = renamed ? e->name : op->target;
+  const bool taken = !strcmp(op->field, "x") || !strcmp(op->field, "id");
+  if (!taken && text_is_name(op->field)) return true;
+  const char *why = taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
+  Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field, why);
+  diag_hint(d, "`target: \"%s\" as NAME` gives it another", op->target);
+  return false;
+}
+
+static bool path_arg(Cx *cx, const Ast *call, const char *source, reg_data_op *op) {
+  const Ast *path = call_arg(call, "path", 0);
+  if (!path || path->kind != AST_STR) {
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, source, "path");
+    return false;
+  }
+  op->path = program_file(cx, path->span, path->name);
+  return true;
+}
+
+// -- how a CSV file is written
+
+typedef VEC(const char *) NameList;
+typedef VEC(reg_data_own) OwnList;
+
+// A column, or a list of them; `as` gives a name only where `own` takes it.
+static bool each_column(Cx *cx, const Ast *e, bool (*add)(Cx *cx, const Ast *column, void *to), void *to) {
+  if (e->kind != AST_LIST) return add(cx, e, to);
+  for (int i = 0; i < e->nkids; i++)
+    if (!add(cx, e->kids[i], to)) return false;
+  return true;
+}
+
+static bool add_name(Cx *cx, const Ast *e, void *to) {
+  const char *name = data_name(cx, e);
+  NameList *list = to;
+  if (name) vec_push(cx->a, *list, name);
+  return name != NULL;
+}
+
+static bool names_arg(Cx *cx, const Ast *call, const char *arg, const char *const **to, int *n) {
+  const Ast *e = call_arg(call, arg, -1);
+  NameList list = {0};
+  if (!e) return true;
+  if (!each_column(cx, e, add_name, &list)) return false;
+  *to = list.data;
+  *n = list.len;
+  return true;
+}
+
+typedef struct OwnArgs {
+  reg_own_role role;
+  OwnList list;
+} OwnArgs;
+
+static bool add_own(Cx *cx, const Ast *e, void *to) {
+  OwnArgs *args = to;
+  reg_data_op op = {0};
+  if (!target_arg(cx, e, &op)) return false;
+  for (int i = 0; i < args->list.len; i++)
+    if (!strcmp(args->list.data[i].field, op.field)) {
+      diag_emit(&cx->s->diags, DIAG_duplicate_definition, e->span, op.field);
+      return false;
+    }
+  vec_push(cx->a, args->list, ((reg_data_own){.column = op.target, .field = op.field, .role = args->role}));
+  return true;
+}
+
+// The first target stands in the step itself, the others and what else is a field of its own in the form.
+static bool own_args(Cx *cx, const Ast *call, reg_data_op *op, reg_csv_form *f) {
+  static const struct {
+    const char *name;
+    reg_own_role role;
+  } args[] = {
+      {"target", REG_OWN_TARGET}, {"weight", REG_OWN_FIELD}, {"group", REG_OWN_FIELD}, {"id", REG_OWN_ID}};
+  OwnArgs all = {0};
+  bool targets = false;
+  for (int i = 0; i < 4; i++) {
+    const Ast *e = call_arg(call, args[i].name, i ? -1 : 1);
+    all.role = args[i].role;
+    if (e && !each_column(cx, e, add_own, &all)) return false;
+    if (!i) targets = all.list.len > 0;
+  }
+  if (targets) {
+    op->target = all.list.data[0].column;
+    op->field = all.list.data[0].field;
+  }
+  f->own = all.list.data + targets;
+  f->nown = all.list.len - targets;
+  return true;
+}
+
+// One character of ASCII.
+static bool byte_arg(Cx *cx, const Ast *call, const char *arg, int *to) {
+  const Ast *e = call_arg(call, arg, -1);
+  if (!e) return true;
+  if (e->kind == AST_STR && e->name[0] > 0 && !e->name[1] && !strchr("\"\n\r ", e->name[0])) {
+    *to = e->name[0];
+    return true;
+  }
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "one character in quotes", ast_text(cx->a, e));
+  diag_hint(d, "for example `%s: \";\"`; a tab is \"\\t\"", arg);
+  return false;
+}
+
+static bool header_arg(Cx *cx, Env *env, const Ast *call, reg_csv_form *f) {
+  const Ast *e = call_arg(call, "header", -1), *skip = call_arg(call, "skip", -1);
+  if (e) {
+    const Value v = eval_expr(cx, env, e);
+    if (v.kind == V_FAIL) return false;
+    if (v.kind != V_BOOL || e->kind != AST_BOOL) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "true or false", ast_text(cx->a, e));
+      return false;
+    }
+    f->bare = e->num == 0;
+  }
+  if (!skip) return true;
+  Value v = eval_expr(cx, env, skip);
+  v.span = skip->span;
+  return known_int(cx, &v, "a number of lines", 0, INT32_MAX, &f->skip);
+}
+
+static bool form_args(Cx *cx, Env *env, const Ast *call, reg_data_op *op, reg_csv_form *f) {
+  return own_args(cx, call, op, f) && names_arg(cx, call, "columns", &f->columns, &f->ncolumns) &&
+         names_arg(cx, call, "drop", &f->dropped, &f->ndropped) &&
+         names_arg(cx, call, "names", &f->names, &f->nnames) &&
+         names_arg(cx, call, "missing", &f->missing, &f->nmissing) &&
+         byte_arg(cx, call, "separator", &f->separator) && byte_arg(cx, call, "decimal", &f->decimal) &&
+         byte_arg(cx, call, "comment", &f->comment) && header_arg(cx, env, call, f);
+}
+
+bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op) {
+  reg_csv_form *f = ARENA_NEW(cx->a, reg_csv_form);
+  op->kind = REG_DATA_CSV;
+  if (first && first->nforms) *f = *first->form; // what a part does not say is as in the first file
+  const reg_csv_form before = *f;
+  if (!path_arg(cx, call, "csv", op) || !form_args(cx, env, call, op, f)) return false;
+  if (first && call->nkids == 2) return true;
+  if (first) {
+    f->own = before.own;
+    f->nown = before.nown;
+  }
+  const size_t length = strlen(op->path);
+  if (!f->separator && length > 4 && !strcmp(op->path + length - 4, ".tsv")) f->separator = '\t';
+  const int separator = f->separator ? f->separator : ',', decimal = f->decimal ? f->decimal : '.';
+  if (separator == decimal) {
+    const Ast *at = call_arg(call, "decimal", -1);
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at ? at->span : call->span,
+                        arena_printf(cx->a, "the decimal mark `%c`", decimal), "where it separates fields");
+    diag_hint(d, "`separator: \";\"` is usual beside a decimal comma");
+    return false;
+  }
+  op->nforms = 1;
+  op->form = f;
+  return true;
+}
+
+bool text_source(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
+  const Ast *window = call_arg(call, "window", 1);
+  op->kind = REG_DATA_TEXT;
+  if (!path_arg(cx, call, "text", op)) return false;
+  if (!window) {
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text", "window");
+    return false;
+  }
+  Value v = eval_expr(cx, env, window);
+  v.span = window->span;
+  return known_int(cx, &v, "a number of characters", 1, INT32_MAX, &op->window);
+}
+
+bool idx_source(Cx *cx, const Ast *call, reg_data_op *op) {
+  const Ast *labels = call_arg(call, "labels", 1);
+  op->kind = REG_DATA_IDX;
+  if (!path_arg(cx, call, "idx", op)) return false;
+  if (!labels) return true;
+  if (labels->kind != AST_STR) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, labels->span, "the path of a file", ast_text(cx->a, labels));
+    return false;
+  }
+  op->labels = program_file(cx, labels->span, labels->name);
+  op->target = op->field = "label";
+  return true;
+}

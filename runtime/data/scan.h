@@ -1,0 +1,83 @@
+// Bytes of a CSV file to cells: see scan.c.
+#ifndef REG_SCAN_H
+#define REG_SCAN_H
+#include "data/table.h"
+
+// What becomes of a field: its place in x, CSV_IGNORED, or CSV_OWN - k: the own column k.
+enum { CSV_IGNORED = -1, CSV_OWN = -2 };
+enum { CSV_LONGEST_FIELD = 1 << 20 };
+
+// Of the lines behind the header, the same for all threads.
+typedef struct CsvLayout {
+  char separator, point, comment; // comment 0: there are none
+  int ncolumns;                   // fields of a line
+  const int *use;                 // of each
+  const bool *texts; // of each place in x: its values are texts, and its numbers places in their list
+  int width, nown;
+  int nmissing;
+  const char *const *missing; // texts that stand for nothing
+  reg_dtype dtype;
+} CsvLayout;
+
+typedef enum CsvWrong {
+  CSV_RIGHT,
+  CSV_TOO_FEW,
+  CSV_TOO_MANY,
+  CSV_QUOTE,  // misplaced
+  CSV_OPEN,   // a quote is not closed
+  CSV_ZERO,   // a zero byte
+  CSV_BYTES,  // no UTF-8
+  CSV_LONG,   // a field
+  CSV_EMPTY,  // of an own column
+  CSV_NUMBER, // none: `number` says why
+  CSV_MEMORY
+} CsvWrong;
+
+// A field of a line with a place for messages.
+typedef struct CsvPlace {
+  int64_t line; // from the piece's first one, 0
+  int column;   // from 1
+  char cell[44];
+} CsvPlace;
+
+// Lines that one thread reads.
+typedef struct CsvPiece {
+  const CsvLayout *layout;
+  const char *at, *end; // *end is 0
+  int64_t lines;        // that ended so far
+  int64_t nrows, room;
+  double *numbers; // nrows x width; NaN: missing
+  int64_t *line;   // of each row, or of its first own column
+  Cells *own;
+  NameIndex *levels; // width: of the columns of texts
+  Heap names;        // of these
+  // By place in x.
+  int64_t *missing, *truths;
+  CsvPlace *first_missing, *first_truth;
+  CsvWrong wrong; // the first mistake, which ends the piece
+  CsvPlace place;
+  NumberText number;
+  char *scratch;
+  size_t scratch_room;
+} CsvPiece;
+
+// Reads the piece to its end or its first mistake.
+void csv_scan(CsvPiece *p);
+bool csv_piece_open(CsvPiece *p, const CsvLayout *l); // false: out of memory
+void csv_piece_free(CsvPiece *p);
+
+typedef struct CsvField {
+  const char *text; // not ended by 0
+  size_t length;
+} CsvField;
+
+// The field at `at`; where it ends, at its separator, the line's end or p->end. NULL: p->wrong.
+const char *csv_field(CsvPiece *p, const char *at, CsvField *out);
+// Behind the end of a line, which is counted.
+const char *csv_line_end(CsvPiece *p, const char *at);
+// Behind blank lines and comments.
+const char *csv_pass(CsvPiece *p, const char *at);
+bool csv_is_utf8(const char *text, size_t length);
+// A text for messages.
+void csv_cell_text(char to[44], const char *text, size_t length);
+#endif

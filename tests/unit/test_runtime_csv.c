@@ -1,0 +1,240 @@
+// The forms in which tables are written: separators, marks, headers, packed files; columns by their roles;
+// pieces that threads read.
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "reg/data.h"
+#include "reg/rng.h"
+
+static char path[64];
+
+static void put(const void *bytes, size_t size) {
+  snprintf(path, sizeof path, "/tmp/reg_form_%ld.csv", (long)getpid());
+  FILE *f = fopen(path, "wb");
+  cr_assert(f && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
+}
+
+static reg_dataset *load(const char *text, const char *target, const reg_csv_form *form, reg_status *st) {
+  const reg_data_op op = {
+      .kind = REG_DATA_CSV, .path = path, .target = target, .nforms = form != NULL, .form = form};
+  if (text) put(text, strlen(text));
+  return reg_data_load(&(reg_data_plan){.nops = 1, .ops = &op, .dtype = REG_F64}, st);
+}
+
+static const double *numbers(const reg_dataset *d, const char *field) {
+  return d->fields[reg_data_field(d, field)].values;
+}
+
+Test(forms, tabs_commas_comments_and_roles) {
+  static const char *const drop[] = {"c;d"};
+  static const reg_data_own own[] = {
+      {"z", "z", REG_OWN_TARGET}, {"w", "w", REG_OWN_FIELD}, {"id", "patient", REG_OWN_ID}};
+  const reg_csv_form form = {.separator = '\t',
+                             .decimal = ',',
+                             .comment = '#',
+                             .ndropped = 1,
+                             .dropped = drop,
+                             .nown = 3,
+                             .own = own};
+  reg_status st;
+  reg_dataset *d = load("# first\nid\t\"a b\"\tc;d\tw\ty\tz\np1\t1,5\t2\t0,5\tred\t3,25\n  # more\np2\t 2,5 "
+                        "\tx\t1\tblue\t4\n\np3\t3,5\t\t2\tred\t1e1",
+                        "y", &form, &st);
+  cr_assert(d, "%s", st.text);
+  cr_assert(d->nrows == 3 && d->nfields == 6 && d->fields[0].width == 1 && !strcmp(d->columns[0], "a b"));
+  cr_assert(numbers(d, "x")[1] == 2.5 && numbers(d, "w")[0] == 0.5 && numbers(d, "z")[0] == 3.25 &&
+            numbers(d, "z")[2] == 10);
+  cr_assert(d->target == reg_data_field(d, "y") && d->named == reg_data_field(d, "patient"));
+  cr_assert_str_eq(d->fields[d->named].class_names[2], "p3");
+  reg_data_free(d);
+}
+
+Test(forms, no_header_names_and_lines_to_skip) {
+  static const char *const names[] = {"a", "b", "kind"}, *const columns[] = {"b"};
+  reg_status st;
+  reg_dataset *d = load("3,2,u,v\n1,2,0\n3,4,1\n", "2", &(reg_csv_form){.skip = 1, .bare = true}, &st);
+  cr_assert(d && d->nrows == 2 && d->fields[0].width == 2 && numbers(d, "2")[0] == 0, "%s", st.text);
+  reg_data_free(d);
+  static const reg_data_own second[] = {{"1", "one", REG_OWN_TARGET}};
+  d = load(NULL, NULL, &(reg_csv_form){.skip = 1, .bare = true, .nown = 1, .own = second}, &st);
+  cr_assert(d && d->nrows == 2 && d->fields[0].width == 2 && numbers(d, "one")[1] == 4, "%s", st.text);
+  reg_data_free(d);
+  const reg_csv_form named = {
+      .skip = 1, .bare = true, .nnames = 3, .names = names, .ncolumns = 1, .columns = columns};
+  d = load(NULL, "kind", &named, &st);
+  cr_assert(d && d->nrows == 2 && d->fields[0].width == 1 && numbers(d, "x")[1] == 4, "%s", st.text);
+  reg_data_free(d);
+  // In place of a header that is there.
+  d = load("1,2,3\n4,5,0\n", "kind", &(reg_csv_form){.nnames = 3, .names = names}, &st);
+  cr_assert(d && d->nrows == 1 && numbers(d, "x")[1] == 5, "%s", st.text);
+  reg_data_free(d);
+  cr_assert_null(load("1,2\n4,5\n", "kind", &(reg_csv_form){.nnames = 3, .names = names}, &st));
+  cr_assert(strstr(st.text, ":1:4:") && strstr(st.text, "2 fields, and 3 names"), "%s", st.text);
+}
+
+Test(forms, mistakes_of_columns) {
+  static const char *const nothing[] = {"q"}, *const y[] = {"y"}, *const twice[] = {"a", "a"};
+  static const reg_data_own again[] = {{"y", "again", REG_OWN_FIELD}};
+  const struct {
+    reg_csv_form form;
+    const char *what;
+  } wrong[] = {{{.ndropped = 1, .dropped = nothing}, "no column `q`"},
+               {{.ncolumns = 1, .columns = nothing}, "no column `q`"},
+               {{.ncolumns = 1, .columns = y}, ":1:2: column `y` is taken twice"},
+               {{.ncolumns = 2, .columns = twice}, ":1:1: column `a` is taken twice"},
+               {{.nown = 1, .own = again}, ":1:2: column `y` is two fields"},
+               {{.separator = ';'}, "no column `y`"},
+               {{.skip = 9}, "empty"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    reg_status st;
+    cr_assert_null(load("a,y\n1,2\n", "y", &wrong[i].form, &st));
+    cr_assert(st.code == REG_BAD_DATA && strstr(st.text, wrong[i].what), "%s", st.text);
+  }
+  reg_status st;
+  cr_assert_null(load("a,y\n1,2\n", "y", &(reg_csv_form){.separator = ';'}, &st));
+  cr_assert(strstr(st.hint, "separator: \",\""), "%s", st.hint);
+}
+
+Test(forms, packed_files) {
+  const char text[] = "a,y\n1,2\n3,4\n";
+  const size_t size = sizeof text - 1;
+  unsigned char packed[400];
+  reg_status st;
+  z_stream z = {
+      .next_in = (Bytef *)(uintptr_t)text, .avail_in = 8, .next_out = packed, .avail_out = sizeof packed};
+  cr_assert(deflateInit2(&z, 9, Z_DEFLATED, 31, 9, 0) == Z_OK && deflate(&z, Z_FINISH) == Z_STREAM_END);
+  const size_t first = z.total_out;
+  cr_assert(deflateReset(&z) == Z_OK);
+  z.next_in = (Bytef *)(uintptr_t)text + 8; // a second member
+  z.avail_in = (unsigned)size - 8;
+  z.next_out = packed + first;
+  z.avail_out = sizeof packed - (unsigned)first;
+  cr_assert(deflate(&z, Z_FINISH) == Z_STREAM_END);
+  const size_t used = first + z.total_out;
+  deflateEnd(&z);
+  put(packed, used);
+  reg_dataset *d = load(NULL, "y", NULL, &st);
+  cr_assert(d && d->nrows == 2 && numbers(d, "y")[1] == 4, "%s", st.text);
+  reg_data_free(d);
+  put(packed, used - 9);
+  cr_assert_null(load(NULL, "y", NULL, &st));
+  cr_assert(strstr(st.text, "packed and damaged"), "%s", st.text);
+
+  const size_t all = ZSTD_compress(packed, sizeof packed, text, size, 3);
+  put(packed, all);
+  d = load(NULL, "y", NULL, &st);
+  cr_assert(d && d->nrows == 2 && numbers(d, "x")[1] == 3, "%s", st.text);
+  reg_data_free(d);
+  put(packed, all - 3);
+  cr_assert_null(load(NULL, "y", NULL, &st));
+  cr_assert(strstr(st.text, "packed and damaged"), "%s", st.text);
+  packed[6] ^= 0x55;
+  put(packed, all);
+  cr_assert_null(load(NULL, "y", NULL, &st));
+  unlink(path);
+}
+
+// Some megabytes, which threads read in pieces: fields with line ends inside, blank lines, both line ends.
+Test(pieces, are_one_table) {
+  enum { ROWS = 120000 };
+  char *text = malloc(ROWS * 64), *to = text;
+  to += sprintf(to, "a,name,b,y\n");
+  for (int i = 0; i < ROWS; i++)
+    to += sprintf(to, "%d.5,\"x%s%d\"\"\",-%d,%s%s%s", i, i % 7 ? "," : "\n", i % 10, i,
+                  i % 3 ? "u" : "\"v\r\n\"", i % 5 ? "\n" : "\r\n", i % 11 ? "" : "\n");
+  static const char *const drop[] = {"name"};
+  reg_status st;
+  put(text, (size_t)(to - text));
+  reg_dataset *d = load(NULL, "y", &(reg_csv_form){.ndropped = 1, .dropped = drop}, &st);
+  cr_assert(d && d->nrows == ROWS, "%s", st.text);
+  const reg_field *y = &d->fields[d->target];
+  cr_assert(y->nclasses == 2 && !strcmp(y->class_names[1], "v\r\n"));
+  for (int i = 0; i < ROWS; i++)
+    cr_assert(numbers(d, "x")[2 * i] == i + 0.5 && numbers(d, "x")[2 * i + 1] == -i &&
+              y->classes[i] == !(i % 3));
+  reg_data_free(d);
+  // The first mistake counts, with the line that it stands on.
+  int line = 2;
+  char *wrong = NULL;
+  for (char *c = strchr(text, '\n') + 1; c < to; c++) {
+    if (line > 300000 / 2 && !wrong && !strncmp(c, "u\n", 2)) *(wrong = c - 1) = ' ';
+    if (wrong) break;
+    line += *c == '\n';
+  }
+  cr_assert(wrong);
+  to[-2] = '"';
+  put(text, (size_t)(to - text));
+  char where[32];
+  snprintf(where, sizeof where, ":%d:", line);
+  cr_assert_null(load(NULL, "y", &(reg_csv_form){.ndropped = 1, .dropped = drop}, &st));
+  cr_assert(strstr(st.text, where), "%s instead of %s", st.text, where);
+  free(text);
+  unlink(path);
+}
+
+Test(hostile, long_fields_bytes_and_zeros) {
+  enum { LONG = 1 << 21 };
+  char *text = malloc(LONG + 64);
+  reg_status st;
+  for (int quoted = 0; quoted < 2; quoted++) {
+    char *to = text + sprintf(text, "a,y\n1,%s", quoted ? "\"" : "");
+    memset(to, 'z', LONG);
+    strcpy(to + LONG, quoted ? "\"\n" : "\n");
+    put(text, strlen(text));
+    cr_assert_null(load(NULL, "y", NULL, &st));
+    cr_assert(strstr(st.text, ":2:2: a field of more than"), "%s", st.text);
+  }
+  free(text);
+  const struct {
+    const char *text;
+    size_t size;
+    const char *what;
+  } wrong[] = {{"a,y\n1,\0\n", 9, ":2:2: a zero byte"},
+               {"a,y\n1\0,2\n", 10, ":2:1: a zero byte"},
+               {"a,y\n1,\"x\0\"\n", 12, ":2:2: a zero byte"},
+               {"a\xe9,y\n1,2\n", 10, ":1:1: the name of column 1 is no UTF-8"},
+               {"a,y\n1,\xe9t\xe9\n", 10, ":2:2: the field is no UTF-8"},
+               {"a,y\n1,\xed\xa0\x80\n", 10, ":2:2: the field is no UTF-8"},
+               {"a,y\n1,\xf0\x9f\x98\n", 10, ":2:2: the field is no UTF-8"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    put(wrong[i].text, wrong[i].size);
+    cr_assert_null(load(NULL, "y", NULL, &st));
+    cr_assert(st.code == REG_BAD_DATA && strstr(st.text, wrong[i].what), "%s", st.text);
+  }
+  reg_dataset *d = load("a,y\n1,\xc3\xa9t\xc3\xa9\n2,\xf0\x9f\x98\x80\n", "y", NULL, &st);
+  cr_assert(d && d->fields[d->target].nclasses == 2, "%s", st.text);
+  reg_data_free(d);
+  unlink(path);
+}
+
+Test(numbers, long_ones_are_rounded_once) {
+  for (uint32_t i = 0; i < 20000; i++) {
+    char text[80];
+    reg_status st;
+    const uint64_t digits = ((uint64_t)reg_random_word(5, 0, i, 0) << 32 | reg_random_word(5, 1, i, 0)) %
+                            UINT64_C(9999999999999999999);
+    const int exponent = (int)(reg_random_word(5, 2, i, 0) % 56) - 28,
+              point = (int)(reg_random_word(5, 3, i, 0) % 19);
+    char all[32];
+    const int n = snprintf(all, sizeof all, "%llu", (unsigned long long)digits), at = point < n ? point : n;
+    snprintf(text, sizeof text, "a,y\n%.*s.%se%d,1\n", at, all, all + at, exponent);
+    if (i % 200) { // most through the parser alone
+      double value;
+      const char *end, *start = text + 4;
+      extern const char *number_quick(const char *, char, reg_dtype, double *);
+      end = number_quick(start, '.', REG_F64, &value);
+      cr_assert(!end || (*end == ',' && value == strtod(start, NULL)), "%s", text);
+      continue;
+    }
+    reg_dataset *d = load(text, "y", NULL, &st);
+    cr_assert(d && numbers(d, "x")[0] == strtod(text + 4, NULL), "%s", text);
+    reg_data_free(d);
+  }
+  unlink(path);
+}
