@@ -52,7 +52,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" LOG "`log`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
 %token STACK "`stack`" LEAST "`minimize … from`"
-%token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`"
+%token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`" SWEEP "statement `sweep`" WITHOUT "`without`"
 %token WORD "a word" // that starts a line and nothing that there is
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`" TABLE "`table`"
@@ -60,9 +60,9 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %type <node> item stage stages stage_if wrong_item definition whole filtered view train evaluate check params params_opt param type classes range bound result body derived
 %type <node> block loop along target role
 %type <node> statement state wrong_statement shape_of_state row further clause objective every when stop penalize metric model_name drawn
-%type <node> expr until arrow pipe link or and not comparison span sum product unary power exponent
+%type <node> variant expr until arrow pipe link or and not comparison span sum product unary power exponent
 %type <node> shift postfix chain atom list element arg selector selector_term
-%type <list> stage_list objectives heads several sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
+%type <list> axes stage_list objectives heads several sources tuple shapes params_list views statements clauses metrics metric_list args arg_list elements element_list names selectors
 %type <op> kind optimizer how compare
 
 %start start
@@ -133,11 +133,22 @@ stage:
 | STAGE_FOR names IN sources along stages         { $$ = ast_for(p, @$, $2, $4, $5, $6); }
 | STAGE_WHILE expr stages                         { $$ = ast_triple(p, @$, AST_WHILE, $2, NULL, $3); }
 | STAGE_WHILE expr COMMA NAME NAME expr stages    { $$ = ast_while(p, @$, $2, $4, $5, $6, $7); }
+| SWEEP axes stages                               { $$ = ast_sweep(p, @$, $2, NULL, $3); }
+| SWEEP axes BY postfix stages                    { $$ = ast_sweep(p, @$, $2, $4, $5); }
 | stage_if
 | REPORT expr                                     { $$ = ast_text_of(p, @$, AST_REPORT, $2, NULL); }
 | REPORT expr CALLED STRING                       { $$ = ast_text_of(p, @$, AST_REPORT, $2, &$4); }
 | ASSERT expr                                     { $$ = ast_text_of(p, @$, AST_ASSERT, $2, NULL); }
 | SAVE chain TO STRING                            { $$ = ast_text_of(p, @$, AST_SAVE, $2, &$4); }
+
+axes:
+  NAME IN expr                                    { $$ = list_new(p, ast_bind(p, @$, AST_AXIS, $1, $3)); }
+| axes COMMA NAME IN expr                         { $$ = list_add(p, $1, ast_bind(p, span_join(@3, @5), AST_AXIS, $3, $5)); }
+
+// Of a list of recipes: the first one, but for some of its clauses, or with those of another one
+variant:
+  WITHOUT NAME                                    { $$ = ast_variant(p, @$, OPR_SUB, ast_name(p, @2, $2)); }
+| WITH chain                                      { $$ = ast_variant(p, @$, OPR_ADD, $2); }
 
 stage_if:
   STAGE_IF expr stages                            { $$ = ast_triple(p, @$, AST_WHEN, $2, $3, NULL); }
@@ -562,7 +573,7 @@ element_list:
   element                                         { $$ = list_new(p, $1); }
 | element_list COMMA element                      { $$ = list_add(p, $1, $3); }
 
-element: expr
+element: expr | variant
 | WHERE expr                                      { $$ = ast_unary(p, @$, OPR_WHERE, $2); }
 | shift DOTDOT PLUS shift                         { $$ = ast_range(p, @$, $1, ast_unary(p, span_join(@3, @4), OPR_ADD, $4)); }
 | shift DOTDOT                                    { $$ = ast_range(p, @$, $1, NULL); }

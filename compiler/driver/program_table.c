@@ -414,6 +414,47 @@ static const reg_tensor *store_of(Arena *a, const Lowered *l) {
   return out;
 }
 
+static const reg_kept *kept_of(Arena *a, const LowerSweep *s) {
+  reg_kept *out = ARENA_ARRAY(a, reg_kept, s->kept.len + 1);
+  for (int i = 0; i < s->kept.len; i++) {
+    const LowerKept *k = &s->kept.data[i];
+    out[i] = (reg_kept){k->name, k->column, k->to, s->variants.len, k->from};
+  }
+  return out;
+}
+
+static const reg_sweep *sweeps_of(Arena *a, const Lowered *l) {
+  reg_sweep *out = ARENA_ARRAY(a, reg_sweep, l->sweeps.len + 1);
+  for (int i = 0; i < l->sweeps.len; i++) {
+    const LowerSweep *s = l->sweeps.data[i];
+    reg_axis *axes = ARENA_ARRAY(a, reg_axis, s->axes.len + 1);
+    for (int k = 0; k < s->axes.len; k++) {
+      const LowerAxis *x = s->axes.data[k];
+      axes[k] = (reg_axis){.name = x->name,
+                           .seed = x->seed,
+                           .value = x->stored,
+                           .all = x->all,
+                           .count = x->n,
+                           .nnumbers = x->numbers ? x->n : 0,
+                           .numbers = x->numbers,
+                           .nlabels = x->numbers ? 0 : x->n,
+                           .labels = x->labels};
+    }
+    out[i] = (reg_sweep){.name = s->name,
+                         .drawn = s->drawn,
+                         .naxes = s->axes.len,
+                         .axes = axes,
+                         .nruns = s->nruns,
+                         .nvariants = s->variants.len,
+                         .variants = s->variants.data,
+                         .variant_of = s->variant_of,
+                         .nkept = s->kept.len,
+                         .kept = kept_of(a, s),
+                         .state = s->state};
+  }
+  return out;
+}
+
 ProgramTable *program_table(Pipeline *p, bool check) {
   Arena *a = p->arena;
   Lowered *l = p->lowered;
@@ -451,6 +492,8 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .assertions = l->assertions.data,
                              .nsaves = l->saves.len,
                              .saves = l->saves.data,
+                             .nsweeps = l->sweeps.len,
+                             .sweeps = sweeps_of(a, l),
                              .nstages = l->stages.len,
                              .stages = l->stages.data,
                              .resolve = resolve,

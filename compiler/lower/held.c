@@ -95,6 +95,7 @@ bool held_value(Cx *cx, const char *name, Value *out) {
   const bool record = h->value.kind == V_NONE; // it is known by its parts, and hides no function
   if (record && (sema_find(cx->l->program, name) || builtin_find(name) >= 0)) return false;
   *out = h->value;
+  if (h->axis) live_swept(cx, h->axis, out);
   if (!h->n || h->cx == cx) return true;
   const char *place = cx->l->store.data[h->stored[0]].name;
   const Value *known = map_get(&cx->held, place);
@@ -108,6 +109,15 @@ bool held_value(Cx *cx, const char *name, Value *out) {
   }
   *out = *known;
   return true;
+}
+
+double held_number(const Cx *cx, const LowerAxis *axis) {
+  for (const StageScope *s = cx->scope; s; s = s->outer)
+    for (int i = 0; i < s->names.len; i++) {
+      const Held *h = s->names.entries[i].value;
+      if (h && h->axis == axis) return h->value.num;
+    }
+  return axis->numbers[0];
 }
 
 const char *held_near(Cx *cx, const char *name) {
@@ -260,10 +270,27 @@ void held_names(Lowered *l, const StageScope *s) {
   }
 }
 
+// What a run of a sweep would bind again outside of it.
+static const Held *outside_of_sweep(const StageScope *s, const char *name) {
+  bool outside = false;
+  for (; s; s = s->procedure ? NULL : s->outer) {
+    const Held *h = map_get(&s->names, name);
+    if (h) return outside ? h : NULL;
+    outside = outside || s->sweep;
+  }
+  return NULL;
+}
+
 void held_bind(Stages *s, const char *name, Span at, Value v) {
   Lowered *l = s->l;
   Cx *cx = stages_line(s);
+  const Held *outside = outside_of_sweep(s->scope, name);
   if (is_defined(l, name, at)) return;
+  if (outside) {
+    Diag *d = diag_emit(&l->session->diags, DIAG_sweep_binds_outside, at, name);
+    diag_note(d, outside->at, "bound here");
+    return;
+  }
   const bool good = storable(cx, &v, name, at);
   if (!good) v = v_fail();
   Held *h = held_to_bind(s->scope, name);
@@ -275,7 +302,7 @@ void held_bind(Stages *s, const char *name, Span at, Value v) {
     held_give(s, h, &h->value);
     return;
   }
-  if (again && h->value.kind == V_NONE) { // of a training or an evaluation
+  if (again && (h->value.kind == V_NONE || h->axis)) { // of a training, an evaluation or a sweep
     diag_note(diag_emit(&l->session->diags, DIAG_duplicate_definition, at, name), h->at,
               "first defined here");
     return;

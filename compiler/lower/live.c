@@ -67,33 +67,51 @@ Value live_setting(Cx *cx, const Def *d, Value v) {
   return v;
 }
 
-// The setting that a node is, or that it chooses.
-static LowerSetting *setting_of(const Cx *cx, Node *n) {
+// The input that a node is, or that it chooses.
+static const Node *input_of(Node *n) {
   n = bare(n);
   if (n && n->op == OP_SELECT) n = bare(n->in[2]);
-  if (n && n->op == OP_CAST) n = n->in[0];
-  return n && is_port(n, REG_SLOT_SETTING) ? cx->l->settings.data[n->port.index] : NULL;
+  return n && n->op == OP_CAST ? n->in[0] : n;
+}
+
+// The axis of a sweep whose number an input is; else NULL.
+static LowerAxis *axis_of(const Cx *cx, const Node *n) {
+  return is_port(n, REG_SLOT_STORE) ? cx->l->store.data[n->port.index].axis : NULL;
 }
 
 void live_range(Cx *cx, const Value *v, double low, double high) {
-  LowerSetting *s = setting_of(cx, v->kind == V_TENSOR ? v->node : v->live);
-  if (!s) return;
-  s->low = fmax(s->low, low);
-  s->high = fmin(s->high, high);
+  const Node *in = input_of(v->kind == V_TENSOR ? v->node : v->live);
+  LowerSetting *s = in && is_port(in, REG_SLOT_SETTING) ? cx->l->settings.data[in->port.index] : NULL;
+  LowerAxis *axis = in ? axis_of(cx, in) : NULL;
+  if (s) s->low = fmax(s->low, low), s->high = fmin(s->high, high);
+  if (axis) axis->low = fmax(axis->low, low), axis->high = fmin(axis->high, high);
+}
+
+void live_swept(Cx *cx, LowerAxis *axis, Value *v) {
+  axis->read = true;
+  if (cx->of_data && !axis->fixed.source) axis->fixed = cx->g->origin;
+  if (!cx->of_data)
+    v->live = cx_port(cx, REG_SLOT_STORE, axis->stored, arena_printf(cx->a, "store:%s", axis->name), DT_F64,
+                      (Shape){0});
 }
 
 void live_fix(Cx *cx, const Value *v) {
   for (int i = 0; v->live && i < cx->g->inputs.len; i++) {
     const Node *in = cx->g->inputs.data[i];
     const bool total = is_port(in, REG_SLOT_TOTAL);
-    if ((!total && !is_port(in, REG_SLOT_SETTING)) || !graph_depends(cx->g, v->live, in)) continue;
-    Span *fixed = total ? &cx->t->total_fixed : &cx->l->settings.data[in->port.index]->fixed;
+    LowerAxis *axis = axis_of(cx, in);
+    if ((!total && !axis && !is_port(in, REG_SLOT_SETTING)) || !graph_depends(cx->g, v->live, in)) continue;
+    Span *fixed = total  ? &cx->t->total_fixed
+                  : axis ? &axis->fixed
+                         : &cx->l->settings.data[in->port.index]->fixed;
     if (!fixed->source) *fixed = v->span.source ? v->span : cx->at;
   }
 }
 
 double live_default(const Cx *cx, const Node *input) {
   if (is_port(input, REG_SLOT_TOTAL)) return cx->t ? (double)cx->t->total_steps : 1;
+  const LowerAxis *axis = axis_of(cx, input);
+  if (axis) return held_number(cx, axis);
   return is_port(input, REG_SLOT_SETTING) ? cx->l->settings.data[input->port.index]->value : NAN;
 }
 

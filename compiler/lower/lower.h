@@ -36,7 +36,8 @@ typedef struct LowerTensor {
   const char *name;
   DType dtype;
   Shape shape;
-  bool param, layer; // a parameter; a state of a layer
+  bool param, layer;      // a parameter; a state of a layer
+  struct LowerAxis *axis; // the number of a sweep's run; else NULL
 } LowerTensor;
 
 typedef struct LowerParam {
@@ -124,6 +125,7 @@ typedef struct LowerTrain {
   VEC(reg_stage) each_epoch;
   VEC(int) stops;           // conditions of the store, computed there: one that holds ends the training
   StageScope *scope;        // names of statements that it sees
+  bool inside;              // of a run of a sweep: what it trains ends with that
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private
 } LowerTrain;
@@ -156,6 +158,44 @@ typedef struct LowerApply {
   int ncolumns;
 } LowerApply;
 
+// What the runs of a sweep differ in. Numbers are read when a run acts, like those of `let`, but for an axis
+// that decides what graphs look like: then there is a variant of the statements for each of its values.
+typedef struct LowerAxis {
+  const char *name;
+  Span at;
+  int n, now; // values; the one that is elaborated
+  bool seed;
+  const double *numbers;      // NULL: things
+  const Ast **things;         // of a list of others: what stands in the place of the name
+  const struct Value *values; // of a computed list: what the name stands for, where `things` is NULL
+  const char **labels;
+  int stored, all; // of numbers: the run's, all of them; -1
+  double low, high;
+  Span fixed; // where it is needed while compiling; source 0: nowhere
+  bool read;
+} LowerAxis;
+
+// What is kept of each run.
+typedef struct LowerKept {
+  const char *name;
+  bool column; // one number
+  int to;
+  const int *from; // of each variant
+} LowerKept;
+
+typedef struct LowerSweep {
+  const Ast *ast;
+  const char *name;
+  bool drawn; // `by random`: a run has one value of each axis
+  VEC(LowerAxis *) axes;
+  int nruns;
+  VEC(reg_variant) variants;
+  const int *variant_of; // of each run
+  VEC(LowerKept) kept;
+  int state;                // in the store
+  struct SweepBuild *build; // private
+} LowerSweep;
+
 // A tensor of a name that a statement outside of blocks has bound; of `e.accuracy` and of trees a part.
 typedef struct LowerName {
   const char *name, *path; // path: of a tree's tensor, else ""
@@ -177,6 +217,7 @@ typedef struct Lowered {
   VEC(reg_report) reports;
   VEC(reg_assertion) assertions;
   VEC(reg_save) saves;
+  VEC(LowerSweep *) sweeps;
   VEC(reg_stage) stages; // the program's statements in their order
   VEC(int) begins;       // of each statement outside of blocks its first stage
   VEC(LowerName) names;

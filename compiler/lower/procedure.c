@@ -10,6 +10,7 @@ typedef struct Call {
   Def *def;
   const Ast *at;
   SemaCopy body; // with what is given in it
+  StageScope *inside;
 } Call;
 
 // Names of the program keep their meaning inside of the library's procedures.
@@ -50,11 +51,27 @@ static bool is_simple(const Ast *e) {
          e->kind == AST_STR || e->kind == AST_BOOL;
 }
 
+// The number of a sweep's run stays one, under a name that nothing in the body has; else NULL.
+static Ast *run_number(Call *c, const Ast *e) {
+  Held *h = held_find(c->s->scope, e->name);
+  if (!h || !h->axis) return NULL;
+  Ast *out = ARENA_NEW(c->s->l->session->arena, Ast);
+  *out = *e;
+  out->text = e->name;
+  out->name = arena_printf(c->s->l->session->arena, "%s of a run", e->name);
+  map_put(&c->inside->names, out->name, h);
+  return out;
+}
+
 // What stands for a parameter in the body; NULL: its tensor has a place in the store.
 static Ast *stands_for(Call *c, const Ast *e, const Value *v) {
   switch (v->kind) {
   case V_NUM:
-    if (e->kind != AST_NAME) return number_ast(c, v, e->span);
+    if (e->kind != AST_NAME) {
+      live_fix(stages_line(c->s), v);
+      return number_ast(c, v, e->span);
+    }
+    if (run_number(c, e)) return run_number(c, e);
     break;
   case V_BOOL:
   case V_TEXT:
@@ -157,12 +174,13 @@ static void seen_again(Stages *s, const char *name, Value *v) {
 
 Value call_procedure(Stages *s, Def *d, const Ast *at) {
   Lowered *l = s->l;
-  Call c = {s, d, at, copying(s, d->ast->name_span, d->from_library)};
+  Call c = {.s = s, .def = d, .at = at, .body = copying(s, d->ast->name_span, d->from_library)};
   c.body.apart = true;
   s->calls++;
   StageScope *outer = s->scope, *inside = scope_new(l, d->scope ? d->scope : s->root);
   inside->procedure = true;
   inside->library = d->from_library;
+  c.inside = inside;
   stages_flush(s);
   if (!may_go_on(stages_line(s), at->span, 1) || !take_arguments(&c, inside)) return v_fail();
   stages_flush(s);

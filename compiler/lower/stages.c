@@ -131,6 +131,7 @@ static int training_of(const Lowered *l, const Ast *evaluated) {
   for (int derived = 0; derived < 2; derived++)
     for (int i = l->trains.len - 1; i >= 0; i--) {
       const LowerTrain *t = l->trains.data[i];
+      if (t->inside) continue;
       if (trains_model(t, model) || (derived && has_of(t, l, model))) return i;
     }
   return -1;
@@ -160,7 +161,7 @@ static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
 static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
   for (int i = 0; i <= e->train; i++) {
     const LowerTrain *t = l->trains.data[i];
-    if (e->data == t->data && trains_model(t, e->model) && !strcmp(e->part, t->train_part))
+    if (e->data == t->data && !t->inside && trains_model(t, e->model) && !strcmp(e->part, t->train_part))
       diag_emit(&l->session->diags, DIAG_evaluates_training_data, e->ast->kids[1]->span,
                 arena_printf(l->session->arena, "evaluate %s", e->model));
   }
@@ -363,7 +364,7 @@ static bool state_result(Cx *cx, const Ast *e) {
 // `dense.valid.accuracy`, `dense.history.valid.accuracy`: metrics of the validation part are results when
 // they are asked for.
 bool late_result(Cx *cx, const Ast *e) {
-  if (state_result(cx, e) || clause_result(cx, e)) return true;
+  if (state_result(cx, e) || clause_result(cx, e) || sweep_result(cx, e)) return true;
   const Ast *valid = e->kids[0], *root = valid;
   while (root->kind == AST_FIELD) root = root->kids[0];
   const bool whole = valid->kind == AST_FIELD && !strcmp(valid->name, "valid") && root->kind == AST_NAME;

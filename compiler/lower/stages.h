@@ -11,6 +11,8 @@ typedef struct Held {
   const Cx *cx;       // the line that bound it last
   LowerTrain *train;  // of a training's name, and that of one of its clauses; else NULL
   const char *clause; // of the latter: its parts are the states of the optimizer; else NULL
+  LowerSweep *sweep;  // of a sweep's name; else NULL
+  LowerAxis *axis;    // of the number of its run; else NULL
   int n;              // tensors; 0: a model, data, a function, a time
   const int *stored;  // of each, its place in the store
 } Held;
@@ -24,6 +26,7 @@ struct StageScope {
   bool procedure;         // of a call of one: what it binds is its own
   bool closed;            // its statements are behind
   bool library;           // of one of its procedures: names mean the library's
+  bool sweep;             // of a run of one: what is outside stays as it is
   const StageScope *twin; // of the other side of an `if`, which was first: what both bind has one place
   Map names;              // -> Held *
 };
@@ -100,6 +103,10 @@ void lower_repeat(Stages *s, const Ast *e);
 void lower_for(Stages *s, const Ast *e);
 void lower_while(Stages *s, const Ast *e);
 void lower_when(Stages *s, const Ast *e);
+
+// -- sweep.c
+void lower_sweep(Stages *s, const Ast *e);
+bool sweep_result(Cx *cx, const Ast *e); // `path.w`: is known from now on; false: it is none
 
 // -- statements.c
 Value line_value(Stages *s, const Ast *e); // of an expression, in the line

@@ -307,6 +307,13 @@ static void lower_save(Stages *s, const Ast *e) {
   Cx *cx = stages_line(s);
   Places places = {0};
   Paths names = {0};
+  for (const StageScope *scope = s->scope; scope; scope = scope->outer)
+    if (scope->sweep) {
+      Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "`save`",
+                          "in a sweep: each run would write the same file");
+      diag_hint(d, "`w = net.*` keeps what a run has; behind the sweep `NAME.w` has it of all runs");
+      return;
+    }
   stages_meet(s, e->kids[0]);
   Def *def = e->kids[0]->kind == AST_NAME ? sema_find(s->l->program, e->kids[0]->name) : NULL;
   const bool own = def && def->kind == KIND_MODEL && def->ast->num != 0; // a parameter of its own
@@ -359,6 +366,7 @@ void lower_statement(Stages *s, const Ast *e) {
   case AST_FOR: lower_for(s, e); break;
   case AST_WHILE: lower_while(s, e); break;
   case AST_WHEN: lower_when(s, e); break;
+  case AST_SWEEP: lower_sweep(s, e); break;
   case AST_REPORT: lower_report(s, e); break;
   case AST_ASSERT: lower_assert(s, e); break;
   case AST_SAVE: lower_save(s, e); break;

@@ -319,10 +319,11 @@ Tree *tree_of(Cx *cx, const Value *v); // NULL where v is no tree
 Value v_tree(Tree *t, Span at);
 
 // -- live.c
-Node *cx_total(Cx *cx);                            // planned updates, f64
-void live_settings(Lowered *l);                    // finds them
-Value live_setting(Cx *cx, const Def *d, Value v); // the value of a definition, live where it can be
-void live_fix(Cx *cx, const Value *v);             // v is compiled in
+Node *cx_total(Cx *cx);                             // planned updates, f64
+void live_settings(Lowered *l);                     // finds them
+Value live_setting(Cx *cx, const Def *d, Value v);  // the value of a definition, live where it can be
+void live_fix(Cx *cx, const Value *v);              // v is compiled in
+void live_swept(Cx *cx, LowerAxis *axis, Value *v); // v is the number of a sweep's run
 void live_range(Cx *cx, const Value *v, double low, double high); // v must lie there
 double live_default(const Cx *cx, const Node *input);             // of a live input; NaN: it is none
 Node *live_node(Cx *cx, const Value *v);                          // a scalar for a NUM in its own unit
@@ -331,7 +332,8 @@ Node *live_node(Cx *cx, const Value *v);                          // a scalar fo
 const reg_data_other *columns_read(Cx *cx); // of data besides the batch's: those of cx->columns
 
 // -- held.c
-bool held_value(Cx *cx, const char *name, Value *out); // of a statement's name; false: there is none
+double held_number(const Cx *cx, const LowerAxis *axis); // of the run whose statements these are
+bool held_value(Cx *cx, const char *name, Value *out);   // of a statement's name; false: there is none
 bool late_result(Cx *cx, const Ast *e); // of a training, known because it is asked for; false: it is none
 void see_scope(Cx *cx, StageScope *s);
 bool scope_is_closed(const StageScope *s);

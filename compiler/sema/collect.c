@@ -128,9 +128,9 @@ static void each_within(Program *p, const Ast *e, void (*visit)(Program *, const
 }
 
 void statement_names(Program *p, const Ast *e, void (*put)(Program *, const char *, const Ast *)) {
-  const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR ? e->kids[0] : NULL;
-  const bool one =
-      e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN || e->kind == AST_EVALUATE;
+  const Ast *names = e->kind == AST_UNPACK || e->kind == AST_FOR || e->kind == AST_SWEEP ? e->kids[0] : NULL;
+  const bool one = e->kind == AST_BIND || e->kind == AST_REPEAT || e->kind == AST_TRAIN ||
+                   e->kind == AST_EVALUATE || e->kind == AST_SWEEP;
   if (one && e->name) put(p, e->name, e);
   for (int i = 0; names && i < names->nkids; i++) put(p, names->kids[i]->name, e);
 }

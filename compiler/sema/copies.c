@@ -81,8 +81,10 @@ static bool binds(const Ast *e) {
 }
 
 static void line_binds(SemaCopy *c, const Ast *line, bool in_definition) {
-  const Ast *names =
-      line->kind == AST_UNPACK || (line->kind == AST_FOR && is_block(line->kids[3])) ? line->kids[0] : NULL;
+  const Ast *names = line->kind == AST_UNPACK || line->kind == AST_SWEEP ||
+                             (line->kind == AST_FOR && is_block(line->kids[3]))
+                         ? line->kids[0]
+                         : NULL;
   const bool turn = line->kind == AST_REPEAT && is_block(line->kids[1]);
   if (in_definition && binds(line)) hide(c, line->name);
   if (in_definition && line->kind == AST_UNPACK) hide_list(c, names);
@@ -231,7 +233,7 @@ static void know_definitions(SemaCopy *c, const Ast *block, bool operators) {
     defined_twice(c, block, e);
     Ast *made = ARENA_NEW(p->session->arena, Ast);
     *made = *e;
-    made->text = e->name;
+    made->text = e->text ? e->text : e->name;
     made->name = own_name(c, e);
     stands(c, e->name, made);
     Def *d = sema_define(p, made, c->library, &p->defs);

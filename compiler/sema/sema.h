@@ -86,6 +86,9 @@ typedef struct SemaCopy {
 SemaCopy sema_copying(Program *p, Span names);
 Ast *sema_copy(SemaCopy *c, const Ast *e);
 bool sema_defines(const Ast *e); // a block in it has definitions
+// What stands for `without NAME` or `with R` behind `first`, a recipe: a recipe without the clauses called
+// so, or with those of R too, which replace those that occur once. NULL after a mistake.
+const Ast *sema_variant(Program *p, const Ast *first, const Ast *variant);
 // The clauses of the recipe that a training in a procedure was given, where it has them not yet.
 void sema_use_recipe(Program *p, const Ast *train);
 // Checks names and calls of one expression outside any definition (`regc eval`); `locals`: names it may use

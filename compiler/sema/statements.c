@@ -39,6 +39,29 @@ void check_procedure(Program *p, Def *d, const Map *around) {
   p->in_library = library;
 }
 
+// Elements of a list may be variants of its first recipe; `log(a .. b, n)` and `linear(a .. b, n)` are no
+// functions of numbers, nor is `random(n)`.
+static void check_axis(Scope *s, const Ast *e) {
+  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : NULL;
+  const bool spaced =
+      callee && callee->kind == AST_NAME && e->nkids > 1 && e->kids[1]->kids[0]->kind == AST_RANGE;
+  s->value = PLACE_ANY;
+  if (e->kind != AST_LIST && !spaced) check_expr(s, e);
+  for (int i = spaced ? 1 : 0; (spaced || e->kind == AST_LIST) && i < e->nkids; i++) {
+    const Ast *kid = e->kids[i];
+    if (kid->kind != AST_VARIANT || kid->op == OPR_ADD)
+      check_expr(s, kid->nkids && kid->kind == AST_VARIANT ? kid->kids[0] : kid);
+  }
+  s->value = PLACE_VALUE;
+}
+
+static void check_sweep(Program *p, const Ast *e) {
+  Scope s = scope_of(p);
+  for (int i = 0; i < e->kids[0]->nkids; i++) check_axis(&s, e->kids[0]->kids[i]->kids[0]);
+  for (int i = 1; e->kids[1] && i < e->kids[1]->nkids; i++) check_expr(&s, e->kids[1]->kids[i]);
+  check_statements(p, e->kids[2]);
+}
+
 // Trainings and evaluations outside of procedures are checked by themselves.
 void check_statement(Program *p, const Ast *e) {
   Scope s = scope_of(p);
@@ -62,6 +85,10 @@ void check_statement(Program *p, const Ast *e) {
     Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, e->span, "a local definition",
                         "among statements");
     diag_hint(d, "`fn %s(…) = …` defines a function", e->name);
+    return;
+  }
+  if (e->kind == AST_SWEEP) {
+    check_sweep(p, e);
     return;
   }
   if (e->kind == AST_GIVE) s.value = PLACE_ANY;

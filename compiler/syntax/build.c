@@ -258,6 +258,15 @@ Ast *ast_stack(ParseContext *p, Span span, AstList *names, AstList *sources, Ast
   return named(a, as->name, as->name_span);
 }
 
+// `1..5 as path` is parsed as the last source, `random(30) as path` as the trials.
+Ast *ast_sweep(ParseContext *p, Span span, AstList *axes, Ast *trials, Ast *block) {
+  const Ast *as = take_as(trials ? &trials : &axes->data[axes->len - 1]->kids[0]);
+  Ast *a = NODE(AST_SWEEP, list_node(p, axes), trials, block);
+  return as ? named(a, as->name, as->name_span) : a;
+}
+
+Ast *ast_variant(ParseContext *p, Span span, Opr op, Ast *of) { return with_op(NODE(AST_VARIANT, of), op); }
+
 Ast *ast_least(ParseContext *p, Span span, Token name, Token from, Ast *start, Ast *optimizer, Ast *times,
                Ast *value) {
   if (strcmp(from.text, "from") != 0) {

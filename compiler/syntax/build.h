@@ -105,6 +105,8 @@ Ast *ast_param(ParseContext *p, Span span, Token name, Ast *shape, Ast *role, Op
 Ast *ast_state(ParseContext *p, Span span, Token name, Ast *row, Ast *shape, Opr how, Ast *value);
 Ast *ast_carry(ParseContext *p, Span span, Token name, Ast *shape, Ast *value);
 Ast *ast_repeat(ParseContext *p, Span span, Ast *count, Ast *block);
+Ast *ast_sweep(ParseContext *p, Span span, AstList *axes, Ast *trials, Ast *block);
+Ast *ast_variant(ParseContext *p, Span span, Opr op, Ast *of);
 Ast *ast_for(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *along, Ast *block);
 Ast *ast_while(ParseContext *p, Span span, Ast *condition, Token at, Token most, Ast *bound, Ast *block);
 // names NULL: the one source is the number of turns. `as NAME` is parsed as the end of the last source.

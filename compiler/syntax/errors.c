@@ -226,7 +226,7 @@ void string_token(ParseContext *p, Token *t, const char *text, int length, bool 
 
 // Expected tokens in groups, so that a list reads as a person would say it.
 
-enum { MEMBERS = 30 };
+enum { MEMBERS = 31 };
 typedef struct Group {
   const char *name;
   const char *marks[2];         // the group is meant where all of these are expected
@@ -264,6 +264,7 @@ static const Group groups[] = {
       "statement `for`",
       "statement `while`",
       "statement `if`",
+      "statement `sweep`",
       "a name",
       "`(`",
       "`*`"}},
@@ -280,8 +281,27 @@ static const Group groups[] = {
       "`precision`", "a line", "a name"}},
     {"an expression",
      {"a number", "`(`"},
-     {"a number", "a string", "a name", "`(`", "`[`", "`-`", "`*`", "`not`", "`if`", "`true`", "`false`",
-      "`repeat`", "`while`", "`for`", "`each`", "`new`", "`table`", "`prox`", "`minimize … from`"}},
+     {"a number",
+      "a string",
+      "a name",
+      "`(`",
+      "`[`",
+      "`-`",
+      "`*`",
+      "`not`",
+      "`if`",
+      "`true`",
+      "`false`",
+      "`repeat`",
+      "`while`",
+      "`for`",
+      "`each`",
+      "`new`",
+      "`table`",
+      "`prox`",
+      "`minimize … from`",
+      "`without`",
+      "`with`"}}, // of a list of recipes
     {"an operator", {"`+`", "`^`"}, {"`+`",  "`-`",  "`*`",      "`/`",  "`@`",    "`^`",     "`<`",
                                      "`<=`", "`>`",  "`>=`",     "`==`", "`!=`",   "`..`",    "`and`",
                                      "`or`", "`at`", "`except`", "`as`", "`|>`",   "`until`", "`->`",

@@ -547,6 +547,22 @@ void print_node(Printer *p, const Ast *a) {
     print_node(p, a->kids[1]);
     if (a->kids[2]) print_text(p, " else "), print_node(p, a->kids[2]);
     break;
+  case AST_SWEEP:
+    print_text(p, "sweep ");
+    print_list(p, a->kids[0]);
+    if (a->kids[1]) print_text(p, " by "), print_value(p, a->kids[1]);
+    if (a->name) strbuf_addf(&p->out, " as %s", a->name);
+    print_text(p, " ");
+    print_node(p, a->kids[2]);
+    break;
+  case AST_AXIS:
+    strbuf_addf(&p->out, "%s in ", a->name);
+    print_value(p, a->kids[0]);
+    break;
+  case AST_VARIANT:
+    print_text(p, a->op == OPR_SUB ? "without " : "with ");
+    print_node(p, a->kids[0]);
+    break;
   case AST_GIVE: print_two(p, a, "", " <- "); break;
   case AST_REPORT: print_with_text(p, a, "report ", " as "); break;
   case AST_ASSERT: print_with_text(p, a, "assert ", ""); break;

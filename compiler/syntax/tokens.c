@@ -283,6 +283,7 @@ static bool is_stage_head(int kind) {
   case TOK_STAGE_REPEAT:
   case TOK_STAGE_FOR:
   case TOK_STAGE_WHILE:
+  case TOK_SWEEP:
   case TOK_STAGE_IF: return true;
   default: return false;
   }

@@ -153,11 +153,55 @@ static bool print_json(const reg_event *e) {
   return line != NULL;
 }
 
+// Of a sweep: how many runs are over, and the time left, by those of this process.
+static void live_runs(reg_console *p, const reg_event *e) {
+  const double now = reg_now();
+  const int64_t all = e->sweep->nruns;
+  if (!p->bar || (p->live_shown && now - p->drawn < REDRAW_MS * 1e-3)) return;
+  char left[32], line[160];
+  Text text = reg_text_in(line, sizeof line);
+  p->drawn = now;
+  p->live_shown = true;
+  fputs("\r\033[K", stderr);
+  draw_bar(p, (double)e->done / (double)all);
+  reg_text_format(&text, " %s: %lld of %lld runs  %s left", e->sweep->name, (long long)e->done,
+                  (long long)all, duration(left, e->seconds * (double)(all - e->done) / (double)e->here));
+  const int room = p->err.width - CELLS - 1;
+  fprintf(stderr, "%.*s", room > 0 ? room : 0, line);
+  fflush(stderr);
+}
+
+static void plain_run(const reg_event *e) {
+  const reg_sweep *s = e->sweep;
+  fprintf(stderr, "%s run %lld of %lld ", s->name, (long long)e->done, (long long)s->nruns);
+  for (int i = 0; i < s->naxes; i++) {
+    const reg_axis *x = &s->axes[i];
+    const int64_t at = reg_sweep_value(s, i, e->run);
+    if (x->nnumbers)
+      fprintf(stderr, " %s %.6g", x->name, x->numbers[at]);
+    else
+      fprintf(stderr, " %s %s", x->name, x->labels[at]);
+  }
+  for (int i = 0; i < s->nkept && !e->status; i++)
+    if (s->kept[i].column)
+      fprintf(stderr, "  %s %.4g", s->kept[i].name,
+              reg_number_at(e->values[i], e->program->store[s->kept[i].to].dtype, e->run));
+  fputs(e->status ? "  diverged\n" : "\n", stderr);
+}
+
+static void sweep_end(const reg_console *p, const reg_event *e) {
+  char time[32];
+  fprintf(stderr, "%ssweep %s%s: %lld runs, %s", paint(p, "\033[1m"), e->sweep->name, paint(p, "\033[0m"),
+          (long long)e->sweep->nruns, duration(time, e->seconds));
+  if (e->diverged) fprintf(stderr, "; %lld diverged", (long long)e->diverged);
+  fputc('\n', stderr);
+}
+
 void reg_console_sink(void *user, const reg_event *e) {
   reg_console *p = user;
   if (p->json && e->kind != REG_EVENT_STEP && !print_json(e)) p->lost = true;
   bool shown = p->bar || p->plain;
-  if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH) clear_live(p);
+  if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH && e->kind != REG_EVENT_RUN) clear_live(p);
   switch (e->kind) {
   case REG_EVENT_TRAIN_START:
     p->first_step = e->step;
@@ -177,6 +221,13 @@ void reg_console_sink(void *user, const reg_event *e) {
     break;
   case REG_EVENT_REPORT:
     if (!p->json) reg_console_report(stdout, p->out, e);
+    break;
+  case REG_EVENT_RUN:
+    live_runs(p, e);
+    if (p->plain) plain_run(e);
+    break;
+  case REG_EVENT_SWEEP:
+    if (shown) sweep_end(p, e);
     break;
   case REG_EVENT_ERROR: break; // reg_run's status says it once
   }

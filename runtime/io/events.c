@@ -154,6 +154,50 @@ static void report(Text *o, const reg_event *e) {
   if (tree) reg_text_add(o, "}");
 }
 
+static void put_axis(Text *o, const reg_axis *x, int64_t i) {
+  reg_text_key(o, x->name);
+  if (x->nnumbers)
+    reg_text_exact(o, x->numbers[i]);
+  else
+    reg_text_json(o, x->labels[i]);
+}
+
+static void run(Text *o, const reg_event *e) {
+  const reg_sweep *s = e->sweep;
+  put_text(o, "sweep", s->name);
+  put_act(o, e);
+  put_integer(o, "run", e->run);
+  reg_text_key(o, "axes");
+  reg_text_add(o, "{");
+  for (int i = 0; i < s->naxes; i++) put_axis(o, &s->axes[i], reg_sweep_value(s, i, e->run));
+  reg_text_add(o, "}");
+  put_text(o, "outcome", e->status ? "diverged" : "finished");
+  if (e->status) put_text(o, "reason", e->status->text);
+  reg_text_key(o, "seconds");
+  reg_text_number(o, e->seconds);
+  if (e->status) return;
+  reg_text_key(o, "values");
+  reg_text_add(o, "{");
+  for (int i = 0; i < s->nkept; i++) {
+    const reg_kept *k = &s->kept[i];
+    const reg_tensor *t = &e->program->store[k->to];
+    int64_t at = e->run;
+    if (!k->column) continue;
+    reg_text_key(o, k->name);
+    put_array(o, e->values[i], t->dtype, &at, 0, NULL);
+  }
+  reg_text_add(o, "}");
+}
+
+static void sweep(Text *o, const reg_event *e) {
+  put_text(o, "sweep", e->sweep->name);
+  put_act(o, e);
+  put_integer(o, "runs", e->sweep->nruns);
+  put_integer(o, "diverged", e->diverged);
+  reg_text_key(o, "seconds");
+  reg_text_number(o, e->seconds);
+}
+
 static void failure(Text *o, const reg_event *e) {
   put_integer(o, "code", e->status->code);
   put_text(o, "name", e->status->name);
@@ -162,8 +206,8 @@ static void failure(Text *o, const reg_event *e) {
 }
 
 char *reg_event_json(const reg_event *e) {
-  static const char *const names[] = {"train_start", "step",   "epoch", "train_end",
-                                      "evaluate",    "report", "error"};
+  static const char *const names[] = {"train_start", "step", "epoch", "train_end", "evaluate",
+                                      "report",      "run",  "sweep", "error"};
   Text o = {0};
   reg_text_add(&o, "{");
   put_text(&o, "event", names[e->kind]);
@@ -174,6 +218,8 @@ char *reg_event_json(const reg_event *e) {
   case REG_EVENT_TRAIN_END: train_end(&o, e); break;
   case REG_EVENT_EVALUATE: evaluate(&o, e); break;
   case REG_EVENT_REPORT: report(&o, e); break;
+  case REG_EVENT_RUN: run(&o, e); break;
+  case REG_EVENT_SWEEP: sweep(&o, e); break;
   case REG_EVENT_ERROR: failure(&o, e); break;
   }
   reg_text_add(&o, "}");

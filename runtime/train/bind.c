@@ -18,13 +18,21 @@ static int reserve_scratch(Run *r, int64_t bytes) {
   return REG_OK;
 }
 
-int resolve_function(Run *r, reg_function *f) {
+static int resolve(Run *r, reg_function *f) {
   const reg_program *p = r->program;
-  if (!f || f->fn) return REG_OK;
+  if (f->fn) return REG_OK;
   if (!p->resolve) return reg_fail(r->st, REG_INTERNAL, "internal", "function `%s` has no code", f->name);
   if (p->resolve(p->user, f, r->st) == 0 && f->fn) return REG_OK;
   if (!r->st->code) reg_fail(r->st, REG_INTERNAL, "internal", "function `%s` could not be compiled", f->name);
   return r->st->code;
+}
+
+int resolve_function(Run *r, reg_function *f) {
+  if (!f) return REG_OK;
+  if (r->guard) pthread_mutex_lock(r->guard);
+  const int code = resolve(r, f);
+  if (r->guard) pthread_mutex_unlock(r->guard);
+  return code;
 }
 
 static bool fits(const reg_slot *s, int n, const reg_tensor *tensors) {

@@ -39,6 +39,7 @@ static void fill_tables(Run *r, Training *t, Table out[TABLES]) {
     row[TRAIN_ACTS] = (uint64_t)r->trainings[i].acts;
   }
   for (int i = 0; i < p->nevaluates; i++) out[TABLE_EVALUATIONS].values[i] = (uint64_t)r->evaluations[i].acts;
+  for (int i = 0; i < p->nsweeps; i++) out[TABLE_SWEEPS].values[i] = (uint64_t)r->sweep_acts[i];
   for (int i = 0; i < p->ndatasets; i++) out[TABLE_DATA].values[i] = hash_of(p->datasets[i]->checksum);
   for (int i = 0; i < p->nsettings; i++)
     memcpy(&out[TABLE_SETTINGS].values[i], &p->settings[i].value, sizeof(double));
@@ -50,6 +51,7 @@ int checkpoint_tables(Run *r, Training *t, int64_t depth, Heap *heap, Table out[
   const reg_program *p = r->program;
   const Table empty[TABLES] = {{"trainings", (int64_t)p->ntrains * TRAIN_ROWS, NULL},
                                {"evaluations", p->nevaluates, NULL},
+                               {"sweeps", p->nsweeps, NULL},
                                {"data", p->ndatasets, NULL},
                                {"settings", p->nsettings, NULL},
                                {"places", depth * PLACE_ROWS, NULL},
@@ -160,6 +162,7 @@ static void fill_meta(const Run *r, const Training *t, uint64_t meta[META_ROWS])
   checkpoint_identity(r, meta);
   meta[META_LINES] = (uint64_t)r->told;
   meta[META_DEPTH] = (uint64_t)r->depth;
+  meta[META_DIVERGED] = (uint64_t)r->diverged;
   if (!t) return;
   meta[META_TRAIN] = (uint64_t)(t - r->trainings) + 1;
   meta[META_EPOCH] = (uint64_t)t->epoch;

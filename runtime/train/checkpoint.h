@@ -16,6 +16,7 @@ typedef enum MetaRow {
   META_OPTIMIZE,  // how hard the compiler tried: other bits
   META_PRECISION, // bits of a number
   META_LINES,     // of metrics.jsonl, but for starts of trainings
+  META_DIVERGED,  // runs of sweeps
   META_DEPTH,     // lists of stages that the run is in
   META_TRAIN,     // number of the training under way, from 1 on; 0: none
   META_EPOCH,     // finished passes
@@ -34,6 +35,7 @@ typedef enum MetaRow {
 typedef enum TableKind {
   TABLE_TRAININGS,   // TrainRow of each
   TABLE_EVALUATIONS, // how often each acted
+  TABLE_SWEEPS,      // likewise
   TABLE_DATA,        // hash of the checksum of each set
   TABLE_SETTINGS,    // bits of the numbers that may be changed
   TABLE_PLACES,      // Place of each list that the run is in
@@ -48,7 +50,7 @@ typedef struct Table {
   uint64_t *values;
 } Table;
 
-enum { CHECKPOINT_VERSION = 8, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 9, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 
 // A tensor of a training under way.
 typedef struct Entry {

@@ -20,7 +20,7 @@ static char *path_of(const Run *r, const char *name) {
   return asprintf(&path, "%s/%s", r->folder, name) < 0 ? NULL : path;
 }
 
-static int write_named(Run *r, const char *name, const void *bytes, size_t size) {
+int folder_write(Run *r, const char *name, const void *bytes, size_t size) {
   char *path = path_of(r, name);
   int code = path ? reg_file_write(path, bytes, size, r->st) : reg_no_memory(r->st, size);
   free(path);
@@ -150,7 +150,7 @@ static int write_outcome(Run *r, const char *outcome) {
   reg_text_add(&o, "}");
   if (!o.failed) reg_text_indented(&indented, o.data);
   int code = o.failed || indented.failed ? reg_no_memory(r->st, o.used)
-                                         : write_named(r, "run.json", indented.data, indented.used);
+                                         : folder_write(r, "run.json", indented.data, indented.used);
   reg_text_free(&o);
   reg_text_free(&indented);
   return code;
@@ -264,7 +264,7 @@ int folder_open(Run *r) {
   }
   reg_file_sweep(r->folder);
   code = leave_checkpoint(r);
-  if (!code) code = write_named(r, "program.reg", source, strlen(source));
+  if (!code) code = folder_write(r, "program.reg", source, strlen(source));
   if (!code) code = write_outcome(r, "running");
   return code ? code : open_metrics(r);
 }
@@ -327,7 +327,7 @@ int folder_predictions(Training *t, const reg_evaluate *e, const void *predictio
   predictions_put(&o, target, &t->data->fields[called], part->rows, predictions, r->program->dtype,
                   part->nrows, e->pred_width);
   int code =
-      o.failed || name.failed ? reg_no_memory(r->st, o.used) : write_named(r, name.data, o.data, o.used);
+      o.failed || name.failed ? reg_no_memory(r->st, o.used) : folder_write(r, name.data, o.data, o.used);
   reg_text_free(&o);
   reg_text_free(&name);
   return code;

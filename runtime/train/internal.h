@@ -6,6 +6,7 @@
 #include "reg/train.h"
 #include "support.h"
 #include "text/text.h"
+#include <pthread.h>
 
 // Where functions read and write. Parameters and states stay in place from first to last step.
 typedef struct Bank {
@@ -43,6 +44,9 @@ typedef struct Run {
   int inner;                // stages of an epoch around the stage that acts
   struct Training *under_way; // whose states belong to a checkpoint; NULL: none
   bool changed;               // since the last checkpoint, by a stage
+  pthread_mutex_t *guard;     // of a run of a sweep: compiling is one thread's; NULL: there is no other run
+  int64_t *sweep_acts;        // by index: how often each sweep began
+  int64_t diverged;           // runs of sweeps
   bool stays;                 // no checkpoint any more: a later run goes on with what --steps has ended
   double checkpointed, checkpoint_cost; // when one was last written; seconds it took
   char *folder;                         // run directory, or NULL
@@ -216,6 +220,17 @@ int evaluate_run(Training *t, int index);
 // In their order; where the run goes on from a checkpoint, from its place.
 int stages_run(Run *r, const reg_stage *list, int n);
 int places_room(Run *r, int depth);
+Place *place(const Run *r); // of the stage that acts
+
+// -- sweep.c
+int sweep_stage(Run *r, const reg_stage *s);
+// The columns of reg_sweep.state: how a run ended; of one that diverged also the training and its step.
+enum { RUN_ENDED, RUN_TRAIN, RUN_STEP, RUN_COLUMNS };
+enum { RUN_MISSING, RUN_FINISHED, RUN_DIVERGED };
+int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run);
+// -- sweep_table.c
+int sweep_table(Run *r, int index);                         // into the run directory, where there is one
+void sweep_label(const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"
 
 void send_event(Run *r, reg_event *e);
 struct reg_saved_tensor;
@@ -242,6 +257,7 @@ int folder_open(Run *r);             // makes the run directory and what is writ
 int weights_save(const Training *t); // into the run directory, where there is one
 bool is_folder(const char *path);
 int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part);
+int folder_write(Run *r, const char *name, const void *bytes, size_t size);
 int folder_close(Run *r, int code); // how the run ended
 // `rows`: places in the table of `target` and `called`, what rows are called; NULL: rows that belong to no data
 // set, numbered from 0 and without a known target.

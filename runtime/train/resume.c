@@ -258,7 +258,7 @@ static bool leads_down(const Resume *c) {
     const reg_stage *s = &list[at->stage];
     if (last && c->meta[META_TRAIN])
       return at->stage < n && s->kind == REG_STAGE_TRAIN && s->index == (int)c->meta[META_TRAIN] - 1;
-    if (last) return at->turn == 0;
+    if (last) return at->turn == (at->stage < n && s->kind == REG_STAGE_SWEEP ? at->turn != 0 : 0);
     if (s->kind == REG_STAGE_IF ? at->turn != 1 && at->turn != 2 : !is_loop(s) || at->turn < 1) return false;
     n = s->kind == REG_STAGE_IF && at->turn == 2 ? s->nelse : s->nbody;
     list = s->kind == REG_STAGE_IF && at->turn == 2 ? s->otherwise : s->body;
@@ -289,6 +289,8 @@ static int set_back(Resume *c) {
     r->trainings[i].acts = (int64_t)training_row(c->then, i)[TRAIN_ACTS];
   for (int i = 0; i < r->program->nevaluates; i++)
     r->evaluations[i].acts = (int64_t)c->then[TABLE_EVALUATIONS].values[i];
+  for (int i = 0; i < r->program->nsweeps; i++) r->sweep_acts[i] = (int64_t)c->then[TABLE_SWEEPS].values[i];
+  r->diverged = (int64_t)c->meta[META_DIVERGED];
   return REG_OK;
 }
 

@@ -37,7 +37,12 @@ static int work(Run *r) {
   int code = store_new(r);
   if (!code) code = check_weights(r);
   if (!code) code = folder_open(r);
-  return code ? code : stages_run(r, p->stages, p->nstages);
+  if (!code) code = stages_run(r, p->stages, p->nstages);
+  if (code || !r->diverged) return code;
+  reg_fail(r->st, REG_DIVERGED, "diverged", "%lld run%s of a sweep diverged", (long long)r->diverged,
+           r->diverged == 1 ? "" : "s");
+  reg_hint(r->st, "their rows in the table say where");
+  return REG_DIVERGED;
 }
 
 static int end_run(Run *r, int code) {

@@ -49,7 +49,7 @@ static int turn(Run *r, const reg_stage *s, int64_t number) {
   return code;
 }
 
-static Place *place(const Run *r) { return &r->places[r->depth - 1]; }
+Place *place(const Run *r) { return &r->places[r->depth - 1]; }
 
 static int repeat_stage(Run *r, const reg_stage *s) {
   const double turns = place(r)->turn ? 0 : store_number(r, s->value);
@@ -162,7 +162,7 @@ static int (*const stage_run[])(Run *, const reg_stage *) = {
     [REG_STAGE_TRAIN] = train_stage, [REG_STAGE_EVALUATE] = evaluate_stage, [REG_STAGE_APPLY] = apply_stage,
     [REG_STAGE_INIT] = init_stage,   [REG_STAGE_REPEAT] = repeat_stage,     [REG_STAGE_IF] = if_stage,
     [REG_STAGE_WHILE] = while_stage, [REG_STAGE_REPORT] = report_stage,     [REG_STAGE_ASSERT] = assert_stage,
-    [REG_STAGE_SAVE] = save_stage};
+    [REG_STAGE_SAVE] = save_stage,   [REG_STAGE_SWEEP] = sweep_stage};
 
 int places_room(Run *r, int depth) {
   if (depth <= r->room) return REG_OK;

@@ -227,7 +227,33 @@ evaluate net on digits.test { accuracy }
 report sure.steps
 """
 
-PROGRAMS = {"drawn": DRAWN, "stages": STAGES, "in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
+# Runs of a sweep end in any order; those that are over are not made again.
+SWEEP = HEAD + """
+model net(x: [64]) -> [10] = x |> dropout(0.2) |> dense(16) as hidden |> relu |> dense(10)
+start = net.*
+before = normal([3])
+repeat 2 as round {
+  sweep lambda in log(1e-4 .. 0.1, 4), seed in 1..3 as path {
+    train net on digits as fit {
+      loss      cross_entropy(net(x), label)
+      penalize w in net.*.weight : lambda * l1(w) by prox
+      optimize  sgd(lr: 0.2)
+      batch     32
+      epochs    4
+    }
+    e = evaluate net on digits.valid { accuracy }
+    v = before + normal([3]) + round
+    w = net.*
+    report e.accuracy as "seed {seed}"
+  }
+  report path.fit.history.loss
+  report path.v
+  net.* <- each a, b in start, path.w : mean(mean(b, axis: 0), axis: 0)
+}
+report net.hidden.bias
+"""
+
+PROGRAMS = {"sweep": SWEEP, "drawn": DRAWN, "stages": STAGES, "in order": IN_ORDER, "stopping": STOPPING, "layer state": LAYER_STATE, "several": SEVERAL, "teacher": TEACHER,
             "further": FURTHER, "samples": SAMPLES,
             "double": "precision f64\n" + STOPPING}
 
@@ -274,19 +300,23 @@ class Scene:
 
 
 def lines(path):
-    """The events of metrics.jsonl without their times; a training that was started again says so once."""
-    found = []
+    """The events of metrics.jsonl without their times; a training that was started again says so once. Runs of a sweep, and what they
+    report, come in the order in which they end."""
+    found, of_runs = [], []
     for line in path.read_text().splitlines():
         event = json.loads(line)
         event.pop("seconds", None)
         if event["event"] == "train_start":
             continue
+        if event["event"] == "run" or event.get("name", "").startswith("lambda = "):
+            of_runs.append(json.dumps(event))
+            continue
         found.append(event)
-    return found
+    return found + sorted(of_runs)
 
 
 def result(out):
-    files = {p.name: p.read_bytes() for p in out.iterdir() if p.name.startswith(("weights", "predictions"))}
+    files = {p.name: p.read_bytes() for p in out.iterdir() if p.name.startswith(("weights", "predictions", "sweep"))}
     return files | {"metrics.jsonl": lines(out / "metrics.jsonl")}
 
 

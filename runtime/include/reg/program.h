@@ -68,7 +68,8 @@ typedef enum reg_stage_kind {
   REG_STAGE_WHILE,    // `test` (apply), then body as long as `value` is true
   REG_STAGE_REPORT,   // index: report
   REG_STAGE_ASSERT,   // index: assertion
-  REG_STAGE_SAVE      // index: save
+  REG_STAGE_SAVE,     // index: save
+  REG_STAGE_SWEEP     // index: sweep
 } reg_stage_kind;
 
 // Compiles f (sets fn); returns 0, or fills st.
@@ -79,5 +80,11 @@ typedef int (*reg_resolve)(void *user, struct reg_function *f, reg_status *st);
 
 static inline size_t reg_tensor_bytes(const reg_tensor *t) {
   return (size_t)t->count * reg_dtype_bytes(t->dtype);
+}
+
+// Which of the axis's values a run of the sweep has.
+static inline int64_t reg_sweep_value(const reg_sweep *s, int axis, int64_t run) {
+  for (int i = s->naxes - 1; i > axis && !s->drawn; i--) run /= s->axes[i].count;
+  return s->drawn ? run : run % s->axes[axis].count;
 }
 #endif

@@ -13,6 +13,8 @@ typedef enum reg_event_kind {
   REG_EVENT_TRAIN_END,
   REG_EVENT_EVALUATE,
   REG_EVENT_REPORT,
+  REG_EVENT_RUN,   // one of a sweep is over
+  REG_EVENT_SWEEP, // all of them are
   REG_EVENT_ERROR
 } reg_event_kind;
 
@@ -22,8 +24,12 @@ typedef struct reg_event {
   const reg_train *train;
   const reg_evaluate *evaluate;
   const reg_report *report;
-  const char *name; // REPORT: with its numbers
-  int64_t act;      // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
+  const reg_sweep *sweep; // RUN, SWEEP
+  int64_t run, done;      // RUN: its number from 0 on; how many are over, of all acts of this sweep the last
+  int64_t here;           // RUN: how many of these in this process
+  int64_t diverged;       // SWEEP: runs
+  const char *name;       // REPORT: with its numbers
+  int64_t act;            // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
   uint64_t seed;
   int64_t epoch, epochs; // finished passes
   int64_t step, steps;   // finished updates, planned ones
@@ -41,7 +47,7 @@ typedef struct reg_event {
       *reason; // TRAIN_END: "finished", "stopped", "early stopping", "steps", "interrupted", "diverged"
   const void *const *values; // EVALUATE: for each metric its array, of the program's type; REPORT: for each
                              // value that of the store
-  const reg_status *status;  // ERROR
+  const reg_status *status;  // ERROR; RUN: of one that diverged, else NULL
 } reg_event;
 
 typedef void (*reg_sink)(void *user, const reg_event *e);

@@ -1,0 +1,243 @@
+// What the runs of a sweep differ in. In: the sources of its axes. Out: for each the numbers that its runs
+// read, or the things that stand in the place of its name; of `by random` as many as there are runs, drawn.
+#include "sweep.h"
+#include <math.h>
+#include <string.h>
+
+static bool wrong_axis(Stages *s, const LowerAxis *x, const Ast *source, const char *found) {
+  diag_emit(&s->l->session->diags, DIAG_sweep_axis, source->span, x->name, found);
+  return false;
+}
+
+static bool empty_axis(Stages *s, const LowerAxis *x, const Ast *source) {
+  diag_emit(&s->l->session->diags, DIAG_sweep_empty, source->span, x->name);
+  return false;
+}
+
+// -- numbers
+
+static bool known_number(Stages *s, const LowerAxis *x, const Ast *e, double *out) {
+  Cx *cx = stages_line(s);
+  Value v = line_value(s, e);
+  return value_number(cx, &v, arena_printf(cx->a, "a number of `%s`", x->name), out);
+}
+
+// SplitMix64, as in runtime/train/store.c; of its bits the first 53 as a number of [0, 1).
+static double drawn(const Stages *s, const LowerSweep *sweep, const LowerAxis *x, int trial) {
+  const LowerHost *host = &s->l->host;
+  uint64_t z = host->has_seed ? host->seed : 0;
+  const uint64_t key[] = {(uint64_t)s->statements, (uint64_t)trial};
+  for (const char *c = x->name; *c; c++) z = (z ^ (unsigned char)*c) * 0x100000001b3;
+  for (int i = 0; i < 2; i++) {
+    z += key[i] * 0x9e3779b97f4a7c15 + 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    z ^= z >> 31;
+  }
+  return sweep->drawn ? (double)(z >> 11) * 0x1p-53 : 0;
+}
+
+// Between the ends, evenly or by even factors.
+static double between(double low, double high, bool log_scale, double share) {
+  if (share <= 0) return low;
+  if (share >= 1) return high;
+  return log_scale ? exp(log(low) + share * (log(high) - log(low))) : low + share * (high - low);
+}
+
+typedef struct Spaced {
+  double low, high;
+  bool log_scale;
+  const Ast *count; // as many numbers; NULL: not given
+} Spaced;
+
+// `log(a .. b, n)`, `linear(a .. b, n)`; of those that are drawn without n, and `a .. b`.
+static bool is_spaced(const Ast *e) {
+  const Ast *callee = e->kind == AST_CALL ? e->kids[0] : NULL;
+  return callee && callee->kind == AST_NAME && e->nkids > 1 && e->kids[1]->kids[0]->kind == AST_RANGE &&
+         (!strcmp(callee->name, "log") || !strcmp(callee->name, "linear"));
+}
+
+static bool spaced_ends(Stages *s, const LowerAxis *x, const Ast *e, Spaced *out) {
+  const bool call = e->kind == AST_CALL;
+  const Ast *range = call ? e->kids[1]->kids[0] : e;
+  *out = (Spaced){.log_scale = call && !strcmp(e->kids[0]->name, "log")};
+  out->count = call && e->nkids > 2 ? e->kids[2]->kids[0] : NULL;
+  if (!range->kids[0] || !range->kids[1]) return wrong_axis(s, x, e, "a range without an end");
+  if (!known_number(s, x, range->kids[0], &out->low) || !known_number(s, x, range->kids[1], &out->high))
+    return false;
+  if (out->log_scale && !(out->low > 0 && out->high > 0))
+    return wrong_axis(s, x, range, "factors between numbers that are not above 0");
+  return true;
+}
+
+static bool whole_ends(const Spaced *e) { return e->low == floor(e->low) && e->high == floor(e->high); }
+
+static bool put_numbers(Stages *s, LowerAxis *x, const Ast *source, const double *numbers, int n) {
+  for (int i = 0; x->seed && i < n; i++)
+    if (numbers[i] < 0 || numbers[i] != floor(numbers[i]))
+      return wrong_axis(s, x, source, arena_printf(s->l->session->arena, "%.9g", numbers[i]));
+  x->numbers = numbers;
+  x->n = n;
+  return true;
+}
+
+enum { MOST_VALUES = 1000000 };
+
+static bool spaced_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
+  Spaced ends;
+  double count = sweep->nruns;
+  if (!spaced_ends(s, x, e, &ends)) return false;
+  const bool whole = e->kind == AST_RANGE && whole_ends(&ends);
+  if (whole && ends.high < ends.low) return empty_axis(s, x, e);
+  if (whole && !sweep->drawn) count = ends.high - ends.low + 1;
+  if (!sweep->drawn && ends.count && !known_number(s, x, ends.count, &count)) return false;
+  if (!sweep->drawn && !whole && !ends.count)
+    return wrong_axis(s, x, e, "a range of numbers without a count");
+  if (count < 1) return empty_axis(s, x, e);
+  if (count != floor(count) || count > MOST_VALUES)
+    return wrong_axis(s, x, e, arena_printf(s->l->session->arena, "%.9g values", count));
+  double *numbers = ARENA_ARRAY(s->l->session->arena, double, (int)count);
+  for (int i = 0; i < (int)count; i++) {
+    const double share = sweep->drawn ? drawn(s, sweep, x, i) : count > 1 ? i / (count - 1) : 0;
+    numbers[i] = !whole         ? between(ends.low, ends.high, ends.log_scale, share)
+                 : sweep->drawn ? ends.low + floor(share * (ends.high - ends.low + 1))
+                                : ends.low + i;
+  }
+  return put_numbers(s, x, e, numbers, (int)count);
+}
+
+// -- lists
+
+static bool all_numbers(Stages *s, const Ast *list, double *numbers) {
+  Diags *ds = &s->l->session->diags;
+  const int before = ds->list.len;
+  bool all = true;
+  for (int i = 0; i < list->nkids && all; i++) {
+    const AstKind kind = list->kids[i]->kind;
+    all = kind != AST_VARIANT && kind != AST_BOOL;
+    const Value v = all ? line_value(s, list->kids[i]) : v_fail();
+    all = all && v.kind == V_NUM && v.unit <= UNIT_PERCENT && !v.live;
+    if (all) numbers[i] = plain_number(&v);
+  }
+  diags_forget(ds, before); // what is wrong with a thing is told where it stands
+  return all;
+}
+
+static const char *label_of(Stages *s, const Ast *e) {
+  return e->kind == AST_STR ? e->name : ast_written(s->l->session->arena, e);
+}
+
+static bool list_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *list) {
+  Arena *a = s->l->session->arena;
+  const int n = sweep->drawn ? sweep->nruns : list->nkids;
+  double *each = ARENA_ARRAY(a, double, list->nkids + 1), *numbers = ARENA_ARRAY(a, double, n + 1);
+  if (!list->nkids) return empty_axis(s, x, list);
+  const bool are_numbers = all_numbers(s, list, each);
+  const Ast **things = ARENA_ARRAY(a, const Ast *, n + 1);
+  const char **labels = ARENA_ARRAY(a, const char *, n + 1);
+  for (int i = 0; i < n; i++) {
+    const int from = sweep->drawn ? (int)(drawn(s, sweep, x, i) * list->nkids) : i;
+    numbers[i] = each[from];
+    labels[i] = label_of(s, list->kids[from]);
+    things[i] = list->kids[from]->kind == AST_VARIANT
+                    ? sema_variant(s->l->program, list->kids[0], list->kids[from])
+                    : list->kids[from];
+    if (!things[i]) return false;
+  }
+  if (are_numbers) return put_numbers(s, x, list, numbers, n);
+  if (x->seed) return wrong_axis(s, x, list, "what is no number");
+  x->things = things;
+  x->labels = labels;
+  x->n = n;
+  return true;
+}
+
+// What is computed: a list of numbers or of things.
+static bool computed_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
+  Arena *a = s->l->session->arena;
+  const Value v = line_value(s, e);
+  if (v.kind == V_FAIL) return false;
+  if (v.kind != V_LIST) return wrong_axis(s, x, e, value_text(stages_line(s), &v));
+  if (!v.nitems) return empty_axis(s, x, e);
+  const int n = sweep->drawn ? sweep->nruns : v.nitems;
+  double *numbers = ARENA_ARRAY(a, double, n + 1);
+  Value *values = ARENA_ARRAY(a, Value, n + 1);
+  const char **labels = ARENA_ARRAY(a, const char *, n + 1);
+  bool all = true;
+  for (int i = 0; i < n; i++) {
+    const int from = sweep->drawn ? (int)(drawn(s, sweep, x, i) * v.nitems) : i;
+    values[i] = v.items[from];
+    all = all && values[i].kind == V_NUM && values[i].unit <= UNIT_PERCENT;
+    if (all) numbers[i] = plain_number(&values[i]);
+    labels[i] = arena_printf(a, "%d", from + 1);
+  }
+  if (all) return put_numbers(s, x, e, numbers, n);
+  x->values = values;
+  x->labels = labels;
+  x->n = n;
+  return true;
+}
+
+// -- the sweep
+
+// `by random(30)`
+static bool trials(Stages *s, LowerSweep *sweep) {
+  const Ast *by = sweep->ast->kids[1];
+  const bool random = by->kind == AST_CALL && by->nkids == 2 && by->kids[0]->kind == AST_NAME &&
+                      !strcmp(by->kids[0]->name, "random");
+  double n;
+  if (!random) {
+    Diag *d = diag_emit(&s->l->session->diags, DIAG_wrong_kind, by->span, "`random(n)`",
+                        arena_printf(s->l->session->arena, "`%s`", ast_written(s->l->session->arena, by)));
+    diag_hint(d, "`by random(30)` makes 30 runs, each with a value of every axis");
+    return false;
+  }
+  if (!known_number(s, &(LowerAxis){.name = "random"}, by->kids[1]->kids[0], &n)) return false;
+  if (!(n >= 1 && n <= MOST_VALUES && n == floor(n)))
+    return empty_axis(s, &(LowerAxis){.name = "random"}, by);
+  sweep->drawn = true;
+  sweep->nruns = (int)n;
+  return true;
+}
+
+bool sweep_axes(Stages *s, LowerSweep *sweep) {
+  Arena *a = s->l->session->arena;
+  const Ast *list = sweep->ast->kids[0];
+  double runs = 1;
+  if (sweep->ast->kids[1] && !trials(s, sweep)) return false;
+  for (int i = 0; i < list->nkids; i++) {
+    const Ast *source = list->kids[i]->kids[0];
+    LowerAxis *x = ARENA_NEW(a, LowerAxis);
+    *x = (LowerAxis){.name = list->kids[i]->name,
+                     .at = list->kids[i]->name_span,
+                     .seed = !strcmp(list->kids[i]->name, "seed"),
+                     .stored = -1,
+                     .all = -1,
+                     .low = -INFINITY,
+                     .high = INFINITY};
+    x->read = x->seed;
+    const bool ok = source->kind == AST_LIST                         ? list_axis(s, sweep, x, source)
+                    : source->kind == AST_RANGE || is_spaced(source) ? spaced_axis(s, sweep, x, source)
+                                                                     : computed_axis(s, sweep, x, source);
+    for (int k = 0; k < i && ok; k++)
+      if (!strcmp(sweep->axes.data[k]->name, x->name)) {
+        diag_note(diag_emit(&s->l->session->diags, DIAG_duplicate_definition, x->at, x->name),
+                  sweep->axes.data[k]->at, "first defined here");
+        return false;
+      }
+    if (!ok) return false;
+    if (x->numbers) {
+      x->stored = stored_new(s->l, arena_printf(a, "%s of a run", x->name), DT_F64, (Shape){0});
+      s->l->store.data[x->stored].axis = x;
+    }
+    vec_push(a, sweep->axes, x);
+    runs *= x->n;
+  }
+  if (!sweep->drawn && runs > MOST_VALUES) {
+    diag_emit(&s->l->session->diags, DIAG_sweep_axis, list->span, list->kids[0]->name,
+              arena_printf(a, "%.9g runs with the others", runs));
+    return false;
+  }
+  if (!sweep->drawn) sweep->nruns = (int)runs;
+  return true;
+}

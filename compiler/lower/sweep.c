@@ -1,0 +1,165 @@
+// `sweep x in X, … { … }`. In: its tree. Out: a stage with the statements of its runs. These are elaborated
+// with the first value of each axis. An axis whose value turned out to decide what a graph looks like, or
+// that goes over things, is compiled in: then they are elaborated once for each combination of such values.
+// What a run binds, and the trainings in it, end with it.
+#include "sweep.h"
+#include <math.h>
+#include <string.h>
+
+static bool compiled_in(const LowerAxis *x) { return !x->numbers || x->fixed.source; }
+
+static Map copied(const Map *m) {
+  Map out;
+  map_init(&out, m->arena);
+  for (int i = 0; i < m->len; i++) map_put(&out, m->entries[i].key, m->entries[i].value);
+  return out;
+}
+
+// Names of the axes, in the scope of a run.
+static void know_axes(Stages *s, const LowerSweep *sweep, SemaCopy *copy) {
+  for (int i = 0; i < sweep->axes.len; i++) {
+    LowerAxis *x = sweep->axes.data[i];
+    if (x->things) {
+      map_put(&copy->given, x->name, (void *)x->things[x->now]);
+      continue;
+    }
+    const Value v = x->values ? x->values[x->now] : v_num(x->numbers[x->now], x->at);
+    Held *h = held_new(s->l, s->scope, x->name, x->at, &v);
+    if (x->numbers) h->axis = x;
+  }
+}
+
+static bool names(const Ast *e, const char *name) {
+  bool found = e->kind == AST_NAME && !strcmp(e->name, name);
+  for (int i = 0; i < e->nkids && !found; i++) found = e->kids[i] && names(e->kids[i], name);
+  return found;
+}
+
+// Mistakes since `first` are told with the run that they are in, where others came before.
+static void note_run(Stages *s, const LowerSweep *sweep, int first) {
+  StrBuf b = {.arena = s->l->session->arena};
+  for (int i = 0; i < sweep->axes.len; i++) {
+    const LowerAxis *x = sweep->axes.data[i];
+    if (!compiled_in(x)) continue;
+    strbuf_addf(&b, "%s%s = ", b.len ? ", " : "", x->name);
+    x->numbers ? strbuf_addf(&b, "%.9g", x->numbers[x->now]) : strbuf_add(&b, x->labels[x->now]);
+  }
+  for (int i = first; b.len && i < s->l->session->diags.list.len; i++)
+    diag_note(s->l->session->diags.list.data[i], (Span){0}, "this is in the run with %s", b.data);
+}
+
+static void elaborate(Stages *s, LowerSweep *sweep, const int *at) {
+  Lowered *l = s->l;
+  Arena *a = l->session->arena;
+  const Map known = l->known, met = s->met, trained = s->names;
+  StageList *whole = s->whole;
+  const int statements = s->statements, before = l->session->diags.list.len;
+  SemaCopy copy = sema_copying(l->program, sweep->ast->span);
+  l->known = copied(&known), s->met = copied(&met), s->names = copied(&trained);
+  for (int i = 0; i < sweep->axes.len; i++) sweep->axes.data[i]->now = at[i];
+  block_open(s);
+  s->scope->sweep = true;
+  s->scope->library = s->scope->outer->library;
+  copy.library = s->scope->library;
+  s->whole = s->list;
+  know_axes(s, sweep, &copy);
+  Variant v = {.at = at, .scope = s->scope, .first = l->trains.len};
+  const Ast *body = sema_copy(&copy, sweep->ast->kids[2]);
+  v.body = body;
+  if (!copy.wrong) lower_statements(s, body);
+  const StageList *list = block_close(s);
+  v.end = l->trains.len;
+  for (int i = v.first; i < v.end; i++) l->trains.data[i]->inside = true;
+  for (int i = 0; i < sweep->axes.len; i++)
+    sweep->axes.data[i]->read |=
+        sweep->axes.data[i]->things && names(sweep->ast->kids[2], sweep->axes.data[i]->name);
+  l->known = known, s->met = met, s->names = trained;
+  s->whole = whole;
+  s->statements = statements; // all runs have the same draws
+  if (sweep->variants.len) note_run(s, sweep, before);
+  vec_push(a, sweep->build->variants, v);
+  vec_push(a, sweep->variants, ((reg_variant){list->len, list->data}));
+}
+
+// Which variant has these values; -1: none yet. Where they are not compiled in they do not matter.
+static int variant_with(const LowerSweep *sweep, const int *at) {
+  for (int i = 0; i < sweep->build->variants.len; i++) {
+    bool same = true;
+    for (int k = 0; k < sweep->axes.len && same; k++)
+      same = !compiled_in(sweep->axes.data[k]) || sweep->build->variants.data[i].at[k] == at[k];
+    if (same) return i;
+  }
+  return -1;
+}
+
+// Of a run the index of its value on each axis.
+static int *values_of(Arena *a, const LowerSweep *sweep, int run) {
+  int *at = ARENA_ARRAY(a, int, sweep->axes.len + 1);
+  for (int i = sweep->axes.len - 1; i >= 0; i--) {
+    const int n = sweep->axes.data[i]->n;
+    at[i] = sweep->drawn ? run : run % n;
+    if (!sweep->drawn) run /= n;
+  }
+  return at;
+}
+
+static void elaborate_all(Stages *s, LowerSweep *sweep) {
+  const Diags *ds = &s->l->session->diags;
+  const int errors = ds->errors;
+  // An axis that is found to be compiled in has its first value in the variants before.
+  for (int known = -1; known != sweep->variants.len && ds->errors == errors;) {
+    known = sweep->variants.len;
+    for (int run = 0; run < sweep->nruns && ds->errors == errors; run++) {
+      int *at = values_of(s->l->session->arena, sweep, run);
+      for (int i = 0; i < sweep->axes.len; i++)
+        if (!compiled_in(sweep->axes.data[i])) at[i] = 0;
+      if (variant_with(sweep, at) < 0) elaborate(s, sweep, at);
+    }
+  }
+}
+
+static void check_axes(Stages *s, const LowerSweep *sweep) {
+  Diags *ds = &s->l->session->diags;
+  Arena *a = s->l->session->arena;
+  for (int i = 0; i < sweep->axes.len; i++) {
+    const LowerAxis *x = sweep->axes.data[i];
+    if (!x->read && x->values == NULL) diag_emit(ds, DIAG_sweep_unread, x->at, x->name);
+    for (int k = 0; x->numbers && k < x->n; k++) {
+      if (x->numbers[k] >= x->low && x->numbers[k] <= x->high) continue;
+      const char *range = isinf(x->high)  ? arena_printf(a, "at least %.9g", x->low)
+                          : isinf(x->low) ? arena_printf(a, "at most %.9g", x->high)
+                                          : arena_printf(a, "from %.9g to %.9g", x->low, x->high);
+      diag_emit(ds, DIAG_out_of_range, x->at, x->name, "sweep", range,
+                arena_printf(a, "%.9g", x->numbers[k]));
+      break;
+    }
+  }
+}
+
+void lower_sweep(Stages *s, const Ast *e) {
+  Lowered *l = s->l;
+  Arena *a = l->session->arena;
+  LowerSweep *sweep = ARENA_NEW(a, LowerSweep);
+  const int errors = l->session->diags.errors;
+  *sweep = (LowerSweep){.ast = e, .name = e->name ? e->name : "sweep", .build = ARENA_NEW(a, SweepBuild)};
+  sweep->build->around = s->scope;
+  s->statements--; // its runs are what the statements would be without it
+  stages_line(s);
+  const bool good = sweep_axes(s, sweep);
+  stages_flush(s);
+  if (good) elaborate_all(s, sweep);
+  if (good && l->session->diags.errors == errors) check_axes(s, sweep);
+  if (!good || l->session->diags.errors != errors) {
+    const Value failed = {.kind = V_FAIL, .span = e->span};
+    if (e->name) held_new(l, s->scope, e->name, e->name_span, &failed);
+    return;
+  }
+  int *variant_of = ARENA_ARRAY(a, int, sweep->nruns);
+  for (int i = 0; i < sweep->nruns; i++) variant_of[i] = variant_with(sweep, values_of(a, sweep, i));
+  sweep->variant_of = variant_of;
+  sweep->state = stored_new(l, arena_printf(a, "%s: how runs ended", sweep->name), DT_I32,
+                            shape_of(2, (int64_t)sweep->nruns, (int64_t)3));
+  sweep_columns(s, sweep);
+  push_act(s, REG_STAGE_SWEEP, l->sweeps.len, e->span);
+  vec_push(a, l->sweeps, sweep);
+}

@@ -1,0 +1,315 @@
+// `sweep`: the same statements many times. In: the store as it is. Out: what is kept of each run, in the
+// store; the table; an event for each run. A run is a Run of its own, over a copy of the store, on one
+// thread, so that it has the bits that it has alone; as many act at once as there are threads. A run that
+// diverges is told, and the others go on; any other failure ends them all.
+#include "train/internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Sweeping {
+  Run *r;
+  const reg_sweep *s;
+  reg_run_options options; // of its runs, but for the seed
+  pthread_mutex_t lock, own_guard;
+  pthread_mutex_t *guard;
+  int threads; // of a run
+  double start;
+  int64_t next, done, here;
+  int code; // what ended it before its end
+  reg_status ended;
+} Sweeping;
+
+// A report of a run, until that is over: a run that is killed has told nothing.
+typedef struct Told {
+  const reg_report *report;
+  char *name;
+  const void **values;
+  struct Told *next;
+} Told;
+
+typedef struct Single {
+  Sweeping *of;
+  int64_t run;
+  Run own;
+  reg_run_options options;
+  reg_status st;
+  Told *told, **last;
+} Single;
+
+int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
+  return (int32_t *)r->store[s->state] + run * RUN_COLUMNS;
+}
+
+// -- one run
+
+static void keep_report(void *user, const reg_event *e) {
+  Single *one = user;
+  if (e->kind != REG_EVENT_REPORT) return;
+  Heap *heap = &one->own.heap;
+  Text name = {0};
+  sweep_label(one->of->s, one->run, &name);
+  reg_text_format(&name, ": %s", e->name);
+  Told *t = reg_heap_take(heap, sizeof *t);
+  const void **values = reg_heap_take(heap, ((size_t)e->report->nvalues + 1) * sizeof *values);
+  char *text = name.failed ? NULL : reg_heap_copy(heap, name.data, name.used);
+  for (int i = 0; i < e->report->nvalues && values; i++) {
+    const size_t bytes = reg_tensor_bytes(&e->program->store[e->report->values[i]]);
+    void *copy = reg_heap_take(heap, bytes);
+    if (copy) memcpy(copy, e->values[i], bytes);
+    values[i] = copy;
+    if (!copy) values = NULL;
+  }
+  reg_text_free(&name);
+  if (!t || !values || !text) {
+    reg_no_memory(&one->st, 0);
+    return;
+  }
+  *t = (Told){.report = e->report, .name = text, .values = values};
+  *one->last = t;
+  one->last = &t->next;
+}
+
+// Of this sweep's own results a run knows nothing.
+static bool is_result(const reg_sweep *s, int stored) {
+  bool own = stored == s->state;
+  for (int i = 0; i < s->nkept && !own; i++) own = s->kept[i].to == stored;
+  return own;
+}
+
+static int take_over(Single *one) {
+  Run *own = &one->own;
+  const Run *r = one->of->r;
+  int code = store_new(own);
+  for (int i = 0; i < r->program->nstore && !code; i++) {
+    if (!r->store[i] || is_result(one->of->s, i)) continue;
+    if (!store_take(own, i)) return own->st->code;
+    memcpy(own->store[i], r->store[i], reg_tensor_bytes(&r->program->store[i]));
+    own->initial[i] = r->initial[i];
+  }
+  return code;
+}
+
+static int set_axes(Single *one) {
+  const reg_sweep *s = one->of->s;
+  for (int i = 0; i < s->naxes; i++) {
+    const reg_axis *x = &s->axes[i];
+    if (x->value < 0) continue;
+    const double number = x->numbers[reg_sweep_value(s, i, one->run)];
+    if (!store_take(&one->own, x->value)) return one->st.code;
+    reg_number_put(one->own.store[x->value], one->own.program->store[x->value].dtype, 0, number);
+    if (x->seed) one->options.seed = (uint64_t)number, one->options.has_seed = true;
+  }
+  return REG_OK;
+}
+
+static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
+  const Run *r = w->r;
+  const reg_variant *v = &w->s->variants[w->s->variant_of[run]];
+  *one = (Single){.of = w, .run = run, .options = w->options};
+  one->last = &one->told;
+  one->options.sink_user = one;
+  one->own = (Run){.program = r->program,
+                   .options = &one->options,
+                   .ctx = ctx,
+                   .st = &one->st,
+                   .start = reg_now(),
+                   .around = r->around,
+                   .inner = r->inner,
+                   .guard = w->guard,
+                   .lock = -1,
+                   .metrics = -1};
+  int code = take_over(one);
+  if (!code) code = set_axes(one);
+  if (!code) code = stages_run(&one->own, v->body, v->nbody);
+  return code ? code : one->st.code;
+}
+
+static void free_one(Single *one) {
+  reg_heap_free(&one->own.heap);
+  free(one->own.scratch);
+  free(one->own.places);
+}
+
+// -- what is kept of it
+
+static void keep_values(const Sweeping *w, const Single *one) {
+  Run *r = w->r;
+  const int variant = w->s->variant_of[one->run];
+  for (int i = 0; i < w->s->nkept; i++) {
+    const reg_kept *k = &w->s->kept[i];
+    const reg_tensor *from = &r->program->store[k->from[variant]];
+    const size_t bytes = reg_tensor_bytes(from);
+    if (one->own.store[k->from[variant]])
+      memcpy((char *)r->store[k->to] + (size_t)one->run * bytes, one->own.store[k->from[variant]], bytes);
+  }
+}
+
+static void tell_run(Sweeping *w, const Single *one, bool diverged) {
+  Run *r = w->r;
+  const void **values = calloc((size_t)w->s->nkept + 1, sizeof *values);
+  if (!values) return;
+  for (int i = 0; i < w->s->nkept; i++) values[i] = r->store[w->s->kept[i].to];
+  reg_event e = {.kind = REG_EVENT_RUN,
+                 .sweep = w->s,
+                 .run = one->run,
+                 .done = w->done,
+                 .here = w->here,
+                 .act = r->sweep_acts[w->s - r->program->sweeps],
+                 .seconds = reg_now() - w->start,
+                 .values = values,
+                 .status = diverged ? &one->st : NULL};
+  for (const Told *t = one->told; t; t = t->next) {
+    reg_event report = {.kind = REG_EVENT_REPORT,
+                        .report = t->report,
+                        .name = t->name,
+                        .values = (const void *const *)t->values};
+    send_event(r, &report);
+  }
+  send_event(r, &e);
+  free(values);
+}
+
+// Under the lock. Whether the sweep goes on.
+static int end_one(Sweeping *w, const Single *one, int code) {
+  Run *r = w->r;
+  const bool diverged = code == REG_DIVERGED;
+  int32_t *state = sweep_state(r, w->s, one->run);
+  if (code && !diverged) return code;
+  state[RUN_ENDED] = diverged ? RUN_DIVERGED : RUN_FINISHED;
+  if (diverged && one->own.under_way) {
+    state[RUN_TRAIN] = (int32_t)(one->own.under_way - one->own.trainings);
+    state[RUN_STEP] = one->own.under_way->step;
+  }
+  if (!diverged) keep_values(w, one);
+  r->diverged += diverged ? 1 : one->own.diverged;
+  r->stays |= one->own.stays;
+  w->done++, w->here++;
+  tell_run(w, one, diverged);
+  r->changed = true;
+  return checkpoint_stage(r);
+}
+
+// -- all of them
+
+static int64_t take_next(Sweeping *w) {
+  const reg_run_options *o = w->r->options;
+  while (w->next < w->s->nruns && sweep_state(w->r, w->s, w->next)[RUN_ENDED] != RUN_MISSING) w->next++;
+  const bool over = w->code || w->next == w->s->nruns || (o->interrupt && *o->interrupt);
+  return over ? -1 : w->next++;
+}
+
+static void *work(void *argument) {
+  Sweeping *w = argument;
+  const NumberLocale numbers = reg_numbers_enter();
+  reg_ctx *ctx = reg_ctx_new(w->threads);
+  pthread_mutex_lock(&w->lock);
+  for (int64_t run; ctx && (run = take_next(w)) >= 0;) {
+    Single one;
+    pthread_mutex_unlock(&w->lock);
+    int code = run_one(&one, w, run, ctx);
+    pthread_mutex_lock(&w->lock);
+    code = end_one(w, &one, code);
+    if (code && !w->code) {
+      w->code = code;
+      w->ended = *w->r->st;
+      if (one.st.code == code) w->ended = one.st;
+    }
+    free_one(&one);
+  }
+  pthread_mutex_unlock(&w->lock);
+  reg_ctx_free(ctx);
+  reg_numbers_leave(numbers);
+  return NULL;
+}
+
+// Fewer where the system refuses a thread. What looks at each step is asked by one thread.
+static void work_on(Sweeping *w) {
+  enum { MOST = 256 };
+  pthread_t others[MOST];
+  const int64_t left = w->s->nruns - w->done;
+  int all = w->r->ctx->threads, n = 0;
+  if (all > left) all = left > 0 ? (int)left : 1;
+  if (all > MOST || w->options.inspect) all = w->options.inspect ? 1 : MOST;
+  w->threads = w->r->ctx->threads / all;
+  while (n < all - 1 && pthread_create(&others[n], NULL, work, w) == 0) n++;
+  work(w);
+  for (int i = 0; i < n; i++) pthread_join(others[i], NULL);
+}
+
+static double nothing_yet(reg_dtype t) { return t == REG_F32 || t == REG_F64 ? NAN : 0; }
+
+static int take_results(Run *r, const reg_sweep *s, bool begins) {
+  if (!store_take(r, s->state)) return r->st->code;
+  if (begins) memset(r->store[s->state], 0, reg_tensor_bytes(&r->program->store[s->state]));
+  for (int i = 0; i < s->nkept; i++) {
+    const reg_tensor *t = &r->program->store[s->kept[i].to];
+    if (!store_take(r, s->kept[i].to)) return r->st->code;
+    for (int64_t k = 0; begins && k < t->count; k++)
+      reg_number_put(r->store[s->kept[i].to], t->dtype, k, nothing_yet(t->dtype));
+  }
+  for (int i = 0; i < s->naxes; i++) {
+    const reg_axis *x = &s->axes[i];
+    if (x->all < 0) continue;
+    if (!store_take(r, x->all)) return r->st->code;
+    for (int k = 0; k < x->count; k++)
+      reg_number_put(r->store[x->all], r->program->store[x->all].dtype, k, x->numbers[k]);
+  }
+  return REG_OK;
+}
+
+static int begin(Run *r, Sweeping *w, int index) {
+  const reg_sweep *s = w->s;
+  const bool begins = place(r)->turn == 0;
+  if (r->options->evaluate_only)
+    return reg_fail(r->st, REG_BAD_DATA, "weights_bad", "the runs of the sweep `%s` left no weights",
+                    s->name);
+  int code = take_results(r, s, begins);
+  if (begins) r->sweep_acts[index]++;
+  place(r)->turn = 1;
+  for (int64_t i = 0; i < s->nruns && !code; i++) w->done += sweep_state(r, s, i)[RUN_ENDED] != RUN_MISSING;
+  return code;
+}
+
+static int finish(Run *r, Sweeping *w, int index) {
+  const reg_sweep *s = w->s;
+  if (w->code) *r->st = w->ended;
+  const bool interrupted = r->options->interrupt && *r->options->interrupt;
+  if (w->done < s->nruns && interrupted && (!w->code || w->code == REG_INTERRUPTED)) {
+    const int code = checkpoint_write(r);
+    return code ? code
+                : reg_fail(r->st, REG_INTERRUPTED, "interrupted",
+                           "interrupted after %lld of %lld runs of `%s`", (long long)w->done,
+                           (long long)s->nruns, s->name);
+  }
+  if (w->code) return w->code;
+  if (w->done < s->nruns) return reg_no_memory(r->st, 0);
+  reg_event e = {
+      .kind = REG_EVENT_SWEEP, .sweep = s, .act = r->sweep_acts[index], .seconds = reg_now() - w->start};
+  for (int64_t i = 0; i < s->nruns; i++) e.diverged += sweep_state(r, s, i)[RUN_ENDED] == RUN_DIVERGED;
+  const int code = sweep_table(r, index);
+  if (!code) send_event(r, &e);
+  return code;
+}
+
+int sweep_stage(Run *r, const reg_stage *stage) {
+  const reg_sweep *s = &r->program->sweeps[stage->index];
+  Sweeping w = {.r = r, .s = s, .options = *r->options, .start = reg_now(), .guard = r->guard};
+  w.options.sink = keep_report;
+  w.options.begin = NULL;
+  w.options.end = NULL;
+  w.options.kept = NULL;
+  w.options.keep = NULL;
+  w.options.step_events = false;
+  pthread_mutex_init(&w.lock, NULL);
+  pthread_mutex_init(&w.own_guard, NULL);
+  if (!w.guard) w.guard = &w.own_guard;
+  int code = begin(r, &w, stage->index);
+  if (!code) {
+    work_on(&w);
+    code = finish(r, &w, stage->index);
+  }
+  pthread_mutex_destroy(&w.own_guard);
+  pthread_mutex_destroy(&w.lock);
+  return code;
+}

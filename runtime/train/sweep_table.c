@@ -1,0 +1,85 @@
+// The table of a sweep: a row for each run, in their order, whatever the order in which they ended: its value
+// on each axis, how it ended, and the numbers that are kept of all runs.
+#include "train/internal.h"
+#include <math.h>
+#include <string.h>
+
+static void put_value(Text *o, const reg_axis *x, int64_t i, bool csv) {
+  if (x->nnumbers)
+    reg_text_format(o, "%.9g", x->numbers[i]);
+  else if (csv)
+    reg_text_csv(o, x->labels[i]);
+  else
+    reg_text_add(o, x->labels[i]);
+}
+
+void sweep_label(const reg_sweep *s, int64_t run, Text *o) {
+  for (int i = 0; i < s->naxes; i++) {
+    reg_text_format(o, "%s%s = ", i ? ", " : "", s->axes[i].name);
+    put_value(o, &s->axes[i], reg_sweep_value(s, i, run), false);
+  }
+}
+
+static void put_number(Text *o, reg_dtype t, double v) {
+  if (v == floor(v) && fabs(v) < 1e15)
+    reg_text_format(o, "%.0f", v);
+  else if (t == REG_F32)
+    reg_text_number(o, v);
+  else
+    reg_text_exact(o, v);
+}
+
+static void put_header(Text *o, const reg_sweep *s) {
+  for (int i = 0; i < s->naxes; i++) {
+    reg_text_csv(o, s->axes[i].name);
+    reg_text_add(o, ",");
+  }
+  for (int i = 0; i < s->nkept; i++) {
+    if (!s->kept[i].column) continue;
+    reg_text_csv(o, s->kept[i].name);
+    reg_text_add(o, ",");
+  }
+  reg_text_add(o, "outcome\n");
+}
+
+static void put_row(Text *o, const Run *r, const reg_sweep *s, int64_t run) {
+  const int32_t *state = sweep_state(r, s, run);
+  for (int i = 0; i < s->naxes; i++) {
+    put_value(o, &s->axes[i], reg_sweep_value(s, i, run), true);
+    reg_text_add(o, ",");
+  }
+  for (int i = 0; i < s->nkept; i++) {
+    const reg_dtype t = r->program->store[s->kept[i].to].dtype;
+    if (!s->kept[i].column) continue;
+    const double v = reg_number_at(r->store[s->kept[i].to], t, run);
+    if (isfinite(v)) put_number(o, t, v);
+    if (isinf(v)) reg_text_add(o, v > 0 ? "inf" : "-inf");
+    reg_text_add(o, ",");
+  }
+  if (state[RUN_ENDED] == RUN_DIVERGED) {
+    char text[300];
+    Text words = reg_text_in(text, sizeof text);
+    reg_text_format(&words, "diverged: %s at step %d", r->program->trains[state[RUN_TRAIN]].name,
+                    state[RUN_STEP]);
+    reg_text_csv(o, text);
+  } else {
+    reg_text_add(o, "finished");
+  }
+  reg_text_add(o, "\n");
+}
+
+int sweep_table(Run *r, int index) {
+  const reg_sweep *s = &r->program->sweeps[index];
+  Text o = {0}, name = {0};
+  if (!r->folder) return REG_OK;
+  reg_text_format(&name, "sweep-%s", s->name);
+  if (r->sweep_acts[index] > 1) reg_text_format(&name, "-%lld", (long long)r->sweep_acts[index]);
+  reg_text_add(&name, ".csv");
+  put_header(&o, s);
+  for (int64_t i = 0; i < s->nruns; i++) put_row(&o, r, s, i);
+  const int code =
+      o.failed || name.failed ? reg_no_memory(r->st, o.used) : folder_write(r, name.data, o.data, o.used);
+  reg_text_free(&o);
+  reg_text_free(&name);
+  return code;
+}

@@ -1,0 +1,232 @@
+"""`sweep`: the same statements many times. Each run has the bits that it has alone, on any number of threads and in a binary; what is
+kept of all runs, and the table, are what single runs report."""
+import csv
+import json
+import textwrap
+
+from programs.cases import demand, events, placed
+from programs.standalone import build
+
+HEAD = """data rows = csv("t.csv", target: y) |> split(train: 50%, valid: 50%, seed: 1)
+model net(x: [4], width: int = 3) -> [1] = x |> dense(width) as hidden |> tanh |> dropout(0.1) |> dense(1)
+"""
+TRAINING = """train MODEL on rows {
+  loss     mse(MODEL(x), y)
+  penalize w in MODEL.*.weight : lambda * l1(w)
+  optimize adam(lr: 0.02)
+  batch    8
+  epochs   2
+}
+e = evaluate MODEL on rows.valid { mse }
+w = each p in MODEL.* : p + 0.1 * normal(like: p)
+"""
+
+
+TABLE = "a,b,c,d,y\n" + "".join(f"{i % 7 - 3},{i % 5 / 2},{i % 11 / 5 - 1},{(i * i) % 13 / 6 - 1},{i % 7 + i % 5 - (i * i) % 13 / 6}\n"
+                                for i in range(60))
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def training(model="net"):
+    return TRAINING.replace("MODEL", model)
+
+
+def swept(axes, body, behind="", name="s"):
+    return HEAD + f"sweep {axes} as {name} {{\n{textwrap.indent(body, '  ')}}}\n{behind}"
+
+
+def reports(regc, text, *more, code=0):
+    """What a program reports, by name; the table of its sweep `s`; all events."""
+    where = placed(regc, text, TABLE)
+    done = regc("run", "p.reg", "--json", "--progress", "none", "--out", "out", *more, cwd=where)
+    demand(done.returncode == code, f"{done.returncode}\n{done.stderr}")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    table = where / "out" / "sweep-s.csv"
+    found = {e["name"]: e.get("value", e.get("values")) for e in told if e["event"] == "report"}
+    return found, table.read_text() if table.exists() else "", told
+
+
+def alone(regc, model, value, seed, *more):
+    told = reports(regc, HEAD + f"let lambda = {value}\n" + (f"model {model} = new net(width: {more[0]})\n" if more else "")
+                   + training(model) + "report e.mse\nreport w\n", "--seed", str(seed))[0]
+    return told["e.mse"], [told["w"][path] for path in sorted(told["w"])]
+
+
+SWEEP = swept("lambda in [0, 1e-2, 0.3], seed in 3..4", training(), "report s.e.mse\nreport s.w\n")
+
+
+def case_each_run_has_the_bits_that_it_has_alone(regc):
+    told, table, _ = reports(regc, SWEEP, "--threads", "1")
+    demand(reports(regc, SWEEP, "--threads", "2")[:2] == (told, table), "two threads give something else")
+    for i, value in enumerate([0, 1e-2, 0.3]):
+        for k, seed in enumerate([3, 4]):
+            error, weights = alone(regc, "net", value, seed)
+            demand(told["s.e.mse"][i][k] == error, f"lambda {value}, seed {seed}: {told['s.e.mse'][i][k]} and {error}")
+            demand([told["s.w"][path][i][k] for path in sorted(told["s.w"])] == weights, f"weights of lambda {value}, seed {seed}")
+
+
+def case_a_binary_sweeps(regc):
+    where = placed(regc, SWEEP, TABLE)
+    build(regc, where / "p.reg").ok("--out", "out", "--progress", "none", "--threads", "2", cwd=where)
+    demand((where / "out" / "sweep-s.csv").read_text() == reports(regc, SWEEP)[1], "the table of the binary is another one")
+
+
+def case_a_value_more_changes_no_other_run(regc):
+    few, many = "lambda in [1e-2], seed in 4..4", "lambda in [1e-2, 0.3, 1], seed in 4..6"
+    one = reports(regc, swept(few, training(), "report s.w\n"))[0]["s.w"]
+    more = reports(regc, swept(many, training(), "report s.w\n"))[0]["s.w"]
+    demand(all(one[path][0][0] == more[path][0][0] for path in one), "a run is another one beside others")
+
+
+def case_sizes_are_compiled_for_each_value(regc):
+    body = "model m = new net(width: k)\n" + training("m") + "n = size(m.hidden.bias, 0)\n"
+    told, table, _ = reports(regc, swept("k in [2, 5], lambda in [0, 0.1]", body, "report s.e.mse\nreport s.n\n"))
+    demand(told["s.n"] == [[2, 2], [5, 5]], f"{told['s.n']}")
+    for i, width in enumerate([2, 5]):
+        for k, value in enumerate([0, 0.1]):
+            demand(told["s.e.mse"][i][k] == alone(regc, "m", value, 0, width)[0], f"width {width}, lambda {value}")
+    demand(table.startswith("k,lambda,m.loss,m.valid.loss,m.epochs,e.mse,n,outcome\n"), table)
+
+
+RECIPES = HEAD + """recipe plain(m, rate: number = 0.02) {
+  loss     mse(m(x), y)
+  penalize w in m.*.weight : 1e-2 * l1(w) as sparse
+  penalize w in m.*.weight : 1e-2 * l2(w)
+  optimize sgd(lr: rate)
+  batch    8
+  epochs   2
+}
+recipe slow(m, share: number = 0.5) { optimize sgd(lr: share * 0.02) }
+recipe plain_without_sparse(m) {
+  loss     mse(m(x), y)
+  penalize w in m.*.weight : 1e-2 * l2(w)
+  optimize sgd(lr: 0.02)
+  batch    8
+  epochs   2
+}
+recipe slowly(m) {
+  loss     mse(m(x), y)
+  penalize w in m.*.weight : 1e-2 * l1(w)
+  penalize w in m.*.weight : 1e-2 * l2(w)
+  optimize sgd(lr: 0.005)
+  batch    8
+  epochs   2
+}
+sweep how in HOW as s {
+  train net on rows with how
+  e = evaluate net on rows.valid { mse }
+}
+report s.e.mse
+"""
+
+
+def case_variants_of_a_recipe_are_recipes(regc):
+    def losses(how):
+        return reports(regc, RECIPES.replace("HOW", how))[0]["s.e.mse"]
+    found = losses("[plain, without sparse, without l2, with slow(share: 0.25), with slow, plain(rate: 0.01)]")
+    demand(found[0] == losses("[plain]")[0] and found[1:2] == losses("[plain_without_sparse]"), f"{found}")
+    demand(found[3:4] == losses("[slowly]") and found[4] == found[5] and found[2] not in (found[0], found[1]), f"{found}")
+
+
+def case_values_of_all_runs_have_an_axis_for_each_axis(regc):
+    body = """sweep j in 1..3 as inner {
+  v = [100 * i + j, k]
+}
+total = sum(inner.v)
+both = inner.v
+"""
+    told, table, _ = reports(regc, swept("i in 1..2, k in [7, 8]", body, "report s.both\nreport s.i\nreport s.total\n"))
+    demand(told["s.both"] == [[[[100 * i + j, k] for j in (1, 2, 3)] for k in (7, 8)] for i in (1, 2)], f"{told['s.both']}")
+    demand(told["s.i"] == [1, 2] and told["s.total"] == [[300 * i + 6 + 3 * k for k in (7, 8)] for i in (1, 2)], f"{told}")
+    demand(table.splitlines()[0] == "i,k,total,outcome" and table.splitlines()[4] == "2,8,630,finished", table)
+
+
+def case_draws_at_random(regc):
+    def trials(n):
+        return reports(regc, swept(f"a in log(1e-4 .. 1), b in -1 .. 0.5, c in 2..4, d in [0.5, 7] by random({n})",
+                                   "v = a + b + c + d\n", "report s\n"))[0]["s"]
+    few, many = trials(4), trials(400)
+    demand(all(many[key][:4] == few[key] for key in few), "a trial depends on how many there are")
+    demand(all(1e-4 <= a <= 1 and -1 <= b <= 0.5 for a, b in zip(many["a"], many["b"])), "out of its range")
+    demand(set(many["c"]) == {2, 3, 4} and set(many["d"]) == {0.5, 7}, "not all values, or others")
+    share = sum(a < 1e-2 for a in many["a"]) / 400
+    demand(0.4 < share < 0.6 and abs(sum(many["b"]) / 400 + 0.25) < 0.08, f"{share}")
+
+
+def case_what_is_outside_stays_as_it_is(regc):
+    text = HEAD + """start = net.*
+a = 3
+sweep lambda in [0, 1] as s {
+""" + textwrap.indent(training(), "  ") + """  a2 = a + lambda
+}
+report norm(net.* - start) as "moved"
+report s.a2
+train net on rows {
+  loss     mse(net(x), y)
+  optimize sgd(lr: 0.01)
+  epochs   1
+}
+report net.hidden.bias as "later"
+"""
+    told = reports(regc, text)[0]
+    demand(told["moved"] == 0 and told["s.a2"] == [3, 4], f"{told}")
+    without = text[:text.index("sweep")] + text[text.index("train net on rows {\n  loss     mse(net(x), y)\n  optimize sgd"):]
+    demand(reports(regc, without)[0]["later"] == told["later"], "the training behind it is another one")
+
+
+def case_a_run_that_diverges_is_a_row(regc):
+    text = swept("rate in [0.01, 1e30, 0.02]", training().replace("lambda", "0").replace("adam(lr: 0.02)", "sgd(lr: rate)"),
+                 "report s.e.mse\n")
+    told, table, all_events = reports(regc, text, code=3)
+    good = reports(regc, text.replace(", 1e30", ""))[0]["s.e.mse"]
+    demand([told["s.e.mse"][0], told["s.e.mse"][2]] == good and told["s.e.mse"][1] is None, f"{told}")
+    rows = list(csv.DictReader(table.splitlines()))
+    demand([r["outcome"] for r in rows][::2] == ["finished"] * 2 and rows[1]["outcome"].startswith("diverged: net at step "), table)
+    demand(rows[1]["e.mse"] == "" and float(rows[0]["e.mse"]) == told["s.e.mse"][0], table)
+    run = next(e for e in all_events if e["event"] == "run" and e["outcome"] == "diverged")
+    demand(run["axes"] == {"rate": 1e30} and "diverged at step" in run["reason"] and "values" not in run, f"{run}")
+    demand(all_events[-1]["event"] == "error" and all_events[-1]["code"] == 3, f"{all_events[-1]}")
+    demand(next(e for e in all_events if e["event"] == "sweep")["diverged"] == 1, "the sweep tells another number")
+
+
+def case_a_failed_assertion_ends_the_sweep(regc):
+    told = reports(regc, swept("k in 1..4", "assert k < 3\nv = k\n", "report 1 as \"behind\"\n"), "--threads", "1", code=4)
+    demand("behind" not in told[0] and [e["axes"]["k"] for e in told[2] if e["event"] == "run"] == [1, 2], f"{told[2]}")
+
+
+def case_reports_of_a_run_say_which(regc):
+    told = reports(regc, swept("k in 1..2, on in [true, false]", "v = if on then k else -k\nreport v as \"value\"\n"))[0]
+    demand(told == {"k = 1, on = true: value": 1, "k = 1, on = false: value": -1, "k = 2, on = true: value": 2,
+                    "k = 2, on = false: value": -2}, f"{told}")
+
+
+def case_procedures_and_definitions_read_its_numbers(regc):
+    body = """let double = 2 * k
+fn plus(a) = a + double
+model m(x: [4]) -> [1] = x |> scaled(k) |> dense(1)
+z = m(rows.valid.x)
+v = plus(1)
+t = times(k, 3)
+u = times(k + 1, n: 2)
+"""
+    extra = "layer scaled(x: [..], by: number) = by * x\nprocedure times(a: number, n: int) {\n  r = 0\n  repeat n { r = r + a }\n  r\n}\n"
+    text = swept("k in [1, 2.5]", body, "report s.v\nreport s.t\nreport s.u\nreport norm(s.z[1] - 2.5 * s.z[0])\n")
+    told = reports(regc, HEAD + extra + text[len(HEAD):])[0]
+    demand(told["s.v"] == [3, 6] and told["s.t"] == [3, 7.5] and told["s.u"] == [4, 7], f"{told}")
+    demand(told["norm(s.z[1] - 2.5 * s.z[0])"] < 1e-5, f"{told}")
+
+
+def case_it_acts_again_in_a_loop(regc):
+    text = HEAD + "best = 0\nrepeat 3 as r {\n  sweep k in 1..2 as s { v = k * r + best }\n  best = max(s.v)\n}\nreport best\n"
+    where = placed(regc, text, TABLE)
+    told = events(regc, "p.reg", "--out", "out", cwd=where)
+    demand(told[-1]["value"] == 6 and [e.get("act", 1) for e in told if e["event"] == "sweep"] == [1, 2, 3], f"{told}")
+    demand((where / "out" / "sweep-s-3.csv").read_text() == "k,v,outcome\n1,4,finished\n2,6,finished\n", "the last table")
+
+
+def case_the_prompt_sweeps(regc):
+    done = regc("repl", "--progress=none", stdin="sweep k in 1..3 as s {\n  v = [k, 2 * k]\n  u = k\n}\ns.u\nsum(s.v)\n")
+    demand(done.stdout.split() == ["1", "2", "3", "18"], f"{done.stdout}{done.stderr}")
