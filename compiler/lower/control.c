@@ -139,6 +139,7 @@ static bool written_out(Stages *s, const Ast *e) {
     if (!is_thing(&item)) return false;
   }
   const Ast *name = e->kids[0]->kids[0];
+  stages_flush(s); // a line sees the names of the scope that it began in
   for (int i = 0; i < list->nkids; i++) {
     open_scope(s);
     lower_statements(s, with_given(s, e->kids[3], name->name, name->span, list->kids[i]));

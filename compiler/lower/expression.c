@@ -95,6 +95,7 @@ static const reg_dataset *data_of_model(Cx *cx, const char *model) {
   for (int i = 0; i < p->trains.len && !cx->view; i++)
     for (int k = 0; k < p->trains.data[i]->kids[0]->nkids; k++) {
       if (strcmp(p->trains.data[i]->kids[0]->kids[k]->name, model) != 0) continue;
+      if (!p->trains.data[i]->kids[1]) return NULL; // a training without data
       Value v = eval_data(cx, env_new(cx, NULL, "", ""), p->trains.data[i]->kids[1]);
       return v.kind == V_DATA ? cx->l->datasets.data[v.data->dataset] : NULL;
     }

@@ -1,4 +1,4 @@
-"""The library against the values that PyTorch gave (values.json, made by make.py; techniques.json and literature.json, by make_techniques.py). Needs no
+"""The library against the values that PyTorch gave (values.json, made by make.py; techniques.json and the literature's, by make_techniques.py). Needs no
 PyTorch."""
 import csv
 import json
@@ -11,7 +11,7 @@ from run import ROOT, Failure
 
 from . import clauses, images, language_model, samples, updates
 
-STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json")]
+STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json")]
 
 
 def cases():

@@ -1,0 +1,126 @@
+"""Definitions of techniques once more: see techniques.py; of representations, generators and policies."""
+import torch
+from techniques import arrays, rows
+from torch.nn import functional as F
+
+
+def energy_margins(a, b, inside, outside):
+    known, out = (-z.exp().sum(1).log() for z in (a, b))
+    zero = lambda x: torch.zeros_like(x)  # noqa: E731
+    low, high = (known - inside).relu(), (outside - out).relu()
+    return F.huber_loss(low, zero(low)) + F.huber_loss(high, zero(high))
+
+
+def nearest_value(x, lists):
+    return torch.stack([torch.stack([lists[j][(x[i, j] - lists[j]).abs().argmin()] for j in range(x.shape[1])]) for i in range(len(x))])
+
+
+def list_fit(x, lists, a, b):
+    z = nearest_value(x, lists)
+    return a * (z - x.detach()).square().mean() + b * (x - z.detach()).square().mean()
+
+
+def decorrelation(z):
+    c = torch.cov(z.T)
+    return (c - c.diag().diag()).square().sum() / len(c)
+
+
+def undesirable(x, w):
+    """A line of two layers, h1 = x w + d1, h2 = h1 w + d2, whose loss is the mean square of h2."""
+    d = torch.zeros(2, 2, requires_grad=True)
+    layers = lambda d: torch.stack([x @ w + d[0], (x @ w + d[0]) @ w + d[1]])  # noqa: E731
+    g = torch.autograd.grad(layers(d)[1].square().mean(), d)[0]
+    moved = (0.5 * g / g.norm()).detach()
+    return (layers(moved) - layers(torch.zeros(2, 2)).detach()).square().sum(-1).mean()
+
+
+def repulsion(x, y, z, v):
+    return ((x - y.detach()).square().mean() + (z - v.detach()).square().mean()) / 2
+
+
+def diverse(r, e):
+    out = torch.zeros_like(r)
+    for g in range(len(r)):
+        near = [min(1 - F.cosine_similarity(e[g, i], e[g, j], dim=0) for j in range(r.shape[1]) if j != i) for i in range(r.shape[1])]
+        for i in range(r.shape[1]):
+            a = r[g, i] - r[g].mean()
+            out[g, i] = a * near[i] / (sum(near) / len(near)) if a >= 0 else a
+    return out
+
+
+def suspicious(r, others, share):
+    rank = lambda x: x.argsort().argsort().double() / len(x)  # noqa: E731
+    u = rank(r) - torch.stack([rank(o) for o in others]).mean(0)
+    at = [i for i in range(len(r)) if u[i] >= 0]
+    most = -int(-share * len(at) // 1)
+    chosen = sorted(at, key=lambda i: -u[i].item())[:most]
+    return torch.tensor([1.0 if i in chosen else 0.0 for i in range(len(r))])
+
+
+def erf_by_sum(d):
+    """Total variation of N(0, 1) and N(d, 1) by the trapezoid rule."""
+    x = torch.linspace(-12, 12, 200001)
+    p, q = (torch.exp(-(x - m) ** 2 / 2) / (2 * torch.pi) ** 0.5 for m in (0, d.item()))
+    return torch.trapezoid((p - q).abs(), x) / 2
+
+
+PROGRAM = """fn bend(x) = tanh(x) * x^2
+fn slope(z, y) = concat(2 * y, z, axis: 1) @ [[1, 0], [3, -1], [0, 2]]
+fn layers(x, w, d) = stack(x @ w + d[0], (x @ w + d[0]) @ w + d[1], axis: 0)
+fn loss_of(x, w) {
+  loss(d) = mean(layers(x, w, d)[1]^2)
+  hidden(d) = layers(x, w, d)
+  undesirable(loss, hidden, zeros([2, 2]), alpha: 0.5)
+}
+"""
+VIEWS = {"z": (2, 4, 3)}
+EXPRESSIONS = [
+    ("batch_former(x, heads: 1)", arrays(x=(4, 3)), lambda x: x, ""),
+    ("twice(x)", arrays(x=(4, 3)), lambda x: x, ""),
+    ("free_energy(z)", arrays(z=(4, 3)), lambda z: -z.logsumexp(1), "z"),
+    ("energy_margins(a, b, inside: -1.5, outside: -1)", arrays(a=(5, 3), b=(4, 3)), lambda a, b: energy_margins(a, b, -1.5, -1), "a,b"),
+    ("energy_margins(a, b, inside: -4, outside: 3)", arrays(a=(5, 3), b=(4, 3)), lambda a, b: energy_margins(a, b, -4, 3), "a,b"),
+    ("0 * virtual_outliers(unit(h), 5, k: 2, border: 3, draws: 4)", arrays(h=(7, 3)), lambda h: torch.zeros(5, 3), ""),
+    ("nearest_value(x, v) * s", arrays(x=(5, 2), v=(2, 4), s=(5, 2)), lambda x, v, s: nearest_value(x, v) * s, "v"),
+    ("list_fit(x, v, to_codes: 0.5, to_lists: 2)", arrays(x=(5, 2), v=(2, 4)), lambda x, v: list_fit(x, v, 0.5, 2), "x,v"),
+    ("latent_quantized(x, values: 3) * s", arrays(x=(5, 2), s=(5, 2)), lambda x, s: (x + ((2 * x).round().clamp(-1, 1) / 2 - x).detach()) * s, "x"),
+    ("1.0 * nearest_row(x, e)", arrays(x=(6, 2), e=(4, 2)), lambda x, e: torch.cdist(x, e).argmin(1).double(), ""),
+    ("codebook_fit(x, e)", arrays(x=(4, 3), e=(4, 3)), lambda x, e: (x.detach() - e).square().mean() + 0.25 * (x - e.detach()).square().mean(), "x,e"),
+    ("ambient(d, z, r, 2 + abs(s), 0.5)", arrays(d=(4, 3), z=(4, 3), r=(4, 3), s=(4, 1)),
+     lambda d, z, r, s: (((1 - 0.25 / (2 + s.abs()) ** 2) * d + 0.25 / (2 + s.abs()) ** 2 * z - r) / (1 - 0.25 / (2 + s.abs()) ** 2)).square().mean(), "d"),
+    ("0 * density_gap(m, v)", arrays(m=(4, 3), v=(4, 3)), lambda m, v: torch.tensor(0.0), ""),
+    ("row_consistency(z, b)", arrays(z=(4, 3), b=(4, 3)), lambda z, b: (F.normalize(z, dim=1) - F.normalize(b, dim=1).detach()).square().mean(), "z"),
+    ("decorrelation(z)", arrays(z=(5, 3)), decorrelation, "z"),
+    ("leading_share(z, k: 2)", arrays(z=(5, 3)), lambda z: -torch.linalg.svdvals(z)[:2].sum() / torch.linalg.svdvals(z).sum(), "z"),
+    ("pissa([[1, 2], [3, 4], [5, 7]], 1) * s", arrays(s=(3, 2)), lambda s: torch.tensor([[1.0, 2], [3, 4], [5, 7]]) * s, ""),
+    ("0 * lost_dense(x, 3, 2, 1)", arrays(x=(5, 4)), lambda x: torch.zeros(5, 3), ""),
+    ("geometric_reference(p, q, a: 0.25)", arrays(p=(5,), q=(5,)), lambda p, q: 0.75 * p + 0.25 * q, "p,q"),
+    ("0 * condition_lipschitz(slope, z, y)", arrays(z=(4, 1), y=(4, 2)), lambda z, y: torch.tensor(0.0), ""),
+    ("shell(z) * s", arrays(z=(4, 3), s=(4, 3)), lambda z, s: 3 ** 0.5 * F.normalize(z, dim=1) * s, "z"),
+    ("denoised(z, e, 0.25) * s", arrays(z=(4, 3), e=(4, 3), s=(4, 3)), lambda z, e, s: (z - 0.75 ** 0.5 * e) / 0.5 * s, "z,e"),
+    ("1.0 * quantile_label(s, 3)", arrays(s=(7,)), lambda s: (s.argsort().argsort() * 3 // 7).double(), ""),
+    ("probe_weight(t)", {"t": torch.tensor([0, 0.05, 0.15, 0.55, 0.95, 1])}, lambda t: torch.linspace(0.0225, 0.03, 10)[[0, 0, 1, 5, 9, 9]], ""),
+    ("gaussian_divergence(abs(d))", arrays(d=(4,)), lambda d: d ** 2 / 2, "d"),
+    ("gaussian_divergence(d, how: \"hellinger\")", arrays(d=(4,)), lambda d: 1 - (-d ** 2 / 8).exp(), "d"),
+    ("gaussian_divergence(d, how: \"chi\")", arrays(d=(4,)), lambda d: (d ** 2).exp() - 1, "d"),
+    ("gaussian_divergence(abs(d), how: \"variation\")", arrays(d=(1,)), lambda d: erf_by_sum(d.abs()).reshape(1), ""),
+    ("diverse_advantage(r, e)", arrays(r=(2, 4), e=(2, 4, 3)), diverse, ""),
+    ("1.0 * suspicious(r, o, share: 0.5)", arrays(r=(9,), o=(2, 9)), lambda r, o: suspicious(r, o, 0.5), ""),
+    ("1.0 * suspicious(r, o)", arrays(r=(9,), o=(1, 9)), lambda r, o: suspicious(r, o, 0.1), ""),
+    ("loss_of(x, w)", arrays(x=(5, 2), w=(2, 2)), undesirable, "x,w"),
+]
+LAYERS = []
+
+
+def variation(t, w, b, x, y, kept):
+    return (x @ w + b).square().mean()
+
+
+STEPS = [
+    ("repulsion(net.*, net.*, how: \"exponential\") + mean(net(x)^2)", lambda t, w, b, x, y, kept: 1 + (x @ w + b).square().mean()),
+    ("fisher_anchor(net.*, (each w in net.* : 0 * w), (each w in net.* : ones(like: w))) / 4", lambda t, w, b, x, y, kept: (w.square().sum() + b.square().sum()) / 4),
+    ("repulsion(net.*, (each w in net.* : 0 * w))", lambda t, w, b, x, y, kept: 2 / (w.square().mean() + b.square().mean())),
+    ("repulsion(net.*, (each w in net.* : 0 * w), how: \"negative\")", lambda t, w, b, x, y, kept: -(w.square().mean() + b.square().mean()) / 2),
+    ("0 * step_variation(net(x), x, ones([4, 1])) + mean(net(x)^2)", variation),
+]
+OPTIMIZERS, SCHEDULES = [], []
