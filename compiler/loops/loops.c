@@ -145,10 +145,10 @@ static void add_kernel(Lowering *l, const Group *g) {
   NestLoops loops;
   nest_loops(l->plan.arena, f, nest, &loops);
   f->flops += (double)loops.operations * (double)shape_count(nest->space);
-  if (loops.nkept == 0)
-    for (int i = 0; i < nest->nouts; i++)
-      if (nest->outs[i].kind == OUT_REDUCE)
-        nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, PARTIAL_BYTES * MOST_PIECES);
+  const int64_t partial = nest_partial_bytes(&loops);
+  for (int i = 0; partial && i < nest->nouts; i++)
+    if (nest->outs[i].kind == OUT_REDUCE)
+      nest->outs[i].partial = add_buffer(l, nest->outs[i].node, 0, partial * MOST_PIECES);
   LoopStep *s = add_step(l, STEP_KERNEL, 0);
   s->nest = nest;
 }

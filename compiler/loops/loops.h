@@ -35,7 +35,7 @@ typedef struct NestOut {
   OutKind kind;
   Node *node; // STORE: a pointwise value over the nest's space; REDUCE: SUM, RMAX or ARGMAX of such a value
   Buffer *buffer;
-  Buffer *partial; // a reduction over everything: PARTIAL_BYTES for each piece; else NULL
+  Buffer *partial; // of a sum over the outermost loop: see nest_partial_bytes; else NULL
 } NestOut;
 
 // One loop nest: all outputs are computed in one pass over the iteration space `space` (the shape of the

@@ -81,6 +81,39 @@ static void merge_axes(Arena *a, const LoopFn *f, const Nest *nest, bool *joined
   }
 }
 
+bool nest_keeps_vector(const NestLoops *n) { return n->swept || n->vector < n->nkept; }
+
+int64_t nest_vector_size(const NestLoops *n) { return n->vars.var[n->order[n->vector]].size; }
+
+double nest_turns(const NestLoops *n) {
+  double turns = 1;
+  for (int i = n->nkept; i < n->nloops - n->swept; i++) turns *= (double)n->vars.var[n->order[i]].size;
+  return turns;
+}
+
+// A column of vectors at a time would touch each page of the array again and again. The rows of sums are to
+// stay in the nearest cache.
+static bool sweeps(const Nest *nest, const NestLoops *n) {
+  int sums = 0;
+  for (int i = 0; i < nest->nouts; i++) {
+    if (nest->outs[i].kind != OUT_REDUCE) continue;
+    if (nest->outs[i].node->op == OP_ARGMAX) return false;
+    sums++;
+  }
+  const int64_t columns = nest_vector_size(n);
+  return n->vector < n->nkept && n->nkept < n->nloops && columns >= 64 && columns * sums <= 2048 &&
+         nest_turns(n) >= 32 && shape_count(nest->space) >= 1 << 17;
+}
+
+static void sweep(NestLoops *n) {
+  const int var = n->order[n->vector], behind = n->nloops - n->vector - 1;
+  memmove(&n->order[n->vector], &n->order[n->vector + 1], sizeof *n->order * (size_t)behind);
+  n->vector = n->nloops - 1;
+  n->order[n->vector] = var;
+  n->nkept--;
+  n->swept = true;
+}
+
 void nest_loops(Arena *a, const LoopFn *f, const Nest *nest, NestLoops *out) {
   bool joined[MAX_RANK] = {false}, loop_reduced[MAX_RANK];
   merge_axes(a, f, nest, joined);
@@ -101,12 +134,18 @@ void nest_loops(Arena *a, const LoopFn *f, const Nest *nest, NestLoops *out) {
     if (loop_reduced[i]) out->order[k++] = i;
   for (int i = 0; i < k; i++)
     if (out->order[i] == v->nloops - 1) out->vector = i;
+  if (sweeps(nest, out)) sweep(out);
   Leaves leaves = {0};
   Vars scratch = *v;
   nest_leaves(a, f, nest, &scratch, &out->space, &leaves);
   out->random = leaves.random;
   out->point_cost = leaves.cost;
   out->operations = leaves.operations + nest->nouts;
+}
+
+int64_t nest_partial_bytes(const NestLoops *n) {
+  if (n->nkept) return 0;
+  return n->swept ? nest_vector_size(n) * 8 : PARTIAL_BYTES;
 }
 
 int nest_reads(Arena *a, const LoopFn *f, const Nest *nest, Buffer **out, int cap) {

@@ -133,12 +133,19 @@ typedef struct Accumulator {
   LLVMValueRef best, where; // local variables: sum or greatest value; its number
   LLVMValueRef total;       // of a sum in blocks: the blocks before, in double; else NULL
 } Accumulator;
+// The type of one lane of an accumulator.
+LLVMTypeRef emit_sum_element(const Kernel *k, const NestOut *o, bool in_double);
+// Where `a` has its place already, only what it starts with.
 void emit_sum_start(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, bool blocked);
 void emit_sum_flush(Kernel *k, Accumulator *a); // ends a block
 void emit_sum_add(Kernel *k, const NestOut *o, Accumulator *a, bool in_double, LLVMValueRef v);
 // Combines the copies and, where the vector runs over a reduced axis, the lanes; stores the result.
 void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
                      const Affine *to, LLVMValueRef piece);
+
+// The pieces' results combined in order: of a swept nest the vector of columns at hand; of others all.
+void emit_sum_combine(Kernel *k, const NestOut *o, const Affine *to);
+void emit_combine_all(Kernel *k);
 
 // A loop whose index runs from `first` while it is below `limit`: after begin the builder is in its body,
 // after end behind it.

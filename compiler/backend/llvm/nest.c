@@ -2,18 +2,23 @@
 // straight-line rest.
 //
 // Where the vector runs over a kept axis, the reduced loops lie inside of it and each copy has its
-// accumulators; where it runs over a reduced axis, the accumulators of the copies and lanes are combined
-// behind the loops.
+// accumulators, or they lie around it and the accumulators of its whole loop are a row in memory; where it
+// runs over a reduced axis, the accumulators of the copies and lanes are combined behind the loops.
 #include "emit.h"
 #include <string.h>
 
-typedef struct NestState {
+typedef struct NestState NestState;
+typedef void Visit(NestState *s, int copy);
+
+struct NestState {
   Kernel *k;
+  Visit *visit;            // what is done for each copy at a point
   bool in_double, blocked; // long sums; in blocks along the vector
   int most_copies;
   Accumulator *accumulators; // [out][copy]
+  LLVMValueRef *rows;        // [out]: of a swept nest, or NULL
   LLVMValueRef piece;        // partial sums go to this piece, or NULL
-} NestState;
+};
 
 static void emit_level(NestState *s, int level, int copies, LLVMValueRef tail);
 
@@ -53,11 +58,25 @@ static void forget(Kernel *k) {
     if (k->masks.data[i].depth > k->depth) k->masks.data[i].value = NULL;
 }
 
-static void for_copies(NestState *s, int copies, LLVMValueRef tail, void (*visit)(NestState *s, int copy)) {
+// The accumulators of the copy at hand in the rows of sums.
+static void point_at_rows(NestState *s, int copy) {
+  Kernel *k = s->k;
+  LLVMValueRef column = k->value[k->loops.order[k->loops.vector]];
+  column = LLVMBuildNSWAdd(k->builder, column, emit_int64(k->m, k->shift), "");
+  for (int i = 0; i < k->nest->nouts; i++) {
+    if (!s->rows[i]) continue;
+    LLVMTypeRef element = emit_sum_element(k, &k->nest->outs[i], s->in_double);
+    s->accumulators[i * s->most_copies + copy].best =
+        LLVMBuildGEP2(k->builder, element, s->rows[i], &column, 1, "");
+  }
+}
+
+static void for_copies(NestState *s, int copies, LLVMValueRef tail, Visit *visit) {
   Kernel *k = s->k;
   for (int i = 0; i < copies; i++) {
     k->shift = (int64_t)i * LANES;
     k->tail = i == copies - 1 ? tail : NULL;
+    if (s->rows) point_at_rows(s, i);
     visit(s, i);
   }
   k->shift = 0;
@@ -90,15 +109,31 @@ static void start_copy(NestState *s, int copy) {
                      s->blocked);
 }
 
+// The element of a sum at the point at hand.
+static Affine sum_element(const Kernel *k, const NestOut *o) {
+  const Nest *n = k->nest;
+  Index at = {.rank = 0};
+  for (int j = 0; j < n->space.rank; j++)
+    if (!(n->reduced >> j & 1)) at.axis[at.rank++] = k->loops.space.axis[j];
+  return index_linear(o->node->shape, &at);
+}
+
+static void combine_copy(NestState *s, int copy) {
+  const Nest *n = s->k->nest;
+  (void)copy;
+  for (int i = 0; i < n->nouts; i++) {
+    if (n->outs[i].kind != OUT_REDUCE) continue;
+    Affine to = sum_element(s->k, &n->outs[i]);
+    emit_sum_combine(s->k, &n->outs[i], &to);
+  }
+}
+
 static void finish_outputs(NestState *s, int first_copy, int copies) {
   Kernel *k = s->k;
   const Nest *n = k->nest;
   for (int i = 0; i < n->nouts; i++) {
     if (n->outs[i].kind != OUT_REDUCE) continue;
-    Index at = {.rank = 0};
-    for (int j = 0; j < n->space.rank; j++)
-      if (!(n->reduced >> j & 1)) at.axis[at.rank++] = k->loops.space.axis[j];
-    Affine to = index_linear(n->outs[i].node->shape, &at);
+    Affine to = sum_element(k, &n->outs[i]);
     emit_sum_finish(k, &n->outs[i], &s->accumulators[i * s->most_copies + first_copy], copies, s->in_double,
                     &to, n->outs[i].partial ? s->piece : NULL);
   }
@@ -133,7 +168,7 @@ static void emit_rest(NestState *s, int level, int64_t main, int64_t size) {
   Kernel *k = s->k;
   int64_t rest = size - main;
   LLVMBasicBlockRef block = new_block(k), after = new_block(k);
-  bool conditional = level == 0 && k->limit && !LLVMIsConstant(k->limit);
+  bool conditional = level == 0 && !LLVMIsConstant(k->limit);
   LLVMValueRef enter;
   if (conditional) {
     LLVMValueRef is_last = LLVMBuildICmp(k->builder, LLVMIntEQ, k->limit, emit_int64(k->m, size), "");
@@ -193,14 +228,35 @@ static void emit_vector_level(NestState *s, int level) {
   if (s->blocked) flush(s);
 }
 
+// Something done along the rows of sums, outside of the reduced loops.
+static void along_rows(NestState *s, Visit *visit) {
+  s->visit = visit;
+  emit_vector_level(s, s->k->loops.vector);
+  s->visit = emit_body;
+}
+
+static void start_sums(NestState *s, int copies, LLVMValueRef tail) {
+  if (s->rows)
+    along_rows(s, start_copy);
+  else
+    for_copies(s, nest_keeps_vector(&s->k->loops) ? copies : s->most_copies, tail, start_copy);
+}
+
+static void finish_sums(NestState *s, int copies, LLVMValueRef tail) {
+  if (s->rows)
+    along_rows(s, finish_copy);
+  else if (nest_keeps_vector(&s->k->loops))
+    for_copies(s, copies, tail, finish_copy);
+  else
+    finish_outputs(s, 0, s->most_copies);
+}
+
 static void emit_level(NestState *s, int level, int copies, LLVMValueRef tail) {
   Kernel *k = s->k;
   const NestLoops *n = &k->loops;
-  bool vector_kept = n->vector < n->nkept;
-  int accumulators = vector_kept ? copies : s->most_copies;
-  if (level == n->nkept) for_copies(s, accumulators, tail, start_copy);
+  if (level == n->nkept) start_sums(s, copies, tail);
   if (level == n->nloops) {
-    for_copies(s, copies, tail, emit_body);
+    for_copies(s, copies, tail, s->visit);
   } else if (level == n->vector) {
     emit_vector_level(s, level);
   } else {
@@ -209,19 +265,25 @@ static void emit_level(NestState *s, int level, int copies, LLVMValueRef tail) {
     k->leave[k->depth] = NULL;
     emit_loop(s, level, first, limit, 1, copies, tail);
   }
-  if (level != n->nkept) return;
-  if (vector_kept)
-    for_copies(s, copies, tail, finish_copy);
-  else
-    finish_outputs(s, 0, s->most_copies);
+  if (level == n->nkept) finish_sums(s, copies, tail);
 }
 
 // Trips of the reduced loops that one lane of an accumulator sees.
 static double trips(const Kernel *k) {
-  const NestLoops *n = &k->loops;
-  double t = 1;
-  for (int i = n->nkept; i < n->nloops; i++) t *= (double)n->vars.var[n->order[i]].size;
-  return n->vector >= n->nkept ? t / (LANES * k->schedule.copies) : t;
+  double turns = nest_turns(&k->loops);
+  return nest_keeps_vector(&k->loops) ? turns : turns / (LANES * k->schedule.copies);
+}
+
+static void make_rows(NestState *s) {
+  Kernel *k = s->k;
+  const unsigned vectors = (unsigned)((nest_vector_size(&k->loops) + LANES - 1) / LANES);
+  s->rows = ARENA_ARRAY(k->m->arena, LLVMValueRef, k->nest->nouts);
+  for (int i = 0; i < k->nest->nouts; i++) {
+    const NestOut *o = &k->nest->outs[i];
+    if (o->kind == OUT_REDUCE)
+      s->rows[i] =
+          emit_local(k, LLVMArrayType2(LLVMVectorType(emit_sum_element(k, o, s->in_double), LANES), vectors));
+  }
 }
 
 void emit_nest_begin(Kernel *k, const Nest *nest) {
@@ -246,14 +308,23 @@ void emit_nest(Kernel *k, LLVMValueRef piece) {
     k->first = emit_int64(m, 0);
     k->limit = emit_int64(m, size);
   }
-  int rest = (int)(k->loops.vars.var[k->loops.order[k->loops.vector]].size % (k->schedule.copies * LANES) +
-                   LANES - 1) /
-             LANES;
-  NestState s = {.k = k, .in_double = trips(k) > 1024, .piece = piece};
+  const int64_t along = nest_vector_size(&k->loops);
+  int rest = (int)(along % (k->schedule.copies * LANES) + LANES - 1) / LANES;
+  NestState s = {.k = k, .visit = emit_body, .in_double = trips(k) > 1024, .piece = piece};
   s.most_copies = rest > k->schedule.copies ? rest : k->schedule.copies;
   s.accumulators = ARENA_ARRAY(m->arena, Accumulator, nest->nouts * s.most_copies);
+  const bool reduced = !nest_keeps_vector(&k->loops);
   if (piece && k->loops.nkept == 0) s.in_double = true;
-  bool reduced = k->loops.vector >= k->loops.nkept;
-  s.blocked = s.in_double && reduced && k->loops.vars.var[k->loops.order[k->loops.vector]].size >= 512;
+  s.blocked = s.in_double && reduced && along >= 512;
+  if (k->loops.swept) make_rows(&s);
   emit_level(&s, 0, 1, NULL);
+}
+
+void emit_combine(Kernel *k) {
+  if (!k->loops.swept) {
+    emit_combine_all(k);
+    return;
+  }
+  NestState s = {.k = k, .visit = combine_copy};
+  emit_vector_level(&s, k->loops.vector);
 }

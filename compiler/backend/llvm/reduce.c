@@ -14,6 +14,10 @@ static LLVMTypeRef lanes_type(const Kernel *k, const NestOut *o, bool in_double)
   return is_double(o) || (in_double && o->node->op == OP_SUM) ? k->m->vf64 : k->m->vf32;
 }
 
+LLVMTypeRef emit_sum_element(const Kernel *k, const NestOut *o, bool in_double) {
+  return LLVMGetElementType(lanes_type(k, o, in_double));
+}
+
 // The neutral element, for lanes that do not exist, too.
 static LLVMValueRef neutral(const NestOut *o, LLVMTypeRef t) {
   if (o->node->op == OP_SUM) return LLVMConstNull(t);
@@ -128,6 +132,18 @@ static LLVMValueRef partial_where(Kernel *k, LLVMValueRef at) {
   return LLVMBuildGEP2(k->builder, k->m->i64, at, &one, 1, "");
 }
 
+// Between pieces sums are doubles.
+static DType partial_dtype(const NestOut *o) {
+  if (!is_float(o)) return DT_I32;
+  return o->node->op == OP_SUM ? DT_F64 : o->node->in[0]->dtype;
+}
+
+// Of a swept nest: a piece's row of results.
+static LLVMValueRef partial_row(Kernel *k, const NestOut *o, LLVMValueRef piece) {
+  LLVMTypeRef row = LLVMArrayType2(k->m->i64, (uint64_t)nest_partial_bytes(&k->loops) / 8);
+  return LLVMBuildGEP2(k->builder, row, emit_buffer(k, o->partial), &piece, 1, "");
+}
+
 void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bool in_double,
                      const Affine *to, LLVMValueRef piece) {
   LLVMTypeRef t = lanes_type(k, o, in_double);
@@ -140,8 +156,12 @@ void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bo
     else
       best = combine(k, o, best, v);
   }
-  bool across = k->loops.vector >= k->loops.nkept;
+  bool across = !nest_keeps_vector(&k->loops);
   if (across) across_lanes(k, o, &best, &where);
+  if (piece && k->loops.swept) {
+    emit_store(k, partial_row(k, o, piece), partial_dtype(o), to, best);
+    return;
+  }
   if (piece) {
     LLVMValueRef at = partial_at(k, o, piece);
     LLVMBuildStore(k->builder, best, at);
@@ -156,12 +176,21 @@ void emit_sum_finish(Kernel *k, const NestOut *o, Accumulator *a, int copies, bo
     emit_store(k, base, o->node->dtype, to, result);
 }
 
-void emit_combine(Kernel *k) {
+void emit_sum_combine(Kernel *k, const NestOut *o, const Affine *to) {
+  LLVMValueRef all = NULL;
+  for (int64_t p = 0; p < k->schedule.pieces; p++) {
+    LLVMValueRef row = partial_row(k, o, emit_int64(k->m, p)), v = emit_load(k, row, partial_dtype(o), to, 0);
+    all = all ? combine(k, o, all, v) : v;
+  }
+  if (o->node->dtype == DT_F32) all = LLVMBuildFPCast(k->builder, all, k->m->vf32, "");
+  emit_store(k, emit_buffer(k, o->buffer), o->node->dtype, to, all);
+}
+
+void emit_combine_all(Kernel *k) {
   for (int i = 0; i < k->nest->nouts; i++) {
     const NestOut *o = &k->nest->outs[i];
     if (!o->partial) continue;
-    bool in_double = is_float(o) && o->node->op == OP_SUM;
-    LLVMTypeRef t = in_double || is_double(o) ? k->m->f64 : is_float(o) ? k->m->f32 : k->m->i32;
+    LLVMTypeRef t = emit_sum_element(k, o, true);
     LLVMValueRef best = NULL, where = NULL;
     for (int64_t p = 0; p < k->schedule.pieces; p++) {
       LLVMValueRef at = partial_at(k, o, emit_int64(k->m, p)), v, w = NULL;
