@@ -81,7 +81,8 @@ static void through_bodies(Reverse *r, Node *n) {
 static void through_rule(Reverse *r, Node *n, int k, Node *const *adj) {
   if (!r->reaches[n->in[k]->id] || !rule_exists(n, k)) return;
   Node *share = rule_apply(r->g, n, k, adj, !r->open[n->id]);
-  const bool mixes = op_info[n->op].class == CLASS_CONTRACT || op_info[n->op].class == CLASS_FACTOR;
+  const bool mixes = op_info[n->op].class == CLASS_CONTRACT || op_info[n->op].class == CLASS_WINDOW ||
+                     op_info[n->op].class == CLASS_FACTOR;
   if (share) accumulate(r, n->in[k], share);
   if (mixes || (r->open[n->id] && !rule_masks(n, k))) r->open[n->in[k]->id] = true;
 }

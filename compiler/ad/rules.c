@@ -147,6 +147,39 @@ static Node *unconcat(const Rule *r, Node *v) {
   return graph_slice(r->g, v, start, stop.dim, step);
 }
 
+// v [n, i, j, ..], what belongs to windows of an image `whole` high and wide: steps undone, and framed so
+// that the filter has as many places in it as the image has pixels.
+static Node *conv_spread(const Rule *r, Node *v, Shape filter, const int64_t *whole) {
+  const int64_t *apart = r->n->attr;
+  int64_t lo[4] = {0}, hi[4] = {0}, inner[4] = {0};
+  for (int i = 0; i < 2; i++) {
+    const int64_t more = (filter.dim[i] - 1) * apart[2 + i];
+    lo[1 + i] = more;
+    inner[1 + i] = apart[i] - 1;
+    hi[1 + i] = whole[i] - 1 - (v->shape.dim[1 + i] - 1) * apart[i];
+  }
+  return graph_pad(r->g, v, lo, hi, inner);
+}
+
+// The adjoint of x where windows of x are multiplied with `filter`, and v is what belongs to the windows.
+static Node *conv_image(const Rule *r, Node *v, Node *filter) {
+  const Node *n = r->n;
+  const int64_t once[] = {1, 1, n->attr[2], n->attr[3]};
+  const bool back = n->op == OP_CONV && n->attr[4];
+  Node *wide = conv_spread(r, v, filter->shape, n->in[0]->shape.dim + 1);
+  return graph_conv(r->g, wide, filter, once, !back);
+}
+
+// The adjoint of a filter from x and g; that of conv_weights by its second operand is a product with g.
+static Node *conv_filter(const Rule *r, Node *x, Node *g) {
+  const Node *n = r->n;
+  if (n->op == OP_CONV_WEIGHTS) return graph_conv(r->g, x, g, n->attr, false);
+  const Shape filter = n->in[1]->shape;
+  if (!n->attr[4]) return graph_conv_weights(r->g, x, g, n->attr, filter.dim[0], filter.dim[1]);
+  Node *wide = conv_spread(r, g, filter, n->in[0]->shape.dim + 1);
+  return graph_conv_weights(r->g, wide, x, n->attr, filter.dim[0], filter.dim[1]);
+}
+
 static Node *swap(const Rule *r, Node *v) { return graph_swap(r->g, v); }
 static Node *to_operand(const Rule *r, Node *v) { return graph_cast(r->g, v, r->n->in[r->k]->dtype); }
 
@@ -184,6 +217,8 @@ static const Helper helpers[] = {
     {"unslide", unslide, NULL},
     {"unconcat", unconcat, NULL},
     {"swap", swap, NULL},
+    {"conv_image", NULL, conv_image},
+    {"conv_filter", NULL, conv_filter},
     {"cast", to_operand, NULL},
     {"scatter_add_like", NULL, scatter_add_like},
     {"put_along_like", NULL, put_along_like},

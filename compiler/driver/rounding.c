@@ -343,6 +343,7 @@ Node *rounding_bound(Graph *g, const Node *n, Node *const *bound, DType floats) 
     return bound[0] ? reduced(g, OP_RMAX, n, bound[0]) : NULL;
   case CLASS_SHAPE: return shape_bound(g, n, bound);
   case CLASS_CONTRACT: return matmul_bound(g, n, bound[0], bound[1]);
+  case CLASS_WINDOW: return constant(g, unbounded, n->shape); // passes make them, of products
   case CLASS_INDEX: return index_bound(g, n, bound);
   case CLASS_FACTOR: return factor_bound(g, n, bound);
   case CLASS_RANDOM: return NULL;

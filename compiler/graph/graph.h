@@ -29,6 +29,7 @@ typedef enum OpClass {
   CLASS_REDUCE,
   CLASS_SHAPE,
   CLASS_CONTRACT,
+  CLASS_WINDOW,
   CLASS_INDEX,
   CLASS_FACTOR,
   CLASS_RANDOM,
@@ -82,7 +83,8 @@ struct Node {
   // Attributes. SUM, RMAX, ARGMAX: axes. CUMSUM: axis, reverse. IOTA, CONCAT: axis. TRANSPOSE: perm.
   // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SLIDE: axis step
   // spread; UNSLIDE: size besides. SCATTER_ADD, PUT_ALONG, INDEX: size. TRISOLVE: lower. UNIFORM: stream.
-  // POINT: key. INPUT: position.
+  // POINT: key. INPUT: position. CONV: step_h, step_w, spread_h, spread_w, back; CONV_WEIGHTS: rows, columns
+  // in the place of back.
   int nattr;
   const int64_t *attr;
   const char *name; // INPUT; INDEX, LOOP, factorizations: the place in the program
@@ -152,6 +154,9 @@ Node *graph_slide(Graph *g, Node *x, int axis, int64_t step, int64_t spread);
 Node *graph_unslide(Graph *g, Node *x, int axis, int64_t step, int64_t spread, int64_t size);
 Node *graph_concat(Graph *g, Node *const *xs, int n, int axis);
 Node *graph_matmul(Graph *g, Node *x, Node *y);
+// `apart`: step_h, step_w, spread_h, spread_w. ops.def tells what they compute (window.c).
+Node *graph_conv(Graph *g, Node *x, Node *y, const int64_t *apart, bool back);
+Node *graph_conv_weights(Graph *g, Node *x, Node *y, const int64_t *apart, int64_t rows, int64_t columns);
 Node *graph_index(Graph *g, Node *x, int64_t size, Node *count, const char *place); // count: i32[] or NULL
 Node *graph_gather(Graph *g, Node *x, Node *index);
 Node *graph_scatter_add(Graph *g, Node *index, Node *x, int64_t size);

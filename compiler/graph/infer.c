@@ -332,6 +332,7 @@ const char *node_infer(Arena *a, Node *n) {
   case CLASS_REDUCE: return infer_reduce(n);
   case CLASS_SHAPE: return infer_shape_op(a, n);
   case CLASS_CONTRACT: return infer_matmul(a, n);
+  case CLASS_WINDOW: return infer_window(a, n);
   case CLASS_INDEX: return infer_index(a, n);
   case CLASS_FACTOR: return infer_factor(a, n);
   case CLASS_RANDOM: return infer_uniform(a, n);

@@ -28,6 +28,9 @@ AttrKeys op_attr_keys(Op op) {
   case OP_PAD: return (AttrKeys){3, true, {"lo", "hi", "inner"}};
   case OP_SLIDE: return (AttrKeys){3, false, {"axis", "step", "spread"}};
   case OP_UNSLIDE: return (AttrKeys){4, false, {"axis", "step", "spread", "size"}};
+  case OP_CONV: return (AttrKeys){5, false, {"step_h", "step_w", "spread_h", "spread_w", "back"}};
+  case OP_CONV_WEIGHTS:
+    return (AttrKeys){6, false, {"step_h", "step_w", "spread_h", "spread_w", "rows", "columns"}};
   case OP_IOTA:
   case OP_CONCAT: return (AttrKeys){1, false, {"axis"}};
   case OP_CUMSUM: return (AttrKeys){2, false, {"axis", "reverse"}};
@@ -50,7 +53,8 @@ bool op_has_name(Op op) { return op == OP_INPUT || op == OP_INDEX || op_info[op]
 
 bool op_is_step(Op op) {
   const OpClass class = op_info[op].class;
-  return class == CLASS_CONTRACT || class == CLASS_INDEX || class == CLASS_FACTOR || class == CLASS_BODY;
+  return class == CLASS_CONTRACT || class == CLASS_WINDOW || class == CLASS_INDEX || class == CLASS_FACTOR ||
+         class == CLASS_BODY;
 }
 
 bool op_has_type(Op op) {

@@ -23,6 +23,10 @@ int dtype_find(const char *text, size_t n); // a DType, or -1
 // (scalar.c).
 double op_scalar(Op op, DType from, DType to, double x, double y, double z);
 
+// Whether a sum of x, `n` (whose operand may be another), is taken row by row and then over the rows of the
+// first axis.
+bool sum_by_rows(Shape x, const Node *n);
+
 // Fills in type and shape from operands and attributes, or checks the given ones where op_has_type (infer.c).
 // NULL, or the law that is broken.
 const char *node_infer(Arena *a, Node *n);
@@ -30,6 +34,8 @@ const char *shape_fault(Arena *a, Shape s);  // NULL: a legal shape
 const char *infer_loop(Arena *a, Node *n);   // body.c
 const char *infer_if(Arena *a, Node *n);     // branch.c
 const char *infer_factor(Arena *a, Node *n); // factor.c
+const char *infer_window(Arena *a, Node *n); // window.c
+void eval_window(const Node *n, const double *x, const double *y, double *out);
 
 // table.c, simplify.c, builder.c
 struct GraphTable {

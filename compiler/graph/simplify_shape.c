@@ -63,6 +63,14 @@ static Node *reduce_broadcast(Graph *g, const Node *n) {
   return graph_broadcast(g, small, n->shape, outer);
 }
 
+bool sum_by_rows(Shape x, const Node *n) {
+  enum { LEAST_OF_A_ROW = 64, LEAST = 16384 };
+  int64_t row = 1;
+  if (n->nattr < 2 || n->attr[0] != 0 || n->attr[n->nattr - 1] == x.rank - 1) return false;
+  for (int k = 1; k < n->nattr; k++) row *= x.dim[n->attr[k]];
+  return row >= LEAST_OF_A_ROW && shape_count(x) >= LEAST;
+}
+
 // The sum of a sum, as one over the axes of both.
 static Node *merge_reductions(Graph *g, const Node *n) {
   const Node *first = n->in[0];
@@ -73,7 +81,28 @@ static Node *merge_reductions(Graph *g, const Node *n) {
     if (gone || reduced(n, position)) axes[naxes++] = i;
     position += !gone;
   }
+  int64_t merged[MAX_RANK];
+  for (int i = 0; i < naxes; i++) merged[i] = axes[i];
+  const Node like = {.nattr = naxes, .attr = merged};
+  if (n->op == OP_SUM && n->nattr == 1 && n->attr[0] == 0 && !reduced(first, 0) &&
+      sum_by_rows(x->shape, &like))
+    return NULL;
   return graph_reduce(g, n->op, x, axes, naxes);
+}
+
+// Windows that lie side by side are a reshape: x [.., w, k, ..] as [.., w k, ..], and 0 behind it up to
+// `size`.
+static Node *join_windows(Graph *g, Node *x, int axis, int64_t size) {
+  Shape s = {.rank = x->shape.rank - 1};
+  for (int i = 0; i < s.rank; i++) s.dim[i] = x->shape.dim[i + (i > axis)];
+  s.dim[axis] *= x->shape.dim[axis + 1];
+  int64_t none[MAX_RANK] = {0}, more[MAX_RANK] = {0};
+  more[axis] = size - s.dim[axis];
+  return graph_pad(g, graph_reshape(g, x, s), none, more, none);
+}
+
+static bool side_by_side(const Node *n) { // a SLIDE or UNSLIDE
+  return n->attr[1] == n->shape.dim[n->attr[0] + 1] && n->attr[2] == 1;
 }
 
 static Node *reduce_same(Graph *g, const Node *n, Node *x) {
@@ -103,6 +132,8 @@ Node *simplify_reduce(Graph *g, const Node *n) {
   if ((x->op == OP_RESHAPE || x->op == OP_TRANSPOSE) && n->shape.rank == 0 && !has_unit_axis(x->in[0]->shape))
     return graph_reduce_all(g, n->op, x->in[0]);
   if (n->op != OP_SUM) return NULL;
+  if (x->op == OP_UNSLIDE && side_by_side(x) && n->nattr == 1 && n->attr[0] == x->attr[0] + 1)
+    return join_windows(g, x->in[0], (int)x->attr[0], x->attr[3]);
   if (x->op == OP_NEG) return graph_unary(g, OP_NEG, reduce_same(g, n, x->in[0]));
   if (x->op == OP_MUL && node_splat(x->in[1], &c) && (moderate(c) || n->dtype == DT_I32))
     return graph_binary(g, OP_MUL, reduce_same(g, n, x->in[0]), constant_of(g, c, n));
@@ -180,6 +211,38 @@ static Node *simplify_slice(Graph *g, const Node *n) {
   return graph_slice(g, x->in[0], start, stop, step);
 }
 
+// Elements step, 2 step, … of an axis, so many.
+static Node *every(Graph *g, Node *x, int axis, int64_t step, int64_t count) {
+  int64_t start[MAX_RANK] = {0}, stop[MAX_RANK], by[MAX_RANK];
+  for (int i = 0; i < x->shape.rank; i++) stop[i] = x->shape.dim[i], by[i] = 1;
+  stop[axis] = (count - 1) * step + 1;
+  by[axis] = step;
+  return graph_slice(g, x, start, stop, by);
+}
+
+// Windows of one element are every step-th element; windows side by side divide the axis.
+static Node *simplify_slide(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  const int axis = (int)n->attr[0];
+  const int64_t k = n->shape.dim[axis + 1], windows = n->shape.dim[axis];
+  if (k == 1) return every(g, x, axis, n->attr[1], windows);
+  if (x->op != OP_BROADCAST || !side_by_side(n) || x->nattr != x->shape.rank - 1) return NULL;
+  for (int i = 0; i < x->nattr; i++)
+    if (x->attr[i] != i + (i > axis)) return NULL;
+  return graph_reshape(g, every(g, x->in[0], axis, 1, windows * k), n->shape);
+}
+
+static Node *simplify_unslide(Graph *g, const Node *n) {
+  Node *x = n->in[0];
+  if (node_is(x, 0)) return constant_of(g, 0, n);
+  const int axis = (int)n->attr[0];
+  if (n->shape.dim[axis + 1] > 1) return NULL;
+  int64_t none[MAX_RANK] = {0}, behind[MAX_RANK] = {0}, between[MAX_RANK] = {0};
+  between[axis] = n->attr[1] - 1;
+  behind[axis] = n->attr[3] - 1 - (x->shape.dim[axis] - 1) * n->attr[1];
+  return graph_pad(g, x, none, behind, between);
+}
+
 // -- contraction
 
 static Shape rows(Shape s) { // the leading axes as one
@@ -229,7 +292,8 @@ Node *simplify_shape(Graph *g, const Node *n) {
   case OP_PAD:
     if (node_is(n->in[0], 0)) return constant_of(g, 0, n);
     return shape_equal(n->in[0]->shape, n->shape) ? n->in[0] : NULL;
-  case OP_UNSLIDE: return node_is(n->in[0], 0) ? constant_of(g, 0, n) : NULL;
+  case OP_SLIDE: return simplify_slide(g, n);
+  case OP_UNSLIDE: return simplify_unslide(g, n);
   case OP_CONCAT: return n->nin == 1 ? n->in[0] : NULL;
   default: return NULL;
   }

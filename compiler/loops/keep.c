@@ -83,6 +83,7 @@ static void keep_for(Plan *p, Node *n) {
     keep(p, n);
     for (int i = 0; i < 2; i++) keep(p, matmul_operand(n->in[i], &transposed));
     return;
+  case CLASS_WINDOW:
   case CLASS_INDEX:
     keep(p, n);
     for (int i = 0; i < n->nin; i++) keep(p, n->in[i]);
@@ -99,7 +100,8 @@ static void keep_for(Plan *p, Node *n) {
   default: break;
   }
   if (n->op == OP_RESHAPE && reshape_divides(n->in[0]->shape, n->shape)) keep(p, n->in[0]);
-  if (n->op == OP_SLIDE && n->in[0]->op == OP_BROADCAST && cost_of(p, n->in[0]->in[0], &reads) > 2 && reads)
+  // What windows share is computed once; draws too, unlike those that several nests need.
+  if (n->op == OP_SLIDE && n->in[0]->op == OP_BROADCAST && cost_of(p, n->in[0]->in[0], &reads) > 2)
     keep(p, n->in[0]->in[0]);
   if (n->op == OP_UNSLIDE && n->attr[1] > 1) {
     keep(p, n->in[0]);

@@ -18,9 +18,9 @@ static Node *along_kept(Graph *g, Node *x, const Node *sum) {
   return graph_broadcast(g, x->in[0], sum->shape, axes);
 }
 
-static Node *factor_sum(const Rewrite *r) {
-  Node *x = r->in[0], *in[2];
-  if (!dtype_is_float(x->dtype)) return NULL;
+// The sum of x, of which a factor is taken out; NULL where it has none.
+static Node *factored(const Rewrite *r, Node *x) {
+  Node *in[2];
   if (x->op != OP_MUL && x->op != OP_XMUL && x->op != OP_ZMUL && x->op != OP_DIV) return NULL;
   for (int k = 1; k >= (x->op == OP_DIV ? 1 : 0); k--) {
     if (!(in[k] = along_kept(r->g, x->in[k], r->old))) continue;
@@ -28,6 +28,16 @@ static Node *factor_sum(const Rewrite *r) {
     return graph_binary(r->g, x->op, in[0], in[1]);
   }
   return NULL;
+}
+
+// Of x + y, where both have one: the sums of what stays are often there already, and need no pass of their
+// own.
+static Node *factor_sum(const Rewrite *r) {
+  Node *x = r->in[0];
+  if (!dtype_is_float(x->dtype)) return NULL;
+  if (x->op != OP_ADD) return factored(r, x);
+  Node *left = factored(r, x->in[0]), *right = left ? factored(r, x->in[1]) : NULL;
+  return right ? graph_binary(r->g, OP_ADD, left, right) : NULL;
 }
 
 // (x op s) op t with numbers s, t.
@@ -44,9 +54,52 @@ static Node *merge_numbers(const Rewrite *r) {
   return NULL;
 }
 
+// A reduction over windows that overlap, and over axes besides: those first, once for what windows share.
+static Node *reduce_first(const Rewrite *r) {
+  const Node *n = r->old;
+  const Node *x = r->in[0], *b = x->op == OP_SLIDE ? x->in[0] : NULL;
+  if (!b || b->op != OP_BROADCAST || b->nattr != b->shape.rank - 1) return NULL;
+  const int axis = (int)x->attr[0];
+  int first[MAX_RANK], nfirst = 0, moved = 0, kept[MAX_RANK];
+  bool within = false;
+  for (int k = 0; k < n->nattr; k++) {
+    const int a = (int)n->attr[k];
+    if (a == axis) return NULL;
+    within |= a == axis + 1;
+    moved += a < axis;
+    if (a != axis + 1) first[nfirst++] = a - (a > axis);
+  }
+  if (!within || nfirst == 0 || x->attr[1] >= x->shape.dim[axis + 1]) return NULL;
+  for (int i = 0; i < b->nattr; i++)
+    if (b->attr[i] != i + (i > axis)) return NULL;
+  Node *small = graph_reduce(r->g, n->op, b->in[0], first, nfirst);
+  const int at = axis - moved + 1;
+  Shape wide = {.rank = small->shape.rank + 1};
+  for (int i = 0; i < small->shape.rank; i++)
+    kept[i] = i + (i >= at), wide.dim[kept[i]] = small->shape.dim[i];
+  wide.dim[at] = x->shape.dim[axis + 1];
+  Node *slid = graph_slide(r->g, graph_broadcast(r->g, small, wide, kept), at - 1, x->attr[1], x->attr[2]);
+  return graph_reduce(r->g, n->op, slid, &at, 1);
+}
+
+// A sum over many rows of many numbers each that keeps the last axis: each row first, so that they are read
+// once and in pieces. The simplifier leaves such sums apart (`sum_by_rows`).
+static Node *rows_first(const Rewrite *r) {
+  const Node *n = r->old;
+  if (n->op != OP_SUM || !sum_by_rows(r->in[0]->shape, n)) return NULL;
+  int rest[MAX_RANK];
+  for (int k = 1; k < n->nattr; k++) rest[k - 1] = (int)n->attr[k];
+  Node *rows = graph_reduce(r->g, OP_SUM, r->in[0], rest, n->nattr - 1);
+  return graph_reduce(r->g, OP_SUM, rows, (int[]){0}, 1);
+}
+
 static Node *factor(const Rewrite *r) {
   const Op op = r->old->op;
-  if (op == OP_SUM) return factor_sum(r);
+  if (op == OP_SUM || op == OP_RMAX) {
+    Node *first = reduce_first(r);
+    if (!first && op == OP_SUM) first = factor_sum(r);
+    return first ? first : rows_first(r);
+  }
   if ((op == OP_MUL || op == OP_ADD) && r->old->shape.rank > 0) return merge_numbers(r);
   return NULL;
 }

@@ -283,7 +283,8 @@ Test(backend, graph_files) {
     Graph *g = graph_parse(m.arena, text, &error);
     cr_assert(g, "%s: %s", found.gl_pathv[i], error);
     check_graph_in(&m, passes_run(m.arena, g, 0, true), lo, hi, 4e-6);
-    check_graph_in(&m, passes_run(m.arena, graph_widen(m.arena, g), 0, true), lo, hi, 1e-11);
+    if (!strstr(text, "graph \"windows\"")) // of floats alone: in doubles no pass makes them
+      check_graph_in(&m, passes_run(m.arena, graph_widen(m.arena, g), 0, true), lo, hi, 1e-11);
     machine_free(&m);
   }
   globfree(&found);

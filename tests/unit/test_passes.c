@@ -235,8 +235,9 @@ Test(passes, training_step) {
 
 // From text: what the pipeline reads back is what it wrote.
 Test(passes, graph_files) {
-  static const char *const files[] = {"maps", "reductions", "products", "indexing", "kinks", "loops"};
-  for (int f = 0; f < 6; f++) {
+  static const char *const files[] = {"maps",  "reductions", "products", "indexing",
+                                      "kinks", "loops",      "windows"};
+  for (int f = 0; f < 7; f++) {
     Arena *a = arena_new();
     Graph *g = must_parse(a, file_text(a, arena_printf(a, SOURCE_DIR "/tests/graph/%s.graph", files[f])));
     Graph *end = passes_run(a, g, 2, true);

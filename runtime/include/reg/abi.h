@@ -45,6 +45,11 @@ void reg_copy(reg_ctx *ctx, void *to, const void *from, int64_t bytes);
 // What the index that reg_index judges is made of.
 typedef enum reg_index_type { REG_INDEX_I32, REG_INDEX_F32, REG_INDEX_F64 } reg_index_type;
 
+// Weights of so many window elements and units, in panels of 16 or 32 units. Bytes.
+static inline int64_t reg_conv_work(int64_t elements, int64_t units) {
+  return elements * ((units + 15) / 16 * 16) * (int64_t)sizeof(float);
+}
+
 // Factorizations take a batch of matrices in so many pieces, each with working memory of its own: a line for
 // what it refused, and doubles for one matrix.
 enum { REG_FACTOR_PIECES = 16, REG_FACTOR_LINE = 64, REG_FACTOR_BLOCK = 64 };
