@@ -146,6 +146,37 @@ def transformer_droppath():
         yield
 
 
+def drop_block(x, p, size):
+    h, w = x.shape[2:]
+    seeds = torch.rand_like(x) < p / size**2 * (h * w) / ((h - size + 1) * (w - size + 1))
+    keep = 1 - F.max_pool2d(seeds.float(), size, stride=1, padding=size // 2)
+    return x * keep * (keep.numel() / keep.sum())
+
+
+def cnn_dropblock():
+    """Images of bytes, channels first; the mean of each channel before the last layer."""
+    images, labels = torch.rand(4096, 3, 32, 32), torch.randint(0, 10, (4096,))
+    convolutions = [nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in [(3, 32), (32, 64), (64, 128)]]
+    norms, last = [nn.BatchNorm2d(c.out_channels) for c in convolutions], nn.Linear(128, 10)
+    parameters = [p for part in [*convolutions, *norms, last] for p in part.parameters()]
+    optimizer = torch.optim.SGD(parameters, 0.1, momentum=0.9)
+    for index in batches(len(images), 64):
+        optimizer.zero_grad(set_to_none=True)
+        x = images[index]
+        for convolution, norm in zip(convolutions, norms):
+            x = F.relu(norm(convolution(x)))
+            if convolution is not convolutions[-1]:
+                x = drop_block(x, 0.1, 5)
+            x = F.max_pool2d(x, 2)
+        loss = F.cross_entropy(last(x.mean((2, 3))), labels[index])
+        for w in parameters:
+            if w.dim() > 1:
+                loss = loss + 0.5 * 5e-4 * (w * w).sum()
+        loss.backward()
+        optimizer.step()
+        yield
+
+
 WORKLOADS = {
     "tiny_mlp": lambda: classification(1437, [64, 32, 10], 0.2, 32, 0, 1e-4),
     "mlp_elastic": lambda: classification(10000, [784, 512, 512, 10], 0.5, 128, 1e-5, 1e-4),
@@ -153,6 +184,7 @@ WORKLOADS = {
     "grad_penalty": grad_penalty,
     "lstm_zaremba": lstm_zaremba,
     "transformer_droppath": transformer_droppath,
+    "cnn_dropblock": cnn_dropblock,
 }
 
 
