@@ -149,10 +149,58 @@ static int penalized_trees(Cx *cx, const Def *d, const BoundArg *args, int nargs
   return n;
 }
 
+// As many rows as the condition has, as far as that is known.
+static bool has_rows(Cx *cx, const Value *v, const Value *condition, int64_t rows) {
+  const bool field = v->kind == V_FIELD, tensor = v->kind == V_TENSOR || v->kind == V_LIST;
+  const Node *n = tensor ? counted_node(cx, v) : NULL;
+  if (n ? !n->shape.rank : !field) return false;
+  const int64_t own = n ? n->shape.dim[0] : v->rows ? v->rows->shape.dim[0] : field_rows(cx, v);
+  return own == rows && dims_agree(dim_of(value_dims(cx, v), 0), dim_of(value_dims(cx, condition), 0));
+}
+
+// Arguments of a metric with `where: c`: of each that has a row for each of those of c, the rows for which it
+// holds. NULL after a report.
+static BoundArg *some_rows(Cx *cx, const Def *d, const BoundArg *args, int *nargs, int where) {
+  const Value *c = args[where].value;
+  const Node *n = c->kind == V_FAIL ? NULL : counted_node(cx, c);
+  BoundArg *out = ARENA_ARRAY(cx->a, BoundArg, *nargs + 1);
+  int made = 0, picked = 0;
+  for (int i = 0; i < *nargs && n; i++) {
+    if (i == where) continue;
+    out[made] = args[i];
+    if (n->shape.rank == 1 && has_rows(cx, args[i].value, c, n->shape.dim[0])) {
+      Value *some = ARENA_NEW(cx->a, Value);
+      *some = rows_where(cx, args[i].value, c, args[i].value->span);
+      if (some->kind == V_FAIL) return NULL;
+      out[made].value = some;
+      picked++;
+    }
+    made++;
+  }
+  *nargs = made;
+  if (n && !picked) {
+    Diag *diag = diag_emit(&cx->s->diags, DIAG_wrong_kind, args[where].span,
+                           arena_printf(cx->a, "a truth value for each row of what `%s` is about", d->name),
+                           value_text(cx, c));
+    diag_hint(diag, "elements that are no rows may be left out by `weight:`, where the metric has it");
+  }
+  return picked ? out : NULL;
+}
+
+// Which argument is the `where` that the compiler gives to every metric; -1: none.
+static int where_of_metric(const Def *d, const BoundArg *args, int nargs) {
+  const Ast *p = d->kind == KIND_METRIC ? find_param(d, "where") : NULL;
+  for (int i = 0; i < nargs && p && p->num != 0; i++)
+    if (args[i].name && !strcmp(args[i].name, "where")) return i;
+  return -1;
+}
+
 static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env,
                       const char *instance);
 
 Value call_def(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const Env *env, const char *instance) {
+  const int where = where_of_metric(d, args, nargs);
+  if (where >= 0 && !(args = some_rows(cx, d, args, &nargs, where))) return v_fail();
   Tree **trees = ARENA_ARRAY(cx->a, Tree *, nargs + 1);
   const int tensors = penalized_trees(cx, d, args, nargs, trees);
   if (tensors < 0) return v_fail();

@@ -443,6 +443,20 @@ static Value field_picked(Cx *cx, const Value *field, const Value *by, bool wher
   return v;
 }
 
+Value rows_where(Cx *cx, const Value *x, const Value *by, Span at) {
+  if (x->kind == V_FIELD) return field_picked(cx, x, by, true, at);
+  Node *n = counted_node(cx, x);
+  if (!n) return v_fail();
+  const Dims dims = value_dims(cx, x);
+  const Dim **rows = ARENA_ARRAY(cx->a, const Dim *, 2);
+  Pick picks[MAX_RANK];
+  for (int k = 0; k < n->shape.rank; k++) picks[k] = (Pick){.stop = n->shape.dim[k], .is = dim_of(dims, k)};
+  picks[0].dims = rows, picks[0].where = true, picks[0].is = NULL;
+  if (!pick_where(cx, by, dim_of(dims, 0), n->shape.dim[0], &picks[0].index, &rows[0])) return v_fail();
+  const bool new[MAX_RANK] = {0};
+  return pick_out(cx, n, picks, new, n->shape.rank, at);
+}
+
 // `g[i]` of `model g[7] = new net`
 static Value one_model(Cx *cx, const Value *models, const Value *index, Span at) {
   int64_t i;

@@ -32,10 +32,29 @@ static Node *named_node(Cx *cx, const Ast *e) {
   return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
 }
 
+// The model's predictions, the target, then what is written, where fields have their names; false after a
+// mistake.
+static bool metric_arguments(Cx *cx, const Ast *metric, Node *pred, BoundArg *out, int *n) {
+  Env *env = data_env(cx, NULL);
+  Value *values = ARENA_ARRAY(cx->a, Value, metric->nkids + 2);
+  values[0] = v_tensor(pred, metric->span);
+  values[1] = (Value){.kind = V_FIELD, .field = cx->data->target, .span = metric->span};
+  *n = cx->data->target < 0 ? 1 : 2;
+  for (int i = 0; i < *n; i++) out[i] = (BoundArg){NULL, &values[i], metric->span};
+  for (int i = 1; metric->kind == AST_CALL && i < metric->nkids; i++, ++*n) {
+    const Ast *arg = metric->kids[i];
+    values[*n] = eval_expr(cx, env, arg->kids[0]);
+    out[*n] = (BoundArg){arg->name, &values[*n], arg->span};
+    if (values[*n].kind == V_FAIL) return false;
+  }
+  return true;
+}
+
 // One metric of the model's predictions against the target.
 static Node *metric_node(Cx *cx, const Def *model, const Ast *e, Node *pred) {
+  const Ast *metric = plain_metric(cx->a, e);
   Env *env = env_new(cx, NULL, "", "");
-  Value v = eval_expr(cx, env, plain_metric(cx->a, e));
+  Value v = eval_expr(cx, env, metric_callee(metric));
   if (v.kind == V_FAIL) return NULL;
   if (v.kind != V_FN || v.fn->def->kind != KIND_METRIC) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a metric", value_text(cx, &v));
@@ -43,14 +62,12 @@ static Node *metric_node(Cx *cx, const Def *model, const Ast *e, Node *pred) {
     return NULL;
   }
   warn_metric(cx, model, v.fn->def, e->span);
-  int target = cx->data->target;
-  Value *args = ARENA_ARRAY(cx->a, Value, 2);
-  args[0] = v_tensor(pred, e->span);
-  args[1] = (Value){.kind = V_FIELD, .field = target, .span = e->span};
-  BoundArg bound[2] = {{NULL, &args[0], e->span}, {NULL, &args[1], e->span}};
-  Value out = call_value(cx, env, &v, bound, target < 0 ? 1 : 2, e->span, NULL);
-  Node *n = out.kind == V_FAIL ? NULL : value_node(cx, &out);
-  return n && n->dtype != DT_F32 ? graph_cast(cx->g, n, DT_F32) : n;
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, metric->nkids + 2);
+  int n;
+  if (!metric_arguments(cx, metric, pred, args, &n)) return NULL;
+  Value out = call_value(cx, env, &v, args, n, e->span, NULL);
+  Node *y = out.kind == V_FAIL ? NULL : value_node(cx, &out);
+  return y && y->dtype != DT_F32 ? graph_cast(cx->g, y, DT_F32) : y;
 }
 
 void train_add_metric(Cx *cx, LowerTrain *t, const Ast *metric) {

@@ -282,12 +282,13 @@ Value call_diag(Cx *cx, const Args *a) {
 
 // -- written by index
 
-// x [i.., r..] added up in rows of a tensor of n of them.
+// x [i.., r..] added up in rows of a tensor of n of them, which may be as many as an axis has.
 Value call_scatter_add(Cx *cx, const Args *a) {
   Node *x = counted_floats(cx, a->v[0]);
-  int64_t n;
-  if (!x || !known_int(cx, a->v[2], "a number of rows", 0, INT32_MAX, &n)) return v_fail();
-  Node *index = counted_value_index(cx, a->v[1], n, NULL);
+  const Dim *rows = a->v[2]->size && a->v[2]->size->count ? a->v[2]->size : NULL;
+  int64_t n = rows ? rows->size : 0;
+  if (!x || (!rows && !known_int(cx, a->v[2], "a number of rows", 0, INT32_MAX, &n))) return v_fail();
+  Node *index = counted_value_index(cx, a->v[1], n, rows);
   if (!index) return v_fail();
   const Dims dims = value_dims(cx, a->v[0]);
   bool on[MAX_RANK] = {0};
@@ -302,6 +303,7 @@ Value call_scatter_add(Cx *cx, const Args *a) {
   }
   if (!axes_meet(cx, "`scatter_add`", a->v[0], a->v[1], lead, -1, a->at)) return v_fail();
   const Dim **kept = ARENA_ARRAY(cx->a, const Dim *, MAX_RANK + 1);
+  kept[0] = rows;
   for (int k = lead.rank; k < x->shape.rank; k++)
     kept[whole.rank] = dim_of(dims, k), whole.dim[whole.rank++] = x->shape.dim[k];
   if (!shape_fits(cx, whole, a->at) || !rank_fits(cx, whole.rank, a->at)) return v_fail();

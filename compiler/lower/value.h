@@ -523,6 +523,7 @@ const double *known_elements(Cx *cx, Arena *scratch,
 Node *axis_by_index(Cx *cx, Node *x, int axis, const Dim *of, const Value *index, Span at);
 Node *gather_axis(Cx *cx, Node *x, int axis, Node *index); // the same of an index that is in range
 Value rows_by_index(Cx *cx, const Value *x, const Value *index, Span at);
+Value rows_where(Cx *cx, const Value *x, const Value *by, Span at); // x[where by]; x has an axis
 Value eval_index(Cx *cx, Env *env, const Ast *e); // x[i], x[a..b], x[.., i]
 
 // -- check.c

@@ -76,7 +76,7 @@ static void check_constrain(const Scope *around, const Ast *c) {
   check_expr(&s, c->kids[2]);
 }
 
-static bool is_measure(const Ast *e) {
+bool is_measure(const Ast *e) {
   return e->kind == AST_FIELD && e->kids[0]->kind == AST_NAME && !strcmp(e->kids[0]->name, "valid") &&
          strcmp(e->name, "loss") != 0;
 }
@@ -137,7 +137,9 @@ static void check_stop(const Scope *around, const Ast *owner, int from, int at) 
   }
   stops_once(s.p, owner, from, at);
   const Ast *what = stop->kids[0], *callee = what->kind == AST_CALL ? what->kids[0] : what;
+  s.open = true; // fields of the validation part
   for (int i = 1; what->kind == AST_CALL && i < what->nkids; i++) check_expr(&s, what->kids[i]);
+  s.open = false;
   if (callee->kind == AST_FIELD && strcmp(callee->name, "loss") != 0) check_name(&s, callee, PLACE_METRIC);
   check_expr(&s, stop->kids[1]);
 }

@@ -22,34 +22,36 @@ static bool declares(const Ast *params, const char *name) {
   return false;
 }
 
-// Every loss has `per_row: bool = false`, `weight` and `where` for a mean of its rows, where it does not
-// declare them itself; num tells them from its own.
-static const Ast *with_rows(Arena *a, const Ast *loss) {
-  static const char *const names[] = {"per_row", "weight", "where"};
-  const Ast *given = loss->kids[0];
-  Ast *all = made(a, AST_PARAMS, NULL, given ? given->span : loss->name_span);
+// Every loss has `per_row: bool = false`, `weight` and `where` for a mean of its rows, every metric `where`,
+// where it does not declare them itself; num tells them from its own.
+static const Ast *with_rows(Arena *a, const Ast *def, const char *const *names) {
+  const Ast *given = def->kids[0];
+  Ast *all = made(a, AST_PARAMS, NULL, given ? given->span : def->name_span);
   all->kids = ARENA_ARRAY(a, Ast *, (given ? given->nkids : 0) + 3);
   for (all->nkids = 0; given && all->nkids < given->nkids; all->nkids++)
     all->kids[all->nkids] = given->kids[all->nkids];
-  for (int i = 0; i < 3; i++) {
-    if (declares(given, names[i])) continue;
-    Ast *more = made(a, AST_PARAMDECL, names[i], all->span);
+  for (; *names; names++) {
+    if (declares(given, *names)) continue;
+    const bool is_truth = !strcmp(*names, "per_row");
+    Ast *more = made(a, AST_PARAMDECL, *names, all->span);
     more->num = 1;
-    if (i == 0) more->kids[0] = made(a, AST_TYPE, "bool", all->span);
+    if (is_truth) more->kids[0] = made(a, AST_TYPE, "bool", all->span);
     more->kids[1] = made(a, AST_BOOL, NULL, all->span);
-    more->kids[1]->num = i > 0;
+    more->kids[1]->num = !is_truth;
     all->kids[all->nkids++] = more;
   }
   Ast *out = ARENA_NEW(a, Ast);
-  *out = *loss;
-  out->kids = ARENA_ARRAY(a, Ast *, loss->nkids + 1);
-  for (int i = 0; i < loss->nkids; i++) out->kids[i] = loss->kids[i];
+  *out = *def;
+  out->kids = ARENA_ARRAY(a, Ast *, def->nkids + 1);
+  for (int i = 0; i < def->nkids; i++) out->kids[i] = def->kids[i];
   out->kids[0] = all;
   return out;
 }
 
 const Ast *definition_whole(Arena *a, const Ast *def) {
-  return def->op == KIND_LOSS ? with_rows(a, def) : def;
+  static const char *const of_losses[] = {"per_row", "weight", "where", NULL};
+  const bool loss = def->op == KIND_LOSS;
+  return loss || def->op == KIND_METRIC ? with_rows(a, def, of_losses + (loss ? 0 : 2)) : def;
 }
 
 Def *sema_define(Program *p, const Ast *item, bool from_library, Map *defs) {

@@ -205,6 +205,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   bool data = is_data_builtin(call) || s->callee == PLACE_DATA;
   Scope outer = *s;
   s->value = PLACE_VALUE;
+  s->open = outer.open || is_measure(callee);
   if (s->callee != PLACE_OPTIMIZER) s->callee = PLACE_CALL; // an optimizer's argument may be one
   const Ast *wrong = callee->kind == AST_NAME ? wrong_path(s, call) : NULL;
   for (int i = 1; i < call->nkids; i++) {
@@ -213,6 +214,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
       check_expr(s, arg);
   }
   s->value = outer.value;
+  s->open = outer.open;
   s->callee = outer.callee;
   if (callee->kind != AST_NAME) {
     check_expr(s, callee);

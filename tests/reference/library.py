@@ -26,9 +26,10 @@ def group(w, axis):
     return w.square().sum(axis).sqrt().sum()
 
 
-def focal(z, y, gamma):
-    log_p = z.log_softmax(-1).gather(1, y[:, None])[:, 0]
-    return -((1 - log_p.exp()) ** gamma * log_p).mean()
+def focal(z, y, gamma, smoothing=0):
+    log_p = z.log_softmax(-1)
+    target = (1 - smoothing) * F.one_hot(y, z.shape[-1]) + smoothing / z.shape[-1]
+    return -(target * (1 - log_p.exp()) ** gamma * log_p).sum(-1).mean()
 
 
 def hinge(z, y, margin=1):
@@ -323,6 +324,13 @@ EXPRESSIONS = [
      lambda z, y: F.binary_cross_entropy_with_logits(z[:, 0], y, pos_weight=torch.tensor(3.0)), "z,y"),
     ("soft_cross_entropy(z, softmax(t), smoothing: 0.1)", {"z": TIED, "t": TIED.flip(0)},
      lambda z, t: F.cross_entropy(z, t.softmax(-1), label_smoothing=0.1), "z,t"),
+    ("focal(z, y, gamma: 1.5, smoothing: 0.2)", {"z": TIED, "y": LABELS}, lambda z, y: focal(z, y, 1.5, 0.2), "z"),
+    *[(f"{call}, where: w > 0.5)", {"z": ONE, "y": BITS, "w": SHARES}, lambda z, y, w, of=of: of(z[w > 0.5], y[w > 0.5]), "")
+      for call, of in (("auc(z, y", by_rank(sk.roc_auc_score)), ("average_precision(z, y", by_rank(sk.average_precision_score)), ("f1(z, y", by_classes(sk.f1_score)),
+                       ("mcc(z, y", by_classes(sk.matthews_corrcoef)), ("balanced_accuracy(z, y", by_classes(sk.balanced_accuracy_score)),
+                       ("log_loss(z, y", lambda z, y: F.binary_cross_entropy_with_logits(z[:, 0], y.double())))],
+    ("r2(p, y, where: w > 0.5, weight: w)", {"p": ONE, "y": SHARES, "w": SHARES.flip(0)},
+     lambda p, y, w: of_numbers(sk.r2_score)(p[w > 0.5], y[w > 0.5], w[w > 0.5]), ""),
     ("class_weights(argmax(z))", {"z": TIED}, lambda z: torch.tensor(compute_class_weight("balanced", classes=numpy.arange(3), y=classes(z))), ""),
     *metric_cases(),
     # factorizations, whose arrays are drawn last
