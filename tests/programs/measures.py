@@ -19,6 +19,26 @@ evaluate net on digits.test {{ accuracy, accuracy(where: label < 5), auc(where: 
 """
 
 
+FALLING = f"""data digits = csv("{DATA}", target: label) |> scale(1/16) |> split(train: 70%, valid: 15%, test: 15%, stratify: label, seed: 1)
+model net(x: [64]) -> [10] = x |> dense(16) as hidden |> relu |> dense(10)
+let mean = ema(net, decay: swa(from: 60%, every: 2 epochs))
+fall = plateau(0.1)
+seen = 0 * net.hidden.weight
+train net on digits as t {{
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: fall[0])
+  log      rate = fall[0]
+  epochs   10
+  each epoch {{
+    fall = plateau(fall, t.valid.loss, factor: 50%, patience: 1)
+    seen = if t.epochs == 6 or t.epochs == 8 or t.epochs == 10 then seen + net.hidden.weight / 3 else seen
+  }}
+}}
+assert norm(mean.hidden.weight - seen) < 1e-5 * norm(seen)
+report fall
+"""
+
+
 def all_cases():
     return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
 
@@ -51,3 +71,21 @@ evaluate net on d.test { mse, mse(where: mse > 100), mae(where: mse >= 0), mae }
 """)
     found = of_kind(events(regc, "p.reg", "--out", "", cwd=where), "evaluate")[0]["metrics"]
     demand(found["mse"] > 0 and found["mae"] == found["mae(where: mse >= 0)"], found)
+
+
+def case_rates_fall_where_validation_stalls_and_weights_are_averaged(regc):
+    where = folder(regc)
+    (where / "p.reg").write_text(FALLING)
+    told = events(regc, "p.reg", "--out", "out", cwd=where)
+    best, waited, rate = 1e30, 0, 0.1
+    for epoch in of_kind(told, "epoch"):
+        demand(abs(epoch["logs"]["rate"] - rate) < 1e-6, epoch)
+        better = epoch["valid"]["loss"] < best * (1 - 1e-4)
+        best, waited = (epoch["valid"]["loss"], 0) if better else (best, waited + 1)
+        if waited > 1:
+            rate, waited = rate / 2, 0
+    demand(rate < 0.1, "the rate never fell: the case shows nothing")
+    for steps in (130, 260):
+        regc("run", "p.reg", "--quiet", "--out", "parts", "--resume", "--steps", steps, "--threads", 2, cwd=where)
+    regc.ok("run", "p.reg", "--quiet", "--out", "parts", "--resume", cwd=where)
+    demand((where / "parts/weights.safetensors").read_bytes() == (where / "out/weights.safetensors").read_bytes(), "a run in parts ends elsewhere")

@@ -124,7 +124,8 @@ def case_what_one_call_leaves_the_next_goes_on_with(regc):
     for path in sorted((ROOT / "stdlib" / "optimizers").glob("*.reg")):
         name, text = path.stem, path.read_text()
         head = re.search(rf"^optimizer {name}\((.*)\) for", text, re.M)[1]
-        call = f"{name}(adam(lr: 0.1), {'every: 2' if 'every' in head else 'limit: 0.1'})" if re.match(r"base[,)]", head) else f"{name}()"
+        more = ", every: 2" if "every" in head else ", limit: 0.1" if "limit" in head else ""
+        call = f"{name}(adam(lr: 0.1){more})" if re.match(r"base[,)]", head) else f"{name}()"
         where = folder(regc)
         w, _ = arrays(where, "f4")
         matrices = ["w"] if name == "sink_gd" else list(w)

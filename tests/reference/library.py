@@ -59,7 +59,14 @@ def input_gradient(x):
 
 
 # What the cases use besides the library.
-PROGRAM = """fn bent(x) = tanh(x) * x^2
+PROGRAM = """fn falling(v, higher: bool = false) {
+  p = plateau(0.5, higher: higher)
+  for m in v {
+    p = plateau(p, m, factor: 0.5, patience: 1, rest: 2, least: 0.1, higher: higher)
+    p[0]
+  }
+}
+fn bent(x) = tanh(x) * x^2
 optimizer twice(lr: number 0..) for w {
   w <- w - lr * grad(objective, w)
   w <- w - lr * grad(objective at w, w)
@@ -69,6 +76,21 @@ optimizer extragradient(lr: number 0..) for w {
   w <- w - lr * grad(objective at there, there)
 }
 """
+
+
+# Measures of epochs.
+COURSE = torch.tensor([3, 2, 2, 2.5, 2.5, 1.9, 3, 3, 3, 3, 3, 1.9, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1], dtype=torch.float64)
+
+
+def plateau(mode):
+    def rates(v):
+        optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+        scheduler, found = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode, factor=0.5, patience=1, cooldown=2, min_lr=0.1), []
+        for m in v.tolist():
+            scheduler.step(m)
+            found.append(optimizer.param_groups[0]["lr"])
+        return torch.tensor(found)
+    return rates
 
 
 def top_k(z, y, k):
@@ -324,6 +346,9 @@ EXPRESSIONS = [
      lambda z, y: F.binary_cross_entropy_with_logits(z[:, 0], y, pos_weight=torch.tensor(3.0)), "z,y"),
     ("soft_cross_entropy(z, softmax(t), smoothing: 0.1)", {"z": TIED, "t": TIED.flip(0)},
      lambda z, t: F.cross_entropy(z, t.softmax(-1), label_smoothing=0.1), "z,t"),
+    ("plateau(p, m, factor: 0.5, patience: 1)", {"p": torch.tensor([0.1, 1, 1, 0]), "m": torch.tensor(2.0)}, lambda p, m: torch.tensor([0.05, 1, 0, 0]), ""),
+    ("falling(v)", {"v": COURSE}, plateau("min"), ""),
+    ("falling(v, higher: true)", {"v": 4 - COURSE}, plateau("max"), ""),
     ("focal(z, y, gamma: 1.5, smoothing: 0.2)", {"z": TIED, "y": LABELS}, lambda z, y: focal(z, y, 1.5, 0.2), "z"),
     *[(f"{call}, where: w > 0.5)", {"z": ONE, "y": BITS, "w": SHARES}, lambda z, y, w, of=of: of(z[w > 0.5], y[w > 0.5]), "")
       for call, of in (("auc(z, y", by_rank(sk.roc_auc_score)), ("average_precision(z, y", by_rank(sk.average_precision_score)), ("f1(z, y", by_classes(sk.f1_score)),

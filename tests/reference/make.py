@@ -191,6 +191,11 @@ class Accumulate:
             self.sum = None
 
 
+def matrices_decay(share):
+    """Coupled, of weights alone."""
+    return lambda tree, g: {k: x + share * tree[k].detach() * (x.dim() > 1) for k, x in g.items()}
+
+
 OPTIMIZERS = [
     ("sgd(lr: 0.05)", Torch(lambda w: torch.optim.SGD(w, lr=0.05))),
     ("sgd(lr: 0.05, momentum: 0.9)", Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9))),
@@ -233,6 +238,10 @@ OPTIMIZERS = [
         ("lars(lr: 1, momentum: 0.5, weight_decay: 0.2, trust: 0.1)", lambda d: lars(1, 0.5, d * 0.2, 0.1)),
         ("lamb(lr: 0.1, weight_decay: 0.5)", lambda d: lamb(0.1, 0.9, 0.999, 1e-6, d * 0.5)),
         ("adafactor(weight_decay: 0.5)", lambda d: adafactor(1e-2, decay=d * 0.5)))],
+    ("sgd(lr: 0.05, momentum: 0.9, weight_decay: 0.3, decay: weights(net))",
+     Around(Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)), matrices_decay(0.3))),
+    ("rmsprop(lr: 0.02) |> decayed(0.1)", Torch(lambda w: torch.optim.RMSprop(w, lr=0.02, weight_decay=0.1))),
+    ("nadam(lr: 0.1) |> decayed(0.2, decay: weights(net))", Around(Torch(lambda w: torch.optim.NAdam(w, lr=0.1, foreach=True)), matrices_decay(0.2))),
     ("adafactor", Formula(adafactor(1e-2))),
     ("adafactor(lr: 0.8, clip: 0.3, eps: 1, weight_decay: 0.1)", Formula(adafactor(0.8, 0.3, 1, 0.1)), 5),
     ("clip_by_norm(sgd(lr: 0.05, momentum: 0.9), limit: 2)",
@@ -481,6 +490,8 @@ SCHEDULES = [
     ("exponential_decay(0.5, every: 1 steps, factor: 0.9)", torch_schedule(lambda o: S.ExponentialLR(o, gamma=0.9))),
     ("exponential_decay(0.3, every: 2 epochs)", lambda t: 0.3 * 0.5 ** (t / 6)),
     ("trapezoid(0.4, rise: 10%, fall: 3 epochs)", lambda t: 0.4 * min((t + 1) / 3.6, 1, (TOTAL - t) / 9)),
+    ("swa(from: 50%, every: 2 epochs)", lambda t: 0 if t < 18 else (1 if (t - 17) % 6 else (t - 17) / 6 / ((t - 17) / 6 + 1))),
+    ("swa(every: 1 steps)", lambda t: 0 if t < 27 else (t - 26) / (t - 25)),
     ("0.1 until 10 steps then linear(0.1 -> 0)", lambda t: 0.1 if t < 10 else 0.1 * (1 - t / TOTAL)),
     ("ramp(0 -> 1, over: 25%) until 75% then 0.5 until 11 epochs then 0",
      lambda t: part(t, TOTAL / 4) if t < 27 else 0.5 if t < 33 else 0),
