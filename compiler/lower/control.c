@@ -129,20 +129,23 @@ static bool is_thing(const Value *v) { // that no tensor holds
          v->kind == V_TEXT;
 }
 
-// `for d in [a, b]` over data, models or functions: the block once for each.
+// `for d in [a, b]` over data, models or functions, `for fold in folds(…)`: the block once for each.
 static bool written_out(Stages *s, const Ast *e) {
-  const Ast *list = e->kids[1]->kids[0];
-  if (e->kids[0]->nkids != 1 || e->kids[1]->nkids != 1 || list->kind != AST_LIST || !list->nkids)
-    return false;
-  for (int i = 0; i < list->nkids; i++) {
+  const Ast *list = e->kids[1]->kids[0], *name = e->kids[0]->kids[0];
+  Cx *cx = stages_line(s);
+  if (e->kids[0]->nkids != 1 || e->kids[1]->nkids != 1) return false;
+  const bool folds = data_several(cx, list);
+  if (!folds && (list->kind != AST_LIST || !list->nkids)) return false;
+  const int64_t n = folds ? data_count(cx, list) : list->nkids;
+  for (int i = 0; i < n && !folds; i++) {
     const Value item = line_value(s, list->kids[i]);
     if (!is_thing(&item)) return false;
   }
-  const Ast *name = e->kids[0]->kids[0];
   stages_flush(s); // a line sees the names of the scope that it began in
-  for (int i = 0; i < list->nkids; i++) {
+  for (int i = 0; i < n; i++) {
+    const Ast *one = folds ? data_index(cx, list, i) : list->kids[i];
     open_scope(s);
-    lower_statements(s, with_given(s, e->kids[3], name->name, name->span, list->kids[i]));
+    lower_statements(s, with_given(s, e->kids[3], name->name, name->span, one));
     stages_flush(s);
     close_scope(s);
   }

@@ -5,7 +5,6 @@
 #include "builtins.h"
 #include "source.h"
 #include "train.h"
-#include <math.h>
 #include <string.h>
 
 typedef VEC(reg_data_op) OpList;
@@ -25,60 +24,6 @@ const Ast *call_arg(const Ast *call, const char *name, int position) {
     at += !arg->name;
   }
   return NULL;
-}
-
-static bool number_arg(Cx *cx, Env *env, const Ast *e, const char *what, double *out) {
-  Value v = eval_expr(cx, env, e);
-  return value_number(cx, &v, what, out);
-}
-
-static const char *number_text(Cx *cx, double x) {
-  return isnan(x) ? "nan" : arena_printf(cx->a, "%.17g", x);
-}
-
-static bool split_bad(Cx *cx, Span at, const char *what) {
-  diag_emit(&cx->s->diags, DIAG_split_bad, at, what);
-  return false;
-}
-
-static bool shares(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
-  static const char *const parts[] = {"train", "valid", "test"};
-  double total = 0;
-  for (int i = 0; i < 3; i++) {
-    const Ast *e = call_arg(call, parts[i], i);
-    double share;
-    if (!e) continue;
-    if (!number_arg(cx, env, e, "a share of the data", &share)) return false;
-    if (!(share > 0 && share <= 1))
-      return split_bad(cx, e->span,
-                       arena_printf(cx->a,
-                                    "the share of `%s` is %s%%: it must be more than 0%% and at most 100%%",
-                                    parts[i], number_text(cx, share * 100)));
-    op->part_names[op->nparts] = parts[i];
-    op->fractions[op->nparts++] = share;
-    total += share;
-  }
-  if (fabs(total - 1) <= 1e-9) return true;
-  return split_bad(
-      cx, call->span,
-      arena_printf(cx->a, "the shares of the parts add up to %.10g%%, not to 100%%", total * 100));
-}
-
-static bool split_op(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
-  const double most = 0x1p53 - 1; // beyond it neighbours are one number
-  const Ast *stratify = call_arg(call, "stratify", 3), *seed = call_arg(call, "seed", 4);
-  op->kind = REG_DATA_SPLIT;
-  if (!shares(cx, env, call, op)) return false;
-  if (stratify && !(op->stratify = data_name(cx, stratify))) return false;
-  double s = 0;
-  if (seed && !number_arg(cx, env, seed, "a seed", &s)) return false;
-  if (!(s >= 0 && s <= most && s == floor(s))) {
-    diag_emit(&cx->s->diags, DIAG_out_of_range, seed->span, "seed", "split",
-              arena_printf(cx->a, "a whole number from 0 to %.0f", most), number_text(cx, s));
-    return false;
-  }
-  op->seed = (uint64_t)s;
-  return true;
 }
 
 static const Ast *callee_of(const Ast *stage) { return stage->kind == AST_CALL ? stage->kids[0] : stage; }
@@ -109,6 +54,13 @@ static bool may_divide(Cx *cx, const Chain *c, Span at) {
   return false;
 }
 
+static bool undivided(Cx *cx, const DataValue *v, Span at) {
+  if (part_named(cx->l->datasets.data[v->dataset], "all")) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "data that is not divided", "data in parts");
+  diag_hint(d, "`folds(%s.train, …)` divides its training part", v->name);
+  return false;
+}
+
 static bool of_text(const Cx *cx, const Chain *c) {
   if (c->base < 0) return c->ops.len && c->ops.data[0].kind == REG_DATA_TEXT;
   return cx->l->datasets.data[c->base]->fields[0].dtype == REG_I32;
@@ -134,18 +86,20 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
     const Ast *factor = call_arg(stage, "factor", 0);
     op.kind = REG_DATA_SCALE;
     if (!factor) diag_emit(&cx->s->diags, DIAG_missing_argument, stage->span, "scale", "factor");
-    ok = factor && number_arg(cx, env, factor, "a factor", &op.factor);
+    ok = factor && data_number(cx, env, factor, "a factor", &op.factor);
   } else if (b == B_STANDARDIZE && source) {
     op.kind = REG_DATA_STANDARDIZE;
     for (int i = 0; i < c->ops.len; i++)
       if (c->ops.data[i].kind == REG_DATA_STANDARDIZE)
         diag_emit(&cx->s->diags, DIAG_standardized_twice, stage->span);
   } else if (b == B_SPLIT && source) {
-    ok = may_divide(cx, c, stage->span) && split_op(cx, env, stage, &op);
+    ok = may_divide(cx, c, stage->span) && split_step(cx, env, stage, &op);
   } else {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, stage->span,
-              source ? "scale, standardize or split" : "a source of data such as csv(…), idx(…) or text(…)",
-              ast_text(cx->a, stage));
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, stage->span,
+                        source ? "scale, standardize or split"
+                               : "a source of data such as csv(…), idx(…) or text(…)",
+                        ast_text(cx->a, stage));
+    if (b == B_FOLDS && source) diag_hint(d, "the data stands in the call: folds(digits, 5)");
     return false;
   }
   vec_push(cx->a, c->ops, op);
@@ -237,7 +191,7 @@ static bool is_plain(Cx *cx, const Ast *e) {
     if (!has_file(e->kids[i])) return false;
   if (e->kind == AST_PIPE || e->kind == AST_WITH) return is_plain(cx, e->kids[0]);
   return e->kind != AST_WHERE && e->kind != AST_TABLE && e->kind != AST_INDEX && e->kind != AST_FIELD &&
-         !is_concat(e);
+         !is_concat(e) && data_builtin(e) != B_FOLDS;
 }
 
 int data_add(Cx *cx, const char *name, const reg_data_op *ops, int nops, Span at) {
@@ -274,6 +228,20 @@ static int close_chain(Cx *cx, const char *name, const Chain *c, Span at) {
 }
 
 static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c);
+static Value data_set(Cx *outer, const char *name, const Ast *e);
+
+// `folds(d, 5)` itself is several data sets; with its turn it is one of them.
+static bool fold_chain(Cx *cx, Env *env, const Ast *call, Chain *c) {
+  reg_data_op op = {0};
+  const Ast *of = call_arg(call, "d", 0);
+  if (!fold_step(cx, env, call, &op)) return false;
+  const Value v = of->kind == AST_NAME ? eval_data(cx, env, of) : data_set(cx, data_text(cx, of), of);
+  if (v.kind != V_DATA) return false;
+  c->base = v.data->dataset;
+  if (!may_divide(cx, c, of->span) || !undivided(cx, v.data, of->span)) return false;
+  vec_push(cx->a, c->ops, op);
+  return true;
+}
 
 static bool with_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c) {
   if (!chain_of(cx, env, e->kids[0], NULL, c)) return false;
@@ -309,9 +277,14 @@ static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c)
   case AST_WITH: return with_chain(cx, env, e, name, c);
   case AST_WHERE: c->base = data_where(cx, name, e); break;
   case AST_TABLE: c->base = data_table(cx, name, e); break;
-  case AST_FIELD:
-  case AST_INDEX: c->base = data_picked(cx, name, e); break;
+  case AST_INDEX:
+    if (data_several(cx, e->kids[0]))
+      return (body = fold_picked(cx, env, e)) && chain_of(cx, env, body, name, c);
+    c->base = data_picked(cx, name, e);
+    break;
+  case AST_FIELD: c->base = data_picked(cx, name, e); break;
   default: {
+    if (data_builtin(e) == B_FOLDS) return fold_chain(cx, env, e, c);
     if (!body && !is_concat(e)) return stage_op(cx, env, e, c);
     const Value v = body ? data_definition(cx, sema_find(cx->l->program, e->name)) : v_fail();
     c->base = !body ? data_concat(cx, name, e) : v.kind == V_DATA ? v.data->dataset : -1;

@@ -267,6 +267,8 @@ void lower_definition(Lowered *l, const char *name) {
   ModelValue *m = d->kind == KIND_MODEL ? model_value(cx, d) : NULL;
   if (m)
     call_on_zeros(cx, m);
+  else if (d->kind == KIND_DATA && data_several(cx, d->ast->kids[2]))
+    eval_data(cx, env_new(cx, NULL, "", ""), data_index(cx, d->ast->kids[2], 0));
   else if (d->kind == KIND_DATA)
     data_definition(cx, d);
   else if (d->kind == KIND_LET)

@@ -475,7 +475,10 @@ static bool is_row_list(Cx *cx, const Value *v) {
 }
 
 Value eval_index(Cx *cx, Env *env, const Ast *e) {
-  Value base = eval_expr(cx, env, e->kids[0]), only = {.kind = V_NONE};
+  const Ast *of = e->kids[0];
+  const bool own = of->kind == AST_NAME && env_get(env, of->name);
+  if (!own && data_several(cx, of)) return eval_data(cx, env, e);
+  Value base = eval_expr(cx, env, of), only = {.kind = V_NONE};
   int given = e->nkids - 1, made = 0, ellipsis = 0;
   const AstKind kind = e->kids[1]->kind;
   if (base.kind == V_FAIL) return base;

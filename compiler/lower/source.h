@@ -1,4 +1,4 @@
-// Sources of data: see source.c.
+// Steps of a plan for data, from calls: sources (source.c), divisions (divide.c).
 #ifndef LOWER_SOURCE_H
 #define LOWER_SOURCE_H
 #include "value.h"
@@ -8,5 +8,11 @@
 bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op);
 bool text_source(Cx *cx, Env *env, const Ast *call, reg_data_op *op);
 bool idx_source(Cx *cx, const Ast *call, reg_data_op *op);
+bool split_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op);
+bool fold_step(Cx *cx, Env *env, const Ast *call,
+               reg_data_op *op); // one fold, of a tree that data_element made
+Ast *fold_picked(Cx *cx, Env *env,
+                 const Ast *e); // of `folds(…)[i]`: the tree of that one; NULL after a report
+bool data_number(Cx *cx, Env *env, const Ast *e, const char *what, double *out);
 const char *data_name(Cx *cx, const Ast *e); // of a column: a name or a text; NULL after a report
 #endif

@@ -535,6 +535,12 @@ Node *check_draw(Cx *cx, Node *n, Span at);
 // -- data.c
 const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given
 const char *program_file(Cx *cx, Span at, const char *path);          // relative to the file that `at` is in
+// Is e several data sets, as folds(…) are; how many (-1 after a report), and the i-th as a tree that names it.
+bool data_several(Cx *cx, const Ast *e);
+int64_t data_count(Cx *cx, const Ast *e);
+Ast *data_index(Cx *cx, const Ast *e, int64_t i);
+// The same as a tree that makes it.
+Ast *data_element(Cx *cx, const Ast *e, int64_t i);
 Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expression that is data; loads it
 Value data_field(Cx *cx, Env *env, const Ast *e);                     // the same, or a field of it
 // Loads the data set `name`: index into Lowered.datasets, or -1 after a report.

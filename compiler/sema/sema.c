@@ -153,6 +153,14 @@ static const Ast *wrong_path(Scope *s, const Ast *call) {
   return path;
 }
 
+// `folds(d, …)`: d, which is data.
+static const Ast *folded_data(const Ast *call) {
+  const bool folds = call->kids[0]->kind == AST_NAME && builtin_find(call->kids[0]->name) == B_FOLDS;
+  if (!folds || call->nkids < 2) return NULL;
+  const char *name = call->kids[1]->name;
+  return !name || !strcmp(name, "d") ? call->kids[1]->kids[0] : NULL;
+}
+
 void check_kids(Scope *s, const Ast *e, int from) {
   for (int i = from; i < e->nkids; i++)
     if (e->kids[i]) check_expr(s, e->kids[i]);
@@ -208,9 +216,17 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   s->open = outer.open || is_measure(callee);
   if (s->callee != PLACE_OPTIMIZER) s->callee = PLACE_CALL; // an optimizer's argument may be one
   const Ast *wrong = callee->kind == AST_NAME ? wrong_path(s, call) : NULL;
+  const Ast *folded = folded_data(call);
+  if (folded) {
+    s->value = s->callee = PLACE_DATA;
+    check_expr(s, folded);
+    s->value = PLACE_VALUE;
+    s->callee = PLACE_CALL;
+  }
   for (int i = 1; i < call->nkids; i++) {
     const Ast *arg = call->kids[i]->kids[0];
-    if (arg != wrong && !is_open(arg) && !says_mode(call->kids[i]) && (!data || !names_column(arg)))
+    if (arg != folded && arg != wrong && !is_open(arg) && !says_mode(call->kids[i]) &&
+        (!data || !names_column(arg)))
       check_expr(s, arg);
   }
   s->value = outer.value;

@@ -254,7 +254,8 @@ int data_compute(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_stat
   if (!code && has(plan, REG_DATA_COLUMNS)) code = make_columns(d, heap, plan, st);
   if (!code && source->kind == REG_DATA_TABLE) order_table(d);
   for (int i = 1; i < plan->nops && !code; i++)
-    if (plan->ops[i].kind == REG_DATA_SPLIT) code = split_again(d, heap, &plan->ops[i], st);
+    if (plan->ops[i].kind == REG_DATA_SPLIT || plan->ops[i].kind == REG_DATA_FOLD)
+      code = split_again(d, heap, &plan->ops[i], st);
   if (!code && (has(plan, REG_DATA_SCALE) || has(plan, REG_DATA_STANDARDIZE)))
     code = transform(d, heap, plan, st);
   return code ? code : sum_up(d, st);

@@ -51,7 +51,7 @@ static int make_parts(reg_dataset *d, Heap *heap, const Table *t, const reg_data
   const reg_data_op *split = NULL;
   const int64_t rows = t ? t->files[0].nrows : d->nrows;
   for (int i = 1; i < plan->nops; i++) {
-    if (plan->ops[i].kind != REG_DATA_SPLIT) continue;
+    if (plan->ops[i].kind != REG_DATA_SPLIT && plan->ops[i].kind != REG_DATA_FOLD) continue;
     if (split) return reg_fail(st, REG_BAD_DATA, "split_bad", "the data are split twice");
     split = &plan->ops[i];
   }

@@ -18,7 +18,7 @@ int names_find(const NameIndex *n, const char *name);
 bool names_add(NameIndex *n, char *name);
 void names_free(NameIndex *n);
 
-enum { MOST_FILES = 4 };
+enum { MOST_FILES = 4, MOST_SHARES = 4 };
 
 // Texts of a column, one a row, each ended by 0.
 typedef struct Cells {
@@ -95,7 +95,7 @@ int table_to_fields(Table *t, reg_dataset *d, reg_status *st);
 
 // A text's rows and fields.
 int data_read_text(reg_dataset *d, Heap *heap, const reg_data_op *op, reg_status *st);
-// Parts of the first `rows` rows by fractions, at random or in their order.
+// Parts of the first `rows` rows by fractions or as one of several folds, at random or in their order.
 int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const reg_data_op *op,
                reg_status *st);
 // A part with `count` rows from `first` on.

@@ -4,7 +4,7 @@ import csv
 import gzip
 import random
 
-from programs.cases import demand, folder
+from programs.cases import demand, events, folder, of_kind
 from programs.standalone import build
 
 TAIL = """
@@ -65,6 +65,41 @@ def case_table_from_standard_input(regc):
     text = "".join(f"{i},{i * i},{3 * i}\n" for i in range(6))
     regc.ok("check", where / "p.reg", stdin=text)
     regc.ok("run", "-q", "--out", where / "out", where / "p.reg", stdin=text)
+
+
+FOLDS = """data d = csv("plain.csv", target: kind, drop: ["patient no", w, score])
+data cv = folds(d, 3, stratify: kind, seed: 1) |> standardize
+model net(x: [2]) -> [2] = x |> dense(2)
+for fold in cv {
+  net.* <- init(net)
+  train net on fold {
+    loss     cross_entropy(net(x), kind)
+    optimize adam(lr: 0.05)
+    epochs   2
+    batch    8
+  }
+  e = evaluate net on fold.test { accuracy }
+  report e.accuracy as "fold"
+  report max(abs(mean(fold.train.x, axis: 0))) as "mean"
+}
+save net to "last.safetensors"
+"""
+
+
+def case_table_in_folds(regc):
+    """A block for each fold, standardized by its own training part; the same bits in a binary."""
+    where = folder(regc)
+    with open(where / "plain.csv", "w", newline="") as out:
+        csv.writer(out).writerows([("patient no", "a", "b", "kind", "w", "score"), *rows(61)])
+    (where / "p.reg").write_text(FOLDS)
+    found = events(regc, "--out", where / "out", where / "p.reg", cwd=where)
+    tested = [line.split(",")[0] for f in (where / "out").glob("predictions*.csv") for line in f.read_text().splitlines()[1:]]
+    demand(sorted(map(int, tested)) == list(range(61)), f"not every row is tested once: {tested}")
+    means = [e["value"] for e in of_kind(found, "report") if e["name"] == "mean"]
+    demand(len(means) == 3 and max(means) < 1e-6, f"{means}")
+    first = (where / "last.safetensors").read_bytes()
+    build(regc, where / "p.reg").ok("-q", "--out", where / "again", cwd=where)
+    demand((where / "last.safetensors").read_bytes() == first, "the binary has other weights")
 
 
 def case_table_part_in_another_form(regc):

@@ -54,6 +54,8 @@ static char *plan_key(Arena *a, const reg_data_plan *plan) {
     const reg_data_op *op = &plan->ops[i];
     struct stat st = {0};
     if (op->path) stat(op->path, &st);
+    strbuf_addf(&b, "%s %s %lld %lld ", op->group ? op->group : "", op->time ? op->time : "",
+                (long long)op->nfolds, (long long)op->fold);
     strbuf_addf(&b, "%d %s %s %s %lld.%ld %lld %.17g %s %llu", (int)op->kind, op->path ? op->path : "",
                 op->target ? op->target : "", op->field ? op->field : "", (long long)st.st_mtim.tv_sec,
                 st.st_mtim.tv_nsec, (long long)st.st_size, op->factor, op->stratify ? op->stratify : "",

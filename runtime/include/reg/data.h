@@ -98,6 +98,7 @@ typedef enum reg_data_kind {
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
   REG_DATA_SPLIT,
+  REG_DATA_FOLD, // one of several divisions into train and test
   REG_DATA_PART,
   REG_DATA_FROM,   // another data set
   REG_DATA_TABLE,  // rows that have nothing but their number
