@@ -65,7 +65,7 @@ static void call_on_zeros(Cx *cx, ModelValue *m) {
 
 bool model_meet(Cx *cx, const ModelValue *m, Span at) {
   bool met = true;
-  while (m->of) m = m->of;
+  while (m->of && !m->seen) m = m->of;
   for (int pass = 0; pass < 2; pass++) {
     const Tree *t = model_tree(cx, m);
     met = t->n > 0;

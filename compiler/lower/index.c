@@ -285,6 +285,7 @@ static bool pick_length(Cx *cx, Env *env, const Ast *at, int64_t size, const Dim
   if (value_is_const(&from) && !counted) {
     if (!known_index(cx, &from, size, k == 0, &p->start)) return false;
     p->stop = p->start + k;
+    p->is = k == size ? of : NULL;
     if (p->stop <= size) return true;
     diag_emit(&cx->s->diags, DIAG_bad_index, at->span, arena_printf(cx->a, "%lld", (long long)p->stop - 1),
               (long long)size);

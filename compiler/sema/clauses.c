@@ -331,7 +331,7 @@ static void check_whole(Program *p, const Ast *train) {
 
 void sema_use_recipe(Program *p, const Ast *train) {
   if (has_clauses(train)) return;
-  use_recipe(p, train);
+  use_recipe(p, train, true);
   check_whole(p, train);
 }
 

@@ -201,11 +201,14 @@ const Ast *sema_variant(Program *p, const Ast *first, const Ast *variant) {
   return out;
 }
 
-void use_recipe(Program *p, const Ast *train) {
+void use_recipe(Program *p, const Ast *train, bool given) {
   const Ast *call = recipe_call(train), *heads = train->kids[0];
   Arena *a = p->session->arena;
   if (!call) return;
   const Ast *callee = call->kind == AST_CALL ? call->kids[0] : call;
+  Scope s = scope_of(p);
+  for (int i = 1; !given && call->kind == AST_CALL && i < call->nkids; i++)
+    check_expr(&s, call->kids[i]->kids[0]);
   if (p->locals && callee->name && map_get(p->locals, callee->name)) return; // a procedure is given it
   const Ast *by = callee->name ? map_get(&p->stored, callee->name) : NULL;
   if (by && by->kind == AST_SWEEP) return; // each run has another one
@@ -216,10 +219,8 @@ void use_recipe(Program *p, const Ast *train) {
   }
   const Ast *params = d->ast->kids[0], *body = d->ast->kids[2];
   const int models = count_models(params);
-  Scope s = scope_of(p);
   if (body->kind != AST_CLAUSES) return; // a mistake that the parser has told
   check_name(&s, callee, PLACE_CALL);
-  for (int i = 1; call->kind == AST_CALL && i < call->nkids; i++) check_expr(&s, call->kids[i]->kids[0]);
   if (models != heads->nkids) {
     Diag *diag = diag_emit(
         &p->session->diags, DIAG_wrong_kind, call->span,

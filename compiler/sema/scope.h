@@ -52,8 +52,8 @@ void check_operator(Program *p, const Def *d); // the parameters of a `prox`
 
 // -- recipes.c
 // `train … with R(…)`: puts R's clauses in their place, in front of the training's own, which replace those
-// that occur once.
-void use_recipe(Program *p, const Ast *train);
+// that occur once. given: it was given to a procedure, where the names in its arguments were checked.
+void use_recipe(Program *p, const Ast *train, bool given);
 bool has_clauses(const Ast *train); // false where its recipe was a mistake
 void check_evaluate(Program *p, const Ast *evaluate);
 #endif

@@ -548,7 +548,7 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   if (p->lacks_file) return p;
   for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
 
-  for (int i = 0; i < p->trains.len; i++) use_recipe(p, p->trains.data[i]);
+  for (int i = 0; i < p->trains.len; i++) use_recipe(p, p->trains.data[i], false);
   for (int i = 0; i < p->trains.len; i++) allow_warnings(p, p->trains.data[i]);
   for (int i = 0; i < p->trains.len; i++) check_train(p, p->trains.data[i]);
   for (int i = 0; i < p->evaluates.len; i++) check_evaluate(p, p->evaluates.data[i]);

@@ -65,7 +65,7 @@ static void check_sweep(Program *p, const Ast *e) {
 // Trainings and evaluations outside of procedures are checked by themselves.
 void check_statement(Program *p, const Ast *e) {
   Scope s = scope_of(p);
-  if (e->kind == AST_TRAIN && p->locals) use_recipe(p, e), allow_warnings(p, e), check_train(p, e);
+  if (e->kind == AST_TRAIN && p->locals) use_recipe(p, e, false), allow_warnings(p, e), check_train(p, e);
   if (e->kind == AST_EVALUATE && p->locals) check_evaluate(p, e);
   if (e->kind == AST_TRAIN || e->kind == AST_EVALUATE || e->kind == AST_ERROR) return;
   if (e->kind == AST_DEF) {

@@ -25,7 +25,52 @@ report taken
 assert taken == 2 and abs(net.f.weight[0, 0] + 0.5) < 1e-6
 """
 
+# Two rows have labels; the nearer of the others to them are the surer ones. A recipe that a procedure is given takes names of its own.
+CURRICULUM = """
+data d = table(8) { x = reshape(arange(8) - 3.5, [8, 1]); label = 1 * (arange(8) > 3) }
+model net(x: [1]) -> [2] = concat(x |> dense(1, bias: false) as f, 0 * x, axis: 1)
+recipe taught(m, target: labels, kept: [k]) {
+  loss     cross_entropy(m(x), target[id])
+  sample   where kept[id]
+  optimize sgd(lr: 1)
+  batch    all
+  steps    20
+}
+right = curriculum_labeling(net, d, taught, d.x, arange(8) == 0 or arange(8) == 7, d.label, rounds: 2)
+report right
+assert right == 1 and net.f.weight[0, 0] < -1
+"""
+
+# Of four weights the one changes most that sees the row: it alone moves, also under decay.
+SPARSE = """
+data d = table(4) { x = reshape(ones([4, 1]) @ [[1, 0.1, 0, 0]], [4, 4]); y = ones([4]) }
+model net(x: [4]) -> [1] = x |> dense(1, bias: false) as f
+net.f.weight <- [[0.5], [0.25], [0.125], [0.75]]
+recipe plain(m) {
+  loss     mean((m(x)[.., 0] - y)^2)
+  optimize sgd(lr: 0.1, weight_decay: 0.1)
+  batch    all
+  steps    5
+}
+change = sparse_tuning(net, d, plain, keep: 25%)
+report change.f.weight
+assert change.f.weight[0, 0] > 0.1 and all(change.f.weight[1..] == 0) and all(net.f.weight == [[0.5], [0.25], [0.125], [0.75]])
+"""
+
+# `init` of a derived model draws what its own layers have, too.
+DERIVED = """
+model net(x: [3]) -> [2] = x |> dense(2) as f
+model tuned = net with w in net.*.weight as lora(w, rank: 2)
+before = tuned.*
+tuned.* <- init(tuned)
+report norm(tuned.f.weight.a)
+assert norm(tuned.f.weight.a) > 0 and norm(tuned.f.weight.a - before.f.weight.a) > 0.01 and norm(tuned.f.weight.b) == 0
+"""
+
 
 def all_cases():
-    return [("lr_range_test finds the rate by hand", lambda regc: regc.ok("run", "-", "--out", "", "--progress", "none", stdin=RANGE_TEST)),
+    names = {"curriculum_labeling takes in the surest first": CURRICULUM, "sparse_tuning holds all but what changed most": SPARSE,
+             "initial values of a derived model": DERIVED}
+    return [*[(name, lambda regc, text=text: regc.ok("run", "-", "--out", "", "--progress", "none", stdin=text)) for name, text in names.items()],
+            ("lr_range_test finds the rate by hand", lambda regc: regc.ok("run", "-", "--out", "", "--progress", "none", stdin=RANGE_TEST)),
             ("greedy_soup takes in what helps", lambda regc: regc.ok("run", "-", "--out", "", "--progress", "none", stdin=SOUP))]

@@ -11,7 +11,7 @@ from run import ROOT, Failure
 
 from . import clauses, images, language_model, samples, updates
 
-STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json")]
+STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json", "stage_techniques.json")]
 
 
 def cases():
@@ -21,7 +21,7 @@ def cases():
               for m in values["language_models"] if "full" not in m["language model"]]
     found = [(c[kind], (check, c, given)) for v in (values, *more) for kind, check, given in (
         ("expression", check_expression, v["program"]), ("optimizer", check_optimizer, (tree, v["program"])), ("layer", check_layer, None),
-        ("schedule", check_schedule, None), ("step", check_steps, None)) for c in v.get(f"{kind}s", [])]
+        ("schedule", check_schedule, None), ("step", check_steps, v["program"])) for c in v.get(f"{kind}s", [])]
     updates_found = [(f"updates: {name}", (check_updates, (updates.CLAUSES, updates.VALUES, name), None)) for name in updates.CLAUSES]
     behind = json.loads(clauses.VALUES.read_text())
     found += [(c["expression"], (check_expression, c, "")) for c in behind["operators"]]
@@ -210,11 +210,12 @@ def check_lasso(regc, folder, expected, how):
     demand_close("bias", found["line.out.bias"], expected["bias"], 2 * near)
 
 
-def check_steps(regc, folder, case, _):
+def check_steps(regc, folder, case, functions):
     """Steps of one layer on batches of rows in order, with a loss that keeps something from step to step."""
     (folder / "rows.csv").write_text("a,b,c,y\n" + "".join(",".join(map(repr, [*row, y])) + "\n" for row, y in zip(case["rows"], case["y"])))
     write_weights(folder / "start.safetensors", {f"net.f.{k}": v for k, v in case["before"].items()})
     program = f"""
+{functions}
 data d = csv("rows.csv", target: y)
 model net(x: [3]) -> [3] = x |> dense(3) as f
 train net on d {{

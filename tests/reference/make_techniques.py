@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes techniques.json, literature.json and literature2.json with PyTorch, in double precision, of the cases in the files of these names: as make.py makes
+"""Makes techniques.json, literature.json, literature2.json and stage_techniques.json with PyTorch, in double precision, of the cases in the
+files of these names: as make.py makes
 values.json. Run by hand when a case is added."""
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import literature
 import literature2
 import make
+import stage_techniques
 import techniques
 import torch
 
@@ -30,7 +32,7 @@ def steps_case(text, loss):
 
 
 def main():
-    for module in (techniques, literature, literature2):
+    for module in (techniques, literature, literature2, stage_techniques):
         result = {"program": module.PROGRAM, "expressions": [make.expression_case(*c) for c in module.EXPRESSIONS],
                   "optimizers": [make.optimizer_case(*c) for c in module.OPTIMIZERS], "layers": [make.layer_case(*c) for c in module.LAYERS],
                   "schedules": [make.schedule_case(*c) for c in module.SCHEDULES], "steps": [steps_case(*c) for c in module.STEPS]}
