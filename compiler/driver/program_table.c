@@ -492,6 +492,8 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .assertions = l->assertions.data,
                              .nsaves = l->saves.len,
                              .saves = l->saves.data,
+                             .nviews = l->views.len,
+                             .views = l->views.data,
                              .nsweeps = l->sweeps.len,
                              .sweeps = sweeps_of(a, l),
                              .nstages = l->stages.len,

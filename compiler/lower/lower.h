@@ -189,6 +189,7 @@ typedef struct LowerSweep {
   bool drawn; // `by random`: a run has one value of each axis
   VEC(LowerAxis *) axes;
   int nruns;
+  int index; // in Lowered.sweeps
   VEC(reg_variant) variants;
   const int *variant_of; // of each run
   VEC(LowerKept) kept;
@@ -218,6 +219,7 @@ typedef struct Lowered {
   VEC(reg_assertion) assertions;
   VEC(reg_save) saves;
   VEC(LowerSweep *) sweeps;
+  VEC(reg_view) views;
   VEC(reg_stage) stages; // the program's statements in their order
   VEC(int) begins;       // of each statement outside of blocks its first stage
   VEC(LowerName) names;

@@ -233,7 +233,10 @@ static void lower_report(Stages *s, const Ast *e) {
   Paths paths = {0};
   Pieces pieces = {0};
   Value v = {.kind = V_NONE};
-  if (!record_places(s, e->kids[0], &places, &paths)) {
+  int view = 0;
+  const bool viewed = sweep_view(s, e->kids[0], &view);
+  if (viewed && !view) return;
+  if (!viewed && !record_places(s, e->kids[0], &places, &paths)) {
     v = line_value(s, e->kids[0]);
     if (!places_of(s, &v, "reported", &places, &paths)) return;
   }
@@ -242,7 +245,8 @@ static void lower_report(Stages *s, const Ast *e) {
   else
     vec_push(a, pieces, ((reg_piece){ast_written(a, e->kids[0]), -1}));
   stages_flush(s);
-  vec_push(a, s->l->reports, ((reg_report){pieces.len, pieces.data, places.len, places.data, paths.data}));
+  vec_push(a, s->l->reports,
+           ((reg_report){pieces.len, pieces.data, places.len, places.data, paths.data, view}));
   push_act(s, REG_STAGE_REPORT, s->l->reports.len - 1, e->span);
 }
 

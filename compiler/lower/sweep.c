@@ -160,6 +160,7 @@ void lower_sweep(Stages *s, const Ast *e) {
   sweep->state = stored_new(l, arena_printf(a, "%s: how runs ended", sweep->name), DT_I32,
                             shape_of(2, (int64_t)sweep->nruns, (int64_t)3));
   sweep_columns(s, sweep);
-  push_act(s, REG_STAGE_SWEEP, l->sweeps.len, e->span);
+  sweep->index = l->sweeps.len;
+  push_act(s, REG_STAGE_SWEEP, sweep->index, e->span);
   vec_push(a, l->sweeps, sweep);
 }

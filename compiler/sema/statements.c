@@ -62,6 +62,17 @@ static void check_sweep(Program *p, const Ast *e) {
   check_statements(p, e->kids[2]);
 }
 
+// `best(path, …)`, `compare(path, …)`: names in it are those of the sweep's runs.
+static bool views_sweep(Program *p, const Ast *e) {
+  const Ast *callee = e->kind == AST_CALL && e->nkids > 1 ? e->kids[0] : NULL;
+  const bool view = callee && callee->kind == AST_NAME && !sema_find(p, callee->name) &&
+                    (!strcmp(callee->name, "best") || !strcmp(callee->name, "compare"));
+  const Ast *of = view ? e->kids[1]->kids[0] : NULL;
+  if (!of || of->kind != AST_NAME) return false;
+  const Ast *by = map_get(p->locals ? p->locals : &p->stored, of->name);
+  return by && by->kind == AST_SWEEP;
+}
+
 // Trainings and evaluations outside of procedures are checked by themselves.
 void check_statement(Program *p, const Ast *e) {
   Scope s = scope_of(p);
@@ -91,6 +102,7 @@ void check_statement(Program *p, const Ast *e) {
     check_sweep(p, e);
     return;
   }
+  if (e->kind == AST_REPORT && views_sweep(p, e->kids[0])) return;
   if (e->kind == AST_GIVE) s.value = PLACE_ANY;
   if (e->kind == AST_BIND) s.named = e->kids[0];
   for (int i = 0; i < e->nkids; i++) {

@@ -220,7 +220,8 @@ void reg_console_sink(void *user, const reg_event *e) {
     if (!p->json) reg_console_results(stdout, p->out, e);
     break;
   case REG_EVENT_REPORT:
-    if (!p->json) reg_console_report(stdout, p->out, e);
+    if (!p->json && e->view) reg_console_view(stdout, p->out, e);
+    if (!p->json && !e->view) reg_console_report(stdout, p->out, e);
     break;
   case REG_EVENT_RUN:
     live_runs(p, e);

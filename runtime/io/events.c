@@ -136,10 +136,58 @@ static void evaluate(Text *o, const reg_event *e) {
   reg_text_add(o, "}");
 }
 
+static void put_axis(Text *o, const reg_axis *x, int64_t i) {
+  reg_text_key(o, x->name);
+  if (x->nnumbers)
+    reg_text_exact(o, x->numbers[i]);
+  else
+    reg_text_json(o, x->labels[i]);
+}
+
+static void put_exact(Text *o, const char *key, double value) {
+  reg_text_key(o, key);
+  reg_text_double(o, value);
+}
+
+static void view_row(Text *o, const reg_event *e, int64_t i) {
+  const reg_sweep *s = &e->program->sweeps[e->view->sweep];
+  const reg_view_row *row = &e->rows[i];
+  const bool best = e->view->kind == REG_VIEW_BEST;
+  reg_text_item(o);
+  reg_text_add(o, "{");
+  for (int k = 0; k < s->naxes; k++)
+    if (best ? !e->view->over[k] : k == e->view->axis)
+      put_axis(o, &s->axes[k], reg_sweep_value(s, k, row->run));
+  put_integer(o, "n", row->n);
+  put_exact(o, best ? "mean" : "difference", row->mean);
+  put_exact(o, "error", row->error);
+  if (!best) {
+    put_exact(o, "low", row->low);
+    put_exact(o, "high", row->high);
+    put_exact(o, "t", row->t);
+    put_exact(o, "p", row->p);
+    put_exact(o, "corrected", row->corrected);
+  }
+  reg_text_add(o, "}");
+}
+
+static void view(Text *o, const reg_event *e) {
+  put_text(o, "sweep", e->program->sweeps[e->view->sweep].name);
+  if (e->view->kind == REG_VIEW_BEST) put_integer(o, "chosen", e->chosen);
+  reg_text_key(o, "rows");
+  reg_text_add(o, "[");
+  for (int64_t i = 0; i < e->nrows; i++) view_row(o, e, i);
+  reg_text_add(o, "]");
+}
+
 // A number or tensor, or those of a tree by their paths.
 static void report(Text *o, const reg_event *e) {
   const reg_report *r = e->report;
   put_text(o, "name", e->name);
+  if (e->view) {
+    view(o, e);
+    return;
+  }
   const bool tree = r->nvalues != 1 || r->paths[0][0];
   if (tree) {
     reg_text_key(o, "values");
@@ -152,14 +200,6 @@ static void report(Text *o, const reg_event *e) {
     put_array(o, e->values[i], t->dtype, &at, t->rank, t->dim);
   }
   if (tree) reg_text_add(o, "}");
-}
-
-static void put_axis(Text *o, const reg_axis *x, int64_t i) {
-  reg_text_key(o, x->name);
-  if (x->nnumbers)
-    reg_text_exact(o, x->numbers[i]);
-  else
-    reg_text_json(o, x->labels[i]);
 }
 
 static void run(Text *o, const reg_event *e) {

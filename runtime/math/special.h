@@ -24,4 +24,12 @@ double reg_ndtr_ratio(double x, double order);
 
 // The derivative of the given order, 0 to 99, of digamma, which is that of log gamma.
 double reg_polygamma(double x, double order);
+
+// The regularized incomplete beta function I_x(a, b), a, b > 0, x from 0 to 1.
+double reg_beta_inc(double a, double b, double x);
+
+// Of Student's distribution with df > 0 degrees of freedom: the probability of a |T| above |t|, and the t for
+// which that is p, 0 < p < 1.
+double reg_t_outside(double t, double df);
+double reg_t_quantile(double p, double df);
 #endif

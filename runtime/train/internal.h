@@ -228,6 +228,7 @@ int sweep_stage(Run *r, const reg_stage *s);
 enum { RUN_ENDED, RUN_TRAIN, RUN_STEP, RUN_COLUMNS };
 enum { RUN_MISSING, RUN_FINISHED, RUN_DIVERGED };
 int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run);
+int report_runs(Run *r, const reg_report *report, const char *name); // views.c
 // -- sweep_table.c
 int sweep_table(Run *r, int index);                         // into the run directory, where there is one
 void sweep_label(const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"

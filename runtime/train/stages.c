@@ -116,7 +116,9 @@ static int report_stage(Run *r, const reg_stage *s) {
     for (int i = 0; i < report->nvalues && !code; i++)
       if (!(code = store_given(r, report->values[i]))) values[i] = r->store[report->values[i]];
   }
-  if (!code) {
+  if (!code && report->view) {
+    code = report_runs(r, report, name.data ? name.data : "");
+  } else if (!code) {
     reg_event e = {
         .kind = REG_EVENT_REPORT, .report = report, .name = name.data ? name.data : "", .values = values};
     send_event(r, &e);

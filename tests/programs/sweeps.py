@@ -2,6 +2,9 @@
 kept of all runs, and the table, are what single runs report."""
 import csv
 import json
+import math
+import re
+import statistics
 import textwrap
 
 from programs.cases import demand, events, placed
@@ -230,3 +233,62 @@ def case_it_acts_again_in_a_loop(regc):
 def case_the_prompt_sweeps(regc):
     done = regc("repl", "--progress=none", stdin="sweep k in 1..3 as s {\n  v = [k, 2 * k]\n  u = k\n}\ns.u\nsum(s.v)\n")
     demand(done.stdout.split() == ["1", "2", "3", "18"], f"{done.stdout}{done.stderr}")
+
+
+JUDGED = """values = [[0.91, 0.88, 0.93, 0.90, 0.87, 0.92], [0.93, 0.90, 0.92, 0.94, 0.88, 0.95], [0.90, 0.85, 0.93, 0.86, 0.86, 0.90], [0.91, 0.89, 0.92, 0.90, 0.88, 0.91]]
+sweep k in 0..3, seed in 0..5 as s {
+  v = values[k][seed]
+}
+"""
+
+
+def case_pairs_are_compared_as_scipy_does(regc):
+    """scipy.stats.ttest_rel, t.interval and Holm's correction."""
+    where = placed(regc, JUDGED + "report compare(s, by: v, against: 1)\n", TABLE)
+    rows = events(regc, "p.reg", "--out=", cwd=where)[-1]["rows"]
+    expected = [[0, -0.018333325783411663, 0.007031673785970911, -0.036408818698628484, -0.00025783286819483844, -2.6072491900845844, 0.04782847913572236],
+                [2, -0.036666661500930786, 0.012560958383930343, -0.06895563297313576, -0.004377690028725817, -2.9190974430613257, 0.0330483759567409],
+                [3, -0.018333325783411663, 0.007490733621169938, -0.03758886957291046, 0.0009222180060871332, -2.4474673257101194, 0.05811716898427807]]
+    for row, (k, *numbers) in zip(rows, expected, strict=True):
+        found = [row[key] for key in ("difference", "error", "low", "high", "t", "p")]
+        # scipy 1.10 has the quantile of 5 degrees of freedom to 4e-10
+        demand(row["k"] == k and row["n"] == 6 and all(math.isclose(a, b, rel_tol=1e-10, abs_tol=1e-10) for a, b in zip(found, numbers)),
+               f"{row}")
+        demand(math.isclose(row["corrected"], 0.0991451278702227, rel_tol=1e-10), f"{row}")
+    done = regc("run", "p.reg", "--quiet", "--out=", cwd=where)
+    demand("pairs difference        low       high          p       Holm" in done.stdout and "0.03305    0.09915" in done.stdout, done.stdout)
+
+
+def case_the_best_is_the_simplest_within_one_standard_error(regc):
+    """The rule of glmnet's lambda.1se: mean and standard error over repetitions, the largest strength that is not worse than the best
+    by more than the best's own error."""
+    text = """values = [[3.0, 3.4, 2.8], [2.0, 2.6, 2.3], [2.1, 2.5, 2.4], [2.3, 2.6, 2.45], [2.9, 3.5, 3]]
+sweep lambda in [1e-3, 0.01, 0.1, 1, 10], seed in 0..2 as s {
+  k = round(log(lambda) / log(10)) + 3
+  v = values[k][seed]
+  a = -v
+}
+report best(s, by: v, rule: one_se) as "simplest"
+report best(s, by: v) as "best"
+report best(s, by: a, rule: one_se, along: lambda, higher: true) as "highest"
+"""
+    where = placed(regc, text, TABLE)
+    told = {e["name"]: e for e in events(regc, "p.reg", "--out=", cwd=where) if e["event"] == "report"}
+    values = [[3.0, 3.4, 2.8], [2.0, 2.6, 2.3], [2.1, 2.5, 2.4], [2.3, 2.6, 2.45], [2.9, 3.5, 3]]
+    means = [statistics.mean(v) for v in values]
+    errors = [statistics.stdev(v) / math.sqrt(3) for v in values]
+    chosen = max(i for i in range(5) if means[i] <= means[1] + errors[1])
+    demand(chosen == 3 and [told[n]["chosen"] for n in ("simplest", "best", "highest")] == [3, 1, 3], f"{told}")
+    for row, mean, error in zip(told["best"]["rows"], means, errors, strict=True):
+        demand(math.isclose(row["mean"], mean, rel_tol=1e-6) and math.isclose(row["error"], error, rel_tol=1e-5) and row["n"] == 3, f"{row}")
+    done = regc("run", "p.reg", "--quiet", "--out=", cwd=where)
+    demand(re.search(r"^  1 +3 +2.45 +0.08\w+  best$", done.stdout, re.M), done.stdout)
+
+
+def case_runs_that_diverged_are_judged_by_nothing(regc):
+    body = training().replace("lambda", "0").replace("adam(lr: 0.02)", "sgd(lr: rate)")
+    behind = "report best(s, by: e.mse)\nreport compare(s, by: e.mse, against: 0.01)\n"
+    told = reports(regc, swept("rate in [1e30, 0.01, 0.02], seed in 1..2", body, behind), code=3)[2]
+    best, compared = [e for e in told if e["event"] == "report"]
+    demand(best["rows"][0]["mean"] is None and best["chosen"] in (1, 2), f"{best}")
+    demand([r["n"] for r in compared["rows"]] == [0, 2] and compared["rows"][0]["p"] is None, f"{compared}")

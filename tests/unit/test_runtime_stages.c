@@ -1,4 +1,5 @@
 // The stages of a program: loops, conditions, functions of the store, what is reported, asserted and saved.
+#include "math/special.h"
 #include "reg/file.h"
 #include "test_runtime_world.h"
 #include <sys/wait.h>
@@ -409,4 +410,33 @@ Test(stages, a_killed_run_goes_on_in_the_middle_of_a_loop, .timeout = 300) {
   for (int i = 0; i < 3; i++) free(whole[i]);
   free(lines);
   free_world(w);
+}
+
+// Values of scipy 1.10 (stats.t.sf, special.betainc); quantiles in closed form, for one and two degrees of
+// freedom, and from R's qt.
+Test(stages, student) {
+  static const double outside[][3] = {{0, 1, 1},
+                                      {0.5, 1, 0.7048327646991336},
+                                      {-2.5, 3, 0.08770664700806555},
+                                      {10, 7.5, 1.3365978149387457e-05},
+                                      {1e-3, 200, 0.9992031123011389},
+                                      {40, 2, 0.0006244146721847406},
+                                      {1.96, 1e6, 0.04999606758526978}},
+                      quantiles[][3] = {{0.05, 1, 12.706204736174696},
+                                        {0.05, 2, 4.302652729749463},
+                                        {0.01, 30, 2.7499956535670305},
+                                        {0.5, 1, 1}},
+                      beta[][4] = {{0.5, 0.5, 0.3, 0.3690101195655454},
+                                   {2, 3, 0.9, 0.9963},
+                                   {100, 0.5, 0.999, 0.6550435163244297},
+                                   {0.01, 5, 0.2, 0.9978180380770351}};
+  for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+    cr_expect_float_eq(reg_t_outside(outside[i][0], outside[i][1]) / outside[i][2], 1, 1e-9, "%zu", i);
+  for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
+    cr_expect_float_eq(reg_t_quantile(quantiles[i][0], quantiles[i][1]) / quantiles[i][2], 1, 1e-12, "%zu",
+                       i);
+  for (size_t i = 0; i < sizeof beta / sizeof *beta; i++)
+    cr_expect_float_eq(reg_beta_inc(beta[i][0], beta[i][1], beta[i][2]), beta[i][3], 1e-12, "%zu", i);
+  cr_expect(reg_beta_inc(2, 3, 0) == 0 && reg_beta_inc(2, 3, 1) == 1 && isnan(reg_beta_inc(2, 3, NAN)));
+  cr_expect(reg_t_outside(INFINITY, 3) == 0);
 }

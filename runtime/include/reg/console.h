@@ -29,6 +29,7 @@ void reg_console_init(reg_console *c, reg_terminal out, reg_terminal err, const 
 void reg_console_sink(void *user, const reg_event *e); // reg_run_options.sink, with a reg_console as user
 void reg_console_results(FILE *out, reg_terminal t, const reg_event *e); // of REG_EVENT_EVALUATE
 void reg_console_report(FILE *out, reg_terminal t, const reg_event *e);  // of REG_EVENT_REPORT
+void reg_console_view(FILE *out, reg_terminal t, const reg_event *e);    // likewise, of runs
 const char *reg_console_act(const reg_event *e, char out[24]); // " #2" where it acts for the second time
 // The event of a run that ended before it began, as a line of JSON on standard output.
 void reg_console_error(const reg_status *st);

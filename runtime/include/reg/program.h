@@ -72,6 +72,8 @@ typedef enum reg_stage_kind {
   REG_STAGE_SWEEP     // index: sweep
 } reg_stage_kind;
 
+typedef enum reg_view_kind { REG_VIEW_BEST, REG_VIEW_COMPARE } reg_view_kind;
+
 // Compiles f (sets fn); returns 0, or fills st.
 typedef int (*reg_resolve)(void *user, struct reg_function *f, reg_status *st);
 

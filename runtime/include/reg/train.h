@@ -18,6 +18,16 @@ typedef enum reg_event_kind {
   REG_EVENT_ERROR
 } reg_event_kind;
 
+// A row of what is told of the runs of a sweep. BEST: runs with the same values on the axes that are not
+// taken together, n of them, and the mean and standard error of what they are judged by. COMPARE: the n pairs
+// of runs that differ in one axis alone, the mean of their differences, its standard error, its interval of
+// 95 %, and Student's test that it is 0, p also corrected for as many rows (Holm 1979). NaN: not known.
+typedef struct reg_view_row {
+  int64_t run; // one of them
+  int64_t n;
+  double mean, error, low, high, t, p, corrected;
+} reg_view_row;
+
 typedef struct reg_event {
   reg_event_kind kind;
   const reg_program *program;
@@ -28,8 +38,11 @@ typedef struct reg_event {
   int64_t run, done;      // RUN: its number from 0 on; how many are over, of all acts of this sweep the last
   int64_t here;           // RUN: how many of these in this process
   int64_t diverged;       // SWEEP: runs
-  const char *name;       // REPORT: with its numbers
-  int64_t act;            // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
+  const reg_view *view;   // REPORT of runs; else NULL
+  const reg_view_row *rows; // its nrows rows
+  int64_t nrows, chosen;    // BEST: the row that is; -1: none
+  const char *name;         // REPORT: with its numbers
+  int64_t act;              // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
   uint64_t seed;
   int64_t epoch, epochs; // finished passes
   int64_t step, steps;   // finished updates, planned ones

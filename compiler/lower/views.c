@@ -1,0 +1,174 @@
+// `report best(path, by: e.mse, rule: one_se)` and `report compare(path, by: e.mse, against: plain)`. In: the
+// call. Out: which sweep, column and axes are meant; what is told is computed when the program runs.
+#include "sweep.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct Call {
+  Stages *s;
+  const Ast *ast;
+  LowerSweep *sweep;
+  reg_view view;
+} Call;
+
+static const Ast *argument(const Call *c, const char *name) {
+  for (int i = 2; i < c->ast->nkids; i++)
+    if (c->ast->kids[i]->name && !strcmp(c->ast->kids[i]->name, name)) return c->ast->kids[i]->kids[0];
+  return NULL;
+}
+
+static bool known_arguments(const Call *c) {
+  static const char *const names[][4] = {[REG_VIEW_BEST] = {"by", "rule", "along", "higher"},
+                                         [REG_VIEW_COMPARE] = {"by", "against", "along", NULL}};
+  const char *const *own = names[c->view.kind];
+  for (int i = 2; i < c->ast->nkids; i++) {
+    const Ast *arg = c->ast->kids[i];
+    bool known = false;
+    for (int k = 0; k < 4 && own[k] && arg->name; k++) known = known || !strcmp(own[k], arg->name);
+    if (known) continue;
+    Diag *d = diag_emit(&c->s->l->session->diags, DIAG_unknown_argument, arg->span, c->ast->kids[0]->name,
+                        arg->name ? arg->name : ast_written(c->s->l->session->arena, arg->kids[0]));
+    diag_hint(d, c->view.kind == REG_VIEW_BEST ? "its parameters are `by`, `rule`, `along`, `higher`"
+                                               : "its parameters are `by`, `against`, `along`");
+    return false;
+  }
+  return true;
+}
+
+static bool missing(const Call *c, const char *name) {
+  diag_emit(&c->s->l->session->diags, DIAG_missing_argument, c->ast->span, c->ast->kids[0]->name, name);
+  return false;
+}
+
+// -- by: a column
+
+// Which sense of a metric is better, `e.accuracy` or `fit.valid.accuracy`; else lower is.
+static bool is_higher(const Call *c, const Ast *by) {
+  const Ast *callee = metric_callee(by);
+  const Def *d = callee->kind == AST_FIELD ? sema_find(c->s->l->program, callee->name) : NULL;
+  return d && d->kind == KIND_METRIC && d->ast->num > 0;
+}
+
+static bool find_column(Call *c) {
+  const Ast *by = argument(c, "by"), *higher = argument(c, "higher");
+  Arena *a = c->s->l->session->arena;
+  const char *names[64];
+  int n = 0;
+  if (!by) return missing(c, "by");
+  const char *text = ast_written(a, by);
+  for (int i = 0; i < c->sweep->kept.len; i++) {
+    const LowerKept *k = &c->sweep->kept.data[i];
+    if (k->column && n < 64) names[n++] = k->name;
+    if (!k->column || strcmp(k->name, text) != 0) continue;
+    c->view.by = i;
+    c->view.higher = higher ? higher->kind == AST_BOOL && higher->num != 0 : is_higher(c, by);
+    return true;
+  }
+  Diag *d = diag_emit(&c->s->l->session->diags, DIAG_unknown_field, by->span,
+                      arena_printf(a, "each run of `%s`", c->sweep->name), text);
+  const char *near = nearest_name(text, names, n);
+  if (near)
+    diag_hint(d, "did you mean `%s`?", near);
+  else
+    diag_hint(d, "the table of the sweep has its numbers: what runs bind, metrics, results of trainings");
+  return false;
+}
+
+// -- axes
+
+static int axis_named(const Call *c, const Ast *e) {
+  for (int i = 0; i < c->sweep->axes.len; i++)
+    if (e->kind == AST_NAME && !strcmp(c->sweep->axes.data[i]->name, e->name)) return i;
+  diag_emit(&c->s->l->session->diags, DIAG_unknown_field, e->span,
+            arena_printf(c->s->l->session->arena, "the sweep `%s`", c->sweep->name),
+            ast_written(c->s->l->session->arena, e));
+  return -1;
+}
+
+static bool wrong(const Call *c, const Ast *e, const char *expected) {
+  diag_emit(&c->s->l->session->diags, DIAG_wrong_kind, e->span, expected,
+            arena_printf(c->s->l->session->arena, "`%s`", ast_written(c->s->l->session->arena, e)));
+  return false;
+}
+
+// Runs that differ in the seed, or in data, are repetitions.
+static bool is_repetition(const LowerAxis *x) {
+  return x->seed || (x->values && x->values[0].kind == V_DATA);
+}
+
+static bool find_best(Call *c) {
+  const Ast *rule = argument(c, "rule"), *along = argument(c, "along");
+  Arena *a = c->s->l->session->arena;
+  bool *over = ARENA_ARRAY(a, bool, c->sweep->axes.len + 1), repeated = false;
+  int numbers = 0;
+  c->view.axis = -1;
+  for (int i = 0; i < c->sweep->axes.len; i++) {
+    const LowerAxis *x = c->sweep->axes.data[i];
+    over[i] = is_repetition(x) && !c->sweep->drawn;
+    repeated = repeated || (over[i] && x->n > 1);
+    if (over[i] || !x->numbers) continue;
+    numbers++;
+    c->view.axis = i;
+  }
+  c->view.naxes = c->sweep->axes.len;
+  c->view.over = over;
+  c->view.one_se = rule && rule->kind == AST_NAME && !strcmp(rule->name, "one_se");
+  if (rule && !c->view.one_se && (rule->kind != AST_NAME || strcmp(rule->name, "best") != 0))
+    return wrong(c, rule, "`one_se` or `best`");
+  if (along && (c->view.axis = axis_named(c, along)) < 0) return false;
+  if (along && (over[c->view.axis] || !c->sweep->axes.data[c->view.axis]->numbers))
+    return wrong(c, along, "an axis of numbers that are not taken together");
+  if (!c->view.one_se) return true;
+  if (!repeated)
+    return wrong(c, rule, "a sweep with several seeds or parts of the data: without them there is no error");
+  return (along || numbers == 1) ? true : missing(c, "along");
+}
+
+static bool is_value(const LowerAxis *x, int i, const char *text, const double *number) {
+  return x->numbers ? number && x->numbers[i] == *number : !strcmp(x->labels[i], text);
+}
+
+static bool find_compared(Call *c) {
+  const Ast *against = argument(c, "against"), *along = argument(c, "along");
+  Arena *a = c->s->l->session->arena;
+  if (!against) return missing(c, "against");
+  if (c->sweep->drawn)
+    return wrong(c, c->ast->kids[1], "a sweep over all pairs: runs that are drawn have no partners");
+  const char *text = against->kind == AST_STR ? against->name : ast_written(a, against);
+  const bool minus = against->kind == AST_UNARY && against->op == OPR_NEG;
+  const Ast *plain = minus ? against->kids[0] : against;
+  const double number = (minus ? -1 : 1) * plain->num / (plain->name && !strcmp(plain->name, "%") ? 100 : 1);
+  const int only = along ? axis_named(c, along) : -1;
+  int found = 0;
+  if (along && only < 0) return false;
+  for (int i = 0; i < c->sweep->axes.len; i++)
+    for (int k = 0; k < c->sweep->axes.data[i]->n; k++)
+      if ((only < 0 ? !is_repetition(c->sweep->axes.data[i]) : only == i) &&
+          is_value(c->sweep->axes.data[i], k, text, plain->kind == AST_NUM ? &number : NULL)) {
+        c->view.axis = i;
+        c->view.against = k;
+        found++;
+        break;
+      }
+  if (found == 1) return true;
+  if (!found) return wrong(c, against, "a value of an axis");
+  return missing(c, "along");
+}
+
+bool sweep_view(Stages *s, const Ast *e, int *view) {
+  const Ast *callee = e->kind == AST_CALL && e->nkids > 1 ? e->kids[0] : NULL;
+  if (!callee || callee->kind != AST_NAME || sema_find(s->l->program, callee->name)) return false;
+  const bool best = !strcmp(callee->name, "best");
+  const Ast *of = e->kids[1]->kids[0];
+  const Held *h = of->kind == AST_NAME ? held_find(s->scope, of->name) : NULL;
+  if ((!best && strcmp(callee->name, "compare") != 0) || !h || (!h->sweep && h->value.kind != V_FAIL))
+    return false;
+  Call c = {.s = s, .ast = e, .sweep = h->sweep};
+  if (!h->sweep) return true; // its mistake was told
+  c.view.kind = best ? REG_VIEW_BEST : REG_VIEW_COMPARE;
+  c.view.sweep = h->sweep->index;
+  if (!known_arguments(&c) || !find_column(&c) || !(best ? find_best(&c) : find_compared(&c))) return true;
+  vec_push(s->l->session->arena, s->l->views, c.view);
+  *view = s->l->views.len;
+  return true;
+}

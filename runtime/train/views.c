@@ -1,0 +1,157 @@
+// What is told of the runs of a sweep: which is the best, and how they compare in pairs. In: a number of each
+// run; those of runs that diverged are not known. Out: an event with its rows.
+#include "math/special.h"
+#include "train/internal.h"
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct View {
+  const Run *r;
+  const reg_view *v;
+  const reg_sweep *s;
+  reg_view_row *rows;
+  int64_t nrows, chosen;
+} View;
+
+static double number_of(const View *w, int64_t run) {
+  const int to = w->s->kept[w->v->by].to;
+  const double x = reg_number_at(w->r->store[to], w->r->program->store[to].dtype, run);
+  return sweep_state(w->r, w->s, run)[RUN_ENDED] == RUN_FINISHED ? x : NAN;
+}
+
+// The row of a run: runs with the same values on the axes that are not taken together have one.
+static int64_t row_of(const View *w, int64_t run) {
+  int64_t row = 0;
+  if (w->s->drawn) return run;
+  for (int i = 0; i < w->s->naxes; i++)
+    if (!w->v->over[i]) row = row * w->s->axes[i].count + reg_sweep_value(w->s, i, run);
+  return row;
+}
+
+static bool better(const View *w, double x, double y) { return w->v->higher ? x > y : x < y; }
+
+// Along the axis the last one, in the sense of simplicity, that is not worse than the best by more than the
+// standard error of that (Breiman et al. 1984).
+static void choose_simplest(View *w) {
+  const reg_view_row *best = &w->rows[w->chosen];
+  const reg_axis *x = &w->s->axes[w->v->axis];
+  const double limit = w->v->higher ? best->mean - best->error : best->mean + best->error;
+  double simplest = x->numbers[reg_sweep_value(w->s, w->v->axis, best->run)];
+  for (int64_t i = 0; i < w->nrows; i++) {
+    const reg_view_row *row = &w->rows[i];
+    const double at = x->numbers[reg_sweep_value(w->s, w->v->axis, row->run)];
+    const bool simpler = at > simplest;
+    if (simpler && (row->mean == limit || better(w, row->mean, limit))) simplest = at, w->chosen = i;
+  }
+}
+
+// A row with a run that diverged is none to choose.
+static void find_best(View *w) {
+  w->nrows = row_of(w, w->s->nruns - 1) + 1;
+  for (int64_t i = 0; i < w->nrows; i++) w->rows[i] = (reg_view_row){.run = -1};
+  for (int64_t run = 0; run < w->s->nruns; run++) {
+    reg_view_row *row = &w->rows[row_of(w, run)];
+    if (row->run < 0) row->run = run;
+    row->n++;
+    row->mean += number_of(w, run);
+  }
+  for (int64_t i = 0; i < w->nrows; i++) w->rows[i].mean /= (double)w->rows[i].n;
+  for (int64_t run = 0; run < w->s->nruns; run++) {
+    reg_view_row *row = &w->rows[row_of(w, run)];
+    const double d = number_of(w, run) - row->mean;
+    row->error += d * d;
+  }
+  for (int64_t i = 0; i < w->nrows; i++) {
+    reg_view_row *row = &w->rows[i];
+    row->error = row->n > 1 ? sqrt(row->error / (double)(row->n - 1) / (double)row->n) : NAN;
+    if (!isnan(row->mean) && (w->chosen < 0 || better(w, row->mean, w->rows[w->chosen].mean))) w->chosen = i;
+  }
+  if (w->chosen >= 0 && w->v->one_se) choose_simplest(w);
+}
+
+// -- pairs
+
+static void test(reg_view_row *row, double squares) {
+  const double n = (double)row->n;
+  row->t = row->p = row->low = row->high = row->error = NAN;
+  if (row->n < 2) return;
+  row->error = sqrt(squares / (n - 1) / n);
+  const double wide = reg_t_quantile(0.05, n - 1) * row->error;
+  row->low = row->mean - wide, row->high = row->mean + wide;
+  row->t = row->mean / row->error;
+  row->p = isnan(row->t) ? NAN : reg_t_outside(row->t, n - 1);
+}
+
+static int by_p(const void *a, const void *b) {
+  const double x = (*(reg_view_row *const *)a)->p, y = (*(reg_view_row *const *)b)->p;
+  return (x > y) - (x < y);
+}
+
+// Holm (1979): each p times the number of those that are not smaller, and none below one before it.
+static int correct(View *w) {
+  reg_view_row **sorted = calloc((size_t)w->nrows + 1, sizeof *sorted);
+  int64_t n = 0;
+  double least = 0;
+  if (!sorted) return reg_no_memory(w->r->st, (size_t)w->nrows);
+  for (int64_t i = 0; i < w->nrows; i++) {
+    w->rows[i].corrected = NAN;
+    if (!isnan(w->rows[i].p)) sorted[n++] = &w->rows[i];
+  }
+  qsort(sorted, (size_t)n, sizeof *sorted, by_p);
+  for (int64_t i = 0; i < n; i++) {
+    least = fmax(least, fmin(1, (double)(n - i) * sorted[i]->p));
+    sorted[i]->corrected = least;
+  }
+  free(sorted);
+  return REG_OK;
+}
+
+// Runs that differ in the axis alone are a pair; one of two that is not known leaves it out.
+static void pair(const View *w, int value, reg_view_row *row) {
+  int64_t step = 1;
+  double squares = 0;
+  for (int i = w->v->axis + 1; i < w->s->naxes; i++) step *= w->s->axes[i].count;
+  *row = (reg_view_row){.run = value * step};
+  for (int pass = 0; pass < 2; pass++) {
+    for (int64_t run = 0; run < w->s->nruns; run++) {
+      if (reg_sweep_value(w->s, w->v->axis, run) != value) continue;
+      const double d = number_of(w, run) - number_of(w, run + (w->v->against - value) * step);
+      if (isnan(d)) continue;
+      if (pass)
+        squares += (d - row->mean) * (d - row->mean);
+      else
+        row->n++, row->mean += d;
+    }
+    if (!pass) row->mean = row->n ? row->mean / (double)row->n : NAN;
+  }
+  test(row, squares);
+}
+
+static int compare(View *w) {
+  for (int i = 0; i < w->s->axes[w->v->axis].count; i++)
+    if (i != w->v->against) pair(w, i, &w->rows[w->nrows++]);
+  return correct(w);
+}
+
+int report_runs(Run *r, const reg_report *report, const char *name) {
+  const reg_view *v = &r->program->views[report->view - 1];
+  View w = {.r = r, .v = v, .s = &r->program->sweeps[v->sweep], .chosen = -1};
+  int code = store_given(r, w.s->state);
+  if (code) return code;
+  w.rows = calloc((size_t)w.s->nruns + 1, sizeof *w.rows);
+  if (!w.rows) return reg_no_memory(r->st, (size_t)w.s->nruns * sizeof *w.rows);
+  if (v->kind == REG_VIEW_BEST)
+    find_best(&w);
+  else
+    code = compare(&w);
+  reg_event e = {.kind = REG_EVENT_REPORT,
+                 .report = report,
+                 .name = name,
+                 .view = v,
+                 .rows = w.rows,
+                 .nrows = w.nrows,
+                 .chosen = w.chosen};
+  if (!code) send_event(r, &e);
+  free(w.rows);
+  return code;
+}
