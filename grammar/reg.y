@@ -43,6 +43,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
 %token SEMICOLON "`;`" // a NEWLINE inside braces: the filter
 %token <token> SENSE "`higher`"
+%token IS "`is`"
 %token <token> GIVEN "a line" // the name that one among clauses gives: the filter
 %token FOREIGN // a sign of another language that stands for nothing: told by the scanner
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
@@ -89,11 +90,13 @@ definition:
   LET NAME SET expr                               { $$ = ast_def(p, @$, KIND_LET, &$2, NULL, NULL, $4, NULL); }
 | DATA NAME SET whole                             { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
+| kind NAME params_opt result IS NAME body        { $$ = ast_is(p, ast_def(p, @$, $1, &$2, $3, $4, $7, NULL), &$6); }
 | kind NAME params_opt result SENSE body          { $$ = ast_metric(p, @$, $1, &$2, $3, $4, $5, $6); }
 | kind NAME OPENB expr CLOSEB SET expr            { $$ = ast_models(p, @$, $1, &$2, $4, $7); }
 | PROCEDURE NAME params_opt stages                { $$ = ast_def(p, @$, KIND_PROCEDURE, &$2, $3, NULL, $4, NULL); }
 | PARAM NAME COLON list role how expr             { $$ = ast_own_param(p, @$, $2, $4, $5, $6, $7); }
 | optimizer NAME params_opt FOR NAME body         { $$ = ast_def(p, @$, $1, &$2, $3, NULL, $6, ast_name(p, @5, $5)); }
+| optimizer NAME params_opt FOR NAME IS NAME body { $$ = ast_is(p, ast_def(p, @$, $1, &$2, $3, NULL, $8, ast_name(p, @5, $5)), &$7); }
 | RECIPE NAME params_opt OPENC clauses CLOSEC     { $$ = ast_def(p, @$, KIND_RECIPE, &$2, $3, NULL, ast_clauses(p, span_join(@4, @6), $5), NULL); }
 
 // A wrong item ends with its line or with the block behind its head; what has a name keeps it. `error` always waits for

@@ -249,7 +249,7 @@ def collect(regc, promote):
     return {
         "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages),
                 ("hints say what is", lambda: words.check(regc, Failure))],
-        "good": each("tests/lang/good/*.reg", test_good),
+        "good": each("tests/lang/good/*.reg", test_good) + each("examples/**/*.reg", test_good),
         "stdlib": each("tests/stdlib/*.reg", test_checks),
         "examples": each("examples/*.reg", test_example),
         "format": [t for p in ("examples/**/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")

@@ -246,6 +246,7 @@ static Value call_one(Cx *cx, Def *d, BoundArg *args, int nargs, Span at, const 
   cx->site = &own;
   Value v = bound ? call_body(cx, d, inner, at) : v_fail();
   if (d->kind == KIND_LAYER) inside_add(cx, inner);
+  if (ast_trait(d->ast)) harm_call(cx, d, inner, first, &v, at);
   cx->site = around;
   if (d->kind == KIND_LET) vec_push(cx->a, cx->shared, ((NodeRange){first, cx->g->nodes.len}));
   cx->frame = frame;

@@ -158,15 +158,23 @@ static bool evaluate_data(Lowered *l, LowerEvaluate *e) {
   return e->train < 0 || data_agree(cx, l->trains.data[e->train], e->data, data->span);
 }
 
+// Beside a measure on other rows, one on those of the training tells how far the two are apart.
+static bool measured_elsewhere(const Lowered *l, const LowerEvaluate *e) {
+  for (int i = 0; i < l->evaluates.len; i++) {
+    const LowerEvaluate *other = l->evaluates.data[i];
+    if (!strcmp(other->model, e->model) && strcmp(other->data_name, e->data_name) != 0) return true;
+  }
+  return false;
+}
+
 static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
   for (int i = 0; i <= e->train; i++) {
     const LowerTrain *t = l->trains.data[i];
-    if (e->data == t->data && !t->inside && trains_model(t, e->model) && !strcmp(e->part, t->train_part))
+    if (e->data == t->data && !t->inside && trains_model(t, e->model) && !strcmp(e->part, t->train_part) &&
+        !measured_elsewhere(l, e))
       diag_emit(&l->session->diags, DIAG_evaluates_training_data, e->ast->kids[1]->span,
                 arena_printf(l->session->arena, "evaluate %s", e->model));
   }
-  if (e->train < 0 && !comes_from_file(l, e->ast->kids[0]) && !l->host.apart)
-    diag_emit(&l->session->diags, DIAG_evaluates_untrained, e->ast->kids[0]->span, e->model);
 }
 
 // Rows predicted at once: all where they are few, for then one function does.
@@ -182,7 +190,8 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
              : e->rows <= AT_ONCE ? e->rows
                                   : CHUNK;
   if (!evaluate_graphs(l, e)) return NULL;
-  warn_of_data(l, e);
+  if (e->train < 0 && !comes_from_file(l, e->ast->kids[0]) && !l->host.apart)
+    diag_emit(&l->session->diags, DIAG_evaluates_untrained, e->ast->kids[0]->span, e->model);
   return e;
 }
 
@@ -547,6 +556,8 @@ Lowered *lower_program(Program *p, const LowerHost *host, int *exit_code) {
     train_graphs(l, l->trains.data[i]);
     note_recipe(l, before, l->trains.data[i]);
   }
+  for (int i = 0; i < l->evaluates.len; i++) warn_of_data(l, l->evaluates.data[i]);
+  if (!host->apart) harm_averages(l);
   if (l->exit_code) *exit_code = l->exit_code;
   return l;
 }

@@ -297,6 +297,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
     vec_push(cx->a, t->passes,
              ((LowerPass){cx->passes.entries[i].key, *(double *)cx->passes.entries[i].value}));
   warn_train(cx, t);
+  harm_step(cx, t, &s);
   t->build->states = cx->states;
   t->build->sites = cx->sites;
   t->starts_late = start != NULL;

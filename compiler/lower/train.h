@@ -82,6 +82,7 @@ typedef VEC(ProxStep) ProxSteps;
 
 typedef struct Step {
   Node *loss, *objective; // objective: of all clauses together
+  Node *first_loss;       // the clause's, of the parameters as the step found them; NULL: there is none
   Node **terms;           // of LowerTrain.terms
   int nterms;
   Node **after; // by parameter: its new value; NULL: it is not updated
@@ -136,8 +137,13 @@ const char *penalty_term(Cx *cx, const LowerTrain *t, const Ast *penalize); // u
 // steps. NULL after a mistake.
 Node *penalize(Cx *cx, LowerTrain *t, const Ast *p, const char *term, ProxSteps *steps);
 
+// -- harm.c
+void harm_step(Cx *cx, const LowerTrain *t, const Step *s); // of what was elaborated
+void harm_averages(Lowered *l);                             // once all trainings are known
+
 // -- warn.c
-void warn_train(Cx *cx, const LowerTrain *t); // of its clauses, once it was elaborated
+const Ast *call_with(Cx *cx, const Ast *e, Trait t); // the first call in e of what has it; NULL
+void warn_train(Cx *cx, const LowerTrain *t);        // of its clauses, once it was elaborated
 void warn_optimizer(Cx *cx, const LowerTrain *t, const Def *optimizer);
 void warn_metric(Cx *cx, const Def *model, const Def *metric, Span at); // of a model's predictions
 void warn_sense(Cx *cx, const Def *metric, Span at);                    // that early stopping watches

@@ -94,6 +94,7 @@ static Node *main_objective(Acts *a, const Point *p, Node **reported) {
   const Ast *loss = train_clause(a->t->ast, "loss");
   Node *n = a->step->loss ? a->step->loss : objective_of(cx, loss, "the loss"), *all, *by_prox = NULL;
   if (!n) return NULL;
+  a->step->first_loss = n;
   a->step->loss = all = moved(a, p, n);
   for (int i = 2; i < a->t->ast->nkids; i++) {
     const Ast *c = a->t->ast->kids[i];

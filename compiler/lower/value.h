@@ -187,6 +187,12 @@ struct Seeing {
   int found;                // parameters or values whose place it took
 };
 
+typedef struct Marked {
+  Node *node;
+  Trait trait;
+  Span at;
+} Marked;
+
 // One graph under construction: where its nodes go, what it is for, and what has been declared in it so far.
 typedef struct Cx {
   Lowered *l;
@@ -239,6 +245,7 @@ typedef struct Cx {
   const Def *recipe;     // of the training
   Env *clauses;          // its parameters
   Env *fields;           // and the fields, and the lines among its clauses: once these were asked for
+  VEC(Marked) marked;    // what calls of definitions with a trait gave, while training
   VEC(Node *) left;      // by the updates before this one: parameters and states as they are now
   const char *update;    // the optimizer that acts: what its states are called by besides; NULL: nothing
   Node *updates_made;    // by it so far, f64; NULL: as many as steps
@@ -566,6 +573,10 @@ Cx *cx_new(Lowered *l, const char *graph_name, Mode mode);
 void cx_seed(Cx *cx, Node **seed, Node **counter);
 Graph *prune(Cx *cx, Graph *g);   // only what the outputs need, in the program's precision
 int node_operands(const Node *n); // that its value is computed from
+// -- harm.c
+// A call of a definition with a trait, whose parameters are in env and whose first node is `first`, gave v.
+void harm_call(Cx *cx, const Def *d, const Env *env, int first, const Value *v, Span at);
+
 Node *param_input(Cx *cx, const ParamRef *p);
 Node *state_input(Cx *cx, const StateRef *s);
 int param_index(Cx *cx, const char *path, Shape s); // of a parameter that is declared now

@@ -3,27 +3,6 @@
 #include "train.h"
 #include <string.h>
 
-typedef enum Trait { ADAPTIVE, DECAYED, PROBABILITIES } Trait;
-
-static const struct {
-  const char *name;
-  Trait trait;
-} traits[] = {
-#define ADAPTIVE(name)      {#name, ADAPTIVE},
-#define DECAYED(name)       {#name, DECAYED},
-#define PROBABILITIES(name) {#name, PROBABILITIES},
-#include "warn.def"
-#undef ADAPTIVE
-#undef DECAYED
-#undef PROBABILITIES
-};
-
-static bool has_trait(const char *name, Trait trait) {
-  for (size_t i = 0; i < sizeof traits / sizeof *traits; i++)
-    if (traits[i].trait == trait && !strcmp(traits[i].name, name)) return true;
-  return false;
-}
-
 static Def *called(Cx *cx, const Ast *callee) {
   return callee && callee->kind == AST_NAME ? sema_find(cx->l->program, callee->name) : NULL;
 }
@@ -38,24 +17,31 @@ static bool mentions(const Ast *e, const char *name) {
 
 // -- penalties
 
-static bool is_penalty(const Def *d) { return d->kind == KIND_PENALTY; }
-static bool is_decayed(const Def *d) { return d->from_library && has_trait(d->name, DECAYED); }
+static bool is_penalty(const Def *d, Trait any) { return (void)any, d->kind == KIND_PENALTY; }
 
-// Is there such a definition among those that an expression calls?
-static bool calls(Cx *cx, const Ast *e, bool (*such)(const Def *)) {
-  if (!e) return false;
+// The first of such definitions among those that an expression calls, or that the values which it names do.
+static const Ast *first_call(Cx *cx, const Ast *e, bool (*such)(const Def *, Trait), Trait t, int depth) {
+  if (!e || depth > 20) return NULL;
   const Def *d = called(cx, e);
-  if (d && such(d)) return true;
-  for (int i = 0; i < e->nkids; i++)
-    if (calls(cx, e->kids[i], such)) return true;
-  return false;
+  if (d && such(d, t)) return e;
+  if (d && d->kind == KIND_LET && first_call(cx, d->ast->kids[2], such, t, depth + 1)) return e;
+  const Ast *found = NULL;
+  for (int i = 0; i < e->nkids && !found; i++) found = first_call(cx, e->kids[i], such, t, depth);
+  return found;
 }
 
+const Ast *call_with(Cx *cx, const Ast *e, Trait t) { return first_call(cx, e, sema_has, t, 0); }
+
 void warn_optimizer(Cx *cx, const LowerTrain *t, const Def *optimizer) {
-  if (!optimizer->from_library || !has_trait(optimizer->name, ADAPTIVE)) return;
+  if (!sema_has(optimizer, TRAIT_adaptive)) return;
   for (int i = 2; i < t->ast->nkids; i++) {
     const Ast *p = t->ast->kids[i];
-    if (p->kind != AST_PENALIZE || !calls(cx, p->kids[2], is_decayed)) continue;
+    if (p->kind == AST_PENALIZE && p->name) {
+      Diag *d = diag_emit(&cx->s->diags, DIAG_prox_adaptive, p->kids[2]->span, optimizer->name);
+      diag_hint(d, "an optimizer whose step is the gradient times its rate, such as `sgd`");
+      continue;
+    }
+    if (p->kind != AST_PENALIZE || !call_with(cx, p->kids[2], TRAIT_decaying)) continue;
     Diag *d = diag_emit(&cx->s->diags, DIAG_coupled_l2_adaptive, p->kids[2]->span, optimizer->name);
     diag_hint(d, "`weight_decay` of the optimizer, or allow(coupled_l2_adaptive) in this `train`");
   }
@@ -97,7 +83,7 @@ static void warn_negative(Cx *cx, const Ast *p, const Ast *e, double sign) {
   switch (e->kind) {
   case AST_UNARY: warn_negative(cx, p, x, e->op == OPR_NEG ? -sign : sign); return;
   case AST_BINARY:
-    if (e->op == OPR_MUL && calls(cx, y, is_penalty)) {
+    if (e->op == OPR_MUL && first_call(cx, y, is_penalty, TRAIT_COUNT, 0)) {
       warn_negative(cx, p, y, sign * known_factor(cx, p, x));
     } else if (e->op == OPR_MUL || e->op == OPR_DIV) {
       warn_negative(cx, p, x, sign * known_factor(cx, p, y));
@@ -136,17 +122,17 @@ static bool is_smooth(Cx *cx, const Ast *e, int depth) {
   return false;
 }
 
-// The definition that made a value last, where it makes probabilities: its name, else NULL. `block`: where
-// the value's names are bound.
-static const char *last_is_probable(Cx *cx, const Ast *e, const Ast *block, int depth) {
+// The definition that made a value last, where it is said to be so: its name, else NULL. `block`: where the
+// value's names are bound.
+static const char *last_has(Cx *cx, Trait t, const Ast *e, const Ast *block, int depth) {
   if (depth > 20) return NULL;
   switch (e->kind) {
   case AST_PIPE: e = e->kids[1]; break;
-  case AST_BLOCK: return e->nkids ? last_is_probable(cx, e->kids[e->nkids - 1], e, depth + 1) : NULL;
+  case AST_BLOCK: return e->nkids ? last_has(cx, t, e->kids[e->nkids - 1], e, depth + 1) : NULL;
   case AST_NAME:
     for (int i = 0; block && i < block->nkids; i++)
       if (block->kids[i]->kind == AST_BIND && !strcmp(block->kids[i]->name, e->name))
-        return last_is_probable(cx, block->kids[i]->kids[0], NULL, depth + 1);
+        return last_has(cx, t, block->kids[i]->kids[0], NULL, depth + 1);
     return NULL;
   default: break;
   }
@@ -154,15 +140,22 @@ static const char *last_is_probable(Cx *cx, const Ast *e, const Ast *block, int 
   const Ast *callee = e->kind == AST_CALL ? e->kids[0] : e;
   if (callee->kind != AST_NAME) return NULL;
   const Def *d = called(cx, callee);
-  if (d ? d->from_library : builtin_find(callee->name) >= 0)
-    return has_trait(callee->name, PROBABILITIES) ? callee->name : NULL;
-  return d ? last_is_probable(cx, d->ast->kids[2], NULL, depth + 1) : NULL;
+  if (!d) return t == TRAIT_probable && builtin_find(callee->name) == B_SIGMOID ? callee->name : NULL;
+  if (sema_has(d, t)) return d->name;
+  return d->from_library ? NULL : last_has(cx, t, d->ast->kids[2], NULL, depth + 1);
 }
 
-static void tell_twice(Cx *cx, const Def *d, const char *by, Span at) {
-  if (!is_smooth(cx, d->ast->kids[2], 0)) return;
-  Diag *diag = diag_emit(&cx->s->diags, DIAG_probabilities_for_scores, at, d->name, by);
-  diag_hint(diag, "leave `%s` out: it is inside `%s`", by, d->name);
+// What a definition with scores for a parameter gets wrong with those that `e` makes.
+static void tell_scores(Cx *cx, const Def *d, const Ast *e, Span at) {
+  const char *by = last_has(cx, TRAIT_probable, e, NULL, 0);
+  DiagId id = DIAG_probabilities_for_scores;
+  if (!by && (by = last_has(cx, TRAIT_rectified, e, NULL, 0))) id = DIAG_rectified_scores;
+  if (!by || !is_smooth(cx, d->ast->kids[2], 0)) return;
+  Diag *diag = diag_emit(&cx->s->diags, id, at, d->name, by);
+  if (id == DIAG_probabilities_for_scores)
+    diag_hint(diag, "leave `%s` out: it is inside `%s`", by, d->name);
+  else
+    diag_hint(diag, "leave `%s` out behind the last layer", by);
 }
 
 // The parameter for scores: its position, or -1.
@@ -173,25 +166,35 @@ static int scores_of(const Def *d) {
   return -1;
 }
 
-// Calls in an expression whose scores are probabilities.
+static const Ast *argument(const Ast *e, const Ast *piped, const char *name, int at) {
+  if (piped && at == 0) return piped;
+  return e->kind == AST_CALL ? call_arg(e, name, at - (piped != NULL)) : NULL;
+}
+
+// A loss of predictions some of which are dropped.
+static void warn_dropped(Cx *cx, const Def *loss, const Ast *predictions) {
+  const char *by = predictions ? last_has(cx, TRAIT_dropping, predictions, NULL, 0) : NULL;
+  if (!by) return;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_dropped_predictions, predictions->span, loss->name, by);
+  diag_hint(d, "put `%s` before the last layer", by);
+}
+
+// Calls in an expression of what is given predictions, by what these are.
 static void warn_scores(Cx *cx, const Ast *e, const Ast *piped) {
   if (!e) return;
   const Ast *callee = e->kind == AST_CALL ? e->kids[0] : piped ? e : NULL;
   const Def *d = called(cx, callee);
   const int at = scores_of(d);
-  const Ast *scores = at < 0                ? NULL
-                      : piped && at == 0    ? piped
-                      : e->kind != AST_CALL ? NULL
-                                            : call_arg(e, "logits", at - (piped != NULL));
-  const char *by = scores ? last_is_probable(cx, scores, NULL, 0) : NULL;
-  if (by) tell_twice(cx, d, by, scores->span);
+  const Ast *scores = at < 0 ? NULL : argument(e, piped, "logits", at);
+  if (scores) tell_scores(cx, d, scores, scores->span);
+  if (d && (d->kind == KIND_LOSS || d->kind == KIND_METRIC) && d->ast->kids[0])
+    warn_dropped(cx, d, argument(e, piped, d->ast->kids[0]->kids[0]->name, 0));
   for (int i = 0; i < e->nkids; i++)
     warn_scores(cx, e->kids[i], e->kind == AST_PIPE && i == 1 ? e->kids[0] : NULL);
 }
 
 void warn_metric(Cx *cx, const Def *model, const Def *metric, Span at) {
-  const char *by = scores_of(metric) == 0 ? last_is_probable(cx, model->ast->kids[2], NULL, 0) : NULL;
-  if (by) tell_twice(cx, metric, by, at);
+  if (scores_of(metric) == 0) tell_scores(cx, metric, model->ast->kids[2], at);
 }
 
 // -- trainings
@@ -215,8 +218,46 @@ static void warn_frozen(Cx *cx, const LowerTrain *t) {
   }
 }
 
+// Classes that are drawn alike and weighted alike besides.
+static void warn_balanced(Cx *cx, const LowerTrain *t) {
+  const Ast *loss = train_clause(t->ast, "loss"), *by = call_with(cx, loss, TRAIT_balancing);
+  for (int i = 2; by && i < t->ast->nkids; i++) {
+    const Ast *c = t->ast->kids[i], *drawn = c->kind == AST_SAMPLE ? call_with(cx, c, TRAIT_balancing) : NULL;
+    if (!drawn) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_balanced_twice, by->span);
+    diag_note(d, drawn->span, "the rows are drawn so already");
+  }
+}
+
+// Is there an argument `smoothing` that is not 0?
+static bool smooths(const Ast *e) {
+  if (!e) return false;
+  if (e->kind == AST_ARG && e->name && !strcmp(e->name, "smoothing") &&
+      !(e->kids[0]->kind == AST_NUM && e->kids[0]->num == 0))
+    return true;
+  for (int i = 0; i < e->nkids; i++)
+    if (smooths(e->kids[i])) return true;
+  return false;
+}
+
+// A teacher whose own training had its labels smoothed.
+static void warn_teacher(Cx *cx, const LowerTrain *t) {
+  const Ast *loss = train_clause(t->ast, "loss");
+  for (int i = 0; loss && i < cx->l->trains.len; i++) {
+    const LowerTrain *before = cx->l->trains.data[i];
+    if (before == t) continue;
+    const char *teacher = before->ast->kids[0]->kids[0]->name;
+    const Ast *smooth = train_clause(before->ast, "loss");
+    if (!teacher || trains_model(t, teacher) || !mentions(loss, teacher) || !smooths(smooth)) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_smoothed_teacher, loss->span, teacher);
+    diag_note(d, smooth->span, "here its labels are smoothed");
+  }
+}
+
 void warn_train(Cx *cx, const LowerTrain *t) {
   warn_frozen(cx, t);
+  warn_balanced(cx, t);
+  warn_teacher(cx, t);
   for (int i = 2; i < t->ast->nkids; i++) {
     const Ast *c = t->ast->kids[i];
     if (c->kind == AST_PENALIZE) {

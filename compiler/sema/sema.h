@@ -50,6 +50,14 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
 Def *sema_find(Program *p, const char *name);
 // The library's: what its own definitions mean by the name, whatever the program defines.
 Def *sema_library(Program *p, const char *name);
+// What definitions may be said to be, traits.def.
+typedef enum Trait {
+#define TRAIT(word, kinds, meaning) TRAIT_##word,
+#include "traits.def"
+#undef TRAIT
+  TRAIT_COUNT
+} Trait;
+bool sema_has(const Def *d, Trait t); // false: also where there is no definition
 // The proximal operator of a penalty, which is known; NULL: it has none.
 Def *sema_prox(Program *p, const Def *penalty);
 // `strength * penalty(w, …)`, where the strength may be several factors, also behind a stroke.

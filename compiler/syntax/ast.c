@@ -43,6 +43,8 @@ const char *opr_text(Opr o) {
   return texts[o];
 }
 
+const char *ast_trait(const Ast *def) { return def->nkids > 4 ? def->kids[4]->name : NULL; }
+
 const char *def_kind_name(DefKind k) {
   static const char *const names[KIND_COUNT] = {
       [KIND_DATA] = "data",         [KIND_MODEL] = "model",

@@ -120,6 +120,7 @@ bool text_is_name(const char *text); // can be written as a name anywhere
 const char *ast_kind_name(AstKind k);
 const char *opr_text(Opr o);                     // "+", "@", …
 const char *def_title(Arena *a, const Ast *def); // "penalty l1"
+const char *ast_trait(const Ast *def); // of a definition what it is said to be; NULL
 const char *def_kind_name(DefKind k);            // "data", "penalty", …
 void ast_print(FILE *out, const Ast *a);         // --emit=ast: one node a line, indented
 // The formatter: canonical text with comments kept; formatting its own output changes nothing.

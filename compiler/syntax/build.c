@@ -426,6 +426,14 @@ Ast *ast_metric(ParseContext *p, Span span, DefKind kind, const Token *name, Ast
   return a;
 }
 
+Ast *ast_is(ParseContext *p, Ast *def, const Token *trait) {
+  Ast **kids = ARENA_ARRAY(p->arena, Ast *, def->nkids + 1);
+  memcpy(kids, def->kids, sizeof *kids * (size_t)def->nkids);
+  kids[def->nkids++] = ast_string(p, trait->span, *trait);
+  def->kids = kids;
+  return def;
+}
+
 Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body) {
   if (kind == KIND_MODEL) return ast_def(p, span, kind, name, NULL, NULL, body, count);
   diag_emit(&p->session->diags, DIAG_wrong_kind, name->span, "a model before `[`",

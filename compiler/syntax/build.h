@@ -135,6 +135,7 @@ Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *p
 // Several models of one structure: `model g[7] = new net`.
 Ast *ast_metric(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result,
                 Token sense, Ast *body);
+Ast *ast_is(ParseContext *p, Ast *def, const Token *trait); // `is TRAIT`, before the body
 Ast *ast_models(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *count, Ast *body);
 // A parameter of its own: a model of nothing, whose value it is.
 Ast *ast_own_param(ParseContext *p, Span span, Token name, Ast *shape, Ast *role, Opr how, Ast *value);

@@ -449,6 +449,7 @@ void print_head(Printer *p, const Ast *def) {
   }
   if (def->op == KIND_METRIC && def->num != 0) print_text(p, def->num > 0 ? " higher" : " lower");
   if (def->kids[3] && def->op == KIND_OPTIMIZER) strbuf_addf(&p->out, " for %s", def->kids[3]->name);
+  if (ast_trait(def)) strbuf_addf(&p->out, " is %s", ast_trait(def));
 }
 
 static void print_type(Printer *p, const Ast *a) {

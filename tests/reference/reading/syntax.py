@@ -115,6 +115,8 @@ class Parser:
             result = self.result() if self.take("->") else None
             if word == "metric":
                 self.take("higher", "lower")
+            if self.take("is"):  # what it is said to be changes warnings only
+                self.name()
             body = self.block() if self.sees("{") else self.need("=") and self.expression()
             return Node("def", word, name, parameters, result, body, updated)
         if word in ("procedure", "recipe"):  # what acts between trainings, and clauses alone, is not read
