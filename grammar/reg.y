@@ -42,18 +42,15 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
 %token SEMICOLON "`;`" // a NEWLINE inside braces: the filter
-%token <token> SENSE "`higher`"
-%token IS "`is`"
-%token <token> GIVEN "a line" // the name that one among clauses gives: the filter
+%token <token> SENSE "`higher`" GIVEN "a line" // the name that one among clauses gives: the filter
 %token FOREIGN // a sign of another language that stands for nothing: told by the scanner
-%token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`"
+%token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`" IS "`is`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
 %token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" PROX "`prox`" LET "`let`"
 %token RECIPE "`recipe`" TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
 %token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" LOG "`log`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
 %token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
-%token STACK "`stack`" LEAST "`minimize … from`"
-%token STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`" SWEEP "statement `sweep`" WITHOUT "`without`"
+%token STACK "`stack`" LEAST "`minimize … from`" STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`" SWEEP "statement `sweep`" WITHOUT "`without`"
 %token WORD "a word" // that starts a line and nothing that there is
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
 %token KEEP "`keep`" BEST "`best`" TABLE "`table`"

@@ -36,10 +36,13 @@ void check_statement(Program *p, const Ast *e);
 void check_procedure(Program *p, Def *d, const Map *around); // around: names besides its own; or NULL
 void check_own(Program *p, const Ast *def);                  // of a procedure: it sees the procedure's names
 
+// -- traits.c
+void check_trait(Program *p, const Def *d);
+
 // -- clauses.c
 void allow_warnings(Program *p, const Ast *train);
 void check_train(Program *p, const Ast *train);
-bool is_measure(const Ast *e); // `valid.accuracy`, whose arguments see fields
+bool is_measure(const Ast *e);                            // `valid.accuracy`, whose arguments see fields
 void check_clauses(Scope *s, const Ast *owner, int from); // kids[from..]
 bool names_clause(const Ast *owner, const char *name);    // one of its updates has it
 // Of an unknown name; false: no training has it for further data or a clause.

@@ -413,7 +413,9 @@ static const char *doc_before(ParseContext *p, int offset) {
 
 Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,
              Ast *target) {
-  Ast *a = named(with_op(NODE(AST_DEF, params, result, body, target), (int)kind), name->text, name->span);
+  Ast *a =
+      named(with_op(NODE(AST_DEF, params, result, body, target, NULL), (int)kind), name->text, name->span);
+  a->nkids -= a->kind == AST_DEF; // room for what ast_is adds
   a->doc = doc_before(p, span.start);
   if (kind == KIND_PROX) a->name = arena_printf(p->arena, "prox %s", name->text);
   return a;
@@ -427,10 +429,7 @@ Ast *ast_metric(ParseContext *p, Span span, DefKind kind, const Token *name, Ast
 }
 
 Ast *ast_is(ParseContext *p, Ast *def, const Token *trait) {
-  Ast **kids = ARENA_ARRAY(p->arena, Ast *, def->nkids + 1);
-  memcpy(kids, def->kids, sizeof *kids * (size_t)def->nkids);
-  kids[def->nkids++] = ast_string(p, trait->span, *trait);
-  def->kids = kids;
+  if (def->kind == AST_DEF) def->kids[def->nkids++] = ast_string(p, trait->span, *trait);
   return def;
 }
 
