@@ -190,22 +190,42 @@ def clone(folder):
             (folder / entry.name).symlink_to(entry)
 
 
+def session(regc, text, folder):
+    """Lines that start with `$ ` are commands, the lines below one its standard output."""
+    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+        command, _, expected = part.partition("\n")
+        if re.match(r"(git|cd|sudo|\./bootstrap (test|build|deps|package))\b", command):
+            continue
+        command = re.sub(r"^\./bootstrap run", "regc run", command)
+        command = re.sub(r"(?<![\w/.])build/release/", f"{Path(regc.path).parent}/", command)
+        command = re.sub(r"(?<![\w/.])regc(?=\s)", regc.path, command)
+        done = subprocess.run(["sh", "-c", command], cwd=folder, env=regc.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise Failure(f"{command}: exit code {done.returncode}\n{done.stderr}")
+        if expected.strip() and not same_but_numbers(expected.rstrip() + "\n", done.stdout):
+            raise Failure(f"{command}\n{difference(expected, done.stdout, 'text')}")
+
+
 def test_session(regc, text):
-    """A shell session in a clone: lines that start with `$ ` are commands, the lines below one its standard output."""
+    """A shell session in a clone."""
     with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
         clone(Path(folder))
-        for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
-            command, _, expected = part.partition("\n")
-            if re.match(r"(git|cd|sudo|\./bootstrap (test|build|deps|package))\b", command):
+        session(regc, text, folder)
+
+
+def test_chapter(regc, page):
+    """A chapter of the tutorial, from its first line to its last in one clone: programs become the files that stand before
+    them, `NAME.reg`:, and nothing is reported of them; sessions go on where those before ended."""
+    with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
+        clone(Path(folder))
+        for name, language, text in re.findall(r"(?:^`(\S+\.reg)`:\n\n)?^```(reg|sh)\n(.*?)^```", page.read_text(), re.M | re.S):
+            if language == "sh":
+                session(regc, text, folder)
                 continue
-            command = re.sub(r"^\./bootstrap run", "regc run", command)
-            command = re.sub(r"(?<![\w/.])build/release/", f"{Path(regc.path).parent}/", command)
-            command = re.sub(r"(?<![\w/.])regc(?=\s)", regc.path, command)
-            done = subprocess.run(["sh", "-c", command], cwd=folder, env=regc.environment, capture_output=True, text=True)
-            if done.returncode:
-                raise Failure(f"{command}: exit code {done.returncode}\n{done.stderr}")
-            if expected.strip() and not same_but_numbers(expected.rstrip() + "\n", done.stdout):
-                raise Failure(f"{command}\n{difference(expected, done.stdout, 'text')}")
+            (Path(folder) / name).write_text(text)
+            done = regc("check", name, cwd=folder)
+            if done.returncode or reported(done.stderr):
+                raise Failure(f"exit code {done.returncode}\n{done.stderr}")
 
 
 def test_conversation(regc, text):
@@ -259,6 +279,7 @@ def collect(regc, promote):
                  for line, text in fenced(p, language)] +
                 [(f"{p.name}:{line}", lambda t=text: test_conversation(regc, t)) for p in pages
                  for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)] +
+                each("docs/tutorial/*.md", test_chapter) +
                 [("library.md is what the library and its tests say", test_page_of_library)] +
                 [("techniques.md is what the demonstrations and the library say", test_page_of_techniques)],
         "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
