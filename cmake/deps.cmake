@@ -1,4 +1,4 @@
-# Libraries from Debian: LLVM 19 (C API), OpenBLAS, zlib, libzstd, libedit, libmd.
+# Libraries from Debian: LLVM 19 (C API), OpenBLAS, zlib, libzstd, libedit, libmd, SQLite.
 find_program(LLVM_CONFIG NAMES llvm-config-19 PATHS /usr/lib/llvm-19/bin REQUIRED)
 find_program(CLANG19 NAMES clang-19 PATHS /usr/lib/llvm-19/bin REQUIRED)
 execute_process(COMMAND ${LLVM_CONFIG} --includedir OUTPUT_VARIABLE LLVM_INCLUDE OUTPUT_STRIP_TRAILING_WHITESPACE)

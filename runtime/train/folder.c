@@ -124,6 +124,9 @@ static void put_seeds(Text *o, const Run *r) {
   reg_text_add(o, "{");
   for (int i = 0; i < r->program->ntrains; i++) {
     const reg_train *t = &r->program->trains[i];
+    int first = 0; // those of a sweep's variants have one name
+    while (strcmp(r->program->trains[first].name, t->name) != 0) first++;
+    if (first < i) continue;
     reg_text_key(o, t->name);
     reg_text_format(o, "%llu", (unsigned long long)(r->options->has_seed ? r->options->seed : t->seed));
   }

@@ -1,0 +1,14 @@
+// The runs of a folder as tables of SQLite, for `regc runs` and `regc report`.
+#ifndef DRIVER_RUNS_STORE_H
+#define DRIVER_RUNS_STORE_H
+#include "driver.h"
+#include <sqlite3.h>
+
+// Opens runs.sqlite in the folder, brought up to date with the folders of runs in it, which are what counts;
+// where it cannot be written, a store in memory. Any number of processes may do so at once. Tables:
+// runs(name, stamp), fields(run, name, value, measured): what run.json says, and what was measured last; view
+// every: fields, and names. NULL after a mistake, which was told; *code says how to end.
+sqlite3 *runs_open(Arena *a, const char *folder, int *code);
+// A statement with texts bound to ?1, ?2, …; told and NULL where SQLite refuses it.
+sqlite3_stmt *runs_query(sqlite3 *db, const char *sql, const char *const *texts, int n);
+#endif
