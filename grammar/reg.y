@@ -42,14 +42,14 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %token OPEN "`(`" CLOSE "`)`" OPENB "`[`" CLOSEB "`]`" OPENC "`{`" CLOSEC "`}`"
 %token IF "`if`" THEN "`then`" ELSE "`else`" UNTIL "`until`" AND "`and`" OR "`or`" NOT "`not`"
 %token SEMICOLON "`;`" // a NEWLINE inside braces: the filter
-%token <token> SENSE "`higher`" GIVEN "a line" // the name that one among clauses gives: the filter
+%token <token> SENSE "`higher`" PROX "`prox`" TO "`to`" GIVEN "a line" // the name that one among clauses gives: the filter
 %token FOREIGN // a sign of another language that stands for nothing: told by the scanner
 %token TRUE "`true`" FALSE "`false`" AS "`as`" AT "`at`" EXCEPT "`except`" OF "`of`" IS "`is`"
 %token DATA "`data`" MODEL "`model`" LAYER "`layer`" FN "`fn`" PENALTY "`penalty`" LOSS "`loss`"
-%token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" PROX "`prox`" LET "`let`"
+%token SCHEDULE "`schedule`" OPTIMIZER "`optimizer`" METRIC "`metric`" LET "`let`"
 %token RECIPE "`recipe`" TRAIN "`train`" EVALUATE "`evaluate`" CHECK "`check`" USE "`use`" PRECISION "`precision`"
-%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" LOG "`log`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`"
-%token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" TO "`to`" CALLED "`as`, a text"
+%token PARAM "`param`" STATE "`state`" CARRY "`carry`" SAMPLE "`sample`" REPEAT "`repeat`" WHILE "`while`" EACH "`each`" EACH_EPOCH "`each epoch`" NEW "`new`" ALONG "`along`" WHERE "`where`" APPLY "`apply`" PENALIZE "`penalize`" OPTIMIZE "`optimize`" MINIMIZE "`minimize`" CONSTRAIN "`constrain`" LOG "`log`" OVER "`over`" FREEZE "`freeze`" STOP "`stop`" SOLVE "`solve`"
+%token PROCEDURE "`procedure`" REPORT "`report`" ASSERT "`assert`" SAVE "`save`" CALLED "`as`, a text"
 %token STACK "`stack`" LEAST "`minimize … from`" STAGE_REPEAT "statement `repeat`" STAGE_FOR "statement `for`" STAGE_WHILE "statement `while`" STAGE_IF "statement `if`" SWEEP "statement `sweep`" WITHOUT "`without`"
 %token WORD "a word" // that starts a line and nothing that there is
 %token ON "`on`" FOR "`for`" WITH "`with`" LIKE "`like`" IN "`in`" BY "`by`" WHEN "`when`" STALLS "`stalls`"
@@ -64,9 +64,7 @@ static void grammar_error(const Span *span, ParseContext *p, const char *message
 %type <op> kind optimizer how compare
 
 %start start
-
 %%
-
 start:
   FOR_FILE items
 | FOR_EXPRESSION whole NEWLINE                    { ast_expression(p, $2); }
@@ -175,7 +173,7 @@ kind:
 | LOSS                                            { $$ = KIND_LOSS; }
 | SCHEDULE                                        { $$ = KIND_SCHEDULE; }
 | METRIC                                          { $$ = KIND_METRIC; }
-| PROX                                            { $$ = KIND_PROX; }
+| PROX                                            { $$ = kind_beside($1); }
 
 params_opt:
   %empty                                          { $$ = NULL; }
@@ -236,7 +234,6 @@ body:
 | block
 
 // A model whose parameters, or named values, are seen through an expression
-
 derived:
   expr WITH names IN selectors AS expr            { $$ = ast_derive(p, @$, $1, $3, $5, $7); }
 | derived WITH names IN selectors AS expr         { $$ = ast_derive(p, @$, $1, $3, $5, $7); }
@@ -364,6 +361,8 @@ clause:
 | LOG NAME SET expr                               { $$ = ast_bind(p, @$, AST_LOG, $2, $4); }
 | FREEZE sources                                  { $$ = ast_freeze(p, @$, $2); }
 | stop
+| SOLVE TO NAME expr                              { $$ = ast_solve(p, @$, $3, $4, NULL, NULL, NULL); }
+| SOLVE TO NAME expr COMMA NAME NAME expr         { $$ = ast_solve(p, @$, $3, $4, &$6, &$7, $8); }
 | SAMPLE IN NAME                                  { $$ = ast_sample(p, @$, $3); }
 | SAMPLE WHERE expr                               { $$ = ast_sample_of(p, @$, "where", $3, NULL); }
 | SAMPLE chain                                    { $$ = ast_sample_of(p, @$, NULL, $2, NULL); }
@@ -541,7 +540,7 @@ atom:
 | OPEN whole CLOSE                                { $$ = $2; }
 | OPEN whole CLOSE OPEN args CLOSE                { $$ = ast_call_of(p, @$, $2, $5); }
 | OPEN tuple comma CLOSE                          { $$ = ast_tuple(p, @$, $2); }
-| PROX NAME OPEN args CLOSE                       { $$ = ast_prox_call(p, @$, $2, $4); }
+| PROX NAME OPEN args CLOSE                       { $$ = ast_beside_call(p, @$, $1, $2, $4); }
 | list
 | TABLE OPEN args CLOSE block                     { $$ = ast_table(p, @$, $3, $5); }
 | atom OPENB elements CLOSEB                      { $$ = ast_index(p, @$, $1, $3); }

@@ -103,13 +103,15 @@ static int unknown(Session *s, const char *name, const Parse *own) {
   return EXIT_USAGE;
 }
 
-// A penalty with its proximal operator.
+// A penalty with its proximal operator, a loss with its conjugate.
 static void print_with_operator(Session *s, const Parse *file, const Ast *def, const reg_terminal *t) {
-  const Ast *prox = find_definition(file, arena_printf(s->arena, "prox %s", def->name));
+  static const DefKind kinds[] = {KIND_PROX, KIND_CONJUGATE};
   print_definition(s, def, t);
-  if (!prox) return;
-  putchar('\n');
-  print_definition(s, prox, t);
+  for (int i = 0; i < 2; i++) {
+    const Ast *beside =
+        find_definition(file, arena_printf(s->arena, "%s %s", def_kind_name(kinds[i]), def->name));
+    if (beside) putchar('\n'), print_definition(s, beside, t);
+  }
 }
 
 int document_name(Session *s, const Options *o, const char *name, const Parse *own) {

@@ -266,6 +266,12 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
                 valid_full = t->valid_rows >= t->batch ? t->batch : 0;
   r->step = function_new(a, "step", full, step);
   r->step_last = function_new(a, "step_last", t->last_batch, step);
+  if (t->solve) {
+    r->design = function_new(a, "design", full, (FunctionSource){.train = t, .kind = LOWER_DESIGN});
+    r->strengths = function_new(a, "strengths", full, (FunctionSource){.train = t, .kind = LOWER_STRENGTHS});
+    r->curve = function_new(a, "curve", full, (FunctionSource){.train = t, .kind = LOWER_CURVE});
+    r->dual = function_new(a, "dual", full, (FunctionSource){.train = t, .kind = LOWER_DUAL});
+  }
   if (lower_predicts(l, t))
     r->predict =
         function_new(a, "predict", PREDICT_ROWS, (FunctionSource){.train = t, .kind = LOWER_PREDICT});
@@ -296,6 +302,14 @@ static reg_train train_of(Arena *a, const Lowered *l, LowerTrain *t, bool check)
                  .epochs = t->epochs,
                  .steps = t->steps,
                  .seed = t->seed,
+                 .nblocks = t->solve ? t->solve->blocks.len : 0,
+                 .blocks = t->solve ? t->solve->blocks.data : NULL,
+                 .outputs = t->solve ? t->solve->outputs : 0,
+                 .passes = t->solve ? t->solve->passes : 0,
+                 .quadratic = t->solve && t->solve->quadratic,
+                 .by_element = t->solve && t->solve->by_element,
+                 .same_design = t->solve && t->solve->same_design,
+                 .solve_place = t->solve ? t->solve->place : NULL,
                  .watch = t->watch,
                  .sense = t->watch_max ? REG_WATCH_MAX : REG_WATCH_MIN,
                  .patience = t->patience,
@@ -352,9 +366,10 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
       if (p->plans[i].ops[k].fn) code = each(user, t, p->plans[i].ops[k].fn);
   for (int i = 0; i < p->ntrains && !code; i++) {
     const reg_train *r = &p->trains[i];
-    reg_function *fs[] = {r->init,       r->start,         r->step,       r->step_last,       r->valid,
-                          r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->predict};
-    for (int k = 0; k < (all ? 10 : 7) && !code; k++)
+    reg_function *fs[] = {
+        r->init,  r->start, r->step,       r->step_last,     r->valid,      r->design,          r->strengths,
+        r->curve, r->dual,  r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->predict};
+    for (int k = 0; k < (all ? 14 : 11) && !code; k++)
       if (fs[k]) code = each(user, t, fs[k]);
   }
   for (int i = 0; i < p->nevaluates && !code; i++) {

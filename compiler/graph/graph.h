@@ -251,7 +251,8 @@ Node *graph_if(Graph *g, Node *const *in, int nin, const Graph *body, const Grap
 void graph_build_if(Graph *g, Node *condition, const bool *inside, Node *const *x, Node *const *y, int n,
                     Node **parts);
 
-Graph *graph_widen(Arena *a, const Graph *g);    // f64 in place of f32 (widen.c)
+// f64 in place of f32 (widen.c); of inputs those of one kind of port (-1: of all), the others stay.
+Graph *graph_widen(Arena *a, const Graph *g, int kind);
 Graph *graph_copy(Arena *a, const Graph *g);     // node for node
 bool graph_same(const Graph *a, const Graph *b); // node for node; names of inputs aside
 

@@ -100,7 +100,7 @@ Graph *prune(Cx *cx, Graph *g) {
     const Node *overwritten = o.alias < 0 ? NULL : now[g->inputs.data[o.alias]->id];
     graph_output_port(out, o.port, o.name, now[o.node->id], overwritten ? (int)overwritten->attr[0] : -1);
   }
-  return cx->g->doubles ? graph_widen(cx->a, out) : out;
+  return cx->g->doubles ? graph_widen(cx->a, out, cx->l->program->doubles ? -1 : REG_SLOT_SOLVE) : out;
 }
 
 // -- clauses that are numbers
@@ -320,7 +320,7 @@ LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name) {
   if (l->host.batch) t->batch = l->host.batch;
   if (!ast->kids[1]) t->batch = 1;
   t->seed = l->host.has_seed ? l->host.seed : (uint64_t)seed;
-  if (!sample_clause(cx, t)) return NULL;
+  if (!sample_clause(cx, t) || !solve_begin(cx, t)) return NULL;
   if (t->batch > t->epoch_rows) t->batch = t->epoch_rows;
   t->last_batch = t->epoch_rows % t->batch;
   t->steps_per_epoch = t->epoch_rows / t->batch + (t->last_batch > 0);

@@ -91,6 +91,14 @@ typedef struct LowerPass {
   double calls;
 } LowerPass;
 
+// Of `solve to gap G`.
+typedef struct LowerSolve {
+  VEC(reg_block) blocks;
+  int64_t outputs, passes;
+  bool quadratic, by_element, same_design;
+  const char *place;
+} LowerSolve;
+
 typedef struct LowerTrain {
   const Ast *ast;
   const char *name, *model,
@@ -119,6 +127,7 @@ typedef struct LowerTrain {
   VEC(reg_stage) draw;      // before each pass: gives weights, or which rows are kept
   int drawn;                // these, in the store
   const char *sample_place; // "p.reg:9:3"
+  LowerSolve *solve;        // NULL: it is trained step by step
   bool in_order;            // `sample in order`: row k of a batch goes on with row k of the batch before
   bool starts_late;         // there is a LOWER_START
   VEC(reg_result) results;  // that the program reads
@@ -252,6 +261,10 @@ typedef enum LowerKind {
   LOWER_STEP,          // one update on `batch` rows
   LOWER_VALID,         // loss (no penalties) and pred on `batch` rows, evaluation mode
   LOWER_VALID_METRICS, // pred and fields of the whole validation part -> metrics
+  LOWER_DESIGN,        // fields -> features and offset of all rows
+  LOWER_STRENGTHS,     // -> the gap, and strengths of penalties
+  LOWER_CURVE,         // fields, a result of the model -> the loss there, its derivatives
+  LOWER_DUAL,          // fields, a slope -> the loss's conjugate
   LOWER_PREDICT        // params, fields -> pred on `batch` rows of the training's data, evaluation mode
 } LowerKind;
 // NULL where there is none of this kind and size, and after a mistake (of LOWER_PREDICT only).

@@ -95,8 +95,8 @@ static Value strength(Cx *cx, Env *env, const Ast *e, const Ast *call) {
 }
 
 // What the penalty's parameters stand for in its call, but for the first.
-static bool prox_args(Cx *cx, Env *env, const ProxCall *c, ProxStep *x) {
-  const Ast *ps = c->penalty->ast->kids[0];
+static bool prox_args(Cx *cx, Env *env, const BesideCall *c, ProxStep *x) {
+  const Ast *ps = c->def->ast->kids[0];
   const int given = c->stage->kind == AST_CALL ? c->stage->nkids : 0;
   BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, given + 1);
   int n = 0;
@@ -109,8 +109,8 @@ static bool prox_args(Cx *cx, Env *env, const ProxCall *c, ProxStep *x) {
     *v = eval_clause(cx, env, arg->kids[0]);
     args[n++] = (BoundArg){arg->name, v, arg->span};
   }
-  Env *inner = env_new(cx, NULL, "", c->penalty->name);
-  if (!bind_args(cx, c->penalty, args, n, c->call->span, inner, false)) return false;
+  Env *inner = env_new(cx, NULL, "", c->def->name);
+  if (!bind_args(cx, c->def, args, n, c->call->span, inner, false)) return false;
   x->args = ARENA_ARRAY(cx->a, BoundArg, ps->nkids);
   for (int i = 1; i < ps->nkids; i++)
     x->args[x->nargs++] = (BoundArg){ps->kids[i]->name, env_get(inner, ps->kids[i]->name), c->call->span};
@@ -118,11 +118,11 @@ static bool prox_args(Cx *cx, Env *env, const ProxCall *c, ProxStep *x) {
 }
 
 static bool add_prox(Cx *cx, Env *env, const Ast *p, const char *path, ProxSteps *steps) {
-  ProxCall c;
+  BesideCall c;
   ProxStep x = {.ast = p, .path = path};
   const bool library = source_is_library(source_get(&cx->s->sources, p->span.source));
-  if (!sema_prox_call(cx->l->program, library, p->kids[2], &c)) return false;
-  x.def = sema_prox(cx->l->program, c.penalty);
+  if (!sema_call_of(cx->l->program, KIND_PENALTY, library, p->kids[2], &c)) return false;
+  x.def = sema_beside(cx->l->program, KIND_PROX, c.def);
   for (int i = 0; i < steps->len; i++) {
     if (strcmp(steps->data[i].path, path) != 0) continue;
     Diag *d = diag_emit(&cx->s->diags, DIAG_prox_twice, p->span, path);

@@ -282,6 +282,13 @@ static Graph *built(const LowerTrain *t, LowerKind kind, int64_t batch) {
   return NULL;
 }
 
+static bool keep_solve(Lowered *l, LowerTrain *t) {
+  Graph *g[4];
+  if (!solve_graphs(l, t, g)) return false;
+  for (int i = 0; i < 4; i++) keep_graph(l, t, (LowerKind)(LOWER_DESIGN + i), t->batch, g[i]);
+  return true;
+}
+
 bool train_discover(Lowered *l, LowerTrain *t) {
   Step s = {0};
   Cx *cx = discover_step(l, t, &s);
@@ -306,7 +313,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   keep_graph(l, t, LOWER_START, 0, start);
   keep_graph(l, t, LOWER_STEP, t->batch, step_graph(cx, t, &s));
   warn_further(l, t, built(t, LOWER_STEP, t->batch));
-  return true;
+  return !t->solve || keep_solve(l, t);
 }
 
 // -- predictions

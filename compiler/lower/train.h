@@ -116,6 +116,12 @@ bool is_optimizer(Cx *cx, const Value *v);
 // The number e, which depends on z; NULL after a mistake.
 Node *minimized(Cx *cx, Env *env, const Ast *e, const Tree *z);
 
+// -- solve.c
+const Ast *solve_clause(const Ast *train); // NULL: it is trained step by step
+bool solve_begin(Cx *cx, LowerTrain *t);   // its clauses that are numbers; false after a mistake
+bool solve_graphs(Lowered *l, LowerTrain *t,
+                  Graph **out); // design, strengths, curve, dual; false after a mistake
+
 // -- metrics.c
 // Metrics are known by their text, arguments included: `accuracy`, `top_k(k: 3)`.
 const char *metric_name(Arena *a, const Ast *metric);

@@ -357,13 +357,21 @@ static bool act_together(Acts *a, Update *u) {
 
 // -- the step
 
+// What `solve` acts on.
+static const Ast all_of_them = {.kind = AST_OBJECTIVE, .nkids = 1};
+
 static void find_updates(Acts *a) {
   const Ast *ast = a->t->ast;
   a->list = ARENA_ARRAY(a->cx->a, Update, ast->nkids + 1);
   for (int i = 2; i < ast->nkids; i++) {
     const Ast *c = ast->kids[i];
-    if (c->kind != AST_UPDATE) continue;
+    if (c->kind != AST_UPDATE && c->kind != AST_SOLVE) continue;
     Update *u = &a->list[a->n++];
+    if (c->kind == AST_SOLVE) {
+      *u = (Update){.ast = c, .nparts = 1, .parts = ARENA_NEW(a->cx->a, Part)};
+      u->parts->ast = &all_of_them;
+      continue;
+    }
     *u = (Update){.ast = c, .nparts = c->nkids - 3, .parts = ARENA_ARRAY(a->cx->a, Part, c->nkids)};
     for (int k = 0; k < u->nparts; k++) u->parts[k].ast = c->kids[k + 3];
     u->prefix = c->name    ? arena_printf(a->cx->a, "%s.", c->name)
@@ -497,7 +505,8 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
     Update *u = &a.list[i];
     if (optimizes(u) && optimized) continue;
     optimized |= optimizes(u);
-    if (!objectives(&a, u) || cx->params.len > params || !act_together(&a, u)) break;
+    if (!objectives(&a, u) || cx->params.len > params) break;
+    if (u->ast->kind != AST_SOLVE && !act_together(&a, u)) break;
   }
   if (cx->t->build->dry) return cx->s->diags.errors == errors;
   if (cx->s->diags.errors == errors && cx->params.len == params && constraints_act(&a)) add_logs(&a);

@@ -7,8 +7,8 @@
 // Those with a value of their own, then constructs.
 static const char *const clause_names[] = {"loss",      "batch",    "epochs",   "steps",  "seed",
                                            "allow",     "optimize", "minimize", "freeze", "penalize",
-                                           "constrain", "log",      "stop",     "sample"};
-enum { VALUE_CLAUSES = 6, CLAUSES = 14 };
+                                           "constrain", "log",      "stop",     "sample", "solve"};
+enum { VALUE_CLAUSES = 6, CLAUSES = 15 };
 
 static bool known_clause(Program *p, const Ast *c) {
   for (int i = 0; i < VALUE_CLAUSES; i++)
@@ -168,11 +168,56 @@ static void check_needed(Program *p, const Ast *train) {
     const Ast *c = train->kids[i];
     loss |= c->kind == AST_CLAUSE && !strcmp(c->name, "loss");
     penalizes |= c->kind == AST_PENALIZE;
-    optimizes |= c->kind == AST_UPDATE && c->op == OPR_NONE;
+    optimizes |= c->kind == AST_SOLVE || (c->kind == AST_UPDATE && c->op == OPR_NONE);
     minimizes |= c->kind == AST_UPDATE && c->op != OPR_NONE;
   }
   if (loss != optimizes || (!minimizes && !loss) || (penalizes && !optimizes))
     lacks_clauses(p, train, loss, optimizes);
+}
+
+// All rows at once, and no updates: what says how these are made has no meaning.
+static const char *beside_solve(const Ast *c) {
+  static const char *const words[] = {"batch", "epochs", "steps"};
+  if (c->kind == AST_UPDATE) return c->op == OPR_NONE ? "optimize" : "minimize";
+  if (c->kind == AST_SAMPLE) return "sample";
+  if (c->kind == AST_CONSTRAIN) return "constrain";
+  if (c->kind == AST_FREEZE) return "freeze";
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (c->kind == AST_CLAUSE && !strcmp(c->name, words[i])) return words[i];
+  return NULL;
+}
+
+// The conjugate of its loss is used, where there is one; whether it is needed is seen when it is elaborated.
+static void use_conjugate(const Scope *s, const Ast *loss) {
+  BesideCall x;
+  Def *d =
+      sema_call_of(s->p, KIND_LOSS, s->library, loss, &x) ? sema_beside(s->p, KIND_CONJUGATE, x.def) : NULL;
+  if (!d) return;
+  Scope its = *s;
+  its.library = d->from_library;
+  const Ast named = {
+      .kind = AST_NAME, .op = d->own, .name = d->name, .span = loss->span, .name_span = loss->span};
+  check_name(&its, &named, PLACE_CALL);
+}
+
+static void check_solve(const Scope *s, const Ast *owner, int from, int at) {
+  Diags *ds = &s->p->session->diags;
+  const Ast *c = owner->kids[at];
+  for (int i = 0; i < 2; i++)
+    if (c->kids[i]) check_expr((Scope *)s, c->kids[i]);
+  for (int i = from; i < owner->nkids; i++) {
+    const Ast *other = owner->kids[i];
+    if (other->kind == AST_CLAUSE && !strcmp(other->name, "loss")) use_conjugate(s, other->kids[0]);
+    if (other->kind == AST_SOLVE && i < at) {
+      Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->span, "solve");
+      diag_note(d, other->span, "first given here");
+    }
+    const char *name = beside_solve(other);
+    if (!name) continue;
+    Diag *d = diag_emit(ds, DIAG_not_allowed_here, other->span,
+                        arena_printf(s->p->session->arena, "`%s`", name), "in a training that is solved");
+    diag_note(d, c->span, "solved here: all rows, until the gap is reached");
+  }
 }
 
 static void check_in(const Scope *around, const Ast *e, SemaPlace value, SemaPlace callee) {
@@ -293,6 +338,7 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
     if (c->kind == AST_STOP) check_stop(s, owner, from, i);
     if (c->kind == AST_LOG) check_log(s, owner, from, i);
     if (c->kind == AST_SAMPLE) check_sample(s, owner, from, i);
+    if (c->kind == AST_SOLVE) check_solve(s, owner, from, i);
     if (c->kind == AST_EACH_EPOCH) check_each_epoch(p, owner, c);
     if (c->kind == AST_UPDATE) check_update(s, owner, from, i);
     if (c->kind != AST_CLAUSE || !known_clause(p, c) || !strcmp(c->name, "allow")) continue;

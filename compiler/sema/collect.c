@@ -179,7 +179,7 @@ Def *sema_find(Program *p, const char *name) {
 
 Def *sema_library(Program *p, const char *name) {
   Def *d = map_get(&p->library, name);
-  const char *of = strncmp(name, "prox ", 5) ? name : name + 5; // an operator stands beside its penalty
+  const char *of = beside_what(name) ? beside_what(name) : name;
   if (d || map_get(&p->library, of)) return d;
   for (const LibraryName *l = library_names; l->name; l++) {
     if (strcmp(l->name, of)) continue;

@@ -111,16 +111,18 @@ static void defined_twice(SemaCopy *c, const Ast *block, const Ast *e) {
                 block->kids[k]->name_span, "first defined here");
 }
 
-// Of a proximal operator that of its penalty.
+// Of what stands beside a definition that of this.
 static const char *own_name(SemaCopy *c, const Ast *e) {
   Program *p = c->p;
-  if (e->op != KIND_PROX) return unlike(p, e->name);
-  const Ast *penalty = map_get(&c->given, e->name + 5);
-  if (penalty && penalty->kind == AST_DEF) return arena_printf(p->session->arena, "prox %s", penalty->name);
+  if (!stands_beside((DefKind)e->op)) return unlike(p, e->name);
+  const char *kind = def_kind_name((DefKind)e->op), *what = e->op == KIND_PROX ? "penalty" : "loss";
+  const Ast *of = map_get(&c->given, beside_what(e->name));
+  if (of && of->kind == AST_DEF) return arena_printf(p->session->arena, "%s %s", kind, of->name);
   Diag *d = diag_emit(&p->session->diags, DIAG_not_allowed_here, e->name_span,
                       arena_printf(p->session->arena, "the operator `%s`", e->name),
-                      "in a block without its penalty");
-  diag_hint(d, "it stands beside `penalty %s(w) = ...`", e->name + 5);
+                      arena_printf(p->session->arena, "in a block without its %s", what));
+  diag_hint(d, "it stands beside `%s %s(%s) = ...`", what, beside_what(e->name),
+            e->op == KIND_PROX ? "w" : "pred, y");
   return unlike(p, e->name);
 }
 
@@ -229,7 +231,7 @@ static void know_definitions(SemaCopy *c, const Ast *block, bool operators) {
   for (int i = 0; i < block->nkids; i++) {
     const Ast *e = block->kids[i];
     if (e && binds_model(e) && !operators) know_kept(c, e);
-    if (!e || e->kind != AST_DEF || !e->name || (e->op == KIND_PROX) != operators) continue;
+    if (!e || e->kind != AST_DEF || !e->name || stands_beside((DefKind)e->op) != operators) continue;
     defined_twice(c, block, e);
     Ast *made = ARENA_NEW(p->session->arena, Ast);
     *made = *e;

@@ -9,23 +9,24 @@ static Def *meant(Program *p, bool library, const char *name) {
   return library ? sema_library(p, name) : sema_find(p, name);
 }
 
-Def *sema_prox(Program *p, const Def *penalty) {
-  const char *name = arena_printf(p->session->arena, "prox %s", penalty->name);
+Def *sema_beside(Program *p, DefKind kind, const Def *of) {
+  const char *name = arena_printf(p->session->arena, "%s %s", def_kind_name(kind), of->name);
   Def *own = map_get(&p->defs, name);
-  return own || !penalty->from_library ? own : map_get(&p->library, name);
+  return own || !of->from_library ? own : map_get(&p->library, name);
 }
 
-bool sema_prox_call(Program *p, bool library, const Ast *e, ProxCall *out) {
-  if (e->kind == AST_BINARY && e->op == OPR_MUL && sema_prox_call(p, library, e->kids[1], out)) return true;
+bool sema_call_of(Program *p, DefKind kind, bool library, const Ast *e, BesideCall *out) {
+  if (e->kind == AST_BINARY && e->op == OPR_MUL && sema_call_of(p, kind, library, e->kids[1], out))
+    return true;
   if (e->kind == AST_BINARY && (e->op == OPR_MUL || e->op == OPR_DIV))
-    return sema_prox_call(p, library, e->kids[0], out);
+    return sema_call_of(p, kind, library, e->kids[0], out);
   const Ast *stage = e->kind == AST_PIPE ? e->kids[1] : e;
   const Ast *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
   Def *d = callee->kind == AST_NAME && (stage->kind == AST_CALL || e->kind == AST_PIPE)
                ? meant(p, library, callee->name)
                : NULL;
-  if (!d || d->kind != KIND_PENALTY) return false;
-  *out = (ProxCall){.penalty = d, .call = e, .stage = stage, .rest = 1};
+  if (!d || d->kind != kind) return false;
+  *out = (BesideCall){.def = d, .call = e, .stage = stage, .rest = 1};
   out->of = e->kind == AST_PIPE ? e->kids[0] : stage->nkids > 1 ? stage->kids[1]->kids[0] : NULL;
   if (e->kind != AST_PIPE) out->rest = 2;
   return true;
@@ -53,7 +54,13 @@ static const char *with_operator(Program *p) {
   return b.data;
 }
 
-void tell_no_prox(Program *p, const char *penalty, Span at) {
+void tell_none_beside(Program *p, const char *name, Span at) {
+  const char *penalty = beside_what(name);
+  if (strncmp(name, "prox ", 5) != 0) {
+    Diag *d = diag_emit(&p->session->diags, DIAG_unknown_name, at, name);
+    diag_hint(d, "`conjugate %s(u, y) = ...` declares it beside the loss", penalty);
+    return;
+  }
   Diag *d = diag_emit(&p->session->diags, DIAG_no_prox, at, penalty);
   diag_hint(d, "these penalties have one: %s", with_operator(p));
   diag_hint(d, "`prox %s(w, t) = ...` declares one", penalty);
@@ -64,20 +71,20 @@ void check_by_prox(const Scope *s, const Ast *penalize) {
   Arena *a = p->session->arena;
   Diags *ds = &p->session->diags;
   const Ast *names = penalize->kids[0], *e = penalize->kids[2];
-  ProxCall x;
+  BesideCall x;
   if (strcmp(penalize->name, "prox") != 0) {
     diag_emit(ds, DIAG_wrong_kind, penalize->name_span, "`by prox`",
               arena_printf(a, "`by %s`", penalize->name));
     return;
   }
   const char *w = names->nkids == 1 ? names->kids[0]->name : NULL;
-  if (!w || !sema_prox_call(p, s->library, e, &x) || !x.of || x.of->kind != AST_NAME ||
+  if (!w || !sema_call_of(p, KIND_PENALTY, s->library, e, &x) || !x.of || x.of->kind != AST_NAME ||
       strcmp(x.of->name, w) != 0) {
     Diag *d = diag_emit(ds, DIAG_prox_form, e->span, w ? w : "w");
     diag_hint(d, "for example `penalize w in net.*.weight : 1e-3 * l1(w) by prox`");
     return;
   }
-  Def *prox = sema_prox(p, x.penalty);
+  Def *prox = sema_beside(p, KIND_PROX, x.def);
   if (prox) {
     Scope its = *s;
     its.library = prox->from_library;
@@ -89,7 +96,7 @@ void check_by_prox(const Scope *s, const Ast *penalize) {
     check_name(&its, &named, PLACE_CALL);
     return;
   }
-  tell_no_prox(p, x.penalty->name, x.call->span);
+  tell_none_beside(p, arena_printf(a, "prox %s", x.def->name), x.call->span);
 }
 
 static bool has_param(const Ast *params, int from, const char *name) {
@@ -98,26 +105,38 @@ static bool has_param(const Ast *params, int from, const char *name) {
   return false;
 }
 
-void check_operator(Program *p, const Def *d) {
+// `per_row` and its like, which every loss has without saying it.
+static bool of_all_losses(const Ast *param) { return param->num != 0; }
+
+// Of a loss the conjugate has the same parameters, with `u` in the place of the first.
+void check_beside(Program *p, const Def *d) {
   Arena *a = p->session->arena;
-  const char *name = d->name + 5;
-  const Def *penalty = meant(p, d->from_library, name);
-  if (!penalty || penalty->kind != KIND_PENALTY) {
-    Diag *diag = diag_emit(&p->session->diags, DIAG_wrong_kind, d->ast->name_span, "the name of a penalty",
-                           arena_printf(a, "`%s`", name));
-    diag_hint(diag, "`prox NAME(w, t)` is the proximal operator of `penalty NAME(w)`");
+  const char *name = beside_what(d->name);
+  const bool prox = d->kind == KIND_PROX;
+  const Def *of = meant(p, d->from_library, name);
+  if (!of || of->kind != (prox ? KIND_PENALTY : KIND_LOSS)) {
+    Diag *diag =
+        diag_emit(&p->session->diags, DIAG_wrong_kind, d->ast->name_span,
+                  prox ? "the name of a penalty" : "the name of a loss", arena_printf(a, "`%s`", name));
+    diag_hint(diag, prox ? "`prox NAME(w, t)` is the proximal operator of `penalty NAME(w)`"
+                         : "`conjugate NAME(u, y)` is the convex conjugate of `loss NAME(pred, y)`");
     return;
   }
-  const Ast *params = d->ast->kids[0], *whole = penalty->ast->kids[0];
+  const Ast *params = d->ast->kids[0], *whole = of->ast->kids[0];
   StrBuf b = {.arena = a};
-  bool fits = params && whole && params->nkids == whole->nkids + 1;
-  strbuf_add(&b, "`w, t");
+  int own = prox ? 1 : 0; // w and t, or u
+  strbuf_add(&b, prox ? "`w, t" : "`u");
+  bool fits = params && whole;
+  for (int i = 0; whole && i < whole->nkids; i++) own += of_all_losses(whole->kids[i]) ? 0 : 1;
+  fits = fits && params->nkids == own;
   for (int i = 1; whole && i < whole->nkids; i++) {
+    if (of_all_losses(whole->kids[i])) continue;
     strbuf_addf(&b, ", %s", whole->kids[i]->name);
-    fits = fits && has_param(params, 2, whole->kids[i]->name);
+    fits = fits && has_param(params, prox ? 2 : 1, whole->kids[i]->name);
   }
   strbuf_add(&b, "`");
   if (fits) return;
-  Diag *diag = diag_emit(&p->session->diags, DIAG_prox_parameters, d->ast->name_span, d->name, b.data);
-  diag_note(diag, penalty->ast->name_span, "the penalty");
+  Diag *diag = diag_emit(&p->session->diags, prox ? DIAG_prox_parameters : DIAG_conjugate_parameters,
+                         d->ast->name_span, d->name, b.data);
+  diag_note(diag, of->ast->name_span, prox ? "the penalty" : "the loss");
 }

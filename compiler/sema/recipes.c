@@ -56,7 +56,8 @@ static bool replaces(const Ast *c, const Ast *other) {
     return (c->name && other->name && !strcmp(c->name, other->name)) || (is_whole(c) && is_whole(other));
   case AST_STOP: return c->kids[1] && other->kids[1];
   case AST_LOG: return !strcmp(c->name, other->name);
-  case AST_SAMPLE: return true;
+  case AST_SAMPLE:
+  case AST_SOLVE: return true;
   default: return false;
   }
 }

@@ -49,9 +49,10 @@ bool names_clause(const Ast *owner, const char *name);    // one of its updates 
 bool hint_training(Program *p, Diag *d, const char *name);
 
 // -- prox.c
-void tell_no_prox(Program *p, const char *penalty, Span at);
+// That the definition `prox l1` or `conjugate huber`, which is asked for, is not there.
+void tell_none_beside(Program *p, const char *name, Span at);
 void check_by_prox(const Scope *s, const Ast *penalize);
-void check_operator(Program *p, const Def *d); // the parameters of a `prox`
+void check_beside(Program *p, const Def *d); // the parameters of a `prox` or `conjugate`
 
 // -- recipes.c
 // `train … with R(…)`: puts R's clauses in their place, in front of the training's own, which replace those

@@ -27,8 +27,8 @@ void bind(Scope *s, const char *name) {
 }
 
 static void report_unknown(Scope *s, const char *name, Span span, SemaPlace place) {
-  if (!strncmp(name, "prox ", 5)) {
-    tell_no_prox(s->p, name + 5, span);
+  if (beside_what(name)) {
+    tell_none_beside(s->p, name, span);
     return;
   }
   Diag *d = diag_emit(&s->p->session->diags, DIAG_unknown_name, span, name);
@@ -469,7 +469,7 @@ static void check_text(Program *p, Def *d, const Map *around) {
   Scope s = scope_of(p);
   s.library = d->from_library;
   bind_params(&s, d->ast->kids[0]);
-  if (d->kind == KIND_PROX) check_operator(p, d);
+  if (stands_beside(d->kind)) check_beside(p, d);
   if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
   if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);
   if (d->kind == KIND_DATA) s.value = s.callee = PLACE_DATA;

@@ -58,17 +58,19 @@ typedef enum Trait {
   TRAIT_COUNT
 } Trait;
 bool sema_has(const Def *d, Trait t); // false: also where there is no definition
-// The proximal operator of a penalty, which is known; NULL: it has none.
-Def *sema_prox(Program *p, const Def *penalty);
-// `strength * penalty(w, …)`, where the strength may be several factors, also behind a stroke.
-typedef struct ProxCall {
-  Def *penalty;
-  const Ast *call;  // the penalty's
+// What stands beside a known definition: of a penalty its `prox`, of a loss its `conjugate`; NULL: nothing.
+Def *sema_beside(Program *p, DefKind kind, const Def *of);
+// `strength * penalty(w, …)`, where the strength may be several factors, also behind a stroke; of a loss
+// likewise.
+typedef struct BesideCall {
+  Def *def;         // penalty or loss
+  const Ast *call;  // its call
   const Ast *of;    // w
   const Ast *stage; // CALL: its further arguments are kids[rest..]; of a pipe also NAME
   int rest;
-} ProxCall;
-bool sema_prox_call(Program *p, bool library, const Ast *e, ProxCall *out); // false: e has another form
+} BesideCall;
+// False: e has another form.
+bool sema_call_of(Program *p, DefKind kind, bool library, const Ast *e, BesideCall *out);
 // The recipe that a training uses; NULL: none. Its first parameters are the models of the head.
 Def *train_recipe(Program *p, const Ast *train);
 // The data of a FURTHER, and the size of its batches where that is given, else NULL.

@@ -53,13 +53,18 @@ const char *def_kind_name(DefKind k) {
       [KIND_SCHEDULE] = "schedule", [KIND_OPTIMIZER] = "optimizer",
       [KIND_METRIC] = "metric",     [KIND_PROX] = "prox",
       [KIND_LET] = "let",           [KIND_PROCEDURE] = "procedure",
-      [KIND_RECIPE] = "recipe",
+      [KIND_RECIPE] = "recipe",     [KIND_CONJUGATE] = "conjugate",
   };
   return names[k];
 }
 
+const char *beside_what(const char *name) {
+  const char *blank = strchr(name, ' ');
+  return blank ? blank + 1 : NULL;
+}
+
 const char *def_title(Arena *a, const Ast *def) {
-  if (def->op == KIND_PROX) return def->name;
+  if (stands_beside((DefKind)def->op)) return def->name;
   return arena_printf(a, "%s %s", def_kind_name((DefKind)def->op), def->name);
 }
 

@@ -49,6 +49,7 @@ typedef enum DefKind {
   KIND_OPTIMIZER,
   KIND_METRIC,
   KIND_PROX,
+  KIND_CONJUGATE,
   KIND_LET,
   KIND_PROCEDURE,
   KIND_RECIPE,
@@ -118,9 +119,13 @@ ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items);
 
 bool text_is_name(const char *text); // can be written as a name anywhere
 const char *ast_kind_name(AstKind k);
-const char *opr_text(Opr o);                     // "+", "@", …
+const char *opr_text(Opr o); // "+", "@", …
+// `prox NAME` and `conjugate NAME` stand beside another definition; their names have their kind in front.
+static inline bool stands_beside(DefKind k) { return k == KIND_PROX || k == KIND_CONJUGATE; }
+// Behind the kind in such a name; NULL: it is none.
+const char *beside_what(const char *name);
 const char *def_title(Arena *a, const Ast *def); // "penalty l1"
-const char *ast_trait(const Ast *def); // of a definition what it is said to be; NULL
+const char *ast_trait(const Ast *def);           // of a definition what it is said to be; NULL
 const char *def_kind_name(DefKind k);            // "data", "penalty", …
 void ast_print(FILE *out, const Ast *a);         // --emit=ast: one node a line, indented
 // The formatter: canonical text with comments kept; formatting its own output changes nothing.

@@ -383,41 +383,13 @@ Ast *ast_labels(ParseContext *p, Span span, Token name, Ast *shape, Ast *classes
   return named(NODE(AST_TYPE, NULL, shape, classes), name.text, name.span);
 }
 
-static int line_of(const ParseContext *p, int offset) {
-  int line, column;
-  source_position(p->text, offset, &line, &column);
-  return line;
-}
-
-// The `##` lines directly before an offset, joined by line ends, their markers and one blank removed; or
-// NULL.
-static const char *doc_before(ParseContext *p, int offset) {
-  const Comment *comments = p->parse->comments.data;
-  int end = p->parse->comments.len;
-  while (end > 0 && comments[end - 1].span.start > offset) end--;
-  int first = end, line = line_of(p, offset);
-  while (first > 0 && comments[first - 1].own_line && strncmp(comments[first - 1].text, "##", 2) == 0 &&
-         line_of(p, comments[first - 1].span.start) == line - 1) {
-    first--;
-    line--;
-  }
-  if (first == end) return NULL;
-  StrBuf b = {.arena = p->arena};
-  for (int i = first; i < end; i++) {
-    const char *text = comments[i].text + 2;
-    if (i > first) strbuf_add(&b, "\n");
-    strbuf_add(&b, text + (*text == ' '));
-  }
-  return b.data;
-}
-
 Ast *ast_def(ParseContext *p, Span span, DefKind kind, const Token *name, Ast *params, Ast *result, Ast *body,
              Ast *target) {
   Ast *a =
       named(with_op(NODE(AST_DEF, params, result, body, target, NULL), (int)kind), name->text, name->span);
   a->nkids -= a->kind == AST_DEF; // room for what ast_is adds
   a->doc = doc_before(p, span.start);
-  if (kind == KIND_PROX) a->name = arena_printf(p->arena, "prox %s", name->text);
+  if (stands_beside(kind)) a->name = arena_printf(p->arena, "%s %s", def_kind_name(kind), name->text);
   return a;
 }
 
@@ -543,9 +515,24 @@ Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors
   return by ? named(a, by->text, by->span) : a;
 }
 
-Ast *ast_prox_call(ParseContext *p, Span span, Token penalty, AstList *args) {
-  penalty.text = arena_printf(p->arena, "prox %s", penalty.text);
-  return ast_call(p, span, ast_name(p, penalty.span, penalty), args);
+DefKind kind_beside(Token word) { return strcmp(word.text, "prox") ? KIND_CONJUGATE : KIND_PROX; }
+
+Ast *ast_beside_call(ParseContext *p, Span span, Token word, Token of, AstList *args) {
+  of.text = arena_printf(p->arena, "%s %s", word.text, of.text);
+  return ast_call(p, span, ast_name(p, of.span, of), args);
+}
+
+static bool expect_word(ParseContext *p, Token t, const char *text, const char *word) {
+  if (strcmp(t.text, text) != 0)
+    diag_emit(&p->session->diags, DIAG_wrong_kind, t.span, word, arena_printf(p->arena, "`%s`", t.text));
+  return !strcmp(t.text, text);
+}
+
+Ast *ast_solve(ParseContext *p, Span span, Token to, Ast *gap, const Token *at, const Token *most,
+               Ast *passes) {
+  if (expect_word(p, to, "gap", "`gap`") && at && expect_word(p, *at, "at", "`at most`"))
+    expect_word(p, *most, "most", "`at most`");
+  return NODE(AST_SOLVE, gap, passes);
 }
 
 Ast *ast_constrain(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value) {
@@ -570,9 +557,7 @@ Ast *ast_sample_of(ParseContext *p, Span span, const char *how, Ast *e, Ast *row
 }
 
 Ast *drawn_rows(ParseContext *p, Ast *count, Token unit) {
-  if (strcmp(unit.text, "rows") != 0)
-    diag_emit(&p->session->diags, DIAG_wrong_kind, unit.span, "`rows`",
-              arena_printf(p->arena, "`%s`", unit.text));
+  expect_word(p, unit, "rows", "`rows`");
   return count;
 }
 

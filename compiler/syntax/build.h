@@ -149,8 +149,14 @@ Ast *ast_optimize(ParseContext *p, Span span, Ast *optimizer, AstList *selectors
 Ast *ast_objective(ParseContext *p, Span span, Ast *value,
                    Ast *over); // over NULL: `value` is one more selector
 Ast *ast_minimize(ParseContext *p, Span span, AstList *objectives, Ast *optimizer, Ast *each, Ast *when);
+// The `##` lines directly before an offset, joined by line ends, their markers and one blank removed; or
+// NULL.
+const char *doc_before(ParseContext *p, int offset); // parse.c
+DefKind kind_beside(Token word);                     // "prox", "conjugate"
+Ast *ast_solve(ParseContext *p, Span span, Token to, Ast *gap, const Token *at, const Token *most,
+               Ast *passes);
 Ast *ast_freeze(ParseContext *p, Span span, AstList *selectors);
-Ast *ast_prox_call(ParseContext *p, Span span, Token penalty, AstList *args);
+Ast *ast_beside_call(ParseContext *p, Span span, Token word, Token of, AstList *args);
 Ast *ast_constrain(ParseContext *p, Span span, AstList *names, AstList *sources, Ast *value);
 Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors, Ast *value,
                   const Token *by);

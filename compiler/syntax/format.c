@@ -182,6 +182,10 @@ static void print_clause(Printer *p, const Ast *a, int column) {
   } else if (a->kind == AST_FREEZE) {
     strbuf_addf(&p->out, "%-*s ", CLAUSE_WIDTH, "freeze");
     print_selectors(p, a, 0);
+  } else if (a->kind == AST_SOLVE) {
+    strbuf_addf(&p->out, "%-*s to gap ", CLAUSE_WIDTH, "solve");
+    print_value(p, a->kids[0]);
+    if (a->kids[1]) print_text(p, ", at most "), print_value(p, a->kids[1]);
   } else if (a->kind == AST_STOP) {
     strbuf_addf(&p->out, "%-*s when ", CLAUSE_WIDTH, "stop");
     print_value(p, a->kids[0]);

@@ -18,6 +18,32 @@ void comment_add(ParseContext *p, int start, int length) {
   vec_push(p->arena, p->parse->comments, c);
 }
 
+static int line_of(const ParseContext *p, int offset) {
+  int line, column;
+  source_position(p->text, offset, &line, &column);
+  return line;
+}
+
+const char *doc_before(ParseContext *p, int offset) {
+  const Comment *comments = p->parse->comments.data;
+  int end = p->parse->comments.len;
+  while (end > 0 && comments[end - 1].span.start > offset) end--;
+  int first = end, line = line_of(p, offset);
+  while (first > 0 && comments[first - 1].own_line && strncmp(comments[first - 1].text, "##", 2) == 0 &&
+         line_of(p, comments[first - 1].span.start) == line - 1) {
+    first--;
+    line--;
+  }
+  if (first == end) return NULL;
+  StrBuf b = {.arena = p->arena};
+  for (int i = first; i < end; i++) {
+    const char *text = comments[i].text + 2;
+    if (i > first) strbuf_add(&b, "\n");
+    strbuf_add(&b, text + (*text == ' '));
+  }
+  return b.data;
+}
+
 static void feed(ParseContext *p, bool expression) {
   Arena *scratch = arena_new();
   Tokens *tokens = ARENA_NEW(scratch, Tokens);

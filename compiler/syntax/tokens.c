@@ -240,9 +240,9 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
 }
 
 static bool is_clause(const char *text) {
-  static const char *const words[] = {"loss",   "batch",    "epochs",   "steps",    "seed",
-                                      "allow",  "freeze",   "optimize", "minimize", "stop",
-                                      "sample", "penalize", "constrain"};
+  static const char *const words[] = {"loss",   "batch",    "epochs",    "steps",    "seed",
+                                      "allow",  "freeze",   "optimize",  "minimize", "stop",
+                                      "sample", "penalize", "constrain", "solve"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strcmp(words[i], text)) return true;
   return word_find(text, WORD_CLAUSE, NULL, 0) != NULL;

@@ -127,9 +127,13 @@ static void train_start(const reg_console *p, const reg_event *e) {
   int64_t elements = 0;
   for (int i = 0; i < t->nparams; i++) elements += t->params[i].count;
   char act[24];
-  fprintf(stderr, "%strain %s%s%s on %s: %lld parameters, batch %lld, up to %lld epochs (%lld steps)",
-          paint(p, "\033[1m"), t->name, reg_console_act(e, act), paint(p, "\033[0m"), t->data_name,
-          (long long)elements, (long long)t->batch, (long long)e->epochs, (long long)e->steps);
+  fprintf(stderr, "%strain %s%s%s on %s: %lld parameters, ", paint(p, "\033[1m"), t->name,
+          reg_console_act(e, act), paint(p, "\033[0m"), t->data_name, (long long)elements);
+  if (t->nblocks)
+    fprintf(stderr, "%lld rows", (long long)t->batch);
+  else
+    fprintf(stderr, "batch %lld, up to %lld epochs (%lld steps)", (long long)t->batch, (long long)e->epochs,
+            (long long)e->steps);
   if (e->epochs_before)
     fprintf(stderr, "; goes on from epoch %lld of a training for %lld, schedules are those of the new length",
             (long long)e->epoch, (long long)e->epochs_before);
@@ -138,9 +142,14 @@ static void train_start(const reg_console *p, const reg_event *e) {
 
 static void train_end(const reg_console *p, const reg_event *e) {
   char time[32];
-  fprintf(stderr, "%s%s%s after %lld epochs, %lld steps, %s", paint(p, "\033[1m"),
-          e->reason ? e->reason : "finished", paint(p, "\033[0m"), (long long)e->epoch, (long long)e->step,
-          duration(time, e->seconds));
+  fprintf(stderr, "%s%s%s after ", paint(p, "\033[1m"), e->reason ? e->reason : "finished",
+          paint(p, "\033[0m"));
+  if (e->solved)
+    fprintf(stderr, "%lld passes, gap %.2g, %lld parameters that are not 0, ", (long long)e->solved->passes,
+            e->solved->gap, (long long)e->solved->active);
+  else
+    fprintf(stderr, "%lld epochs, %lld steps, ", (long long)e->epoch, (long long)e->step);
+  fputs(duration(time, e->seconds), stderr);
   if (e->train->watch && e->best_epoch) fprintf(stderr, "; best epoch %lld", (long long)e->best_epoch);
   fputc('\n', stderr);
 }

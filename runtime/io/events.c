@@ -104,8 +104,26 @@ static void put_progress(Text *o, const reg_event *e) {
   }
 }
 
+// Of a training that is solved: the gap, also before each block of passes.
+static void put_solved(Text *o, const reg_event *e) {
+  const reg_solved *s = e->solved;
+  if (!s) return;
+  reg_text_key(o, "gap");
+  reg_text_number(o, s->gap);
+  put_integer(o, "passes", s->passes);
+  put_integer(o, "active", s->active);
+  reg_text_key(o, "gaps");
+  reg_text_add(o, "[");
+  for (int64_t i = 0; i < s->ngaps; i++) {
+    reg_text_item(o);
+    reg_text_number(o, s->gaps[i]);
+  }
+  reg_text_add(o, "]");
+}
+
 static void epoch(Text *o, const reg_event *e) {
   put_progress(o, e);
+  put_solved(o, e);
   if (!e->has_valid) return;
   put_named(o, e, "valid", e->valid_metrics ? e->train->nmetrics : 0, e->train->metrics, e->valid_metrics);
   put_number(o, e, "loss", e->valid_loss);

@@ -95,6 +95,8 @@ typedef struct Samples {
   int64_t count;        // of the batch
 } Samples;
 
+typedef struct Solving Solving; // solving.c
+
 typedef struct Training {
   Run *run;
   const reg_train *plan;
@@ -129,7 +131,10 @@ typedef struct Training {
   Bound init, start;
   Steps steps;
   Validation valid;
-  int64_t epochs_before; // resumed from a training for as many epochs; 0: for these
+  Solving *solving;         // of one that is solved, from its first act on
+  void **solve_places;      // by reg_solve_slot
+  const reg_solved *solved; // what came of the last act
+  int64_t epochs_before;    // resumed from a training for as many epochs; 0: for these
   const char *reason;
 } Training;
 
@@ -197,6 +202,8 @@ int rows_new(Training *t);     // room for an epoch's rows
 int rows_arrange(Training *t); // its rows in their order; a fault of what the program draws them by
 int64_t step_rows(const Training *t, int64_t index);
 int take_step(Training *t, Steps *steps, int64_t index, bool inspected);
+// The parameters of the least objective. `stopped`: an interrupt came first, and they are as they were.
+int training_solve(Training *t, bool *stopped);
 bool step_is_finite(const Training *t);
 
 // With what the training starts from, before it starts; done once.
@@ -260,8 +267,8 @@ bool is_folder(const char *path);
 int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part);
 int folder_write(Run *r, const char *name, const void *bytes, size_t size);
 int folder_close(Run *r, int code); // how the run ended
-// `rows`: places in the table of `target` and `called`, what rows are called; NULL: rows that belong to no data
-// set, numbered from 0 and without a known target.
+// `rows`: places in the table of `target` and `called`, what rows are called; NULL: rows that belong to no
+// data set, numbered from 0 and without a known target.
 void predictions_put(Text *o, const reg_field *target, const reg_field *called, const int64_t *rows,
                      const void *predictions, reg_dtype type, int64_t count, int64_t width);
 #endif

@@ -96,6 +96,8 @@ int rows_arrange(Training *t) {
     code = draw(t);
   else if (t->plan->sample == REG_SAMPLE_KEPT)
     code = keep(t);
+  else if (t->plan->nblocks)
+    for (int64_t i = 0; i < n; i++) t->order[i] = i;
   else if (!t->plan->in_order)
     reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, n, t->order);
   for (int64_t i = 0; i < n && t->plan->in_order; i++) t->order[i] = lane_row(n, t->plan->batch, i);

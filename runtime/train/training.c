@@ -133,7 +133,10 @@ static int first_values(Training *t) {
   if (!code && t->init.f) code = bound_call(t, &t->init);
   if (code) return code;
   for (int i = 0; i < p->nparams; i++)
-    if (t->fresh_params[i]) memcpy(t->now.params[i], made->params[i], reg_tensor_bytes(&p->params[i]));
+    if (t->fresh_params[i] && p->nblocks)
+      memset(t->now.params[i], 0, reg_tensor_bytes(&p->params[i])); // where a solution starts
+    else if (t->fresh_params[i])
+      memcpy(t->now.params[i], made->params[i], reg_tensor_bytes(&p->params[i]));
   for (int i = 0; i < p->nstates; i++)
     if (t->fresh_states[i]) memcpy(t->now.states[i], made->states[i], reg_tensor_bytes(&p->states[i]));
   return REG_OK;
@@ -198,6 +201,7 @@ static int begin_again(Training *t) {
   t->has_best = t->done = false;
   t->best_epoch = t->epochs_before = 0;
   t->reason = NULL;
+  t->solved = NULL;
   t->lines = 0;
   for (int i = 0; i < p->nparams; i++) t->fresh_params[i] = false;
   for (int i = 0; i < p->nstates; i++) t->fresh_states[i] = p->states[i].stored < 0;
@@ -270,6 +274,7 @@ static void fill_event(const Training *t, reg_event *e) {
   e->schedules = t->schedule_now;
   e->best_epoch = t->best_epoch;
   e->epochs_before = t->epochs_before;
+  e->solved = t->solved;
 }
 
 static void tell(Training *t, reg_event_kind kind) {
@@ -359,7 +364,10 @@ static int run_steps(Training *t, Steps *steps) {
     if (!code) code = bind_step(t, steps, i);
     if (code) return code;
     double before = t->run->profile ? reg_now() : 0;
-    code = take_step(t, steps, i, true);
+    bool stopped = false;
+    if (t->plan->nblocks) code = training_solve(t, &stopped);
+    if (stopped && is_stopped(t)) break;
+    if (!code) code = take_step(t, steps, i, true);
     if (code)
       return t->run->st->code
                  ? code

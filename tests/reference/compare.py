@@ -9,7 +9,7 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
-from . import clauses, images, language_model, samples, updates
+from . import clauses, images, language_model, samples, solve, updates
 
 STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json", "stage_techniques.json")]
 
@@ -27,6 +27,7 @@ def cases():
     found += [(c["expression"], (check_expression, c, "")) for c in behind["operators"]]
     updates_found += [(f"clauses: {name}", (check_updates, (clauses.TRAININGS, clauses.VALUES, name), None)) for name in clauses.TRAININGS]
     updates_found += [(f"lasso by {name}", (check_lasso, behind["lasso"], how)) for name, how in clauses.LASSO_WAYS.items()]
+    updates_found += [(f"solved: {name}", (check_solved, name, json.loads(solve.VALUES.read_text())[name])) for name in solve.CASES]
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
     found += [(layer, (check_images, (layer, shape, shapes), json.loads(images.VALUES.read_text())[layer])) for layer, shape, shapes, _ in images.LAYERS]
     texts = [name for name, _ in [*found, *samples_found]]
@@ -208,6 +209,28 @@ def check_lasso(regc, folder, expected, how):
         raise Failure(f"zeros differ: {found['line.out.weight']}, scikit-learn has {expected['weight']}")
     demand_close("weight", found["line.out.weight"], expected["weight"], near)
     demand_close("bias", found["line.out.bias"], expected["bias"], 2 * near)
+
+
+def check_solved(regc, folder, name, expected):
+    """Where columns are equal, the sum of their weights is what the minimum has. The gap that the run tells is one by these
+    weights too, where the penalty is simple enough to say it here."""
+    (folder / "rows.csv").write_text(solve.table())
+    text = solve.program(name) + 'report line.out.weight as "w"\nreport line.out.bias as "b"\n'
+    found = [json.loads(line) for line in regc.ok("run", "--json", "--out=", "-", stdin=text, cwd=folder).splitlines()]
+    epoch = [e for e in found if e["event"] == "epoch"][0]
+    w, b = ([e["value"] for e in found if e.get("name") == n][0] for n in "wb")
+    if not epoch["gap"] <= 1e-13 or epoch["gaps"][-1] != epoch["gap"]:
+        raise Failure(f"{name}: the gap is {epoch['gap']}, of {epoch['gaps']}")
+    if epoch["active"] != sum(v != 0 for v in [*flatten(w), *b]):
+        raise Failure(f"{name}: {epoch['active']} parameters that are not 0 are told, and there are others")
+    for merged, wanted in zip(map(solve.merged, (w, expected["weight"])), (1, 0)):
+        if wanted and any((x == 0) != (abs(y) < 1e-9) for x, y in zip(flatten(merged), flatten(solve.merged(expected["weight"])))):
+            raise Failure(f"{name}: zeros differ: {merged}")
+    demand_close(f"{name}: weight", flatten(solve.merged(w)), flatten(solve.merged(expected["weight"])), 1e-6)
+    demand_close(f"{name}: bias", b, expected["bias"], 1e-6)
+    gap = solve.lasso_gap(name, [row[0] for row in w], b[0])
+    if gap is not None and not -1e-15 < gap < 1e-12:
+        raise Failure(f"{name}: the gap of these weights is {gap}")
 
 
 def check_steps(regc, folder, case, functions):

@@ -284,7 +284,7 @@ Test(backend, graph_files) {
     cr_assert(g, "%s: %s", found.gl_pathv[i], error);
     check_graph_in(&m, passes_run(m.arena, g, 0, true), lo, hi, 4e-6);
     if (!strstr(text, "graph \"windows\"")) // of floats alone: in doubles no pass makes them
-      check_graph_in(&m, passes_run(m.arena, graph_widen(m.arena, g), 0, true), lo, hi, 1e-11);
+      check_graph_in(&m, passes_run(m.arena, graph_widen(m.arena, g, -1), 0, true), lo, hi, 1e-11);
     machine_free(&m);
   }
   globfree(&found);

@@ -366,7 +366,7 @@ static void tell_definitions(const Repl *r, const ReplItems *new, const ReplItem
     if (new->data[i].kind != AST_DEF) continue;
     bool again = false;
     for (int k = 0; k < old->len; k++) again |= item_is(&old->data[k], AST_DEF, new->data[i].name);
-    const bool named = new->data[i].op == KIND_PROX; // by kind and penalty
+    const bool named = stands_beside((DefKind) new->data[i].op); // by its kind already
     reg_shown_line(stderr, "%s%s%s%s", named ? "" : def_kind_name((DefKind) new->data[i].op),
                    named ? "" : " ", new->data[i].name, again ? " (replaced)" : "");
   }

@@ -88,7 +88,7 @@ typedef struct reg_dataset {
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   double *shift, *factor;
   const struct reg_csv_form *form; // how its files are written; NULL: as usual, or there are none
-  void *memory; // owns all of the above
+  void *memory;                    // owns all of the above
 } reg_dataset;
 
 typedef enum reg_data_kind {
@@ -130,7 +130,8 @@ reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL o
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
 // The named columns of a CSV file, in this order, as numbers in the range of a type of floats: rows x n in
-// *values, to be freed; form: how it is written, NULL: as usual. Other columns are not looked at; a missing one is an error that names it.
+// *values, to be freed; form: how it is written, NULL: as usual. Other columns are not looked at; a missing
+// one is an error that names it.
 int reg_csv_columns(const char *path, const reg_csv_form *form, const char *const *columns, int n,
                     reg_dtype type, double **values, int64_t *rows, reg_status *st);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1

@@ -30,8 +30,32 @@ typedef enum reg_slot_kind {
   REG_SLOT_OTHER,     // index: column of other data that such a function reads, like FIELD
   REG_SLOT_ROWS,      // places of the rows that are picked, int32_t out
   REG_SLOT_COUNT,     // double out: how many of them; where it is missing: all
-  REG_SLOT_SAMPLE // index: state with a row for each row of a table; those of the batch, read and overwritten
+  REG_SLOT_SAMPLE,    // index: state with a row for each row of a table; those of the batch, read and
+                      // overwritten
+  REG_SLOT_SOLVE      // index: reg_solve_slot; doubles
 } reg_slot_kind;
+
+// What the functions of a training that is solved take and give. N rows, c outputs of the model.
+typedef enum reg_solve_slot {
+  REG_SOLVE_POINT,     // [n, c] the model's result z: in of `curve`
+  REG_SOLVE_VALUE,     // the loss at z
+  REG_SOLVE_SLOPE,     // [n, c] its derivative by z
+  REG_SOLVE_CURVATURE, // [n, c] of that of each element by itself
+  REG_SOLVE_DUAL,      // [n, c] in of `dual`: a slope
+  REG_SOLVE_CONJUGATE, // the conjugate of the loss there
+  REG_SOLVE_GAP,       // that is asked for
+  REG_SOLVE_OFFSET,    // [n, c] the part of z that no parameter is in
+  REG_SOLVE_BLOCKS     // the first one of the blocks' slots, REG_BLOCK_SLOTS each
+} reg_solve_slot;
+
+// Of the k-th block: REG_SOLVE_BLOCKS + k * REG_BLOCK_SLOTS + one of these.
+typedef enum reg_block_slot {
+  REG_BLOCK_ABSOLUTE, // strengths of the penalty's parts
+  REG_BLOCK_SQUARE,
+  REG_BLOCK_NORMS,
+  REG_BLOCK_FEATURES, // [n, columns]
+  REG_BLOCK_SLOTS
+} reg_block_slot;
 
 // Which rows of the training part a pass takes.
 typedef enum reg_sample {

@@ -27,6 +27,13 @@ typedef struct reg_view_row {
   int64_t n;
   double mean, error, low, high, t, p, corrected;
 } reg_view_row;
+// What came of a training that is solved.
+typedef struct reg_solved {
+  double gap;             // of the objective, relative to that of parameters that are all 0
+  int64_t passes, active; // made; parameters that are not 0
+  int64_t ngaps;          // of the first blocks of passes: the gap before each, and at last
+  const double *gaps;
+} reg_solved;
 
 typedef struct reg_event {
   reg_event_kind kind;
@@ -60,6 +67,7 @@ typedef struct reg_event {
       *reason; // TRAIN_END: "finished", "stopped", "early stopping", "steps", "interrupted", "diverged"
   const void *const *values; // EVALUATE: for each metric its array, of the program's type; REPORT: for each
                              // value that of the store
+  const reg_solved *solved;  // EPOCH, TRAIN_END; NULL: it is not solved
   const reg_status *status;  // ERROR; RUN: of one that diverged, else NULL
 } reg_event;
 

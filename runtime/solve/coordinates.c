@@ -1,0 +1,331 @@
+// Coordinate descent, for penalties and losses that are sums over elements. In each block of passes the loss
+// is replaced by its quadratic model at w, of the columns of a working set, which is minimized one coordinate
+// after another; a step along the way there makes the objective smaller. The working set are the columns that
+// the strong rule keeps, and what violates the conditions of a minimum. Friedman, Hastie & Tibshirani 2010,
+// Regularization Paths for Generalized Linear Models via Coordinate Descent; Tibshirani et al. 2012, Strong
+// Rules for Discarding Predictors in Lasso-Type Problems.
+#include "solve/jump.h"
+#include "solve/solve.h"
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The model of one output: gradient and curvature of the loss along the columns of the working set.
+typedef struct Work {
+  Solve *s;
+  bool *in;        // [p]
+  int64_t *column; // of the working set, ascending
+  int64_t size;
+  bool products;        // their products with each other are in `gram`
+  double *gram;         // [size, size]; or of all columns
+  int64_t line;         // of it
+  double *scaled;       // [size, n]
+  double *slope;        // [n], where there are no products
+  double *weight;       // [n]: the curvature
+  double *square;       // [size]: the curvature along each column
+  double *g, *w;        // [size]
+  int64_t *face;        // [size]: those that are not 0
+  double *way, *part;   // [size], [size, size]: of a jump
+  double *start, *next; // [p, c]
+  double *ratio;        // [p]
+} Work;
+
+enum {
+  GRAM_COLUMNS = 2048, // whose products with each other are kept
+  SMALL = 256,         // a working set may always be as large
+  PATIENCE = 8,        // passes before a jump
+  JUMP_COLUMNS = 1536
+};
+
+static bool takes_gram(const Solve *s) { return s->quadratic && s->p <= s->n && s->p <= GRAM_COLUMNS; }
+
+static double strength(const Solve *s, int64_t j, int part) { return block_of(s, j)->part[part]; }
+
+// -- the working set
+
+// How near the column is to leaving 0: from 1 on it does. Of what is not drawn to 0: infinite.
+static double urgency(const Solve *s, int64_t j) {
+  const double a = strength(s, j, PART_ABSOLUTE);
+  double most = 0;
+  for (int64_t k = 0; k < s->c; k++) {
+    const double x = fabs(s->gradient[j * s->c + k]);
+    if (s->w[j * s->c + k] != 0 || a == 0) return INFINITY;
+    if (x > most) most = x;
+  }
+  return most / a;
+}
+
+static int descending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x < y) - (x > y);
+}
+
+// The largest urgencies among as many columns as are worth a product with each other.
+static double cut(const Solve *s, Work *k, double keep) {
+  int64_t inside = 0, above = 0;
+  for (int64_t j = 0; j < s->p; j++) {
+    inside += k->in[j] || isinf(k->ratio[j]);
+    above += k->ratio[j] >= keep;
+  }
+  const int64_t most = 2 * inside > SMALL ? 2 * inside : SMALL;
+  if (above <= most) return keep;
+  memcpy(k->next, k->ratio, (size_t)s->p * sizeof(double));
+  qsort(k->next, (size_t)s->p, sizeof(double), descending);
+  return k->next[most - 1] > 1 ? k->next[most - 1] : 1;
+}
+
+// True where it grew. `first`: by the strong rule, from the solution of a neighbouring strength.
+static bool grow(Solve *s, Work *k, bool first) {
+  double most = 1;
+  for (int64_t j = 0; j < s->p; j++) {
+    k->ratio[j] = urgency(s, j);
+    if (first && isfinite(k->ratio[j]) && k->ratio[j] > most) most = k->ratio[j];
+  }
+  if (first) // where it starts, the largest one is the strength that it comes from
+    for (int64_t j = 0; j < s->p; j++) {
+      const double a = strength(s, j, PART_ABSOLUTE);
+      for (int64_t o = 0; o < s->c && a > 0; o++) {
+        const double w = s->w[j * s->c + o],
+                     x = fabs(s->gradient[j * s->c + o] + strength(s, j, PART_SQUARE) * w) / a;
+        if (w != 0 && x > most) most = x;
+      }
+    }
+  double keep = first ? 2 - most : 1 + 1e-12;
+  if (!takes_gram(s)) keep = cut(s, k, keep);
+  int64_t before = k->size, size = 0;
+  for (int64_t j = 0; j < s->p; j++) {
+    k->in[j] = k->in[j] || k->ratio[j] >= keep;
+    if (k->in[j]) k->column[size++] = j;
+  }
+  k->size = size;
+  return size > before;
+}
+
+// -- the model
+
+// The curvature of output o along the columns, and of each two of them.
+static void model(Solve *s, Work *k, int64_t o) {
+  const int64_t n = s->n;
+  if (takes_gram(s)) {
+    k->gram = s->gram;
+    k->line = s->p;
+    k->products = true;
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) k->weight[i] = s->curvature[i * s->c + o];
+  k->products = k->size <= n;
+  k->line = k->size;
+  for (int64_t a = 0; a < k->size; a++) {
+    const double *f = s->f + k->column[a] * n;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += k->weight[i] * f[i] * f[i];
+    k->square[a] = sum;
+    for (int64_t i = 0; k->products && i < n; i++) k->scaled[a * n + i] = sqrt(k->weight[i]) * f[i];
+  }
+  if (k->products)
+    reg_gemm(s->ctx, false, true, k->size, k->size, n, 1, k->scaled, 0, k->scaled, 0, k->gram, 0, true);
+}
+
+// -- passes
+
+static double soft(double x, double t) { return x > t ? x - t : x < -t ? x + t : 0; }
+
+static double along(const Solve *s, const Work *k, int64_t a) {
+  if (k->products) return k->g[a];
+  return cblas_ddot((int)s->n, s->f + k->column[a] * s->n, 1, k->slope, 1);
+}
+
+static const double *product(const Solve *s, const Work *k, int64_t a, int64_t b) {
+  return k->gram + (takes_gram(s) ? k->column[a] * k->line + k->column[b] : a * k->line + b);
+}
+
+static double curvature(const Solve *s, const Work *k, int64_t a) {
+  return k->products ? *product(s, k, a, a) : k->square[a];
+}
+
+// The coordinate moved by d: the gradients of the others follow.
+static void follow(const Solve *s, Work *k, int64_t a, double d) {
+  if (takes_gram(s)) {
+    const double *row = k->gram + k->column[a] * k->line;
+    if (k->size == s->p)
+      cblas_daxpy((int)k->size, d, row, 1, k->g, 1);
+    else
+      for (int64_t b = 0; b < k->size; b++) k->g[b] += d * row[k->column[b]];
+  } else if (k->products) {
+    cblas_daxpy((int)k->size, d, k->gram + a * k->line, 1, k->g, 1);
+  } else {
+    const double *f = s->f + k->column[a] * s->n;
+    for (int64_t i = 0; i < s->n; i++) k->slope[i] += d * k->weight[i] * f[i];
+  }
+}
+
+// One pass over the working set, or what of it is not 0: by how much the model fell.
+static double pass(Solve *s, Work *k, bool all) {
+  double fell = 0;
+  for (int64_t a = 0; a < k->size; a++) {
+    const double w = k->w[a];
+    const SolveBlock *b = block_of(s, k->column[a]);
+    if (!all && w == 0) continue;
+    const double h = curvature(s, k, a), below = h + b->part[PART_SQUARE];
+    const double now = below > 0 ? soft(h * w - along(s, k, a), b->part[PART_ABSOLUTE]) / below
+                                 : (b->part[PART_ABSOLUTE] > 0 ? 0 : w);
+    const double d = now - w;
+    if (d == 0) continue;
+    follow(s, k, a, d);
+    k->w[a] = now;
+    fell += below * d * d / 2;
+  }
+  s->passes++;
+  return fell;
+}
+
+// To the model's minimum among parameters of the signs that they have now, or as far as the first sign that
+// changes: where columns are nearly dependent, passes are slow, and this is one factorization.
+static void jump(Solve *s, Work *k) {
+  int64_t n = 0;
+  for (int64_t a = 0; a < k->size; a++)
+    if (k->w[a] != 0) k->face[n++] = a;
+  if (!n || n > JUMP_COLUMNS) return;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t a = k->face[i];
+    const SolveBlock *b = block_of(s, k->column[a]);
+    k->way[i] = -k->g[a] - b->part[PART_SQUARE] * k->w[a] - copysign(b->part[PART_ABSOLUTE], k->w[a]);
+    for (int64_t j = 0; j <= i; j++) k->part[i * n + j] = *product(s, k, a, k->face[j]);
+    k->part[i * n + i] += b->part[PART_SQUARE];
+  }
+  if (!jump_direction(n, k->part, k->way)) return;
+  double t = 1;
+  for (int64_t i = 0; i < n; i++) {
+    const double w = k->w[k->face[i]], d = k->way[i];
+    const bool turns = strength(s, k->column[k->face[i]], PART_ABSOLUTE) > 0 && w * (w + d) <= 0;
+    if (turns && -w / d < t) t = -w / d;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t a = k->face[i];
+    const double w = k->w[a];
+    double now = w + t * k->way[i];
+    if (strength(s, k->column[a], PART_ABSOLUTE) > 0 && w * now <= 0) now = 0;
+    follow(s, k, a, now - w);
+    k->w[a] = now;
+  }
+}
+
+// The model's minimum for one output, to where passes lower it by less than `enough`.
+static void minimize(Solve *s, Work *k, int64_t o, double enough) {
+  for (int64_t a = 0; a < k->size; a++) {
+    k->g[a] = s->gradient[k->column[a] * s->c + o];
+    k->w[a] = s->w[k->column[a] * s->c + o];
+  }
+  for (int64_t i = 0; !k->products && i < s->n; i++) k->slope[i] = s->slope[i * s->c + o];
+  model(s, k, o);
+  while (s->passes < s->most && pass(s, k, true) > enough)
+    for (int made = 1; s->passes < s->most && pass(s, k, false) > enough; made++)
+      if (k->products && made % PATIENCE == 0) jump(s, k);
+  for (int64_t a = 0; a < k->size; a++) k->next[k->column[a] * s->c + o] = k->w[a];
+}
+
+// From `start` towards `next`, as far as the objective falls by a part of what the model says. Tseng & Yun
+// 2009. False: no step makes it smaller.
+static int step(Solve *s, Work *k, bool *moved) {
+  const int64_t count = s->p * s->c;
+  const double before = *s->value + solve_penalty(s, k->start);
+  double slope = solve_penalty(s, k->next) - solve_penalty(s, k->start);
+  for (int64_t i = 0; i < count; i++) slope += s->gradient[i] * (k->next[i] - k->start[i]);
+  double t = 1;
+  for (int halved = 0; halved < 40; halved++, t /= 2) {
+    for (int64_t i = 0; i < count; i++)
+      s->w[i] = t == 1 ? k->next[i] : k->start[i] + t * (k->next[i] - k->start[i]);
+    const int code = solve_evaluate(s);
+    if (code) return code;
+    const double now = *s->value + solve_penalty(s, s->w);
+    const bool rounding = -slope <= 1e-12 * (fabs(before) + s->scale); // no more to be seen in the objective
+    if (s->quadratic || rounding || now <= before + 1e-4 * t * slope) return *moved = true, 0;
+  }
+  memcpy(s->w, k->start, (size_t)count * sizeof(double));
+  *moved = false;
+  return solve_evaluate(s);
+}
+
+static double *room(Solve *s, Heap *heap, int64_t count) {
+  (void)s;
+  return reg_heap_take(heap, (size_t)(count > 0 ? count : 1) * sizeof(double));
+}
+
+// Working memory is the solution's own; products of all columns are kept.
+static bool take(Solve *s, Work *k, Heap *heap) {
+  *k = (Work){.s = s};
+  k->in = reg_heap_take(heap, (size_t)s->p * sizeof(bool));
+  k->column = reg_heap_take(heap, (size_t)s->p * sizeof(int64_t));
+  bool ok = k->in && k->column && (k->slope = room(s, heap, s->n)) && (k->weight = room(s, heap, s->n)) &&
+            (k->square = room(s, heap, s->p)) && (k->g = room(s, heap, s->p)) &&
+            (k->w = room(s, heap, s->p)) && (k->start = room(s, heap, s->p * s->c)) &&
+            (k->next = room(s, heap, s->p * s->c)) && (k->ratio = room(s, heap, s->p));
+  k->face = reg_heap_take(heap, (size_t)s->p * sizeof(int64_t));
+  ok = ok && k->face && (k->way = room(s, heap, s->p));
+  if (ok && takes_gram(s) && !s->gram) {
+    s->gram = room(s, s->heap, s->p * s->p);
+    ok = s->gram != NULL;
+    s->ready = false;
+  }
+  return ok;
+}
+
+// F' h F of all columns, h the curvature, which is one number: the same for each row and output.
+static bool fill_gram(Solve *s) {
+  const double h = s->curvature[0];
+  for (int64_t i = 1; i < s->n * s->c; i++)
+    if (s->curvature[i] != h) return false;
+  if (s->ready) return true;
+  reg_gemm(s->ctx, false, true, s->p, s->p, s->n, 1, s->f, 0, s->f, 0, s->gram, 0, true);
+  for (int64_t i = 0; i < s->p * s->p; i++) s->gram[i] *= h;
+  return s->ready = true;
+}
+
+// Memory for the products of the working set as it is now.
+static bool fit(Solve *s, Work *k, Heap *heap) {
+  reg_heap_free(heap);
+  *heap = (Heap){0};
+  k->gram = NULL;
+  if (!takes_gram(s) && k->size > s->n) return true;
+  const int64_t face = k->size < JUMP_COLUMNS ? k->size : JUMP_COLUMNS;
+  if (!(k->part = room(s, heap, face * face))) return false;
+  if (takes_gram(s)) return true;
+  k->scaled = room(s, heap, k->size * s->n);
+  k->gram = room(s, heap, k->size * k->size);
+  return k->scaled && k->gram;
+}
+
+static SolveEnd descend(Solve *s, Work *k, Heap *products) {
+  const int64_t count = s->p * s->c;
+  double finer = 1, last = INFINITY;
+  for (bool first = true;; first = false) {
+    if (solve_reached(s)) return SOLVED;
+    if (s->stopped(s->user)) return SOLVE_STOPPED;
+    if (s->passes >= s->most) return SOLVE_TOO_LONG;
+    if (!(s->gap < last / 2)) finer /= 10;
+    last = s->gap;
+    const bool grew = grow(s, k, first);
+    if ((grew || first) && !fit(s, k, products)) return SOLVE_FAILED;
+    const double wanted = s->quadratic ? s->tolerance * s->scale / 10 : 1e-3 * s->gap * s->scale;
+    memcpy(k->start, s->w, (size_t)count * sizeof(double));
+    memcpy(k->next, s->w, (size_t)count * sizeof(double));
+    for (int64_t o = 0; o < s->c; o++) minimize(s, k, o, wanted * finer);
+    bool moved;
+    if (step(s, k, &moved)) return SOLVE_FAILED;
+    if (finer < 1e-15) return SOLVE_TOO_LONG;
+  }
+}
+
+SolveEnd solve_by_coordinates(Solve *s) {
+  Heap own = {0}, products = {0};
+  Work k;
+  SolveEnd end = SOLVE_FAILED;
+  if (take(s, &k, &own) && !solve_evaluate(s)) {
+    if (takes_gram(s) && !fill_gram(s)) s->quadratic = false;
+    end = descend(s, &k, &products);
+  }
+  reg_heap_free(&own);
+  reg_heap_free(&products);
+  return end;
+}

@@ -1,0 +1,100 @@
+// The duality gap. In: a point w with the slope u of the loss there. Out: how far its objective may be above
+// the least one. By Fenchel's inequality -loss*(t u) + t <u, offset> - penalty*(-t F'u) is a lower bound for
+// each t; t is the largest in 0..1 for which it is finite. A parameter that nothing restrains counts as one
+// in an interval around its value: the gap is that to all points there. Boyd & Vandenberghe 2004,
+// sections 3.3 and 5.1; for l1 Kim, Koh, Lustig, Boyd & Gorinevsky 2007.
+#include "solve/solve.h"
+#include <math.h>
+
+// A set of elements of w: the whole slice of a norm, else one.
+typedef struct Slice {
+  int64_t first, count, stride;
+} Slice;
+
+static int64_t slices(const Solve *s, const SolveBlock *b) {
+  return b->part[PART_NORMS] == 0 ? b->columns * s->c : b->axis == 0 ? s->c : b->columns;
+}
+
+static Slice slice(const Solve *s, const SolveBlock *b, int64_t i) {
+  const int64_t at = b->first * s->c;
+  if (b->part[PART_NORMS] == 0) return (Slice){at + i, 1, 1};
+  return b->axis == 0 ? (Slice){at + i, b->columns, s->c} : (Slice){at + i * s->c, s->c, 1};
+}
+
+static double norm_of(const double *x, Slice l) {
+  double sum = 0;
+  for (int64_t k = 0; k < l.count; k++) sum += x[l.first + k * l.stride] * x[l.first + k * l.stride];
+  return sqrt(sum);
+}
+
+double solve_penalty(const Solve *s, const double *w) {
+  double sum = 0;
+  for (int i = 0; i < s->nblocks; i++) {
+    const SolveBlock *b = &s->blocks[i];
+    double absolute = 0, square = 0, norms = 0;
+    for (int64_t k = b->first * s->c; k < (b->first + b->columns) * s->c; k++)
+      absolute += fabs(w[k]), square += w[k] * w[k];
+    for (int64_t k = 0; b->part[PART_NORMS] > 0 && k < slices(s, b); k++) norms += norm_of(w, slice(s, b, k));
+    sum +=
+        b->part[PART_ABSOLUTE] * absolute + b->part[PART_SQUARE] * square / 2 + b->part[PART_NORMS] * norms;
+  }
+  return sum;
+}
+
+// The norm of what is left of t g behind a soft threshold.
+static double beyond(const Solve *s, const SolveBlock *b, Slice l, double t) {
+  double sum = 0;
+  for (int64_t k = 0; k < l.count; k++) {
+    const double x = t * fabs(s->gradient[l.first + k * l.stride]) - b->part[PART_ABSOLUTE];
+    if (x > 0) sum += x * x;
+  }
+  return sqrt(sum);
+}
+
+// The largest t in 0..most for which the slice's penalty has a conjugate; it grows with t.
+static double largest(const Solve *s, const SolveBlock *b, Slice l, double most) {
+  if (b->part[PART_SQUARE] > 0 || is_free(b) || beyond(s, b, l, most) <= b->part[PART_NORMS]) return most;
+  if (l.count == 1) return (b->part[PART_ABSOLUTE] + b->part[PART_NORMS]) / fabs(s->gradient[l.first]);
+  double low = 0, high = most;
+  if (b->part[PART_ABSOLUTE] == 0) return b->part[PART_NORMS] / norm_of(s->gradient, l);
+  for (int k = 0; k < 60 && high - low > 1e-15 * high; k++) {
+    const double middle = (low + high) / 2;
+    if (beyond(s, b, l, middle) <= b->part[PART_NORMS])
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+// The conjugate of the slice's penalty at -t g.
+static double conjugate(const Solve *s, const SolveBlock *b, Slice l, double t) {
+  if (is_free(b)) {
+    const double g = t * s->gradient[l.first], w = s->w[l.first];
+    return fabs(g) * (1 + fabs(w)) - g * w;
+  }
+  if (b->part[PART_SQUARE] == 0) return 0;
+  const double x = beyond(s, b, l, t) - b->part[PART_NORMS];
+  return x > 0 ? x * x / (2 * b->part[PART_SQUARE]) : 0;
+}
+
+double solve_gap(Solve *s) {
+  const double objective = *s->value + solve_penalty(s, s->w);
+  double t = 1, bound = 0;
+  for (int i = 0; i < s->nblocks; i++)
+    for (int64_t k = 0; k < slices(s, &s->blocks[i]); k++)
+      t = largest(s, &s->blocks[i], slice(s, &s->blocks[i], k), t);
+  for (int i = 0; i < s->nblocks; i++)
+    for (int64_t k = 0; k < slices(s, &s->blocks[i]); k++)
+      bound -= conjugate(s, &s->blocks[i], slice(s, &s->blocks[i], k), t);
+  for (int64_t i = 0; i < s->n * s->c; i++) {
+    s->point[i] = t * s->slope[i];
+    if (s->offset) bound += s->point[i] * s->offset[i];
+  }
+  if (s->dual(s->user)) return INFINITY;
+  bound -= *s->conjugate;
+  bool interval = false; // the bound is for an interval around w, and for no other
+  for (int i = 0; i < s->nblocks; i++) interval |= is_free(&s->blocks[i]);
+  if (interval || bound > s->least) s->least = bound;
+  return objective - s->least;
+}

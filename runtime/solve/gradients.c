@@ -1,0 +1,120 @@
+// Accelerated proximal gradients, for penalties with norms of slices and losses that tie outputs together.
+// The step is as long as the loss's curvature lets it be, found by trying; momentum starts anew where it
+// points uphill. Beck & Teboulle 2009, A Fast Iterative Shrinkage-Thresholding Algorithm for Linear Inverse
+// Problems; O'Donoghue & Candes 2015, Adaptive Restart for Accelerated Gradient Schemes.
+#include "solve/solve.h"
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = 10 }; // passes between two looks at the gap
+
+typedef struct Moving {
+  double *ahead, *before, *slope; // [p, c]: where the gradient is taken; the last w; the gradient
+  double curvature;               // of the bound on the loss
+  double momentum;
+} Moving;
+
+static double soft(double x, double t) { return x > t ? x - t : x < -t ? x + t : 0; }
+
+static void shorten(double *w, int64_t first, int64_t count, int64_t stride, double t) {
+  double sum = 0;
+  for (int64_t k = 0; k < count; k++) sum += w[first + k * stride] * w[first + k * stride];
+  const double norm = sqrt(sum), by = norm > t ? 1 - t / norm : 0;
+  for (int64_t k = 0; k < count; k++) w[first + k * stride] *= by;
+}
+
+// The proximal operator of the penalty, a step of size t. Yuan & Lin 2006; Friedman, Hastie & Tibshirani
+// 2010.
+static void proximal(const Solve *s, double *w, double t) {
+  for (int i = 0; i < s->nblocks; i++) {
+    const SolveBlock *b = &s->blocks[i];
+    const int64_t first = b->first * s->c, count = b->columns * s->c;
+    const double norms = t * b->part[PART_NORMS];
+    for (int64_t k = first; k < first + count; k++) w[k] = soft(w[k], t * b->part[PART_ABSOLUTE]);
+    for (int64_t k = 0; norms > 0 && b->axis == 0 && k < s->c; k++)
+      shorten(w, first + k, b->columns, s->c, norms);
+    for (int64_t k = 0; norms > 0 && b->axis != 0 && k < b->columns; k++)
+      shorten(w, first + k * s->c, s->c, 1, norms);
+    for (int64_t k = first; k < first + count; k++) w[k] /= 1 + t * b->part[PART_SQUARE];
+  }
+}
+
+static int evaluate_at(Solve *s, double *w) {
+  double *own = s->w;
+  s->w = w;
+  const int code = solve_evaluate(s);
+  s->w = own;
+  return code;
+}
+
+// From `ahead`: s->w, and loss and gradient there.
+static int descend(Solve *s, Moving *m) {
+  const int64_t count = s->p * s->c;
+  int code = evaluate_at(s, m->ahead);
+  if (code) return code;
+  const double at = *s->value;
+  memcpy(m->slope, s->gradient, (size_t)count * sizeof(double));
+  for (int tries = 0; tries < 60; tries++, m->curvature *= 2) {
+    double bound = at, square = 0;
+    for (int64_t k = 0; k < count; k++) s->w[k] = m->ahead[k] - m->slope[k] / m->curvature;
+    proximal(s, s->w, 1 / m->curvature);
+    for (int64_t k = 0; k < count; k++) {
+      const double d = s->w[k] - m->ahead[k];
+      bound += m->slope[k] * d;
+      square += d * d;
+    }
+    code = solve_evaluate(s);
+    const double room = m->curvature / 2 * square;
+    if (code || *s->value <= bound + room || room < 1e-13 * fabs(at)) return code;
+  }
+  return 0;
+}
+
+static void look_ahead(Solve *s, Moving *m) {
+  const int64_t count = s->p * s->c;
+  double uphill = 0;
+  for (int64_t k = 0; k < count; k++) uphill += (m->ahead[k] - s->w[k]) * (s->w[k] - m->before[k]);
+  const double was = m->momentum;
+  m->momentum = uphill > 0 ? 1 : (1 + sqrt(1 + 4 * was * was)) / 2;
+  const double by = uphill > 0 ? 0 : (was - 1) / m->momentum;
+  for (int64_t k = 0; k < count; k++) m->ahead[k] = s->w[k] + by * (s->w[k] - m->before[k]);
+  memcpy(m->before, s->w, (size_t)count * sizeof(double));
+}
+
+static bool take(Solve *s, Moving *m, Heap *heap) {
+  const size_t bytes = (size_t)(s->p * s->c) * sizeof(double);
+  double square = 0;
+  m->ahead = reg_heap_take(heap, bytes);
+  m->before = reg_heap_take(heap, bytes);
+  m->slope = reg_heap_take(heap, bytes);
+  if (!m->ahead || !m->before || !m->slope) return false;
+  memcpy(m->ahead, s->w, bytes);
+  memcpy(m->before, s->w, bytes);
+  for (int64_t i = 0; i < s->p * s->n; i++) square += s->f[i] * s->f[i];
+  m->curvature = square > 0 ? square / (double)(s->n * s->p) * 1e-2 : 1;
+  m->momentum = 1;
+  return true;
+}
+
+SolveEnd solve_by_gradients(Solve *s) {
+  Heap own = {0};
+  Moving m = {0};
+  SolveEnd end = SOLVE_FAILED;
+  if (take(s, &m, &own) && !solve_evaluate(s)) {
+    for (;;) {
+      if (s->passes % BLOCK == 0) {
+        end = solve_reached(s)       ? SOLVED
+              : s->stopped(s->user)  ? SOLVE_STOPPED
+              : s->passes >= s->most ? SOLVE_TOO_LONG
+                                     : SOLVE_FAILED;
+        if (end != SOLVE_FAILED) break;
+        m.curvature *= 0.8;
+      }
+      if (descend(s, &m)) break;
+      look_ahead(s, &m);
+      s->passes++;
+    }
+  }
+  reg_heap_free(&own);
+  return end;
+}

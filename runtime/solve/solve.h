@@ -1,0 +1,79 @@
+// Convex objectives of linear models: the least of
+//
+//   loss(z) + sum over blocks of (absolute |w|_1 + square |w|^2 / 2 + norms * sum of norms of w's slices),
+//
+// z = offset + F w, to a duality gap. In: the columns of F, the strengths, functions for the loss, and where
+// to start. Out: w. Holds: the result follows from these alone, on any number of threads.
+#ifndef REG_SOLVE_H
+#define REG_SOLVE_H
+#include "ctx.h"
+#include "support.h"
+
+enum { PART_ABSOLUTE, PART_SQUARE, PART_NORMS, SOLVE_PARTS }; // as reg_block_slot
+
+// Rows [first, first + columns) of w, which is [p, c].
+typedef struct SolveBlock {
+  int64_t first, columns;
+  bool ones;                // its column is of ones
+  int axis;                 // that the norms are along: 0 a slice for each output, 1 one for each column
+  double part[SOLVE_PARTS]; // at least 0
+} SolveBlock;
+
+typedef enum SolveEnd { SOLVED, SOLVE_STOPPED, SOLVE_FAILED, SOLVE_TOO_LONG, SOLVE_UNBOUNDED } SolveEnd;
+enum { SOLVE_GAPS = 64 }; // of the first blocks of passes these are kept
+
+typedef struct Solve {
+  reg_ctx *ctx;
+  int64_t n, p, c; // rows, columns of F, outputs
+  double *f;       // the columns of F one behind the other: [p, n]
+  int nblocks;
+  SolveBlock *blocks;
+  const double *offset; // [n, c]; NULL: 0
+  bool quadratic;       // the curvature is the same everywhere
+  bool by_element;      // the loss is a sum over the elements of z
+  // The loss where z is: *value, slope and curvature [n, c]; and its conjugate at `point`. 0, or what ended
+  // it.
+  int (*curve)(void *user);
+  int (*dual)(void *user);
+  bool (*stopped)(void *user); // asked between blocks of passes
+  void *user;
+  double *z, *slope, *curvature, *value;
+  double *point, *conjugate; // of `dual`: [n, c] in, and its number
+  double *w;                 // [p, c]: where it starts, then the result
+  double tolerance;          // the gap that is asked for, relative to the objective at w = 0
+  int64_t most;              // passes
+  // Kept from one solution to the next of the same F: its means, and F F'.
+  double *mean, *gram;
+  // What came of it: the gap, relative as above; passes made; elements of w that are not 0.
+  double gap;
+  int64_t passes, active;
+  int64_t ngaps;
+  double gaps[SOLVE_GAPS];
+  // Working memory, from `heap`.
+  Heap *heap;
+  double *gradient; // [p, c] of the loss by w
+  double least;     // the best lower bound so far
+  double scale;     // the objective at w = 0
+  bool ready;
+} Solve;
+
+// Columns are moved to mean 0 where a bias that nothing restrains makes up for it. False: no memory.
+bool solve_prepare(Solve *s);
+SolveEnd solve_run(Solve *s);
+
+// -- private to this room
+
+static inline bool is_free(const SolveBlock *b) {
+  return b->part[PART_ABSOLUTE] == 0 && b->part[PART_SQUARE] == 0 && b->part[PART_NORMS] == 0;
+}
+const SolveBlock *block_of(const Solve *s, int64_t column);
+// Loss and gradient at w; 0, or what ended it.
+int solve_evaluate(Solve *s);
+double solve_penalty(const Solve *s, const double *w);
+// The gap at w, where solve_evaluate was; INFINITY where the dual has no value there.
+double solve_gap(Solve *s);
+SolveEnd solve_by_coordinates(Solve *s);
+SolveEnd solve_by_gradients(Solve *s);
+// Notes the gap; true where it is small enough.
+bool solve_reached(Solve *s);
+#endif
