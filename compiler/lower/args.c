@@ -61,7 +61,12 @@ static bool same_dimension(Env *env, const Value *bound, const Dim *given, Misfi
 
 static void bind_dimension(Cx *cx, Env *env, const Ast *name, int64_t size, const Dim *given) {
   Dim *d = ARENA_NEW(cx->a, Dim);
-  *d = (Dim){arena_strdup(cx->a, name->name), size, given ? given->count : NULL, env, given, name->span};
+  *d = (Dim){.name = arena_strdup(cx->a, name->name),
+             .size = size,
+             .count = given ? given->count : NULL,
+             .scope = env,
+             .of = given,
+             .at = name->span};
   env_set(cx, env, name->name, size_value(d, size, name->span));
 }
 

@@ -6,6 +6,8 @@
 #include "value.h"
 #include <string.h>
 
+const Dim dim_added = {.size = 1, .added = true};
+
 const Dim *dim_of(Dims dims, int axis) { return dims ? dims[axis] : NULL; }
 
 // -- one dimension, or two
@@ -17,9 +19,9 @@ Relation dim_relation(const Dim *a, const Dim *b) {
     for (const Dim *q = b; q; q = q->of) {
       if (p == q) return DIM_SAME;
       if (p->scope && p->scope == q->scope) return DIM_OTHER;
-      known = known && (q->of || !q->scope);
+      known = known && !q->added && (q->of || !q->scope);
     }
-    known = known && (p->of || !p->scope);
+    known = known && !p->added && (p->of || !p->scope);
   }
   return known ? DIM_OTHER : DIM_UNKNOWN;
 }

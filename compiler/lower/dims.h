@@ -10,6 +10,7 @@ bool dims_agree(const Dim *a, const Dim *b); // they are one dimension, as far a
 // two names never do. What is not known is judged by sizes elsewhere.
 bool dims_meet(const Dim *a, int64_t na, const Dim *b, int64_t nb);
 void report_dims(Cx *cx, const char *text, const Dim *a, const Dim *b, Span at); // which do not meet
+extern const Dim dim_added; // of an axis that `new` makes
 const Dim *dim_of(Dims dims, int axis);
 Dims value_dims(Cx *cx, const Value *v); // of what has a tensor; NULL: nothing is known
 const Dim **dims_copy(Cx *cx, Dims dims, int rank);

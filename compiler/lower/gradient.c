@@ -59,6 +59,13 @@ static bool connect(Cx *cx, const Node *y, Node **xs, int n) {
   return false;
 }
 
+static bool is_of_a_side(const Cx *cx, Node *x) {
+  const int id = bare(x)->id;
+  for (int i = 0; i < cx->sides.len; i++)
+    if (id >= cx->sides.data[i].first && id < cx->sides.data[i].end) return true;
+  return false;
+}
+
 bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out) {
   for (int i = 0; i < n; i++)
     if (!dtype_is_float(xs[i]->dtype) || !is_value(xs[i])) {
@@ -70,6 +77,12 @@ bool gradients(Cx *cx, Node *y, Node **xs, int n, Span at, Node **out) {
   if (!connect(cx, y, xs, n)) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_grad_unconnected, at);
     if (y->origin.source) diag_note(d, y->origin, "this is differentiated");
+    for (int i = 0; i < n; i++)
+      if (is_of_a_side(cx, xs[i]))
+        diag_note(d, xs[i]->origin,
+                  "made on one side of an `if` whose condition is known only when the program runs: take the "
+                  "gradient "
+                  "there");
     bool stopped = false;
     for (int i = 0; i < n; i++) stopped = stopped || graph_depends(cx->g, y, xs[i]);
     if (stopped) diag_note(d, (Span){0}, "all that leads from one to the other goes through `stop`");

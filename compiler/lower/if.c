@@ -127,6 +127,7 @@ static Value branched(Cx *cx, const Choice *c, Value v) {
   }
   const bool *inside = made_inside(cx, c->since);
   if (!worth_a_branch(cx, inside, x.data, x.len) && !worth_a_branch(cx, inside, y.data, y.len)) return v;
+  vec_push(cx->a, cx->sides, ((NodeRange){c->since, cx->g->nodes.len}));
   Node **parts = ARENA_ARRAY(cx->a, Node *, x.len + 1), **to = ARENA_ARRAY(cx->a, Node *, all.len + 1);
   graph_build_if(cx->g, c->condition, inside, x.data, y.data, x.len, parts);
   for (int i = 0; i < all.len; i++) to[i] = at[i] ? parts[at[i] - 1] : all.data[i];

@@ -404,9 +404,9 @@ static Value pick_out(Cx *cx, Node *x, const Pick *p, const bool *new, int n, Sp
   for (int k = 0; k < x->shape.rank; k++) start[k] = p[k].start, stop[k] = p[k].stop, step[k] = 1;
   Node *out = graph_slice(cx->g, x, start, stop, step);
   for (int k = 0, axis = 0; k < n; k++) {
-    if (new[k])
-      s.dim[s.rank++] = 1;
-    else {
+    if (new[k]) {
+      parts[s.rank] = &dim_added, s.dim[s.rank++] = 1;
+    } else {
       if (!p[axis].drop)
         axes[axis] = s.rank, parts[s.rank] = p[axis].is, s.dim[s.rank++] = out->shape.dim[axis];
       wide += p[axis].index ? p[axis].index->shape.rank - 1 : 0;

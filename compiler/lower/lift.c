@@ -99,12 +99,24 @@ typedef struct Axes {
   Dims dims;
 } Axes;
 
+// An axis that `new` made is there to be stretched, over all but the dimension that it stands beside.
+static bool is_meant(const Axes *x, const Axes *y) {
+  for (int i = 0; i < x->shape.rank; i++) {
+    const Dim *d = dim_of(x->dims, i);
+    const int j = i - x->shape.rank + y->shape.rank;
+    if (d && d->added && j >= 0 && y->shape.dim[j] > 1)
+      return dim_relation(dim_of(x->dims, 0), dim_of(y->dims, j)) != DIM_SAME;
+  }
+  return false;
+}
+
 // Would x and y make a table that is larger than both, from a column [n, 1] and a row [n]? Nobody who wrote
 // it meant that. A row [m] is another matter, also where m happens to be n. What is not known is judged by
 // sizes.
 static bool makes_table(const Axes *x, const Axes *y, Shape whole) {
   if (x->shape.rank == y->shape.rank || !x->shape.rank || !y->shape.rank) return false;
   const Dim *dx = dim_of(x->dims, 0), *dy = dim_of(y->dims, 0);
+  if (is_meant(x, y) || is_meant(y, x)) return false;
   if (dim_relation(dx, dy) == DIM_OTHER || (dx && dx->count) != (dy && dy->count)) return false;
   return x->shape.dim[0] == y->shape.dim[0] && !shape_equal(whole, x->shape) && !shape_equal(whole, y->shape);
 }

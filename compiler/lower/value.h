@@ -40,6 +40,7 @@ struct Dim {
   const Env *scope; // of a declared name: the call that it belongs to
   const Dim *of;    // of a declared name: the dimension outside of the call; NULL: not known
   Span at;          // where it was made
+  bool added;       // by `new`: to be stretched
 };
 typedef const Dim *const *Dims; // one for each axis, NULL where nothing is known; itself NULL: of none
 
@@ -229,6 +230,7 @@ typedef struct Cx {
   Map models;            // name -> ModelValue *
   Map passes;            // of a model -> double *, how many calls of it were elaborated, those of all turns
   Map schedules;         // named schedules used -> Node *
+  VEC(NodeRange) sides;  // what the two sides of an `if` made, where one of them is computed
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for
   Map rows;              // of batches -> Dim *
   VEC(LowerColumn) columns;
@@ -531,7 +533,7 @@ Node *axis_by_index(Cx *cx, Node *x, int axis, const Dim *of, const Value *index
 Node *gather_axis(Cx *cx, Node *x, int axis, Node *index); // the same of an index that is in range
 Value rows_by_index(Cx *cx, const Value *x, const Value *index, Span at);
 Value rows_where(Cx *cx, const Value *x, const Value *by, Span at); // x[where by]; x has an axis
-Value eval_index(Cx *cx, Env *env, const Ast *e); // x[i], x[a..b], x[.., i]
+Value eval_index(Cx *cx, Env *env, const Ast *e);                   // x[i], x[a..b], x[.., i]
 
 // -- check.c
 // An input in the place of a literal or draw of a check, or of a parameter's initial value; n where there is
@@ -542,14 +544,15 @@ Node *check_draw(Cx *cx, Node *n, Span at);
 // -- data.c
 const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given
 const char *program_file(Cx *cx, Span at, const char *path);          // relative to the file that `at` is in
-// Is e several data sets, as folds(…) are; how many (-1 after a report), and the i-th as a tree that names it.
+// Is e several data sets, as folds(…) are; how many (-1 after a report), and the i-th as a tree that names
+// it.
 bool data_several(Cx *cx, const Ast *e);
 int64_t data_count(Cx *cx, const Ast *e);
 Ast *data_index(Cx *cx, const Ast *e, int64_t i);
 // The same as a tree that makes it.
 Ast *data_element(Cx *cx, const Ast *e, int64_t i);
-Value eval_data(Cx *cx, Env *env, const Ast *e);                      // an expression that is data; loads it
-Value data_field(Cx *cx, Env *env, const Ast *e);                     // the same, or a field of it
+Value eval_data(Cx *cx, Env *env, const Ast *e);  // an expression that is data; loads it
+Value data_field(Cx *cx, Env *env, const Ast *e); // the same, or a field of it
 // Loads the data set `name`: index into Lowered.datasets, or -1 after a report.
 int data_add(Cx *cx, const char *name, const reg_data_op *ops, int nops, Span at);
 const char *data_label(Cx *cx, const DataValue *d);                   // "digits", "digits.test"
