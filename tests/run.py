@@ -138,8 +138,8 @@ def test_good(regc, path):
         raise Failure(f"exit code {done.returncode}\n{done.stderr}")
 
 
-def test_checks(regc, path):
-    out = regc.ok("gradcheck", path)
+def test_checks(regc, path, *more):
+    out = regc.ok("gradcheck", path, *more)
     if not any(line.startswith("ok") for line in out.splitlines()):
         raise Failure(f"no check was made\n{out}")
 
@@ -270,7 +270,8 @@ def collect(regc, promote):
         "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages),
                 ("hints say what is", lambda: words.check(regc, Failure))],
         "good": each("tests/lang/good/*.reg", test_good) + each("examples/**/*.reg", test_good),
-        "stdlib": each("tests/stdlib/*.reg", test_checks),
+        "stdlib": [*each("tests/stdlib/*.reg", test_checks),
+                   *((f"{name} in doubles", f) for name, f in each("tests/stdlib/*.reg", test_checks, "--dtype", "f64"))],
         "examples": each("examples/*.reg", test_example),
         "format": [t for p in ("examples/**/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")
                    for t in each(p, test_format)],

@@ -282,10 +282,8 @@ static int build_model(Build *b, const char *path) {
   void **params = tensors_new(p->arena, t->params, t->nparams),
        **states = tensors_new(p->arena, t->states, t->nstates);
   int code = reg_weights_load(&b->table->program, t, 0, t, NULL, weights, params, states, &st);
-  if (code) {
-    tell_status(p->options, &st);
-    return code;
-  }
+  tell_status(p->options, &st);
+  if (code) return code;
   for (int i = 0; i < t->nstates; i++)
     if (!t->states[i].initial && !t->states[i].layer) states[i] = NULL;
   code = build_function(b, b->table, t->predict);

@@ -179,7 +179,9 @@ static int read_weights(Evaluation *e) {
     e->weights[i] = values[count++] = arena_alloc(a, reg_tensor_bytes(t) + 1);
   }
   reg_status st = {0};
-  return reg_tensors_read(count, wanted, values, path, &st) ? eval_tell(e, &st) : EXIT_OK;
+  const int code = reg_tensors_read(count, wanted, values, path, &st);
+  const bool silent = !code && e->pipeline.session->diags.allowed[DIAG_weights_rounded];
+  return silent ? EXIT_OK : eval_tell(e, &st);
 }
 
 // Passes that are over at --at, of the training whose times the expression has.

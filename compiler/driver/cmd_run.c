@@ -76,6 +76,8 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
   if (o->given[OPT_VERBOSE])
     reg_shown_line(stderr, "%d functions compiled in %.1f ms, %d of them from the cache", p->compiled,
                    1e3 * p->compile_s, p->cached);
+  const int warning = st.code ? -1 : diag_find(st.name);
+  if (warning >= 0 && p->session->diags.allowed[warning]) st.text[0] = 0;
   code = reg_console_end(&console, code, &st);
   if (inspector) {
     inspector_summary(inspector, stderr);

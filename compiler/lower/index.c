@@ -328,7 +328,7 @@ static bool pick_counted_range(Cx *cx, const Ast *at, const double *end, int64_t
   }
   p->start = low;
   p->stop = high < 0 ? size + high : high;
-  if (p->start >= p->stop) return p->start == p->stop;
+  if (p->start >= p->stop) return true;
   count = plus(cx, of->count, (high < 0 ? high : 0) - low);
   if (high >= 0 && high < size)
     count = graph_binary(g, OP_MIN, count, graph_const_typed(g, (double)(high - low), DT_F64, (Shape){0}));
@@ -349,11 +349,9 @@ static bool pick_range(Cx *cx, Env *env, const Ast *at, int64_t size, const Dim 
     end[k] = v.num;
   }
   p->is = p->start == 0 && p->stop == size ? of : NULL;
-  const int errors = cx->s->diags.errors;
-  if (of && of->count ? pick_counted_range(cx, at, end, size, of, p) : p->start <= p->stop) return true;
-  if (cx->s->diags.errors == errors)
-    diag_emit(&cx->s->diags, DIAG_empty_range, at->span, ast_text(cx->a, at), (long long)size);
-  return false;
+  if (of && of->count && !pick_counted_range(cx, at, end, size, of, p)) return false;
+  if (p->stop < p->start) p->stop = p->start; // nothing
+  return true;
 }
 
 // One element of an axis with a count: whether it is there is seen when the program runs.

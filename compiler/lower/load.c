@@ -136,6 +136,8 @@ bool loaded_values(Cx *cx, const ModelValue *m, bool *constants) {
   reg_status st = {0};
   const char *path = program_file(cx, m->load->span, call_arg(m->load, "path", 0)->name);
   if (cx->l->host.tensors(cx->l->host.user, path, n, wanted, values, &st)) return report(cx, m, &st);
+  if (st.text[0])
+    diag_hint(diag_emit(&cx->s->diags, DIAG_weights_rounded, m->load->span, st.text), "%s", st.hint);
   for (int i = 0; i < n; i++) {
     refs[i]->initial = values[i];
     *constants |= refs[i]->constant;

@@ -16,7 +16,7 @@ static bool axis_range(Cx *cx, const Value *axis, Shape s, bool *on) {
   }
   for (int64_t i = end[0]; i < end[1]; i++) on[i] = true;
   if (end[0] < end[1]) return true;
-  diag_emit(&cx->s->diags, DIAG_empty_range, axis->span, value_text(cx, axis), (long long)s.rank);
+  diag_emit(&cx->s->diags, DIAG_empty_range, axis->span, (long long)s.rank);
   return false;
 }
 

@@ -190,6 +190,7 @@ Value call_window(Cx *cx, const Args *a) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_windows, a->at, (long long)n, (long long)windows, (long long)k,
                         (long long)span);
     if (fold) diag_note(d, a->v[0]->span, "%s comes from here", shape_text(cx->a, x->shape));
+    if (!fold) diag_hint(d, "`pad(x, before, after, axis: %d)` makes the axis longer", axis);
     return v_fail();
   }
   if (fold) {

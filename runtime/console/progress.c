@@ -249,7 +249,8 @@ void reg_console_error(const reg_status *st) {
 
 void reg_console_status(const reg_console *c, const reg_status *st) {
   if (!st->text[0] || st->code == REG_INTERRUPTED || !strcmp(st->name, "rejected")) return;
-  fprintf(stderr, "%serror:%s %s", paint(c, "\033[1;31m"), paint(c, "\033[0m"), st->text);
+  const char *color = paint(c, st->code ? "\033[1;31m" : "\033[1;33m");
+  fprintf(stderr, "%s%s:%s %s", color, st->code ? "error" : "warning", paint(c, "\033[0m"), st->text);
   fprintf(stderr, st->name[0] ? " [%s]\n" : "\n", st->name);
   if (st->hint[0]) fprintf(stderr, "  hint: %s\n", st->hint);
 }

@@ -241,6 +241,16 @@ static int check_numbers(const reg_saved *s, const char *path, reg_status *st) {
   return REG_OK;
 }
 
+// Whether one of these doubles is none of the floats that they become.
+static bool is_rounded(const reg_saved_tensor *have, reg_dtype as) {
+  bool all = true;
+  for (int64_t i = 0; i < have->count && have->dtype == REG_F64 && as == REG_F32; i++) {
+    const double x = ((const double *)have->values)[i];
+    all = all && (double)(float)x == x;
+  }
+  return !all;
+}
+
 int reg_tensors_read(int count, const reg_tensor *wanted, void *const *values, const char *path,
                      reg_status *st) {
   reg_saved saved;
@@ -252,6 +262,12 @@ int reg_tensors_read(int count, const reg_tensor *wanted, void *const *values, c
   for (int i = 0; i < count && !code; i++) {
     const reg_saved_tensor *have = reg_saved_find(&saved, wanted[i].name);
     reg_floats_copy(values[i], wanted[i].dtype, have->values, have->dtype, have->count);
+    if (!is_rounded(have, wanted[i].dtype)) continue;
+    reg_fail(st, REG_OK, "weights_rounded", "%s: its doubles are rounded to the program's 32-bit floats",
+             path);
+    if (st)
+      snprintf(st->hint, sizeof st->hint,
+               "`precision f64` in the program, or --dtype f64, keeps their digits");
   }
   reg_saved_free(&saved);
   return code;

@@ -171,16 +171,26 @@ def case_draws_are_those_of_single_precision(regc):
 
 
 def case_weights_of_another_precision(regc):
-    """Floats widen without loss; doubles are rounded to the nearest float, and refused beyond the range of floats."""
+    """Floats widen without loss; doubles are rounded to the nearest float, which is told, and refused beyond the range of floats."""
+    import numpy as np
+
     where, _ = prepared(regc)
     still = written(where, SMALL.replace(f"lr: {LR}", "lr: 0").replace(f"epochs   {STEPS}", "epochs   1"), "still.reg")
     for dtype, held in (("f64", "F32"), ("f64", "F16"), ("f64", "F64"), ("f32", "F64")):
         weights = given(2)
-        regc.ok("run", "--quiet", "--dtype", dtype, "--weights", saved(where, weights, held), "--out", where / dtype, still)
+        done = regc("run", "--quiet", "--dtype", dtype, "--weights", saved(where, weights, held), "--out", where / dtype, still)
+        demand(done.returncode == 0 and ("warning: " in done.stderr and "[weights_rounded]" in done.stderr) == (held == "F64" and dtype == "f32"), done.stderr)
         kind, width = {"F32": ("f", 4), "F16": ("e", 2), "F64": ("d", 8)}[held if dtype == "f64" else "F32"]
         for name, (_, values) in tensors.parse((where / dtype / "weights.safetensors").read_bytes()).items():
             rounded = [struct.unpack(kind, struct.pack(kind, v))[0] for v in weights[name][1]]
             demand(values == rounded, f"{held} in a program of {dtype}: {name} differs ({width} bytes a number)")
+    for call in (["run", "--quiet", "--out", "", still], ["eval", "norm(net.*)", "-f", still]):
+        for more, told in (([], True), (["-W", "no-weights_rounded"], False), (["--dtype", "f64"], False)):
+            done = regc(*call, "--dtype", "f32", "--weights", saved(where, given(2)), *more)
+            demand(done.returncode == 0 and ("[weights_rounded]" in done.stderr) == told, f"{call} {more}: {done.returncode}\n{done.stderr}")
+    floats = {n: (s, [float(np.float32(v)) for v in values]) for n, (s, values) in given(2).items()}
+    done = regc("eval", "norm(net.*)", "-f", still, "--dtype", "f32", "--weights", saved(where, floats))
+    demand(not done.stderr, f"doubles that are floats lose nothing: {done.stderr}")
     large = saved(where, given(2, 1e300))
     done = regc("run", "--dtype", "f32", "--weights", large, "--out", "", still)
     demand(done.returncode == 65 and "too large for a 32-bit float" in done.stderr, done.stderr)
