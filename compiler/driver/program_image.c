@@ -188,6 +188,8 @@ static int64_t dataset(Writer *w, const reg_program *p, int data) {
   POINT(w, at, reg_dataset, columns, texts(w, d->columns, width));
   POINT(w, at, reg_dataset, shift, image_put(w->m, d->shift, (size_t)width * sizeof *d->shift));
   POINT(w, at, reg_dataset, factor, image_put(w->m, d->factor, (size_t)width * sizeof *d->factor));
+  POINT(w, at, reg_dataset, curves, d->ncurves ? put_reg_curve(w, d->curves, d->ncurves) : -1);
+  POINT(w, at, reg_dataset, sources, d->nsources ? put_reg_source(w, d->sources, d->nsources) : -1);
   POINT(w, at, reg_dataset, form, d->form ? put_reg_csv_form(w, d->form, 1) : -1);
   POINT(w, at, reg_dataset, memory, -1);
   return at;

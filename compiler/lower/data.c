@@ -13,6 +13,7 @@ typedef VEC(reg_data_op) OpList;
 typedef struct Chain {
   int base;
   OpList ops;
+  OpList file;         // what makes `base` of a file, where nothing else does
   const char *library; // the library's data that it starts from; NULL: none
 } Chain;
 
@@ -33,24 +34,36 @@ static int data_builtin(const Ast *stage) {
   return callee->kind == AST_NAME ? builtin_find(callee->name) : -1;
 }
 
-// Has `standardize` learned from rows that are not yet divided?
-static bool learned_from_all(const Lowered *l, int set) {
+static const char *learning(const reg_data_op *op) {
+  switch (op->kind) {
+  case REG_DATA_STANDARDIZE: return "standardize";
+  case REG_DATA_MIN_MAX: return "min_max";
+  case REG_DATA_IMPUTE: return op->fill == REG_FILL_VALUE ? NULL : "impute";
+  case REG_DATA_CURVE: return op->curve == REG_CURVE_BINS ? "quantile_bins" : NULL;
+  default: return NULL;
+  }
+}
+
+// The step that has learned from rows that are not yet divided; NULL: none.
+static const char *learned_from_all(const Lowered *l, int set) {
   const reg_data_plan *plan = &l->plans.data[set];
-  if (!part_named(l->datasets.data[set], "all")) return false;
+  const char *step;
+  if (!part_named(l->datasets.data[set], "all")) return NULL;
   for (int i = 0; i < plan->nops; i++) {
     const reg_data_op *op = &plan->ops[i];
-    if (op->kind == REG_DATA_STANDARDIZE) return true;
-    if ((op->kind == REG_DATA_FROM || op->kind == REG_DATA_ROWS) && learned_from_all(l, op->from))
-      return true;
+    if ((step = learning(op))) return step;
+    if ((op->kind == REG_DATA_FROM || op->kind == REG_DATA_ROWS) && (step = learned_from_all(l, op->from)))
+      return step;
   }
-  return false;
+  return NULL;
 }
 
 static bool may_divide(Cx *cx, const Chain *c, Span at) {
-  if (c->base < 0 || !learned_from_all(cx->l, c->base)) return true;
+  const char *step = c->base < 0 ? NULL : learned_from_all(cx->l, c->base);
+  if (!step) return true;
   Diag *d = diag_emit(&cx->s->diags, DIAG_split_bad, at,
-                      "`standardize` has learned from all rows before they are divided");
-  diag_hint(d, "put `split` before what is computed of the columns, or `standardize` behind it");
+                      arena_printf(cx->a, "`%s` has learned from all rows before they are divided", step));
+  diag_hint(d, "put `split` before what is computed of the columns, or `%s` behind it", step);
   return false;
 }
 
@@ -66,18 +79,46 @@ static bool of_text(const Cx *cx, const Chain *c) {
   return cx->l->datasets.data[c->base]->fields[0].dtype == REG_I32;
 }
 
+// Columns of files are prepared where the file is read: before anything is computed of them.
+static bool prepared(Cx *cx, Env *env, int b, const Ast *stage, Chain *c) {
+  reg_data_op op = {0};
+  if (c->base >= 0 && c->file.len) { // a fold: the file is read again
+    OpList ops = c->file;
+    for (int i = 0; i < c->ops.len; i++) vec_push(cx->a, ops, c->ops.data[i]);
+    *c = (Chain){.base = -1, .ops = ops, .library = c->library};
+  }
+  if (c->base >= 0 || c->ops.data[0].kind != REG_DATA_CSV) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
+                        arena_printf(cx->a, "`%s`", builtin_info[b].name),
+                        c->base >= 0 ? "where data are computed" : "of data that are no CSV file");
+    diag_hint(d, "it is for the columns of a CSV file: csv(…) |> %s", ast_text(cx->a, stage));
+    return false;
+  }
+  if (!prepare_step(cx, env, b, stage, &op)) return false;
+  for (int i = 0; i < c->ops.len && op.kind == REG_DATA_CURVE; i++) {
+    const reg_data_kind kind = c->ops.data[i].kind;
+    if (kind != REG_DATA_SCALE && kind != REG_DATA_STANDARDIZE && kind != REG_DATA_MIN_MAX) continue;
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
+              arena_printf(cx->a, "`%s`", builtin_info[b].name), "behind what scales x: put it before");
+    return false;
+  }
+  vec_push(cx->a, c->ops, op);
+  return true;
+}
+
 static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
   const int b = data_builtin(stage);
   const bool source = c->base >= 0 || c->ops.len;
   reg_data_op op = {0};
   bool ok = true;
+  if (source && prepares(b)) return prepared(cx, env, b, stage, c);
   if (b == B_CSV && !source) {
     ok = csv_source(cx, env, stage, NULL, &op);
   } else if (b == B_TEXT && !source) {
     ok = text_source(cx, env, stage, &op);
   } else if (b == B_IDX && !source) {
     ok = idx_source(cx, stage, &op);
-  } else if ((b == B_SCALE || b == B_STANDARDIZE) && of_text(cx, c)) {
+  } else if ((b == B_SCALE || b == B_STANDARDIZE || b == B_MIN_MAX) && of_text(cx, c)) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
               arena_printf(cx->a, "`%s`", builtin_info[b].name),
               "of a text, whose characters are no numbers");
@@ -92,11 +133,13 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
     for (int i = 0; i < c->ops.len; i++)
       if (c->ops.data[i].kind == REG_DATA_STANDARDIZE)
         diag_emit(&cx->s->diags, DIAG_standardized_twice, stage->span);
+  } else if (b == B_MIN_MAX && source) {
+    op.kind = REG_DATA_MIN_MAX;
   } else if (b == B_SPLIT && source) {
     ok = may_divide(cx, c, stage->span) && split_step(cx, env, stage, &op);
   } else {
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, stage->span,
-                        source ? "scale, standardize or split"
+                        source ? "scale, standardize, split or another step of data"
                                : "a source of data such as csv(…), idx(…) or text(…)",
                         ast_text(cx->a, stage));
     if (b == B_FOLDS && source) diag_hint(d, "the data stands in the call: folds(digits, 5)");
@@ -239,6 +282,8 @@ static bool fold_chain(Cx *cx, Env *env, const Ast *call, Chain *c) {
   if (v.kind != V_DATA) return false;
   c->base = v.data->dataset;
   if (!may_divide(cx, c, of->span) || !undivided(cx, v.data, of->span)) return false;
+  Chain plain = {.base = -1};
+  if (is_plain(cx, of) && chain_of(cx, env, of, NULL, &plain) && plain.base < 0) c->file = plain.ops;
   vec_push(cx->a, c->ops, op);
   return true;
 }

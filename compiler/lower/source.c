@@ -63,8 +63,11 @@ static bool add_name(Cx *cx, const Ast *e, void *to) {
 
 static bool names_arg(Cx *cx, const Ast *call, const char *arg, const char *const **to, int *n) {
   const Ast *e = call_arg(call, arg, -1);
+  return !e || data_names(cx, e, to, n);
+}
+
+bool data_names(Cx *cx, const Ast *e, const char *const **to, int *n) {
   NameList list = {0};
-  if (!e) return true;
   if (!each_column(cx, e, add_name, &list)) return false;
   *to = list.data;
   *n = list.len;

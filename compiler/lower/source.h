@@ -1,4 +1,4 @@
-// Steps of a plan for data, from calls: sources (source.c), divisions (divide.c).
+// Steps of a plan for data, from calls: sources (source.c), divisions (divide.c), columns (prepare.c).
 #ifndef LOWER_SOURCE_H
 #define LOWER_SOURCE_H
 #include "value.h"
@@ -14,5 +14,9 @@ bool fold_step(Cx *cx, Env *env, const Ast *call,
 Ast *fold_picked(Cx *cx, Env *env,
                  const Ast *e); // of `folds(…)[i]`: the tree of that one; NULL after a report
 bool data_number(Cx *cx, Env *env, const Ast *e, const char *what, double *out);
+bool prepares(int builtin); // is a step of prepare.c
+bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *op);
+// A column, or a list of them.
+bool data_names(Cx *cx, const Ast *e, const char *const **to, int *n);
 const char *data_name(Cx *cx, const Ast *e); // of a column: a name or a text; NULL after a report
 #endif

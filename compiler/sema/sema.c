@@ -281,7 +281,7 @@ static void check_stage(Scope *s, const Ast *stage) {
     return;
   }
   if (stage->kind == AST_CALL)
-    check_call(s, stage, is_data_builtin(stage) ? 0 : 1);
+    check_call(s, stage, is_data_builtin(stage) || s->callee == PLACE_DATA ? 0 : 1);
   else if (stage->kind == AST_NAME)
     check_name(s, stage, s->callee);
   else

@@ -256,7 +256,7 @@ int data_compute(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_stat
   for (int i = 1; i < plan->nops && !code; i++)
     if (plan->ops[i].kind == REG_DATA_SPLIT || plan->ops[i].kind == REG_DATA_FOLD)
       code = split_again(d, heap, &plan->ops[i], st);
-  if (!code && (has(plan, REG_DATA_SCALE) || has(plan, REG_DATA_STANDARDIZE)))
+  if (!code && (has(plan, REG_DATA_SCALE) || has(plan, REG_DATA_STANDARDIZE) || has(plan, REG_DATA_MIN_MAX)))
     code = transform(d, heap, plan, st);
   return code ? code : sum_up(d, st);
 }

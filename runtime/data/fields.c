@@ -7,17 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int make_x(const Table *t, reg_dataset *d, reg_field *x) {
+int table_make_x(const Table *t, reg_dataset *d, reg_status *st) {
   const size_t width = (size_t)t->width;
+  reg_field *x = &d->fields[0];
   d->shift = reg_heap_take(t->heap, width * sizeof *d->shift);
   d->factor = reg_heap_take(t->heap, width * sizeof *d->factor);
-  if (!d->shift || !d->factor) return -1;
+  if (!d->shift || !d->factor) return reg_no_memory(st, width * sizeof *d->shift);
   for (size_t j = 0; j < width; j++) d->factor[j] = 1;
   d->columns = t->columns;
   *x = (reg_field){.name = "x", .dtype = t->dtype, .rank = 1, .dim = {t->width}, .width = t->width};
   if (t->rank) x->rank = t->rank;
   for (int k = 0; k < t->rank; k++) x->dim[k] = t->dim[k];
-  return 0;
+  return REG_OK;
 }
 
 // -- classes
@@ -196,7 +197,7 @@ static int make_own(const Table *t, int own, reg_field *f, reg_status *st) {
 static int make_id(const Table *t, reg_field *f) {
   int32_t *rows = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *rows);
   if (!rows) return -1;
-  for (int64_t i = 0; i < t->nrows; i++) rows[i] = (int32_t)i;
+  for (int64_t i = 0; i < t->nrows; i++) rows[i] = t->number ? t->number[i] : (int32_t)i;
   *f = (reg_field){.name = "id", .dtype = REG_I32, .width = 1, .values = rows};
   return 0;
 }
@@ -208,7 +209,8 @@ int table_to_fields(Table *t, reg_dataset *d, reg_status *st) {
   d->nrows = t->nrows;
   memcpy(d->checksum, t->checksum, sizeof d->checksum);
   d->fields = reg_heap_take(t->heap, (size_t)(2 + t->nown) * sizeof *d->fields);
-  int code = d->fields ? make_x(t, d, &d->fields[d->nfields++]) : -1;
+  int code = d->fields ? REG_OK : -1;
+  if (!code) d->fields[d->nfields++] = (reg_field){.name = "x"};
   d->target = d->named = -1;
   for (int k = 0; k < t->nown && !code; k++) {
     if (t->own[k].role == REG_OWN_TARGET && d->target < 0) d->target = d->nfields;

@@ -195,6 +195,10 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
   d->target = first->target;
   d->named = first->named;
   d->form = first->form;
+  d->nsources = first->nsources;
+  d->sources = first->sources;
+  d->ncurves = first->ncurves;
+  d->curves = first->curves;
   d->columns = first->columns;
   d->shift = first->shift;
   d->factor = first->factor;

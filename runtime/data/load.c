@@ -21,14 +21,39 @@ static int open_own(Table *t, const reg_data_op *source, reg_status *st) {
   return REG_OK;
 }
 
+static bool has(const reg_data_plan *plan, reg_data_kind kind) {
+  for (int i = 1; i < plan->nops; i++)
+    if (plan->ops[i].kind == kind) return true;
+  return false;
+}
+
+// Columns that the plan encodes by name.
+static int list_texts(Table *t, const reg_data_plan *plan, TableRequest *want, reg_status *st) {
+  int n = 0;
+  for (int i = 1; i < plan->nops; i++) n += plan->ops[i].kind == REG_DATA_ENCODE ? plan->ops[i].nnamed : 0;
+  const char **texts = reg_heap_take(t->heap, (size_t)n * sizeof *texts);
+  if (!texts) return reg_no_memory(st, (size_t)n * sizeof *texts);
+  want->texts = texts;
+  for (int i = 1; i < plan->nops; i++)
+    for (int k = 0; plan->ops[i].kind == REG_DATA_ENCODE && k < plan->ops[i].nnamed; k++)
+      texts[want->ntexts++] = plan->ops[i].named[k];
+  return REG_OK;
+}
+
 static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *source = plan->ops;
   if (plan->nops < 1 || (source->kind != REG_DATA_CSV && source->kind != REG_DATA_IDX))
     return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
   int (*const read)(Table *, const TableRequest *, reg_status *) =
       source->kind == REG_DATA_IDX ? table_read_idx : table_read_csv;
-  const TableRequest first = {.path = source->path, .form = form_of(source), .labels = source->labels};
+  TableRequest first = {.path = source->path,
+                        .form = form_of(source),
+                        .labels = source->labels,
+                        .any_text = plan_takes_texts(plan),
+                        .holes = plan_fills(plan),
+                        .drops = has(plan, REG_DATA_DROP_MISSING)};
   int code = open_own(t, source, st);
+  if (!code) code = list_texts(t, plan, &first, st);
   if (!code) code = read(t, &first, st);
   for (int i = 1; i < plan->nops && !code; i++) {
     const reg_data_op *op = &plan->ops[i];
@@ -40,7 +65,9 @@ static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
                                .labels = op->labels,
                                .columns = t->columns,
                                .ncolumns = t->width,
-                               .no_others = true};
+                               .no_others = true,
+                               .holes = first.holes,
+                               .drops = first.drops};
     code = read(t, &want, st);
   }
   return code;
@@ -75,9 +102,12 @@ static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) return data_compute(d, heap, plan, st);
   Table t = {.heap = heap, .dtype = plan->dtype};
   int code = read_files(&t, plan, st);
+  if (!code && has(plan, REG_DATA_DROP_MISSING)) code = table_drop_missing(&t, form_of(&plan->ops[0]), st);
   if (!code) code = table_to_fields(&t, d, st);
   if (!code) d->form = form_of(&plan->ops[0]);
   if (!code) code = make_parts(d, heap, &t, plan, st);
+  if (!code) code = table_encode(&t, d, plan, st);
+  if (!code) code = table_make_x(&t, d, st);
   if (!code) code = data_transform(d, &t, plan, st);
   table_free(&t);
   return code;

@@ -169,6 +169,7 @@ const char *number_mistake(NumberText kind, reg_dtype type, const char **hint) {
   *hint = "rescale the column in the file";
   if (kind == NUMBER_TOO_LARGE)
     return type == REG_F64 ? "is too large for a 64-bit float" : "is too large for a 32-bit float";
-  *hint = "only the target may be text: remove the column, or write its values as numbers";
+  *hint = "`one_hot` or `ordinal` makes numbers of texts, `date_parts` of dates; `drop: [...]` leaves a "
+          "column out";
   return "is no number";
 }

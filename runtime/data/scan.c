@@ -14,9 +14,10 @@ bool csv_piece_open(CsvPiece *p, const CsvLayout *l) {
   p->levels = calloc(width, sizeof *p->levels);
   p->missing = calloc(width, sizeof *p->missing);
   p->truths = calloc(width, sizeof *p->truths);
+  p->found = calloc(width, sizeof *p->found);
   p->first_missing = calloc(width, sizeof *p->first_missing);
   p->first_truth = calloc(width, sizeof *p->first_truth);
-  return p->own && p->levels && p->missing && p->truths && p->first_missing && p->first_truth;
+  return p->own && p->found && p->levels && p->missing && p->truths && p->first_missing && p->first_truth;
 }
 
 void csv_piece_free(CsvPiece *p) {
@@ -26,6 +27,7 @@ void csv_piece_free(CsvPiece *p) {
   free(p->own);
   free(p->levels);
   free(p->missing);
+  free(p->found);
   free(p->truths);
   free(p->first_missing);
   free(p->first_truth);
@@ -226,7 +228,9 @@ static bool keep_number(CsvPiece *p, int x, int column, const CsvField *f) {
     return true;
   }
   if (p->number == NUMBER_NONE && fits && keep_truth(p, x, column, f, text, to)) return true;
-  return wrong(p, CSV_NUMBER);
+  if (p->number != NUMBER_NONE || !l->guess) return wrong(p, CSV_NUMBER);
+  p->found[x] = true;
+  return true;
 }
 
 // A copy ended by 0; NULL: out of memory, or no UTF-8.
@@ -264,7 +268,7 @@ static bool keep_own(CsvPiece *p, int k, const CsvField *f) {
   const CsvLayout *l = p->layout;
   char number[64];
   double value;
-  if (!f->length) return wrong(p, CSV_EMPTY);
+  if (!f->length && !l->holes) return wrong(p, CSV_EMPTY);
   const bool as_number = l->point != '.' && number_text(l, f, number, sizeof number) &&
                          number_parse(number, f->length, l->dtype, &value) == NUMBER_OK;
   const char *text = as_number ? number : whole_text(p, f);

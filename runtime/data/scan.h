@@ -17,6 +17,8 @@ typedef struct CsvLayout {
   int nmissing;
   const char *const *missing; // texts that stand for nothing
   reg_dtype dtype;
+  bool guess; // a column of numbers that has texts is told in `found`, and is no mistake
+  bool holes; // so is an own column that lacks a value
 } CsvLayout;
 
 typedef enum CsvWrong {
@@ -53,6 +55,7 @@ typedef struct CsvPiece {
   Heap names;        // of these
   // By place in x.
   int64_t *missing, *truths;
+  bool *found; // texts
   CsvPlace *first_missing, *first_truth;
   CsvWrong wrong; // the first mistake, which ends the piece
   CsvPlace place;

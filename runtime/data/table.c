@@ -1,5 +1,6 @@
-// Own columns of a table by row, with their places, and the end of a table.
+// A table by row: own columns, places for messages, rows that are left out; its end.
 #include "data/table.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,56 @@ int table_mistake(const Table *t, int own, int64_t row, reg_status *st, const ch
   return st->code;
 }
 
+int table_hole(const Table *t, int x, int64_t row, reg_status *st, const char *hint, const char *fmt, ...) {
+  char what[320];
+  const TableFile *f = table_file(t, row);
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(what, sizeof what, fmt, args);
+  va_end(args);
+  reg_fail(st, REG_BAD_DATA, "data_bad", "%s:%lld:%d: %s", f->path, (long long)t->line[row], f->x_column[x],
+           what);
+  if (hint) reg_hint(st, "%s", hint);
+  return st->code;
+}
+
+static bool lacks_own(const Table *t, const reg_csv_form *form, int64_t row) {
+  for (int k = 0; k < t->nown; k++) {
+    const char *text = table_text(t, k, row);
+    if (!*text || number_missing(text)) return true;
+    for (int i = 0; form && i < form->nmissing; i++)
+      if (!strcmp(form->missing[i], text)) return true;
+  }
+  return false;
+}
+
+int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st) {
+  t->number = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *t->number);
+  if (!t->number) return reg_no_memory(st, (size_t)t->nrows * sizeof *t->number);
+  int64_t kept = 0;
+  for (int i = 0; i < t->nfiles; i++) {
+    TableFile *f = &t->files[i];
+    const int64_t first = kept, behind = f->first + f->nrows;
+    for (int64_t row = f->first; row < behind; row++) {
+      bool whole = !lacks_own(t, form, row);
+      for (int x = 0; x < t->width && whole; x++) whole = !isnan(t->numbers[row * t->width + x]);
+      if (!whole) continue;
+      memmove(t->numbers + kept * t->width, t->numbers + row * t->width,
+              (size_t)t->width * sizeof *t->numbers);
+      for (int k = 0; k < t->nown; k++) t->own[k].cells.at[kept] = t->own[k].cells.at[row];
+      t->line[kept] = t->line[row];
+      t->number[kept++] = (int32_t)row;
+    }
+    f->first = first;
+    f->nrows = kept - first;
+    if (!f->nrows)
+      return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: no row is whole: `drop_missing` leaves none",
+                      f->path);
+  }
+  t->nrows = kept;
+  return REG_OK;
+}
+
 char *table_cell(const Table *t, int own, int64_t row) {
   char text[400];
   const TableFile *f = table_file(t, row);
@@ -76,4 +127,7 @@ void table_free(Table *t) {
   free(t->line);
   for (int i = 0; i < t->nown; i++) cells_free(&t->own[i].cells);
   free(t->own);
+  for (int x = 0; t->levels && x < t->texts; x++) names_free(&t->levels[x]);
+  free(t->levels);
+  free(t->is_text);
 }

@@ -34,6 +34,7 @@ typedef struct TableFile {
   const char *path;
   int64_t first, nrows; // rows of the table
   const int *column;    // of each own column: the number of its field in a line, from 1
+  const int *x_column;  // likewise of each column of x
 } TableFile;
 
 // A column that is a field of its own.
@@ -53,7 +54,12 @@ typedef struct Table {
   int64_t dim[4];
   const char *const *columns; // their names
   int64_t nrows, room;
-  double *numbers; // nrows x width
+  double *numbers; // nrows x width; NaN: missing
+  // Columns of x that are texts, in whose place stands their number in a list; NULL: none are.
+  bool *is_text;
+  NameIndex *levels;
+  int texts;       // columns of x that these are for
+  int32_t *number; // nrows: of the row, where rows were dropped; NULL: in their order
   int64_t *line;   // nrows: where the row, or its first own column, stands in its file
   int nown;        // the targets come first
   OwnColumn *own;
@@ -69,7 +75,13 @@ typedef struct TableRequest {
   const char *labels;       // of an IDX file: those of its rows, or NULL
   const char *const *columns;
   int ncolumns;
-  bool no_others; // a column that is not asked for is a mistake
+  bool no_others;      // a column that is not asked for is a mistake
+  bool holes;          // what x lacks is no mistake yet
+  bool drops;          // what own columns lack neither
+  bool any_text;       // a column of x with texts is one of texts, in the first file
+  const bool *is_text; // of `columns`; NULL: of those that `named` says
+  int ntexts;
+  const char *const *texts; // columns of x that are texts, where the file has them
 } TableRequest;
 
 // The text of a packed file in place of its bytes, which malloc gave; ended by 0.
@@ -85,10 +97,25 @@ void table_free(Table *t);
 // Fills st with a mistake of an own column in a row: FILE:LINE:COLUMN and the text.
 int table_mistake(const Table *t, int own, int64_t row, reg_status *st, const char *hint, const char *fmt,
                   ...) __attribute__((format(printf, 6, 7)));
+// The same of a column of x.
+int table_hole(const Table *t, int x, int64_t row, reg_status *st, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
 // "`0.5` (data.csv:7:2)": a cell with its place.
 char *table_cell(const Table *t, int own, int64_t row);
 const char *table_text(const Table *t, int own, int64_t row);
 const TableFile *table_file(const Table *t, int64_t row);
+
+// Rows that lack a value of x or of an own column are left out.
+int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st);
+// The columns of x as the plan encodes and fills them, by what the training part holds.
+int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st);
+// Whether the plan says what becomes of what is missing; of texts of any column.
+bool plan_fills(const reg_data_plan *plan);
+bool plan_takes_texts(const reg_data_plan *plan);
+// The field x, without values.
+int table_make_x(const Table *t, reg_dataset *d, reg_status *st);
+// Parts of a text that is a date; what is wrong with it, or NULL.
+const char *date_parse(const char *text, double parts[REG_DATE_PARTS]);
 
 // The data set's fields: x (its values come from transform), the own columns, id.
 int table_to_fields(Table *t, reg_dataset *d, reg_status *st);
@@ -130,6 +157,9 @@ int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_
 // Numbers of one element a row are classes besides where all are integers.
 int data_number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_status *st);
 
+double data_curve(const reg_curve *c, double x);
+// Shift and factor alone: see reg_data_transform.
+int64_t data_scale(const reg_dataset *d, const double *from, int64_t rows, void *to);
 // Learns the plan's transformations from the training part and fills x.
 int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st);
 

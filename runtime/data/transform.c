@@ -4,6 +4,7 @@
 #include "data/table.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int scale(reg_dataset *d, double factor, reg_status *st) {
   bool good = isfinite(factor) && factor != 0;
@@ -68,8 +69,103 @@ static int standardize(reg_dataset *d, const Table *t, const reg_part *part, reg
   return REG_OK;
 }
 
+// The smallest of the training rows becomes 0, the largest 1; a constant column 0. With x' = (x - s) f, f
+// positive or not, the new x' is that of x itself, from the other end where f is negative.
+static int min_max(reg_dataset *d, const Table *t, const reg_part *part, reg_status *st) {
+  for (int64_t j = 0; j < t->width; j++) {
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < part->nrows; i++) {
+      const double x = t->numbers[part->rows[i] * t->width + j];
+      low = fmin(low, x);
+      high = fmax(high, x);
+    }
+    const bool turned = d->factor[j] < 0;
+    d->shift[j] = turned ? high : low;
+    d->factor[j] = high > low ? (turned ? -1 : 1) / (high - low) : 1;
+    if (!isfinite(d->factor[j]))
+      return reg_fail(st, REG_BAD_DATA, "data_bad",
+                      "column `%.60s` varies too little or too much for `min_max`", t->columns[j]);
+  }
+  return REG_OK;
+}
+
+// -- curves
+
+static int by_value(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+// The quantiles of the training part between its bins, on straight lines between two values; equal ones once.
+static int learn_edges(const Table *t, const reg_part *part, int64_t bins, reg_curve *c, reg_status *st) {
+  double *values = malloc((size_t)part->nrows * sizeof *values),
+         *edges = reg_heap_take(t->heap, (size_t)bins * sizeof *edges);
+  if (!values || !edges) {
+    free(values);
+    return reg_no_memory(st, (size_t)part->nrows * sizeof *values);
+  }
+  for (int64_t i = 0; i < part->nrows; i++) values[i] = t->numbers[part->rows[i] * t->width + c->column];
+  qsort(values, (size_t)part->nrows, sizeof *values, by_value);
+  for (int64_t k = 1; k < bins; k++) {
+    const double place = (double)k / (double)bins * (double)(part->nrows - 1);
+    const int64_t at = (int64_t)place, next = at + 1 < part->nrows ? at + 1 : at;
+    const double edge = values[at] + (place - (double)at) * (values[next] - values[at]);
+    if (!c->nedges || edge > edges[c->nedges - 1]) edges[c->nedges++] = edge;
+  }
+  c->edges = edges;
+  free(values);
+  return REG_OK;
+}
+
+// A number that the curve has no value for is told where it stands.
+static int draw(const Table *t, const reg_curve *c, reg_status *st) {
+  for (int64_t i = 0; i < t->nrows; i++) {
+    double *x = &t->numbers[i * t->width + c->column];
+    const double y = data_curve(c, *x);
+    if (!isfinite(y))
+      return reg_fail(st, REG_BAD_DATA, "data_bad",
+                      "%s:%lld: column `%.60s` is %.9g: log1p takes numbers above -1", table_file(t, i)->path,
+                      (long long)t->line[i], t->columns[c->column], *x);
+    *x = y;
+  }
+  return REG_OK;
+}
+
+static bool named(const reg_data_op *op, const char *column) {
+  for (int i = 0; i < op->nnamed; i++)
+    if (!strcmp(op->named[i], column)) return true;
+  return op->nnamed == 0;
+}
+
+static int no_column(const Table *t, const reg_data_op *op, reg_status *st) {
+  for (int i = 0; i < op->nnamed; i++) {
+    int x = 0;
+    while (x < t->width && strcmp(t->columns[x], op->named[i]) != 0) x++;
+    if (x == t->width) return reg_fail(st, REG_BAD_DATA, "data_bad", "x has no column `%.60s`", op->named[i]);
+  }
+  return REG_OK;
+}
+
+static int curves(reg_dataset *d, const Table *t, const reg_part *part, const reg_data_op *op,
+                  reg_status *st) {
+  reg_curve *all = reg_heap_take(t->heap, (size_t)(d->ncurves + t->width) * sizeof *all);
+  int code = all ? no_column(t, op, st) : reg_no_memory(st, (size_t)t->width * sizeof *all);
+  if (code) return code;
+  if (d->ncurves) memcpy(all, d->curves, (size_t)d->ncurves * sizeof *all);
+  d->curves = all;
+  for (int x = 0; x < t->width && !code; x++) {
+    if (!named(op, t->columns[x])) continue;
+    reg_curve *c = &all[d->ncurves++];
+    *c = (reg_curve){.kind = op->curve, .column = x, .low = op->low, .high = op->high};
+    if (c->kind == REG_CURVE_BINS) code = learn_edges(t, part, op->bins, c, st);
+    if (!code) code = draw(t, c, st);
+  }
+  return code;
+}
+
 static int no_training_part(reg_status *st) {
-  reg_fail(st, REG_BAD_DATA, "data_bad", "`standardize` learns from the training part, and there is none");
+  reg_fail(st, REG_BAD_DATA, "data_bad",
+           "what is done to x is learned from the training part, and there is none");
   reg_hint(st, "data in a file of their own belong to the training data: csv(\"train.csv\", ...) with test = "
                "csv(\"test.csv\")");
   return st->code;
@@ -82,7 +178,7 @@ static int fill_x(reg_dataset *d, const Table *t, reg_status *st) {
   if (!__builtin_mul_overflow((size_t)t->nrows * reg_dtype_bytes(x->dtype), (size_t)t->width, &count))
     values = reg_heap_take(t->heap, count);
   if (!values) return reg_no_memory(st, count);
-  const int64_t wrong = reg_data_transform(d, t->numbers, t->nrows, values);
+  const int64_t wrong = data_scale(d, t->numbers, t->nrows, values);
   x->values = values;
   if (wrong < 0) return REG_OK;
   const int64_t row = wrong / t->width;
@@ -100,6 +196,9 @@ int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, re
     if (plan->ops[i].kind == REG_DATA_SCALE) code = scale(d, plan->ops[i].factor, st);
     if (plan->ops[i].kind == REG_DATA_STANDARDIZE)
       code = part ? standardize(d, t, part, st) : no_training_part(st);
+    if (plan->ops[i].kind == REG_DATA_MIN_MAX) code = part ? min_max(d, t, part, st) : no_training_part(st);
+    if (plan->ops[i].kind == REG_DATA_CURVE)
+      code = part ? curves(d, t, part, &plan->ops[i], st) : no_training_part(st);
   }
   return code ? code : fill_x(d, t, st);
 }

@@ -20,7 +20,7 @@ int64_t reg_model_outputs(const reg_model *m) {
 
 typedef struct Chunk {
   void **slots;
-  double *raw; // of the chunk, where it is given in single precision
+  double *raw; // of the chunk
   void *x, *y; // of the program's floats
   double zero; // seed, step, epoch, total: evaluation does not depend on them
 } Chunk;
@@ -75,8 +75,9 @@ static int predict(const reg_model *m, const double *x, const float *narrow, int
   const int64_t in = code ? 0 : reg_model_inputs(m), out = code ? 0 : reg_model_outputs(m);
   for (int64_t done = 0; done < rows && !code; done += f->batch) {
     const int64_t now = rows - done < f->batch ? rows - done : f->batch;
-    for (int64_t i = 0; i < now * in && narrow; i++) c.raw[i] = (double)narrow[done * in + i];
-    const int64_t wrong = reg_data_transform(m->data, narrow ? c.raw : x + done * in, now, c.x);
+    for (int64_t i = 0; i < now * in; i++)
+      c.raw[i] = narrow ? (double)narrow[done * in + i] : x[done * in + i];
+    const int64_t wrong = reg_data_transform(m->data, c.raw, now, c.x);
     if (wrong >= 0) {
       code = reg_fail(st, REG_BAD_DATA, "data_bad",
                       "row %lld: column `%.60s` is no finite number, as it is or scaled",

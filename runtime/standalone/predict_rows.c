@@ -45,7 +45,7 @@ static int read_npy(const char *path, int64_t width, double **x, int64_t *rows, 
 static int read_rows(const reg_model *m, const char *path, double **x, int64_t *rows, reg_status *st) {
   if (!strcmp(path, "-")) path = "/dev/stdin";
   if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), x, rows, st);
-  return reg_csv_columns(path, m->data->form, m->data->columns, (int)reg_model_inputs(m), m->program->dtype, x, rows, st);
+  return reg_data_read(m->data, path, m->program->dtype, x, rows, st);
 }
 
 static const reg_field *target_of(const reg_dataset *d) {

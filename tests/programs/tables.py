@@ -1,11 +1,15 @@
 """Tables as people have them: other separators and marks, packed, without a header; columns by their roles. Each `case_*` function
 takes the compiler and raises Failure."""
 import csv
+import datetime
 import gzip
+import json
+import math
 import random
+import statistics
 
 from programs.cases import demand, events, folder, of_kind
-from programs.standalone import build
+from programs.standalone import build, refused
 
 TAIL = """
 model net(x: [2]) -> [2] = x |> dense(4) |> tanh |> dense(2)
@@ -65,6 +69,117 @@ def case_table_from_standard_input(regc):
     text = "".join(f"{i},{i * i},{3 * i}\n" for i in range(6))
     regc.ok("check", where / "p.reg", stdin=text)
     regc.ok("run", "-q", "--out", where / "out", where / "p.reg", stdin=text)
+
+
+COLORS = ("blue", "green", "red")
+MIXED = """data d = csv("mixed.csv", target: y)
+  |> one_hot([color])
+  |> ordinal(size)
+  |> date_parts(when, [year, weekday, hour, time])
+  |> impute(median, columns: age, flag: true)
+  |> impute("none", columns: color)
+  |> impute(mean)
+  |> log1p(income)
+  |> clamp(income, 0, 5)
+  |> quantile_bins(4, score)
+  |> FINISH
+  |> split(train: 60%, test: 40%, seed: 3)
+model net(x: [14]) -> [2] = x |> dense(2)
+train net on d {
+  loss     cross_entropy(net(x), y)
+  optimize adam(lr: 1e-2)
+  epochs   2
+  batch    8
+}
+evaluate net on d.test { accuracy }
+"""
+
+
+def mixed_rows(count):
+    draw, found = random.Random(7), []
+    for i in range(count):
+        day = datetime.datetime(2023, 12, 28) + datetime.timedelta(days=i, hours=i % 24)
+        found.append({"age": None if i % 9 == 4 else draw.randrange(20, 60), "color": None if i % 11 == 5 else COLORS[(7 * i + i // 5) % 3],
+                      "size": "lms"[i % 3], "when": day, "smoker": draw.random() < 0.5, "income": None if i % 13 == 1 else round(draw.expovariate(0.01), 2),
+                      "score": draw.gauss(0, 1), "y": "ab"[draw.random() < 0.4]})
+    return found
+
+
+def write_mixed(path, found):
+    day = {0: "%Y-%m-%d %H:%M", 1: "%Y/%m/%dT%H:%M:%SZ", 2: "%d.%m.%Y %H:%M"}
+    with open(path, "w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(found[0])
+        for i, r in enumerate(found):
+            writer.writerow([("NA", "")[i % 2] if v is None else v.strftime(day[i % 3]) if k == "when" else ("yes" if v else "No") if k == "smoker" else v
+                             for k, v in r.items()])
+
+
+def expected_mixed(found, train):
+    """Rows of x before they are scaled, from what the rows `train` tell."""
+    known = [found[i] for i in train]
+    age = statistics.median(r["age"] for r in known if r["age"] is not None)
+    income = statistics.fmean(r["income"] for r in known if r["income"] is not None)
+    edges = statistics.quantiles([r["score"] for r in known], n=4, method="inclusive")
+    colors = sorted({r["color"] for r in known if r["color"]} | {"none"})
+    out = []
+    for r in found:
+        days = (r["when"] - datetime.datetime(1970, 1, 1)).total_seconds()
+        out.append([age if r["age"] is None else r["age"], r["age"] is None, *((r["color"] or "none") == c for c in colors), "lms".index(r["size"]),
+                    r["when"].year, r["when"].weekday(), r["when"].hour, days, r["smoker"],
+                    min(5, math.log1p(income if r["income"] is None else r["income"])), sum(e <= r["score"] for e in edges)])
+    return [list(map(float, r)) for r in out]
+
+
+def near(a, b):
+    return all(abs(x - y) <= 2e-6 * max(1, abs(x), abs(y)) for x, y in zip(a, b, strict=True))
+
+
+def values(regc, program, text):
+    return json.loads(regc.ok("eval", "-f", program, text))["values"]
+
+
+def case_table_of_mixed_columns(regc):
+    """Texts, dates, truth values and what is missing, as the training part tells; a binary predicts rows of a file alike."""
+    where, found = folder(regc), mixed_rows(90)
+    write_mixed(where / "mixed.csv", found)
+    (where / "p.reg").write_text(MIXED.replace("FINISH", "scale(1)"))
+    train = [int(i) for i in values(regc, where / "p.reg", "d.train.id")]
+    test = [i for i in range(90) if i not in train]
+    expected = expected_mixed(found, train)
+    for k in (0, 4, 8, 30, 32):
+        got = values(regc, where / "p.reg", f"d.test.x[{k}..{k + 4}]")
+        want = [v for i in test[k:k + 4] for v in expected[i]]
+        demand(near(got, want), f"rows {test[k:k + 4]}: {got} instead of {want}")
+    (where / "p.reg").write_text(MIXED.replace("FINISH", "min_max"))
+    low, high = ([f(expected[i][j] for i in train) for j in range(14)] for f in (min, max))
+    got = values(regc, where / "p.reg", "d.test.x[0..4]")
+    want = [(v - a) / (b - a if b > a else 1) for i in test[:4] for v, a, b in zip(expected[i], low, high)]
+    demand(near(got, want), f"min_max: {got} instead of {want}")
+    regc.ok("run", "-q", "--out", where / "out", where / "p.reg")
+    binary = build(regc, where / "p.reg")
+    binary.ok("-q", "--out", where / "again")
+    demand((where / "again" / "weights.safetensors").read_bytes() == (where / "out" / "weights.safetensors").read_bytes(), "other weights")
+    predicted = (where / "out" / "predictions.csv").read_text().splitlines()[1:]
+    write_mixed(where / "new.csv", [{k: found[i][k] for k in reversed(found[i])} for i in test])
+    rows_found = binary.ok("predict", "--weights", where / "out", "--in", where / "new.csv").splitlines()[1:]
+    demand([r.split(",", 1)[1] for r in rows_found] == [r.split(",", 2)[2] for r in predicted], "predict reads rows otherwise")
+    write_mixed(where / "new.csv", [{**found[0], "color": "teal"}])
+    refused(binary, "new.csv:2:2: `teal` in column `color` is none of the 4 texts", "predict", "--weights", where / "out", "--in", where / "new.csv", code=65)
+
+
+def case_table_without_rows_that_lack_values(regc):
+    where, found = folder(regc), mixed_rows(40)
+    write_mixed(where / "mixed.csv", found)
+    (where / "p.reg").write_text('data d = csv("mixed.csv", target: y, drop: when) |> one_hot |> drop_missing\n')
+    whole = [i for i, r in enumerate(found) if None not in r.values()]
+    demand([int(i) for i in values(regc, where / "p.reg", "d.id")] == whole, "other rows")
+    (where / "p.reg").write_text('data d = csv("mixed.csv", target: y, drop: when) |> ordinal |> impute(0) |> split(train: 50%, test: 50%)\n')
+    refused(regc, "mixed.csv:7:2: column `color` has no value here", "check", where / "p.reg", code=65)
+    (where / "p.reg").write_text('data d = csv("mixed.csv", target: y)\n')
+    refused(regc, "mixed.csv:2:2: `blue` in column `color` is no number", "check", where / "p.reg", code=65)
+    (where / "p.reg").write_text('data d = csv("mixed.csv", target: y, drop: [when, color, size])\n')
+    refused(regc, "mixed.csv:6:1: `NA` in column `age` stands for a missing number; 4 of 40 rows lack it", "check", where / "p.reg", code=65)
 
 
 FOLDS = """data d = csv("plain.csv", target: kind, drop: ["patient no", w, score])

@@ -323,11 +323,11 @@ Test(standardize, takes_the_mean_off_before_it_rounds) {
   for (int i = 0; i < 100; i++)
     cr_assert_eq(x[i], (float)((49.5 - i) * (1 / deviation)), "%d: %g", i, (double)x[i]);
   // The same bits for rows that come later.
-  const double later[] = {1700000000, 1700000099};
+  double later[] = {1700000000, 1700000099};
   float again[2];
   cr_assert_eq(reg_data_transform(d, later, 2, again), -1);
   cr_assert(again[0] == x[0] && again[1] == x[99]);
-  const double wrong[] = {1700000000, NAN};
+  double wrong[] = {1700000000, NAN};
   cr_assert_eq(reg_data_transform(d, wrong, 2, again), 1);
   reg_data_free(d);
 }
@@ -428,11 +428,15 @@ Test(csv, names_of_numbers_are_a_header_where_they_are_asked_for) {
   int64_t rows;
   reg_status st = {0};
   write_file(text, sizeof text - 1);
-  cr_assert_eq(reg_csv_columns(path, NULL, columns, 2, REG_F32, &values, &rows, &st), 0, "%s", st.text);
+  cr_assert_eq(reg_data_read(&(reg_dataset){.columns = columns, .fields = &(reg_field){.width = 2}}, path,
+                             REG_F32, &values, &rows, &st),
+               0, "%s", st.text);
   cr_assert(rows == 1 && values[0] == 2 && values[1] == .5);
   free(values);
   static const char *const others[] = {"a", "b"};
-  cr_assert_neq(reg_csv_columns(path, NULL, others, 2, REG_F32, &values, &rows, &st), 0);
+  cr_assert_neq(reg_data_read(&(reg_dataset){.columns = others, .fields = &(reg_field){.width = 2}}, path,
+                              REG_F32, &values, &rows, &st),
+                0);
   cr_assert(strstr(st.text, "no header"), "%s", st.text);
   free(values);
   unlink(path);
@@ -455,7 +459,7 @@ Test(csv, many_columns_take_linear_time) {
   double *values = NULL;
   int64_t rows;
   write_file(text, strlen(text));
-  cr_assert_eq(reg_csv_columns(path, NULL, d->columns, COLUMNS, REG_F32, &values, &rows, &st), 0);
+  cr_assert_eq(reg_data_read(d, path, REG_F32, &values, &rows, &st), 0);
   cr_assert((double)(clock() - begin) / CLOCKS_PER_SEC < 10, "each name against each other takes minutes");
   unlink(path);
   free(values);

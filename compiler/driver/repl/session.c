@@ -47,6 +47,12 @@ static void add_form(StrBuf *b, const reg_csv_form *f) {
     strbuf_addf(b, " o:%s %s %d", f->own[i].column, f->own[i].field, (int)f->own[i].role);
 }
 
+static void add_prepared(StrBuf *b, const reg_data_op *op) {
+  strbuf_addf(b, " %d %d %d %d %d %.17g %.17g %lld %s", (int)op->source, op->date, (int)op->curve,
+              (int)op->fill, (int)op->flag, op->low, op->high, (long long)op->bins, op->text ? op->text : "");
+  for (int i = 0; i < op->nnamed; i++) strbuf_addf(b, " x:%s", op->named[i]);
+}
+
 static char *plan_key(Arena *a, const reg_data_plan *plan) {
   StrBuf b = {.arena = a};
   strbuf_addf(&b, "%d ", (int)plan->dtype);
@@ -62,6 +68,7 @@ static char *plan_key(Arena *a, const reg_data_plan *plan) {
                 (unsigned long long)op->seed);
     add_computed(&b, plan, op);
     if (op->nforms) add_form(&b, op->form);
+    add_prepared(&b, op);
     for (int k = 0; k < op->nparts; k++) strbuf_addf(&b, " %s %.17g", op->part_names[k], op->fractions[k]);
     strbuf_add(&b, "\n");
   }

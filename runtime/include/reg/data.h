@@ -87,8 +87,12 @@ typedef struct reg_dataset {
   const char *const *columns; // of x: their names, fields[0].width of them
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   double *shift, *factor;
-  const struct reg_csv_form *form; // how its files are written; NULL: as usual, or there are none
-  void *memory;                    // owns all of the above
+  int ncurves;
+  const struct reg_curve *curves; // what is done to x before
+  int nsources;
+  const struct reg_source *sources; // the columns of the files that x is made of; none: its own columns
+  const struct reg_csv_form *form;  // how its files are written; NULL: as usual, or there are none
+  void *memory;                     // owns all of the above
 } reg_dataset;
 
 typedef enum reg_data_kind {
@@ -97,6 +101,11 @@ typedef enum reg_data_kind {
   REG_DATA_IDX,
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
+  REG_DATA_MIN_MAX,
+  REG_DATA_CURVE,
+  REG_DATA_ENCODE,
+  REG_DATA_IMPUTE,
+  REG_DATA_DROP_MISSING,
   REG_DATA_SPLIT,
   REG_DATA_FOLD, // one of several divisions into train and test
   REG_DATA_PART,
@@ -111,6 +120,31 @@ typedef enum reg_own_role {
   REG_OWN_FIELD, // a weight, a group, what else the loss names
   REG_OWN_ID     // what the rows are called where they are reported
 } reg_own_role;
+
+typedef enum reg_source_kind {
+  REG_SOURCE_NUMBER,
+  REG_SOURCE_ONE_HOT,
+  REG_SOURCE_ORDINAL,
+  REG_SOURCE_DATE
+} reg_source_kind;
+
+typedef enum reg_date_part {
+  REG_DATE_YEAR,
+  REG_DATE_MONTH,   // 1 to 12
+  REG_DATE_DAY,     // 1 to 31
+  REG_DATE_WEEKDAY, // 0, Monday, to 6
+  REG_DATE_YEARDAY, // 1 to 366
+  REG_DATE_HOUR,
+  REG_DATE_MINUTE,
+  REG_DATE_SECOND, // with its fraction
+  REG_DATE_TIME,   // seconds since 1970-01-01 00:00
+  REG_DATE_PARTS
+} reg_date_part;
+extern const char *const reg_date_part_names[REG_DATE_PARTS];
+
+typedef enum reg_fill { REG_FILL_MEAN, REG_FILL_MEDIAN, REG_FILL_FREQUENT, REG_FILL_VALUE } reg_fill;
+
+typedef enum reg_curve_kind { REG_CURVE_LOG1P, REG_CURVE_CLAMP, REG_CURVE_BINS } reg_curve_kind;
 
 // The steps of making a data set: their members are the rows of data.def.
 #define TABLE "data.def"
@@ -129,13 +163,14 @@ typedef enum reg_own_role {
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
-// The named columns of a CSV file, in this order, as numbers in the range of a type of floats: rows x n in
-// *values, to be freed; form: how it is written, NULL: as usual. Other columns are not looked at; a missing
-// one is an error that names it.
-int reg_csv_columns(const char *path, const reg_csv_form *form, const char *const *columns, int n,
-                    reg_dtype type, double **values, int64_t *rows, reg_status *st);
+// The rows of a CSV file as the model reads them: rows x columns of x in *values, to be freed, in the range
+// of a type of floats, before curves, shift and factor. Columns are found by name, and encoded as was learned
+// from the training part; those that x is not made of are not looked at; a missing one is an error that names
+// it.
+int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, double **values, int64_t *rows,
+                  reg_status *st);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
-// What was learned from the training part, applied to `rows` rows of raw columns; `to` is of the type of x.
-// -1, or the first element that is no finite number of it: the rest is not filled.
-int64_t reg_data_transform(const reg_dataset *d, const double *from, int64_t rows, void *to);
+// What was learned from the training part, applied to `count` rows of columns of x, which change on the way;
+// `to` is of the type of x. -1, or the first element that is no finite number of it: the rest is not filled.
+int64_t reg_data_transform(const reg_dataset *d, double *rows, int64_t count, void *to);
 #endif

@@ -1,0 +1,380 @@
+// Columns of files to columns of x: what is missing filled, texts and dates as numbers. In: a table, whose
+// texts are places in lists, and the plan. Out: the table with columns of x, and in the data set what was
+// learned from the training part, by which rows of other files are encoded alike.
+#include "data/table.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_LEVELS = 10000, MOST_COLUMNS = 1 << 20 };
+
+static bool names(const reg_data_op *op, const char *column) {
+  for (int i = 0; i < op->nnamed; i++)
+    if (!strcmp(op->named[i], column)) return true;
+  return op->nnamed == 0;
+}
+
+bool plan_fills(const reg_data_plan *plan) {
+  for (int i = 1; i < plan->nops; i++)
+    if (plan->ops[i].kind == REG_DATA_IMPUTE || plan->ops[i].kind == REG_DATA_DROP_MISSING) return true;
+  return false;
+}
+
+bool plan_takes_texts(const reg_data_plan *plan) {
+  for (int i = 1; i < plan->nops; i++)
+    if (plan->ops[i].kind == REG_DATA_ENCODE && !plan->ops[i].nnamed) return true;
+  return false;
+}
+
+// The first step of a kind that is for the column; NULL: none.
+static const reg_data_op *step_for(const reg_data_plan *plan, reg_data_kind kind, const char *column) {
+  for (int i = 1; i < plan->nops; i++)
+    if (plan->ops[i].kind == kind && names(&plan->ops[i], column)) return &plan->ops[i];
+  return NULL;
+}
+
+static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st) {
+  for (int i = 1; i < plan->nops; i++)
+    for (int k = 0; k < plan->ops[i].nnamed; k++) {
+      if (plan->ops[i].kind == REG_DATA_CURVE) continue; // of columns of x
+      int x = 0;
+      while (x < t->width && strcmp(t->columns[x], plan->ops[i].named[k]) != 0) x++;
+      if (x < t->width) continue;
+      reg_fail(st, REG_BAD_DATA, "data_bad", "x is made of no column `%.60s`", plan->ops[i].named[k]);
+      reg_hint(st, "`regc data` lists the columns; targets and other fields of their own are none of x");
+      return st->code;
+    }
+  return REG_OK;
+}
+
+// -- learning
+
+static int by_bytes(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// The texts that the training part holds, and one that is filled in.
+static int learn_levels(Table *t, int x, const reg_part *part, const char *more, reg_source *s,
+                        reg_status *st) {
+  const NameIndex *all = &t->levels[x];
+  const char **list = reg_heap_take(t->heap, ((size_t)all->count + 1) * sizeof *list);
+  bool *seen = calloc((size_t)all->count + 1, sizeof *seen);
+  if (!list || !seen) {
+    free(seen);
+    return reg_no_memory(st, (size_t)all->count * sizeof *list);
+  }
+  for (int64_t i = 0; i < part->nrows; i++) {
+    const double at = t->numbers[part->rows[i] * t->width + x];
+    if (!isnan(at)) seen[(int)at] = true;
+  }
+  for (int k = 0; k < all->count; k++)
+    if (seen[k] || (more && !strcmp(all->names[k], more))) list[s->nlevels++] = all->names[k];
+  free(seen);
+  if (more && names_find(all, more) < 0) list[s->nlevels++] = more;
+  for (int k = 0; k < s->nlevels; k++)
+    if (!(list[k] = reg_heap_copy(t->heap, list[k], strlen(list[k])))) return reg_no_memory(st, 0);
+  qsort(list, (size_t)s->nlevels, sizeof *list, by_bytes);
+  s->levels = list;
+  if (s->kind != REG_SOURCE_ONE_HOT || s->nlevels <= MOST_LEVELS) return REG_OK;
+  reg_fail(st, REG_BAD_DATA, "data_bad",
+           "column `%.60s` has %d different texts: one_hot would make as many columns (at most %d)", s->name,
+           s->nlevels, MOST_LEVELS);
+  reg_hint(st, "`ordinal` makes one column of it; `drop: [...]` leaves it out");
+  return st->code;
+}
+
+static int level_of(const reg_source *s, const char *text) {
+  const char **found = bsearch(&text, s->levels, (size_t)s->nlevels, sizeof *s->levels, by_bytes);
+  return found ? (int)(found - (const char **)s->levels) : -1;
+}
+
+static int by_value(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+// Of sorted values; of several that are equally frequent the first.
+static double most_frequent(const double *v, int64_t n) {
+  int64_t best = 0, run = 0;
+  double value = v[0];
+  for (int64_t i = 0; i < n; i++) {
+    run = i && v[i] == v[i - 1] ? run + 1 : 1;
+    if (run > best) best = run, value = v[i];
+  }
+  return value;
+}
+
+static int nothing_to_learn(const reg_source *s, reg_status *st) {
+  reg_fail(st, REG_BAD_DATA, "data_bad",
+           "column `%.60s` has no value in the training part: nothing can be filled in", s->name);
+  reg_hint(st, "`drop: [\"%.60s\"]` leaves it out", s->name);
+  return st->code;
+}
+
+// The number that stands for what is missing, of the training part's.
+static int learn_fill(const Table *t, int x, const reg_part *part, const reg_data_op *op, reg_source *s,
+                      reg_status *st) {
+  double *values = malloc((size_t)part->nrows * sizeof *values + 1), sum = 0;
+  int64_t n = 0;
+  if (!values) return reg_no_memory(st, (size_t)part->nrows * sizeof *values);
+  for (int64_t i = 0; i < part->nrows; i++) {
+    const double v = t->numbers[part->rows[i] * t->width + x];
+    if (!isnan(v)) values[n++] = v;
+  }
+  for (int64_t i = 0; i < n; i++) sum += values[i] - values[0];
+  if (op->fill != REG_FILL_VALUE && op->fill != REG_FILL_MEAN)
+    qsort(values, (size_t)n, sizeof *values, by_value);
+  if (op->fill == REG_FILL_VALUE)
+    s->fill = op->low;
+  else if (n == 0)
+    nothing_to_learn(s, st);
+  else if (op->fill == REG_FILL_MEAN)
+    s->fill = values[0] + sum / (double)n;
+  else if (op->fill == REG_FILL_MEDIAN)
+    s->fill = (values[(n - 1) / 2] + values[n / 2]) / 2;
+  else
+    s->fill = most_frequent(values, n);
+  free(values);
+  s->filled = true;
+  return st->code;
+}
+
+// Of texts: the most frequent one, or the step's own.
+static int learn_text(const Table *t, int x, const reg_part *part, const reg_data_op *op, reg_source *s,
+                      reg_status *st) {
+  s->filled = true;
+  if (op->text) {
+    s->fill = level_of(s, op->text);
+    return REG_OK;
+  }
+  int64_t *count = calloc((size_t)t->levels[x].count + 1, sizeof *count);
+  if (!count) return reg_no_memory(st, (size_t)t->levels[x].count * sizeof *count);
+  for (int64_t i = 0; i < part->nrows; i++) {
+    const double at = t->numbers[part->rows[i] * t->width + x];
+    if (!isnan(at)) count[(int)at]++;
+  }
+  int64_t best = 0;
+  for (int k = 0; k < t->levels[x].count; k++) {
+    const int level = count[k] ? level_of(s, t->levels[x].names[k]) : -1;
+    if (level < 0 || count[k] < best || (count[k] == best && level > s->fill)) continue;
+    best = count[k];
+    s->fill = level;
+  }
+  free(count);
+  return s->nlevels ? REG_OK : nothing_to_learn(s, st);
+}
+
+static int learn(Table *t, int x, const reg_part *part, const reg_data_plan *plan, reg_source *s,
+                 reg_status *st) {
+  const char *name = t->columns[x];
+  const bool text = t->is_text && t->is_text[x];
+  const reg_data_op *encode = text ? step_for(plan, REG_DATA_ENCODE, name) : NULL,
+                    *fill = step_for(plan, REG_DATA_IMPUTE, name);
+  *s = (reg_source){.name = name, .flag = fill && fill->flag};
+  if (encode) s->kind = encode->source;
+  if (encode) s->parts = encode->date;
+  const bool date = s->kind == REG_SOURCE_DATE;
+  const bool own = fill && fill->fill == REG_FILL_VALUE && text && !fill->text; // a number for texts
+  const int code = text && !date ? learn_levels(t, x, part, fill ? fill->text : NULL, s, st) : REG_OK;
+  if (code || !fill || date || own || (!text && fill->text)) return code;
+  return text ? learn_text(t, x, part, fill, s, st) : learn_fill(t, x, part, fill, s, st);
+}
+
+// -- encoding
+
+static int width_of(const reg_source *s) {
+  const int own = s->kind == REG_SOURCE_ONE_HOT ? s->nlevels
+                  : s->kind == REG_SOURCE_DATE  ? __builtin_popcount((unsigned)s->parts)
+                                                : 1;
+  return own + s->flag;
+}
+
+static int hole(const Table *t, int x, int64_t row, const reg_source *s, reg_status *st) {
+  table_hole(t, x, row, st, NULL, "column `%.60s` has no value here", s->name);
+  reg_hint(st, s->kind == REG_SOURCE_DATE ? "no date can be filled in: `drop_missing` leaves such rows out"
+                                          : "`impute(mean)` or `impute(median)` fills in what the training "
+                                            "part tells, `drop_missing` leaves such rows out");
+  return st->code;
+}
+
+// What each text of the list becomes: a place among the levels, or the parts of a date.
+typedef struct Meaning {
+  double *values; // width of them for each text
+  int width;
+} Meaning;
+
+static int put_levels(const Table *t, int x, const reg_source *s, Meaning *m) {
+  for (int k = 0; k < t->levels[x].count; k++) m->values[k] = level_of(s, t->levels[x].names[k]);
+  return REG_OK;
+}
+
+// A text that is no date is told where it stands.
+static int put_dates(const Table *t, int x, const reg_source *s, Meaning *m, reg_status *st) {
+  for (int k = 0; k < t->levels[x].count; k++) {
+    double parts[REG_DATE_PARTS];
+    const char *why = date_parse(t->levels[x].names[k], parts);
+    int64_t row = 0;
+    while (why && row < t->nrows && t->numbers[row * t->width + x] != k) row++;
+    if (why && row < t->nrows) // a part's text may have been dropped
+      return table_hole(t, x, row, st, "write dates in one of these forms, or leave the column out",
+                        "`%.40s` in column `%.60s` %s", t->levels[x].names[k], s->name, why);
+    for (int p = 0, to = 0; p < REG_DATE_PARTS && !why; p++)
+      if (s->parts >> p & 1) m->values[k * m->width + to++] = parts[p];
+  }
+  return REG_OK;
+}
+
+static int unseen(const Table *t, int x, int64_t row, const reg_source *s, const char *text, reg_status *st) {
+  return table_hole(
+      t, x, row, st, "rare texts are best written as one in the file; a column of names is best left out",
+      "`%.40s` in column `%.60s` is none of the %d texts of the training part", text, s->name, s->nlevels);
+}
+
+static int encode_row(const Table *t, int x, int64_t row, const reg_source *s, const Meaning *m, double *to,
+                      reg_status *st) {
+  const double raw = t->numbers[row * t->width + x];
+  const bool missing = isnan(raw), text = m->values != NULL;
+  const int own = width_of(s) - s->flag;
+  if (s->flag) to[own] = missing;
+  if (missing && !s->filled) return hole(t, x, row, s, st);
+  if (s->kind == REG_SOURCE_DATE) {
+    memcpy(to, m->values + (size_t)raw * (size_t)m->width, (size_t)own * sizeof *to);
+    return REG_OK;
+  }
+  const double value = missing ? s->fill : text ? m->values[(int)raw] : raw;
+  if (text && value < 0) return unseen(t, x, row, s, t->levels[x].names[(int)raw], st);
+  for (int k = 0; k < own && s->kind == REG_SOURCE_ONE_HOT; k++) to[k] = k == (int)value;
+  if (s->kind != REG_SOURCE_ONE_HOT) to[0] = value;
+  return REG_OK;
+}
+
+static int encode_column(const Table *t, int x, const reg_source *s, double *to, int64_t width,
+                         reg_status *st) {
+  Meaning m = {.width = width_of(s) - s->flag};
+  int code = REG_OK;
+  if (s->kind != REG_SOURCE_DATE) m.width = 1;
+  if (t->is_text && t->is_text[x]) {
+    m.values = malloc(((size_t)t->levels[x].count * (size_t)m.width + 1) * sizeof *m.values);
+    if (!m.values) return reg_no_memory(st, (size_t)t->levels[x].count * sizeof *m.values);
+    code = s->kind == REG_SOURCE_DATE ? put_dates(t, x, s, &m, st) : put_levels(t, x, s, &m);
+  }
+  for (int64_t row = 0; row < t->nrows && !code; row++)
+    code = encode_row(t, x, row, s, &m, to + row * width, st);
+  free(m.values);
+  return code;
+}
+
+// The table's columns become those of x.
+static int encode(Table *t, const reg_source *sources, int64_t width, reg_status *st) {
+  size_t bytes;
+  double *numbers = NULL;
+  if (!__builtin_mul_overflow((size_t)t->nrows * sizeof *numbers, (size_t)width, &bytes))
+    numbers = malloc(bytes + 1);
+  int code = numbers ? REG_OK : reg_no_memory(st, bytes);
+  for (int x = 0, at = 0; x < t->width && !code; at += width_of(&sources[x]), x++)
+    code = encode_column(t, x, &sources[x], numbers + at, width, st);
+  if (code) {
+    free(numbers);
+    return code;
+  }
+  free(t->numbers);
+  t->numbers = numbers;
+  t->width = (int)width;
+  return REG_OK;
+}
+
+// -- names of columns: `color=red`, `when.year`, `age missing`
+
+static const char *joined(Heap *heap, const char *a, const char *between, const char *b) {
+  const size_t n = strlen(a) + strlen(between) + strlen(b);
+  char *to = reg_heap_take(heap, n + 1);
+  if (to) snprintf(to, n + 1, "%s%s%s", a, between, b);
+  return to;
+}
+
+static const char *const *name_columns(Heap *heap, const reg_source *sources, int n, int64_t width) {
+  const char **list = reg_heap_take(heap, (size_t)width * sizeof *list), **to = list;
+  for (int x = 0; x < n && list; x++) {
+    const reg_source *s = &sources[x];
+    for (int k = 0; k < s->nlevels && s->kind == REG_SOURCE_ONE_HOT; k++)
+      *to++ = joined(heap, s->name, "=", s->levels[k]);
+    for (int p = 0; p < REG_DATE_PARTS && s->kind == REG_SOURCE_DATE; p++)
+      if (s->parts >> p & 1) *to++ = joined(heap, s->name, ".", reg_date_part_names[p]);
+    if (s->kind == REG_SOURCE_NUMBER || s->kind == REG_SOURCE_ORDINAL) *to++ = s->name;
+    if (s->flag) *to++ = joined(heap, s->name, " ", "missing");
+  }
+  for (int64_t i = 0; i < width && list; i++)
+    if (!list[i]) return NULL;
+  return list;
+}
+
+static int64_t whole_width(const reg_source *sources, int n) {
+  int64_t width = 0;
+  for (int x = 0; x < n; x++) width += width_of(&sources[x]);
+  return width;
+}
+
+static bool changes(const reg_data_plan *plan) {
+  for (int i = 1; i < plan->nops; i++)
+    if (plan->ops[i].kind == REG_DATA_ENCODE || plan->ops[i].kind == REG_DATA_IMPUTE) return true;
+  return false;
+}
+
+int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st) {
+  const reg_part *part = reg_data_part(d, "train");
+  if (!part) part = reg_data_part(d, "all");
+  if (!changes(plan)) return REG_OK;
+  if (!part)
+    return reg_fail(st, REG_BAD_DATA, "data_bad",
+                    "texts and what is missing are learned from the training part, and there is none");
+  int code = check_names(t, plan, st);
+  const int n = t->width;
+  reg_source *sources = reg_heap_take(t->heap, (size_t)n * sizeof *sources);
+  if (!sources) return reg_no_memory(st, (size_t)n * sizeof *sources);
+  for (int x = 0; x < n && !code; x++) code = learn(t, x, part, plan, &sources[x], st);
+  if (code) return code;
+  const int64_t width = whole_width(sources, n);
+  if (width < 1 || width > MOST_COLUMNS)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "x would have %lld columns", (long long)width);
+  if ((code = encode(t, sources, width, st))) return code;
+  d->nsources = n;
+  d->sources = sources;
+  t->columns = name_columns(t->heap, sources, n, width);
+  return t->columns ? REG_OK : reg_no_memory(st, (size_t)width);
+}
+
+// -- rows of other files
+
+int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, double **values, int64_t *rows,
+                  reg_status *st) {
+  const int n = d->nsources ? d->nsources : (int)d->fields[0].width;
+  Heap heap = {0};
+  const char **columns = reg_heap_take(&heap, (size_t)n * sizeof *columns);
+  bool *is_text = reg_heap_take(&heap, (size_t)n);
+  if (!columns || !is_text) {
+    reg_heap_free(&heap);
+    return reg_no_memory(st, (size_t)n * sizeof *columns);
+  }
+  for (int x = 0; x < n; x++) {
+    columns[x] = d->nsources ? d->sources[x].name : d->columns[x];
+    is_text[x] = d->nsources && d->sources[x].kind != REG_SOURCE_NUMBER;
+  }
+  Table t = {.heap = &heap, .dtype = type, .columns = columns, .width = n};
+  const TableRequest want = {.path = path,
+                             .form = d->form,
+                             .columns = columns,
+                             .ncolumns = n,
+                             .is_text = is_text,
+                             .holes = d->nsources > 0};
+  const NumberLocale numbers = reg_numbers_enter();
+  int code = table_read_csv(&t, &want, st);
+  if (!code && d->nsources) code = encode(&t, d->sources, d->fields[0].width, st);
+  reg_numbers_leave(numbers);
+  *rows = t.nrows;
+  *values = code ? NULL : t.numbers;
+  if (!code) t.numbers = NULL;
+  table_free(&t);
+  reg_heap_free(&heap);
+  return code;
+}

@@ -1,0 +1,211 @@
+// The names of a CSV file's columns, and what becomes of each. In: a reader before the rows. Out: its header
+// and the use of each column.
+#include "data/csv.h"
+#include "text/text.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_COLUMNS = 1 << 20 };
+
+static void header_cell(CsvReader *r, int64_t line, const char *text, size_t length) {
+  const int column = r->header.count + 1;
+  if (length == 0) {
+    csv_fail(r, line, column, "the first line names the columns", "column %d has no name", column);
+    return;
+  }
+  if (column > MOST_COLUMNS)
+    csv_fail(r, line, column, "is it a table, with a row a line?", "more than %d columns", MOST_COLUMNS);
+  if (!csv_is_utf8(text, length))
+    csv_fail(r, line, column, "save the file as UTF-8", "the name of column %d is no UTF-8", column);
+  char *name = r->failed ? NULL : reg_heap_copy(r->table->heap, text, length);
+  if (!name) {
+    csv_no_memory(r, length);
+    return;
+  }
+  const int before = names_find(&r->header, name);
+  if (before >= 0)
+    csv_fail(r, line, column, "give each column a name of its own",
+             "column `%.60s` stands twice in the header, first as column %d", name, before + 1);
+  else if (!names_add(&r->header, name))
+    csv_no_memory(r, length);
+}
+
+static bool is_number(const char *text) {
+  double value;
+  return number_parse(text, strlen(text), REG_F64, &value) == NUMBER_OK;
+}
+
+// Rows of numbers and no header? True after a report.
+static bool lacks_header(CsvReader *r) {
+  if (r->form->bare || r->form->nnames) return false;
+  for (int i = 0; i < r->header.count; i++)
+    if (!is_number(r->header.names[i])) return false;
+  csv_fail(r, r->head, 1, "put the columns' names into the first line, or say `header: false`",
+           "the file has no header: its first line is all numbers");
+  return true;
+}
+
+// Adds the name of a column to a list, which ends with "..." where it is full.
+static void list_column(Text *list, const char *name) {
+  char item[48];
+  if (list->failed) return;
+  snprintf(item, sizeof item, "%s%.40s", list->used ? ", " : "", name);
+  const bool full = list->room - list->used <= strlen(item) + sizeof ", ...";
+  reg_text_add(list, full ? ", ..." : item);
+  list->failed = full;
+}
+
+static void column_missing(CsvReader *r, const char *name) {
+  const NameIndex *h = &r->header;
+  char names[200];
+  Text list = reg_text_in(names, sizeof names);
+  if (r->failed || lacks_header(r)) return;
+  for (int i = 0; i < h->count; i++) list_column(&list, h->names[i]);
+  r->failed = true;
+  reg_fail(r->st, REG_BAD_DATA, "target_missing", "`%s` has no column `%.60s`", r->want->path, name);
+  if (h->count == 1 && strpbrk(h->names[0], ",;\t|"))
+    reg_hint(r->st, "this file seems to use another separator: `separator: \"%.*s\"`",
+             *strpbrk(h->names[0], ",;\t|") == '\t' ? 2 : 1,
+             *strpbrk(h->names[0], ",;\t|") == '\t' ? "\\t" : strpbrk(h->names[0], ",;\t|"));
+  else
+    reg_hint(r->st, "its columns are %s", names);
+}
+
+// Names from the first line, or from the form; 0, 1, ... where nothing names them. Where the rows begin.
+const char *csv_names(CsvReader *r, CsvPiece *p, const char *at) {
+  const reg_csv_form *f = r->form;
+  const char *begin = at = csv_pass(p, at);
+  const int64_t lines = p->lines;
+  r->head = r->line + lines;
+  for (int i = 0; i < f->nnames && !r->failed; i++) header_cell(r, 0, f->names[i], strlen(f->names[i]));
+  if (at == p->end) return at;
+  for (int column = 0;; column++, at++) {
+    CsvField field = {0};
+    char number[24];
+    const int64_t line = p->lines;
+    p->place.column = column + 1;
+    if (!(at = csv_field(p, at, &field))) csv_report(r, p, r->line);
+    if (!at || r->failed) return NULL;
+    const int n = snprintf(number, sizeof number, "%d", column);
+    if (f->bare && !f->nnames)
+      header_cell(r, r->line + line, number, (size_t)n);
+    else if (!f->nnames)
+      header_cell(r, r->line + line, field.text, field.length);
+    if (r->failed) return NULL;
+    if (*at == p->layout->separator && at != p->end) continue;
+    if (f->nnames && column + 1 != f->nnames)
+      csv_fail(r, r->line + line, f->nnames + 1, "`names` has a name for each column",
+               "%d fields, and %d names", column + 1, f->nnames);
+    break;
+  }
+  if (!f->bare) return csv_line_end(p, at);
+  p->lines = lines;
+  return begin;
+}
+
+// The wanted columns, each at its place of x.
+static void pick_wanted(CsvReader *r) {
+  const TableRequest *want = r->want;
+  char names[160];
+  Text missing = reg_text_in(names, sizeof names);
+  int nmissing = 0;
+  for (int i = 0; i < want->ncolumns; i++) {
+    const int at = names_find(&r->header, want->columns[i]);
+    if (at >= 0 && r->use[at] == CSV_IGNORED) {
+      r->use[at] = i;
+    } else {
+      nmissing++;
+      list_column(&missing, want->columns[i]);
+    }
+  }
+  if (nmissing && (nmissing < want->ncolumns || !lacks_header(r))) {
+    r->failed = true;
+    reg_fail(r->st, REG_BAD_DATA, "columns_missing",
+             "`%s` lacks %d of the %d columns that the model reads: %s", want->path, nmissing, want->ncolumns,
+             names);
+    reg_hint(r->st, "the first line of the file names its columns; their order does not matter");
+  }
+  for (int i = 0; i < r->header.count && want->no_others; i++) {
+    bool dropped = r->use[i] != CSV_IGNORED || r->form->ncolumns;
+    for (int k = 0; k < r->form->ndropped; k++) dropped |= !strcmp(r->form->dropped[k], r->header.names[i]);
+    if (!dropped)
+      csv_fail(r, r->head, i + 1, "remove the column: all files of a data set have the same ones",
+               "column `%.60s` is not in `%s`", r->header.names[i], r->table->files[0].path);
+  }
+}
+
+// The columns of x that the form names, or all that are left.
+static void choose(CsvReader *r) {
+  Table *t = r->table;
+  const reg_csv_form *f = r->form;
+  const int named = t->nown + f->ncolumns;
+  if (!named && lacks_header(r)) return;
+  const char **columns = reg_heap_take(t->heap, (size_t)r->header.count * sizeof *columns);
+  if (!columns) {
+    csv_no_memory(r, (size_t)r->header.count * sizeof *columns);
+    return;
+  }
+  for (int i = 0; i < f->ncolumns; i++) {
+    const int at = names_find(&r->header, f->columns[i]);
+    if (at < 0) column_missing(r, f->columns[i]);
+    if (at < 0) return;
+    if (r->use[at] != CSV_IGNORED)
+      csv_fail(r, r->head, at + 1, "x has a column once, and what is a field of its own is none of it",
+               "column `%.60s` is taken twice", f->columns[i]);
+    columns[r->use[at] = t->width++] = r->header.names[at];
+  }
+  for (int i = 0; i < f->ndropped; i++) {
+    const int at = names_find(&r->header, f->dropped[i]);
+    if (at < 0) column_missing(r, f->dropped[i]);
+    if (at < 0) return;
+    if (r->use[at] == CSV_IGNORED) r->use[at] = CSV_OWN - t->nown; // of nothing
+  }
+  for (int i = 0; i < r->header.count && !f->ncolumns; i++)
+    if (r->use[i] == CSV_IGNORED) columns[r->use[i] = t->width++] = r->header.names[i];
+  for (int i = 0; i < r->header.count; i++)
+    if (r->use[i] == CSV_OWN - t->nown) r->use[i] = CSV_IGNORED;
+  t->columns = columns;
+  if (t->width == 0)
+    csv_fail(r, r->head, 1, "inputs are the columns beside the target",
+             t->nown == 1 ? "`%.60s` is the only column: nothing is left for x" : "no column is left for x",
+             t->nown ? t->own[0].column : "");
+}
+
+void csv_use_columns(CsvReader *r) {
+  Table *t = r->table;
+  const int n = r->header.count;
+  r->use = malloc((size_t)(n + 1) * sizeof *r->use);
+  r->own_column = reg_heap_take(t->heap, (size_t)(t->nown + 1) * sizeof *r->own_column);
+  if (!r->use || !r->own_column) {
+    csv_no_memory(r, (size_t)n * sizeof *r->use);
+    return;
+  }
+  for (int i = 0; i < n; i++) r->use[i] = CSV_IGNORED;
+  t->files[t->nfiles].column = r->own_column;
+  for (int k = 0; k < t->nown && !r->failed; k++) {
+    const char *name = k == 0 && r->want->target ? r->want->target : t->own[k].column;
+    const int at = names_find(&r->header, name);
+    if (at < 0) {
+      column_missing(r, name);
+    } else if (r->use[at] != CSV_IGNORED) {
+      csv_fail(r, r->head, at + 1, "each is named once", "column `%.60s` is two fields", name);
+    } else {
+      r->use[at] = CSV_OWN - k;
+      r->own_column[k] = at + 1;
+    }
+  }
+  if (r->failed) return;
+  if (r->want->columns)
+    pick_wanted(r);
+  else
+    choose(r);
+  int *places = r->failed ? NULL : reg_heap_take(t->heap, (size_t)t->width * sizeof *places);
+  if (!places) {
+    csv_no_memory(r, (size_t)t->width * sizeof *places);
+    return;
+  }
+  for (int i = 0; i < n; i++)
+    if (r->use[i] >= 0) places[r->use[i]] = i + 1;
+  t->files[t->nfiles].x_column = places;
+}
