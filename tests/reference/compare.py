@@ -30,6 +30,7 @@ def cases():
     updates_found += [(f"solved: {name}", (check_solved, name, json.loads(solve.VALUES.read_text())[name])) for name in solve.CASES]
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
     found += [(layer, (check_images, (layer, shape, shapes), json.loads(images.VALUES.read_text())[layer])) for layer, shape, shapes, _ in images.LAYERS]
+    found.append(("net of images, small", (check_net, "small", json.loads(images.VALUES.read_text())["net, small"])))
     texts = [name for name, _ in [*found, *samples_found]]
     return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, [*texts, *(v["program"] for v in more)], None))]
 
@@ -198,6 +199,23 @@ def check_images(regc, folder, case, expected):
         demand_close(layer, values(result, "value"), expected["value"])
         result = json.loads(regc.ok("eval", "sum(net(x)^2)", "--grad", "x", "--out", folder, *files, *more))
         demand_close(f"gradient through {layer}", values(result["grad"]["x"], "grad_x"), expected["gradient"])
+
+
+def check_net(regc, folder, name, expected):
+    """Training losses of a net from given weights, a step an epoch."""
+    rows, side, units, _ = images.NETS[name]
+    values, shape = images.net_images(name), [rows, side, side, 3]
+    (folder / "x.idx").write_bytes(struct.pack(">HBB4I", 0, 13, 4, *shape) + struct.pack(f">{len(values)}f", *values))
+    (folder / "y.idx").write_bytes(struct.pack(">HBBI", 0, 8, 1, rows) + bytes(k % 10 for k in range(rows)))
+    (folder / "p.reg").write_text(images.net_program(name, "x.idx", "y.idx"))
+    shapes, given = images.net_shapes(units), images.net_weights(units)
+    states = {f"net.stage{k + 1}.batch_norm1.{s}": [v] * u for k, u in enumerate(units) for s, v in (("running_mean", 0.0), ("running_variance", 1.0))}
+    write_weights(folder / "w.safetensors", {k: reshaped(v, shapes[k]) for k, v in given.items()} | states)
+    out = regc.ok("run", folder / "p.reg", "--set", "rate=0", "--json", "--weights", folder / "w.safetensors", "--out", "", cwd=folder)
+    found = [e["loss"] for e in map(json.loads, out.splitlines()) if e["event"] == "epoch"]
+    for k, (a, b) in enumerate(zip(found, expected, strict=True)):
+        if not abs(a - b) <= 1e-4:
+            raise Failure(f"the loss of step {k} is {a}, PyTorch gives {b}")
 
 
 def check_lasso(regc, folder, expected, how):

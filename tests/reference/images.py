@@ -69,5 +69,79 @@ def computed(layer, shape, shapes, theirs):
     return {"shape": list(y.shape), "value": y.flatten().tolist(), "gradient": x.grad.flatten().tolist()}
 
 
+# The workload cnn_dropblock of the bench without DropBlock, all rows in one batch: rows, side, units of the stages, steps. Of the full one the
+# losses of PyTorch in single precision are up to 8e-4 away from its own in double: it is compared by hand, in double (`--dtype f64`).
+NETS = {"small": (16, 12, (4, 8, 6), 20), "full": (64, 32, (32, 64, 128), 20)}
+BENCH = Path(__file__).parents[1] / "bench" / "cnn_dropblock.reg"
+
+
+def net_shapes(units):
+    shapes, channels = {}, 3
+    for k, u in enumerate(units):
+        stage = f"net.stage{k + 1}"
+        shapes |= {f"{stage}.conv1.weight": [3, 3, channels, u], f"{stage}.batch_norm1.scale": [u], f"{stage}.batch_norm1.shift": [u]}
+        channels = u
+    return {**shapes, "net.dense1.weight": [channels, 10], "net.dense1.bias": [10]}
+
+
+def drawn(count, start, low, high):
+    """Evenly between low and high, by the generator of ANSI C."""
+    values = []
+    for _ in range(count):
+        start = (1103515245 * start + 12345) % 2**31
+        values.append(low + (high - low) * (start >> 8) / 2**23)
+    return values
+
+
+def net_weights(units):
+    """Matrices at random, as PyTorch starts them; scales are 1, shifts and biases 0."""
+    start = {}
+    for k, (name, shape) in enumerate(net_shapes(units).items()):
+        bound, count = math.prod(shape[:-1]) ** -0.5, math.prod(shape)
+        start[name] = drawn(count, k + 1, -bound, bound) if len(shape) > 1 else [float("scale" in name)] * count
+    return start
+
+
+def net_images(name):
+    rows, side = NETS[name][:2]
+    return drawn(rows * side * side * 3, 99, 0, 1)
+
+
+def net_program(name, images, labels):
+    rows, side, units, steps = NETS[name]
+    text = BENCH.read_text().replace("../../build/bench-data/cnn_dropblock.idx", images).replace("../../build/bench-data/cnn_dropblock-labels.idx", labels)
+    for old, new in [(" |> scale(1/255)", ""), ("[32, 32, 3]", f"[{side}, {side}, 3]"), ("batch    64", "batch    all"), ("epochs   1000", f"epochs   {steps}"),
+                     *((f"stage({a})", f"stage({b})") for a, b in zip(NETS["full"][2], units))]:
+        if old not in text:
+            raise ValueError(f"{BENCH} has no {old}")
+        text = text.replace(old, new)
+    return text
+
+
+def net_losses(name):
+    """In single precision."""
+    import torch
+    from torch.nn import functional as F
+    rows, side, units, steps = NETS[name]
+    torch.set_default_dtype(torch.float32)
+    shapes = net_shapes(units)
+    given = {k: torch.tensor(v).reshape(shapes[k]).requires_grad_() for k, v in net_weights(units).items()}
+    images, labels = torch.tensor(net_images(name)).reshape(rows, side, side, 3).permute(0, 3, 1, 2), torch.arange(rows) % 10
+    optimizer, losses = torch.optim.SGD(given.values(), 0.1, momentum=0.9), []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        x = images
+        for k in range(len(units)):
+            part = [given[f"net.stage{k + 1}.{p}"] for p in ("conv1.weight", "batch_norm1.scale", "batch_norm1.shift")]
+            x = F.conv2d(x, part[0].permute(3, 2, 0, 1), padding=1)
+            x = F.max_pool2d(F.relu(F.batch_norm(x, None, None, part[1], part[2], training=True)), 2)
+        loss = F.cross_entropy(x.mean((2, 3)) @ given["net.dense1.weight"] + given["net.dense1.bias"], labels)
+        (loss + sum(0.5 * 5e-4 * (w * w).sum() for w in given.values() if w.dim() > 1)).backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
 if __name__ == "__main__":
-    VALUES.write_text("{\n" + ",\n".join(f"{json.dumps(layer)}: {json.dumps(computed(layer, *more))}" for layer, *more in LAYERS) + "\n}\n")
+    layers = [f"{json.dumps(layer)}: {json.dumps(computed(layer, *more))}" for layer, *more in LAYERS]
+    VALUES.write_text("{\n" + ",\n".join(layers + [f'"net, {name}": {json.dumps(net_losses(name))}' for name in NETS if name != "full"]) + "\n}\n")
