@@ -6,6 +6,21 @@ import math
 from pathlib import Path
 
 VALUES = Path(__file__).with_name("images.json")
+
+
+def grid(rows, columns, h, w):
+    """Places in pixels as grid_sample counts them, for two images: from -1 to 1."""
+    import torch
+    place = torch.stack([2 * torch.tensor(columns) / (w - 1) - 1, 2 * torch.tensor(rows) / (h - 1) - 1], -1)
+    return place.expand(2, *place.shape)
+
+
+def turned(a, b, d, e, h, w):
+    r, k = [[i - (h - 1) / 2] * w for i in range(h)], [[j - (w - 1) / 2 for j in range(w)]] * h
+    at = [[[m * r[i][j] + n * k[i][j] + (s - 1) / 2 for j in range(w)] for i in range(h)] for m, n, s in ((a, b, h), (d, e, w))]
+    return grid(*at, h, w)
+
+
 # layer, shape of x, shapes of the parameters as they are here, what PyTorch calls it
 LAYERS = [
     ("conv(4)", [2, 5, 6, 3], {"weight": [3, 3, 3, 4], "bias": [4]}, lambda F, x, w, b: F.conv2d(x, w, b, padding=1)),
@@ -19,6 +34,14 @@ LAYERS = [
      lambda F, x, w, b: F.conv2d(F.pad(x, (1, 1, 1, 1), mode="circular"), w, b)),
     ("conv(2, border: \"edge\")", [1, 4, 5, 1], {"weight": [3, 3, 1, 2], "bias": [2]},
      lambda F, x, w, b: F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), w, b)),
+    ("conv(6, groups: 2)", [2, 4, 5, 4], {"weight": [3, 3, 2, 6], "bias": [6]}, lambda F, x, w, b: F.conv2d(x, w, b, padding=1, groups=2)),
+    ("conv(3, groups: 3, stride: 2, bias: false)", [1, 5, 5, 3], {"weight": [3, 3, 1, 3]}, lambda F, x, w: F.conv2d(x, w, padding=1, stride=2, groups=3)),
+    ("group_norm(2)", [2, 3, 4, 4], {"scale": [4], "shift": [4]}, lambda F, x, w, b: F.group_norm(x, 2, w, b)),
+    ("group_norm(1, eps: 0.1)", [2, 2, 3, 3], {"scale": [3], "shift": [3]}, lambda F, x, w, b: F.group_norm(x, 1, w, b, 0.1)),
+    ("instance_norm(eps: 0.1)", [2, 3, 4, 2], {"groups.scale": [2], "groups.shift": [2]}, lambda F, x, w, b: F.instance_norm(x, None, None, w, b, eps=0.1)),
+    ("warp(zeros([2, 2, 3]) + [[1.25, -0.5, 0], [2.75, 3.5, 1]], zeros([2, 2, 3]) + [[0.5, 1.5, -1.25], [2, 2.25, 3.5]])", [2, 4, 3, 2], {},
+     lambda F, x: F.grid_sample(x, grid([[1.25, -0.5, 0], [2.75, 3.5, 1]], [[0.5, 1.5, -1.25], [2, 2.25, 3.5]], 4, 3), align_corners=True)),
+    ("affine(0.75, -0.5, 0.25, 1.5)", [2, 4, 5, 2], {}, lambda F, x: F.grid_sample(x, turned(0.75, -0.5, 0.25, 1.5, 4, 5), align_corners=True)),
     ("depthwise_conv(stride: 2)", [2, 5, 6, 3], {"weight": [3, 3, 3], "bias": [3]},
      lambda F, x, w, b: F.conv2d(x, w, b, padding=1, stride=2, groups=3)),
     ("conv_transpose(2)", [2, 3, 4, 3], {"weight": [3, 2, 2, 2], "bias": [2]}, lambda F, x, w, b: F.conv_transpose2d(x, w, b, stride=2)),
@@ -32,6 +55,9 @@ LAYERS = [
     ("frame(1, 2, 1)", [1, 3, 4, 2], {}, lambda F, x: F.pad(x, (0, 0, 1, 2))),
     ("frame(1, 2, 2, border: \"edge\")", [1, 3, 4, 2], {}, lambda F, x: F.pad(x, (1, 2, 0, 0), mode="replicate")),
     ("patches(2)", [1, 3, 4, 2], {}, lambda F, x: F.unfold(F.pad(x, (0, 1, 0, 1)), 2).reshape(1, 2, 2, 2, 3, 4).permute(0, 4, 2, 5, 3, 1)),
+    # Behind training, what changes pictures or leaves parts out is the identity.
+    *((f"{call}", [2, 3, 4, 2], {}, lambda F, x: x) for call in ("random_crop(1)", "random_flip", "rotate", "shear", "color_jitter", "rand_augment", "spatial_dropout", "drop_path", "drop_block(size: 3)")),
+    ("shake_shake(2 * x)", [2, 3, 4, 2], {}, lambda F, x: 1.5 * x),
     ("global_pool", [2, 3, 4, 2], {}, lambda F, x: F.adaptive_avg_pool2d(x, 1)),
 ]
 
@@ -59,7 +85,7 @@ def computed(layer, shape, shapes, theirs):
         given[0] = given[0].permute(0, 3, 1, 2)
     elif "depthwise" in layer:
         given[0] = given[0].permute(2, 0, 1)[:, None]
-    elif given:
+    elif given and given[0].dim() == 4:
         given[0] = given[0].permute(3, 2, 0, 1)
     y = theirs(F, x.permute(0, 3, 1, 2), *given)
     y = y.permute(0, 2, 3, 1) if y.dim() == 4 else y
