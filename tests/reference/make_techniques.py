@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes techniques.json, literature.json, literature2.json and stage_techniques.json with PyTorch, in double precision, of the cases in the
+"""Makes techniques.json, literature.json, literature2.json and stage_techniques.json and image_techniques.json with PyTorch, in double precision, of the cases in the
 files of these names: as make.py makes
 values.json. Run by hand when a case is added."""
 import json
 from pathlib import Path
 
+import image_techniques
 import literature
 import literature2
 import make
@@ -32,7 +33,7 @@ def steps_case(text, loss):
 
 
 def main():
-    for module in (techniques, literature, literature2, stage_techniques):
+    for module in (techniques, literature, literature2, stage_techniques, image_techniques):
         result = {"program": module.PROGRAM, "expressions": [make.expression_case(*c) for c in module.EXPRESSIONS],
                   "optimizers": [make.optimizer_case(*c) for c in module.OPTIMIZERS], "layers": [make.layer_case(*c) for c in module.LAYERS],
                   "schedules": [make.schedule_case(*c) for c in module.SCHEDULES], "steps": [steps_case(*c) for c in module.STEPS]}
