@@ -78,11 +78,10 @@ static bool act(sqlite3 *db, const char *sql, const char *const *texts, int n) {
 
 // -- one run
 
-// Lines as an array; "[]" where there are none.
-static char *array_of(Arena *a, char *lines) {
+const char *runs_events(Arena *a, const char *lines) {
   StrBuf b = {.arena = a};
   strbuf_add(&b, "[");
-  for (char *at = lines; at && *at;) {
+  for (const char *at = lines; at && *at;) {
     const size_t n = strcspn(at, "\n");
     if (!at[n]) break; // a line that is being written
     if (b.len > 1) strbuf_add(&b, ",");
@@ -126,7 +125,7 @@ static bool read_run(Arena *a, sqlite3 *db, const char *folder, const char *name
   size_t size;
   char *json = reg_file_read(path, &size, "run_missing", &st),
        *events = reg_file_read(lines, &size, "run_missing", &st);
-  const char *says[] = {name, json, when}, *tells[] = {name, array_of(a, events)}, *row[] = {name, stamp};
+  const char *says[] = {name, json, when}, *tells[] = {name, runs_events(a, events)}, *row[] = {name, stamp};
   bool ok = json && act(db, "BEGIN IMMEDIATE", NULL, 0);
   if (ok) {
     ok = forget(db, name) && act(db, "INSERT INTO runs VALUES(?1, ?2)", row, 2);

@@ -11,4 +11,6 @@
 sqlite3 *runs_open(Arena *a, const char *folder, int *code);
 // A statement with texts bound to ?1, ?2, …; told and NULL where SQLite refuses it.
 sqlite3_stmt *runs_query(sqlite3 *db, const char *sql, const char *const *texts, int n);
+// The lines of metrics.jsonl (NULL: none) as one array of JSON, but for one that is being written.
+const char *runs_events(Arena *a, const char *lines);
 #endif

@@ -18,7 +18,7 @@ def all_cases():
 def case_help_names_every_command_and_option(regc):
     overview = regc.ok("--help")
     commands = re.findall(r"^  (\w+)", overview.split("runs FILE):\n")[1].split("\n\n")[0], re.M)
-    demand({"run", "build", "check", "fmt", "doc", "explain", "eval", "gradcheck", "completion", "doctor", "runs"} <= set(commands), overview)
+    demand({"run", "build", "check", "fmt", "doc", "explain", "eval", "gradcheck", "completion", "doctor", "runs", "report"} <= set(commands), overview)
     for command in commands:
         text = regc.ok(command, "--help")
         demand(text.startswith(f"Usage: regc {command} "), text)

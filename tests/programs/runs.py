@@ -1,6 +1,8 @@
 """`regc runs`: what the folders of runs hold, in a store that any number of processes may bring up to date."""
 import csv
+import html.parser
 import json
+import re
 import sqlite3
 import subprocess
 
@@ -110,3 +112,94 @@ def case_mistakes_of_runs(regc):
     (where / "runs/p-1/mine").mkdir()
     done = regc("runs", "delete", "p-1", cwd=where)
     demand(done.returncode == 73 and "cannot be removed" in done.stderr and (where / "runs/p-1/mine").exists(), f"{done}")
+
+
+class Page(html.parser.HTMLParser):
+    """What a report's page holds: its headings, tables by heading, polylines, and whatever would need a network."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.headings, self.tables, self.lines, self.circles, self.foreign = [], [], {}, {}, {}, []
+        self.feed(text)
+        demand(not self.open, f"left open: {self.open}")
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.foreign += [f"{tag} {key}" for key in given if key in ("src", "href", "srcset")]
+        if tag not in ("meta", "path", "circle", "polyline"):
+            self.open.append(tag)
+        if tag == "polyline":
+            self.lines.setdefault(self.headings[-1], []).append([tuple(map(float, p.split(","))) for p in given["points"].split()])
+        if tag == "circle" and float(given["r"]) < 3:
+            self.circles[self.headings[-1]] = self.circles.get(self.headings[-1], 0) + 1
+        if tag == "h2":
+            self.headings.append("")
+        if tag == "tr":
+            self.tables.setdefault(self.headings[-1], []).append([])
+        if tag in ("td", "th"):
+            self.tables[self.headings[-1]][-1].append("")
+
+    def handle_endtag(self, tag):
+        if tag not in ("path", "circle", "polyline"):
+            demand(self.open and self.open.pop() == tag, f"`{tag}` is closed and was not open")
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "h2":
+            self.headings[-1] += data
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[self.headings[-1]][-1][-1] += data
+
+
+REPORTED = PROGRAM.replace("epochs   2", "epochs   7\n  log      size = norm(line.*)").replace('as "error"', 'as "<b>&\\"error\\""') + """
+sweep strength in log(1e-4 .. 1, 5), seed in 1..3 as path {
+  v = strength + seed
+}
+report best(path, by: v, rule: one_se)
+report compare(path, by: v, against: 1e-4)
+"""
+
+
+def case_a_report_is_one_page(regc):
+    where = placed(regc, REPORTED, TABLE)
+    regc.ok("run", "-q", "p.reg", "--out", "here", cwd=where)
+    regc.ok("report", "here", "-o", "r.html", cwd=where)
+    text = (where / "r.html").read_text()
+    page = Page(text)
+    demand(not page.foreign and "://" not in text and "<script" not in text, f"{page.foreign}")
+    told = [json.loads(line) for line in (where / "here/metrics.jsonl").read_text().splitlines()]
+    epochs = [e for e in told if e["event"] == "epoch"]
+    table = page.tables["Training line: loss"]
+    demand(table[0] == ["epoch", "loss", "objective", "validation"] and len(table) == 8, f"{table}")
+    for row, e in zip(table[1:], epochs, strict=True):
+        demand(row[0] == str(e["epoch"]) and all(abs(float(a) - b) <= 1e-5 * abs(b) for a, b in
+               zip(row[1:], (e["loss"], e["objective"], e["valid"]["loss"]))), f"{row}")
+    lines = page.lines["Training line: loss"]
+    lowest, highest = [f(v for e in epochs for v in (e["loss"], e["objective"], e["valid"]["loss"])) for f in (min, max)]
+    demand([len(line) for line in lines] == [7, 7, 7] and all(abs(y - (254 - (e["loss"] - lowest) / (highest - lowest) * 242)) < 0.11
+                                                             for (_, y), e in zip(lines[0], epochs)), f"{lines[0]}")
+    demand(page.tables["Training line: logs"][0] == ["epoch", "size"] and page.tables["Training line: terms"][0] == ["epoch", "l2"], f"{page.headings}")
+    demand(page.circles["Sweep path: v by strength"] == 15 and len(page.lines["Sweep path: v by strength"][0]) == 5, f"{page.circles}")
+    demand(len(page.tables["Sweep path: runs"]) == 16 and page.tables["Evaluations"][1][3] == "mse", f"{page.tables['Evaluations']}")
+    best = page.tables["best(path, by: v, rule: one_se)"]
+    demand(best[0] == ["strength", "n", "mean", "error", ""] and sum(row[-1] == "best" for row in best) == 1, f"{best}")
+    demand(len(page.tables["compare(path, by: v, against: 1e-4)"]) == 5 and page.tables["Reports"][1][0] == '<b>&"error"', f"{page.tables['Reports']}")
+    demand(all(re.search(r"</svg>\s*<details>", part) for part in text.split("<svg")[1:] if "</svg>" in part and "polyline" in part), "a plot without numbers")
+    shown = regc.ok("report", "here", cwd=where)
+    demand("Training line: loss" in shown and "Sweep path: runs" in shown and re.search("loss +[▁-█]{7}  ", shown), shown)
+    demand(re.search(r"loss +[_.,~+*#-]{7}  ", regc.ok("report", "here", cwd=where, LC_ALL="C")), "no blocks without UTF-8")
+
+
+def case_reports_of_what_is_not_whole(regc):
+    where = made(regc)
+    text = regc.ok("report", "bad-1", cwd=where)
+    demand("diverged at step" in text and "Training line: loss" in text, text)
+    demand(regc("report", "runs/p-1", cwd=where).stdout == regc("report", "p-1", cwd=where).stdout, "a folder and a name")
+    with (where / "runs/p-1/metrics.jsonl").open("a") as f:
+        f.write('{"event":"epo')
+    regc.ok("report", "p-1", cwd=where)
+    with (where / "runs/p-1/metrics.jsonl").open("a") as f:
+        f.write('ch"\n')
+    for arguments, code, words in ((["p-1"], 65, "cannot be read"), (["nowhere"], 66, "no folder of a run"), ([], 2, "the folder of one run"),
+                                   (["p-2", "-o", "no/where.html"], 73, "")):
+        done = regc("report", *arguments, cwd=where)
+        demand(done.returncode == code and words in done.stderr, f"{arguments}: {done}")

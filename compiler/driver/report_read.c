@@ -1,0 +1,327 @@
+// The sections of a report. In: run.json, metrics.jsonl and program.reg of a run's folder, which SQLite's
+// functions of JSON take apart. Out: what the run was, a section for each training (what was minimized, its
+// terms, the validation, schedules), evaluation and sweep, what was reported, and the program.
+#include "reg/file.h"
+#include "report.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct Reading {
+  Arena *a;
+  sqlite3 *db;
+  Report *out;
+} Reading;
+
+static const char *text_at(const Reading *r, sqlite3_stmt *s, int i) {
+  const char *text = (const char *)sqlite3_column_text(s, i);
+  if (sqlite3_column_type(s, i) == SQLITE_FLOAT)
+    return arena_printf(r->a, "%.7g", sqlite3_column_double(s, i));
+  return text ? arena_strdup(r->a, text) : "";
+}
+
+static double number_at(sqlite3_stmt *s, int i) {
+  return sqlite3_column_type(s, i) == SQLITE_NULL ? NAN : sqlite3_column_double(s, i);
+}
+
+static Section *section(const Reading *r, const char *title) {
+  Section *s = ARENA_NEW(r->a, Section);
+  s->title = title;
+  vec_push(r->a, *r->out, s);
+  return s;
+}
+
+// The rows of a query as a table.
+static void table(const Reading *r, Section *to, const char *sql, const char *const *texts, int n) {
+  sqlite3_stmt *s = runs_query(r->db, sql, texts, n);
+  to->columns = s ? sqlite3_column_count(s) : 0;
+  for (int i = 0; i < to->columns; i++)
+    vec_push(r->a, to->cells, arena_strdup(r->a, sqlite3_column_name(s, i)));
+  while (s && sqlite3_step(s) == SQLITE_ROW)
+    for (int i = 0; i < to->columns; i++) vec_push(r->a, to->cells, text_at(r, s, i));
+  sqlite3_finalize(s);
+}
+
+static Series *series_of(const Reading *r, Section *to, const char *name, bool dots) {
+  for (int i = 0; i < to->series.len; i++)
+    if (!strcmp(to->series.data[i]->name, name)) return to->series.data[i];
+  Series *s = ARENA_NEW(r->a, Series);
+  s->name = arena_strdup(r->a, name);
+  s->dots = dots;
+  vec_push(r->a, to->series, s);
+  return s;
+}
+
+// -- trainings
+
+// The numbers of the plot by their x: rows of the series' first, others are at the same places.
+static void numbers_table(const Reading *r, Section *to) {
+  const Series *first = to->series.data[0];
+  to->columns = to->series.len + 1;
+  vec_push(r->a, to->cells, to->x);
+  for (int k = 0; k < to->series.len; k++) vec_push(r->a, to->cells, to->series.data[k]->name);
+  for (int i = 0; i < first->x.len; i++) {
+    vec_push(r->a, to->cells, arena_printf(r->a, "%.7g", first->x.data[i]));
+    for (int k = 0; k < to->series.len; k++) {
+      const Series *s = to->series.data[k];
+      vec_push(r->a, to->cells,
+               i < s->y.len && !isnan(s->y.data[i]) ? arena_printf(r->a, "%.6g", s->y.data[i]) : "");
+    }
+  }
+}
+
+// A query of epoch, name and value, for the training ?1, ?2 its act.
+static void curves(const Reading *r, const char *title, const char *sql, const char *const *training) {
+  Section *to = ARENA_NEW(r->a, Section);
+  sqlite3_stmt *s = runs_query(r->db, sql, training, 2);
+  *to = (Section){.title = title, .x = "epoch"};
+  while (s && sqlite3_step(s) == SQLITE_ROW) {
+    Series *one = series_of(r, to, text_at(r, s, 1), false);
+    vec_push(r->a, one->x, number_at(s, 0));
+    vec_push(r->a, one->y, number_at(s, 2));
+  }
+  sqlite3_finalize(s);
+  if (!to->series.len) return;
+  numbers_table(r, to);
+  vec_push(r->a, *r->out, to);
+}
+
+#define EPOCHS                                                                                               \
+  " FROM e WHERE kind = 'epoch' AND json_extract(line, '$.train') = ?1 AND"                                  \
+  " coalesce(json_extract(line, '$.act'), 1) = CAST(?2 AS INTEGER)"
+#define EPOCHS_OF(part)                                                                                      \
+  "SELECT json_extract(line, '$.epoch'), v.key, v.value FROM e, json_each(e.line, '$." part "') v"           \
+  " WHERE kind = 'epoch' AND json_extract(line, '$.train') = ?1 AND"                                         \
+  " coalesce(json_extract(line, '$.act'), 1) = CAST(?2 AS INTEGER)"
+
+static void training(const Reading *r, const char *const *which) {
+  static const char losses[] =
+      "SELECT json_extract(line, '$.epoch') AS epoch, 'loss', json_extract(line, '$.loss')" EPOCHS
+      " UNION ALL SELECT json_extract(line, '$.epoch'), 'objective', json_extract(line, '$.objective')" EPOCHS
+      " UNION ALL SELECT json_extract(line, '$.epoch'), 'validation', json_extract(line, "
+      "'$.valid.loss')" EPOCHS " AND json_type(line, '$.valid') = 'object' ORDER BY 1";
+  const bool again = strcmp(which[1], "1") != 0;
+  const char *name = again ? arena_printf(r->a, "%s #%s", which[0], which[1]) : which[0];
+  curves(r, arena_printf(r->a, "Training %s: loss", name), losses, which);
+  curves(r, arena_printf(r->a, "Training %s: terms", name), EPOCHS_OF("terms"), which);
+  curves(r, arena_printf(r->a, "Training %s: validation", name), EPOCHS_OF("valid") " AND v.key != 'loss'",
+         which);
+  curves(r, arena_printf(r->a, "Training %s: logs", name), EPOCHS_OF("logs"), which);
+  curves(r, arena_printf(r->a, "Training %s: schedules", name), EPOCHS_OF("schedules"), which);
+}
+
+static void trainings(const Reading *r) {
+  sqlite3_stmt *s =
+      runs_query(r->db,
+                 "SELECT json_extract(line, '$.train'), coalesce(json_extract(line, '$.act'), 1) FROM e"
+                 " WHERE kind = 'epoch' GROUP BY 1, 2 ORDER BY min(i)",
+                 NULL, 0);
+  VEC(const char *) all = {0};
+  while (s && sqlite3_step(s) == SQLITE_ROW)
+    for (int i = 0; i < 2; i++) vec_push(r->a, all, text_at(r, s, i));
+  sqlite3_finalize(s);
+  for (int i = 0; i < all.len; i += 2) training(r, &all.data[i]);
+}
+
+// -- evaluations and reports
+
+static void evaluations(const Reading *r) {
+  Section *to = ARENA_NEW(r->a, Section);
+  to->title = "Evaluations";
+  table(r, to,
+        "SELECT json_extract(line, '$.model') AS model, json_extract(line, '$.data') AS data,"
+        " coalesce(json_extract(line, '$.act'), 1) AS act, v.key AS metric, v.value AS value"
+        " FROM e, json_each(e.line, '$.metrics') v WHERE kind = 'evaluate' ORDER BY i, v.id",
+        NULL, 0);
+  if (to->cells.len > to->columns) vec_push(r->a, *r->out, to);
+}
+
+static void reports(const Reading *r) {
+  Section *to = ARENA_NEW(r->a, Section);
+  to->title = "Reports";
+  table(
+      r, to,
+      "SELECT json_extract(line, '$.name') AS name, CASE WHEN length(v) > 300 THEN substr(v, 1, 300) || ' …' "
+      "ELSE v END AS value FROM"
+      " (SELECT i, line, coalesce(json_extract(line, '$.value'), json_extract(line, '$.values')) AS v FROM e"
+      "  WHERE kind = 'report' AND json_type(line, '$.rows') IS NULL) ORDER BY i",
+      NULL, 0);
+  if (to->cells.len > to->columns) vec_push(r->a, *r->out, to);
+}
+
+// `report best(…)`, `report compare(…)`: a table each.
+static void views(const Reading *r) {
+  sqlite3_stmt *s = runs_query(
+      r->db,
+      "SELECT json_extract(line, '$.name'), json_extract(line, '$.rows'), json_extract(line, '$.chosen')"
+      " FROM e WHERE kind = 'report' AND json_type(line, '$.rows') = 'array' ORDER BY i",
+      NULL, 0);
+  while (s && sqlite3_step(s) == SQLITE_ROW) {
+    Section *to = section(r, text_at(r, s, 0));
+    const char *rows = text_at(r, s, 1);
+    const bool best = sqlite3_column_type(s, 2) != SQLITE_NULL;
+    const int chosen = sqlite3_column_int(s, 2);
+    sqlite3_stmt *cells = runs_query(
+        r->db, "SELECT o.key, v.key, v.value FROM json_each(?1) o, json_each(o.value) v ORDER BY o.key, v.id",
+        &rows, 1);
+    VEC(const char *) body = {0};
+    int row = -1;
+    while (cells && sqlite3_step(cells) == SQLITE_ROW) {
+      const bool begins = sqlite3_column_int(cells, 0) != row;
+      if (begins && row >= 0 && best) vec_push(r->a, body, row == chosen ? "best" : "");
+      row = sqlite3_column_int(cells, 0);
+      if (row == 0) vec_push(r->a, to->cells, text_at(r, cells, 1));
+      vec_push(r->a, body, text_at(r, cells, 2));
+    }
+    if (best && row >= 0) vec_push(r->a, body, row == chosen ? "best" : ""), vec_push(r->a, to->cells, "");
+    sqlite3_finalize(cells);
+    to->columns = to->cells.len;
+    for (int i = 0; i < body.len; i++) vec_push(r->a, to->cells, body.data[i]);
+  }
+  sqlite3_finalize(s);
+}
+
+// -- sweeps
+
+static void sweep_tables(const Reading *r, const char *name) {
+  Section *to = section(r, arena_printf(r->a, "Sweep %s: runs", name));
+  table(r, to,
+        "SELECT json_extract(line, '$.run') AS run,"
+        " (SELECT group_concat(v.key || ' ' || CASE v.type WHEN 'real' THEN printf('%.9g', v.value) ELSE "
+        "v.value END, ', ')"
+        "  FROM json_each(e.line, '$.axes') v) AS axes,"
+        " json_extract(line, '$.outcome') AS outcome,"
+        " coalesce((SELECT group_concat(v.key || ' ' || printf('%.5g', v.value), ', ') FROM "
+        "json_each(e.line, '$.values') v),"
+        "          json_extract(line, '$.reason')) AS 'what it has'"
+        " FROM e WHERE kind = 'run' AND json_extract(line, '$.sweep') = ?1 ORDER BY 1",
+        &name, 1);
+}
+
+// Each number of the runs over each axis of numbers but the seed: points, and their mean as a line.
+static void sweep_plots(const Reading *r, const char *name) {
+  sqlite3_stmt *s = runs_query(r->db,
+                               "SELECT x.key, v.key, x.value, v.value FROM e, json_each(e.line, '$.axes') x, "
+                               "json_each(e.line, '$.values') v"
+                               " WHERE kind = 'run' AND json_extract(line, '$.sweep') = ?1 AND x.type IN "
+                               "('real', 'integer') AND x.key != 'seed'"
+                               " AND v.type IN ('real', 'integer') AND v.key NOT LIKE '%.epochs' ORDER BY 1, "
+                               "2, 3, json_extract(line, '$.run')",
+                               &name, 1);
+  Section *to = NULL;
+  const char *last = "";
+  int same = 0;
+  while (s && sqlite3_step(s) == SQLITE_ROW) {
+    const char *title = arena_printf(r->a, "Sweep %s: %s by %s", name, text_at(r, s, 1), text_at(r, s, 0));
+    if (strcmp(title, last) != 0) {
+      to = section(r, last = title);
+      to->x = text_at(r, s, 0);
+      to->log_x = true;
+    }
+    Series *mean = series_of(r, to, "mean", false), *runs = series_of(r, to, "runs", true);
+    const double x = number_at(s, 2), y = number_at(s, 3);
+    to->log_x = to->log_x && x > 0;
+    vec_push(r->a, runs->x, x);
+    vec_push(r->a, runs->y, y);
+    if (mean->x.len && mean->x.data[mean->x.len - 1] == x) {
+      mean->y.data[mean->y.len - 1] += (y - mean->y.data[mean->y.len - 1]) / ++same;
+    } else {
+      vec_push(r->a, mean->x, x);
+      vec_push(r->a, mean->y, y);
+      same = 1;
+    }
+  }
+  sqlite3_finalize(s);
+}
+
+static bool wide(const Section *s) { // its numbers span more than two powers of ten
+  const Series *mean = s->series.data[0];
+  return mean->x.len > 2 && mean->x.data[mean->x.len - 1] > 100 * mean->x.data[0];
+}
+
+static void sweeps(const Reading *r) {
+  sqlite3_stmt *s = runs_query(
+      r->db, "SELECT json_extract(line, '$.sweep') FROM e WHERE kind = 'run' GROUP BY 1 ORDER BY min(i)",
+      NULL, 0);
+  VEC(const char *) all = {0};
+  while (s && sqlite3_step(s) == SQLITE_ROW) vec_push(r->a, all, text_at(r, s, 0));
+  sqlite3_finalize(s);
+  for (int i = 0; i < all.len; i++) {
+    const int before = r->out->len;
+    sweep_plots(r, all.data[i]);
+    for (int k = before; k < r->out->len; k++) {
+      Section *plot = r->out->data[k];
+      plot->log_x = plot->log_x && wide(plot);
+      Section whole = *plot;
+      plot->series.len = 1; // the mean alone is a table of its own; the runs have theirs
+      numbers_table(r, plot);
+      plot->series = whole.series;
+    }
+    sweep_tables(r, all.data[i]);
+  }
+}
+
+// -- the run
+
+static void about(const Reading *r, const char *json) {
+  Section *to = section(r, "Run");
+  table(r, to,
+        "SELECT key AS what, value AS is_ FROM (SELECT 0 AS o, id, key, value FROM json_each(?1) WHERE type "
+        "NOT IN ('array', 'object')"
+        " UNION ALL SELECT 1, id, 'seed of ' || key, value FROM json_each(?1, '$.seeds')"
+        " UNION ALL SELECT 2, id, 'set ' || key, value FROM json_each(?1, '$.set')"
+        " UNION ALL SELECT 3, id, 'data ' || json_extract(value, '$.name'), json_extract(value, '$.rows') || "
+        "' rows, checksum ' ||"
+        "  json_extract(value, '$.checksum') FROM json_each(?1, '$.data')"
+        " UNION ALL SELECT 4, i, 'error', json_extract(line, '$.text') FROM e WHERE kind = 'error') ORDER BY "
+        "o, id",
+        &json, 1);
+  if (to->cells.len >= 2) to->cells.data[0] = to->cells.data[1] = "";
+}
+
+static bool take_events(const Reading *r, const char *lines) {
+  const char *array = runs_events(r->a, lines);
+  sqlite3_stmt *s =
+      runs_query(r->db,
+                 "CREATE TABLE e AS SELECT key AS i, json_extract(value, '$.event') AS kind, value AS line"
+                 " FROM json_each(?1)",
+                 &array, 1);
+  const bool ok = s && sqlite3_step(s) == SQLITE_DONE;
+  sqlite3_finalize(s);
+  return ok;
+}
+
+bool report_read(Arena *a, const char *folder, Report *out, int *code) {
+  reg_status st = {0};
+  size_t size;
+  Reading r = {.a = a, .out = out};
+  char *json = reg_file_read(arena_printf(a, "%s/run.json", folder), &size, "run_missing", &st),
+       *lines = json ? reg_file_read(arena_printf(a, "%s/metrics.jsonl", folder), &size, "run_missing", &st)
+                     : NULL,
+       *source =
+           lines ? reg_file_read(arena_printf(a, "%s/program.reg", folder), &size, "run_missing", &st) : NULL;
+  *code = st.code;
+  bool ok = source != NULL;
+  if (!ok) fprintf(stderr, "regc: `%s` is no folder of a run: %s\n", folder, st.text);
+  ok = ok && sqlite3_open(":memory:", &r.db) == SQLITE_OK;
+  if (ok && !take_events(&r, lines)) {
+    fprintf(stderr, "regc: the events of `%s` cannot be read: %s\n", folder, sqlite3_errmsg(r.db));
+    *code = REG_BAD_DATA;
+    ok = false;
+  }
+  if (ok) {
+    about(&r, json);
+    trainings(&r);
+    evaluations(&r);
+    sweeps(&r);
+    views(&r);
+    reports(&r);
+    section(&r, "Program")->code = arena_strdup(a, source);
+  }
+  sqlite3_close(r.db);
+  free(json);
+  free(lines);
+  free(source);
+  return ok;
+}

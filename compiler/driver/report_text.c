@@ -1,0 +1,77 @@
+// A report in the terminal: curves as a line of blocks with their first, best and last numbers, tables as
+// they are.
+#include "report.h"
+#include "text/text.h"
+#include <math.h>
+#include <string.h>
+
+enum { CELLS = 40 };
+
+// The series' numbers as heights, CELLS of them or fewer.
+static void sparkline(const Series *s, const reg_terminal *t) {
+  static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static const char plain[] = "_.,-~+*#";
+  double low = INFINITY, high = -INFINITY;
+  for (int i = 0; i < s->y.len; i++)
+    if (isfinite(s->y.data[i])) low = fmin(low, s->y.data[i]), high = fmax(high, s->y.data[i]);
+  const int n = s->y.len < CELLS ? s->y.len : CELLS;
+  for (int i = 0; i < n; i++) {
+    const double v = s->y.data[(int64_t)i * s->y.len / n];
+    const int height = high > low && isfinite(v) ? (int)(7.999 * (v - low) / (high - low)) : 0;
+    if (!isfinite(v))
+      fputc('?', stdout);
+    else if (t->utf8)
+      fputs(blocks[height], stdout);
+    else
+      fputc(plain[height], stdout);
+  }
+}
+
+static void print_series(const Section *s, const reg_terminal *t) {
+  int width = 0;
+  for (int i = 0; i < s->series.len; i++) {
+    const int own = reg_shown_width(s->series.data[i]->name);
+    width = own > width ? own : width;
+  }
+  for (int i = 0; i < s->series.len; i++) {
+    const Series *one = s->series.data[i];
+    if (one->dots) continue;
+    fputs("  ", stdout);
+    reg_shown(stdout, one->name);
+    printf("%*s  ", width - reg_shown_width(one->name), "");
+    sparkline(one, t);
+    printf("  %.4g to %.4g\n", one->y.data[0], one->y.data[one->y.len - 1]);
+  }
+}
+
+static void print_table(const Section *s) {
+  const int rows = s->cells.len / s->columns;
+  for (int i = *s->cells.data[0] ? 0 : 1; i < rows; i++) {
+    for (int k = 0; k < s->columns; k++) {
+      int width = 0;
+      for (int j = 0; j < rows; j++) {
+        const int own = reg_shown_width(s->cells.data[j * s->columns + k]);
+        width = own > width ? own : width;
+      }
+      const char *cell = s->cells.data[i * s->columns + k];
+      fputs("  ", stdout);
+      reg_shown(stdout, cell);
+      if (k + 1 < s->columns) printf("%*s", width - reg_shown_width(cell), "");
+    }
+    fputc('\n', stdout);
+  }
+}
+
+void report_text(const Report *r, const reg_terminal *t) {
+  for (int i = 0; i < r->len; i++) {
+    const Section *s = r->data[i];
+    if (s->code) continue;
+    fputs(t->color ? "\033[1m" : "", stdout);
+    reg_shown(stdout, s->title);
+    puts(t->color ? "\033[0m" : "");
+    if (s->x)
+      print_series(s, t);
+    else if (s->columns)
+      print_table(s);
+  }
+}
