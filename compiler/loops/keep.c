@@ -214,13 +214,19 @@ static Numbers just(Plan *p, int number) {
   return out;
 }
 
-// From users to operands: the set of nests that compute a node inline. Computing it in k nests at cost c,
-// against once, one store and k loads: kept where (k - 1) c > k + 1. What depends on random draws and
-// constants alone is always drawn again.
+// Computing a value in k nests at cost c, against once, one store and k loads.
+static bool pays(Plan *p, const Node *n, int k) {
+  bool reads;
+  return (k - 1) * cost_of(p, n, &reads) > k + 1 && reads;
+}
+
+// From users to operands: the set of nests that compute a node inline. Where it pays, it is kept. What
+// depends on random draws and constants alone is always drawn again. At first an operand counts as computed
+// though it will be kept, so in the end, from operands to users, what no longer pays is given up.
 bool plan_keep_shared(Plan *p) {
   int n = p->graph->nodes.len, fresh = p->groups.len;
   Numbers *used_by = ARENA_ARRAY(p->arena, Numbers, n + 1);
-  bool any = false;
+  int *nests = ARENA_ARRAY(p->arena, int, n + 1);
   for (int i = n - 1; i >= 0; i--) {
     Node *x = p->graph->nodes.data[i];
     if (!p->live[i]) continue;
@@ -228,9 +234,9 @@ bool plan_keep_shared(Plan *p) {
         !p->kept[i] && x->op != OP_INPUT && x->op != OP_CONST && x->op != OP_IOTA && x->op != OP_UNIFORM;
     if (inline_now && !is_view(x) && x->op != OP_BROADCAST && shape_count(x->shape) > 1) {
       const int k = used_by[i].len;
-      bool reads;
-      if (k > 1 && (k - 1) * cost_of(p, x, &reads) > k + 1 && reads) {
-        p->kept[i] = any = true;
+      if (k > 1 && pays(p, x, k)) {
+        p->kept[i] = true;
+        nests[i] = k;
         used_by[i] = just(p, fresh++);
       }
     } else if (p->kept[i]) {
@@ -238,6 +244,13 @@ bool plan_keep_shared(Plan *p) {
     }
     for (int j = 0; j < x->nin; j++)
       if (x->in[j]->nin > 0) add_all(p, &used_by[x->in[j]->id], &used_by[i]);
+  }
+  bool any = false;
+  for (int i = 0; i < n; i++) {
+    if (!nests[i]) continue;
+    p->kept[i] = false;
+    p->kept[i] = pays(p, p->graph->nodes.data[i], nests[i]);
+    any |= p->kept[i];
   }
   return any;
 }
