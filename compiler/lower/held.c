@@ -177,9 +177,11 @@ static bool storable(Cx *cx, Value *v, const char *name, Span at) {
   if (!n) return false;
   const Dims dims = value_dims(cx, v);
   const int64_t classes = v->classes;
+  const reg_field *words = v->words;
   *v = v_tensor(n, v->span);
   v->dims = dims;
   v->classes = classes;
+  v->words = words;
   return true;
 }
 

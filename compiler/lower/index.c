@@ -473,6 +473,13 @@ static bool is_row_list(Cx *cx, const Value *v) {
   return n && n->shape.rank == 1 && n->dtype != DT_BOOL;
 }
 
+// What elements are picked from: of a text its classes. Classes of a tensor stay classes.
+static Node *named_elements(Cx *cx, const Value *v, int64_t *classes) {
+  *classes = v->classes;
+  const bool text = v->kind == V_FIELD && !field_data(cx, v)->fields[v->field].values;
+  return text ? value_classes(cx, v, classes) : counted_node(cx, v);
+}
+
 Value eval_index(Cx *cx, Env *env, const Ast *e) {
   const Ast *of = e->kids[0];
   const bool own = of->kind == AST_NAME && env_get(env, of->name);
@@ -494,7 +501,8 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
     if (base.kind == V_LIST && value_is_const(&only) && !where)
       return known_index(cx, &only, base.nitems, false, &at) ? base.items[at] : v_fail();
   }
-  Node *x = counted_node(cx, &base);
+  int64_t classes;
+  Node *x = named_elements(cx, &base, &classes);
   if (!x) return v_fail();
   const Dims dims = value_dims(cx, &base);
   const int rank = x->shape.rank;
@@ -529,5 +537,8 @@ Value eval_index(Cx *cx, Env *env, const Ast *e) {
     axis++, n++;
   }
   for (; axis < rank; axis++, n++) picks[axis] = (Pick){.stop = x->shape.dim[axis], .is = dim_of(dims, axis)};
-  return pick_out(cx, x, picks, new, n, e->span);
+  Value v = pick_out(cx, x, picks, new, n, e->span);
+  v.classes = classes;
+  v.words = base.words;
+  return v;
 }

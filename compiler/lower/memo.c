@@ -35,7 +35,7 @@ static bool add_value(StrBuf *b, const Value *v) {
     return true;
   case V_TEXT: strbuf_addf(b, "%zu %s,", strlen(v->text), v->text); return true;
   case V_TENSOR:
-    strbuf_addf(b, "%d %lld,", v->node->id, (long long)v->classes);
+    strbuf_addf(b, "%d %lld %p,", v->node->id, (long long)v->classes, (const void *)v->words);
     add_dims(b, v);
     return true;
   case V_FIELD:

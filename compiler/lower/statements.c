@@ -1,6 +1,7 @@
 // Statements between trainings. In: their trees, in their order. Out: straight lines as functions of the
 // store, and stages: reports, assertions, files; control.c has loops and conditions.
 #include "stages.h"
+#include "text/text.h"
 #include <string.h>
 
 Value line_value(Stages *s, const Ast *e) {
@@ -227,6 +228,12 @@ static void pieces_of(Stages *s, Span at, const char *text, Pieces *out) {
   }
 }
 
+static void report_words(reg_report *r, const reg_field *f) {
+  r->nwords = (int)f->nclasses;
+  r->words = (const char *const *)f->class_names;
+  for (int i = 0; i < r->nwords; i++) r->spaced |= reg_shown_width(r->words[i]) > 1;
+}
+
 static void lower_report(Stages *s, const Ast *e) {
   Arena *a = s->l->session->arena;
   Places places = {0};
@@ -245,8 +252,14 @@ static void lower_report(Stages *s, const Ast *e) {
   else
     vec_push(a, pieces, ((reg_piece){ast_written(a, e->kids[0]), -1}));
   stages_flush(s);
-  vec_push(a, s->l->reports,
-           ((reg_report){pieces.len, pieces.data, places.len, places.data, paths.data, view}));
+  reg_report report = {.npieces = pieces.len,
+                       .pieces = pieces.data,
+                       .nvalues = places.len,
+                       .values = places.data,
+                       .paths = paths.data,
+                       .view = view};
+  if (v.words) report_words(&report, v.words);
+  vec_push(a, s->l->reports, report);
   push_act(s, REG_STAGE_REPORT, s->l->reports.len - 1, e->span);
 }
 

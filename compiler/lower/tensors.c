@@ -381,6 +381,20 @@ Value call_filled(Cx *cx, const Args *a) {
 
 // -- indices
 
+Value call_decode(Cx *cx, const Args *a) {
+  const Value *of = a->v[1];
+  const reg_field *f = of->kind == V_FIELD ? &field_data(cx, of)->fields[of->field] : NULL;
+  if (!f || f->nclasses <= 0) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, of->span, "a column of classes", value_text(cx, of));
+    return v_fail();
+  }
+  Value v = v_tensor(counted_value_index(cx, a->v[0], f->nclasses, NULL), a->at);
+  v.dims = value_dims(cx, a->v[0]);
+  v.classes = f->nclasses;
+  v.words = f;
+  return v;
+}
+
 Value call_one_hot(Cx *cx, const Args *a) {
   double n;
   if (!value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();

@@ -1,6 +1,7 @@
 // Evaluation results as readable tables: numbers one a line, a matrix with the class names on both sides; and
 // what `report` tells.
 #include "reg/console.h"
+#include "reg/events.h"
 #include "text/text.h"
 #include <math.h>
 #include <string.h>
@@ -136,12 +137,30 @@ static void print_short(FILE *out, reg_terminal t, const reg_tensor *shape, cons
   fputs(shape->count <= SHOWN ? "\n" : t.utf8 ? " …\n" : " ...\n", out);
 }
 
+// A line of text for the last axis; its own lines stay.
+static void print_words(FILE *out, const reg_report *r, const reg_tensor *t, const int32_t *y) {
+  const int64_t n = t->rank ? t->dim[t->rank - 1] : 1;
+  fputs(t->rank > 1 ? "\n" : " ", out);
+  for (int64_t i = 0; n && i < t->count; i += n) {
+    Text row = {0};
+    reg_report_words(&row, r, y + i, n);
+    if (row.data) reg_shown_lines(out, row.data, row.used);
+    fputc('\n', out);
+    reg_text_free(&row);
+  }
+}
+
 void reg_console_report(FILE *out, reg_terminal t, const reg_event *e) {
   const reg_report *r = e->report;
   const reg_tensor *store = e->program->store;
   fputs(paint(t, "\033[1m"), out);
   reg_shown(out, e->name);
   fputs(paint(t, "\033[0m"), out);
+  if (r->nwords) {
+    print_words(out, r, &store[r->values[0]], e->values[0]);
+    fflush(out);
+    return;
+  }
   const bool tree = r->nvalues != 1 || r->paths[0][0];
   if (tree) fputc('\n', out);
   int width = 0;

@@ -198,12 +198,39 @@ static void view(Text *o, const reg_event *e) {
   reg_text_add(o, "]");
 }
 
+void reg_report_words(Text *o, const reg_report *r, const int32_t *y, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    if (r->spaced && i) reg_text_add(o, " ");
+    reg_text_add(o, r->words[y[i]]);
+  }
+}
+
+// The text of the last axis, or a list of the texts.
+static void put_words(Text *o, const reg_report *r, const reg_tensor *t, const int32_t *y) {
+  const int64_t n = t->rank ? t->dim[t->rank - 1] : 1;
+  reg_text_key(o, "value");
+  if (t->rank > 1) reg_text_add(o, "[");
+  for (int64_t i = 0; n && i < t->count; i += n) {
+    Text row = {0};
+    reg_report_words(&row, r, y + i, n);
+    if (t->rank > 1) reg_text_item(o);
+    reg_text_json(o, row.data ? row.data : "");
+    o->failed |= row.failed;
+    reg_text_free(&row);
+  }
+  if (t->rank > 1) reg_text_add(o, "]");
+}
+
 // A number or tensor, or those of a tree by their paths.
 static void report(Text *o, const reg_event *e) {
   const reg_report *r = e->report;
   put_text(o, "name", e->name);
   if (e->view) {
     view(o, e);
+    return;
+  }
+  if (r->nwords) {
+    put_words(o, r, &e->program->store[r->values[0]], e->values[0]);
     return;
   }
   const bool tree = r->nvalues != 1 || r->paths[0][0];

@@ -15,7 +15,7 @@ EXAMPLES = sorted(p for p in ROOT.glob("examples/*.reg") if re.search(r"^ *asser
 
 def all_cases():
     return [*((name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")),
-            *((f"same bits: {p.stem}", lambda regc, p=p: same_bits(regc, p.read_text().replace('"data/', f'"{ROOT}/examples/data/')))
+            *((f"same bits: {p.stem}", lambda regc, p=p: same_bits(regc, re.sub(r'"((?:data|[.][.])/)', rf'"{ROOT}/examples/\1', p.read_text())))
               for p in EXAMPLES),
             *((f"PyTorch: {name}", lambda regc, name=name: as_pytorch(regc, name)) for name in sequences.PROGRAMS)]
 

@@ -74,6 +74,7 @@ REFUSED = {"cholesky": "cholesky(p @ transpose(p))", "qr": "qr(p)", "eigh": "eig
 REFUSED_ALONG = ["split(p, 2, axis: 0)", "pad(p, 1, 1, axis: 0)", "window(p, 2, axis: 0)", "put(p, argsort(r), 1, axis: 0)", "put(zeros([6, 3]), [0, 1, 2], p, axis: 1)", "reshape(p, [3, -1])", "reshape(p, [3, 2, 3])",
                  "[p, p]", "if r > 0 then zeros([6]) else 1", "p + zeros([6, 3])", "zeros([6]) @ p"]
 RANDOM = {"normal", "uniform", "integers", "bernoulli"}  # draws are of places: see tests/stdlib/counts.reg
+OF_COLUMNS = {"decode"}  # see examples/characters.reg
 OF_MODELS = {"seen", "unflat", "init", "weights", "biases", "norms", "only"}  # and their trees: see tests/lang/good/models.reg
 OTHER = ["p + v", "p * r[.., new]", "p^2", "p @ w", "transpose(p) @ v", "r @ p", "p / (1 + r[.., new]^2)", "if p > 0 then p else 2 * p", "p > 0 and v > 0", "p[0]", "p[-1]",
          "p[1..]", "p[..-1]", "p[-2..]", "p[..2]", "p[0..+1]", "p[.., 1]", "p[.., 0..2]", "r[-1] * p", "p[where r > -9]", "w2(p[where r > -9, where [true, false, true]])",
@@ -219,7 +220,7 @@ def compare(test, expressions, pick, mask, forms):
 
 
 def walk(test):
-    covered = {*CASES, *REFUSED, *RANDOM, *OF_MODELS}
+    covered = {*CASES, *REFUSED, *RANDOM, *OF_MODELS, *OF_COLUMNS}
     for name in builtins():
         test.check(name in covered, name, "no case says how it takes rows that are picked when the program runs")
     for name in covered:

@@ -6,4 +6,7 @@
 
 const char *reg_event_schema(void);       // the first line of a stream, without its line end
 char *reg_event_json(const reg_event *e); // one line without its end, to be freed; NULL: out of memory
+// The names of n classes of a report, one behind the other; blanks between names of several characters.
+struct Text;
+void reg_report_words(struct Text *o, const reg_report *r, const int32_t *y, int64_t n);
 #endif

@@ -445,10 +445,17 @@ def truth(x):
 _read = {}
 
 
+def _definitions(path):
+    """Those of a file; none where it has forms that are not read here: what uses them is refused as unknown."""
+    try:
+        return [i for i in parse_program(path.read_text()) if i.kind == "def"]
+    except Refused:
+        return []
+
+
 def _library():
     if not _read:
-        for path in sorted(p for p in STDLIB.rglob("*.reg") if p.parent.name != "data"):
-            for i in parse_program(path.read_text()):
-                if i.kind == "def":
-                    _read[i.parts[1]] = Definition(i, "library")
+        for path in sorted(STDLIB.rglob("*.reg")):
+            for i in _definitions(path):
+                _read[i.parts[1]] = Definition(i, "library")
     return _read
