@@ -64,6 +64,20 @@ def erf_by_sum(d):
     return torch.trapezoid((p - q).abs(), x) / 2
 
 
+def token_adaptive(l, least):
+    means = l.detach().reshape(len(l), -1).mean(1)
+    w = (-l.detach() / means.quantile(0.5)).exp().clamp(min=least)
+    return (w * l).mean()
+
+
+def recurrent_gain(w, d, s):
+    total = 0
+    for k in range(len(d)):
+        for i in range(d.shape[1]):
+            total = total + ((d[k, i] @ w.T * s[k, i]).norm() / d[k, i].norm() - 1) ** 2
+    return total / d.shape[1]
+
+
 PROGRAM = """fn bend(x) = tanh(x) * x^2
 fn slope(z, y) = concat(2 * y, z, axis: 1) @ [[1, 0], [3, -1], [0, 2]]
 fn layers(x, w, d) = stack(x @ w + d[0], (x @ w + d[0]) @ w + d[1], axis: 0)
@@ -107,9 +121,16 @@ EXPRESSIONS = [
     ("diverse_advantage(r, e)", arrays(r=(2, 4), e=(2, 4, 3)), diverse, ""),
     ("1.0 * suspicious(r, o, share: 0.5)", arrays(r=(9,), o=(2, 9)), lambda r, o: suspicious(r, o, 0.5), ""),
     ("1.0 * suspicious(r, o)", arrays(r=(9,), o=(1, 9)), lambda r, o: suspicious(r, o, 0.1), ""),
+    ("seed_or_variant(x, 0 * x, zeros([4])) * s", arrays(x=(4, 3), s=(4, 3)), lambda x, s: x * s, "x"),
+    ("token_adaptive(l^2)", arrays(l=(7,)), lambda l: token_adaptive(l ** 2, 0.01), "l"),
+    ("token_adaptive(l^2, least: 0.5)", arrays(l=(6, 3)), lambda l: token_adaptive(l ** 2, 0.5), "l"),
+    ("recurrent_gain(w, d, s)", arrays(w=(3, 3), d=(4, 2, 3), s=(4, 2, 3)), recurrent_gain, "w"),
+    ("1.0 * token_mask(x)", arrays(x=(2, 3, 1)), lambda x: torch.ones(2, 1, 3, 3), ""),
     ("loss_of(x, w)", arrays(x=(5, 2), w=(2, 2)), undesirable, "x,w"),
 ]
-LAYERS = []
+LAYERS = [
+    ("scale_norm", {"g": ()}, lambda x, g: g * F.normalize(x, dim=1), None),
+]
 
 
 def variation(t, w, b, x, y, kept):
