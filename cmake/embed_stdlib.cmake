@@ -19,5 +19,7 @@ foreach(f ${FILES})
   endforeach()
   math(EXPR n "${n} + 1")
 endforeach()
+file(READ ${PAGE} hex HEX)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," page "${hex}")
 file(WRITE ${OUT} "#include \"${ROOT}/compiler/sema/library.h\"\n${arrays}const LibraryFile library_files[] = {\n${files}  {0, 0, 0}};\n"
-  "const LibraryName library_names[] = {\n${index}  {0, KIND_COUNT, 0}};\n")
+  "const LibraryName library_names[] = {\n${index}  {0, KIND_COUNT, 0}};\nconst char library_page[] = {${page}0};\n")

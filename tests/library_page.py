@@ -39,12 +39,44 @@ def shorter(examples, name, text):
         examples[name] = text
 
 
+def shapes(inputs):
+    """Of the arrays of a case: "x: [7, 3], y: [7]"."""
+    def of(v):
+        return [len(v), *of(v[0])] if isinstance(v, list) and v else []
+    return ", ".join(f"{name}: {of(v)}" for name, v in inputs.items() if of(v))
+
+
+def lines_that_use(names):
+    """For each name the shortest line of a gradient's check, else of a program that the tests run, or of the library, that calls it."""
+    found = {}
+    for pattern, line in (("tests/stdlib/*.reg", r"^check .* : gradient"), ("examples/**/*.reg", r"^.*\w.*$"), ("tests/stdlib/*.reg", r"^.*\w.*$"), ("stdlib/**/*.reg", r"^.*\w.*$"),
+                          ("tests/reference/*.py", r"^  [a-z]\w*[ (].*\w.*$")):
+        here = {}
+        for path in sorted(ROOT.glob(pattern)):
+            for text in re.findall(line, path.read_text(), re.M):
+                for name in set(re.findall(r"\b[a-z_]\w*(?=\()|(?<=average: )\w+|\bfashion_mnist\b", text)) & names - set(found):
+                    if not text.lstrip().startswith("#") and not re.match(rf"(fn|layer|loss|penalty|prox|metric|optimizer|schedule|procedure|data) {name}\b.*[={{]", text):
+                        shorter(here, name, re.sub(r"\s+", " ", text).strip())
+        found |= here
+    return found
+
+
 def all_examples(names):
     found = {}
     for path in sorted((ROOT / "tests/stdlib").glob("*.reg")):
-        for call, condition in re.findall(r"^check (.*) : ([^#\n]*\bvalue\b[^#\n]*)", path.read_text(), re.M):
-            shorter(found, first(names, call), f"check {call} : {condition}".strip())
-    values = json.loads((ROOT / "tests/reference/values.json").read_text())
+        text = path.read_text()
+        others = names - set(re.findall(r"^(?:fn|layer|loss|penalty|metric|model|let) (\w+)", text, re.M))  # it means the library's
+        for call, condition in re.findall(r"^check (.*) : ([^#\n]*\bvalue\b[^#\n]*)", text, re.M):
+            if first(names, call) in others and not call.startswith("prox "):  # that is another definition's
+                shorter(found, first(names, call), f"check {call} : {condition}".strip())
+    for path in sorted((ROOT / "tests/reference").glob("*.json")):
+        values = json.loads(path.read_text())
+        if isinstance(values, dict) and "expressions" in values:
+            examples_of_cases(found, names, values)
+    return lines_that_use(names) | found
+
+
+def examples_of_cases(found, names, values):
     for case in values["optimizers"]:
         for name in re.findall(r"\w+", case["optimizer"]):
             if name in names:
@@ -56,8 +88,11 @@ def all_examples(names):
         shorter(found, first(names, case["schedule"]), f"schedule rate = {case['schedule']}  # at steps 0, 9, 18, 27, 35 of 36: {at}")
     for case in values["expressions"]:
         if first(names, case["expression"]) not in found:
-            shorter(found, first(names, case["expression"]), case["expression"])
-    return found
+            of = shapes(case["inputs"])
+            shorter(found, first(names, case["expression"]), case["expression"] + (f"  # {of}" if of else ""))
+    for case in values.get("steps", []):
+        if first(names, case["step"]) not in found:
+            shorter(found, first(names, case["step"]), f"loss {case['step']}")
 
 
 def page():

@@ -250,6 +250,8 @@ def test_page_of_library():
     import library_page
     if library_page.PAGE.read_text() != library_page.page():
         raise Failure("tests/library_page.py writes it")
+    if alone := re.findall(r"^### (\w+)\n\n```text\n(?!data ).*\n```", library_page.PAGE.read_text(), re.M):
+        raise Failure(f"no test uses {', '.join(alone)}: there is no example to show")
 
 
 def collect(regc, promote):

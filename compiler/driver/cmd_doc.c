@@ -40,6 +40,23 @@ static void print_definition(Session *s, const Ast *def, const reg_terminal *t) 
   putchar('\n');
 }
 
+// The library's page has under "### NAME" a block: the head, then an example that the tests run; NULL: it has
+// none.
+static const char *example_of(Arena *a, const char *name) {
+  const char *title = arena_printf(a, "\n### %s\n\n```text\n", name), *at = strstr(library_page, title);
+  const char *end = at ? strstr(at + strlen(title), "\n```") : NULL,
+             *head = end ? strchr(at + strlen(title), '\n') : NULL;
+  return head && head < end ? arena_strndup(a, head + 1, (size_t)(end - head - 1)) : NULL;
+}
+
+static void print_example(Session *s, const char *name) {
+  const char *text = example_of(s->arena, name);
+  if (!text) return;
+  fputs("\nexample\n  ", stdout);
+  reg_shown_lines(stdout, text, strlen(text));
+  putchar('\n');
+}
+
 static void print_builtin(Builtin b) {
   const BuiltinInfo *i = &builtin_info[b];
   printf(i->signature ? "builtin %s(%s)\n\n%s\n" : "builtin %s%.0s\n\n%s\n", i->name,
@@ -123,12 +140,14 @@ int document_name(Session *s, const Options *o, const char *name, const Parse *o
     in = parse_file(s, f->name, f->text, f->len);
     def = find_definition(in, name);
   }
-  if (def)
+  if (def) {
     print_with_operator(s, in, def, &o->out);
-  else if (builtin_find(name) >= 0)
+    if (file >= 0) print_example(s, name);
+  } else if (builtin_find(name) >= 0) {
     print_builtin((Builtin)builtin_find(name));
-  else
+  } else {
     return unknown(s, name, own);
+  }
   return EXIT_OK;
 }
 

@@ -16,4 +16,5 @@ typedef struct LibraryName {
 } LibraryName;
 extern const LibraryFile library_files[]; // ended by a NULL name
 extern const LibraryName library_names[]; // likewise
+extern const char library_page[];         // docs/library.md
 #endif

@@ -46,6 +46,9 @@ def case_what_is_misspelt_is_told_with_what_is_near(regc):
     demand("Two shapes meet" in regc.ok("explain", "shape_mismatch"), "no explanation")
     demand("interrupted" in regc.ok("explain", "exit-codes"), "no exit codes")
     demand("builtin sum(" in regc.ok("doc", "sum") and "loss cross_entropy" in regc.ok("doc", "cross_entropy"), "no documentation")
+    shown = re.findall(r"^example\n  (check huber\(.*) : (value == .*)$", regc.ok("doc", "huber"), re.M)
+    demand(len(shown) == 1, regc.ok("doc", "huber"))
+    regc.ok("gradcheck", "-", stdin=f"{shown[0][0]} : {shown[0][1]}\n")
 
 
 def case_every_stage_can_be_seen(regc):
