@@ -62,7 +62,7 @@ def lines_that_use(names):
 
 
 def all_examples(names):
-    found = {}
+    found, inside = {}, {}
     for path in sorted((ROOT / "tests/stdlib").glob("*.reg")):
         text = path.read_text()
         others = names - set(re.findall(r"^(?:fn|layer|loss|penalty|metric|model|let) (\w+)", text, re.M))  # it means the library's
@@ -73,7 +73,8 @@ def all_examples(names):
         values = json.loads(path.read_text())
         if isinstance(values, dict) and "expressions" in values:
             examples_of_cases(found, names, values)
-    return lines_that_use(names) | found
+            inside |= {name: case["expression"] for case in values["expressions"] for name in set(re.findall(r"\w+", case["expression"])) & names}
+    return inside | lines_that_use(names) | found
 
 
 def examples_of_cases(found, names, values):
