@@ -168,6 +168,31 @@ def case_table_of_mixed_columns(regc):
     refused(binary, "new.csv:2:2: `teal` in column `color` is none of the 4 texts", "predict", "--weights", where / "out", "--in", where / "new.csv", code=65)
 
 
+def case_table_is_shown(regc):
+    where, found = folder(regc), mixed_rows(60)
+    write_mixed(where / "mixed.csv", found)
+    (where / "p.reg").write_text('data d = csv("mixed.csv", target: y, id: when) |> one_hot(color) |> ordinal(size) |> impute("none", columns: color) |> impute(median)\n'
+                                 "  |> standardize |> split(train: 50%, test: 50%)\ndata cv = folds(d.train, 3)\n")
+    text = regc.ok("data", where / "p.reg")
+    for part in ("d: 60 rows", "  .train: 30 rows", "color (one_hot): 4 texts, `none` where it is missing", "color=blue", "y: 2 texts: a ("):
+        demand(part in text, f"`{part}` is not in {text}")
+    shown = [json.loads(line) for line in regc.ok("data", "--json", where / "p.reg").splitlines()]
+    demand(shown[0]["parts"] == {"train": 30, "test": 30} and sum(shown[0]["fields"][0]["classes"].values()) == 60, f"{shown[0]}")
+    score = next(c for c in shown[0]["columns"] if c["name"] == "score")
+    low, high = (f(r["score"] for r in found) for f in (min, max))
+    demand(near([score["min"], score["max"]], [low, high]) or abs(score["min"] - low) < 1e-5 > abs(score["max"] - high), f"{score}, not {low}..{high}")
+    demand(sum(score["histogram"]) == 60, f"{score}")
+    (where / "bad.reg").write_text('data d = csv("mixed.csv", target: z)\n')
+    refused(regc, "has no column `z`", "data", where / "bad.reg", code=65)
+    refused(regc, "needs a file", "data")
+    (where / "none.reg").write_text("let k = 1\n")
+    demand("it has no data" in regc("data", where / "none.reg").stderr, "no data")
+    # Wide and long: x is an array, and nothing is a target.
+    (where / "wide.reg").write_text("data t = table(4) { x = normal([4, 70]) }\n")
+    text = regc.ok("data", where / "wide.reg")
+    demand("... and 10 more columns" in text and "row 3" not in text, text)
+
+
 def case_table_without_rows_that_lack_values(regc):
     where, found = folder(regc), mixed_rows(40)
     write_mixed(where / "mixed.csv", found)

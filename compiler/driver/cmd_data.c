@@ -1,0 +1,224 @@
+// regc data: what the data of a program are, as they were read: parts, columns of x as in the files, fields,
+// first rows. A program whose models are wrong shows its data all the same.
+#include "pipeline.h"
+#include <math.h>
+#include <string.h>
+
+enum { MOST_COLUMNS = 60, MOST_CLASSES = 12, FIRST_ROWS = 3, FIRST_COLUMNS = 8, BINS = 8 };
+
+typedef struct Range {
+  double low, high, mean;
+  int64_t bins[BINS];
+} Range;
+
+// A number of x before it was scaled, behind curves; what scaling it in single precision cost is rounded off.
+static double raw_at(const reg_dataset *d, int64_t row, int64_t column) {
+  const reg_field *x = &d->fields[0];
+  const double v = reg_float_at(x->values, x->dtype, row * x->width + column), factor = d->factor[column];
+  if (factor == 1 && d->shift[column] == 0) return v;
+  const double unit = 1e-6 / fabs(factor);
+  return rint((v / factor + d->shift[column]) / unit) * unit;
+}
+
+static double field_at(const reg_field *f, int64_t row) { return reg_number_at(f->values, f->dtype, row); }
+
+static Range range_of(const reg_dataset *d, const reg_field *f, int64_t column) {
+  Range r = {INFINITY, -INFINITY, 0, {0}};
+  for (int pass = 0; pass < 2; pass++)
+    for (int64_t i = 0; i < d->nrows; i++) {
+      const double v = f == &d->fields[0] ? raw_at(d, i, column) : field_at(f, i);
+      if (pass) {
+        const int at = r.high > r.low ? (int)((v - r.low) / (r.high - r.low) * BINS) : 0;
+        r.bins[at < BINS ? at : BINS - 1]++;
+      } else {
+        r.low = fmin(r.low, v);
+        r.high = fmax(r.high, v);
+        r.mean += (v - r.mean) / (double)(i + 1);
+      }
+    }
+  return r;
+}
+
+static const char *histogram(Arena *a, const Range *r) {
+  static const char *const levels[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  int64_t most = 1;
+  const char *text = "";
+  for (int i = 0; i < BINS; i++) most = r->bins[i] > most ? r->bins[i] : most;
+  for (int i = 0; i < BINS; i++)
+    text = arena_printf(a, "%s%s", text, levels[(8 * r->bins[i] + most - 1) / most]);
+  return text;
+}
+
+// -- for people
+
+static void print_range(Arena *a, const char *name, const char *type, const Range *r) {
+  const int wide = reg_shown_width(name);
+  fputs("  ", stdout);
+  reg_shown(stdout, name);
+  printf("%*s  %-8s %12.6g %12.6g %12.6g  %s\n", wide < 22 ? 22 - wide : 0, "", type, r->low, r->mean,
+         r->high, histogram(a, r));
+}
+
+static int64_t *class_counts(Arena *a, const reg_dataset *d, const reg_field *f) {
+  int64_t *count = ARENA_ARRAY(a, int64_t, f->nclasses + 1);
+  for (int64_t i = 0; i < d->nrows; i++) count[f->classes[i]]++;
+  return count;
+}
+
+static void print_classes(Arena *a, const reg_dataset *d, const reg_field *f) {
+  const int64_t *count = class_counts(a, d, f);
+  fputs("  ", stdout);
+  reg_shown(stdout, f->name);
+  printf(": %lld %s:", (long long)f->nclasses, f->values ? "whole numbers" : "texts");
+  for (int64_t c = 0; c < f->nclasses && c < MOST_CLASSES; c++) {
+    fputs(c ? ", " : " ", stdout);
+    reg_shown(stdout, f->class_names[c]);
+    printf(" (%lld)", (long long)count[c]);
+  }
+  puts(f->nclasses > MOST_CLASSES ? ", ..." : "");
+}
+
+static const char *source_type(const reg_source *s) {
+  static const char *const types[] = {"number", "one_hot", "ordinal", "date"};
+  return types[s->kind];
+}
+
+static void print_sources(const reg_dataset *d) {
+  for (int i = 0; i < d->nsources; i++) {
+    const reg_source *s = &d->sources[i];
+    if (s->kind == REG_SOURCE_NUMBER && !s->filled) continue;
+    fputs("  ", stdout);
+    reg_shown(stdout, s->name);
+    printf(" (%s)", source_type(s));
+    if (s->nlevels) printf(": %d texts", s->nlevels);
+    if (s->filled && !s->nlevels) printf(", %.6g where it is missing", s->fill);
+    if (s->filled && s->nlevels) {
+      fputs(", `", stdout);
+      reg_shown(stdout, s->levels[(int)s->fill]);
+      fputs("` where it is missing", stdout);
+    }
+    puts("");
+  }
+}
+
+static void print_rows(const reg_dataset *d) {
+  const int64_t width = d->fields[0].width < FIRST_COLUMNS ? d->fields[0].width : FIRST_COLUMNS;
+  for (int64_t i = 0; i < d->nrows && i < FIRST_ROWS; i++) {
+    printf("  row %lld:", (long long)field_at(&d->fields[reg_data_field(d, "id")], i));
+    for (int64_t j = 0; j < width && d->fields[0].values; j++) printf(" %.6g", raw_at(d, i, j));
+    fputs(d->fields[0].width > width ? " ..." : "", stdout);
+    for (int k = 1; k + 1 < d->nfields; k++) {
+      const reg_field *f = &d->fields[k];
+      if (f->width != 1) continue;
+      fputs(" | ", stdout);
+      if (f->values)
+        printf("%.6g", field_at(f, i));
+      else
+        reg_shown(stdout, f->class_names[f->classes[i]]);
+    }
+    puts("");
+  }
+}
+
+static void print_data(Arena *a, const char *name, const reg_dataset *d) {
+  const reg_field *x = &d->fields[0];
+  reg_shown_line(stdout, "%s: %lld rows", name, (long long)d->nrows);
+  for (int i = 0; i < d->nparts && strcmp(d->parts[i].name, "all") != 0; i++)
+    printf("  .%s: %lld rows\n", d->parts[i].name, (long long)d->parts[i].nrows);
+  print_sources(d);
+  if (x->values) printf("  %-22s  %-8s %12s %12s %12s\n", "x", "type", "min", "mean", "max");
+  for (int64_t j = 0; j < x->width && j < MOST_COLUMNS && x->values; j++) {
+    const Range r = range_of(d, x, j);
+    print_range(a, d->columns[j], "number", &r);
+  }
+  if (x->width > MOST_COLUMNS) printf("  ... and %lld more columns\n", (long long)x->width - MOST_COLUMNS);
+  for (int k = 1; k + 1 < d->nfields; k++) {
+    const reg_field *f = &d->fields[k];
+    if (f->width != 1) continue;
+    const Range r = f->values ? range_of(d, f, 0) : (Range){0};
+    if (f->values) print_range(a, f->name, "field", &r);
+    if (f->classes) print_classes(a, d, f);
+  }
+  print_rows(d);
+}
+
+// -- as JSON
+
+static void json_range(Arena *a, const char *name, const Range *r) {
+  printf("{\"name\":%s,\"min\":%s,\"mean\":%s,\"max\":%s,\"histogram\":[", text_json(a, name),
+         text_number(a, r->low), text_number(a, r->mean), text_number(a, r->high));
+  for (int i = 0; i < BINS; i++) printf("%s%lld", i ? "," : "", (long long)r->bins[i]);
+  fputs("]", stdout);
+}
+
+static void json_data(Arena *a, const char *name, const reg_dataset *d) {
+  const reg_field *x = &d->fields[0];
+  printf("{\"data\":%s,\"rows\":%lld,\"parts\":{", text_json(a, name), (long long)d->nrows);
+  for (int i = 0; i < d->nparts; i++)
+    printf("%s%s:%lld", i ? "," : "", text_json(a, d->parts[i].name), (long long)d->parts[i].nrows);
+  fputs("},\"columns\":[", stdout);
+  for (int64_t j = 0; j < x->width && x->values; j++) {
+    const Range r = range_of(d, x, j);
+    fputs(j ? "," : "", stdout);
+    json_range(a, d->columns[j], &r);
+    fputs("}", stdout);
+  }
+  fputs("],\"fields\":[", stdout);
+  for (int k = 1, n = 0; k + 1 < d->nfields; k++) {
+    const reg_field *f = &d->fields[k];
+    if (f->width != 1) continue;
+    const Range r = f->values ? range_of(d, f, 0) : (Range){0};
+    fputs(n++ ? "," : "", stdout);
+    if (f->values)
+      json_range(a, f->name, &r);
+    else
+      printf("{\"name\":%s", text_json(a, f->name));
+    if (f->classes) {
+      const int64_t *count = class_counts(a, d, f);
+      fputs(",\"classes\":{", stdout);
+      for (int64_t c = 0; c < f->nclasses; c++)
+        printf("%s%s:%lld", c ? "," : "", text_json(a, f->class_names[c]), (long long)count[c]);
+      fputs("}", stdout);
+    }
+    fputs("}", stdout);
+  }
+  puts("]}");
+}
+
+// -- the command
+
+static int show_file(Session *s, const Options *o, const char *path) {
+  Pipeline p;
+  pipeline_init(&p, s, o);
+  int code = pipeline_read(&p, path), shown = 0;
+  if (!code) code = pipeline_check(&p);
+  if (!code) {
+    pipeline_elaborate(&p);
+    for (int i = 0; i < p.program->defs.len; i++) {
+      const Def *d = p.program->defs.entries[i].value;
+      if (d->kind == KIND_DATA && !d->from_library && !d->own) lower_definition(p.lowered, d->name);
+    }
+    const Lowered *l = p.lowered;
+    for (int i = 0; i < l->datasets.len; i++) {
+      const char *name = l->dataset_names.data[i];
+      if (!l->datasets.data[i] || name[0] == '(') continue; // on the way to another
+      if (shown++ && !o->given[OPT_JSON]) puts("");
+      (o->given[OPT_JSON] ? json_data : print_data)(s->arena, name, l->datasets.data[i]);
+    }
+    if (l->exit_code || !shown) code = pipeline_report(&p);
+    if (l->exit_code) code = l->exit_code;
+  }
+  if (!code && !shown) reg_shown_line(stderr, "%s: it has no data", path);
+  pipeline_free(&p);
+  return code;
+}
+
+int cmd_data(Session *s, const Options *o) {
+  if (!o->arguments.len) return usage_error("`regc data` needs a file");
+  int code = EXIT_OK;
+  for (int i = 0; i < o->arguments.len; i++) {
+    const int file_code = show_file(s, o, o->arguments.data[i]);
+    if (file_code > code) code = file_code;
+  }
+  return code;
+}
