@@ -471,6 +471,14 @@ static Node *slope(Solving *s, Node *y, Node *z) {
   return gradients(s->cx, y, &z, 1, s->loss.call->span, &out) ? out : NULL;
 }
 
+// Nothing of the point is left in the curvature.
+static bool is_quadratic(const Graph *g) {
+  const Node *z = graph_find_input(g, "solve:point"), *h = NULL;
+  for (int i = 0; i < g->outputs.len; i++)
+    if (g->outputs.data[i].port.index == REG_SOLVE_CURVATURE) h = g->outputs.data[i].node;
+  return !z || !graph_depends(g, h, z);
+}
+
 static Graph *curve(Lowered *l, LowerTrain *t, const Solving *found, Shape *numbers) {
   Solving s = begin(l, t, "curve");
   s.loss = found->loss;
@@ -487,11 +495,12 @@ static Graph *curve(Lowered *l, LowerTrain *t, const Solving *found, Shape *numb
   t->solve->by_element = shape_count(rows->shape) == s.rows * s.outputs;
   Node *whole = graph_reduce_all(cx->g, OP_SUM, u), *h = graph_const(cx->g, 0, z->shape);
   if (graph_made_from(cx->g, whole, &z, 1) && !(h = slope(&s, whole, z))) return NULL;
-  t->solve->quadratic = !graph_made_from(cx->g, h, &z, 1);
   put(cx, REG_SOLVE_VALUE, "value", value);
   put(cx, REG_SOLVE_SLOPE, "slope", u);
   put(cx, REG_SOLVE_CURVATURE, "curvature", h);
-  return finished(&s);
+  Graph *g = finished(&s);
+  t->solve->quadratic = g && is_quadratic(g);
+  return g;
 }
 
 // Its further parameters have the values that those of the loss have in its call.

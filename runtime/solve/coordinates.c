@@ -14,6 +14,7 @@
 // The model of one output: gradient and curvature of the loss along the columns of the working set.
 typedef struct Work {
   Solve *s;
+  bool whole;      // products of all columns are there, and `g` is of all
   bool *in;        // [p]
   int64_t *column; // of the working set, ascending
   int64_t size;
@@ -32,9 +33,10 @@ typedef struct Work {
 } Work;
 
 enum {
-  GRAM_COLUMNS = 2048, // whose products with each other are kept
-  SMALL = 256,         // a working set may always be as large
-  PATIENCE = 8,        // passes before a jump
+  GRAM_COLUMNS = 2048,   // whose products with each other are kept
+  SMALL = 256,           // a working set may always be as large
+  PATIENCE = 8,          // passes before a jump,
+  PATIENCE_COLUMNS = 20, // and one more for so many columns: about what it costs
   JUMP_COLUMNS = 1536
 };
 
@@ -91,8 +93,9 @@ static bool grow(Solve *s, Work *k, bool first) {
         if (w != 0 && x > most) most = x;
       }
     }
-  double keep = first ? 2 - most : 1 + 1e-12;
-  if (!takes_gram(s)) keep = cut(s, k, keep);
+  // A column costs nothing before it moves where all products are there.
+  double keep = k->whole ? -INFINITY : first ? 2 - most : 1 + 1e-12;
+  if (!k->whole) keep = cut(s, k, keep);
   int64_t before = k->size, size = 0;
   for (int64_t j = 0; j < s->p; j++) {
     k->in[j] = k->in[j] || k->ratio[j] >= keep;
@@ -107,7 +110,7 @@ static bool grow(Solve *s, Work *k, bool first) {
 // The curvature of output o along the columns, and of each two of them.
 static void model(Solve *s, Work *k, int64_t o) {
   const int64_t n = s->n;
-  if (takes_gram(s)) {
+  if (k->whole) {
     k->gram = s->gram;
     k->line = s->p;
     k->products = true;
@@ -131,29 +134,24 @@ static void model(Solve *s, Work *k, int64_t o) {
 
 static double soft(double x, double t) { return x > t ? x - t : x < -t ? x + t : 0; }
 
+// Where the a-th column of the working set is in what is kept of products and gradients.
+static int64_t place(const Work *k, int64_t a) { return k->whole ? k->column[a] : a; }
+
 static double along(const Solve *s, const Work *k, int64_t a) {
-  if (k->products) return k->g[a];
+  if (k->products) return k->g[place(k, a)];
   return cblas_ddot((int)s->n, s->f + k->column[a] * s->n, 1, k->slope, 1);
 }
 
-static const double *product(const Solve *s, const Work *k, int64_t a, int64_t b) {
-  return k->gram + (takes_gram(s) ? k->column[a] * k->line + k->column[b] : a * k->line + b);
+static const double *product(const Work *k, int64_t a, int64_t b) {
+  return k->gram + place(k, a) * k->line + place(k, b);
 }
 
-static double curvature(const Solve *s, const Work *k, int64_t a) {
-  return k->products ? *product(s, k, a, a) : k->square[a];
-}
+static double curvature(const Work *k, int64_t a) { return k->products ? *product(k, a, a) : k->square[a]; }
 
 // The coordinate moved by d: the gradients of the others follow.
 static void follow(const Solve *s, Work *k, int64_t a, double d) {
-  if (takes_gram(s)) {
-    const double *row = k->gram + k->column[a] * k->line;
-    if (k->size == s->p)
-      cblas_daxpy((int)k->size, d, row, 1, k->g, 1);
-    else
-      for (int64_t b = 0; b < k->size; b++) k->g[b] += d * row[k->column[b]];
-  } else if (k->products) {
-    cblas_daxpy((int)k->size, d, k->gram + a * k->line, 1, k->g, 1);
+  if (k->products) {
+    cblas_daxpy((int)k->line, d, k->gram + place(k, a) * k->line, 1, k->g, 1);
   } else {
     const double *f = s->f + k->column[a] * s->n;
     for (int64_t i = 0; i < s->n; i++) k->slope[i] += d * k->weight[i] * f[i];
@@ -167,7 +165,7 @@ static double pass(Solve *s, Work *k, bool all) {
     const double w = k->w[a];
     const SolveBlock *b = block_of(s, k->column[a]);
     if (!all && w == 0) continue;
-    const double h = curvature(s, k, a), below = h + b->part[PART_SQUARE];
+    const double h = curvature(k, a), below = h + b->part[PART_SQUARE];
     const double now = below > 0 ? soft(h * w - along(s, k, a), b->part[PART_ABSOLUTE]) / below
                                  : (b->part[PART_ABSOLUTE] > 0 ? 0 : w);
     const double d = now - w;
@@ -190,8 +188,9 @@ static void jump(Solve *s, Work *k) {
   for (int64_t i = 0; i < n; i++) {
     const int64_t a = k->face[i];
     const SolveBlock *b = block_of(s, k->column[a]);
-    k->way[i] = -k->g[a] - b->part[PART_SQUARE] * k->w[a] - copysign(b->part[PART_ABSOLUTE], k->w[a]);
-    for (int64_t j = 0; j <= i; j++) k->part[i * n + j] = *product(s, k, a, k->face[j]);
+    k->way[i] =
+        -k->g[place(k, a)] - b->part[PART_SQUARE] * k->w[a] - copysign(b->part[PART_ABSOLUTE], k->w[a]);
+    for (int64_t j = 0; j <= i; j++) k->part[i * n + j] = *product(k, a, k->face[j]);
     k->part[i * n + i] += b->part[PART_SQUARE];
   }
   if (!jump_direction(n, k->part, k->way)) return;
@@ -214,20 +213,33 @@ static void jump(Solve *s, Work *k) {
 // The model's minimum for one output, to where passes lower it by less than `enough`.
 static void minimize(Solve *s, Work *k, int64_t o, double enough) {
   for (int64_t a = 0; a < k->size; a++) {
-    k->g[a] = s->gradient[k->column[a] * s->c + o];
+    k->g[place(k, a)] = s->gradient[k->column[a] * s->c + o];
     k->w[a] = s->w[k->column[a] * s->c + o];
   }
   for (int64_t i = 0; !k->products && i < s->n; i++) k->slope[i] = s->slope[i * s->c + o];
   model(s, k, o);
   while (s->passes < s->most && pass(s, k, true) > enough)
     for (int made = 1; s->passes < s->most && pass(s, k, false) > enough; made++)
-      if (k->products && made % PATIENCE == 0) jump(s, k);
+      if (k->products && made % (PATIENCE + (int)(k->size / PATIENCE_COLUMNS)) == 0) jump(s, k);
   for (int64_t a = 0; a < k->size; a++) k->next[k->column[a] * s->c + o] = k->w[a];
 }
 
+// By the products of all columns, which are smaller than these.
+static void gradient_of(Solve *s) {
+  reg_gemm(s->ctx, false, false, s->p, s->c, s->p, 1, s->gram, 0, s->w, 0, s->gradient, 0, true);
+  for (int64_t i = 0; i < s->p * s->c; i++) s->gradient[i] += s->base[i];
+}
+
+static int evaluate(Solve *s, const Work *k) {
+  if (!k->whole) return solve_evaluate(s);
+  solve_predict(s);
+  gradient_of(s);
+  return s->curve(s->user);
+}
+
 // From `start` towards `next`, as far as the objective falls by a part of what the model says. Tseng & Yun
-// 2009. False: no step makes it smaller.
-static int step(Solve *s, Work *k, bool *moved) {
+// 2009.
+static int step(Solve *s, Work *k) {
   const int64_t count = s->p * s->c;
   const double before = *s->value + solve_penalty(s, k->start);
   double slope = solve_penalty(s, k->next) - solve_penalty(s, k->start);
@@ -236,15 +248,14 @@ static int step(Solve *s, Work *k, bool *moved) {
   for (int halved = 0; halved < 40; halved++, t /= 2) {
     for (int64_t i = 0; i < count; i++)
       s->w[i] = t == 1 ? k->next[i] : k->start[i] + t * (k->next[i] - k->start[i]);
-    const int code = solve_evaluate(s);
+    const int code = evaluate(s, k);
     if (code) return code;
     const double now = *s->value + solve_penalty(s, s->w);
     const bool rounding = -slope <= 1e-12 * (fabs(before) + s->scale); // no more to be seen in the objective
-    if (s->quadratic || rounding || now <= before + 1e-4 * t * slope) return *moved = true, 0;
+    if (s->quadratic || rounding || now <= before + 1e-4 * t * slope) return 0;
   }
   memcpy(s->w, k->start, (size_t)count * sizeof(double));
-  *moved = false;
-  return solve_evaluate(s);
+  return evaluate(s, k);
 }
 
 static double *room(Solve *s, Heap *heap, int64_t count) {
@@ -263,19 +274,17 @@ static bool take(Solve *s, Work *k, Heap *heap) {
             (k->next = room(s, heap, s->p * s->c)) && (k->ratio = room(s, heap, s->p));
   k->face = reg_heap_take(heap, (size_t)s->p * sizeof(int64_t));
   ok = ok && k->face && (k->way = room(s, heap, s->p));
-  if (ok && takes_gram(s) && !s->gram) {
-    s->gram = room(s, s->heap, s->p * s->p);
-    ok = s->gram != NULL;
-    s->ready = false;
-  }
+  if (ok && takes_gram(s) && !s->gram)
+    ok = (s->gram = room(s, s->heap, s->p * s->p)) && (s->base = room(s, s->heap, s->p * s->c));
   return ok;
 }
 
-// F' h F of all columns, h the curvature, which is one number: the same for each row and output.
+// At w = 0: the gradient, and F' h F of all columns, where the curvature h is one number for all rows.
 static bool fill_gram(Solve *s) {
   const double h = s->curvature[0];
   for (int64_t i = 1; i < s->n * s->c; i++)
     if (s->curvature[i] != h) return false;
+  reg_gemm(s->ctx, false, false, s->p, s->c, s->n, 1, s->f, 0, s->slope, 0, s->base, 0, true);
   if (s->ready) return true;
   reg_gemm(s->ctx, false, true, s->p, s->p, s->n, 1, s->f, 0, s->f, 0, s->gram, 0, true);
   for (int64_t i = 0; i < s->p * s->p; i++) s->gram[i] *= h;
@@ -287,10 +296,10 @@ static bool fit(Solve *s, Work *k, Heap *heap) {
   reg_heap_free(heap);
   *heap = (Heap){0};
   k->gram = NULL;
-  if (!takes_gram(s) && k->size > s->n) return true;
+  if (!k->whole && k->size > s->n) return true;
   const int64_t face = k->size < JUMP_COLUMNS ? k->size : JUMP_COLUMNS;
   if (!(k->part = room(s, heap, face * face))) return false;
-  if (takes_gram(s)) return true;
+  if (k->whole) return true;
   k->scaled = room(s, heap, k->size * s->n);
   k->gram = room(s, heap, k->size * k->size);
   return k->scaled && k->gram;
@@ -300,19 +309,21 @@ static SolveEnd descend(Solve *s, Work *k, Heap *products) {
   const int64_t count = s->p * s->c;
   double finer = 1, last = INFINITY;
   for (bool first = true;; first = false) {
-    if (solve_reached(s)) return SOLVED;
+    const bool known =
+        !first || !k->whole; // else the gradient alone is, which is all that is needed at first
+    if (known && solve_reached(s)) return SOLVED;
     if (s->stopped(s->user)) return SOLVE_STOPPED;
     if (s->passes >= s->most) return SOLVE_TOO_LONG;
-    if (!(s->gap < last / 2)) finer /= 10;
-    last = s->gap;
+    if (known && !(s->gap < last / 2)) finer /= 10;
+    if (known) last = s->gap;
     const bool grew = grow(s, k, first);
     if ((grew || first) && !fit(s, k, products)) return SOLVE_FAILED;
-    const double wanted = s->quadratic ? s->tolerance * s->scale / 10 : 1e-3 * s->gap * s->scale;
+    // The gap is of the order of the gradient, what a pass gains of its square.
+    const double to = s->quadratic ? s->tolerance : fmin(last, 1), wanted = to * to / 100 * s->scale;
     memcpy(k->start, s->w, (size_t)count * sizeof(double));
     memcpy(k->next, s->w, (size_t)count * sizeof(double));
     for (int64_t o = 0; o < s->c; o++) minimize(s, k, o, wanted * finer);
-    bool moved;
-    if (step(s, k, &moved)) return SOLVE_FAILED;
+    if (step(s, k)) return SOLVE_FAILED;
     if (finer < 1e-15) return SOLVE_TOO_LONG;
   }
 }
@@ -321,9 +332,11 @@ SolveEnd solve_by_coordinates(Solve *s) {
   Heap own = {0}, products = {0};
   Work k;
   SolveEnd end = SOLVE_FAILED;
-  if (take(s, &k, &own) && !solve_evaluate(s)) {
-    if (takes_gram(s) && !fill_gram(s)) s->quadratic = false;
-    end = descend(s, &k, &products);
+  if (take(s, &k, &own)) {
+    s->quadratic = s->quadratic && (!takes_gram(s) || fill_gram(s));
+    k.whole = takes_gram(s);
+    if (k.whole) gradient_of(s);
+    if (k.whole || !solve_evaluate(s)) end = descend(s, &k, &products);
   }
   reg_heap_free(&own);
   reg_heap_free(&products);

@@ -1,6 +1,7 @@
 // The frame of both solvers: centered columns, the scale of the gap, the choice between coordinates and
 // gradients, and a minimum that is not there.
 #include "solve/solve.h"
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,8 +20,8 @@ static const SolveBlock *free_bias(const Solve *s) {
 static bool is_centered(const Solve *s, int64_t column) { return !block_of(s, column)->ones && free_bias(s); }
 
 bool solve_prepare(Solve *s) {
-  s->mean = reg_heap_take(s->heap, (size_t)s->p * sizeof(double));
-  s->gradient = reg_heap_take(s->heap, (size_t)(s->p * s->c) * sizeof(double));
+  if (!s->mean) s->mean = reg_heap_take(s->heap, (size_t)s->p * sizeof(double));
+  if (!s->gradient) s->gradient = reg_heap_take(s->heap, (size_t)(s->p * s->c) * sizeof(double));
   if (!s->mean || !s->gradient) return false;
   for (int64_t j = 0; j < s->p; j++) {
     double *f = s->f + j * s->n, sum = 0;
@@ -43,10 +44,22 @@ static void move_bias(Solve *s, double sign) {
       s->w[b->first * s->c + k] += sign * s->mean[j] * s->w[j * s->c + k];
 }
 
-int solve_evaluate(Solve *s) {
+// Columns that are not 0 alone, where these are few.
+void solve_predict(Solve *s) {
   const int64_t count = s->n * s->c;
-  reg_gemm(s->ctx, true, false, s->n, s->c, s->p, 1, s->f, 0, s->w, 0, s->z, 0, true);
+  int64_t some = 0;
+  for (int64_t j = 0; j < s->p; j++) some += s->w[j] != 0;
+  if (s->c > 1 || some > s->p / 2)
+    reg_gemm(s->ctx, true, false, s->n, s->c, s->p, 1, s->f, 0, s->w, 0, s->z, 0, true);
+  else
+    memset(s->z, 0, (size_t)count * sizeof(double));
+  for (int64_t j = 0; s->c == 1 && some <= s->p / 2 && j < s->p; j++)
+    if (s->w[j] != 0) cblas_daxpy((int)s->n, s->w[j], s->f + j * s->n, 1, s->z, 1);
   for (int64_t i = 0; s->offset && i < count; i++) s->z[i] += s->offset[i];
+}
+
+int solve_evaluate(Solve *s) {
+  solve_predict(s);
   const int code = s->curve(s->user);
   if (code) return code;
   reg_gemm(s->ctx, false, false, s->p, s->c, s->n, 1, s->f, 0, s->slope, 0, s->gradient, 0, true);

@@ -43,7 +43,7 @@ typedef struct Solve {
   double tolerance;          // the gap that is asked for, relative to the objective at w = 0
   int64_t most;              // passes
   // Kept from one solution to the next of the same F: its means, and F F'.
-  double *mean, *gram;
+  double *mean, *gram, *base; // base: [p, c] the gradient at w = 0
   // What came of it: the gap, relative as above; passes made; elements of w that are not 0.
   double gap;
   int64_t passes, active;
@@ -54,7 +54,7 @@ typedef struct Solve {
   double *gradient; // [p, c] of the loss by w
   double least;     // the best lower bound so far
   double scale;     // the objective at w = 0
-  bool ready;
+  bool ready;       // `gram` holds them
 } Solve;
 
 // Columns are moved to mean 0 where a bias that nothing restrains makes up for it. False: no memory.
@@ -67,6 +67,7 @@ static inline bool is_free(const SolveBlock *b) {
   return b->part[PART_ABSOLUTE] == 0 && b->part[PART_SQUARE] == 0 && b->part[PART_NORMS] == 0;
 }
 const SolveBlock *block_of(const Solve *s, int64_t column);
+void solve_predict(Solve *s); // z at w
 // Loss and gradient at w; 0, or what ended it.
 int solve_evaluate(Solve *s);
 double solve_penalty(const Solve *s, const double *w);

@@ -134,6 +134,7 @@ typedef struct Training {
   Solving *solving;         // of one that is solved, from its first act on
   void **solve_places;      // by reg_solve_slot
   const reg_solved *solved; // what came of the last act
+  const Bound *gathered;    // of one that is solved: where its rows are already
   int64_t epochs_before;    // resumed from a training for as many epochs; 0: for these
   const char *reason;
 } Training;

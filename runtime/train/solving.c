@@ -153,7 +153,7 @@ static int design(Training *t, Solving *g) {
   s->offset = gives(g->design.f, REG_SOLVE_OFFSET) ? g->offset : NULL;
   for (int64_t i = 0; s->offset && i < s->n * s->c && !code; i++)
     if (!isfinite(s->offset[i])) code = bad_design(t, "what is added to the prediction");
-  s->gram = NULL;
+  s->ready = false;
   if (!code) code = fill_columns(t, g);
   g->designed = !code;
   return code;

@@ -240,7 +240,8 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   int code = 0;
   t->turn = (int32_t)index;
   const int64_t first = index * t->plan->batch;
-  bound_gather(t, b, t->order + first, rows);
+  if (t->gathered != b) bound_gather(t, b, t->order + first, rows);
+  if (t->plan->nblocks) t->gathered = b; // whenever it acts, its rows are the same
   further_gather(t, b, false, t->step);
   samples_read(t, b, t->order + first, rows, t->rows - first - rows);
   if (inspected && o->inspect) {
