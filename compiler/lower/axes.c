@@ -152,6 +152,22 @@ static bool list_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *lis
   return true;
 }
 
+// `fold in folds(d, 5)`: each of several data sets.
+static void data_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
+  Cx *cx = stages_line(s);
+  const int64_t count = data_count(cx, e);
+  const int n = sweep->drawn ? sweep->nruns : (int)count;
+  x->things = ARENA_ARRAY(cx->a, const Ast *, n + 1);
+  x->labels = ARENA_ARRAY(cx->a, const char *, n + 1);
+  for (int i = 0; i < n; i++) {
+    const int64_t from = sweep->drawn ? (int64_t)(drawn(s, sweep, x, i) * (double)count) : i;
+    x->things[i] = data_index(cx, e, from);
+    x->labels[i] = arena_printf(cx->a, "%lld", (long long)from + 1);
+  }
+  x->n = n;
+  x->folds = true;
+}
+
 // What is computed: a list of numbers or of things.
 static bool computed_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
   Arena *a = s->l->session->arena;
@@ -216,9 +232,13 @@ bool sweep_axes(Stages *s, LowerSweep *sweep) {
                      .low = -INFINITY,
                      .high = INFINITY};
     x->read = x->seed;
-    const bool ok = source->kind == AST_LIST                         ? list_axis(s, sweep, x, source)
-                    : source->kind == AST_RANGE || is_spaced(source) ? spaced_axis(s, sweep, x, source)
-                                                                     : computed_axis(s, sweep, x, source);
+    bool ok = true;
+    if (data_several(stages_line(s), source))
+      data_axis(s, sweep, x, source);
+    else
+      ok = source->kind == AST_LIST                         ? list_axis(s, sweep, x, source)
+           : source->kind == AST_RANGE || is_spaced(source) ? spaced_axis(s, sweep, x, source)
+                                                            : computed_axis(s, sweep, x, source);
     for (int k = 0; k < i && ok; k++)
       if (!strcmp(sweep->axes.data[k]->name, x->name)) {
         diag_note(diag_emit(&s->l->session->diags, DIAG_duplicate_definition, x->at, x->name),

@@ -180,8 +180,8 @@ typedef struct LowerAxis {
   const char **labels;
   int stored, all; // of numbers: the run's, all of them; -1
   double low, high;
-  Span fixed; // where it is needed while compiling; source 0: nowhere
-  bool read;
+  Span fixed;       // where it is needed while compiling; source 0: nowhere
+  bool read, folds; // folds: the same data, divided otherwise
 } LowerAxis;
 
 // What is kept of each run.

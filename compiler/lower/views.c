@@ -91,10 +91,8 @@ static bool wrong(const Call *c, const Ast *e, const char *expected) {
   return false;
 }
 
-// Runs that differ in the seed, or in data, are repetitions.
-static bool is_repetition(const LowerAxis *x) {
-  return x->seed || (x->values && x->values[0].kind == V_DATA);
-}
+// Runs that differ in the seed, or in the fold, are repetitions.
+static bool is_repetition(const LowerAxis *x) { return x->seed || x->folds; }
 
 static bool find_best(Call *c) {
   const Ast *rule = argument(c, "rule"), *along = argument(c, "along");

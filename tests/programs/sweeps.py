@@ -147,6 +147,18 @@ both = inner.v
     demand(table.splitlines()[0] == "i,k,total,outcome" and table.splitlines()[4] == "2,8,630,finished", table)
 
 
+def case_folds_are_repetitions(regc):
+    body = "model m = new net\n" + training("m").replace("rows.valid", "fold.test").replace("on rows", "on fold")
+    text = swept("fold in folds(rows.train, 3, seed: 2), lambda in strengths", body, "report s.e.mse\nreport best(s, by: e.mse)\n")
+    told, table, all_events = reports(regc, text.replace("sweep", "let strengths = [0, 0.1]\nsweep", 1))
+    for i in range(3):
+        one = HEAD + f"let lambda = 0.1\ndata cv = folds(rows.train, 3, seed: 2)\ndata fold = cv[{i}]\n" + body + "report e.mse\n"
+        demand(reports(regc, one)[0]["e.mse"] == told["s.e.mse"][i][1], f"fold {i}")
+    rows = all_events[-1]["rows"]
+    demand([r["n"] for r in rows] == [3, 3] and abs(rows[1]["mean"] - sum(v[1] for v in told["s.e.mse"]) / 3) < 1e-6, f"{rows}")
+    demand([line.split(",")[:2] for line in table.splitlines()[1:3]] == [["1", "0"], ["1", "0.1"]], table)
+
+
 def case_draws_at_random(regc):
     def trials(n):
         return reports(regc, swept(f"a in log(1e-4 .. 1), b in -1 .. 0.5, c in 2..4, d in [0.5, 7] by random({n})",
