@@ -164,16 +164,17 @@ Value builtin_value(Cx *cx, Builtin b, Span at) {
       return (Value){.kind = V_FIELD, .field = reg_data_field(cx->data, "id"), .span = at};
     return outside(cx, b, at);
   case B_EPOCH:
+    if (cx->clock) return v_tensor(clock_result(cx, REG_RESULT_EPOCHS), at);
     return v_tensor(graph_cast(cx->g, cx_port(cx, REG_SLOT_EPOCH, 0, "epoch", DT_I32, (Shape){0}), DT_F64),
                     at);
   default: break;
   }
   if (b == B_STEP && cx->updates_made) return v_tensor(cx->updates_made, at);
   if (timed) return v_tensor(cx_step(cx), at);
-  if (!cx->t) return outside(cx, b, at);
+  if (!cx->t && !cx->clock) return outside(cx, b, at);
   if (b == B_TOTAL)
     return (Value){.kind = V_NUM,
-                   .num = (double)cx->t->total_steps,
+                   .num = (double)(cx->t ? cx->t : cx->clock)->total_steps,
                    .live = cx_total(cx),
                    .unit = UNIT_STEPS,
                    .span = at};

@@ -17,6 +17,7 @@ bool is_port(const Node *n, reg_slot_kind kind) {
 }
 
 Node *cx_step(Cx *cx) {
+  if (cx->clock) return clock_result(cx, REG_RESULT_STEPS);
   return graph_cast(cx->g, cx_port(cx, REG_SLOT_STEP, 0, "step", DT_I32, (Shape){0}), DT_F64);
 }
 
@@ -77,7 +78,7 @@ static Value eval_until(Cx *cx, Env *env, const Ast *e) {
   double at;
   Node *live = NULL;
   if (!cx->t && cx->no_times) return eval_expr(cx, env, e->kids[0]);
-  if (!cx->t && t.kind != V_FAIL && t.unit != UNIT_STEPS) {
+  if (!cx->t && !cx->clock && t.kind != V_FAIL && t.unit != UNIT_STEPS) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "a schedule", "outside of training");
     return v_fail();
   }

@@ -59,7 +59,7 @@ static Value with_nodes(Cx *cx, const Value *like, Node *const *nodes) {
   return v;
 }
 
-static Node *stored_input(Cx *cx, int stored) {
+Node *stored_input(Cx *cx, int stored) {
   const LowerTensor *t = &cx->l->store.data[stored];
   return cx_port(cx, REG_SLOT_STORE, stored, arena_printf(cx->a, "store:%s", t->name), t->dtype, t->shape);
 }

@@ -9,6 +9,10 @@
 
 // Graphs that are looked at between trainings know the numbers as they are now.
 Node *cx_total(Cx *cx) {
+  if (cx->clock) {
+    cx->clock->total_fixed = cx->at;
+    return graph_const_typed(cx->g, (double)cx->clock->total_steps, DT_F64, (Shape){0});
+  }
   return cx->view ? graph_const_typed(cx->g, (double)cx->t->total_steps, DT_F64, (Shape){0})
                   : cx_port(cx, REG_SLOT_TOTAL, 0, "total", DT_F64, (Shape){0});
 }

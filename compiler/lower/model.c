@@ -305,12 +305,15 @@ static bool evaluates(const ModelValue *m) {
 Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at) {
   const bool outer = cx->training;
   const ModelValue *leaf = leaf_of(m);
+  LowerTrain *clock = cx->clock, *made_by = cx->line && !cx->t ? clock_of(cx, m) : NULL;
   if (m->nitems) return not_one(cx, m, at);
   // What was trained before evaluates.
   bool training = outer && !evaluates(m) && !(is_frozen(cx, leaf) && is_frozen(cx, m));
   if (!said_mode(cx, m, args, &nargs, &training)) return v_fail();
   cx->training = training;
+  if (made_by) cx->clock = made_by;
   const Value v = call_through(cx, m, m, args, nargs, at);
+  cx->clock = clock;
   cx->training = outer;
   return v;
 }

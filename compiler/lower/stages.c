@@ -304,6 +304,27 @@ static void add_result(Lowered *l, StageScope *scope, LowerTrain *t, const char 
   training_result(l, scope, t, name, kind, index, history);
 }
 
+LowerTrain *clock_of(const Cx *cx, const ModelValue *m) {
+  for (; m && !m->load; m = m->of)
+    for (int i = cx->l->trains.len - 1; i >= 0 && !m->average; i--) {
+      LowerTrain *t = cx->l->trains.data[i];
+      if (!t->inside && trains_model(t, m->name)) return t;
+    }
+  return NULL;
+}
+
+Node *clock_result(Cx *cx, int kind) {
+  LowerTrain *t = cx->clock;
+  for (int i = 0; i < t->results.len; i++) {
+    const reg_result *r = &t->results.data[i];
+    if ((int)r->kind == kind && !r->history) return stored_input(cx, r->value);
+  }
+  const char *name =
+      arena_printf(cx->a, "%s at its end: %s", t->name, kind == REG_RESULT_STEPS ? "steps" : "epochs");
+  training_result(cx->l, cx->l->all, t, name, (reg_result_kind)kind, 0, false);
+  return stored_input(cx, t->results.data[t->results.len - 1].value);
+}
+
 // What the training's state is called behind it, `seen` or `early.t`; NULL: it belongs to its model, or is
 // one of several tensors.
 static const char *state_result_name(const LowerState *s) {

@@ -64,6 +64,7 @@ void lower_evaluation(Stages *s, const Ast *evaluate);
 // `name` in the scope stands for what the training leaves in the store: behind each epoch, or of all of them.
 void training_result(Lowered *l, StageScope *scope, LowerTrain *t, const char *name, reg_result_kind kind,
                      int index, bool history);
+Node *stored_input(Cx *cx, int stored); // a tensor of the store
 // -- states.c
 void know_clauses(Lowered *l, StageScope *scope, LowerTrain *t); // that have names, and so have their states
 bool clause_result(Cx *cx, const Ast *e); // `first.opt.m`, `opt.m`: is known from now on; false: it is none

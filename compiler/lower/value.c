@@ -252,14 +252,15 @@ bool value_steps(Cx *cx, const Value *v, double *out, Node **live) {
     *out = 1;
     return true;
   }
-  if (!cx->t && v->unit != UNIT_STEPS) {
+  const LowerTrain *t = cx->t ? cx->t : cx->clock;
+  if (!t && v->unit != UNIT_STEPS) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, v->span, "a time in epochs or percent",
               "outside of training");
     return false;
   }
-  const double share = v->unit == UNIT_EPOCHS ? (double)cx->t->steps_per_epoch : 1;
+  const double share = v->unit == UNIT_EPOCHS ? (double)t->steps_per_epoch : 1;
   const bool percent = v->unit == UNIT_PERCENT;
-  *out = percent ? v->num / 100 * (double)cx->t->total_steps : v->num * share;
+  *out = percent ? v->num / 100 * (double)t->total_steps : v->num * share;
   Value steps = *v;
   if (percent)
     steps.live = graph_binary(cx->g, OP_MUL, live_node(cx, v), cx_total(cx));

@@ -208,14 +208,15 @@ typedef struct Cx {
   bool initials;    // initial values of what is declared are wanted
   bool known;       // of a training whose parameters and states are known: no others may be declared
   const ModelValue
-      *loaded;   // the loaded model that is being elaborated: what is declared has its values from a file
-  LowerTrain *t; // NULL outside `train`
-  int64_t batch; // rows of the fields
-  bool no_times; // outside of training: times and schedules are any, because only shapes are asked for
-  bool meeting;  // a model is called on zeros for its parameters
-  bool line;     // statements between trainings
-  bool stored;   // parameters and states of layers are tensors of the store
-  bool view;     // `digits.test.x` is a tensor of all its rows
+      *loaded;       // the loaded model that is being elaborated: what is declared has its values from a file
+  LowerTrain *t;     // NULL outside `train`
+  LowerTrain *clock; // between trainings, while a model is called: the one that made it, at whose end it is
+  int64_t batch;     // rows of the fields
+  bool no_times;     // outside of training: times and schedules are any, because only shapes are asked for
+  bool meeting;      // a model is called on zeros for its parameters
+  bool line;         // statements between trainings
+  bool stored;       // parameters and states of layers are tensors of the store
+  bool view;         // `digits.test.x` is a tensor of all its rows
   const char *rows_of;   // the name of the rows of the fields; NULL: a batch's
   bool of_data;          // columns of data that are made: numbers are compiled in
   Node *ids;             // of rows that are made or picked: what is drawn for a row goes by its id; else NULL
@@ -581,6 +582,10 @@ int node_operands(const Node *n); // that its value is computed from
 // A call of a definition with a trait, whose parameters are in env and whose first node is `first`, gave v.
 void harm_call(Cx *cx, const Def *d, const Env *env, int first, const Value *v, Span at);
 
+// -- stages.c
+// The training that made a model, between trainings; NULL: none so far, or it comes from a file.
+LowerTrain *clock_of(const Cx *cx, const ModelValue *m);
+Node *clock_result(Cx *cx, int kind); // of Cx.clock, a reg_result_kind: its finished steps or epochs, f64
 Node *param_input(Cx *cx, const ParamRef *p);
 Node *state_input(Cx *cx, const StateRef *s);
 int param_index(Cx *cx, const char *path, Shape s); // of a parameter that is declared now

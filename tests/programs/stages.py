@@ -564,3 +564,36 @@ save shades to "SHADES"
     regc.ok("build", "-q", program, "-o", binary)
     again = subprocess.run([binary, "-q", "--out", ""], check=True, capture_output=True, text=True).stdout
     demand(again == regc.ok("run", "-q", "--out", "", program), again)
+
+
+TIMED = DIGITS[:DIGITS.index("model net")] + """layer later(x: [n, c]) = x * (1 + progress + (epoch until 50% then 7) / 10 + step / total)
+model net(x: [64]) -> [10] = x |> dense(8) |> relu |> dropout(ramp(0 -> 0.5, over: 3 epochs)) |> dense(10) |> later
+metric size_of(logits: [n, c]) higher = mean(abs(logits))
+train net on digits {
+  loss     cross_entropy(net(x), label)
+  optimize adam(lr: 1e-2)
+  epochs   8
+  stop     when epoch == 3
+}
+e = evaluate net on digits.test { size_of }
+repeat 2 { assert abs(e.size_of - mean(abs(net(digits.test.x)))) < 1e-5 }
+means = mean(net(digits.test.x), axis: 0)
+save means to "mean.safetensors"
+"""
+
+
+def case_a_statement_calls_a_model_at_the_end_of_its_training(regc):
+    """Its schedules have the values that an evaluation sees, in pieces and as a binary too."""
+    home = folder(regc)
+    (home / "program.reg").write_text(TIMED)
+    regc.ok("run", "-q", "--out", home / "whole", home / "program.reg", cwd=home)
+    expected = (home / "mean.safetensors").read_bytes()
+    regc("run", "-q", "--steps", "40", "--resume", "--out", home / "pieces", home / "program.reg", cwd=home)
+    regc.ok("run", "-q", "--resume", "--threads", "1", "--out", home / "pieces", home / "program.reg", cwd=home)
+    demand((home / "mean.safetensors").read_bytes() == expected, "resumed: another value")
+    regc.ok("build", "-q", home / "program.reg", "-o", home / "binary")
+    binary = type(regc)(home / "binary", regc.scratch)
+    binary.ok("-q", "--out", home / "standalone", cwd=home)
+    demand((home / "mean.safetensors").read_bytes() == expected, "binary: another value")
+    done = binary("-q", "--epochs", "4", "--out", home / "other", cwd=home)
+    demand(done.returncode == 2 and "compiled in" in done.stderr, f"{done.returncode}\n{done.stderr}")
