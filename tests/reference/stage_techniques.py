@@ -3,11 +3,19 @@ their formulas: read by make_techniques.py."""
 import itertools
 import math
 
+import make
 import torch
 from techniques import arrays, rows
 from torch.nn import functional as F
 
 PROGRAM = """fn of_model(m, x, y) = cross_entropy(m(x), y)
+model whole(x: [3]) -> [3] = x |> dense(3) as f
+fn gram(a, v) = transpose(a) @ (a @ v) + v
+fn times(a) = gram(a, _)
+fn of_ridge(a, b, x, l) = sum((a @ x - b)^2) / 2 + exp(l) * sum(x^2) / 2
+fn penalized(a, b) = of_ridge(a, b, _, _)
+fn off(c, x) = sum((c @ x - 1)^2) / 2
+fn aimed(c) = off(c, _)
 fn second(pair) {
   a, b = pair
   b
@@ -17,7 +25,8 @@ fn of_pair(pair) {
   concat(a, b[.., new], axis: 1)
 }
 """
-OPTIMIZERS, SCHEDULES = [], []
+OPTIMIZERS = [("path_integral(base: sgd(lr: 0.05, momentum: 0.9))", make.Torch(lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9)))]
+SCHEDULES = []
 
 
 def mirror_step(p, q, kl, entropy):
@@ -169,16 +178,142 @@ def allora(x, a, b, eta):
     return x + s * change + ((1 - s) * change).detach()
 
 
+def local(z, y, on):
+    kept = [k for k in range(3) if on[k]]
+    return sum(-z[i, kept].log_softmax(0)[kept.index(y[i].item())] for i in range(len(y))) / len(y)
+
+
+def cosine(z, v, teacher):
+    p = teacher.softmax(1)
+    sure = 1 + (p * p.log()).sum(1) / math.log(3)
+    on = [i for i in range(len(z)) if sure[i] > 0.3]
+    f = p ** 2 / (p.sum(0) + 1e-10)
+    f = f / f.sum(1, keepdim=True)
+    q = z.log_softmax(1)
+    own = sum(sure[i] * (f[i] * (f[i].log() - q[i])).sum() for i in on) / len(on)
+    pairs = []
+    for i in on:
+        for j in on:
+            if i != j:
+                d = (v[i] - v[j]).norm() / v.shape[1] ** 0.5
+                pairs.append(d ** 2 / 2 if p[i].argmax() == p[j].argmax() else (1 - d).relu() ** 2 / 2)
+    return own + sum(pairs) / max(1, len(pairs)) - 0.1 * sum(q[i].mean() + math.log(3) for i in on) / len(on)
+
+
+def box_distance(x, given, centres, gamma):
+    own, out = torch.cdist(given, centres).argmin(1), []
+    for j in range(len(centres)):
+        g = given[own == j]
+        s = g.std(0, unbiased=False) + 1e-12
+        out.append((torch.maximum(g.min(0)[0] - gamma * s - x, x - g.max(0)[0] - gamma * s).relu() / s).max(1)[0])
+    return torch.stack(out).min(0)[0]
+
+
+def contributions(x, w):
+    a = (x[:, :, None] * w).abs()
+    return a / a.sum(1, keepdim=True)
+
+
+def moments(z, a, width):
+    a1 = torch.cat([a, torch.ones(len(a), 1)], 1)
+    fit = torch.linalg.solve(a1.T @ a1 / len(a) + 1e-6 * torch.eye(a1.shape[1]), a1.T @ z / len(a)).detach()
+    e = z - a1 @ fit
+    return sum((-(a[i] - a[j]).square().sum() / (2 * width ** 2)).exp() * (e[i] * e[j]).sum() for i in range(len(a)) for j in range(len(a))) / len(a) ** 2
+
+
+def experts(x, weight, router_weight):
+    gate = (x @ router_weight).softmax(1)
+    out = []
+    for row, g in zip(x, gate):
+        top = g.argsort(descending=True)[:2]
+        out.append(sum(g[k] / g[top].sum() * (row @ weight[k]).relu() for k in top))
+    return torch.stack(out)
+
+
+def dsnot(w, x, keep, cycles, least):
+    keep, d, score = keep.clone(), w * x.mean(0)[:, None], w.abs() * x.norm(dim=0)[:, None]
+    first, v = keep.clone(), x.var(0, unbiased=False)
+    for o in range(w.shape[1]):
+        e, used = ((1 - first[:, o]) * d[:, o]).sum(), set()
+        for _ in range(cycles):
+            grow = [i for i in range(len(w)) if first[i, o] == 0 and i not in used]
+            gone = [i for i in range(len(w)) if first[i, o] == 1 and i not in used and e.sign() * d[i, o] < 0]
+            if e.abs() <= least or not grow or not gone:
+                break
+            g = max(grow, key=lambda i: (e.sign() * d[i, o] / v[i]).item())
+            p = min(gone, key=lambda i: score[i, o].item())
+            after = e + d[p, o] - d[g, o]
+            if after.sign() != e.sign():
+                break
+            keep[g, o], keep[p, o], e = 1, 0, after
+            used |= {g, p}
+    return keep
+
+
+def wanda(w, x, share):
+    score = w.abs() * x.norm(dim=0)[:, None]
+    return (score.argsort(0).argsort(0) >= int(share * len(w))).double()
+
+
+def hyper(a, b, c, l):
+    """Of ridge regression, whose solution is known."""
+    l = l.clone().requires_grad_()
+    x = torch.linalg.solve(a.T @ a + l.exp() * torch.eye(3), a.T @ b)
+    return torch.autograd.grad((c @ x - 1).square().sum() / 2, l)[0]
+
+
+def importance(o, d, layers):
+    own = [(p.relu() / (q ** 2 + 0.5)) for p, q in zip(o, d)]
+    share = torch.stack([f.norm() for f in own]).softmax(0)
+    return torch.cat([(c if layers else 1) * f.flatten() for c, f in zip(share, own)])
+
+
 STEPS = [
     ("eata(net(x), e0: 1, novelty: 0.9)", eata),
     ("booster(net, of_model(_, x, y), alpha: 0.5)", booster),
     ("sum(each f, w in stop(fisher(net, x, y)), net.* : sum(f * w^2))", fisher_anchor),
 ]
 LAYERS = [
+    ("mixture_of_experts(3, experts: 3, mask: 0)", {"weight": (3, 3, 3), "router.weight": (3, 3)},
+     lambda x, **p: experts(x, p["weight"], p["router.weight"]), None),
+    ("conditional_experts(2, experts: 2, drop: 0)", {"budget.weight": (3, 1), "shared.weight": (3, 2), "shared.bias": (2,), "moe.weight": (2, 3, 2), "moe.router.weight": (3, 2)},
+     lambda x, **p: (1 - (x @ p["budget.weight"]).sigmoid()) * (x @ p["shared.weight"] + p["shared.bias"]).relu()
+     + (x @ p["budget.weight"]).sigmoid() * experts(x, p["moe.weight"], p["moe.router.weight"]), None),
+    ("masked_weight(tau: 0.5)", {"score": (6, 3)}, lambda x, score: x * ((score > 0.5).double() - score).detach() + x * score, None),
     ("allora(2)", {"a": (6, 2), "b": (2, 3)}, lambda x, a, b: allora(x, a, b, 4), None),
     ("allora(1, eta: 0.5)", {"a": (6, 1), "b": (1, 3)}, lambda x, a, b: allora(x, a, b, 0.5), None),
 ]
 EXPRESSIONS = [
+    ("local_cross_entropy(z, mod(y, 2), [1, 1, 0] > 0)", rows(z=(7, 3)), lambda y, z: local(z, y % 2, [1, 1, 0]), "z"),
+    ("kept_sigmoids(z, t, [1, 0, 1] > 0)", arrays(z=(4, 3), t=(4, 3)),
+     lambda z, t: F.binary_cross_entropy_with_logits(z[:, [0, 2]], t[:, [0, 2]].sigmoid(), reduction="none").sum(1).mean(), "z"),
+    ("flat(path_importance(unflat(o, like: whole.*), unflat(d, like: whole.*), xi: 0.5))", arrays(o=(12,), d=(12,)),
+     lambda o, d: importance([o[:9], o[9:]], [d[:9], d[9:]], True), ""),
+    ("flat(path_importance(unflat(o, like: whole.*), unflat(d, like: whole.*), xi: 0.5, layers: false))", arrays(o=(12,), d=(12,)),
+     lambda o, d: importance([o[:9], o[9:]], [d[:9], d[9:]], False), ""),
+    ("sharpened(softmax(z)) * s", arrays(z=(4, 3), s=(4, 3)), lambda z, s: F.normalize(z.softmax(1) ** 2 / (z.softmax(1).sum(0) + 1e-10), p=1, dim=1) * s, "z"),
+    ("cosine_self_training(z, v, 2 * t, least: 0.3)", arrays(z=(7, 3), v=(7, 4), t=(7, 3)), lambda z, v, t: cosine(z, v, 2 * t), "z,v"),
+    ("match_features(p, f)", arrays(p=(4, 3), f=(4, 3)),
+     lambda p, f: ((1 - F.cosine_similarity(p, f)) / 2 + F.smooth_l1_loss(p, f, reduction="none").mean(1) / 2).mean(), "p,f"),
+    ("drop_teachers(l, p: 0)", arrays(l=(3, 5)), lambda l: l.mean(), "l"),
+    ("box_distance(x, g, c, gamma: 0.25)", arrays(x=(6, 2), g=(12, 2), c=(2, 2)), lambda x, g, c: box_distance(x, g, c, 0.25), "x"),
+    ("contributions(x, w) * s", arrays(x=(4, 3), w=(3, 2), s=(4, 3, 2)), lambda x, w, s: contributions(x, w) * s, "x,w"),
+    ("contribution_entropy(x, w)", arrays(x=(4, 3), w=(3, 2)), lambda x, w: -(contributions(x, w) * contributions(x, w).log()).sum() / 8, "x,w"),
+    ("moment_restriction(z, a, width: 0.7)", arrays(z=(6, 2), a=(6, 2)), lambda z, a: moments(z, a, 0.7), "z"),
+    ("true_negatives(a, b, share: 80%)", arrays(a=(11,), b=(9,)), lambda a, b: (b < a.quantile(0.2)).double().mean(), ""),
+    ("dropout_gap(h, a, 0.8)", arrays(h=(6, 3), a=(3,)), lambda h, a: 0.2 / (2 * 0.8 * 6) * sum((a[r] * h[i, r]) ** 2 for i in range(6) for r in range(3)), "h,a"),
+    ("agreeing_gradient(a, abs(a) * sign(a)) * s", arrays(a=(4, 3), s=(4, 3)), lambda a, s: a * s, ""),
+    ("agreeing_gradient(a, -1e9 * a, l: 0.25)", arrays(a=(4, 3)), lambda a: 0.75 * a, ""),
+    ("load_balance(softmax(z))", arrays(z=(7, 3)),
+     lambda z: 3 * sum((z.argmax(1) == k).double().mean() * z.softmax(1)[:, k].mean() for k in range(3)), "z"),
+    ("1 * wanda(w, x, 40%)", arrays(w=(6, 3), x=(5, 6)), lambda w, x: wanda(w, x, 0.4), ""),
+    ("1 * dsnot(w, x, wanda(w, x, 50%))", arrays(w=(8, 4), x=(6, 8)), lambda w, x: dsnot(w, x, wanda(w, x, 0.5), 50, 0.1), ""),
+    ("1 * dsnot(w, x, wanda(w, x, 70%), cycles: 1, least: 0.3)", arrays(w=(9, 6), x=(5, 9)), lambda w, x: dsnot(w, x, wanda(w, x, 0.7), 1, 0.3), ""),
+    *[(f"hoag_curvature(2, {now}, 1, 0.1, 0.2, 0.5)", {}, lambda value=value: torch.tensor(value), "") for now, value in ((0.9, 1.9), (1.14, 1.9), (0.99, 1.9), (1.2, 4.0))],
+    ("hoag_curvature(8, 0.995, 1, 0.1, 0.2, 0.9)", {}, lambda: torch.tensor(8.0), ""),
+    ("conjugate_gradient(times(a), b)", arrays(a=(5, 5), b=(5,)), lambda a, b: torch.linalg.solve(a.T @ a + torch.eye(5), b), ""),
+    ("hypergradient(penalized(a, b), aimed(c), solve(transpose(a) @ a + exp(l) * eye(3), b @ a), l)", {"a": arrays(a=(6, 3))["a"], **arrays(b=(6,), c=(4, 3)), "l": torch.tensor(0.5)},
+     lambda a, b, c, l: hyper(a, b, c, l), ""),
     ("kmeans(x, 3)", arrays(x=(12, 2)), lambda x: kmeans(x, 3), ""),
     ("kmeans(x, 2, counts: 1 * (c > 0), rounds: 3)", arrays(x=(12, 2), c=(12,)), lambda x, c: kmeans(x, 2, c, 3), ""),
     ("1 * slow_rows(z, l^2, y, 3)", rows(z=(7, 2), l=(7,)), lambda y, z, l: slow_rows(z, l ** 2, y), ""),
