@@ -42,6 +42,9 @@ enum {
 
 static bool takes_gram(const Solve *s) { return s->quadratic && s->p <= s->n && s->p <= GRAM_COLUMNS; }
 
+// Else they would cost more than passes over the rows.
+static bool by_products(const Solve *s, int64_t size) { return size <= s->n || size <= JUMP_COLUMNS; }
+
 static double strength(const Solve *s, int64_t j, int part) { return block_of(s, j)->part[part]; }
 
 // -- the working set
@@ -117,7 +120,7 @@ static void model(Solve *s, Work *k, int64_t o) {
     return;
   }
   for (int64_t i = 0; i < n; i++) k->weight[i] = s->curvature[i * s->c + o];
-  k->products = k->size <= n;
+  k->products = by_products(s, k->size);
   k->line = k->size;
   for (int64_t a = 0; a < k->size; a++) {
     const double *f = s->f + k->column[a] * n;
@@ -296,7 +299,7 @@ static bool fit(Solve *s, Work *k, Heap *heap) {
   reg_heap_free(heap);
   *heap = (Heap){0};
   k->gram = NULL;
-  if (!k->whole && k->size > s->n) return true;
+  if (!k->whole && !by_products(s, k->size)) return true;
   const int64_t face = k->size < JUMP_COLUMNS ? k->size : JUMP_COLUMNS;
   if (!(k->part = room(s, heap, face * face))) return false;
   if (k->whole) return true;

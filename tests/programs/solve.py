@@ -58,7 +58,7 @@ def case_above_the_largest_strength(regc):
 def case_more_columns_than_rows(regc):
     """Any of the minima: the gap is reached, by products and without; and one row alone."""
     home = folder(regc)
-    for n, p, penalty in ((12, 40, "0.02 * l1(w)"), (12, 40, "0.3 * l2(w)"), (1, 3, "0.1 * l1(w)"), (2, 2, "l2(w)")):
+    for n, p, penalty in ((12, 40, "0.02 * l1(w)"), (12, 40, "0.3 * l2(w)"), (5, 400, "0.02 * elastic_net(w, mix: 0.3)"), (4, 1600, "20 * l2(w)"), (1, 3, "0.1 * l1(w)"), (2, 2, "l2(w)")):
         _, _, epoch = solved(regc, program(rows(home, n, p), p, penalty=penalty), home / f"{n}{p}{penalty[:3]}")
         demand(epoch["gap"] <= 1e-10, f"{n} rows, {p} columns: {epoch}")
 
