@@ -238,3 +238,53 @@ Test(numbers, long_ones_are_rounded_once) {
   }
   unlink(path);
 }
+
+// Whatever bytes stand in it, a table is read or refused with a text; with all that prepares columns.
+Test(damage, prepared_tables_do_not_crash) {
+  static const char whole[] =
+      "age,color,when,smoker,y\n31,red,2024-03-01,yes,a\nNA,\"blue\",2.3.2024 "
+      "12:30,no,b\n45,,1.4.2024,yes,a\n"
+      ",red,2024-02-29T23:59:59.5Z,no,b\n27,blue,2023/12/31,no,a\n60,blue,2024-01-01,yes,b\n";
+  static const char likely[] = "\"\"\n\r,,0e-.:/T;#\t\xc3\xa9";
+  static const char *const when[] = {"when"}, *const color[] = {"color"};
+  static const reg_csv_form forms[] = {
+      {0}, {.comment = '#', .skip = 1, .bare = true}, {.separator = ';', .decimal = ','}};
+  int read = 0;
+  for (uint32_t round = 0; round < 4000; round++) {
+    char text[sizeof whole];
+    reg_status st;
+    memcpy(text, whole, sizeof whole);
+    for (uint32_t i = 0; i < round % 4; i++) {
+      const uint32_t at = reg_random_word(3, 0, round, i), value = reg_random_word(3, 1, round, i);
+      text[at % (sizeof whole - 1)] = value & 512 ? likely[value % (sizeof likely - 1)] : (char)value;
+    }
+    const int form = round % 16 == 7 ? 1 : round % 16 == 11 ? 2 : 0;
+    const reg_data_op ops[] = {
+        {.kind = REG_DATA_CSV,
+         .path = path,
+         .target = form == 1 ? "4" : "y",
+         .nforms = 1,
+         .form = &forms[form]},
+        {.kind = REG_DATA_ENCODE, .source = REG_SOURCE_DATE, .date = 0x1ff, .nnamed = 1, .named = when},
+        {.kind = REG_DATA_ENCODE, .source = round & 1 ? REG_SOURCE_ONE_HOT : REG_SOURCE_ORDINAL},
+        {.kind = round & 2 ? REG_DATA_DROP_MISSING : REG_DATA_IMPUTE,
+         .fill = REG_FILL_VALUE,
+         .text = "none",
+         .nnamed = 1,
+         .named = color},
+        {.kind = REG_DATA_IMPUTE, .fill = (reg_fill)(round % 3), .flag = true},
+        {.kind = REG_DATA_CURVE, .curve = REG_CURVE_BINS, .bins = 3},
+        {.kind = REG_DATA_STANDARDIZE}};
+    put(text, sizeof whole - 1);
+    reg_dataset *d = reg_data_load(&(reg_data_plan){.nops = 7, .ops = ops}, &st);
+    cr_assert(d || (st.code == REG_BAD_DATA && st.text[0]), "%d %s", st.code, st.text);
+    double *rows = NULL;
+    int64_t n = 0;
+    if (d && !reg_data_read(d, path, REG_F32, &rows, &n, &st)) cr_assert(n >= d->nrows || !(round & 2));
+    free(rows);
+    read += d != NULL;
+    reg_data_free(d);
+  }
+  unlink(path);
+  cr_assert(read > 100 && read < 3900, "%d read", read);
+}
