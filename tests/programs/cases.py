@@ -390,7 +390,7 @@ train net on line {{
 def case_selectors_take_what_they_say(regc):
     summary = regc.ok("run", "--summary", "--dry-run", ROOT / "tests/lang/good/selectors.reg")
     touched = dict(re.findall(r"^  (net\S+) .*?\d  (\S.*)$", summary, re.M))
-    expected = {"net.dense1.weight": "l2", "net.dense1.bias": "l2", "net.dense2.weight": "l1, log_sum", "net.dense2.bias": "-",
+    expected = {"net.dense1.weight": "term net.dense[1].*", "net.dense1.bias": "term net.dense[1].*", "net.dense2.weight": "l1, log_sum", "net.dense2.bias": "-",
                 "net.top.weight": "-", "net.top.bias": "-", "net.dense3.weight": "l1, log_sum", "net.dense3.bias": "-",
                 "net.dense4.weight": "l1", "net.dense4.bias": "-"}
     demand(touched == expected, f"the penalties touch {touched}")

@@ -340,7 +340,7 @@ def case_an_evaluation_sees_what_statements_left(regc):
     old, initial, doubled = (e["metrics"]["nll"] for e in of_kind(events(regc, "alone.reg", "--out=", cwd=where), "evaluate"))
     demand(len({old, initial, doubled}) == 3, "three models, not three values")
     given = [e["metrics"]["nll"] for e in of_kind(events(regc, "alone.reg", "--out=", "--weights", "teacher.safetensors", cwd=where), "evaluate")]
-    demand(given[0] == given[1] == old and given[2] != old, f"--weights where nothing is trained: {given}, {old}")
+    demand(given[0] == old and abs(given[1] - old) < 1e-6 < abs(given[2] - old), f"--weights where nothing is trained: {given}, {old}")
 
 
 def case_saved_models_have_all_their_tensors(regc):
