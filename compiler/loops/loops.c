@@ -126,6 +126,7 @@ static LoopStep *add_step(Lowering *l, StepKind kind, int nin) {
 }
 
 static void add_copy(Lowering *l, Buffer *from, Buffer *to) {
+  if (!to->bytes) return; // nothing has written what has no elements
   LoopStep *s = add_step(l, STEP_COPY, 1);
   s->in[0] = from;
   s->out = to;
