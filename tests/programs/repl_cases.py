@@ -488,8 +488,8 @@ def case_ctrl_c_clears_what_is_typed(regc):
 
 def case_tab_completes(regc):
     with Terminal(regc, DIGITS) as t:
-        t.type("drop" + TAB)
-        t.expect(r"dropout")
+        t.type("gaussian_dr" + TAB)
+        t.expect(r"gaussian_dropout")
         t.type("(" + TAB)
         t.expect(r"^p: +x: \n")
         t.type("[1], p: 0)" + ENTER)
