@@ -23,6 +23,9 @@ void reg_heap_free(Heap *h);
 
 double reg_now(void); // seconds, monotonic
 
+// Set by tests: products with windows take the tiles of processors without AVX-512 on all.
+extern bool reg_window_narrow;
+
 // How many threads may multiply matrices at once, of those wanted; 0: no memory. Each does so on its own.
 int reg_blas_threads(int wanted);
 

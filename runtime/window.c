@@ -24,6 +24,8 @@ struct Product {
   ElementTile *element_tile;
 };
 
+bool reg_window_narrow;
+
 enum { MOST_ROWS = 8, MOST_LANES = 16, MOST_PARTS = 16, BLOCK = 256 };
 static const double SERIAL_FLOP = 5e5;
 
@@ -144,7 +146,7 @@ static void set_sizes(Product *p, int64_t images, int64_t height, int64_t width,
   const bool joined = spread_w == 1 || columns == 1;
   p->rows = rows, p->runs = joined ? 1 : columns, p->run = joined ? columns * channels : channels;
   p->row_apart = spread_h * width * channels, p->run_apart = spread_w * channels;
-  if (__builtin_cpu_supports("avx512f")) {
+  if (__builtin_cpu_supports("avx512f") && !reg_window_narrow) {
     p->lanes = 16, p->tile = 8, p->window_tile = window_tile16, p->element_tile = element_tile16;
   } else {
     p->lanes = 8, p->tile = 6, p->window_tile = window_tile8, p->element_tile = element_tile8;

@@ -2,6 +2,7 @@
 // and with windows that are stored, against the interpreter and each other.
 #include "compiler/ad/ad.h"
 #include "compiler/passes/passes.h"
+#include "runtime/support.h"
 #include "test_backend_case.h"
 
 typedef struct Sizes {
@@ -44,7 +45,8 @@ static int count(const Graph *g, Op op) {
   return n;
 }
 
-Test(backend_windows, convolutions) {
+static void convolutions(bool narrow) {
+  reg_window_narrow = narrow;
   static const Sizes sizes[] = {
       {2, 7, 9, 3, 3, 3, 10, 1, 1, 1},   // units of less than a vector
       {1, 8, 8, 4, 3, 2, 32, 1, 1, 0},   // two whole vectors
@@ -68,3 +70,7 @@ Test(backend_windows, convolutions) {
     }
   machine_free(&m);
 }
+
+Test(backend_windows, convolutions) { convolutions(false); }
+
+Test(backend_windows, convolutions_without_wide_vectors) { convolutions(true); }
