@@ -117,12 +117,12 @@ struct Value {
   const Value *was; // LIST with a second name: under the first one
   int nitems;
   Node *node;
-  Dims dims;       // TENSOR; FIELD: of picked rows
-  const Dim *size; // NUM, or a TENSOR that is a count: the dimension whose size it is; NULL: of none
-  Node *rows;      // FIELD: which of the rows, in this order; NULL: all
-  int64_t classes; // TENSOR of class indices: how many classes; 0: not classes
+  Dims dims;              // TENSOR; FIELD: of picked rows
+  const Dim *size;        // NUM, or a TENSOR that is a count: the dimension whose size it is; NULL: of none
+  Node *rows;             // FIELD: which of the rows, in this order; NULL: all
+  int64_t classes;        // TENSOR of class indices: how many classes; 0: not classes
   const reg_field *words; // TENSOR of classes: the column whose names they have in reports; NULL: none
-  int field;       // FIELD: index into the data set's fields
+  int field;              // FIELD: index into the data set's fields
   Tree *tree;
   FnValue *fn;
   LocalFn *local;

@@ -17,7 +17,7 @@ enum {
 };
 
 typedef struct reg_status {
-  int code;        // REG_OK with a text: a warning, of what was done
+  int code;       // REG_OK with a text: a warning, of what was done
   char name[32];  // the diagnostic's name: data_missing, data_bad, target_missing, split_bad, …
   char text[512]; // what and why, with file, line and column where there are any
   char hint[256]; // what to do, or empty
