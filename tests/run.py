@@ -291,6 +291,14 @@ def collect(regc, promote):
     }
 
 
+def brief(suites):
+    """Without what comes by the same code as other tests: for builds that are slow."""
+    import reference.compare as reference
+    again = reference.of_literature()
+    return suites | {"reference": [t for t in suites["reference"] if t[0] not in again],
+                     "stdlib": [t for t in suites["stdlib"] if not t[0].endswith(" in doubles")]}
+
+
 def run_one(name, test):
     try:
         test()
@@ -351,6 +359,8 @@ def main():
     count = {"passed": 0, "failed": 0, "skipped": 0}
     with tempfile.TemporaryDirectory(prefix="reg-test-") as scratch, ThreadPoolExecutor(2) as pool:
         suites = collect(Regc(options.regc, scratch), options.promote)
+        if os.environ.get("REG_BRIEF"):
+            suites = brief(suites)
         if unknown := set(options.suites) - set(suites):
             parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
         tests = [(f"{suite}: {name}", test) for suite in options.suites or suites for name, test in suites[suite]

@@ -35,6 +35,12 @@ def cases():
     return [*found, *models, *updates_found, *samples_found, ("every definition of the library has a value", (check_all_there, [*texts, *(v["program"] for v in more)], None))]
 
 
+def of_literature():
+    """Names of the cases that are the library's definitions from the literature, which come by the same code as others."""
+    return {c[kind] for path in VALUES[2:] for kind in ("expression", "optimizer", "layer", "schedule", "step")
+            for c in json.loads(path.read_text()).get(f"{kind}s", [])}
+
+
 def run(regc, case):
     check, values, more = case
     with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
