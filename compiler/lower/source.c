@@ -121,7 +121,7 @@ static bool byte_arg(Cx *cx, const Ast *call, const char *arg, int *to) {
   const Ast *e = call_arg(call, arg, -1);
   if (!e) return true;
   if (e->kind == AST_STR && e->name[0] > 0 && !e->name[1] && !strchr("\"\n\r ", e->name[0])) {
-    *to = e->name[0];
+    *to = (unsigned char)e->name[0];
     return true;
   }
   Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "one character in quotes", ast_text(cx->a, e));
