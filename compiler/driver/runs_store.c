@@ -54,7 +54,7 @@ static const char *const measured[] = {
     "INSERT OR REPLACE INTO fields SELECT ?1, 'error', json_extract(e.value, '$.text'), 0"
     " FROM json_each(?2) e WHERE " EVENT("error")};
 
-static bool refused(sqlite3 *db) {
+static bool store_refused(sqlite3 *db) {
   fprintf(stderr, "regc: the store of runs: %s\n", sqlite3_errmsg(db));
   return false;
 }
@@ -62,7 +62,7 @@ static bool refused(sqlite3 *db) {
 sqlite3_stmt *runs_query(sqlite3 *db, const char *sql, const char *const *texts, int n) {
   sqlite3_stmt *s;
   if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
-    refused(db);
+    store_refused(db);
     return NULL;
   }
   for (int i = 0; i < n; i++) sqlite3_bind_text(s, i + 1, texts[i], -1, SQLITE_STATIC);
@@ -181,13 +181,13 @@ sqlite3 *runs_open(Arena *a, const char *folder, int *code) {
   if (sqlite3_open(arena_printf(a, "%s/runs.sqlite", folder), &db) != SQLITE_OK || !prepare(db)) {
     sqlite3_close(db);
     if (sqlite3_open(":memory:", &db) != SQLITE_OK || !prepare(db)) {
-      refused(db);
+      store_refused(db);
       sqlite3_close(db);
       return NULL;
     }
   }
   if (!read_all(a, db, folder)) {
-    refused(db);
+    store_refused(db);
     sqlite3_close(db);
     return NULL;
   }

@@ -16,7 +16,7 @@ from tolerance import compare, tolerance
 
 LAYERS = {
     "scaled": "layer scaled(x: [.., i]) -> [.., i] {\n  param gain: [i] = 1\n  x * gain\n}\n",
-    "shifted": "layer shifted(x: [.., i], by: number = 1) {\n  param level: [i] = by\n  param slope: [i] = 0.5 if by > 1\n  tanh(x) + by * level\n}\n",
+    "shifted": "layer shifted(x: [.., i], by: number = 1) {\n  param level: [i] = by\n  param slope: [i] = 0.5 if by > 1\n  tanh(x) + by * level + slope * x\n}\n",
     "mixed": "layer mixed(x: [.., i], units: int 1..) -> [.., units] {\n  h = x |> dense(units, bias: false) |> tanh\n  g = sigmoid(x |> dense(units) as gate)\n"
              "  repeat 2 { h = 0.5 * h + g * h }\n  h\n}\n",
     "shared": "layer shared(x: [.., i]) -> [.., i] {\n  param w: [i, i] ~ he_normal(fan: i)\n  repeat 2 { x = tanh(x @ w) }\n  x + x @ transpose(w)\n}\n",

@@ -75,6 +75,8 @@ def case_a_binary_sweeps(regc):
     where = placed(regc, SWEEP, TABLE)
     build(regc, where / "p.reg").ok("--out", "out", "--progress", "none", "--threads", "2", cwd=where)
     demand((where / "out" / "sweep-s.csv").read_text() == reports(regc, SWEEP)[1], "the table of the binary is another one")
+    said = regc("run", "p.reg", "--out=", "--progress", "plain", cwd=where).stderr
+    demand(said.count("lambda ") >= 6 and "6 runs" in said, said)
 
 
 def case_a_value_more_changes_no_other_run(regc):
@@ -269,6 +271,8 @@ def case_pairs_are_compared_as_scipy_does(regc):
         demand(math.isclose(row["corrected"], 0.0991451278702227, rel_tol=1e-10), f"{row}")
     done = regc("run", "p.reg", "--quiet", "--out=", cwd=where)
     demand("pairs difference        low       high          p       Holm" in done.stdout and "0.03305    0.09915" in done.stdout, done.stdout)
+    built = build(regc, where / "p.reg").ok("--quiet", "--out=", cwd=where)
+    demand(built == done.stdout, f"a binary reports {built}")
 
 
 def case_the_best_is_the_simplest_within_one_standard_error(regc):

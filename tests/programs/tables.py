@@ -168,6 +168,14 @@ def case_table_of_mixed_columns(regc):
     refused(binary, "new.csv:2:2: `teal` in column `color` is none of the 4 texts", "predict", "--weights", where / "out", "--in", where / "new.csv", code=65)
 
 
+def case_a_column_without_values_fills_nothing(regc):
+    where = folder(regc)
+    (where / "t.csv").write_text("a,b,y\n1,,1\n2,NA,2\n3,,3\n")
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y) |> impute(mean)\n')
+    done = regc("data", where / "p.reg")
+    demand(done.returncode == 65 and "column `b` has no value" in done.stderr, done.stderr)
+
+
 def case_table_is_shown(regc):
     where, found = folder(regc), mixed_rows(60)
     write_mixed(where / "mixed.csv", found)
