@@ -204,7 +204,11 @@ typedef struct Penalizing {
   const ParamRef *param;
 } Penalizing;
 
+// Are w's elements read? Its sizes are known numbers.
 static bool names(const Ast *e, const char *w) {
+  const int callee =
+      e && e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? builtin_find(e->kids[0]->name) : -1;
+  if (callee == B_SIZE || callee == B_COUNT) return false;
   if (e && e->kind == AST_NAME && !strcmp(e->name, w)) return true;
   for (int i = 0; e && i < e->nkids; i++)
     if (names(e->kids[i], w)) return true;

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
-from . import clauses, images, language_model, samples, solve, updates
+from . import clauses, images, language_model, paths, samples, solve, updates
 
 STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json", "stage_techniques.json", "image_techniques.json")]
 
@@ -28,6 +28,8 @@ def cases():
     updates_found += [(f"clauses: {name}", (check_updates, (clauses.TRAININGS, clauses.VALUES, name), None)) for name in clauses.TRAININGS]
     updates_found += [(f"lasso by {name}", (check_lasso, behind["lasso"], how)) for name, how in clauses.LASSO_WAYS.items()]
     updates_found += [(f"solved: {name}", (check_solved, name, json.loads(solve.VALUES.read_text())[name])) for name in solve.CASES]
+    updates_found += [(f"path: {name}", (check_path, name, json.loads(paths.VALUES.read_text())[name])) for name in paths.PATHS]
+    updates_found.append(("path: one standard error", (check_choice, json.loads(paths.VALUES.read_text()), None)))
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
     found += [(layer, (check_images, (layer, shape, shapes), json.loads(images.VALUES.read_text())[layer])) for layer, shape, shapes, _ in images.LAYERS]
     found.append(("net of images, small", (check_net, "small", json.loads(images.VALUES.read_text())["net, small"])))
@@ -256,6 +258,31 @@ def check_solved(regc, folder, name, expected):
     gap = solve.lasso_gap(name, [row[0] for row in w], b[0])
     if gap is not None and not -1e-15 < gap < 1e-12:
         raise Failure(f"{name}: the gap of these weights is {gap}")
+
+
+def check_path(regc, folder, name, expected):
+    """Coefficients and zeros at every strength. Biases of classes are alike but for one number in all of them."""
+    found = [json.loads(line) for line in regc.ok("run", "--json", "--out=", "-", stdin=paths.program(name), cwd=paths.DATA).splitlines()]
+    told = [flatten(e["value"]) for e in found if e["event"] == "report"]
+    each = len(told) // len(expected)
+    for k, wanted in enumerate(expected):
+        w = [v for part in told[k * each:(k + 1) * each] for v in part]
+        if name == "multinomial":
+            w, wanted = w[:-3], wanted[:-3]
+        if zeros := [i for i, (a, b) in enumerate(zip(w, wanted)) if (a == 0) != (b == 0)]:
+            raise Failure(f"{name}, strength {k}: zeros differ at {zeros}: {w}, {wanted}")
+        demand_close(f"{name}, strength {k}", w, wanted, 1e-6)
+
+
+def check_choice(regc, folder, expected, _):
+    """The least mean over folds, and the largest strength within one standard error of it."""
+    found = [json.loads(line) for line in regc.ok("run", "--json", "--out=", "-", stdin=paths.choosing(), cwd=paths.DATA).splitlines()]
+    least, simplest = (next(e for e in found if e.get("name") == n) for n in ("least", "simplest"))
+    for i, (row, (mean, error)) in enumerate(zip(least["rows"], expected["choices"])):
+        demand_close(f"strength {i}", [row["mean"], row["error"]], [mean, error], 1e-6)
+    chosen = [paths.CHOICES[e["chosen"]] for e in (least, simplest)]
+    if chosen != expected["chosen"][0]:
+        raise Failure(f"chosen are {chosen}, glmnet's are {expected['chosen'][0]}")
 
 
 def check_steps(regc, folder, case, functions):
