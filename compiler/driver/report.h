@@ -1,5 +1,5 @@
-// What a run did, in sections: made from its events (report_read.c), shown as HTML (report_html.c) or as text
-// (report_text.c).
+// What a run did, in sections: made from its events (report_read.c) and from its predictions and weights
+// (report_files.c), shown as HTML (report_html.c, its plots report_plot.c) or as text (report_text.c).
 #ifndef DRIVER_REPORT_H
 #define DRIVER_REPORT_H
 #include "runs_store.h"
@@ -10,19 +10,41 @@ typedef struct Series {
   VEC(double) x, y;
 } Series;
 
+typedef enum PlotKind {
+  PLOT_NONE,
+  PLOT_LINES,
+  PLOT_BARS,  // one series: heights y of bars between neighbouring x, of which there is one more
+  PLOT_MATRIX // of the table's numbers: its first row and column are names
+} PlotKind;
+
 typedef struct Section {
   const char *title;
-  const char *x;           // what runs along the plot's axis; NULL: no plot
-  bool log_x;              // by its logarithm
+  PlotKind plot;
+  const char *x, *y;       // what runs along the plot's axes
+  bool log_x, log_y;       // by their logarithm
+  bool shares;             // both run from 0 to 1, and on the diagonal they agree
   VEC(Series *) series;    // of the plot, of which the table has the numbers
   int columns;             // of the table
   VEC(const char *) cells; // row by row, its heads first
+  const char *note;        // a line under the title
   const char *code;        // text as it is; else NULL
 } Section;
 typedef VEC(Section *) Report;
 
+Section *report_section(Arena *a, Report *to, const char *title);
+Series *report_series(Arena *a, Section *to, const char *name,
+                      bool dots); // of this name, made where there is none
+// The numbers of the plot by their x: rows of the series' first, others are at the same places.
+void report_numbers(Arena *a, Section *to);
+
 // Of the folder of a run. False after a mistake, which was told; *code says how to end.
 bool report_read(Arena *a, const char *folder, Report *out, int *code);
+// What its files of predictions say of classes and numbers; a matrix that the report has and that is the
+// same as one of them gets its names. What cannot be read is told in the report.
+void report_predictions(Arena *a, const char *folder, Report *out);
+void report_weights(Arena *a, const char *folder, Report *out); // the tensors of its weights
 void report_html(StrBuf *out, const char *title, const Report *r);
+void report_plot(StrBuf *out, const Section *s); // as SVG
+void report_escaped(StrBuf *out, const char *s);
 void report_text(const Report *r, const reg_terminal *t);
 #endif

@@ -25,12 +25,14 @@ static double number_at(sqlite3_stmt *s, int i) {
   return sqlite3_column_type(s, i) == SQLITE_NULL ? NAN : sqlite3_column_double(s, i);
 }
 
-static Section *section(const Reading *r, const char *title) {
-  Section *s = ARENA_NEW(r->a, Section);
+Section *report_section(Arena *a, Report *to, const char *title) {
+  Section *s = ARENA_NEW(a, Section);
   s->title = title;
-  vec_push(r->a, *r->out, s);
+  vec_push(a, *to, s);
   return s;
 }
+
+static Section *section(const Reading *r, const char *title) { return report_section(r->a, r->out, title); }
 
 // The rows of a query as a table.
 static void table(const Reading *r, Section *to, const char *sql, const char *const *texts, int n) {
@@ -43,47 +45,57 @@ static void table(const Reading *r, Section *to, const char *sql, const char *co
   sqlite3_finalize(s);
 }
 
-static Series *series_of(const Reading *r, Section *to, const char *name, bool dots) {
+Series *report_series(Arena *a, Section *to, const char *name, bool dots) {
   for (int i = 0; i < to->series.len; i++)
     if (!strcmp(to->series.data[i]->name, name)) return to->series.data[i];
-  Series *s = ARENA_NEW(r->a, Series);
-  s->name = arena_strdup(r->a, name);
+  Series *s = ARENA_NEW(a, Series);
+  s->name = arena_strdup(a, name);
   s->dots = dots;
-  vec_push(r->a, to->series, s);
+  vec_push(a, to->series, s);
   return s;
+}
+
+void report_numbers(Arena *a, Section *to) {
+  const Series *first = to->series.data[0];
+  to->columns = to->series.len + 1;
+  vec_push(a, to->cells, to->x);
+  for (int k = 0; k < to->series.len; k++) vec_push(a, to->cells, to->series.data[k]->name);
+  for (int i = 0; i < first->x.len; i++) {
+    vec_push(a, to->cells, arena_printf(a, "%.7g", first->x.data[i]));
+    for (int k = 0; k < to->series.len; k++) {
+      const Series *s = to->series.data[k];
+      vec_push(a, to->cells,
+               i < s->y.len && !isnan(s->y.data[i]) ? arena_printf(a, "%.6g", s->y.data[i]) : "");
+    }
+  }
 }
 
 // -- trainings
 
-// The numbers of the plot by their x: rows of the series' first, others are at the same places.
-static void numbers_table(const Reading *r, Section *to) {
-  const Series *first = to->series.data[0];
-  to->columns = to->series.len + 1;
-  vec_push(r->a, to->cells, to->x);
-  for (int k = 0; k < to->series.len; k++) vec_push(r->a, to->cells, to->series.data[k]->name);
-  for (int i = 0; i < first->x.len; i++) {
-    vec_push(r->a, to->cells, arena_printf(r->a, "%.7g", first->x.data[i]));
-    for (int k = 0; k < to->series.len; k++) {
-      const Series *s = to->series.data[k];
-      vec_push(r->a, to->cells,
-               i < s->y.len && !isnan(s->y.data[i]) ? arena_printf(r->a, "%.6g", s->y.data[i]) : "");
-    }
-  }
+// By the logarithm where all are above 0 and far from each other.
+static bool is_far(const Section *s) {
+  double low = INFINITY, high = 0;
+  for (int i = 0; i < s->series.len; i++)
+    for (int k = 0; k < s->series.data[i]->y.len; k++)
+      if (!isnan(s->series.data[i]->y.data[k]))
+        low = fmin(low, s->series.data[i]->y.data[k]), high = fmax(high, s->series.data[i]->y.data[k]);
+  return low > 0 && isfinite(high) && high > 1000 * low;
 }
 
 // A query of epoch, name and value, for the training ?1, ?2 its act.
 static void curves(const Reading *r, const char *title, const char *sql, const char *const *training) {
   Section *to = ARENA_NEW(r->a, Section);
   sqlite3_stmt *s = runs_query(r->db, sql, training, 2);
-  *to = (Section){.title = title, .x = "epoch"};
+  *to = (Section){.title = title, .plot = PLOT_LINES, .x = "epoch"};
   while (s && sqlite3_step(s) == SQLITE_ROW) {
-    Series *one = series_of(r, to, text_at(r, s, 1), false);
+    Series *one = report_series(r->a, to, text_at(r, s, 1), false);
     vec_push(r->a, one->x, number_at(s, 0));
     vec_push(r->a, one->y, number_at(s, 2));
   }
   sqlite3_finalize(s);
   if (!to->series.len) return;
-  numbers_table(r, to);
+  to->log_y = is_far(to);
+  report_numbers(r->a, to);
   vec_push(r->a, *r->out, to);
 }
 
@@ -132,9 +144,40 @@ static void evaluations(const Reading *r) {
   table(r, to,
         "SELECT json_extract(line, '$.model') AS model, json_extract(line, '$.data') AS data,"
         " coalesce(json_extract(line, '$.act'), 1) AS act, v.key AS metric, v.value AS value"
-        " FROM e, json_each(e.line, '$.metrics') v WHERE kind = 'evaluate' ORDER BY i, v.id",
+        " FROM e, json_each(e.line, '$.metrics') v WHERE kind = 'evaluate' AND"
+        " NOT (v.type = 'array' AND json_type(v.value, '$[0]') = 'array') ORDER BY i, v.id",
         NULL, 0);
   if (to->cells.len > to->columns) vec_push(r->a, *r->out, to);
+}
+
+// Metrics with rows and columns: square ones as what was taken for what, others as they are.
+static void matrices(const Reading *r) {
+  sqlite3_stmt *s =
+      runs_query(r->db,
+                 "SELECT json_extract(line, '$.model') || ' on ' || json_extract(line, '$.data') ||"
+                 " coalesce(' #' || json_extract(line, '$.act'), '') || ': ' || v.key, v.value,"
+                 " json_array_length(v.value), json_array_length(v.value, '$[0]') FROM e, json_each(e.line, "
+                 "'$.metrics') v"
+                 " WHERE kind = 'evaluate' AND v.type = 'array' AND json_type(v.value, '$[0]') = 'array' AND"
+                 " json_type(v.value, '$[0][0]') != 'array' ORDER BY i, v.id",
+                 NULL, 0);
+  while (s && sqlite3_step(s) == SQLITE_ROW) {
+    const int rows = sqlite3_column_int(s, 2), columns = sqlite3_column_int(s, 3);
+    const char *all = text_at(r, s, 1);
+    Section *to = section(r, text_at(r, s, 0));
+    to->columns = columns + 1;
+    if (rows == columns) to->plot = PLOT_MATRIX, to->x = "column", to->y = "row";
+    vec_push(r->a, to->cells, "row");
+    for (int k = 0; k < columns; k++) vec_push(r->a, to->cells, arena_printf(r->a, "%d", k));
+    sqlite3_stmt *cells = runs_query(
+        r->db, "SELECT v.value FROM json_each(?1) o, json_each(o.value) v ORDER BY o.key, v.key", &all, 1);
+    for (int i = 0; cells && sqlite3_step(cells) == SQLITE_ROW; i++) {
+      if (i % columns == 0) vec_push(r->a, to->cells, arena_printf(r->a, "%d", i / columns));
+      vec_push(r->a, to->cells, text_at(r, cells, 0));
+    }
+    sqlite3_finalize(cells);
+  }
+  sqlite3_finalize(s);
 }
 
 static void reports(const Reading *r) {
@@ -216,10 +259,11 @@ static void sweep_plots(const Reading *r, const char *name) {
     const char *title = arena_printf(r->a, "Sweep %s: %s by %s", name, text_at(r, s, 1), text_at(r, s, 0));
     if (strcmp(title, last) != 0) {
       to = section(r, last = title);
+      to->plot = PLOT_LINES;
       to->x = text_at(r, s, 0);
       to->log_x = true;
     }
-    Series *mean = series_of(r, to, "mean", false), *runs = series_of(r, to, "runs", true);
+    Series *mean = report_series(r->a, to, "mean", false), *runs = report_series(r->a, to, "runs", true);
     const double x = number_at(s, 2), y = number_at(s, 3);
     to->log_x = to->log_x && x > 0;
     vec_push(r->a, runs->x, x);
@@ -255,7 +299,7 @@ static void sweeps(const Reading *r) {
       plot->log_x = plot->log_x && wide(plot);
       Section whole = *plot;
       plot->series.len = 1; // the mean alone is a table of its own; the runs have theirs
-      numbers_table(r, plot);
+      report_numbers(r->a, plot);
       plot->series = whole.series;
     }
     sweep_tables(r, all.data[i]);
@@ -314,9 +358,12 @@ bool report_read(Arena *a, const char *folder, Report *out, int *code) {
     about(&r, json);
     trainings(&r);
     evaluations(&r);
+    matrices(&r);
+    report_predictions(a, folder, out);
     sweeps(&r);
     views(&r);
     reports(&r);
+    report_weights(a, folder, out);
     section(&r, "Program")->code = arena_strdup(a, source);
   }
   sqlite3_close(r.db);

@@ -46,7 +46,7 @@ static void print_series(const Section *s, const reg_terminal *t) {
 
 static void print_table(const Section *s) {
   const int rows = s->cells.len / s->columns;
-  for (int i = *s->cells.data[0] ? 0 : 1; i < rows; i++) {
+  for (int i = *s->cells.data[0] || s->plot == PLOT_MATRIX ? 0 : 1; i < rows; i++) {
     for (int k = 0; k < s->columns; k++) {
       int width = 0;
       for (int j = 0; j < rows; j++) {
@@ -62,6 +62,19 @@ static void print_table(const Section *s) {
   }
 }
 
+static bool has_line(const Section *s) {
+  for (int i = 0; i < s->series.len; i++)
+    if (!s->series.data[i]->dots) return true;
+  return false;
+}
+
+static void print_bars(const Section *s, const reg_terminal *t) {
+  const Series *one = s->series.data[0];
+  printf("  %10.3g  ", one->x.data[0]);
+  sparkline(one, t);
+  printf("  %.3g\n", one->x.data[one->x.len - 1]);
+}
+
 void report_text(const Report *r, const reg_terminal *t) {
   for (int i = 0; i < r->len; i++) {
     const Section *s = r->data[i];
@@ -69,7 +82,14 @@ void report_text(const Report *r, const reg_terminal *t) {
     fputs(t->color ? "\033[1m" : "", stdout);
     reg_shown(stdout, s->title);
     puts(t->color ? "\033[0m" : "");
-    if (s->x)
+    if (s->note) {
+      fputs("  ", stdout);
+      reg_shown(stdout, s->note);
+      fputc('\n', stdout);
+    }
+    if (s->plot == PLOT_BARS)
+      print_bars(s, t);
+    else if (s->plot == PLOT_LINES && has_line(s) && !s->shares)
       print_series(s, t);
     else if (s->columns)
       print_table(s);

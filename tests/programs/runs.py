@@ -126,11 +126,11 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         self.foreign += [f"{tag} {key}" for key in given if key in ("src", "href", "srcset")]
-        if tag not in ("meta", "path", "circle", "polyline"):
+        if tag not in ("meta", "path", "circle", "polyline", "rect"):
             self.open.append(tag)
-        if tag == "polyline":
+        if tag == "polyline" and "li" not in self.open:
             self.lines.setdefault(self.headings[-1], []).append([tuple(map(float, p.split(","))) for p in given["points"].split()])
-        if tag == "circle" and float(given["r"]) < 3:
+        if tag == "circle" and "li" not in self.open:
             self.circles[self.headings[-1]] = self.circles.get(self.headings[-1], 0) + 1
         if tag == "h2":
             self.headings.append("")
@@ -140,7 +140,7 @@ class Page(html.parser.HTMLParser):
             self.tables[self.headings[-1]][-1].append("")
 
     def handle_endtag(self, tag):
-        if tag not in ("path", "circle", "polyline"):
+        if tag not in ("path", "circle", "polyline", "rect"):
             demand(self.open and self.open.pop() == tag, f"`{tag}` is closed and was not open")
 
     def handle_data(self, data):
@@ -175,7 +175,7 @@ def case_a_report_is_one_page(regc):
                zip(row[1:], (e["loss"], e["objective"], e["valid"]["loss"]))), f"{row}")
     lines = page.lines["Training line: loss"]
     lowest, highest = [f(v for e in epochs for v in (e["loss"], e["objective"], e["valid"]["loss"])) for f in (min, max)]
-    demand([len(line) for line in lines] == [7, 7, 7] and all(abs(y - (254 - (e["loss"] - lowest) / (highest - lowest) * 242)) < 0.11
+    demand([len(line) for line in lines] == [7, 7, 7] and all(abs(y - (222 - (e["loss"] - lowest) / (highest - lowest) * 208)) < 0.11
                                                              for (_, y), e in zip(lines[0], epochs)), f"{lines[0]}")
     demand(page.tables["Training line: logs"][0] == ["epoch", "size"] and page.tables["Training line: terms"][0] == ["epoch", "l2"], f"{page.headings}")
     demand(page.circles["Sweep path: v by strength"] == 15 and len(page.lines["Sweep path: v by strength"][0]) == 5, f"{page.circles}")
@@ -183,10 +183,56 @@ def case_a_report_is_one_page(regc):
     best = page.tables["best(path, by: v, rule: one_se)"]
     demand(best[0] == ["strength", "n", "mean", "error", ""] and sum(row[-1] == "best" for row in best) == 1, f"{best}")
     demand(len(page.tables["compare(path, by: v, against: 1e-4)"]) == 5 and page.tables["Reports"][1][0] == '<b>&"error"', f"{page.tables['Reports']}")
-    demand(all(re.search(r"</svg>\s*<details>", part) for part in text.split("<svg")[1:] if "</svg>" in part and "polyline" in part), "a plot without numbers")
+    demand(all(re.search(r"</svg>\s*(<ul.*</ul>\s*)?<details>", part, re.S) for part in text.split("<svg viewBox=\"0 0 560")[1:]), "a plot without numbers")
     shown = regc.ok("report", "here", cwd=where)
+    dots = page.tables["predictions: predictions"]
+    demand(dots[0] == ["y", "rows"] and len(dots) == 9, f"{dots}")
     demand("Training line: loss" in shown and "Sweep path: runs" in shown and re.search("loss +[▁-█]{7}  ", shown), shown)
     demand(re.search(r"loss +[_.,~+*#-]{7}  ", regc.ok("report", "here", cwd=where, LC_ALL="C")), "no blocks without UTF-8")
+
+
+CLASSES = """data rows = csv("t.csv", target: kind) |> split(train: 50%, test: 50%, stratify: kind, seed: 1)
+model net(x: [2]) -> [3] = x |> dense(8) |> tanh |> dense(3)
+train net on rows {
+  loss     cross_entropy(net(x), kind)
+  optimize adam(lr: 0.05)
+  epochs   5
+}
+evaluate net on rows.test { accuracy, confusion, ece(bins: 10), reliability }
+"""
+
+
+def case_a_report_tells_what_predictions_and_weights_say(regc):
+    kinds = ['"a, ""b"""', "<i>", "a class with a rather long name"]
+    where = placed(regc, CLASSES, "a,b,kind\n" + "".join(f"{i % 7},{i % 5},{kinds[(i % 7 + i % 4) % 3]}\n" for i in range(120)))
+    regc.ok("run", "-q", "p.reg", "--out", "here", cwd=where)
+    regc.ok("report", "here", "-o", "r.html", cwd=where)
+    page = Page((where / "r.html").read_text())
+    measured = json.loads((where / "here/metrics.jsonl").read_text().splitlines()[-1])["metrics"]
+    with open(where / "here/predictions.csv", newline="") as f:
+        rows = list(csv.DictReader(f))
+    table = page.tables["net on rows.test: confusion"]
+    names = table[0][1:]
+    counts = [[sum(r["kind"] == actual and r["predicted"] == given for r in rows) for given in names] for actual in names]
+    demand(sorted(names) == ["<i>", 'a class with a rather long name', 'a, "b"'] and [r[0] for r in table[1:]] == names and [[float(v) for v in r[1:]] for r in table[1:]] == counts, f"{table}")
+    demand(not any("predictions: confusion" in h for h in page.headings), "the confusion is told twice")
+    bins = page.tables["predictions: reliability"][1:]
+    shares = [[float(r[2]) / len(rows), float(r[3]), float(r[4])] for r in bins]
+    expected = [r for r in measured["reliability"] if r[0] > 0]
+    demand(all(abs(a - b) < 1e-4 for r, e in zip(shares, expected, strict=True) for a, b in zip(r, e)), f"{shares} {expected}")
+    demand(len(page.tables["net on rows.test: reliability"]) == 11, "other tables of metrics are shown as they are")
+    shown = regc.ok("report", "here", cwd=where)
+    demand(f"expected calibration error {measured['ece(bins: 10)']:.4f}" in shown, f"{measured['ece(bins: 10)']}: {shown}")
+    data = page.tables["net.dense1.weight [2, 8]"]
+    demand(data[0] == ["from", "to", "elements"] and sum(float(r[2]) for r in data[1:]) == 16, f"{data}")
+    tensors = page.tables["weights"]
+    demand([r[:2] for r in tensors[1:]] == [["net.dense1.weight", "[2, 8]"], ["net.dense1.bias", "[8]"], ["net.dense2.weight", "[8, 3]"], ["net.dense2.bias", "[3]"]], f"{tensors}")
+    demand(float(data[1][0]) == float(f"{float(data[1][0]):.6g}") and abs(float(tensors[1][4]) - float(data[1][0])) < 1e-3, f"{tensors[1]}")
+    (where / "here/weights.safetensors").write_bytes(b"none")
+    with (where / "here/predictions.csv").open("a") as f:
+        f.write('1,"x\n')
+    (where / "here/predictions-2-none.csv").write_text("")
+    regc.ok("report", "here", cwd=where)
 
 
 def case_reports_of_what_is_not_whole(regc):

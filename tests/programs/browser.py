@@ -1,0 +1,113 @@
+"""`regc report -o` looked at in a browser (Debian's chromium, headless), light and dark, at three widths: in one page with a
+frame of each width, whose script measures texts and plots, and whose picture is looked at plot by plot."""
+import html
+import json
+import re
+import shutil
+import subprocess
+
+from programs.cases import demand, placed
+
+WIDTHS = (360, 800, 1400)
+HEIGHT = 9000
+
+PROGRAM = """data rows = csv("t.csv", target: kind) |> split(train: 60%, valid: 20%, test: 20%, stratify: kind, seed: 1)
+let strength = 1e-3
+schedule rate = ramp(0.1 -> 0.01, over: 4 epochs)
+model net(x: [2]) -> [3] = x |> dense(16) as a_layer_with_a_long_name |> tanh |> dense(3)
+train net on rows {
+  loss     cross_entropy(net(x), kind)
+  penalize w in net.*.weight : strength * l2(w)
+  penalize w in net.a_layer_with_a_long_name.weight : 1e-4 * l1(w)
+  optimize adam(lr: rate)
+  epochs   12
+}
+evaluate net on rows.test { accuracy, confusion, reliability }
+sweep lambda in log(1e-4 .. 1, 5), seed in 1..2 as path {
+  train net on rows {
+    loss     cross_entropy(net(x), kind)
+    penalize w in net.*.weight : lambda * l1(w)
+    optimize adam(lr: 0.05)
+    epochs   3
+  }
+  e = evaluate net on rows.test { accuracy, nll }
+}
+report best(path, by: e.nll, rule: one_se)
+report compare(path, by: e.nll, against: 1e-4, along: lambda)
+"""
+TABLE = "a,b,kind\n" + "".join(f"{i % 7},{i % 5},{['iris', 'a class with a rather long name', 'wide'][(i % 7 + i % 4) % 3]}\n" for i in range(150))
+
+# Of a page: what is wrong with its texts and plots, and where its plots are.
+MEASURE = r"""
+function measure(page) {
+  const d = page.contentDocument, wrong = [], plots = [], box = e => e.getBoundingClientRect();
+  const told = e => e.textContent.slice(0, 40);
+  if (d.documentElement.scrollWidth > page.clientWidth) wrong.push("the page is wider than its window: " + d.documentElement.scrollWidth);
+  for (const svg of d.querySelectorAll("section > svg")) {
+    const own = box(svg), texts = [...svg.querySelectorAll("text")].map(t => [told(t), box(t)]);
+    const name = svg.getAttribute("aria-label");
+    plots.push([name, own.x + page.offsetLeft, own.y + page.offsetTop, own.width, own.height]);
+    if (texts.length < 3) wrong.push(name + ": " + texts.length + " texts");
+    for (const [text, r] of texts) {
+      if (!text.trim() || r.width < 1) wrong.push(name + ": a text without characters");
+      if (r.height < 9) wrong.push(name + ": `" + text + "` is " + r.height + " pixels high");
+      if (r.left < own.left - 1 || r.right > own.right + 1 || r.top < own.top - 1 || r.bottom > own.bottom + 1) wrong.push(name + ": `" + text + "` is cut off");
+    }
+    texts.forEach(([text, r], i) => texts.slice(i + 1).forEach(([other, s]) => {
+      if (Math.min(r.right, s.right) - Math.max(r.left, s.left) > 1 && Math.min(r.bottom, s.bottom) - Math.max(r.top, s.top) > 3)
+        wrong.push(name + ": `" + text + "` lies over `" + other + "`");
+    }));
+    const shapes = [...svg.querySelectorAll("polyline, circle, rect")].map(box);
+    if (!shapes.length) wrong.push(name + ": nothing is drawn");
+    for (const r of shapes) if (r.left < own.left - 1 || r.right > own.right + 1 || r.top < own.top - 1 || r.bottom > own.bottom + 1) wrong.push(name + ": drawn outside of it");
+  }
+  for (const e of d.querySelectorAll("h1, h2, p, li, td, th, summary"))
+    if (e.checkVisibility() && (e.scrollWidth > e.clientWidth + 1 && e.clientWidth || !e.textContent.trim() && e.tagName != "TD" && e.tagName != "TH")) wrong.push("cut off: " + e.tagName + " " + told(e));
+  return {width: page.clientWidth, height: d.documentElement.scrollHeight, wrong, plots};
+}
+addEventListener("load", () => {
+  for (const page of document.querySelectorAll("iframe")) page.style.height = page.contentDocument.documentElement.scrollHeight + "px";
+  document.querySelector("#out").textContent = JSON.stringify([...document.querySelectorAll("iframe")].map(measure));
+});
+"""
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def looked_at(where, page, dark):
+    """What the script measured in frames of each width, and the picture of them."""
+    frames = "".join(f'<iframe width="{w}" height="100" srcdoc="{html.escape(page)}"></iframe>' for w in WIDTHS)
+    (where / "frames.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><style>:root{{color-scheme:light dark}}body{{margin:0;display:flex;align-items:flex-start}}iframe{{border:0;flex:none}}"
+                                       f"#out{{display:none}}</style>{frames}<pre id=out></pre><script>{MEASURE}</script>")
+    picture = where / ("dark.png" if dark else "light.png")
+    demand(shutil.which("chromium"), "chromium is missing: ./bootstrap deps test")
+    done = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={where / 'profile'}",
+                           f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={sum(WIDTHS)},{HEIGHT}",
+                           f"--screenshot={picture}", "--dump-dom", (where / "frames.html").as_uri()], capture_output=True, text=True, timeout=120)
+    found = re.search(r"<pre id=\"out\">(.*)</pre>", done.stdout, re.S)
+    demand(found and picture.exists(), f"chromium: {done.stderr[-2000:]}")
+    return json.loads(html.unescape(found[1])), picture
+
+
+def case_reports_in_a_browser(regc):
+    from PIL import Image
+    where = placed(regc, PROGRAM, TABLE)
+    regc.ok("run", "-q", "p.reg", "--out", "here", cwd=where)
+    regc.ok("report", "here", "-o", "r.html", cwd=where)
+    page = (where / "r.html").read_text()
+    for dark in (False, True):
+        frames, picture = looked_at(where, page, dark)
+        image = Image.open(picture).convert("L")
+        demand([f["width"] for f in frames] == list(WIDTHS) and all(f["height"] <= HEIGHT for f in frames), f"{[(f['width'], f['height']) for f in frames]}")
+        for f in frames:
+            demand(not f["wrong"], f"{f['width']} pixels wide: {f['wrong']}")
+            demand(len(f["plots"]) >= 10, f"{f['plots']}")
+            for name, x, y, width, height in f["plots"]:
+                plot = image.crop((int(x), int(y), int(x + width), int(y + height)))
+                counts = plot.histogram()
+                paper = max(range(256), key=counts.__getitem__)
+                demand((paper < 80) == dark, f"{name}, {f['width']} pixels wide: the paper is {paper}")
+                drawn = sum(n for v, n in enumerate(counts) if abs(v - paper) > 60) / sum(counts)
+                demand(0.004 < drawn < 0.9, f"{name}, {f['width']} pixels wide: {drawn:.4f} of it is drawn")
