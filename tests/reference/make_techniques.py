@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Makes techniques.json, literature.json, literature2.json and stage_techniques.json and image_techniques.json with PyTorch, in double precision, of the cases in the
-files of these names: as make.py makes
-values.json. Run by hand when a case is added."""
+"""Makes techniques.json, literature.json, literature2.json, stage_techniques.json, image_techniques.json and sequence_layers.json with PyTorch, in double precision, of
+the cases in the files of these names, or of those that are named: as make.py makes values.json. Run by hand when a case is added."""
 import json
+import sys
 from pathlib import Path
 
 import image_techniques
 import literature
 import literature2
 import make
+import sequence_layers
 import stage_techniques
 import techniques
 import torch
@@ -33,7 +34,9 @@ def steps_case(text, loss):
 
 
 def main():
-    for module in (techniques, literature, literature2, stage_techniques, image_techniques):
+    for module in (techniques, literature, literature2, stage_techniques, image_techniques, sequence_layers):
+        if sys.argv[1:] and module.__name__ not in sys.argv:
+            continue
         result = {"program": module.PROGRAM, "expressions": [make.expression_case(*c) for c in module.EXPRESSIONS],
                   "optimizers": [make.optimizer_case(*c) for c in module.OPTIMIZERS], "layers": [make.layer_case(*c) for c in module.LAYERS],
                   "schedules": [make.schedule_case(*c) for c in module.SCHEDULES], "steps": [steps_case(*c) for c in module.STEPS]}
