@@ -9,7 +9,7 @@ static const struct {
     {0, "all is well"},
     {1, "the program was rejected; `fmt --check`: a file would change"},
     {2, "the command line was not understood"},
-    {3, "training diverged: NaN or infinity in the objective"},
+    {3, "training diverged: NaN or infinity in the objective; or runs of a sweep failed"},
     {4, "a `check` of the program failed, or a `while` would go on after its `at most`"},
     {65, "the data is malformed"},
     {66, "an input file is missing"},

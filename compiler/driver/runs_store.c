@@ -50,7 +50,7 @@ static const char *const measured[] = {
         "report") " AND json_type(e.value, '$.value') IN ('real', 'integer') ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT ?1, json_extract(e.value, '$.sweep') || '.' || v.key, v.value, 1"
     " FROM json_each(?2) e, json_each(e.value) v"
-    " WHERE " EVENT("sweep") " AND v.key IN ('runs', 'diverged', 'seconds') ORDER BY e.key",
+    " WHERE " EVENT("sweep") " AND v.key IN ('runs', 'diverged', 'failed', 'seconds') ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT ?1, 'error', json_extract(e.value, '$.text'), 0"
     " FROM json_each(?2) e WHERE " EVENT("error")};
 

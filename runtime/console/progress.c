@@ -195,7 +195,8 @@ static void plain_run(const reg_event *e) {
     if (s->kept[i].column)
       fprintf(stderr, "  %s %.4g", s->kept[i].name,
               reg_number_at(e->values[i], e->program->store[s->kept[i].to].dtype, e->run));
-  fputs(e->status ? "  diverged\n" : "\n", stderr);
+  if (e->status) fprintf(stderr, "  %s", e->status->code == REG_DIVERGED ? "diverged" : e->status->text);
+  fputc('\n', stderr);
 }
 
 static void sweep_end(const reg_console *p, const reg_event *e) {
@@ -203,6 +204,7 @@ static void sweep_end(const reg_console *p, const reg_event *e) {
   fprintf(stderr, "%ssweep %s%s: %lld runs, %s", paint(p, "\033[1m"), e->sweep->name, paint(p, "\033[0m"),
           (long long)e->sweep->nruns, duration(time, e->seconds));
   if (e->diverged) fprintf(stderr, "; %lld diverged", (long long)e->diverged);
+  if (e->failed) fprintf(stderr, "; %lld failed", (long long)e->failed);
   fputc('\n', stderr);
 }
 

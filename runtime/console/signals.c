@@ -58,7 +58,7 @@ void reg_signals_stay(const char *text) { stay = text; }
 
 static void on_checkpoint(int number) {
   (void)number;
-  checkpoint_asked = 1;
+  checkpoint_asked++;
 }
 
 volatile int *reg_signals_checkpoint(void) {

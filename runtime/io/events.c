@@ -256,7 +256,7 @@ static void run(Text *o, const reg_event *e) {
   reg_text_add(o, "{");
   for (int i = 0; i < s->naxes; i++) put_axis(o, &s->axes[i], reg_sweep_value(s, i, e->run));
   reg_text_add(o, "}");
-  put_text(o, "outcome", e->status ? "diverged" : "finished");
+  put_text(o, "outcome", !e->status ? "finished" : e->status->code == REG_DIVERGED ? "diverged" : "failed");
   if (e->status) put_text(o, "reason", e->status->text);
   reg_text_key(o, "seconds");
   reg_text_number(o, e->seconds);
@@ -279,6 +279,7 @@ static void sweep(Text *o, const reg_event *e) {
   put_act(o, e);
   put_integer(o, "runs", e->sweep->nruns);
   put_integer(o, "diverged", e->diverged);
+  put_integer(o, "failed", e->failed);
   reg_text_key(o, "seconds");
   reg_text_number(o, e->seconds);
 }

@@ -5,14 +5,10 @@
 #include "train/checkpoint.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const double SECONDS_BETWEEN = 1; // unless the options say otherwise
 static const double MOST_SHARE = 0.05;   // of the time, for writing them
-
-char *checkpoint_path(const Run *r) {
-  char *path = NULL;
-  return asprintf(&path, "%s/checkpoint.safetensors", r->folder) < 0 ? NULL : path;
-}
 
 static uint64_t hash_of(const char *text) { return text ? reg_fnv1a(text, strlen(text)) : 0; }
 
@@ -162,7 +158,7 @@ static void fill_meta(const Run *r, const Training *t, uint64_t meta[META_ROWS])
   checkpoint_identity(r, meta);
   meta[META_LINES] = (uint64_t)r->told;
   meta[META_DEPTH] = (uint64_t)r->depth;
-  meta[META_DIVERGED] = (uint64_t)r->diverged;
+  meta[META_LOST] = (uint64_t)r->lost;
   if (!t) return;
   meta[META_TRAIN] = (uint64_t)(t - r->trainings) + 1;
   meta[META_EPOCH] = (uint64_t)t->epoch;
@@ -175,14 +171,15 @@ static void fill_meta(const Run *r, const Training *t, uint64_t meta[META_ROWS])
   meta[META_TRAIN_LINES] = (uint64_t)(t->lines ? t->lines : r->told);
 }
 
-static int save(Run *r, Heap *heap, const char *path) {
+static int save(Run *r, Heap *heap) {
   Training *t = r->under_way;
-  const size_t room =
-      (size_t)r->program->nstore + TABLES + 1 + (size_t)(t ? 2 * (t->plan->nparams + t->plan->nstates) : 0);
+  const size_t room = (size_t)(r->program->nstore + TABLES + 1 + words_count(r)) +
+                      (size_t)(t ? 2 * (t->plan->nparams + t->plan->nstates) : 0);
   reg_saved_tensor *tensors = reg_heap_take(heap, room * sizeof *tensors);
   if (!tensors) return reg_no_memory(r->st, room * sizeof *tensors);
   int n = 0, code = put_store(r, heap, tensors, &n);
   if (!code && t) code = put_training(t, heap, tensors, &n);
+  if (!code) code = words_put(r, heap, tensors, &n);
   if (!code) code = put_tables(r, t, heap, &tensors[n]);
   if (code) return code;
   n += TABLES;
@@ -190,17 +187,44 @@ static int save(Run *r, Heap *heap, const char *path) {
   fill_meta(r, t, meta);
   meta[META_SUM] = checkpoint_checksum(n, tensors, meta);
   code = put_table(r, heap, &(Table){"meta", META_ROWS, meta}, &tensors[n++]);
-  return code ? code : reg_safetensors_write(path, n, tensors, r->st);
+  return code ? code : reg_safetensors_write(r->checkpoint, n, tensors, r->st);
+}
+
+// -- files of runs of sweeps
+
+typedef struct Needless {
+  char *path;
+  struct Needless *next;
+} Needless;
+
+int checkpoint_needless(Run *r, const char *path) {
+  Needless *one = malloc(sizeof *one);
+  if (one) *one = (Needless){strdup(path), r->needless};
+  if (!one || !one->path) {
+    free(one);
+    return reg_no_memory(r->st, strlen(path));
+  }
+  r->needless = one;
+  return REG_OK;
+}
+
+void checkpoint_clear(Run *r, bool files) {
+  while (r->needless) {
+    Needless *one = r->needless;
+    r->needless = one->next;
+    if (files) unlink(one->path);
+    free(one->path);
+    free(one);
+  }
 }
 
 int checkpoint_write(Run *r) {
-  if (!r->folder || r->inner || r->stays || r->options->evaluate_only) return REG_OK;
+  if (!r->checkpoint || r->inner || r->stays || r->options->evaluate_only) return REG_OK;
   const double begun = reg_now();
-  char *path = checkpoint_path(r);
   Heap heap = {0};
-  int code = path ? save(r, &heap, path) : reg_no_memory(r->st, 0);
+  const int code = save(r, &heap);
   reg_heap_free(&heap);
-  free(path);
+  if (!code) checkpoint_clear(r, true);
   r->changed = false;
   r->checkpointed = reg_now();
   r->checkpoint_cost = r->checkpointed - begun;
@@ -210,12 +234,12 @@ int checkpoint_write(Run *r) {
 // Without --checkpoint, large files are written less often. `end`: of an epoch, or of a stage.
 static bool is_due(Run *r, bool end) {
   const reg_run_options *o = r->options;
-  volatile int *asked = o->checkpoint_now;
   const double own = r->checkpoint_cost / MOST_SHARE;
   double between = own > SECONDS_BETWEEN ? own : SECONDS_BETWEEN;
-  if (!r->folder) return false;
-  if (asked && *asked) {
-    *asked = 0;
+  const int asked = o->checkpoint_now ? *o->checkpoint_now : 0;
+  if (!r->checkpoint) return false;
+  if (asked != r->asked) {
+    r->asked = asked;
     return true;
   }
   if (o->has_checkpoint_seconds) between = o->checkpoint_seconds;

@@ -1,8 +1,8 @@
 // What a checkpoint holds: checkpoint.c writes it, resume.c reads it.
 //
 // Tensors: `store NUMBER NAME` for each tensor of the store that has values; of the training under way `state
-// NAME`, its own, and `best NAME` (what weights hold, at the best epoch so far); and tables, rows of four
-// numbers of 16 bits, low ones first, each row one 64-bit value.
+// NAME`, its own, and `best NAME` (what weights hold, at the best epoch so far); what runs of sweeps have
+// told (words.c); and tables, rows of four numbers of 16 bits, low ones first, each row one 64-bit value.
 #ifndef REG_TRAIN_CHECKPOINT_H
 #define REG_TRAIN_CHECKPOINT_H
 #include "reg/safetensors.h"
@@ -16,7 +16,7 @@ typedef enum MetaRow {
   META_OPTIMIZE,  // how hard the compiler tried: other bits
   META_PRECISION, // bits of a number
   META_LINES,     // of metrics.jsonl, but for starts of trainings
-  META_DIVERGED,  // runs of sweeps
+  META_LOST,      // runs of sweeps that failed
   META_DEPTH,     // lists of stages that the run is in
   META_TRAIN,     // number of the training under way, from 1 on; 0: none
   META_EPOCH,     // finished passes
@@ -50,7 +50,7 @@ typedef struct Table {
   uint64_t *values;
 } Table;
 
-enum { CHECKPOINT_VERSION = 9, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 10, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 
 // A tensor of a training under way.
 typedef struct Entry {
@@ -59,7 +59,6 @@ typedef struct Entry {
   void *values;
 } Entry;
 
-char *checkpoint_path(const Run *r);
 // The rows of `meta` up to META_PRECISION, which must be the same for the same bits.
 void checkpoint_identity(const Run *r, uint64_t meta[META_ROWS]);
 // The tables of the run as it is, room for `depth` places, and for the sums of t where there is one.

@@ -236,20 +236,24 @@ static int accept_folder(Run *r) {
   return code || !r->options->resume ? code : checkpoint_read(r);
 }
 
-// What a new run starts is not gone on with from where an old one was.
-static int leave_checkpoint(Run *r) {
-  if (r->options->resume || r->options->evaluate_only) return REG_OK;
-  char *path = path_of(r, "checkpoint.safetensors");
-  if (!path) return reg_no_memory(r->st, 0);
-  const int code = unlink(path) != 0 && errno != ENOENT ? reg_cannot_write(r->st, path, errno) : REG_OK;
-  free(path);
+static int remove_checkpoints(Run *r, const char *stem) {
+  static const char end[] = ".safetensors";
+  int code = REG_OK;
+  DIR *folder = opendir(r->folder);
+  for (struct dirent *entry; folder && !code && (entry = readdir(folder));) {
+    const char *name = entry->d_name, *dot = strchr(name, '.');
+    if (strncmp(name, stem, strlen(stem)) != 0 || !dot || strcmp(dot, end) != 0) continue;
+    if (unlinkat(dirfd(folder), name, 0) != 0 && errno != ENOENT) code = reg_cannot_write(r->st, name, errno);
+  }
+  if (folder) closedir(folder);
   return code;
 }
 
 static void leave_folder(Run *r) {
   if (r->lock >= 0) close(r->lock);
   free(r->folder);
-  r->folder = NULL;
+  free(r->checkpoint);
+  r->folder = r->checkpoint = NULL;
   r->lock = -1;
 }
 
@@ -260,13 +264,15 @@ int folder_open(Run *r) {
   int code = out ? make_folders(out, r->st) : number_folder(r);
   if (code) return code;
   if (out && !(r->folder = strdup(out))) return reg_no_memory(r->st, strlen(out));
+  if (!(r->checkpoint = path_of(r, "checkpoint.safetensors"))) return reg_no_memory(r->st, 0);
   code = accept_folder(r);
   if (code) {
     leave_folder(r);
     return code;
   }
   reg_file_sweep(r->folder);
-  code = leave_checkpoint(r);
+  // What a new run starts is not gone on with from where an old one was.
+  if (!r->options->resume && !r->options->evaluate_only) code = remove_checkpoints(r, "checkpoint");
   if (!code) code = folder_write(r, "program.reg", source, strlen(source));
   if (!code) code = write_outcome(r, "running");
   return code ? code : open_metrics(r);
@@ -299,6 +305,7 @@ int folder_close(Run *r, int code) {
     if (close(r->metrics) != 0 && !r->write_error) r->write_error = errno;
     if (r->write_error) written = reg_cannot_write(r->st, "metrics.jsonl", r->write_error);
   }
+  if (!code || code == REG_DIVERGED) remove_checkpoints(r, "checkpoint-");
   const int told = write_outcome(r, outcome(code ? code : written));
   leave_folder(r);
   return written ? written : told;

@@ -46,8 +46,15 @@ typedef struct Run {
   bool changed;               // since the last checkpoint, by a stage
   pthread_mutex_t *guard;     // of a run of a sweep: compiling is one thread's; NULL: there is no other run
   int64_t *sweep_acts;        // by index: how often each sweep began
-  int64_t diverged;           // runs of sweeps
-  bool stays;                 // no checkpoint any more: a later run goes on with what --steps has ended
+  int64_t lost;               // runs of sweeps that failed
+  const reg_stage *stages;    // all that it does
+  int nstages;
+  struct Told *reports, **reports_end; // of a run of a sweep: its reports, told when it is over
+  struct Reason *reasons;              // why runs of sweeps failed
+  bool stays;                // no checkpoint any more: a later run goes on with what --steps has ended
+  char *checkpoint;          // the file; NULL: none is written
+  int asked;                 // for checkpoints until now, by a signal
+  struct Needless *needless; // checkpoints that the next one makes so
   double checkpointed, checkpoint_cost; // when one was last written; seconds it took
   char *folder;                         // run directory, or NULL
   int lock, metrics;                    // descriptors of the folder, locked, and of metrics.jsonl; -1
@@ -234,15 +241,39 @@ Place *place(const Run *r); // of the stage that acts
 int sweep_stage(Run *r, const reg_stage *s);
 // The columns of reg_sweep.state: how a run ended; of one that diverged also the training and its step.
 enum { RUN_ENDED, RUN_TRAIN, RUN_STEP, RUN_COLUMNS };
-enum { RUN_MISSING, RUN_FINISHED, RUN_DIVERGED };
+enum { RUN_MISSING, RUN_FINISHED, RUN_DIVERGED, RUN_FAILED };
 int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run);
+// -- words.c
+struct reg_saved_tensor;
+struct reg_saved;
+// A report of a run of a sweep, kept until that is over: a run that is killed has told nothing.
+typedef struct Told {
+  const reg_report *report;
+  const char *name;
+  const void **values;
+  const reg_view_row *rows; // of a view
+  int64_t nrows, chosen;
+  struct Told *next;
+} Told;
+typedef struct Reason {
+  int64_t sweep, run;
+  const char *text;
+  struct Reason *next;
+} Reason;
+int told_add(Run *r, const Told *told); // a copy of it, and of what it points to
+int reason_add(Run *r, int64_t sweep, int64_t run, const char *text);
+const char *reason_of(const Run *r, int64_t sweep, int64_t run); // NULL: none
+void reasons_forget(Run *r, int64_t sweep);
+// In a checkpoint: so many tensors, written behind those that are there; read from it.
+int words_count(const Run *r);
+int words_put(Run *r, Heap *heap, struct reg_saved_tensor *out, int *n);
+int words_read(Run *r, const struct reg_saved *saved, int *found, bool *damaged);
 int report_runs(Run *r, const reg_report *report, const char *name); // views.c
 // -- sweep_table.c
 int sweep_table(Run *r, int index);                         // into the run directory, where there is one
 void sweep_label(const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"
 
 void send_event(Run *r, reg_event *e);
-struct reg_saved_tensor;
 // A tensor of the store for a file, with a copy of its values where they are of a type that files have not.
 int store_saved(Run *r, int index, Heap *heap, struct reg_saved_tensor *out);
 
@@ -258,9 +289,11 @@ int checkpoint_write(Run *r);
 // The same before a step, or behind a stage, where it is asked for, or as often as the options say.
 int checkpoint_step(Training *t);
 int checkpoint_stage(Run *r);
-// Sets the run back to the checkpoint of its folder, where there is one; a damaged or foreign one is
-// REG_BAD_DATA.
+// Sets the run back to its checkpoint, where there is one; a damaged or foreign one is REG_BAD_DATA.
 int checkpoint_read(Run *r);
+// The file goes when the run's next checkpoint is there, or the run is over.
+int checkpoint_needless(Run *r, const char *path);
+void checkpoint_clear(Run *r, bool files); // false: they stay
 
 int folder_open(Run *r);             // makes the run directory and what is written at the start
 int weights_save(const Training *t); // into the run directory, where there is one

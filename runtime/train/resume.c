@@ -247,9 +247,8 @@ static bool is_loop(const reg_stage *s) { return s->kind == REG_STAGE_REPEAT || 
 
 // The places lead down the program's stages, to the training under way where there is one.
 static bool leads_down(const Resume *c) {
-  const reg_program *p = c->r->program;
-  const reg_stage *list = p->stages;
-  int n = p->nstages;
+  const reg_stage *list = c->r->stages;
+  int n = c->r->nstages;
   const int depth = (int)c->meta[META_DEPTH];
   for (int i = 0; i < depth; i++) {
     const Place *at = &c->r->places[i];
@@ -279,18 +278,21 @@ static int read_place(Resume *c) {
 
 static int set_back(Resume *c) {
   Run *r = c->r;
+  bool damaged = false;
   int found = 0, code = read_place(c);
   if (!code) code = read_store(c, &found);
   r->lines = (int64_t)c->meta[META_LINES];
   if (!code && c->meta[META_TRAIN]) code = read_training(c, &found);
+  if (!code) code = words_read(r, &c->saved, &found, &damaged);
   if (code) return code;
-  if (c->saved.count != found + TABLES + 1) return refuse(c, "it has tensors that the program has not");
+  if (damaged || c->saved.count != found + TABLES + 1)
+    return refuse(c, "it has tensors that the program has not");
   for (int i = 0; i < r->program->ntrains; i++)
     r->trainings[i].acts = (int64_t)training_row(c->then, i)[TRAIN_ACTS];
   for (int i = 0; i < r->program->nevaluates; i++)
     r->evaluations[i].acts = (int64_t)c->then[TABLE_EVALUATIONS].values[i];
   for (int i = 0; i < r->program->nsweeps; i++) r->sweep_acts[i] = (int64_t)c->then[TABLE_SWEEPS].values[i];
-  r->diverged = (int64_t)c->meta[META_DIVERGED];
+  r->lost = (int64_t)c->meta[META_LOST];
   return REG_OK;
 }
 
@@ -307,12 +309,9 @@ static int read_file(Resume *c) {
 }
 
 int checkpoint_read(Run *r) {
-  char *path = checkpoint_path(r);
-  Resume c = {.r = r, .path = path};
-  int code = path ? REG_OK : reg_no_memory(r->st, 0);
-  if (!code && access(path, F_OK) == 0) code = read_file(&c);
+  Resume c = {.r = r, .path = r->checkpoint};
+  const int code = access(c.path, F_OK) == 0 ? read_file(&c) : REG_OK;
   reg_saved_free(&c.saved);
   reg_heap_free(&c.heap);
-  free(path);
   return code;
 }

@@ -33,15 +33,14 @@ static int check_weights(const Run *r) {
 }
 
 static int work(Run *r) {
-  const reg_program *p = r->program;
   int code = store_new(r);
   if (!code) code = check_weights(r);
   if (!code) code = folder_open(r);
-  if (!code) code = stages_run(r, p->stages, p->nstages);
-  if (code || !r->diverged) return code;
-  reg_fail(r->st, REG_DIVERGED, "diverged", "%lld run%s of a sweep diverged", (long long)r->diverged,
-           r->diverged == 1 ? "" : "s");
-  reg_hint(r->st, "their rows in the table say where");
+  if (!code) code = stages_run(r, r->stages, r->nstages);
+  if (code || !r->lost) return code;
+  reg_fail(r->st, REG_DIVERGED, "runs_failed", "%lld run%s of a sweep failed", (long long)r->lost,
+           r->lost == 1 ? "" : "s");
+  reg_hint(r->st, "the rows of the table say why; all else went on");
   return REG_DIVERGED;
 }
 
@@ -61,7 +60,13 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   if (!st) st = &ignored;
   *st = (reg_status){0};
   if (profile) *profile = (reg_profile){0};
-  Run r = {.program = p, .options = o, .profile = o->profile ? profile : NULL, .st = st, .start = reg_now()};
+  Run r = {.program = p,
+           .options = o,
+           .profile = o->profile ? profile : NULL,
+           .st = st,
+           .start = reg_now(),
+           .stages = p->stages,
+           .nstages = p->nstages};
   NumberLocale numbers = reg_numbers_enter();
   r.checkpointed = r.start;
   r.ctx = reg_ctx_new(o->threads);
@@ -76,6 +81,7 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   reg_numbers_leave(numbers);
   reg_ctx_free(r.ctx);
   store_keep(&r);
+  checkpoint_clear(&r, false);
   reg_heap_free(&r.heap);
   free(r.scratch);
   free(r.step_seconds);

@@ -1,41 +1,11 @@
 // `sweep`: the same statements many times. In: the store as it is. Out: what is kept of each run, in the
 // store; the table; an event for each run. A run is a Run of its own, over a copy of the store, on one
-// thread, so that it has the bits that it has alone; as many act at once as there are threads. A run that
-// diverges is told, and the others go on; any other failure ends them all.
-#include "train/internal.h"
+// thread, so that it has the bits that it has alone; as many act at once as there are threads. It writes a
+// checkpoint of its own, beside that of the run around, and goes on from it.
+#include "train/sweep.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct Sweeping {
-  Run *r;
-  const reg_sweep *s;
-  reg_run_options options; // of its runs, but for the seed
-  pthread_mutex_t lock, own_guard;
-  pthread_mutex_t *guard;
-  int threads; // of a run
-  double start;
-  int64_t next, done, here;
-  int code; // what ended it before its end
-  reg_status ended;
-} Sweeping;
-
-// A report of a run, until that is over: a run that is killed has told nothing.
-typedef struct Told {
-  const reg_report *report;
-  char *name;
-  const void **values;
-  struct Told *next;
-} Told;
-
-typedef struct Single {
-  Sweeping *of;
-  int64_t run;
-  Run own;
-  reg_run_options options;
-  reg_status st;
-  Told *told, **last;
-} Single;
 
 int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
   return (int32_t *)r->store[s->state] + run * RUN_COLUMNS;
@@ -46,28 +16,20 @@ int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
 static void keep_report(void *user, const reg_event *e) {
   Single *one = user;
   if (e->kind != REG_EVENT_REPORT) return;
-  Heap *heap = &one->own.heap;
   Text name = {0};
   sweep_label(one->of->s, one->run, &name);
   reg_text_format(&name, ": %s", e->name);
-  Told *t = reg_heap_take(heap, sizeof *t);
-  const void **values = reg_heap_take(heap, ((size_t)e->report->nvalues + 1) * sizeof *values);
-  char *text = name.failed ? NULL : reg_heap_copy(heap, name.data, name.used);
-  for (int i = 0; i < e->report->nvalues && values; i++) {
-    const size_t bytes = reg_tensor_bytes(&e->program->store[e->report->values[i]]);
-    void *copy = reg_heap_take(heap, bytes);
-    if (copy) memcpy(copy, e->values[i], bytes);
-    values[i] = copy;
-    if (!copy) values = NULL;
-  }
-  reg_text_free(&name);
-  if (!t || !values || !text) {
+  const Told told = {.report = e->report,
+                     .name = name.data,
+                     .values = (const void **)e->values,
+                     .rows = e->rows,
+                     .nrows = e->nrows,
+                     .chosen = e->chosen};
+  if (name.failed)
     reg_no_memory(&one->st, 0);
-    return;
-  }
-  *t = (Told){.report = e->report, .name = text, .values = values};
-  *one->last = t;
-  one->last = &t->next;
+  else
+    told_add(&one->own, &told);
+  reg_text_free(&name);
 }
 
 // Of this sweep's own results a run knows nothing.
@@ -103,11 +65,22 @@ static int set_axes(Single *one) {
   return REG_OK;
 }
 
+// Beside that of the run around: "checkpoint-path-1-3.safetensors" of the third run of the sweep's first act.
+static int own_checkpoint(Single *one) {
+  const Run *r = one->of->r;
+  const int stem = (int)(strlen(r->checkpoint) - strlen(".safetensors"));
+  if (asprintf(&one->own.checkpoint, "%.*s-%s-%lld-%lld.safetensors", stem, r->checkpoint, one->of->s->name,
+               (long long)r->sweep_acts[one->of->index], (long long)one->run + 1) < 0) {
+    one->own.checkpoint = NULL;
+    return reg_no_memory(&one->st, 0);
+  }
+  return checkpoint_read(&one->own);
+}
+
 static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
   const Run *r = w->r;
   const reg_variant *v = &w->s->variants[w->s->variant_of[run]];
   *one = (Single){.of = w, .run = run, .options = w->options};
-  one->last = &one->told;
   one->options.sink_user = one;
   one->own = (Run){.program = r->program,
                    .options = &one->options,
@@ -117,77 +90,26 @@ static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
                    .around = r->around,
                    .inner = r->inner,
                    .guard = w->guard,
+                   .stages = v->body,
+                   .nstages = v->nbody,
+                   .asked = r->asked,
                    .lock = -1,
                    .metrics = -1};
+  one->own.checkpointed = one->own.start;
+  one->own.reports_end = &one->own.reports;
   int code = take_over(one);
   if (!code) code = set_axes(one);
+  if (!code && r->checkpoint) code = own_checkpoint(one);
   if (!code) code = stages_run(&one->own, v->body, v->nbody);
   return code ? code : one->st.code;
 }
 
 static void free_one(Single *one) {
+  checkpoint_clear(&one->own, false);
+  free(one->own.checkpoint);
   reg_heap_free(&one->own.heap);
   free(one->own.scratch);
   free(one->own.places);
-}
-
-// -- what is kept of it
-
-static void keep_values(const Sweeping *w, const Single *one) {
-  Run *r = w->r;
-  const int variant = w->s->variant_of[one->run];
-  for (int i = 0; i < w->s->nkept; i++) {
-    const reg_kept *k = &w->s->kept[i];
-    const reg_tensor *from = &r->program->store[k->from[variant]];
-    const size_t bytes = reg_tensor_bytes(from);
-    if (one->own.store[k->from[variant]])
-      memcpy((char *)r->store[k->to] + (size_t)one->run * bytes, one->own.store[k->from[variant]], bytes);
-  }
-}
-
-static void tell_run(Sweeping *w, const Single *one, bool diverged) {
-  Run *r = w->r;
-  const void **values = calloc((size_t)w->s->nkept + 1, sizeof *values);
-  if (!values) return;
-  for (int i = 0; i < w->s->nkept; i++) values[i] = r->store[w->s->kept[i].to];
-  reg_event e = {.kind = REG_EVENT_RUN,
-                 .sweep = w->s,
-                 .run = one->run,
-                 .done = w->done,
-                 .here = w->here,
-                 .act = r->sweep_acts[w->s - r->program->sweeps],
-                 .seconds = reg_now() - w->start,
-                 .values = values,
-                 .status = diverged ? &one->st : NULL};
-  for (const Told *t = one->told; t; t = t->next) {
-    reg_event report = {.kind = REG_EVENT_REPORT,
-                        .report = t->report,
-                        .name = t->name,
-                        .values = (const void *const *)t->values};
-    send_event(r, &report);
-  }
-  send_event(r, &e);
-  free(values);
-}
-
-// Under the lock. Whether the sweep goes on.
-static int end_one(Sweeping *w, const Single *one, int code) {
-  Run *r = w->r;
-  const bool diverged = code == REG_DIVERGED;
-  int32_t *state = sweep_state(r, w->s, one->run);
-  if (code && !diverged) return code;
-  state[RUN_ENDED] = diverged ? RUN_DIVERGED : RUN_FINISHED;
-  if (diverged && one->own.under_way) {
-    state[RUN_TRAIN] = (int32_t)(one->own.under_way - one->own.trainings);
-    state[RUN_STEP] = one->own.under_way->step;
-  }
-  if (!diverged) keep_values(w, one);
-  r->diverged += diverged ? 1 : one->own.diverged;
-  r->stays |= one->own.stays;
-  w->done++, w->here++;
-  tell_run(w, one, diverged);
-  r->changed = true;
-  return checkpoint_stage(r);
 }
 
 // -- all of them
@@ -209,7 +131,7 @@ static void *work(void *argument) {
     pthread_mutex_unlock(&w->lock);
     int code = run_one(&one, w, run, ctx);
     pthread_mutex_lock(&w->lock);
-    code = end_one(w, &one, code);
+    code = run_is_over(w, &one, code);
     if (code && !w->code) {
       w->code = code;
       w->ended = *w->r->st;
@@ -258,20 +180,23 @@ static int take_results(Run *r, const reg_sweep *s, bool begins) {
   return REG_OK;
 }
 
-static int begin(Run *r, Sweeping *w, int index) {
+static int begin(Run *r, Sweeping *w) {
   const reg_sweep *s = w->s;
   const bool begins = place(r)->turn == 0;
   if (r->options->evaluate_only)
     return reg_fail(r->st, REG_BAD_DATA, "weights_bad", "the runs of the sweep `%s` left no weights",
                     s->name);
   int code = take_results(r, s, begins);
-  if (begins) r->sweep_acts[index]++;
+  if (begins) {
+    r->sweep_acts[w->index]++;
+    reasons_forget(r, w->index);
+  }
   place(r)->turn = 1;
   for (int64_t i = 0; i < s->nruns && !code; i++) w->done += sweep_state(r, s, i)[RUN_ENDED] != RUN_MISSING;
   return code;
 }
 
-static int finish(Run *r, Sweeping *w, int index) {
+static int finish(Run *r, Sweeping *w) {
   const reg_sweep *s = w->s;
   if (w->code) *r->st = w->ended;
   const bool interrupted = r->options->interrupt && *r->options->interrupt;
@@ -285,16 +210,20 @@ static int finish(Run *r, Sweeping *w, int index) {
   if (w->code) return w->code;
   if (w->done < s->nruns) return reg_no_memory(r->st, 0);
   reg_event e = {
-      .kind = REG_EVENT_SWEEP, .sweep = s, .act = r->sweep_acts[index], .seconds = reg_now() - w->start};
-  for (int64_t i = 0; i < s->nruns; i++) e.diverged += sweep_state(r, s, i)[RUN_ENDED] == RUN_DIVERGED;
-  const int code = sweep_table(r, index);
+      .kind = REG_EVENT_SWEEP, .sweep = s, .act = r->sweep_acts[w->index], .seconds = reg_now() - w->start};
+  for (int64_t i = 0; i < s->nruns; i++) {
+    e.diverged += sweep_state(r, s, i)[RUN_ENDED] == RUN_DIVERGED;
+    e.failed += sweep_state(r, s, i)[RUN_ENDED] == RUN_FAILED;
+  }
+  const int code = sweep_table(r, w->index);
   if (!code) send_event(r, &e);
   return code;
 }
 
 int sweep_stage(Run *r, const reg_stage *stage) {
   const reg_sweep *s = &r->program->sweeps[stage->index];
-  Sweeping w = {.r = r, .s = s, .options = *r->options, .start = reg_now(), .guard = r->guard};
+  Sweeping w = {
+      .r = r, .s = s, .index = stage->index, .options = *r->options, .start = reg_now(), .guard = r->guard};
   w.options.sink = keep_report;
   w.options.begin = NULL;
   w.options.end = NULL;
@@ -304,10 +233,10 @@ int sweep_stage(Run *r, const reg_stage *stage) {
   pthread_mutex_init(&w.lock, NULL);
   pthread_mutex_init(&w.own_guard, NULL);
   if (!w.guard) w.guard = &w.own_guard;
-  int code = begin(r, &w, stage->index);
+  int code = begin(r, &w);
   if (!code) {
     work_on(&w);
-    code = finish(r, &w, stage->index);
+    code = finish(r, &w);
   }
   pthread_mutex_destroy(&w.own_guard);
   pthread_mutex_destroy(&w.lock);

@@ -42,8 +42,24 @@ static void put_header(Text *o, const reg_sweep *s) {
   reg_text_add(o, "outcome\n");
 }
 
-static void put_row(Text *o, const Run *r, const reg_sweep *s, int64_t run) {
-  const int32_t *state = sweep_state(r, s, run);
+static void put_outcome(Text *o, const Run *r, int index, int64_t run) {
+  const int32_t *state = sweep_state(r, &r->program->sweeps[index], run);
+  const char *reason = reason_of(r, index, run);
+  Text words = {0};
+  if (state[RUN_ENDED] == RUN_DIVERGED)
+    reg_text_format(&words, "diverged: %s at step %d", r->program->trains[state[RUN_TRAIN]].name,
+                    state[RUN_STEP]);
+  else if (state[RUN_ENDED] == RUN_FAILED)
+    reg_text_format(&words, "failed: %s", reason ? reason : "");
+  else
+    reg_text_add(&words, "finished");
+  reg_text_csv(o, words.data ? words.data : "");
+  o->failed |= words.failed;
+  reg_text_free(&words);
+}
+
+static void put_row(Text *o, const Run *r, int index, int64_t run) {
+  const reg_sweep *s = &r->program->sweeps[index];
   for (int i = 0; i < s->naxes; i++) {
     put_value(o, &s->axes[i], reg_sweep_value(s, i, run), true);
     reg_text_add(o, ",");
@@ -56,15 +72,7 @@ static void put_row(Text *o, const Run *r, const reg_sweep *s, int64_t run) {
     if (isinf(v)) reg_text_add(o, v > 0 ? "inf" : "-inf");
     reg_text_add(o, ",");
   }
-  if (state[RUN_ENDED] == RUN_DIVERGED) {
-    char text[300];
-    Text words = reg_text_in(text, sizeof text);
-    reg_text_format(&words, "diverged: %s at step %d", r->program->trains[state[RUN_TRAIN]].name,
-                    state[RUN_STEP]);
-    reg_text_csv(o, text);
-  } else {
-    reg_text_add(o, "finished");
-  }
+  put_outcome(o, r, index, run);
   reg_text_add(o, "\n");
 }
 
@@ -76,7 +84,7 @@ int sweep_table(Run *r, int index) {
   if (r->sweep_acts[index] > 1) reg_text_format(&name, "-%lld", (long long)r->sweep_acts[index]);
   reg_text_add(&name, ".csv");
   put_header(&o, s);
-  for (int64_t i = 0; i < s->nruns; i++) put_row(&o, r, s, i);
+  for (int64_t i = 0; i < s->nruns; i++) put_row(&o, r, index, i);
   const int code =
       o.failed || name.failed ? reg_no_memory(r->st, o.used) : folder_write(r, name.data, o.data, o.used);
   reg_text_free(&o);

@@ -5,7 +5,9 @@ import json
 import math
 import re
 import statistics
+import subprocess
 import textwrap
+import time
 
 from programs.cases import demand, events, placed
 from programs.standalone import build
@@ -209,9 +211,63 @@ def case_a_run_that_diverges_is_a_row(regc):
     demand(next(e for e in all_events if e["event"] == "sweep")["diverged"] == 1, "the sweep tells another number")
 
 
-def case_a_failed_assertion_ends_the_sweep(regc):
-    told = reports(regc, swept("k in 1..4", "assert k < 3\nv = k\n", "report 1 as \"behind\"\n"), "--threads", "1", code=4)
-    demand("behind" not in told[0] and [e["axes"]["k"] for e in told[2] if e["event"] == "run"] == [1, 2], f"{told[2]}")
+def case_a_run_that_fails_is_a_row(regc):
+    text = swept("k in 1..4, rate in [0.5, 1e30]", """c = rows.train.x[0]
+train net on rows {
+  loss     mse(net(x), y)
+  optimize sgd(lr: rate)
+  epochs   2
+}
+assert k < 3
+v = k
+picked = c[argmax(rows.train.x[.., 0]) * (k - 1)]
+""", "report 1 as \"behind\"\nreport s.v\n")
+    told, table, all_events = reports(regc, text, "--threads", "1", code=3)
+    outcomes = [row["outcome"] for row in csv.DictReader(table.splitlines())]
+    demand(outcomes[0] == "finished" and all(o.startswith("diverged: net at step ") for o in outcomes[1::2]), table)
+    demand(outcomes[2].startswith("failed: p.reg:") and "out of range" in outcomes[2], table)
+    demand(all("`k < 3` does not hold: `k` is " in o for o in outcomes[4::2]), table)
+    demand(told["behind"] == 1 and told["s.v"] == [[1, None]] + 3 * [[None, None]], f"{told}")
+    demand([e["outcome"] for e in all_events if e["event"] == "run"] == ["finished", "diverged"] + 3 * ["failed", "diverged"], f"{all_events}")
+    done = next(e for e in all_events if e["event"] == "sweep")
+    demand((done["diverged"], done["failed"]) == (4, 3) and all_events[-1]["name"] == "runs_failed", f"{all_events[-1]}")
+
+
+LONG = swept("lambda in [0, 0.1], seed in 1..2", training().replace("epochs   2", "epochs   120") + "report w\nreport e.mse as \"error\"\n"
+             + "sweep k in 1..2 as inner { v = k + lambda }\nreport best(inner, by: v)\n", "report s.e.mse\n")
+
+
+def told_of(out):
+    """What is in metrics.jsonl but for times, in no order: runs end when they end."""
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return sorted(json.dumps({k: v for k, v in e.items() if k != "seconds"}) for e in lines)
+
+
+def case_a_run_that_was_killed_goes_on_in_its_middle(regc):
+    where = placed(regc, LONG, TABLE)
+    command = [regc.path, "run", "p.reg", "--progress=none", "--threads=2", "--checkpoint=0"]
+    regc("run", *command[2:], "--out=whole", cwd=where)
+    for kill in range(6):
+        process = subprocess.Popen([*command, "--out=out", "--resume"], cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until = time.monotonic() + 0.1 + 0.1 * (kill % 3)
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        files = sorted((where / "out").glob("checkpoint-s-1-?.safetensors"))
+        if process.returncode == 0:
+            break
+        if files and kill < 2:
+            whole = files[-1].read_bytes()
+            files[-1].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+            done = regc(*command[1:], "--out=out", "--resume", cwd=where)
+            demand(done.returncode == 65 and "checkpoint_bad" in done.stderr, f"a damaged checkpoint of a run: {done.returncode} {done.stderr}")
+            files[-1].write_bytes(whole)
+    if process.returncode:
+        demand(regc(*command[1:], "--out=out", "--resume", cwd=where).returncode == 0, "it does not end")
+    demand((where / "out/sweep-s.csv").read_text() == (where / "whole/sweep-s.csv").read_text(), "another table")
+    demand(told_of(where / "out") == told_of(where / "whole"), "other events")
+    demand(not sorted((where / "out").glob("checkpoint-*")), "checkpoints of runs are left")
 
 
 def case_reports_of_a_run_say_which(regc):

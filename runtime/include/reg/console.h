@@ -54,6 +54,6 @@ int reg_process_end(const char *name, int code);
 volatile int *reg_signals_install(void);
 // From now on a second Ctrl-C does not end the process; `text` (static) is told instead.
 void reg_signals_stay(const char *text);
-volatile int *reg_signals_checkpoint(void); // the flag that SIGUSR1 sets
+volatile int *reg_signals_checkpoint(void); // how often SIGUSR1 came
 int reg_signals_exit_code(int code);        // REG_INTERRUPTED becomes that of the signal: 143, 129, 73
 #endif

@@ -44,7 +44,7 @@ typedef struct reg_event {
   const reg_sweep *sweep; // RUN, SWEEP
   int64_t run, done;      // RUN: its number from 0 on; how many are over, of all acts of this sweep the last
   int64_t here;           // RUN: how many of these in this process
-  int64_t diverged;       // SWEEP: runs
+  int64_t diverged, failed; // SWEEP: runs; failed: of another reason
   const reg_view *view;   // REPORT of runs; else NULL
   const reg_view_row *rows; // its nrows rows
   int64_t nrows, chosen;    // BEST: the row that is; -1: none
@@ -68,7 +68,7 @@ typedef struct reg_event {
   const void *const *values; // EVALUATE: for each metric its array, of the program's type; REPORT: for each
                              // value that of the store
   const reg_solved *solved;  // EPOCH, TRAIN_END; NULL: it is not solved
-  const reg_status *status;  // ERROR; RUN: of one that diverged, else NULL
+  const reg_status *status;  // ERROR; RUN: of one that failed, else NULL
 } reg_event;
 
 typedef void (*reg_sink)(void *user, const reg_event *e);
@@ -116,7 +116,7 @@ typedef struct reg_run_options {
   void *weights_user;           // of all four
   bool step_events;             // send REG_EVENT_STEP (progress line)
   volatile int *interrupt;      // set by a signal handler: finish the step, write, stop
-  volatile int *checkpoint_now; // likewise: finish the step, write a checkpoint, go on; set back to 0
+  volatile int *checkpoint_now; // counted up likewise: finish the step, write a checkpoint, go on
   double checkpoint_seconds;    // between checkpoints; 0: at the end of every epoch
   bool has_checkpoint_seconds;  // else 1 s, or what keeps writing below a twentieth of the time
   bool profile;                 // collect time in gemm and kernels

@@ -1,0 +1,83 @@
+// What becomes of a run of a sweep that is over. In: its own Run, and what ended it. Out: what is kept of it,
+// in the store around; how it ended; its reports, and an event. A run that fails, for whatever reason that is
+// its own, is told, and the others go on.
+#include "train/sweep.h"
+#include <stdlib.h>
+#include <string.h>
+
+// What would end any other run too is no run's own: no place to write to, an interrupt, a fault of ours.
+static bool is_own(const Sweeping *w, const Single *one, int code) {
+  if (code == REG_DIVERGED) return true;
+  if (code == REG_INTERRUPTED || code == REG_CANNOT_WRITE || w->options.inspect) return false;
+  if (!strcmp(one->st.name, "checkpoint_bad")) return false;
+  return code != REG_INTERNAL || !strcmp(one->st.name, "out_of_memory");
+}
+
+static void keep_values(const Sweeping *w, const Single *one) {
+  Run *r = w->r;
+  const int variant = w->s->variant_of[one->run];
+  for (int i = 0; i < w->s->nkept; i++) {
+    const reg_kept *k = &w->s->kept[i];
+    const reg_tensor *from = &r->program->store[k->from[variant]];
+    const size_t bytes = reg_tensor_bytes(from);
+    if (one->own.store[k->from[variant]])
+      memcpy((char *)r->store[k->to] + (size_t)one->run * bytes, one->own.store[k->from[variant]], bytes);
+  }
+}
+
+static void tell_reports(Run *r, const Single *one) {
+  for (const Told *t = one->own.reports; t; t = t->next) {
+    reg_event e = {.kind = REG_EVENT_REPORT,
+                   .report = t->report,
+                   .name = t->name,
+                   .values = (const void *const *)t->values,
+                   .rows = t->rows,
+                   .nrows = t->nrows,
+                   .chosen = t->chosen};
+    if (t->report->view) e.view = &r->program->views[t->report->view - 1];
+    send_event(r, &e);
+  }
+}
+
+static void tell_run(Sweeping *w, const Single *one, bool failed) {
+  Run *r = w->r;
+  const void **values = calloc((size_t)w->s->nkept + 1, sizeof *values);
+  if (!values) return;
+  for (int i = 0; i < w->s->nkept; i++) values[i] = r->store[w->s->kept[i].to];
+  reg_event e = {.kind = REG_EVENT_RUN,
+                 .sweep = w->s,
+                 .run = one->run,
+                 .done = w->done,
+                 .here = w->here,
+                 .act = r->sweep_acts[w->index],
+                 .seconds = reg_now() - w->start,
+                 .values = values,
+                 .status = failed ? &one->st : NULL};
+  tell_reports(r, one);
+  send_event(r, &e);
+  free(values);
+}
+
+static int put_outcome(Sweeping *w, const Single *one, int code) {
+  int32_t *state = sweep_state(w->r, w->s, one->run);
+  state[RUN_ENDED] = !code ? RUN_FINISHED : code == REG_DIVERGED ? RUN_DIVERGED : RUN_FAILED;
+  if (code == REG_DIVERGED && one->own.under_way) {
+    state[RUN_TRAIN] = (int32_t)(one->own.under_way - one->own.trainings);
+    state[RUN_STEP] = one->own.under_way->step;
+  }
+  return code && code != REG_DIVERGED ? reason_add(w->r, w->index, one->run, one->st.text) : REG_OK;
+}
+
+int run_is_over(Sweeping *w, Single *one, int code) {
+  Run *r = w->r;
+  if (code && !is_own(w, one, code)) return code;
+  if (put_outcome(w, one, code)) return r->st->code;
+  if (!code) keep_values(w, one);
+  r->lost += code ? 1 : one->own.lost;
+  r->stays |= one->own.stays;
+  w->done++, w->here++;
+  tell_run(w, one, code != REG_OK);
+  r->changed = true;
+  if (one->own.checkpoint && checkpoint_needless(r, one->own.checkpoint)) return r->st->code;
+  return checkpoint_stage(r);
+}
