@@ -71,6 +71,8 @@ void csv_report(CsvReader *r, const CsvPiece *p, int64_t line) {
     break;
   case CSV_NUMBER: {
     const char *what = number_mistake(p->number, p->layout->dtype, &hint);
+    if (p->number == NUMBER_NONE && *at->cell == '=')
+      hint = "it seems to be a formula of a spreadsheet: export the table with values";
     csv_fail(r, line, at->column, hint, "`%.40s` in column `%.60s` %s", at->cell, name, what);
     break;
   }

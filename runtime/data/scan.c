@@ -124,7 +124,8 @@ const char *csv_line_end(CsvPiece *p, const char *at) {
 const char *csv_pass(CsvPiece *p, const char *at) {
   while (at < p->end) {
     const char *begin = pass_blanks(p, at);
-    const bool comment = *begin == p->layout->comment && begin != p->end;
+    const char mark = p->layout->comment;
+    const bool comment = mark && *begin == mark && begin != p->end;
     if (comment)
       while (!is_end(*begin) && begin < p->end) begin++;
     if (!is_end(*begin) && begin != p->end) return at;

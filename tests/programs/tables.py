@@ -215,6 +215,39 @@ def case_table_without_rows_that_lack_values(regc):
     refused(regc, "mixed.csv:6:1: `NA` in column `age` stands for a missing number; 4 of 40 rows lack it", "check", where / "p.reg", code=65)
 
 
+HOSTILE = [
+    (b"a,y\n1,2\n3,\0004\n", "", "t.csv:3:2: a zero byte"),
+    (b"a,y\n1,2\n\0003,4\n", "", "t.csv:3:1: a zero byte"),
+    (b"\0" * 4096, "", "t.csv:1:1: a zero byte"),
+    ("a,y\n1,2\n".encode("utf-16-le"), "", "t.csv:1:1: a zero byte"),
+    ("a,y\n1,2\n".encode("utf-16"), "", "the file is UTF-16"),
+    ("a,y\ncaf\u00e9,1\n".encode() + "th\u00e9,2\n".encode("latin-1"), " |> one_hot", "t.csv:3:1: the field is no UTF-8"),
+    (b"a,y\n=1+1,2\n@SUM(A1),1\n", "", "a formula of a spreadsheet"),
+    (b"a,y\n" + b"1" * 3_000_000 + b",2\n", "", "t.csv:2:1: a field of more than 1048576 bytes"),
+    (b"a,y\n" + b"1," * 1_000_000 + b"2\n", "", "t.csv:2:3: more fields than the header's 2"),
+    (b'a,y\n"' + b"1\n" * 1_000_000, "", "t.csv:2:1: a quoted field is not closed"),
+    (b"k," * (1 << 20) + b"y\n", "", "column `k` stands twice"),
+    (b"a,y\n" + b"".join(b"t%d,1\n" % i for i in range(20000)), " |> one_hot", "column `a` has 20000 different texts"),
+]
+
+
+def case_hostile_tables_are_refused_or_read(regc):
+    """With their places; tables of many columns or classes are read in time that grows as they do."""
+    where = folder(regc)
+    for i, (table, steps, message) in enumerate(HOSTILE):
+        (where / "t.csv").write_bytes(table)
+        (where / "p.reg").write_text(f'data d = csv("t.csv", target: y){steps}\n')
+        done = regc("data", where / "p.reg")
+        demand(done.returncode == 65 and message in done.stderr, f"table {i}: {done.stderr[:300]}")
+    n = 20000
+    (where / "t.csv").write_text(",".join(f"c{k}" for k in range(n)) + ",y\n" + "".join(",".join("ab"[(k + r) % 2] for k in range(n)) + ",1\n" for r in range(4)))
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y) |> one_hot\n')
+    demand(f"... and {2 * n - 60} more columns" in regc.ok("data", where / "p.reg", timeout=30), "other columns")
+    (where / "t.csv").write_text("a,y\n" + "".join(f"{k % 7},k{7919 * k % 100003}\n" for k in range(100000)))
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y)\n')
+    demand("y: 100000 texts: k0 (1), k1 (1)" in regc.ok("data", where / "p.reg", timeout=30), "other classes")
+
+
 FOLDS = """data d = csv("plain.csv", target: kind, drop: ["patient no", w, score])
 data cv = folds(d, 3, stratify: kind, seed: 1) |> standardize
 model net(x: [2]) -> [2] = x |> dense(2)
