@@ -57,8 +57,8 @@ void reg_numbers_leave(NumberLocale n) {
 // Fowler, Noll and Vo's hash 1a, 64 bits.
 uint64_t reg_fnv1a(const void *bytes, size_t count) {
   const unsigned char *p = bytes;
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (size_t i = 0; i < count; i++) hash = (hash ^ p[i]) * 0x100000001b3u;
+  uint64_t hash = REG_FNV_START;
+  for (size_t i = 0; i < count; i++) hash = (hash ^ p[i]) * REG_FNV_PRIME;
   return hash;
 }
 

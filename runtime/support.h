@@ -38,6 +38,8 @@ typedef struct NumberLocale {
 NumberLocale reg_numbers_enter(void);
 void reg_numbers_leave(NumberLocale n);
 
+#define REG_FNV_START UINT64_C(0xcbf29ce484222325)
+#define REG_FNV_PRIME UINT64_C(0x100000001b3)
 uint64_t reg_fnv1a(const void *bytes, size_t count);
 void reg_checksum(const void *bytes, size_t count, char hex[17]);
 #endif

@@ -83,7 +83,7 @@ typedef struct reg_dataset {
   int named;         // which of them says what the rows are called where they are reported; -1: id does
   int nparts;
   reg_part *parts;            // unsplit: one part "all"
-  char checksum[17];          // of the source files, hexadecimal FNV-1a 64
+  char checksum[17];          // of the source files, hexadecimal
   const char *const *columns; // of x: their names, fields[0].width of them
   // What was learned from the training part and applied to x: x' = (x - shift) * factor for each column of x.
   double *shift, *factor;
