@@ -224,8 +224,10 @@ static Node *reduce(Cx *cx, const Reduced *r) {
   }
 }
 
+static Node *as_float(Cx *cx, Node *n) { return n->dtype == DT_F32 ? n : graph_cast(cx->g, n, DT_F32); }
+
 static Node *flat(Cx *cx, Node *n) {
-  if (n->dtype != DT_F32) n = graph_cast(cx->g, n, DT_F32);
+  n = as_float(cx, n);
   return graph_reshape(cx->g, n, shape_of(1, shape_count(n->shape)));
 }
 
@@ -281,7 +283,7 @@ static Node *reduce_all(Cx *cx, Builtin b, Node *x) {
 static Value reduce_tree(Cx *cx, Builtin b, const Tree *t, Span at) {
   Node **each = ARENA_ARRAY(cx->a, Node *, t->n + 1);
   if (b == B_NORM) {
-    for (int i = 0; i < t->n; i++) each[i] = flat(cx, t->leaf[i].node);
+    for (int i = 0; i < t->n; i++) each[i] = as_float(cx, t->leaf[i].node);
     return v_tensor(graph_norm_all(cx->g, each, t->n), at);
   }
   if (b == B_VAR || b == B_STD) return v_tensor(reduce_all(cx, b, tree_flat(cx, t)), at);

@@ -1,5 +1,6 @@
 // In: a graph. Out: one in which factors that a sum does not run over stand before it, and chains of numbers
-// over a tensor are one number:  sum_i x_i s = s sum_i x_i;  (x s) t = x (s t);  (x + s) + t = x + (s + t).
+// over a tensor are one number:  sum_i x_i s = s sum_i x_i;  (x s) t = x (s t);  (x + s) + t = x + (s + t);
+// and sums of squares scaled by a choice are a choice of sums.
 #include "../graph/ops.h"
 #include "all.h"
 
@@ -30,11 +31,34 @@ static Node *factored(const Rewrite *r, Node *x) {
   return NULL;
 }
 
+// The sum of (x s)^2, s a choice between numbers: as many sums side by side, so that x is read once and
+// nothing waits for the choice. Those that are not chosen may overflow.
+static Node *sum_of_each(const Rewrite *r, Node *x, Node *s) {
+  if (s->op == OP_SELECT) {
+    Node *one = sum_of_each(r, x, s->in[1]), *other = one ? sum_of_each(r, x, s->in[2]) : NULL;
+    return other ? graph_select(r->g, s->in[0], one, other) : NULL;
+  }
+  double number;
+  if (!node_splat(s, &number)) return NULL;
+  Node *scaled = graph_binary(r->g, OP_MUL, x, graph_const_typed(r->g, number, x->dtype, x->shape));
+  Node *square = graph_binary(r->g, OP_MUL, scaled, scaled);
+  return graph_rebuild(r->g, r->old, &square);
+}
+
+static Node *sum_of_squares(const Rewrite *r, const Node *x) {
+  if (x->op != OP_MUL || x->in[0] != x->in[1] || x->in[0]->op != OP_MUL) return NULL;
+  const Node *root = x->in[0];
+  Node *scale = along_kept(r->g, root->in[1], r->old);
+  return scale && scale->op == OP_SELECT ? sum_of_each(r, root->in[0], scale) : NULL;
+}
+
 // Of x + y, where both have one: the sums of what stays are often there already, and need no pass of their
 // own.
 static Node *factor_sum(const Rewrite *r) {
   Node *x = r->in[0];
   if (!dtype_is_float(x->dtype)) return NULL;
+  Node *squares = sum_of_squares(r, x);
+  if (squares) return squares;
   if (x->op != OP_ADD) return factored(r, x);
   Node *left = factored(r, x->in[0]), *right = left ? factored(r, x->in[1]) : NULL;
   return right ? graph_binary(r->g, OP_ADD, left, right) : NULL;

@@ -181,6 +181,12 @@ Test(passes, rewritings) {
   becomes("sum(div(m, broadcast(v) f32[2,3] axes=[1])) axes=[0]", "div(sum(m) axes=[0], v)");
   becomes("sum(xmul(m, broadcast(v) f32[2,3] axes=[1])) axes=[0]", "xmul(sum(m) axes=[0], v)");
   becomes("sum(xmul(broadcast(v) f32[2,3] axes=[1], m)) axes=[0]", "xmul(v, sum(m) axes=[0])");
+  becomes(
+      "sum(mul(mul(m, broadcast(select(lt(s, t), const f32[] {1e20}, const f32[] {1e-20})) f32[2,3] "
+      "axes=[]), mul(m, "
+      "broadcast(select(lt(s, t), const f32[] {1e20}, const f32[] {1e-20})) f32[2,3] axes=[]))) axes=[0,1]",
+      "select(lt(s, t), sum(mul(mul(m, const f32[2,3] {1e20}), mul(m, const f32[2,3] {1e20}))) axes=[0,1], "
+      "sum(mul(mul(m, const f32[2,3] {1e-20}), mul(m, const f32[2,3] {1e-20}))) axes=[0,1])");
   becomes("matmul(m, exp(transpose(m) perm=[1,0]))", "matmul(m, transpose(exp(m)) perm=[1,0])");
   becomes("matmul(m, mul(transpose(m) perm=[1,0], broadcast(s) f32[3,2] axes=[]))",
           "matmul(m, transpose(mul(m, broadcast(s) f32[2,3] axes=[])) perm=[1,0])");
