@@ -32,9 +32,12 @@ void find_averages(Lowered *l, const Ast *e, Models *out) {
   for (int i = 0; e && i < e->nkids; i++) find_averages(l, e->kids[i], out);
 }
 
-// Zeros of a declared shape whose sizes are all known, with one row in front; NULL where they are not.
+// Zeros of a declared shape, or classes of one, whose sizes are all known, with one row in front; NULL where
+// they are not.
 static Node *zero_row(Cx *cx, const Ast *shape) {
   Shape s = {.rank = 1, .dim = {1}};
+  if (shape && shape->kind == AST_TYPE && shape->kids[1] && shape->kids[2] && shape->kids[2]->kind == AST_NUM)
+    shape = shape->kids[1]; // `labels [t] of 9`
   if (!shape || shape->kind != AST_LIST) return NULL;
   for (int i = 0; i < shape->nkids; i++) {
     const Ast *size = shape->kids[i];
