@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes techniques.json, literature.json, literature2.json, stage_techniques.json, image_techniques.json and sequence_layers.json with PyTorch, in double precision, of
+"""Makes techniques.json, literature.json, literature2.json, stage_techniques.json, image_techniques.json, sequence_layers.json and sequence_techniques.json with PyTorch, in double precision, of
 the cases in the files of these names, or of those that are named: as make.py makes values.json. Run by hand when a case is added."""
 import json
 import sys
@@ -10,6 +10,7 @@ import literature
 import literature2
 import make
 import sequence_layers
+import sequence_techniques
 import stage_techniques
 import techniques
 import torch
@@ -34,7 +35,7 @@ def steps_case(text, loss):
 
 
 def main():
-    for module in (techniques, literature, literature2, stage_techniques, image_techniques, sequence_layers):
+    for module in (techniques, literature, literature2, stage_techniques, image_techniques, sequence_layers, sequence_techniques):
         if sys.argv[1:] and module.__name__ not in sys.argv:
             continue
         result = {"program": module.PROGRAM, "expressions": [make.expression_case(*c) for c in module.EXPRESSIONS],
