@@ -64,6 +64,7 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .checkpoint_now = reg_signals_checkpoint(),
                          .checkpoint_seconds = o->checkpoint,
                          .has_checkpoint_seconds = o->given[OPT_CHECKPOINT],
+                         .tensorboard = o->given[OPT_TENSORBOARD],
                          .profile = o->given[OPT_PROFILE]};
   reg_profile profile = {0};
   reg_status st = {0};

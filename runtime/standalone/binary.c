@@ -127,6 +127,7 @@ static int train(reg_binary *b, const BinaryOptions *o, reg_console *console, re
                          .max_steps = o->steps,
                          .out_dir = evaluate && !o->out ? "" : o->out,
                          .resume = o->resume,
+                         .tensorboard = o->tensorboard,
                          .weights = o->weights,
                          .evaluate_only = evaluate,
                          .run_info = info.data,

@@ -12,7 +12,7 @@ typedef struct BinaryOptions {
   BinaryCommand command;
   int threads;
   uint64_t seed;
-  bool has_seed, resume, json, quiet;
+  bool has_seed, resume, tensorboard, json, quiet;
   int64_t steps;
   double checkpoint; // seconds; negative: the default
   const char *out, *in, *weights, *model, *color, *progress;

@@ -317,6 +317,7 @@ static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
   case OPTION_DATA: return change_data(b, o, v);
   case OPTION_OUT: o->out = v; break;
   case OPTION_RESUME: o->resume = true; break;
+  case OPTION_TENSORBOARD: o->tensorboard = true; break;
   case OPTION_WEIGHTS: o->weights = v; break;
   case OPTION_MODEL: o->model = v; break;
   case OPTION_IN: o->in = v; break;

@@ -259,7 +259,7 @@ static void leave_folder(Run *r) {
 
 int folder_open(Run *r) {
   const char *out = r->options->out_dir, *source = r->program->source ? r->program->source : "";
-  r->lock = r->metrics = -1;
+  r->lock = r->metrics = r->board = -1;
   if (out && !*out) return REG_OK;
   int code = out ? make_folders(out, r->st) : number_folder(r);
   if (code) return code;
@@ -275,7 +275,8 @@ int folder_open(Run *r) {
   if (!r->options->resume && !r->options->evaluate_only) code = remove_checkpoints(r, "checkpoint");
   if (!code) code = folder_write(r, "program.reg", source, strlen(source));
   if (!code) code = write_outcome(r, "running");
-  return code ? code : open_metrics(r);
+  if (!code) code = open_metrics(r);
+  return code ? code : board_open(r);
 }
 
 void send_event(Run *r, reg_event *e) {
@@ -284,6 +285,7 @@ void send_event(Run *r, reg_event *e) {
     char *line = reg_event_json(e);
     put_line(r, line);
     free(line);
+    board_put(r, e);
   }
   if (r->options->sink) r->options->sink(r->options->sink_user, e);
 }
@@ -300,6 +302,7 @@ static const char *outcome(int code) {
 int folder_close(Run *r, int code) {
   if (!r->folder) return REG_OK;
   int written = REG_OK;
+  board_close(r);
   if (r->metrics >= 0) {
     if (fsync(r->metrics) != 0 && errno != EINVAL && !r->write_error) r->write_error = errno;
     if (close(r->metrics) != 0 && !r->write_error) r->write_error = errno;

@@ -59,6 +59,7 @@ typedef struct Run {
   char *folder;                         // run directory, or NULL
   int lock, metrics;                    // descriptors of the folder, locked, and of metrics.jsonl; -1
   int64_t metrics_size;                 // bytes of it
+  int board;                            // TensorBoard's file, or -1
   int64_t told, lines;  // lines of it but for starts of trainings; those that a checkpoint goes on from
   int write_error;      // errno of a failed line of metrics.jsonl
   double *step_seconds; // of full batches, when profiling
@@ -301,6 +302,11 @@ bool is_folder(const char *path);
 int folder_predictions(Training *t, const reg_evaluate *e, const void *predictions, const reg_part *part);
 int folder_write(Run *r, const char *name, const void *bytes, size_t size);
 int folder_close(Run *r, int code); // how the run ended
+
+// board.c
+int board_open(Run *r); // where TensorBoard's file is wanted
+void board_put(Run *r, const reg_event *e);
+void board_close(Run *r);
 // `rows`: places in the table of `target` and `called`, what rows are called; NULL: rows that belong to no
 // data set, numbered from 0 and without a known target.
 void predictions_put(Text *o, const reg_field *target, const reg_field *called, const int64_t *rows,

@@ -173,7 +173,8 @@ def case_binary_tells_what_it_is(regc):
 def case_predict_repeats_the_preprocessing(regc):
     source = program(folder(regc))
     binary, where = build(regc, source), folder(regc)
-    binary.ok("-q", "--out", where / "run")
+    binary.ok("-q", "--out", where / "run", "--tensorboard")
+    demand((where / "run/events.out.tfevents.regc").stat().st_size > 200, "no event file")
     known = {r["id"]: r for r in table(where / "run" / "predictions.csv")}
     everything = table(DATA)
     # Other columns besides, in another order, the target as text, and only the rows of the test part.

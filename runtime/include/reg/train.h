@@ -119,6 +119,7 @@ typedef struct reg_run_options {
   volatile int *checkpoint_now; // counted up likewise: finish the step, write a checkpoint, go on
   double checkpoint_seconds;    // between checkpoints; 0: at the end of every epoch
   bool has_checkpoint_seconds;  // else 1 s, or what keeps writing below a twentieth of the time
+  bool tensorboard;             // an event file in the run's folder
   bool profile;                 // collect time in gemm and kernels
 } reg_run_options;
 
