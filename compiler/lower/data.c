@@ -118,6 +118,8 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
     ok = text_source(cx, env, stage, &op);
   } else if (b == B_IDX && !source) {
     ok = idx_source(cx, stage, &op);
+  } else if ((b == B_NPY || b == B_NPZ) && !source) {
+    ok = npy_source(cx, stage, b == B_NPZ, &op);
   } else if ((b == B_SCALE || b == B_STANDARDIZE || b == B_MIN_MAX) && of_text(cx, c)) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
               arena_printf(cx->a, "`%s`", builtin_info[b].name),
@@ -154,6 +156,11 @@ static const Ast *data_body(Cx *cx, const Ast *e) {
   return d && d->kind == KIND_DATA ? d->ast->kids[2] : NULL;
 }
 
+static int source_of(const reg_data_op *op) {
+  if (op->kind == REG_DATA_NPY) return op->array ? B_NPZ : B_NPY;
+  return op->kind == REG_DATA_IDX ? B_IDX : B_CSV;
+}
+
 // `test = csv("test.csv")`: a part in a file of its own. It is a source alone.
 static bool part_op(Cx *cx, Env *env, const Ast *part, OpList *ops) {
   reg_data_op op = {0};
@@ -170,14 +177,17 @@ static bool part_op(Cx *cx, Env *env, const Ast *part, OpList *ops) {
               "for a text: split(…) divides it");
     return false;
   }
-  const int b = ops->data[0].kind == REG_DATA_IDX ? B_IDX : B_CSV;
+  const int b = source_of(&ops->data[0]);
   if (data_builtin(source) != b) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, part->kids[0]->span,
-                        b == B_IDX ? "idx(…) alone" : "csv(…) alone", ast_text(cx->a, part->kids[0]));
+    Diag *d =
+        diag_emit(&cx->s->diags, DIAG_wrong_kind, part->kids[0]->span,
+                  arena_printf(cx->a, "%s(…) alone", builtin_info[b].name), ast_text(cx->a, part->kids[0]));
     diag_hint(d, "what is done to the rows stands before `with` and holds for all parts");
     return false;
   }
-  if (b == B_IDX ? !idx_source(cx, source, &op) : !csv_source(cx, env, source, &ops->data[0], &op))
+  if (b == B_IDX   ? !idx_source(cx, source, &op)
+      : b != B_CSV ? !npy_source(cx, source, b == B_NPZ, &op)
+                   : !csv_source(cx, env, source, &ops->data[0], &op))
     return false;
   op.kind = REG_DATA_PART;
   op.part_names[op.nparts++] = part->name;
@@ -191,7 +201,7 @@ static void replace_files(Cx *cx, const char *name, OpList *ops) {
   for (int i = 0; i < ops->len && h->data_path; i++) {
     reg_data_op *op = &ops->data[i];
     const bool part = op->kind == REG_DATA_PART;
-    const bool file = op->kind == REG_DATA_CSV || op->kind == REG_DATA_TEXT || op->kind == REG_DATA_IDX;
+    const bool file = op->path != NULL && !part;
     const char *path = !file && !part ? NULL
                        : part ? h->data_path(h->user, arena_printf(cx->a, "%s.%s", name, op->part_names[0]))
                               : h->data_path(h->user, name);
@@ -223,7 +233,7 @@ static bool has_file(const Ast *view) {
   const bool of_data = e->kind == AST_FIELD || e->kind == AST_INDEX || e->kind == AST_WHERE ||
                        e->kind == AST_TABLE || is_concat(e);
   const int b = data_builtin(e);
-  return is_part_name(view->name) ? !of_data && !view->kids[1] : b == B_CSV || b == B_IDX;
+  return is_part_name(view->name) ? !of_data && !view->kids[1] : is_source(b) && b != B_TEXT;
 }
 
 // A source and what is done to all its rows: nothing is computed of columns.

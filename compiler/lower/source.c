@@ -1,4 +1,4 @@
-// Sources of data: csv(…), text(…), idx(…). In: the calls. Out: the first step of a plan.
+// Sources of data: csv(…), text(…), idx(…), npy(…), npz(…). In: the calls. Out: the first step of a plan.
 #include "source.h"
 #include "builtins.h"
 #include <string.h>
@@ -17,18 +17,22 @@ const char *program_file(Cx *cx, Span at, const char *path) {
   return arena_printf(cx->a, "%.*s/%s", (int)(slash - from), from, path);
 }
 
+static bool may_be_field(Cx *cx, Span at, const char *name, const char *column) {
+  const bool taken = !strcmp(name, "x") || !strcmp(name, "id");
+  if (!taken && text_is_name(name)) return true;
+  const char *why = taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
+  Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, at, name, why);
+  diag_hint(d, "`target: \"%s\" as NAME` gives it another", column);
+  return false;
+}
+
 // `y`, `"a column" as y`: a column, and what its field is called.
 static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
   const bool renamed = e->kind == AST_AS;
   op->target = data_name(cx, renamed ? e->kids[0] : e);
   if (!op->target) return false;
   op->field = renamed ? e->name : op->target;
-  const bool taken = !strcmp(op->field, "x") || !strcmp(op->field, "id");
-  if (!taken && text_is_name(op->field)) return true;
-  const char *why = taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
-  Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, renamed ? e->name_span : e->span, op->field, why);
-  diag_hint(d, "`target: \"%s\" as NAME` gives it another", op->target);
-  return false;
+  return may_be_field(cx, renamed ? e->name_span : e->span, op->field, op->target);
 }
 
 static bool path_arg(Cx *cx, const Ast *call, const char *source, reg_data_op *op) {
@@ -206,4 +210,22 @@ bool idx_source(Cx *cx, const Ast *call, reg_data_op *op) {
   op->labels = program_file(cx, labels->span, labels->name);
   op->target = op->field = "label";
   return true;
+}
+
+// Of an archive, the arrays' names stand for files.
+bool npy_source(Cx *cx, const Ast *call, bool archive, reg_data_op *op) {
+  const Ast *x = call_arg(call, "x", 1), *target = call_arg(call, "target", archive ? 2 : 1);
+  const Ast *as = target && target->kind == AST_AS ? target : NULL, *labels = as ? as->kids[0] : target;
+  op->kind = REG_DATA_NPY;
+  if (!path_arg(cx, call, archive ? "npz" : "npy", op)) return false;
+  if (archive && !(op->array = x ? data_name(cx, x) : "x")) return false;
+  if (!target) return true;
+  if (!archive && labels->kind != AST_STR) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, labels->span, "the path of a file", ast_text(cx->a, labels));
+    return false;
+  }
+  if (!(op->labels = archive ? data_name(cx, labels) : program_file(cx, labels->span, labels->name)))
+    return false;
+  op->target = op->field = as ? as->name : archive && text_is_name(op->labels) ? op->labels : "label";
+  return may_be_field(cx, as ? as->name_span : target->span, op->field, op->labels);
 }

@@ -16,6 +16,8 @@ typedef struct BuiltinInfo {
 extern const BuiltinInfo builtin_info[B_COUNT_];
 
 int builtin_find(const char *name); // Builtin, or -1
+// A source of data, such as csv.
+static inline bool is_source(int b) { return b >= B_CSV && b < B_SCALE; }
 
 // KIND(ID, word in signatures, how messages say it). A number, a truth value, a list of numbers and a field
 // of the data are tensors too; a share such as 50% is a number.

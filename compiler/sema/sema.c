@@ -144,9 +144,7 @@ static const Ast *wrong_path(Scope *s, const Ast *call) {
   const Ast *first = call->nkids > 1 ? call->kids[1] : NULL, *path = first ? first->kids[0] : NULL;
   if (!path || (path->kind != AST_FIELD && path->kind != AST_NAME)) return NULL;
   const int source = builtin_find(call->kids[0]->name);
-  if ((source != B_CSV && source != B_TEXT && source != B_IDX) ||
-      (first->name && strcmp(first->name, "path") != 0))
-    return NULL;
+  if (!is_source(source) || (first->name && strcmp(first->name, "path") != 0)) return NULL;
   Diag *d = diag_emit(&s->p->session->diags, DIAG_wrong_kind, path->span, "the path of a file",
                       arena_printf(a, "`%s`", ast_text(a, path)));
   diag_hint(d, "a path is a text: \"%s\"", ast_text(a, path));

@@ -5,12 +5,11 @@
 #include "data/table.h"
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-enum { MOST_AXES = 4, LONGEST_LABEL = 24 };
+enum { MOST_AXES = 4 };
 
 typedef enum IdxType { IDX_U8 = 8, IDX_I8, IDX_I16 = 11, IDX_I32, IDX_F32, IDX_F64 } IdxType;
 
@@ -127,60 +126,24 @@ static double element(const Idx *x, int64_t i) {
   return wide.d;
 }
 
-// An image without channels has one.
-static int shape_of(Table *t, const Idx *x, reg_status *st) {
-  int64_t dim[MOST_AXES] = {1};
-  int rank = 0;
-  for (int i = 1; i < x->rank; i++) dim[rank++] = x->dim[i];
-  if (rank == 2) dim[rank++] = 1;
-  if (rank == 0) dim[rank++] = 1;
-  if (t->nfiles == 0) {
-    t->rank = rank;
-    memcpy(t->dim, dim, sizeof dim);
-    t->width = (int)x->width;
-    return x->width > INT32_MAX ? bad(x, st, "a row has more elements than it can have (2147483647)")
-                                : REG_OK;
-  }
-  return rank != t->rank || memcmp(dim, t->dim, sizeof dim) != 0
-             ? bad(x, st, "its rows have another shape than those of the training data")
-             : REG_OK;
-}
+static double element_of(const void *x, int64_t i) { return element(x, i); }
 
-static int keep_numbers(Table *t, const Idx *x, reg_status *st) {
-  const int64_t rows = t->nrows + x->dim[0];
-  double *numbers = realloc(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
-  if (numbers) t->numbers = numbers;
-  int64_t *line = numbers ? realloc(t->line, (size_t)rows * sizeof *line) : NULL;
-  if (!line) return reg_no_memory(st, (size_t)(rows * t->width) * sizeof *numbers);
-  t->line = line;
-  for (int64_t i = 0; i < x->count; i++) t->numbers[t->nrows * t->width + i] = element(x, i);
-  for (int64_t i = 0; i < x->dim[0]; i++) t->line[t->nrows + i] = i + 1;
-  return REG_OK;
-}
-
-static int keep_labels(Table *t, const Idx *x, reg_status *st) {
-  Cells *c = &t->own[0].cells;
-  const size_t rows = (size_t)(t->nrows + x->dim[0]);
-  size_t *at = realloc(c->at, rows * sizeof *at);
-  if (at) c->at = at;
-  for (int64_t i = 0; i < x->count && at; i++) {
-    char text[LONGEST_LABEL];
-    const int n = snprintf(text, sizeof text, "%.0f", element(x, i));
-    if (!cells_add(c, t->nrows + i, text, (size_t)n)) return reg_no_memory(st, rows * sizeof *at);
-  }
-  return at ? REG_OK : reg_no_memory(st, rows * sizeof *at);
+// Of the elements of the first axis. An image without channels has one, and a number is a row of one.
+static ArrayRows rows_of(const Idx *x) {
+  ArrayRows r = {.path = x->path, .rows = x->dim[0], .width = x->width, .at = element_of, .of = x};
+  for (int i = 1; i < x->rank; i++) r.dim[r.rank++] = x->dim[i];
+  if (r.rank == 2 || r.rank == 0) r.dim[r.rank++] = 1;
+  return r;
 }
 
 static int read_labels(Table *t, const TableRequest *want, int64_t rows, reg_status *st) {
   Idx x = {0};
   int code = want->labels ? idx_read(&x, want->labels, st) : REG_OK;
   if (want->labels && !code) {
+    const ArrayRows labels = rows_of(&x);
     if (x.rank != 1 || x.type > IDX_I32) code = bad(&x, st, "labels are one whole number each");
-    if (!code && x.count != rows)
-      code = reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld labels, `%s` has %lld rows", x.path,
-                      (long long)x.count, want->path, (long long)rows);
     table_checksum(t, (const char *)x.bytes, (size_t)(x.count * x.each));
-    if (!code) code = keep_labels(t, &x, st);
+    if (!code) code = table_add_labels(t, &labels, want->path, rows, st);
   }
   free(x.bytes);
   return code;
@@ -189,16 +152,11 @@ static int read_labels(Table *t, const TableRequest *want, int64_t rows, reg_sta
 int table_read_idx(Table *t, const TableRequest *want, reg_status *st) {
   Idx x = {0};
   int code = idx_read(&x, want->path, st);
-  if (!code) code = shape_of(t, &x, st);
-  if (!code && t->nfiles == 0 && !(t->columns = data_numbers(t->heap, t->width)))
-    code = reg_no_memory(st, (size_t)t->width * sizeof *t->columns);
-  if (!code) code = keep_numbers(t, &x, st);
+  const ArrayRows rows = rows_of(&x);
+  if (!code) code = table_add_array(t, &rows, st);
   if (!code) table_checksum(t, (const char *)x.bytes, (size_t)(x.count * x.each));
   if (!code) code = read_labels(t, want, x.dim[0], st);
-  if (!code) {
-    t->files[t->nfiles++] = (TableFile){.path = want->path, .first = t->nrows, .nrows = x.dim[0]};
-    t->nrows += x.dim[0];
-  }
+  if (!code) table_close_array(t, want->path, x.dim[0]);
   free(x.bytes);
   return code;
 }

@@ -40,15 +40,22 @@ static int list_texts(Table *t, const reg_data_plan *plan, TableRequest *want, r
   return REG_OK;
 }
 
+static int (*reader_of(reg_data_kind kind))(Table *, const TableRequest *, reg_status *) {
+  return kind == REG_DATA_CSV   ? table_read_csv
+         : kind == REG_DATA_IDX ? table_read_idx
+         : kind == REG_DATA_NPY ? table_read_npy
+                                : NULL;
+}
+
 static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *source = plan->ops;
-  if (plan->nops < 1 || (source->kind != REG_DATA_CSV && source->kind != REG_DATA_IDX))
-    return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
   int (*const read)(Table *, const TableRequest *, reg_status *) =
-      source->kind == REG_DATA_IDX ? table_read_idx : table_read_csv;
+      plan->nops < 1 ? NULL : reader_of(source->kind);
+  if (!read) return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
   TableRequest first = {.path = source->path,
                         .form = form_of(source),
                         .labels = source->labels,
+                        .array = source->array,
                         .any_text = plan_takes_texts(plan),
                         .holes = plan_fills(plan),
                         .drops = has(plan, REG_DATA_DROP_MISSING)};
@@ -63,6 +70,7 @@ static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
                                .form = op->nforms ? op->form : form_of(source),
                                .target = op->target,
                                .labels = op->labels,
+                               .array = op->array,
                                .columns = t->columns,
                                .ncolumns = t->width,
                                .no_others = true,

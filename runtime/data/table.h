@@ -72,7 +72,8 @@ typedef struct TableRequest {
   const char *path;
   const reg_csv_form *form; // NULL: the usual one
   const char *target;       // the column of the first own one here; NULL: as in the first file
-  const char *labels;       // of an IDX file: those of its rows, or NULL
+  const char *labels;       // of an array: the file of those of its rows, in .npz their array; or NULL
+  const char *array;        // of .npz: that of the rows; NULL: a file of one array
   const char *const *columns;
   int ncolumns;
   bool no_others;      // a column that is not asked for is a mistake
@@ -90,6 +91,23 @@ int table_unpack(const char *path, char **bytes, size_t *size, reg_status *st);
 // Appends the file's rows. On failure st is filled; table_free either way.
 int table_read_csv(Table *t, const TableRequest *want, reg_status *st);
 int table_read_idx(Table *t, const TableRequest *want, reg_status *st);
+int table_read_npy(Table *t, const TableRequest *want, reg_status *st); // also an archive of several, .npz
+
+// An array of numbers, whose first axis is the rows.
+typedef struct ArrayRows {
+  const char *path;
+  int64_t rows, width; // elements of a row
+  int rank;            // of a row
+  int64_t dim[REG_MAX_RANK];
+  double (*at)(const void *of, int64_t i);
+  const void *of;
+} ArrayRows;
+
+// Rows behind those of the table, which are counted by table_close_array; then labels for them, of the file
+// `of`, as texts of the first own column.
+int table_add_array(Table *t, const ArrayRows *x, reg_status *st);
+int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows, reg_status *st);
+void table_close_array(Table *t, const char *path, int64_t rows);
 // A table of several files has the checksum of theirs, one behind the other.
 void table_checksum(Table *t, const char *bytes, size_t size);
 void table_free(Table *t);

@@ -13,7 +13,7 @@
 static const int64_t MOST_ELEMENTS = (int64_t)1 << 40;
 
 typedef struct Header {
-  char kind;    // 'f', 'i', 'b'
+  char kind;    // 'f', 'i', 'u', 'b'
   size_t width; // bytes an element
   bool fortran;
   int rank;
@@ -22,7 +22,7 @@ typedef struct Header {
 
 static int refuse(reg_status *st, const char *path, const char *what) {
   reg_fail(st, REG_BAD_DATA, "array_bad", "%s: %s", path, what);
-  reg_hint(st, "arrays are written by numpy.save as float32, float64, int32, int64 or bool, little endian");
+  reg_hint(st, "arrays are written by numpy.save as float32, float64, integers or bool, little endian");
   return REG_BAD_DATA;
 }
 
@@ -42,7 +42,8 @@ static const char *read_descr(const char *dictionary, Header *h) {
     const char *text;
     char kind;
     size_t width;
-  } types[] = {{"'<f4'", 'f', 4}, {"'<f8'", 'f', 8}, {"'<i4'", 'i', 4}, {"'<i8'", 'i', 8}, {"'|b1'", 'b', 1}};
+  } types[] = {{"'<f4'", 'f', 4}, {"'<f8'", 'f', 8}, {"'<i4'", 'i', 4}, {"'<i8'", 'i', 8}, {"'|b1'", 'b', 1},
+               {"'|i1'", 'i', 1}, {"'<i2'", 'i', 2}, {"'|u1'", 'u', 1}, {"'<u2'", 'u', 2}, {"'<u4'", 'u', 4}};
   const char *at = value_of(dictionary, "'descr'");
   if (!at) return "the header has no descr";
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -51,7 +52,7 @@ static const char *read_descr(const char *dictionary, Header *h) {
       h->width = types[i].width;
       return NULL;
     }
-  return "the element type is none of <f4, <f8, <i4, <i8, |b1";
+  return "the element type is none of <f4, <f8, |i1, <i2, <i4, <i8, |u1, <u2, <u4, |b1";
 }
 
 static const char *read_shape(const char *dictionary, size_t available, Header *h) {
@@ -98,19 +99,19 @@ static const char *read_header(const char *bytes, size_t size, Header *h, size_t
 static double number_at(const Header *h, const char *from) {
   float f;
   double d;
-  int32_t i;
-  int64_t wide;
+  int64_t wide = 0; // little endian, as the processor
   if (h->kind == 'b') return *from != 0;
   if (h->kind == 'f' && h->width == 4) return (double)*(float *)memcpy(&f, from, 4);
   if (h->kind == 'f') return *(double *)memcpy(&d, from, 8);
-  if (h->width == 4) return *(int32_t *)memcpy(&i, from, 4);
-  return (double)*(int64_t *)memcpy(&wide, from, 8);
+  memcpy(&wide, from, h->width);
+  const int above = 64 - 8 * (int)h->width;
+  if (h->kind == 'i') wide = (int64_t)((uint64_t)wide << above) >> above;
+  return (double)wide;
 }
 
 // False where the number does not fit 32 bits.
 static bool convert(const Header *h, const char *from, void *to) {
-  int64_t wide;
-  if (h->width == 4) {
+  if (h->width == 4 && h->kind != 'u') {
     memcpy(to, from, 4);
   } else if (h->kind == 'f') {
     const double d = number_at(h, from);
@@ -119,9 +120,10 @@ static bool convert(const Header *h, const char *from, void *to) {
   } else if (h->kind == 'b') {
     *(int32_t *)to = *from != 0;
   } else {
-    memcpy(&wide, from, 8);
-    *(int32_t *)to = (int32_t)wide;
-    return wide == *(int32_t *)to;
+    const double whole = number_at(h, from);
+    const bool fits = whole >= INT32_MIN && whole <= INT32_MAX;
+    *(int32_t *)to = fits ? (int32_t)whole : 0;
+    return fits;
   }
   return true;
 }
@@ -168,7 +170,7 @@ static int too_large(reg_status *st, const char *path, const Header *h, int64_t 
 }
 
 static void describe(const Header *h, reg_array *out) {
-  out->dtype = h->kind == 'f' ? REG_F32 : h->kind == 'i' ? REG_I32 : REG_BOOL;
+  out->dtype = h->kind == 'f' ? REG_F32 : h->kind == 'b' ? REG_BOOL : REG_I32;
   out->rank = h->rank;
   out->count = h->count;
   memcpy(out->dim, h->dim, sizeof h->dim);
@@ -194,16 +196,24 @@ int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
   return code;
 }
 
-int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st) {
+int reg_npy_decode(const char *path, const char *bytes, size_t size, reg_array *shape, double **values,
+                   reg_status *st) {
   size_t data = 0;
-  Header h;
-  char *bytes = open_array(path, &h, &data, st);
-  if (!bytes) return st->code;
+  Header h = {0};
+  const char *wrong = read_header(bytes, size, &h, &data);
+  if (wrong) return refuse(st, path, wrong);
   *values = malloc((size_t)(h.count + 1) * sizeof **values);
   for (int64_t i = 0; i < h.count && *values; i++) (*values)[i] = number_at(&h, element(&h, bytes + data, i));
-  free(bytes);
   describe(&h, shape);
   return *values ? REG_OK : reg_no_memory(st, (size_t)h.count * sizeof **values);
+}
+
+int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st) {
+  size_t size;
+  char *bytes = reg_file_read(path, &size, "array_missing", st);
+  const int code = bytes ? reg_npy_decode(path, bytes, size, shape, values, st) : st->code;
+  free(bytes);
+  return code;
 }
 
 // Format 1; the header is padded so that the elements begin at a multiple of 64 bytes. From four bytes an

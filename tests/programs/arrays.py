@@ -1,10 +1,12 @@
 """Data from IDX files: images with labels, other arrays, compressed or not, and files that are damaged. Each `case_*` function takes
 the compiler and raises Failure."""
 import gzip
+import io
 import json
 import math
 import struct
 import subprocess
+import zipfile
 
 from programs.cases import demand, events, folder, of_kind
 
@@ -102,3 +104,61 @@ def case_the_prompt_keeps_paths(regc):
     text = (where / "sub/q.reg").read_text()
     demand(f'idx("{where}/train.gz", labels: "{where}/train-labels")' in text and f'labels: "{where}/test-labels.gz"' in text, text)
     regc.ok("check", "sub/q.reg", cwd=where)
+
+
+def npy(shape, numbers, kind="<f8", fortran=False):
+    """As numpy.save writes it; `numbers` in the order in which they lie in the file."""
+    head = f"{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': ({''.join(f'{n}, ' for n in shape)}), }}".encode()
+    head += b" " * (-(len(head) + 11) % 64) + b"\n"
+    code = {"f8": "d", "f4": "f", "u1": "B", "i2": "h", "u4": "I", "i8": "q"}[kind[1:]]
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + struct.pack(f"<{len(numbers)}{code}", *numbers)
+
+
+def npz(**arrays):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        for i, (name, data) in enumerate(arrays.items()):
+            z.writestr(f"{name}.npy", data, zipfile.ZIP_DEFLATED if i % 2 else zipfile.ZIP_STORED)
+    return out.getvalue()
+
+
+NPY = """data d = npy("x.npy", target: "y.npy") |> standardize |> split(train: 75%, test: 25%, seed: 1)
+data z = npz("d.npz", target: t as label) with test = npz("d.npz", x: more, target: u)
+data e = (z with label = label) |> standardize
+fn in_line(x: [n, a, b]) = reshape(x, [n, a * b])
+model net(x: [2, 2]) -> [3] = x |> in_line |> dense(3)
+train net on d { loss cross_entropy(net(x), label); optimize adam(lr: 0.1); epochs 2; batch 4 }
+evaluate net on d.test { accuracy }
+"""
+
+
+def case_arrays_of_numpy(regc):
+    """Types, orders and archives; the same bits in a binary, also where it predicts an array."""
+    where, x = folder(regc), [((5 * i * i + i) % 23) / 4 for i in range(32)]
+    by_column = [x[4 * r + 2 * a + b] for b in range(2) for a in range(2) for r in range(8)]
+    (where / "x.npy").write_bytes(npy([8, 2, 2], by_column, fortran=True))
+    (where / "y.npy").write_bytes(npy([8], [k % 3 for k in range(8)], "|u1"))
+    (where / "d.npz").write_bytes(npz(x=npy([8, 2, 2], x), t=npy([8], [300 * k - 900 for k in range(8)], "<i2"), more=npy([3, 2, 2], x[:12], "<f4"),
+                                      u=npy([3, 1], [3 * 10**9, 0, 5], "<u4")))
+    (where / "p.reg").write_text(NPY)
+    demand(values(regc, where, "z.x")["values"] == x + x[:12], "other numbers")
+    demand(values(regc, where, "z.label")["values"] == [*range(-900, 1201, 300), 3 * 10**9, 0, 5], "other targets")
+    rows = values(regc, where, "d.train.id")["values"]
+    means = [math.fsum(x[4 * r + k] for r in rows) / len(rows) for k in range(4)]
+    spread = [math.sqrt(math.fsum((x[4 * r + k] - means[k]) ** 2 for r in rows) / len(rows)) for k in range(4)]
+    found = values(regc, where, "d.x")["values"]
+    demand(all(math.isclose(v, (x[i] - means[i % 4]) / spread[i % 4], rel_tol=1e-5, abs_tol=1e-6) for i, v in enumerate(found)), f"{found}")
+    regc.ok("run", "p.reg", "-q", "--out", "one", cwd=where)
+    regc.ok("build", "p.reg", "-o", "p", cwd=where)
+    subprocess.run([where / "p", "-q", "--out", "two"], check=True, cwd=where)
+    demand((where / "one/weights.safetensors").read_bytes() == (where / "two/weights.safetensors").read_bytes(), "the binary has other weights")
+    good = (where / "d.npz").read_bytes()
+    at = good.index(b"t.npy")
+    for data, told in ((good[:-30], "no .npz archive"), (good.replace(b"t.npy", b"s.npy"), "has no array `t`"), (good[:at + 20] + b"\xff" + good[at + 21:], "damaged"),
+                       (npz(x=npy([8, 2, 2], [math.nan, *x[1:]]), t=b""), "row 0 has an element that is NaN"), (npz(x=npy([], [1.0]), t=b""), "without an axis"),
+                       (npz(x=npy([8, 2, 2], x), t=npy([7], range(7), "<i8")), "7 labels"), (npz(x=npy([2, 1, 1, 1, 1, 1], [0, 0])), "more than 4 axes"),
+                       (npz(x=npy([8, 2, 2], x), t=npy([4, 2], range(8), "<i8")), "one number"), (npz(x=npy([0, 2, 2], [])), "no elements"),
+                       (npz(x=npy([8, 2, 2], x).replace(b"<f8", b"<c8")), "the element type"), (b"PK\5\6", "no .npz archive")):
+        (where / "d.npz").write_bytes(data)
+        done = regc("eval", "z.x", "-f", "p.reg", cwd=where)
+        demand(done.returncode in (1, 65) and told in done.stderr, f"{told}: {done.returncode}\n{done.stderr}")

@@ -18,11 +18,13 @@ static const Ast *item_tree(Session *s, const ReplItem *i) {
 // argument of e is none.
 static const Ast *data_path_of(const Ast *e, int i) {
   const int b = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? builtin_find(e->kids[0]->name) : -1;
-  if (i == 0 || (b != B_CSV && b != B_TEXT && b != B_IDX)) return NULL;
-  const Ast *arg = e->kids[i];
-  const bool path = arg->name ? !strcmp(arg->name, "path") || !strcmp(arg->name, "labels")
-                              : i == 1 || (i == 2 && b == B_IDX);
-  return path && arg->kids[0]->kind == AST_STR ? arg->kids[0] : NULL;
+  if (i == 0 || !is_source(b)) return NULL;
+  const Ast *arg = e->kids[i], *value = arg->kids[0];
+  const char *second = b == B_IDX ? "labels" : b == B_NPY ? "target" : NULL;
+  const bool path = arg->name ? !strcmp(arg->name, "path") || (second && !strcmp(arg->name, second))
+                              : i == 1 || (i == 2 && second);
+  if (value->kind == AST_AS) value = value->kids[0];
+  return path && value->kind == AST_STR ? value : NULL;
 }
 
 static const char *folder_of(Arena *a, const char *path) {

@@ -99,6 +99,7 @@ typedef enum reg_data_kind {
   REG_DATA_CSV,
   REG_DATA_TEXT,
   REG_DATA_IDX,
+  REG_DATA_NPY, // also .npz
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
   REG_DATA_MIN_MAX,

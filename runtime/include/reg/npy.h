@@ -1,5 +1,6 @@
-// .npy arrays (format 1 to 3). Reads f4, f8, i4, i8 and b1 (little endian), C or Fortran order, and gives
-// them in C order: floating values as float, integers and booleans as int32_t.
+// .npy arrays (format 1 to 3). Reads f4, f8, i1 to i8, u1 to u4 and b1 (little endian), C or Fortran order,
+// and gives them in C order: floating values as float, integers and booleans as int32_t. Archives of them,
+// .npz.
 #ifndef REG_NPY_H
 #define REG_NPY_H
 #include "data.h"
@@ -14,6 +15,13 @@ typedef struct reg_array {
 int reg_npy_read(const char *path, reg_array *out, reg_status *st); // free out->values
 // The elements as they stand in the file, in *values, to be freed; shape->values is not set.
 int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st);
+// The same of a file's bytes; `path` is for messages.
+int reg_npy_decode(const char *path, const char *bytes, size_t size, reg_array *shape, double **values,
+                   reg_status *st);
+// The file of the array `name` in a zip archive's bytes, stored or deflated, to be freed. REG_BAD_DATA where
+// the archive is damaged, has no such array (st names those that it has) or packs it otherwise.
+int reg_npz_member(const char *path, const char *bytes, size_t size, const char *name, char **member,
+                   size_t *length, reg_status *st);
 int reg_npy_write(const char *path, const reg_array *a, reg_status *st);
 // f8, of the shape of an array.
 int reg_npy_write_numbers(const char *path, const reg_array *shape, const double *values, reg_status *st);

@@ -1,0 +1,75 @@
+// Arrays as tables: a row for each element of the first axis. In: an array of a file. Out: rows behind those
+// that the table has, or their labels.
+#include "data/table.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_LABEL = 32 };
+
+static int bad(const ArrayRows *x, reg_status *st, const char *what) {
+  return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %s", x->path, what);
+}
+
+static int shape_of(Table *t, const ArrayRows *x, reg_status *st) {
+  if (x->rank > (int)(sizeof t->dim / sizeof *t->dim)) return bad(x, st, "a row has more than 4 axes");
+  if (x->width < 1 || x->rows < 1) return bad(x, st, "it has no elements");
+  if (t->nfiles > 0) {
+    bool same = x->rank == t->rank;
+    for (int k = 0; k < x->rank && same; k++) same = x->dim[k] == t->dim[k];
+    return same ? REG_OK : bad(x, st, "its rows have another shape than those of the training data");
+  }
+  if (x->width > INT32_MAX) return bad(x, st, "a row has more elements than it can have (2147483647)");
+  t->rank = x->rank;
+  memcpy(t->dim, x->dim, sizeof t->dim);
+  t->width = (int)x->width;
+  t->columns = data_numbers(t->heap, t->width);
+  return t->columns ? REG_OK : reg_no_memory(st, (size_t)t->width * sizeof *t->columns);
+}
+
+static int not_finite(const ArrayRows *x, int64_t row, double v, reg_status *st) {
+  return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: row %lld has an element that is %s", x->path,
+                  (long long)row, isnan(v) ? "NaN" : "infinite");
+}
+
+int table_add_array(Table *t, const ArrayRows *x, reg_status *st) {
+  int code = shape_of(t, x, st);
+  if (code) return code;
+  const int64_t rows = t->nrows + x->rows, count = x->rows * x->width;
+  double *numbers = realloc(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
+  if (numbers) t->numbers = numbers;
+  int64_t *line = numbers ? realloc(t->line, (size_t)rows * sizeof *line) : NULL;
+  if (!line) return reg_no_memory(st, (size_t)(rows * t->width) * sizeof *numbers);
+  t->line = line;
+  for (int64_t i = 0; i < count; i++) {
+    const double v = x->at(x->of, i);
+    if (!isfinite(v)) return not_finite(x, i / x->width, v, st);
+    t->numbers[t->nrows * t->width + i] = v;
+  }
+  for (int64_t i = 0; i < x->rows; i++) t->line[t->nrows + i] = i + 1;
+  return REG_OK;
+}
+
+int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows, reg_status *st) {
+  Cells *c = &t->own[0].cells;
+  if (y->width != 1 || y->rows != rows)
+    return y->width != 1 ? bad(y, st, "a label is one number")
+                         : reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld labels, `%s` has %lld rows",
+                                    y->path, (long long)y->rows, of, (long long)rows);
+  size_t *at = realloc(c->at, (size_t)(t->nrows + rows) * sizeof *at);
+  if (at) c->at = at;
+  for (int64_t i = 0; i < rows && at; i++) {
+    char text[LONGEST_LABEL];
+    const double v = y->at(y->of, i);
+    if (!isfinite(v)) return not_finite(y, i, v, st);
+    const int n = snprintf(text, sizeof text, "%.17g", v);
+    if (!cells_add(c, t->nrows + i, text, (size_t)n)) at = NULL;
+  }
+  return at ? REG_OK : reg_no_memory(st, (size_t)rows * LONGEST_LABEL);
+}
+
+void table_close_array(Table *t, const char *path, int64_t rows) {
+  t->files[t->nfiles++] = (TableFile){.path = path, .first = t->nrows, .nrows = rows};
+  t->nrows += rows;
+}
