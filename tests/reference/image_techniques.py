@@ -1,6 +1,9 @@
 """The definitions of techniques of images, written once more with PyTorch (double precision) from their formulas: read by make_techniques.py."""
+import make
+import numpy
+import scipy.fft
 import torch
-from techniques import arrays
+from techniques import OTHERS, arrays
 from torch.nn import functional as F
 
 PROGRAM = """fn nothing(x) = 0 * x
@@ -8,8 +11,11 @@ fn first(pair) {
   a, b = pair
   a
 }
+optimizer tall_adam(lr: number) for w {
+  w <- w - lr * (each g in grad(objective, w) : transpose(cosine_moments(transpose(g), 1, 0.9, 0.999, 1e-8, true, step)))
+}
 """
-OPTIMIZERS, SCHEDULES, STEPS = [], [], []
+SCHEDULES, STEPS = [], []
 
 
 def orthogonal_kernel(w, stride):
@@ -65,7 +71,42 @@ def compensated(a, kept):
     return out
 
 
+def cosine_basis(n):
+    """The inverse transform of SciPy's, of the unit vectors."""
+    return torch.tensor(scipy.fft.idct(numpy.eye(n), norm="ortho", axis=0).T.copy())
+
+
+def cosine_step(g, rank, s, t, feedback=True, b1=0.9, b2=0.999, eps=1e-8):
+    """By a rotation between the old and the new coordinates, as in section 3 of the paper, for either shape of its own."""
+    q = cosine_basis(min(g.shape))
+    a = g + s.get("left", 0)
+    wide = g.shape[0] < g.shape[1]
+    sizes = (q.T @ a).abs().sum(1) if wide else (a @ q).abs().sum(0)
+    p = q[:, sizes.argsort(descending=True)[:rank]]
+    low = p.T @ a if wide else a @ p
+    r = s["p"].T @ p if "p" in s else torch.eye(rank)
+    turned = [(r.T @ k if wide else k @ r) for k in (s.get("m", 0 * low), s.get("v", 0 * low))]
+    m, v = b1 * turned[0] + (1 - b1) * low, b2 * turned[1].abs() + (1 - b2) * low ** 2
+    s.update(left=a - (p @ low if wide else low @ p.T) if feedback else 0, p=p, m=m, v=v)
+    u = m / (1 - b1 ** t) / ((v / (1 - b2 ** t)).sqrt() + eps)
+    return p @ u if wide else u @ p.T
+
+
+def cosine_adam(lr, rank, feedback=True, decay=0, tall=False):
+    """Of the matrix; the others make steps of their own."""
+    def rule(w, g, s, t):
+        if w.dim() == 1:
+            return w - 0.05 * g
+        return w - lr * decay * w - lr * (cosine_step(g.T, rank, s, t, feedback).T if tall else cosine_step(g, rank, s, t, feedback))
+    return make.Formula(rule)
+
+
 EXPRESSIONS = [
+    ("cosine_basis(5) * s", arrays(s=(5, 5)), lambda s: cosine_basis(5) * s, ""),
+    ("rare_bias(3, 3000, 10) + 0 * s", arrays(s=(1,)), lambda s: torch.logit(torch.tensor([3 / 30000])) + 0 * s, ""),
+    ("guided(sum(a^2), sum(b^2))", arrays(a=(2, 3), b=(2,)),
+     lambda a, b: (b.square().sum() / a.square().sum()).detach() * a.square().sum() + b.square().sum(), "a,b"),
+    ("guided(sum(a^2), sum(b^2 * 0))", arrays(a=(2, 3), b=(2,)), lambda a, b: a.square().sum() + 0 * b.sum(), "a,b"),
     ("orthogonal_kernel(w)", arrays(w=(3, 3, 2, 2)), lambda w: orthogonal_kernel(w, 1), "w"),
     ("orthogonal_kernel(w, stride: 2)", arrays(w=(3, 3, 1, 5)), lambda w: orthogonal_kernel(w, 2), "w"),
     ("orthogonal_kernel(w, stride: 3)", arrays(w=(3, 3, 1, 4)), lambda w: orthogonal_kernel(w, 3), "w"),
@@ -94,4 +135,10 @@ LAYERS = [
     ("maxout(2, pieces: 3)", {"weight": (3, 6), "bias": (6,)}, lambda x, weight, bias: (x @ weight + bias).reshape(-1, 2, 3).amax(2), None),
     ("maxout(1)", {"weight": (3, 2), "bias": (2,)}, lambda x, weight, bias: (x @ weight + bias).amax(1, keepdim=True), None),
     ("ordered_low_rank(2, 4)", {"v": (3, 4), "u": (4, 2)}, lambda x, v, u: x @ v @ u, None, "{{\n  all, some = x |> {call} as f\n  all + 0 * some\n}}"),
+]
+OPTIMIZERS = [
+    ("cosine_adam(lr: 0.1, rank: 1) for net.f.a" + OTHERS, cosine_adam(0.1, 1)),
+    ("cosine_adam(lr: 0.1, rank: 1, feedback: false, weight_decay: 0.5) for net.f.a" + OTHERS, cosine_adam(0.1, 1, False, 0.5)),
+    ("cosine_adam(lr: 0.1, rank: 2) for net.f.a" + OTHERS, cosine_adam(0.1, 2)),
+    ("tall_adam(lr: 0.1) for net.f.a" + OTHERS, cosine_adam(0.1, 1, tall=True)),
 ]
