@@ -185,17 +185,35 @@ bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg
   return true;
 }
 
+// A whole number that is known, of at least 1; 0 where nothing says it.
+static bool count_arg(Cx *cx, Env *env, const Ast *call, const char *arg, int position, const char *what,
+                      int64_t *to) {
+  const Ast *e = call_arg(call, arg, position);
+  if (!e) return true;
+  Value v = eval_expr(cx, env, e);
+  v.span = e->span;
+  return known_int(cx, &v, what, 1, INT32_MAX, to);
+}
+
 bool text_source(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
-  const Ast *window = call_arg(call, "window", 1);
+  const Ast *lines = call_arg(call, "lines", -1), *merges = call_arg(call, "merges", -1);
   op->kind = REG_DATA_TEXT;
-  if (!path_arg(cx, call, "text", op)) return false;
-  if (!window) {
-    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text", "window");
+  op->lines = lines != NULL;
+  if (!path_arg(cx, call, "text", op) ||
+      !count_arg(cx, env, call, "window", 1, "a number of characters", &op->window) ||
+      !count_arg(cx, env, call, "words", -1, "a number of words", &op->words) ||
+      !count_arg(cx, env, call, "merges", -1, "a number of merges", &op->merges))
+    return false;
+  if ((op->window && lines) || (op->words && op->merges)) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, (op->window && lines ? lines : merges)->span,
+                        op->window && lines ? "`lines`" : "`merges`",
+                        op->window && lines ? "beside `window`" : "beside `words`");
+    diag_hint(d, "rows are windows or lines, tokens are characters, words or pieces of words");
     return false;
   }
-  Value v = eval_expr(cx, env, window);
-  v.span = window->span;
-  return known_int(cx, &v, "a number of characters", 1, INT32_MAX, &op->window);
+  if (lines && !count_arg(cx, env, call, "lines", -1, "a number of places", &op->window)) return false;
+  if (!op->window) diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text", "window");
+  return op->window > 0;
 }
 
 bool idx_source(Cx *cx, const Ast *call, reg_data_op *op) {

@@ -231,7 +231,8 @@ static void pieces_of(Stages *s, Span at, const char *text, Pieces *out) {
 static void report_words(reg_report *r, const reg_field *f) {
   r->nwords = (int)f->nclasses;
   r->words = (const char *const *)f->class_names;
-  for (int i = 0; i < r->nwords; i++) r->spaced |= reg_shown_width(r->words[i]) > 1;
+  for (int i = 0; i < r->nwords && !f->rank; i++)
+    r->spaced |= reg_shown_width(r->words[i]) > 1; // tokens of a text hold their spaces
 }
 
 static void lower_report(Stages *s, const Ast *e) {

@@ -101,7 +101,7 @@ static int make_parts(reg_dataset *d, Heap *heap, const Table *t, const reg_data
 }
 
 static int load_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
-  int code = data_read_text(d, heap, &plan->ops[0], st);
+  int code = data_read_text(d, heap, plan, st);
   return code ? code : make_parts(d, heap, NULL, plan, st);
 }
 

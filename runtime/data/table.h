@@ -139,7 +139,7 @@ const char *date_parse(const char *text, double parts[REG_DATE_PARTS]);
 int table_to_fields(Table *t, reg_dataset *d, reg_status *st);
 
 // A text's rows and fields.
-int data_read_text(reg_dataset *d, Heap *heap, const reg_data_op *op, reg_status *st);
+int data_read_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
 // Parts of the first `rows` rows by fractions or as one of several folds, at random or in their order.
 int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const reg_data_op *op,
                reg_status *st);

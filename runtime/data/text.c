@@ -1,9 +1,12 @@
-// A text as a table: windows of so many characters, one behind the other. In: a UTF-8 file. Out: x, the
-// characters of a window, and next, for each of them the one behind it; both as classes, the different
-// characters of the file in the order of their code points. Characters at the end that do not fill a window,
-// or have none behind them, are left out.
+// A text as a table: windows of so many tokens, one behind the other, or its lines. In: a UTF-8 file. Out: x,
+// the tokens of a row, and next, for each of them the one behind it; both as classes: the different
+// characters of the file in the order of their code points, or what tokens.h learns of the training part.
+// Tokens at the end that do not fill a window, or have none behind them, are left out. A line's row begins
+// with a line end and has what fits of the line behind it; `length` is how many of its places are taken, line
+// ends follow.
 #include "text/text.h"
 #include "data/table.h"
+#include "data/tokens.h"
 #include "reg/file.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +14,16 @@
 
 enum { CODES = 0x110000, LONGEST = 5 };
 
-typedef struct Characters {
-  const char *path;
-  int32_t *code; // of each character of the file
-  int64_t count;
-} Characters;
+typedef struct Source {
+  const reg_data_plan *plan;
+  const reg_data_op *op;
+  char *text;
+  size_t size;
+  Tokens tokens;
+  int64_t nrows;
+  int64_t *first;  // of each line, among the tokens
+  int32_t *length; // places of its row that are taken; both NULL for windows
+} Source;
 
 static int32_t decode(const unsigned char *s, int length) {
   static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -33,44 +41,146 @@ static int encode(int32_t code, char *out) {
   return length;
 }
 
-static int read_characters(Characters *c, const char *text, size_t size, reg_status *st) {
-  if (!(c->code = malloc((size + 1) * sizeof *c->code))) return reg_no_memory(st, size * sizeof *c->code);
-  for (size_t at = 0; at < size;) {
-    const int length = reg_utf8_length(text + at, size - at);
-    if (!length) {
-      reg_fail(st, REG_BAD_DATA, "data_bad", "%s: byte %zu is no UTF-8", c->path, at + 1);
+// Code points, which number_characters makes classes of.
+static int read_characters(Source *s, reg_status *st) {
+  Tokens *t = &s->tokens;
+  t->of = malloc((s->size + 1) * sizeof *t->of);
+  t->at = malloc((s->size + 1) * sizeof *t->at);
+  if (!t->of || !t->at) return reg_no_memory(st, s->size * sizeof *t->at);
+  for (size_t at = 0; at < s->size;) {
+    const int length = reg_utf8_length(s->text + at, s->size - at);
+    if (!length || (!s->text[at] && (s->op->words || s->op->merges))) {
+      reg_fail(st, REG_BAD_DATA, "data_bad", "%s: byte %zu is %s", s->op->path, at + 1,
+               length ? "0, which no text holds" : "no UTF-8");
       return reg_hint(st, "save it as UTF-8"), st->code;
     }
-    c->code[c->count++] = decode((const unsigned char *)text + at, length);
+    t->at[t->count] = at;
+    t->of[t->count++] = decode((const unsigned char *)s->text + at, length);
     at += (size_t)length;
   }
+  t->at[t->count] = s->size;
   return REG_OK;
 }
 
 // The classes of all characters, and their names.
-static int number_characters(Heap *heap, const Characters *c, reg_field *f, int32_t **class_of) {
-  int32_t *number = *class_of = calloc(CODES, sizeof *number);
+static int number_characters(Heap *heap, Tokens *t) {
+  int32_t *number = calloc(CODES, sizeof *number);
   if (!number) return -1;
-  for (int64_t i = 0; i < c->count; i++) number[c->code[i]] = 1;
+  for (int64_t i = 0; i < t->count; i++) number[t->of[i]] = 1;
   for (int32_t k = 0; k < CODES; k++)
-    if (number[k]) number[k] = (int32_t)f->nclasses++;
-  f->class_names = reg_heap_take(heap, (size_t)f->nclasses * sizeof *f->class_names);
-  char *names = reg_heap_take(heap, (size_t)f->nclasses * LONGEST);
-  if (!f->class_names || !names) return -1;
-  for (int64_t i = 0; i < c->count; i++) {
-    const int32_t k = number[c->code[i]];
-    if (f->class_names[k]) continue;
-    f->class_names[k] = names + (size_t)k * LONGEST;
-    encode(c->code[i], f->class_names[k]);
+    if (number[k]) number[k] = (int32_t)t->nclasses++;
+  t->names = reg_heap_take(heap, (size_t)t->nclasses * sizeof *t->names);
+  char *names = reg_heap_take(heap, (size_t)t->nclasses * LONGEST);
+  for (int64_t i = 0; i < t->count && t->names && names; i++) {
+    const int32_t k = number[t->of[i]];
+    if (!t->names[k]) encode(t->of[i], t->names[k] = names + (size_t)k * LONGEST);
+    t->of[i] = k;
+  }
+  free(number);
+  return t->names && names ? REG_OK : -1;
+}
+
+// -- rows
+
+// Line ends are \n, also behind the last line.
+static void close_lines(Source *s) {
+  size_t to = 0;
+  for (size_t i = 0; i < s->size; i++)
+    if (s->text[i] != '\r' || i + 1 == s->size || s->text[i + 1] != '\n') s->text[to++] = s->text[i];
+  if (to && s->text[to - 1] != '\n') s->text[to++] = '\n';
+  s->size = to;
+}
+
+static bool is_end(const Source *s, int64_t token) { return s->text[s->tokens.at[token]] == '\n'; }
+
+static int find_lines(Source *s, reg_status *st) {
+  const int64_t n = s->tokens.count, most = s->op->window;
+  free(s->first);
+  free(s->length);
+  s->nrows = 0;
+  s->first = malloc((size_t)(n + 1) * sizeof *s->first);
+  s->length = malloc((size_t)(n + 1) * sizeof *s->length);
+  if (!s->first || !s->length) return reg_no_memory(st, (size_t)n * sizeof *s->first);
+  for (int64_t i = 0, j; i < n; i = j + 1) {
+    for (j = i; !is_end(s, j);) j++;
+    if (j == i) continue;
+    s->first[s->nrows] = i;
+    s->length[s->nrows++] = (int32_t)(j - i < most ? j - i + 1 : most);
   }
   return REG_OK;
 }
 
-// Each window from `ahead` characters further on.
-static int fill_classes(Heap *heap, const Characters *c, const int32_t *class_of, int64_t rows, int ahead,
-                        reg_field *f) {
-  if (!(f->classes = reg_heap_take(heap, (size_t)(rows * f->width) * sizeof *f->classes))) return -1;
-  for (int64_t i = 0; i < rows * f->width; i++) f->classes[i] = class_of[c->code[i + ahead]];
+static int make_rows(Source *s, reg_status *st) {
+  if (s->op->lines) {
+    const int code = find_lines(s, st);
+    if (code) return code;
+  } else {
+    s->nrows = s->tokens.count ? (s->tokens.count - 1) / s->op->window : 0;
+  }
+  if (s->nrows < 1 && s->op->lines)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: no line holds anything", s->op->path);
+  if (s->nrows < 1)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld %s are no window of %lld with one behind it",
+                    s->op->path, (long long)s->tokens.count,
+                    s->op->words    ? "words"
+                    : s->op->merges ? "pieces of words"
+                                    : "characters",
+                    (long long)s->op->window);
+  if (s->nrows > INT32_MAX)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%lld rows are more than a data set can have (2147483647)",
+                    (long long)s->nrows);
+  return REG_OK;
+}
+
+// -- what tokens are learned of
+
+// The share of the rows that trains; -1: not the first of the parts, 1: all do.
+static double training_share(const reg_data_plan *plan) {
+  for (int i = 1; i < plan->nops; i++) {
+    const reg_data_op *op = &plan->ops[i];
+    if (op->kind == REG_DATA_FOLD || (op->kind == REG_DATA_SPLIT && (op->time || op->group || op->stratify)))
+      return -1;
+    if (op->kind == REG_DATA_SPLIT) return strcmp(op->part_names[0], "train") ? -1 : op->fractions[0];
+  }
+  return 1;
+}
+
+// What trains is known only once there are tokens: what is learned from ends no later than it.
+static int learn(Source *s, Heap *heap, reg_status *st) {
+  const double share = training_share(s->plan);
+  size_t learned = share < 1 ? (size_t)(share * (double)s->size) : s->size;
+  if (share < 0) {
+    reg_fail(st, REG_BAD_DATA, "split_bad",
+             "words and merges are learned from the training part, which must be the first rows of the text");
+    return reg_hint(st, "split(train: 80%%, test: 20%%) divides a text where its rows lie"), st->code;
+  }
+  for (;;) {
+    tokens_free(&s->tokens);
+    if (tokens_make(&s->tokens, heap, s->text, s->size, learned, s->op)) return reg_no_memory(st, s->size);
+    const int code = make_rows(s, st);
+    if (code || share >= 1) return code;
+    const int64_t rows = (int64_t)(share * (double)s->nrows * (1 - 1e-12));
+    const size_t end = s->tokens.at[s->first ? s->first[rows] : rows * s->op->window];
+    if (end >= learned) return REG_OK;
+    learned = end;
+  }
+}
+
+// -- fields
+
+// Each row from `ahead` tokens further on.
+static int fill_classes(Heap *heap, const Source *s, int ahead, reg_field *f) {
+  const int32_t *of = s->tokens.of;
+  if (!(f->classes = reg_heap_take(heap, (size_t)(s->nrows * f->width) * sizeof *f->classes))) return -1;
+  for (int64_t i = 0; i < s->nrows; i++)
+    for (int64_t k = 0; k < f->width; k++) {
+      int32_t *to = &f->classes[i * f->width + k];
+      const int32_t end = s->length ? of[s->tokens.count - 1] : 0;
+      if (!s->length)
+        *to = of[i * f->width + k + ahead];
+      else
+        *to = k >= s->length[i] || (!k && !ahead) ? end : of[s->first[i] + k - 1 + ahead];
+    }
   return REG_OK;
 }
 
@@ -98,11 +208,18 @@ int data_number_columns(Heap *heap, reg_dataset *d, int64_t window) {
   return REG_OK;
 }
 
-static int make_fields(reg_dataset *d, Heap *heap, const Characters *c, int64_t window) {
-  int32_t *class_of = NULL, *rows = reg_heap_take(heap, (size_t)d->nrows * sizeof *rows);
-  reg_field *f = d->fields = reg_heap_take(heap, 3 * sizeof *d->fields);
-  if (!f || !rows) return -1;
-  d->nfields = 3;
+static int32_t *copied(Heap *heap, const int32_t *from, int64_t n) {
+  int32_t *to = reg_heap_take(heap, (size_t)n * sizeof *to);
+  for (int64_t i = 0; i < n && to; i++) to[i] = from ? from[i] : (int32_t)i;
+  return to;
+}
+
+static int make_fields(reg_dataset *d, Heap *heap, const Source *s) {
+  const int64_t window = s->op->window, n = d->nrows = s->nrows;
+  int32_t *rows = copied(heap, NULL, n), *length = s->length ? copied(heap, s->length, n) : rows;
+  reg_field *f = d->fields = reg_heap_take(heap, 4 * sizeof *d->fields);
+  if (!f || !rows || !length) return -1;
+  d->nfields = s->length ? 4 : 3;
   d->target = 1;
   d->named = -1;
   f[0] = (reg_field){.name = "x",
@@ -110,39 +227,35 @@ static int make_fields(reg_dataset *d, Heap *heap, const Characters *c, int64_t 
                      .rank = 1,
                      .dim = {window},
                      .width = window,
+                     .nclasses = s->tokens.nclasses,
+                     .class_names = s->tokens.names,
                      .why = "characters are no numbers"};
-  int code = number_characters(heap, c, &f[0], &class_of);
   f[1] = f[0];
   f[1].name = "next";
-  for (int k = 0; k < 2 && !code; k++) code = fill_classes(heap, c, class_of, d->nrows, k, &f[k]);
-  free(class_of);
-  for (int64_t i = 0; i < d->nrows; i++) rows[i] = (int32_t)i;
+  for (int k = 0; k < 2; k++)
+    if (fill_classes(heap, s, k, &f[k])) return -1;
   f[2] = (reg_field){.name = "id", .dtype = REG_I32, .width = 1, .values = rows};
-  return code ? code : data_number_columns(heap, d, window);
+  f[3] = (reg_field){.name = "length", .dtype = REG_I32, .width = 1, .values = length};
+  return data_number_columns(heap, d, window);
 }
 
-static int make_table(reg_dataset *d, Heap *heap, const Characters *c, int64_t window, reg_status *st) {
-  d->nrows = (c->count - 1) / window;
-  if (d->nrows < 1) {
-    reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld characters are no window of %lld with one behind it",
-             c->path, (long long)c->count, (long long)window);
-    return st->code;
-  }
-  if (d->nrows > INT32_MAX)
-    return reg_fail(st, REG_BAD_DATA, "data_bad", "%lld rows are more than a data set can have (2147483647)",
-                    (long long)d->nrows);
-  return make_fields(d, heap, c, window) ? reg_no_memory(st, (size_t)(d->nrows * window) * 8) : REG_OK;
+static int read_source(Source *s, Heap *heap, reg_status *st) {
+  if (s->op->lines) close_lines(s);
+  int code = read_characters(s, st);
+  if (code) return code;
+  if (s->op->words || s->op->merges) return learn(s, heap, st);
+  return number_characters(heap, &s->tokens) ? reg_no_memory(st, s->size) : make_rows(s, st);
 }
 
-int data_read_text(reg_dataset *d, Heap *heap, const reg_data_op *op, reg_status *st) {
-  size_t size;
-  Characters c = {.path = op->path};
-  char *text = reg_file_read(op->path, &size, "data_missing", st);
-  if (!text) return st->code;
-  reg_checksum(text, size, d->checksum);
-  int code = read_characters(&c, text, size, st);
-  if (!code) code = make_table(d, heap, &c, op->window, st);
-  free(c.code);
-  free(text);
+int data_read_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
+  Source s = {.plan = plan, .op = &plan->ops[0]};
+  if (!(s.text = reg_file_read(s.op->path, &s.size, "data_missing", st))) return st->code;
+  reg_checksum(s.text, s.size, d->checksum);
+  int code = read_source(&s, heap, st);
+  if (!code && make_fields(d, heap, &s)) code = reg_no_memory(st, (size_t)(s.nrows * s.op->window) * 8);
+  tokens_free(&s.tokens);
+  free(s.first);
+  free(s.length);
+  free(s.text);
   return code;
 }

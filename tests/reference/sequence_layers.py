@@ -88,6 +88,26 @@ def distances(x, weight):
     return x + torch.stack([torch.stack([weight[max(-1, min(1, j - i)) + 1] for j in range(3)]) for i in range(3)]).permute(2, 0, 1).reshape(-1)
 
 
+def of_paths(scores, moves):
+    """What each sequence of tags gets, one by one: [n, c^t], and the sequences."""
+    n, t, c = scores.shape
+    paths = torch.cartesian_prod(*[torch.arange(c)] * t)
+    return scores[:, torch.arange(t), paths].sum(-1) + moves[paths[:, :-1], paths[:, 1:]].sum(-1), paths
+
+
+def crf(scores, y, moves, length):
+    rows = []
+    for s, tags, l in zip(scores, y, length):
+        all_of, paths = of_paths(s[None, :l], moves)
+        rows.append(all_of[0].logsumexp(0) - all_of[0, (paths == tags[:l]).all(1).nonzero()[0, 0]])
+    return torch.stack(rows)
+
+
+def viterbi(scores, moves):
+    all_of, paths = of_paths(scores, moves)
+    return paths[all_of.argmax(1)].double()
+
+
 LOOKED = "= reshape(reshape(x[.., 0..12], [-1, 3, 4]) |> {call} as f, [-1, 12])"
 EXPRESSIONS = [
     ("rotary(x) * s", arrays(x=(2, 3, 4), s=(3, 4)), lambda x, s: rotary(x) * s, "x"),
@@ -100,6 +120,9 @@ EXPRESSIONS = [
     ("1 * word_dropout(known(argmax(z), 4), 0)", arrays(z=(3, 4)), lambda z: z.argmax(-1).double(), ""),
     ("1 * continued(counting, known(argmax(z), 5), 3, pick: most_likely)", arrays(z=(2, 3, 5)),
      lambda z: (z[:, -1:].argmax(-1) + torch.arange(1, 4)).remainder(5).double(), ""),
+    ("crf(s, argmax(z), m)", arrays(s=(3, 4, 3), z=(3, 4, 3), m=(3, 3)), lambda s, z, m: crf(s, z.argmax(-1), m, [4] * 3).mean(), "s,m"),
+    ("crf(s, argmax(z), m, length: [4, 2, 3], per_row: true)", arrays(s=(3, 4, 3), z=(3, 4, 3), m=(3, 3)), lambda s, z, m: crf(s, z.argmax(-1), m, [4, 2, 3]), "s,m"),
+    ("1 * viterbi(s, m)", arrays(s=(5, 4, 3), m=(3, 3)), viterbi, ""),
 ]
 LAYERS = [
     ("cross_attention(reshape(x[.., 12..], [-1, 2, 3]), 2)", CROSS, lambda x, **p: cross(x, 2, **p), None, LOOKED, (2, 18), 0.5),

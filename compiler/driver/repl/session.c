@@ -26,9 +26,9 @@ static void add_function(StrBuf *b, const reg_data_plan *plan, const reg_functio
 // Data sets that this one is made of live as long: whoever uses it uses them too.
 static void add_computed(StrBuf *b, const reg_data_plan *plan, const reg_data_op *op) {
   const bool from = op->kind == REG_DATA_FROM || op->kind == REG_DATA_ROWS;
-  strbuf_addf(b, " %lld %p %s %d %lld", (long long)op->window,
-              from ? (const void *)plan->earlier[op->from] : NULL, op->source_part ? op->source_part : "",
-              op->operand, (long long)op->rows);
+  strbuf_addf(b, " %lld %lld %lld %d %p %s %d %lld", (long long)op->window, (long long)op->words,
+              (long long)op->merges, op->lines, from ? (const void *)plan->earlier[op->from] : NULL,
+              op->source_part ? op->source_part : "", op->operand, (long long)op->rows);
   for (int i = 0; i < op->nothers; i++)
     strbuf_addf(b, " %p %s %d", (const void *)plan->earlier[op->others[i].data],
                 op->others[i].part ? op->others[i].part : "", op->others[i].field);
