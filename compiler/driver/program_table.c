@@ -453,7 +453,14 @@ static const reg_sweep *sweeps_of(Arena *a, const Lowered *l) {
                            .nnumbers = x->numbers ? x->n : 0,
                            .numbers = x->numbers,
                            .nlabels = x->numbers ? 0 : x->n,
-                           .labels = x->labels};
+                           .labels = x->labels,
+                           .kind = x->kind};
+    }
+    for (int k = s->axes.len - 1, stride = 1; k >= 0 && s->search == REG_SEARCH_TPE; k--) {
+      const LowerAxis *x = s->axes.data[k];
+      if (x->numbers && !x->fixed.source) continue;
+      axes[k].stride = stride;
+      stride *= x->n;
     }
     out[i] = (reg_sweep){.name = s->name,
                          .drawn = s->drawn,
@@ -462,10 +469,16 @@ static const reg_sweep *sweeps_of(Arena *a, const Lowered *l) {
                          .nruns = s->nruns,
                          .nvariants = s->variants.len,
                          .variants = s->variants.data,
+                         .search = s->search,
+                         .by = s->kept_by,
+                         .higher = s->is_higher,
+                         .at_once = s->at_once,
+                         .nvalues = s->nvalues,
                          .variant_of = s->variant_of,
                          .nkept = s->kept.len,
                          .kept = kept_of(a, s),
-                         .state = s->state};
+                         .state = s->state,
+                         .at = s->at};
   }
   return out;
 }

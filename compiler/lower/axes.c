@@ -17,13 +17,11 @@ static bool empty_axis(Stages *s, const LowerAxis *x, const Ast *source) {
 // -- numbers
 
 static bool known_number(Stages *s, const LowerAxis *x, const Ast *e, double *out) {
-  Cx *cx = stages_line(s);
-  Value v = line_value(s, e);
-  return value_number(cx, &v, arena_printf(cx->a, "a number of `%s`", x->name), out);
+  return sweep_number(s, x->name, e, out);
 }
 
 // SplitMix64, as in runtime/train/store.c; of its bits the first 53 as a number of [0, 1).
-static double drawn(const Stages *s, const LowerSweep *sweep, const LowerAxis *x, int trial) {
+static double drawn(const Stages *s, const LowerAxis *x, int trial) {
   const LowerHost *host = &s->l->host;
   uint64_t z = host->has_seed ? host->seed : 0;
   const uint64_t key[] = {(uint64_t)s->statements, (uint64_t)trial};
@@ -34,8 +32,11 @@ static double drawn(const Stages *s, const LowerSweep *sweep, const LowerAxis *x
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
     z ^= z >> 31;
   }
-  return sweep->drawn ? (double)(z >> 11) * 0x1p-53 : 0;
+  return (double)(z >> 11) * 0x1p-53;
 }
+
+// Of a search all values of an axis are listed, and its runs choose among them.
+static bool is_drawn(const LowerSweep *sweep) { return sweep->drawn && sweep->search != REG_SEARCH_TPE; }
 
 // Between the ends, evenly or by even factors.
 static double between(double low, double high, bool log_scale, double share) {
@@ -78,10 +79,11 @@ static bool put_numbers(Stages *s, LowerAxis *x, const Ast *source, const double
       return wrong_axis(s, x, source, arena_printf(s->l->session->arena, "%.9g", numbers[i]));
   x->numbers = numbers;
   x->n = n;
+  bool rising = x->kind == REG_AXIS_LIST;
+  for (int i = 1; i < n && rising; i++) rising = numbers[i - 1] < numbers[i];
+  if (rising) x->kind = REG_AXIS_ORDERED;
   return true;
 }
-
-enum { MOST_VALUES = 1000000 };
 
 static bool spaced_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
   Spaced ends;
@@ -89,19 +91,25 @@ static bool spaced_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e
   if (!spaced_ends(s, x, e, &ends)) return false;
   const bool whole = e->kind == AST_RANGE && whole_ends(&ends);
   if (whole && ends.high < ends.low) return empty_axis(s, x, e);
-  if (whole && !sweep->drawn) count = ends.high - ends.low + 1;
-  if (!sweep->drawn && ends.count && !known_number(s, x, ends.count, &count)) return false;
-  if (!sweep->drawn && !whole && !ends.count)
+  if (whole && !is_drawn(sweep)) count = ends.high - ends.low + 1;
+  if (!is_drawn(sweep) && ends.count && !known_number(s, x, ends.count, &count)) return false;
+  const bool searched = sweep->search == REG_SEARCH_TPE && !whole && !ends.count;
+  if (!is_drawn(sweep) && !whole && !ends.count && !searched)
     return wrong_axis(s, x, e, "a range of numbers without a count");
+  if (searched) {
+    count = 2;
+    x->kind = ends.log_scale ? REG_AXIS_LOG : REG_AXIS_REAL;
+    if (!(ends.low < ends.high)) return empty_axis(s, x, e);
+  }
   if (count < 1) return empty_axis(s, x, e);
   if (count != floor(count) || count > MOST_VALUES)
     return wrong_axis(s, x, e, arena_printf(s->l->session->arena, "%.9g values", count));
   double *numbers = ARENA_ARRAY(s->l->session->arena, double, (int)count);
   for (int i = 0; i < (int)count; i++) {
-    const double share = sweep->drawn ? drawn(s, sweep, x, i) : count > 1 ? i / (count - 1) : 0;
-    numbers[i] = !whole         ? between(ends.low, ends.high, ends.log_scale, share)
-                 : sweep->drawn ? ends.low + floor(share * (ends.high - ends.low + 1))
-                                : ends.low + i;
+    const double share = is_drawn(sweep) ? drawn(s, x, i) : count > 1 ? i / (count - 1) : 0;
+    numbers[i] = !whole            ? between(ends.low, ends.high, ends.log_scale, share)
+                 : is_drawn(sweep) ? ends.low + floor(share * (ends.high - ends.low + 1))
+                                   : ends.low + i;
   }
   return put_numbers(s, x, e, numbers, (int)count);
 }
@@ -129,14 +137,14 @@ static const char *label_of(Stages *s, const Ast *e) {
 
 static bool list_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *list) {
   Arena *a = s->l->session->arena;
-  const int n = sweep->drawn ? sweep->nruns : list->nkids;
+  const int n = is_drawn(sweep) ? sweep->nruns : list->nkids;
   double *each = ARENA_ARRAY(a, double, list->nkids + 1), *numbers = ARENA_ARRAY(a, double, n + 1);
   if (!list->nkids) return empty_axis(s, x, list);
   const bool are_numbers = all_numbers(s, list, each);
   const Ast **things = ARENA_ARRAY(a, const Ast *, n + 1);
   const char **labels = ARENA_ARRAY(a, const char *, n + 1);
   for (int i = 0; i < n; i++) {
-    const int from = sweep->drawn ? (int)(drawn(s, sweep, x, i) * list->nkids) : i;
+    const int from = is_drawn(sweep) ? (int)(drawn(s, x, i) * list->nkids) : i;
     numbers[i] = each[from];
     labels[i] = label_of(s, list->kids[from]);
     things[i] = list->kids[from]->kind == AST_VARIANT
@@ -156,11 +164,11 @@ static bool list_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *lis
 static void data_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
   Cx *cx = stages_line(s);
   const int64_t count = data_count(cx, e);
-  const int n = sweep->drawn ? sweep->nruns : (int)count;
+  const int n = is_drawn(sweep) ? sweep->nruns : (int)count;
   x->things = ARENA_ARRAY(cx->a, const Ast *, n + 1);
   x->labels = ARENA_ARRAY(cx->a, const char *, n + 1);
   for (int i = 0; i < n; i++) {
-    const int64_t from = sweep->drawn ? (int64_t)(drawn(s, sweep, x, i) * (double)count) : i;
+    const int64_t from = is_drawn(sweep) ? (int64_t)(drawn(s, x, i) * (double)count) : i;
     x->things[i] = data_index(cx, e, from);
     x->labels[i] = arena_printf(cx->a, "%lld", (long long)from + 1);
   }
@@ -175,13 +183,13 @@ static bool computed_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast 
   if (v.kind == V_FAIL) return false;
   if (v.kind != V_LIST) return wrong_axis(s, x, e, value_text(stages_line(s), &v));
   if (!v.nitems) return empty_axis(s, x, e);
-  const int n = sweep->drawn ? sweep->nruns : v.nitems;
+  const int n = is_drawn(sweep) ? sweep->nruns : v.nitems;
   double *numbers = ARENA_ARRAY(a, double, n + 1);
   Value *values = ARENA_ARRAY(a, Value, n + 1);
   const char **labels = ARENA_ARRAY(a, const char *, n + 1);
   bool all = true;
   for (int i = 0; i < n; i++) {
-    const int from = sweep->drawn ? (int)(drawn(s, sweep, x, i) * v.nitems) : i;
+    const int from = is_drawn(sweep) ? (int)(drawn(s, x, i) * v.nitems) : i;
     values[i] = v.items[from];
     all = all && values[i].kind == V_NUM && values[i].unit <= UNIT_PERCENT;
     if (all) numbers[i] = plain_number(&values[i]);
@@ -196,31 +204,11 @@ static bool computed_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast 
 
 // -- the sweep
 
-// `by random(30)`
-static bool trials(Stages *s, LowerSweep *sweep) {
-  const Ast *by = sweep->ast->kids[1];
-  const bool random = by->kind == AST_CALL && by->nkids == 2 && by->kids[0]->kind == AST_NAME &&
-                      !strcmp(by->kids[0]->name, "random");
-  double n;
-  if (!random) {
-    Diag *d = diag_emit(&s->l->session->diags, DIAG_wrong_kind, by->span, "`random(n)`",
-                        arena_printf(s->l->session->arena, "`%s`", ast_written(s->l->session->arena, by)));
-    diag_hint(d, "`by random(30)` makes 30 runs, each with a value of every axis");
-    return false;
-  }
-  if (!known_number(s, &(LowerAxis){.name = "random"}, by->kids[1]->kids[0], &n)) return false;
-  if (!(n >= 1 && n <= MOST_VALUES && n == floor(n)))
-    return empty_axis(s, &(LowerAxis){.name = "random"}, by);
-  sweep->drawn = true;
-  sweep->nruns = (int)n;
-  return true;
-}
-
 bool sweep_axes(Stages *s, LowerSweep *sweep) {
   Arena *a = s->l->session->arena;
   const Ast *list = sweep->ast->kids[0];
   double runs = 1;
-  if (sweep->ast->kids[1] && !trials(s, sweep)) return false;
+  if (sweep->ast->kids[1] && !sweep_trials(s, sweep)) return false;
   for (int i = 0; i < list->nkids; i++) {
     const Ast *source = list->kids[i]->kids[0];
     LowerAxis *x = ARENA_NEW(a, LowerAxis);

@@ -145,7 +145,7 @@ void sweep_columns(Stages *s, LowerSweep *sweep) {
     LowerAxis *x = sweep->axes.data[i];
     if (!x->numbers) continue;
     x->all = stored_new(l, arena_printf(l->session->arena, "%s.%s", sweep->name, x->name), DT_F64,
-                        shape_of(1, (int64_t)x->n));
+                        shape_of(1, (int64_t)(sweep->drawn ? sweep->nruns : x->n)));
     know_one(l, sweep, x->name, x->at, x->all);
   }
   for (int k = 0; k < trainings(sweep); k++)

@@ -178,6 +178,7 @@ typedef struct LowerAxis {
   const Ast **things;         // of a list of others: what stands in the place of the name
   const struct Value *values; // of a computed list: what the name stands for, where `things` is NULL
   const char **labels;
+  reg_axis_kind kind;
   int stored, all; // of numbers: the run's, all of them; -1
   double low, high;
   Span fixed;       // where it is needed while compiling; source 0: nowhere
@@ -195,14 +196,20 @@ typedef struct LowerKept {
 typedef struct LowerSweep {
   const Ast *ast;
   const char *name;
-  bool drawn; // `by random`: a run has one value of each axis
+  bool drawn;             // a run has one value of each axis
+  reg_search_kind search; // TPE: which one is found out when the program runs
+  const struct Ast *by;   // the number of a run that it is judged by
+  const struct Ast *higher;
+  int kept_by, at_once;
+  bool is_higher;
   VEC(LowerAxis *) axes;
   int nruns;
   int index; // in Lowered.sweeps
   VEC(reg_variant) variants;
-  const int *variant_of; // of each run
+  int nvalues;
+  const int *variant_of; // of each run; of a search of each combination of compiled in values
   VEC(LowerKept) kept;
-  int state;                // in the store
+  int state, at;            // in the store
   struct SweepBuild *build; // private
 } LowerSweep;
 

@@ -81,26 +81,42 @@ static void elaborate(Stages *s, LowerSweep *sweep, const int *at) {
   vec_push(a, sweep->variants, ((reg_variant){list->len, list->data}));
 }
 
+// Of runs that are drawn many have the same thing or number.
+static bool same_value(const LowerAxis *x, int a, int b) {
+  return a == b || (x->numbers ? x->numbers[a] == x->numbers[b] : !strcmp(x->labels[a], x->labels[b]));
+}
+
 // Which variant has these values; -1: none yet. Where they are not compiled in they do not matter.
 static int variant_with(const LowerSweep *sweep, const int *at) {
   for (int i = 0; i < sweep->build->variants.len; i++) {
     bool same = true;
     for (int k = 0; k < sweep->axes.len && same; k++)
-      same = !compiled_in(sweep->axes.data[k]) || sweep->build->variants.data[i].at[k] == at[k];
+      same = !compiled_in(sweep->axes.data[k]) ||
+             same_value(sweep->axes.data[k], sweep->build->variants.data[i].at[k], at[k]);
     if (same) return i;
   }
   return -1;
 }
 
-// Of a run the index of its value on each axis.
+// Of a run the index of its value on each axis; of a search of a combination of compiled in ones.
 static int *values_of(Arena *a, const LowerSweep *sweep, int run) {
   int *at = ARENA_ARRAY(a, int, sweep->axes.len + 1);
+  const bool all = !sweep->drawn || sweep->search == REG_SEARCH_TPE;
   for (int i = sweep->axes.len - 1; i >= 0; i--) {
-    const int n = sweep->axes.data[i]->n;
-    at[i] = sweep->drawn ? run : run % n;
-    if (!sweep->drawn) run /= n;
+    const LowerAxis *x = sweep->axes.data[i];
+    const int n = sweep->search == REG_SEARCH_TPE && !compiled_in(x) ? 1 : x->n;
+    at[i] = all ? run % n : run;
+    if (all) run /= n;
   }
   return at;
+}
+
+int sweep_values(const LowerSweep *sweep) {
+  double n = 1;
+  if (sweep->search != REG_SEARCH_TPE) return sweep->nruns;
+  for (int i = 0; i < sweep->axes.len; i++)
+    n *= compiled_in(sweep->axes.data[i]) ? sweep->axes.data[i]->n : 1;
+  return n < 1e4 ? (int)n : 10000;
 }
 
 static void elaborate_all(Stages *s, LowerSweep *sweep) {
@@ -109,7 +125,7 @@ static void elaborate_all(Stages *s, LowerSweep *sweep) {
   // An axis that is found to be compiled in has its first value in the variants before.
   for (int known = -1; known != sweep->variants.len && ds->errors == errors;) {
     known = sweep->variants.len;
-    for (int run = 0; run < sweep->nruns && ds->errors == errors; run++) {
+    for (int run = 0; run < sweep_values(sweep) && ds->errors == errors; run++) {
       int *at = values_of(s->l->session->arena, sweep, run);
       for (int i = 0; i < sweep->axes.len; i++)
         if (!compiled_in(sweep->axes.data[i])) at[i] = 0;
@@ -148,18 +164,22 @@ void lower_sweep(Stages *s, const Ast *e) {
   const bool good = sweep_axes(s, sweep);
   stages_flush(s);
   if (good) elaborate_all(s, sweep);
-  if (good && l->session->diags.errors == errors) check_axes(s, sweep);
+  if (good && l->session->diags.errors == errors && sweep_searchable(s, sweep)) check_axes(s, sweep);
   if (!good || l->session->diags.errors != errors) {
     const Value failed = {.kind = V_FAIL, .span = e->span};
     if (e->name) held_new(l, s->scope, e->name, e->name_span, &failed);
     return;
   }
-  int *variant_of = ARENA_ARRAY(a, int, sweep->nruns);
-  for (int i = 0; i < sweep->nruns; i++) variant_of[i] = variant_with(sweep, values_of(a, sweep, i));
+  int *variant_of = ARENA_ARRAY(a, int, sweep_values(sweep));
+  for (int i = 0; i < sweep_values(sweep); i++) variant_of[i] = variant_with(sweep, values_of(a, sweep, i));
   sweep->variant_of = variant_of;
+  sweep->nvalues = sweep_values(sweep);
   sweep->state = stored_new(l, arena_printf(a, "%s: how runs ended", sweep->name), DT_I32,
-                            shape_of(2, (int64_t)sweep->nruns, (int64_t)3));
+                            shape_of(2, (int64_t)sweep->nruns, (int64_t)4));
+  sweep->at = stored_new(l, arena_printf(a, "%s: values of runs", sweep->name), DT_F64,
+                         shape_of(2, (int64_t)sweep->nruns, (int64_t)sweep->axes.len));
   sweep_columns(s, sweep);
+  if (sweep->by && !sweep_judged(s, sweep)) return;
   sweep->index = l->sweeps.len;
   push_act(s, REG_STAGE_SWEEP, sweep->index, e->span);
   vec_push(a, l->sweeps, sweep);

@@ -20,6 +20,20 @@ typedef struct SweepBuild {
 // -- axes.c
 bool sweep_axes(Stages *s, LowerSweep *sweep); // false after a mistake
 
+enum { MOST_VALUES = 1000000 };
+
+// -- searched.c
+bool sweep_number(Stages *s, const char *of, const Ast *e, double *out); // known while compiling
+bool sweep_trials(Stages *s, LowerSweep *sweep);                         // `by …`; false after a mistake
+bool sweep_judged(Stages *s, LowerSweep *sweep);     // what it is judged by, when it is known what is kept
+int sweep_values(const LowerSweep *s);               // combinations of values on the axes
+bool sweep_searchable(Stages *s, LowerSweep *sweep); // no axis of a range is compiled in; else false
+
+// -- views.c
+// Which number of the runs `by` is, and in which sense it is better.
+bool sweep_column(Stages *s, const LowerSweep *sweep, const Ast *by, const Ast *higher, int *index,
+                  bool *is_higher);
+
 // -- kept.c
 void sweep_columns(Stages *s, LowerSweep *sweep); // the numbers that all runs have, for the table
 #endif

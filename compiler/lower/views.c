@@ -43,35 +43,40 @@ static bool missing(const Call *c, const char *name) {
 // -- by: a column
 
 // Which sense of a metric is better, `e.accuracy` or `fit.valid.accuracy`; else lower is.
-static bool is_higher(const Call *c, const Ast *by) {
+static bool higher_is_better(const Stages *s, const Ast *by) {
   const Ast *callee = metric_callee(by);
-  const Def *d = callee->kind == AST_FIELD ? sema_find(c->s->l->program, callee->name) : NULL;
+  const Def *d = callee->kind == AST_FIELD ? sema_find(s->l->program, callee->name) : NULL;
   return d && d->kind == KIND_METRIC && d->ast->num > 0;
 }
 
-static bool find_column(Call *c) {
-  const Ast *by = argument(c, "by"), *higher = argument(c, "higher");
-  Arena *a = c->s->l->session->arena;
+bool sweep_column(Stages *s, const LowerSweep *sweep, const Ast *by, const Ast *higher, int *index,
+                  bool *is_higher) {
+  Arena *a = s->l->session->arena;
   const char *names[64];
   int n = 0;
-  if (!by) return missing(c, "by");
   const char *text = ast_written(a, by);
-  for (int i = 0; i < c->sweep->kept.len; i++) {
-    const LowerKept *k = &c->sweep->kept.data[i];
+  for (int i = 0; i < sweep->kept.len; i++) {
+    const LowerKept *k = &sweep->kept.data[i];
     if (k->column && n < 64) names[n++] = k->name;
     if (!k->column || strcmp(k->name, text) != 0) continue;
-    c->view.by = i;
-    c->view.higher = higher ? higher->kind == AST_BOOL && higher->num != 0 : is_higher(c, by);
+    *index = i;
+    *is_higher = higher ? higher->kind == AST_BOOL && higher->num != 0 : higher_is_better(s, by);
     return true;
   }
-  Diag *d = diag_emit(&c->s->l->session->diags, DIAG_unknown_field, by->span,
-                      arena_printf(a, "each run of `%s`", c->sweep->name), text);
+  Diag *d = diag_emit(&s->l->session->diags, DIAG_unknown_field, by->span,
+                      arena_printf(a, "each run of `%s`", sweep->name), text);
   const char *near = nearest_name(text, names, n);
   if (near)
     diag_hint(d, "did you mean `%s`?", near);
   else
     diag_hint(d, "the table of the sweep has its numbers: what runs bind, metrics, results of trainings");
   return false;
+}
+
+static bool find_column(Call *c) {
+  const Ast *by = argument(c, "by");
+  return by ? sweep_column(c->s, c->sweep, by, argument(c, "higher"), &c->view.by, &c->view.higher)
+            : missing(c, "by");
 }
 
 // -- axes

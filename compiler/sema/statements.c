@@ -40,7 +40,8 @@ void check_procedure(Program *p, Def *d, const Map *around) {
 }
 
 // Elements of a list may be variants of its first recipe; `log(a .. b, n)` and `linear(a .. b, n)` are no
-// functions of numbers, nor is `random(n)`.
+// functions of numbers, nor are `random(n)`, `search(e.loss, …)` and `halving(e.loss, …)`, whose names are
+// those of the sweep's runs.
 static void check_axis(Scope *s, const Ast *e) {
   const Ast *callee = e->kind == AST_CALL ? e->kids[0] : NULL;
   const bool spaced =
@@ -58,7 +59,8 @@ static void check_axis(Scope *s, const Ast *e) {
 static void check_sweep(Program *p, const Ast *e) {
   Scope s = scope_of(p);
   for (int i = 0; i < e->kids[0]->nkids; i++) check_axis(&s, e->kids[0]->kids[i]->kids[0]);
-  for (int i = 1; e->kids[1] && i < e->kids[1]->nkids; i++) check_expr(&s, e->kids[1]->kids[i]);
+  for (int i = 1; e->kids[1] && i < e->kids[1]->nkids; i++)
+    if (e->kids[1]->kids[i]->name || e->kids[1]->nkids == 2) check_expr(&s, e->kids[1]->kids[i]);
   check_statements(p, e->kids[2]);
 }
 

@@ -185,16 +185,16 @@ static void plain_run(const reg_event *e) {
   fprintf(stderr, "%s run %lld of %lld ", s->name, (long long)e->done, (long long)s->nruns);
   for (int i = 0; i < s->naxes; i++) {
     const reg_axis *x = &s->axes[i];
-    const int64_t at = reg_sweep_value(s, i, e->run);
     if (x->nnumbers)
-      fprintf(stderr, " %s %.6g", x->name, x->numbers[at]);
+      fprintf(stderr, " %s %.6g", x->name, e->at[i]);
     else
-      fprintf(stderr, " %s %s", x->name, x->labels[at]);
+      fprintf(stderr, " %s %s", x->name, x->labels[(int64_t)e->at[i]]);
   }
   for (int i = 0; i < s->nkept && !e->status; i++)
     if (s->kept[i].column)
       fprintf(stderr, "  %s %.4g", s->kept[i].name,
               reg_number_at(e->values[i], e->program->store[s->kept[i].to].dtype, e->run));
+  if (e->share < 1) fprintf(stderr, "  stopped after %.3g of its epochs", e->share);
   if (e->status) fprintf(stderr, "  %s", e->status->code == REG_DIVERGED ? "diverged" : e->status->text);
   fputc('\n', stderr);
 }

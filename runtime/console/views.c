@@ -20,26 +20,26 @@ static bool is_shown(const reg_view *v, int axis) {
 }
 
 // "lambda 0.01, k 3"; of one axis its value alone.
-static void put_values(Text *o, const reg_event *e, int64_t run) {
+static void put_values(Text *o, const reg_event *e, int64_t row) {
   const reg_sweep *s = &e->program->sweeps[e->view->sweep];
   int shown = 0, n = 0;
   for (int i = 0; i < s->naxes; i++) shown += is_shown(e->view, i);
   for (int i = 0; i < s->naxes; i++) {
     const reg_axis *x = &s->axes[i];
-    const int64_t at = reg_sweep_value(s, i, run);
+    const double at = e->at[row * s->naxes + i];
     if (!is_shown(e->view, i)) continue;
     if (n++) reg_text_add(o, ", ");
     if (shown > 1) reg_text_format(o, "%s ", x->name);
     if (x->nnumbers)
-      reg_text_format(o, "%.4g", x->numbers[at]);
+      reg_text_format(o, "%.4g", at);
     else
-      reg_text_add(o, x->labels[at]);
+      reg_text_add(o, x->labels[(int64_t)at]);
   }
 }
 
-static void left(FILE *out, const reg_event *e, int64_t run, int width) {
+static void left(FILE *out, const reg_event *e, int64_t row, int width) {
   Text text = {0};
-  put_values(&text, e, run);
+  put_values(&text, e, row);
   const char *shown = text.data ? text.data : "";
   fputs("  ", out);
   reg_shown(out, shown);
@@ -51,7 +51,7 @@ static int width_of(const reg_event *e) {
   int width = 0;
   for (int64_t i = 0; i < e->nrows; i++) {
     Text text = {0};
-    put_values(&text, e, e->rows[i].run);
+    put_values(&text, e, i);
     const int own = reg_shown_width(text.data ? text.data : "");
     width = own > width ? own : width;
     reg_text_free(&text);
@@ -73,7 +73,7 @@ void reg_console_view(FILE *out, reg_terminal t, const reg_event *e) {
   fputc('\n', out);
   for (int64_t i = 0; i < e->nrows; i++) {
     const reg_view_row *row = &e->rows[i];
-    left(out, e, row->run, width);
+    left(out, e, i, width);
     fprintf(out, "%*lld", COLUMN, (long long)row->n);
     cell(out, row->mean);
     if (is_best)

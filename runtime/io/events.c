@@ -154,12 +154,12 @@ static void evaluate(Text *o, const reg_event *e) {
   reg_text_add(o, "}");
 }
 
-static void put_axis(Text *o, const reg_axis *x, int64_t i) {
+static void put_axis(Text *o, const reg_axis *x, double at) {
   reg_text_key(o, x->name);
   if (x->nnumbers)
-    reg_text_exact(o, x->numbers[i]);
+    reg_text_exact(o, at);
   else
-    reg_text_json(o, x->labels[i]);
+    reg_text_json(o, x->labels[(int64_t)at]);
 }
 
 static void put_exact(Text *o, const char *key, double value) {
@@ -174,8 +174,7 @@ static void view_row(Text *o, const reg_event *e, int64_t i) {
   reg_text_item(o);
   reg_text_add(o, "{");
   for (int k = 0; k < s->naxes; k++)
-    if (best ? !e->view->over[k] : k == e->view->axis)
-      put_axis(o, &s->axes[k], reg_sweep_value(s, k, row->run));
+    if (best ? !e->view->over[k] : k == e->view->axis) put_axis(o, &s->axes[k], e->at[i * s->naxes + k]);
   put_integer(o, "n", row->n);
   put_exact(o, best ? "mean" : "difference", row->mean);
   put_exact(o, "error", row->error);
@@ -254,9 +253,13 @@ static void run(Text *o, const reg_event *e) {
   put_integer(o, "run", e->run);
   reg_text_key(o, "axes");
   reg_text_add(o, "{");
-  for (int i = 0; i < s->naxes; i++) put_axis(o, &s->axes[i], reg_sweep_value(s, i, e->run));
+  for (int i = 0; i < s->naxes; i++) put_axis(o, &s->axes[i], e->at[i]);
   reg_text_add(o, "}");
-  put_text(o, "outcome", !e->status ? "finished" : e->status->code == REG_DIVERGED ? "diverged" : "failed");
+  put_text(o, "outcome",
+           e->status      ? (e->status->code == REG_DIVERGED ? "diverged" : "failed")
+           : e->share < 1 ? "stopped"
+                          : "finished");
+  if (e->share < 1) put_exact(o, "share", e->share);
   if (e->status) put_text(o, "reason", e->status->text);
   reg_text_key(o, "seconds");
   reg_text_number(o, e->seconds);

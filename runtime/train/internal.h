@@ -47,6 +47,7 @@ typedef struct Run {
   pthread_mutex_t *guard;     // of a run of a sweep: compiling is one thread's; NULL: there is no other run
   int64_t *sweep_acts;        // by index: how often each sweep began
   int64_t lost;               // runs of sweeps that failed
+  double share;               // of their epochs that trainings make, rounded up; 0: all
   const reg_stage *stages;    // all that it does
   int nstages;
   struct Told *reports, **reports_end; // of a run of a sweep: its reports, told when it is over
@@ -240,10 +241,12 @@ Place *place(const Run *r); // of the stage that acts
 
 // -- sweep.c
 int sweep_stage(Run *r, const reg_stage *s);
-// The columns of reg_sweep.state: how a run ended; of one that diverged also the training and its step.
-enum { RUN_ENDED, RUN_TRAIN, RUN_STEP, RUN_COLUMNS };
-enum { RUN_MISSING, RUN_FINISHED, RUN_DIVERGED, RUN_FAILED };
+// The columns of reg_sweep.state: how a run ended; of one that diverged also the training and its step;
+// rounds of halving that it made.
+enum { RUN_ENDED, RUN_TRAIN, RUN_STEP, RUN_ROUNDS, RUN_COLUMNS };
+enum { RUN_MISSING, RUN_FINISHED, RUN_DIVERGED, RUN_FAILED, RUN_PAUSED, RUN_DROPPED };
 int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run);
+double *sweep_at(const Run *r, const reg_sweep *s, int64_t run); // of each axis its number or place
 // -- words.c
 struct reg_saved_tensor;
 struct reg_saved;
@@ -253,6 +256,7 @@ typedef struct Told {
   const char *name;
   const void **values;
   const reg_view_row *rows; // of a view
+  const double *at;         // of each row
   int64_t nrows, chosen;
   struct Told *next;
 } Told;
@@ -271,8 +275,8 @@ int words_put(Run *r, Heap *heap, struct reg_saved_tensor *out, int *n);
 int words_read(Run *r, const struct reg_saved *saved, int *found, bool *damaged);
 int report_runs(Run *r, const reg_report *report, const char *name); // views.c
 // -- sweep_table.c
-int sweep_table(Run *r, int index);                         // into the run directory, where there is one
-void sweep_label(const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"
+int sweep_table(Run *r, int index); // into the run directory, where there is one
+void sweep_label(const Run *r, const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"
 
 void send_event(Run *r, reg_event *e);
 // A tensor of the store for a file, with a copy of its values where they are of a type that files have not.

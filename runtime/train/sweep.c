@@ -17,12 +17,13 @@ static void keep_report(void *user, const reg_event *e) {
   Single *one = user;
   if (e->kind != REG_EVENT_REPORT) return;
   Text name = {0};
-  sweep_label(one->of->s, one->run, &name);
+  sweep_label(one->of->r, one->of->s, one->run, &name);
   reg_text_format(&name, ": %s", e->name);
   const Told told = {.report = e->report,
                      .name = name.data,
                      .values = (const void **)e->values,
                      .rows = e->rows,
+                     .at = e->at,
                      .nrows = e->nrows,
                      .chosen = e->chosen};
   if (name.failed)
@@ -34,7 +35,7 @@ static void keep_report(void *user, const reg_event *e) {
 
 // Of this sweep's own results a run knows nothing.
 static bool is_result(const reg_sweep *s, int stored) {
-  bool own = stored == s->state;
+  bool own = stored == s->state || stored == s->at;
   for (int i = 0; i < s->nkept && !own; i++) own = s->kept[i].to == stored;
   return own;
 }
@@ -57,7 +58,7 @@ static int set_axes(Single *one) {
   for (int i = 0; i < s->naxes; i++) {
     const reg_axis *x = &s->axes[i];
     if (x->value < 0) continue;
-    const double number = x->numbers[reg_sweep_value(s, i, one->run)];
+    const double number = sweep_at(one->of->r, s, one->run)[i];
     if (!store_take(&one->own, x->value)) return one->st.code;
     reg_number_put(one->own.store[x->value], one->own.program->store[x->value].dtype, 0, number);
     if (x->seed) one->options.seed = (uint64_t)number, one->options.has_seed = true;
@@ -79,7 +80,7 @@ static int own_checkpoint(Single *one) {
 
 static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
   const Run *r = w->r;
-  const reg_variant *v = &w->s->variants[w->s->variant_of[run]];
+  const reg_variant *v = &w->s->variants[sweep_variant(r, w->s, run)];
   *one = (Single){.of = w, .run = run, .options = w->options};
   one->options.sink_user = one;
   one->own = (Run){.program = r->program,
@@ -90,6 +91,7 @@ static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
                    .around = r->around,
                    .inner = r->inner,
                    .guard = w->guard,
+                   .share = w->share < 1 ? w->share : 0,
                    .stages = v->body,
                    .nstages = v->nbody,
                    .asked = r->asked,
@@ -114,11 +116,23 @@ static void free_one(Single *one) {
 
 // -- all of them
 
+// Under the lock; -1: there is none. Behind the last one of a round it waits until that is over.
 static int64_t take_next(Sweeping *w) {
   const reg_run_options *o = w->r->options;
-  while (w->next < w->s->nruns && sweep_state(w->r, w->s, w->next)[RUN_ENDED] != RUN_MISSING) w->next++;
-  const bool over = w->code || w->next == w->s->nruns || (o->interrupt && *o->interrupt);
-  return over ? -1 : w->next++;
+  while (!w->code && !(o->interrupt && *o->interrupt)) {
+    if (w->next < w->nround) {
+      w->flying++;
+      return w->round[w->next++];
+    }
+    if (w->flying) {
+      pthread_cond_wait(&w->landed, &w->lock);
+      continue;
+    }
+    w->next = 0;
+    w->nround = next_round(w);
+    if (!w->nround) break;
+  }
+  return -1;
 }
 
 static void *work(void *argument) {
@@ -138,6 +152,8 @@ static void *work(void *argument) {
       if (one.st.code == code) w->ended = one.st;
     }
     free_one(&one);
+    w->flying--;
+    pthread_cond_broadcast(&w->landed);
   }
   pthread_mutex_unlock(&w->lock);
   reg_ctx_free(ctx);
@@ -162,7 +178,7 @@ static void work_on(Sweeping *w) {
 static double nothing_yet(reg_dtype t) { return t == REG_F32 || t == REG_F64 ? NAN : 0; }
 
 static int take_results(Run *r, const reg_sweep *s, bool begins) {
-  if (!store_take(r, s->state)) return r->st->code;
+  if (!store_take(r, s->state) || !store_take(r, s->at)) return r->st->code;
   if (begins) memset(r->store[s->state], 0, reg_tensor_bytes(&r->program->store[s->state]));
   for (int i = 0; i < s->nkept; i++) {
     const reg_tensor *t = &r->program->store[s->kept[i].to];
@@ -174,10 +190,20 @@ static int take_results(Run *r, const reg_sweep *s, bool begins) {
     const reg_axis *x = &s->axes[i];
     if (x->all < 0) continue;
     if (!store_take(r, x->all)) return r->st->code;
-    for (int k = 0; k < x->count; k++)
-      reg_number_put(r->store[x->all], r->program->store[x->all].dtype, k, x->numbers[k]);
+    for (int k = 0; k < r->program->store[x->all].count && begins; k++)
+      reg_number_put(r->store[x->all], REG_F64, k, s->search == REG_SEARCH_TPE ? NAN : x->numbers[k]);
   }
+  for (int64_t run = 0; run < s->nruns && begins; run++)
+    for (int i = 0; i < s->naxes; i++) {
+      const int64_t place = reg_sweep_value(s, i, run);
+      const double known = s->axes[i].nnumbers ? s->axes[i].numbers[place] : (double)place;
+      sweep_at(r, s, run)[i] = s->search == REG_SEARCH_TPE ? 0 : known;
+    }
   return REG_OK;
+}
+
+static bool is_ended(const int32_t *state) {
+  return state[RUN_ENDED] != RUN_MISSING && state[RUN_ENDED] != RUN_PAUSED;
 }
 
 static int begin(Run *r, Sweeping *w) {
@@ -192,7 +218,9 @@ static int begin(Run *r, Sweeping *w) {
     reasons_forget(r, w->index);
   }
   place(r)->turn = 1;
-  for (int64_t i = 0; i < s->nruns && !code; i++) w->done += sweep_state(r, s, i)[RUN_ENDED] != RUN_MISSING;
+  for (int64_t i = 0; i < s->nruns && !code; i++) w->done += is_ended(sweep_state(r, s, i));
+  if (!code && !(w->round = calloc((size_t)s->nruns, sizeof *w->round)))
+    code = reg_no_memory(r->st, (size_t)s->nruns * sizeof *w->round);
   return code;
 }
 
@@ -222,8 +250,13 @@ static int finish(Run *r, Sweeping *w) {
 
 int sweep_stage(Run *r, const reg_stage *stage) {
   const reg_sweep *s = &r->program->sweeps[stage->index];
-  Sweeping w = {
-      .r = r, .s = s, .index = stage->index, .options = *r->options, .start = reg_now(), .guard = r->guard};
+  Sweeping w = {.r = r,
+                .s = s,
+                .index = stage->index,
+                .options = *r->options,
+                .start = reg_now(),
+                .share = 1,
+                .guard = r->guard};
   w.options.sink = keep_report;
   w.options.begin = NULL;
   w.options.end = NULL;
@@ -232,12 +265,15 @@ int sweep_stage(Run *r, const reg_stage *stage) {
   w.options.step_events = false;
   pthread_mutex_init(&w.lock, NULL);
   pthread_mutex_init(&w.own_guard, NULL);
+  pthread_cond_init(&w.landed, NULL);
   if (!w.guard) w.guard = &w.own_guard;
   int code = begin(r, &w);
   if (!code) {
     work_on(&w);
     code = finish(r, &w);
   }
+  free(w.round);
+  pthread_cond_destroy(&w.landed);
   pthread_mutex_destroy(&w.own_guard);
   pthread_mutex_destroy(&w.lock);
   return code;

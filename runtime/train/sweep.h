@@ -13,7 +13,10 @@ typedef struct Sweeping {
   pthread_mutex_t *guard;
   int threads; // of a run
   double start;
-  int64_t next, done, here;
+  int64_t *round, nround, next, flying; // runs that may act now; of these the next, and how many act
+  pthread_cond_t landed;                // a run is over
+  double share;                         // of their epochs that trainings of this round make; 1: all
+  int64_t done, here;
   int code; // what ended it before its end
   reg_status ended;
 } Sweeping;
@@ -26,7 +29,20 @@ typedef struct Single {
   reg_status st;
 } Single;
 
+// -- search.c
+// The runs of the next round into w->round, and how many: 0: all are over, or w->code says why not.
+int64_t next_round(Sweeping *w);
+double halving_share(const reg_sweep *s, int rounds); // of the epochs, that so many rounds have made
+int sweep_variant(const Run *r, const reg_sweep *s, int64_t run);
+// -- propose.c
+// The values of a run, by those of n others, axis by axis, each from the best run on. `room`: of 2 (n + 2)
+// numbers.
+void propose(Run *r, int sweep, int64_t run, int64_t n, const double *values, double *room);
+int64_t axis_place(const reg_axis *x, double at);
+
+// -- sweep_outcome.c
 // Under the lock: a run is over with this code. What it leaves is kept, and told; an error that is its own is
 // its outcome. REG_OK: the others go on.
 int run_is_over(Sweeping *w, Single *one, int code);
+void run_is_dropped(Sweeping *w, int64_t run); // behind a round, by halving
 #endif

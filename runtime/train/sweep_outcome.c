@@ -15,7 +15,7 @@ static bool is_own(const Sweeping *w, const Single *one, int code) {
 
 static void keep_values(const Sweeping *w, const Single *one) {
   Run *r = w->r;
-  const int variant = w->s->variant_of[one->run];
+  const int variant = sweep_variant(r, w->s, one->run);
   for (int i = 0; i < w->s->nkept; i++) {
     const reg_kept *k = &w->s->kept[i];
     const reg_tensor *from = &r->program->store[k->from[variant]];
@@ -32,6 +32,7 @@ static void tell_reports(Run *r, const Single *one) {
                    .name = t->name,
                    .values = (const void *const *)t->values,
                    .rows = t->rows,
+                   .at = t->at,
                    .nrows = t->nrows,
                    .chosen = t->chosen};
     if (t->report->view) e.view = &r->program->views[t->report->view - 1];
@@ -39,28 +40,35 @@ static void tell_reports(Run *r, const Single *one) {
   }
 }
 
-static void tell_run(Sweeping *w, const Single *one, bool failed) {
+static void tell_run(Sweeping *w, int64_t run, const reg_status *failed) {
   Run *r = w->r;
   const void **values = calloc((size_t)w->s->nkept + 1, sizeof *values);
   if (!values) return;
   for (int i = 0; i < w->s->nkept; i++) values[i] = r->store[w->s->kept[i].to];
   reg_event e = {.kind = REG_EVENT_RUN,
                  .sweep = w->s,
-                 .run = one->run,
+                 .run = run,
+                 .at = sweep_at(r, w->s, run),
+                 .share = sweep_state(r, w->s, run)[RUN_ENDED] == RUN_DROPPED
+                              ? halving_share(w->s, sweep_state(r, w->s, run)[RUN_ROUNDS])
+                              : 1,
                  .done = w->done,
                  .here = w->here,
                  .act = r->sweep_acts[w->index],
                  .seconds = reg_now() - w->start,
                  .values = values,
-                 .status = failed ? &one->st : NULL};
-  tell_reports(r, one);
+                 .status = failed};
   send_event(r, &e);
   free(values);
 }
 
 static int put_outcome(Sweeping *w, const Single *one, int code) {
   int32_t *state = sweep_state(w->r, w->s, one->run);
-  state[RUN_ENDED] = !code ? RUN_FINISHED : code == REG_DIVERGED ? RUN_DIVERGED : RUN_FAILED;
+  state[RUN_ENDED] = code == REG_DIVERGED ? RUN_DIVERGED
+                     : code               ? RUN_FAILED
+                     : w->share < 1       ? RUN_PAUSED
+                                          : RUN_FINISHED;
+  state[RUN_ROUNDS]++;
   if (code == REG_DIVERGED && one->own.under_way) {
     state[RUN_TRAIN] = (int32_t)(one->own.under_way - one->own.trainings);
     state[RUN_STEP] = one->own.under_way->step;
@@ -73,11 +81,20 @@ int run_is_over(Sweeping *w, Single *one, int code) {
   if (code && !is_own(w, one, code)) return code;
   if (put_outcome(w, one, code)) return r->st->code;
   if (!code) keep_values(w, one);
+  r->changed = true;
+  if (!code && w->share < 1) return checkpoint_stage(r); // it may go on
   r->lost += code ? 1 : one->own.lost;
   r->stays |= one->own.stays;
   w->done++, w->here++;
-  tell_run(w, one, code != REG_OK);
-  r->changed = true;
+  tell_reports(r, one);
+  tell_run(w, one->run, code ? &one->st : NULL);
   if (one->own.checkpoint && checkpoint_needless(r, one->own.checkpoint)) return r->st->code;
   return checkpoint_stage(r);
+}
+
+void run_is_dropped(Sweeping *w, int64_t run) {
+  sweep_state(w->r, w->s, run)[RUN_ENDED] = RUN_DROPPED;
+  w->done++, w->here++;
+  w->r->changed = true;
+  tell_run(w, run, NULL);
 }

@@ -1,22 +1,22 @@
 // The table of a sweep: a row for each run, in their order, whatever the order in which they ended: its value
 // on each axis, how it ended, and the numbers that are kept of all runs.
-#include "train/internal.h"
+#include "train/sweep.h"
 #include <math.h>
 #include <string.h>
 
-static void put_value(Text *o, const reg_axis *x, int64_t i, bool csv) {
+static void put_value(Text *o, const reg_axis *x, double at, bool csv) {
   if (x->nnumbers)
-    reg_text_format(o, "%.9g", x->numbers[i]);
+    reg_text_format(o, "%.9g", at);
   else if (csv)
-    reg_text_csv(o, x->labels[i]);
+    reg_text_csv(o, x->labels[(int64_t)at]);
   else
-    reg_text_add(o, x->labels[i]);
+    reg_text_add(o, x->labels[(int64_t)at]);
 }
 
-void sweep_label(const reg_sweep *s, int64_t run, Text *o) {
+void sweep_label(const Run *r, const reg_sweep *s, int64_t run, Text *o) {
   for (int i = 0; i < s->naxes; i++) {
     reg_text_format(o, "%s%s = ", i ? ", " : "", s->axes[i].name);
-    put_value(o, &s->axes[i], reg_sweep_value(s, i, run), false);
+    put_value(o, &s->axes[i], sweep_at(r, s, run)[i], false);
   }
 }
 
@@ -51,6 +51,9 @@ static void put_outcome(Text *o, const Run *r, int index, int64_t run) {
                     state[RUN_STEP]);
   else if (state[RUN_ENDED] == RUN_FAILED)
     reg_text_format(&words, "failed: %s", reason ? reason : "");
+  else if (state[RUN_ENDED] == RUN_DROPPED)
+    reg_text_format(&words, "stopped after %.3g of its epochs",
+                    halving_share(&r->program->sweeps[index], state[RUN_ROUNDS]));
   else
     reg_text_add(&words, "finished");
   reg_text_csv(o, words.data ? words.data : "");
@@ -61,7 +64,7 @@ static void put_outcome(Text *o, const Run *r, int index, int64_t run) {
 static void put_row(Text *o, const Run *r, int index, int64_t run) {
   const reg_sweep *s = &r->program->sweeps[index];
   for (int i = 0; i < s->naxes; i++) {
-    put_value(o, &s->axes[i], reg_sweep_value(s, i, run), true);
+    put_value(o, &s->axes[i], sweep_at(r, s, run)[i], true);
     reg_text_add(o, ",");
   }
   for (int i = 0; i < s->nkept; i++) {

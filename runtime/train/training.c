@@ -348,11 +348,18 @@ static int bind_step(Training *t, Steps *steps, int64_t index) {
   return b->f ? REG_OK : bind_function(t, full ? t->plan->step : t->plan->step_last, &t->now, NULL, NULL, b);
 }
 
+static bool made_share(const Training *t) {
+  const reg_train *p = t->plan;
+  const double all = p->steps ? t->total : (double)p->epochs, made = p->steps ? t->step : t->epoch;
+  return made >= ceil(t->run->share * all - 1e-9);
+}
+
 // Does something outside of the program end the training before its next step? A later --resume goes on with
 // that.
 static bool is_stopped(Training *t) {
   const int64_t most = t->run->options->max_steps;
   if (interrupted(t)) t->reason = "interrupted";
+  if (!t->reason && t->run->share > 0 && made_share(t)) t->reason = "steps";
   if (!t->reason && most && t->step >= most) t->reason = "steps";
   return t->reason && (!strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps"));
 }

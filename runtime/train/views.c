@@ -4,6 +4,7 @@
 #include "train/internal.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct View {
   const Run *r;
@@ -34,12 +35,11 @@ static bool better(const View *w, double x, double y) { return w->v->higher ? x 
 // standard error of that (Breiman et al. 1984).
 static void choose_simplest(View *w) {
   const reg_view_row *best = &w->rows[w->chosen];
-  const reg_axis *x = &w->s->axes[w->v->axis];
   const double limit = w->v->higher ? best->mean - best->error : best->mean + best->error;
-  double simplest = x->numbers[reg_sweep_value(w->s, w->v->axis, best->run)];
+  double simplest = sweep_at(w->r, w->s, best->run)[w->v->axis];
   for (int64_t i = 0; i < w->nrows; i++) {
     const reg_view_row *row = &w->rows[i];
-    const double at = x->numbers[reg_sweep_value(w->s, w->v->axis, row->run)];
+    const double at = sweep_at(w->r, w->s, row->run)[w->v->axis];
     const bool simpler = at > simplest;
     if (simpler && (row->mean == limit || better(w, row->mean, limit))) simplest = at, w->chosen = i;
   }
@@ -133,6 +133,14 @@ static int compare(View *w) {
   return correct(w);
 }
 
+static double *axes_of_rows(const View *w) {
+  const size_t row = (size_t)w->s->naxes * sizeof(double);
+  double *out = calloc((size_t)w->nrows + 1, row);
+  for (int64_t i = 0; i < w->nrows && out; i++)
+    memcpy(out + i * w->s->naxes, sweep_at(w->r, w->s, w->rows[i].run), row);
+  return out;
+}
+
 int report_runs(Run *r, const reg_report *report, const char *name) {
   const reg_view *v = &r->program->views[report->view - 1];
   View w = {.r = r, .v = v, .s = &r->program->sweeps[v->sweep], .chosen = -1};
@@ -144,14 +152,18 @@ int report_runs(Run *r, const reg_report *report, const char *name) {
     find_best(&w);
   else
     code = compare(&w);
+  double *at = code ? NULL : axes_of_rows(&w);
+  if (!code && !at) code = reg_no_memory(r->st, 0);
   reg_event e = {.kind = REG_EVENT_REPORT,
                  .report = report,
+                 .at = at,
                  .name = name,
                  .view = v,
                  .rows = w.rows,
                  .nrows = w.nrows,
                  .chosen = w.chosen};
   if (!code) send_event(r, &e);
+  free(at);
   free(w.rows);
   return code;
 }

@@ -22,6 +22,11 @@ static bool copy_values(Run *r, Told *t) {
   return values != NULL;
 }
 
+// Of the runs that a report is of.
+static int axes_of(const Run *r, const reg_report *report) {
+  return report->view ? r->program->sweeps[r->program->views[report->view - 1].sweep].naxes : 0;
+}
+
 int told_add(Run *r, const Told *told) {
   Told *t = reg_heap_take(&r->heap, sizeof *t);
   reg_view_row *rows = reg_heap_take(&r->heap, (size_t)told->nrows * sizeof *rows);
@@ -30,6 +35,10 @@ int told_add(Run *r, const Told *told) {
   t->next = NULL;
   if (told->nrows) memcpy(rows, told->rows, (size_t)told->nrows * sizeof *rows);
   t->rows = rows;
+  double *at = reg_heap_take(&r->heap, (size_t)(told->nrows * axes_of(r, told->report)) * sizeof *at);
+  if (!at) return reg_no_memory(r->st, 0);
+  if (told->nrows) memcpy(at, told->at, (size_t)(told->nrows * axes_of(r, told->report)) * sizeof *at);
+  t->at = at;
   t->name = reg_heap_copy(&r->heap, told->name, strlen(told->name));
   if (!t->name || !copy_values(r, t)) return reg_no_memory(r->st, 0);
   *r->reports_end = t;
@@ -67,7 +76,7 @@ enum { HEAD = 3, ROW = 9 };
 int words_count(const Run *r) {
   int n = 0;
   for (const Reason *one = r->reasons; one; one = one->next) n++;
-  for (const Told *t = r->reports; t; t = t->next) n += 2 + t->report->nvalues;
+  for (const Told *t = r->reports; t; t = t->next) n += 3 + t->report->nvalues;
   return n;
 }
 
@@ -116,6 +125,9 @@ static int put_told(Run *r, Heap *heap, const Told *t, int number, reg_saved_ten
   int code = put(r, heap, name, head, t->name, &out[(*n)++]);
   snprintf(name, sizeof name, "told %d rows", number);
   if (!code) code = put_numbers(r, heap, name, rows, REG_F64, t->nrows * ROW, &out[(*n)++]);
+  snprintf(name, sizeof name, "told %d at", number);
+  if (!code)
+    code = put_numbers(r, heap, name, t->at, REG_F64, t->nrows * axes_of(r, t->report), &out[(*n)++]);
   for (int i = 0; i < t->report->nvalues && !t->report->view && !code; i++) {
     const reg_tensor *of = &r->program->store[t->report->values[i]];
     snprintf(name, sizeof name, "told %d value %d", number, i);
@@ -193,15 +205,18 @@ static bool told_read(Run *r, const reg_saved *saved, int number, const double *
   const int64_t nrows = (int64_t)head[2];
   const double *rows = numbers_of(saved, name, nrows * ROW, &all);
   reg_view_row *read = rows ? reg_heap_take(&r->heap, (size_t)nrows * sizeof *read) : NULL;
+  snprintf(name, sizeof name, "told %d at", number);
+  const double *at = numbers_of(saved, name, nrows * axes_of(r, report), &all);
   const void **values = values_read(r, saved, report, number, found);
   char *text = text_of(&r->heap, head, count);
-  if (!read || !values || !text) return false;
+  if (!read || !values || !text || !at) return false;
   rows_read(rows, nrows, read);
-  *found += 2;
+  *found += 3;
   return told_add(r, &(Told){.report = report,
                              .name = text,
                              .values = values,
                              .rows = read,
+                             .at = at,
                              .nrows = nrows,
                              .chosen = (int64_t)head[1]}) == REG_OK;
 }

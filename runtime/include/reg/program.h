@@ -96,6 +96,16 @@ typedef enum reg_stage_kind {
   REG_STAGE_SWEEP     // index: sweep
 } reg_stage_kind;
 
+// What a search knows of an axis: a list, of numbers that rise, or a range, whose ends are its numbers.
+typedef enum reg_axis_kind { REG_AXIS_LIST, REG_AXIS_ORDERED, REG_AXIS_REAL, REG_AXIS_LOG } reg_axis_kind;
+
+// Which runs of a sweep act, and with which values.
+typedef enum reg_search_kind {
+  REG_SEARCH_NONE,   // all
+  REG_SEARCH_TPE,    // values are chosen by what came of runs before
+  REG_SEARCH_HALVING // the better ones train on
+} reg_search_kind;
+
 typedef enum reg_view_kind { REG_VIEW_BEST, REG_VIEW_COMPARE } reg_view_kind;
 
 // Compiles f (sets fn); returns 0, or fills st.

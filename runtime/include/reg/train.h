@@ -45,9 +45,11 @@ typedef struct reg_event {
   int64_t run, done;      // RUN: its number from 0 on; how many are over, of all acts of this sweep the last
   int64_t here;           // RUN: how many of these in this process
   int64_t diverged, failed; // SWEEP: runs; failed: of another reason
-  const reg_view *view;   // REPORT of runs; else NULL
+  const reg_view *view;     // REPORT of runs; else NULL
   const reg_view_row *rows; // its nrows rows
   int64_t nrows, chosen;    // BEST: the row that is; -1: none
+  const double *at;         // RUN: its number on each axis, or the place of the label; of runs: of each row
+  double share;             // RUN: of its epochs, by halving; 1: all
   const char *name;         // REPORT: with its numbers
   int64_t act;              // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
   uint64_t seed;
