@@ -18,7 +18,7 @@ are listed in [the language](language.md), and `regc doc` lists all. A loss of r
 
 def definitions(path):
     """Name, head and documentation of each definition of a file."""
-    for doc, head in re.findall(r"((?:^##.*\n)+)^((?:fn|layer|loss|penalty|prox|conjugate|metric|optimizer|schedule|procedure|recipe|data) .*)$", path.read_text(), re.M):
+    for doc, head in re.findall(r"((?:^##.*\n)+)^((?:fn|layer|loss|penalty|prox|conjugate|response|metric|optimizer|schedule|procedure|recipe|data) .*)$", path.read_text(), re.M):
         depth = end = 0
         for end, c in enumerate(head):
             depth += (c in "([") - (c in ")]")
@@ -105,8 +105,8 @@ def page():
     for folder, found in files.items():
         out.append(f"## {FOLDERS.get(folder, folder.capitalize())}\n")
         for name, head, doc in found:
-            example = "" if head.startswith(("prox", "conjugate")) or name not in examples else f"\n{examples[name]}"
-            out.append(f"### {name}\n\n```text\n{head}{example}\n```\n\n{doc}\n" if not head.startswith(("prox", "conjugate")) else f"```text\n{head}\n```\n\n{doc}\n")
+            example = "" if head.startswith(("prox", "conjugate", "response")) or name not in examples else f"\n{examples[name]}"
+            out.append(f"### {name}\n\n```text\n{head}{example}\n```\n\n{doc}\n" if not head.startswith(("prox", "conjugate", "response")) else f"```text\n{head}\n```\n\n{doc}\n")
     return "\n".join(out)
 
 

@@ -120,11 +120,11 @@ static int unknown(Session *s, const char *name, const Parse *own) {
   return EXIT_USAGE;
 }
 
-// A penalty with its proximal operator, a loss with its conjugate.
+// A penalty with its proximal operator, a loss with its conjugate and response.
 static void print_with_operator(Session *s, const Parse *file, const Ast *def, const reg_terminal *t) {
-  static const DefKind kinds[] = {KIND_PROX, KIND_CONJUGATE};
+  static const DefKind kinds[] = {KIND_PROX, KIND_CONJUGATE, KIND_RESPONSE};
   print_definition(s, def, t);
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     const Ast *beside =
         find_definition(file, arena_printf(s->arena, "%s %s", def_kind_name(kinds[i]), def->name));
     if (beside) putchar('\n'), print_definition(s, beside, t);

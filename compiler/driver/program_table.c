@@ -253,7 +253,7 @@ static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrai
   r->metrics = t->metrics.data;
 }
 
-// Rows that a standalone binary predicts at once.
+// Rows that are predicted at once.
 enum { PREDICT_ROWS = 64 };
 
 static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain *t, bool check) {
@@ -272,9 +272,12 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
     r->curve = function_new(a, "curve", full, (FunctionSource){.train = t, .kind = LOWER_CURVE});
     r->dual = function_new(a, "dual", full, (FunctionSource){.train = t, .kind = LOWER_DUAL});
   }
-  if (lower_predicts(l, t))
+  if (lower_predicts(l, t)) {
     r->predict =
         function_new(a, "predict", PREDICT_ROWS, (FunctionSource){.train = t, .kind = LOWER_PREDICT});
+    r->answer = function_new(a, "answer", PREDICT_ROWS, (FunctionSource){.train = t, .kind = LOWER_ANSWER});
+    r->answers = lower_answers((Lowered *)l, t, &r->answered);
+  }
   r->step_trace = check ? r->step : function_new(a, "step_trace", full, traced);
   r->step_last_trace = check ? r->step_last : function_new(a, "step_last_trace", t->last_batch, traced);
   if (!t->valid_part) return;
@@ -368,7 +371,7 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
     const reg_train *r = &p->trains[i];
     reg_function *fs[] = {
         r->init,  r->start, r->step,       r->step_last,     r->valid,      r->design,          r->strengths,
-        r->curve, r->dual,  r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->predict};
+        r->curve, r->dual,  r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->answer};
     for (int k = 0; k < (all ? 14 : 11) && !code; k++)
       if (fs[k]) code = each(user, t, fs[k]);
   }

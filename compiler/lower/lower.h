@@ -272,10 +272,13 @@ typedef enum LowerKind {
   LOWER_STRENGTHS,     // -> the gap, and strengths of penalties
   LOWER_CURVE,         // fields, a result of the model -> the loss there, its derivatives
   LOWER_DUAL,          // fields, a slope -> the loss's conjugate
-  LOWER_PREDICT        // params, fields -> pred on `batch` rows of the training's data, evaluation mode
+  LOWER_PREDICT,       // params, fields -> pred on `batch` rows of the training's data, evaluation mode
+  LOWER_ANSWER         // the same as probabilities, or numbers of the target
 } LowerKind;
-// NULL where there is none of this kind and size, and after a mistake (of LOWER_PREDICT only).
+// NULL where there is none of this kind and size, and after a mistake (of the last two only).
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch);
+// What LOWER_ANSWER gives; *field: the target of which it is a number or the probabilities; -1: none.
+reg_answer lower_answers(Lowered *l, LowerTrain *t, int *field);
 // Whether the model's parameters are fields of its data, so that it can predict from them.
 bool lower_predicts(const Lowered *l, const LowerTrain *t);
 Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, fields -> pred

@@ -130,7 +130,7 @@ static Graph *evaluate_predict(Lowered *l, LowerEvaluate *e, int64_t rows) {
   const int before = l->session->diags.list.len;
   if (!rows) return NULL;
   const char *name = arena_printf(l->session->arena, "%s predict %lld", e->model, (long long)rows);
-  Graph *g = predict_graph(evaluate_cx(l, e, name, rows), e->ast->kids[0]);
+  Graph *g = predict_graph(evaluate_cx(l, e, name, rows), e->ast->kids[0], NULL);
   if (!g)
     note_graph(l, before, arena_printf(l->session->arena, "a prediction from `%s`", e->data_name), rows);
   return g;

@@ -384,11 +384,12 @@ static Graph *valid_graph(Lowered *l, LowerTrain *t, int64_t batch) {
   return further_validates(l, t, g) ? g : NULL;
 }
 
-Graph *predict_graph(Cx *cx, const Ast *model) {
+Graph *predict_graph(Cx *cx, const Ast *model, LowerTrain *answers) {
   Value m = eval_expr(cx, env_new(cx, NULL, "", ""), model);
   if (m.kind != V_MODEL && m.kind != V_FAIL)
     diag_emit(&cx->s->diags, DIAG_wrong_kind, model->span, "a model", value_text(cx, &m));
   Node *pred = m.kind == V_MODEL ? train_predict(cx, m.model) : NULL;
+  if (pred && answers) pred = answer_node(cx, answers, pred);
   if (!pred) return NULL;
   output(cx, REG_SLOT_PRED, 0, "pred", pred);
   carried_on(cx);
@@ -462,8 +463,8 @@ void train_graphs(Lowered *l, LowerTrain *t) {
 }
 
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
-  if (kind != LOWER_PREDICT) return built(t, kind, batch);
+  if (kind < LOWER_PREDICT) return built(t, kind, batch);
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
-  return predict_graph(cx, t->ast->kids[0]->kids[0]);
+  return predict_graph(cx, t->ast->kids[0]->kids[0], kind == LOWER_ANSWER ? t : NULL);
 }

@@ -55,8 +55,12 @@ Env *field_env(Cx *cx); // the fields of cx->data, and what lines of the trainin
 // The model on the fields of cx->data of the same names as its parameters, a row for each row of these; NULL
 // after a mistake.
 Node *train_predict(Cx *cx, ModelValue *m);
-Graph *predict_graph(Cx *cx, const Ast *model); // predictions of a model from rows of cx->data
-Cx *stored_cx(Lowered *l, const char *name);    // for a graph whose parameters are tensors of the store
+// Predictions of a model from rows of cx->data. `answers`: as this training's loss means them; NULL: as they
+// are.
+Graph *predict_graph(Cx *cx, const Ast *model, LowerTrain *answers);
+Node *answer_node(Cx *cx, LowerTrain *t,
+                  Node *pred);               // what these mean, as lower_answers says; NULL after a mistake
+Cx *stored_cx(Lowered *l, const char *name); // for a graph whose parameters are tensors of the store
 // Of what cx has declared, where `reads` (NULL: all) has it for an input. `late`: what starts from
 // parameters, apart from `init`; NULL: it is in `init` too. Either is NULL where it would be empty. False
 // after a mistake.

@@ -187,11 +187,13 @@ static const char *beside_solve(const Ast *c) {
   return NULL;
 }
 
-// The conjugate of its loss is used, where there is one; whether it is needed is seen when it is elaborated.
-static void use_conjugate(const Scope *s, const Ast *loss) {
+// What stands beside its loss is used, where there is something; whether it is needed is seen when it is
+// elaborated.
+static void use_beside(const Scope *s, DefKind kind, const Ast *loss) {
   BesideCall x;
-  Def *d =
-      sema_call_of(s->p, KIND_LOSS, s->library, loss, &x) ? sema_beside(s->p, KIND_CONJUGATE, x.def) : NULL;
+  if (loss->kind == AST_BINARY && loss->op == OPR_ADD)
+    for (int i = 0; i < 2; i++) use_beside(s, kind, loss->kids[i]);
+  Def *d = sema_call_of(s->p, KIND_LOSS, s->library, loss, &x) ? sema_beside(s->p, kind, x.def) : NULL;
   if (!d) return;
   Scope its = *s;
   its.library = d->from_library;
@@ -207,7 +209,8 @@ static void check_solve(const Scope *s, const Ast *owner, int from, int at) {
     if (c->kids[i]) check_expr((Scope *)s, c->kids[i]);
   for (int i = from; i < owner->nkids; i++) {
     const Ast *other = owner->kids[i];
-    if (other->kind == AST_CLAUSE && !strcmp(other->name, "loss")) use_conjugate(s, other->kids[0]);
+    if (other->kind == AST_CLAUSE && !strcmp(other->name, "loss"))
+      use_beside(s, KIND_CONJUGATE, other->kids[0]);
     if (other->kind == AST_SOLVE && i < at) {
       Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->span, "solve");
       diag_note(d, other->span, "first given here");
@@ -333,6 +336,7 @@ void check_clauses(Scope *s, const Ast *owner, int from) {
     if (ast_is_line(owner->kids[i])) check_expr(s, owner->kids[i]);
   for (int i = from; i < owner->nkids; i++) {
     const Ast *c = owner->kids[i];
+    if (c->kind == AST_CLAUSE && !strcmp(c->name, "loss")) use_beside(s, KIND_RESPONSE, c->kids[0]);
     if (c->kind == AST_PENALIZE) check_penalize(s, c);
     if (c->kind == AST_CONSTRAIN) check_constrain(s, c);
     if (c->kind == AST_STOP) check_stop(s, owner, from, i);

@@ -108,35 +108,48 @@ static bool has_param(const Ast *params, int from, const char *name) {
 // `per_row` and its like, which every loss has without saying it.
 static bool of_all_losses(const Ast *param) { return param->num != 0; }
 
-// Of a loss the conjugate has the same parameters, with `u` in the place of the first.
+// What may stand beside a definition, and with which parameters.
+static const struct Beside {
+  DefKind of;
+  const char *form, *first; // `form` with the name in it
+  int own;                  // parameters in front of those of the definition
+  bool others;              // it has the definition's further parameters
+  DiagId wrong;
+} besides[KIND_COUNT] = {
+    [KIND_PROX] = {KIND_PENALTY, "`prox NAME(w, t)` is the proximal operator of `penalty NAME(w)`", "`w, t",
+                   2, true, DIAG_prox_parameters},
+    [KIND_CONJUGATE] = {KIND_LOSS, "`conjugate NAME(u, y)` is the convex conjugate of `loss NAME(pred, y)`",
+                        "`u", 1, true, DIAG_conjugate_parameters},
+    [KIND_RESPONSE] = {KIND_LOSS,
+                       "`response NAME(pred)` is what is predicted where `loss NAME(pred, y)` was minimized",
+                       "`pred", 1, false, DIAG_response_parameters},
+};
+
 void check_beside(Program *p, const Def *d) {
   Arena *a = p->session->arena;
   const char *name = beside_what(d->name);
-  const bool prox = d->kind == KIND_PROX;
+  const struct Beside *b = &besides[d->kind];
   const Def *of = meant(p, d->from_library, name);
-  if (!of || of->kind != (prox ? KIND_PENALTY : KIND_LOSS)) {
+  if (!of || of->kind != b->of) {
     Diag *diag =
         diag_emit(&p->session->diags, DIAG_wrong_kind, d->ast->name_span,
-                  prox ? "the name of a penalty" : "the name of a loss", arena_printf(a, "`%s`", name));
-    diag_hint(diag, prox ? "`prox NAME(w, t)` is the proximal operator of `penalty NAME(w)`"
-                         : "`conjugate NAME(u, y)` is the convex conjugate of `loss NAME(pred, y)`");
+                  arena_printf(a, "the name of a %s", def_kind_name(b->of)), arena_printf(a, "`%s`", name));
+    diag_hint(diag, "%s", b->form);
     return;
   }
   const Ast *params = d->ast->kids[0], *whole = of->ast->kids[0];
-  StrBuf b = {.arena = a};
-  int own = prox ? 1 : 0; // w and t, or u
-  strbuf_add(&b, prox ? "`w, t" : "`u");
+  StrBuf list = {.arena = a};
+  int own = b->own;
+  strbuf_add(&list, b->first);
   bool fits = params && whole;
-  for (int i = 0; whole && i < whole->nkids; i++) own += of_all_losses(whole->kids[i]) ? 0 : 1;
-  fits = fits && params->nkids == own;
-  for (int i = 1; whole && i < whole->nkids; i++) {
+  for (int i = 1; b->others && whole && i < whole->nkids; i++) {
     if (of_all_losses(whole->kids[i])) continue;
-    strbuf_addf(&b, ", %s", whole->kids[i]->name);
-    fits = fits && has_param(params, prox ? 2 : 1, whole->kids[i]->name);
+    own++;
+    strbuf_addf(&list, ", %s", whole->kids[i]->name);
+    fits = fits && has_param(params, b->own, whole->kids[i]->name);
   }
-  strbuf_add(&b, "`");
-  if (fits) return;
-  Diag *diag = diag_emit(&p->session->diags, prox ? DIAG_prox_parameters : DIAG_conjugate_parameters,
-                         d->ast->name_span, d->name, b.data);
-  diag_note(diag, of->ast->name_span, prox ? "the penalty" : "the loss");
+  strbuf_add(&list, "`");
+  if (fits && params->nkids == own) return;
+  Diag *diag = diag_emit(&p->session->diags, b->wrong, d->ast->name_span, d->name, list.data);
+  diag_note(diag, of->ast->name_span, "the %s", def_kind_name(b->of));
 }

@@ -52,7 +52,7 @@ bool hint_training(Program *p, Diag *d, const char *name);
 // That the definition `prox l1` or `conjugate huber`, which is asked for, is not there.
 void tell_none_beside(Program *p, const char *name, Span at);
 void check_by_prox(const Scope *s, const Ast *penalize);
-void check_beside(Program *p, const Def *d); // the parameters of a `prox` or `conjugate`
+void check_beside(Program *p, const Def *d); // the parameters of what stands beside another
 
 // -- recipes.c
 // `train … with R(…)`: puts R's clauses in their place, in front of the training's own, which replace those

@@ -54,6 +54,7 @@ const char *def_kind_name(DefKind k) {
       [KIND_METRIC] = "metric",     [KIND_PROX] = "prox",
       [KIND_LET] = "let",           [KIND_PROCEDURE] = "procedure",
       [KIND_RECIPE] = "recipe",     [KIND_CONJUGATE] = "conjugate",
+      [KIND_RESPONSE] = "response",
   };
   return names[k];
 }

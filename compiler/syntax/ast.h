@@ -50,6 +50,7 @@ typedef enum DefKind {
   KIND_METRIC,
   KIND_PROX,
   KIND_CONJUGATE,
+  KIND_RESPONSE,
   KIND_LET,
   KIND_PROCEDURE,
   KIND_RECIPE,
@@ -120,8 +121,11 @@ ParseExtent parse_extent(const char *text, int len, ParseForm form, int *items);
 bool text_is_name(const char *text); // can be written as a name anywhere
 const char *ast_kind_name(AstKind k);
 const char *opr_text(Opr o); // "+", "@", …
-// `prox NAME` and `conjugate NAME` stand beside another definition; their names have their kind in front.
-static inline bool stands_beside(DefKind k) { return k == KIND_PROX || k == KIND_CONJUGATE; }
+// `prox NAME`, `conjugate NAME` and `response NAME` stand beside another definition; their names have their
+// kind in front.
+static inline bool stands_beside(DefKind k) {
+  return k == KIND_PROX || k == KIND_CONJUGATE || k == KIND_RESPONSE;
+}
 // Behind the kind in such a name; NULL: it is none.
 const char *beside_what(const char *name);
 const char *def_title(Arena *a, const Ast *def); // "penalty l1"

@@ -515,7 +515,9 @@ Ast *ast_penalize(ParseContext *p, Span span, AstList *names, AstList *selectors
   return by ? named(a, by->text, by->span) : a;
 }
 
-DefKind kind_beside(Token word) { return strcmp(word.text, "prox") ? KIND_CONJUGATE : KIND_PROX; }
+DefKind kind_beside(Token word) {
+  return *word.text == 'p' ? KIND_PROX : *word.text == 'c' ? KIND_CONJUGATE : KIND_RESPONSE;
+}
 
 Ast *ast_beside_call(ParseContext *p, Span span, Token word, Token of, AstList *args) {
   of.text = arena_printf(p->arena, "%s %s", word.text, of.text);

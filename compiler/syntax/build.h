@@ -152,7 +152,7 @@ Ast *ast_minimize(ParseContext *p, Span span, AstList *objectives, Ast *optimize
 // The `##` lines directly before an offset, joined by line ends, their markers and one blank removed; or
 // NULL.
 const char *doc_before(ParseContext *p, int offset); // parse.c
-DefKind kind_beside(Token word);                     // "prox", "conjugate"
+DefKind kind_beside(Token word);                     // "prox", "conjugate", "response"
 Ast *ast_solve(ParseContext *p, Span span, Token to, Ast *gap, const Token *at, const Token *most,
                Ast *passes);
 Ast *ast_freeze(ParseContext *p, Span span, AstList *selectors);

@@ -188,6 +188,7 @@ static bool may_stand(const Tokens *t, const struct Keyword *k) {
   case ANYWHERE: return true;
   case ITEM_START:
     if (k->kind == TOK_PRECISION && !names_precision(behind)) return false;
+    if (k->kind == TOK_PROX && behind->kind != TOK_NAME) return false;
     return line_start && among_stages(t);
   case STAGE_START:
     if (!among_stages(t) || !starts_operand(t)) return false;

@@ -117,7 +117,7 @@ static void scan_all(CsvReader *r, const char *at, const char *end) {
   const size_t size = (size_t)(end - at);
   pthread_t thread[CSV_MOST_PIECES];
   bool started[CSV_MOST_PIECES] = {false};
-  r->npieces = quotes && r->layout.comment ? 1 : threads_of(size);
+  r->npieces = r->layout.skips || (quotes && r->layout.comment) ? 1 : threads_of(size);
   for (int i = 0; i < r->npieces; i++) {
     CsvPiece *p = &r->pieces[i];
     const char *wish = end - size / (size_t)r->npieces * (size_t)(r->npieces - 1 - i);
@@ -280,6 +280,30 @@ static bool found_texts(CsvReader *r) {
   return any && !r->failed;
 }
 
+// Lines that were left out, of the only piece; and which places the others have among all.
+static void tell_bad(CsvReader *r) {
+  CsvPiece *p = &r->pieces[0];
+  Table *t = r->table;
+  if (!p->nbad) return;
+  if (!(t->place = malloc((size_t)p->nrows * sizeof *t->place + 1))) {
+    csv_no_memory(r, (size_t)p->nrows * sizeof *t->place);
+    return;
+  }
+  for (int64_t row = 0, bad = 0; row < p->nrows; row++) {
+    while (bad < p->nbad && p->bad[bad].row <= row) bad++;
+    t->place[row] = row + bad;
+  }
+  for (int64_t i = 0; i < p->nbad; i++) {
+    p->wrong = p->bad[i].wrong;
+    p->place = p->bad[i].place;
+    p->number = p->bad[i].number;
+    csv_report(r, p, r->line);
+    table_skip(r->want->skipping, r->st);
+    r->failed = false;
+  }
+  p->wrong = CSV_RIGHT;
+}
+
 static void read_rows(CsvReader *r, const char *at, const char *end) {
   Table *t = r->table;
   if (!open_texts(r)) {
@@ -291,11 +315,13 @@ static void read_rows(CsvReader *r, const char *at, const char *end) {
   r->layout.texts = t->is_text;
   r->layout.holes = r->want->drops;
   r->layout.guess = r->want->any_text && !t->nfiles;
+  r->layout.skips = r->want->skipping != NULL;
   r->layout.width = t->width;
   r->layout.nown = t->nown;
   scan_all(r, at, end);
   if (found_texts(r)) scan_all(r, at, end);
   int64_t line = r->line;
+  if (r->want->skipping && !r->failed) tell_bad(r);
   for (int i = 0; i < r->npieces && !r->failed; i++) {
     if (r->pieces[i].wrong) csv_report(r, &r->pieces[i], line);
     line += r->pieces[i].lines;

@@ -209,20 +209,22 @@ static int put_levels(const Table *t, int x, const reg_source *s, Meaning *m) {
   return REG_OK;
 }
 
-// A text that is no date is told where it stands.
-static int put_dates(const Table *t, int x, const reg_source *s, Meaning *m, reg_status *st) {
+// A text that is no date has parts that are none.
+static int put_dates(const Table *t, int x, const reg_source *s, Meaning *m) {
   for (int k = 0; k < t->levels[x].count; k++) {
     double parts[REG_DATE_PARTS];
-    const char *why = date_parse(t->levels[x].names[k], parts);
-    int64_t row = 0;
-    while (why && row < t->nrows && t->numbers[row * t->width + x] != k) row++;
-    if (why && row < t->nrows) // a part's text may have been dropped
-      return table_hole(t, x, row, st, "write dates in one of these forms, or leave the column out",
-                        "`%.40s` in column `%.60s` %s", t->levels[x].names[k], s->name, why);
-    for (int p = 0, to = 0; p < REG_DATE_PARTS && !why; p++)
-      if (s->parts >> p & 1) m->values[k * m->width + to++] = parts[p];
+    const bool good = !date_parse(t->levels[x].names[k], parts);
+    for (int p = 0, to = 0; p < REG_DATE_PARTS; p++)
+      if (s->parts >> p & 1) m->values[k * m->width + to++] = good ? parts[p] : NAN;
   }
   return REG_OK;
+}
+
+static int no_date(const Table *t, int x, int64_t row, const reg_source *s, const char *text,
+                   reg_status *st) {
+  double parts[REG_DATE_PARTS];
+  return table_hole(t, x, row, st, "write dates in one of these forms, or leave the column out",
+                    "`%.40s` in column `%.60s` %s", text, s->name, date_parse(text, parts));
 }
 
 static int unseen(const Table *t, int x, int64_t row, const reg_source *s, const char *text, reg_status *st) {
@@ -239,6 +241,8 @@ static int encode_row(const Table *t, int x, int64_t row, const reg_source *s, c
   if (s->flag) to[own] = missing;
   if (missing && !s->filled) return hole(t, x, row, s, st);
   if (s->kind == REG_SOURCE_DATE) {
+    if (isnan(m->values[(size_t)raw * (size_t)m->width]))
+      return no_date(t, x, row, s, t->levels[x].names[(int)raw], st);
     memcpy(to, m->values + (size_t)raw * (size_t)m->width, (size_t)own * sizeof *to);
     return REG_OK;
   }
@@ -250,30 +254,36 @@ static int encode_row(const Table *t, int x, int64_t row, const reg_source *s, c
 }
 
 static int encode_column(const Table *t, int x, const reg_source *s, double *to, int64_t width,
-                         reg_status *st) {
+                         reg_skipping *skipping, bool *wrong, reg_status *st) {
   Meaning m = {.width = width_of(s) - s->flag};
   int code = REG_OK;
   if (s->kind != REG_SOURCE_DATE) m.width = 1;
   if (t->is_text && t->is_text[x]) {
     m.values = malloc(((size_t)t->levels[x].count * (size_t)m.width + 1) * sizeof *m.values);
     if (!m.values) return reg_no_memory(st, (size_t)t->levels[x].count * sizeof *m.values);
-    code = s->kind == REG_SOURCE_DATE ? put_dates(t, x, s, &m, st) : put_levels(t, x, s, &m);
+    code = s->kind == REG_SOURCE_DATE ? put_dates(t, x, s, &m) : put_levels(t, x, s, &m);
   }
-  for (int64_t row = 0; row < t->nrows && !code; row++)
+  for (int64_t row = 0; row < t->nrows && !code; row++) {
+    if (wrong && wrong[row]) continue;
     code = encode_row(t, x, row, s, &m, to + row * width, st);
+    if (!code || !wrong) continue;
+    wrong[row] = true;
+    table_skip(skipping, st);
+    code = REG_OK;
+  }
   free(m.values);
   return code;
 }
 
-// The table's columns become those of x.
-static int encode(Table *t, const reg_source *sources, int64_t width, reg_status *st) {
+int table_apply(Table *t, const reg_source *sources, int64_t width, reg_skipping *skipping, bool *wrong,
+                reg_status *st) {
   size_t bytes;
   double *numbers = NULL;
   if (!__builtin_mul_overflow((size_t)t->nrows * sizeof *numbers, (size_t)width, &bytes))
     numbers = malloc(bytes + 1);
   int code = numbers ? REG_OK : reg_no_memory(st, bytes);
   for (int x = 0, at = 0; x < t->width && !code; at += width_of(&sources[x]), x++)
-    code = encode_column(t, x, &sources[x], numbers + at, width, st);
+    code = encode_column(t, x, &sources[x], numbers + at, width, skipping, wrong, st);
   if (code) {
     free(numbers);
     return code;
@@ -337,44 +347,9 @@ int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status
   const int64_t width = whole_width(sources, n);
   if (width < 1 || width > MOST_COLUMNS)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "x would have %lld columns", (long long)width);
-  if ((code = encode(t, sources, width, st))) return code;
+  if ((code = table_apply(t, sources, width, NULL, NULL, st))) return code;
   d->nsources = n;
   d->sources = sources;
   t->columns = name_columns(t->heap, sources, n, width);
   return t->columns ? REG_OK : reg_no_memory(st, (size_t)width);
-}
-
-// -- rows of other files
-
-int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, double **values, int64_t *rows,
-                  reg_status *st) {
-  const int n = d->nsources ? d->nsources : (int)d->fields[0].width;
-  Heap heap = {0};
-  const char **columns = reg_heap_take(&heap, (size_t)n * sizeof *columns);
-  bool *is_text = reg_heap_take(&heap, (size_t)n);
-  if (!columns || !is_text) {
-    reg_heap_free(&heap);
-    return reg_no_memory(st, (size_t)n * sizeof *columns);
-  }
-  for (int x = 0; x < n; x++) {
-    columns[x] = d->nsources ? d->sources[x].name : d->columns[x];
-    is_text[x] = d->nsources && d->sources[x].kind != REG_SOURCE_NUMBER;
-  }
-  Table t = {.heap = &heap, .dtype = type, .columns = columns, .width = n};
-  const TableRequest want = {.path = path,
-                             .form = d->form,
-                             .columns = columns,
-                             .ncolumns = n,
-                             .is_text = is_text,
-                             .holes = d->nsources > 0};
-  const NumberLocale numbers = reg_numbers_enter();
-  int code = table_read_csv(&t, &want, st);
-  if (!code && d->nsources) code = encode(&t, d->sources, d->fields[0].width, st);
-  reg_numbers_leave(numbers);
-  *rows = t.nrows;
-  *values = code ? NULL : t.numbers;
-  if (!code) t.numbers = NULL;
-  table_free(&t);
-  reg_heap_free(&heap);
-  return code;
 }

@@ -186,7 +186,9 @@ void csv_use_columns(CsvReader *r) {
   for (int k = 0; k < t->nown && !r->failed; k++) {
     const char *name = k == 0 && r->want->target ? r->want->target : t->own[k].column;
     const int at = names_find(&r->header, name);
-    if (at < 0) {
+    if (at < 0 && r->want->optional) {
+      t->nown = k; // and what would be behind it
+    } else if (at < 0) {
       column_missing(r, name);
     } else if (r->use[at] != CSV_IGNORED) {
       csv_fail(r, r->head, at + 1, "each is named once", "column `%.60s` is two fields", name);

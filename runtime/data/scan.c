@@ -34,6 +34,7 @@ void csv_piece_free(CsvPiece *p) {
   free(p->numbers);
   free(p->line);
   free(p->scratch);
+  free(p->bad);
 }
 
 void csv_cell_text(char to[44], const char *text, size_t length) {
@@ -331,7 +332,40 @@ static const char *scan_line(CsvPiece *p, const char *at) {
   return csv_line_end(p, at);
 }
 
+static bool keep_bad(CsvPiece *p) {
+  if (p->wrong == CSV_MEMORY) return false;
+  if (p->nbad == p->bad_room) {
+    const int64_t room = p->bad_room ? 2 * p->bad_room : 64;
+    CsvBad *grown = realloc(p->bad, (size_t)room * sizeof *grown);
+    if (!grown) return wrong(p, CSV_MEMORY);
+    p->bad = grown;
+    p->bad_room = room;
+  }
+  p->bad[p->nbad++] = (CsvBad){p->wrong, p->place, p->number, p->nrows};
+  p->wrong = CSV_RIGHT;
+  return true;
+}
+
+// Behind a line that is left out, whose quotes hold line ends unless they are what is wrong.
+static const char *pass_bad(CsvPiece *p, const char *at) {
+  const CsvWrong what = p->bad[p->nbad - 1].wrong;
+  const bool quotes = what != CSV_QUOTE && what != CSV_OPEN;
+  bool inside = false;
+  for (; at < p->end && (inside || !is_end(*at)); at++) {
+    inside ^= quotes && *at == '"';
+    p->lines += *at == '\n';
+  }
+  return csv_line_end(p, at);
+}
+
 void csv_scan(CsvPiece *p) {
   const char *at = p->at;
-  while (at && (at = csv_pass(p, at)) < p->end) at = scan_line(p, at);
+  while (at && (at = csv_pass(p, at)) < p->end) {
+    const char *line = at;
+    const int64_t lines = p->lines;
+    at = scan_line(p, at);
+    if (at || !p->layout->skips || !keep_bad(p)) continue;
+    p->lines = lines;
+    at = pass_bad(p, line);
+  }
 }

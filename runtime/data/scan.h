@@ -19,6 +19,7 @@ typedef struct CsvLayout {
   reg_dtype dtype;
   bool guess; // a column of numbers that has texts is told in `found`, and is no mistake
   bool holes; // so is an own column that lacks a value
+  bool skips; // lines with a mistake are left out, and told in `bad`
 } CsvLayout;
 
 typedef enum CsvWrong {
@@ -42,6 +43,14 @@ typedef struct CsvPlace {
   char cell[44];
 } CsvPlace;
 
+// A line that is left out.
+typedef struct CsvBad {
+  CsvWrong wrong;
+  CsvPlace place;
+  NumberText number;
+  int64_t row; // rows before it that are not
+} CsvBad;
+
 // Lines that one thread reads.
 typedef struct CsvPiece {
   const CsvLayout *layout;
@@ -60,6 +69,8 @@ typedef struct CsvPiece {
   CsvWrong wrong; // the first mistake, which ends the piece
   CsvPlace place;
   NumberText number;
+  CsvBad *bad;
+  int64_t nbad, bad_room;
   char *scratch;
   size_t scratch_room;
 } CsvPiece;

@@ -142,6 +142,7 @@ void table_checksum(Table *t, const char *bytes, size_t size) {
 void table_free(Table *t) {
   free(t->numbers);
   free(t->line);
+  free(t->place);
   for (int i = 0; i < t->nown; i++) cells_free(&t->own[i].cells);
   free(t->own);
   for (int x = 0; t->levels && x < t->texts; x++) names_free(&t->levels[x]);

@@ -61,6 +61,7 @@ typedef struct Table {
   int texts;       // columns of x that these are for
   int32_t *number; // nrows: of the row, where rows were dropped; NULL: in their order
   int64_t *line;   // nrows: where the row, or its first own column, stands in its file
+  int64_t *place;  // nrows: its number among all rows of the file, where some were left out; NULL
   int nown;        // the targets come first
   OwnColumn *own;
   char checksum[17]; // of all files
@@ -76,11 +77,13 @@ typedef struct TableRequest {
   const char *array;        // of .npz: that of the rows; NULL: a file of one array
   const char *const *columns;
   int ncolumns;
-  bool no_others;      // a column that is not asked for is a mistake
-  bool holes;          // what x lacks is no mistake yet
-  bool drops;          // what own columns lack neither
-  bool any_text;       // a column of x with texts is one of texts, in the first file
-  const bool *is_text; // of `columns`; NULL: of those that `named` says
+  bool no_others;                // a column that is not asked for is a mistake
+  bool holes;                    // what x lacks is no mistake yet
+  bool drops;                    // what own columns lack neither
+  bool optional;                 // nor own columns that the file lacks
+  struct reg_skipping *skipping; // rows that cannot be read are told to it; NULL: the first one ends it
+  bool any_text;                 // a column of x with texts is one of texts, in the first file
+  const bool *is_text;           // of `columns`; NULL: of those that `named` says
   int ntexts;
   const char *const *texts; // columns of x that are texts, where the file has them
 } TableRequest;
@@ -127,6 +130,12 @@ const TableFile *table_file(const Table *t, int64_t row);
 int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st);
 // The columns of x as the plan encodes and fills them, by what the training part holds.
 int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st);
+// Rows of another file as the training part's were: columns as `sources` says, `width` of them. Where
+// `wrong` is given, rows that cannot be encoded are marked there and told; else the first one ends it.
+int table_apply(Table *t, const reg_source *sources, int64_t width, struct reg_skipping *skipping,
+                bool *wrong, reg_status *st);
+// What is wrong with a row, in st, is told, and st is as before.
+void table_skip(struct reg_skipping *skipping, reg_status *st);
 // Whether the plan says what becomes of what is missing; of texts of any column.
 bool plan_fills(const reg_data_plan *plan);
 bool plan_takes_texts(const reg_data_plan *plan);

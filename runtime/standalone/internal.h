@@ -12,7 +12,7 @@ typedef struct BinaryOptions {
   BinaryCommand command;
   int threads;
   uint64_t seed;
-  bool has_seed, resume, tensorboard, json, quiet;
+  bool has_seed, resume, tensorboard, json, quiet, skip_bad;
   int64_t steps;
   double checkpoint; // seconds; negative: the default
   const char *out, *in, *weights, *model, *color, *progress;

@@ -295,9 +295,9 @@ static int check_batch(const reg_binary *b, int64_t batch) {
 }
 
 static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
-  static const char *const when[] = {"auto", "always", "never", NULL}, *const kind[] = {"auto", "bar",
-                                                                                        "plain", "none",
-                                                                                        NULL};
+  static const char *const when[] = {"auto", "always", "never", NULL},
+                           *const kind[] = {"auto", "bar", "plain", "none", NULL},
+                           *const bad[] = {"skip", "stop", NULL};
   int64_t n = 0;
   bool ok = true;
   switch (id) {
@@ -321,6 +321,10 @@ static int accept(reg_binary *b, BinaryOptions *o, OptionId id, const char *v) {
   case OPTION_WEIGHTS: o->weights = v; break;
   case OPTION_MODEL: o->model = v; break;
   case OPTION_IN: o->in = v; break;
+  case OPTION_BAD_ROWS:
+    ok = one_of(v, bad);
+    o->skip_bad = !strcmp(v, "skip");
+    break;
   case OPTION_JSON: o->json = true; break;
   case OPTION_QUIET: o->quiet = true; break;
   case OPTION_PROGRESS:

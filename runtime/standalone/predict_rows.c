@@ -1,5 +1,5 @@
-// `BIN predict`: rows from a .csv or .npy file, predictions to one. Columns of a CSV file are found by name;
-// those that the model does not read, the target among them, are left alone.
+// `regc predict` and `BIN predict`: rows from a .csv or .npy file, predictions to one. Columns of a CSV file
+// are found by name; those that the model does not read, the target among them, are left alone.
 #include "reg/file.h"
 #include "reg/npy.h"
 #include "standalone/internal.h"
@@ -12,55 +12,58 @@ static bool ends_with(const char *path, const char *end) {
   return n >= m && !strcmp(path + n - m, end);
 }
 
-static const reg_train *pick_model(const reg_binary *b, const BinaryOptions *o, reg_status *st) {
-  const reg_program *p = b->program;
+const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_status *st) {
   char list[200];
   Text names = reg_text_in(list, sizeof list);
+  const reg_train *found = NULL;
   for (int i = 0; i < p->ntrains; i++) {
-    if (o->model ? !strcmp(p->trains[i].name, o->model) : p->ntrains == 1) return &p->trains[i];
+    if (model ? !strcmp(p->trains[i].name, model) : p->ntrains == 1) found = &p->trains[i];
     reg_text_format(&names, "%s%s", i ? ", " : "", p->trains[i].name);
   }
-  reg_fail(st, BINARY_USAGE, "no_such_model", o->model ? "the program has no model `%s`" : "which model?%s",
-           o->model ? o->model : "");
+  if (found && !found->answer)
+    reg_fail(st, BINARY_USAGE, "cannot_predict",
+             "`%s` reads more than the columns of its data: it cannot predict from a file", found->name);
+  if (found) return found->answer ? found : NULL;
+  reg_fail(st, BINARY_USAGE, "no_such_model", model ? "the program has no model `%s`" : "which model?%s",
+           model ? model : "");
   reg_hint(st, "--model=NAME, one of: %s", list);
   return NULL;
 }
 
-static int read_npy(const char *path, int64_t width, double **x, int64_t *rows, reg_status *st) {
+static int read_npy(const char *path, int64_t width, reg_rows *rows, reg_status *st) {
   reg_array a = {0};
-  int code = reg_npy_numbers(path, &a, x, st);
+  int code = reg_npy_numbers(path, &a, &rows->values, st);
   if (code) return code;
   const bool one = a.rank == 1 && a.count == width;
-  if (a.count == 0 || (!one && !(a.rank >= 2 && a.dim[0] * width == a.count))) {
-    free(*x);
-    *x = NULL;
+  if (a.count == 0 || (!one && !(a.rank >= 2 && a.dim[0] * width == a.count)))
     return reg_fail(st, REG_BAD_DATA, "data_bad",
                     "%s: %lld numbers are no rows of %lld, which the model reads", path, (long long)a.count,
                     (long long)width);
-  }
-  *rows = a.count / width;
+  rows->nrows = a.count / width;
   return REG_OK;
 }
 
-static int read_rows(const reg_model *m, const char *path, double **x, int64_t *rows, reg_status *st) {
+static int read_rows(const reg_model *m, const char *path, reg_skipping *skipping, reg_rows *rows,
+                     reg_status *st) {
   if (!strcmp(path, "-")) path = "/dev/stdin";
-  if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), x, rows, st);
-  return reg_data_read(m->data, path, m->program->dtype, x, rows, st);
+  if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), rows, st);
+  return reg_data_read(m->data, path, m->program->dtype, skipping, rows, st);
 }
 
-static const reg_field *target_of(const reg_dataset *d) {
-  return d->target >= 0 ? &d->fields[d->target] : NULL;
-}
-
-static int write_rows(const reg_model *m, const char *path, void *y, int64_t rows, reg_status *st) {
+static int write_rows(const reg_model *m, const char *path, const void *y, const reg_rows *rows,
+                      reg_status *st) {
   const int64_t width = reg_model_outputs(m);
   const reg_dtype type = m->program->dtype;
   if (path && ends_with(path, ".npy")) {
-    reg_array a = {.dtype = REG_F32, .rank = 2, .dim = {rows, width}, .count = rows * width, .values = y};
+    reg_array a = {.dtype = REG_F32,
+                   .rank = 2,
+                   .dim = {rows->nrows, width},
+                   .count = rows->nrows * width,
+                   .values = (void *)y};
     return type == REG_F64 ? reg_npy_write_numbers(path, &a, y, st) : reg_npy_write(path, &a, st);
   }
   Text o = {0};
-  predictions_put(&o, target_of(m->data), NULL, NULL, y, type, rows, width);
+  answers_put(&o, m->train, m->data, rows, y, type, width);
   int code = o.failed ? reg_no_memory(st, o.used) : REG_OK;
   if (!code && path && strcmp(path, "-") != 0)
     code = reg_file_write(path, o.data, o.used, st);
@@ -77,38 +80,67 @@ static void **tensors_new(Heap *heap, const reg_tensor *tensors, int n) {
   return out;
 }
 
-static int predict(reg_model *m, const BinaryOptions *o, Heap *heap, reg_status *st) {
+static int predict(reg_model *m, const reg_prediction *o, const reg_train *from, Heap *heap, reg_status *st) {
   const reg_train *t = m->train;
   void **params = tensors_new(heap, t->params, t->nparams),
        **states = tensors_new(heap, t->states, t->nstates);
-  double *x = NULL;
+  reg_rows rows = {0};
   void *y = NULL;
-  int64_t rows = 0;
   if (!params || !states) return reg_no_memory(st, 0);
   m->params = params;
   m->states = states;
-  int code = reg_weights_load(m->program, t, 0, t, NULL, o->weights, params, states, st);
-  if (!code) code = read_rows(m, o->in, &x, &rows, st);
-  const size_t bytes = code ? 0 : (size_t)(rows * reg_model_outputs(m)) * reg_dtype_bytes(m->program->dtype);
+  int code = reg_weights_load(m->program, from, 0, from, NULL, o->weights, params, states, st);
+  if (!code) code = read_rows(m, o->in, o->skipping, &rows, st);
+  const size_t bytes =
+      code ? 0 : (size_t)(rows.nrows * reg_model_outputs(m)) * reg_dtype_bytes(m->program->dtype);
   if (!code && !(y = malloc(bytes + 1))) code = reg_no_memory(st, bytes);
-  if (!code) code = reg_model_predict(m, x, rows, y, st);
-  if (!code) code = write_rows(m, o->out, y, rows, st);
-  free(x);
+  if (!code) code = reg_model_predict(m, rows.values, rows.nrows, y, st);
+  if (!code) code = write_rows(m, o->out, y, &rows, st);
+  reg_rows_free(&rows);
   free(y);
   return code;
 }
 
-int binary_predict(const reg_binary *b, const BinaryOptions *o, reg_status *st) {
-  const reg_train *t = pick_model(b, o, st);
-  if (!t) return st->code;
-  if (!t->predict)
-    return reg_fail(st, BINARY_USAGE, "cannot_predict",
-                    "`%s` reads more than the columns of its data: it cannot predict from a file", t->name);
-  reg_model m = {.program = b->program, .train = t, .data = b->expected[t->data]};
+int reg_predict(const reg_program *p, const reg_dataset *data, const reg_train *t, const reg_prediction *o,
+                reg_status *st) {
+  reg_train answering = *t; // what is predicted is what it means
+  answering.predict = t->answer;
+  reg_model m = {.program = p, .train = &answering, .data = data};
   Heap heap = {0};
   NumberLocale numbers = reg_numbers_enter();
-  int code = predict(&m, o, &heap, st);
+  int code = predict(&m, o, t, &heap, st);
   reg_numbers_leave(numbers);
   reg_heap_free(&heap);
+  return code;
+}
+
+// -- rows that are left out
+
+enum { TOLD = 20 };
+
+static void tell(void *user, const char *what) {
+  reg_skipping *s = user;
+  if (s->rows < TOLD) reg_shown_line(stderr, "%s: left out", what);
+}
+
+reg_skipping *reg_skipping_begin(reg_skipping *s) {
+  *s = (reg_skipping){.tell = tell, .user = s};
+  return s;
+}
+
+void reg_skipping_end(const reg_skipping *s) {
+  if (s->rows) fprintf(stderr, "%lld row%s left out\n", (long long)s->rows, s->rows == 1 ? "" : "s");
+}
+
+int binary_predict(const reg_binary *b, const BinaryOptions *o, reg_status *st) {
+  const reg_train *t = reg_predict_train(b->program, o->model, st);
+  reg_skipping skipping;
+  const reg_prediction wanted = {.weights = o->weights,
+                                 .in = o->in,
+                                 .out = o->out,
+                                 .skipping = o->skip_bad ? reg_skipping_begin(&skipping) : NULL};
+  if (!t) return st->code;
+  const int code = reg_predict(b->program, b->expected[t->data], t, &wanted, st);
+  if (o->skip_bad) reg_skipping_end(&skipping);
   return code;
 }

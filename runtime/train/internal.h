@@ -311,8 +311,10 @@ int folder_close(Run *r, int code); // how the run ended
 int board_open(Run *r); // where TensorBoard's file is wanted
 void board_put(Run *r, const reg_event *e);
 void board_close(Run *r);
-// `rows`: places in the table of `target` and `called`, what rows are called; NULL: rows that belong to no
-// data set, numbered from 0 and without a known target.
+// `rows`: places in the table of `target` (NULL: there is none) and of `called`, what rows are called.
 void predictions_put(Text *o, const reg_field *target, const reg_field *called, const int64_t *rows,
                      const void *predictions, reg_dtype type, int64_t count, int64_t width);
+// What the `answer` of t gave for rows of another file.
+void answers_put(Text *o, const reg_train *t, const reg_dataset *d, const reg_rows *rows, const void *values,
+                 reg_dtype type, int64_t width);
 #endif

@@ -1,6 +1,7 @@
 """Data from whole programs: parts in files of their own, classes and statistics of the training part, names of columns. Each
 `case_*` function takes the compiler and raises Failure."""
 import csv
+import math
 import random
 import statistics
 import subprocess
@@ -65,8 +66,10 @@ def case_a_part_has_a_file_of_its_own(regc):
     same = (where / "again" / "predictions.csv").read_text() == (where / "out" / "predictions.csv").read_text()
     demand(same, "the binary predicts other values")
     found = binary.ok("predict", "--weights", where / "out", "--in", where / "test.csv").splitlines()[1:]
-    demand([line.split(",")[1:] for line in found] == [[r["predicted"], *(r[f"output_{k}"] for k in sorted(KINDS))] for r in predicted],
-           "predict scales its rows otherwise")
+    for line, r in zip(found, predicted, strict=True):
+        scores = [math.exp(float(r[f"output_{k}"])) for k in sorted(KINDS)]
+        given = line.split(",")[1:]
+        demand(given[0] == r["predicted"] and all(abs(float(p) - s / sum(scores)) < 1e-6 for p, s in zip(given[1:], scores)), "predict scales its rows otherwise")
 
 
 def case_statistics_come_from_the_training_part(regc):

@@ -230,7 +230,7 @@ def case_binaries_predict_in_double(regc):
     near(struct.unpack(f"<{len(expected)}d", data[-8 * len(expected):]), expected, "y.npy", 1e-15)
     made.ok("predict", "--weights", where / "out", "--in", where / "test.csv", "--out", where / "y.csv")
     with open(where / "y.csv", newline="") as f:
-        near([float(r["output_0"]) for r in csv.DictReader(f)], expected, "y.csv", 1e-15)
+        near([float(r["y"]) for r in csv.DictReader(f)], expected, "y.csv", 1e-15)
     regc.ok("build", "-q", program, "--model-only", "--weights", where / "out", "-o", where / "net.o")
     x = ", ".join(repr(v) for row in tables[1] for v in row[:-1])
     (where / "main.c").write_text(f"""#include "net.h"

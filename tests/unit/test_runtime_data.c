@@ -424,21 +424,19 @@ Test(target, its_kind_does_not_depend_on_the_order) {
 Test(csv, names_of_numbers_are_a_header_where_they_are_asked_for) {
   static const char *const columns[] = {"1", "0"};
   static const char text[] = "0,1\n0.5,2\n";
-  double *values;
-  int64_t rows;
+  reg_rows rows;
   reg_status st = {0};
   write_file(text, sizeof text - 1);
   cr_assert_eq(reg_data_read(&(reg_dataset){.columns = columns, .fields = &(reg_field){.width = 2}}, path,
-                             REG_F32, &values, &rows, &st),
+                             REG_F32, NULL, &rows, &st),
                0, "%s", st.text);
-  cr_assert(rows == 1 && values[0] == 2 && values[1] == .5);
-  free(values);
+  cr_assert(rows.nrows == 1 && rows.values[0] == 2 && rows.values[1] == .5);
+  reg_rows_free(&rows);
   static const char *const others[] = {"a", "b"};
   cr_assert_neq(reg_data_read(&(reg_dataset){.columns = others, .fields = &(reg_field){.width = 2}}, path,
-                              REG_F32, &values, &rows, &st),
+                              REG_F32, NULL, &rows, &st),
                 0);
   cr_assert(strstr(st.text, "no header"), "%s", st.text);
-  free(values);
   unlink(path);
   reg_dataset *d = load("0,1,2\n0.5,2,7\n", "2", NULL, 0, &st);
   cr_assert(d && d->fields[0].width == 2, "%s", st.text);
@@ -456,13 +454,12 @@ Test(csv, many_columns_take_linear_time) {
   const clock_t begin = clock();
   reg_dataset *d = load(text, "y", NULL, 0, &st);
   cr_assert(d && d->fields[0].width == COLUMNS, "%s", st.text);
-  double *values = NULL;
-  int64_t rows;
+  reg_rows rows;
   write_file(text, strlen(text));
-  cr_assert_eq(reg_data_read(d, path, REG_F32, &values, &rows, &st), 0);
+  cr_assert_eq(reg_data_read(d, path, REG_F32, NULL, &rows, &st), 0);
   cr_assert((double)(clock() - begin) / CLOCKS_PER_SEC < 10, "each name against each other takes minutes");
   unlink(path);
-  free(values);
+  reg_rows_free(&rows);
   free(text);
   reg_data_free(d);
 }

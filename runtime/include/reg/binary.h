@@ -23,6 +23,20 @@ int reg_model_predict(const reg_model *m, const double *x, int64_t rows, void *y
 int reg_model_call(const reg_model *m, const float *x, int64_t rows, void *y);
 int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, void *y);
 
+// Predictions of a file's rows.
+typedef struct reg_prediction {
+  const char *weights, *in, *out; // out NULL: standard output
+  reg_skipping *skipping;         // NULL: a row that cannot be read ends it
+} reg_prediction;
+// The training of this name, or the only one; NULL: st is filled. Its `answer` must be compiled for
+// reg_predict.
+const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_status *st);
+int reg_predict(const reg_program *p, const reg_dataset *data, const reg_train *t, const reg_prediction *o,
+                reg_status *st);
+// Tells rows that are left out on standard error, the first ones and how many.
+reg_skipping *reg_skipping_begin(reg_skipping *s);
+void reg_skipping_end(const reg_skipping *s);
+
 // A whole program. Its data sets are read when it runs and must be what it was compiled for.
 typedef struct reg_binary {
   reg_program *program;         // the one that runs: the first unless another batch is asked for

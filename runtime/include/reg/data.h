@@ -164,12 +164,29 @@ typedef enum reg_curve_kind { REG_CURVE_LOG1P, REG_CURVE_CLAMP, REG_CURVE_BINS }
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
-// The rows of a CSV file as the model reads them: rows x columns of x in *values, to be freed, in the range
-// of a type of floats, before curves, shift and factor. Columns are found by name, and encoded as was learned
-// from the training part; those that x is not made of are not looked at; a missing one is an error that names
-// it.
-int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, double **values, int64_t *rows,
-                  reg_status *st);
+// Rows of a file as the model reads them, before curves, shift and factor.
+typedef struct reg_rows {
+  int64_t nrows;
+  double *values; // rows x columns of x, in the range of a type of floats
+  int64_t *place; // of each row its number in the file, from 0
+  const char
+      *called; // the field of the data that says what rows are called, where the file has its column; NULL
+  const char **names; // these, in `text`
+  char *text;
+} reg_rows;
+// Who is told of rows that are left out, and how many these were.
+typedef struct reg_skipping {
+  void (*tell)(void *user, const char *what);
+  void *user;
+  int64_t rows;
+} reg_skipping;
+// Reads a CSV file. Columns are found by name, and encoded as was learned from the training part; those that
+// x is not made of are not looked at; a missing one is an error that names it. Rows that cannot be read are
+// told to `skipping` and left out, where that is not NULL; else the first one is the error, as one is where
+// no row is left.
+int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
+                  reg_rows *out, reg_status *st);
+void reg_rows_free(reg_rows *r);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
 // What was learned from the training part, applied to `count` rows of columns of x, which change on the way;
 // `to` is of the type of x. -1, or the first element that is no finite number of it: the rest is not filled.

@@ -57,6 +57,14 @@ typedef enum reg_block_slot {
   REG_BLOCK_SLOTS
 } reg_block_slot;
 
+// What `answer` gives.
+typedef enum reg_answer {
+  REG_ANSWER_OUTPUTS,  // the model's outputs, or what they mean of something that has no name
+  REG_ANSWER_PROBABLE, // probabilities
+  REG_ANSWER_CLASSES,  // of the target's classes; one alone: of the second of two
+  REG_ANSWER_NUMBER    // of the target's unit
+} reg_answer;
+
 // Which rows of the training part a pass takes.
 typedef enum reg_sample {
   REG_SAMPLE_ALL,
