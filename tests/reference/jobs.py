@@ -1,4 +1,4 @@
-"""scikit-learn's figures for examples/breast_cancer.reg and examples/wine.reg, on the rows that regc puts into the test parts:
+"""scikit-learn's figures for examples/breast_cancer.reg, wine.reg and randhie.reg, on the rows that regc puts into the test parts:
 jobs.py REGC. They stand in the examples' comments; nothing runs this in the tests."""
 import json
 import subprocess
@@ -29,7 +29,25 @@ def accuracy(regc, program, data, table):
     return (model.predict(scale.transform(x[test])) == y[test]).mean()
 
 
+def visits(regc):
+    """The mean loss of a Poisson regression on the test rows; what is learned (texts, means, deviations) is the training rows'."""
+    import pandas
+    from sklearn.linear_model import PoissonRegressor
+    program = EXAMPLES / "randhie.reg"
+    train, test = (ids(regc, program, f"visits.{part}") for part in ("train", "test"))
+    table = pandas.read_csv(EXAMPLES / "data" / "randhie.csv")
+    table["health"] = table["health"].fillna(table["health"].iloc[train].mode()[0])
+    table = pandas.get_dummies(table.replace({"yes": 1, "no": 0}), columns=["health"])
+    table = table.fillna(table.iloc[train].mean())
+    x, y = table.drop(columns="mdvis").to_numpy(float), table["mdvis"].to_numpy(float)
+    scale = StandardScaler().fit(x[train])
+    model = PoissonRegressor(alpha=1e-2, tol=1e-10, max_iter=10000).fit(scale.transform(x[train]), y[train])
+    mean = model.predict(scale.transform(x[test]))
+    return (mean - y[test] * np.log(mean)).mean()
+
+
 if __name__ == "__main__":
     tables = {name: np.loadtxt(EXAMPLES / "data" / f"{name}.csv", delimiter=",", skiprows=1) for name in ("breast_cancer", "wine_data")}
     print(f"{accuracy(sys.argv[1], EXAMPLES / 'breast_cancer.reg', 'cancer', tables['breast_cancer']):.4f}")
     print(" ".join(f"{accuracy(sys.argv[1], EXAMPLES / 'wine.reg', f'cv[{k}]', tables['wine_data']):.4f}" for k in range(5)))
+    print(f"{visits(sys.argv[1]):.4f}")
