@@ -3,8 +3,8 @@
 #include "emit.h"
 #include "link.h"
 #include "program_image.h"
-#include "program_table.h"
 #include "reg/file.h"
+#include "trained.h"
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -188,24 +188,6 @@ static const char *identifier(Arena *a, const char *name) {
   return out;
 }
 
-static const reg_train *pick_model(const Build *b) {
-  const reg_program *p = &b->table->program;
-  const char *name = b->pipeline->options->value[OPT_MODEL];
-  for (int i = 0; i < p->ntrains; i++)
-    if (name ? !strcmp(p->trains[i].name, name) : p->ntrains == 1) return &p->trains[i];
-  if (name)
-    usage_error("the program has no training `%s`", name);
-  else
-    usage_error("the program trains %d models: name one with `--model`", p->ntrains);
-  return NULL;
-}
-
-static void **tensors_new(Arena *a, const reg_tensor *tensors, int n) {
-  void **out = ARENA_ARRAY(a, void *, n + 1);
-  for (int i = 0; i < n; i++) out[i] = arena_alloc(a, reg_tensor_bytes(&tensors[i]) + 64);
-  return out;
-}
-
 // The first names of a list, each in quotes: where comments end is not theirs to say.
 static void put_names(Text *o, const char *const *names, int64_t n) {
   enum { MOST = 12 };
@@ -272,27 +254,17 @@ static int write_header(const Build *b, const reg_model *m, const char *object, 
 
 static int build_model(Build *b, const char *path) {
   Pipeline *p = b->pipeline;
-  const reg_train *t = pick_model(b);
-  const char *weights = p->options->value[OPT_WEIGHTS];
-  reg_status st = {0};
-  if (!t) return EXIT_USAGE;
-  if (!weights) return usage_error("`--model-only` needs `--weights`: a file of weights, or a run's folder");
-  if (!t->predict)
-    return usage_error("`%s` reads more than the columns of its data: it cannot predict alone", t->name);
-  void **params = tensors_new(p->arena, t->params, t->nparams),
-       **states = tensors_new(p->arena, t->states, t->nstates);
-  int code = reg_weights_load(&b->table->program, t, 0, t, NULL, weights, params, states, &st);
-  tell_status(p->options, &st);
+  Trained trained;
+  int code = trained_load(b->table, &trained);
   if (code) return code;
-  for (int i = 0; i < t->nstates; i++)
-    if (!t->states[i].initial && !t->states[i].layer) states[i] = NULL;
+  const reg_train *t = trained.train;
   code = build_function(b, b->table, t->predict);
   if (code) return code;
   const reg_model model = {.program = &b->table->program,
                            .train = t,
                            .data = p->lowered->datasets.data[t->data],
-                           .params = params,
-                           .states = states};
+                           .params = trained.params,
+                           .states = trained.states};
   const char *name = identifier(p->arena, t->name);
   const Thunk thunks[] = {{arena_printf(p->arena, "%s_predict", name), "reg_model_call"},
                           {arena_printf(p->arena, "%s_predict_double", name), "reg_model_call_double"}};
