@@ -188,7 +188,8 @@ static void reports(const Reading *r) {
       "SELECT json_extract(line, '$.name') AS name, CASE WHEN length(v) > 300 THEN substr(v, 1, 300) || ' …' "
       "ELSE v END AS value FROM"
       " (SELECT i, line, coalesce(json_extract(line, '$.value'), json_extract(line, '$.values')) AS v FROM e"
-      "  WHERE kind = 'report' AND json_type(line, '$.rows') IS NULL) ORDER BY i",
+      "  WHERE kind = 'report' AND json_type(line, '$.rows') IS NULL AND json_type(line, '$.over') IS NULL) "
+      "ORDER BY i",
       NULL, 0);
   if (to->cells.len > to->columns) vec_push(r->a, *r->out, to);
 }
@@ -223,6 +224,40 @@ static void views(const Reading *r) {
     for (int i = 0; i < body.len; i++) vec_push(r->a, to->cells, body.data[i]);
   }
   sqlite3_finalize(s);
+}
+
+// `report plot(…)`: a line for each element.
+static void paths(const Reading *r) {
+  enum { MOST_LINES = 200 };
+  sqlite3_stmt *s = runs_query(
+      r->db,
+      "SELECT e.i, json_extract(line, '$.name'), json_extract(line, '$.over'), x.value, p.key,"
+      " json_extract(p.value, '$[' || x.key || ']') FROM e, json_each(e.line, '$.paths') p,"
+      " json_each(e.line, '$.x') x WHERE kind = 'report' AND json_type(line, '$.over') = 'text' ORDER BY e.i,"
+      " p.id, x.value",
+      NULL, 0);
+  Section *to = NULL;
+  int64_t last = -1;
+  const int before = r->out->len;
+  while (s && sqlite3_step(s) == SQLITE_ROW) {
+    if (sqlite3_column_int64(s, 0) != last) to = section(r, text_at(r, s, 1));
+    last = sqlite3_column_int64(s, 0);
+    to->plot = PLOT_LINES;
+    to->x = text_at(r, s, 2);
+    if (to->series.len == MOST_LINES) to->note = "the first 200 lines";
+    if (to->series.len == MOST_LINES && strcmp(to->series.data[MOST_LINES - 1]->name, text_at(r, s, 4)) != 0)
+      continue;
+    Series *line = report_series(r->a, to, text_at(r, s, 4), false);
+    vec_push(r->a, line->x, number_at(s, 3));
+    vec_push(r->a, line->y, number_at(s, 5));
+  }
+  sqlite3_finalize(s);
+  for (int i = before; i < r->out->len; i++) {
+    const Series *first = r->out->data[i]->series.data[0];
+    const int n = first->x.len;
+    r->out->data[i]->log_x = n > 2 && first->x.data[0] > 0 && first->x.data[n - 1] > 100 * first->x.data[0];
+    report_numbers(r->a, r->out->data[i]);
+  }
 }
 
 // -- sweeps
@@ -362,6 +397,7 @@ bool report_read(Arena *a, const char *folder, Report *out, int *code) {
     report_predictions(a, folder, out);
     sweeps(&r);
     views(&r);
+    paths(&r);
     reports(&r);
     report_weights(a, folder, out);
     section(&r, "Program")->code = arena_strdup(a, source);

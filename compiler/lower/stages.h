@@ -107,6 +107,8 @@ void lower_when(Stages *s, const Ast *e);
 
 // -- sweep.c
 void lower_sweep(Stages *s, const Ast *e);
+// What `plot(S, w, over: x)` is of, `S.w`.
+const Ast *sweep_plotted(Stages *s, const Ast *e);
 bool sweep_view(Stages *s, const Ast *e,
                 int *view); // `best(…)`, `compare(…)`: 1 + its index, 0 after a mistake; false: e is neither
 bool sweep_result(Cx *cx, const Ast *e); // `path.w`: is known from now on; false: it is none

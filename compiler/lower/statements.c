@@ -244,8 +244,9 @@ static void lower_report(Stages *s, const Ast *e) {
   int view = 0;
   const bool viewed = sweep_view(s, e->kids[0], &view);
   if (viewed && !view) return;
-  if (!viewed && !record_places(s, e->kids[0], &places, &paths)) {
-    v = line_value(s, e->kids[0]);
+  const Ast *of = viewed ? sweep_plotted(s, e->kids[0]) : e->kids[0];
+  if (of && !record_places(s, of, &places, &paths)) {
+    v = line_value(s, of);
     if (!places_of(s, &v, "reported", &places, &paths)) return;
   }
   if (e->text)

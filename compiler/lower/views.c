@@ -19,17 +19,20 @@ static const Ast *argument(const Call *c, const char *name) {
 
 static bool known_arguments(const Call *c) {
   static const char *const names[][4] = {[REG_VIEW_BEST] = {"by", "rule", "along", "higher"},
-                                         [REG_VIEW_COMPARE] = {"by", "against", "along", NULL}};
+                                         [REG_VIEW_COMPARE] = {"by", "against", "along", NULL},
+                                         [REG_VIEW_PLOT] = {"over", NULL}};
   const char *const *own = names[c->view.kind];
   for (int i = 2; i < c->ast->nkids; i++) {
     const Ast *arg = c->ast->kids[i];
     bool known = false;
+    if (c->view.kind == REG_VIEW_PLOT && i == 2 && !arg->name) continue; // what is drawn
     for (int k = 0; k < 4 && own[k] && arg->name; k++) known = known || !strcmp(own[k], arg->name);
     if (known) continue;
     Diag *d = diag_emit(&c->s->l->session->diags, DIAG_unknown_argument, arg->span, c->ast->kids[0]->name,
                         arg->name ? arg->name : ast_written(c->s->l->session->arena, arg->kids[0]));
-    diag_hint(d, c->view.kind == REG_VIEW_BEST ? "its parameters are `by`, `rule`, `along`, `higher`"
-                                               : "its parameters are `by`, `against`, `along`");
+    diag_hint(d, c->view.kind == REG_VIEW_BEST      ? "its parameters are `by`, `rule`, `along`, `higher`"
+                 : c->view.kind == REG_VIEW_COMPARE ? "its parameters are `by`, `against`, `along`"
+                                                    : "it is of a value of the runs, by `over`");
     return false;
   }
   return true;
@@ -158,19 +161,56 @@ static bool find_compared(Call *c) {
   return missing(c, "along");
 }
 
+// -- plots
+
+static bool find_plotted(Call *c) {
+  const Ast *over = argument(c, "over"),
+            *of = c->ast->nkids > 2 && !c->ast->kids[2]->name ? c->ast->kids[2]->kids[0] : NULL;
+  if (!of) return missing(c, "value");
+  if (!over) return missing(c, "over");
+  const Ast *first = of;
+  while (first->kind == AST_FIELD) first = first->kids[0];
+  if (first->kind != AST_NAME)
+    return wrong(c, of, "a name of what the runs bind, or of their models' parameters");
+  if (c->sweep->drawn)
+    return wrong(c, c->ast->kids[1], "a sweep over all pairs: runs that are drawn have no paths");
+  c->view.axis = axis_named(c, over);
+  if (c->view.axis < 0) return false;
+  return c->sweep->axes.data[c->view.axis]->numbers || wrong(c, over, "an axis of numbers");
+}
+
+static Ast *within(Arena *a, const Ast *sweep, const Ast *e) {
+  Ast *out = ARENA_NEW(a, Ast);
+  *out = *e;
+  out->nkids = 1;
+  out->kids = ARENA_ARRAY(a, Ast *, 1);
+  if (e->kind == AST_NAME)
+    out->kind = AST_FIELD, out->kids[0] = (Ast *)sweep;
+  else
+    out->kids[0] = within(a, sweep, e->kids[0]);
+  return out;
+}
+
+const Ast *sweep_plotted(Stages *s, const Ast *e) {
+  if (strcmp(e->kids[0]->name, "plot") != 0) return NULL;
+  return within(s->l->session->arena, e->kids[1]->kids[0], e->kids[2]->kids[0]);
+}
+
 bool sweep_view(Stages *s, const Ast *e, int *view) {
   const Ast *callee = e->kind == AST_CALL && e->nkids > 1 ? e->kids[0] : NULL;
   if (!callee || callee->kind != AST_NAME || sema_find(s->l->program, callee->name)) return false;
-  const bool best = !strcmp(callee->name, "best");
+  const bool best = !strcmp(callee->name, "best"), plot = !strcmp(callee->name, "plot");
   const Ast *of = e->kids[1]->kids[0];
   const Held *h = of->kind == AST_NAME ? held_find(s->scope, of->name) : NULL;
-  if ((!best && strcmp(callee->name, "compare") != 0) || !h || (!h->sweep && h->value.kind != V_FAIL))
+  if ((!best && !plot && strcmp(callee->name, "compare") != 0) || !h ||
+      (!h->sweep && h->value.kind != V_FAIL))
     return false;
   Call c = {.s = s, .ast = e, .sweep = h->sweep};
   if (!h->sweep) return true; // its mistake was told
-  c.view.kind = best ? REG_VIEW_BEST : REG_VIEW_COMPARE;
+  c.view.kind = best ? REG_VIEW_BEST : plot ? REG_VIEW_PLOT : REG_VIEW_COMPARE;
   c.view.sweep = h->sweep->index;
-  if (!known_arguments(&c) || !find_column(&c) || !(best ? find_best(&c) : find_compared(&c))) return true;
+  if (!known_arguments(&c)) return true;
+  if (!(plot ? find_plotted(&c) : find_column(&c) && (best ? find_best(&c) : find_compared(&c)))) return true;
   vec_push(s->l->session->arena, s->l->views, c.view);
   *view = s->l->views.len;
   return true;

@@ -64,11 +64,12 @@ static void check_sweep(Program *p, const Ast *e) {
   check_statements(p, e->kids[2]);
 }
 
-// `best(path, …)`, `compare(path, …)`: names in it are those of the sweep's runs.
+// `best(path, …)`, `compare(path, …)`, `plot(path, …)`: names in it are those of the sweep's runs.
 static bool views_sweep(Program *p, const Ast *e) {
   const Ast *callee = e->kind == AST_CALL && e->nkids > 1 ? e->kids[0] : NULL;
-  const bool view = callee && callee->kind == AST_NAME && !sema_find(p, callee->name) &&
-                    (!strcmp(callee->name, "best") || !strcmp(callee->name, "compare"));
+  const bool view =
+      callee && callee->kind == AST_NAME && !sema_find(p, callee->name) &&
+      (!strcmp(callee->name, "best") || !strcmp(callee->name, "compare") || !strcmp(callee->name, "plot"));
   const Ast *of = view ? e->kids[1]->kids[0] : NULL;
   if (!of || of->kind != AST_NAME) return false;
   const Ast *by = map_get(p->locals ? p->locals : &p->stored, of->name);

@@ -1,5 +1,6 @@
 // What is told of the runs of a sweep, as tables: a row a line, numbers to four digits.
 #include "reg/console.h"
+#include "reg/events.h"
 #include "text/text.h"
 #include <math.h>
 #include <string.h>
@@ -59,6 +60,34 @@ static int width_of(const reg_event *e) {
   return width;
 }
 
+// The first elements, at a few places along the axis.
+static void put_plot(FILE *out, const reg_event *e) {
+  enum { MOST = 20, PLACES = 6 };
+  const reg_axis *x = &e->program->sweeps[e->view->sweep].axes[e->view->axis];
+  const int places = x->count < PLACES ? x->count : PLACES;
+  Text names[MOST + 1] = {{0}};
+  int width = reg_shown_width(x->name);
+  const int64_t shown = e->npoints < MOST ? e->npoints : MOST;
+  for (int64_t k = 0; k < shown; k++) {
+    reg_plot_name(&names[k], e, k);
+    const int own = reg_shown_width(names[k].data ? names[k].data : "");
+    width = own > width ? own : width;
+  }
+  for (int64_t k = -1; k < shown; k++) {
+    const char *name = k < 0 ? x->name : names[k].data ? names[k].data : "";
+    fputs("  ", out);
+    reg_shown(out, name);
+    fprintf(out, "%*s", width - reg_shown_width(name), "");
+    for (int i = 0; i < places; i++) {
+      const int at = places > 1 ? i * (x->count - 1) / (places - 1) : 0;
+      cell(out, k < 0 ? x->numbers[at] : e->points[k * x->count + at]);
+    }
+    fputc('\n', out);
+    if (k >= 0) reg_text_free(&names[k]);
+  }
+  if (e->npoints > shown) fprintf(out, "  and %lld more\n", (long long)(e->npoints - shown));
+}
+
 void reg_console_view(FILE *out, reg_terminal t, const reg_event *e) {
   static const char *const best[] = {"runs", "mean", "error"}, *const compared[] = {"pairs", "difference",
                                                                                     "low",   "high",
@@ -68,6 +97,12 @@ void reg_console_view(FILE *out, reg_terminal t, const reg_event *e) {
   const int width = width_of(e);
   fputs(paint(t, "\033[1m"), out);
   reg_shown(out, e->name);
+  if (e->view->kind == REG_VIEW_PLOT) {
+    fprintf(out, "%s\n", paint(t, "\033[0m"));
+    put_plot(out, e);
+    fflush(out);
+    return;
+  }
   fprintf(out, "%s\n  %*s", paint(t, "\033[0m"), width, "");
   for (int i = 0; i < (is_best ? 3 : 6); i++) fprintf(out, "%*s", COLUMN, heads[i]);
   fputc('\n', out);

@@ -188,8 +188,52 @@ static void view_row(Text *o, const reg_event *e, int64_t i) {
   reg_text_add(o, "}");
 }
 
+void reg_plot_name(Text *o, const reg_event *e, int64_t k) {
+  const reg_sweep *s = &e->program->sweeps[e->view->sweep];
+  const int before = s->drawn ? 1 : s->naxes;
+  const reg_tensor *t = e->program->store + e->report->values[0];
+  int i = 0;
+  for (; k >= t->count / s->nruns; t = e->program->store + e->report->values[++i]) k -= t->count / s->nruns;
+  reg_text_add(o, e->report->paths[i]);
+  for (int64_t axis = before, rest = t->count / s->nruns; axis < t->rank; axis++) {
+    rest /= t->dim[axis];
+    reg_text_format(o, "%s%lld%s", axis == before ? "[" : ", ", (long long)(k / rest),
+                    axis + 1 == t->rank ? "]" : "");
+    k %= rest;
+  }
+}
+
+static void plot(Text *o, const reg_event *e) {
+  const reg_axis *x = &e->program->sweeps[e->view->sweep].axes[e->view->axis];
+  put_text(o, "over", x->name);
+  reg_text_key(o, "x");
+  reg_text_add(o, "[");
+  for (int i = 0; i < x->count; i++) {
+    reg_text_item(o);
+    reg_text_exact(o, x->numbers[i]);
+  }
+  reg_text_add(o, "]");
+  reg_text_key(o, "paths");
+  reg_text_add(o, "{");
+  for (int64_t k = 0; k < e->npoints; k++) {
+    Text name = {0};
+    int64_t at = k * x->count;
+    const int64_t count = x->count;
+    reg_plot_name(&name, e, k);
+    reg_text_key(o, name.used ? name.data : "value");
+    put_array(o, e->points, REG_F64, &at, 1, &count);
+    o->failed |= name.failed;
+    reg_text_free(&name);
+  }
+  reg_text_add(o, "}");
+}
+
 static void view(Text *o, const reg_event *e) {
   put_text(o, "sweep", e->program->sweeps[e->view->sweep].name);
+  if (e->view->kind == REG_VIEW_PLOT) {
+    plot(o, e);
+    return;
+  }
   if (e->view->kind == REG_VIEW_BEST) put_integer(o, "chosen", e->chosen);
   reg_text_key(o, "rows");
   reg_text_add(o, "[");

@@ -273,7 +273,7 @@ void reasons_forget(Run *r, int64_t sweep);
 int words_count(const Run *r);
 int words_put(Run *r, Heap *heap, struct reg_saved_tensor *out, int *n);
 int words_read(Run *r, const struct reg_saved *saved, int *found, bool *damaged);
-int report_runs(Run *r, const reg_report *report, const char *name); // views.c
+int report_runs(Run *r, const reg_report *report, const char *name, const void *const *values); // views.c
 // -- sweep_table.c
 int sweep_table(Run *r, int index); // into the run directory, where there is one
 void sweep_label(const Run *r, const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"

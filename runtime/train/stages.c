@@ -117,7 +117,7 @@ static int report_stage(Run *r, const reg_stage *s) {
       if (!(code = store_given(r, report->values[i]))) values[i] = r->store[report->values[i]];
   }
   if (!code && report->view) {
-    code = report_runs(r, report, name.data ? name.data : "");
+    code = report_runs(r, report, name.data ? name.data : "", values);
   } else if (!code) {
     reg_event e = {
         .kind = REG_EVENT_REPORT, .report = report, .name = name.data ? name.data : "", .values = values};

@@ -141,29 +141,51 @@ static double *axes_of_rows(const View *w) {
   return out;
 }
 
-int report_runs(Run *r, const reg_report *report, const char *name) {
+// -- along an axis
+
+// The means of what runs have that differ in other axes only.
+static int plot(const View *w, const reg_report *report, const void *const *values, reg_event *e) {
+  const int64_t count = w->s->axes[w->v->axis].count;
+  for (int i = 0; i < report->nvalues; i++)
+    e->npoints += w->r->program->store[report->values[i]].count / w->s->nruns;
+  double *points = calloc((size_t)(e->npoints * count) + 1, sizeof *points);
+  int64_t *runs = calloc((size_t)count + 1, sizeof *runs);
+  e->points = points;
+  for (int64_t run = 0; points && runs && run < w->s->nruns; run++) {
+    const int64_t x = reg_sweep_value(w->s, w->v->axis, run);
+    double *to = points + x;
+    if (sweep_state(w->r, w->s, run)[RUN_ENDED] != RUN_FINISHED) continue;
+    runs[x]++;
+    for (int i = 0; i < report->nvalues; i++) {
+      const reg_tensor *t = &w->r->program->store[report->values[i]];
+      const int64_t own = t->count / w->s->nruns;
+      for (int64_t k = 0; k < own; k++, to += count) *to += reg_number_at(values[i], t->dtype, run * own + k);
+    }
+  }
+  for (int64_t k = 0; points && runs && k < e->npoints * count; k++)
+    points[k] = runs[k % count] ? points[k] / (double)runs[k % count] : NAN;
+  free(runs);
+  return points && runs ? REG_OK : reg_no_memory(w->r->st, (size_t)(e->npoints * count) * sizeof *points);
+}
+
+int report_runs(Run *r, const reg_report *report, const char *name, const void *const *values) {
   const reg_view *v = &r->program->views[report->view - 1];
   View w = {.r = r, .v = v, .s = &r->program->sweeps[v->sweep], .chosen = -1};
   int code = store_given(r, w.s->state);
   if (code) return code;
+  reg_event e = {.kind = REG_EVENT_REPORT, .report = report, .name = name, .view = v};
   w.rows = calloc((size_t)w.s->nruns + 1, sizeof *w.rows);
   if (!w.rows) return reg_no_memory(r->st, (size_t)w.s->nruns * sizeof *w.rows);
   if (v->kind == REG_VIEW_BEST)
     find_best(&w);
   else
-    code = compare(&w);
+    code = v->kind == REG_VIEW_COMPARE ? compare(&w) : plot(&w, report, values, &e);
   double *at = code ? NULL : axes_of_rows(&w);
   if (!code && !at) code = reg_no_memory(r->st, 0);
-  reg_event e = {.kind = REG_EVENT_REPORT,
-                 .report = report,
-                 .at = at,
-                 .name = name,
-                 .view = v,
-                 .rows = w.rows,
-                 .nrows = w.nrows,
-                 .chosen = w.chosen};
+  e.at = at, e.rows = w.rows, e.nrows = w.nrows, e.chosen = w.chosen;
   if (!code) send_event(r, &e);
   free(at);
   free(w.rows);
+  free((void *)e.points);
   return code;
 }

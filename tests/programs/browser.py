@@ -34,6 +34,7 @@ sweep lambda in log(1e-4 .. 1, 5), seed in 1..2 as path {
 }
 report best(path, by: e.nll, rule: one_se)
 report compare(path, by: e.nll, against: 1e-4, along: lambda)
+report plot(path, net.a_layer_with_a_long_name.weight, over: lambda)
 """
 TABLE = "a,b,kind\n" + "".join(f"{i % 7},{i % 5},{['iris', 'a class with a rather long name', 'wide'][(i % 7 + i % 4) % 3]}\n" for i in range(150))
 

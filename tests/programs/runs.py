@@ -153,9 +153,12 @@ class Page(html.parser.HTMLParser):
 REPORTED = PROGRAM.replace("epochs   2", "epochs   7\n  log      size = norm(line.*)").replace('as "error"', 'as "<b>&\\"error\\""') + """
 sweep strength in log(1e-4 .. 1, 5), seed in 1..3 as path {
   v = strength + seed
+  w = [[strength, seed], [2, strength * seed]]
 }
 report best(path, by: v, rule: one_se)
 report compare(path, by: v, against: 1e-4)
+report plot(path, w, over: strength) as "the path"
+report plot(path, v, over: seed)
 """
 
 
@@ -185,6 +188,11 @@ def case_a_report_is_one_page(regc):
     demand(len(page.tables["compare(path, by: v, against: 1e-4)"]) == 5 and page.tables["Reports"][1][0] == '<b>&"error"', f"{page.tables['Reports']}")
     demand(all(re.search(r"</svg>\s*(<ul.*</ul>\s*)?<details>", part, re.S) for part in text.split("<svg viewBox=\"0 0 560")[1:]), "a plot without numbers")
     shown = regc.ok("report", "here", cwd=where)
+    path = page.tables["the path"]
+    demand(path[0] == ["strength", "[0, 0]", "[0, 1]", "[1, 0]", "[1, 1]"] and len(page.lines["the path"]) == 4, f"{path}")
+    demand(all(abs(float(v) - w) < 1e-6 for row in path[1:] for s in [float(row[0])] for v, w in zip(row[1:], (s, 2, 2, 2 * s), strict=True)), f"{path}")
+    seeds = page.tables["plot(path, v, over: seed)"]
+    demand(seeds[0] == ["seed", "value"] and [round(float(r[1]) - float(r[0]), 4) for r in seeds[1:]] == [0.2222] * 3, f"{seeds}")
     dots = page.tables["predictions: predictions"]
     demand(dots[0] == ["y", "rows"] and len(dots) == 9, f"{dots}")
     demand("Training line: loss" in shown and "Sweep path: runs" in shown and re.search("loss +[▁-█]{7}  ", shown), shown)

@@ -9,4 +9,6 @@ char *reg_event_json(const reg_event *e); // one line without its end, to be fre
 // The names of n classes of a report, one behind the other; blanks between names of several characters.
 struct Text;
 void reg_report_words(struct Text *o, const reg_report *r, const int32_t *y, int64_t n);
+// "line.weight[2, 0]": what element k of a plot of a sweep's runs is called; a number has no name.
+void reg_plot_name(struct Text *o, const reg_event *e, int64_t k);
 #endif

@@ -114,7 +114,7 @@ typedef enum reg_search_kind {
   REG_SEARCH_HALVING // the better ones train on
 } reg_search_kind;
 
-typedef enum reg_view_kind { REG_VIEW_BEST, REG_VIEW_COMPARE } reg_view_kind;
+typedef enum reg_view_kind { REG_VIEW_BEST, REG_VIEW_COMPARE, REG_VIEW_PLOT } reg_view_kind;
 
 // Compiles f (sets fn); returns 0, or fills st.
 typedef int (*reg_resolve)(void *user, struct reg_function *f, reg_status *st);

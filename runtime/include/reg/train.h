@@ -48,10 +48,12 @@ typedef struct reg_event {
   const reg_view *view;     // REPORT of runs; else NULL
   const reg_view_row *rows; // its nrows rows
   int64_t nrows, chosen;    // BEST: the row that is; -1: none
-  const double *at;         // RUN: its number on each axis, or the place of the label; of runs: of each row
-  double share;             // RUN: of its epochs, by halving; 1: all
-  const char *name;         // REPORT: with its numbers
-  int64_t act;              // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
+  const double *points;     // PLOT: of each of npoints elements its means along the axis; NaN: no run has one
+  int64_t npoints;
+  const double *at; // RUN: its number on each axis, or the place of the label; of runs: of each row
+  double share;     // RUN: of its epochs, by halving; 1: all
+  const char *name; // REPORT: with its numbers
+  int64_t act;      // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
   uint64_t seed;
   int64_t epoch, epochs; // finished passes
   int64_t step, steps;   // finished updates, planned ones
