@@ -139,7 +139,7 @@ evaluate net on rows.test { accuracy }
 MODELS = {
     "convolutions": ("model net(x: [36]) -> [3] = reshape(x, [-1, 6, 6, 1]) |> conv(4, 3) |> relu |> batch_norm |> max_pool(2) |> reshape([-1, 36]) |> dense(3)", {"Conv"}),
     "a transformer": ("model net(x: [36]) -> [3] = mean(reshape(x, [-1, 6, 6]) |> dense(8) |> transformer(depth: 2, heads: 2), axis: 1) |> dense(3)", {"MatMul", "Exp", "ReduceMax"}),
-    "a recurrence": ("model net(x: [36]) -> [3] = (reshape(x, [-1, 6, 6]) |> gru(5))[.., -1, ..] |> dense(3)", {"Concat"}),
+    "a recurrence": ("model net(x: [36]) -> [3] = (reshape(x, [-1, 36, 1]) |> gru(5))[.., -1, ..] |> dense(3)", {"Gather", "Tanh"}),
     "indices": ("""model net(x: [36]) -> [3] {
   param table: [4, 3] ~ normal_init(std: 1)
   order = sort(x, axis: 1)
