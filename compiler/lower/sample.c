@@ -45,7 +45,9 @@ void sample_rows(Stages *s, LowerTrain *t) {
   stages_meet(s, c->kids[0]);
   Cx *cx = stages_line(s);
   cx->clauses = NULL;
+  cx->clock = t; // schedules are at the steps that are finished
   const Value v = eval_clause(cx, columns_env(cx, t), c->kids[0]);
+  cx->clock = NULL;
   cx->clauses = NULL;
   Node *n = of_rows(cx, t, c, &v);
   if (n) t->drawn = held_hidden(s, "sample", n);

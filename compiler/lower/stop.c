@@ -49,7 +49,9 @@ static void stop_condition(Stages *s, LowerTrain *t, const Ast *e) {
   if (!know_measures(s, t, e)) return;
   Cx *cx = stages_line(s);
   cx->clauses = NULL; // of another training's recipe
+  cx->clock = t;
   Value v = eval_clause(cx, clause_env(cx, t->ast), e);
+  cx->clock = NULL;
   cx->clauses = NULL;
   if (v.kind == V_FAIL) return;
   if (v.kind != V_BOOL && !(v.kind == V_TENSOR && v.node->dtype == DT_BOOL)) {

@@ -248,7 +248,7 @@ report sum(few.train.label == 9) / (sum(few.train.label == 9) + 0.25 * sum(few.t
 
 
 def case_sample_by_states(regc):
-    """A state of each row tells which rows are drawn: those that were seen least."""
+    """A state of each row tells which rows are drawn, those that were seen least; schedules there and in `stop` are at the finished steps."""
     program = DIGITS + """
 model net(x: [64]) -> [10] = x |> dense(10)
 train net on digits as t {
@@ -256,14 +256,15 @@ train net on digits as t {
   seen <- seen + 1
   loss     cross_entropy(net(x), label) + 0 * mean(if training then seen else zeros(like: label))
   optimize sgd(lr: 0.01)
-  sample   where t.seen == 0 and cumsum(t.seen == 0) <= 100
+  sample   where t.seen == 0 and cumsum(t.seen == 0) <= (100 until 3 steps then 50)
+  stop     when loss < (0 until 5 steps then 1e9)
   batch    50
-  epochs   3
+  epochs   4
 }
 report sum(t.seen)
 """
     found = events(regc, "--out=", written(regc, program))
-    demand(of_kind(found, "report")[0]["value"] == 300 and of_kind(found, "epoch")[-1]["step"] == 6, f"{found[-3:]}")
+    demand(of_kind(found, "report")[0]["value"] == 250 and of_kind(found, "epoch")[-1]["step"] == 5, f"{found[-3:]}")
 
 
 def case_sample_diverges(regc):
