@@ -87,12 +87,34 @@ static bool bins_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
          columns_arg(cx, call_arg(call, "columns", 1), op);
 }
 
+static bool lag_step(Cx *cx, Env *env, bool difference, const Ast *call, reg_data_op *op) {
+  const Ast *k = difference ? NULL : call_arg(call, "k", 0),
+            *columns = call_arg(call, "columns", difference ? 0 : 1);
+  op->kind = REG_DATA_LAG;
+  if (!columns || (!difference && !k))
+    return missing_argument(cx, call, difference ? "difference" : "lag", columns ? "k" : "columns");
+  if (!columns_arg(cx, columns, op) || difference) return difference && op->nnamed;
+  Value v = eval_expr(cx, env, k);
+  v.span = k->span;
+  return known_int(cx, &v, "a number of rows", 1, 10000, &op->lags);
+}
+
+// What becomes of a text that the training part lacks.
+static bool unseen_arg(Cx *cx, const Ast *e, reg_data_op *op) {
+  op->flag = e && e->kind == AST_NAME && !strcmp(e->name, "zeros");
+  if (!e || op->flag) return true;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "zeros", ast_text(cx->a, e));
+  return false;
+}
+
 bool prepares(int builtin) {
   switch (builtin) {
   case B_ONE_HOT:
   case B_ORDINAL:
   case B_DATE_PARTS:
   case B_IMPUTE:
+  case B_LAG:
+  case B_DIFFERENCE:
   case B_DROP_MISSING:
   case B_LOG1P:
   case B_CLAMP:
@@ -106,12 +128,16 @@ bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *o
   op->kind = curve ? REG_DATA_CURVE : REG_DATA_ENCODE;
   if (builtin == B_DATE_PARTS) return date_step(cx, call, op);
   if (builtin == B_IMPUTE) return impute_step(cx, env, call, op);
+  if (builtin == B_LAG || builtin == B_DIFFERENCE)
+    return lag_step(cx, env, builtin == B_DIFFERENCE, call, op);
   if (builtin == B_CLAMP) return clamp_step(cx, env, call, op);
   if (builtin == B_QUANTILE_BINS) return bins_step(cx, env, call, op);
   if (builtin == B_DROP_MISSING) op->kind = REG_DATA_DROP_MISSING;
   if (builtin == B_LOG1P) op->curve = REG_CURVE_LOG1P;
   if (builtin == B_ONE_HOT) op->source = REG_SOURCE_ONE_HOT;
   if (builtin == B_ORDINAL) op->source = REG_SOURCE_ORDINAL;
+  if (builtin == B_ONE_HOT && call->kind == AST_CALL && !unseen_arg(cx, call_arg(call, "unseen", -1), op))
+    return false;
   const char *argument = builtin == B_ONE_HOT ? "y" : builtin == B_LOG1P ? "x" : "columns";
   return call->kind != AST_CALL || columns_arg(cx, call_arg(call, argument, 0), op);
 }

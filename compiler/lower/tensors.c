@@ -397,6 +397,11 @@ Value call_decode(Cx *cx, const Args *a) {
 
 Value call_one_hot(Cx *cx, const Args *a) {
   double n;
+  if (a->v[2]) {
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, a->at, "`unseen`",
+              "of a tensor: it is for columns of files");
+    return v_fail();
+  }
   if (!value_number(cx, a->v[1], "the number of classes", &n)) return v_fail();
   if (!(n >= 1 && n <= INT32_MAX && n == floor(n))) {
     diag_emit(&cx->s->diags, DIAG_wrong_kind, a->v[1]->span,

@@ -37,7 +37,8 @@ static const reg_data_op *step_for(const reg_data_plan *plan, reg_data_kind kind
 static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st) {
   for (int i = 1; i < plan->nops; i++)
     for (int k = 0; k < plan->ops[i].nnamed; k++) {
-      if (plan->ops[i].kind == REG_DATA_CURVE) continue; // of columns of x
+      if (plan->ops[i].kind == REG_DATA_CURVE || plan->ops[i].kind == REG_DATA_LAG)
+        continue; // they look themselves
       int x = 0;
       while (x < t->width && strcmp(t->columns[x], plan->ops[i].named[k]) != 0) x++;
       if (x < t->width) continue;
@@ -174,6 +175,7 @@ static int learn(Table *t, int x, const reg_part *part, const reg_data_plan *pla
   *s = (reg_source){.name = name, .flag = fill && fill->flag};
   if (encode) s->kind = encode->source;
   if (encode) s->parts = encode->date;
+  s->zeros = encode && encode->flag;
   const bool date = s->kind == REG_SOURCE_DATE;
   const bool own = fill && fill->fill == REG_FILL_VALUE && text && !fill->text; // a number for texts
   const int code = text && !date ? learn_levels(t, x, part, fill ? fill->text : NULL, s, st) : REG_OK;
@@ -229,7 +231,10 @@ static int no_date(const Table *t, int x, int64_t row, const reg_source *s, cons
 
 static int unseen(const Table *t, int x, int64_t row, const reg_source *s, const char *text, reg_status *st) {
   return table_hole(
-      t, x, row, st, "rare texts are best written as one in the file; a column of names is best left out",
+      t, x, row, st,
+      s->kind == REG_SOURCE_ONE_HOT
+          ? "`one_hot(unseen: zeros)` takes such texts; a column of names is best left out"
+          : "rare texts are best written as one in the file; a column of names is best left out",
       "`%.40s` in column `%.60s` is none of the %d texts of the training part", text, s->name, s->nlevels);
 }
 
@@ -247,7 +252,7 @@ static int encode_row(const Table *t, int x, int64_t row, const reg_source *s, c
     return REG_OK;
   }
   const double value = missing ? s->fill : text ? m->values[(int)raw] : raw;
-  if (text && value < 0) return unseen(t, x, row, s, t->levels[x].names[(int)raw], st);
+  if (text && value < 0 && !s->zeros) return unseen(t, x, row, s, t->levels[x].names[(int)raw], st);
   for (int k = 0; k < own && s->kind == REG_SOURCE_ONE_HOT; k++) to[k] = k == (int)value;
   if (s->kind != REG_SOURCE_ONE_HOT) to[0] = value;
   return REG_OK;

@@ -197,6 +197,8 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
   d->form = first->form;
   d->nsources = first->nsources;
   d->sources = first->sources;
+  d->nlags = first->nlags;
+  d->lags = first->lags;
   d->ncurves = first->ncurves;
   d->curves = first->curves;
   d->columns = first->columns;

@@ -110,6 +110,7 @@ static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) return data_compute(d, heap, plan, st);
   Table t = {.heap = heap, .dtype = plan->dtype};
   int code = read_files(&t, plan, st);
+  if (!code) code = table_lag(&t, d, plan, st);
   if (!code && has(plan, REG_DATA_DROP_MISSING)) code = table_drop_missing(&t, form_of(&plan->ops[0]), st);
   if (!code) code = table_to_fields(&t, d, st);
   if (!code) d->form = form_of(&plan->ops[0]);

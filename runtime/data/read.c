@@ -59,7 +59,7 @@ static int put_rows(Table *t, const bool *wrong, reg_rows *out, reg_status *st) 
     if (n != row)
       memmove(t->numbers + n * t->width, t->numbers + row * t->width, (size_t)t->width * sizeof *t->numbers);
     if (named) out->names[n] = table_text(t, 0, row);
-    out->place[n++] = t->place ? t->place[row] : row;
+    out->place[n++] = t->place ? t->place[row] : t->number ? t->number[row] : row;
   }
   if (!n)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: no row of the file can be read", t->files[0].path);
@@ -84,11 +84,13 @@ static int read_table(const reg_dataset *d, Table *t, reg_skipping *skipping, re
 
 int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
                   reg_rows *out, reg_status *st) {
-  const int n = d->nsources ? d->nsources : (int)d->fields[0].width;
+  const int base = (d->nsources ? d->nsources : (int)d->fields[0].width) - d->nlags;
+  int n = base;
   Heap heap = {0};
-  const char **columns = reg_heap_take(&heap, (size_t)n * sizeof *columns);
-  bool *is_text = reg_heap_take(&heap, (size_t)n);
+  const char **columns = reg_heap_take(&heap, (size_t)(n + d->nlags) * sizeof *columns);
+  bool *is_text = reg_heap_take(&heap, (size_t)(n + d->nlags));
   *out = (reg_rows){0};
+  if (d->nlags) skipping = NULL; // rows behind one that is left out would have another past
   if (!columns || !is_text) {
     reg_heap_free(&heap);
     return reg_no_memory(st, (size_t)n * sizeof *columns);
@@ -97,19 +99,21 @@ int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_sk
     columns[x] = d->nsources ? d->sources[x].name : d->columns[x];
     is_text[x] = d->nsources && d->sources[x].kind != REG_SOURCE_NUMBER;
   }
+  n = lag_columns(d, columns, base);
   Table t = {.heap = &heap, .dtype = type, .columns = columns, .width = n};
   const TableRequest want = {.path = path,
                              .form = d->form,
                              .columns = columns,
                              .ncolumns = n,
                              .is_text = is_text,
-                             .holes = d->nsources > 0 || skipping,
+                             .holes = d->nsources > 0 || d->nlags > 0 || skipping,
                              .drops = true,
                              .optional = true,
                              .skipping = skipping};
   const NumberLocale numbers = reg_numbers_enter();
   int code = open_name(&t, d, st);
   if (!code) code = table_read_csv(&t, &want, st);
+  if (!code && d->nlags) code = lag_again(&t, d, columns, base, st);
   if (!code) code = read_table(d, &t, skipping, out, st);
   reg_numbers_leave(numbers);
   table_free(&t);

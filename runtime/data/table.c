@@ -77,6 +77,7 @@ static bool lacks_own(const Table *t, const reg_csv_form *form, int64_t row) {
 }
 
 int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st) {
+  const int32_t *before = t->number;
   t->number = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *t->number);
   if (!t->number) return reg_no_memory(st, (size_t)t->nrows * sizeof *t->number);
   int64_t kept = 0;
@@ -91,7 +92,7 @@ int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st) {
               (size_t)t->width * sizeof *t->numbers);
       for (int k = 0; k < t->nown; k++) t->own[k].cells.at[kept] = t->own[k].cells.at[row];
       t->line[kept] = t->line[row];
-      t->number[kept++] = (int32_t)row;
+      t->number[kept++] = before ? before[row] : (int32_t)row;
     }
     f->first = first;
     f->nrows = kept - first;

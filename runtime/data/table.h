@@ -18,7 +18,7 @@ int names_find(const NameIndex *n, const char *name);
 bool names_add(NameIndex *n, char *name);
 void names_free(NameIndex *n);
 
-enum { MOST_FILES = 4, MOST_SHARES = 4 };
+enum { MOST_FILES = 4, MOST_SHARES = 4, MOST_LAGS = 10000 };
 
 // Texts of a column, one a row, each ended by 0.
 typedef struct Cells {
@@ -128,6 +128,12 @@ const TableFile *table_file(const Table *t, int64_t row);
 
 // Rows that lack a value of x or of an own column are left out.
 int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st);
+// Columns of rows before, as the plan says, behind those of x. The rows that lack some are left out.
+int table_lag(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st);
+// The same for rows of other files: what is read beside the first `base` columns, behind them; how many
+// columns that makes. There is room for nlags more. Then the lags of these columns.
+int lag_columns(const reg_dataset *d, const char **columns, int base);
+int lag_again(Table *t, const reg_dataset *d, const char *const *columns, int base, reg_status *st);
 // The columns of x as the plan encodes and fills them, by what the training part holds.
 int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st);
 // Rows of another file as the training part's were: columns as `sources` says, `width` of them. Where

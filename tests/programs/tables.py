@@ -248,6 +248,44 @@ def case_hostile_tables_are_refused_or_read(regc):
     demand("y: 100000 texts: k0 (1), k1 (1)" in regc.ok("data", where / "p.reg", timeout=30), "other classes")
 
 
+SERIES = """data d = csv("a.csv", target: sales) |> lag(2, [price, sales]) |> difference(price) |> one_hot(shop, unseen: zeros) |> impute(0, columns: price)
+  |> standardize |> split(train: 75%, test: 25%, time: id) with valid = csv("b.csv")
+model net(x: [WIDTH]) -> [1] = x |> dense(1)
+train net on d { loss squared_error(net(x), sales); optimize adam(lr: 0.1); epochs 3; batch 8 }
+evaluate net on d.test { mse }
+"""
+
+
+def case_series_with_lags(regc):
+    """Rows before by columns of x and of the target; the same weights in a binary, which predicts rows of a file as the run did."""
+    where, draw = folder(regc), random.Random(1)
+    found = [(round(draw.gauss(3, 1), 3), "north" if i % 3 else "south", round(draw.gauss(0, 1), 3)) for i in range(40)]
+    def write(name, table):
+        (where / name).write_text("price,shop,sales\n" + "".join(f"{a},{b},{c}\n" for a, b, c in table))
+    write("a.csv", found)
+    write("b.csv", [(a, "east" if i % 2 else b, c) for i, (a, b, c) in enumerate(found[:9])])
+    (where / "p.reg").write_text(SERIES.replace("WIDTH", "8").replace("|> standardize |>", "|>"))
+    expected = [[found[i][0], *(float(found[i][1] == s) for s in ("north", "south")), found[i - 1][0], found[i - 2][0], found[i - 1][2], found[i - 2][2],
+                 found[i][0] - found[i - 1][0]] for i in range(2, 40)]
+    for part in (slice(0, 8), slice(30, 38)):
+        demand(near(values(regc, where / "p.reg", f"d.x[{part.start}..{part.stop}]"), [v for row in expected[part] for v in row]), "other columns")
+    demand(values(regc, where / "p.reg", "d.id[36..40]") == [38, 39, 42, 43] and values(regc, where / "p.reg", "d.valid.x[1, 1..3]") == [0, 0], "other rows")
+    (where / "p.reg").write_text(SERIES.replace("WIDTH", "8"))
+    regc.ok("run", "-q", "--out", where / "one", where / "p.reg")
+    binary = build(regc, where / "p.reg")
+    binary.ok("-q", "--out", where / "two")
+    demand((where / "one/weights.safetensors").read_bytes() == (where / "two/weights.safetensors").read_bytes(), "the binary has other weights")
+    again = [float(line.split(",")[-1]) for line in binary.ok("predict", "--weights", where / "one", "--in", where / "a.csv").splitlines()[1:]]
+    test = [float(line.split(",")[-1]) for line in (where / "one/predictions.csv").read_text().splitlines()[1:]]
+    demand(len(again) == 38 and near(again[-len(test):], test), f"{again[-3:]}, not {test[-3:]}")
+    write("c.csv", [*found[:4], ("4", "west", "")])
+    demand(len(binary.ok("predict", "--weights", where / "one", "--in", where / "c.csv").splitlines()) == 4, "the last row has no target")
+    write("c.csv", [*found[:2], ("4", "west", ""), *found[:2]])
+    refused(binary, "c.csv:5:3: column `sales lag 1` has no value", "predict", "--weights", where / "one", "--in", where / "c.csv", code=65)
+    write("c.csv", found[:2])
+    refused(binary, "2 rows are too few", "predict", "--weights", where / "one", "--in", where / "c.csv", code=65)
+
+
 FOLDS = """data d = csv("plain.csv", target: kind, drop: ["patient no", w, score])
 data cv = folds(d, 3, stratify: kind, seed: 1) |> standardize
 model net(x: [2]) -> [2] = x |> dense(2)

@@ -1,4 +1,5 @@
-"""scikit-learn's figures for examples/breast_cancer.reg, wine.reg and randhie.reg, on the rows that regc puts into the test parts:
+"""scikit-learn's figures for examples/breast_cancer.reg, wine.reg and randhie.reg, on the rows that regc puts into the test parts, and
+statsmodels' for sunspots.reg:
 jobs.py REGC. They stand in the examples' comments; nothing runs this in the tests. Last, a table of two million rows that is made here: both mean losses on the
 quarter that was not fitted, with the seconds of processor from the files to there."""
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from statsmodels.tsa.ar_model import AutoReg
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -83,10 +85,18 @@ def large(regc, folder, n=2_000_000):
     return ours, used.ru_utime + used.ru_stime, theirs, time.process_time() - begin
 
 
+def series(table, lags=9):
+    y, train = table[:, 1], lags + (len(table) - lags) * 4 // 5
+    fitted = AutoReg(y[:train], lags=lags, trend="ct").fit()
+    ahead = AutoReg(y, lags=lags, trend="ct").predict(fitted.params, start=train, end=len(y) - 1)
+    return ((ahead - y[train:]) ** 2).mean()
+
+
 if __name__ == "__main__":
     tables = {name: np.loadtxt(EXAMPLES / "data" / f"{name}.csv", delimiter=",", skiprows=1) for name in ("breast_cancer", "wine_data")}
     print(f"{accuracy(sys.argv[1], EXAMPLES / 'breast_cancer.reg', 'cancer', tables['breast_cancer']):.4f}")
     print(" ".join(f"{accuracy(sys.argv[1], EXAMPLES / 'wine.reg', f'cv[{k}]', tables['wine_data']):.4f}" for k in range(5)))
     print(f"{visits(sys.argv[1]):.4f}")
+    print(f"{series(np.loadtxt(EXAMPLES / 'data' / 'sunspots.csv', delimiter=',', skiprows=1)):.2f}")
     with tempfile.TemporaryDirectory() as folder:
         print("%.5f in %.1f s, scikit-learn %.5f in %.1f s" % large(str(Path(sys.argv[1]).resolve()), Path(folder)))

@@ -91,6 +91,8 @@ typedef struct reg_dataset {
   const struct reg_curve *curves; // what is done to x before
   int nsources;
   const struct reg_source *sources; // the columns of the files that x is made of; none: its own columns
+  int nlags;                        // of these, or of the columns of x, the last ones
+  const struct reg_lag *lags;       // are other columns of rows before
   const struct reg_csv_form *form;  // how its files are written; NULL: as usual, or there are none
   void *memory;                     // owns all of the above
 } reg_dataset;
@@ -106,6 +108,7 @@ typedef enum reg_data_kind {
   REG_DATA_CURVE,
   REG_DATA_ENCODE,
   REG_DATA_IMPUTE,
+  REG_DATA_LAG,
   REG_DATA_DROP_MISSING,
   REG_DATA_SPLIT,
   REG_DATA_FOLD, // one of several divisions into train and test
