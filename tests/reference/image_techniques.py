@@ -1,4 +1,6 @@
 """The definitions of techniques of images, written once more with PyTorch (double precision) from their formulas: read by make_techniques.py."""
+import math
+
 import make
 import numpy
 import scipy.fft
@@ -11,11 +13,20 @@ fn first(pair) {
   a, b = pair
   a
 }
+fn bent(z) = tanh(z @ [[1, 2], [-1, 0.5], [0.5, 1]])
+fn straight(z) = z @ [[1, 2], [-1, 0.5], [0.5, 1]]
+fn square(a) = a^2
+fn bowl(x) = sum(x^4, axis: 1)
+fn pixels(x) = x^3
 optimizer tall_adam(lr: number) for w {
   w <- w - lr * (each g in grad(objective, w) : transpose(cosine_moments(transpose(g), 1, 0.9, 0.999, 1e-8, true, step)))
 }
 """
-SCHEDULES, STEPS = [], []
+STEPS = []
+SCHEDULES = [
+    ("staged(0.1 -> 0.4)", lambda t: 0.1 + 0.1 * (t // 9)),
+    ("staged(1 -> 0, stages: 3, over: 20 steps)", lambda t: 1 - min(t * 3 // 20, 2) / 2),
+]
 
 
 def orthogonal_kernel(w, stride):
@@ -101,7 +112,69 @@ def cosine_adam(lr, rank, feedback=True, decay=0, tall=False):
     return make.Formula(rule)
 
 
+MAP = torch.tensor([[1, 2], [-1, 0.5], [0.5, 1]])
+
+
+def locality(p, o, distance):
+    near = p + distance * F.normalize(o - p, dim=1)
+    a, b = (near @ MAP).tanh(), (near @ MAP).detach()
+    return F.mse_loss(a, b) + F.mse_loss(a ** 2, b ** 2)
+
+
+def cells(y, size):
+    """PyTorch's own, [n, c size^2, h, w], with the channels apart."""
+    s = F.pixel_unshuffle(y.permute(0, 3, 1, 2), size)
+    n, _, h, w = s.shape
+    return s.reshape(n, y.shape[3], size ** 2, h, w).permute(2, 0, 3, 4, 1)
+
+
+def bin_log_mass(z, m, d):
+    normal = torch.distributions.Normal(m, d)
+    return (normal.cdf(z + 0.5) - normal.cdf(z - 0.5)).log()
+
+
+def hard_triplets(f, y, margin, anchors):
+    """Pair by pair."""
+    u, found = F.normalize(f, dim=1), []
+    for i in range(len(f)):
+        apart = [(u[i] - u[j]).norm() for j in range(len(f))]
+        alike, others = [apart[j] for j in range(len(f)) if y[j] == y[i] and j != i], [apart[j] for j in range(len(f)) if y[j] != y[i]]
+        if anchors[i] and alike and others:
+            found.append((max(alike) - min(others) + margin).relu())
+    return sum(found) / len(found)
+
+
+def cos_pgd(x, y, eps, steps, step):
+    z = x.clone()
+    for _ in range(steps):
+        z = z.detach().requires_grad_()
+        scores = (z ** 3).reshape(-1, 3)
+        weight = F.cosine_similarity(scores.softmax(1), F.one_hot(y, 3).double()).detach()
+        slope, = torch.autograd.grad((weight * F.cross_entropy(scores, y, reduction="none")).mean(), z)
+        z = torch.max(torch.min(z + step * slope.sign(), x + eps), x - eps)
+    return z.detach()
+
+
+EVERY = torch.tensor([1, 1, 1, 1, 1, 1, 1])
 EXPRESSIONS = [
+    ("locality(bent, straight, square, p, o, distance: 0.5)", arrays(p=(3,), o=(4, 3)), lambda p, o: locality(p, o, 0.5), ""),
+    ("proximal_matching(p, y, 1.5)", arrays(p=(4, 2), y=(4, 2)), lambda p, y: (1 - (-(p - y).square().sum(1) / 1.5 ** 2).exp()).mean(), "p"),
+    ("proximal_prior(bowl, x)", arrays(x=(3, 2)), lambda x: (4 * x ** 4).sum(1) - 8 * (x ** 6).sum(1) - (x ** 4).sum(1), "x"),
+    ("cell_samples(y, 2, shuffled: false) * s", arrays(y=(1, 4, 4, 1), s=(2, 2, 1)), lambda y, s: cells(y, 2) * s, "y"),
+    ("from_cells(cell_samples(y, 3, shuffled: false), 3) * s", arrays(y=(1, 3, 6, 1), s=(3, 6, 1)), lambda y, s: y * s, "y"),
+    ("cyclic_samples(square, s)", arrays(s=(4, 2, 3, 2, 1)),
+     lambda s: sum((s[k] ** 2 - s[(k + 1) % 4]).abs().mean() for k in range(4)), "s"),
+    ("masked_pixels(x, 0) * s", arrays(x=(2, 3, 4, 2), s=(3, 4, 2)), lambda x, s: x * s, "x"),
+    ("inpainted(square, x, 0, turns: 3) * s", arrays(x=(2, 3, 4, 2), s=(3, 4, 2)), lambda x, s: x ** 2 * s, "x"),
+    ("cos_pgd(pixels, x, y, 0.3, steps: 3, step: 0.2) * s", {"y": torch.tensor([0, 2, 1, 1])} | arrays(x=(2, 2, 3), s=(2, 2, 3)),
+     lambda y, x, s: cos_pgd(x, y, 0.3, 3, 0.2) * s, ""),
+    ("bin_log_mass(z, m, abs(d) + 0.5)", arrays(z=(3, 4), m=(4,), d=(4,)), lambda z, m, d: bin_log_mass(z, m, d.abs() + 0.5), "z,m,d"),
+    ("latent_restoration(b, y, p, l, 0.5, strength: 0.6)", arrays(b=(2, 5), y=(2, 5), p=(3,), l=(3,)),
+     lambda b, y, p, l: F.mse_loss(b, y) / (2 * 0.5 ** 2) - 0.6 * (l.clamp(max=math.log(20)).sum() + p.sum()) / 10, "b,p,l"),
+    ("width_divergence(l)", arrays(l=(3, 4)),
+     lambda l: torch.distributions.kl_divergence(torch.distributions.Normal(0, l.exp()), torch.distributions.Normal(0, 1)).mean(), "l"),
+    ("hard_triplets(f, y)", {"y": torch.tensor([0, 2, 1, 0, 2, 2, 3])} | arrays(f=(7, 3)), lambda y, f: hard_triplets(f, y, 0.5, EVERY), "f"),
+    ("hard_triplets(f, y, margin: 1, anchors: y == 2)", {"y": torch.tensor([0, 2, 1, 0, 2, 2, 1])} | arrays(f=(7, 3)), lambda y, f: hard_triplets(f, y, 1, y == 2), "f"),
     ("cosine_basis(5) * s", arrays(s=(5, 5)), lambda s: cosine_basis(5) * s, ""),
     ("rare_bias(3, 3000, 10) + 0 * s", arrays(s=(1,)), lambda s: torch.logit(torch.tensor([3 / 30000])) + 0 * s, ""),
     ("guided(sum(a^2), sum(b^2))", arrays(a=(2, 3), b=(2,)),
@@ -131,7 +204,84 @@ EXPRESSIONS = [
     ("resize(x, 2, 3) * s", arrays(x=(1, 5, 4, 1), s=(2, 3, 1)),
      lambda x, s: F.interpolate(x.permute(0, 3, 1, 2), (2, 3), mode="bilinear", align_corners=False).permute(0, 2, 3, 1) * s, "x"),
 ]
+def convex_potential(x, p, alpha, sharp):
+    act = torch.nn.Softplus(sharp, 1e9)
+    z = act(x @ p["first.weight"])
+    return (act(z @ p["inner"] + x @ p["across.weight"] + p["across.bias"]) @ p["last"] + alpha * x.square().sum(1))[:, None]
+
+
+def pictures(f, h, w):
+    """Of rows that are pictures with their channels last, by a function of [n, c, h, w]."""
+    return lambda x, **p: f(x.reshape(len(x), h, w, -1).permute(0, 3, 1, 2), p).permute(0, 2, 3, 1).reshape(len(x), -1)
+
+
+def blind(x, p):
+    w = p["weight"].clone()
+    w[1, 1] = 0
+    return F.conv2d(x, w.permute(3, 2, 0, 1), p["bias"], padding=1)
+
+
+def large_context(x, p):
+    """Of PyTorch, whose first pixel lies one place further out."""
+    y = [F.conv_transpose2d(x, p[f"{k}.weight"].permute(0, 3, 1, 2), stride=2) for k in ("large", "small")]
+    h, w = 2 * x.shape[2], 2 * x.shape[3]
+    return y[0][:, :, 1:1 + h, 1:1 + w] + y[1][:, :, :h, :w] + p["large.bias"].reshape(1, -1, 1, 1)
+
+
+def linear(x, p, name):
+    return x @ p[f"{name}.weight"] + p.get(f"{name}.bias", 0)
+
+
+def squeezed(x, p, f=""):
+    s = linear(linear(x.mean((2, 3)), p, f + "down").relu(), p, f + "up").sigmoid()
+    return x * s[:, :, None, None]
+
+
+SEEN = {}  # by whether alone or fused: the running mean and variance that the only step of a training leaves
+
+
+def coordinated(x, p, f="", training=True):
+    h = x.shape[2]
+    z = linear(torch.cat([x.mean(3), x.mean(2)], 2).permute(0, 2, 1), p, f + "down")
+    if training:
+        m, v = z.mean((0, 1)), z.var((0, 1), unbiased=False)
+        SEEN[f] = (0.1 * m.detach(), 0.9 + 0.1 * z.var((0, 1)).detach())
+    else:
+        m, v = SEEN[f]
+    z = ((z - m) / (v + 1e-5).sqrt() * p[f + "norm.scale"] + p[f + "norm.shift"]).relu()
+    rows, columns = (linear(part, p, f + name).sigmoid().permute(0, 2, 1) for part, name in ((z[:, :h], "rows"), (z[:, h:], "columns")))
+    return x * rows[:, :, :, None] * columns[:, :, None, :]
+
+
+def fused(x, p, training=True):
+    a = p["alpha"].sigmoid()
+    return a * coordinated(x, p, "place.", training) + (1 - a) * squeezed(x, p, "whole.")
+
+
+def of_pictures(h, w, c):
+    return "= reshape(reshape(x, [-1, %d, %d, %d]) |> {call} as f, [-1, %%d])" % (h, w, c)
+
+
+def named(prefix, shapes):
+    return {prefix + k: v for k, v in shapes.items()}
+
+
+SQUEEZED = {"down.weight": (4, 2), "down.bias": (2,), "up.weight": (2, 4), "up.bias": (4,)}
+COORDINATED = {"down.weight": (4, 2), "norm.scale": (2,), "norm.shift": (2,), "rows.weight": (2, 4), "rows.bias": (4,), "columns.weight": (2, 4), "columns.bias": (4,)}
 LAYERS = [
+    ("coordinate_attention(2)", COORDINATED, pictures(coordinated, 2, 3), pictures(lambda x, p: coordinated(x, p, training=False), 2, 3),
+     of_pictures(2, 3, 4) % 24, (3, 24), 1.0, ["norm"]),
+    ("fused_attention(2)", {"alpha": (1,)} | named("place.", COORDINATED) | named("whole.", SQUEEZED), pictures(fused, 2, 3),
+     pictures(lambda x, p: fused(x, p, False), 2, 3), of_pictures(2, 3, 4) % 24, (3, 24), 1.0, ["place.norm"]),
+    ("convex_potential(2, alpha: 0.3, sharpness: 2)", {"inner": (2, 2), "last": (2,), "first.weight": (3, 2), "across.weight": (3, 2), "across.bias": (2,)},
+     lambda x, **p: convex_potential(x, p, 0.3, 2), None, "= reshape(x |> {call} as f, [-1, 1])"),
+    ("blind_conv(2)", {"weight": (3, 3, 1, 2), "bias": (2,)}, pictures(blind, 3, 4), None, of_pictures(3, 4, 1) % 24, (2, 12)),
+    ("large_context_up(2, size: 5)", {"large.weight": (1, 5, 5, 2), "large.bias": (2,), "small.weight": (1, 3, 3, 2)}, pictures(large_context, 2, 3), None,
+     of_pictures(2, 3, 1) % 48, (2, 6), 0.5),
+    ("cosine_dense(2, scale: 3)", {"weight": (3, 2)}, lambda x, weight: 3 * F.normalize(x, dim=1) @ F.normalize(weight, dim=0), None),
+    ("mixed_layers", {"share": (3,)}, lambda x, share: x * share[0] + x.square() * share[1] + x.sin() * share[2], None,
+     "= stack(x, x^2, sin(x), axis: 0) |> {call} as f"),
+    ("squeeze_excitation(2)", SQUEEZED, pictures(squeezed, 2, 3), None, of_pictures(2, 3, 4) % 24, (2, 24)),
     ("maxout(2, pieces: 3)", {"weight": (3, 6), "bias": (6,)}, lambda x, weight, bias: (x @ weight + bias).reshape(-1, 2, 3).amax(2), None),
     ("maxout(1)", {"weight": (3, 2), "bias": (2,)}, lambda x, weight, bias: (x @ weight + bias).amax(1, keepdim=True), None),
     ("ordered_low_rank(2, 4)", {"v": (3, 4), "u": (4, 2)}, lambda x, v, u: x @ v @ u, None, "{{\n  all, some = x |> {call} as f\n  all + 0 * some\n}}"),
