@@ -159,6 +159,7 @@ static void fill_meta(const Run *r, const Training *t, uint64_t meta[META_ROWS])
   meta[META_LINES] = (uint64_t)r->told;
   meta[META_DEPTH] = (uint64_t)r->depth;
   meta[META_LOST] = (uint64_t)r->lost;
+  for (int i = 0; i < 3; i++) meta[META_ENDED + i] = (uint64_t)r->ended[i];
   if (!t) return;
   meta[META_TRAIN] = (uint64_t)(t - r->trainings) + 1;
   meta[META_EPOCH] = (uint64_t)t->epoch;
@@ -219,7 +220,7 @@ void checkpoint_clear(Run *r, bool files) {
 }
 
 int checkpoint_write(Run *r) {
-  if (!r->checkpoint || r->inner || r->stays || r->options->evaluate_only) return REG_OK;
+  if (!r->checkpoint || is_guest(r) || r->inner || r->stays || r->options->evaluate_only) return REG_OK;
   const double begun = reg_now();
   Heap heap = {0};
   const int code = save(r, &heap);

@@ -26,8 +26,11 @@ typedef enum MetaRow {
   META_BEST_VALUE,  // bits of the double
   META_DONE,        // the training has ended
   META_TRAIN_LINES, // the same before it told its end: what it goes on from, if it is not over
-  META_BEGAN,       // finished updates when the pass under way began
-  META_SUM,         // of all the tensors and the rows above: a damaged file is not gone on from
+  META_ENDED,       // of a run of a sweep that is over: see Run.ended
+  META_ENDED_TRAIN,
+  META_ENDED_STEP,
+  META_BEGAN, // finished updates when the pass under way began
+  META_SUM,   // of all the tensors and the rows above: a damaged file is not gone on from
   META_ROWS
 } MetaRow;
 
@@ -50,7 +53,7 @@ typedef struct Table {
   uint64_t *values;
 } Table;
 
-enum { CHECKPOINT_VERSION = 10, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 11, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 
 // A tensor of a training under way.
 typedef struct Entry {

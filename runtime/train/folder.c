@@ -276,7 +276,11 @@ int folder_open(Run *r) {
   if (!code) code = folder_write(r, "program.reg", source, strlen(source));
   if (!code) code = write_outcome(r, "running");
   if (!code) code = open_metrics(r);
-  return code ? code : board_open(r);
+  if (!code) code = board_open(r);
+  char *path = code || !r->ranks ? NULL : path_of(r, "ranks");
+  if (path) code = ranks_invite(r, path);
+  free(path);
+  return code;
 }
 
 void send_event(Run *r, reg_event *e) {
@@ -287,7 +291,7 @@ void send_event(Run *r, reg_event *e) {
     free(line);
     board_put(r, e);
   }
-  if (r->options->sink) r->options->sink(r->options->sink_user, e);
+  if (r->options->sink && !is_guest(r)) r->options->sink(r->options->sink_user, e);
 }
 
 static const char *outcome(int code) {
@@ -299,6 +303,11 @@ static const char *outcome(int code) {
   }
 }
 
+static void leave_ranks(const Run *r) {
+  unlinkat(r->lock, "ranks", 0);
+  reg_file_sweep(r->folder); // of those that were killed
+}
+
 int folder_close(Run *r, int code) {
   if (!r->folder) return REG_OK;
   int written = REG_OK;
@@ -308,6 +317,8 @@ int folder_close(Run *r, int code) {
     if (close(r->metrics) != 0 && !r->write_error) r->write_error = errno;
     if (r->write_error) written = reg_cannot_write(r->st, "metrics.jsonl", r->write_error);
   }
+  ranks_farewell(r);
+  if (r->ranks && (!code || code == REG_DIVERGED)) leave_ranks(r);
   if (!code || code == REG_DIVERGED) remove_checkpoints(r, "checkpoint-");
   const int told = write_outcome(r, outcome(code ? code : written));
   leave_folder(r);

@@ -57,6 +57,8 @@ typedef struct Run {
   int asked;                 // for checkpoints until now, by a signal
   struct Needless *needless; // checkpoints that the next one makes so
   double checkpointed, checkpoint_cost; // when one was last written; seconds it took
+  int rank, ranks, ranks_file;          // of processes that share its sweeps; 0 ranks: it is alone
+  int64_t ended[3];                     // of a run of a sweep that others read: 1 + code, training, step
   char *folder;                         // run directory, or NULL
   int lock, metrics;                    // descriptors of the folder, locked, and of metrics.jsonl; -1
   int64_t metrics_size;                 // bytes of it
@@ -274,6 +276,16 @@ int words_count(const Run *r);
 int words_put(Run *r, Heap *heap, struct reg_saved_tensor *out, int *n);
 int words_read(Run *r, const struct reg_saved *saved, int *found, bool *damaged);
 int report_runs(Run *r, const reg_report *report, const char *name, const void *const *values); // views.c
+// -- ranks.c
+void ranks_find(Run *r);                    // who it is
+int ranks_invite(Run *r, const char *path); // the first: `path` says where it is; waits for the others
+void ranks_farewell(Run *r);                // waits until they have ended
+int ranks_join(Run *r);                     // another one
+static inline bool is_guest(const Run *r) { return r->ranks && r->rank > 0; }
+bool ranks_claim(const Run *r, int sweep, int64_t run); // false: another process acts for the run
+void ranks_release(const Run *r, int sweep, int64_t run);
+int ranks_write(Run *own, int round, int code);  // what came of it, for the others
+int ranks_read(Run *own, int round, bool *over); // the same, where it is there; its code
 // -- sweep_table.c
 int sweep_table(Run *r, int index); // into the run directory, where there is one
 void sweep_label(const Run *r, const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"

@@ -293,6 +293,7 @@ static int set_back(Resume *c) {
     r->evaluations[i].acts = (int64_t)c->then[TABLE_EVALUATIONS].values[i];
   for (int i = 0; i < r->program->nsweeps; i++) r->sweep_acts[i] = (int64_t)c->then[TABLE_SWEEPS].values[i];
   r->lost = (int64_t)c->meta[META_LOST];
+  for (int i = 0; i < 3; i++) r->ended[i] = (int64_t)c->meta[META_ENDED + i];
   return REG_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "train/internal.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int by_size(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -36,9 +37,10 @@ static int check_weights(const Run *r) {
 static int work(Run *r) {
   int code = store_new(r);
   if (!code) code = check_weights(r);
-  if (!code) code = folder_open(r);
+  if (!code) ranks_find(r);
+  if (!code) code = is_guest(r) ? ranks_join(r) : folder_open(r);
   if (!code) code = stages_run(r, r->stages, r->nstages);
-  if (code || !r->lost) return code;
+  if (code || !r->lost || is_guest(r)) return code; // another code of a guest would end the others
   reg_fail(r->st, REG_DIVERGED, "runs_failed", "%lld run%s of a sweep failed", (long long)r->lost,
            r->lost == 1 ? "" : "s");
   reg_hint(r->st, "the rows of the table say why; all else went on");
@@ -83,6 +85,8 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   reg_ctx_free(r.ctx);
   store_keep(&r);
   checkpoint_clear(&r, false);
+  if (r.ranks && r.ranks_file >= 0) close(r.ranks_file);
+  if (is_guest(&r)) free(r.checkpoint);
   reg_heap_free(&r.heap);
   free(r.scratch);
   free(r.step_seconds);

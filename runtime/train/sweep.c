@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
   return (int32_t *)r->store[s->state] + run * RUN_COLUMNS;
@@ -15,7 +16,7 @@ int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
 
 static void keep_report(void *user, const reg_event *e) {
   Single *one = user;
-  if (e->kind != REG_EVENT_REPORT) return;
+  if (e->kind != REG_EVENT_REPORT || e->points) return; // of plots a run keeps nothing
   Text name = {0};
   sweep_label(one->of->r, one->of->s, one->run, &name);
   reg_text_format(&name, ": %s", e->name);
@@ -75,7 +76,23 @@ static int own_checkpoint(Single *one) {
     one->own.checkpoint = NULL;
     return reg_no_memory(&one->st, 0);
   }
-  return checkpoint_read(&one->own);
+  return REG_OK;
+}
+
+// From where it is until its end; or what another process has made of it.
+static int act(Single *one) {
+  Run *own = &one->own;
+  const Run *r = one->of->r;
+  const int round = sweep_state(r, one->of->s, one->run)[RUN_ROUNDS];
+  bool over = false;
+  int code = r->checkpoint ? own_checkpoint(one) : REG_OK;
+  if (!code && r->ranks) code = ranks_read(own, round, &over);
+  if (code || over) return code;
+  if (own->checkpoint) code = checkpoint_read(own);
+  if (!code) code = stages_run(own, own->stages, own->nstages);
+  if (!r->ranks || (code && !is_own_error(one->of, one, code))) return code;
+  const int written = ranks_write(own, round, code);
+  return written ? written : code;
 }
 
 static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
@@ -101,8 +118,7 @@ static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
   one->own.reports_end = &one->own.reports;
   int code = take_over(one);
   if (!code) code = set_axes(one);
-  if (!code && r->checkpoint) code = own_checkpoint(one);
-  if (!code) code = stages_run(&one->own, v->body, v->nbody);
+  if (!code) code = act(one);
   return code ? code : one->st.code;
 }
 
@@ -121,8 +137,21 @@ static int64_t take_next(Sweeping *w) {
   const reg_run_options *o = w->r->options;
   while (!w->code && !(o->interrupt && *o->interrupt)) {
     if (w->next < w->nround) {
-      w->flying++;
-      return w->round[w->next++];
+      const int64_t run = w->round[w->next++];
+      if (ranks_claim(w->r, w->index, run)) {
+        w->flying++;
+        return run;
+      }
+      w->round[w->others++] = run;
+      continue;
+    }
+    if (w->others) {
+      w->nround = w->others;
+      w->next = w->others = 0;
+      pthread_mutex_unlock(&w->lock);
+      usleep(10000);
+      pthread_mutex_lock(&w->lock);
+      continue;
     }
     if (w->flying) {
       pthread_cond_wait(&w->landed, &w->lock);
@@ -152,6 +181,7 @@ static void *work(void *argument) {
       if (one.st.code == code) w->ended = one.st;
     }
     free_one(&one);
+    ranks_release(w->r, w->index, run);
     w->flying--;
     pthread_cond_broadcast(&w->landed);
   }

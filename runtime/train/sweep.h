@@ -14,6 +14,7 @@ typedef struct Sweeping {
   int threads; // of a run
   double start;
   int64_t *round, nround, next, flying; // runs that may act now; of these the next, and how many act
+  int64_t others;                       // the first of `round`: another process acted for them
   pthread_cond_t landed;                // a run is over
   double share;                         // of their epochs that trainings of this round make; 1: all
   int64_t done, here;
@@ -44,5 +45,6 @@ int64_t axis_place(const reg_axis *x, double at);
 // Under the lock: a run is over with this code. What it leaves is kept, and told; an error that is its own is
 // its outcome. REG_OK: the others go on.
 int run_is_over(Sweeping *w, Single *one, int code);
-void run_is_dropped(Sweeping *w, int64_t run); // behind a round, by halving
+bool is_own_error(const Sweeping *w, const Single *one, int code); // others need not end
+void run_is_dropped(Sweeping *w, int64_t run);                     // behind a round, by halving
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 // What would end any other run too is no run's own: no place to write to, an interrupt, a fault of ours.
-static bool is_own(const Sweeping *w, const Single *one, int code) {
+bool is_own_error(const Sweeping *w, const Single *one, int code) {
   if (code == REG_DIVERGED) return true;
   if (code == REG_INTERRUPTED || code == REG_CANNOT_WRITE || w->options.inspect) return false;
   if (!strcmp(one->st.name, "checkpoint_bad")) return false;
@@ -69,7 +69,10 @@ static int put_outcome(Sweeping *w, const Single *one, int code) {
                      : w->share < 1       ? RUN_PAUSED
                                           : RUN_FINISHED;
   state[RUN_ROUNDS]++;
-  if (code == REG_DIVERGED && one->own.under_way) {
+  if (code == REG_DIVERGED && one->own.ended[0]) {
+    state[RUN_TRAIN] = (int32_t)one->own.ended[1];
+    state[RUN_STEP] = (int32_t)one->own.ended[2];
+  } else if (code == REG_DIVERGED && one->own.under_way) {
     state[RUN_TRAIN] = (int32_t)(one->own.under_way - one->own.trainings);
     state[RUN_STEP] = one->own.under_way->step;
   }
@@ -78,7 +81,7 @@ static int put_outcome(Sweeping *w, const Single *one, int code) {
 
 int run_is_over(Sweeping *w, Single *one, int code) {
   Run *r = w->r;
-  if (code && !is_own(w, one, code)) return code;
+  if (code && !is_own_error(w, one, code)) return code;
   if (put_outcome(w, one, code)) return r->st->code;
   if (!code) keep_values(w, one);
   r->changed = true;
@@ -88,7 +91,7 @@ int run_is_over(Sweeping *w, Single *one, int code) {
   w->done++, w->here++;
   tell_reports(r, one);
   tell_run(w, one->run, code ? &one->st : NULL);
-  if (one->own.checkpoint && checkpoint_needless(r, one->own.checkpoint)) return r->st->code;
+  if (one->own.checkpoint && !r->ranks && checkpoint_needless(r, one->own.checkpoint)) return r->st->code;
   return checkpoint_stage(r);
 }
 

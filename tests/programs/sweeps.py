@@ -3,6 +3,7 @@ kept of all runs, and the table, are what single runs report."""
 import csv
 import json
 import math
+import os
 import re
 import statistics
 import subprocess
@@ -326,6 +327,45 @@ def case_halving_goes_on_with_the_better_ones(regc):
     done = [regc("run", "p.reg", "--quiet", "--progress=none", *more, cwd=where).stdout for more in (["--out=", "--threads=1"], ["--out=o", "--threads=2"])]
     demand(done[0] == done[1], "one thread without a folder gives something else")
     demand(next(e for e in all_events if e["event"] == "report" and "chosen" in e)["chosen"] == best, "the best is one that has stopped")
+
+
+RANKED = swept("rate in [0.01, 1e30, 0.7], seed in 1..2", training().replace("adam(lr: 0.02)", "sgd(lr: rate)").replace("lambda", "0")
+               + "assert rate < 0.5\nreport e.mse as \"error\"\nsweep k in 1..2 as inner { v = k + rate }\nreport best(inner, by: v)\n",
+               "sweep rate in log(1e-3 .. 0.1) by search(e.mse, trials: 11) as b {\n  TRAIN\n}\nsweep rate in log(1e-3 .. 0.1) by halving(e.mse, trials: 5) as c {\n"
+               "  TRAIN\n}\nreport c.e.mse\nreport s.w\n").replace("TRAIN", training().replace("adam(lr: 0.02)", "sgd(lr: rate)").replace("lambda", "0").replace("epochs   2", "epochs   12"))
+
+
+def ranks(regc, where, number, kill=None, job="a"):
+    """The codes of so many processes, as mpirun starts them; `kill`: which of them, after how many seconds."""
+    started = [subprocess.Popen([regc.path, "run", "p.reg", "--quiet", "--progress=none", "--threads=1", "--checkpoint=0", "--out", f"r{number}", "--resume"],
+                                cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                env=os.environ | {"OMPI_COMM_WORLD_RANK": str(i), "OMPI_COMM_WORLD_SIZE": str(number), "PMIX_NAMESPACE": job})
+               for i in range(number)]
+    if kill:
+        time.sleep(kill[1])
+        for i in kill[0]:
+            started[i].kill()
+    return [process.wait(timeout=120) for process in started]
+
+
+def case_processes_share_the_runs(regc):
+    where = placed(regc, RANKED, TABLE)
+    demand(regc("run", "p.reg", "--quiet", "--progress=none", "--out=r1", cwd=where).returncode == 3, "alone")
+
+    def same(number):
+        files = ["sweep-s.csv", "sweep-b.csv", "sweep-c.csv"]
+        demand(all((where / f"r{number}" / f).read_bytes() == (where / "r1" / f).read_bytes() for f in files), f"{number} processes have other tables")
+        demand(told_of(where / f"r{number}") == told_of(where / "r1"), f"{number} processes tell something else")
+        demand(not sorted((where / f"r{number}").glob("checkpoint-*")), "files of runs are left")
+    demand(ranks(regc, where, 2) == [3, 0], "two processes")
+    same(2)
+    codes = ranks(regc, where, 4, kill=([1, 2], 0.6))
+    demand(codes[0] == 3, f"the others do not go on: {codes}")
+    same(4)
+    for again in range(1):
+        codes = ranks(regc, where, 3, kill=([0, 1, 2], 0.5 + 0.3 * again), job=f"b{again}")
+    demand(codes[0] == 3 or ranks(regc, where, 3, job="c")[0] == 3, "resumed")
+    same(3)
 
 
 def case_reports_of_a_run_say_which(regc):
