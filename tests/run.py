@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import xml.etree.ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -299,7 +300,8 @@ def brief(suites):
                      "stdlib": [t for t in suites["stdlib"] if not t[0].endswith(" in doubles")]}
 
 
-def run_one(name, test):
+def run_one(name, test, seconds):
+    start = time.perf_counter()
     try:
         test()
         return name, "passed", ""
@@ -311,6 +313,8 @@ def run_one(name, test):
         return name, "failed", str(reason)
     except Exception:  # a mistake of the test itself is a failure too, with its place
         return name, "failed", traceback.format_exc()
+    finally:
+        seconds[name] = time.perf_counter() - start
 
 
 def tell(count):
@@ -349,6 +353,7 @@ def main():
     parser.add_argument("suites", nargs="*")
     parser.add_argument("--only", default="", help="tests whose name contains this")
     parser.add_argument("--promote", action="store_true")
+    parser.add_argument("--slowest", type=int, default=0, metavar="N", help="the seconds of the N slowest tests, at the end")
     parser.add_argument("--summarize", metavar="JUNIT", nargs="+")
     parser.add_argument("--also-failed", type=int, default=0, metavar="N", help="steps that failed, for --summarize")
     options = parser.parse_args()
@@ -356,7 +361,7 @@ def main():
         return summarize(options.summarize, options.also_failed)
     if not options.regc or not os.access(options.regc, os.X_OK):
         parser.error("the first argument is the path of regc")
-    count = {"passed": 0, "failed": 0, "skipped": 0}
+    count, seconds = {"passed": 0, "failed": 0, "skipped": 0}, {}
     with tempfile.TemporaryDirectory(prefix="reg-test-") as scratch, ThreadPoolExecutor(2) as pool:
         suites = collect(Regc(options.regc, scratch), options.promote)
         if os.environ.get("REG_BRIEF"):
@@ -365,10 +370,12 @@ def main():
             parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
         tests = [(f"{suite}: {name}", test) for suite in options.suites or suites for name, test in suites[suite]
                  if options.only in name]
-        for name, outcome, reason in pool.map(lambda t: run_one(*t), tests):
+        for name, outcome, reason in pool.map(lambda t: run_one(*t, seconds), tests):
             count[outcome] += 1
             if outcome != "passed":
                 print(f"{outcome.upper()} {name}\n    " + reason.strip().replace("\n", "\n    "), flush=True)
+    for name in sorted(seconds, key=seconds.get, reverse=True)[:options.slowest]:
+        print(f"{seconds[name]:8.1f} s  {name}")
     return tell(count)
 
 
