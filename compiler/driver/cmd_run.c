@@ -31,8 +31,8 @@ static void print_profile(const Pipeline *p, const reg_profile *r, double before
     printf("{\"event\":\"profile\",\"first_step_ms\":%.3f,\"total_s\":%.6f,\"steps\":%lld,\"median_step_ms\":"
            "%.6f,\"fast_step_ms\":%.6f,"
            "\"gemm_share\":%.4f,\"compile_ms\":%.3f,\"functions\":%d,\"cached\":%d}\n",
-           first, r->total_s, (long long)r->steps, 1e3 * r->median_step_s, 1e3 * r->fast_step_s, share, 1e3 * p->compile_s,
-           p->compiled, p->cached);
+           first, r->total_s, (long long)r->steps, 1e3 * r->median_step_s, 1e3 * r->fast_step_s, share,
+           1e3 * p->compile_s, p->compiled, p->cached);
   else
     reg_shown_line(
         stderr,

@@ -58,7 +58,8 @@ typedef enum Trait {
   TRAIT_COUNT
 } Trait;
 bool sema_has(const Def *d, Trait t); // false: also where there is no definition
-// What stands beside a known definition: of a penalty its `prox`, of a loss its `conjugate` or `response`; NULL: nothing.
+// What stands beside a known definition: of a penalty its `prox`, of a loss its `conjugate` or `response`;
+// NULL: nothing.
 Def *sema_beside(Program *p, DefKind kind, const Def *of);
 // `strength * penalty(w, …)`, where the strength may be several factors, also behind a stroke; of a loss
 // likewise.

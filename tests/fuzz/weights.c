@@ -191,9 +191,10 @@ static int nothing(reg_ctx *c, void *const *slots) {
 }
 
 // A run with one training, as it is before a checkpoint is read, or written.
-static int run_new(Run *r, const reg_program *p, const reg_run_options *o, reg_status *st, char *folder) {
+static int run_new(Run *r, const reg_program *p, const reg_run_options *o, reg_status *st, char *checkpoint) {
   *st = (reg_status){0};
-  *r = (Run){.program = p, .options = o, .st = st, .folder = folder, .lock = -1, .metrics = -1};
+  *r = (Run){.program = p, .options = o, .st = st, .checkpoint = checkpoint, .lock = -1, .metrics = -1};
+  r->stages = p->stages, r->nstages = p->nstages;
   return store_new(r);
 }
 
@@ -225,9 +226,7 @@ static int write_checkpoint(Run *r) {
 static void judge_checkpoint(Tally *tally, const Run *wrote, long number) {
   Run r;
   reg_status st;
-  char folder[64];
-  snprintf(folder, sizeof folder, "%s", wrote->folder);
-  int code = run_new(&r, wrote->program, wrote->options, &st, folder);
+  int code = run_new(&r, wrote->program, wrote->options, &st, wrote->checkpoint);
   if (!code) code = checkpoint_read(&r);
   const Training *a = &r.trainings[0], *b = &wrote->trainings[0];
   bool right = !code && same(&a->now, &b->now) && a->step == b->step;
@@ -273,7 +272,7 @@ int main(int argc, char **argv) {
   reg_run_options options = {0};
   reg_status st = {0};
   Run run;
-  if (run_new(&run, &program, &options, &st, folder) || write_checkpoint(&run)) return 2;
+  if (run_new(&run, &program, &options, &st, checkpoint) || write_checkpoint(&run)) return 2;
   Training *t = &run.trainings[0];
   Bank good, marked;
   if (bank_new(t, &good) || bank_new(t, &marked)) return 2;

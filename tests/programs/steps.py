@@ -125,10 +125,10 @@ def case_what_one_call_leaves_the_next_goes_on_with(regc):
         name, text = path.stem, path.read_text()
         head = re.search(rf"^optimizer {name}\((.*)\) for", text, re.M)[1]
         more = ", every: 2" if "every" in head else ", limit: 0.1" if "limit" in head else ""
-        call = f"{name}(adam(lr: 0.1){more})" if re.match(r"base[,)]", head) else f"{name}()"
+        call = f"{name}(adam(lr: 0.1){more})" if re.match(r"base[,)]", head) else f"{name}({'rank: 2' if 'rank' in head else ''})"
         where = folder(regc)
         w, _ = arrays(where, "f4")
-        matrices = ["w"] if name == "sink_gd" else list(w)
+        matrices = ["w"] if name in ("sink_gd", "cosine_adam") else list(w)
         done = regc("eval", "--step", call, *given(matrices), "--steps", COUNT, "--out", "all", cwd=where)
         if done.returncode:
             demand(done.returncode == 1 and "where gradients alone are given" in done.stderr, done.stderr)

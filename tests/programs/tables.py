@@ -59,7 +59,7 @@ def case_table_forms_do_not_matter(regc):
     binary.ok("-q", "--out", where / "again")
     demand((where / "again" / "weights.safetensors").read_bytes() == weights[0], "the binary has other weights")
     predicted = binary.ok("predict", "--weights", where / "odd", "--in", where / "odd.tsv").splitlines()
-    demand(len(predicted) == 61 and predicted[1].startswith("0,"), f"{predicted[:2]}")
+    demand(len(predicted) == 61 and predicted[1].startswith("p0,"), f"{predicted[:2]}")
 
 
 def case_table_from_standard_input(regc):
@@ -163,7 +163,10 @@ def case_table_of_mixed_columns(regc):
     predicted = (where / "out" / "predictions.csv").read_text().splitlines()[1:]
     write_mixed(where / "new.csv", [{k: found[i][k] for k in reversed(found[i])} for i in test])
     rows_found = binary.ok("predict", "--weights", where / "out", "--in", where / "new.csv").splitlines()[1:]
-    demand([r.split(",", 1)[1] for r in rows_found] == [r.split(",", 2)[2] for r in predicted], "predict reads rows otherwise")
+    for row, kept in zip(rows_found, predicted, strict=True): # probabilities of what is kept as outputs
+        scores = [math.exp(float(v)) for v in kept.split(",")[3:]]
+        demand(row.split(",")[1] == kept.split(",")[2] and near([float(v) for v in row.split(",")[2:]], [v / sum(scores) for v in scores]),
+               f"predict reads rows otherwise: {row}, {kept}")
     write_mixed(where / "new.csv", [{**found[0], "color": "teal"}])
     refused(binary, "new.csv:2:2: `teal` in column `color` is none of the 4 texts", "predict", "--weights", where / "out", "--in", where / "new.csv", code=65)
 
