@@ -125,7 +125,7 @@ class Parser:
                 depth += {"{": 1, "}": -1}.get(self.next(), 0)
             self.next()
             return Node("skipped", name)
-        if word in ("prox", "conjugate"):  # only updates and solutions have them
+        if word in ("prox", "conjugate", "response"):  # only updates, solutions and predictions have them
             name, depth = self.name(), 0
             while depth or not self.sees("\n"):
                 depth += {"{": 1, "}": -1}.get(self.next(), 0)
