@@ -300,11 +300,7 @@ static int open_variant(Build *b, Session *s, const Options *o, int64_t batch) {
   v->options.batch = batch;
   v->session = s;
   pipeline_init(&v->pipeline, s, &v->options);
-  int code = pipeline_read(&v->pipeline, o->arguments.data[0]);
-  if (!code) code = pipeline_check(&v->pipeline);
-  if (!code) code = pipeline_lower(&v->pipeline);
-  if (!code) v->table = program_table(&v->pipeline, false);
-  return code;
+  return program_open(&v->pipeline, o->arguments.data[0], &v->table);
 }
 
 // One variant for each size that --batch lists; the program's own where it lists none.

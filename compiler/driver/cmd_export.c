@@ -177,10 +177,8 @@ int cmd_export(Session *s, const Options *o) {
   own.batch = 0; // --batch: rows of x, not of a training's batch
   Pipeline p;
   pipeline_init(&p, s, &own);
-  int code = pipeline_read(&p, o->arguments.data[0]);
-  if (!code) code = pipeline_check(&p);
-  if (!code) code = pipeline_lower(&p);
-  ProgramTable *t = code ? NULL : program_table(&p, false);
+  ProgramTable *t = NULL;
+  int code = program_open(&p, o->arguments.data[0], &t);
   Export e = {.pipeline = &p};
   if (!code) code = trained_load(t, &e.trained);
   if (!code) code = export_model(&e, t, o->batch > 0 ? o->batch : 1);

@@ -6,15 +6,6 @@
 #include "reg/events.h"
 #include <string.h>
 
-// From the file to its table of functions.
-static int read_program(Pipeline *p, ProgramTable **table) {
-  int code = pipeline_read(p, p->options->arguments.data[0]);
-  if (!code) code = pipeline_check(p);
-  if (!code) code = pipeline_lower(p);
-  if (!code) *table = program_table(p, false);
-  return code;
-}
-
 static int with_program(Session *s, const Options *o, const char *name, int (*act)(ProgramTable *t)) {
   if (o->arguments.len != 1) return usage_error("`regc %s` takes one file", name);
   if (!o->value[OPT_WEIGHTS])
@@ -22,7 +13,7 @@ static int with_program(Session *s, const Options *o, const char *name, int (*ac
   Pipeline p;
   ProgramTable *table = NULL;
   pipeline_init(&p, s, o);
-  int code = read_program(&p, &table);
+  int code = program_open(&p, o->arguments.data[0], &table);
   if (!code) code = act(table);
   pipeline_free(&p);
   return code;

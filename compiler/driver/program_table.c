@@ -534,3 +534,11 @@ ProgramTable *program_table(Pipeline *p, bool check) {
   note_fixed(t);
   return t;
 }
+
+int program_open(Pipeline *p, const char *path, ProgramTable **table) {
+  int code = pipeline_read(p, path);
+  if (!code) code = pipeline_check(p);
+  if (!code) code = pipeline_lower(p);
+  if (!code) *table = program_table(p, false);
+  return code;
+}

@@ -23,6 +23,8 @@ typedef struct ProgramTable {
 
 // With `check`, the step itself keeps every value, for comparison with the interpreter.
 ProgramTable *program_table(Pipeline *p, bool check);
+// From the file on; the exit code.
+int program_open(Pipeline *p, const char *path, ProgramTable **table);
 // Graph, passes and loops of f, its slots and scratch size; no code yet. Non-zero after a failure, told in
 // st.
 int function_plan(ProgramTable *t, reg_function *f, reg_status *st);

@@ -15,18 +15,13 @@ static uint32_t masked_crc(const char *bytes, size_t count) {
   return (crc >> 15 | crc << 17) + 0xA282EAD8U;
 }
 
-static void put_little(char *to, uint64_t value, int count) {
-  for (int i = 0; i < count; i++) to[i] = (char)(value >> (8 * i));
-}
-
 static void put_record(Text *o, Text *event) {
-  char head[12], foot[4];
-  put_little(head, event->used, 8);
-  put_little(head + 8, masked_crc(head, 8), 4);
-  put_little(foot, masked_crc(event->data ? event->data : "", event->used), 4);
-  reg_text_bytes(o, head, sizeof head);
-  reg_text_bytes(o, event->data ? event->data : "", event->used);
-  reg_text_bytes(o, foot, sizeof foot);
+  const char *bytes = event->data ? event->data : "";
+  const size_t begin = o->used;
+  reg_put_little(o, event->used, 8);
+  if (!o->failed) reg_put_little(o, masked_crc(o->data + begin, 8), 4);
+  reg_text_bytes(o, bytes, event->used);
+  reg_put_little(o, masked_crc(bytes, event->used), 4);
   o->failed |= event->failed;
   reg_text_free(event);
 }

@@ -13,7 +13,7 @@ static void put_varint(Text *t, uint64_t value) {
 
 static void put_key(Text *t, int field, int wire) { put_varint(t, (uint64_t)field << 3 | (uint64_t)wire); }
 
-static void put_little(Text *t, uint64_t bits, int count) {
+void reg_put_little(Text *t, uint64_t bits, int count) {
   char bytes[8];
   for (int i = 0; i < count; i++) bytes[i] = (char)(bits >> (8 * i));
   reg_text_bytes(t, bytes, (size_t)count);
@@ -28,14 +28,14 @@ void reg_protobuf_float(Text *t, int field, float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   put_key(t, field, FOUR);
-  put_little(t, bits, 4);
+  reg_put_little(t, bits, 4);
 }
 
 void reg_protobuf_double(Text *t, int field, double value) {
   uint64_t bits;
   memcpy(&bits, &value, sizeof bits);
   put_key(t, field, EIGHT);
-  put_little(t, bits, 8);
+  reg_put_little(t, bits, 8);
 }
 
 void reg_protobuf_bytes(Text *t, int field, const void *bytes, size_t count) {

@@ -4,6 +4,9 @@
 #define REG_PROTOBUF_H
 #include "text/text.h"
 
+// The lowest bytes of bits, the lowest first.
+void reg_put_little(Text *t, uint64_t bits, int count);
+
 void reg_protobuf_integer(Text *t, int field, int64_t value); // int64, int32, bool, enum
 void reg_protobuf_float(Text *t, int field, float value);
 void reg_protobuf_double(Text *t, int field, double value);
