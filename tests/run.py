@@ -155,11 +155,18 @@ def test_example(regc, path):
             raise Failure("the run reported no evaluation")
 
 
-def test_format(regc, path):
-    once = regc.ok("fmt", "-", stdin=path.read_text())
-    twice = regc.ok("fmt", "-", stdin=once)
-    if once != twice:
-        raise Failure(difference(once, twice, "formatted once"))
+def test_format(regc, paths):
+    """What was formatted once stays as it is. All files in one run, in a folder of their own."""
+    with tempfile.TemporaryDirectory(dir=regc.scratch) as folder:
+        files = [Path(folder) / f"{i}.reg" for i in range(len(paths))]
+        for path, file in zip(paths, files):
+            file.write_bytes(path.read_bytes())
+        regc.ok("fmt", *files)
+        once = [file.read_text() for file in files]
+        regc.ok("fmt", *files)
+        for path, text, file in zip(paths, once, files):
+            if file.read_text() != text:
+                raise Failure(difference(text, file.read_text(), f"{path}, formatted once"))
 
 
 def fenced(path, language):
@@ -276,8 +283,8 @@ def collect(regc, promote):
         "stdlib": [*each("tests/stdlib/*.reg", test_checks),
                    *((f"{name} in doubles", f) for name, f in each("tests/stdlib/*.reg", test_checks, "--dtype", "f64"))],
         "examples": each("examples/*.reg", test_example),
-        "format": [t for p in ("examples/**/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")
-                   for t in each(p, test_format)],
+        "format": [(p, lambda p=p: test_format(regc, files(p)))
+                   for p in ("examples/**/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")],
         "docs": [(f"{p.name}:{line}", lambda t=text, f=f: f(regc, t)) for p in pages
                  for language, f in (("reg", test_program_in_text), ("sh", test_session))
                  for line, text in fenced(p, language)] +
