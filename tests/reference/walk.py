@@ -2,7 +2,7 @@
 """A walk over what the compiler provides: every function with every kind of value at each of its parameters, every operator with every
 pair of kinds, and the functions of numbers at their kinks.
 
-    walk.py REGC [--all] [--dtype f64] [--show N]
+    walk.py REGC [--all] [--share K/N] [--dtype f64] [--show N]
 
 What tests/reference/reading refuses must be refused with a message and exit code 1; what it takes must have its value, compiled and
 interpreted. Without --all a part of the pairs is taken, the same each time. Closes with `N passed, N failed, N skipped`."""
@@ -27,6 +27,7 @@ from reading.evaluate import Reader
 from reading.syntax import Refused, Stops
 from reading.values import array
 from sanitizers import environment
+from share import HELP, share
 from tolerance import compare, tolerance
 
 DEFINITIONS = """
@@ -361,6 +362,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("regc")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--share", metavar="K/N", help=HELP)
     parser.add_argument("--dtype", choices=["f32", "f64"], default="f32", help="of the compiled code")
     parser.add_argument("--kinks", action="store_true", help="the known values only")
     parser.add_argument("--show", type=int, default=60, metavar="N", help="failures that are told")
@@ -372,7 +374,7 @@ def main():
             walk.fail("table", name, "the reading does not know this function")
         walk.kinks()
         if not a.kinks:
-            walk.run([*calls(), *pairs(a.all)])
+            walk.run(share([*calls(), *pairs(a.all)], a.share))
     for what, expression, why in walk.failures[:a.show]:
         print(f"FAILED {expression}\n    {why}")
     if len(walk.failures) > a.show:

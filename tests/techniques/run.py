@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "tests"))
+import share  # noqa: E402: found by the line above
 DEMONSTRATIONS, PAGE = ROOT / "examples/techniques", ROOT / "docs/techniques.md"
 OUTCOMES, LIST = Path(__file__).with_name("outcomes.json"), Path(__file__).with_name("list.tsv")
 KEYS = ("Uses", "Claim", "Seen")
@@ -85,22 +87,12 @@ def show(name, about, runs):
         print(f"  {left[k] if k < len(left) else '':60}  {right[k] if k < len(right) else ''}".rstrip())
 
 
-def commit():
-    """The hash of HEAD as a number; 0 outside of a repository."""
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return int(done.stdout, 16) if done.returncode == 0 else 0
-
-
 def demonstrate(options):
     paths = sorted(DEMONSTRATIONS.glob("*.reg"))
     if unknown := [p.stem for p in paths if p.stem not in titles()]:
         print(f"list.tsv has no {', '.join(unknown)}")
         return 1
-    chosen = [p for p in paths if options.only in p.stem]
-    if options.share:
-        k, n = options.share.split("/")
-        k, n = commit() if k == "commit" else int(k), int(n)
-        chosen = [p for i, p in enumerate(chosen) if i % n == k % n]
+    chosen = share.share([p for p in paths if options.only in p.stem], options.share)
     stored, count = json.loads(OUTCOMES.read_text()) if OUTCOMES.exists() else {}, {"passed": 0, "failed": 0}
     with tempfile.TemporaryDirectory(prefix="reg-techniques-") as cache, ThreadPoolExecutor(2) as pool:
         started = {p: [pool.submit(run, str(Path(options.regc).resolve()), p, seed, cache) for seed in range(1, options.seeds + 1)] for p in chosen}
@@ -190,7 +182,7 @@ def main():
     parser.add_argument("regc", nargs="?")
     parser.add_argument("--only", default="", help="demonstrations whose name contains this")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--share", metavar="K/N")
+    parser.add_argument("--share", metavar="K/N", help=share.HELP)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--page", action="store_true")
     parser.add_argument("--check", action="store_true")
