@@ -101,6 +101,20 @@ static void print_sources(const reg_dataset *d) {
   }
 }
 
+static void print_texts(const reg_dataset *d) {
+  for (int i = 0; i < d->ntexts; i++) {
+    const reg_tokenizer *k = &d->texts[i];
+    fputs("  ", stdout);
+    reg_shown(stdout, d->fields[k->field].name);
+    printf(": %lld places of %d %s", (long long)k->places, k->nnames,
+           k->words     ? "words"
+           : k->nmerges ? "pieces of words"
+                        : "characters");
+    if (k->drop > 0) printf(", %g %% of merges passed over while training", 100 * k->drop);
+    puts("");
+  }
+}
+
 static void print_rows(const reg_dataset *d) {
   const int64_t width = d->fields[0].width < FIRST_COLUMNS ? d->fields[0].width : FIRST_COLUMNS;
   for (int64_t i = 0; i < d->nrows && i < FIRST_ROWS; i++) {
@@ -126,6 +140,7 @@ static void print_data(Arena *a, const char *name, const reg_dataset *d) {
   for (int i = 0; i < d->nparts && strcmp(d->parts[i].name, "all") != 0; i++)
     printf("  .%s: %lld rows\n", d->parts[i].name, (long long)d->parts[i].nrows);
   print_sources(d);
+  print_texts(d);
   if (x->values) printf("  %-22s  %-8s %12s %12s %12s\n", "x", "type", "min", "mean", "max");
   for (int64_t j = 0; j < x->width && j < MOST_COLUMNS && x->values; j++) {
     const Range r = range_of(d, x, j);

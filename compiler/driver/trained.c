@@ -30,6 +30,9 @@ int trained_load(ProgramTable *t, Trained *out) {
     return usage_error("a model needs `--weights`: a file of weights, or a run's folder");
   if (!train->predict)
     return usage_error("`%s` reads more than the columns of its data: it cannot predict alone", train->name);
+  if (lower_reads_texts(t->pipeline->lowered, t->pipeline->lowered->trains.data[train - t->program.trains]))
+    return usage_error("`%s` reads texts: `regc predict` and binaries take them from a .csv file",
+                       train->name);
   *out = (Trained){train, tensors_new(a, train->params, train->nparams),
                    tensors_new(a, train->states, train->nstates)};
   const int code = reg_weights_load(&t->program, train, 0, train, NULL, o->value[OPT_WEIGHTS], out->params,

@@ -41,6 +41,7 @@ static const char *learning(const reg_data_op *op) {
   case REG_DATA_IMPUTE: return op->fill == REG_FILL_VALUE ? NULL : "impute";
   case REG_DATA_CURVE: return op->curve == REG_CURVE_BINS ? "quantile_bins" : NULL;
   case REG_DATA_TEXT: return op->words ? "words" : op->merges ? "merges" : NULL;
+  case REG_DATA_TOKENIZE: return "tokenize";
   default: return NULL;
   }
 }

@@ -281,6 +281,7 @@ Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batc
 reg_answer lower_answers(Lowered *l, LowerTrain *t, int *field);
 // Whether the model's parameters are fields of its data, so that it can predict from them.
 bool lower_predicts(const Lowered *l, const LowerTrain *t);
+bool lower_reads_texts(const Lowered *l, const LowerTrain *t); // columns of texts, which other files have
 Graph *lower_predict_graph(Lowered *l, LowerEvaluate *e, int64_t batch); // params, fields -> pred
 Graph *lower_metrics_graph(Lowered *l, LowerEvaluate *e); // pred and fields of all rows -> metrics
 

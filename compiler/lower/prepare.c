@@ -1,4 +1,5 @@
-// What is done to the columns of files: one_hot, ordinal, date_parts, impute, log1p, clamp, quantile_bins.
+// What is done to the columns of files: one_hot, ordinal, date_parts, impute, log1p, clamp, quantile_bins,
+// tokenize.
 // In: the calls. Out: a step of a plan.
 #include "builtins.h"
 #include "source.h"
@@ -107,6 +108,21 @@ static bool unseen_arg(Cx *cx, const Ast *e, reg_data_op *op) {
   return false;
 }
 
+static bool tokenize_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
+  const Ast *column = call_arg(call, "columns", 0);
+  op->kind = REG_DATA_TOKENIZE;
+  if (!column) return missing_argument(cx, call, "tokenize", "columns");
+  if (column->kind == AST_LIST) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, column->span, "the name of a column", "a list");
+    diag_hint(d, "each has a step of its own: |> tokenize(title, 10) |> tokenize(review, 40)");
+    return false;
+  }
+  if (!field_arg(cx, column, op) || !tokens_args(cx, env, call, op) ||
+      !number_arg(cx, env, call, "places", 1, "a number of places", &op->window))
+    return false;
+  return op->window > 0 || missing_argument(cx, call, "tokenize", "places");
+}
+
 bool prepares(int builtin) {
   switch (builtin) {
   case B_ONE_HOT:
@@ -115,6 +131,7 @@ bool prepares(int builtin) {
   case B_IMPUTE:
   case B_LAG:
   case B_DIFFERENCE:
+  case B_TOKENIZE:
   case B_DROP_MISSING:
   case B_LOG1P:
   case B_CLAMP:
@@ -130,6 +147,7 @@ bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *o
   if (builtin == B_IMPUTE) return impute_step(cx, env, call, op);
   if (builtin == B_LAG || builtin == B_DIFFERENCE)
     return lag_step(cx, env, builtin == B_DIFFERENCE, call, op);
+  if (builtin == B_TOKENIZE) return tokenize_step(cx, env, call, op);
   if (builtin == B_CLAMP) return clamp_step(cx, env, call, op);
   if (builtin == B_QUANTILE_BINS) return bins_step(cx, env, call, op);
   if (builtin == B_DROP_MISSING) op->kind = REG_DATA_DROP_MISSING;

@@ -22,12 +22,12 @@ static bool may_be_field(Cx *cx, Span at, const char *name, const char *column) 
   if (!taken && text_is_name(name)) return true;
   const char *why = taken ? "`x` is the inputs, `id` the number of the row" : "it is no name of the language";
   Diag *d = diag_emit(&cx->s->diags, DIAG_field_name, at, name, why);
-  diag_hint(d, "`target: \"%s\" as NAME` gives it another", column);
+  diag_hint(d, "`\"%s\" as NAME` gives it another", column);
   return false;
 }
 
 // `y`, `"a column" as y`: a column, and what its field is called.
-static bool target_arg(Cx *cx, const Ast *e, reg_data_op *op) {
+bool field_arg(Cx *cx, const Ast *e, reg_data_op *op) {
   const bool renamed = e->kind == AST_AS;
   op->target = data_name(cx, renamed ? e->kids[0] : e);
   if (!op->target) return false;
@@ -86,7 +86,7 @@ typedef struct OwnArgs {
 static bool add_own(Cx *cx, const Ast *e, void *to) {
   OwnArgs *args = to;
   reg_data_op op = {0};
-  if (!target_arg(cx, e, &op)) return false;
+  if (!field_arg(cx, e, &op)) return false;
   for (int i = 0; i < args->list.len; i++)
     if (!strcmp(args->list.data[i].field, op.field)) {
       diag_emit(&cx->s->diags, DIAG_duplicate_definition, e->span, op.field);
@@ -185,9 +185,8 @@ bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg
   return true;
 }
 
-// A whole number that is known, of at least 1; 0 where nothing says it.
-static bool count_arg(Cx *cx, Env *env, const Ast *call, const char *arg, int position, const char *what,
-                      int64_t *to) {
+bool number_arg(Cx *cx, Env *env, const Ast *call, const char *arg, int position, const char *what,
+                int64_t *to) {
   const Ast *e = call_arg(call, arg, position);
   if (!e) return true;
   Value v = eval_expr(cx, env, e);
@@ -195,23 +194,46 @@ static bool count_arg(Cx *cx, Env *env, const Ast *call, const char *arg, int po
   return known_int(cx, &v, what, 1, INT32_MAX, to);
 }
 
+static bool refuse_beside(Cx *cx, const Ast *at, const char *what, const char *beside) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at->span, what, beside);
+  diag_hint(d, "rows are windows or lines, tokens are characters, words or pieces of words");
+  return false;
+}
+
+// The share of merges that are passed over: below 1, for else nothing would ever be merged.
+static bool drop_arg(Cx *cx, Env *env, const Ast *e, reg_data_op *op) {
+  if (!e) return true;
+  if (!op->merges) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, "`drop`", "without `merges`");
+    diag_hint(d,
+              "it is the share of the merges that are passed over while training: `merges: 500, drop: 10%%`");
+    return false;
+  }
+  if (!data_number(cx, env, e, "a share", &op->drop)) return false;
+  if (op->drop >= 0 && op->drop < 1) return true;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "a share from 0 to below 1", ast_text(cx->a, e));
+  return false;
+}
+
+bool tokens_args(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
+  const Ast *merges = call_arg(call, "merges", -1);
+  if (!number_arg(cx, env, call, "words", -1, "a number of words", &op->words) ||
+      !number_arg(cx, env, call, "merges", -1, "a number of merges", &op->merges))
+    return false;
+  if (op->words && op->merges) return refuse_beside(cx, merges, "`merges`", "beside `words`");
+  return drop_arg(cx, env, call_arg(call, "drop", -1), op);
+}
+
 bool text_source(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
-  const Ast *lines = call_arg(call, "lines", -1), *merges = call_arg(call, "merges", -1);
+  const Ast *lines = call_arg(call, "lines", -1);
   op->kind = REG_DATA_TEXT;
   op->lines = lines != NULL;
   if (!path_arg(cx, call, "text", op) ||
-      !count_arg(cx, env, call, "window", 1, "a number of characters", &op->window) ||
-      !count_arg(cx, env, call, "words", -1, "a number of words", &op->words) ||
-      !count_arg(cx, env, call, "merges", -1, "a number of merges", &op->merges))
+      !number_arg(cx, env, call, "window", 1, "a number of characters", &op->window) ||
+      !tokens_args(cx, env, call, op))
     return false;
-  if ((op->window && lines) || (op->words && op->merges)) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, (op->window && lines ? lines : merges)->span,
-                        op->window && lines ? "`lines`" : "`merges`",
-                        op->window && lines ? "beside `window`" : "beside `words`");
-    diag_hint(d, "rows are windows or lines, tokens are characters, words or pieces of words");
-    return false;
-  }
-  if (lines && !count_arg(cx, env, call, "lines", -1, "a number of places", &op->window)) return false;
+  if (op->window && lines) return refuse_beside(cx, lines, "`lines`", "beside `window`");
+  if (lines && !number_arg(cx, env, call, "lines", -1, "a number of places", &op->window)) return false;
   if (!op->window) diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "text", "window");
   return op->window > 0;
 }

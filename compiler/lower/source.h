@@ -17,6 +17,11 @@ Ast *fold_picked(Cx *cx, Env *env,
 bool data_number(Cx *cx, Env *env, const Ast *e, const char *what, double *out);
 bool prepares(int builtin); // is a step of prepare.c
 bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *op);
+// A whole number that is known, of at least 1; *to stays where nothing says it.
+bool number_arg(Cx *cx, Env *env, const Ast *call, const char *arg, int position, const char *what,
+                int64_t *to);
+bool field_arg(Cx *cx, const Ast *e, reg_data_op *op);                // `y`, `"a column" as y`: target, field
+bool tokens_args(Cx *cx, Env *env, const Ast *call, reg_data_op *op); // words, merges, drop
 // A column, or a list of them.
 bool data_names(Cx *cx, const Ast *e, const char *const **to, int *n);
 const char *data_name(Cx *cx, const Ast *e); // of a column: a name or a text; NULL after a report

@@ -416,20 +416,39 @@ static bool is_of_rows(const Ast *shape, const reg_field *f) {
   return shape->nkids == f->rank;
 }
 
-// A model may be called with parts of its data's fields, or with something else.
+static bool is_text(const reg_dataset *data, int field) {
+  for (int i = 0; i < data->ntexts; i++)
+    if (data->texts[i].column && (data->texts[i].field == field || data->texts[i].length == field))
+      return true;
+  return false;
+}
+
+// What rows of other files have: x and texts. A model may be called with parts of its data's fields, or with
+// something else.
 static bool reads_rows(const reg_dataset *data, const ModelValue *m) {
   const Ast *ps = m->def->ast->kids[0];
   for (int i = 0; ps && i < ps->nkids; i++)
     for (int k = 0; k < data->nfields; k++)
       if (!strcmp(ps->kids[i]->name, data->fields[k].name) &&
-          !is_of_rows(ps->kids[i]->kids[0], &data->fields[k]))
+          (!is_of_rows(ps->kids[i]->kids[0], &data->fields[k]) ||
+           (!is_text(data, k) && (k || data->fields[k].dtype == REG_I32))))
         return false;
   return ps && ps->nkids; // what reads nothing predicts nothing
 }
 
+bool lower_reads_texts(const Lowered *l, const LowerTrain *t) {
+  const reg_dataset *data = l->datasets.data[t->data];
+  const ModelValue *m = model_value(cx_new((Lowered *)l, "model", MODE_EVAL), t->build->model);
+  const Ast *ps = m->def->ast->kids[0];
+  for (int i = 0; ps && i < ps->nkids; i++) {
+    const int field = reg_data_field(data, ps->kids[i]->name);
+    if (field >= 0 && is_text(data, field)) return true;
+  }
+  return false;
+}
+
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
   const reg_dataset *data = l->datasets.data[t->data];
-  if (data->fields[0].dtype == REG_I32) return false;
   const ModelValue *m = model_value(cx_new((Lowered *)l, "model", MODE_EVAL), t->build->model);
   return !m->nitems && !not_given(data, m) && reads_rows(data, m);
 }

@@ -43,6 +43,19 @@ static int64_t width_of(const reg_data_column *c) {
   return width;
 }
 
+// A field that is replaced is no longer what a text was cut into.
+static bool without_text(reg_dataset *d, Heap *heap, int field) {
+  reg_tokenizer *left = reg_heap_take(heap, (size_t)d->ntexts * sizeof *left);
+  int n = 0;
+  for (int i = 0; i < d->ntexts && left; i++) {
+    const reg_tokenizer *k = &d->texts[i];
+    if (k->field != field && k->next != field && k->length != field) left[n++] = *k;
+  }
+  d->texts = left;
+  d->ntexts = n;
+  return left != NULL;
+}
+
 // A field of the column's kind that has room for all rows; rows of other parts keep what they have. `id`
 // stays the last one.
 static int open_column(reg_dataset *d, Heap *heap, reg_dtype floats, const reg_data_column *c,
@@ -61,6 +74,7 @@ static int open_column(reg_dataset *d, Heap *heap, reg_dtype floats, const reg_d
     d->fields = more;
   }
   reg_field *f = &d->fields[at];
+  if (d->ntexts && !without_text(d, heap, at)) return reg_no_memory(st, (size_t)d->ntexts * sizeof *d->texts);
   *f = (reg_field){
       .name = reg_heap_copy(heap, c->name, strlen(c->name)), .rank = c->rank, .width = width_of(c)};
   memcpy(f->dim, c->dim, sizeof f->dim);

@@ -318,6 +318,7 @@ static void read_rows(CsvReader *r, const char *at, const char *end) {
   r->layout.skips = r->want->skipping != NULL;
   r->layout.width = t->width;
   r->layout.nown = t->nown;
+  r->layout.own = t->own;
   scan_all(r, at, end);
   if (found_texts(r)) scan_all(r, at, end);
   int64_t line = r->line;

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+int64_t data_x_width(const reg_dataset *d) { return d->fields[0].dtype == REG_I32 ? 0 : d->fields[0].width; }
+
 double data_curve(const reg_curve *c, double x) {
   if (c->kind == REG_CURVE_LOG1P) return log1p(x);
   if (c->kind == REG_CURVE_CLAMP) return x < c->low ? c->low : x > c->high ? c->high : x;

@@ -208,14 +208,15 @@ int table_to_fields(Table *t, reg_dataset *d, reg_status *st) {
                     (long long)t->nrows);
   d->nrows = t->nrows;
   memcpy(d->checksum, t->checksum, sizeof d->checksum);
-  d->fields = reg_heap_take(t->heap, (size_t)(2 + t->nown) * sizeof *d->fields);
+  d->fields = reg_heap_take(t->heap, (size_t)(2 + 2 * t->nown) * sizeof *d->fields);
   int code = d->fields ? REG_OK : -1;
-  if (!code) d->fields[d->nfields++] = (reg_field){.name = "x"};
+  if (!code) d->fields[d->nfields++] = (reg_field){.name = t->width ? "x" : NULL};
   d->target = d->named = -1;
   for (int k = 0; k < t->nown && !code; k++) {
     if (t->own[k].role == REG_OWN_TARGET && d->target < 0) d->target = d->nfields;
     if (t->own[k].role == REG_OWN_ID) d->named = d->nfields;
-    code = make_own(t, k, &d->fields[d->nfields++], st);
+    code =
+        t->own[k].role == REG_OWN_TEXT ? texts_place(t, d, k) : make_own(t, k, &d->fields[d->nfields++], st);
   }
   if (!code) code = make_id(t, &d->fields[d->nfields++]);
   return code < 0 ? reg_no_memory(st, (size_t)t->nrows * reg_dtype_bytes(t->dtype)) : code;

@@ -1,6 +1,7 @@
 // Rows of other data sets as a data set. In: pieces, each some rows of a part. Out: a table in which the
 // parts lie one behind the other, each the rows of its pieces in their order. Fields, target and what was
 // learned are those of the first piece's data set.
+#include "data/encoder.h"
 #include "data/table.h"
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,30 @@ static int number_rows(int32_t *ids, const Piece *list, int n, int64_t rows, reg
   return REG_OK;
 }
 
+// What texts are cut anew goes on being so, where all pieces have it.
+static bool pick_texts(reg_dataset *d, Heap *heap, const Piece *list, int n) {
+  reg_tokenizer *texts = reg_heap_take(heap, (size_t)d->ntexts * sizeof *texts);
+  for (int k = 0; k < d->ntexts && texts; k++) {
+    RecutRows to;
+    bool all = d->texts[k].recut != NULL;
+    texts[k] = d->texts[k];
+    texts[k].recut = NULL;
+    for (int i = 0; i < n && all; i++) all = list[i].of->ntexts > k && list[i].of->texts[k].recut;
+    if (!all) continue;
+    texts[k].recut = recut_new(heap, d->texts[k].recut->encoder, d->nrows, d->texts[k].recut->whole, &to);
+    if (!texts[k].recut) return false;
+    for (int64_t i = 0, at = 0; i < n; i++)
+      for (int64_t row = 0; row < list[i].nrows; row++, at++) {
+        const reg_recut *from = list[i].of->texts[k].recut;
+        to.from[at] = from->from[list[i].rows[row]];
+        to.to[at] = from->to[list[i].rows[row]];
+        to.key[at] = from->key[list[i].rows[row]];
+      }
+  }
+  d->texts = texts;
+  return texts != NULL;
+}
+
 static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status *st) {
   const reg_dataset *first = list[0].of;
   d->nrows = rows_of(list, n, NULL);
@@ -197,6 +222,8 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
   d->form = first->form;
   d->nsources = first->nsources;
   d->sources = first->sources;
+  d->ntexts = first->ntexts;
+  d->texts = first->texts;
   d->nlags = first->nlags;
   d->lags = first->lags;
   d->ncurves = first->ncurves;
@@ -215,7 +242,7 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
     if (f->classes && good) good = (f->classes = copy_rows(heap, list, n, d->nrows, f->name, true)) != NULL;
     if (!agree && good && data_number_integers(heap, d, f, st)) return st->code;
   }
-  if (!good) return reg_no_memory(st, (size_t)d->nrows * 4);
+  if (!good || (d->ntexts && !pick_texts(d, heap, list, n))) return reg_no_memory(st, (size_t)d->nrows * 4);
   return number_rows(id_values(d), list, n, d->nrows, st);
 }
 

@@ -166,7 +166,9 @@ static void choose(CsvReader *r) {
   for (int i = 0; i < r->header.count; i++)
     if (r->use[i] == CSV_OWN - t->nown) r->use[i] = CSV_IGNORED;
   t->columns = columns;
-  if (t->width == 0)
+  bool texts = false;
+  for (int k = 0; k < t->nown; k++) texts |= t->own[k].role == REG_OWN_TEXT;
+  if (t->width == 0 && !texts)
     csv_fail(r, r->head, 1, "inputs are the columns beside the target",
              t->nown == 1 ? "`%.60s` is the only column: nothing is left for x" : "no column is left for x",
              t->nown ? t->own[0].column : "");
@@ -186,7 +188,7 @@ void csv_use_columns(CsvReader *r) {
   for (int k = 0; k < t->nown && !r->failed; k++) {
     const char *name = k == 0 && r->want->target ? r->want->target : t->own[k].column;
     const int at = names_find(&r->header, name);
-    if (at < 0 && r->want->optional) {
+    if (at < 0 && r->want->optional && t->own[k].role != REG_OWN_TEXT) {
       t->nown = k; // and what would be behind it
     } else if (at < 0) {
       column_missing(r, name);

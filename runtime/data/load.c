@@ -5,11 +5,12 @@
 
 static const reg_csv_form *form_of(const reg_data_op *op) { return op->nforms ? op->form : NULL; }
 
-// The first target, and what the form names besides.
-static int open_own(Table *t, const reg_data_op *source, reg_status *st) {
+// The first target, what the form names besides, and columns of texts.
+static int open_own(Table *t, const reg_data_plan *plan, reg_status *st) {
+  const reg_data_op *source = plan->ops;
   const reg_csv_form *f = form_of(source);
   const int more = f ? f->nown : 0;
-  t->own = calloc((size_t)more + 1, sizeof *t->own);
+  t->own = calloc((size_t)(more + plan_texts(plan)) + 1, sizeof *t->own);
   if (!t->own) return reg_no_memory(st, sizeof *t->own);
   if (source->target)
     t->own[t->nown++] = (OwnColumn){.column = source->target,
@@ -18,7 +19,7 @@ static int open_own(Table *t, const reg_data_op *source, reg_status *st) {
   for (int i = 0; i < more; i++)
     t->own[t->nown++] =
         (OwnColumn){.column = f->own[i].column, .field = f->own[i].field, .role = f->own[i].role};
-  return REG_OK;
+  return texts_open(t, plan);
 }
 
 static bool has(const reg_data_plan *plan, reg_data_kind kind) {
@@ -59,7 +60,7 @@ static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
                         .any_text = plan_takes_texts(plan),
                         .holes = plan_fills(plan),
                         .drops = has(plan, REG_DATA_DROP_MISSING)};
-  int code = open_own(t, source, st);
+  int code = open_own(t, plan, st);
   if (!code) code = list_texts(t, plan, &first, st);
   if (!code) code = read(t, &first, st);
   for (int i = 1; i < plan->nops && !code; i++) {
@@ -105,6 +106,23 @@ static int load_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_
   return code ? code : make_parts(d, heap, NULL, plan, st);
 }
 
+static int make_x(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st) {
+  int code = table_encode(t, d, plan, st);
+  if (!code) code = table_make_x(t, d, st);
+  return code ? code : data_transform(d, t, plan, st);
+}
+
+// Nothing of the file is numbers: no step for columns of x has any.
+static int texts_alone(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
+  for (int i = 1; i < plan->nops; i++)
+    if (plan->ops[i].kind >= REG_DATA_SCALE && plan->ops[i].kind <= REG_DATA_LAG) {
+      reg_fail(st, REG_BAD_DATA, "data_bad",
+               "x has no column: all that the file has besides is tokens or a target");
+      return reg_hint(st, "steps such as `standardize` are for columns of numbers"), st->code;
+    }
+  return data_number_columns(heap, d, d->fields[0].width) ? reg_no_memory(st, 0) : REG_OK;
+}
+
 static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
   if (plan->nops && plan->ops[0].kind == REG_DATA_TEXT) return load_text(d, heap, plan, st);
   if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) return data_compute(d, heap, plan, st);
@@ -115,9 +133,8 @@ static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   if (!code) code = table_to_fields(&t, d, st);
   if (!code) d->form = form_of(&plan->ops[0]);
   if (!code) code = make_parts(d, heap, &t, plan, st);
-  if (!code) code = table_encode(&t, d, plan, st);
-  if (!code) code = table_make_x(&t, d, st);
-  if (!code) code = data_transform(d, &t, plan, st);
+  if (!code) code = table_tokenize(&t, d, plan, st);
+  if (!code) code = t.width ? make_x(&t, d, plan, st) : texts_alone(d, heap, plan, st);
   table_free(&t);
   return code;
 }

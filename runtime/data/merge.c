@@ -163,14 +163,27 @@ static int32_t name_pair(Merging *m, int32_t a, int32_t b) {
   return names_add(&m->names, both) ? m->names.count - 1 : -1;
 }
 
-static bool merge_all(Merging *m, int64_t merges) {
+// A list that is full where its number is a power of 2.
+static bool note_merge(Tokens *t, Heap *heap, reg_merge made) {
+  const size_t n = (size_t)t->nmerges;
+  if (!(n & (n - 1))) {
+    reg_merge *grown = reg_heap_take(heap, (n ? 2 * n : 1) * sizeof *grown);
+    if (!grown) return false;
+    if (n) memcpy(grown, t->merges, n * sizeof *grown);
+    t->merges = grown;
+  }
+  t->merges[t->nmerges++] = made;
+  return true;
+}
+
+static bool merge_all(Merging *m, int64_t merges, Tokens *t) {
   for (int k = 0; k < m->p->ntypes; k++)
     if (m->p->times[k] && !count_pairs(m, k, m->p->times[k])) return false;
   for (int64_t i = 0; i < merges; i++) {
     const Pair *best = best_pair(m);
     if (!best) return true;
     const int32_t a = best->a, b = best->b, both = name_pair(m, a, b);
-    if (both < 0 || !merge(m, a, b, both)) return false;
+    if (both < 0 || !note_merge(t, m->heap, (reg_merge){a, b, both}) || !merge(m, a, b, both)) return false;
   }
   return true;
 }
@@ -198,7 +211,7 @@ static bool write_tokens(Tokens *t, const Merging *m, const char *text) {
 
 int tokens_merge(Tokens *t, Heap *names, const Pieces *p, const char *text, int64_t merges) {
   Merging m = {.heap = names, .p = p};
-  bool ok = add_characters(&m) && spell(&m) && merge_all(&m, merges) && write_tokens(t, &m, text);
+  bool ok = add_characters(&m) && spell(&m) && merge_all(&m, merges, t) && write_tokens(t, &m, text);
   t->nclasses = m.names.count;
   t->names = ok ? reg_heap_take(names, (size_t)t->nclasses * sizeof *t->names) : NULL;
   ok = t->names;

@@ -15,7 +15,8 @@ void table_skip(reg_skipping *skipping, reg_status *st) {
 // What the training's file calls its rows by: a column of its own, which this file may have.
 static int open_name(Table *t, const reg_dataset *d, reg_status *st) {
   const char *field = d->named >= 0 ? d->fields[d->named].name : NULL;
-  if (!(t->own = calloc(1, sizeof *t->own))) return reg_no_memory(st, sizeof *t->own);
+  if (!(t->own = calloc((size_t)d->ntexts + 1, sizeof *t->own))) return reg_no_memory(st, sizeof *t->own);
+  texts_again(t, d);
   for (int i = 0; field && d->form && i < d->form->nown; i++)
     if (!strcmp(d->form->own[i].field, field))
       t->own[t->nown++] = (OwnColumn){.column = d->form->own[i].column, .field = field, .role = REG_OWN_ID};
@@ -48,27 +49,29 @@ static bool mark_rows(const reg_dataset *d, const Table *t, reg_skipping *skippi
   return room != NULL;
 }
 
-static int put_rows(Table *t, const bool *wrong, reg_rows *out, reg_status *st) {
-  const bool named = t->nown > 0;
+static int put_rows(const reg_dataset *d, Table *t, const bool *wrong, reg_rows *out, reg_status *st) {
+  const int name = d->ntexts;
+  const bool named = t->nown > name;
   out->place = malloc((size_t)t->nrows * sizeof *out->place + 1);
   out->names = named ? malloc((size_t)t->nrows * sizeof *out->names + 1) : NULL;
   if (!out->place || (named && !out->names)) return reg_no_memory(st, (size_t)t->nrows * sizeof *out->place);
+  if (rows_tokenize(d, t, wrong, out, st)) return st->code;
   int64_t n = 0;
   for (int64_t row = 0; row < t->nrows; row++) {
     if (wrong && wrong[row]) continue;
     if (n != row)
       memmove(t->numbers + n * t->width, t->numbers + row * t->width, (size_t)t->width * sizeof *t->numbers);
-    if (named) out->names[n] = table_text(t, 0, row);
+    if (named) out->names[n] = table_text(t, name, row);
     out->place[n++] = t->place ? t->place[row] : t->number ? t->number[row] : row;
   }
   if (!n)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: no row of the file can be read", t->files[0].path);
   out->nrows = n;
-  out->called = named ? t->own[0].field : NULL;
+  out->called = named ? t->own[name].field : NULL;
   out->values = t->numbers;
-  out->text = named ? t->own[0].cells.text : NULL;
+  out->text = named ? t->own[name].cells.text : NULL;
   t->numbers = NULL;
-  if (named) t->own[0].cells.text = NULL;
+  if (named) t->own[name].cells.text = NULL;
   return REG_OK;
 }
 
@@ -76,20 +79,20 @@ static int read_table(const reg_dataset *d, Table *t, reg_skipping *skipping, re
   bool *wrong = skipping ? calloc((size_t)t->nrows + 1, sizeof *wrong) : NULL;
   if (skipping && !wrong) return reg_no_memory(st, (size_t)t->nrows);
   int code = d->nsources ? table_apply(t, d->sources, d->fields[0].width, skipping, wrong, st) : REG_OK;
-  if (!code && wrong && !mark_rows(d, t, skipping, wrong, st)) code = reg_no_memory(st, 0);
-  if (!code) code = put_rows(t, wrong, out, st);
+  if (!code && wrong && t->width && !mark_rows(d, t, skipping, wrong, st)) code = reg_no_memory(st, 0);
+  if (!code) code = put_rows(d, t, wrong, out, st);
   free(wrong);
   return code;
 }
 
 int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
                   reg_rows *out, reg_status *st) {
-  const int base = (d->nsources ? d->nsources : (int)d->fields[0].width) - d->nlags;
+  const int base = (d->nsources ? d->nsources : (int)data_x_width(d)) - d->nlags;
   int n = base;
   Heap heap = {0};
   const char **columns = reg_heap_take(&heap, (size_t)(n + d->nlags) * sizeof *columns);
   bool *is_text = reg_heap_take(&heap, (size_t)(n + d->nlags));
-  *out = (reg_rows){0};
+  *out = (reg_rows){.ntokens = d->ntexts};
   if (d->nlags) skipping = NULL; // rows behind one that is left out would have another past
   if (!columns || !is_text) {
     reg_heap_free(&heap);
@@ -127,5 +130,7 @@ void reg_rows_free(reg_rows *r) {
   free(r->place);
   free(r->names);
   free(r->text);
+  for (int i = 0; i < r->ntokens && r->tokens; i++) free(r->tokens[i]);
+  free(r->tokens);
   *r = (reg_rows){0};
 }

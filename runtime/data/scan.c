@@ -270,8 +270,9 @@ static bool keep_own(CsvPiece *p, int k, const CsvField *f) {
   const CsvLayout *l = p->layout;
   char number[64];
   double value;
-  if (!f->length && !l->holes) return wrong(p, CSV_EMPTY);
-  const bool as_number = l->point != '.' && number_text(l, f, number, sizeof number) &&
+  const bool is_text = l->own[k].role == REG_OWN_TEXT;
+  if (!f->length && !l->holes && !is_text) return wrong(p, CSV_EMPTY);
+  const bool as_number = l->point != '.' && !is_text && number_text(l, f, number, sizeof number) &&
                          number_parse(number, f->length, l->dtype, &value) == NUMBER_OK;
   const char *text = as_number ? number : whole_text(p, f);
   if (!text) return false;

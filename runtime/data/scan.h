@@ -14,6 +14,7 @@ typedef struct CsvLayout {
   const int *use;                 // of each
   const bool *texts; // of each place in x: its values are texts, and its numbers places in their list
   int width, nown;
+  const OwnColumn *own;
   int nmissing;
   const char *const *missing; // texts that stand for nothing
   reg_dtype dtype;

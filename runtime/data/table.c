@@ -69,8 +69,9 @@ int table_hole(const Table *t, int x, int64_t row, reg_status *st, const char *h
 static bool lacks_own(const Table *t, const reg_csv_form *form, int64_t row) {
   for (int k = 0; k < t->nown; k++) {
     const char *text = table_text(t, k, row);
-    if (!*text || number_missing(text)) return true;
-    for (int i = 0; form && i < form->nmissing; i++)
+    const bool is_text = t->own[k].role == REG_OWN_TEXT;
+    if (!*text || (!is_text && number_missing(text))) return true;
+    for (int i = 0; form && i < form->nmissing && !is_text; i++)
       if (!strcmp(form->missing[i], text)) return true;
   }
   return false;

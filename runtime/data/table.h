@@ -153,6 +153,16 @@ const char *date_parse(const char *text, double parts[REG_DATE_PARTS]);
 // The data set's fields: x (its values come from transform), the own columns, id.
 int table_to_fields(Table *t, reg_dataset *d, reg_status *st);
 
+// Columns of texts that become tokens: how many the plan has; as own columns behind those of the table; the
+// fields of one, without values; all that is learned, and the values. -1: out of memory.
+int plan_texts(const reg_data_plan *plan);
+int texts_open(Table *t, const reg_data_plan *plan);
+int texts_place(Table *t, reg_dataset *d, int own);
+int table_tokenize(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st);
+// The same of rows of other files, but for those that `wrong` marks: these are the first own columns.
+int texts_again(Table *t, const reg_dataset *d);
+int rows_tokenize(const reg_dataset *d, const Table *t, const bool *wrong, reg_rows *out, reg_status *st);
+
 // A text's rows and fields.
 int data_read_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
 // Parts of the first `rows` rows by fractions or as one of several folds, at random or in their order.
@@ -178,6 +188,8 @@ int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_datase
 // fit it.
 int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s, void *to,
               reg_status *st);
+// Columns of x; 0 where models read tokens alone.
+int64_t data_x_width(const reg_dataset *d);
 // "0", "1", ...: names of so many columns; NULL: out of memory.
 const char *const *data_numbers(Heap *heap, int64_t count);
 // The same for the columns of x, to which nothing was done. -1: out of memory.

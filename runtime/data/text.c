@@ -5,6 +5,7 @@
 // with a line end and has what fits of the line behind it; `length` is how many of its places are taken, line
 // ends follow.
 #include "text/text.h"
+#include "data/encoder.h"
 #include "data/table.h"
 #include "data/tokens.h"
 #include "reg/file.h"
@@ -239,6 +240,31 @@ static int make_fields(reg_dataset *d, Heap *heap, const Source *s) {
   return data_number_columns(heap, d, window);
 }
 
+// Where each row's text lies, for steps that pass over some of the merges.
+static reg_tokenizer *recut_rows(reg_dataset *d, Heap *heap, const Source *s) {
+  reg_tokenizer *k = reg_heap_take(heap, sizeof *k);
+  const char *text = reg_heap_copy(heap, s->text, s->size), *end = text + s->size;
+  RecutRows rows;
+  if (!k || !text) return NULL;
+  *k = (reg_tokenizer){.field = 0,
+                       .next = 1,
+                       .length = s->length ? 3 : -1,
+                       .places = s->op->window,
+                       .nnames = (int)s->tokens.nclasses,
+                       .names = (const char *const *)s->tokens.names,
+                       .nmerges = s->tokens.nmerges,
+                       .merges = s->tokens.merges,
+                       .drop = s->op->drop};
+  const Encoder *e = encoder_new(heap, k);
+  if (!e || !(k->recut = recut_new(heap, e, s->nrows, s->op->lines, &rows))) return NULL;
+  for (int64_t i = 0; i < d->nrows; i++) {
+    rows.from[i] = text + s->tokens.at[s->first ? s->first[i] : i * s->op->window];
+    rows.to[i] = s->first ? memchr(rows.from[i], '\n', (size_t)(end - rows.from[i])) : end;
+    rows.key[i] = (uint32_t)i;
+  }
+  return k;
+}
+
 static int read_source(Source *s, Heap *heap, reg_status *st) {
   if (s->op->lines) close_lines(s);
   int code = read_characters(s, st);
@@ -252,7 +278,9 @@ int data_read_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_st
   if (!(s.text = reg_file_read(s.op->path, &s.size, "data_missing", st))) return st->code;
   reg_checksum(s.text, s.size, d->checksum);
   int code = read_source(&s, heap, st);
-  if (!code && make_fields(d, heap, &s)) code = reg_no_memory(st, (size_t)(s.nrows * s.op->window) * 8);
+  if (!code && s.op->drop > 0) d->ntexts = 1;
+  if (!code && (make_fields(d, heap, &s) || (d->ntexts && !(d->texts = recut_rows(d, heap, &s)))))
+    code = reg_no_memory(st, (size_t)(s.nrows * s.op->window) * 8);
   tokens_free(&s.tokens);
   free(s.first);
   free(s.length);

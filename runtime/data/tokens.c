@@ -13,8 +13,10 @@ static bool is_letter(char c) {
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
 
-// Where the piece that begins at `from` ends.
-static size_t piece_end(const char *text, size_t size, size_t from) {
+bool piece_is_blank(const char *piece) { return is_blank(*piece); }
+bool piece_is_word(const char *piece) { return is_letter(*piece); }
+
+size_t piece_end(const char *text, size_t size, size_t from) {
   size_t to = from;
   if (text[to] == ' ' && to + 1 < size && !is_blank(text[to + 1]) && text[to + 1] != '\n') to++;
   if (!is_letter(text[to])) return to + 1;

@@ -11,12 +11,20 @@ typedef struct Tokens {
   int64_t count;
   char **names; // of the classes
   int64_t nclasses;
+  reg_merge *merges; // in their order; of words none
+  int nmerges;
 } Tokens;
 
 // What is learned is that of text[0, learned): the words, or the merges; elsewhere the class 0 stands for
-// what is not known. `text` is UTF-8. On failure, out of memory, -1.
-int tokens_make(Tokens *t, Heap *names, const char *text, size_t size, size_t learned, const reg_data_op *op);
+// what is not known. `text` is UTF-8. Names and merges are of the heap. On failure, out of memory, -1.
+int tokens_make(Tokens *t, Heap *heap, const char *text, size_t size, size_t learned, const reg_data_op *op);
 void tokens_free(Tokens *t);
+
+// Where the piece that begins at `from` ends: a run of letters and digits, or one other character, with one
+// space before it; white space but line ends by itself.
+size_t piece_end(const char *text, size_t size, size_t from);
+bool piece_is_blank(const char *piece); // of the first byte; it is no word
+bool piece_is_word(const char *piece);  // letters
 
 // Classes of pieces of text, and their names: words by how often they stand in what is learned, at most so
 // many besides those that are not known, as class 0.

@@ -46,6 +46,9 @@ static int read_npy(const char *path, int64_t width, reg_rows *rows, reg_status 
 static int read_rows(const reg_model *m, const char *path, reg_skipping *skipping, reg_rows *rows,
                      reg_status *st) {
   if (!strcmp(path, "-")) path = "/dev/stdin";
+  if (ends_with(path, ".npy") && m->data->ntexts)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: the model reads texts, which stand in a .csv file",
+                    path);
   if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), rows, st);
   return reg_data_read(m->data, path, m->program->dtype, skipping, rows, st);
 }
@@ -94,7 +97,7 @@ static int predict(reg_model *m, const reg_prediction *o, const reg_train *from,
   const size_t bytes =
       code ? 0 : (size_t)(rows.nrows * reg_model_outputs(m)) * reg_dtype_bytes(m->program->dtype);
   if (!code && !(y = malloc(bytes + 1))) code = reg_no_memory(st, bytes);
-  if (!code) code = reg_model_predict(m, rows.values, rows.nrows, y, st);
+  if (!code) code = reg_model_predict(m, &rows, y, st);
   if (!code) code = write_rows(m, o->out, y, &rows, st);
   reg_rows_free(&rows);
   free(y);

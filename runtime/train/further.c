@@ -63,3 +63,11 @@ void further_gather(const Training *t, const Bound *b, bool validates, int64_t n
     if (field) gather_rows(field, s, t->further[k].rows, t->plan->further[k].batch, b->slots[i]);
   }
 }
+
+int further_recut(const Training *t, const Bound *b) {
+  int code = REG_OK;
+  for (int k = 0, first = 0; k < t->plan->nfurther && !code; first += t->further[k++].data->nfields)
+    code = texts_recut(t, b, t->further[k].data, &(RecutPlace){REG_SLOT_FURTHER, first, k + 1},
+                       t->further[k].rows, t->plan->further[k].batch);
+  return code;
+}

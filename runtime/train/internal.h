@@ -170,6 +170,14 @@ int bind_function(Training *t, reg_function *f, const Bank *bank, void *predicti
                   Bound *out);
 // Fills the FIELD slots with `count` rows of the table.
 void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
+// In a step the tokens of texts that are cut anew take their place: in slots of a kind, whose first field is
+// that of index `first`; `which` keeps draws of several data apart. A status code.
+typedef struct RecutPlace {
+  reg_slot_kind kind;
+  int first, which;
+} RecutPlace;
+int texts_recut(const Training *t, const Bound *b, const reg_dataset *d, const RecutPlace *at,
+                const int64_t *rows, int64_t count);
 void prefetch_row(const char *row, size_t bytes);
 // Rows of a field into a slot's buffer.
 void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows, int64_t count, void *to);
@@ -180,6 +188,8 @@ const reg_field *further_field(const Training *t, const reg_slot *s, int *index)
 // Fills the FURTHER slots, and finds the rows of SAMPLE slots, with the batch of a step, or of a chunk of
 // validation: the `number`-th, from 0 on.
 void further_gather(const Training *t, const Bound *b, bool validates, int64_t number);
+// Behind it, in a step: what texts are cut into anew. A status code.
+int further_recut(const Training *t, const Bound *b);
 // -- samples.c
 int samples_find(Training *t); // where the rows of its data are in states that have one for each
 // The SAMPLE slots of a step: its rows, from the states and back to them. `behind`: so many rows of the epoch

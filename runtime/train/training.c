@@ -243,8 +243,11 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   if (t->gathered != b) bound_gather(t, b, t->order + first, rows);
   if (t->plan->nblocks) t->gathered = b; // whenever it acts, its rows are the same
   further_gather(t, b, false, t->step);
+  if (t->data)
+    code = texts_recut(t, b, t->data, &(RecutPlace){.kind = REG_SLOT_FIELD}, t->order + first, rows);
+  if (!code) code = further_recut(t, b);
   samples_read(t, b, t->order + first, rows, t->rows - first - rows);
-  if (inspected && o->inspect) {
+  if (!code && inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)
       if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
     code = o->inspect(o->inspect_user, 0, t->plan, b->f, b->slots, t->step);

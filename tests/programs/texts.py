@@ -1,8 +1,11 @@
 """Texts as words, pieces of words and lines, against the same written once more in Python. Each `case_*` function takes the compiler and raises Failure."""
+import csv
 import re
+import subprocess
 from collections import Counter
 
-from programs.cases import demand, events, folder, of_kind
+from programs.cases import demand, events, folder, of_kind, written
+from programs.further import philox
 from programs.sequences import same_bits
 from run import ROOT
 
@@ -31,11 +34,11 @@ def of_words(text, learned, most):
     return [(at, known.index(p) + 1 if p in known else 0) for at, p, _ in tokens]
 
 
-def of_merges(text, learned, merges):
-    """Sennrich et al. 2016, algorithm 1, with symbols as texts."""
+def learned_merges(text, learned, merges):
+    """Sennrich et al. 2016, algorithm 1, with symbols as texts: classes' names, merged pairs in their order, the symbols of each piece."""
     types = {p: list(p) for _, p in pieces(text)}
     times = Counter(p for at, p in pieces(text) if at + len(p) <= learned)
-    names = ["?", *sorted({c for p in times for c in p})]
+    names, made = ["?", *sorted({c for p in times for c in p})], []
     for _ in range(merges):
         pairs = Counter()
         for p, n in times.items():
@@ -44,6 +47,7 @@ def of_merges(text, learned, merges):
         best = min(pairs, key=lambda q: (-pairs[q], names.index(q[0]), names.index(q[1])))
         if pairs[best] < 2:
             break
+        made.append(best)
         names += ["".join(best)] if "".join(best) not in names else []
         for p, symbols in types.items():
             k = 0
@@ -51,6 +55,11 @@ def of_merges(text, learned, merges):
                 if (symbols[k], symbols[k + 1]) == best:
                     symbols[k:k + 2] = ["".join(best)]
                 k += 1
+    return names, made, types
+
+
+def of_merges(text, learned, merges):
+    names, _, types = learned_merges(text, learned, merges)
     tokens = []
     for at, p in pieces(text):
         for s in types[p]:
@@ -129,3 +138,177 @@ train net on d {{
 }}
 evaluate net on d.test {{ nll(weight: within(length_of(x), 12)) }}
 """)
+
+
+PIECES = 0x7FFFFFF2  # the stream of draws by which merges are passed over
+
+
+def passed_over(piece, made, drop, draws):
+    """Provilkov, Emelianenko & Voita 2020, algorithm 1: of the merges that are possible each is left out with probability `drop`."""
+    symbols = list(piece)
+    while True:
+        found = [(made.index(pair), k) for k, pair in enumerate(zip(symbols, symbols[1:])) if pair in made and next(draws) >= drop]
+        if not found:
+            return symbols
+        k = min(found)[1]
+        symbols[k:k + 2] = ["".join(symbols[k:k + 2])]
+
+
+def draws_of(row, step, seed=1):
+    count = 0
+    while True:
+        yield from ((word >> 8) * 2.0**-24 for word in philox((count, row, PIECES, step), (seed, 0)))
+        count += 1
+
+
+def case_merges_are_passed_over_anew_in_each_step(regc):
+    """Steps see other pieces of the same texts, by draws of seed, step and row; what is evaluated are those that were learned."""
+    lines = [line for line in (ROOT / "docs/stages.md").read_text().encode("ascii", "ignore").decode().splitlines() if line.strip()][:24]
+    text = "".join(line + "\n" for line in lines)
+    for rows in ("lines: 16", "window: 9"):
+        home = folder(regc)
+        (home / "t.txt").write_text(text)
+        (home / "p.reg").write_text(f"""data d = text("t.txt", {rows}, merges: 90, drop: 30%)
+model net(x: labels [t] of c) -> [t, c] = x |> embedding(2) |> dense(c)
+fn numbers(y: labels [n, t] of c) = one_hot(y, c) @ arange(c)
+train net on d as t {{
+  state    seen[sample]: [{rows.split()[1]}] = 0
+  state    behind[sample]: [{rows.split()[1]}] = 0
+  state    places[sample] = 0
+  seen <- numbers(x)
+  behind <- numbers(next)
+  places <- {"length" if rows[0] == "l" else "id"}
+  loss     cross_entropy(net(x), next)
+  optimize sgd(lr: 0)
+  batch    all
+  steps    3
+  seed     1
+}}
+report t.seen
+report t.behind
+report t.places
+report numbers(d.x)
+""")
+        seen, behind, places, fixed = (r["value"] for r in of_kind(events(regc, "--out=", home / "p.reg"), "report"))
+        names, made, types = learned_merges(text, len(text), 90)
+        at = 0
+        for row, tokens in enumerate(seen):
+            draws, room = draws_of(row, 2), len(tokens)
+            rest = lines[row] if rows[0] == "l" else text[at:]
+            cut = [s for _, piece in pieces(rest[:300]) for s in passed_over(piece, made, 0.3, draws)]
+            end = names.index("\n")
+            want = [names.index(s) for s in cut[:room + 1]]
+            if rows[0] == "l":
+                want = ([end, *want] + [end] * room)[:room + 1]
+                demand(places[row] == min(len(cut) + 1, room), f"row {row} has {places[row]} places, not {len(cut) + 1}")
+            demand(tokens == want[:room] and behind[row] == want[1:room + 1], f"{rows}, row {row}: {tokens} and {behind[row]}, not {want}")
+            at += sum(len(names[int(k)]) for k in fixed[row])
+        demand(seen != fixed, "nothing was passed over")
+        plain = [[names.index(s) for _, piece in pieces(line) for s in types[piece]] for line in lines]
+        demand(rows[0] == "w" or all(row[1:] == ([*p, *[end] * 16])[:15] for row, p in zip(fixed, plain)), "other pieces than were learned")
+
+
+REVIEWS = [("a lovely, lovely day", 30, "good"), ("dreadful and sad", 41, "bad"), ("lovely music", 22, "good"), ("sad, sad end", 35, "bad"),
+           ("good and lovely", 51, "good"), ("", 19, "bad"), ("dreadful\nnoise", 28, "bad"), ("a good end; \u00e9t\u00e9", 33, "good")]
+
+
+def case_columns_of_texts(regc):
+    """Tokens and lengths of a column are those of its texts as lines; `predict` gives what an evaluation gives, also from a binary and for words never seen."""
+    for form, tokenize in (("words: 6", lambda t: of_words(t, len(t), 6)), ("merges: 9", lambda t: of_merges(t, len(t), 9)), ("", lambda t: of_merges(t, len(t), 0))):
+        home = folder(regc)
+        with open(home / "t.csv", "w", newline="") as file:
+            csv.writer(file).writerows([("review text", "age", "mood"), *REVIEWS])
+        (home / "p.reg").write_text(f"""data d = csv("t.csv", target: mood) |> tokenize("review text" as review, 7{", " + form if form else ""}) |> standardize |> split(train: 75%, test: 25%, seed: 3)
+model net(review: labels [t] of c, x: [1], review_length: []) -> [2] = concat(last_of(review |> embedding(3) |> gru(4), review_length), x, axis: -1) |> dense(2)
+fn numbers(y: labels [n, t] of c) = one_hot(y, c) @ arange(c)
+train net on d {{
+  loss     cross_entropy(net(review, x, review_length), mood)
+  optimize adam(lr: 0.05)
+  epochs   4
+}}
+evaluate net on d.test {{ accuracy }}
+report numbers(d.train.review)
+report d.train.review_length
+report d.train.id
+report d.test.id
+report numbers(d.test.review)
+""")
+        tokens, length, rows, others, other_tokens = (r["value"] for r in of_kind(events(regc, "--out", home / "run", home / "p.reg"), "report"))
+        text = "".join(REVIEWS[int(i)][0] + "\n" for i in rows)
+        known, at, end = tokenize(text), 0, None
+        for row, i in enumerate(rows):
+            n = len(REVIEWS[int(i)][0])
+            own = [k for where, k in known if at <= where + (text[where] == " ") < at + n + 1]
+            end = own[-1]
+            demand(tokens[row] == [end, *own[:-1], *[end] * 7][:7] and length[row] == min(len(own), 7), f"{form}: row {i} is {tokens[row]} of {length[row]}, not {own}")
+            at += n + 1
+        demand(form[:1] != "w" or any(0 in row for row in other_tokens), f"{form}: nothing is unknown in the test part: {other_tokens}")
+        regc.ok("build", "-q", home / "p.reg", "-o", home / "binary")
+        (home / "t.npy").write_bytes(b"")
+        for predict in ([regc.path, "predict", home / "p.reg"], [home / "binary", "predict"]):
+            subprocess.run([*predict, "--weights", home / "run", "--in", home / "t.csv", "--out", home / "out.csv"], check=True, capture_output=True)
+            with open(home / "out.csv") as file:
+                found = list(csv.DictReader(file))
+            with open(home / "run" / "predictions.csv") as file:
+                for line in csv.DictReader(file):
+                    demand(found[int(line["id"])]["predicted"] == line["predicted"], f"{predict[1]}: row {line['id']} is {found[int(line['id'])]}, not {line}")
+            refused = subprocess.run([*predict, "--weights", home / "run", "--in", home / "t.npy", "--out", home / "out.csv"], capture_output=True, text=True)
+            demand(refused.returncode == 65 and ".csv" in refused.stderr, f"{refused.returncode} {refused.stderr}")
+        alone = regc("build", "--model-only", home / "p.reg", "--weights", home / "run", "-o", home / "net.o")
+        demand(alone.returncode == 2 and "texts" in alone.stderr, f"{alone.returncode} {alone.stderr}")
+    demand(sorted(map(int, [*rows, *others])) == list(range(8)), "rows are lost")
+
+
+def case_texts_alone_are_what_a_model_reads(regc):
+    """A table that has nothing but texts and classes; its steps pass over merges, its bits are one, rows that are no UTF-8 are told."""
+    table = "mood,review\n" + "".join(f'{mood},"{text}"\n' for text, _, mood in 3 * REVIEWS)
+    home = folder(regc)
+    (home / "t.csv").write_text(table)
+    text = f"""data d = csv("{home / 't.csv'}", target: mood) |> tokenize(review, 9, merges: 20, drop: 20%) |> split(train: 75%, test: 25%, stratify: mood, seed: 3)
+model net(review: labels [t] of c) -> [2] = mean(review |> embedding(3), axis: 1) |> dense(2)
+train net on d {{
+  loss     cross_entropy(net(review), mood)
+  optimize adam(lr: 0.05)
+  batch    4
+  epochs   3
+}}
+evaluate net on d.test {{ accuracy }}
+evaluate net on (d where review_length > 3).test {{ accuracy }}
+"""
+    same_bits(regc, text)
+    (home / "p.reg").write_text(text)
+    for steps in ("2", "7", None):
+        more = ["--steps", steps] if steps else []
+        regc.ok("run", "-q", "--resume", "--checkpoint", "0", "--out", home / "parts", *more, home / "p.reg")
+    regc.ok("run", "-q", "--out", home / "whole", home / "p.reg")
+    demand((home / "parts/weights.safetensors").read_bytes() == (home / "whole/weights.safetensors").read_bytes(), "a resumed run ends in other bits")
+    (home / "bad.csv").write_bytes(b'review\nlovely\n"a \xff"\n,\n')
+    for more, code in (((), 65), (("--bad-rows=skip",), 0)):
+        result = regc("predict", home / "p.reg", "--weights", home / "whole", "--in", home / "bad.csv", *more)
+        demand(result.returncode == code and "bad.csv:3:1" in result.stderr and "UTF-8" in result.stderr, f"{result.returncode} {result.stderr}")
+    for steps, said in (("|> standardize", "no column"), ('|> tokenize(mood, 3)', "two fields")):
+        (home / "p.reg").write_text(f'data d = csv("t.csv", target: mood) |> tokenize(review, 9) {steps}\nreport size(d.id, 0)\n')
+        result = regc("run", home / "p.reg", "--out=")
+        demand(result.returncode == 65 and said in result.stderr, f"{steps}: {result.returncode} {result.stderr}")
+
+
+def case_generated_texts_are_one(regc):
+    """What a program writes, drawn, place by place with what is kept, or searched: the same with one thread, two and as a binary; another seed writes another text."""
+    text = f"""data d = text("{ROOT}/docs/repl.md", window: 12)
+model net(x: labels [t] of c, at = 0, kept: int 0.. = 0) -> [t, c] = (x |> embedding(8)) + wavelengths(t, 8, first: at) |> transformer(depth: 1, heads: 2, where: causal(t), kept: kept, at: at) |> dense(c)
+fn one(x, at) = net(x, at, kept: 40)
+fn careful(z) = categorical(top_k_only(z / 0.8, 20))
+train net on d {{
+  loss     cross_entropy(net(x), next)
+  optimize adam(lr: 1e-2)
+  steps    3
+}}
+report decode(generate(net, d.x[0..2], 20, pick: careful), d.x) as "drawn"
+report decode(continued(one, d.x[0..2], 20, pick: careful), d.x) as "kept"
+best, score = beam(net, d.x[0..1], 4, width: 3)
+report decode(best, d.x) as "searched"
+report score
+"""
+    same_bits(regc, text)
+    told = [[r.get("text", r["value"]) for r in of_kind(events(regc, "--out=", "--seed", seed, written(regc, text)), "report")] for seed in ("5", "6")]
+    demand(told[0][0] != told[1][0] and told[0][1] != told[1][1], f"two seeds write one text: {told[0]}")

@@ -12,13 +12,13 @@ typedef struct reg_model {
                            *states; // train->nparams and nstates; states that `predict` does not read: NULL
 } reg_model;
 
-// Elements of one row of x, and of a prediction.
+// Numbers of one row of x, and of a prediction.
 int64_t reg_model_inputs(const reg_model *m);
 int64_t reg_model_outputs(const reg_model *m);
-// y (rows x outputs, of the program's floats) from x (rows x inputs, as in the data file: what was learned
-// from the training data is applied here). Fills st on failure, where it is not NULL; returns its code. One
-// thread; may be called from several at once.
-int reg_model_predict(const reg_model *m, const double *x, int64_t rows, void *y, reg_status *st);
+// y (rows x outputs, of the program's floats) of rows as they are in the data file, texts as tokens: what was
+// learned from the training data is applied here. Fills st on failure, where it is not NULL; returns its
+// code. One thread; may be called from several at once.
+int reg_model_predict(const reg_model *m, const reg_rows *rows, void *y, reg_status *st);
 // The same without a message: what the functions of `regc build --model-only` call. 0, or a status code.
 int reg_model_call(const reg_model *m, const float *x, int64_t rows, void *y);
 int reg_model_call_double(const reg_model *m, const double *x, int64_t rows, void *y);

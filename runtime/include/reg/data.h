@@ -94,7 +94,9 @@ typedef struct reg_dataset {
   int nlags;                        // of these, or of the columns of x, the last ones
   const struct reg_lag *lags;       // are other columns of rows before
   const struct reg_csv_form *form;  // how its files are written; NULL: as usual, or there are none
-  void *memory;                     // owns all of the above
+  int ntexts;
+  const struct reg_tokenizer *texts; // of fields that are tokens
+  void *memory;                      // owns all of the above
 } reg_dataset;
 
 typedef enum reg_data_kind {
@@ -109,6 +111,7 @@ typedef enum reg_data_kind {
   REG_DATA_ENCODE,
   REG_DATA_IMPUTE,
   REG_DATA_LAG,
+  REG_DATA_TOKENIZE, // a column of texts
   REG_DATA_DROP_MISSING,
   REG_DATA_SPLIT,
   REG_DATA_FOLD, // one of several divisions into train and test
@@ -122,7 +125,8 @@ typedef enum reg_data_kind {
 typedef enum reg_own_role {
   REG_OWN_TARGET,
   REG_OWN_FIELD, // a weight, a group, what else the loss names
-  REG_OWN_ID     // what the rows are called where they are reported
+  REG_OWN_ID,    // what the rows are called where they are reported
+  REG_OWN_TEXT   // becomes tokens
 } reg_own_role;
 
 typedef enum reg_source_kind {
@@ -176,6 +180,9 @@ typedef struct reg_rows {
       *called; // the field of the data that says what rows are called, where the file has its column; NULL
   const char **names; // these, in `text`
   char *text;
+  int ntokens;
+  int32_t *
+      *tokens; // of each of the data set's texts the rows' tokens, each row's behind how many places count
 } reg_rows;
 // Who is told of rows that are left out, and how many these were.
 typedef struct reg_skipping {

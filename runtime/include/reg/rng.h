@@ -15,7 +15,8 @@ enum {
   REG_STREAM_FURTHER = 0x7fffffee,
   REG_STREAM_DRAW = 0x7fffffef,
   REG_STREAM_SHUFFLE = 0x7ffffff0,
-  REG_STREAM_SPLIT = 0x7ffffff1
+  REG_STREAM_SPLIT = 0x7ffffff1,
+  REG_STREAM_PIECES = 0x7ffffff2 // of a training's data, and from there on upwards of its further ones
 };
 
 void reg_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
