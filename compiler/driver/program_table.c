@@ -1,6 +1,7 @@
 // From Lowered to reg_program. The ports of a graph's inputs and outputs become slots that the runtime fills
 // in.
 #include "program_table.h"
+#include "../passes/passes.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,14 +145,28 @@ static void note_fixed(ProgramTable *t) {
     t->program.trains[i].epochs_fixed = fixed_text(p, l->trains.data[i]->total_fixed);
 }
 
+// What differs between runs of a sweep that have seed and rows in common.
+static bool is_own(Port p) {
+  return p.kind == REG_SLOT_PARAM || p.kind == REG_SLOT_STATE || p.kind == REG_SLOT_SAMPLE ||
+         p.kind == REG_SLOT_STORE;
+}
+
+static LoopFn *loops_of(Pipeline *p, FunctionSource *s, int64_t batch) {
+  if (!s->half || !s->halves->own) {
+    const Graph *g = graph_of(p->lowered, s, batch);
+    if (pipeline_report(p) || !g) return NULL;
+    if (!s->half) return pipeline_loops(p, g, s->keep_all);
+    *s->halves = graph_halves(p->arena, pipeline_passes(p, g), is_own, REG_SLOT_COMMON);
+  }
+  return pipeline_kernels(p, s->half == OWN ? s->halves->own : s->halves->common, false);
+}
+
 int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
   Pipeline *p = t->pipeline;
   FunctionSource *s = f->source;
   if (s->loops) return REG_OK;
-  Graph *g = graph_of(p->lowered, s, f->batch);
-  if (pipeline_report(p) || !g)
-    return reg_fail(st, EXIT_REJECTED, "rejected", "`%s` cannot be compiled", f->name);
-  s->loops = pipeline_loops(p, g, s->keep_all);
+  s->loops = loops_of(p, s, f->batch);
+  if (!s->loops) return reg_fail(st, EXIT_REJECTED, "rejected", "`%s` cannot be compiled", f->name);
   note_fixed(t);
   f->scratch_bytes = s->loops->scratch_bytes;
   f->nslots = s->loops->nslots;
@@ -253,6 +268,13 @@ static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrai
   r->metrics = t->metrics.data;
 }
 
+static void fill_halves(Arena *a, LowerTrain *t, int64_t batch, reg_function **common, reg_function **own) {
+  FunctionSource s = {.train = t, .kind = LOWER_STEP, .half = COMMON, .halves = ARENA_NEW(a, Halves)};
+  *common = function_new(a, "step_common", batch, s);
+  s.half = OWN;
+  *own = function_new(a, "step_own", batch, s);
+}
+
 // Rows that are predicted at once.
 enum { PREDICT_ROWS = 64 };
 
@@ -266,6 +288,10 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
                 valid_full = t->valid_rows >= t->batch ? t->batch : 0;
   r->step = function_new(a, "step", full, step);
   r->step_last = function_new(a, "step_last", t->last_batch, step);
+  if (t->together) {
+    fill_halves(a, t, full, &r->step_common, &r->step_own);
+    fill_halves(a, t, t->last_batch, &r->step_last_common, &r->step_last_own);
+  }
   if (t->solve) {
     r->design = function_new(a, "design", full, (FunctionSource){.train = t, .kind = LOWER_DESIGN});
     r->strengths = function_new(a, "strengths", full, (FunctionSource){.train = t, .kind = LOWER_STRENGTHS});
@@ -369,10 +395,25 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
       if (p->plans[i].ops[k].fn) code = each(user, t, p->plans[i].ops[k].fn);
   for (int i = 0; i < p->ntrains && !code; i++) {
     const reg_train *r = &p->trains[i];
-    reg_function *fs[] = {
-        r->init,  r->start, r->step,       r->step_last,     r->valid,      r->design,          r->strengths,
-        r->curve, r->dual,  r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->answer};
-    for (int k = 0; k < (all ? 14 : 11) && !code; k++)
+    reg_function *fs[] = {r->init,
+                          r->start,
+                          r->step,
+                          r->step_last,
+                          r->valid,
+                          r->design,
+                          r->strengths,
+                          r->curve,
+                          r->dual,
+                          r->valid_last,
+                          r->valid_metrics,
+                          r->step_common,
+                          r->step_own,
+                          r->step_last_common,
+                          r->step_last_own,
+                          r->step_trace,
+                          r->step_last_trace,
+                          r->answer};
+    for (int k = 0; k < (all ? 18 : 15) && !code; k++)
       if (fs[k]) code = each(user, t, fs[k]);
   }
   for (int i = 0; i < p->nevaluates && !code; i++) {

@@ -135,6 +135,7 @@ typedef struct LowerTrain {
   VEC(int) stops;           // conditions of the store, computed there: one that holds ends the training
   StageScope *scope;        // names of statements that it sees
   bool inside;              // of a run of a sweep: what it trains ends with that
+  bool together;            // there are runs of one sweep with the same rows of the same seed in it
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private
 } LowerTrain;

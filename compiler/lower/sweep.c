@@ -134,6 +134,26 @@ static void elaborate_all(Stages *s, LowerSweep *sweep) {
   }
 }
 
+// Trainings of runs that have their statements and their seed, and so their rows, in common can be made
+// together.
+static void mark_together(const Stages *s, const LowerSweep *sweep) {
+  const Lowered *l = s->l;
+  int axis = 0;
+  while (axis < sweep->axes.len && !sweep->axes.data[axis]->seed) axis++;
+  const bool seeds = axis < sweep->axes.len;
+  const size_t each = !seeds ? 1 : (size_t)(sweep->drawn ? sweep->nruns : sweep->axes.data[axis]->n);
+  bool *met = ARENA_ARRAY(l->session->arena, bool, (size_t)sweep->build->variants.len *each);
+  for (int run = 0; run < sweep->nruns; run++) {
+    const int v = sweep->variant_of[run], at = seeds ? values_of(l->session->arena, sweep, run)[axis] : 0;
+    const Variant *variant = &sweep->build->variants.data[v];
+    for (int i = variant->first; met[(size_t)v * each + (size_t)at] && i < variant->end; i++) {
+      LowerTrain *t = l->trains.data[i];
+      t->together = !t->solve && !t->sample;
+    }
+    met[(size_t)v * each + (size_t)at] = true;
+  }
+}
+
 static void check_axes(Stages *s, const LowerSweep *sweep) {
   Diags *ds = &s->l->session->diags;
   Arena *a = s->l->session->arena;
@@ -179,6 +199,7 @@ void lower_sweep(Stages *s, const Ast *e) {
   sweep->at = stored_new(l, arena_printf(a, "%s: values of runs", sweep->name), DT_F64,
                          shape_of(2, (int64_t)sweep->nruns, (int64_t)sweep->axes.len));
   sweep_columns(s, sweep);
+  if (sweep->search == REG_SEARCH_NONE) mark_together(s, sweep);
   if (sweep->by && !sweep_judged(s, sweep)) return;
   sweep->index = l->sweeps.len;
   push_act(s, REG_STAGE_SWEEP, sweep->index, e->span);

@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Scratch is shared by all functions of a run: only one runs at a time and none keeps anything in it.
 static int reserve_scratch(Run *r, int64_t bytes) {
-  if (r->scratch && bytes <= r->scratch_bytes) return REG_OK;
-  free(r->scratch);
-  r->scratch_bytes = bytes > 0 ? bytes : 1;
-  size_t padded = ((size_t)r->scratch_bytes / 64 + 1) * 64;
-  r->scratch = aligned_alloc(64, padded);
-  if (!r->scratch) return reg_no_memory(r->st, padded);
-  memset(r->scratch, 0, padded);
+  Scratch *s = r->scratch;
+  if (s->at && bytes <= s->bytes) return REG_OK;
+  free(s->at);
+  s->bytes = bytes > 0 ? bytes : 1;
+  size_t padded = ((size_t)s->bytes / 64 + 1) * 64;
+  s->at = aligned_alloc(64, padded);
+  if (!s->at) return reg_no_memory(r->st, padded);
+  memset(s->at, 0, padded);
   return REG_OK;
 }
 
@@ -63,6 +63,7 @@ static bool in_range(const Training *t, const reg_slot *s) {
   case REG_SLOT_OTHER: return t->columns != NULL;
   case REG_SLOT_SOLVE:
     return t->solve_places && s->index >= 0 && s->index < REG_SOLVE_BLOCKS + p->nblocks * REG_BLOCK_SLOTS;
+  case REG_SLOT_COMMON: return t->common != NULL;
   case REG_SLOT_OBJECTIVE:
   case REG_SLOT_LOSS: return t->objective != NULL;
   default: return true;
@@ -73,7 +74,7 @@ static Slots places(Training *t, const Bank *bank, void *predictions, void **met
   Run *r = t->run;
   const size_t each = reg_dtype_bytes(r->program->dtype);
   Slots s = {.others = t->columns, .datasets = (const reg_dataset *const *)r->program->datasets};
-  s.place[REG_SLOT_SCRATCH] = slot_one(r->scratch); // bound again at each call: it may have grown
+  s.place[REG_SLOT_SCRATCH] = slot_one(r->scratch->at); // bound again at each call: it may have grown
   s.place[REG_SLOT_PARAM] = slot_list(bank ? bank->params : NULL);
   s.place[REG_SLOT_STATE] = slot_list(bank ? bank->states : NULL);
   s.place[REG_SLOT_PRED] = slot_one(predictions);
@@ -90,6 +91,7 @@ static Slots places(Training *t, const Bank *bank, void *predictions, void **met
   s.place[REG_SLOT_SETTING] =
       slot_row(r->program->nsettings ? &r->program->settings->value : NULL, sizeof *r->program->settings);
   s.place[REG_SLOT_STORE] = slot_list(r->store);
+  s.place[REG_SLOT_COMMON] = slot_list(t->common);
   s.place[REG_SLOT_SOLVE] = slot_list(t->solve_places);
   return s;
 }
@@ -162,6 +164,6 @@ void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_
 
 int bound_call(const Training *t, Bound *b) {
   for (int i = 0; i < b->f->nslots; i++)
-    if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
+    if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch->at;
   return b->f->fn(t->run->ctx, b->slots) ? reg_ctx_fault(t->run->ctx, t->run->st) : REG_OK;
 }

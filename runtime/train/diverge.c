@@ -71,11 +71,21 @@ static int trace_step(Training *t, int64_t index, const Bank *copies, Culprit *c
   return REG_OK;
 }
 
-int explain_divergence(Training *t, Steps *steps, int64_t index) {
+// One that was made together with others replays its steps alone.
+static int leave_others(Training *t) {
+  t->together = NULL;
+  t->steps = (Steps){0};
+  const int code = bind_function(t, t->plan->step, &t->now, NULL, NULL, &t->steps.full);
+  return code ? code : bind_function(t, t->plan->step_last, &t->now, NULL, NULL, &t->steps.last);
+}
+
+int explain_divergence(Training *t, int64_t index) {
   Bank good;
+  Steps *steps = &t->steps;
   Culprit c;
   reg_status *st = t->run->st;
   int code = bank_new(t, &good);
+  if (!code && t->together) code = leave_others(t);
   if (code) return code;
   int64_t first = replay(t, steps, index, &good);
   // Without a trace function the step itself fills loss and terms; t->now serves as the copy either way.

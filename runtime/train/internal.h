@@ -21,6 +21,12 @@ typedef struct Place {
 } Place;
 enum { PLACE_ROWS = sizeof(Place) / sizeof(int64_t) };
 
+// What all functions of a thread work in: only one acts at a time, and none keeps anything in it.
+typedef struct Scratch {
+  void *at;
+  int64_t bytes;
+} Scratch;
+
 typedef struct Run {
   const reg_program *program;
   const reg_run_options *options;
@@ -29,8 +35,7 @@ typedef struct Run {
   reg_status *st;
   Heap heap;
   double start;
-  void *scratch;
-  int64_t scratch_bytes;
+  struct Scratch *scratch;    // of a thread, shared by the runs that act on it
   struct Training *trainings; // as many as the program has; those that are under way or over have a run
   struct Evaluation *evaluations;
   struct Training *nothing; // what functions of the store alone are bound to: a training without a plan
@@ -108,8 +113,27 @@ typedef struct Samples {
 
 typedef struct Solving Solving; // solving.c
 
+enum { MOST_TOGETHER = 32 };
+
+// Trainings of one plan that make each step one after the other: what depends on nothing of their own is
+// computed by one of them for all, and their rows are gathered once.
+typedef struct Common {
+  void **values;     // by index of REG_SLOT_COMMON
+  Bound bound;       // the function that computes them, with what `first` reads
+  const Bound *rows; // of the first member that was bound: the others read its FIELD and FURTHER slots
+  struct Training *bound_to;
+} Common;
+
+typedef struct Together {
+  Common full, last;
+  bool gathered; // the rows of this step, by the first one that makes it
+} Together;
+
 typedef struct Training {
   Run *run;
+  Together *together;  // NULL: it is alone
+  bool live, steps_on; // it is neither over nor failed; it makes the next step of its epoch
+  void *const *common; // of the function that is bound
   const reg_train *plan;
   const reg_dataset *data;
   const reg_data_other *columns; // of a line of statements
@@ -233,10 +257,17 @@ int training_new(Run *r, int index);
 // Puts the weights that are given in the place of the model's initial values; of a run's folder those of its
 // last training. Nothing where none are given, or a stage has changed the model's tensors.
 int training_weights(Training *t);
-int training_run(Training *t);
+// So many trainings of one plan, each with its code. Of several, all are at their start.
+void trainings_run(Training **of, int *codes, int n);
+// -- together.c
+int together_bind(Training *t, bool full, Bound *b); // the own half of a step
+int together_step(Training *t, int64_t index);       // the common half, for all members
+int64_t together_bytes(
+    const reg_program *p,
+    const reg_variant *v); // that a run of it goes over in each step; 0: nothing is to be made together
 // After step `index` of the epoch went wrong: leaves the last good weights in t->now, and says in st what was
 // born where.
-int explain_divergence(Training *t, Steps *steps, int64_t index);
+int explain_divergence(Training *t, int64_t index);
 // Where a pass in order finds its i-th row among n: batch by batch, of each lane the next one. There are as
 // many lanes as a batch has rows; the first ones have a row more where they do not come out even, and are the
 // last batch.
@@ -248,6 +279,8 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void
 int evaluate_run(Training *t, int index);
 // In their order; where the run goes on from a checkpoint, from its place.
 int stages_run(Run *r, const reg_stage *list, int n);
+// The same for several runs, each with its code: stage by stage, trainings together.
+void stages_together(Run **of, int *codes, int n, const reg_stage *list, int count);
 int places_room(Run *r, int depth);
 Place *place(const Run *r); // of the stage that acts
 

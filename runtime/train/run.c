@@ -63,7 +63,9 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   if (!st) st = &ignored;
   *st = (reg_status){0};
   if (profile) *profile = (reg_profile){0};
+  Scratch scratch = {0};
   Run r = {.program = p,
+           .scratch = &scratch,
            .options = o,
            .profile = o->profile ? profile : NULL,
            .st = st,
@@ -88,7 +90,7 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   if (r.ranks && r.ranks_file >= 0) close(r.ranks_file);
   if (is_guest(&r)) free(r.checkpoint);
   reg_heap_free(&r.heap);
-  free(r.scratch);
+  free(scratch.at);
   free(r.step_seconds);
   free(r.places);
   return code;

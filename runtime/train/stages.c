@@ -9,10 +9,7 @@
 
 // Diverged and interrupted trainings have weights worth keeping, and one that a function ended early has its
 // best ones; of their own failure to be written the first one counts.
-static int train_stage(Run *r, const reg_stage *s) {
-  Training *t = &r->trainings[s->index];
-  int code = training_new(r, s->index);
-  if (!code) code = training_run(t);
+static int end_training(Run *r, Training *t, int code) {
   const bool best = (code == REG_BAD_DATA || code == REG_ASSERTION) && t->plan->keep_best && t->has_best;
   if (r->options->evaluate_only || (code && code != REG_DIVERGED && code != REG_INTERRUPTED && !best))
     return code;
@@ -20,6 +17,25 @@ static int train_stage(Run *r, const reg_stage *s) {
   int written = weights_save(t);
   if (code) *r->st = ended;
   return code ? code : written;
+}
+
+static void train_all(Run **of, int *codes, int n, const reg_stage *s) {
+  Training *ready[MOST_TOGETHER];
+  int began[MOST_TOGETHER], at[MOST_TOGETHER], count = 0;
+  for (int i = 0; i < n; i++)
+    if ((codes[i] = training_new(of[i], s->index)) == REG_OK) {
+      began[count] = REG_OK;
+      at[count] = i;
+      ready[count++] = &of[i]->trainings[s->index];
+    }
+  trainings_run(ready, began, count);
+  for (int i = 0; i < count; i++) codes[at[i]] = end_training(of[at[i]], ready[i], began[i]);
+}
+
+static int train_stage(Run *r, const reg_stage *s) {
+  int code;
+  train_all(&r, &code, 1, s);
+  return code;
 }
 
 static int evaluate_stage(Run *r, const reg_stage *s) {
@@ -185,20 +201,44 @@ static int check_interrupt(Run *r, const reg_stage *s) {
                          s->place ? s->place : "a statement");
 }
 
-int stages_run(Run *r, const reg_stage *list, int n) {
-  const int level = r->depth++;
-  int code = places_room(r, r->depth);
+static int enter(Run *r, int level) {
+  int code = places_room(r, ++r->depth);
   if (!code && level >= r->returning) r->places[level] = (Place){0};
   if (level + 1 >= r->returning) r->returning = 0;
+  return code;
+}
+
+static int pass_on(Run *r, int level) {
+  r->places[level] = (Place){.stage = r->places[level].stage + 1};
+  r->under_way = NULL;
+  return checkpoint_stage(r);
+}
+
+int stages_run(Run *r, const reg_stage *list, int n) {
+  const int level = r->depth;
+  int code = enter(r, level);
   while (!code && r->places[level].stage < n) {
     const reg_stage *s = &list[r->places[level].stage];
     if (!r->returning && (code = check_interrupt(r, s))) break;
     code = stage_run[s->kind](r, s);
-    if (code) break;
-    r->places[level] = (Place){.stage = r->places[level].stage + 1};
-    r->under_way = NULL;
-    code = checkpoint_stage(r);
+    if (!code) code = pass_on(r, level);
   }
   r->depth--;
   return code;
+}
+
+void stages_together(Run **of, int *codes, int n, const reg_stage *list, int count) {
+  for (int i = 0; i < n; i++) codes[i] = enter(of[i], 0);
+  for (const reg_stage *s = list; s < list + count; s++) {
+    Run *live[MOST_TOGETHER];
+    int ended[MOST_TOGETHER], at[MOST_TOGETHER], some = 0;
+    for (int i = 0; i < n; i++)
+      if (!codes[i] && (codes[i] = check_interrupt(of[i], s)) == REG_OK) live[some] = of[i], at[some++] = i;
+    if (s->kind == REG_STAGE_TRAIN) train_all(live, ended, some, s);
+    for (int i = 0; i < some; i++) {
+      if (s->kind != REG_STAGE_TRAIN) ended[i] = stage_run[s->kind](live[i], s);
+      codes[at[i]] = ended[i] ? ended[i] : pass_on(live[i], 0);
+    }
+  }
+  for (int i = 0; i < n; i++) of[i]->depth--;
 }

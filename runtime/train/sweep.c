@@ -79,23 +79,7 @@ static int own_checkpoint(Single *one) {
   return REG_OK;
 }
 
-// From where it is until its end; or what another process has made of it.
-static int act(Single *one) {
-  Run *own = &one->own;
-  const Run *r = one->of->r;
-  const int round = sweep_state(r, one->of->s, one->run)[RUN_ROUNDS];
-  bool over = false;
-  int code = r->checkpoint ? own_checkpoint(one) : REG_OK;
-  if (!code && r->ranks) code = ranks_read(own, round, &over);
-  if (code || over) return code;
-  if (own->checkpoint) code = checkpoint_read(own);
-  if (!code) code = stages_run(own, own->stages, own->nstages);
-  if (!r->ranks || (code && !is_own_error(one->of, one, code))) return code;
-  const int written = ranks_write(own, round, code);
-  return written ? written : code;
-}
-
-static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
+static int prepare(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx, Scratch *scratch) {
   const Run *r = w->r;
   const reg_variant *v = &w->s->variants[sweep_variant(r, w->s, run)];
   *one = (Single){.of = w, .run = run, .options = w->options};
@@ -103,6 +87,7 @@ static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
   one->own = (Run){.program = r->program,
                    .options = &one->options,
                    .ctx = ctx,
+                   .scratch = scratch,
                    .st = &one->st,
                    .start = reg_now(),
                    .around = r->around,
@@ -118,31 +103,100 @@ static int run_one(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx) {
   one->own.reports_end = &one->own.reports;
   int code = take_over(one);
   if (!code) code = set_axes(one);
-  if (!code) code = act(one);
-  return code ? code : one->st.code;
+  return code || !r->checkpoint ? code : own_checkpoint(one);
+}
+
+static int round_of(const Single *one) { return sweep_state(one->of->r, one->of->s, one->run)[RUN_ROUNDS]; }
+
+// What another process has made of it, or where it is itself.
+static int find_place(Single *one, bool *over) {
+  Run *own = &one->own;
+  const int code = one->of->r->ranks ? ranks_read(own, round_of(one), over) : REG_OK;
+  return code || *over || !own->checkpoint ? code : checkpoint_read(own);
+}
+
+static int leave(Single *one, int code) {
+  if (!code) code = one->st.code;
+  if (!one->of->r->ranks || (code && !is_own_error(one->of, one, code))) return code;
+  const int written = ranks_write(&one->own, round_of(one), code);
+  return written ? written : code;
+}
+
+// Those that go on from a checkpoint are where no other is.
+static void run_some(Single *ones, int *codes, int n) {
+  Run *of[MOST_TOGETHER];
+  int ended[MOST_TOGETHER], at[MOST_TOGETHER], fresh = 0;
+  for (int i = 0; i < n; i++) {
+    Run *own = &ones[i].own;
+    bool over = false;
+    if (!codes[i]) codes[i] = find_place(&ones[i], &over);
+    if (codes[i] || over) continue;
+    if (own->returning)
+      codes[i] = leave(&ones[i], stages_run(own, own->stages, own->nstages));
+    else
+      of[fresh] = own, at[fresh++] = i;
+  }
+  if (fresh) stages_together(of, ended, fresh, of[0]->stages, of[0]->nstages);
+  for (int i = 0; i < fresh; i++) codes[at[i]] = leave(&ones[at[i]], ended[i]);
 }
 
 static void free_one(Single *one) {
   checkpoint_clear(&one->own, false);
   free(one->own.checkpoint);
   reg_heap_free(&one->own.heap);
-  free(one->own.scratch);
   free(one->own.places);
 }
 
 // -- all of them
 
-// Under the lock; -1: there is none. Behind the last one of a round it waits until that is over.
-static int64_t take_next(Sweeping *w) {
+// What a step goes over stays in a core's cache from run to run; and each thread of each process gets its
+// share. Rounds of a search are made run by run.
+static int most_together(const Sweeping *w, int64_t run) {
+  enum { CACHED = 3 << 19 };
+  const int64_t bytes = together_bytes(w->r->program, &w->s->variants[sweep_variant(w->r, w->s, run)]);
+  const int working = w->working * (w->r->ranks ? w->r->ranks : 1);
+  const int64_t share = (w->nround - w->next + working - 1) / working;
+  int64_t most = bytes && w->s->search == REG_SEARCH_NONE && !w->options.inspect ? CACHED / bytes : 1;
+  if (most > share) most = share;
+  return most < 1 ? 1 : most > MOST_TOGETHER ? MOST_TOGETHER : (int)most;
+}
+
+// Same statements, same seed: their rows and draws are the same.
+static bool are_alike(const Sweeping *w, int64_t one, int64_t other) {
+  const reg_sweep *s = w->s;
+  bool alike = sweep_variant(w->r, s, one) == sweep_variant(w->r, s, other);
+  for (int i = 0; i < s->naxes && alike; i++)
+    if (s->axes[i].seed) alike = sweep_at(w->r, s, one)[i] == sweep_at(w->r, s, other)[i];
+  return alike;
+}
+
+// Of a round that has one: its next run, and others that can be made together with it, but for those that
+// another process acts for.
+static int take_alike(Sweeping *w, int64_t *runs) {
+  const int64_t first = w->round[w->next];
+  const int most = most_together(w, first);
+  int n = 0;
+  for (int64_t i = w->next; i < w->nround && n < most; i++) {
+    const int64_t run = w->round[i];
+    if (!are_alike(w, first, run)) continue;
+    memmove(&w->round[w->next + 1], &w->round[w->next], (size_t)(i - w->next) * sizeof *w->round);
+    w->next++;
+    if (ranks_claim(w->r, w->index, run))
+      runs[n++] = run;
+    else
+      w->round[w->others++] = run;
+  }
+  w->flying += n;
+  return n;
+}
+
+// Under the lock; how many: 0: there is none. Behind the last one of a round it waits until that is over.
+static int take_some(Sweeping *w, int64_t *runs) {
   const reg_run_options *o = w->r->options;
   while (!w->code && !(o->interrupt && *o->interrupt)) {
     if (w->next < w->nround) {
-      const int64_t run = w->round[w->next++];
-      if (ranks_claim(w->r, w->index, run)) {
-        w->flying++;
-        return run;
-      }
-      w->round[w->others++] = run;
+      const int n = take_alike(w, runs);
+      if (n) return n;
       continue;
     }
     if (w->others) {
@@ -161,31 +215,43 @@ static int64_t take_next(Sweeping *w) {
     w->nround = next_round(w);
     if (!w->nround) break;
   }
-  return -1;
+  return 0;
+}
+
+static void end_some(Sweeping *w, Single *ones, const int *codes, int n) {
+  for (int i = 0; i < n; i++) {
+    const int code = run_is_over(w, &ones[i], codes[i]);
+    if (!code || w->code) continue;
+    w->code = code;
+    w->ended = ones[i].st.code == code ? ones[i].st : *w->r->st;
+  }
+  for (int i = 0; i < n; i++) {
+    free_one(&ones[i]);
+    ranks_release(w->r, w->index, ones[i].run);
+  }
+  w->flying -= n;
+  pthread_cond_broadcast(&w->landed);
 }
 
 static void *work(void *argument) {
   Sweeping *w = argument;
   const NumberLocale numbers = reg_numbers_enter();
   reg_ctx *ctx = reg_ctx_new(w->threads);
+  Single *ones = calloc(MOST_TOGETHER, sizeof *ones);
+  Scratch scratch = {0};
+  int64_t runs[MOST_TOGETHER];
+  int codes[MOST_TOGETHER];
   pthread_mutex_lock(&w->lock);
-  for (int64_t run; ctx && (run = take_next(w)) >= 0;) {
-    Single one;
+  for (int n; ctx && ones && (n = take_some(w, runs)) > 0;) {
     pthread_mutex_unlock(&w->lock);
-    int code = run_one(&one, w, run, ctx);
+    for (int i = 0; i < n; i++) codes[i] = prepare(&ones[i], w, runs[i], ctx, &scratch);
+    run_some(ones, codes, n);
     pthread_mutex_lock(&w->lock);
-    code = run_is_over(w, &one, code);
-    if (code && !w->code) {
-      w->code = code;
-      w->ended = *w->r->st;
-      if (one.st.code == code) w->ended = one.st;
-    }
-    free_one(&one);
-    ranks_release(w->r, w->index, run);
-    w->flying--;
-    pthread_cond_broadcast(&w->landed);
+    end_some(w, ones, codes, n);
   }
   pthread_mutex_unlock(&w->lock);
+  free(scratch.at);
+  free(ones);
   reg_ctx_free(ctx);
   reg_numbers_leave(numbers);
   return NULL;
@@ -200,6 +266,7 @@ static void work_on(Sweeping *w) {
   if (all > left) all = left > 0 ? (int)left : 1;
   if (all > MOST || w->options.inspect) all = w->options.inspect ? 1 : MOST;
   w->threads = w->r->ctx->threads / all;
+  w->working = all;
   while (n < all - 1 && pthread_create(&others[n], NULL, work, w) == 0) n++;
   work(w);
   for (int i = 0; i < n; i++) pthread_join(others[i], NULL);

@@ -11,7 +11,7 @@ typedef struct Sweeping {
   reg_run_options options; // of its runs, but for the seed
   pthread_mutex_t lock, own_guard;
   pthread_mutex_t *guard;
-  int threads; // of a run
+  int threads, working; // of a run; threads that runs are on
   double start;
   int64_t *round, nround, next, flying; // runs that may act now; of these the next, and how many act
   int64_t others;                       // the first of `round`: another process acted for them

@@ -240,7 +240,9 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   int code = 0;
   t->turn = (int32_t)index;
   const int64_t first = index * t->plan->batch;
-  if (t->gathered != b) bound_gather(t, b, t->order + first, rows);
+  const bool there = t->together && t->together->gathered;
+  if (t->gathered != b && !there) bound_gather(t, b, t->order + first, rows);
+  if (t->together) t->together->gathered = true;
   if (t->plan->nblocks) t->gathered = b; // whenever it acts, its rows are the same
   further_gather(t, b, false, t->step);
   if (t->data)
@@ -249,7 +251,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   samples_read(t, b, t->order + first, rows, t->rows - first - rows);
   if (!code && inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)
-      if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch;
+      if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch->at;
     code = o->inspect(o->inspect_user, 0, t->plan, b->f, b->slots, t->step);
   }
   if (!code) code = bound_call(t, b);
@@ -348,6 +350,7 @@ static bool interrupted(const Training *t) {
 static int bind_step(Training *t, Steps *steps, int64_t index) {
   bool full = step_rows(t, index) == t->plan->batch;
   Bound *b = full ? &steps->full : &steps->last;
+  if (t->together) return b->f ? REG_OK : together_bind(t, full, b);
   return b->f ? REG_OK : bind_function(t, full ? t->plan->step : t->plan->step_last, &t->now, NULL, NULL, b);
 }
 
@@ -367,34 +370,55 @@ static bool is_stopped(Training *t) {
   return t->reason && (!strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps"));
 }
 
-// The steps of one epoch. Sets t->reason where training ends within it.
-static int run_steps(Training *t, Steps *steps) {
+// Whether step `index` of the epoch is next. Sets t->reason where training ends before it.
+static bool has_step(Training *t, int64_t index) {
+  return index < t->per_epoch && t->step < (int64_t)t->total && !is_stopped(t);
+}
+
+static int make_step(Training *t, int64_t index) {
   const reg_run_options *o = t->run->options;
-  for (int64_t i = t->skipped; i < t->per_epoch && t->step < (int64_t)t->total && !is_stopped(t); i++) {
-    int code = checkpoint_step(t);
-    if (!code) code = bind_step(t, steps, i);
-    if (code) return code;
-    double before = t->run->profile ? reg_now() : 0;
-    bool stopped = false;
-    if (t->plan->nblocks) code = training_solve(t, &stopped);
-    if (stopped && is_stopped(t)) break;
-    if (!code) code = take_step(t, steps, i, true);
-    if (code)
-      return t->run->st->code
-                 ? code
-                 : reg_fail(t->run->st, code, "check_failed", "step %d did not pass its inspection", t->step);
-    if (t->run->profile) count_time(t->run, reg_now() - before, step_rows(t, i) == t->plan->batch);
-    // A parameter that is no number shows in the next objective; the last one has none behind it.
-    bool last = t->step + 1 == (int64_t)t->total;
-    if (!step_is_finite(t) || (last && !bank_finite(t, &t->now))) {
-      t->reason = "diverged";
-      return explain_divergence(t, steps, i);
-    }
-    t->step++;
-    add_up(t, step_rows(t, i));
-    if (o->step_events) tell(t, REG_EVENT_STEP);
+  int code = checkpoint_step(t);
+  if (!code) code = bind_step(t, &t->steps, index);
+  if (code) return code;
+  double before = t->run->profile ? reg_now() : 0;
+  bool stopped = false;
+  if (t->plan->nblocks) code = training_solve(t, &stopped);
+  if (stopped && is_stopped(t)) return REG_OK;
+  if (!code) code = take_step(t, &t->steps, index, true);
+  if (code)
+    return t->run->st->code
+               ? code
+               : reg_fail(t->run->st, code, "check_failed", "step %d did not pass its inspection", t->step);
+  if (t->run->profile) count_time(t->run, reg_now() - before, step_rows(t, index) == t->plan->batch);
+  // A parameter that is no number shows in the next objective; the last one has none behind it.
+  bool last = t->step + 1 == (int64_t)t->total;
+  if (!step_is_finite(t) || (last && !bank_finite(t, &t->now))) {
+    t->reason = "diverged";
+    return explain_divergence(t, index);
   }
+  t->step++;
+  add_up(t, step_rows(t, index));
+  if (o->step_events) tell(t, REG_EVENT_STEP);
   return REG_OK;
+}
+
+// The steps of one epoch of those that are in it.
+static void run_steps(Training **of, int *codes, int n) {
+  for (int64_t index = of[0]->skipped;; index++) {
+    Training *first = NULL;
+    for (int i = 0; i < n; i++) {
+      of[i]->steps_on = of[i]->live && has_step(of[i], index);
+      if (of[i]->steps_on && !first) first = of[i];
+    }
+    if (!first) return;
+    const int code = first->together ? together_step(first, index) : REG_OK;
+    for (int i = 0; i < n; i++) {
+      if (!of[i]->steps_on) continue;
+      if (code) *of[i]->run->st = *first->run->st;
+      codes[i] = code ? code : make_step(of[i], index);
+      of[i]->live = !codes[i];
+    }
+  }
 }
 
 static int64_t prediction_width(const reg_function *f) {
@@ -475,18 +499,31 @@ static int each_epoch(Training *t) {
   return code;
 }
 
-static int run_epochs(Training *t) {
-  int code = REG_OK;
-  while (!code && !t->reason && t->epoch < t->plan->epochs && t->step < (int64_t)t->total && !is_stopped(t)) {
-    if ((code = begin_epoch(t))) break;
-    code = run_steps(t, &t->steps);
-    if (code || (t->step < t->began + t->per_epoch && t->step < (int64_t)t->total)) break;
-    t->epoch++;
-    t->began = t->step;
-    code = end_epoch(t);
-    if (!code) code = each_epoch(t);
+static bool has_epoch(Training *t) {
+  return !t->reason && t->epoch < t->plan->epochs && t->step < (int64_t)t->total && !is_stopped(t);
+}
+
+// Behind its steps, all of which may not have been made.
+static int close_epoch(Training *t) {
+  if (t->step < t->began + t->per_epoch && t->step < (int64_t)t->total) return REG_OK;
+  t->epoch++;
+  t->began = t->step;
+  const int code = end_epoch(t);
+  return code ? code : each_epoch(t);
+}
+
+static void run_epochs(Training **of, int *codes, int n) {
+  for (bool any = true; any;) {
+    any = false;
+    for (int i = 0; i < n; i++) {
+      if (!(of[i]->live = of[i]->live && has_epoch(of[i]))) continue;
+      codes[i] = begin_epoch(of[i]);
+      any |= of[i]->live = !codes[i];
+    }
+    if (any) run_steps(of, codes, n);
+    for (int i = 0; i < n; i++)
+      if (of[i]->live) of[i]->live = (codes[i] = close_epoch(of[i])) == REG_OK;
   }
-  return code;
 }
 
 static void hand_over(Training *t) {
@@ -495,9 +532,7 @@ static void hand_over(Training *t) {
   t->run->options->end(t->run->options->weights_user, &w);
 }
 
-static int train(Training *t) {
-  tell(t, REG_EVENT_TRAIN_START);
-  int code = run_epochs(t);
+static int finish(Training *t, int code) {
   const bool stopped = t->reason && is_stopped(t);
   t->lines = t->run->told;
   if (!t->reason) t->reason = code ? "failed" : "finished";
@@ -513,10 +548,23 @@ static int train(Training *t) {
   return code;
 }
 
-int training_run(Training *t) {
-  int code = begin(t);
-  t->started = reg_now();
-  if (!code && !t->done) code = train(t);
-  if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
-  return code;
+void trainings_run(Training **of, int *codes, int n) {
+  bool acts[MOST_TOGETHER];
+  Together together = {0};
+  for (int i = 0; i < n; i++) {
+    Training *t = of[i];
+    codes[i] = begin(t);
+    t->started = reg_now();
+    t->together = n > 1 && (t->plan->step_own || t->plan->step_last_own) ? &together : NULL;
+    acts[i] = t->live = !codes[i] && !t->done;
+    if (acts[i]) tell(t, REG_EVENT_TRAIN_START);
+  }
+  if (n) run_epochs(of, codes, n);
+  for (int i = 0; i < n; i++) {
+    Training *t = of[i];
+    if (acts[i]) codes[i] = finish(t, codes[i]);
+    if (t->plan->keep_best && t->has_best) bank_copy(t, &t->now, &t->best);
+    if (t->together) t->steps = (Steps){0};
+    t->together = NULL;
+  }
 }

@@ -212,6 +212,29 @@ def case_a_run_that_diverges_is_a_row(regc):
     demand(next(e for e in all_events if e["event"] == "sweep")["diverged"] == 1, "the sweep tells another number")
 
 
+def case_runs_that_are_trained_together_leave_when_they_end(regc):
+    """Of one seed all are made step by step together: some stop early, one diverges in the middle, the last batch is a smaller one."""
+    body = """train net on rows as fit {
+  loss     mse(net(x + 0.1 * normal(like: x)), y)
+  penalize w in net.*.weight : rate * (l1(w) + l2(w))
+  optimize adamw(lr: if step < 9 then 0.02 else rate)
+  batch    8
+  epochs   12
+  stop     when valid.loss stalls for 1 epochs, keep best
+}
+w = each p in net.* : p + 0.1 * normal(like: p)
+"""
+    rates, behind = [1e-3, 0.3, 1e30, 0.02, 0.5], "report s.fit.epochs\nreport s.w\n"
+    told, table, _ = reports(regc, swept(f"rate in {rates}, seed in 3..4", body, behind), "--threads", "1", code=3)
+    demand(reports(regc, swept(f"rate in {rates}, seed in 3..4", body, behind), "--threads", "2", code=3)[:2] == (told, table), "two threads")
+    demand(len({e for row in told["s.fit.epochs"] for e in row}) > 2, f"all stop at once: {told['s.fit.epochs']}")
+    demand(table.count(",diverged: fit at step 9") == 2, table)
+    for i in (0, 1, 3, 4):
+        single = reports(regc, HEAD + f"let rate = {rates[i]}\n" + body + "report fit.epochs\nreport w\n", "--seed", "4")[0]
+        demand(single["fit.epochs"] == told["s.fit.epochs"][i][1], f"epochs of rate {rates[i]}")
+        demand(all(told["s.w"][path][i][1] == single["w"][path] for path in single["w"]), f"weights of rate {rates[i]}")
+
+
 def case_a_run_that_fails_is_a_row(regc):
     text = swept("k in 1..4, rate in [0.5, 1e30]", """c = rows.train.x[0]
 train net on rows {

@@ -32,7 +32,9 @@ typedef enum reg_slot_kind {
   REG_SLOT_COUNT,     // double out: how many of them; where it is missing: all
   REG_SLOT_SAMPLE,    // index: state with a row for each row of a table; those of the batch, read and
                       // overwritten
-  REG_SLOT_SOLVE      // index: reg_solve_slot; doubles
+  REG_SLOT_SOLVE,     // index: reg_solve_slot; doubles
+  REG_SLOT_COMMON // index: what runs that are trained together have in common: out of `step_common`, in of
+                  // `step_own`
 } reg_slot_kind;
 
 // What the functions of a training that is solved take and give. N rows, c outputs of the model.
