@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Runs that are killed at any moment and go on to the same end.
 
-    kill.py REGC [--kills N] [--seed N] [--only NAME] [--binary] [--keep FOLDER]
+    kill.py REGC [--kills N] [--seed N] [--only NAME] [--binary] [--ranks] [--mpirun] [--keep FOLDER]
 
 Each round takes a program, starts it with --resume, sends SIGKILL after a random time, and starts it again until it ends by itself.
 Then its weights, predictions and metrics are compared with those of a run that was left alone, bit by bit (times apart); after each
 kill every checkpoint and weights file must be readable by a reader that shares no code with the compiler. Rounds are added until N
-kills have hit a running process. Closes with `N kills, ...` and `N passed, N failed`."""
+kills have hit a running process. With --ranks a sweep is shared by two or four processes, one of which is killed, or all of them;
+--mpirun lets OpenMPI start them. Closes with `N kills, ...` and `N passed, N failed`."""
 import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -286,11 +288,11 @@ class Scene:
     def path(self, name):
         return self.folder / f"{name}.reg"
 
-    def start(self, program, out, *more):
+    def start(self, program, out, *more, before=(), environment=None):
         built = program.with_suffix(".bin")
         command = [built] if built.exists() else [self.regc, "run", program]
-        return subprocess.Popen([*command, "--progress", "none", "--out", out, *more],
-                                env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return subprocess.Popen([*before, *command, "--progress", "none", "--out", out, *more], env=self.environment | (environment or {}),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def run(self, program, out, *more):
         process = self.start(program, out, *more)
@@ -359,6 +361,55 @@ def kill_until_done(scene, name, out, threads, rng, most):
         return kills, with_checkpoint
 
 
+def start_ranks(scene, program, out, number, job, mpirun):
+    """So many processes that share a sweep, and what waits for them where that is none of them."""
+    more = ["--resume", "--threads", "1", "--checkpoint", "0.002"]
+    if not mpirun:
+        who = {"OMPI_COMM_WORLD_SIZE": str(number), "PMIX_NAMESPACE": job}
+        return [scene.start(program, out, *more, environment=who | {"OMPI_COMM_WORLD_RANK": str(i)}) for i in range(number)], None
+    return [], scene.start(program, out, *more, before=["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", str(number)])
+
+
+def children(parent):
+    return [int(pid) for pid in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()] if parent.poll() is None else []
+
+
+def strike(pids):
+    hit = 0
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            hit += 1
+        except ProcessLookupError:
+            pass
+    return hit
+
+
+def kill_ranks_until_done(scene, name, out, number, rng, most, mpirun):
+    """As above, of processes that share the runs. Where the first lives, it ends as one that is alone does; mpirun ends all when one dies."""
+    kills = with_checkpoint = job = 0
+    while True:
+        processes, parent = start_ranks(scene, scene.path(name), out, number, f"{out.name} {job}", mpirun)
+        job += 1
+        victims = []
+        if kills < most:
+            time.sleep(rng.uniform(0, scene.seconds[name] * rng.choice((0.3, 0.6, 1))))
+            alive = children(parent) if parent else [p.pid for p in processes if p.poll() is None]
+            victims = rng.sample(alive, rng.choice((1, 1, len(alive)))) if alive else []
+            kills += strike(victims)
+            if processes and processes[0].pid in victims:  # the others make its runs as well, until they are ended
+                time.sleep(rng.uniform(0, scene.seconds[name]))
+                strike([p.pid for p in processes if p.poll() is None])
+            with_checkpoint += bool(victims) and out.exists() and inspect(out) > 0
+        ended = [parent] if parent else processes
+        errors = [p.communicate()[1].decode(errors="replace") for p in ended]
+        codes = [p.returncode for p in ended]
+        if codes[0] == 0:
+            return kills, with_checkpoint
+        if not parent and set(codes) - {0, -9} or not victims:
+            raise Broken(f"{number} processes ended with {codes}\n" + "\n".join(errors))
+
+
 def compare(expected, found):
     for name in sorted(set(expected) | set(found)):
         if name not in found or name not in expected:
@@ -371,16 +422,22 @@ def compare(expected, found):
             raise Broken(f"{name} differs{where}")
 
 
-def rounds(scene, kills, seed):
+def rounds(scene, kills, seed, ranks=False, mpirun=False):
     """(passed, failures, tally) of as many rounds as it takes."""
     rng, tally, passed, failures, number = random.Random(seed), Counter(), 0, [], 0
+    names = ("sweep",) if ranks else scene.names
     while tally["kills"] < kills and number < 20 + 4 * kills:
-        name, threads = scene.names[number % len(scene.names)], 1 + number // len(scene.names) % 2
+        name, threads = names[number % len(names)], 1 + number // len(names) % 2
         out = scene.folder / f"round {number}"
         number += 1
         try:
-            hit, left = kill_until_done(scene, name, out, threads, rng, rng.randint(1, 8))
-            tally.update({"kills": hit, "with a checkpoint": left, name: hit, f"on {threads} threads": hit, "rounds": 1})
+            most = rng.randint(1, 8)
+            if ranks:
+                hit, left = kill_ranks_until_done(scene, name, out, 2 * threads, rng, most, mpirun)
+            else:
+                hit, left = kill_until_done(scene, name, out, threads, rng, most)
+            where = f"of {2 * threads} processes" if ranks else f"on {threads} threads"
+            tally.update({"kills": hit, "with a checkpoint": left, name: hit, where: hit, "rounds": 1})
             leftover = [p.name for p in out.iterdir() if p.suffix == ".tmp"]
             if leftover:
                 raise Broken(f"unfinished files stay: {leftover}")
@@ -398,13 +455,16 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=list(PROGRAMS), help="one of the programs")
     parser.add_argument("--binary", action="store_true", help="standalone binaries of the programs")
+    parser.add_argument("--ranks", action="store_true", help="processes that share the runs of a sweep")
+    parser.add_argument("--mpirun", action="store_true", help="--ranks, started by OpenMPI's mpirun")
     parser.add_argument("--keep", help="the folder to work in, kept afterwards")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="reg-kill-") as scratch:
         folder = Path(a.keep or scratch).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        names = (a.only,) if a.only else tuple(PROGRAMS)
-        passed, failures, tally = rounds(Scene(a.regc, folder, names=names, binary=a.binary), a.kills, a.seed)
+        ranks = a.ranks or a.mpirun
+        names = (a.only,) if a.only else ("sweep",) if ranks else tuple(PROGRAMS)
+        passed, failures, tally = rounds(Scene(a.regc, folder, names=names, binary=a.binary), a.kills, a.seed, ranks, a.mpirun)
     for text in failures:
         print(text)
     print(f"{tally.pop('kills')} kills, " + ", ".join(f"{k}: {v}" for k, v in tally.items()))

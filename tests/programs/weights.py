@@ -246,9 +246,11 @@ def case_parts_of_a_run_keep_the_best_and_the_last(regc):
 
 
 def case_kills_at_any_moment_change_nothing(regc):
-    """Twenty kills; `tests/programs/kill.py REGC --kills 200` makes more."""
+    """Twenty kills, and some of processes that share a sweep; `tests/programs/kill.py REGC --kills 200` makes more, `--ranks` of the latter."""
     try:
-        passed, failures, tally = kill.rounds(kill.Scene(regc.path, folder(regc), regc.environment), 20, seed=1)
+        scene = kill.Scene(regc.path, folder(regc), regc.environment)
+        passed, failures, tally = kill.rounds(scene, 20, seed=1)
+        failures += kill.rounds(scene, 2, seed=2, ranks=True)[1]
     except kill.Broken as e:
         raise Failure(str(e)) from e
     demand(not failures, "\n".join(failures))
