@@ -477,7 +477,7 @@ static const reg_kept *kept_of(Arena *a, const LowerSweep *s) {
   reg_kept *out = ARENA_ARRAY(a, reg_kept, s->kept.len + 1);
   for (int i = 0; i < s->kept.len; i++) {
     const LowerKept *k = &s->kept.data[i];
-    out[i] = (reg_kept){k->name, k->column, k->to, s->variants.len, k->from};
+    out[i] = (reg_kept){k->name, k->column, k->to, s->variants.len - s->refused, k->from};
   }
   return out;
 }

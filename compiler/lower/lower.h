@@ -207,6 +207,7 @@ typedef struct LowerSweep {
   int nruns;
   int index; // in Lowered.sweeps
   VEC(reg_variant) variants;
+  int refused; // of variants, behind the others: draws that are wrong
   int nvalues;
   const int *variant_of; // of each run; of a search of each combination of compiled in values
   VEC(LowerKept) kept;

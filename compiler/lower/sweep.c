@@ -48,12 +48,45 @@ static void note_run(Stages *s, const LowerSweep *sweep, int first) {
     diag_note(s->l->session->diags.list.data[i], (Span){0}, "this is in the run with %s", b.data);
 }
 
-static void elaborate(Stages *s, LowerSweep *sweep, const int *at) {
+// How long the lists of the program were before the statements of a run.
+typedef struct Lengths {
+  int diags, trains, evaluates, applies, reports, assertions, saves, sweeps, views;
+} Lengths;
+
+static Lengths lengths(const Lowered *l) {
+  return (Lengths){
+      l->session->diags.list.len, l->trains.len, l->evaluates.len, l->applies.len, l->reports.len,
+      l->assertions.len,          l->saves.len,  l->sweeps.len,    l->views.len};
+}
+
+// A draw that is wrong is a run that fails: what was made of it is taken back, and the first mistake is why.
+static void refuse(Stages *s, LowerSweep *sweep, const int *at, Lengths before) {
+  Lowered *l = s->l;
+  Diags *ds = &l->session->diags;
+  int first = before.diags;
+  while (ds->list.data[first]->severity != SEV_ERROR) first++;
+  const Diag *d = ds->list.data[first];
+  const char *why = arena_printf(l->session->arena, "%s: %s", stage_place(l, d->span), d->text);
+  vec_push(l->session->arena, sweep->build->refused, ((Refused){at, why}));
+  diags_forget(ds, before.diags);
+  l->trains.len = before.trains;
+  l->evaluates.len = before.evaluates;
+  l->applies.len = before.applies;
+  l->reports.len = before.reports;
+  l->assertions.len = before.assertions;
+  l->saves.len = before.saves;
+  l->sweeps.len = before.sweeps;
+  l->views.len = before.views;
+}
+
+static void elaborate(Stages *s, LowerSweep *sweep, const int *at, bool forgives) {
   Lowered *l = s->l;
   Arena *a = l->session->arena;
   const Map known = l->known, met = s->met, trained = s->names;
   StageList *whole = s->whole;
-  const int statements = s->statements, before = l->session->diags.list.len;
+  const Lengths before = lengths(l);
+  const int statements = s->statements, errors = l->session->diags.errors;
+  const bool failed = s->failed;
   SemaCopy copy = sema_copying(l->program, sweep->ast->span);
   l->known = copied(&known), s->met = copied(&met), s->names = copied(&trained);
   for (int i = 0; i < sweep->axes.len; i++) sweep->axes.data[i]->now = at[i];
@@ -76,7 +109,12 @@ static void elaborate(Stages *s, LowerSweep *sweep, const int *at) {
   l->known = known, s->met = met, s->names = trained;
   s->whole = whole;
   s->statements = statements; // all runs have the same draws
-  if (sweep->variants.len) note_run(s, sweep, before);
+  if (forgives && l->session->diags.errors > errors && !l->exit_code && !l->gave_up) {
+    s->failed = failed;
+    refuse(s, sweep, at, before);
+    return;
+  }
+  if (sweep->variants.len) note_run(s, sweep, before.diags);
   vec_push(a, sweep->build->variants, v);
   vec_push(a, sweep->variants, ((reg_variant){list->len, list->data}));
 }
@@ -86,15 +124,21 @@ static bool same_value(const LowerAxis *x, int a, int b) {
   return a == b || (x->numbers ? x->numbers[a] == x->numbers[b] : !strcmp(x->labels[a], x->labels[b]));
 }
 
-// Which variant has these values; -1: none yet. Where they are not compiled in they do not matter.
+// Where they are not compiled in they do not matter.
+static bool same_values(const LowerSweep *sweep, const int *a, const int *b) {
+  bool same = true;
+  for (int k = 0; k < sweep->axes.len && same; k++)
+    same = !compiled_in(sweep->axes.data[k]) || same_value(sweep->axes.data[k], a[k], b[k]);
+  return same;
+}
+
+// Which variant has these values; -1: none yet. Those that are refused are behind the others.
 static int variant_with(const LowerSweep *sweep, const int *at) {
-  for (int i = 0; i < sweep->build->variants.len; i++) {
-    bool same = true;
-    for (int k = 0; k < sweep->axes.len && same; k++)
-      same = !compiled_in(sweep->axes.data[k]) ||
-             same_value(sweep->axes.data[k], sweep->build->variants.data[i].at[k], at[k]);
-    if (same) return i;
-  }
+  const SweepBuild *b = sweep->build;
+  for (int i = 0; i < b->variants.len; i++)
+    if (same_values(sweep, b->variants.data[i].at, at)) return i;
+  for (int i = 0; i < b->refused.len; i++)
+    if (same_values(sweep, b->refused.data[i].at, at)) return b->variants.len + i;
   return -1;
 }
 
@@ -119,19 +163,36 @@ int sweep_values(const LowerSweep *sweep) {
   return n < 1e4 ? (int)n : 10000;
 }
 
+// Runs whose statements are wrong fail when they act.
+static void put_refused(Stages *s, LowerSweep *sweep) {
+  Arena *a = s->l->session->arena;
+  const SweepBuild *b = sweep->build;
+  for (int i = 0; i < b->refused.len; i++) {
+    reg_stage *stage = ARENA_NEW(a, reg_stage);
+    *stage = (reg_stage){.kind = REG_STAGE_REFUSED, .value = -1, .turn = -1, .place = b->refused.data[i].why};
+    vec_push(a, sweep->variants, ((reg_variant){1, stage}));
+  }
+  sweep->refused = b->refused.len;
+}
+
 static void elaborate_all(Stages *s, LowerSweep *sweep) {
   const Diags *ds = &s->l->session->diags;
   const int errors = ds->errors;
+  const SweepBuild *b = sweep->build;
   // An axis that is found to be compiled in has its first value in the variants before.
-  for (int known = -1; known != sweep->variants.len && ds->errors == errors;) {
-    known = sweep->variants.len;
+  for (int known = -1; known != b->variants.len + b->refused.len && ds->errors == errors;) {
+    known = b->variants.len + b->refused.len;
     for (int run = 0; run < sweep_values(sweep) && ds->errors == errors; run++) {
       int *at = values_of(s->l->session->arena, sweep, run);
       for (int i = 0; i < sweep->axes.len; i++)
         if (!compiled_in(sweep->axes.data[i])) at[i] = 0;
-      if (variant_with(sweep, at) < 0) elaborate(s, sweep, at);
+      if (variant_with(sweep, at) < 0) elaborate(s, sweep, at, sweep->drawn);
     }
   }
+  if (b->variants.len)
+    put_refused(s, sweep);
+  else if (b->refused.len)
+    elaborate(s, sweep, b->refused.data[0].at, false); // none is right: then it is no fault of the draws
 }
 
 // Trainings of runs that have their statements and their seed, and so their rows, in common can be made
@@ -145,6 +206,7 @@ static void mark_together(const Stages *s, const LowerSweep *sweep) {
   bool *met = ARENA_ARRAY(l->session->arena, bool, (size_t)sweep->build->variants.len *each);
   for (int run = 0; run < sweep->nruns; run++) {
     const int v = sweep->variant_of[run], at = seeds ? values_of(l->session->arena, sweep, run)[axis] : 0;
+    if (v >= sweep->build->variants.len) continue; // refused
     const Variant *variant = &sweep->build->variants.data[v];
     for (int i = variant->first; met[(size_t)v * each + (size_t)at] && i < variant->end; i++) {
       LowerTrain *t = l->trains.data[i];

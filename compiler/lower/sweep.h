@@ -12,9 +12,16 @@ typedef struct Variant {
   int first, end;    // trainings
 } Variant;
 
+// Values that were drawn, with which the statements are wrong.
+typedef struct Refused {
+  const int *at;
+  const char *why;
+} Refused;
+
 typedef struct SweepBuild {
   StageScope *around;
   VEC(Variant) variants;
+  VEC(Refused) refused;
 } SweepBuild;
 
 // -- axes.c

@@ -176,11 +176,17 @@ static int save_stage(Run *r, const reg_stage *s) {
   return code;
 }
 
+static int refused_stage(Run *r, const reg_stage *s) {
+  return reg_fail(r->st, REG_BAD_DATA, "rejected", "%s", s->place);
+}
+
 static int (*const stage_run[])(Run *, const reg_stage *) = {
-    [REG_STAGE_TRAIN] = train_stage, [REG_STAGE_EVALUATE] = evaluate_stage, [REG_STAGE_APPLY] = apply_stage,
-    [REG_STAGE_INIT] = init_stage,   [REG_STAGE_REPEAT] = repeat_stage,     [REG_STAGE_IF] = if_stage,
-    [REG_STAGE_WHILE] = while_stage, [REG_STAGE_REPORT] = report_stage,     [REG_STAGE_ASSERT] = assert_stage,
-    [REG_STAGE_SAVE] = save_stage,   [REG_STAGE_SWEEP] = sweep_stage};
+    [REG_STAGE_TRAIN] = train_stage,   [REG_STAGE_EVALUATE] = evaluate_stage,
+    [REG_STAGE_APPLY] = apply_stage,   [REG_STAGE_INIT] = init_stage,
+    [REG_STAGE_REPEAT] = repeat_stage, [REG_STAGE_IF] = if_stage,
+    [REG_STAGE_WHILE] = while_stage,   [REG_STAGE_REPORT] = report_stage,
+    [REG_STAGE_ASSERT] = assert_stage, [REG_STAGE_SAVE] = save_stage,
+    [REG_STAGE_SWEEP] = sweep_stage,   [REG_STAGE_REFUSED] = refused_stage};
 
 int places_room(Run *r, int depth) {
   if (depth <= r->room) return REG_OK;

@@ -257,6 +257,27 @@ picked = c[argmax(rows.train.x[.., 0]) * (k - 1)]
     demand((done["diverged"], done["failed"]) == (4, 3) and all_events[-1]["name"] == "runs_failed", f"{all_events[-1]}")
 
 
+def case_a_draw_that_does_not_fit_is_a_row(regc):
+    """Of a grid it is a mistake of the program, and so it is where no draw fits."""
+    body, behind = "v = a * [10, 20, 30][k]\nsweep j in 1..2 as inner { u = j + v }\nw = sum(inner.u)\nreport v as \"value\"\n", "report s.v\nreport 1 as \"behind\"\n"
+    text = swept("k in 0..5, a in [1, 2] by random(12)", body, behind)
+    told, table, all_events = reports(regc, text, code=3)
+    rows = list(csv.DictReader(table.splitlines()))
+    fits = [int(row["k"]) < 3 for row in rows]
+    demand(2 < sum(fits) < 10 and told["behind"] == 1, table)
+    for row, value, good in zip(rows, told["s.v"], fits):
+        reason = f"index {row['k']} is out of range for size 3"
+        demand(value == (float(row["a"]) * (10, 20, 30)[int(row["k"])] if good else None), f"{row}: {value}")
+        demand(row["outcome"] == "finished" if good else row["outcome"].startswith("failed: p.reg:") and reason in row["outcome"], f"{row}")
+    demand(sum(e["event"] == "run" and e["outcome"] == "failed" for e in all_events) == 12 - sum(fits), f"{all_events}")
+    searched = reports(regc, swept("k in 0..5, a in [1, 2] by search(v, trials: 14)", body.replace("[10, 20, 30]", "[30, 20, 10]"), behind), code=3)[1]
+    demand({int(r["k"]) < 3 for r in csv.DictReader(searched.splitlines()) if r["outcome"] == "finished"} == {True}, searched)
+    for wrong in (text.replace(" by random(12)", ""), text.replace("0..5", "3..5")):
+        where = placed(regc, wrong, TABLE)
+        done = regc("run", "p.reg", "--out=", cwd=where)
+        demand(done.returncode == 1 and "out of range for size 3 [bad_index]" in done.stderr, done.stderr)
+
+
 LONG = swept("lambda in [0, 0.1], seed in 1..2", training().replace("epochs   2", "epochs   120") + "report w\nreport e.mse as \"error\"\n"
              + "sweep k in 1..2 as inner { v = k + lambda }\nreport best(inner, by: v)\n", "report s.e.mse\n")
 
