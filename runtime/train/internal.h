@@ -126,7 +126,9 @@ typedef struct Common {
 
 typedef struct Together {
   Common full, last;
-  bool gathered; // the rows of this step, by the first one that makes it
+  bool gathered;        // the rows of this step, by the first one that makes it
+  const int64_t *order; // of all rows, in this epoch; NULL: none has arranged them yet
+  int32_t epoch;
 } Together;
 
 typedef struct Training {

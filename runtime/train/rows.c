@@ -4,6 +4,7 @@
 #include "reg/rng.h"
 #include "train/internal.h"
 #include <math.h>
+#include <string.h>
 
 static int64_t most_rows(const Training *t) {
   const int64_t batches = (t->part->nrows + t->plan->batch - 1) / t->plan->batch * t->plan->batch;
@@ -89,9 +90,21 @@ static int keep(Training *t) {
   return REG_OK;
 }
 
+// Of those that are trained together the first one arranges the rows of an epoch.
+static bool are_arranged(Training *t) {
+  Together *all = t->together;
+  if (!all) return false;
+  const bool there = all->order && all->epoch == t->epoch;
+  if (there) memcpy(t->order, all->order, (size_t)t->rows * sizeof *t->order);
+  all->order = t->order;
+  all->epoch = t->epoch;
+  return there;
+}
+
 int rows_arrange(Training *t) {
   const int64_t n = t->part->nrows;
   int code = REG_OK;
+  if (are_arranged(t)) return REG_OK;
   if (t->plan->sample == REG_SAMPLE_WEIGHTS)
     code = draw(t);
   else if (t->plan->sample == REG_SAMPLE_KEPT)
