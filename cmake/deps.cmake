@@ -1,4 +1,4 @@
-# Libraries from Debian: LLVM 19 (C API), OpenBLAS, zlib, libzstd, libedit, libmd, SQLite.
+# Libraries from Debian: LLVM 19 (C API), OpenBLAS, zlib, libzstd, libspng, libjpeg-turbo, libedit, libmd, SQLite.
 find_program(LLVM_CONFIG NAMES llvm-config-19 PATHS /usr/lib/llvm-19/bin REQUIRED)
 find_program(CLANG19 NAMES clang-19 PATHS /usr/lib/llvm-19/bin REQUIRED)
 execute_process(COMMAND ${LLVM_CONFIG} --includedir OUTPUT_VARIABLE LLVM_INCLUDE OUTPUT_STRIP_TRAILING_WHITESPACE)
@@ -18,4 +18,4 @@ endif()
 
 add_library(reg_blas INTERFACE)
 target_link_libraries(reg_blas INTERFACE openblas)
-set(REG_RT_LIBS z zstd)
+set(REG_RT_LIBS z zstd spng turbojpeg)

@@ -176,7 +176,11 @@ static int build_program(Build *b, const char *path) {
   const DataImage data = image_finish(&image, "reg_binary_program");
   code = write_data(b, &data);
   if (code) return code;
-  return o->given[OPT_EMIT] ? make_object(b, path) : link_executable(&b->link, path, o->given[OPT_STATIC]);
+  if (o->given[OPT_EMIT]) return make_object(b, path);
+  if (o->given[OPT_STATIC] && program_reads_images(programs[0]))
+    return usage_error("`--static` needs libspng as a static library, which there is none of: without it the "
+                       "binary of a program that reads images is linked with libspng.so");
+  return link_executable(&b->link, path, o->given[OPT_STATIC], program_reads_images(programs[0]));
 }
 
 // -- models for embedding

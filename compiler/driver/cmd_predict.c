@@ -39,7 +39,7 @@ static int predict(ProgramTable *t) {
 
 int cmd_predict(Session *s, const Options *o) {
   if (o->arguments.len == 1 && !o->value[OPT_IN])
-    return usage_error("`regc predict` needs `--in=FILE`: rows as .csv or .npy");
+    return usage_error("`regc predict` needs `--in=FILE`: rows as .csv, .npy or images");
   return with_program(s, o, "predict", predict);
 }
 

@@ -135,7 +135,7 @@ static int finish(Link *l, int code, const char *path, unsigned mode) {
 // Bytes that linking makes beside the objects' own.
 enum { SHARED_MAKES = 2 << 20, STATIC_MAKES = 64 << 20 };
 
-int link_executable(Link *l, const char *path, bool is_static) {
+int link_executable(Link *l, const char *path, bool is_static, bool images) {
   const char *libraries = link_libraries(l->arena);
   if (!libraries) {
     fputs("regc: the runtime's libraries (libregrt.a) are neither beside regc nor in ../lib/reg\n", stderr);
@@ -146,6 +146,7 @@ int link_executable(Link *l, const char *path, bool is_static) {
   vec_push(l->arena, c, arena_printf(l->arena, "%s/libregmain.a", libraries));
   vec_push(l->arena, c, arena_printf(l->arena, "%s/libregrt.a", libraries));
   // Small libraries always become part of the binary; OpenBLAS, of 36 MB, only where it is asked for.
+  if (images) add_words(l->arena, &c, "-Wl,-Bstatic -lturbojpeg -Wl,-Bdynamic -lspng");
   add_words(l->arena, &c,
             is_static ? "-static -lz -lzstd -lopenblas" : "-Wl,-Bstatic -lz -lzstd -Wl,-Bdynamic -lopenblas");
   add_words(l->arena, &c, *REG_LINK_FLAGS ? "-lm -lpthread" : "-lm -lpthread -s");

@@ -16,7 +16,8 @@ typedef struct Link {
 int link_begin(Link *l, Arena *a, const Options *o, const volatile int *stop);
 int link_object(Link *l, const char *bytes, size_t size);
 // A standalone executable. It appears whole or not at all.
-int link_executable(Link *l, const char *path, bool is_static);
+// images: it reads these, through libraries that others do without.
+int link_executable(Link *l, const char *path, bool is_static, bool images);
 // One object of all of them, in which the named symbols are local.
 int link_relocatable(Link *l, const char *path, const char *const *local, int nlocal);
 void link_end(Link *l);

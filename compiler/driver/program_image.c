@@ -193,8 +193,15 @@ static int64_t dataset(Writer *w, const reg_program *p, int data) {
   POINT(w, at, reg_dataset, texts, d->ntexts ? put_reg_tokenizer(w, d->texts, d->ntexts) : -1);
   POINT(w, at, reg_dataset, lags, d->nlags ? put_reg_lag(w, d->lags, d->nlags) : -1);
   POINT(w, at, reg_dataset, form, d->form ? put_reg_csv_form(w, d->form, 1) : -1);
+  POINT(w, at, reg_dataset, images, d->images ? put_reg_image_form(w, d->images, 1) : -1);
   POINT(w, at, reg_dataset, memory, -1);
   return at;
+}
+
+bool program_reads_images(const reg_program *p) {
+  for (int i = 0; i < p->ndatasets; i++)
+    if (p->plans[i].nops && p->plans[i].ops[0].kind == REG_DATA_IMAGES) return true;
+  return false;
 }
 
 void image_binary(Image *m, const reg_binary *b, SymbolOf symbol, void *user) {
@@ -215,6 +222,7 @@ void image_binary(Image *m, const reg_binary *b, SymbolOf symbol, void *user) {
   POINT(&w, at, reg_binary, doc, image_text((&w)->m, b->doc));
   POINT(&w, at, reg_binary, compiler, image_text((&w)->m, b->compiler));
   POINT(&w, at, reg_binary, cpu, image_text((&w)->m, b->cpu));
+  if (program_reads_images(b->program)) image_symbol(m, AT(at, reg_binary, images), "table_read_images");
 }
 
 static int64_t banks(Writer *w, const reg_tensor *t, void *const *from, int n) {

@@ -122,6 +122,8 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
     ok = idx_source(cx, stage, &op);
   } else if ((b == B_NPY || b == B_NPZ) && !source) {
     ok = npy_source(cx, stage, b == B_NPZ, &op);
+  } else if (b == B_IMAGES && !source) {
+    ok = images_source(cx, env, stage, NULL, &op);
   } else if ((b == B_SCALE || b == B_STANDARDIZE || b == B_MIN_MAX) && of_text(cx, c)) {
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,
               arena_printf(cx->a, "`%s`", builtin_info[b].name),
@@ -159,6 +161,7 @@ static const Ast *data_body(Cx *cx, const Ast *e) {
 }
 
 static int source_of(const reg_data_op *op) {
+  if (op->kind == REG_DATA_IMAGES) return B_IMAGES;
   if (op->kind == REG_DATA_NPY) return op->array ? B_NPZ : B_NPY;
   return op->kind == REG_DATA_IDX ? B_IDX : B_CSV;
 }
@@ -187,9 +190,10 @@ static bool part_op(Cx *cx, Env *env, const Ast *part, OpList *ops) {
     diag_hint(d, "what is done to the rows stands before `with` and holds for all parts");
     return false;
   }
-  if (b == B_IDX   ? !idx_source(cx, source, &op)
-      : b != B_CSV ? !npy_source(cx, source, b == B_NPZ, &op)
-                   : !csv_source(cx, env, source, &ops->data[0], &op))
+  if (b == B_IDX      ? !idx_source(cx, source, &op)
+      : b == B_IMAGES ? !images_source(cx, env, source, &ops->data[0], &op)
+      : b != B_CSV    ? !npy_source(cx, source, b == B_NPZ, &op)
+                      : !csv_source(cx, env, source, &ops->data[0], &op))
     return false;
   op.kind = REG_DATA_PART;
   op.part_names[op.nparts++] = part->name;

@@ -1,4 +1,5 @@
-// Sources of data: csv(…), text(…), idx(…), npy(…), npz(…). In: the calls. Out: the first step of a plan.
+// Sources of data: csv(…), text(…), idx(…), npy(…), npz(…), images(…). In: the calls. Out: the first step of
+// a plan.
 #include "source.h"
 #include "builtins.h"
 #include <string.h>
@@ -268,4 +269,43 @@ bool npy_source(Cx *cx, const Ast *call, bool archive, reg_data_op *op) {
     return false;
   op->target = op->field = as ? as->name : archive && text_is_name(op->labels) ? op->labels : "label";
   return may_be_field(cx, as ? as->name_span : target->span, op->field, op->labels);
+}
+
+// `size: [32, 48]`; one number is both.
+static bool size_arg(Cx *cx, Env *env, const Ast *e, reg_image_form *f) {
+  enum { LARGEST = 16384 };
+  const bool list = e->kind == AST_LIST && e->nkids == 2;
+  for (int i = 0; i < 2; i++) {
+    const Ast *one = list ? e->kids[i] : e;
+    Value v = eval_expr(cx, env, one);
+    v.span = one->span;
+    if (!known_int(cx, &v, i ? "a width in pixels" : "a height in pixels", 1, LARGEST,
+                   i ? &f->width : &f->height))
+      return false;
+  }
+  return true;
+}
+
+// Images of all parts are alike: what becomes of them is said once.
+bool images_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op) {
+  const Ast *size = call_arg(call, "size", -1), *grey = call_arg(call, "grey", -1),
+            *more = size ? size : grey;
+  reg_image_form *f = ARENA_NEW(cx->a, reg_image_form);
+  op->kind = REG_DATA_IMAGES;
+  if (!path_arg(cx, call, "images", op)) return false;
+  if (first && more) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, more->span, size ? "`size`" : "`grey`",
+                        "of a part in a folder of its own");
+    diag_hint(d, "all parts are as the first folder's images: it stands there");
+    return false;
+  }
+  if (size && !size_arg(cx, env, size, f)) return false;
+  if (grey && grey->kind != AST_BOOL) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, grey->span, "true or false", ast_text(cx->a, grey));
+    return false;
+  }
+  f->grey = grey && grey->num != 0;
+  op->nimages = 1;
+  op->images = f;
+  return true;
 }

@@ -9,6 +9,7 @@ bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg
 bool text_source(Cx *cx, Env *env, const Ast *call, reg_data_op *op);
 bool idx_source(Cx *cx, const Ast *call, reg_data_op *op);
 bool npy_source(Cx *cx, const Ast *call, bool archive, reg_data_op *op);
+bool images_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op);
 bool split_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op);
 bool fold_step(Cx *cx, Env *env, const Ast *call,
                reg_data_op *op); // one fold, of a tree that data_element made

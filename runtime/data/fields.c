@@ -100,6 +100,8 @@ int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_
 
 static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
   const size_t rows = (size_t)t->nrows;
+  // What rows are called differs from file to file.
+  const int64_t first = t->own[own].role == REG_OWN_ID ? t->nrows : t->files[0].nrows;
   const char **cells = malloc(2 * rows * sizeof *cells), **sorted = cells ? cells + rows : NULL;
   f->classes = reg_heap_take(t->heap, rows * sizeof *f->classes);
   if (!cells || !f->classes) {
@@ -107,8 +109,7 @@ static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
     return -1;
   }
   for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_text(t, own, i);
-  const int64_t stranger =
-      number_classes(f, cells, sorted, t->files[0].nrows, t->nrows, sizeof *cells, by_bytes);
+  const int64_t stranger = number_classes(f, cells, sorted, first, t->nrows, sizeof *cells, by_bytes);
   int code = name_texts(t->heap, f, sorted);
   if (!code && stranger >= 0)
     code = table_mistake(t, own, stranger, st, "classes are those of the training data",
@@ -178,7 +179,7 @@ static int64_t first_text(const Table *t, int own) {
 // -1: out of memory.
 static int make_own(const Table *t, int own, reg_field *f, reg_status *st) {
   const char *name = t->own[own].field;
-  const int64_t text = first_text(t, own);
+  const int64_t text = t->own[own].texts ? 0 : first_text(t, own);
   *f = (reg_field){.dtype = text < 0 ? t->dtype : REG_I32, .width = 1};
   if (!(f->name = reg_heap_copy(t->heap, name, strlen(name)))) return -1;
   if (text >= 0) return (f->why = table_cell(t, own, text)) ? text_classes(t, own, f, st) : -1;

@@ -2,6 +2,7 @@
 #include "data/table.h"
 #include <stdlib.h>
 #include <string.h>
+#pragma weak table_read_images
 
 static const reg_csv_form *form_of(const reg_data_op *op) { return op->nforms ? op->form : NULL; }
 
@@ -41,11 +42,14 @@ static int list_texts(Table *t, const reg_data_plan *plan, TableRequest *want, r
   return REG_OK;
 }
 
+static const reg_image_form *images_of(const reg_data_op *op) { return op->nimages ? op->images : NULL; }
+
 static int (*reader_of(reg_data_kind kind))(Table *, const TableRequest *, reg_status *) {
-  return kind == REG_DATA_CSV   ? table_read_csv
-         : kind == REG_DATA_IDX ? table_read_idx
-         : kind == REG_DATA_NPY ? table_read_npy
-                                : NULL;
+  return kind == REG_DATA_CSV      ? table_read_csv
+         : kind == REG_DATA_IDX    ? table_read_idx
+         : kind == REG_DATA_NPY    ? table_read_npy
+         : kind == REG_DATA_IMAGES ? table_read_images
+                                   : NULL;
 }
 
 static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
@@ -56,6 +60,7 @@ static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   TableRequest first = {.path = source->path,
                         .form = form_of(source),
                         .labels = source->labels,
+                        .images = images_of(source),
                         .array = source->array,
                         .any_text = plan_takes_texts(plan),
                         .holes = plan_fills(plan),
@@ -71,6 +76,7 @@ static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
                                .form = op->nforms ? op->form : form_of(source),
                                .target = op->target,
                                .labels = op->labels,
+                               .images = images_of(source),
                                .array = op->array,
                                .columns = t->columns,
                                .ncolumns = t->width,
@@ -132,6 +138,7 @@ static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   if (!code && has(plan, REG_DATA_DROP_MISSING)) code = table_drop_missing(&t, form_of(&plan->ops[0]), st);
   if (!code) code = table_to_fields(&t, d, st);
   if (!code) d->form = form_of(&plan->ops[0]);
+  if (!code) d->images = images_of(&plan->ops[0]);
   if (!code) code = make_parts(d, heap, &t, plan, st);
   if (!code) code = table_tokenize(&t, d, plan, st);
   if (!code) code = t.width ? make_x(&t, d, plan, st) : texts_alone(d, heap, plan, st);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#pragma weak data_read_images
 
 void table_skip(reg_skipping *skipping, reg_status *st) {
   skipping->tell(skipping->user, st->text);
@@ -87,6 +88,12 @@ static int read_table(const reg_dataset *d, Table *t, reg_skipping *skipping, re
 
 int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
                   reg_rows *out, reg_status *st) {
+  if (d->images) {
+    *out = (reg_rows){0};
+    const int read = data_read_images(d, path, type, skipping, out, st);
+    if (read) reg_rows_free(out);
+    return read;
+  }
   const int base = (d->nsources ? d->nsources : (int)data_x_width(d)) - d->nlags;
   int n = base;
   Heap heap = {0};

@@ -41,6 +41,7 @@ typedef struct TableFile {
 typedef struct OwnColumn {
   const char *column, *field; // in the first file; what the program calls it
   reg_own_role role;
+  bool texts; // also where they could be numbers
   Cells cells;
 } OwnColumn;
 
@@ -71,10 +72,11 @@ typedef struct Table {
 // file; else all columns that are nothing else do.
 typedef struct TableRequest {
   const char *path;
-  const reg_csv_form *form; // NULL: the usual one
-  const char *target;       // the column of the first own one here; NULL: as in the first file
-  const char *labels;       // of an array: the file of those of its rows, in .npz their array; or NULL
-  const char *array;        // of .npz: that of the rows; NULL: a file of one array
+  const reg_csv_form *form;     // NULL: the usual one
+  const char *target;           // the column of the first own one here; NULL: as in the first file
+  const char *labels;           // of an array: the file of those of its rows, in .npz their array; or NULL
+  const reg_image_form *images; // of a folder of images
+  const char *array;            // of .npz: that of the rows; NULL: a file of one array
   const char *const *columns;
   int ncolumns;
   bool no_others;                // a column that is not asked for is a mistake
@@ -95,6 +97,11 @@ int table_unpack(const char *path, char **bytes, size_t *size, reg_status *st);
 int table_read_csv(Table *t, const TableRequest *want, reg_status *st);
 int table_read_idx(Table *t, const TableRequest *want, reg_status *st);
 int table_read_npy(Table *t, const TableRequest *want, reg_status *st); // also an archive of several, .npz
+
+// Weak where they are called: binaries of programs that read no images are linked without them.
+int table_read_images(Table *t, const TableRequest *want, reg_status *st);
+int data_read_images(const reg_dataset *d, const char *path, reg_dtype type, struct reg_skipping *skipping,
+                     reg_rows *out, reg_status *st);
 
 // An array of numbers, whose first axis is the rows.
 typedef struct ArrayRows {

@@ -381,7 +381,7 @@ static int check(const reg_binary *b, const BinaryOptions *o, unsigned given) {
   if (o->command == BINARY_EVALUATE && !b->program->nevaluates)
     return binary_usage(b, "the program has no `evaluate` statement; `predict` writes predictions");
   if (o->command == BINARY_PREDICT && !o->in)
-    return binary_usage(b, "`predict` needs `--in=FILE`: rows as .csv or .npy");
+    return binary_usage(b, "`predict` needs `--in=FILE`: rows as .csv, .npy or images");
   return 0;
 }
 

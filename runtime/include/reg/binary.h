@@ -47,6 +47,7 @@ typedef struct reg_binary {
   const char *doc;                    // its doc comment, or NULL
   const char *compiler;               // "regc 0.1.0, LLVM 19.1.7"
   const char *cpu;                    // "x86-64-v3"
+  const void *images;                 // their reader, where data are images: what brings it into the binary
 } reg_binary;
 
 // The command line of a standalone binary; returns the exit code.

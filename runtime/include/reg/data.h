@@ -90,10 +90,11 @@ typedef struct reg_dataset {
   int ncurves;
   const struct reg_curve *curves; // what is done to x before
   int nsources;
-  const struct reg_source *sources; // the columns of the files that x is made of; none: its own columns
-  int nlags;                        // of these, or of the columns of x, the last ones
-  const struct reg_lag *lags;       // are other columns of rows before
-  const struct reg_csv_form *form;  // how its files are written; NULL: as usual, or there are none
+  const struct reg_source *sources;    // the columns of the files that x is made of; none: its own columns
+  int nlags;                           // of these, or of the columns of x, the last ones
+  const struct reg_lag *lags;          // are other columns of rows before
+  const struct reg_csv_form *form;     // how its files are written; NULL: as usual, or there are none
+  const struct reg_image_form *images; // its rows are images; NULL: they are not
   int ntexts;
   const struct reg_tokenizer *texts; // of fields that are tokens
   void *memory;                      // owns all of the above
@@ -104,6 +105,7 @@ typedef enum reg_data_kind {
   REG_DATA_TEXT,
   REG_DATA_IDX,
   REG_DATA_NPY, // also .npz
+  REG_DATA_IMAGES,
   REG_DATA_SCALE,
   REG_DATA_STANDARDIZE,
   REG_DATA_MIN_MAX,
@@ -190,10 +192,10 @@ typedef struct reg_skipping {
   void *user;
   int64_t rows;
 } reg_skipping;
-// Reads a CSV file. Columns are found by name, and encoded as was learned from the training part; those that
-// x is not made of are not looked at; a missing one is an error that names it. Rows that cannot be read are
-// told to `skipping` and left out, where that is not NULL; else the first one is the error, as one is where
-// no row is left.
+// Reads a CSV file, or where rows are images a folder of these, at any depth, or one of them. Columns are
+// found by name, and encoded as was learned from the training part; those that x is not made of are not
+// looked at; a missing one is an error that names it. Rows that cannot be read are told to `skipping` and
+// left out, where that is not NULL; else the first one is the error, as one is where no row is left.
 int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
                   reg_rows *out, reg_status *st);
 void reg_rows_free(reg_rows *r);

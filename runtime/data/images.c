@@ -1,0 +1,318 @@
+// Folders of pictures as tables: a row for each picture, x [h, w, channels] of numbers 0..255; label, the
+// folder that it lies in; file, its name. Pictures are decoded once, by as many threads as there are
+// processors; what is read does not depend on them. Binaries of programs that read none are linked without
+// this file and the libraries behind it: see reg_binary.
+#include "data/picture.h"
+#include "reg/file.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 64, LARGEST_FILE = 1 << 30 };
+
+// Pictures that threads take one after the other.
+typedef struct Reading {
+  const PictureFiles *files;
+  int64_t height, width; // of rows
+  int channels;
+  bool resize;         // others become that large; else they are refused
+  double *to;          // rows behind each other
+  uint64_t (*sums)[2]; // of each: its name's and its bytes'
+  atomic_llong next;
+  // The first that cannot be read: those before it are read to the end. With `told` such are left out: what
+  // is wrong with each of them.
+  char **told;
+  pthread_mutex_t lock;
+  _Atomic(int64_t) wrong;
+  reg_status *st;
+} Reading;
+
+static int read_picture(Picture *p, const PictureFile *f, uint64_t sums[2], reg_status *st) {
+  struct stat info;
+  size_t size = 0;
+  *p = (Picture){0};
+  if (!stat(f->path, &info) && info.st_size > LARGEST_FILE)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "`%.350s` is larger than 1 GB, more than a picture may be",
+                    f->path);
+  char *bytes = reg_file_read(f->path, &size, "data_missing", st);
+  if (!bytes) return st->code;
+  const int code = picture_decode(p, f->path, (const unsigned char *)bytes, size, st);
+  sums[0] = reg_fnv1a(f->name, strlen(f->name));
+  sums[1] = reg_fnv1a(bytes, size);
+  free(bytes);
+  return code;
+}
+
+static int read_row(Reading *r, int64_t i, reg_status *st) {
+  const PictureFile *f = &r->files->files[i];
+  const int64_t elements = r->height * r->width * r->channels;
+  Picture p;
+  int code = read_picture(&p, f, r->sums[i], st);
+  if (!code && !r->resize && (p.height != r->height || p.width != r->width)) {
+    code = reg_fail(st, REG_BAD_DATA, "data_bad", "`%.300s` has %lld x %lld pixels, not %lld x %lld", f->path,
+                    (long long)p.height, (long long)p.width, (long long)r->height, (long long)r->width);
+    reg_hint(st, "`size: [%lld, %lld]` makes all of them that large", (long long)r->height,
+             (long long)r->width);
+  }
+  if (!code && !picture_numbers(&p, r->height, r->width, r->channels, r->to + i * elements))
+    code = reg_no_memory(st, 0);
+  picture_free(&p);
+  return code;
+}
+
+static void *read_some(void *reading) {
+  Reading *r = reading;
+  for (int64_t i; (i = atomic_fetch_add(&r->next, 1)) < atomic_load(&r->wrong);) {
+    reg_status st = {0};
+    if (!read_row(r, i, &st)) continue;
+    if (r->told && st.code == REG_BAD_DATA && (r->told[i] = strdup(st.text))) continue;
+    pthread_mutex_lock(&r->lock);
+    if (i < atomic_load(&r->wrong)) {
+      atomic_store(&r->wrong, i);
+      *r->st = st;
+    }
+    pthread_mutex_unlock(&r->lock);
+  }
+  return NULL;
+}
+
+static int read_all(Reading *r, reg_status *st) {
+  cpu_set_t cpus;
+  pthread_t thread[MOST_THREADS];
+  bool started[MOST_THREADS] = {false};
+  int n = sched_getaffinity(0, sizeof cpus, &cpus) ? 1 : CPU_COUNT(&cpus);
+  if (n > MOST_THREADS) n = MOST_THREADS;
+  if (n > r->files->count) n = (int)r->files->count;
+  r->st = st;
+  atomic_store(&r->wrong, r->files->count);
+  for (int i = 1; i < n; i++) started[i] = !pthread_create(&thread[i], NULL, read_some, r);
+  read_some(r);
+  for (int i = 1; i < n; i++)
+    if (started[i]) pthread_join(thread[i], NULL);
+  return atomic_load(&r->wrong) < r->files->count ? st->code : REG_OK;
+}
+
+// -- sizes
+
+// Height and width of rows: what is asked for, that of the rows before, or that of the first picture.
+static int choose_size(Reading *r, const Table *t, const reg_image_form *form, reg_status *st) {
+  uint64_t sums[2];
+  Picture first;
+  r->channels = form->grey ? 1 : PICTURE_CHANNELS;
+  r->resize = form->height > 0;
+  r->height = r->resize ? form->height : t->rank ? t->dim[0] : 0;
+  r->width = r->resize ? form->width : t->rank ? t->dim[1] : 0;
+  if (r->height) return REG_OK;
+  const int code = read_picture(&first, &r->files->files[0], sums, st);
+  r->height = first.height;
+  r->width = first.width;
+  picture_free(&first);
+  return code;
+}
+
+// Numbers of rows are kept in double while they are prepared, and as the program's floats behind that.
+static int room_for(Reading *r, Table *t, reg_status *st) {
+  const size_t each = sizeof *t->numbers + reg_dtype_bytes(t->dtype),
+               memory = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+  const size_t width = (size_t)(r->height * r->width * r->channels),
+               rows = (size_t)(t->nrows + r->files->count);
+  size_t bytes;
+  if (__builtin_mul_overflow(rows, width * each, &bytes) || bytes > memory) {
+    reg_fail(st, REG_BAD_DATA, "data_bad",
+             "`%.200s`: %zu images of %lld x %lld x %d numbers are more than memory can hold", t->files->path,
+             rows, (long long)r->height, (long long)r->width, r->channels);
+    reg_hint(st, "`size: [32, 32]` makes images smaller");
+    return st->code;
+  }
+  double *numbers = realloc(t->numbers, rows * width * sizeof *numbers);
+  if (numbers) t->numbers = numbers;
+  int64_t *line = numbers ? realloc(t->line, rows * sizeof *line) : NULL;
+  if (line) t->line = line;
+  r->sums = calloc((size_t)r->files->count, sizeof *r->sums);
+  if (!line || !r->sums) return reg_no_memory(st, rows * width * sizeof *numbers);
+  for (int64_t i = 0; i < r->files->count; i++) line[t->nrows + i] = i + 1;
+  r->to = t->numbers + (size_t)t->nrows * width;
+  return REG_OK;
+}
+
+static int set_shape(const Reading *r, Table *t, const reg_image_form *form, reg_status *st) {
+  if (t->rank) return REG_OK;
+  t->rank = 3;
+  t->dim[0] = r->height;
+  t->dim[1] = r->width;
+  t->dim[2] = r->channels;
+  if (r->height * r->width * r->channels > INT32_MAX)
+    return reg_fail(st, REG_BAD_DATA, "data_bad",
+                    "an image of %lld x %lld pixels has more numbers than a row "
+                    "can have (2147483647)",
+                    (long long)form->height, (long long)form->width);
+  t->width = (int)(r->height * r->width * r->channels);
+  t->columns = data_numbers(t->heap, t->width);
+  return t->columns ? REG_OK : reg_no_memory(st, (size_t)t->width * sizeof *t->columns);
+}
+
+static int read_numbers(Table *t, const PictureFiles *files, const reg_image_form *form, char **told,
+                        reg_status *st) {
+  Reading r = {.files = files, .told = told, .lock = PTHREAD_MUTEX_INITIALIZER};
+  int code = choose_size(&r, t, form, st);
+  if (!code) code = set_shape(&r, t, form, st);
+  if (!code) code = room_for(&r, t, st);
+  if (!code) code = read_all(&r, st);
+  if (!code) table_checksum(t, (const char *)r.sums, (size_t)files->count * sizeof *r.sums);
+  free(r.sums);
+  return code;
+}
+
+// -- what they are called
+
+// Names that are all whole numbers as they are usually written stay numbers: classes in their order.
+static bool are_integers(const PictureFiles *f) {
+  for (int64_t g = 0; g < f->ngroups; g++) {
+    const char *c = f->groups[g] + (f->groups[g][0] == '-');
+    const size_t digits = strspn(c, "0123456789");
+    if (!digits || digits > 18 || c[digits] || (c[0] == '0' && (digits > 1 || c != f->groups[g])))
+      return false;
+  }
+  return true;
+}
+
+static int open_own(Table *t, const PictureFiles *f, reg_status *st) {
+  free(t->own);
+  t->own = calloc(2, sizeof *t->own);
+  if (!t->own) return reg_no_memory(st, 2 * sizeof *t->own);
+  if (f->ngroups)
+    t->own[t->nown++] =
+        (OwnColumn){.column = "label", .field = "label", .role = REG_OWN_TARGET, .texts = !are_integers(f)};
+  t->own[t->nown++] = (OwnColumn){.column = "file", .field = "file", .role = REG_OWN_ID, .texts = true};
+  return REG_OK;
+}
+
+// Whether rows of the first file are of this class: theirs lie behind each other.
+static bool has_class(const Table *t, const char *name) {
+  const char *before = NULL;
+  for (int64_t i = 0; i < t->files[0].nrows; i++) {
+    const char *of = table_text(t, 0, i);
+    if (before && !strcmp(before, of)) continue;
+    if (!strcmp(of, name)) return true;
+    before = of;
+  }
+  return false;
+}
+
+static int check_classes(const Table *t, const PictureFiles *f, const char *path, reg_status *st) {
+  const bool first = t->nfiles == 0;
+  if (first && f->ngroups == 1) {
+    reg_fail(st, REG_BAD_DATA, "data_bad",
+             "`%.200s` has one class, the folder `%.100s`: there is nothing to "
+             "tell it from",
+             path, f->groups[0]);
+    reg_hint(st, "images without classes lie in the folder that is named: `images(\"%.100s/%.60s\")`", path,
+             f->groups[0]);
+    return st->code;
+  }
+  if (first) return REG_OK;
+  if ((t->nown == 2) != (f->ngroups > 0))
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "`%.200s` has %s, and `%.200s` %s", path,
+                    f->ngroups ? "folders of classes" : "no folders", t->files[0].path,
+                    f->ngroups ? "none" : "has folders, which are classes");
+  for (int64_t g = 0; g < f->ngroups; g++)
+    if (!has_class(t, f->groups[g]))
+      return reg_fail(st, REG_BAD_DATA, "data_bad",
+                      "`%.200s` has a folder `%.60s`, which is no class of `%.150s`", path, f->groups[g],
+                      t->files[0].path);
+  return REG_OK;
+}
+
+static bool add_text(Table *t, int own, int64_t row, const char *text) {
+  return cells_add(&t->own[own].cells, row, text, strlen(text));
+}
+
+static int name_rows(Table *t, const PictureFiles *f, reg_status *st) {
+  const size_t rows = (size_t)(t->nrows + f->count);
+  bool good = true;
+  for (int k = 0; k < t->nown && good; k++) {
+    size_t *at = realloc(t->own[k].cells.at, rows * sizeof *at);
+    if (at) t->own[k].cells.at = at;
+    good = at != NULL;
+  }
+  for (int64_t i = 0; i < f->count && good; i++) {
+    good = add_text(t, t->nown - 1, t->nrows + i, f->files[i].name);
+    if (good && t->nown == 2) good = add_text(t, 0, t->nrows + i, f->groups[f->files[i].group]);
+  }
+  return good ? REG_OK : reg_no_memory(st, rows * sizeof(size_t));
+}
+
+int table_read_images(Table *t, const TableRequest *want, reg_status *st) {
+  PictureFiles files;
+  int code = picture_list(&files, want->path, false, st);
+  if (!code) code = check_classes(t, &files, want->path, st);
+  if (!code && !t->nfiles) code = open_own(t, &files, st);
+  if (!code) {
+    t->files[t->nfiles].path = want->path;
+    code = read_numbers(t, &files, want->images, NULL, st);
+  }
+  if (!code) code = name_rows(t, &files, st);
+  if (!code) table_close_array(t, want->path, files.count);
+  picture_list_free(&files);
+  return code;
+}
+
+// -- to predict
+
+// Rows that can be read stay, and what they are called: names behind each other.
+static int give_rows(reg_rows *out, Table *t, const PictureFiles *f, char *const *told, reg_status *st) {
+  size_t bytes = 1;
+  for (int64_t i = 0; i < f->count; i++) bytes += strlen(f->files[i].name) + 1;
+  out->place = malloc((size_t)f->count * sizeof *out->place);
+  out->names = malloc((size_t)f->count * sizeof *out->names);
+  char *to = out->text = malloc(bytes);
+  if (!out->place || !out->names || !to) return reg_no_memory(st, bytes);
+  for (int64_t i = 0; i < f->count; i++) {
+    if (told && told[i]) continue;
+    const int64_t row = out->nrows++;
+    const size_t size = strlen(f->files[i].name) + 1;
+    if (row != i)
+      memmove(t->numbers + row * t->width, t->numbers + i * t->width, (size_t)t->width * sizeof *t->numbers);
+    out->place[row] = i;
+    out->names[row] = memcpy(to, f->files[i].name, size);
+    to += size;
+  }
+  out->called = "file";
+  out->values = t->numbers;
+  t->numbers = NULL;
+  return out->nrows ? REG_OK
+                    : reg_fail(st, REG_BAD_DATA, "data_bad", "%s: no image can be read", t->files[0].path);
+}
+
+static void tell(reg_skipping *skipping, const PictureFiles *f, char **told, reg_status *st) {
+  for (int64_t i = 0; i < f->count; i++) {
+    if (!told[i]) continue;
+    reg_fail(st, REG_BAD_DATA, "data_bad", "%s", told[i]);
+    table_skip(skipping, st);
+  }
+}
+
+int data_read_images(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
+                     reg_rows *out, reg_status *st) {
+  const reg_field *x = &d->fields[0];
+  const reg_image_form form = {
+      .height = d->images->height, .width = d->images->width, .grey = x->dim[2] == 1};
+  Table t = {.dtype = type, .rank = 3, .dim = {x->dim[0], x->dim[1], x->dim[2]}, .width = (int)x->width};
+  PictureFiles files;
+  t.files[0].path = path;
+  int code = picture_list(&files, path, true, st);
+  char **told = skipping ? calloc((size_t)files.count + 1, sizeof *told) : NULL;
+  if (!code && skipping && !told) code = reg_no_memory(st, (size_t)files.count * sizeof *told);
+  if (!code) code = read_numbers(&t, &files, &form, told, st);
+  if (!code && told) tell(skipping, &files, told, st);
+  if (!code) code = give_rows(out, &t, &files, told, st);
+  for (int64_t i = 0; told && i < files.count; i++) free(told[i]);
+  free(told);
+  picture_list_free(&files);
+  table_free(&t);
+  return code;
+}
