@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LONGEST_LABEL = 32 };
 
@@ -33,10 +34,17 @@ static int not_finite(const ArrayRows *x, int64_t row, double v, reg_status *st)
                   (long long)row, isnan(v) ? "NaN" : "infinite");
 }
 
+bool table_fits(const Table *t, int64_t rows, int64_t width) {
+  const int64_t each = (int64_t)(sizeof *t->numbers + reg_dtype_bytes(t->dtype)),
+                memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  return rows <= memory / each / width;
+}
+
 int table_add_array(Table *t, const ArrayRows *x, reg_status *st) {
   int code = shape_of(t, x, st);
   if (code) return code;
   const int64_t rows = t->nrows + x->rows, count = x->rows * x->width;
+  if (!table_fits(t, rows, x->width)) return bad(x, st, "it has more numbers than memory can hold");
   double *numbers = realloc(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
   if (numbers) t->numbers = numbers;
   int64_t *line = numbers ? realloc(t->line, (size_t)rows * sizeof *line) : NULL;

@@ -152,8 +152,10 @@ static int read_labels(Table *t, const TableRequest *want, int64_t rows, reg_sta
 int table_read_idx(Table *t, const TableRequest *want, reg_status *st) {
   Idx x = {0};
   int code = idx_read(&x, want->path, st);
-  const ArrayRows rows = rows_of(&x);
-  if (!code) code = table_add_array(t, &rows, st);
+  if (!code) {
+    const ArrayRows rows = rows_of(&x);
+    code = table_add_array(t, &rows, st);
+  }
   if (!code) table_checksum(t, (const char *)x.bytes, (size_t)(x.count * x.each));
   if (!code) code = read_labels(t, want, x.dim[0], st);
   if (!code) table_close_array(t, want->path, x.dim[0]);

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { MOST_THREADS = 64, LARGEST_FILE = 1 << 30 };
 
@@ -114,28 +113,23 @@ static int choose_size(Reading *r, const Table *t, const reg_image_form *form, r
   return code;
 }
 
-// Numbers of rows are kept in double while they are prepared, and as the program's floats behind that.
 static int room_for(Reading *r, Table *t, reg_status *st) {
-  const size_t each = sizeof *t->numbers + reg_dtype_bytes(t->dtype),
-               memory = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-  const size_t width = (size_t)(r->height * r->width * r->channels),
-               rows = (size_t)(t->nrows + r->files->count);
-  size_t bytes;
-  if (__builtin_mul_overflow(rows, width * each, &bytes) || bytes > memory) {
+  const int64_t width = r->height * r->width * r->channels, rows = t->nrows + r->files->count;
+  if (!table_fits(t, rows, width)) {
     reg_fail(st, REG_BAD_DATA, "data_bad",
-             "`%.200s`: %zu images of %lld x %lld x %d numbers are more than memory can hold", t->files->path,
-             rows, (long long)r->height, (long long)r->width, r->channels);
+             "`%.200s`: %lld images of %lld x %lld x %d numbers are more than memory can hold",
+             t->files->path, (long long)rows, (long long)r->height, (long long)r->width, r->channels);
     reg_hint(st, "`size: [32, 32]` makes images smaller");
     return st->code;
   }
-  double *numbers = realloc(t->numbers, rows * width * sizeof *numbers);
+  double *numbers = realloc(t->numbers, (size_t)(rows * width) * sizeof *numbers);
   if (numbers) t->numbers = numbers;
-  int64_t *line = numbers ? realloc(t->line, rows * sizeof *line) : NULL;
+  int64_t *line = numbers ? realloc(t->line, (size_t)rows * sizeof *line) : NULL;
   if (line) t->line = line;
   r->sums = calloc((size_t)r->files->count, sizeof *r->sums);
-  if (!line || !r->sums) return reg_no_memory(st, rows * width * sizeof *numbers);
+  if (!line || !r->sums) return reg_no_memory(st, (size_t)(rows * width) * sizeof *numbers);
   for (int64_t i = 0; i < r->files->count; i++) line[t->nrows + i] = i + 1;
-  r->to = t->numbers + (size_t)t->nrows * width;
+  r->to = t->numbers + t->nrows * width;
   return REG_OK;
 }
 

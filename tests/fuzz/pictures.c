@@ -2,33 +2,13 @@
 // encoders, changed (bytes, lengths, numbers with a checksum that fits again, pieces twice, the end) and
 // decoded. Out: for each its pixels or a clear error; anything else ends with 1.
 //   fuzz_pictures [FILES [SEED]]
+#include "damage.h"
 #include "data/picture.h"
 #include <spng.h>
-#include <stdlib.h>
 #include <turbojpeg.h>
 #include <zlib.h>
 
-enum { ROOM = 1 << 16, HEIGHT = 21, WIDTH = 34 };
-
-static uint64_t state;
-static uint64_t draw(void) { // splitmix64
-  uint64_t z = state += 0x9e3779b97f4a7c15;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  return z ^ z >> 31;
-}
-static size_t below(size_t n) { return n ? (size_t)(draw() % n) : 0; }
-
-typedef struct File {
-  unsigned char bytes[ROOM];
-  size_t size;
-} File;
-
-static void keep(File *f, const void *bytes, size_t size) {
-  if (!bytes || size > ROOM) exit(2);
-  memcpy(f->bytes, bytes, size);
-  f->size = size;
-}
+enum { HEIGHT = 21, WIDTH = 34, HEADERS = 200 };
 
 // -- valid files
 
@@ -53,7 +33,7 @@ static void make_png(File *f, int kind) {
   if (spng_encode_image(ctx, pixels, HEIGHT * WIDTH * each[kind], SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE))
     exit(2);
   void *bytes = spng_get_png_buffer(ctx, &size, &error);
-  keep(f, bytes, size);
+  add(f, bytes, size);
   free(bytes);
   spng_ctx_free(ctx);
 }
@@ -67,20 +47,9 @@ static void make_jpeg(File *f, int kind) {
   if (tjCompress2(jpeg, pixels, WIDTH, 0, HEIGHT, kind == 3 ? TJPF_CMYK : TJPF_RGB, &bytes, &size,
                   kind == 1 ? TJSAMP_GRAY : TJSAMP_420, 80, kind == 2 ? TJFLAG_PROGRESSIVE : 0))
     exit(2);
-  keep(f, bytes, size);
+  add(f, bytes, size);
   tjFree(bytes);
   tjDestroy(jpeg);
-}
-
-// -- changes
-
-static void splice(File *f, size_t at, size_t removed, const unsigned char *bytes, size_t length) {
-  if (at > f->size) return;
-  if (removed > f->size - at) removed = f->size - at;
-  if (f->size - removed + length > ROOM) return;
-  memmove(f->bytes + at + length, f->bytes + at + removed, f->size - at - removed);
-  memcpy(f->bytes + at, bytes, length);
-  f->size += length - removed;
 }
 
 // Checksums of chunks as they should be, so that the decoder comes to what they hold.
@@ -92,31 +61,6 @@ static void mend_png(File *f) {
     const uLong sum = crc32(0, b + 4, (uInt)length + 4);
     for (size_t k = 0; k < 4; k++) f->bytes[at + 8 + length + k] = (unsigned char)(sum >> (24 - 8 * k));
     at += length + 12;
-  }
-}
-
-static void change(File *f) {
-  unsigned char piece[256];
-  const size_t at = below(f->size), length = below(sizeof piece);
-  static const unsigned char numbers[] = {0, 1, 2, 0x7f, 0x80, 0xff};
-  switch (below(8)) {
-  case 0: f->size = at; break;
-  case 1: f->bytes[at] = (unsigned char)draw(); break;
-  case 2: f->bytes[at] ^= (unsigned char)(1u << below(8)); break;
-  case 3: // in the headers, where sizes stand
-    f->bytes[below(f->size < 200 ? f->size : 200)] = numbers[below(sizeof numbers)];
-    break;
-  case 4: splice(f, at, length, piece, 0); break;
-  case 5: // a piece of the file once more, elsewhere
-    if (at + length > f->size) break;
-    memcpy(piece, f->bytes + at, length);
-    splice(f, below(f->size), below(2) ? length : 0, piece, length);
-    break;
-  case 6: // four bytes of a size
-    for (size_t k = 0; k < 4 && at + k < f->size; k++) f->bytes[at + k] = numbers[below(sizeof numbers)];
-    break;
-  default:
-    for (size_t i = 1 + below(32); i > 0 && f->size < ROOM; i--) f->bytes[f->size++] = (unsigned char)draw();
   }
 }
 
@@ -146,7 +90,7 @@ int main(int argc, char **argv) {
     const int kind = (int)(i % KINDS), jpeg = kind >= 4;
     memcpy(&file, &valid[kind], sizeof file);
     if (i >= KINDS) // at first the valid ones
-      for (size_t k = 1 + below(3); k > 0; k--) change(&file);
+      for (size_t k = 1 + below(3); k > 0; k--) change(&file, HEADERS);
     if (!jpeg && below(4)) mend_png(&file);
     // In room of its own, so that no byte behind it is read unseen.
     unsigned char *bytes = malloc(file.size + !file.size);

@@ -81,7 +81,7 @@ def case_damaged_files_are_told(regc):
     good = idx([8, 4, 3], pixels(8))
     for name, data, told in (("train.gz", b"a,b\n1,2\n", "no IDX file"), ("train.gz", b"", "no IDX file"), ("train.gz", good[:50], "ends before"),
                              ("train.gz", gzip.compress(good)[:-20], "ends before"), ("train.gz", good + b"\0", "goes on"), ("train.gz", good[:9], "within its header"),
-                             ("train.gz", b"\0\0\x07\1" + good[4:], "no numbers"), ("train.gz", idx([0, 4, 3], []), "no elements"),
+                             ("train.gz", b"\0\0\x07\1" + good[4:], "no numbers"), ("train.gz", b"\0\0\x08\xff" + good[4:], "more than 4"), ("train.gz", idx([0, 4, 3], []), "no elements"),
                              ("train.gz", b"\0\0\x08\3" + b"\x7f\xff\xff\xff" * 3, "more than"), ("train.gz", b"\0\0\x08\2\x7f\xff\xff\xff\0\0\0\1", "ends before"),
                              ("train-labels", idx([7], range(7)), "7 labels"), ("train-labels", idx([8], [0.5] * 8, "f"), "one whole number"),
                              ("train-labels", idx([4, 2], range(8)), "one whole number"), ("test", idx([3, 3, 4], pixels(3)), "another shape"),
