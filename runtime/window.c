@@ -1,13 +1,14 @@
-// Products with the windows of images: reg_conv and reg_conv_weights of reg/calls.def. Rows of the product,
-// the windows, are read where they lie in the image: in channels-last images a row of a window is one run of
-// floats. Work is split by the sizes alone, and each element is one sum in one order, so the bits are the
-// same on any number of threads.
+// Products with the windows of images, reg_conv and reg_conv_weights of reg/calls.def, and with panels. Rows
+// of the product, the windows, are read where they lie in the image: in channels-last images a row of a
+// window is one run of floats. Work is split by the sizes alone, and each element is one sum in one order, so
+// the bits are the same on any number of threads.
 #include "ctx.h"
 #include "support.h"
 #include <string.h>
 
 typedef struct Product Product;
-typedef void WindowTile(const Product *, const float *const *, const float *, float *, int64_t, bool);
+typedef void WindowTile(const Product *, const float *const *, const float *, int64_t, float *, int64_t,
+                        bool);
 typedef void ElementTile(const Product *, const int64_t *, const float *, int64_t, int64_t, int64_t, float *,
                          int64_t, bool);
 
@@ -50,24 +51,35 @@ static int64_t panel_width(const Product *p, int64_t from) {
   return p->units - from > p->lanes ? 2 * p->lanes : p->lanes;
 }
 
+static void rows_of_tile(const Product *p, int64_t first, int64_t rows, const float **row) {
+  for (int64_t m = 0; m < p->tile; m++) row[m] = window_at(p, first + least(m, rows - 1));
+}
+
+// The windows `row` to row + rows, times units from `u` on: `width` of a panel whose rows are `apart` floats
+// from each other.
+static void one_tile(const Product *p, const float *const *row, int64_t first, int64_t rows,
+                     const float *panel, int64_t apart, int64_t u, int64_t width) {
+  const int64_t wanted = least(width, p->units - u);
+  const bool whole = rows == p->tile && wanted == width;
+  float edge[MOST_ROWS * 2 * MOST_LANES], *out = p->out + first * p->units + u;
+  p->window_tile(p, row, panel, apart, whole ? out : edge, whole ? p->units : width, width > p->lanes);
+  for (int64_t m = 0; !whole && m < rows; m++)
+    memcpy(out + m * p->units, edge + m * width, (size_t)wanted * sizeof *out);
+}
+
 // Tile by tile of the windows of a part, all panels of each.
 static void convolve(void *const *slots, int64_t begin, int64_t end) {
   const Product *p = slots[0];
   const int64_t tiles = (p->windows + p->tile - 1) / p->tile;
   const int64_t first = tiles * begin / p->parts * p->tile,
                 last = least(tiles * end / p->parts * p->tile, p->windows);
-  float edge[MOST_ROWS * 2 * MOST_LANES];
   for (int64_t r = first; r < last; r += p->tile) {
     const int64_t rows = least(p->tile, last - r);
     const float *row[MOST_ROWS], *panel = p->y;
-    for (int64_t m = 0; m < p->tile; m++) row[m] = window_at(p, r + least(m, rows - 1));
+    rows_of_tile(p, r, rows, row);
     for (int64_t u = 0; u < p->units; u += 2 * p->lanes) {
-      const int64_t width = panel_width(p, u), wanted = least(width, p->units - u);
-      float *out = p->out + r * p->units + u;
-      const bool whole = rows == p->tile && wanted == width;
-      p->window_tile(p, row, panel, whole ? out : edge, whole ? p->units : width, width > p->lanes);
-      for (int64_t m = 0; !whole && m < rows; m++)
-        memcpy(out + m * p->units, edge + m * width, (size_t)wanted * sizeof *out);
+      const int64_t width = panel_width(p, u);
+      one_tile(p, row, r, rows, panel, width, u, width);
       panel += p->elements * width;
     }
   }
@@ -133,6 +145,14 @@ static void pack(const Product *p, const float *w, int64_t channels, bool back, 
   }
 }
 
+static void choose_tiles(Product *p) {
+  if (__builtin_cpu_supports("avx512f") && !reg_window_narrow) {
+    p->lanes = 16, p->tile = 8, p->window_tile = window_tile16, p->element_tile = element_tile16;
+  } else {
+    p->lanes = 8, p->tile = 6, p->window_tile = window_tile8, p->element_tile = element_tile8;
+  }
+}
+
 static void set_sizes(Product *p, int64_t images, int64_t height, int64_t width, int64_t channels,
                       int64_t rows, int64_t columns, int64_t step_h, int64_t step_w, int64_t spread_h,
                       int64_t spread_w) {
@@ -146,16 +166,12 @@ static void set_sizes(Product *p, int64_t images, int64_t height, int64_t width,
   const bool joined = spread_w == 1 || columns == 1;
   p->rows = rows, p->runs = joined ? 1 : columns, p->run = joined ? columns * channels : channels;
   p->row_apart = spread_h * width * channels, p->run_apart = spread_w * channels;
-  if (__builtin_cpu_supports("avx512f") && !reg_window_narrow) {
-    p->lanes = 16, p->tile = 8, p->window_tile = window_tile16, p->element_tile = element_tile16;
-  } else {
-    p->lanes = 8, p->tile = 6, p->window_tile = window_tile8, p->element_tile = element_tile8;
-  }
+  choose_tiles(p);
 }
 
 static void in_parts(reg_ctx *ctx, Product *p, reg_piece_fn fn, int64_t lines) {
   void *slots[1] = {p};
-  p->parts = least((lines + p->tile - 1) / p->tile, MOST_PARTS);
+  p->parts = least(lines, MOST_PARTS);
   if (2.0 * (double)p->windows * (double)p->elements * (double)p->units < SERIAL_FLOP)
     fn(slots, 0, p->parts);
   else
@@ -169,7 +185,7 @@ void reg_conv(reg_ctx *ctx, const float *x, const float *weights, float *out, fl
   set_sizes(&p, images, height, width, channels, rows, columns, step_h, step_w, spread_h, spread_w);
   const double start = ctx->profile ? reg_now() : 0;
   pack(&p, weights, channels, back, work);
-  in_parts(ctx, &p, convolve, p.windows);
+  in_parts(ctx, &p, convolve, (p.windows + p.tile - 1) / p.tile);
   if (ctx->profile) ctx->gemm_s += reg_now() - start;
 }
 
@@ -179,6 +195,52 @@ void reg_conv_weights(reg_ctx *ctx, const float *x, const float *y, float *out, 
   Product p = {.x = x, .y = y, .out = out, .units = units};
   set_sizes(&p, images, height, width, channels, rows, columns, step_h, step_w, spread_h, spread_w);
   const double start = ctx->profile ? reg_now() : 0;
-  in_parts(ctx, &p, weights_of_part, p.elements);
+  in_parts(ctx, &p, weights_of_part, (p.elements + p.tile - 1) / p.tile);
+  if (ctx->profile) ctx->gemm_s += reg_now() - start;
+}
+
+// -- products with panels
+
+enum { PANEL = 2 * MOST_LANES };
+
+void reg_panels(reg_ctx *ctx, const float *w, float *out, int64_t rows, int64_t columns, int32_t turned) {
+  const double start = ctx->profile ? reg_now() : 0;
+  for (int64_t j = 0; j < columns; j += PANEL, out += rows * PANEL) {
+    const int64_t wanted = least(PANEL, columns - j);
+    if (wanted < PANEL) memset(out, 0, (size_t)(rows * PANEL) * sizeof *out);
+    if (turned)
+      for (int64_t v = 0; v < wanted; v++)
+        for (int64_t k = 0; k < rows; k++) out[k * PANEL + v] = w[(j + v) * rows + k];
+    else
+      for (int64_t k = 0; k < rows; k++)
+        memcpy(out + k * PANEL, w + k * columns + j, (size_t)wanted * sizeof *out);
+  }
+  if (ctx->profile) ctx->gemm_s += reg_now() - start;
+}
+
+// Panel after panel of a part, all rows of each: a panel is read once and stays near.
+static void multiply_panels(void *const *slots, int64_t begin, int64_t end) {
+  const Product *p = slots[0];
+  const int64_t panels = (p->units + PANEL - 1) / PANEL, last = panels * end / p->parts;
+  for (int64_t n = panels * begin / p->parts; n < last; n++)
+    for (int64_t r = 0; r < p->windows; r += p->tile) {
+      const int64_t rows = least(p->tile, p->windows - r), from = n * PANEL,
+                    to = least(from + PANEL, p->units);
+      const float *row[MOST_ROWS], *panel = p->y + n * p->elements * PANEL;
+      rows_of_tile(p, r, rows, row);
+      for (int64_t u = from; u < to; u += 2 * p->lanes)
+        one_tile(p, row, r, rows, panel + (u - from), PANEL, u, 2 * p->lanes);
+    }
+}
+
+void reg_panel_product(reg_ctx *ctx, const float *x, const float *panels, float *out, int64_t rows,
+                       int64_t inner, int64_t columns) {
+  if (rows <= 0 || columns <= 0) return;
+  Product p = {.x = x, .y = panels, .out = out, .units = columns, .windows = rows, .elements = inner};
+  p.down = 1, p.across = rows, p.pixel_apart = inner;
+  p.rows = p.runs = 1, p.run = inner;
+  choose_tiles(&p);
+  const double start = ctx->profile ? reg_now() : 0;
+  in_parts(ctx, &p, multiply_panels, (columns + PANEL - 1) / PANEL);
   if (ctx->profile) ctx->gemm_s += reg_now() - start;
 }

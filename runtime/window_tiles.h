@@ -6,17 +6,17 @@
 
 typedef float NAME(Vector) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-// ROWS windows, window m at row[m], times a panel of weights [elements, vectors * LANES]: to out, rows
-// `apart` floats from each other.
+// ROWS windows, window m at row[m], times a panel of weights [elements, vectors * LANES], whose rows are
+// `panel_apart` floats from each other: to out, rows `apart` floats from each other.
 __attribute__((target(TARGET), always_inline)) static inline void
-NAME(windows)(const Product *p, const float *const *row, const float *panel, float *out, int64_t apart,
-              const int vectors) {
+NAME(windows)(const Product *p, const float *const *row, const float *panel, int64_t panel_apart, float *out,
+              int64_t apart, const int vectors) {
   NAME(Vector) sum[ROWS][2] = {0};
   for (int64_t a = 0; a < p->rows; a++)
     for (int64_t b = 0; b < p->runs; b++) {
       const float *at[ROWS];
       for (int m = 0; m < ROWS; m++) at[m] = row[m] + a * p->row_apart + b * p->run_apart;
-      for (int64_t k = 0; k < p->run; k++, panel += vectors * LANES) {
+      for (int64_t k = 0; k < p->run; k++, panel += panel_apart) {
         const NAME(Vector) w = *(const NAME(Vector) *)panel;
         const NAME(Vector) w2 = vectors > 1 ? *(const NAME(Vector) *)(panel + LANES) : w;
 #pragma GCC unroll 16
@@ -54,12 +54,12 @@ NAME(elements)(const Product *p, const int64_t *offset, const float *y, int64_t 
 }
 
 __attribute__((target(TARGET))) static void NAME(window_tile)(const Product *p, const float *const *row,
-                                                              const float *panel, float *out, int64_t apart,
-                                                              bool two) {
+                                                              const float *panel, int64_t panel_apart,
+                                                              float *out, int64_t apart, bool two) {
   if (two)
-    NAME(windows)(p, row, panel, out, apart, 2);
+    NAME(windows)(p, row, panel, panel_apart, out, apart, 2);
   else
-    NAME(windows)(p, row, panel, out, apart, 1);
+    NAME(windows)(p, row, panel, panel_apart, out, apart, 1);
 }
 
 __attribute__((target(TARGET))) static void NAME(element_tile)(const Product *p, const int64_t *offset,

@@ -180,6 +180,21 @@ static Node *conv_filter(const Rule *r, Node *x, Node *g) {
   return graph_conv_weights(r->g, wide, x, n->attr, filter.dim[0], filter.dim[1]);
 }
 
+// The matrix whose panels v are.
+static Node *unpanels(const Rule *r, Node *v) {
+  const Node *n = r->n;
+  const bool turned = n->op == OP_PANELS && n->attr[0];
+  const int64_t rows = v->shape.dim[1],
+                columns = n->op == OP_PANELS ? n->in[0]->shape.dim[!turned] : n->attr[0];
+  const int64_t start[] = {0, 0}, stop[] = {rows, columns}, step[] = {1, 1};
+  Node *lines = graph_transpose(r->g, v, (int[]){1, 0, 2});
+  Node *wide = graph_reshape(r->g, lines, shape_of(2, rows, v->shape.dim[0] * v->shape.dim[2]));
+  Node *w = graph_slice(r->g, wide, start, stop, step);
+  return turned ? graph_swap(r->g, w) : w;
+}
+
+static Node *panels(const Rule *r, Node *v) { return graph_panels(r->g, v, false); }
+
 static Node *swap(const Rule *r, Node *v) { return graph_swap(r->g, v); }
 static Node *to_operand(const Rule *r, Node *v) { return graph_cast(r->g, v, r->n->in[r->k]->dtype); }
 
@@ -219,6 +234,8 @@ static const Helper helpers[] = {
     {"swap", swap, NULL},
     {"conv_image", NULL, conv_image},
     {"conv_filter", NULL, conv_filter},
+    {"unpanels", unpanels, NULL},
+    {"panels", panels, NULL},
     {"cast", to_operand, NULL},
     {"scatter_add_like", NULL, scatter_add_like},
     {"put_along_like", NULL, put_along_like},

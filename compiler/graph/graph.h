@@ -84,7 +84,7 @@ struct Node {
   // BROADCAST: axes. SLICE: start[r] stop[r] step[r]. PAD: lo[r] hi[r] inner[r]. SLIDE: axis step
   // spread; UNSLIDE: size besides. SCATTER_ADD, PUT_ALONG, INDEX: size. TRISOLVE: lower. UNIFORM: stream.
   // POINT: key. INPUT: position. CONV: step_h, step_w, spread_h, spread_w, back; CONV_WEIGHTS: rows, columns
-  // in the place of back.
+  // in the place of back. PANELS: turned; PANEL_PRODUCT: columns.
   int nattr;
   const int64_t *attr;
   const char *name; // INPUT; INDEX, LOOP, factorizations: the place in the program
@@ -157,6 +157,8 @@ Node *graph_matmul(Graph *g, Node *x, Node *y);
 // `apart`: step_h, step_w, spread_h, spread_w. ops.def tells what they compute (window.c).
 Node *graph_conv(Graph *g, Node *x, Node *y, const int64_t *apart, bool back);
 Node *graph_conv_weights(Graph *g, Node *x, Node *y, const int64_t *apart, int64_t rows, int64_t columns);
+Node *graph_panels(Graph *g, Node *w, bool turned);
+Node *graph_panel_product(Graph *g, Node *x, Node *panels, int64_t columns);
 Node *graph_index(Graph *g, Node *x, int64_t size, Node *count, const char *place); // count: i32[] or NULL
 Node *graph_gather(Graph *g, Node *x, Node *index);
 Node *graph_scatter_add(Graph *g, Node *index, Node *x, int64_t size);

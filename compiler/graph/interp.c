@@ -338,7 +338,7 @@ static double *eval_node(Arena *a, const Node *n, double **v, GraphFault *fault)
   case CLASS_REDUCE: eval_reduce(a, n, v[n->in[0]->id], out, count); break;
   case CLASS_SHAPE: eval_shape(n, v, out, count); break;
   case CLASS_CONTRACT: eval_matmul(n, v[n->in[0]->id], v[n->in[1]->id], out, count); break;
-  case CLASS_WINDOW: eval_window(n, v[n->in[0]->id], v[n->in[1]->id], out); break;
+  case CLASS_WINDOW: eval_window(n, v, out); break;
   case CLASS_INDEX: eval_index(n, v, out, count, fault); break;
   case CLASS_RANDOM: interp_uniform(out, count, v[n->in[0]->id], v[n->in[1]->id][0], n->attr[0]); break;
   case CLASS_BODY:

@@ -31,6 +31,8 @@ AttrKeys op_attr_keys(Op op) {
   case OP_CONV: return (AttrKeys){5, false, {"step_h", "step_w", "spread_h", "spread_w", "back"}};
   case OP_CONV_WEIGHTS:
     return (AttrKeys){6, false, {"step_h", "step_w", "spread_h", "spread_w", "rows", "columns"}};
+  case OP_PANELS: return (AttrKeys){1, false, {"turned"}};
+  case OP_PANEL_PRODUCT: return (AttrKeys){1, false, {"columns"}};
   case OP_IOTA:
   case OP_CONCAT: return (AttrKeys){1, false, {"axis"}};
   case OP_CUMSUM: return (AttrKeys){2, false, {"axis", "reverse"}};

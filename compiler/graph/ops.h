@@ -35,7 +35,7 @@ const char *infer_loop(Arena *a, Node *n);   // body.c
 const char *infer_if(Arena *a, Node *n);     // branch.c
 const char *infer_factor(Arena *a, Node *n); // factor.c
 const char *infer_window(Arena *a, Node *n); // window.c
-void eval_window(const Node *n, const double *x, const double *y, double *out);
+void eval_window(const Node *n, double **v, double *out);
 
 // table.c, simplify.c, builder.c
 struct GraphTable {

@@ -1,4 +1,5 @@
-// Products with the windows of images, CONV and CONV_WEIGHTS of ops.def: builders, shapes, values.
+// Products with the windows of images, CONV and CONV_WEIGHTS of ops.def, and with panels: builders, shapes,
+// values.
 #include "ops.h"
 
 Node *graph_conv(Graph *g, Node *x, Node *y, const int64_t *apart, bool back) {
@@ -13,7 +14,62 @@ Node *graph_conv_weights(Graph *g, Node *x, Node *y, const int64_t *apart, int64
   return node_build(g, &proto);
 }
 
+Node *graph_panels(Graph *g, Node *w, bool turned) {
+  const int64_t attr = turned;
+  Node proto = {.op = OP_PANELS, .in = (Node *[]){w}, .nin = 1, .attr = &attr, .nattr = 1};
+  return node_build(g, &proto);
+}
+
+Node *graph_panel_product(Graph *g, Node *x, Node *panels, int64_t columns) {
+  Node proto = {.op = OP_PANEL_PRODUCT, .in = (Node *[]){x, panels}, .nin = 2, .attr = &columns, .nattr = 1};
+  return node_build(g, &proto);
+}
+
+enum { PANEL = 32 };
+
+static int64_t panels_of(int64_t columns) { return columns / PANEL + (columns % PANEL != 0); }
+
+static const char *infer_panels(Arena *a, Node *n) {
+  const Shape x = n->in[0]->shape;
+  if (n->in[0]->dtype != DT_F32 || x.rank != 2) return "panels are made of a matrix in f32";
+  if (n->nattr != 1 || n->attr[0] < 0 || n->attr[0] > 1) return "turned is 0 or 1";
+  n->dtype = DT_F32;
+  n->shape = shape_of(3, panels_of(x.dim[!n->attr[0]]), x.dim[n->attr[0]], (int64_t)PANEL);
+  return shape_fault(a, n->shape);
+}
+
+static const char *infer_panel_product(Arena *a, Node *n) {
+  const Node *x = n->in[0], *y = n->in[1];
+  if (x->dtype != DT_F32 || y->dtype != DT_F32) return "panels are multiplied in f32";
+  if (x->shape.rank != 2 || y->shape.rank != 3 || x->shape.dim[1] != y->shape.dim[1])
+    return "x is a matrix with as many columns as the panels have rows";
+  if (n->nattr != 1 || n->attr[0] < 0 || y->shape.dim[2] != PANEL || panels_of(n->attr[0]) != y->shape.dim[0])
+    return "there are other panels than for these columns";
+  n->dtype = DT_F32;
+  n->shape = shape_of(2, x->shape.dim[0], n->attr[0]);
+  return shape_fault(a, n->shape);
+}
+
+static void eval_panels(const Node *n, const double *w, double *out) {
+  const Shape s = n->in[0]->shape;
+  const bool turned = n->attr[0];
+  const int64_t rows = n->shape.dim[1], columns = s.dim[!turned];
+  for (int64_t j = 0; j < columns; j++)
+    for (int64_t k = 0; k < rows; k++)
+      out[(j / PANEL * rows + k) * PANEL + j % PANEL] = w[turned ? j * rows + k : k * columns + j];
+}
+
+static void eval_panel_product(const Node *n, const double *x, const double *panels, double *out) {
+  const int64_t rows = n->shape.dim[0], columns = n->shape.dim[1], inner = n->in[0]->shape.dim[1];
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++)
+      for (int64_t k = 0; k < inner; k++)
+        out[i * columns + j] += x[i * inner + k] * panels[(j / PANEL * inner + k) * PANEL + j % PANEL];
+}
+
 const char *infer_window(Arena *a, Node *n) {
+  if (n->op == OP_PANELS) return infer_panels(a, n);
+  if (n->op == OP_PANEL_PRODUCT) return infer_panel_product(a, n);
   const int64_t limit = (int64_t)1 << 40;
   const Node *x = n->in[0], *y = n->in[1];
   const bool weights = n->op == OP_CONV_WEIGHTS;
@@ -47,7 +103,7 @@ const char *infer_window(Arena *a, Node *n) {
 }
 
 // Over all windows [n, i, j], their elements [a, b, c] and units u.
-void eval_window(const Node *n, const double *x, const double *y, double *out) {
+static void eval_conv(const Node *n, const double *x, const double *y, double *out) {
   const bool weights = n->op == OP_CONV_WEIGHTS, back = !weights && n->attr[4];
   const Shape image = n->in[0]->shape, filter = weights ? n->shape : n->in[1]->shape,
               result = weights ? n->in[1]->shape : n->shape;
@@ -67,4 +123,12 @@ void eval_window(const Node *n, const double *x, const double *y, double *out) {
     else
       out[w * units + u] += from * y[at];
   }
+}
+
+void eval_window(const Node *n, double **v, double *out) {
+  const double *x = v[n->in[0]->id];
+  if (n->op == OP_PANELS)
+    eval_panels(n, x, out);
+  else
+    (n->op == OP_PANEL_PRODUCT ? eval_panel_product : eval_conv)(n, x, v[n->in[1]->id], out);
 }

@@ -1,6 +1,6 @@
 // The pipeline. In: a graph. Out: a graph of the same inputs and outputs. Holds: it ends, after MAX_ROUNDS
-// rounds at the latest; the last pass to run is the first of the list, so that no rewriting leaves dead nodes
-// behind.
+// rounds at the latest, and the last pass of the list; the last pass to run is the first of the list, so that
+// no rewriting leaves dead nodes behind.
 #include "passes.h"
 #include "all.h"
 
@@ -28,12 +28,12 @@ Graph *passes_run(Arena *a, const Graph *g, int level, bool verify) {
   for (int round = 0; level > 0 && round < MAX_ROUNDS; round++) {
     Arena *scratch = arena_new();
     Graph *next = current;
-    for (int i = 1; i < npasses; i++) next = run(scratch, next, &passes[i], verify);
+    for (int i = 1; i < npasses - 1; i++) next = run(scratch, next, &passes[i], verify);
     next = run(a, next, &passes[0], verify);
     bool same = graph_same(current, next);
     arena_free(scratch);
     current = next;
     if (same) break;
   }
-  return current;
+  return level > 0 ? run(a, run(a, current, &passes[npasses - 1], verify), &passes[0], verify) : current;
 }

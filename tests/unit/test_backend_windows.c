@@ -1,5 +1,5 @@
-// Products with windows, compiled: images of many sizes, the gradients of both operands, found by the passes
-// and with windows that are stored, against the interpreter and each other.
+// Products with windows and with panels, compiled: many sizes, gradients, found by the passes and as they
+// were, against the interpreter and each other.
 #include "compiler/ad/ad.h"
 #include "compiler/passes/passes.h"
 #include "runtime/support.h"
@@ -74,3 +74,52 @@ static void convolutions(bool narrow) {
 Test(backend_windows, convolutions) { convolutions(false); }
 
 Test(backend_windows, convolutions_without_wide_vectors) { convolutions(true); }
+
+// Turns with two products in a row, of matrices of which one is read turned.
+static Graph *turns(Arena *a, int64_t rows, int64_t inner, int64_t columns) {
+  const char *error = NULL;
+  const long long r = rows, k = inner, n = columns;
+  Graph *g = graph_parse(
+      a,
+      arena_printf(a,
+                   "graph \"g\" h = input f32[%lld,%lld] \"h\" w = input f32[%lld,%lld] \"w\"\n"
+                   "v = input f32[%lld,%lld] \"v\"\n"
+                   "r = loop(h, w, v) { graph \"turn\" i = input i32[] \"i\" c = input f32[%lld,%lld] \"c\"\n"
+                   "w = input f32[%lld,%lld] \"w\" v = input f32[%lld,%lld] \"v\"\n"
+                   "p = tanh(matmul(c, w)) q = sin(matmul(p, transpose(v) perm=[1,0]))\n"
+                   "output \"c\" q } turns=5 carries=1 slices=0 stacks=0 reverse=0 end=0\n"
+                   "output \"c\" part(r) k=0",
+                   r, k, k, n, k, n, r, k, k, n, k, n),
+      &error);
+  cr_assert(g, "%s", error);
+  Node *number = graph_reduce_all(g, OP_SUM, graph_unary(g, OP_SIN, g->outputs.data[0].node)), *gradient[3];
+  ad_gradient(g, number, g->inputs.data, 3, gradient);
+  for (int i = 0; i < 3; i++) graph_output(g, arena_printf(a, "of %d", i), gradient[i], -1);
+  return g;
+}
+
+static int inside(const Graph *g, Op op) {
+  int n = count(g, op);
+  for (int i = 0; i < g->nodes.len; i++)
+    if (g->nodes.data[i]->body) n += inside(g->nodes.data[i]->body, op);
+  return n;
+}
+
+static void panels(bool narrow) {
+  reg_window_narrow = narrow;
+  static const int64_t sizes[][3] = {{8, 16, 16}, {9, 33, 65}, {32, 64, 96}, {40, 256, 160}, {7, 32, 32}};
+  Machine m = machine_new(NULL);
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (int level = 0; level <= 2; level += 2) {
+      Graph *g = passes_run(m.arena, turns(m.arena, sizes[i][0], sizes[i][1], sizes[i][2]), level, true);
+      check_graph_in(&m, g, -0.1, 0.1, 1e-4);
+      const int few = level == 0 || sizes[i][0] < 8; // of which panels would be of no use
+      cr_expect_eq(inside(g, OP_PANEL_PRODUCT), few ? 0 : 6, "case %zu", i);
+      cr_expect_eq(count(g, OP_PANELS), few ? 0 : 4, "case %zu", i);
+    }
+  machine_free(&m);
+}
+
+Test(backend_windows, panels) { panels(false); }
+
+Test(backend_windows, panels_without_wide_vectors) { panels(true); }
