@@ -3,27 +3,9 @@
 // strengths of the parts of its penalties, the loss as a function of the model's result, and the loss's
 // conjugate. What is convex, and what a penalty is made of, the definitions say themselves (`convex`,
 // `absolute`, …), and what is of another form is refused by name.
-#include "model.h"
-#include "stages.h"
+#include "solving.h"
 #include <math.h>
 #include <string.h>
-
-// A part of the model's result: features @ parameter, or a bias.
-typedef struct Term {
-  Node *features; // [n, columns]; NULL: of ones
-  const ParamRef *param;
-  Span at;
-} Term;
-
-typedef struct Solving {
-  Cx *cx;
-  LowerTrain *t;
-  const Ast *clause;
-  BesideCall loss; // its call
-  int64_t rows, outputs;
-  VEC(Term) terms;
-  Node *offset; // NULL: 0
-} Solving;
 
 const Ast *solve_clause(const Ast *train) {
   for (int i = 2; i < train->nkids; i++)
@@ -31,7 +13,7 @@ const Ast *solve_clause(const Ast *train) {
   return NULL;
 }
 
-static Diag *refuse(Solving *s, Span at, const char *what, const char *hint) {
+Diag *solve_refuse(Solving *s, Span at, const char *what, const char *hint) {
   Diag *d = diag_emit(&s->cx->s->diags, DIAG_not_solvable, at, what);
   if (hint) diag_hint(d, "%s", hint);
   diag_note(d, s->clause->span, "to be solved here");
@@ -40,15 +22,15 @@ static Diag *refuse(Solving *s, Span at, const char *what, const char *hint) {
 
 // What the prediction is made of at some place.
 static bool refuse_at(Solving *s, const Node *n, const char *what) {
-  Diag *d =
-      refuse(s, s->loss.of->span, what, "a linear model is `model line(x: [10]) -> [1] = x |> dense(1)`");
+  Diag *d = solve_refuse(s, s->loss.of->span, what,
+                         "a linear model is `model line(x: [10]) -> [1] = x |> dense(1)`");
   if (n->origin.source) diag_note(d, n->origin, "here");
   return false;
 }
 
 // -- the design
 
-static Node *below(Node *n) {
+Node *solve_below(Node *n) {
   while (n->op == OP_POINT || n->op == OP_MADE) n = n->in[0];
   return n;
 }
@@ -56,12 +38,12 @@ static Node *below(Node *n) {
 static const ParamRef *param_of(const Solving *s, const Node *n) {
   for (int i = 0; i < s->cx->params.len; i++) {
     const ParamRef *p = s->cx->params.entries[i].value;
-    if (below(p->node) == n) return trains_tensor(s->t, p->path) ? p : NULL;
+    if (solve_below(p->node) == n) return trains_tensor(s->t, p->path) ? p : NULL;
   }
   return NULL;
 }
 
-static bool has_params(const Solving *s, Node *n) {
+bool solve_has_params(const Solving *s, Node *n) {
   Node **all = ARENA_ARRAY(s->cx->a, Node *, s->cx->params.len + 1);
   int count = 0;
   for (int i = 0; i < s->cx->params.len; i++) {
@@ -81,8 +63,8 @@ static bool add_term(Solving *s, Node *features, const ParamRef *p, const Node *
 
 // A parameter whose elements are those of [k, c], in order, under other shapes; NULL: n is something else.
 static const ParamRef *param_under(const Solving *s, Node *n) {
-  n = below(n);
-  while (n->op == OP_RESHAPE) n = below(n->in[0]);
+  n = solve_below(n);
+  while (n->op == OP_RESHAPE) n = solve_below(n->in[0]);
   return n->op == OP_INPUT ? param_of(s, n) : NULL;
 }
 
@@ -112,8 +94,8 @@ static bool not_linear(Solving *s, const Node *n) {
 // z as a sum of terms. `minus`: it is subtracted.
 static bool walk(Solving *s, Node *n, bool minus) {
   Cx *cx = s->cx;
-  n = below(n);
-  if (!has_params(s, n)) {
+  n = solve_below(n);
+  if (!solve_has_params(s, n)) {
     const Shape z = {.rank = 2, .dim = {s->rows, s->outputs}};
     Node *all = graph_broadcast_to(cx->g, n, n->shape);
     if (shape_count(n->shape) != shape_count(z)) return not_linear(s, n);
@@ -129,9 +111,9 @@ static bool walk(Solving *s, Node *n, bool minus) {
   if (n->op == OP_RESHAPE && !minus) return walk(s, n->in[0], false);
   const bool product = n->op == OP_MATMUL && n->shape.rank == 2 && n->shape.dim[0] == s->rows &&
                        n->shape.dim[1] == s->outputs && !minus;
-  const ParamRef *w = product && !has_params(s, n->in[0]) ? param_under(s, n->in[1]) : NULL;
+  const ParamRef *w = product && !solve_has_params(s, n->in[0]) ? param_under(s, n->in[1]) : NULL;
   if (w) return add_term(s, n->in[0], w, n);
-  return product && has_params(s, n->in[0])
+  return product && solve_has_params(s, n->in[0])
              ? refuse_at(s, n, "its prediction is not linear: a product of what has parameters on both sides")
              : not_linear(s, n);
 }
@@ -142,19 +124,20 @@ static bool find_loss(Solving *s) {
   const Ast *e = train_clause(s->t->ast, "loss");
   const bool library = source_is_library(source_get(&cx->s->sources, e->span.source));
   if (!sema_call_of(cx->l->program, KIND_LOSS, library, e, &s->loss) || s->loss.call != e || !s->loss.of) {
-    refuse(s, e->span, "a loss that is not one call of a definition `loss`",
-           "such as `loss squared_error(line(x), y)`");
+    solve_refuse(s, e->span, "a loss that is not one call of a definition `loss`",
+                 "such as `loss squared_error(line(x), y)`");
     return false;
   }
   const Def *d = s->loss.def;
   const bool convex = sema_has(d, TRAIT_convex);
   if (convex && sema_beside(cx->l->program, KIND_CONJUGATE, d)) return true;
-  refuse(s, s->loss.call->span,
-         arena_printf(cx->a,
-                      convex ? "the loss `%s` has no conjugate" : "the loss `%s` is not said to be convex",
-                      d->name),
-         convex ? "`conjugate NAME(u, y)` beside it is the largest u z - loss over all predictions z"
-                : "a loss that is convex in its first parameter says so: `loss NAME(pred, y) is convex = …`");
+  solve_refuse(
+      s, s->loss.call->span,
+      arena_printf(cx->a,
+                   convex ? "the loss `%s` has no conjugate" : "the loss `%s` is not said to be convex",
+                   d->name),
+      convex ? "`conjugate NAME(u, y)` beside it is the largest u z - loss over all predictions z"
+             : "a loss that is convex in its first parameter says so: `loss NAME(pred, y) is convex = …`");
   return false;
 }
 
@@ -191,142 +174,6 @@ static Node *number(Cx *cx, const Value *v) {
   return n && n->dtype != DT_F64 ? graph_cast(cx->g, n, DT_F64) : n;
 }
 
-// -- penalties
-
-typedef struct Parts {
-  Value strength[3]; // as reg_block_slot; NONE: 0
-  int axis;
-} Parts;
-
-typedef struct Penalizing {
-  Solving *s;
-  Parts *parts; // of one parameter
-  const ParamRef *param;
-} Penalizing;
-
-// Are w's elements read? Its sizes are known numbers.
-static bool names(const Ast *e, const char *w) {
-  const int callee =
-      e && e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? builtin_find(e->kids[0]->name) : -1;
-  if (callee == B_SIZE || callee == B_COUNT) return false;
-  if (e && e->kind == AST_NAME && !strcmp(e->name, w)) return true;
-  for (int i = 0; e && i < e->nkids; i++)
-    if (names(e->kids[i], w)) return true;
-  return false;
-}
-
-static bool add_part(Penalizing *p, int slot, const Value *factor, Span at) {
-  Value *v = &p->parts->strength[slot];
-  *v = v->kind == V_NONE ? *factor : binary(p->s->cx, OPR_ADD, v, factor, at);
-  return v->kind != V_FAIL;
-}
-
-static bool parts_of(Penalizing *p, Env *env, const Ast *e, const char *w, const Value *factor);
-
-// The axis of the parameter as [columns, c] that the norms are along.
-static bool norms_axis(Penalizing *p, const Env *inner, const Ast *call) {
-  const Value *axis = env_get(inner, "axis");
-  const int rank = p->param->shape.rank;
-  const int k = axis && axis->kind == V_NUM ? (int)axis->num : 0, at = k < 0 ? k + rank : k;
-  if (rank > 2 || at < 0 || at >= (rank ? rank : 1)) return false;
-  if (p->parts->strength[REG_BLOCK_NORMS].kind != V_NONE && p->parts->axis != at) {
-    refuse(p->s, call->span, arena_printf(p->s->cx->a, "`%s` has norms along both axes", p->param->path),
-           NULL);
-    return false;
-  }
-  p->parts->axis = at;
-  return true;
-}
-
-// A call of a penalty of w itself: of one that says what it is, or of a sum of such.
-static bool parts_of_call(Penalizing *p, Env *env, const BesideCall *c, const char *w, const Value *factor) {
-  Cx *cx = p->s->cx;
-  Def *d = c->def;
-  if (!c->of || c->of->kind != AST_NAME || strcmp(c->of->name, w) != 0) {
-    refuse(p->s, c->call->span, "a penalty of something else than the parameter itself", NULL);
-    return false;
-  }
-  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, c->stage->nkids + 1);
-  int n = 0;
-  Value *of = ARENA_NEW(cx->a, Value);
-  *of = *env_get(env, w);
-  args[n++] = (BoundArg){NULL, of, c->of->span};
-  for (int i = c->rest; c->stage->kind == AST_CALL && i < c->stage->nkids; i++) {
-    Value *v = ARENA_NEW(cx->a, Value);
-    *v = eval_clause(cx, env, c->stage->kids[i]->kids[0]);
-    args[n++] = (BoundArg){c->stage->kids[i]->name, v, c->stage->kids[i]->span};
-  }
-  Env *inner = env_new(cx, NULL, "", d->name);
-  const Within outer = text_enter(cx, d);
-  bool ok = bind_args(cx, d, args, n, c->call->span, inner, false);
-  const int slot = sema_has(d, TRAIT_absolute)   ? REG_BLOCK_ABSOLUTE
-                   : sema_has(d, TRAIT_decaying) ? REG_BLOCK_SQUARE
-                   : sema_has(d, TRAIT_norms)    ? REG_BLOCK_NORMS
-                                                 : -1;
-  const Ast *body = d->ast->kids[2];
-  if (ok && slot == REG_BLOCK_NORMS) ok = norms_axis(p, inner, c->call);
-  if (ok && slot >= 0)
-    ok = add_part(p, slot, factor, c->call->span);
-  else if (ok && body->kind == AST_BINARY)
-    ok = parts_of(p, inner, body, d->ast->kids[0]->kids[0]->name, factor);
-  else if (ok) {
-    refuse(p->s, c->call->span,
-           arena_printf(cx->a, "the penalty `%s` is not said to be made of absolute values, squares or norms",
-                        d->name),
-           "`l1`, `l2`, `elastic_net`, `group_lasso`, `sparse_group_lasso` and sums of them are");
-    ok = false;
-  }
-  text_leave(cx, outer);
-  return ok;
-}
-
-// e, times a factor, as a sum of strengths times penalties of w.
-static bool parts_of(Penalizing *p, Env *env, const Ast *e, const char *w, const Value *factor) {
-  Cx *cx = p->s->cx;
-  BesideCall c;
-  if (e->kind == AST_BINARY && e->op == OPR_ADD)
-    return parts_of(p, env, e->kids[0], w, factor) && parts_of(p, env, e->kids[1], w, factor);
-  const bool first = e->kind == AST_BINARY && names(e->kids[0], w);
-  if (e->kind == AST_BINARY && (e->op == OPR_MUL || (e->op == OPR_DIV && first)) &&
-      !names(e->kids[first], w)) {
-    const Value x = eval_clause(cx, env, e->kids[first]);
-    const Value product = x.kind == V_FAIL ? x : binary(cx, e->op, factor, &x, e->span);
-    return product.kind != V_FAIL && parts_of(p, env, e->kids[!first], w, &product);
-  }
-  if (sema_call_of(cx->l->program, KIND_PENALTY, cx->library, e, &c) && c.call == e)
-    return parts_of_call(p, env, &c, w, factor);
-  refuse(p->s, e->span, "a penalty that is not a sum of strengths times penalties of the parameter",
-         "for example `penalize w in line.*.weight : 0.1 * l1(w) + 0.01 * l2(w)`");
-  return false;
-}
-
-static bool find_parts(Solving *s, const ParamRef *param, Parts *out) {
-  Cx *cx = s->cx;
-  Penalizing p = {s, out, param};
-  for (int i = 0; i < 3; i++) out->strength[i] = (Value){.kind = V_NONE};
-  out->axis = -1;
-  const Value one = v_num(1, s->clause->span);
-  for (int i = 2; i < s->t->ast->nkids; i++) {
-    const Ast *c = s->t->ast->kids[i];
-    if (c->kind != AST_PENALIZE) continue;
-    if (c->kids[0]->nkids != 1) {
-      refuse(s, c->span, "a penalty that is not of one selected parameter",
-             "for example `penalize w in line.*.weight : 0.1 * l1(w)`");
-      return false;
-    }
-    if (!selects_param(cx, c->kids[1]->kids[0], NULL, param->path)) continue;
-    Env *env = env_new(cx, field_env(cx), "", "penalize");
-    const char *w = c->kids[0]->kids[0]->name;
-    env_set(cx, env, w, v_tensor(param->node, c->kids[1]->kids[0]->span));
-    const bool outer = cx->library;
-    cx->library = source_is_library(source_get(&cx->s->sources, c->span.source));
-    const bool ok = parts_of(&p, env, c->kids[2], w, &one);
-    cx->library = outer;
-    if (!ok) return false;
-  }
-  return true;
-}
-
 // -- the three functions
 
 static Graph *finished(Solving *s) {
@@ -352,27 +199,36 @@ static Solving begin(Lowered *l, LowerTrain *t, const char *what) {
 
 static void put_features(Solving *s, int k, const Term *term) {
   const int64_t columns = term->features ? term->features->shape.dim[1] : 1;
-  vec_push(s->cx->a, s->t->solve->blocks, ((reg_block){term->param->index, columns, !term->features, -1}));
+  vec_push(s->cx->a, s->t->solve->blocks,
+           ((reg_block){term->param->index, columns, !term->features, -1, false}));
   if (term->features)
     put(s->cx, REG_SOLVE_BLOCKS + k * REG_BLOCK_SLOTS + REG_BLOCK_FEATURES,
         arena_printf(s->cx->a, "features %s", term->param->path), term->features);
 }
 
 static bool put_strengths(Solving *s, int k, const Term *term) {
-  static const char *const part_names[] = {"absolute", "square", "norms"};
+  static const char *const part_names[SOLVE_STRENGTHS] = {"absolute", "square", "norms", "singular"};
   Cx *cx = s->cx;
+  const int first = REG_SOLVE_BLOCKS + k * REG_BLOCK_SLOTS;
+  reg_block *block = &s->t->solve->blocks.data[k];
   Parts parts;
-  if (!find_parts(s, term->param, &parts)) return false;
-  for (int i = 0; i < 3; i++) {
+  if (!solve_parts(s, term->param, &parts)) return false;
+  for (int i = 0; i < SOLVE_STRENGTHS; i++) {
     const Value none = v_num(0, term->at);
     Node *n = number(cx, parts.strength[i].kind == V_NONE ? &none : &parts.strength[i]);
     if (!n) return false;
-    put(cx, REG_SOLVE_BLOCKS + k * REG_BLOCK_SLOTS + i,
-        arena_printf(cx->a, "%s %s", part_names[i], term->param->path), n);
+    put(cx, first + i, arena_printf(cx->a, "%s %s", part_names[i], term->param->path), n);
   }
   // A bias is [c]: its one axis is the other one of [columns, c].
   const bool over_outputs = term->param->shape.rank == 1 && !term->features;
-  s->t->solve->blocks.data[k].axis = over_outputs && parts.axis == 0 ? 1 : parts.axis;
+  block->axis = over_outputs && parts.axis == 0 ? 1 : parts.axis;
+  block->bounded = parts.low != NULL;
+  if (!parts.low) return true;
+  const Shape whole = shape_of(2, block->columns, s->outputs);
+  put(cx, first + REG_BLOCK_LOW, arena_printf(cx->a, "low %s", term->param->path),
+      graph_reshape(cx->g, parts.low, whole));
+  put(cx, first + REG_BLOCK_HIGH, arena_printf(cx->a, "high %s", term->param->path),
+      graph_reshape(cx->g, parts.high, whole));
   return true;
 }
 
@@ -396,10 +252,10 @@ static bool design(Lowered *l, LowerTrain *t, Solving *found, Graph **out) {
   Node *z = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
   if (!z) return false;
   if (z->shape.rank < 1 || z->shape.rank > 2 || z->shape.dim[0] != s.rows) {
-    refuse(&s, s.loss.of->span,
-           arena_printf(cx->a, "a prediction of shape %s, which is not a row for each row of the data",
-                        shape_text(cx->a, z->shape)),
-           NULL);
+    solve_refuse(&s, s.loss.of->span,
+                 arena_printf(cx->a, "a prediction of shape %s, which is not a row for each row of the data",
+                              shape_text(cx->a, z->shape)),
+                 NULL);
     return false;
   }
   s.outputs = z->shape.rank == 2 ? z->shape.dim[1] : 1;
@@ -466,7 +322,7 @@ static Node *loss_rows(Solving *s, Node *z) {
   if (!out) return NULL;
   const int64_t count = shape_count(out->shape);
   if (count == s->rows || count == s->rows * s->outputs) return out;
-  refuse(s, c->call->span, "a loss without a number for each row or each element", NULL);
+  solve_refuse(s, c->call->span, "a loss without a number for each row or each element", NULL);
   return NULL;
 }
 

@@ -180,7 +180,6 @@ static const char *beside_solve(const Ast *c) {
   static const char *const words[] = {"batch", "epochs", "steps"};
   if (c->kind == AST_UPDATE) return c->op == OPR_NONE ? "optimize" : "minimize";
   if (c->kind == AST_SAMPLE) return "sample";
-  if (c->kind == AST_CONSTRAIN) return "constrain";
   if (c->kind == AST_FREEZE) return "freeze";
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (c->kind == AST_CLAUSE && !strcmp(c->name, words[i])) return words[i];

@@ -16,6 +16,7 @@ typedef struct Work {
   Solve *s;
   bool whole;      // products of all columns are there, and `g` is of all
   bool *in;        // [p]
+  int64_t output;  // that it is of
   int64_t *column; // of the working set, ascending
   int64_t size;
   bool products;        // their products with each other are in `gram`
@@ -52,9 +53,11 @@ static double strength(const Solve *s, int64_t j, int part) { return block_of(s,
 // How near the column is to leaving 0: from 1 on it does. Of what is not drawn to 0: infinite.
 static double urgency(const Solve *s, int64_t j) {
   const double a = strength(s, j, PART_ABSOLUTE);
+  const SolveBlock *b = block_of(s, j);
   double most = 0;
   for (int64_t k = 0; k < s->c; k++) {
-    const double x = fabs(s->gradient[j * s->c + k]);
+    const double g = s->gradient[j * s->c + k];
+    const double x = boxed(b, (j - b->first) * s->c + k, -g) == 0 ? 0 : fabs(g); // an end is in the way
     if (s->w[j * s->c + k] != 0 || a == 0) return INFINITY;
     if (x > most) most = x;
   }
@@ -161,6 +164,12 @@ static void follow(const Solve *s, Work *k, int64_t a, double d) {
   }
 }
 
+// The parameter of the a-th column inside of its box.
+static double allowed(const Solve *s, const Work *k, int64_t a, double w) {
+  const SolveBlock *b = block_of(s, k->column[a]);
+  return boxed(b, (k->column[a] - b->first) * s->c + k->output, w);
+}
+
 // One pass over the working set, or what of it is not 0: by how much the model fell.
 static double pass(Solve *s, Work *k, bool all) {
   double fell = 0;
@@ -171,22 +180,29 @@ static double pass(Solve *s, Work *k, bool all) {
     const double h = curvature(k, a), below = h + b->part[PART_SQUARE];
     const double now = below > 0 ? soft(h * w - along(s, k, a), b->part[PART_ABSOLUTE]) / below
                                  : (b->part[PART_ABSOLUTE] > 0 ? 0 : w);
-    const double d = now - w;
+    const double to = allowed(s, k, a, now), d = to - w;
     if (d == 0) continue;
     follow(s, k, a, d);
-    k->w[a] = now;
+    k->w[a] = to;
     fell += below * d * d / 2;
   }
   s->passes++;
   return fell;
 }
 
-// To the model's minimum among parameters of the signs that they have now, or as far as the first sign that
-// changes: where columns are nearly dependent, passes are slow, and this is one factorization.
+// At an end of its box.
+static bool is_held(const Solve *s, const Work *k, int64_t a) {
+  const double w = k->w[a];
+  return allowed(s, k, a, nextafter(w, INFINITY)) == w || allowed(s, k, a, nextafter(w, -INFINITY)) == w;
+}
+
+// To the model's minimum among parameters of the signs that they have now and inside of their boxes, or as
+// far as the first sign that changes or end that is met: where columns are nearly dependent, passes are slow,
+// and this is one factorization.
 static void jump(Solve *s, Work *k) {
   int64_t n = 0;
   for (int64_t a = 0; a < k->size; a++)
-    if (k->w[a] != 0) k->face[n++] = a;
+    if (k->w[a] != 0 && !is_held(s, k, a)) k->face[n++] = a;
   if (!n || n > JUMP_COLUMNS) return;
   for (int64_t i = 0; i < n; i++) {
     const int64_t a = k->face[i];
@@ -202,12 +218,15 @@ static void jump(Solve *s, Work *k) {
     const double w = k->w[k->face[i]], d = k->way[i];
     const bool turns = strength(s, k->column[k->face[i]], PART_ABSOLUTE) > 0 && w * (w + d) <= 0;
     if (turns && -w / d < t) t = -w / d;
+    const double end = allowed(s, k, k->face[i], w + d);
+    if (end != w + d && (end - w) / d < t) t = (end - w) / d;
   }
   for (int64_t i = 0; i < n; i++) {
     const int64_t a = k->face[i];
     const double w = k->w[a];
     double now = w + t * k->way[i];
     if (strength(s, k->column[a], PART_ABSOLUTE) > 0 && w * now <= 0) now = 0;
+    now = allowed(s, k, a, now);
     follow(s, k, a, now - w);
     k->w[a] = now;
   }
@@ -215,6 +234,7 @@ static void jump(Solve *s, Work *k) {
 
 // The model's minimum for one output, to where passes lower it by less than `enough`.
 static void minimize(Solve *s, Work *k, int64_t o, double enough) {
+  k->output = o;
   for (int64_t a = 0; a < k->size; a++) {
     k->g[place(k, a)] = s->gradient[k->column[a] * s->c + o];
     k->w[a] = s->w[k->column[a] * s->c + o];

@@ -6,17 +6,20 @@
 #include "solve/solve.h"
 #include <math.h>
 
-// A set of elements of w: the whole slice of a norm, else one.
+// A set of elements of w: all of a block whose singular values are restrained, the whole slice of a norm,
+// else one.
 typedef struct Slice {
   int64_t first, count, stride;
 } Slice;
 
 static int64_t slices(const Solve *s, const SolveBlock *b) {
+  if (b->part[PART_SINGULAR] > 0) return 1;
   return b->part[PART_NORMS] == 0 ? b->columns * s->c : b->axis == 0 ? s->c : b->columns;
 }
 
 static Slice slice(const Solve *s, const SolveBlock *b, int64_t i) {
   const int64_t at = b->first * s->c;
+  if (b->part[PART_SINGULAR] > 0) return (Slice){at, b->columns * s->c, 1};
   if (b->part[PART_NORMS] == 0) return (Slice){at + i, 1, 1};
   return b->axis == 0 ? (Slice){at + i, b->columns, s->c} : (Slice){at + i * s->c, s->c, 1};
 }
@@ -35,6 +38,10 @@ double solve_penalty(const Solve *s, const double *w) {
     for (int64_t k = b->first * s->c; k < (b->first + b->columns) * s->c; k++)
       absolute += fabs(w[k]), square += w[k] * w[k];
     for (int64_t k = 0; b->part[PART_NORMS] > 0 && k < slices(s, b); k++) norms += norm_of(w, slice(s, b, k));
+    const double *values;
+    const int count =
+        b->part[PART_SINGULAR] > 0 ? spectrum_values(b->spectrum, w + b->first * s->c, &values) : 0;
+    for (int k = 0; k < count; k++) sum += b->part[PART_SINGULAR] * values[k];
     sum +=
         b->part[PART_ABSOLUTE] * absolute + b->part[PART_SQUARE] * square / 2 + b->part[PART_NORMS] * norms;
   }
@@ -51,9 +58,22 @@ static double beyond(const Solve *s, const SolveBlock *b, Slice l, double t) {
   return sqrt(sum);
 }
 
+// In which direction w goes on for ever where the gradient draws it, and nothing but a penalty holds it.
+static bool is_open(const Solve *s, const SolveBlock *b, Slice l) {
+  if (!b->low) return true;
+  const int64_t i = l.first - b->first * s->c;
+  return s->gradient[l.first] > 0 ? isinf(b->low[i]) : isinf(b->high[i]);
+}
+
 // The largest t in 0..most for which the slice's penalty has a conjugate; it grows with t.
 static double largest(const Solve *s, const SolveBlock *b, Slice l, double most) {
-  if (b->part[PART_SQUARE] > 0 || is_free(b) || beyond(s, b, l, most) <= b->part[PART_NORMS]) return most;
+  const double *values;
+  if (b->part[PART_SQUARE] > 0 || is_free(b) || !is_open(s, b, l)) return most;
+  if (b->part[PART_SINGULAR] > 0) {
+    spectrum_values(b->spectrum, s->gradient + l.first, &values);
+    return most * values[0] > b->part[PART_SINGULAR] ? b->part[PART_SINGULAR] / values[0] : most;
+  }
+  if (beyond(s, b, l, most) <= b->part[PART_NORMS]) return most;
   if (l.count == 1) return (b->part[PART_ABSOLUTE] + b->part[PART_NORMS]) / fabs(s->gradient[l.first]);
   double low = 0, high = most;
   if (b->part[PART_ABSOLUTE] == 0) return b->part[PART_NORMS] / norm_of(s->gradient, l);
@@ -67,13 +87,35 @@ static double largest(const Solve *s, const SolveBlock *b, Slice l, double most)
   return low;
 }
 
+static double soft(double x, double t) { return x > t ? x - t : x < -t ? x + t : 0; }
+
+// The largest x w - absolute |w| - square w^2 / 2 of the w in the box; of one that nothing restrains, in an
+// interval around where it is.
+static double within(const Solve *s, const SolveBlock *b, Slice l, double x) {
+  const int64_t i = l.first - b->first * s->c;
+  const double w = s->w[l.first], a = b->part[PART_ABSOLUTE], square = b->part[PART_SQUARE], v = soft(x, a);
+  double low = b->low ? b->low[i] : -INFINITY, high = b->low ? b->high[i] : INFINITY;
+  if (is_free(b)) {
+    low = fmax(low, w - (1 + fabs(w)));
+    high = fmin(high, w + (1 + fabs(w)));
+  }
+  double best = square > 0 ? v / square : v > 0 ? high : v < 0 ? low : 0;
+  if (isinf(best)) best = 0; // x is beyond `absolute` by rounding
+  best = fmin(fmax(best, low), high);
+  return x * best - a * fabs(best) - square * best * best / 2;
+}
+
 // The conjugate of the slice's penalty at -t g.
 static double conjugate(const Solve *s, const SolveBlock *b, Slice l, double t) {
-  if (is_free(b)) {
-    const double g = t * s->gradient[l.first], w = s->w[l.first];
-    return fabs(g) * (1 + fabs(w)) - g * w;
-  }
+  if (is_free(b) || b->low) return within(s, b, l, -t * s->gradient[l.first]);
   if (b->part[PART_SQUARE] == 0) return 0;
+  if (b->part[PART_SINGULAR] > 0) {
+    const double *values;
+    const int count = spectrum_values(b->spectrum, s->gradient + l.first, &values);
+    double sum = 0;
+    for (int k = 0; k < count; k++) sum += pow(fmax(t * values[k] - b->part[PART_SINGULAR], 0), 2);
+    return sum / (2 * b->part[PART_SQUARE]);
+  }
   const double x = beyond(s, b, l, t) - b->part[PART_NORMS];
   return x > 0 ? x * x / (2 * b->part[PART_SQUARE]) : 0;
 }

@@ -35,7 +35,9 @@ static void proximal(const Solve *s, double *w, double t) {
       shorten(w, first + k, b->columns, s->c, norms);
     for (int64_t k = 0; norms > 0 && b->axis != 0 && k < b->columns; k++)
       shorten(w, first + k * s->c, s->c, 1, norms);
-    for (int64_t k = first; k < first + count; k++) w[k] /= 1 + t * b->part[PART_SQUARE];
+    if (b->part[PART_SINGULAR] > 0) spectrum_shrink(b->spectrum, w + first, t * b->part[PART_SINGULAR]);
+    for (int64_t k = 0; k < count; k++)
+      w[first + k] = boxed(b, k, w[first + k] / (1 + t * b->part[PART_SQUARE]));
   }
 }
 

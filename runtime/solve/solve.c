@@ -13,7 +13,7 @@ const SolveBlock *block_of(const Solve *s, int64_t column) {
 
 static const SolveBlock *free_bias(const Solve *s) {
   for (int i = 0; i < s->nblocks; i++)
-    if (s->blocks[i].ones && is_free(&s->blocks[i])) return &s->blocks[i];
+    if (s->blocks[i].ones && is_free(&s->blocks[i]) && !s->blocks[i].low) return &s->blocks[i];
   return NULL;
 }
 
@@ -72,27 +72,40 @@ bool solve_reached(Solve *s) {
   return s->gap <= s->tolerance;
 }
 
+// Every parameter inside of its box.
+static void into_boxes(Solve *s) {
+  for (int i = 0; i < s->nblocks; i++) {
+    const SolveBlock *b = &s->blocks[i];
+    for (int64_t k = 0; b->low && k < b->columns * s->c; k++)
+      s->w[b->first * s->c + k] = boxed(b, k, s->w[b->first * s->c + k]);
+  }
+}
+
 // Does the objective go on falling along a ray, so that it has no minimum? At one, twice as much is worse.
 static bool falls_for_ever(Solve *s) {
   const int64_t count = s->p * s->c;
   bool free_weights = false;
   for (int i = 0; i < s->nblocks; i++) free_weights |= is_free(&s->blocks[i]) && !s->blocks[i].ones;
   if (s->quadratic || !free_weights || solve_evaluate(s)) return false;
-  double before = *s->value + solve_penalty(s, s->w), times = 1;
-  bool falls = true;
+  Heap own = {0};
+  double *was = reg_heap_take(&own, (size_t)count * sizeof *was);
+  double before = *s->value + solve_penalty(s, s->w);
+  bool falls = was != NULL;
+  if (was) memcpy(was, s->w, (size_t)count * sizeof *was);
   for (int i = 0; i < 2 && falls; i++) {
     for (int64_t k = 0; k < count; k++) s->w[k] *= 2;
-    times *= 2;
+    into_boxes(s);
     falls = !solve_evaluate(s) && *s->value + solve_penalty(s, s->w) < before;
     before = *s->value + solve_penalty(s, s->w);
   }
-  for (int64_t k = 0; k < count; k++) s->w[k] /= times; // exactly what they were
+  if (was) memcpy(s->w, was, (size_t)count * sizeof *was);
+  reg_heap_free(&own);
   return falls;
 }
 
 static bool by_coordinates(const Solve *s) {
   for (int i = 0; i < s->nblocks; i++)
-    if (s->blocks[i].part[PART_NORMS] > 0) return false;
+    if (s->blocks[i].part[PART_NORMS] > 0 || s->blocks[i].part[PART_SINGULAR] > 0) return false;
   return s->by_element;
 }
 
@@ -104,6 +117,15 @@ static void plain_norms(Solve *s) {
     b->part[PART_ABSOLUTE] += b->part[PART_NORMS];
     b->part[PART_NORMS] = 0;
   }
+}
+
+static bool take_spectra(Solve *s) {
+  for (int i = 0; i < s->nblocks; i++) {
+    SolveBlock *b = &s->blocks[i];
+    if (b->part[PART_SINGULAR] == 0 || b->spectrum) continue;
+    if (!(b->spectrum = spectrum_new(b->columns, s->c, s->heap))) return false;
+  }
+  return true;
 }
 
 static int scale_of(Solve *s) {
@@ -121,7 +143,8 @@ SolveEnd solve_run(Solve *s) {
   s->passes = s->active = s->ngaps = 0;
   s->least = -INFINITY;
   plain_norms(s);
-  if (scale_of(s)) return SOLVE_FAILED;
+  if (!take_spectra(s) || scale_of(s)) return SOLVE_FAILED;
+  into_boxes(s);
   move_bias(s, 1);
   SolveEnd end = by_coordinates(s) ? solve_by_coordinates(s) : solve_by_gradients(s);
   if ((end == SOLVED || end == SOLVE_TOO_LONG) && falls_for_ever(s)) end = SOLVE_UNBOUNDED;

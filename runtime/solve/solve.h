@@ -1,15 +1,17 @@
 // Convex objectives of linear models: the least of
 //
-//   loss(z) + sum over blocks of (absolute |w|_1 + square |w|^2 / 2 + norms * sum of norms of w's slices),
+//   loss(z) + sum over blocks of (absolute |w|_1 + square |w|^2 / 2 + norms * sum of norms of w's slices
+//                                 + singular * sum of w's singular values), with w between the ends of a box,
 //
 // z = offset + F w, to a duality gap. In: the columns of F, the strengths, functions for the loss, and where
 // to start. Out: w. Holds: the result follows from these alone, on any number of threads.
 #ifndef REG_SOLVE_H
 #define REG_SOLVE_H
 #include "ctx.h"
+#include "solve/spectrum.h"
 #include "support.h"
 
-enum { PART_ABSOLUTE, PART_SQUARE, PART_NORMS, SOLVE_PARTS }; // as reg_block_slot
+enum { PART_ABSOLUTE, PART_SQUARE, PART_NORMS, PART_SINGULAR, SOLVE_PARTS }; // as reg_block_slot
 
 // Rows [first, first + columns) of w, which is [p, c].
 typedef struct SolveBlock {
@@ -17,6 +19,8 @@ typedef struct SolveBlock {
   bool ones;                // its column is of ones
   int axis;                 // that the norms are along: 0 a slice for each output, 1 one for each column
   double part[SOLVE_PARTS]; // at least 0
+  double *low, *high;       // [columns, c]: w is between these; NULL: anywhere
+  Spectrum *spectrum;       // where singular values are restrained
 } SolveBlock;
 
 typedef enum SolveEnd { SOLVED, SOLVE_STOPPED, SOLVE_FAILED, SOLVE_TOO_LONG, SOLVE_UNBOUNDED } SolveEnd;
@@ -64,7 +68,13 @@ SolveEnd solve_run(Solve *s);
 // -- private to this room
 
 static inline bool is_free(const SolveBlock *b) {
-  return b->part[PART_ABSOLUTE] == 0 && b->part[PART_SQUARE] == 0 && b->part[PART_NORMS] == 0;
+  return b->part[PART_ABSOLUTE] == 0 && b->part[PART_SQUARE] == 0 && b->part[PART_NORMS] == 0 &&
+         b->part[PART_SINGULAR] == 0;
+}
+// The block's i-th element inside of its box.
+static inline double boxed(const SolveBlock *b, int64_t i, double w) {
+  if (!b->low) return w;
+  return w < b->low[i] ? b->low[i] : w > b->high[i] ? b->high[i] : w;
 }
 const SolveBlock *block_of(const Solve *s, int64_t column);
 void solve_predict(Solve *s); // z at w

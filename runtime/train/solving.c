@@ -56,6 +56,12 @@ static bool take_blocks(Training *t, Solving *g, const int64_t *columns) {
     void **at = t->solve_places + REG_SOLVE_BLOCKS + k * REG_BLOCK_SLOTS;
     s->blocks[k] = (SolveBlock){.first = columns[k], .columns = b->columns, .ones = b->ones, .axis = b->axis};
     for (int i = 0; i < SOLVE_PARTS; i++) at[REG_BLOCK_ABSOLUTE + i] = &s->blocks[k].part[i];
+    const int64_t count = b->columns * s->c;
+    if (b->bounded) {
+      at[REG_BLOCK_LOW] = s->blocks[k].low = doubles(t, count);
+      at[REG_BLOCK_HIGH] = s->blocks[k].high = doubles(t, count);
+      if (!s->blocks[k].low || !s->blocks[k].high) return false;
+    }
     if (!b->ones && !(at[REG_BLOCK_FEATURES] = doubles(t, s->n * b->columns))) return false;
   }
   return true;
@@ -159,6 +165,18 @@ static int design(Training *t, Solving *g) {
   return code;
 }
 
+static int check_boxes(Training *t, const Solve *s) {
+  for (int k = 0; k < s->nblocks; k++) {
+    const SolveBlock *b = &s->blocks[k];
+    for (int64_t i = 0; b->low && i < b->columns * s->c; i++)
+      if (!(b->low[i] <= b->high[i]) || b->low[i] == INFINITY || b->high[i] == -INFINITY)
+        return reg_fail(t->run->st, REG_BAD_DATA, "bad_box",
+                        "%s: nothing is between the ends %.6g and %.6g of `%s`", t->plan->solve_place,
+                        b->low[i], b->high[i], t->plan->params[t->plan->blocks[k].param].name);
+  }
+  return REG_OK;
+}
+
 static int strengths(Training *t, Solving *g) {
   Solve *s = &g->solve;
   const int code = bound_call(t, &g->strengths);
@@ -174,7 +192,7 @@ static int strengths(Training *t, Solving *g) {
                       "%s: a penalty of `%s` has the strength %.6g; a convex one is finite and at least 0",
                       t->plan->solve_place, t->plan->params[t->plan->blocks[k].param].name, v);
     }
-  return code;
+  return code ? code : check_boxes(t, s);
 }
 
 static void weights(Training *t, Solving *g, bool into) {

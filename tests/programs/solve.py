@@ -113,6 +113,8 @@ def case_numbers_that_are_none(regc):
     head = "precision f64\nlet strength = {}\nlet gap = {}\n"
     refused(regc, program(data, 3, penalty="strength * l1(w)", head=head.format(-1, 1e-6)), "bad_strength", 65)
     refused(regc, program(data, 3, penalty="l1(w)", gap="gap", head=head.format(1, 0)), "bad_gap", 65)
+    boxed = program(data, 3, penalty="l1(w)", head=head.format(1, 1e-6)).replace("  solve", "  constrain w in line.*.weight : max(w, log(-strength))\n  solve")
+    refused(regc, boxed, "bad_box", 65)
     refused(regc, program(data, 3, penalty="l1(w)", body="x / 0 |> dense(1) as out"), "bad_design", 65)
 
 
@@ -131,7 +133,8 @@ for strength in [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002] {
 
 def case_path_has_its_bits(regc):
     """On one thread or two, as a binary, and gone on from a kill in its middle: the same weights to the bit."""
-    for name, loss in (("squares", "squared_error(line(x), y)"), ("logistic", "binary_cross_entropy(line(x), y > 0)")):
+    box = "\n    constrain w in line.*.weight : max(w, -0.4)"
+    for name, loss in (("squares", "squared_error(line(x), y)"), ("logistic", "binary_cross_entropy(line(x), y > 0)" + box)):
         home = folder(regc)
         text = PATH.replace("DATA", str(rows(home, 400, 12))).replace("LOSS", loss)
         path = written(regc, text)

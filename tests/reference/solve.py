@@ -28,7 +28,16 @@ CASES = {
     "groups of inputs": ("[2]", "squared_error(line(x), stack(y, x[.., 0]^2, axis: 1))", ["0.05 * group_lasso(w, axis: 1)"]),
     "groups of outputs": ("[2]", "squared_error(line(x), stack(y, x[.., 0]^2, axis: 1))", ["0.1 * group_lasso(w, axis: 0)"]),
     "sparse groups": ("[2]", "squared_error(line(x), stack(y, x[.., 0]^2, axis: 1))", ["0.08 * sparse_group_lasso(w, mix: 0.4, axis: 1)"]),
+    "positive lasso": ("[1]", "squared_error(line(x), y)", ["0.1 * l1(w)"]),
+    "box": ("[1]", "squared_error(line(x), y)", ["0.05 * elastic_net(w, mix: 0.3)"]),
+    "logistic in a box": ("[1]", "binary_cross_entropy(line(x), y > 0)", ["0.01 * l1(w)"]),
+    "multinomial in a box": ("[3]", "soft_cross_entropy(line(x), one_hot(argmax(x[.., 0..3], axis: 1), 3))", ["0.02 * l1(w)"]),
+    "singular values": ("[2]", "squared_error(line(x), stack(y, x[.., 0]^2, axis: 1))", ["0.08 * nuclear_norm(w)"]),
+    "singular values and squares": ("[2]", "squared_error(line(x), stack(y, x[.., 0]^2, axis: 1))", ["0.03 * nuclear_norm(w) + 0.05 * l2(w)"]),
 }
+# What a case's weights are constrained to, and the ends.
+BOXES = {"positive lasso": ("nonnegative(w)", 0, math.inf), "box": ("clamp(w, -0.3, 0.35 + 0.05)", -0.3, 0.4), "logistic in a box": ("min(max(w, -0.5), 0.7)", -0.5, 0.7),
+         "multinomial in a box": ("clamp(w, -0.4, 0.6)", -0.4, 0.6)}
 
 
 def rows():
@@ -70,6 +79,8 @@ def lasso_gap(name, w, b):
 def program(name, gap="1e-13"):
     shape, loss, penalties = CASES[name]
     clauses = "".join(f"  penalize w in line.*.weight : {p}\n" for p in penalties)
+    if name in BOXES:
+        clauses += f"  constrain w in line.*.weight : {BOXES[name][0]}\n"
     return (f'precision f64\ndata d = csv("rows.csv", target: y)\nmodel line(x: [8]) -> {shape} = x |> dense({shape[1:-1]}) as out\n'
             f"train line on d as t {{\n  loss     {loss}\n{clauses}  solve    to gap {gap}\n}}\n")
 
@@ -95,7 +106,7 @@ def problem(name):
     slopes = {
         "weighted": lambda z: weight[:, None] * (z - y[:, None]), "huber": lambda z: np.clip(z - y[:, None], -0.4, 0.4) / n,
         "logistic": lambda z: (1 / (1 + np.exp(-z)) - (y > 0)[:, None]) / n, "poisson": lambda z: (np.exp(z) - count) / n,
-        "two": lambda z: (z - both) / (2 * n), "groups": lambda z: (z - both) / (2 * n), "sparse": lambda z: (z - both) / (2 * n),
+        "two": lambda z: (z - both) / (2 * n), "groups": lambda z: (z - both) / (2 * n), "sparse": lambda z: (z - both) / (2 * n), "singular": lambda z: (z - both) / (2 * n),
         "multinomial": lambda z: (softmax(z) - classes) / n}
     slope = slopes.get(kind, lambda z: (z - y[:, None]) / n)
 
@@ -105,6 +116,10 @@ def problem(name):
     def group(w, t, axis):
         return w * np.maximum(0, 1 - t / np.maximum(np.sqrt((w * w).sum(axis, keepdims=True)), 1e-300))
 
+    def spectral(w, t):
+        u, s, v = np.linalg.svd(w, full_matrices=False)
+        return u * np.maximum(s - t, 0) @ v
+
     operators = {
         "lasso": lambda w, t: soft(w, 0.1 * t), "lasso of a few": lambda w, t: soft(w, 0.3 * t),
         "elastic net": lambda w, t: soft(w, 0.06 * t) / (1 + 0.14 * t), "ridge": lambda w, t: w / (1 + 0.5 * t), "least squares": lambda w, t: w,
@@ -113,8 +128,15 @@ def problem(name):
         "logistic elastic net": lambda w, t: soft(w, 0.025 * t) / (1 + 0.025 * t), "poisson": lambda w, t: w / (1 + 0.3 * t),
         "poisson lasso": lambda w, t: soft(w, 0.1 * t), "two outputs": lambda w, t: soft(w, 0.05 * t), "multinomial": lambda w, t: soft(w, 0.02 * t),
         "multinomial ridge": lambda w, t: w / (1 + 0.05 * t), "groups of inputs": lambda w, t: group(w, 0.05 * t, 1),
-        "groups of outputs": lambda w, t: group(w, 0.1 * t, 0), "sparse groups": lambda w, t: group(soft(w, 0.032 * t), 0.048 * t, 1)}
-    return x, y, both, classes, count[:, 0], weight, slope, operators[name]
+        "groups of outputs": lambda w, t: group(w, 0.1 * t, 0), "sparse groups": lambda w, t: group(soft(w, 0.032 * t), 0.048 * t, 1),
+        "positive lasso": lambda w, t: soft(w, 0.1 * t), "box": lambda w, t: soft(w, 0.015 * t) / (1 + 0.035 * t), "logistic in a box": lambda w, t: soft(w, 0.01 * t),
+        "multinomial in a box": lambda w, t: soft(w, 0.02 * t), "singular values": lambda w, t: spectral(w, 0.08 * t),
+        "singular values and squares": lambda w, t: spectral(w, 0.03 * t) / (1 + 0.05 * t)}
+    operator = operators[name]
+    if name in BOXES:
+        _, low, high = BOXES[name]
+        return x, y, both, classes, count[:, 0], weight, slope, lambda w, t: np.clip(operator(w, t), low, high)
+    return x, y, both, classes, count[:, 0], weight, slope, operator
 
 
 def residual(name, w, b):
@@ -156,6 +178,7 @@ def by_library(name):
     tight = {"tol": 1e-15, "max_iter": 10 ** 6}
     models = {
         "lasso": (m.Lasso(alpha=0.1, **tight), y), "lasso of a few": (m.Lasso(alpha=0.3, **tight), y),
+        "positive lasso": (m.Lasso(alpha=0.1, positive=True, **tight), y),
         "elastic net": (m.ElasticNet(alpha=0.2, l1_ratio=0.3, **tight), y), "ridge": (m.Ridge(alpha=0.5 * len(y), tol=1e-15), y),
         "two outputs": (m.MultiTaskLasso(alpha=0, **tight), None), "groups of inputs": (m.MultiTaskLasso(alpha=0.1, **tight), both),
         "logistic elastic net": (m.LogisticRegression(penalty="elasticnet", l1_ratio=0.5, C=1 / (0.05 * len(y)), solver="saga", tol=1e-14, max_iter=10 ** 6), y > 0),

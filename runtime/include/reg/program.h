@@ -55,6 +55,9 @@ typedef enum reg_block_slot {
   REG_BLOCK_ABSOLUTE, // strengths of the penalty's parts
   REG_BLOCK_SQUARE,
   REG_BLOCK_NORMS,
+  REG_BLOCK_SINGULAR,
+  REG_BLOCK_LOW, // [columns, c]: the ends of a box
+  REG_BLOCK_HIGH,
   REG_BLOCK_FEATURES, // [n, columns]
   REG_BLOCK_SLOTS
 } reg_block_slot;
