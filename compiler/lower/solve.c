@@ -339,6 +339,77 @@ static bool is_quadratic(const Graph *g) {
   return !z || !graph_depends(g, h, z);
 }
 
+static Value *value_new(Cx *cx, Node *n, Span at) {
+  Value *v = ARENA_NEW(cx->a, Value);
+  *v = v_tensor(n, at);
+  return v;
+}
+
+// What stands beside the loss, of its first parameters: the further ones have the values that those of the
+// loss have in its call.
+static Node *beside_loss(Solving *s, Def *of, Node **own, int n) {
+  Cx *cx = s->cx;
+  const BesideCall *c = &s->loss;
+  const Ast *ps = c->def->ast->kids[0];
+  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, c->stage->nkids + ps->nkids + n);
+  args[0] = (BoundArg){NULL, value_new(cx, own[0], c->of->span), c->of->span};
+  const int given = 1 + loss_args(s, args + 1);
+  Env *inner = env_new(cx, NULL, "", c->def->name);
+  const Within outer = text_enter(cx, c->def);
+  const bool bound = bind_args(cx, c->def, args, given, c->call->span, inner, false);
+  text_leave(cx, outer);
+  if (!bound) return NULL;
+  for (int i = 1; i < n; i++) args[i] = (BoundArg){NULL, value_new(cx, own[i], c->of->span), c->of->span};
+  for (int i = 1; i < ps->nkids; i++)
+    if (ps->kids[i]->num == 0)
+      args[n++] = (BoundArg){ps->kids[i]->name, env_get(inner, ps->kids[i]->name), c->call->span};
+  const Value v = call_def(cx, of, args, n, c->call->span, NULL, NULL);
+  return v.kind == V_FAIL ? NULL : value_floats(cx, &v);
+}
+
+static bool gives_as_many(Solving *s, const Def *of, const Node *out, Shape wanted) {
+  if (shape_count(out->shape) == shape_count(wanted)) return true;
+  Cx *cx = s->cx;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_shape_expected, s->loss.call->span, of->name, "a result",
+                      shape_text(cx->a, wanted), shape_text(cx->a, out->shape));
+  diag_note(d, of->ast->name_span, "%s gives as many numbers as the loss",
+            of->kind == KIND_PROX ? "the proximal operator" : "the conjugate");
+  return false;
+}
+
+static Node *total(Cx *cx, Node *x, Node *y) {
+  return graph_reduce_all(cx->g, OP_SUM, graph_binary(cx->g, OP_XMUL, x, y));
+}
+
+// Of a loss that is bent at a point, with its proximal operator beside it: its envelope, by multipliers u and
+// a step t,
+//
+//   min over y of loss(y) + |z + t u - y|^2 / 2t - t |u|^2 / 2,
+//
+// of which z's slope is (z + t u - y) / t. Its least value over z is the loss's, where u is the slope there.
+// Rockafellar 1976, Augmented Lagrangians and Applications of the Proximal Point Algorithm in Convex
+// Programming.
+static Node *envelope(Solving *s, Def *prox, Node *z, Node *share, Node *t, Node **u) {
+  Cx *cx = s->cx;
+  Graph *g = cx->g;
+  Node *from = cx_port(cx, REG_SLOT_SOLVE, REG_SOLVE_MULTIPLIERS, "solve:multipliers", DT_F32, z->shape);
+  Node *at = graph_binary(g, OP_ADD, z, graph_binary(g, OP_MUL, t, from));
+  Node *own[] = {at, graph_binary(g, OP_MUL, t, share)};
+  Node *near = beside_loss(s, prox, own, 2);
+  if (!near || !gives_as_many(s, prox, near, z->shape)) return NULL;
+  near = graph_reshape(g, near, z->shape);
+  Node *rows = loss_rows(s, near), *away = graph_binary(g, OP_SUB, at, near),
+       *half = graph_const(g, 0.5, shape_of(0));
+  if (!rows) return NULL;
+  *u = graph_binary(g, OP_DIV, away, t);
+  Node *square = graph_binary(g, OP_SUB, graph_binary(g, OP_DIV, total(cx, away, away), t),
+                              graph_binary(g, OP_MUL, t, total(cx, from, from)));
+  return graph_binary(g, OP_ADD, total(cx, share, rows), graph_binary(g, OP_MUL, half, square));
+}
+
+static const double LEAST_CURVATURE = 1e-3; // beside an envelope's largest, 1 / t
+
+// The loss's own number, and what is minimized of it: itself or its envelope, with slope and curvature.
 static Graph *curve(Lowered *l, LowerTrain *t, const Solving *found, Shape *numbers) {
   Solving s = begin(l, t, "curve");
   s.loss = found->loss;
@@ -349,41 +420,24 @@ static Graph *curve(Lowered *l, LowerTrain *t, const Solving *found, Shape *numb
   Node *rows = loss_rows(&s, z), *share = rows ? shares(&s, rows->shape) : NULL;
   if (!share) return NULL;
   *numbers = rows->shape;
-  Node *value = graph_reduce_all(cx->g, OP_SUM, graph_binary(cx->g, OP_XMUL, share, rows));
-  Node *u = slope(&s, value, z);
-  if (!u) return NULL;
+  Def *prox = sema_beside(l->program, KIND_PROX, s.loss.def);
   t->solve->by_element = shape_count(rows->shape) == s.rows * s.outputs;
+  Node *step = cx_port(cx, REG_SLOT_SOLVE, REG_SOLVE_STEP, "solve:step", DT_F32, shape_of(0));
+  Node *value = total(cx, share, rows), *u = NULL,
+       *smooth = prox ? envelope(&s, prox, z, share, step, &u) : NULL;
+  if (prox ? !smooth : !(u = slope(&s, value, z))) return NULL;
   Node *whole = graph_reduce_all(cx->g, OP_SUM, u), *h = graph_const(cx->g, 0, z->shape);
   if (graph_made_from(cx->g, whole, &z, 1) && !(h = slope(&s, whole, z))) return NULL;
   put(cx, REG_SOLVE_VALUE, "value", value);
+  if (smooth) put(cx, REG_SOLVE_ENVELOPE, "envelope", smooth);
   put(cx, REG_SOLVE_SLOPE, "slope", u);
+  if (smooth) // where the envelope is straight, its model has no minimum
+    h = graph_binary(cx->g, OP_MAX, h,
+                     graph_binary(cx->g, OP_DIV, graph_const(cx->g, LEAST_CURVATURE, shape_of(0)), step));
   put(cx, REG_SOLVE_CURVATURE, "curvature", h);
   Graph *g = finished(&s);
   t->solve->quadratic = g && is_quadratic(g);
   return g;
-}
-
-// Its further parameters have the values that those of the loss have in its call.
-static Value conjugate_of(Solving *s, Def *conjugate, Node *u) {
-  Cx *cx = s->cx;
-  const BesideCall *c = &s->loss;
-  const Ast *ps = c->def->ast->kids[0];
-  const int room = c->stage->nkids + ps->nkids + 1;
-  BoundArg *args = ARENA_ARRAY(cx->a, BoundArg, room);
-  Value *first = ARENA_NEW(cx->a, Value);
-  *first = v_tensor(u, c->of->span);
-  args[0] = (BoundArg){NULL, first, c->of->span};
-  const int given = 1 + loss_args(s, args + 1);
-  Env *inner = env_new(cx, NULL, "", c->def->name);
-  const Within outer = text_enter(cx, c->def);
-  const bool bound = bind_args(cx, c->def, args, given, c->call->span, inner, false);
-  text_leave(cx, outer);
-  if (!bound) return v_fail();
-  int n = 1;
-  for (int i = 1; i < ps->nkids; i++)
-    if (ps->kids[i]->num == 0)
-      args[n++] = (BoundArg){ps->kids[i]->name, env_get(inner, ps->kids[i]->name), c->call->span};
-  return call_def(cx, conjugate, args, n, c->call->span, NULL, NULL);
 }
 
 static Graph *dual(Lowered *l, LowerTrain *t, const Solving *found, Shape numbers) {
@@ -391,26 +445,16 @@ static Graph *dual(Lowered *l, LowerTrain *t, const Solving *found, Shape number
   s.loss = found->loss;
   s.outputs = found->outputs;
   Cx *cx = s.cx;
-  const BesideCall *c = &s.loss;
-  Def *conjugate = sema_beside(l->program, KIND_CONJUGATE, c->def);
+  Def *conjugate = sema_beside(l->program, KIND_CONJUGATE, s.loss.def);
   Node *u = cx_port(cx, REG_SLOT_SOLVE, REG_SOLVE_DUAL, "solve:dual", DT_F32, point_shape(&s));
   Node *share = shares(&s, numbers);
   if (!share) return NULL;
   Node *of = over_outputs(cx, share, u->shape), *none = graph_const(cx->g, 0, u->shape);
   Node *each =
       graph_select(cx->g, graph_binary(cx->g, OP_EQ, of, none), none, graph_binary(cx->g, OP_DIV, u, of));
-  const Value v = conjugate_of(&s, conjugate, each);
-  Node *rows = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
-  if (!rows) return NULL;
-  if (shape_count(rows->shape) != shape_count(numbers)) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_shape_expected, c->call->span, conjugate->name, "a result",
-                        shape_text(cx->a, numbers), shape_text(cx->a, rows->shape));
-    diag_note(d, conjugate->ast->name_span, "the conjugate gives as many numbers as the loss");
-    return NULL;
-  }
-  rows = graph_reshape(cx->g, rows, numbers);
-  put(cx, REG_SOLVE_CONJUGATE, "conjugate",
-      graph_reduce_all(cx->g, OP_SUM, graph_binary(cx->g, OP_XMUL, share, rows)));
+  Node *rows = beside_loss(&s, conjugate, &each, 1);
+  if (!rows || !gives_as_many(&s, conjugate, rows, numbers)) return NULL;
+  put(cx, REG_SOLVE_CONJUGATE, "conjugate", total(cx, share, graph_reshape(cx->g, rows, numbers)));
   return finished(&s);
 }
 

@@ -209,7 +209,7 @@ static void check_solve(const Scope *s, const Ast *owner, int from, int at) {
   for (int i = from; i < owner->nkids; i++) {
     const Ast *other = owner->kids[i];
     if (other->kind == AST_CLAUSE && !strcmp(other->name, "loss"))
-      use_beside(s, KIND_CONJUGATE, other->kids[0]);
+      use_beside(s, KIND_CONJUGATE, other->kids[0]), use_beside(s, KIND_PROX, other->kids[0]);
     if (other->kind == AST_SOLVE && i < at) {
       Diag *d = diag_emit(ds, DIAG_duplicate_clause, c->span, "solve");
       diag_note(d, other->span, "first given here");

@@ -47,7 +47,9 @@ static const char *with_operator(Program *p) {
   for (int m = 0; m < 2; m++)
     for (int i = 0; i < maps[m]->len; i++) {
       const Def *d = maps[m]->entries[i].value;
-      if (d->kind == KIND_PROX && !(m && map_get(&p->defs, d->name))) vec_push(a, names, d->name + 5);
+      const Def *of = d->kind == KIND_PROX ? meant(p, d->from_library, beside_what(d->name)) : NULL;
+      if (of && of->kind == KIND_PENALTY && !(m && map_get(&p->defs, d->name)))
+        vec_push(a, names, d->name + 5);
     }
   qsort(names.data, (size_t)names.len, sizeof *names.data, by_text);
   for (int i = 0; i < names.len; i++) strbuf_addf(&b, "%s%s", i ? ", " : "", names.data[i]);
@@ -116,7 +118,8 @@ static const struct Beside {
   bool others;              // it has the definition's further parameters
   DiagId wrong;
 } besides[KIND_COUNT] = {
-    [KIND_PROX] = {KIND_PENALTY, "`prox NAME(w, t)` is the proximal operator of `penalty NAME(w)`", "`w, t",
+    [KIND_PROX] = {KIND_PENALTY,
+                   "`prox NAME(w, t)` is the proximal operator of `penalty NAME(w)`, or of a loss", "`w, t",
                    2, true, DIAG_prox_parameters},
     [KIND_CONJUGATE] = {KIND_LOSS, "`conjugate NAME(u, y)` is the convex conjugate of `loss NAME(pred, y)`",
                         "`u", 1, true, DIAG_conjugate_parameters},
@@ -130,7 +133,7 @@ void check_beside(Program *p, const Def *d) {
   const char *name = beside_what(d->name);
   const struct Beside *b = &besides[d->kind];
   const Def *of = meant(p, d->from_library, name);
-  if (!of || of->kind != b->of) {
+  if (!of || (of->kind != b->of && (d->kind != KIND_PROX || of->kind != KIND_LOSS))) {
     Diag *diag =
         diag_emit(&p->session->diags, DIAG_wrong_kind, d->ast->name_span,
                   arena_printf(a, "the name of a %s", def_kind_name(b->of)), arena_printf(a, "`%s`", name));

@@ -264,7 +264,7 @@ static int evaluate(Solve *s, const Work *k) {
 // 2009.
 static int step(Solve *s, Work *k) {
   const int64_t count = s->p * s->c;
-  const double before = *s->value + solve_penalty(s, k->start);
+  const double before = smooth_loss(s) + solve_penalty(s, k->start);
   double slope = solve_penalty(s, k->next) - solve_penalty(s, k->start);
   for (int64_t i = 0; i < count; i++) slope += s->gradient[i] * (k->next[i] - k->start[i]);
   double t = 1;
@@ -273,7 +273,7 @@ static int step(Solve *s, Work *k) {
       s->w[i] = t == 1 ? k->next[i] : k->start[i] + t * (k->next[i] - k->start[i]);
     const int code = evaluate(s, k);
     if (code) return code;
-    const double now = *s->value + solve_penalty(s, s->w);
+    const double now = smooth_loss(s) + solve_penalty(s, s->w);
     const bool rounding = -slope <= 1e-12 * (fabs(before) + s->scale); // no more to be seen in the objective
     if (s->quadratic || rounding || now <= before + 1e-4 * t * slope) return 0;
   }

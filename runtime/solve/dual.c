@@ -121,7 +121,7 @@ static double conjugate(const Solve *s, const SolveBlock *b, Slice l, double t) 
 }
 
 double solve_gap(Solve *s) {
-  const double objective = *s->value + solve_penalty(s, s->w);
+  const double objective = smooth_loss(s) + solve_penalty(s, s->w);
   double t = 1, bound = 0;
   for (int i = 0; i < s->nblocks; i++)
     for (int64_t k = 0; k < slices(s, &s->blocks[i]); k++)
@@ -135,6 +135,10 @@ double solve_gap(Solve *s) {
   }
   if (s->dual(s->user)) return INFINITY;
   bound -= *s->conjugate;
+  for (int64_t i = 0; s->within && i < s->n * s->c; i++) {
+    const double d = s->point[i] - s->multipliers[i];
+    bound -= *s->step / 2 * d * d;
+  }
   bool interval = false; // the bound is for an interval around w, and for no other
   for (int i = 0; i < s->nblocks; i++) interval |= is_free(&s->blocks[i]);
   if (interval || bound > s->least) s->least = bound;

@@ -54,7 +54,7 @@ static int descend(Solve *s, Moving *m) {
   const int64_t count = s->p * s->c;
   int code = evaluate_at(s, m->ahead);
   if (code) return code;
-  const double at = *s->value;
+  const double at = smooth_loss(s);
   memcpy(m->slope, s->gradient, (size_t)count * sizeof(double));
   for (int tries = 0; tries < 60; tries++, m->curvature *= 2) {
     double bound = at, square = 0;
@@ -67,7 +67,7 @@ static int descend(Solve *s, Moving *m) {
     }
     code = solve_evaluate(s);
     const double room = m->curvature / 2 * square;
-    if (code || *s->value <= bound + room || room < 1e-13 * fabs(at)) return code;
+    if (code || smooth_loss(s) <= bound + room || room < 1e-13 * fabs(at)) return code;
   }
   return 0;
 }

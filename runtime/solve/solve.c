@@ -68,7 +68,7 @@ int solve_evaluate(Solve *s) {
 
 bool solve_reached(Solve *s) {
   s->gap = s->scale > 0 ? fmax(solve_gap(s) / s->scale, 0) : 0; // below 0 is rounding
-  if (s->ngaps < SOLVE_GAPS) s->gaps[s->ngaps++] = s->gap;
+  if (!s->within && s->ngaps < SOLVE_GAPS) s->gaps[s->ngaps++] = s->gap;
   return s->gap <= s->tolerance;
 }
 
@@ -146,7 +146,10 @@ SolveEnd solve_run(Solve *s) {
   if (!take_spectra(s) || scale_of(s)) return SOLVE_FAILED;
   into_boxes(s);
   move_bias(s, 1);
-  SolveEnd end = by_coordinates(s) ? solve_by_coordinates(s) : solve_by_gradients(s);
+  const bool coordinates = by_coordinates(s);
+  SolveEnd end = s->envelope   ? solve_by_splitting(s, coordinates)
+                 : coordinates ? solve_by_coordinates(s)
+                               : solve_by_gradients(s);
   if ((end == SOLVED || end == SOLVE_TOO_LONG) && falls_for_ever(s)) end = SOLVE_UNBOUNDED;
   move_bias(s, -1);
   for (int64_t k = 0; k < s->p * s->c; k++) s->active += s->w[k] != 0;

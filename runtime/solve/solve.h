@@ -42,6 +42,9 @@ typedef struct Solve {
   bool (*stopped)(void *user); // asked between blocks of passes
   void *user;
   double *z, *slope, *curvature, *value;
+  // Of a loss that is bent: its envelope at z, by a step and multipliers [n, c], of which slope and curvature
+  // are; NULL: it is smooth.
+  double *envelope, *step, *multipliers;
   double *point, *conjugate; // of `dual`: [n, c] in, and its number
   double *w;                 // [p, c]: where it starts, then the result
   double tolerance;          // the gap that is asked for, relative to the objective at w = 0
@@ -59,6 +62,7 @@ typedef struct Solve {
   double least;     // the best lower bound so far
   double scale;     // the objective at w = 0
   bool ready;       // `gram` holds them
+  bool within;      // the envelope is minimized, in the loss's place
 } Solve;
 
 // Columns are moved to mean 0 where a bias that nothing restrains makes up for it. False: no memory.
@@ -85,6 +89,8 @@ double solve_penalty(const Solve *s, const double *w);
 double solve_gap(Solve *s);
 SolveEnd solve_by_coordinates(Solve *s);
 SolveEnd solve_by_gradients(Solve *s);
+SolveEnd solve_by_splitting(Solve *s, bool by_coordinates);
+static inline double smooth_loss(const Solve *s) { return s->within ? *s->envelope : *s->value; } // at z
 // Notes the gap; true where it is small enough.
 bool solve_reached(Solve *s);
 #endif

@@ -11,7 +11,7 @@ struct Solving {
   Training *t;
   Solve solve;
   Bound design, strengths, curve, dual;
-  double gap;
+  double gap, step, envelope;
   double *offset; // [n, c]; NULL: there is none
   bool designed;
   reg_solved told;
@@ -81,8 +81,11 @@ static bool take_places(Training *t, Solving *g) {
   at[REG_SOLVE_VALUE] = s->value = doubles(t, 1);
   at[REG_SOLVE_CONJUGATE] = s->conjugate = doubles(t, 1);
   at[REG_SOLVE_GAP] = &g->gap;
-  return s->f && s->w && s->z && s->slope && s->curvature && s->point && g->offset && s->value &&
-         s->conjugate;
+  at[REG_SOLVE_STEP] = s->step = &g->step;
+  at[REG_SOLVE_ENVELOPE] = &g->envelope;
+  at[REG_SOLVE_MULTIPLIERS] = s->multipliers = doubles(t, count);
+  return s->f && s->w && s->z && s->multipliers && s->slope && s->curvature && s->point && g->offset &&
+         s->value && s->conjugate;
 }
 
 static int bind_all(Training *t, Solving *g) {
@@ -126,7 +129,9 @@ static int solving_new(Training *t) {
   }
   if (!take_blocks(t, g, columns) || !take_places(t, g))
     return reg_no_memory(t->run->st, (size_t)(g->solve.n * g->solve.p) * sizeof(double));
-  return bind_all(t, g);
+  const int code = bind_all(t, g);
+  if (!code && gives(g->curve.f, REG_SOLVE_ENVELOPE)) g->solve.envelope = &g->envelope;
+  return code;
 }
 
 // -- the problem

@@ -249,7 +249,7 @@ def check_solved(regc, folder, name, expected):
     found = [json.loads(line) for line in regc.ok("run", "--json", "--out=", "-", stdin=text, cwd=folder).splitlines()]
     epoch = [e for e in found if e["event"] == "epoch"][0]
     w, b = ([e["value"] for e in found if e.get("name") == n][0] for n in "wb")
-    if not epoch["gap"] <= 1e-13 or epoch["gaps"][-1] != epoch["gap"]:
+    if not epoch["gap"] <= solve.gap_of(name) or epoch["gaps"][-1] != epoch["gap"]:
         raise Failure(f"{name}: the gap is {epoch['gap']}, of {epoch['gaps']}")
     if epoch["active"] != sum(v != 0 for v in [*flatten(w), *b]):
         raise Failure(f"{name}: {epoch['active']} parameters that are not 0 are told, and there are others")

@@ -45,9 +45,12 @@ typedef enum reg_solve_slot {
   REG_SOLVE_CURVATURE, // [n, c] of that of each element by itself
   REG_SOLVE_DUAL,      // [n, c] in of `dual`: a slope
   REG_SOLVE_CONJUGATE, // the conjugate of the loss there
-  REG_SOLVE_GAP,       // that is asked for
-  REG_SOLVE_OFFSET,    // [n, c] the part of z that no parameter is in
-  REG_SOLVE_BLOCKS     // the first one of the blocks' slots, REG_BLOCK_SLOTS each
+  REG_SOLVE_ENVELOPE,  // of `curve`, by a step and multipliers [n, c]: slope and curvature are its own then
+  REG_SOLVE_STEP,
+  REG_SOLVE_MULTIPLIERS,
+  REG_SOLVE_GAP,    // that is asked for
+  REG_SOLVE_OFFSET, // [n, c] the part of z that no parameter is in
+  REG_SOLVE_BLOCKS  // the first one of the blocks' slots, REG_BLOCK_SLOTS each
 } reg_solve_slot;
 
 // Of the k-th block: REG_SOLVE_BLOCKS + k * REG_BLOCK_SLOTS + one of these.
