@@ -181,6 +181,40 @@ def cnn_dropblock():
         yield
 
 
+class Residual(nn.Module):
+    def __init__(self, before, units):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(before, units, 3, 2, 1, bias=False), nn.Conv2d(units, units, 3, 1, 1, bias=False)
+        self.around = nn.Conv2d(before, units, 1, 2, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(units) for _ in range(3))
+
+    def forward(self, x):
+        y = self.norms[1](self.second(F.relu(self.norms[0](self.first(x)))))
+        return F.relu(y + self.norms[2](self.around(x)))
+
+
+def fashion():
+    """examples/images/fashion_mnist.reg: each picture is moved and turned by itself."""
+    images, labels = torch.rand(60000, 1, 28, 28), torch.randint(0, 10, (60000,))
+    net = nn.Sequential(nn.Conv2d(1, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), Residual(32, 64), Residual(64, 128),
+                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))
+    weights = [p for p in net.parameters() if p.dim() > 1]
+    optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9, nesterov=True)
+    places = torch.arange(28)
+    for index in batches(len(images), 128):
+        optimizer.zero_grad(set_to_none=True)
+        x, n = F.pad(images[index], (2, 2, 2, 2)), len(index)
+        down, across = torch.randint(0, 5, (n, 1)) + places, torch.randint(0, 5, (n, 1)) + places
+        across = torch.where(torch.rand(n, 1) < 0.5, across.flip(1), across)
+        x = x[torch.arange(n)[:, None, None], :, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+        loss = F.cross_entropy(net(x), labels[index], label_smoothing=0.05)
+        for w in weights:
+            loss = loss + 0.5 * 5e-4 * (w * w).sum()
+        loss.backward()
+        optimizer.step()
+        yield
+
+
 def digits(seed=1):
     """examples/data/digits.csv as examples/digits.reg divides it: rows of 70, 15 and 15 %."""
     path = Path(__file__).resolve().parents[2] / "examples" / "data" / "digits.csv"
@@ -250,6 +284,7 @@ WORKLOADS = {
     "lstm_zaremba": lstm_zaremba,
     "transformer_droppath": transformer_droppath,
     "cnn_dropblock": cnn_dropblock,
+    "fashion": fashion,
     "sweep": sweep,
     "sweep_tiny": sweep_tiny,
 }
