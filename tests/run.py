@@ -299,12 +299,16 @@ def collect(regc, promote):
     }
 
 
+AGAIN = ("same bits: ", "PyTorch: ", "reports_in_a_browser", "digits_accuracy_over_five_seeds", "compiled_steps_agree_with_the_interpreter")
+
+
 def brief(suites):
     """Without what comes by the same code as other tests: for builds that are slow."""
     import reference.compare as reference
     again = reference.of_literature()
     return suites | {"reference": [t for t in suites["reference"] if t[0] not in again],
-                     "stdlib": [t for t in suites["stdlib"] if not t[0].endswith(" in doubles")]}
+                     "stdlib": [t for t in suites["stdlib"] if not t[0].endswith(" in doubles")],
+                     "programs": [t for t in suites["programs"] if not t[0].startswith(AGAIN)]}
 
 
 def run_one(name, test, seconds):
