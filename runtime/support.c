@@ -1,5 +1,6 @@
 // The helpers of support.h: none keeps state of its own.
 #include "support.h"
+#include "large.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,12 @@ void *reg_heap_take(Heap *h, size_t bytes) {
   return block;
 }
 
+void *reg_heap_take_large(Heap *h, size_t bytes) {
+  const size_t padded = bytes > SIZE_MAX - 128 ? bytes : (bytes / 64 + 1) * 64;
+  void *large = bytes >= reg_large_least() ? reg_large_add(&h->large, padded) : NULL;
+  return large ? large : reg_heap_take(h, bytes);
+}
+
 char *reg_heap_copy(Heap *h, const char *text, size_t length) {
   char *copy = reg_heap_take(h, length + 1);
   if (copy) memcpy(copy, text, length);
@@ -31,6 +38,7 @@ char *reg_heap_copy(Heap *h, const char *text, size_t length) {
 void reg_heap_free(Heap *h) {
   for (size_t i = 0; i < h->count; i++) free(h->blocks[i]);
   free(h->blocks);
+  reg_large_free_list(h->large);
   *h = (Heap){0};
 }
 

@@ -15,9 +15,12 @@ const char *reg_errno_text(int error, char *buffer, size_t size);
 typedef struct Heap {
   void **blocks;
   size_t count, room;
+  void *large; // a list of files
 } Heap;
 
 void *reg_heap_take(Heap *h, size_t bytes); // NULL: out of memory
+// The same for what grows with the rows of a table: may be larger than memory, see large.h.
+void *reg_heap_take_large(Heap *h, size_t bytes);
 char *reg_heap_copy(Heap *h, const char *text, size_t length);
 void reg_heap_free(Heap *h);
 

@@ -208,11 +208,14 @@ static void eval_argsort(const Node *n, const double *x, double *out, int64_t co
   const int64_t len = n->shape.dim[n->shape.rank - 1];
   for (int64_t base = 0; base < count; base += len)
     for (int64_t i = 0; i < len; i++) {
-      int64_t low = base, high = base + i; // before `low` nothing sorts after i, from `high` on everything does
+      int64_t low = base,
+              high = base + i; // before `low` nothing sorts after i, from `high` on everything does
       while (low < high) {
         const int64_t middle = low + (high - low) / 2;
-        if (sorts_after(x[base + (int64_t)out[middle]], x[base + i])) high = middle;
-        else low = middle + 1;
+        if (sorts_after(x[base + (int64_t)out[middle]], x[base + i]))
+          high = middle;
+        else
+          low = middle + 1;
       }
       memmove(out + low + 1, out + low, (size_t)(base + i - low) * sizeof *out);
       out[low] = (double)i;

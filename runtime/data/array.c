@@ -1,6 +1,7 @@
 // Arrays as tables: a row for each element of the first axis. In: an array of a file. Out: rows behind those
 // that the table has, or their labels.
 #include "data/table.h"
+#include "large.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,9 +46,9 @@ int table_add_array(Table *t, const ArrayRows *x, reg_status *st) {
   if (code) return code;
   const int64_t rows = t->nrows + x->rows, count = x->rows * x->width;
   if (!table_fits(t, rows, x->width)) return bad(x, st, "it has more numbers than memory can hold");
-  double *numbers = realloc(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
+  double *numbers = reg_large_resize(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
   if (numbers) t->numbers = numbers;
-  int64_t *line = numbers ? realloc(t->line, (size_t)rows * sizeof *line) : NULL;
+  int64_t *line = numbers ? reg_large_resize(t->line, (size_t)rows * sizeof *line) : NULL;
   if (!line) return reg_no_memory(st, (size_t)(rows * t->width) * sizeof *numbers);
   t->line = line;
   for (int64_t i = 0; i < count; i++) {
@@ -65,7 +66,7 @@ int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows,
     return y->width != 1 ? bad(y, st, "a label is one number")
                          : reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld labels, `%s` has %lld rows",
                                     y->path, (long long)y->rows, of, (long long)rows);
-  size_t *at = realloc(c->at, (size_t)(t->nrows + rows) * sizeof *at);
+  size_t *at = reg_large_resize(c->at, (size_t)(t->nrows + rows) * sizeof *at);
   if (at) c->at = at;
   for (int64_t i = 0; i < rows && at; i++) {
     char text[LONGEST_LABEL];

@@ -1,6 +1,7 @@
 // Data made of other data. In: a plan whose source is earlier data sets, or nothing but a number of rows.
 // Out: a data set; columns that the plan leaves alone are shared with the data set that they come from.
 #include "data/table.h"
+#include "large.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,9 +82,9 @@ static int open_column(reg_dataset *d, Heap *heap, reg_dtype floats, const reg_d
   f->dtype = from < 0 || kinds.values ? floats : REG_I32;
   bool good = f->name;
   if (f->dtype == floats)
-    good = good && (f->values = reg_heap_take(heap, (size_t)count * reg_dtype_bytes(floats)));
+    good = good && (f->values = reg_heap_take_large(heap, (size_t)count * reg_dtype_bytes(floats)));
   if (from >= 0) {
-    f->classes = good ? reg_heap_take(heap, (size_t)count * sizeof *f->classes) : NULL;
+    f->classes = good ? reg_heap_take_large(heap, (size_t)count * sizeof *f->classes) : NULL;
     f->nclasses = kinds.nclasses;
     f->class_names = kinds.class_names;
     f->why = kinds.why;
@@ -208,7 +209,7 @@ static int transform(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_
   const double *shift = d->shift, *factor = d->factor;
   const int64_t count = d->nrows * x->width;
   Table t = {.heap = heap, .width = (int)x->width, .columns = d->columns, .nrows = d->nrows};
-  t.numbers = malloc((size_t)count * sizeof *t.numbers);
+  t.numbers = reg_large_resize(NULL, (size_t)count * sizeof *t.numbers);
   d->shift = reg_heap_take(heap, (size_t)x->width * sizeof *d->shift);
   d->factor = reg_heap_take(heap, (size_t)x->width * sizeof *d->factor);
   int code =
@@ -220,7 +221,7 @@ static int transform(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_
     d->shift[j] = shift[j] + d->shift[j] / factor[j];
     d->factor[j] *= factor[j];
   }
-  free(t.numbers);
+  reg_large_free(t.numbers);
   return code;
 }
 

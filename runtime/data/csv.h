@@ -1,9 +1,12 @@
-// The reader of a CSV file: csv.c, and header.c for the names of its columns.
+// The reader of a CSV file: csv.c, header.c for the names of its columns, and blocks.c for its lines.
 #ifndef REG_CSV_H
 #define REG_CSV_H
 #include "data/scan.h"
+#include "data/stream.h"
 
 enum { CSV_MOST_PIECES = 8 };
+// Set by tests: bytes that are worth a thread; blocks are of twice as many for each.
+extern size_t csv_least_piece;
 
 typedef struct CsvReader {
   Table *table;
@@ -13,12 +16,22 @@ typedef struct CsvReader {
   NameIndex header;
   int *use, *own_column;
   CsvLayout layout;
-  int64_t line;  // on which the rows' first piece begins, from 1
+  int64_t line;  // on which the lines of the block begin, from 1
   int64_t head;  // on which the columns' names are
   int64_t start; // the table's rows before this file
+  // The text is read block by block: these lines are in memory, and behind them the beginning of the next.
+  Stream stream;
+  char *bytes;
+  size_t room, used; // bytes[used] is 0
+  const char *at, *end;
+  bool named; // the names were read
+  bool last;  // nothing is behind them
+  bool cut;   // the last one is not whole, and too long
   CsvPiece pieces[CSV_MOST_PIECES];
   int npieces;
-  bool failed; // st is filled
+  CsvPiece all; // what they have told of columns, and lines and rows
+  bool found;   // texts in a column of numbers: the rows are to be read again
+  bool failed;  // st is filled
 } CsvReader;
 
 // Each fills r->st with the first mistake.
@@ -27,6 +40,13 @@ void csv_fail(CsvReader *r, int64_t line, int column, const char *hint, const ch
 void csv_no_memory(CsvReader *r, size_t bytes);
 // The piece's mistake; its first line is `line`.
 void csv_report(CsvReader *r, const CsvPiece *p, int64_t line);
+
+// Behind a byte order mark, and the lines that are passed over.
+const char *csv_begin(CsvReader *r, const char *at, size_t size);
+// Lines from `from` on, which is in bytes: r->at and r->end.
+void csv_more(CsvReader *r, const char *from);
+// All lines from r->at on to rows behind those of the table. What they tell of columns is in r->all.
+void csv_read_rows(CsvReader *r);
 
 // Names from the first line, or from the form; 0, 1, ... where nothing names them. Where the rows begin.
 const char *csv_names(CsvReader *r, CsvPiece *p, const char *at);

@@ -2,6 +2,7 @@
 // texts are places in lists, and the plan. Out: the table with columns of x, and in the data set what was
 // learned from the training part, by which rows of other files are encoded alike.
 #include "data/table.h"
+#include "large.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ static int nothing_to_learn(const reg_source *s, reg_status *st) {
 // The number that stands for what is missing, of the training part's.
 static int learn_fill(const Table *t, int x, const reg_part *part, const reg_data_op *op, reg_source *s,
                       reg_status *st) {
-  double *values = malloc((size_t)part->nrows * sizeof *values + 1), sum = 0;
+  double *values = reg_large_resize(NULL, (size_t)part->nrows * sizeof *values + 1), sum = 0;
   int64_t n = 0;
   if (!values) return reg_no_memory(st, (size_t)part->nrows * sizeof *values);
   for (int64_t i = 0; i < part->nrows; i++) {
@@ -136,7 +137,7 @@ static int learn_fill(const Table *t, int x, const reg_part *part, const reg_dat
     s->fill = (values[(n - 1) / 2] + values[n / 2]) / 2;
   else
     s->fill = most_frequent(values, n);
-  free(values);
+  reg_large_free(values);
   s->filled = true;
   return st->code;
 }
@@ -285,15 +286,15 @@ int table_apply(Table *t, const reg_source *sources, int64_t width, reg_skipping
   size_t bytes;
   double *numbers = NULL;
   if (!__builtin_mul_overflow((size_t)t->nrows * sizeof *numbers, (size_t)width, &bytes))
-    numbers = malloc(bytes + 1);
+    numbers = reg_large_resize(NULL, bytes + 1);
   int code = numbers ? REG_OK : reg_no_memory(st, bytes);
   for (int x = 0, at = 0; x < t->width && !code; at += width_of(&sources[x]), x++)
     code = encode_column(t, x, &sources[x], numbers + at, width, skipping, wrong, st);
   if (code) {
-    free(numbers);
+    reg_large_free(numbers);
     return code;
   }
-  free(t->numbers);
+  reg_large_free(t->numbers);
   t->numbers = numbers;
   t->width = (int)width;
   return REG_OK;

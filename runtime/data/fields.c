@@ -2,6 +2,7 @@
 // read so, as classes, and id, the row's number. What such a column is does not depend on the order of rows:
 // text as soon as one cell of the first file is text, else numbers. Classes are those of the first file.
 #include "data/table.h"
+#include "large.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,14 +88,14 @@ static int name_integers(Heap *heap, reg_field *f, const int64_t *sorted) {
 
 int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_t first, int64_t rows,
                          int64_t *stranger) {
-  int64_t *sorted = malloc((size_t)first * sizeof *sorted);
-  f->classes = reg_heap_take(heap, (size_t)rows * sizeof *f->classes);
+  int64_t *sorted = reg_large_resize(NULL, (size_t)first * sizeof *sorted);
+  f->classes = reg_heap_take_large(heap, (size_t)rows * sizeof *f->classes);
   int code = -1;
   if (sorted && f->classes) {
     *stranger = number_classes(f, values, sorted, first, rows, sizeof *values, by_value);
     code = name_integers(heap, f, sorted);
   }
-  free(sorted);
+  reg_large_free(sorted);
   return code;
 }
 
@@ -102,10 +103,11 @@ static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
   const size_t rows = (size_t)t->nrows;
   // What rows are called differs from file to file.
   const int64_t first = t->own[own].role == REG_OWN_ID ? t->nrows : t->files[0].nrows;
-  const char **cells = malloc(2 * rows * sizeof *cells), **sorted = cells ? cells + rows : NULL;
-  f->classes = reg_heap_take(t->heap, rows * sizeof *f->classes);
+  const char **cells = reg_large_resize(NULL, 2 * rows * sizeof *cells),
+             **sorted = cells ? cells + rows : NULL;
+  f->classes = reg_heap_take_large(t->heap, rows * sizeof *f->classes);
   if (!cells || !f->classes) {
-    free(cells);
+    reg_large_free(cells);
     return -1;
   }
   for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_text(t, own, i);
@@ -114,7 +116,7 @@ static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
   if (!code && stranger >= 0)
     code = table_mistake(t, own, stranger, st, "classes are those of the training data",
                          "`%.60s` has no class `%.60s` in `%s`", f->name, cells[stranger], t->files[0].path);
-  free(cells);
+  reg_large_free(cells);
   return code;
 }
 
@@ -136,7 +138,7 @@ static NumberText parse_text(const Table *t, int own, int64_t row, double *value
 }
 
 static int integer_classes(const Table *t, int own, reg_field *f) {
-  int64_t *values = malloc((size_t)t->nrows * sizeof *values), i = 0, stranger = -1;
+  int64_t *values = reg_large_resize(NULL, (size_t)t->nrows * sizeof *values), i = 0, stranger = -1;
   if (!values) return -1;
   while (i < t->nrows && number_integer(table_text(t, own, i), &values[i])) i++;
   int code = REG_OK;
@@ -149,7 +151,7 @@ static int integer_classes(const Table *t, int own, reg_field *f) {
     if (!code && stranger >= 0)
       code = no_classes(t, own, f, stranger, " is not among those of the training data");
   }
-  free(values);
+  reg_large_free(values);
   return code;
 }
 
@@ -183,7 +185,7 @@ static int make_own(const Table *t, int own, reg_field *f, reg_status *st) {
   *f = (reg_field){.dtype = text < 0 ? t->dtype : REG_I32, .width = 1};
   if (!(f->name = reg_heap_copy(t->heap, name, strlen(name)))) return -1;
   if (text >= 0) return (f->why = table_cell(t, own, text)) ? text_classes(t, own, f, st) : -1;
-  void *values = reg_heap_take(t->heap, (size_t)t->nrows * reg_dtype_bytes(t->dtype));
+  void *values = reg_heap_take_large(t->heap, (size_t)t->nrows * reg_dtype_bytes(t->dtype));
   if (!values) return -1;
   for (int64_t i = 0; i < t->nrows; i++) {
     double value;
@@ -196,7 +198,7 @@ static int make_own(const Table *t, int own, reg_field *f, reg_status *st) {
 }
 
 static int make_id(const Table *t, reg_field *f) {
-  int32_t *rows = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *rows);
+  int32_t *rows = reg_heap_take_large(t->heap, (size_t)t->nrows * sizeof *rows);
   if (!rows) return -1;
   for (int64_t i = 0; i < t->nrows; i++) rows[i] = t->number ? t->number[i] : (int32_t)i;
   *f = (reg_field){.name = "id", .dtype = REG_I32, .width = 1, .values = rows};

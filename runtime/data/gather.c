@@ -119,7 +119,7 @@ static void *copy_rows(Heap *heap, const Piece *list, int n, int64_t rows, const
   const reg_dtype type = list[0].of->fields[reg_data_field(list[0].of, field)].dtype;
   const int64_t width = list[0].of->fields[reg_data_field(list[0].of, field)].width;
   const size_t row = (size_t)width * (classes ? sizeof(int32_t) : reg_dtype_bytes(type));
-  char *out = reg_heap_take(heap, (size_t)rows * row), *to = out;
+  char *out = reg_heap_take_large(heap, (size_t)rows * row), *to = out;
   for (int i = 0; i < n && out; i++) {
     const reg_field *f = &list[i].of->fields[reg_data_field(list[i].of, field)];
     const char *from = classes ? (const char *)f->classes : f->values;

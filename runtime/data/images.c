@@ -3,6 +3,7 @@
 // processors; what is read does not depend on them. Binaries of programs that read none are linked without
 // this file and the libraries behind it: see reg_binary.
 #include "data/picture.h"
+#include "large.h"
 #include "reg/file.h"
 #include <pthread.h>
 #include <sched.h>
@@ -122,9 +123,9 @@ static int room_for(Reading *r, Table *t, reg_status *st) {
     reg_hint(st, "`size: [32, 32]` makes images smaller");
     return st->code;
   }
-  double *numbers = realloc(t->numbers, (size_t)(rows * width) * sizeof *numbers);
+  double *numbers = reg_large_resize(t->numbers, (size_t)(rows * width) * sizeof *numbers);
   if (numbers) t->numbers = numbers;
-  int64_t *line = numbers ? realloc(t->line, (size_t)rows * sizeof *line) : NULL;
+  int64_t *line = numbers ? reg_large_resize(t->line, (size_t)rows * sizeof *line) : NULL;
   if (line) t->line = line;
   r->sums = calloc((size_t)r->files->count, sizeof *r->sums);
   if (!line || !r->sums) return reg_no_memory(st, (size_t)(rows * width) * sizeof *numbers);
@@ -229,7 +230,7 @@ static int name_rows(Table *t, const PictureFiles *f, reg_status *st) {
   const size_t rows = (size_t)(t->nrows + f->count);
   bool good = true;
   for (int k = 0; k < t->nown && good; k++) {
-    size_t *at = realloc(t->own[k].cells.at, rows * sizeof *at);
+    size_t *at = reg_large_resize(t->own[k].cells.at, rows * sizeof *at);
     if (at) t->own[k].cells.at = at;
     good = at != NULL;
   }
@@ -263,7 +264,7 @@ static int give_rows(reg_rows *out, Table *t, const PictureFiles *f, char *const
   for (int64_t i = 0; i < f->count; i++) bytes += strlen(f->files[i].name) + 1;
   out->place = malloc((size_t)f->count * sizeof *out->place);
   out->names = malloc((size_t)f->count * sizeof *out->names);
-  char *to = out->text = malloc(bytes);
+  char *to = out->text = reg_large_resize(NULL, bytes);
   if (!out->place || !out->names || !to) return reg_no_memory(st, bytes);
   for (int64_t i = 0; i < f->count; i++) {
     if (told && told[i]) continue;

@@ -2,6 +2,7 @@
 // order of its files, and what is wanted. Out: the table with these columns behind its own, without the rows
 // whose past their file does not hold. Rows keep their number.
 #include "data/table.h"
+#include "large.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,21 +113,21 @@ static int add(Table *t, const reg_lag *lags, int n, const int *from, int base, 
   for (int k = 0; k < t->nfiles; k++) first[k] = t->files[k].first;
   double *numbers = NULL;
   if (!__builtin_mul_overflow((size_t)t->nrows * sizeof *numbers, (size_t)(base + n), &bytes))
-    numbers = malloc(bytes + 1);
-  t->number = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *t->number);
+    numbers = reg_large_resize(NULL, bytes + 1);
+  t->number = reg_heap_take_large(t->heap, (size_t)t->nrows * sizeof *t->number);
   bool good = numbers && t->number;
   for (int k = 0; k < t->nfiles && good; k++) good = place(t, &t->files[k], from, base, n);
   if (!good) {
-    free(numbers);
+    reg_large_free(numbers);
     return reg_no_memory(st, bytes);
   }
   const int code = fill(t, lags, n, from, base, numbers, most, st);
   if (code || !open_texts(t, base, n)) {
-    free(numbers);
+    reg_large_free(numbers);
     return code ? code : reg_no_memory(st, (size_t)(base + n));
   }
   move_rows(t, first, most);
-  free(t->numbers);
+  reg_large_free(t->numbers);
   t->numbers = numbers;
   t->width = base + n;
   t->nrows = t->files[t->nfiles - 1].first + t->files[t->nfiles - 1].nrows;

@@ -2,6 +2,7 @@
 // their places in the file, and what the file calls them. Rows that cannot be read end it, or are told and
 // left out.
 #include "data/table.h"
+#include "large.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,10 +134,10 @@ int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_sk
 }
 
 void reg_rows_free(reg_rows *r) {
-  free(r->values);
+  reg_large_free(r->values);
   free(r->place);
   free(r->names);
-  free(r->text);
+  reg_large_free(r->text);
   for (int i = 0; i < r->ntokens && r->tokens; i++) free(r->tokens[i]);
   free(r->tokens);
   *r = (reg_rows){0};

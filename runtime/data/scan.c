@@ -3,6 +3,7 @@
 // first mistake. A line has one field more than separators; quotes hold separators, line ends and quotes,
 // which are written twice there. Nothing depends on the pieces that a file is cut into.
 #include "data/scan.h"
+#include "large.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,22 @@ bool csv_piece_open(CsvPiece *p, const CsvLayout *l) {
   return p->own && p->found && p->levels && p->missing && p->truths && p->first_missing && p->first_truth;
 }
 
+void csv_piece_renew(CsvPiece *p) {
+  const size_t width = (size_t)p->layout->width;
+  p->lines = p->nrows = 0;
+  p->doubt = false;
+  for (int i = 0; i < p->layout->nown; i++) p->own[i].size = 0;
+  memset(p->missing, 0, width * sizeof *p->missing);
+  memset(p->truths, 0, width * sizeof *p->truths);
+  memset(p->found, 0, width * sizeof *p->found);
+}
+
 void csv_piece_free(CsvPiece *p) {
   for (int i = 0; p->own && i < p->layout->nown; i++) cells_free(&p->own[i]);
-  for (int i = 0; p->levels && i < p->layout->width; i++) names_free(&p->levels[i]);
+  for (int i = 0; p->levels && i < p->layout->width; i++) {
+    names_free(&p->levels[i].index);
+    free(p->levels[i].place);
+  }
   reg_heap_free(&p->names);
   free(p->own);
   free(p->levels);
@@ -169,7 +183,7 @@ static bool grow_rows(CsvPiece *p) {
   if (!line) return false;
   p->line = line;
   for (int i = 0; i < l->nown; i++) {
-    size_t *at = realloc(p->own[i].at, (size_t)room * sizeof *at);
+    size_t *at = reg_large_resize(p->own[i].at, (size_t)room * sizeof *at);
     if (!at) return false;
     p->own[i].at = at;
   }
@@ -230,8 +244,8 @@ static bool keep_number(CsvPiece *p, int x, int column, const CsvField *f) {
     return true;
   }
   if (p->number == NUMBER_NONE && fits && keep_truth(p, x, column, f, text, to)) return true;
-  if (p->number != NUMBER_NONE || !l->guess) return wrong(p, CSV_NUMBER);
-  p->found[x] = true;
+  if (!l->guess) return wrong(p, CSV_NUMBER);
+  *(p->number == NUMBER_NONE ? &p->found[x] : &p->doubt) = true;
   return true;
 }
 
@@ -245,7 +259,7 @@ static const char *whole_text(CsvPiece *p, const CsvField *f) {
 }
 
 static bool keep_level(CsvPiece *p, int x, int column, const CsvField *f) {
-  NameIndex *levels = &p->levels[x];
+  NameIndex *levels = &p->levels[x].index;
   if (!f->length || listed_missing(p->layout, f)) {
     keep_missing(p, x, column, f);
     return true;

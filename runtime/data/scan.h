@@ -5,7 +5,7 @@
 
 // What becomes of a field: its place in x, CSV_IGNORED, or CSV_OWN - k: the own column k.
 enum { CSV_IGNORED = -1, CSV_OWN = -2 };
-enum { CSV_LONGEST_FIELD = 1 << 20 };
+enum { CSV_LONGEST_FIELD = 1 << 20, CSV_LONGEST_LINE = 1 << 26 };
 
 // Of the lines behind the header, the same for all threads.
 typedef struct CsvLayout {
@@ -18,7 +18,7 @@ typedef struct CsvLayout {
   int nmissing;
   const char *const *missing; // texts that stand for nothing
   reg_dtype dtype;
-  bool guess; // a column of numbers that has texts is told in `found`, and is no mistake
+  bool guess; // a column of numbers that has texts is told in `found`, and no number is a mistake
   bool holes; // so is an own column that lacks a value
   bool skips; // lines with a mistake are left out, and told in `bad`
 } CsvLayout;
@@ -32,6 +32,7 @@ typedef enum CsvWrong {
   CSV_ZERO,   // a zero byte
   CSV_BYTES,  // no UTF-8
   CSV_LONG,   // a field
+  CSV_LINE,   // a line
   CSV_EMPTY,  // of an own column
   CSV_NUMBER, // none: `number` says why
   CSV_MEMORY
@@ -52,20 +53,29 @@ typedef struct CsvBad {
   int64_t row; // rows before it that are not
 } CsvBad;
 
+// The texts of a column in a piece, and the place of each in the table's list, as far as they are known
+// there.
+typedef struct CsvLevels {
+  NameIndex index;
+  int *place;
+  int known;
+} CsvLevels;
+
 // Lines that one thread reads.
 typedef struct CsvPiece {
   const CsvLayout *layout;
-  const char *at, *end; // *end is 0
+  const char *at, *end; // behind a line, or *end is 0
   int64_t lines;        // that ended so far
   int64_t nrows, room;
   double *numbers; // nrows x width; NaN: missing
   int64_t *line;   // of each row, or of its first own column
   Cells *own;
-  NameIndex *levels; // width: of the columns of texts
+  CsvLevels *levels; // width: of the columns of texts
   Heap names;        // of these
   // By place in x.
   int64_t *missing, *truths;
   bool *found; // texts
+  bool doubt;  // a number that is a mistake unless its column has texts
   CsvPlace *first_missing, *first_truth;
   CsvWrong wrong; // the first mistake, which ends the piece
   CsvPlace place;
@@ -79,6 +89,8 @@ typedef struct CsvPiece {
 // Reads the piece to its end or its first mistake.
 void csv_scan(CsvPiece *p);
 bool csv_piece_open(CsvPiece *p, const CsvLayout *l); // false: out of memory
+// The same for other lines; what it knows of texts stays.
+void csv_piece_renew(CsvPiece *p);
 void csv_piece_free(CsvPiece *p);
 
 typedef struct CsvField {

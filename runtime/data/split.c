@@ -3,6 +3,7 @@
 // remainder, and, stratified, whose share of every class is rounded likewise; groups come as near to that as
 // they let. Rows keep their order in a part. Folds are equal shares, of which one is the test part.
 #include "data/table.h"
+#include "large.h"
 #include "reg/rng.h"
 #include <math.h>
 #include <stdio.h>
@@ -199,7 +200,7 @@ static int deal_by_group(const Division *v, reg_status *st) {
   GroupCounts g = {calloc((size_t)n, sizeof *g.groups), calloc((size_t)(n * classes), sizeof *g.has),
                    calloc((size_t)classes, sizeof *g.total),
                    calloc((size_t)(classes * parts), sizeof *g.taken)};
-  int32_t *part_of = malloc((size_t)n * sizeof *part_of);
+  int32_t *part_of = reg_large_resize(NULL, (size_t)n * sizeof *part_of);
   int64_t *filled = calloc((size_t)parts, sizeof *filled);
   int code = g.groups && g.has && g.total && g.taken && part_of && filled
                  ? REG_OK
@@ -228,7 +229,7 @@ static int deal_by_group(const Division *v, reg_status *st) {
   free(g.has);
   free(g.total);
   free(g.taken);
-  free(part_of);
+  reg_large_free(part_of);
   free(filled);
   return code;
 }
@@ -253,12 +254,12 @@ static int by_moment(const void *a, const void *b) {
 }
 
 static int order_by_time(const Division *v, reg_status *st) {
-  Moment *m = malloc((size_t)v->rows * sizeof *m);
+  Moment *m = reg_large_resize(NULL, (size_t)v->rows * sizeof *m);
   if (!m) return reg_no_memory(st, (size_t)v->rows * sizeof *m);
   for (int64_t i = 0; i < v->rows; i++) m[i] = (Moment){reg_number_at(v->time->values, v->time->dtype, i), i};
   qsort(m, (size_t)v->rows, sizeof *m, by_moment);
   for (int64_t i = 0; i < v->rows; i++) v->order[i] = m[i].row;
-  free(m);
+  reg_large_free(m);
   return REG_OK;
 }
 
@@ -332,7 +333,7 @@ static reg_part *new_part(reg_dataset *d, Heap *heap, const char *name, int64_t 
   }
   if (!d->parts) d->parts = reg_heap_take(heap, MOST_PARTS * sizeof *d->parts);
   const char *copy = reg_heap_copy(heap, name, strlen(name));
-  int64_t *rows = reg_heap_take(heap, (size_t)count * sizeof *rows);
+  int64_t *rows = reg_heap_take_large(heap, (size_t)count * sizeof *rows);
   if (!d->parts || !copy || !rows) {
     reg_no_memory(st, (size_t)count * sizeof *rows);
     return NULL;
@@ -406,13 +407,13 @@ int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const re
   Division v = {.op = op, .rows = rows, .nparts = folds ? (int)op->nfolds + (op->time != NULL) : op->nparts};
   v.fraction = malloc((size_t)v.nparts * sizeof *v.fraction);
   v.size = malloc((size_t)v.nparts * sizeof *v.size);
-  v.order = malloc((size_t)rows * sizeof *v.order);
-  v.part_of = malloc((size_t)rows * sizeof *v.part_of);
+  v.order = reg_large_resize(NULL, (size_t)rows * sizeof *v.order);
+  v.part_of = reg_large_resize(NULL, (size_t)rows * sizeof *v.part_of);
   code = v.fraction && v.size && v.order && v.part_of ? divide(d, heap, &v, in_order, st)
                                                       : reg_no_memory(st, (size_t)rows * sizeof *v.order);
   free(v.fraction);
   free(v.size);
-  free(v.order);
-  free(v.part_of);
+  reg_large_free(v.order);
+  reg_large_free(v.part_of);
   return code;
 }

@@ -1,5 +1,7 @@
 // A table by row: own columns, places for messages, rows that are left out; its end.
 #include "data/table.h"
+#include "data/stream.h"
+#include "large.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +11,7 @@
 bool cells_add(Cells *c, int64_t row, const char *text, size_t length) {
   if (c->size + length + 1 > c->room) {
     const size_t room = 2 * (c->size + length + 1) + 1024;
-    char *grown = realloc(c->text, room);
+    char *grown = reg_large_resize(c->text, room);
     if (!grown) return false;
     c->text = grown;
     c->room = room;
@@ -22,8 +24,8 @@ bool cells_add(Cells *c, int64_t row, const char *text, size_t length) {
 }
 
 void cells_free(Cells *c) {
-  free(c->text);
-  free(c->at);
+  reg_large_free(c->text);
+  reg_large_free(c->at);
 }
 
 const TableFile *table_file(const Table *t, int64_t row) {
@@ -79,7 +81,7 @@ static bool lacks_own(const Table *t, const reg_csv_form *form, int64_t row) {
 
 int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st) {
   const int32_t *before = t->number;
-  t->number = reg_heap_take(t->heap, (size_t)t->nrows * sizeof *t->number);
+  t->number = reg_heap_take_large(t->heap, (size_t)t->nrows * sizeof *t->number);
   if (!t->number) return reg_no_memory(st, (size_t)t->nrows * sizeof *t->number);
   int64_t kept = 0;
   for (int i = 0; i < t->nfiles; i++) {
@@ -113,37 +115,28 @@ char *table_cell(const Table *t, int own, int64_t row) {
   return n < 0 ? NULL : reg_heap_copy(t->heap, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-// FNV-1a 64 of a small file. A byte waits for the one before it, so a large one is summed in eight pieces at
-// once, and their sums and what is left over after them.
-static void sum_of(const char *bytes, size_t size, char hex[17]) {
-  enum { LANES = 8, LARGE = 1 << 20 };
-  uint64_t sum[LANES + 1];
-  if (size < LARGE) {
-    reg_checksum(bytes, size, hex);
-    return;
-  }
-  const size_t each = size / LANES;
-  for (int k = 0; k < LANES; k++) sum[k] = REG_FNV_START;
-  for (size_t i = 0; i < each; i++)
-    for (size_t k = 0; k < LANES; k++) sum[k] = (sum[k] ^ (unsigned char)bytes[k * each + i]) * REG_FNV_PRIME;
-  sum[LANES] = reg_fnv1a(bytes + LANES * each, size - LANES * each);
-  reg_checksum(sum, sizeof sum, hex);
-}
-
-void table_checksum(Table *t, const char *bytes, size_t size) {
+void table_add_sum(Table *t, const char hex[17]) {
   char both[33];
-  sum_of(bytes, size, both + 16);
   if (!*t->checksum) {
-    memcpy(t->checksum, both + 16, sizeof t->checksum);
+    memcpy(t->checksum, hex, sizeof t->checksum);
     return;
   }
   memcpy(both, t->checksum, 16);
+  memcpy(both + 16, hex, 17);
   reg_checksum(both, 32, t->checksum);
 }
 
+void table_checksum(Table *t, const char *bytes, size_t size) {
+  char hex[17];
+  Sum sum = {0};
+  sum_add(&sum, bytes, size);
+  sum_text(&sum, hex);
+  table_add_sum(t, hex);
+}
+
 void table_free(Table *t) {
-  free(t->numbers);
-  free(t->line);
+  reg_large_free(t->numbers);
+  reg_large_free(t->line);
   free(t->place);
   for (int i = 0; i < t->nown; i++) cells_free(&t->own[i].cells);
   free(t->own);

@@ -20,7 +20,7 @@ void names_free(NameIndex *n);
 
 enum { MOST_FILES = 4, MOST_SHARES = 4, MOST_LAGS = 10000 };
 
-// Texts of a column, one a row, each ended by 0.
+// Texts of a column, one a row, each ended by 0. These arrays and those of a table are reg_large_resize's.
 typedef struct Cells {
   char *text;
   size_t size, room;
@@ -90,9 +90,6 @@ typedef struct TableRequest {
   const char *const *texts; // columns of x that are texts, where the file has them
 } TableRequest;
 
-// The text of a packed file in place of its bytes, which malloc gave; ended by 0.
-int table_unpack(const char *path, char **bytes, size_t *size, reg_status *st);
-
 // Appends the file's rows. On failure st is filled; table_free either way.
 int table_read_csv(Table *t, const TableRequest *want, reg_status *st);
 int table_read_idx(Table *t, const TableRequest *want, reg_status *st);
@@ -122,6 +119,7 @@ int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows,
 void table_close_array(Table *t, const char *path, int64_t rows);
 // A table of several files has the checksum of theirs, one behind the other.
 void table_checksum(Table *t, const char *bytes, size_t size);
+void table_add_sum(Table *t, const char hex[17]); // the same, of a file that has this one
 void table_free(Table *t);
 
 // Fills st with a mistake of an own column in a row: FILE:LINE:COLUMN and the text.

@@ -2,6 +2,7 @@
 // wherever the split stands in the plan. x' = (x - shift) * factor is composed in double from the numbers as
 // they stand in the file, and rounded once.
 #include "data/table.h"
+#include "large.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,10 +99,10 @@ static int by_value(const void *a, const void *b) {
 
 // The quantiles of the training part between its bins, on straight lines between two values; equal ones once.
 static int learn_edges(const Table *t, const reg_part *part, int64_t bins, reg_curve *c, reg_status *st) {
-  double *values = malloc((size_t)part->nrows * sizeof *values),
+  double *values = reg_large_resize(NULL, (size_t)part->nrows * sizeof *values),
          *edges = reg_heap_take(t->heap, (size_t)bins * sizeof *edges);
   if (!values || !edges) {
-    free(values);
+    reg_large_free(values);
     return reg_no_memory(st, (size_t)part->nrows * sizeof *values);
   }
   for (int64_t i = 0; i < part->nrows; i++) values[i] = t->numbers[part->rows[i] * t->width + c->column];
@@ -113,7 +114,7 @@ static int learn_edges(const Table *t, const reg_part *part, int64_t bins, reg_c
     if (!c->nedges || edge > edges[c->nedges - 1]) edges[c->nedges++] = edge;
   }
   c->edges = edges;
-  free(values);
+  reg_large_free(values);
   return REG_OK;
 }
 
@@ -176,7 +177,7 @@ static int fill_x(reg_dataset *d, const Table *t, reg_status *st) {
   size_t count;
   void *values = NULL;
   if (!__builtin_mul_overflow((size_t)t->nrows * reg_dtype_bytes(x->dtype), (size_t)t->width, &count))
-    values = reg_heap_take(t->heap, count);
+    values = reg_heap_take_large(t->heap, count);
   if (!values) return reg_no_memory(st, count);
   const int64_t wrong = data_scale(d, t->numbers, t->nrows, values);
   x->values = values;

@@ -16,7 +16,7 @@ int further_new(Training *t) {
     f->part = reg_data_part(f->data, plan->part);
     f->valid_part = plan->valid_part ? reg_data_part(f->data, plan->valid_part) : NULL;
     f->pass = -1; // none
-    f->order = reg_heap_take(&r->heap, (size_t)f->part->nrows * sizeof *f->order);
+    f->order = reg_heap_take_large(&r->heap, (size_t)f->part->nrows * sizeof *f->order);
     f->rows = reg_heap_take(&r->heap, (size_t)plan->batch * sizeof *f->rows);
     if (!f->order || !f->rows) return reg_no_memory(r->st, (size_t)f->part->nrows * sizeof *f->order);
   }

@@ -14,7 +14,7 @@ static int64_t most_rows(const Training *t) {
 int rows_new(Training *t) {
   Heap *heap = &t->run->heap;
   const size_t rows = (size_t)t->part->nrows, drawn = t->plan->sample ? rows : 0;
-  t->order = reg_heap_take(heap, (size_t)most_rows(t) * sizeof *t->order);
+  t->order = reg_heap_take_large(heap, (size_t)most_rows(t) * sizeof *t->order);
   t->kept = reg_heap_take(heap, 2 * drawn * sizeof *t->kept);
   t->weights = reg_heap_take(heap, drawn * sizeof *t->weights);
   return t->order && t->kept && t->weights ? REG_OK : reg_no_memory(t->run->st, rows);

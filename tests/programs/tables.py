@@ -6,10 +6,13 @@ import gzip
 import json
 import math
 import random
+import resource
 import statistics
 
 from programs.cases import demand, events, folder, of_kind
-from programs.standalone import build, refused
+from programs.standalone import build, refused, sanitizers
+from programs.system import limited
+from run import Skip
 
 TAIL = """
 model net(x: [2]) -> [2] = x |> dense(4) |> tanh |> dense(2)
@@ -249,6 +252,25 @@ def case_hostile_tables_are_refused_or_read(regc):
     (where / "t.csv").write_text("a,y\n" + "".join(f"{k % 7},k{7919 * k % 100003}\n" for k in range(100000)))
     (where / "p.reg").write_text('data d = csv("t.csv", target: y)\n')
     demand("y: 100000 texts: k0 (1), k1 (1)" in regc.ok("data", where / "p.reg", timeout=30), "other classes")
+
+
+def case_table_larger_than_memory(regc):
+    """200 MB, of which 130 are OpenBLAS's, are less than 120 MB of numbers need: they are in files, and the weights are the same."""
+    if sanitizers(regc):
+        raise Skip("the sanitizers have an allocator of their own")
+    where, draw = folder(regc), random.Random(3)
+    pool = [",".join(draw.choices("0123456789", k=40)) + draw.choice([",low\n", ",high\n"]) for _ in range(1000)]
+    (where / "t.csv").write_text(",".join(f"c{k}" for k in range(40)) + ",y\n" + "".join(draw.choices(pool, k=250000)))
+    (where / "p.reg").write_text("""data d = csv("t.csv", target: y) |> standardize |> split(train: 90%, test: 10%, stratify: y)
+model net(x: [40]) -> [2] = x |> dense(2)
+train net on d { loss cross_entropy(net(x), y); optimize sgd(lr: 0.1); epochs 1; batch 5000 }
+""")
+    command = [regc.path, "run", "p.reg", "-q", "--out"]
+    regc.ok("run", "p.reg", "-q", "--out", "much", cwd=where)
+    done = limited(regc, [*command, "little"], where, resource.RLIMIT_DATA, 200_000_000)
+    demand(done.returncode == 0, done.stderr)
+    one, other = [(where / run / "weights.safetensors").read_bytes() for run in ("much", "little")]
+    demand(one == other, "other weights where the table is in a file")
 
 
 SERIES = """data d = csv("a.csv", target: sales) |> lag(2, [price, sales]) |> difference(price) |> one_hot(shop, unseen: zeros) |> impute(0, columns: price)
