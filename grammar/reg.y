@@ -83,7 +83,7 @@ item: definition | train | evaluate | check | stage
 
 definition:
   LET NAME SET expr                               { $$ = ast_def(p, @$, KIND_LET, &$2, NULL, NULL, $4, NULL); }
-| DATA NAME SET whole                             { $$ = ast_def(p, @$, KIND_DATA, &$2, NULL, NULL, $4, NULL); }
+| DATA NAME params_opt SET whole                  { $$ = ast_def(p, @$, KIND_DATA, &$2, $3, NULL, $5, NULL); }
 | kind NAME params_opt result body                { $$ = ast_def(p, @$, $1, &$2, $3, $4, $5, NULL); }
 | kind NAME params_opt result IS NAME body        { $$ = ast_is(p, ast_def(p, @$, $1, &$2, $3, $4, $7, NULL), &$6); }
 | kind NAME params_opt result SENSE body          { $$ = ast_metric(p, @$, $1, &$2, $3, $4, $5, $6); }

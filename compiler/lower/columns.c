@@ -23,10 +23,21 @@ static int64_t stream_of(const char *name) {
   return FIRST + (int64_t)(hash % PLACES) * DRAWS;
 }
 
+// Calls of a data definition that are alike draw alike, whatever what they make is called; so do the rows of
+// all parts that one call picks.
+static const char *drawn_as(const Lowered *l, const char *name, const char *column) {
+  const char *of = l->calling ? l->calling : name;
+  return column ? arena_printf(l->session->arena, "%s.%s", of, column) : of;
+}
+
 // For expressions over the columns of a part; `set` -1: there are none yet, and ids are the rows' numbers.
-static Cx *columns_cx(Lowered *l, const char *name, int set, const char *part, int64_t rows) {
-  Cx *cx = cx_new(l, arena_printf(l->session->arena, "%s of %s", part, name), MODE_EVAL);
-  cx->stream = stream_of(name);
+static Cx *columns_cx(const Cx *outer, const char *name, const char *column, int set, const char *part,
+                      int64_t rows) {
+  Lowered *l = outer->l;
+  const char *what = column ? arena_printf(l->session->arena, "%s.%s", name, column) : name;
+  Cx *cx = cx_new(l, arena_printf(l->session->arena, "%s of %s", part, what), MODE_EVAL);
+  cx->library = outer->library;
+  cx->stream = stream_of(drawn_as(l, name, column));
   cx->of_data = true;
   cx->batch = rows;
   cx->data_part = part;
@@ -90,36 +101,67 @@ static const reg_dataset *data_of(const Cx *cx, int set) { return cx->l->dataset
 // A name that no program can write.
 static const char *const rows_name = "rows of a part";
 
-// Places of the rows that an index picks: `by` is an element of x[...].
-static bool rows_function(const Cx *outer, const char *name, const reg_part *part, Ast *by, Span at,
-                          reg_data_op *op) {
-  Cx *cx = columns_cx(outer->l, name, op->from, part->name, part->nrows);
-  Env *env = field_env(cx);
-  Value all = v_tensor(graph_iota(cx->g, 0, DT_I32, shape_of(1, part->nrows)), at);
-  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, 2);
-  dims[0] = own_rows(cx);
-  all.dims = dims;
-  env_set(cx, env, rows_name, all);
+// What an index picks; `by` is an element of x[...]. NULL after a report.
+static Node *places(Cx *cx, Env *env, Ast *by, Span at, const Dim **rows) {
   Ast base = {.kind = AST_NAME, .name = rows_name, .span = at}, *kids[] = {&base, by};
   const Ast index = {.kind = AST_INDEX, .span = at, .kids = kids, .nkids = 2};
   const Value v = eval_expr(cx, env, &index);
-  if (v.kind == V_FAIL) return false;
+  if (v.kind == V_FAIL) return NULL;
   Node *n = counted_node(cx, &v);
-  if (n->shape.rank > 1) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, by->span, "one axis of rows", shape_text(cx->a, n->shape));
-    return false;
+  const Dim *along = dim_of(v.dims, 1);
+  if (n->shape.rank > 2 || (along && along->count) || (n->shape.rank == 2 && !n->shape.dim[1])) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, by->span,
+                        "one axis of rows, or windows of known length", shape_text(cx->a, n->shape));
+    diag_hint(d, "[n] picks n rows, [n, k] makes n rows of k each");
+    return NULL;
   }
-  if (n->shape.rank == 0) n = graph_reshape(cx->g, n, shape_of(1, (int64_t)1));
-  const Dim *picked = dim_of(v.dims, 0);
-  graph_output_port(cx->g, (Port){REG_SLOT_ROWS, 0}, "rows", n, -1);
-  if (picked && picked->count)
-    graph_output_port(cx->g, (Port){REG_SLOT_COUNT, 0}, "count", picked->count, -1);
+  *rows = dim_of(v.dims, 0);
+  return n->shape.rank ? n : graph_reshape(cx->g, n, shape_of(1, (int64_t)1));
+}
+
+static bool same_rows(Cx *cx, const Dim *a, const Dim *b, const Node *x, const Node *y, Span at) {
+  const bool counted = (a && a->count) || (b && b->count);
+  if (counted ? a && b && a->count == b->count : x->shape.dim[0] == y->shape.dim[0]) return true;
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, at, "as many rows from the second index as from the first",
+                counted ? "rows that were picked otherwise" : shape_text(cx->a, y->shape));
+  diag_hint(d, "d[i, j]: fields are those of the rows i, x that of the rows j");
+  return false;
+}
+
+// Places of the rows that one or two indices pick: `by[1]`, where it is there, those of x.
+static bool rows_function(const Cx *outer, const char *name, const reg_part *part, Ast *const *by, int nby,
+                          Span at, reg_data_op *op) {
+  Cx *cx = columns_cx(outer, name, NULL, op->from, part->name, part->nrows);
+  Env *env = field_env(cx);
+  Value all = v_tensor(graph_iota(cx->g, 0, DT_I32, shape_of(1, part->nrows)), at);
+  const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, 2), *rows[2] = {0};
+  Node *n[2];
+  dims[0] = own_rows(cx);
+  all.dims = dims;
+  env_set(cx, env, rows_name, all);
+  for (int i = 0; i < nby; i++) {
+    if (!(n[i] = places(cx, env, by[i], at, &rows[i]))) return false;
+    if (i && !same_rows(cx, rows[0], rows[1], n[0], n[1], by[1]->span)) return false;
+    graph_output_port(cx->g, (Port){REG_SLOT_ROWS, i}, i ? "rows of x" : "rows", n[i], -1);
+  }
+  op->window = n[0]->shape.rank == 2 ? n[0]->shape.dim[1] : 0;
+  op->apart = nby == 2;
+  op->window_of_x = n[nby - 1]->shape.rank == 2 ? n[nby - 1]->shape.dim[1] : 0;
+  if (rows[0] && rows[0]->count)
+    graph_output_port(cx->g, (Port){REG_SLOT_COUNT, 0}, "count", rows[0]->count, -1);
   return compile(cx, op, at);
 }
 
-// A piece of data: rows of a part of `v`, all where `by` is NULL.
+// Indices of rows, none for all.
+typedef struct Index {
+  Ast *const *by;
+  int n;
+} Index;
+
+// A piece of data: rows of a part of `v`.
 static bool add_rows(const Cx *cx, OpList *ops, const char *name, const DataValue *v, const char *part,
-                     const char *to, Ast *by, int operand, Span at) {
+                     const char *to, Index by, int operand, Span at) {
   const reg_part *p = part_named(data_of(cx, v->dataset), part);
   reg_data_op op = {.kind = REG_DATA_ROWS,
                     .from = v->dataset,
@@ -127,13 +169,13 @@ static bool add_rows(const Cx *cx, OpList *ops, const char *name, const DataValu
                     .nparts = 1,
                     .part_names = {to},
                     .operand = operand};
-  if (by && !rows_function(cx, name, p, by, at, &op)) return false;
+  if (by.n && !rows_function(cx, name, p, by.by, by.n, at, &op)) return false;
   vec_push(cx->a, *ops, op);
   return true;
 }
 
 // All parts of `v`, or the one that it is: then it is undivided.
-static bool add_parts(const Cx *cx, OpList *ops, const char *name, const DataValue *v, Ast *by, Span at) {
+static bool add_parts(const Cx *cx, OpList *ops, const char *name, const DataValue *v, Index by, Span at) {
   const reg_dataset *set = data_of(cx, v->dataset);
   if (v->part) return add_rows(cx, ops, name, v, v->part, "all", by, 0, at);
   for (int i = 0; i < set->nparts; i++)
@@ -146,7 +188,7 @@ int data_where(Cx *cx, const char *name, const Ast *e) {
   Ast *by = ARENA_NEW(cx->a, Ast);
   *by = (Ast){.kind = AST_UNARY, .op = OPR_WHERE, .span = e->kids[1]->span, .kids = &e->kids[1], .nkids = 1};
   OpList ops = {0};
-  if (v.kind != V_DATA || !add_parts(cx, &ops, name, v.data, by, e->kids[1]->span)) return -1;
+  if (v.kind != V_DATA || !add_parts(cx, &ops, name, v.data, (Index){&by, 1}, e->kids[1]->span)) return -1;
   return data_add(cx, name, ops.data, ops.len, e->span);
 }
 
@@ -160,21 +202,24 @@ static const char *picked_part(Cx *cx, const DataValue *v, Span at) {
   return NULL;
 }
 
-static Ast *only_index(Cx *cx, const Ast *e) {
-  if (e->nkids == 2) return e->kids[1];
-  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "one index, of rows",
-            arena_printf(cx->a, "%d of them", e->nkids - 1));
-  return NULL;
+// Of d[i], or d[i, j].
+static bool index_of(Cx *cx, const Ast *e, Index *by) {
+  *by = (Index){e->kids + 1, e->kind == AST_INDEX ? e->nkids - 1 : 0};
+  if (by->n <= 2) return true;
+  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an index of rows, and one of rows for x",
+            arena_printf(cx->a, "%d of them", by->n));
+  return false;
 }
 
 int data_picked(Cx *cx, const char *name, const Ast *e) {
-  const bool indexed = e->kind == AST_INDEX;
-  const Value v = eval_data(cx, env_new(cx, NULL, "", ""), indexed ? e->kids[0] : e);
-  Ast *by = indexed ? only_index(cx, e) : NULL;
+  const Value v = eval_data(cx, env_new(cx, NULL, "", ""), e->kind == AST_INDEX ? e->kids[0] : e);
+  Index by;
   OpList ops = {0};
-  if (v.kind != V_DATA || (indexed && !by)) return -1;
-  const char *part = picked_part(cx, v.data, e->span);
-  if (!part || !add_rows(cx, &ops, name, v.data, part, "all", by, 0, e->span)) return -1;
+  if (v.kind != V_DATA || !index_of(cx, e, &by)) return -1;
+  const char *part = by.n ? NULL : picked_part(cx, v.data, e->span);
+  if (by.n ? !add_parts(cx, &ops, name, v.data, by, e->span)
+           : !part || !add_rows(cx, &ops, name, v.data, part, "all", by, 0, e->span))
+    return -1;
   return data_add(cx, name, ops.data, ops.len, e->span);
 }
 
@@ -182,8 +227,8 @@ int data_picked(Cx *cx, const char *name, const Ast *e) {
 static int with_part(Cx *cx, const char *name, int base, const Ast *view, Span at) {
   const Ast *e = view->kids[0], *of = e->kind == AST_INDEX ? e->kids[0] : e;
   const Value v = eval_data(cx, env_new(cx, NULL, "", ""), of);
-  Ast *by = e->kind == AST_INDEX ? only_index(cx, e) : NULL;
-  if (v.kind != V_DATA || (e->kind == AST_INDEX && !by)) return -1;
+  Index by;
+  if (v.kind != V_DATA || !index_of(cx, e, &by)) return -1;
   const char *from = picked_part(cx, v.data, e->span);
   const reg_dataset *set = data_of(cx, base);
   const DataValue all = {.dataset = base};
@@ -193,7 +238,7 @@ static int with_part(Cx *cx, const char *name, int base, const Ast *view, Span a
     const char *part = set->parts[i].name;
     const bool undivided = !strcmp(part, "all"), other = strcmp(part, view->name) != 0;
     if (undivided && !strcmp(view->name, "train")) continue;
-    ok = other ? add_rows(cx, &ops, name, &all, part, undivided ? "train" : part, NULL, 0, at)
+    ok = other ? add_rows(cx, &ops, name, &all, part, undivided ? "train" : part, (Index){0}, 0, at)
                : add_rows(cx, &ops, name, v.data, from, part, by, 0, at);
     there |= !other;
   }
@@ -257,7 +302,7 @@ int data_concat(Cx *cx, const char *name, const Ast *call) {
   for (int p = 0; p < 4; p++)
     for (int i = 0; i < n; i++)
       if (has_part(cx, of[i], parts[p]) &&
-          !add_rows(cx, &ops, name, of[i], of[i]->part ? of[i]->part : parts[p], parts[p], NULL, i,
+          !add_rows(cx, &ops, name, of[i], of[i]->part ? of[i]->part : parts[p], parts[p], (Index){0}, i,
                     call->span))
         return -1;
   return data_add(cx, name, ops.data, ops.len, call->span);
@@ -329,8 +374,7 @@ static bool others_have(Cx *cx, const reg_dataset *set, const char *part, const 
 // One function for a part; false after a report.
 static bool add_column(const Cx *outer, OpList *ops, const char *name, int base, const reg_part *part,
                        const Ast *view) {
-  Cx *cx =
-      columns_cx(outer->l, arena_printf(outer->a, "%s.%s", name, view->name), base, part->name, part->nrows);
+  Cx *cx = columns_cx(outer, name, view->name, base, part->name, part->nrows);
   const Value v = eval_expr(cx, field_env(cx), view->kids[0]);
   ColumnList columns = {0};
   if (!column_of(cx, view->name, &v, view->kids[0]->span, &columns)) return false;
@@ -415,7 +459,7 @@ int data_table(Cx *outer, const char *name, const Ast *e) {
   const Ast *block = e->kids[0];
   int64_t rows;
   if (!table_rows(outer, e, &rows)) return -1;
-  Cx *cx = columns_cx(outer->l, name, -1, "all", rows);
+  Cx *cx = columns_cx(outer, name, NULL, -1, "all", rows);
   Env *env = env_new(cx, NULL, "", "table");
   ColumnList columns = {0};
   bool ok = true;

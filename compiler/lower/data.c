@@ -1,6 +1,5 @@
 // Data expressions: csv(…) |> scale(…) |> split(…) with test = csv(…) becomes a plan; the host loads it
 // once.
-// Also whether an evaluation's data fit the model.
 #include "../base/words.h"
 #include "builtins.h"
 #include "source.h"
@@ -155,9 +154,16 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
   return ok;
 }
 
+static Def *data_named(Cx *cx, const Ast *e) {
+  Def *d = e->kind != AST_NAME     ? NULL
+           : cx->library && !e->op ? sema_library(cx->l->program, e->name)
+                                   : sema_find(cx->l->program, e->name);
+  return d && d->kind == KIND_DATA && !d->ast->kids[0] ? d : NULL;
+}
+
 static const Ast *data_body(Cx *cx, const Ast *e) {
-  Def *d = e->kind == AST_NAME ? sema_find(cx->l->program, e->name) : NULL;
-  return d && d->kind == KIND_DATA ? d->ast->kids[2] : NULL;
+  Def *d = data_named(cx, e);
+  return d ? d->ast->kids[2] : NULL;
 }
 
 static int source_of(const reg_data_op *op) {
@@ -217,6 +223,8 @@ static void replace_files(Cx *cx, const char *name, OpList *ops) {
 
 // -- data of the program, by what makes them
 
+static bool in_library(Cx *cx, Span at) { return source_is_library(source_get(&cx->s->sources, at.source)); }
+
 static void report_load(Cx *cx, Span at, const reg_status *st) {
   const int id = diag_find(st->name);
   Diag *diag = diag_emit(&cx->s->diags, DIAG_data_bad, at, st->text);
@@ -236,16 +244,23 @@ static bool is_concat(const Ast *e) {
 // `with test = csv(...)` has rows of its own, `with test = digits.test[...]` those of other data.
 static bool has_file(const Ast *view) {
   const Ast *e = view->kids[0];
-  const bool of_data = e->kind == AST_FIELD || e->kind == AST_INDEX || e->kind == AST_WHERE ||
-                       e->kind == AST_TABLE || is_concat(e);
+  const bool of_data = e->kind == AST_FIELD || data_builtin(e) == B_JOIN || e->kind == AST_INDEX ||
+                       e->kind == AST_WHERE || e->kind == AST_TABLE || is_concat(e);
   const int b = data_builtin(e);
   return is_part_name(view->name) ? !of_data && !view->kids[1] : is_source(b) && b != B_TEXT;
 }
 
 // A source and what is done to all its rows: nothing is computed of columns.
 static bool is_plain(Cx *cx, const Ast *e) {
-  const Ast *body = data_body(cx, e);
-  if (body) return is_plain(cx, body);
+  Def *d = data_named(cx, e), *called = d ? NULL : data_callee(cx, e);
+  const Ast *body = d ? d->ast->kids[2] : called ? data_called(cx, env_new(cx, NULL, "", ""), e)->body : NULL;
+  if (d || called) {
+    const Within outer = text_enter(cx, d ? d : called);
+    const bool plain = body && is_plain(cx, body);
+    text_leave(cx, outer);
+    return plain;
+  }
+  if (data_builtin(e->kind == AST_PIPE ? e->kids[1] : e) == B_JOIN) return false;
   for (int i = 1; e->kind == AST_WITH && i < e->nkids; i++)
     if (!has_file(e->kids[i])) return false;
   if (e->kind == AST_PIPE || e->kind == AST_WITH) return is_plain(cx, e->kids[0]);
@@ -263,7 +278,7 @@ int data_add(Cx *cx, const char *name, const reg_data_op *ops, int nops, Span at
                               .earlier = l->datasets.data};
   reg_dataset *set = l->host.load(l->host.user, &plan, &st);
   if (!set) {
-    report_load(cx, at, &st);
+    report_load(cx, in_library(cx, at) && l->calling_at.source ? l->calling_at : at, &st);
     l->exit_code = st.code;
     return -1;
   }
@@ -287,14 +302,15 @@ static int close_chain(Cx *cx, const char *name, const Chain *c, Span at) {
 }
 
 static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c);
-static Value data_set(Cx *outer, const char *name, const Ast *e);
+static Value data_set(Cx *outer, const char *name, const Ast *e, bool library);
 
 // `folds(d, 5)` itself is several data sets; with its turn it is one of them.
 static bool fold_chain(Cx *cx, Env *env, const Ast *call, Chain *c) {
   reg_data_op op = {0};
   const Ast *of = call_arg(call, "d", 0);
   if (!fold_step(cx, env, call, &op)) return false;
-  const Value v = of->kind == AST_NAME ? eval_data(cx, env, of) : data_set(cx, data_text(cx, of), of);
+  const Value v =
+      of->kind == AST_NAME ? eval_data(cx, env, of) : data_set(cx, data_text(cx, of), of, cx->library);
   if (v.kind != V_DATA) return false;
   c->base = v.data->dataset;
   if (!may_divide(cx, c, of->span) || !undivided(cx, v.data, of->span)) return false;
@@ -302,6 +318,46 @@ static bool fold_chain(Cx *cx, Env *env, const Ast *call, Chain *c) {
   if (is_plain(cx, of) && chain_of(cx, env, of, NULL, &plain) && plain.base < 0) c->file = plain.ops;
   vec_push(cx->a, c->ops, op);
   return true;
+}
+
+// `join(d, other, key)`, `d |> join(other, key)`
+static bool join_chain(Cx *cx, Env *env, const Ast *e, Chain *c) {
+  const bool piped = e->kind == AST_PIPE;
+  const Ast *call = piped ? e->kids[1] : e, *of = piped ? e->kids[0] : call_arg(call, "d", 0);
+  reg_data_op op = {0};
+  if (!of || call->kind != AST_CALL) {
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "join", of ? "other" : "d");
+    return false;
+  }
+  const Value v =
+      of->kind == AST_NAME ? eval_data(cx, env, of) : data_set(cx, data_text(cx, of), of, cx->library);
+  if (v.kind != V_DATA) return false;
+  c->base = v.data->dataset;
+  if (!join_step(cx, env, call, piped ? 0 : 1, c->base, &op)) return false;
+  vec_push(cx->a, c->ops, op);
+  return true;
+}
+
+// The body of a data definition, for what it is given.
+static bool call_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c) {
+  Lowered *l = cx->l;
+  const DataCall *call = data_called(cx, env, e);
+  const char *calling = l->calling;
+  const Span at = l->calling_at;
+  const int before = cx->s->diags.list.len;
+  if (!call->body) return false;
+  const Within outer = text_enter(cx, call->def);
+  l->calling = call->text;
+  if (!outer.library || !at.source) l->calling_at = e->span;
+  const bool ok = chain_of(cx, env, call->body, name, c);
+  for (int i = before; i < cx->s->diags.list.len && call->def->from_library && !outer.library; i++) {
+    Diag *d = cx->s->diags.list.data[i];
+    if (d->span.source != e->span.source) diag_note(d, e->span, "in this call of `%s`", call->def->name);
+  }
+  text_leave(cx, outer);
+  l->calling = calling;
+  l->calling_at = at;
+  return ok;
 }
 
 static bool with_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c) {
@@ -327,12 +383,16 @@ static bool with_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *
 static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c) {
   const Ast *body = data_body(cx, e);
   if (!name) name = data_text(cx, e);
-  if (body && is_plain(cx, body)) { // another data definition, carried on
+  if (body && is_plain(cx, e)) { // another data definition, carried on
+    const Within outer = text_enter(cx, data_named(cx, e));
     const bool ok = chain_of(cx, env, body, NULL, c);
-    if (source_is_library(source_get(&cx->s->sources, body->span.source))) c->library = e->name;
+    text_leave(cx, outer);
+    if (in_library(cx, body->span)) c->library = e->name;
     replace_files(cx, e->name, &c->ops);
     return ok;
   }
+  if (data_callee(cx, e)) return call_chain(cx, env, e, name, c);
+  if (data_builtin(e->kind == AST_PIPE ? e->kids[1] : e) == B_JOIN) return join_chain(cx, env, e, c);
   switch (e->kind) {
   case AST_PIPE: return chain_of(cx, env, e->kids[0], NULL, c) && stage_op(cx, env, e->kids[1], c);
   case AST_WITH: return with_chain(cx, env, e, name, c);
@@ -344,10 +404,11 @@ static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c)
     c->base = data_picked(cx, name, e);
     break;
   case AST_FIELD: c->base = data_picked(cx, name, e); break;
+  case AST_EACH: return data_is_several(cx, e, "several of them");
   default: {
     if (data_builtin(e) == B_FOLDS) return fold_chain(cx, env, e, c);
     if (!body && !is_concat(e)) return stage_op(cx, env, e, c);
-    const Value v = body ? data_definition(cx, sema_find(cx->l->program, e->name)) : v_fail();
+    const Value v = body ? data_definition(cx, data_named(cx, e)) : v_fail();
     c->base = !body ? data_concat(cx, name, e) : v.kind == V_DATA ? v.data->dataset : -1;
   }
   }
@@ -355,7 +416,7 @@ static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c)
 }
 
 // Known by its name; what failed is told once.
-static Value data_set(Cx *outer, const char *name, const Ast *e) {
+static Value data_set(Cx *outer, const char *name, const Ast *e, bool library) {
   Lowered *l = outer->l;
   DataValue *v = ARENA_NEW(outer->a, DataValue);
   v->name = name;
@@ -365,6 +426,7 @@ static Value data_set(Cx *outer, const char *name, const Ast *e) {
   Chain c = {.base = -1};
   Cx *cx = cx_new(l, name, MODE_EVAL);
   cx->of_data = true;
+  cx->library = library;
   v->dataset = -1;
   if (chain_of(cx, env_new(cx, NULL, "", name), e, name, &c)) {
     replace_files(cx, name, &c.ops);
@@ -377,7 +439,16 @@ static Value data_set(Cx *outer, const char *name, const Ast *e) {
   return v_fail();
 }
 
-Value data_definition(Cx *cx, Def *d) { return data_set(cx, d->name, d->ast->kids[2]); }
+Value data_definition(Cx *cx, Def *d) {
+  const char *calling = cx->l->calling;
+  const Span calling_at = cx->l->calling_at;
+  cx->l->calling = NULL;
+  cx->l->calling_at = (Span){0};
+  const Value v = data_set(cx, d->name, d->ast->kids[2], d->from_library);
+  cx->l->calling = calling;
+  cx->l->calling_at = calling_at;
+  return v;
+}
 
 // `digits`, `digits.test`
 const reg_part *part_named(const reg_dataset *set, const char *name) {
@@ -440,8 +511,9 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
   case AST_WITH:
   case AST_TABLE:
   case AST_INDEX:
+  case AST_EACH:
   case AST_PIPE:
-  case AST_CALL: return data_set(cx, data_text(cx, e), e);
+  case AST_CALL: return data_set(cx, data_text(cx, e), e, cx->library);
   default: break;
   }
   const Value v = e->kind == AST_NAME ? eval_expr(cx, env, e) : v_fail();
@@ -478,59 +550,4 @@ Value call_data_builtin(Cx *cx, Builtin b, Span at) {
             b < B_CSV ? "here: it follows a model of the program, by its name"
                       : "outside of a `data` definition");
   return v_fail();
-}
-
-// -- evaluations on other data than those of the training
-
-static bool reads_classes(const LowerTrain *t, int field) {
-  for (int k = 0; k < t->build->graphs.len; k++) {
-    const Graph *g = t->build->graphs.data[k].graph;
-    for (int i = 0; g && i < g->inputs.len; i++) {
-      const Node *in = g->inputs.data[i];
-      if (is_port(in, REG_SLOT_FIELD) && in->port.index == field && in->dtype == DT_I32) return true;
-    }
-  }
-  return false;
-}
-
-// What makes the model read something else than it was trained on, or NULL.
-static const char *difference(Cx *cx, const LowerTrain *t, const reg_dataset *a, const reg_dataset *b) {
-  const int64_t width = a->fields[0].width;
-  if (b->fields[0].width != width)
-    return arena_printf(cx->a, "it has %lld columns beside the target, not %lld",
-                        (long long)b->fields[0].width, (long long)width);
-  for (int64_t j = 0; j < width; j++)
-    if (strcmp(a->columns[j], b->columns[j]))
-      return arena_printf(cx->a, "its column %lld is `%.60s`, not `%.60s`", (long long)j + 1, b->columns[j],
-                          a->columns[j]);
-  if (a->target < 0 || b->target < 0) return NULL;
-  const reg_field *want = &a->fields[a->target], *have = &b->fields[b->target];
-  if (!reads_classes(t, a->target)) return NULL;
-  if (have->nclasses != want->nclasses)
-    return arena_printf(cx->a, "`%s` has %lld classes, not %lld", have->name, (long long)have->nclasses,
-                        (long long)want->nclasses);
-  for (int64_t c = 0; c < want->nclasses; c++)
-    if (strcmp(have->class_names[c], want->class_names[c]))
-      return arena_printf(cx->a, "class %lld of `%s` is `%.60s`, not `%.60s`", (long long)c, have->name,
-                          have->class_names[c], want->class_names[c]);
-  return NULL;
-}
-
-bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at) {
-  const Lowered *l = cx->l;
-  const reg_dataset *a = l->datasets.data[t->data], *b = l->datasets.data[data];
-  const char *names[] = {l->dataset_names.data[data], l->dataset_names.data[t->data]};
-  const size_t bytes = (size_t)a->fields[0].width * sizeof(double);
-  const char *called = *names[1] == '(' ? "NAME" : names[1];
-  const char *hint = "rows in a file of their own may be a part of the training's data: "
-                     "`data %s = … with test = csv(…)`";
-  const char *what = a == b ? NULL : difference(cx, t, a, b);
-  if (what) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_data_differs, at, names[0], names[1], t->model, what);
-    diag_hint(d, hint, called);
-  } else if (a != b && (memcmp(a->shift, b->shift, bytes) || memcmp(a->factor, b->factor, bytes))) {
-    Diag *d = diag_emit(&cx->s->diags, DIAG_scaled_otherwise, at, names[0], names[1], t->model);
-    diag_hint(d, hint, called);
-  }
-  return !what;
 }

@@ -75,12 +75,43 @@ bool split_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
 // The argument of a call of `folds` that says which of them it is: no program can write it.
 static const char *const turn_name = "fold ";
 
-// The call that makes several data sets of what e is made of; NULL: e is one.
+// Is e, as it is written, data, and no rows or columns that a value has?
+static bool makes_data(Cx *cx, const Ast *e) {
+  const Def *d = e->kind == AST_NAME ? sema_find(cx->l->program, e->name) : NULL;
+  switch (e->kind) {
+  case AST_WHERE:
+  case AST_WITH:
+  case AST_TABLE: return true;
+  case AST_NAME: return d && d->kind == KIND_DATA;
+  case AST_CALL: return data_callee(cx, e) != NULL;
+  case AST_PIPE: return data_callee(cx, e) || makes_data(cx, e->kids[0]);
+  case AST_INDEX: return makes_data(cx, e->kids[0]);
+  case AST_FIELD: return is_part_name(e->name) && makes_data(cx, e->kids[0]);
+  default: return false;
+  }
+}
+
+// `each i in 0..n : DATA`
+static bool is_each(Cx *cx, const Ast *e) {
+  if (e->kind != AST_EACH || e->kids[0]->nkids != 1 || e->kids[1]->nkids != 1) return false;
+  const Ast *range = e->kids[1]->kids[0];
+  return range->kind == AST_RANGE && range->kids[0] && range->kids[1] && makes_data(cx, e->kids[2]);
+}
+
+// The call, or the `each`, that makes several data sets of what e is made of; NULL: e is one.
 static const Ast *several(Cx *cx, const Ast *e) {
   const Def *d = e->kind == AST_NAME ? sema_find(cx->l->program, e->name) : NULL;
-  if (d) return d->kind == KIND_DATA ? several(cx, d->ast->kids[2]) : NULL;
+  if (d && (d->kind != KIND_DATA || d->ast->kids[0])) return NULL;
+  if (d) {
+    const Within outer = text_enter(cx, d);
+    const Ast *call = several(cx, d->ast->kids[2]);
+    text_leave(cx, outer);
+    return call;
+  }
   if (e->kind == AST_PIPE || e->kind == AST_WITH || e->kind == AST_WHERE) return several(cx, e->kids[0]);
+  if (is_each(cx, e)) return e;
   const bool call = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME;
+  if (call && data_callee(cx, e)) return data_argument(cx, e) ? several(cx, *data_argument(cx, e)) : NULL;
   return call && builtin_find(e->kids[0]->name) == B_FOLDS && !call_arg(e, turn_name, -1) ? e : NULL;
 }
 
@@ -96,11 +127,25 @@ static bool count_arg(Cx *cx, Env *env, const Ast *call, int64_t *n) {
   return known_int(cx, &v, "a number of folds", 2, INT32_MAX, n);
 }
 
+// The first number of an `each`, and how many there are.
+static bool each_turns(Cx *cx, Env *env, const Ast *each, int64_t *first, int64_t *n) {
+  const Ast *range = each->kids[1]->kids[0];
+  Value from = eval_expr(cx, env, range->kids[0]), to = eval_expr(cx, env, range->kids[1]);
+  from.span = range->kids[0]->span;
+  to.span = range->kids[1]->span;
+  if (!known_int(cx, &from, "a number of data", 0, INT32_MAX, first) ||
+      !known_int(cx, &to, "a number of data", *first + 1, INT32_MAX, n))
+    return false;
+  *n -= *first;
+  return true;
+}
+
 bool data_several(Cx *cx, const Ast *e) { return several(cx, e) != NULL; }
 
 int64_t data_count(Cx *cx, const Ast *e) {
   const Ast *call = several(cx, e);
-  int64_t n = 0;
+  int64_t n = 0, first;
+  if (call && is_each(cx, call)) return each_turns(cx, env_new(cx, NULL, "", ""), call, &first, &n) ? n : -1;
   return call && count_arg(cx, env_new(cx, NULL, "", ""), call, &n) ? n : -1;
 }
 
@@ -120,8 +165,36 @@ static Ast *copy_with(Cx *cx, const Ast *e, int nkids) {
   return copy;
 }
 
+// The call with another argument in the place of the one at `of`.
+static Ast *replaced(Cx *cx, const Ast *call, Ast **of, Ast *by) {
+  Ast *copy = copy_with(cx, call, call->nkids);
+  for (int i = 1; i < call->nkids; i++)
+    if (&call->kids[i]->kids[0] == of) {
+      copy->kids[i] = copy_with(cx, call->kids[i], call->kids[i]->nkids);
+      copy->kids[i]->kids[0] = by;
+    }
+  return copy;
+}
+
+static Ast *turn_of(Cx *cx, const Ast *each, int64_t i) {
+  int64_t first = 0, n;
+  each_turns(cx, env_new(cx, NULL, "", ""), each, &first, &n);
+  SemaCopy copy = sema_copying(cx->l->program, each->span);
+  map_put(&copy.given, each->kids[0]->kids[0]->name, number_tree(cx, first + i, each->span));
+  return sema_copy(&copy, each->kids[2]);
+}
+
 Ast *data_element(Cx *cx, const Ast *e, int64_t i) {
-  if (e->kind == AST_NAME) return data_element(cx, sema_find(cx->l->program, e->name)->ast->kids[2], i);
+  Def *d = e->kind == AST_NAME ? sema_find(cx->l->program, e->name) : NULL;
+  if (d) {
+    const Within outer = text_enter(cx, d);
+    Ast *element = data_element(cx, d->ast->kids[2], i);
+    text_leave(cx, outer);
+    return element;
+  }
+  if (is_each(cx, e)) return turn_of(cx, e, i);
+  Ast **of = e->kind == AST_CALL && data_callee(cx, e) ? data_argument(cx, e) : NULL;
+  if (of) return replaced(cx, e, of, data_element(cx, *of, i));
   Ast *copy = copy_with(cx, e, e->nkids + (e->kind == AST_CALL));
   if (e->kind != AST_CALL) {
     copy->kids[0] = data_element(cx, e->kids[0], i);
@@ -157,6 +230,12 @@ Ast *fold_picked(Cx *cx, Env *env, const Ast *e) {
   return known_int(cx, &v, "the number of a fold", 0, n - 1, &at) ? data_element(cx, e->kids[0], at) : NULL;
 }
 
+bool data_is_several(Cx *cx, const Ast *e, const char *what) {
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "one data set", what);
+  diag_hint(d, "`for fold in …` goes over them, `…[0]` is one");
+  return false;
+}
+
 bool fold_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
   const Ast *turn = call_arg(call, turn_name, -1);
   op->kind = REG_DATA_FOLD;
@@ -165,8 +244,5 @@ bool fold_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
     op->fold = (int64_t)turn->num;
     return true;
   }
-  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, call->span, "one data set",
-                      arena_printf(cx->a, "%lld folds", (long long)op->nfolds));
-  diag_hint(d, "`for fold in …` goes over them, `…[0]` is one");
-  return false;
+  return data_is_several(cx, call, arena_printf(cx->a, "%lld folds", (long long)op->nfolds));
 }

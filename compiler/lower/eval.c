@@ -153,7 +153,7 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
       return m.kind == V_FAIL ? m : call_model(cx, m.model, NULL, 0, e->span);
     }
     if (d->kind == KIND_MODEL) return model_named(cx, d, e->span);
-    if (d->kind == KIND_DATA) return data_definition(cx, d);
+    if (d->kind == KIND_DATA && !d->ast->kids[0]) return data_definition(cx, d);
     if (is_load(cx, d) || average_call(d)) return model_named(cx, d, e->span);
     if (!d->ast->kids[0] && d->kind != KIND_OPTIMIZER && d->kind != KIND_RECIPE)
       return zero_args(cx, d, e->span);
@@ -220,8 +220,12 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
     ModelValue *m = loaded_model(cx, ast_text(cx->a, e), e);
     return m ? (Value){.kind = V_MODEL, .model = m, .span = e->span} : v_fail();
   }
+  const bool data = callee.kind == V_BUILTIN && callee.builtin >= B_CSV && callee.builtin != B_SPLIT;
+  if (data && (callee.builtin == B_JOIN || (cx->of_data && !piped))) return eval_data(cx, env, e);
   if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD && callee.builtin != B_SPLIT)
     return call_data_builtin(cx, callee.builtin, e->span);
+  if (callee.kind == V_FN && callee.fn->def && callee.fn->def->kind == KIND_DATA)
+    return eval_data(cx, env, e);
   if (e->kind == AST_CALL) n = eval_args(cx, env, e, &callee, args, n);
   if (callee.kind == V_BUILTIN && callee.builtin == B_CONCAT && n && args[0].value &&
       args[0].value->kind == V_DATA)

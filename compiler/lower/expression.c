@@ -264,6 +264,7 @@ void lower_definition(Lowered *l, const char *name) {
   Diags *ds = &l->session->diags;
   const int before = ds->list.len;
   if (!d || (d->kind == KIND_MODEL && train_of_model(l, name))) return;
+  if (d->kind == KIND_DATA && d->ast->kids[0]) return; // it has no rows before it is called
   Cx *cx = expression_cx(l, "definition", true);
   see_scope(cx, l->all);
   cx->no_times = d->kind == KIND_MODEL;

@@ -221,13 +221,18 @@ typedef struct LowerName {
   int stored;              // its index in Lowered.store
 } LowerName;
 
+typedef struct DataCall DataCall;
+
 typedef struct Lowered {
   Session *session;
   Program *program;
   LowerHost host;
   VEC(reg_dataset *) datasets;
   VEC(const char *) dataset_names;
-  VEC(reg_data_plan) plans;     // how each data set was made
+  VEC(reg_data_plan) plans;   // how each data set was made
+  VEC(DataCall *) data_calls; // of data definitions with parameters
+  Span calling_at;            // where the program calls one, else source 0
+  const char *calling;        // the one whose body is elaborated, without its data: its draws are keyed by it
   VEC(LowerSetting *) settings; // in the order of the program; `fixed` comes to light as graphs are made
   VEC(const Ast *) unreadable;  // calls of `load` whose failure was told
   VEC(LowerTrain *) trains;

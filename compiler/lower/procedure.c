@@ -13,16 +13,6 @@ typedef struct Call {
   StageScope *inside;
 } Call;
 
-// Names of the program keep their meaning inside of the library's procedures.
-static Ast *of_program(Call *c, const Ast *e) {
-  Ast *out = ARENA_NEW(c->s->l->session->arena, Ast);
-  *out = *e;
-  if (e->kind == AST_NAME) out->op = 1;
-  out->kids = ARENA_ARRAY(c->s->l->session->arena, Ast *, e->nkids + 1);
-  for (int i = 0; i < e->nkids; i++) out->kids[i] = e->kids[i] ? of_program(c, e->kids[i]) : NULL;
-  return out;
-}
-
 // -- what is given
 
 static const Ast *argument_of(const Call *c, int i) {
@@ -81,7 +71,7 @@ static Ast *stands_for(Call *c, const Ast *e, const Value *v) {
   case V_DATA: break;
   default: return NULL;
   }
-  return is_simple(e) ? of_program(c, e) : NULL;
+  return is_simple(e) ? sema_of_program(c->s->l->program, e) : NULL; // names keep their meaning
 }
 
 // A recipe is no value: it is given as it is written.

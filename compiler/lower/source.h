@@ -11,8 +11,11 @@ bool idx_source(Cx *cx, const Ast *call, reg_data_op *op);
 bool npy_source(Cx *cx, const Ast *call, bool archive, reg_data_op *op);
 bool images_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op);
 bool split_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op);
+bool data_is_several(Cx *cx, const Ast *e, const char *what); // where one must stand: reports; false
 bool fold_step(Cx *cx, Env *env, const Ast *call,
                reg_data_op *op); // one fold, of a tree that data_element made
+// `first`: the position of the other table among the arguments; set: the data set that is joined.
+bool join_step(Cx *cx, Env *env, const Ast *call, int first, int set, reg_data_op *op);
 Ast *fold_picked(Cx *cx, Env *env,
                  const Ast *e); // of `folds(…)[i]`: the tree of that one; NULL after a report
 bool data_number(Cx *cx, Env *env, const Ast *e, const char *what, double *out);
@@ -26,4 +29,18 @@ bool tokens_args(Cx *cx, Env *env, const Ast *call, reg_data_op *op); // words, 
 // A column, or a list of them.
 bool data_names(Cx *cx, const Ast *e, const char *const **to, int *n);
 const char *data_name(Cx *cx, const Ast *e); // of a column: a name or a text; NULL after a report
+
+// -- data_call.c
+// The data definition with parameters that a call, a name or the last link of a pipe is of; NULL: none.
+Def *data_callee(Cx *cx, const Ast *e);
+// Where its first argument stands; NULL: it is not given.
+Ast **data_argument(Cx *cx, const Ast *e);
+// What it makes, of an e that has a callee; once for each.
+struct DataCall {
+  const Ast *at;
+  Def *def;
+  const Ast *body;  // with what is given in it; NULL after a report
+  const char *text; // the call without its data
+};
+const DataCall *data_called(Cx *cx, Env *env, const Ast *e);
 #endif

@@ -310,6 +310,9 @@ Ast *sema_copy(SemaCopy *c, const Ast *e) {
     made = ARENA_NEW(c->p->session->arena, Ast);
     *made = *e;
   }
+  const Ast *column =
+      c->columns && (e->kind == AST_COLUMN || e->kind == AST_FIELD) ? map_get(&c->given, e->name) : NULL;
+  if (column && column->kind == AST_NAME) made->name = column->name;
   const Ast *followed = sema_followed(e);
   const bool anew = followed && followed->kind == AST_NAME && map_get(&c->given, followed->name);
   copy_kids(c, e, made);
@@ -317,6 +320,15 @@ Ast *sema_copy(SemaCopy *c, const Ast *e) {
   Def *d = e->kind == AST_DEF && !c->definitions ? map_get(&c->p->defs, made->name) : NULL;
   if (d) d->ast = definition_whole(c->p->session->arena, made);
   return made;
+}
+
+Ast *sema_of_program(Program *p, const Ast *e) {
+  Ast *out = ARENA_NEW(p->session->arena, Ast);
+  *out = *e;
+  if (e->kind == AST_NAME) out->op = 1;
+  out->kids = ARENA_ARRAY(p->session->arena, Ast *, e->nkids + 1);
+  for (int i = 0; i < e->nkids; i++) out->kids[i] = e->kids[i] ? sema_of_program(p, e->kids[i]) : NULL;
+  return out;
 }
 
 bool sema_defines(const Ast *e) {

@@ -125,8 +125,9 @@ static bool is_data_builtin(const Ast *stage) {
 static bool is_data(Program *p, const Ast *e) {
   while (e->kind == AST_PIPE || e->kind == AST_FIELD) e = e->kids[0];
   if (e->kind == AST_WHERE || e->kind == AST_WITH || e->kind == AST_TABLE) return true;
-  const Def *d = e->kind == AST_NAME ? sema_find(p, e->name) : NULL;
-  return is_data_builtin(e) || (d && d->kind == KIND_DATA);
+  const Ast *name = e->kind == AST_CALL ? e->kids[0] : e;
+  const Def *d = name->kind == AST_NAME ? sema_find(p, name->name) : NULL;
+  return is_data_builtin(e) || (d && d->kind == KIND_DATA && (name == e || d->ast->kids[0]));
 }
 
 // `column`, `"a column" as name`, a list of these
@@ -143,6 +144,7 @@ static const Ast *wrong_path(Scope *s, const Ast *call) {
   Arena *a = s->p->session->arena;
   const Ast *first = call->nkids > 1 ? call->kids[1] : NULL, *path = first ? first->kids[0] : NULL;
   if (!path || (path->kind != AST_FIELD && path->kind != AST_NAME)) return NULL;
+  if (path->kind == AST_NAME && bound(s, path->name)) return NULL; // a parameter stands for a text
   const int source = builtin_find(call->kids[0]->name);
   if (!is_source(source) || (first->name && strcmp(first->name, "path") != 0)) return NULL;
   Diag *d = diag_emit(&s->p->session->diags, DIAG_wrong_kind, path->span, "the path of a file",
@@ -157,6 +159,14 @@ static const Ast *folded_data(const Ast *call) {
   if (!folds || call->nkids < 2) return NULL;
   const char *name = call->kids[1]->name;
   return !name || !strcmp(name, "d") ? call->kids[1]->kids[0] : NULL;
+}
+
+// Are the arguments data and columns besides values?
+static bool makes_data(const Scope *s, const Ast *callee) {
+  if (callee->kind != AST_NAME || bound(s, callee->name)) return false;
+  if (builtin_find(callee->name) == B_JOIN) return true;
+  const Def *d = s->library ? sema_library(s->p, callee->name) : sema_find(s->p, callee->name);
+  return d && d->kind == KIND_DATA && d->ast->kids[0];
 }
 
 void check_kids(Scope *s, const Ast *e, int from) {
@@ -215,6 +225,11 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   if (s->callee != PLACE_OPTIMIZER) s->callee = PLACE_CALL; // an optimizer's argument may be one
   const Ast *wrong = callee->kind == AST_NAME ? wrong_path(s, call) : NULL;
   const Ast *folded = folded_data(call);
+  if (makes_data(s, callee)) {
+    data = false;
+    s->open = true;
+    s->callee = PLACE_DATA;
+  }
   if (folded) {
     s->value = s->callee = PLACE_DATA;
     check_expr(s, folded);
@@ -237,7 +252,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   Def *d = check_name(s, callee, s->callee);
   Arena *a = s->p->session->arena;
   if (d && d->kind == KIND_LET && sema_is_still(d)) return;
-  if (d && d->kind == KIND_DATA && call->nkids > 1) {
+  if (d && d->kind == KIND_DATA && !d->ast->kids[0] && call->nkids > 1) {
     Diag *batch = diag_emit(&s->p->session->diags, DIAG_not_allowed_here, call->span,
                             arena_printf(a, "a batch of `%s`", d->name), "here");
     diag_hint(batch,
@@ -466,7 +481,9 @@ static void check_text(Program *p, Def *d, const Map *around) {
   }
   Scope s = scope_of(p);
   s.library = d->from_library;
+  s.open = d->kind == KIND_DATA; // a default may name a column
   bind_params(&s, d->ast->kids[0]);
+  s.open = false;
   if (stands_beside(d->kind)) check_beside(p, d);
   if (d->kind == KIND_OPTIMIZER && d->ast->kids[3]) bind(&s, d->ast->kids[3]->name);
   if (d->kind == KIND_MODEL) check_expr(&s, d->ast->kids[3]);

@@ -88,6 +88,7 @@ typedef struct SemaCopy {
   Span names;   // where what is given has its names; source 0: nothing else is given
   bool library; // of a definition of the library
   bool apart;   // of a procedure: what it binds is its own
+  bool columns; // of data: names of columns are given too
   bool wrong;   // a name that something stands for is bound again: reported
   VEC(SemaHidden) hidden;
   VEC(Ast *) kept;  // models of statements of the block
@@ -96,7 +97,8 @@ typedef struct SemaCopy {
 } SemaCopy;
 SemaCopy sema_copying(Program *p, Span names);
 Ast *sema_copy(SemaCopy *c, const Ast *e);
-bool sema_defines(const Ast *e); // a block in it has definitions
+Ast *sema_of_program(Program *p, const Ast *e); // a copy whose names are the program's, wherever it stands
+bool sema_defines(const Ast *e);                // a block in it has definitions
 // What stands for `without NAME` or `with R` behind `first`, a recipe: a recipe without the clauses called
 // so, or with those of R too, which replace those that occur once. NULL after a mistake.
 const Ast *sema_variant(Program *p, const Ast *first, const Ast *variant);

@@ -43,7 +43,7 @@ int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_datase
   slots.place[REG_SLOT_SEED] = slot_one(seed);
   slots.place[REG_SLOT_STEP] = slot_one(&step);
   slots.place[REG_SLOT_COLUMN] = slot_list(out->columns);
-  slots.place[REG_SLOT_ROWS] = slot_one(out->rows);
+  slots.place[REG_SLOT_ROWS] = slot_list((void *const *)out->rows);
   slots.place[REG_SLOT_COUNT] = slot_one(&count);
   if (!code) code = slots_bind(f, &slots, &heap, at, st);
   if (!code) code = fill(f, d, part, at, st);

@@ -266,6 +266,8 @@ int data_compute(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_stat
   if (source->kind == REG_DATA_ROWS) return data_gather(d, heap, plan, st) ? st->code : sum_up(d, st);
   int code = source->kind == REG_DATA_TABLE ? plain_table(d, heap, source->rows, st)
                                             : share(d, heap, plan->earlier[source->from], st);
+  for (int i = 1; i < plan->nops && !code; i++)
+    if (plan->ops[i].kind == REG_DATA_JOIN) code = data_join(d, heap, plan, &plan->ops[i], st);
   if (!code && has(plan, REG_DATA_COLUMNS)) code = make_columns(d, heap, plan, st);
   if (!code && source->kind == REG_DATA_TABLE) order_table(d);
   for (int i = 1; i < plan->nops && !code; i++)

@@ -3,29 +3,46 @@
 // learned are those of the first piece's data set.
 #include "data/encoder.h"
 #include "data/table.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MOST_AXES = 6 }; // of a row
 
 typedef struct Piece {
   const reg_data_op *op;
   const reg_dataset *of;
-  const int64_t *rows; // of its table
-  int64_t *picked;     // the same where they were picked; to be freed
+  const int64_t *rows; // of its table; of windows one behind the other
+  const int64_t *of_x; // the same for x
+  int64_t *picked[2];  // the same where they were picked; to be freed
   int64_t nrows;
 } Piece;
 
+static int64_t length_of(int64_t window) { return window ? window : 1; }
+
 static int pick(Piece *p, const reg_part *part, const reg_data_plan *plan, reg_status *st) {
-  int64_t room = part->nrows;
-  for (int i = 0; i < p->op->fn->nslots; i++)
-    if (p->op->fn->slots[i].kind == REG_SLOT_ROWS) room = p->op->fn->slots[i].count;
-  int32_t *places = malloc((size_t)(room + 16) * sizeof *places);
-  p->picked = malloc((size_t)(room + 1) * sizeof *p->picked);
-  ColumnResults out = {.rows = places, .count = room};
-  int code = places && p->picked ? data_call(plan, p->op, p->of, part, &out, st)
-                                 : reg_no_memory(st, (size_t)room * sizeof *places);
-  for (int64_t i = 0; i < out.count && !code; i++) p->picked[i] = part->rows[places[i]];
-  free(places);
-  p->rows = p->picked;
+  const reg_function *fn = p->op->fn;
+  ColumnResults out = {0};
+  int code = REG_OK;
+  int64_t room[2] = {0};
+  for (int i = 0; i < fn->nslots && !code; i++) {
+    if (fn->slots[i].kind != REG_SLOT_ROWS) continue;
+    const int k = fn->slots[i].index;
+    room[k] = fn->slots[i].count;
+    out.rows[k] = malloc((size_t)(room[k] + 16) * sizeof *out.rows[k]);
+    p->picked[k] = malloc((size_t)(room[k] + 1) * sizeof *p->picked[k]);
+    if (!out.rows[k] || !p->picked[k]) code = reg_no_memory(st, (size_t)room[k] * sizeof **p->picked);
+  }
+  const int64_t lengths[] = {length_of(p->op->window), length_of(p->op->window_of_x)};
+  out.count = room[0] / lengths[0];
+  if (!code) code = data_call(plan, p->op, p->of, part, &out, st);
+  for (int k = 0; k < 2; k++) {
+    for (int64_t i = 0; i < out.count * lengths[k] && out.rows[k] && !code; i++)
+      p->picked[k][i] = part->rows[out.rows[k][i]];
+    free(out.rows[k]);
+  }
+  p->rows = p->picked[0];
+  p->of_x = p->op->apart ? p->picked[1] : p->rows;
   p->nrows = out.count;
   return code;
 }
@@ -34,7 +51,7 @@ static int open_piece(Piece *p, const reg_data_op *op, const reg_data_plan *plan
   *p = (Piece){.op = op, .of = plan->earlier[op->from]};
   const reg_part *part = reg_data_part(p->of, op->source_part);
   if (!part) return reg_fail(st, REG_INTERNAL, "internal", "no part `%s`", op->source_part);
-  p->rows = part->rows;
+  p->rows = p->of_x = part->rows;
   p->nrows = part->nrows;
   return op->fn ? pick(p, part, plan, st) : REG_OK;
 }
@@ -83,6 +100,14 @@ static int same_field(const reg_field *a, const reg_dataset *other, reg_status *
   return same_classes(a, b, st);
 }
 
+static int same_windows(const reg_data_op *a, const reg_data_op *b, reg_status *st) {
+  if (a->window == b->window && a->window_of_x == b->window_of_x) return REG_OK;
+  return reg_fail(st, REG_BAD_DATA, "fields_differ",
+                  "a row of the part `%s` is made of %lld rows, one of the part `%s` of %lld",
+                  a->part_names[0], (long long)length_of(a->window_of_x), b->part_names[0],
+                  (long long)length_of(b->window_of_x));
+}
+
 static int same_fields(const reg_dataset *a, const reg_dataset *b, reg_status *st) {
   int code = REG_OK;
   for (int i = 0; i < a->nfields && !code; i++) code = same_field(&a->fields[i], b, st);
@@ -108,25 +133,96 @@ static int make_parts(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_
     const char *name = list[i].op->part_names[0];
     if (i && !strcmp(name, list[i - 1].op->part_names[0])) continue;
     const int64_t rows = rows_of(list, n, name);
-    if (!rows) return reg_fail(st, REG_BAD_DATA, "no_rows_left", "no row of the part `%s` is left", name);
+    if (!rows) {
+      reg_fail(st, REG_BAD_DATA, "no_rows_left", "no row of the part `%s` is left", name);
+      if (list[i].op->window_of_x)
+        reg_hint(
+            st, "a window is of rows one behind the other in one part: `split(..., time: id)` keeps them so");
+      return st->code;
+    }
     if (data_add_part(d, heap, name, first, rows, st)) return st->code;
     first += rows;
   }
   return REG_OK;
 }
 
-static void *copy_rows(Heap *heap, const Piece *list, int n, int64_t rows, const char *field, bool classes) {
-  const reg_dtype type = list[0].of->fields[reg_data_field(list[0].of, field)].dtype;
-  const int64_t width = list[0].of->fields[reg_data_field(list[0].of, field)].width;
-  const size_t row = (size_t)width * (classes ? sizeof(int32_t) : reg_dtype_bytes(type));
-  char *out = reg_heap_take_large(heap, (size_t)rows * row), *to = out;
+// What becomes of a field: its rows are `length` rows each, of which `step` were picked.
+typedef struct Taking {
+  const char *field;
+  bool x;
+  int64_t length, step;
+} Taking;
+
+static Taking taking_of(const reg_dataset *first, const reg_data_op *op, int field) {
+  Taking t = {.field = first->fields[field].name, .x = field == 0};
+  t.step = length_of(t.x ? op->window_of_x : op->window);
+  const bool one = !strcmp(t.field, "id") || field == first->named; // a window is called as its last row
+  t.length = one ? 1 : t.step;
+  return t;
+}
+
+static void *copy_rows(Heap *heap, const Piece *list, int n, int64_t rows, Taking t, bool classes) {
+  const reg_field *first = &list[0].of->fields[reg_data_field(list[0].of, t.field)];
+  const size_t row = (size_t)first->width * (classes ? sizeof(int32_t) : reg_dtype_bytes(first->dtype));
+  size_t bytes;
+  if (__builtin_mul_overflow((size_t)(rows * t.length), row, &bytes)) return NULL;
+  char *out = reg_heap_take_large(heap, bytes), *to = out;
   for (int i = 0; i < n && out; i++) {
-    const reg_field *f = &list[i].of->fields[reg_data_field(list[i].of, field)];
+    const reg_field *f = &list[i].of->fields[reg_data_field(list[i].of, t.field)];
     const char *from = classes ? (const char *)f->classes : f->values;
-    for (int64_t k = 0; k < list[i].nrows; k++, to += row)
-      memcpy(to, from + (size_t)list[i].rows[k] * row, row);
+    const int64_t *at = t.x ? list[i].of_x : list[i].rows;
+    for (int64_t r = 0; r < list[i].nrows; r++, at += t.step)
+      for (int64_t k = t.step - t.length; k < t.step; k++, to += row)
+        memcpy(to, from + (size_t)at[k] * row, row);
   }
   return out;
+}
+
+// A row of the field is a window of rows.
+static int lengthen(reg_field *f, int64_t length, reg_status *st) {
+  int64_t width;
+  if (f->rank + 1 > MOST_AXES || __builtin_mul_overflow(f->width, length, &width) || width > INT32_MAX)
+    return reg_fail(st, REG_BAD_DATA, "data_bad",
+                    "a window of %lld rows of `%.60s` is larger than a row can be", (long long)length,
+                    f->name);
+  memmove(f->dim + 1, f->dim, (size_t)f->rank * sizeof *f->dim);
+  f->dim[0] = length;
+  f->rank++;
+  f->width = width;
+  return REG_OK;
+}
+
+static const char *lag_text(Heap *heap, const char *column, int64_t back) {
+  const size_t room = strlen(column) + 32;
+  char *to = reg_heap_take(heap, room);
+  if (to) snprintf(to, room, back ? "%s lag %lld" : "%s", column, (long long)back);
+  return to;
+}
+
+// The columns of a window's x are those of each of its rows, the last ones being called as before.
+static int repeat_columns(reg_dataset *d, Heap *heap, int64_t width, int64_t length, reg_status *st) {
+  const size_t n = (size_t)(width * length);
+  const char **columns = reg_heap_take(heap, n * sizeof *columns);
+  double *shift = reg_heap_take(heap, n * sizeof *shift), *factor = reg_heap_take(heap, n * sizeof *factor);
+  reg_curve *curves = reg_heap_take(heap, (size_t)d->ncurves * (size_t)length * sizeof *curves);
+  bool good = columns && shift && factor && curves;
+  for (int64_t j = 0; j < width * length && good; j++) {
+    good = (columns[j] = lag_text(heap, d->columns[j % width], length - 1 - j / width)) != NULL;
+    shift[j] = d->shift[j % width];
+    factor[j] = d->factor[j % width];
+  }
+  for (int64_t j = 0; j < d->ncurves * length && good; j++) {
+    curves[j] = d->curves[j % d->ncurves];
+    curves[j].column += (int)(j / d->ncurves * width);
+  }
+  if (!good) return reg_no_memory(st, n * sizeof *shift);
+  d->columns = columns;
+  d->shift = shift;
+  d->factor = factor;
+  d->curves = curves;
+  d->ncurves *= (int)length;
+  d->nsources = d->nlags = 0; // columns of files are no longer what it is made of
+  return REG_OK;
 }
 
 static int32_t *id_values(const reg_dataset *d) {
@@ -235,13 +331,20 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
   bool good = d->fields != NULL;
   for (int i = 0; i < d->nfields && good; i++) {
     reg_field *f = &d->fields[i];
+    const Taking t = taking_of(first, list[0].op, i);
     *f = first->fields[i];
-    if (f->values) good = (f->values = copy_rows(heap, list, n, d->nrows, f->name, false)) != NULL;
+    if (f->values) good = (f->values = copy_rows(heap, list, n, d->nrows, t, false)) != NULL;
     const bool agree = classes_agree(list, n, f->name);
     if (!agree) f->classes = NULL;
-    if (f->classes && good) good = (f->classes = copy_rows(heap, list, n, d->nrows, f->name, true)) != NULL;
+    if (f->classes && good) good = (f->classes = copy_rows(heap, list, n, d->nrows, t, true)) != NULL;
     if (!agree && good && data_number_integers(heap, d, f, st)) return st->code;
+    const bool windows = (t.x ? list[0].op->window_of_x : list[0].op->window) && t.length == t.step;
+    if (windows && lengthen(f, t.length, st)) return st->code;
   }
+  if (good && list[0].op->window_of_x &&
+      repeat_columns(d, heap, first->fields[0].width, list[0].op->window_of_x, st))
+    return st->code;
+  if (list[0].op->window || list[0].op->window_of_x) d->ntexts = 0; // rows of texts are no windows of them
   if (!good || (d->ntexts && !pick_texts(d, heap, list, n))) return reg_no_memory(st, (size_t)d->nrows * 4);
   return number_rows(id_values(d), list, n, d->nrows, st);
 }
@@ -251,11 +354,12 @@ int data_gather(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   int n = 0, code = list ? REG_OK : reg_no_memory(st, (size_t)plan->nops * sizeof *list);
   for (; n < plan->nops && !code; n++) {
     code = open_piece(&list[n], &plan->ops[n], plan, st);
+    if (!code) code = same_windows(list[0].op, list[n].op, st);
     if (!code && list[n].of != list[0].of) code = same_fields(list[0].of, list[n].of, st);
   }
   if (!code) code = make_parts(d, heap, list, n, st);
   if (!code) code = fill(d, heap, list, n, st);
-  for (int i = 0; i < n; i++) free(list[i].picked);
+  for (int i = 0; i < n; i++) free(list[i].picked[0]), free(list[i].picked[1]);
   free(list);
   return code;
 }

@@ -178,15 +178,18 @@ int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const re
 // A part with `count` rows from `first` on.
 int data_add_part(reg_dataset *d, Heap *heap, const char *name, int64_t first, int64_t count, reg_status *st);
 
+// Rows beside those of the data set that a JOIN names, found by its key; d is a copy that shares its columns.
+int data_join(reg_dataset *d, Heap *heap, const reg_data_plan *plan, const reg_data_op *op, reg_status *st);
+
 // A data set that is made of others: the rest of load.c for a plan that reads no file.
 int data_compute(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
 // Rows of parts of other data sets, one behind the other, as the plan's ROWS say.
 int data_gather(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st);
 // Runs the function of a plan's step on the rows of a part of d. Outputs: REG_SLOT_COLUMN to columns[index],
-// REG_SLOT_ROWS to rows.
+// REG_SLOT_ROWS to rows[index].
 typedef struct ColumnResults {
   void *const *columns;
-  int32_t *rows;
+  int32_t *rows[2];
   int64_t count; // of rows
 } ColumnResults;
 int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_dataset *d, const reg_part *part,

@@ -211,3 +211,170 @@ def case_a_saved_session_computes_the_same_data(regc):
     demand(asked(regc, where, "all.train.y") == [first], "other rows after :save")
     changed = regc.ok("repl", where / "p.reg", cwd=where, stdin='some.train.y\ndata d = csv("t.csv", target: y) |> scale(2) |> split(train: 75%, test: 25%)\nsome\n')
     demand("valid" not in changed, "data made of data that changed is the old one")
+
+
+# -- rows chosen by definitions of the library
+
+def answered(regc, where, *questions, options=()):
+    """What the prompt shows for each of several expressions, in one process: lists of numbers."""
+    mark = "31415926"
+    shown = regc.ok("repl", *options, where / "p.reg", stdin="".join(f"{q}\n{mark}\n" for q in questions), cwd=where)
+    out = [[]]
+    for line in shown.splitlines():
+        if line == mark:
+            out.append([])
+        elif not line.startswith(("[", "min ")):
+            out[-1] += [float(n) for n in re.findall(r"-?[\d.]+(?:e-?\d+)?", line)]
+    demand(len(out) == len(questions) + 1, f"{len(out) - 1} of {len(questions)} answers")
+    return out[:-1]
+
+
+def case_windows_of_a_series(regc):
+    where, rows = prepared(regc, 'data d = csv("t.csv", target: y) |> split(train: 50%, valid: 25%, test: 25%, time: id)\n'
+                           "data gap = d where id != 4\n")
+    starts = {"train": range(12), "valid": range(12, 18), "test": range(18, 24)}
+    for part in PARTS:
+        for data, length, horizon, stride, kept in (("d", 3, 1, 1, lambda i: True), ("d", 2, 2, 2, lambda i: True),
+                                                    ("gap", 3, 0, 1, lambda i: i != 4)):
+            series = [i for i in starts[part] if kept(i)]
+            windows = [series[k:k + length + horizon] for k in range(0, len(series) - length - horizon + 1, stride)]
+            windows = [w for w in windows if w[-1] - w[0] == length + horizon - 1]
+            text = f"windows({data}, {length}, horizon: {horizon}, stride: {stride}).{part}"
+            ids, y, x = answered(regc, where, f"{text}.id", f"{text}.y", f"flat({text}.x)")
+            demand(ids == [w[-1] for w in windows] and y == [rows[w[-1]][2] for w in windows], f"{text}: {ids} {y}")
+            demand(x == [v for w in windows for i in w[:length] for v in rows[i][:2]], f"{text}: {x}")
+    ids, every = answered(regc, where, "windows(d, 2, horizon: 0, group: y < 3).train.id", "d[[[0, 1], [2, 4]]].valid.y")
+    demand(ids == [i for i in range(1, 12) if (rows[i][2] < 3) == (rows[i - 1][2] < 3)], f"{ids}")
+    demand(every == [rows[i][2] for i in (12, 13, 14, 16)], f"{every}")
+
+
+def case_rows_are_shuffled_and_drawn(regc):
+    where, _ = prepared(regc, DATA + 'data all = csv("t.csv", target: y)\n')
+    ids, mixed, again, other, test, drawn, left, more = answered(
+        regc, where, "d.train.id", "shuffle(d).train.id", "(d |> shuffle(seed: 0)).train.id", "shuffle(d, seed: 1).train.id",
+        "shuffle(d).test.id", "bootstrap(all).train.id", "bootstrap(all).test.id", "bootstrap(all, seed: 5).train.id")
+    demand(sorted(mixed) == sorted(ids) == sorted(other) and ids != mixed != other and mixed == again, f"{mixed} {other}")
+    demand(len(test) == 6, f"{test}")
+    demand(len(drawn) == ROWS and set(left) == set(range(ROWS)) - set(drawn) and left == sorted(left), f"{drawn} {left}")
+    demand(4 <= len(left) <= 14 and more != drawn, f"{left}")
+    seeded, = answered(regc, where, "bootstrap(all).train.id", options=("--seed", "3"))
+    demand(seeded != drawn, "another seed draws the same rows")
+
+
+def case_classes_are_balanced_in_the_training_part(regc):
+    where = folder(regc)
+    written(where / "t.csv", ("a", "kind"), [(i, kind) for i, kind in enumerate("uuvuuuwuvu" "wuv")])
+    (where / "p.reg").write_text('data d = csv("t.csv", target: kind) |> split(train: 10/13, test: 3/13, time: id)\n'
+                                 "data one = d with train = d.train[[0, 0, 0]]\n")
+    kinds, ids, more, more_ids, less, less_ids, test, kept, one = answered(
+        regc, where, "d.train.kind", "d.train.id", "balance(d, kind).train.kind", "balance(d, kind).train.id",
+        "balance(d, kind, under: true).train.kind", "(d |> balance(kind, under: true)).train.id", "d.test.id",
+        "balance(d, kind).test.id", "balance(one, kind).train.id")
+    often = {k: kinds.count(k) for k in set(kinds)}
+    most, least = max(often.values()), min(often.values())
+    demand(len(often) == 3 and all(more.count(k) == most and less.count(k) == least for k in often), f"{often} {more} {less}")
+    for i, k in zip(ids, kinds):
+        demand(more_ids.count(i) in (most // often[k], -(-most // often[k])), f"row {i} of class {k}: {more_ids.count(i)} times")
+    demand(len(set(less_ids)) == len(less_ids) and less_ids == [i for i in ids if i in less_ids], f"{less_ids}")
+    demand(test == kept and one == ids[:1] * 3, f"{kept} {one}")
+
+
+def case_definitions_make_the_same_data_in_every_way_of_running(regc):
+    where, _ = prepared(regc, 'data d = csv("t.csv", target: y) |> standardize |> split(train: 50%, valid: 25%, test: 25%, time: id)\n'
+                        "data twice(d, y) = d with y = 2 * y + normal(like: y)\n"
+                        "data all = d |> windows(2) |> balance(y) |> twice(y) |> shuffle\n"
+                        + TRAIN.replace("x: [2]", "x: [2, 2]").replace("x |>", "reshape(x, [-1, 4]) |>"))
+    program = where / "p.reg"
+    first = weights(regc, program=program)
+    demand(weights(regc, "--threads", "2", program=program) == first, "other weights on two threads")
+    binary = build(regc, program)
+    binary.ok("-q", "--out", where / "b", "--threads", "2")
+    demand((where / "b" / "weights.safetensors").read_bytes() == first, "the binary has other weights")
+    predictions = rows_of(where / "b" / "predictions.csv")
+    written(where / "new.csv", ("a lag 1", "b lag 1", "a", "b"), [rows_with(where, int(r["id"])) for r in predictions])
+    binary.ok("predict", "--weights", where / "b" / "weights.safetensors", "--in", where / "new.csv", "--out", where / "out.csv")
+    told = [r["output_0"] for r in rows_of(where / "out.csv")]
+    demand(all(abs(float(a) - float(b["output_0"])) < 1e-4 for a, b in zip(told, predictions)), f"{told}, not {predictions}")
+    demand(regc.ok("fmt", "-", stdin=program.read_text()) == program.read_text(), "the formatter changes the program")
+
+
+def rows_with(where, last):
+    """Of the window that ends with the row before: what its columns hold."""
+    rows = rows_of(where / "t.csv")
+    return [int(rows[i][name]) for i in (last - 2, last - 1) for name in ("a", "b")]
+
+
+def joined(regc):
+    where = folder(regc)
+    sales = [("north", 1, 3), ("south", 2, 4), ("north", 3, 5), ("east", 4, 1), ("south", 5, 2), ("west", 6, 9)]
+    shops = [("south", 20, "n"), ("west", 30, "o"), ("north", 10, "n")]
+    written(where / "sales.csv", ("shop", "price", "sold"), sales)
+    written(where / "shops.csv", ("name", "size", "new"), shops)
+    written(where / "lots.csv", ("lot", "size", "y"), [(7, 1, 2), (16777217, 3, 4), (9, 5, 6)])
+    written(where / "of.csv", ("size2", "lot"), [(70, 7), (80, 16777216), (90, 16777217)])
+    (where / "p.reg").write_text('data coded = csv("shops.csv", id: name) |> one_hot(new)\n'
+                                 'data half = table(3) { x = normal([3, 1]); h = [2.5, 0.5, 1.5] }\n'
+                                 'data tens = table(3) { z = [[10], [20], [30]]; h = [1.5, 2.5, 0.5] }\n'
+                                 'data sales = csv("sales.csv", target: sold, group: shop)\n'
+                                 'data shops = csv("shops.csv", id: name, target: new)\n'
+                                 'data lots = csv("lots.csv", target: y, group: lot)\ndata of = csv("of.csv", id: lot)\n')
+    return where, sales, {name: (size, new) for name, size, new in shops}
+
+
+def case_tables_are_joined_by_a_key(regc):
+    where, sales, shops = joined(regc)
+    by = "join(sales, shops, shop, their: name, missing: {})"
+    ids, x, new, sold, filled, part, lots = answered(
+        regc, where, f"{by.format('drop')}.id", f"flat({by.format('drop')}.x)", f"{by.format('drop')}.new", f"{by.format('drop')}.sold",
+        "flat(join(sales, (shops with new = 1), shop, their: name, missing: -1).x)",
+        "(folds(sales, 3, time: id)[0] |> join(shops, shop, their: name, missing: drop)).test.id", "flat(join(lots, of, lot, missing: 0).x)")
+    kept = [i for i, row in enumerate(sales) if row[0] in shops]
+    demand(ids == kept and sold == [sales[i][2] for i in kept], f"{ids}")
+    demand(x == [v for i in kept for v in (sales[i][1], shops[sales[i][0]][0])], f"{x}")
+    demand(new == ["no".index(shops[sales[i][0]][1]) for i in kept], f"{new}")
+    demand(filled == [v for s in sales for v in (s[1], shops[s[0]][0] if s[0] in shops else -1)], f"{filled}")
+    demand(part and set(part) <= set(kept), f"{part}")
+    tens, = answered(regc, where, "flat(join(half, tens, h).x[.., 1])")
+    demand(tens == [20, 30, 10], f"{tens}")
+    demand(lots == [1, 70, 3, 90, 5, 0], f"whole numbers are not compared exactly: {lots}")
+
+
+def case_joined_rows_are_predicted_from_one_file(regc):
+    where, sales, shops = joined(regc)
+    program = where / "q.reg"
+    program.write_text((where / "p.reg").read_text().replace(", target: new", ", drop: [new]") +
+                       "data all = sales |> join((shops |> standardize), shop, their: name, missing: drop) |> split(train: 60%, test: 40%, seed: 1)\n"
+                       + TRAIN.replace("y)", "sold)"))
+    first = weights(regc, program=program)
+    binary = build(regc, program, name="q")
+    binary.ok("-q", "--out", where / "b", "--threads", "2")
+    demand((where / "b" / "weights.safetensors").read_bytes() == first, "the binary has other weights")
+    predictions = rows_of(where / "b" / "predictions.csv")
+    rows = [sales[int(r["id"])] for r in predictions]
+    written(where / "new.csv", ("size", "price"), [(shops[r[0]][0], r[1]) for r in rows])
+    binary.ok("predict", "--weights", where / "b" / "weights.safetensors", "--in", where / "new.csv", "--out", where / "out.csv")
+    told = [r["output_0"] for r in rows_of(where / "out.csv")]
+    demand(all(abs(float(a) - float(b["output_0"])) < 1e-4 for a, b in zip(told, predictions)), f"{told}, not {predictions}")
+
+
+def case_what_cannot_be_joined_is_told(regc):
+    where, *_ = joined(regc)
+    for call, said in (("join(sales, shops, shop, their: name)", "key `east` of row 3 is not in `shops`"), ("join(shops, sales, name, their: shop)", "key `north` is in rows 0 and 2"),
+                       ("join(sales, shops, shop)", "`shops` has no `shop`"), ("join(sales, shops, price, their: name)", "it is a column of x"),
+                       ("join(sales, shops)", "needs `key`"), ("join(coded, shops, name)", "the column `size` is in both"),
+                       ("join(sales, shops, shop, their: name, missing: 0)", "no text of `new`"), ("join(lots, shops, lot, their: name)", "key `7` of row 0 is not in")):
+        shown = regc("repl", where / "p.reg", stdin=call + "\n", cwd=where)
+        demand(said in shown.stdout + shown.stderr, f"{call}: {shown.stdout}{shown.stderr}")
+
+
+def case_each_makes_several_data(regc):
+    where, _ = prepared(regc, DATA + 'data all = csv("t.csv", target: y)\ndata cv = each i in 2..5 : bootstrap(all, seed: i)\n')
+    one, other, shuffled = answered(regc, where, "cv[1].train.id", "bootstrap(all, seed: 3).train.id", "sort((cv |> shuffle)[1].train.id)")
+    demand(one == other and shuffled == sorted(one), f"{one} {other}")
+    shown = regc("repl", where / "p.reg", stdin="cv.train\n", cwd=where)
+    demand("expected one data set" in shown.stderr + shown.stdout, shown.stderr)
+    (where / "q.reg").write_text((where / "p.reg").read_text() + "model net(x: [2]) -> [1] = x |> dense(1)\nsweep b in cv as runs {\n"
+                                 "  train net on b {\n    loss     mse(net(x), y)\n    optimize sgd(lr: 1e-3)\n    epochs   1\n  }\n"
+                                 "  e = evaluate net on b.test { mse }\n}\nfor b in each i in 0..2 : (d where y > i) {\n  report mean(b.train.y)\n}\n")
+    regc.ok("run", "--progress", "none", "--out", where / "out", where / "q.reg")
+    demand(len(rows_of(where / "out" / "sweep-runs.csv")) == 3, "three runs")

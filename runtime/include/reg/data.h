@@ -118,6 +118,7 @@ typedef enum reg_data_kind {
   REG_DATA_SPLIT,
   REG_DATA_FOLD, // one of several divisions into train and test
   REG_DATA_PART,
+  REG_DATA_JOIN,   // another data set beside it
   REG_DATA_FROM,   // another data set
   REG_DATA_TABLE,  // rows that have nothing but their number
   REG_DATA_ROWS,   // a part's rows: picked ones of a part of another data set
@@ -153,6 +154,9 @@ typedef enum reg_date_part {
 extern const char *const reg_date_part_names[REG_DATE_PARTS];
 
 typedef enum reg_fill { REG_FILL_MEAN, REG_FILL_MEDIAN, REG_FILL_FREQUENT, REG_FILL_VALUE } reg_fill;
+
+// What becomes of a row whose key the joined table lacks.
+typedef enum reg_join { REG_JOIN_REFUSE, REG_JOIN_DROP, REG_JOIN_FILL } reg_join;
 
 typedef enum reg_curve_kind { REG_CURVE_LOG1P, REG_CURVE_CLAMP, REG_CURVE_BINS } reg_curve_kind;
 

@@ -106,8 +106,9 @@ class Parser:
         word = self.next()
         if word in ("let", "data"):
             name = self.name()
+            parameters = self.parameters() if self.sees("(") else []
             self.need("=")
-            return Node("def", word, name, [], None, self.expression(), None)
+            return Node("def", word, name, parameters, None, self.expression(), None)
         if word in KINDS:
             name = self.name()
             parameters = self.parameters() if self.sees("(") else []
