@@ -84,6 +84,11 @@ static bool compile(Cx *cx, reg_data_op *op, Span at) {
                         "in data, which are made before anything is trained");
     if (kind == REG_SLOT_STORE)
       diag_hint(d, "a statement gives it when the program runs; `let NAME = …` is known before");
+    if (kind == REG_SLOT_PARAM)
+      diag_hint(
+          d,
+          "what a trained model gives is a statement's value, `told = net(d.x)`, and `told[id]` in a loss; "
+          "`load(…)` reads one that was saved");
     return false;
   }
   reg_status st = {0};

@@ -378,3 +378,18 @@ def case_each_makes_several_data(regc):
                                  "  e = evaluate net on b.test { mse }\n}\nfor b in each i in 0..2 : (d where y > i) {\n  report mean(b.train.y)\n}\n")
     regc.ok("run", "--progress", "none", "--out", where / "out", where / "q.reg")
     demand(len(rows_of(where / "out" / "sweep-runs.csv")) == 3, "three runs")
+
+
+def case_columns_by_models(regc):
+    where, _ = prepared(regc, DATA + "model net(x: [2]) -> [1] = x |> dense(1)\nmodel other(x: [2]) -> [1] = x |> dense(1)\n")
+    (where / "save.reg").write_text((where / "p.reg").read_text() + 'save net to "net.safetensors"\nassert size(d.x, 0) == 24\n')
+    regc.ok("run", "--quiet", "--out=", where / "save.reg", cwd=where)
+    program = where / "q.reg"
+    program.write_text((where / "p.reg").read_text().replace("model other", 'let old = load("net.safetensors", as: net)\nmodel other')
+                       + "data sure = (d with guess = old(x)[.., 0]) where old(x)[.., 0] == guess and guess > -100\n"
+                       "assert max(abs(sure.train.guess - old(sure.train.x)[.., 0])) == 0\ntold = net(d.x)[.., 0]\n"
+                       "train other on sure as t {\n  loss     mse(other(x), told[id]) + mse(other(x), guess)\n  optimize sgd(lr: 0)\n  epochs   1\n}\n"
+                       "assert abs(t.loss - mean((other(d.train.x)[.., 0] - told[d.train.id])^2) - mean((other(sure.train.x)[.., 0] - sure.train.guess)^2)) < 1e-3 * t.loss\n")
+    first = weights(regc, program=program)
+    build(regc, program, name="q").ok("-q", "--out", where / "b", cwd=where)
+    demand((where / "b" / "weights.safetensors").read_bytes() == first, "the binary has other weights")
