@@ -243,7 +243,7 @@ def case_windows_of_a_series(regc):
             ids, y, x = answered(regc, where, f"{text}.id", f"{text}.y", f"flat({text}.x)")
             demand(ids == [w[-1] for w in windows] and y == [rows[w[-1]][2] for w in windows], f"{text}: {ids} {y}")
             demand(x == [v for w in windows for i in w[:length] for v in rows[i][:2]], f"{text}: {x}")
-    ids, every = answered(regc, where, "windows(d, 2, horizon: 0, group: y < 3).train.id", "d[[[0, 1], [2, 4]]].valid.y")
+    ids, every = answered(regc, where, "windows(d, 2, horizon: 0, group: as_labels(y < 3, 2)).train.id", "d[[[0, 1], [2, 4]]].valid.y")
     demand(ids == [i for i in range(1, 12) if (rows[i][2] < 3) == (rows[i - 1][2] < 3)], f"{ids}")
     demand(every == [rows[i][2] for i in (12, 13, 14, 16)], f"{every}")
 
@@ -355,6 +355,14 @@ def case_joined_rows_are_predicted_from_one_file(regc):
     binary.ok("predict", "--weights", where / "b" / "weights.safetensors", "--in", where / "new.csv", "--out", where / "out.csv")
     told = [r["output_0"] for r in rows_of(where / "out.csv")]
     demand(all(abs(float(a) - float(b["output_0"])) < 1e-4 for a, b in zip(told, predictions)), f"{told}, not {predictions}")
+
+
+def case_windows_stay_in_a_group_of_texts(regc):
+    where = folder(regc)
+    written(where / "t.csv", ("a", "shop", "y"), [(i, "uuvvvu"[i], i) for i in range(6)])
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y, group: shop)\n')
+    ids, = answered(regc, where, "windows(d, 2, horizon: 0, group: shop).id")
+    demand(ids == [1, 3, 4], f"{ids}")
 
 
 def case_what_cannot_be_joined_is_told(regc):
