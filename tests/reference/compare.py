@@ -166,6 +166,7 @@ def check_layer(regc, folder, case, _):
     (folder / "rows.csv").write_text(",".join(f"a{k}" for k in range(inputs)) + ",y\n" + "".join(",".join(map(repr, row)) + ",0\n" for row in case["rows"]))
     width = len(case["out"]) // len(case["rows"])
     states = {"running_mean": [0.0] * width, "running_variance": [1.0] * width} if "batch_norm" in case["layer"] else {}
+    states |= case.get("states", {})
     for norm in case.get("norms", []):
         n = len(case["before"][f"{norm}.scale"])
         states |= {f"{norm}.running_mean": [0.0] * n, f"{norm}.running_variance": [1.0] * n}

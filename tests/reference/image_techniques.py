@@ -4,6 +4,7 @@ import math
 import make
 import numpy
 import scipy.fft
+import scipy.ndimage
 import torch
 from techniques import OTHERS, arrays
 from torch.nn import functional as F
@@ -155,6 +156,28 @@ def cos_pgd(x, y, eps, steps, step):
     return z.detach()
 
 
+def mass_mask(a, share):
+    """Row by row, filter by filter from the largest on."""
+    out = torch.zeros_like(a)
+    for row, kept in zip(a.tolist(), out):
+        held = 0
+        for turn, k in enumerate(sorted(range(len(row)), key=lambda k: (-row[k], k))):
+            held += row[k] / math.fsum(row)
+            kept[k] = turn == 0 or held <= share + 1e-5
+    return out
+
+
+def blurred(x, sigma, size):
+    """By SciPy's correlation with a mirrored edge."""
+    bell = numpy.exp(-(numpy.arange(size) - size // 2) ** 2 / (2 * sigma ** 2))
+    spread = [torch.tensor(scipy.ndimage.correlate1d(numpy.eye(n), bell / bell.sum(), axis=0, mode="mirror")) for n in x.shape[1:3]]
+    return torch.einsum("nhwc,ih,jw->nijc", x, *spread)
+
+
+def density(x, a, b):
+    return torch.distributions.Beta(a, b).log_prob(x)
+
+
 EVERY = torch.tensor([1, 1, 1, 1, 1, 1, 1])
 EXPRESSIONS = [
     ("locality(bent, straight, square, p, o, distance: 0.5)", arrays(p=(3,), o=(4, 3)), lambda p, o: locality(p, o, 0.5), ""),
@@ -203,6 +226,12 @@ EXPRESSIONS = [
      lambda x, s: F.interpolate(x.permute(0, 3, 1, 2), (4, 5), mode="bilinear", align_corners=False).permute(0, 2, 3, 1) * s, "x"),
     ("resize(x, 2, 3) * s", arrays(x=(1, 5, 4, 1), s=(2, 3, 1)),
      lambda x, s: F.interpolate(x.permute(0, 3, 1, 2), (2, 3), mode="bilinear", align_corners=False).permute(0, 2, 3, 1) * s, "x"),
+    ("mass_mask(abs(a), 0.7) * s", arrays(a=(4, 5), s=(4, 5)), lambda a, s: mass_mask(a.abs(), 0.7) * s, ""),
+    ("mass_mask(round(abs(a)) + 1, 0.4) * s", arrays(a=(3, 4), s=(3, 4)), lambda a, s: mass_mask(a.abs().round() + 1, 0.4) * s, ""),
+    ("beta_log_density(sigmoid(x), exp(a), exp(b))", arrays(x=(3, 4), a=(3, 4), b=(4,)), lambda x, a, b: density(x.sigmoid(), a.exp(), b.exp()), "x,a,b"),
+    ("gaussian_blur(x, 0.8, 5) * s", arrays(x=(2, 4, 5, 1), s=(4, 5, 1)), lambda x, s: blurred(x, 0.8, 5) * s, "x"),
+    ("mask_policy(l, c, baseline: 0.3)", arrays(l=(4, 3), c=(4,)), lambda l, c: ((c - 0.3) * l.sum(1)).mean(), "l"),
+    ("mask_policy(l, c, released: true)", arrays(l=(4, 3), c=(4,)), lambda l, c: c.mean() * l.logsumexp(1).mean(), "l,c"),
 ]
 def convex_potential(x, p, alpha, sharp):
     act = torch.nn.Softplus(sharp, 1e9)
@@ -258,6 +287,21 @@ def fused(x, p, training=True):
     return a * coordinated(x, p, "place.", training) + (1 - a) * squeezed(x, p, "whole.")
 
 
+def predicted(x, weight, bias):
+    """Of pictures of 2 x 2 with three channels, which stand for the result too; the logits behind it."""
+    x = x.reshape(-1, 2, 2, 3)
+    logits = x.mean((1, 2)) @ weight + bias
+    return torch.cat([(x * (logits > 0)[:, None, None]).flatten(1), logits], 1)
+
+
+def noise_policy(x, training=True, **p):
+    told = [linear(x, p, name) for name in ("a", "b")]
+    if training:
+        SEEN["policy"] = [0.99 * base + 0.01 * t.detach().mean(0) for base, t in zip((0.2, 0.7), told)]
+        return torch.cat([(0.9 * base + 0.1 * t).exp() for base, t in zip((0.2, 0.7), told)], 1)
+    return torch.cat([(base + 0 * t).exp() for base, t in zip(SEEN["policy"], told)], 1)
+
+
 def of_pictures(h, w, c):
     return "= reshape(reshape(x, [-1, %d, %d, %d]) |> {call} as f, [-1, %%d])" % (h, w, c)
 
@@ -285,6 +329,10 @@ LAYERS = [
     ("maxout(2, pieces: 3)", {"weight": (3, 6), "bias": (6,)}, lambda x, weight, bias: (x @ weight + bias).reshape(-1, 2, 3).amax(2), None),
     ("maxout(1)", {"weight": (3, 2), "bias": (2,)}, lambda x, weight, bias: (x @ weight + bias).amax(1, keepdim=True), None),
     ("ordered_low_rank(2, 4)", {"v": (3, 4), "u": (4, 2)}, lambda x, v, u: x @ v @ u, None, "{{\n  all, some = x |> {call} as f\n  all + 0 * some\n}}"),
+    ("predicted_filters(p)", {"dense1.weight": (3, 3), "dense1.bias": (3,)}, lambda x, **p: predicted(x, *p.values()), None,
+     "{{\n  p = reshape(x, [-1, 2, 2, 3])\n  o, l = p |> {call} as f\n  concat(reshape(o, [-1, 12]), l, axis: 1)\n}}", (4, 12)),
+    ("noise_policy(2)", {"a.weight": (3, 2), "a.bias": (2,), "b.weight": (3, 2), "b.bias": (2,)}, noise_policy,
+     lambda x, **p: noise_policy(x, False, **p), "{{\n  a, b = x |> {call} as f\n  concat(a, b, axis: 1)\n}}", (6, 3), 1.0, (), {"base_a": [0.2, 0.2], "base_b": [0.7, 0.7]}),
 ]
 OPTIMIZERS = [
     ("cosine_adam(lr: 0.1, rank: 1) for net.f.a" + OTHERS, cosine_adam(0.1, 1)),

@@ -377,7 +377,7 @@ def of_places(f, *arguments):
 
 
 # call; parameters with their shapes; training mode: a function of rows and parameters; evaluation mode where it differs; how the
-# model calls it, where that is no plain pipe; rows of another shape; a factor of the parameters; paths of batch_norm within
+# model calls it, where that is no plain pipe; rows of another shape; a factor of the parameters; paths of batch_norm within; other states at first
 LAYERS = [
     ("dense(2)", {"weight": (3, 2), "bias": (2,)}, lambda x, weight, bias: x @ weight + bias, None),
     ("dense(4, bias: false)", {"weight": (3, 4)}, lambda x, weight: x @ weight, None),
@@ -409,7 +409,7 @@ LAYERS = [
 ]
 
 
-def layer_case(call, shapes, train, evaluate, model="= x |> {call} as f", rows=(6, 3), scale=1.0, norms=()):
+def layer_case(call, shapes, train, evaluate, model="= x |> {call} as f", rows=(6, 3), scale=1.0, norms=(), states=None):
     x, factor = arrays(x=rows)["x"], 0.1
     before = {k: (scale * v).requires_grad_() for k, v in arrays(**shapes).items()}
     loss = (factor * train(x, **before)).square().sum() / 2
@@ -417,7 +417,7 @@ def layer_case(call, shapes, train, evaluate, model="= x |> {call} as f", rows=(
     after = {k: (w - g).detach() for (k, w), g in zip(before.items(), gradients)}
     return {"layer": call, "model": model.format(call=call), "rows": x.tolist(), "factor": factor, "loss": loss.item(),
             "before": {k: v.tolist() for k, v in before.items()}, "after": {k: v.flatten().tolist() for k, v in after.items()},
-            "out": (evaluate or train)(x, **after).flatten().tolist()} | ({"norms": norms} if norms else {})
+            "out": (evaluate or train)(x, **after).flatten().tolist()} | ({"norms": norms} if norms else {}) | ({"states": states} if states else {})
 
 
 # Schedules over a training of 12 epochs of 3 steps, 36 steps in all: the value at step t.
