@@ -195,12 +195,14 @@ static int run_new(Run *r, const reg_program *p, const reg_run_options *o, reg_s
   *st = (reg_status){0};
   *r = (Run){.program = p, .options = o, .st = st, .checkpoint = checkpoint, .lock = -1, .metrics = -1};
   r->stages = p->stages, r->nstages = p->nstages;
-  return store_new(r);
+  r->scratch = calloc(1, sizeof *r->scratch);
+  return r->scratch ? store_new(r) : 2;
 }
 
 static void run_free(Run *r) {
   reg_heap_free(&r->heap);
   free(r->places);
+  free(r->scratch->at);
   free(r->scratch);
 }
 
