@@ -181,7 +181,10 @@ static void *copy_rows(Heap *heap, const Piece *list, int n, int64_t rows, Takin
 // A row of the field is a window of rows.
 static int lengthen(reg_field *f, int64_t length, reg_status *st) {
   int64_t width;
-  if (f->rank + 1 > MOST_AXES || __builtin_mul_overflow(f->width, length, &width) || width > INT32_MAX)
+  if (f->rank + 1 > MOST_AXES)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "a row of `%.60s` would have more than %d axes", f->name,
+                    MOST_AXES);
+  if (__builtin_mul_overflow(f->width, length, &width) || width > INT32_MAX)
     return reg_fail(st, REG_BAD_DATA, "data_bad",
                     "a window of %lld rows of `%.60s` is larger than a row can be", (long long)length,
                     f->name);

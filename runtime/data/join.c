@@ -22,7 +22,7 @@ static const char *key_text(Heap *heap, const reg_field *f, int64_t row) {
   if (f->classes) return f->class_names[f->classes[row]];
   const size_t room = 40;
   char *to = reg_heap_take(heap, room);
-  if (to) snprintf(to, room, "%.9g", reg_float_at(f->values, f->dtype, row));
+  if (to) snprintf(to, room, "%.9g", reg_number_at(f->values, f->dtype, row));
   return to ? to : "";
 }
 
@@ -72,13 +72,13 @@ static int look_up_numbers(Join *j, reg_status *st) {
   const int64_t n = j->other->nrows;
   Keyed *list = malloc((size_t)(n + 1) * sizeof *list);
   if (!list) return reg_no_memory(st, (size_t)n * sizeof *list);
-  for (int64_t i = 0; i < n; i++) list[i] = (Keyed){reg_float_at(b->values, b->dtype, i), i};
+  for (int64_t i = 0; i < n; i++) list[i] = (Keyed){reg_number_at(b->values, b->dtype, i), i};
   qsort(list, (size_t)n, sizeof *list, by_key);
   int code = REG_OK;
   for (int64_t i = 1; i < n && !code; i++)
     if (list[i].key == list[i - 1].key) code = twice(j, list[i - 1].row, list[i].row, st);
   for (int64_t i = 0; i < j->d->nrows && !code; i++) {
-    const Keyed want = {.key = reg_float_at(a->values, a->dtype, i)};
+    const Keyed want = {.key = reg_number_at(a->values, a->dtype, i)};
     const Keyed *found = bsearch(&want, list, (size_t)n, sizeof *list, by_key);
     j->place[i] = found ? found->row : -1;
   }
@@ -92,7 +92,7 @@ static int look_up(Join *j, reg_status *st) {
     return reg_fail(st, REG_BAD_DATA, "data_bad", "`%.60s` is no key: it has several elements a row",
                     a->rank ? a->name : b->name);
   if (a->classes && b->classes) return look_up_classes(j, st);
-  if (a->values && b->values && a->dtype != REG_I32 && b->dtype != REG_I32) return look_up_numbers(j, st);
+  if (a->values && b->values) return look_up_numbers(j, st);
   return reg_fail(st, REG_BAD_DATA, "data_bad",
                   "the key `%.60s` is text in one table and numbers in the other", a->name);
 }

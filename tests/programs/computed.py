@@ -336,6 +336,8 @@ def case_tables_are_joined_by_a_key(regc):
     demand(part and set(part) <= set(kept), f"{part}")
     tens, = answered(regc, where, "flat(join(half, tens, h).x[.., 1])")
     demand(tens == [20, 30, 10], f"{tens}")
+    by_id, = answered(regc, where, "flat(join(half, table(2) { z = [[10], [20]] }, id, missing: -1).x[.., 1])")
+    demand(by_id == [10, 20, -1], f"{by_id}")
     demand(lots == [1, 70, 3, 90, 5, 0], f"whole numbers are not compared exactly: {lots}")
 
 
