@@ -574,6 +574,7 @@ element_list:
 
 element: expr | variant
 | WHERE expr                                      { $$ = ast_unary(p, @$, OPR_WHERE, $2); }
+| LE shift                                        { $$ = ast_unary(p, @$, OPR_LE, $2); }
 | shift DOTDOT PLUS shift                         { $$ = ast_range(p, @$, $1, ast_unary(p, span_join(@3, @4), OPR_ADD, $4)); }
 | shift DOTDOT                                    { $$ = ast_range(p, @$, $1, NULL); }
 | DOTDOT shift                                    { $$ = ast_range(p, @$, NULL, $2); }

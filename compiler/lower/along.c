@@ -111,6 +111,19 @@ static Node *around(Cx *cx, Node *i, Node *count, int64_t by) {
   return graph_cast(g, graph_binary(g, OP_MOD, at, n), DT_I32);
 }
 
+// Each row within its own length.
+static Node *each_turned(Cx *cx, Node *x, int axis, const Dim *d, Dims dims) {
+  Graph *g = cx->g;
+  bool on[MAX_RANK] = {0};
+  on[axis] = true;
+  const int rows = each_axis(cx, d, x->shape, dims);
+  if (rows < 0) return x;
+  Node *there = count_mask(cx, x->shape, dims, on), *i = graph_iota(g, axis, DT_I32, x->shape),
+       *count = graph_broadcast(g, graph_cast(g, d->count, DT_I32), x->shape, &rows);
+  Node *at = graph_select(g, there, from_end(cx, i, count, 1), i);
+  return axis_last(cx, graph_take_along(g, axis_last(cx, x, axis), axis_last(cx, at, axis)), axis);
+}
+
 static Node *turned(Cx *cx, Node *x, int axis) {
   const int64_t n = x->shape.dim[axis];
   double *back = ARENA_ARRAY(cx->a, double, n);
@@ -124,6 +137,7 @@ static Node *along_axis(Cx *cx, Builtin b, Node *x, int axis, Dims dims, bool ba
   const Dim *d = dim_of(dims, axis);
   bool on[MAX_RANK] = {0};
   on[axis] = true;
+  if (b == B_FLIP && d && d->each) return each_turned(cx, x, axis, d, dims);
   if (b == B_FLIP && d && d->count) return placed(cx, x, axis, d, from_end, 1);
   x = count_filled(cx, x, dims, on, count_identity(b));
   switch (b) {
@@ -181,8 +195,8 @@ Value call_topk(Cx *cx, const Args *a) {
   x = count_filled(cx, x, given, on, count_identity(B_SORT));
   dims[axis] = NULL;
   if (d && d->count) {
-    Node *most = graph_const_typed(cx->g, (double)k, DT_F64, (Shape){0});
-    dims[axis] = counted_dim(cx, graph_binary(cx->g, OP_MIN, d->count, most), k, a->at);
+    Node *most = graph_const_typed(cx->g, (double)k, d->count->dtype, d->count->shape);
+    dims[axis] = counted_like(cx, d, graph_binary(cx->g, OP_MIN, d->count, most), k, a->at);
   }
   Value v = v_tensor(sorted(cx, B_SORT, x, axis, true, k), a->at);
   v.dims = dims;

@@ -64,6 +64,7 @@ static void bind_dimension(Cx *cx, Env *env, const Ast *name, int64_t size, cons
   *d = (Dim){.name = arena_strdup(cx->a, name->name),
              .size = size,
              .count = given ? given->count : NULL,
+             .each = given ? given->each : NULL,
              .scope = env,
              .of = given,
              .at = name->span};
@@ -89,6 +90,16 @@ static bool match_leading(Cx *cx, Env *env, const Ast *dim, const int64_t *size,
   return true;
 }
 
+// `<=40`, `<=t`: so many at most, and each row may have a number of its own.
+bool is_most(const Ast *dim) { return dim->kind == AST_UNARY && dim->op == OPR_LE; }
+
+// A column of data whose rows have lengths is seen with them, where they are asked for.
+static void with_lengths(Cx *cx, const Ast *pattern, Value *v) {
+  bool most = false;
+  for (int i = 0; i < pattern->nkids; i++) most = most || is_most(pattern->kids[i]);
+  if (most) ragged_field(cx, v);
+}
+
 bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, Dims dims, bool implicit_leading,
                  Misfit *misfit) {
   int n = pattern->nkids, ellipsis = -1;
@@ -99,7 +110,8 @@ bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, Dims dims, bool 
   if (open ? s.rank < fixed : s.rank != fixed) return false;
   int skipped = s.rank - fixed;
   for (int i = 0, axis = ellipsis >= 0 ? 0 : skipped; i < n; i++) {
-    const Ast *dim = pattern->kids[i];
+    const bool most = is_most(pattern->kids[i]);
+    const Ast *dim = most ? pattern->kids[i]->kids[0] : pattern->kids[i];
     if (i == ellipsis) {
       if (dim->name && !match_leading(cx, env, dim, s.dim + axis, dims, axis, skipped, misfit)) return false;
       axis += skipped;
@@ -110,9 +122,9 @@ bool match_shape(Cx *cx, Env *env, const Ast *pattern, Shape s, Dims dims, bool 
     const Value *bound = dim->kind == AST_NAME ? env_get(env, dim->name) : NULL;
     if (want < 0 && dim->kind == AST_NAME)
       bind_dimension(cx, env, dim, s.dim[axis], given);
-    else if (want != s.dim[axis])
+    else if (most && !bound ? want < s.dim[axis] : want != s.dim[axis])
       return false;
-    else if (bound ? !same_dimension(env, bound, given, misfit) : given && given->count)
+    else if (bound ? !same_dimension(env, bound, given, misfit) : !most && given && given->count)
       return false;
     axis++;
   }
@@ -129,7 +141,8 @@ Dims declared_dims(Cx *cx, const Env *env, const Ast *pattern, int rank, Dims gi
     if (pattern->kids[i]->kind == AST_ELLIPSIS) ellipsis = i;
   if (ellipsis < 0) axis = rank - pattern->nkids;
   for (int i = 0; i < pattern->nkids; i++, axis++) {
-    const Value *size = pattern->kids[i]->kind == AST_NAME ? env_get(env, pattern->kids[i]->name) : NULL;
+    const Ast *dim = is_most(pattern->kids[i]) ? pattern->kids[i]->kids[0] : pattern->kids[i];
+    const Value *size = dim->kind == AST_NAME ? env_get(env, dim->name) : NULL;
     if (i == ellipsis)
       axis += rank - pattern->nkids;
     else if (size && size->size)
@@ -227,6 +240,7 @@ static bool check_number(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
     diag_note(diag, p->name_span, "declared here");
     return false;
   }
+  if (r.whole && v->size && v->size->count) return true; // a size that is known when the program runs
   if (r.whole) {
     diag_emit(&cx->s->diags, v->kind == V_TENSOR ? DIAG_not_constant : DIAG_wrong_kind, v->span,
               v->kind == V_TENSOR ? arena_printf(cx->a, "`%s` of `%s`", p->name, d->name) : "a whole number",
@@ -269,6 +283,7 @@ static bool check_shape(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v) 
   const Ast *pattern = p->kids[0];
   if (tree_of(cx, v) && pattern->nkids == 1 && pattern->kids[0]->kind == AST_ELLIPSIS)
     return true; // each of any shape
+  with_lengths(cx, pattern, v);
   Node *n = counted_node(cx, v);
   if (!n) return false;
   const Dims dims = value_dims(cx, v);
@@ -314,6 +329,7 @@ static bool check_labels(Cx *cx, Env *env, const Def *d, const Ast *p, Value *v)
   int64_t declared = declared_classes(cx, env, type),
           classes = v->kind == V_FIELD ? field_data(cx, v)->fields[v->field].nclasses : v->classes;
   if (!classes_fit(cx, d, v, classes, declared)) return false;
+  if (type->kids[1]) with_lengths(cx, type->kids[1], v);
   Node *n = counted_value_index(cx, v, declared > 0 ? declared : (int64_t)INT32_MAX + 1, NULL);
   if (!n) return false;
   Dims dims = value_dims(cx, v);

@@ -47,9 +47,10 @@ Node *carry_of_turn(Cx *cx, const char *name, Node *first) {
   if (t->written) return first;
   c->node = c->hole = graph_hole(cx->g, DT_F32, first->shape);
   c->initial = first;
+  c->start = c->node;
   if (!of_turn(cx, first, t->start)) return c->node;
   c->initial = graph_const(cx->g, 0, first->shape);
-  return c->node = where_first(cx, t->index, first, c->hole);
+  return c->node = c->start = where_first(cx, t->index, first, c->hole);
 }
 
 // Its value at the start of the batch. The last batch of a pass may have fewer lanes, the first ones. NULL

@@ -38,6 +38,7 @@ bool dims_meet(const Dim *a, int64_t na, const Dim *b, int64_t nb) {
 
 static const char *dim_text(Cx *cx, const Dim *d) {
   if (!d) return "a size";
+  if (d->each && !d->scope) return arena_printf(cx->a, "lengths of up to %lld", (long long)d->size);
   if (d->name && !d->scope) return arena_printf(cx->a, "the rows of `%s`", d->name);
   if (d->name) return arena_printf(cx->a, "`%s` of `%s`", d->name, d->scope->def);
   return arena_printf(cx->a, "a count of up to %lld", (long long)d->size);
@@ -132,6 +133,7 @@ const Dim *counted_dim(Cx *cx, Node *count, int64_t size, Span at) {
 Value size_value(const Dim *d, int64_t size, Span at) {
   Value v = d && d->count ? v_tensor(d->count, at) : v_num((double)size, at);
   v.size = d;
+  if (d && d->each) v.dims = &d->each;
   return v;
 }
 
@@ -154,17 +156,45 @@ Value outward(Cx *cx, const Env *scope, Value v) {
 
 // -- what is there
 
-Node *count_index(Cx *cx, const Dim *d) { return graph_cast(cx->g, d->count, DT_I32); }
+Node *count_index(Cx *cx, const Dim *d) {
+  if (!d->each) return graph_cast(cx->g, d->count, DT_I32);
+  Diag *diag = diag_emit(&cx->s->diags, DIAG_counted, cx->g->origin, "what takes one length",
+                         arena_printf(cx->a, "lengths of up to %lld", (long long)d->size));
+  diag_hint(diag, "each row has one of its own: what goes along them takes all rows at once, as sums, loops "
+                  "and `x[-1]` do");
+  if (cx->at.source) diag_note(diag, cx->at, "in this call");
+  return graph_const_typed(cx->g, 0, DT_I32, (Shape){0});
+}
+
+// Places of the axis k below the counts of the axis `rows`, in the shape s.
+static Node *ragged_mask(Cx *cx, Shape s, const Dim *d, int k, int rows) {
+  Graph *g = cx->g;
+  const bool after = rows > k;
+  const Shape both = after ? shape_of(2, s.dim[k], s.dim[rows]) : shape_of(2, s.dim[rows], s.dim[k]);
+  const int row_axis = after, place_axis = !after, axes[] = {after ? k : rows, after ? rows : k};
+  Node *place = graph_iota(g, place_axis, DT_I32, both),
+       *count = graph_broadcast(g, graph_cast(g, d->count, DT_I32), both, &row_axis);
+  return graph_broadcast(g, graph_binary(g, OP_LT, place, count), s, axes);
+}
+
+static Node *axis_mask(Cx *cx, Shape s, Dims dims, int k) {
+  const Dim *d = dims[k];
+  if (d->each) {
+    const int rows = each_axis(cx, d, s, dims);
+    return rows < 0 ? NULL : ragged_mask(cx, s, d, k, rows);
+  }
+  Node *there =
+      graph_binary(cx->g, OP_LT, graph_iota(cx->g, 0, DT_I32, shape_of(1, s.dim[k])), count_index(cx, d));
+  return graph_broadcast(cx->g, there, s, &k);
+}
 
 Node *count_mask(Cx *cx, Shape s, Dims dims, const bool *on) {
   Node *mask = NULL;
   for (int i = 0; i < s.rank; i++) {
     const Dim *d = dim_of(dims, i);
     if (!d || !d->count || (on && !on[i])) continue;
-    const Shape row = shape_of(1, s.dim[i]);
-    Node *there = graph_binary(cx->g, OP_LT, graph_iota(cx->g, 0, DT_I32, row), count_index(cx, d));
-    there = graph_broadcast(cx->g, there, s, &i);
-    mask = mask ? graph_binary(cx->g, OP_AND, mask, there) : there;
+    Node *there = axis_mask(cx, s, dims, i);
+    mask = mask && there ? graph_binary(cx->g, OP_AND, mask, there) : mask ? mask : there;
   }
   return mask;
 }
@@ -177,7 +207,8 @@ Node *count_filled(Cx *cx, Node *x, Dims dims, const bool *on, double other) {
 void output_counts(Cx *cx, const char *name, const Value *v, const Node *n) {
   for (int i = 0; i < n->shape.rank; i++) {
     const Dim *d = dim_of(value_dims(cx, v), i);
-    if (d && d->count) graph_output(cx->g, arena_printf(cx->a, "count:%d:%s", i, name), d->count, -1);
+    if (d && d->count && !d->each)
+      graph_output(cx->g, arena_printf(cx->a, "count:%d:%s", i, name), d->count, -1);
   }
 }
 

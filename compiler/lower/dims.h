@@ -18,10 +18,22 @@ Dims dims_without(Cx *cx, Dims dims, int rank, const int *axes, int n);
 bool dims_counted(Dims dims, int rank);
 bool is_counted(Cx *cx, const Value *v);
 const Dim *counted_dim(Cx *cx, Node *count, int64_t size, Span at); // one for each count
-const Dim *rows_dim(Cx *cx, const char *of, int64_t rows);          // of a table of data, or of a batch
-const Dim *own_rows(Cx *cx);                                        // of the fields
-Value size_value(const Dim *d, int64_t size, Span at); // the size of an axis, live where it has a count
-Value outward(Cx *cx, const Env *scope, Value v);      // as it is seen outside of the call
+// Of lengths, a whole number for each element of `each`.
+const Dim *ragged_dim(Cx *cx, Node *lengths, const Dim *each, int64_t size, Span at);
+// Another count of what `of` counts: one for all, or for each.
+const Dim *counted_like(Cx *cx, const Dim *of, Node *count, int64_t size, Span at);
+bool is_ragged(Dims dims, int rank); // an axis has a count for each element of another one
+// The axis whose elements d has counts for; -1 after a report: it is not there.
+int each_axis(Cx *cx, const Dim *d, Shape s, Dims dims);
+// For each element of that axis whether `place`, a whole number [], is one that is there: in the shape s.
+Node *each_there(Cx *cx, const Dim *d, Node *place, Shape s, int axis);
+bool is_most(const Ast *dim); // `<=40` or `<=t` of a declared shape
+// Of a whole column of data whose rows have lengths: the column with them. false: it has none.
+bool ragged_field(Cx *cx, Value *v);
+const Dim *rows_dim(Cx *cx, const char *of, int64_t rows); // of a table of data, or of a batch
+const Dim *own_rows(Cx *cx);                               // of the fields
+Value size_value(const Dim *d, int64_t size, Span at);     // the size of an axis, live where it has a count
+Value outward(Cx *cx, const Env *scope, Value v);          // as it is seen outside of the call
 // The tensor of a value that may have counts; what lies beyond them is no matter what. value_node and its
 // sisters refuse such a value, so that nothing takes it unawares.
 Node *counted_node(Cx *cx, const Value *v);

@@ -36,10 +36,15 @@ static Value fail_unless(bool ok, Value v) { return ok ? v : v_fail(); }
 static Value eval_unary(Cx *cx, Env *env, const Ast *e) {
   Value x = eval_expr(cx, env, e->kids[0]);
   if (x.kind == V_FAIL) return x;
-  if (e->op == OPR_ADD || e->op == OPR_WHERE) {
-    const bool length = e->op == OPR_ADD;
-    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span, length ? "a length `..+k`" : "`where`",
-              length ? "outside of x[i..+k]" : "outside of x[where c]");
+  if (e->op == OPR_ADD || e->op == OPR_WHERE || e->op == OPR_LE) {
+    const bool length = e->op == OPR_ADD, most = e->op == OPR_LE;
+    diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span,
+              length ? "a length `..+k`"
+              : most ? "`<=n`"
+                     : "`where`",
+              length ? "outside of x[i..+k]"
+              : most ? "outside of a declared shape of arguments or results"
+                     : "outside of x[where c]");
     return v_fail();
   }
   return unary_op(cx, e->op == OPR_NEG ? OP_NEG : OP_NOT, &x, e->span);

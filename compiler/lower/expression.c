@@ -40,7 +40,7 @@ static Node *zero_row(Cx *cx, const Ast *shape) {
     shape = shape->kids[1]; // `labels [t] of 9`
   if (!shape || shape->kind != AST_LIST) return NULL;
   for (int i = 0; i < shape->nkids; i++) {
-    const Ast *size = shape->kids[i];
+    const Ast *size = is_most(shape->kids[i]) ? shape->kids[i]->kids[0] : shape->kids[i];
     if (s.rank == MAX_RANK) return NULL;
     if (size->kind == AST_NUM && size->num >= 1 && size->num <= INT32_MAX)
       s.dim[s.rank++] = (int64_t)size->num;
@@ -176,6 +176,7 @@ static bool add_values(Cx *cx, LowerExpression *x, const Value *v, bool told) {
   bool text = v->kind == V_FIELD && !field_data(cx, v)->fields[v->field].values;
   Node *n = text ? value_classes(cx, v, &classes) : counted_node(cx, v);
   if (!n) return false;
+  if (is_ragged(value_dims(cx, v), n->shape.rank)) n = count_filled(cx, n, value_dims(cx, v), NULL, 0);
   expression_value(cx, x, "", n, v->kind == V_BOOL ? DT_BOOL : n->dtype);
   output_counts(cx, "value", v, n);
   return true;

@@ -266,6 +266,7 @@ typedef struct Pick {
   Dims dims;     // of the index
   const Dim *is; // without an index: what the part is
   bool where;    // the index picks by a condition: what is not there becomes 0
+  Node *each;    // of an axis with a length for each row: the place in each of them; NULL: none
 } Pick;
 
 static Node *whole_number(Cx *cx, int64_t x) {
@@ -309,12 +310,13 @@ static bool pick_counted_range(Cx *cx, const Ast *at, const double *end, int64_t
                                Pick *p) {
   Graph *g = cx->g;
   const int64_t low = at->kids[0] ? (int64_t)end[0] : 0, high = at->kids[1] ? (int64_t)end[1] : size;
-  Node *zero = graph_const_typed(g, 0, DT_F64, (Shape){0}), *count;
+  Node *zero = graph_const_typed(g, 0, of->count->dtype, of->count->shape), *count;
   if (low < 0) { // the last -low elements
     p->start = 0, p->stop = size;
-    if (at->kids[1]) {
+    if (at->kids[1] || of->each) {
       refuse_counted(cx, "a range from the end to another end", &of, shape_of(1, size),
-                     "`x[-k..]` is the last k", at->span);
+                     of->each ? "`flip` puts the last ones of each row first" : "`x[-k..]` is the last k",
+                     at->span);
       return false;
     }
     Node *first = graph_cast(g, graph_binary(g, OP_MAX, plus(cx, of->count, low), zero), DT_I32);
@@ -331,9 +333,10 @@ static bool pick_counted_range(Cx *cx, const Ast *at, const double *end, int64_t
   if (p->start >= p->stop) return true;
   count = plus(cx, of->count, (high < 0 ? high : 0) - low);
   if (high >= 0 && high < size)
-    count = graph_binary(g, OP_MIN, count, graph_const_typed(g, (double)(high - low), DT_F64, (Shape){0}));
+    count =
+        graph_binary(g, OP_MIN, count, graph_const_typed(g, (double)(high - low), zero->dtype, zero->shape));
   count = graph_binary(g, OP_MAX, count, zero);
-  p->is = low == 0 && high == size ? of : counted_dim(cx, count, p->stop - p->start, at->span);
+  p->is = low == 0 && high == size ? of : counted_like(cx, of, count, p->stop - p->start, at->span);
   return true;
 }
 
@@ -364,6 +367,22 @@ static bool pick_counted(Cx *cx, const Value *v, int64_t size, const Dim *of, Pi
   return true;
 }
 
+// The same where each row has a length.
+static bool pick_each(Cx *cx, const Value *v, int64_t size, const Dim *of, Pick *p) {
+  Graph *g = cx->g;
+  int64_t i;
+  if (!known_index(cx, v, size, false, &i)) return false;
+  Node *count = graph_cast(g, of->count, DT_I32),
+       *place = graph_const_typed(g, (double)i, DT_I32, count->shape);
+  if (v->num < 0)
+    place = plus(cx, count, (int64_t)v->num);
+  else
+    place = graph_select(g, graph_binary(g, OP_LT, place, count), place,
+                         graph_const_typed(g, -1, DT_I32, count->shape));
+  p->each = graph_index(g, place, size, NULL, run_place(cx, v->span));
+  return true;
+}
+
 static bool pick_axis(Cx *cx, Env *env, const Ast *at, const Value *given, Node *x, int axis, const Dim *of,
                       Pick *p) {
   const int64_t size = x->shape.dim[axis];
@@ -381,6 +400,7 @@ static bool pick_axis(Cx *cx, Env *env, const Ast *at, const Value *given, Node 
     p->dims = value_dims(cx, &v);
     return (p->index = counted_value_index(cx, &v, size, of));
   }
+  if (of && of->each) return pick_each(cx, &v, size, of, p);
   if (of && of->count) return pick_counted(cx, &v, size, of, p);
   p->drop = true;
   if (!known_index(cx, &v, size, false, &p->start)) return false;
@@ -391,6 +411,22 @@ static bool pick_axis(Cx *cx, Env *env, const Ast *at, const Value *given, Node 
 // An axis of size 1 that stands where `new` does.
 static bool is_new(const Env *env, const Ast *at) {
   return at->kind == AST_NAME && !strcmp(at->name, "new") && !env_get(env, "new");
+}
+
+// Of each row the element at its place along an axis, which is gone then.
+static bool take_each(Cx *cx, Node **x, Dims *dims, int axis, Node *place) {
+  Graph *g = cx->g;
+  Shape s = (*x)->shape;
+  const int rank = s.rank, rows = each_axis(cx, dim_of(*dims, axis), s, *dims);
+  if (rows < 0) return false;
+  s.dim[axis] = 1;
+  Node *last = axis_last(cx, graph_broadcast(g, place, s, &rows), axis);
+  Node *one = axis_last(cx, graph_take_along(g, axis_last(cx, *x, axis), last), axis);
+  for (int k = axis; k + 1 < rank; k++) s.dim[k] = s.dim[k + 1];
+  s.rank--;
+  *x = graph_reshape(g, one, s);
+  *dims = dims_without(cx, *dims, rank, &axis, 1);
+  return true;
 }
 
 // Parts first; then, from the last axis on, what has an index: so that the axes before keep their numbers.
@@ -415,6 +451,7 @@ static Value pick_out(Cx *cx, Node *x, const Pick *p, const bool *new, int n, Sp
   out = graph_reshape(cx->g, out, s);
   Dims dims = parts;
   for (int axis = x->shape.rank - 1; axis >= 0; axis--) {
+    if (p[axis].each && !take_each(cx, &out, &dims, axes[axis], p[axis].each)) return v_fail();
     if (!p[axis].index) continue;
     dims = index_dims(cx, dims, out->shape.rank, axes[axis], p[axis].dims, p[axis].index->shape.rank);
     out = gather_axis(cx, out, axes[axis], p[axis].index);

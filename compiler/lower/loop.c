@@ -126,6 +126,15 @@ static Value run_turn(const Loop *l, Env *inner) {
   return l->body->kind == AST_BLOCK ? eval_block(l->cx, inner, l->body) : eval_expr(l->cx, inner, l->body);
 }
 
+// Over rows of different lengths the first axis of a turn's value is the rows, where nothing else is known.
+static void know_rows(const Dim *over, Shape turn, const Dim **dims, int first) {
+  for (int k = 0; k <= turn.rank; k++)
+    if (dim_relation(dims[k], over->each) == DIM_SAME) return;
+  if (turn.rank && turn.dim[0] == over->count->shape.dim[0] &&
+      dim_relation(dims[first], over->each) != DIM_OTHER)
+    dims[first] = over->each;
+}
+
 // What the turns gave, one of the form of `one`: along the first axis, which is moved to where the loop's
 // slices came from. `over`: what this axis is.
 static Value stacked(const Loop *l, const Value *one, Node *const *nodes, const Dim *over) {
@@ -136,7 +145,9 @@ static Value stacked(const Loop *l, const Value *one, Node *const *nodes, const 
   for (int i = 0; i < like.len; i++) {
     const int rank = nodes[i]->shape.rank, axis = l->axis < rank ? l->axis : 0;
     const Dim **dims = ARENA_ARRAY(cx->a, const Dim *, rank + 1);
-    for (int k = 0; k < rank; k++) dims[k] = k == axis ? over : dim_of(turn.data[i], k - (k > axis));
+    const Dims of = like.len == 1 && over && over->each ? value_dims(cx, one) : turn.data[i];
+    for (int k = 0; k < rank; k++) dims[k] = k == axis ? over : dim_of(of, k - (k > axis));
+    if (over && over->each) know_rows(over, like.data[i]->shape, dims, axis == 0);
     vec_push(cx->a, moved, axis_moved(cx, nodes[i], 0, axis));
     vec_push(cx->a, all, dims);
   }
@@ -341,6 +352,22 @@ static bool made_in_turn(Cx *cx, const Attempt *a, Dims dims, int rank) {
   return found;
 }
 
+// Over rows of different lengths a row that has ended keeps what it has. `of`: what the turn leaves, whose
+// rows are found by what its axes are, else they are the first.
+static Node *held_back(const Loop *l, const Attempt *a, Node *next, Dims dims, Node *before) {
+  const Dim *d = l->over;
+  int axis = -1;
+  if (!d || !d->each) return next;
+  for (int i = 0; i < next->shape.rank; i++)
+    if (axis < 0 && dim_relation(dim_of(dims, i), d->each) == DIM_SAME) axis = i;
+  if (axis < 0 && next->shape.rank && next->shape.dim[0] == d->count->shape.dim[0]) axis = 0;
+  if (axis >= 0)
+    return graph_select(l->cx->g, each_there(l->cx, d, a->index, next->shape, axis), next, before);
+  refuse_counted(l->cx, "what goes on from turn to turn", dims, next->shape,
+                 "the turns go over rows of different lengths, and it has no rows", l->e->span);
+  return next;
+}
+
 // What the turn leaves of each carried name, in the type of its hole. `again`: an initial value was given
 // another type or shape, so that the turn has to be elaborated anew. False after a report.
 static bool collect_next(Loop *l, Attempt *a, bool *again) {
@@ -372,7 +399,10 @@ static bool collect_next(Loop *l, Attempt *a, bool *again) {
         l->initial.data[at] = graph_broadcast_to(cx->g, first, whole);
         *again = true;
       }
-      vec_push(cx->a, a->next, graph_broadcast_to(cx->g, n, whole));
+      n = graph_broadcast_to(cx->g, n, whole);
+      if (shape_equal(whole, hole->shape) && n->dtype == hole->dtype)
+        n = held_back(l, a, n, now.len == 1 ? value_dims(cx, after) : NULL, hole);
+      vec_push(cx->a, a->next, n);
     }
     if (fits) continue;
     Diag *d = diag_emit(&cx->s->diags, DIAG_loop_carry, l->e->span, name, value_text(cx, before),
@@ -386,8 +416,22 @@ static bool collect_next(Loop *l, Attempt *a, bool *again) {
                    "with the right shape");
     return false;
   }
+  if (l->states.len && l->over && l->over->each) {
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, l->e->span, "a state that turns assign",
+                        "in turns over rows of different lengths");
+    diag_hint(d, "rows that have ended would go on changing it");
+    return false;
+  }
   for (int i = 0; i < l->states.len; i++) vec_push(cx->a, a->next, l->states.data[i]->node);
   return true;
+}
+
+// As many as are there; where each row has a length, as the longest one has.
+static Node *turns_made(const Loop *l) {
+  Graph *g = l->cx->g;
+  if (!l->over->each) return count_index(l->cx, l->over);
+  Node *longest = graph_reduce_all(g, OP_RMAX, graph_cast(g, l->over->count, DT_F32));
+  return graph_cast(g, longest, DT_I32);
 }
 
 static Value as_loop(Loop *l) {
@@ -416,7 +460,7 @@ static Value as_loop(Loop *l) {
   for (int i = 0; i < a.turns.carries.len; i++) {
     const CarryRef *c = a.turns.carries.data[i];
     vec_push(cx->a, a.holes, c->hole);
-    vec_push(cx->a, a.next, c->node);
+    vec_push(cx->a, a.next, held_back(l, &a, c->node, NULL, c->start));
     vec_push(cx->a, initial, c->initial);
   }
   const bool gives = a.value.kind != V_NONE;
@@ -440,7 +484,7 @@ static Value as_loop(Loop *l) {
                  .source = a.frame.sources.data,
                  .stacks = stacks.len,
                  .stack = stacks.data};
-  if (l->over && l->over->count) b.end = LOOP_COUNT, b.count = count_index(cx, l->over);
+  if (l->over && l->over->count) b.end = LOOP_COUNT, b.count = turns_made(l);
   if (l->condition && !hold_condition(l, &a, &b)) return v_fail();
   Node **parts = ARENA_ARRAY(cx->a, Node *, b.carries + b.stacks + 1);
   graph_build_long_loop(cx->g, &b, LOOP_STACKED_BYTES, parts);

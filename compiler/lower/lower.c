@@ -278,7 +278,14 @@ static bool sample_clause(Cx *cx, LowerTrain *t) {
     if (c->kind != AST_SAMPLE) continue;
     t->in_order = !c->nkids;
     if (!c->nkids) continue;
-    t->sample = c->name && !strcmp(c->name, "where") ? REG_SAMPLE_KEPT : REG_SAMPLE_WEIGHTS;
+    t->sample = c->name && !strcmp(c->name, "where") ? REG_SAMPLE_KEPT
+                : sample_near(cx, c)                 ? REG_SAMPLE_NEAR
+                                                     : REG_SAMPLE_WEIGHTS;
+    if (t->sample == REG_SAMPLE_NEAR && c->kids[1]) {
+      diag_emit(&cx->s->diags, DIAG_not_allowed_here, c->kids[1]->span, "a number of rows",
+                "beside `near`, which takes all rows");
+      return false;
+    }
     if (c->kids[1] && !whole_number(cx, t->ast, c->kids[1], "rows", "sample", 1, &t->epoch_rows))
       return false;
   }

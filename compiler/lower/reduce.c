@@ -113,12 +113,29 @@ static Node *counted_elements(Cx *cx, const Reduced *r) {
   return graph_binary(cx->g, OP_MUL, count, graph_const_typed(cx->g, sizes, DT_F64, (Shape){0}));
 }
 
+// Rows are not put together without their lengths.
+static void refuse_rows(Cx *cx, const Reduced *r, const bool *on) {
+  for (int i = 0; i < r->x->shape.rank; i++) {
+    const Dim *d = dim_of(r->dims, i);
+    bool rows = false;
+    for (int k = 0; d && d->each && !on[i] && k < r->x->shape.rank; k++)
+      rows = rows || (on[k] && dim_relation(dim_of(r->dims, k), d->each) == DIM_SAME);
+    if (rows)
+      refuse_counted(
+          cx, arena_printf(cx->a, "`%s` over rows", builtin_info[r->b].name), r->dims, r->x->shape,
+          "each place would be that of other rows: take the places together before, or along with them",
+          cx->g->origin);
+  }
+}
+
 // Takes what is there, along the axes that are reduced.
 static void take_counted(Cx *cx, Reduced *r) {
   bool on[MAX_RANK] = {0};
   reduced_axes(r, on);
+  refuse_rows(cx, r, on);
   Node *there = count_mask(cx, r->x->shape, r->dims, on);
-  if (there && !r->where) r->count = graph_cast(cx->g, counted_elements(cx, r), DT_F32);
+  if (there && !r->where && !is_ragged(r->dims, r->x->shape.rank))
+    r->count = graph_cast(cx->g, counted_elements(cx, r), DT_F32);
   if (there) r->where = r->where ? graph_binary(cx->g, OP_AND, r->where, there) : there;
 }
 
@@ -528,6 +545,11 @@ Value call_count(Cx *cx, const Args *a) {
   Node *n = counted_node(cx, a->v[0]);
   if (!n) return v_fail();
   const Reduced r = whole(a->b, n, value_dims(cx, a->v[0]));
+  if (is_ragged(r.dims, n->shape.rank)) {
+    Node *there = count_mask(cx, n->shape, r.dims, NULL);
+    return there ? v_tensor(graph_reduce_all(cx->g, OP_SUM, graph_cast(cx->g, there, DT_F32)), a->at)
+                 : v_fail();
+  }
   Node *count = counted_elements(cx, &r);
   const int64_t all = shape_count(n->shape);
   const Dim *row = r.n == 1 ? dim_of(r.dims, 0) : NULL;

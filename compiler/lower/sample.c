@@ -1,7 +1,7 @@
-// Which rows a pass takes: `sample by weight, 5000 rows`, `sample where keep`. In: the clause of a training.
-// Out: statements before each epoch, which leave a weight, or a truth value, for each row of the training
-// part in the store. Holds: names are the fields of all these rows, then what epochs before have reported,
-// then what they mean to statements there.
+// Which rows a pass takes: `sample by weight, 5000 rows`, `sample where keep`, `sample near(length)`. In: the
+// clause of a training. Out: statements before each epoch, which leave a weight, or a truth value, for each
+// row of the training part in the store. Holds: names are the fields of all these rows, then what epochs
+// before have reported, then what they mean to statements there.
 #include "stages.h"
 #include <string.h>
 
@@ -27,11 +27,20 @@ static Node *of_rows(Cx *cx, const LowerTrain *t, const Ast *c, const Value *v) 
   Node *n = kept ? truth(cx, v) : value_floats(cx, v);
   if (!n || (n->shape.rank == 1 && n->shape.dim[0] == t->train_rows)) return n;
   Diag *d = diag_emit(&cx->s->diags, DIAG_shape_expected, c->kids[0]->span, "sample",
-                      kept ? "a truth value for each row of the training part,"
-                           : "a weight for each row of the training part,",
+                      kept                           ? "a truth value for each row of the training part,"
+                      : t->sample == REG_SAMPLE_NEAR ? "a number for each row of the training part,"
+                                                     : "a weight for each row of the training part,",
                       shape_text(cx->a, shape_of(1, t->train_rows)), shape_text(cx->a, n->shape));
   if (n->origin.source) diag_note(d, n->origin, "%s comes from here", shape_text(cx->a, n->shape));
   return NULL;
+}
+
+// `sample near(length)`: what rows of a batch have nearly the same of; NULL: it is another clause.
+const Ast *sample_near(Cx *cx, const Ast *clause) {
+  const Ast *e = clause->kids[0];
+  const bool near = !clause->name && e->kind == AST_CALL && e->kids[0]->kind == AST_NAME &&
+                    builtin_find(e->kids[0]->name) == B_NEAR && !sema_find(cx->l->program, "near");
+  return near ? call_arg(e, "x", 0) : NULL;
 }
 
 void sample_rows(Stages *s, LowerTrain *t) {
@@ -46,7 +55,8 @@ void sample_rows(Stages *s, LowerTrain *t) {
   Cx *cx = stages_line(s);
   cx->clauses = NULL;
   cx->clock = t; // schedules are at the steps that are finished
-  const Value v = eval_clause(cx, columns_env(cx, t), c->kids[0]);
+  const Ast *near = sample_near(cx, c);
+  const Value v = eval_clause(cx, columns_env(cx, t), near ? near : c->kids[0]);
   cx->clock = NULL;
   cx->clauses = NULL;
   Node *n = of_rows(cx, t, c, &v);

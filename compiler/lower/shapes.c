@@ -250,6 +250,7 @@ Value call_triangle(Cx *cx, const Args *a) {
 static const Dim *shorter(Cx *cx, const Dim *d, int64_t m, const Dim *e, int64_t n, int64_t least, Span at) {
   if (!(d && d->count) && !(e && e->count)) return NULL;
   if (d && e && dim_relation(d, e) == DIM_SAME && m == n) return d;
+  if ((d && d->each) || (e && e->each)) return count_index(cx, d && d->each ? d : e), NULL; // refused
   Node *most = graph_binary(cx->g, OP_MIN, dim_elements(cx, d, m), dim_elements(cx, e, n));
   return counted_dim(cx, most, least, at);
 }

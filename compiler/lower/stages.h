@@ -76,7 +76,7 @@ void push_stage(Stages *s, reg_stage stage);
 void push_act(Stages *s, reg_stage_kind kind, int index, Span at); // one that has no block
 
 // -- sample.c
-void sample_rows(Stages *s, LowerTrain *t); // its clause `sample`, as statements before each epoch
+void sample_rows(Stages *s, LowerTrain *t);        // its clause `sample`, as statements before each epoch
 
 // -- stop.c
 void know_epoch(Stages *s, LowerTrain *t);      // the names of what an epoch reports, in the scope

@@ -69,7 +69,7 @@ static bool reshaped_dims(Cx *cx, const Args *a, const Node *x, Shape s, const b
       d = counted_dim(cx, graph_binary(cx->g, OP_MUL, d->count, each), s.dim[at], a->at);
     }
     const bool asked = at >= 0 && (open[at] || dim_relation(dims[at], d) == DIM_SAME);
-    if (!asked || met[at] || (times > 1 && counts)) {
+    if (!asked || met[at] || (times > 1 && (counts || d->each))) {
       refuse_counted(
           cx, "`reshape`", given, x->shape,
           "its axis stays where it is, with `size(x, axis)` or -1 for its size; sizes of 1, and those "
@@ -188,6 +188,11 @@ Value call_concat(Cx *cx, const Args *a) {
   bool counted = false;
   for (int i = 0; i < a->nmany; i++) {
     const Dim *d = dim_of(value_dims(cx, a->many[i]), axis);
+    if (d && d->each && a->nmany > 1) {
+      refuse_counted(cx, "`concat` along lengths of rows", value_dims(cx, a->many[i]), xs[i]->shape,
+                     "join rows before they have lengths", a->at);
+      return v_fail();
+    }
     counted = counted || (d && d->count);
     if (i) whole.dim[axis] += xs[i]->shape.dim[axis];
   }

@@ -366,7 +366,12 @@ Node *train_predict(Cx *cx, ModelValue *m) {
       args[n++] = (BoundArg){ps->kids[i]->name, v, ps->kids[i]->span};
     }
   Value v = call_model(cx, m, args, n, model->ast->name_span);
-  Node *out = v.kind == V_FAIL ? NULL : value_floats(cx, &v);
+  Node *out = v.kind == V_FAIL ? NULL : counted_floats(cx, &v);
+  const Dims dims = value_dims(cx, &v);
+  if (out && is_ragged(dims, out->shape.rank)) // what is not there is 0
+    out = count_filled(cx, out, dims, NULL, 0);
+  else if (out)
+    out = value_floats(cx, &v);
   return out ? rows_of_numbers(cx, model, out) : NULL;
 }
 
@@ -409,9 +414,12 @@ static Graph *partial_step(Lowered *l, LowerTrain *t, int64_t batch) {
 static bool is_of_rows(const Ast *shape, const reg_field *f) {
   if (!shape || shape->kind != AST_LIST) return true;
   for (int i = 0; i < shape->nkids; i++) {
-    const Ast *size = shape->kids[i];
+    const bool most = is_most(shape->kids[i]);
+    const Ast *size = most ? shape->kids[i]->kids[0] : shape->kids[i];
     if (size->kind == AST_ELLIPSIS) return true;
-    if (i >= f->rank || (size->kind == AST_NUM && size->num != (double)f->dim[i])) return false;
+    if (i >= f->rank) return false;
+    if (size->kind == AST_NUM && (most ? size->num < (double)f->dim[i] : size->num != (double)f->dim[i]))
+      return false;
   }
   return shape->nkids == f->rank;
 }

@@ -25,6 +25,7 @@ typedef struct EvaluateBuild {
 } EvaluateBuild;
 
 const Ast *train_clause(const Ast *train, const char *name);
+const Ast *sample_near(Cx *cx, const Ast *clause); // `sample near(e)`: e; NULL: it is another clause
 
 // The clauses of a `train` but for loss, penalties and optimizer; NULL after a mistake.
 LowerTrain *lower_train(Lowered *l, const Ast *ast, const char *name);

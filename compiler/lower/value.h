@@ -37,6 +37,7 @@ struct Dim {
   const char *name; // as a shape declares it; NULL: it has none
   int64_t size;     // as many elements have room
   Node *count;      // f64[]: so many of them are there when the program runs, from the first on; NULL: all
+  const Dim *each;  // the count is f64[each]: one for each element of this dimension; NULL: one for all
   const Env *scope; // of a declared name: the call that it belongs to
   const Dim *of;    // of a declared name: the dimension outside of the call; NULL: not known
   Span at;          // where it was made
@@ -156,7 +157,7 @@ struct LoopFrame {
 typedef struct CarryRef {
   const char *name;
   Node *hole, *initial; // of a loop that is elaborated once; NULL where turns are written out
-  Node *node;           // value now
+  Node *node, *start;   // value now, and at the start of the turn
 } CarryRef;
 
 // The innermost loop around what is being elaborated, as `carry` sees it.

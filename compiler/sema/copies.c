@@ -39,6 +39,7 @@ static void hide_params(SemaCopy *c, const Ast *e) {
   if (declared) hide(c, e->name);
   for (int i = 0; i < e->nkids; i++) {
     const Ast *kid = e->kids[i];
+    if (shape && kid && kid->kind == AST_UNARY && kid->op == OPR_LE) kid = kid->kids[0]; // `<=t`
     if (kid && (shape || (declared && i == 2)) && (kid->kind == AST_NAME || kid->kind == AST_ELLIPSIS))
       hide(c, kid->name);
     if (!declared || i == 0) hide_params(c, kid);

@@ -15,6 +15,7 @@ void bind_shape(Scope *s, const Ast *shape) {
   }
   for (int i = 0; shape && i < shape->nkids; i++) {
     const Ast *dim = shape->kids[i];
+    if (dim->kind == AST_UNARY && dim->op == OPR_LE) dim = dim->kids[0]; // `<=t`
     if (dim->kind == AST_NAME || dim->kind == AST_ELLIPSIS) {
       if (dim->name && !bound(s, dim->name)) bind(s, dim->name);
     } else {

@@ -83,6 +83,13 @@ static int number_characters(Heap *heap, Tokens *t) {
 
 // -- rows
 
+// A byte order mark is none of the text.
+static void drop_mark(Source *s) {
+  if (s->size < 3 || memcmp(s->text, "\xef\xbb\xbf", 3) != 0) return;
+  s->size -= 3;
+  memmove(s->text, s->text + 3, s->size);
+}
+
 // Line ends are \n, also behind the last line.
 static void close_lines(Source *s) {
   size_t to = 0;
@@ -241,31 +248,40 @@ static int make_fields(reg_dataset *d, Heap *heap, const Source *s) {
 }
 
 // Where each row's text lies, for steps that pass over some of the merges.
-static reg_tokenizer *recut_rows(reg_dataset *d, Heap *heap, const Source *s) {
-  reg_tokenizer *k = reg_heap_take(heap, sizeof *k);
+static const reg_recut *recut_rows(Heap *heap, const Source *s, const reg_tokenizer *k) {
   const char *text = reg_heap_copy(heap, s->text, s->size), *end = text + s->size;
+  const Encoder *e = encoder_new(heap, k);
   RecutRows rows;
-  if (!k || !text) return NULL;
+  const reg_recut *r = text && e ? recut_new(heap, e, s->nrows, s->op->lines, &rows) : NULL;
+  for (int64_t i = 0; i < s->nrows && r; i++) {
+    rows.from[i] = text + s->tokens.at[s->first ? s->first[i] : i * s->op->window];
+    rows.to[i] = s->first ? memchr(rows.from[i], '\n', (size_t)(end - rows.from[i])) : end;
+    rows.key[i] = (uint32_t)i;
+  }
+  return r;
+}
+
+// What of the fields are tokens, and how many of these a line has.
+static int tell_tokens(reg_dataset *d, Heap *heap, const Source *s) {
+  reg_tokenizer *k = reg_heap_take(heap, sizeof *k);
+  if (!k) return -1;
   *k = (reg_tokenizer){.field = 0,
                        .next = 1,
                        .length = s->length ? 3 : -1,
                        .places = s->op->window,
+                       .words = s->op->words > 0,
                        .nnames = (int)s->tokens.nclasses,
                        .names = (const char *const *)s->tokens.names,
                        .nmerges = s->tokens.nmerges,
                        .merges = s->tokens.merges,
                        .drop = s->op->drop};
-  const Encoder *e = encoder_new(heap, k);
-  if (!e || !(k->recut = recut_new(heap, e, s->nrows, s->op->lines, &rows))) return NULL;
-  for (int64_t i = 0; i < d->nrows; i++) {
-    rows.from[i] = text + s->tokens.at[s->first ? s->first[i] : i * s->op->window];
-    rows.to[i] = s->first ? memchr(rows.from[i], '\n', (size_t)(end - rows.from[i])) : end;
-    rows.key[i] = (uint32_t)i;
-  }
-  return k;
+  d->texts = k;
+  d->ntexts = 1;
+  return k->drop > 0 && !(k->recut = recut_rows(heap, s, k)) ? -1 : REG_OK;
 }
 
 static int read_source(Source *s, Heap *heap, reg_status *st) {
+  drop_mark(s);
   if (s->op->lines) close_lines(s);
   int code = read_characters(s, st);
   if (code) return code;
@@ -278,8 +294,7 @@ int data_read_text(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_st
   if (!(s.text = reg_file_read(s.op->path, &s.size, "data_missing", st))) return st->code;
   reg_checksum(s.text, s.size, d->checksum);
   int code = read_source(&s, heap, st);
-  if (!code && s.op->drop > 0) d->ntexts = 1;
-  if (!code && (make_fields(d, heap, &s) || (d->ntexts && !(d->texts = recut_rows(d, heap, &s)))))
+  if (!code && (make_fields(d, heap, &s) || tell_tokens(d, heap, &s)))
     code = reg_no_memory(st, (size_t)(s.nrows * s.op->window) * 8);
   tokens_free(&s.tokens);
   free(s.first);

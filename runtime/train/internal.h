@@ -204,6 +204,8 @@ typedef struct RecutPlace {
 } RecutPlace;
 int texts_recut(const Training *t, const Bound *b, const reg_dataset *d, const RecutPlace *at,
                 const int64_t *rows, int64_t count);
+// bound_gather of a step, with them.
+int step_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
 void prefetch_row(const char *row, size_t bytes);
 // Rows of a field into a slot's buffer.
 void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows, int64_t count, void *to);

@@ -4,6 +4,7 @@
 #include "reg/rng.h"
 #include "train/internal.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int64_t most_rows(const Training *t) {
@@ -32,9 +33,12 @@ static double drawn_by(const Training *t, int64_t row) {
 
 static int refuse_weight(const Training *t, int64_t row, double weight) {
   const int32_t *ids = t->data->fields[reg_data_field(t->data, "id")].values;
-  return reg_fail(t->run->st, REG_BAD_DATA, "bad_weight",
-                  "%s: in epoch %d `sample` gives row %d the weight %g; a weight is finite and at least 0",
-                  t->plan->sample_place, t->epoch + 1, ids[t->part->rows[row]], isnan(weight) ? NAN : weight);
+  return reg_fail(
+      t->run->st, REG_BAD_DATA, "bad_weight",
+      t->plan->sample == REG_SAMPLE_NEAR
+          ? "%s: in epoch %d `sample near` gives row %d the number %g"
+          : "%s: in epoch %d `sample` gives row %d the weight %g; a weight is finite and at least 0",
+      t->plan->sample_place, t->epoch + 1, ids[t->part->rows[row]], isnan(weight) ? NAN : weight);
 }
 
 // A number below 1, of 53 bits.
@@ -90,6 +94,40 @@ static int keep(Training *t) {
   return REG_OK;
 }
 
+typedef struct Near {
+  double value;
+  int64_t row, place; // as they were shuffled
+} Near;
+
+static int by_value(const void *a, const void *b) {
+  const Near *x = a, *y = b;
+  return x->value != y->value ? (x->value > y->value ? 1 : -1)
+                              : (x->place > y->place) - (x->place < y->place);
+}
+
+// Rows are shuffled, stretches of them sorted, and the batches of all stretches shuffled; one that is smaller
+// is the last.
+static int near(Training *t) {
+  enum { STRETCH = 50 }; // batches
+  const int64_t n = t->part->nrows, batch = t->plan->batch, whole = n / batch, stretch = STRETCH * batch;
+  int64_t *shuffled = t->kept, *batches = t->kept + n;
+  Near *list = malloc((size_t)n * sizeof *list + 1);
+  if (!list) return reg_no_memory(t->run->st, (size_t)n * sizeof *list);
+  reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, n, shuffled);
+  int code = REG_OK;
+  for (int64_t k = 0; k < n && !code; k++) {
+    list[k] = (Near){drawn_by(t, shuffled[k]), shuffled[k], k};
+    if (isnan(list[k].value)) code = refuse_weight(t, shuffled[k], NAN);
+  }
+  for (int64_t k = 0; k < n && !code; k += stretch)
+    qsort(list + k, (size_t)(n - k < stretch ? n - k : stretch), sizeof *list, by_value);
+  reg_permutation(t->full_seed, REG_STREAM_DRAW, (uint32_t)t->epoch, whole, batches);
+  for (int64_t k = 0; k < n && !code; k++)
+    t->order[k] = list[k < whole * batch ? batches[k / batch] * batch + k % batch : k].row;
+  free(list);
+  return code;
+}
+
 // Of those that are trained together the first one arranges the rows of an epoch.
 static bool are_arranged(Training *t) {
   Together *all = t->together;
@@ -109,6 +147,8 @@ int rows_arrange(Training *t) {
     code = draw(t);
   else if (t->plan->sample == REG_SAMPLE_KEPT)
     code = keep(t);
+  else if (t->plan->sample == REG_SAMPLE_NEAR)
+    code = near(t);
   else if (t->plan->nblocks)
     for (int64_t i = 0; i < n; i++) t->order[i] = i;
   else if (!t->plan->in_order)

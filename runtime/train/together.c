@@ -56,9 +56,10 @@ int together_step(Training *t, int64_t index) {
     const int code = bind_common(t, c, full ? t->plan->step_common : t->plan->step_last_common);
     if (code) return code;
   }
-  bound_gather(t, &c->bound, t->order + index * t->plan->batch, rows);
+  int code = step_gather(t, &c->bound, t->order + index * t->plan->batch, rows);
   further_gather(t, &c->bound, false, t->step);
-  return bound_call(t, &c->bound);
+  if (!code) code = further_recut(t, &c->bound);
+  return code ? code : bound_call(t, &c->bound);
 }
 
 int64_t together_bytes(const reg_program *p, const reg_variant *v) {

@@ -241,12 +241,10 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   t->turn = (int32_t)index;
   const int64_t first = index * t->plan->batch;
   const bool there = t->together && t->together->gathered;
-  if (t->gathered != b && !there) bound_gather(t, b, t->order + first, rows);
+  if (t->gathered != b && !there) code = step_gather(t, b, t->order + first, rows);
   if (t->together) t->together->gathered = true;
   if (t->plan->nblocks) t->gathered = b; // whenever it acts, its rows are the same
   further_gather(t, b, false, t->step);
-  if (t->data)
-    code = texts_recut(t, b, t->data, &(RecutPlace){.kind = REG_SLOT_FIELD}, t->order + first, rows);
   if (!code) code = further_recut(t, b);
   samples_read(t, b, t->order + first, rows, t->rows - first - rows);
   if (!code && inspected && o->inspect) {

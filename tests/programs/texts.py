@@ -115,6 +115,11 @@ def case_texts_that_are_none(regc):
                 result = regc("run", "p.reg", "--out=", cwd=home)
                 fine = form[0] == "w" and data == b"\n\n\n"
                 demand(result.returncode == 65 and said in result.stderr or fine, f"{form}{tokens} of {data}: {result.returncode} {result.stderr}")
+    for encoding, said in (("utf-16", "byte 1 is no UTF-8"), ("latin-1", "byte 4 is no UTF-8"), ("utf-8-sig", None)):
+        (home / "t.txt").write_bytes("ach\u00e9 ete\n".encode(encoding))
+        (home / "p.reg").write_text('data d = text("t.txt", lines: 9)\nfn numbers(y: labels [n, t] of c) = one_hot(y, c) @ arange(c)\nreport numbers(d.x)\n')
+        result = regc("run", "p.reg", "--out=", "--json", cwd=home)
+        demand(result.returncode == 65 and said in result.stderr if said else "[[0" in result.stdout.replace(" ", ""), f"{encoding}: {result.returncode} {result.stderr} {result.stdout}")
     for tokens in ("words: 5", "merges: 5"):
         (home / "t.txt").write_bytes(b"a b c\0d e f\n" * 9)
         (home / "p.reg").write_text(f'data d = text("t.txt", window: 3, {tokens})\nreport size(d.all.id, 0)\n')
@@ -277,6 +282,7 @@ evaluate net on (d where review_length > 3).test {{ accuracy }}
 """
     same_bits(regc, text)
     (home / "p.reg").write_text(text)
+    demand("review: 9 places of" in regc.ok("data", home / "p.reg") and "20 % of merges" in regc.ok("data", home / "p.reg"), "`regc data` does not tell of tokens")
     for steps in ("2", "7", None):
         more = ["--steps", steps] if steps else []
         regc.ok("run", "-q", "--resume", "--checkpoint", "0", "--out", home / "parts", *more, home / "p.reg")
@@ -286,6 +292,13 @@ evaluate net on (d where review_length > 3).test {{ accuracy }}
     for more, code in (((), 65), (("--bad-rows=skip",), 0)):
         result = regc("predict", home / "p.reg", "--weights", home / "whole", "--in", home / "bad.csv", *more)
         demand(result.returncode == code and "bad.csv:3:1" in result.stderr and "UTF-8" in result.stderr, f"{result.returncode} {result.stderr}")
+    data, model = text[:text.index("train net")], "  train net on d { loss cross_entropy(net(review), mood); optimize adam(lr: rate); batch 4; epochs 2 }\n  e = evaluate net on d.test { nll }\n"
+    (home / "p.reg").write_text(data + "sweep rate in [0.05, 0.1] as runs {\n" + model + "}\nreport runs.e.nll\n")
+    together = of_kind(events(regc, "--out=", home / "p.reg"), "report")[0]["value"]
+    for rate, value in zip((0.05, 0.1), together):
+        (home / "p.reg").write_text(f"{data}let rate = {rate}\n{model}report e.nll\n")
+        alone = of_kind(events(regc, "--out=", home / "p.reg"), "report")[0]["value"]
+        demand(alone == value, f"a run of a sweep ends at {value}, alone at {alone}")
     for steps, said in (("|> standardize", "no column"), ('|> tokenize(mood, 3)', "two fields")):
         (home / "p.reg").write_text(f'data d = csv("t.csv", target: mood) |> tokenize(review, 9) {steps}\nreport size(d.id, 0)\n')
         result = regc("run", home / "p.reg", "--out=")
@@ -312,3 +325,69 @@ report score
     same_bits(regc, text)
     told = [[r.get("text", r["value"]) for r in of_kind(events(regc, "--out=", "--seed", seed, written(regc, text)), "report")] for seed in ("5", "6")]
     demand(told[0][0] != told[1][0] and told[0][1] != told[1][1], f"two seeds write one text: {told[0]}")
+
+
+def case_batches_of_near_lengths(regc):
+    """Rows of different lengths in batches of nearly the same: each row once a pass, the same bits in every way of running, padding out of sight."""
+    home = folder(regc)
+    text = f"""data d = text("{ROOT}/docs/repl.md", lines: 20, merges: 60, drop: 10%)
+model net(x: labels [<=20] of c) -> [<=20, c] = x |> embedding(4) |> dropout(0.1) |> gru(4) |> dense(c)
+train net on d as t {{
+  state    seen[sample] = 0
+  seen <- seen + 1
+  loss     cross_entropy(net(x), ragged(next, length))
+  optimize adam(lr: 1e-2)
+  log      spread = max(length_of(x)) - min(length_of(x))
+  batch    4
+  epochs   3
+  HOW
+}}
+evaluate net on d {{ nll(weight: within(length, 20)) }}
+report t.seen
+"""
+    spread = {}
+    for how in ("sample near(length)", "seed 2"):
+        found = events(regc, "--out=", written(regc, text.replace("HOW", how)))
+        demand(set(of_kind(found, "report")[0]["value"]) == {3}, f"{how}: rows were taken {of_kind(found, 'report')[0]['value']} times")
+        spread[how[:4]] = of_kind(found, "epoch")[-1]["logs"]["spread"]
+    demand(spread["samp"] < 0.6 * spread["seed"], f"lengths in a batch differ by {spread}")
+    near = text.replace("HOW", "sample near(length)")
+    same_bits(regc, near)
+    (home / "p.reg").write_text(near)
+    for steps in ("3", "41", None):
+        regc.ok("run", "-q", "--resume", "--checkpoint", "0", "--out", home / "parts", *(["--steps", steps] if steps else []), home / "p.reg")
+    regc.ok("run", "-q", "--out", home / "whole", home / "p.reg")
+    demand((home / "parts/weights.safetensors").read_bytes() == (home / "whole/weights.safetensors").read_bytes(), "a resumed run ends in other bits")
+    (home / "p.reg").write_text(near.replace("near(length)", "near(length / 0 - length / 0)"))
+    result = regc("run", home / "p.reg", "--out=")
+    demand(result.returncode == 65 and "sample near" in result.stderr, f"{result.returncode} {result.stderr}")
+
+
+def case_rows_of_different_lengths_alone(regc):
+    """Losses and gradients of ragged rows are those of each row by itself, in its own size."""
+    home = folder(regc)
+    rows = ["ab", "abcabcab", "cabb", "bacabacabac"]
+    body = "x |> embedding(3) |> bidirectional(lstm(_, 4)) |> self_attention(heads: 2) |> layer_norm |> dense(c)"
+    (home / "t.txt").write_text("".join(row + "\n" for row in rows))
+    (home / "p.reg").write_text(f"""precision f64
+data d = text("t.txt", lines: 12)
+model net(x: labels [<=12] of c) -> [<=12, c] = {body}
+save net to "start.safetensors"
+train net on d {{
+  loss     cross_entropy(net(x), ragged(next, length))
+  optimize sgd(lr: 0.5)
+  batch    all
+  steps    1
+}}
+report mean(net(d.x)[.., 0, 0])
+""")
+    found = events(regc, "--out", home / "run", home / "p.reg", cwd=home)
+    want = of_kind(found, "epoch")[0]["loss"] * sum(len(row) + 1 for row in rows)
+    total = 0
+    for row in rows:
+        (home / "one.txt").write_text(row + "\nabc\n")
+        text = (home / "p.reg").read_text().replace('"t.txt", lines: 12', f'"one.txt", lines: {len(row) + 1}').replace("<=12", "t")
+        text = text[:text.index("save")] + f'let known = load("start.safetensors", as: net)\nreport sum(cross_entropy(known(d.x[0..1]), d.next[0..1], per_row: true)) as "one"\n'
+        (home / "q.reg").write_text(text)
+        total += of_kind(events(regc, "--out=", home / "q.reg", cwd=home), "report")[0]["value"]
+    demand(abs(total - want) < 1e-9 * want, f"rows alone have a loss of {total}, together of {want}")

@@ -70,7 +70,7 @@ CASES = {
     "grad": ["grad(sum(p^3), p)", "grad(sum(sin(r)), r)"],
 }
 REFUSED = {"cholesky": "cholesky(p @ transpose(p))", "qr": "qr(p)", "eigh": "eigh(p)", "svd": "svd(p)", "solve": "solve(eye(6), p)",
-           "solve_triangular": "solve_triangular(eye(6), p)"}
+           "solve_triangular": "solve_triangular(eye(6), p)", "ragged": "ragged(p, 1 + y)"}  # tests/stdlib/ragged.reg has it
 REFUSED_ALONG = ["split(p, 2, axis: 0)", "pad(p, 1, 1, axis: 0)", "window(p, 2, axis: 0)", "put(p, argsort(r), 1, axis: 0)", "put(zeros([6, 3]), [0, 1, 2], p, axis: 1)", "reshape(p, [3, -1])", "reshape(p, [3, 2, 3])",
                  "[p, p]", "if r > 0 then zeros([6]) else 1", "p + zeros([6, 3])", "zeros([6]) @ p"]
 RANDOM = {"normal", "uniform", "integers", "bernoulli"}  # draws are of places: see tests/stdlib/counts.reg

@@ -77,8 +77,9 @@ typedef enum reg_answer {
 typedef enum reg_sample {
   REG_SAMPLE_ALL,
   REG_SAMPLE_WEIGHTS, // drawn, each as likely as its weight says, any number of times
-  REG_SAMPLE_KEPT     // those that are kept, in batches of one size: the last one is filled up with the first
+  REG_SAMPLE_KEPT,    // those that are kept, in batches of one size: the last one is filled up with the first
                       // ones
+  REG_SAMPLE_NEAR     // all, in batches of rows whose numbers are near each other
 } reg_sample;
 
 typedef enum reg_watch_sense { REG_WATCH_MIN, REG_WATCH_MAX } reg_watch_sense;

@@ -491,6 +491,8 @@ class Parser:
         while not self.take("]"):
             if self.take(".."):
                 found.append(Node("range", None, None if self.sees(",", "]") else self.shift()))
+            elif self.take("<="):
+                found.append(Node("unary", "<=", self.shift()))
             elif self.sees("where") and (self.kind(1) in ("name", "number") or self.word(1) in ("[", "(", "-")):
                 self.next()
                 found.append(Node("where", self.expression()))
