@@ -29,6 +29,7 @@ typedef struct Work {
   double *g, *w;        // [size]
   int64_t *face;        // [size]: those that are not 0
   double *way, *part;   // [size], [size, size]: of a jump
+  double *left, *rows;  // [4, p], [n]: of one by conjugate gradients
   double *start, *next; // [p, c]
   double *ratio;        // [p]
 } Work;
@@ -38,7 +39,8 @@ enum {
   SMALL = 256,           // a working set may always be as large
   PATIENCE = 8,          // passes before a jump,
   PATIENCE_COLUMNS = 20, // and one more for so many columns: about what it costs
-  JUMP_COLUMNS = 1536
+  JUMP_COLUMNS = 1536,   // of the largest matrix that is factored
+  MOST_DIRECTIONS = 500
 };
 
 static bool takes_gram(const Solve *s) { return s->quadratic && s->p <= s->n && s->p <= GRAM_COLUMNS; }
@@ -190,6 +192,62 @@ static double pass(Solve *s, Work *k, bool all) {
   return fell;
 }
 
+// The model's curvature times x, of the n columns of the face.
+static void curve_along(const Solve *s, const Work *k, int64_t n, const double *x, double *out) {
+  double *rows = k->rows;
+  if (!k->products) {
+    memset(rows, 0, (size_t)s->n * sizeof *rows);
+    for (int64_t i = 0; i < n; i++)
+      cblas_daxpy((int)s->n, x[i], s->f + k->column[k->face[i]] * s->n, 1, rows, 1);
+    for (int64_t i = 0; i < s->n; i++) rows[i] *= k->weight[i];
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t column = k->column[k->face[i]];
+    double sum = strength(s, column, PART_SQUARE) * x[i];
+    if (!k->products) sum += cblas_ddot((int)s->n, s->f + column * s->n, 1, rows, 1);
+    for (int64_t j = 0; k->products && j < n; j++) sum += *product(k, k->face[i], k->face[j]) * x[j];
+    out[i] = sum;
+  }
+}
+
+// The way to the model's minimum by conjugate gradients, of more columns than are factored; k->way holds the
+// slope downhill. However far they come, the model falls all along it. Golub & Van Loan 2013, section 11.5.
+static void by_conjugate_gradients(const Solve *s, Work *k, int64_t n) {
+  double *left = k->left, *ahead = left + s->p, *curved = ahead + s->p, *below = curved + s->p, size = 0,
+         first;
+  for (int64_t i = 0; i < n; i++) {
+    below[i] = curvature(k, k->face[i]) + strength(s, k->column[k->face[i]], PART_SQUARE);
+    if (below[i] == 0) below[i] = 1;
+    left[i] = k->way[i];
+    ahead[i] = left[i] / below[i];
+    size += left[i] * ahead[i];
+    k->way[i] = 0;
+  }
+  first = size;
+  for (int made = 0; made < MOST_DIRECTIONS && size > 1e-20 * first; made++) {
+    double bend = 0, now = 0;
+    curve_along(s, k, n, ahead, curved);
+    for (int64_t i = 0; i < n; i++) bend += ahead[i] * curved[i];
+    if (!(bend > 0)) return;
+    for (int64_t i = 0; i < n; i++) {
+      k->way[i] += size / bend * ahead[i];
+      left[i] -= size / bend * curved[i];
+      now += left[i] * left[i] / below[i];
+    }
+    for (int64_t i = 0; i < n; i++) ahead[i] = left[i] / below[i] + now / size * ahead[i];
+    size = now;
+  }
+}
+
+// The same by one factorization. False: there is none.
+static bool by_factor(const Solve *s, Work *k, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    for (int64_t j = 0; j <= i; j++) k->part[i * n + j] = *product(k, k->face[i], k->face[j]);
+    k->part[i * n + i] += strength(s, k->column[k->face[i]], PART_SQUARE);
+  }
+  return jump_direction(n, k->part, k->way);
+}
+
 // At an end of its box.
 static bool is_held(const Solve *s, const Work *k, int64_t a) {
   const double w = k->w[a];
@@ -203,16 +261,16 @@ static void jump(Solve *s, Work *k) {
   int64_t n = 0;
   for (int64_t a = 0; a < k->size; a++)
     if (k->w[a] != 0 && !is_held(s, k, a)) k->face[n++] = a;
-  if (!n || n > JUMP_COLUMNS) return;
+  if (!n) return;
   for (int64_t i = 0; i < n; i++) {
     const int64_t a = k->face[i];
     const SolveBlock *b = block_of(s, k->column[a]);
-    k->way[i] =
-        -k->g[place(k, a)] - b->part[PART_SQUARE] * k->w[a] - copysign(b->part[PART_ABSOLUTE], k->w[a]);
-    for (int64_t j = 0; j <= i; j++) k->part[i * n + j] = *product(k, a, k->face[j]);
-    k->part[i * n + i] += b->part[PART_SQUARE];
+    k->way[i] = -along(s, k, a) - b->part[PART_SQUARE] * k->w[a] - copysign(b->part[PART_ABSOLUTE], k->w[a]);
   }
-  if (!jump_direction(n, k->part, k->way)) return;
+  if (!k->products || n > JUMP_COLUMNS)
+    by_conjugate_gradients(s, k, n);
+  else if (!by_factor(s, k, n))
+    return;
   double t = 1;
   for (int64_t i = 0; i < n; i++) {
     const double w = k->w[k->face[i]], d = k->way[i];
@@ -243,7 +301,7 @@ static void minimize(Solve *s, Work *k, int64_t o, double enough) {
   model(s, k, o);
   while (s->passes < s->most && pass(s, k, true) > enough)
     for (int made = 1; s->passes < s->most && pass(s, k, false) > enough; made++)
-      if (k->products && made % (PATIENCE + (int)(k->size / PATIENCE_COLUMNS)) == 0) jump(s, k);
+      if (made % (PATIENCE + (int)(k->size / PATIENCE_COLUMNS)) == 0) jump(s, k);
   for (int64_t a = 0; a < k->size; a++) k->next[k->column[a] * s->c + o] = k->w[a];
 }
 
@@ -296,7 +354,8 @@ static bool take(Solve *s, Work *k, Heap *heap) {
             (k->w = room(s, heap, s->p)) && (k->start = room(s, heap, s->p * s->c)) &&
             (k->next = room(s, heap, s->p * s->c)) && (k->ratio = room(s, heap, s->p));
   k->face = reg_heap_take(heap, (size_t)s->p * sizeof(int64_t));
-  ok = ok && k->face && (k->way = room(s, heap, s->p));
+  ok = ok && k->face && (k->way = room(s, heap, s->p)) && (k->left = room(s, heap, 4 * s->p)) &&
+       (k->rows = room(s, heap, s->n));
   if (ok && takes_gram(s) && !s->gram)
     ok = (s->gram = room(s, s->heap, s->p * s->p)) && (s->base = room(s, s->heap, s->p * s->c));
   return ok;

@@ -5,6 +5,7 @@
 // sections 3.3 and 5.1; for l1 Kim, Koh, Lustig, Boyd & Gorinevsky 2007.
 #include "solve/solve.h"
 #include <math.h>
+#include <string.h>
 
 // A set of elements of w: all of a block whose singular values are restrained, the whole slice of a norm,
 // else one.
@@ -65,10 +66,11 @@ static bool is_open(const Solve *s, const SolveBlock *b, Slice l) {
   return s->gradient[l.first] > 0 ? isinf(b->low[i]) : isinf(b->high[i]);
 }
 
-// The largest t in 0..most for which the slice's penalty has a conjugate; it grows with t.
-static double largest(const Solve *s, const SolveBlock *b, Slice l, double most) {
+// The largest t in 0..most for which t g, of a slice that is drawn to 0, does not draw it away from there; it
+// grows with t.
+static double held(const Solve *s, const SolveBlock *b, Slice l, double most) {
   const double *values;
-  if (b->part[PART_SQUARE] > 0 || is_free(b) || !is_open(s, b, l)) return most;
+  if (!is_open(s, b, l)) return most;
   if (b->part[PART_SINGULAR] > 0) {
     spectrum_values(b->spectrum, s->gradient + l.first, &values);
     return most * values[0] > b->part[PART_SINGULAR] ? b->part[PART_SINGULAR] / values[0] : most;
@@ -85,6 +87,33 @@ static double largest(const Solve *s, const SolveBlock *b, Slice l, double most)
       high = middle;
   }
   return low;
+}
+
+// The largest t in 0..most for which the slice's penalty has a conjugate.
+static double largest(const Solve *s, const SolveBlock *b, Slice l, double most) {
+  return b->part[PART_SQUARE] > 0 || is_free(b) ? most : held(s, b, l, most);
+}
+
+static double urgency(const Solve *s, const SolveBlock *b, Slice l) {
+  const bool drawn = b->part[PART_ABSOLUTE] > 0 || b->part[PART_NORMS] > 0 || b->part[PART_SINGULAR] > 0;
+  for (int64_t k = 0; k < l.count; k++)
+    if (s->w[l.first + k * l.stride] != 0) return INFINITY;
+  return drawn ? 1 / held(s, b, l, 1 / LEAST_URGENCY) : INFINITY;
+}
+
+void solve_urgencies(const Solve *s, double *out) {
+  memset(out, 0, (size_t)s->p * sizeof *out);
+  for (int i = 0; i < s->nblocks; i++) {
+    const SolveBlock *b = &s->blocks[i];
+    for (int64_t k = 0; k < slices(s, b); k++) {
+      const Slice l = slice(s, b, k);
+      const double u = urgency(s, b, l);
+      for (int64_t j = 0; j < l.count; j++) {
+        double *of = &out[(l.first + j * l.stride) / s->c];
+        *of = fmax(*of, u);
+      }
+    }
+  }
 }
 
 static double soft(double x, double t) { return x > t ? x - t : x < -t ? x + t : 0; }

@@ -98,7 +98,8 @@ static bool take(Solve *s, Moving *m, Heap *heap) {
   return true;
 }
 
-SolveEnd solve_by_gradients(Solve *s) {
+// From where s->w is.
+static SolveEnd accelerated(Solve *s) {
   Heap own = {0};
   Moving m = {0};
   SolveEnd end = SOLVE_FAILED;
@@ -118,5 +119,102 @@ SolveEnd solve_by_gradients(Solve *s) {
     }
   }
   reg_heap_free(&own);
+  return end;
+}
+
+// -- working sets
+
+enum { WHOLE = 64 }; // so few columns are all taken
+
+// The problem of the columns that the strong rule keeps, and of what violates the conditions of a minimum.
+// Tibshirani et al. 2012, Strong Rules for Discarding Predictors in Lasso-Type Problems.
+typedef struct Working {
+  Solve s;         // of them
+  int64_t *column; // each one's place in the whole
+  double *urgency; // [p]
+  bool *in;        // [p]
+  double *ends;    // of boxes
+} Working;
+
+// True where it grew, or is the first one, from the solution of a neighbouring strength.
+static bool grow(const Solve *s, Working *k, bool first) {
+  double most = 1;
+  solve_urgencies(s, k->urgency);
+  for (int64_t j = 0; first && j < s->p; j++)
+    if (isfinite(k->urgency[j])) most = fmax(most, k->urgency[j]);
+  const double keep = first ? fmax(2 - most, 0) : 1 + 1e-12;
+  const int64_t before = k->s.p;
+  k->s.p = 0;
+  for (int64_t j = 0; j < s->p; j++) {
+    k->in[j] = k->in[j] || k->urgency[j] >= keep;
+    if (k->in[j]) k->column[k->s.p++] = j;
+  }
+  return first || k->s.p > before;
+}
+
+// Columns, parameters and ends of boxes one behind the other.
+static void pack(const Solve *s, Working *k) {
+  double *ends = k->ends;
+  int64_t at = 0;
+  for (int i = 0; i < s->nblocks; i++) {
+    const SolveBlock *from = &s->blocks[i];
+    SolveBlock *b = &k->s.blocks[i];
+    *b = *from;
+    b->first = at;
+    if (from->low) b->low = ends, b->high = ends + from->columns * s->c, ends += 2 * from->columns * s->c;
+    for (; at < k->s.p && k->column[at] < from->first + from->columns; at++) {
+      const int64_t j = k->column[at], row = (j - from->first) * s->c, to = (at - b->first) * s->c;
+      memcpy(k->s.f + at * s->n, s->f + j * s->n, (size_t)s->n * sizeof(double));
+      memcpy(k->s.w + at * s->c, s->w + j * s->c, (size_t)s->c * sizeof(double));
+      for (int64_t o = 0; from->low && o < s->c; o++)
+        b->low[to + o] = from->low[row + o], b->high[to + o] = from->high[row + o];
+    }
+    b->columns = at - b->first;
+    if (!b->columns) memset(b->part, 0, sizeof b->part);
+  }
+}
+
+static bool take_working(const Solve *s, Working *k, Heap *heap) {
+  const size_t p = (size_t)s->p, c = (size_t)s->c;
+  *k = (Working){.s = *s};
+  k->column = reg_heap_take(heap, p * sizeof *k->column);
+  k->urgency = reg_heap_take(heap, p * sizeof *k->urgency);
+  k->in = reg_heap_take(heap, p * sizeof *k->in);
+  k->ends = reg_heap_take(heap, 2 * p * c * sizeof *k->ends);
+  k->s.blocks = reg_heap_take(heap, (size_t)s->nblocks * sizeof *k->s.blocks);
+  k->s.w = reg_heap_take(heap, p * c * sizeof(double));
+  k->s.gradient = reg_heap_take(heap, p * c * sizeof(double));
+  return k->column && k->urgency && k->in && k->ends && k->s.blocks && k->s.w && k->s.gradient;
+}
+
+static SolveEnd by_working_sets(Solve *s, Working *k, Heap *heap) {
+  for (bool first = true; grow(s, k, first); first = false) {
+    if (2 * k->s.p > s->p) break;
+    reg_heap_free(heap);
+    *heap = (Heap){0};
+    if (!(k->s.f = reg_heap_take(heap, (size_t)(k->s.p * s->n + 1) * sizeof(double)))) return SOLVE_FAILED;
+    pack(s, k);
+    k->s.tolerance = s->tolerance / 2;
+    k->s.least = -INFINITY;
+    k->s.passes = s->passes;
+    const SolveEnd end = accelerated(&k->s);
+    s->passes = k->s.passes;
+    for (int64_t a = 0; a < k->s.p; a++)
+      memcpy(s->w + k->column[a] * s->c, k->s.w + a * s->c, (size_t)s->c * sizeof(double));
+    if (solve_evaluate(s)) return SOLVE_FAILED;
+    const bool reached = solve_reached(s);
+    if (end != SOLVED || reached) return reached ? SOLVED : end;
+  }
+  return accelerated(s);
+}
+
+SolveEnd solve_by_gradients(Solve *s) {
+  if (s->p <= WHOLE) return accelerated(s);
+  Heap own = {0}, columns = {0};
+  Working k;
+  const bool ready = take_working(s, &k, &own) && !solve_evaluate(s);
+  const SolveEnd end = ready ? by_working_sets(s, &k, &columns) : SOLVE_FAILED;
+  reg_heap_free(&own);
+  reg_heap_free(&columns);
   return end;
 }

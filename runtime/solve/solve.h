@@ -87,6 +87,10 @@ int solve_evaluate(Solve *s);
 double solve_penalty(const Solve *s, const double *w);
 // The gap at w, where solve_evaluate was; INFINITY where the dual has no value there.
 double solve_gap(Solve *s);
+// Of each column, how near the slice of it that is nearest to leaving 0 is to that: from 1 on it does; of one
+// that is not 0, or not drawn to it: infinite. At least LEAST_URGENCY, or 0.
+void solve_urgencies(const Solve *s, double *out);
+#define LEAST_URGENCY 0.5
 SolveEnd solve_by_coordinates(Solve *s);
 SolveEnd solve_by_gradients(Solve *s);
 SolveEnd solve_by_splitting(Solve *s, bool by_coordinates);
