@@ -3,9 +3,12 @@
 #include "emit.h"
 #include "inspect.h"
 #include "reg/events.h"
+#include "reg/file.h"
 #include "summary.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // Versions and options for run.json, as members of a JSON object.
 static const char *run_info(const Pipeline *p) {
@@ -43,9 +46,57 @@ static void print_profile(const Pipeline *p, const reg_profile *r, double before
         1e3 * p->compile_s, p->cached);
 }
 
+// A stream of events ends with `error` also where nothing ran.
+static void tell_rejection(const Pipeline *p, int code) {
+  reg_status st = {0};
+  if (code == REG_MISSING_INPUT || code == REG_BAD_DATA)
+    reg_fail(&st, code, "data", "the program or its data cannot be read");
+  else
+    reg_fail(&st, code, "rejected", "the program was rejected; mistakes: %d", p->session->diags.errors);
+  reg_console_error(&st);
+}
+
+// What a run has found, and the folder that it goes on in.
+typedef struct Found {
+  Pipeline *p;
+  const char *folder, *aside;
+} Found;
+
+// Of a program that finds numbers, in a run without a folder: where it goes on from.
+static int open_aside(Found *f) {
+  const Options *o = f->p->options;
+  const char *tmp = getenv("TMPDIR");
+  if (!f->p->lowered->knowns.len || !o->value[OPT_OUT_DIR] || *o->value[OPT_OUT_DIR]) return EXIT_OK;
+  char *path = arena_printf(f->p->arena, "%s/regc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+  const int file = mkstemp(path);
+  reg_status st = {0};
+  if (file >= 0) {
+    close(file);
+    f->aside = path;
+    return EXIT_OK;
+  }
+  reg_cannot_write(&st, path, errno);
+  tell_status(o, &st);
+  return st.code;
+}
+
+static void note_known(void *user, int index, double number, const char *folder) {
+  Found *f = user;
+  Pipeline *p = f->p;
+  while (p->known.len <= index) vec_push(p->arena, p->known, 0.0);
+  p->known.data[index] = number;
+  f->folder = arena_strdup(p->arena, folder);
+  if (!p->options->given[OPT_QUIET])
+    reg_shown_line(stderr, "`%s` is %.0f: what is behind it is compiled for that",
+                   p->lowered->knowns.data[index].name, number);
+}
+
 static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
   const Options *o = p->options;
   reg_console console = console_of(o);
+  Found found = {.p = p};
+  const int opened = open_aside(&found);
+  if (opened) return opened;
   Inspector *inspector = o->given[OPT_CHECK] ? inspector_new(p) : NULL;
   reg_run_options run = {.threads = o->threads,
                          .seed = o->seed,
@@ -60,6 +111,9 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
                          .inspect = inspector ? inspector_step : NULL,
                          .inspect_user = inspector,
                          .step_events = console.bar,
+                         .known = note_known,
+                         .known_user = &found,
+                         .aside = found.aside,
                          .interrupt = reg_signals_install(),
                          .checkpoint_now = reg_signals_checkpoint(),
                          .checkpoint_seconds = o->checkpoint,
@@ -74,6 +128,14 @@ static int train_and_evaluate(Pipeline *p, ProgramTable *t) {
     reg_shown_line(stderr, "read, checked and planned in %.1f ms; object cache: %s", 1e3 * before_run,
                    cache ? cache : "none");
   int code = reg_run(&t->program, &run, &profile, &st);
+  while (code == REG_AGAIN) {
+    run.resume = true;
+    run.out_dir = found.folder;
+    code = pipeline_again(p);
+    if (code && o->given[OPT_JSON]) tell_rejection(p, code);
+    if (!code) code = reg_run(&program_table(p, o->given[OPT_CHECK])->program, &run, &profile, &st);
+  }
+  if (found.aside) unlink(found.aside);
   if (o->given[OPT_VERBOSE])
     reg_shown_line(stderr, "%d functions compiled in %.1f ms, %d of them from the cache", p->compiled,
                    1e3 * p->compile_s, p->cached);
@@ -127,16 +189,6 @@ static int prepare(Pipeline *p, ProgramTable **table) {
     reg_shown_line(stderr, "regc: `%s` does nothing", o->arguments.data[0]);
   *table = t->program.nstages && !o->given[OPT_DRY_RUN] ? t : NULL;
   return code;
-}
-
-// A stream of events ends with `error` also where nothing ran.
-static void tell_rejection(const Pipeline *p, int code) {
-  reg_status st = {0};
-  if (code == REG_MISSING_INPUT || code == REG_BAD_DATA)
-    reg_fail(&st, code, "data", "the program or its data cannot be read");
-  else
-    reg_fail(&st, code, "rejected", "the program was rejected; mistakes: %d", p->session->diags.errors);
-  reg_console_error(&st);
 }
 
 int cmd_run(Session *s, const Options *o) {

@@ -18,9 +18,20 @@ void pipeline_init(Pipeline *p, Session *s, const Options *o) {
     if (!strncmp(o->warnings.data[i], "no-", 3)) s->diags.allowed[diag_find(o->warnings.data[i] + 3)] = 1;
 }
 
+static void free_data(Pipeline *p) {
+  for (int i = 0; p->lowered && !p->load && i < p->lowered->datasets.len; i++)
+    reg_data_free(p->lowered->datasets.data[i]);
+  p->lowered = NULL;
+}
+
+int pipeline_again(Pipeline *p) {
+  free_data(p);
+  const int code = pipeline_check(p);
+  return code ? code : pipeline_lower(p);
+}
+
 void pipeline_free(Pipeline *p) {
-  if (p->lowered && !p->load)
-    for (int i = 0; i < p->lowered->datasets.len; i++) reg_data_free(p->lowered->datasets.data[i]);
+  free_data(p);
   if (p->jit) p->backend->jit_free(p->jit);
 }
 
@@ -87,6 +98,11 @@ static int check_data_options(const Pipeline *p) {
   return EXIT_OK;
 }
 
+static double known(void *user, int i) {
+  const Pipeline *p = user;
+  return i < p->known.len ? p->known.data[i] : 0;
+}
+
 int pipeline_elaborate(Pipeline *p) {
   const Options *o = p->options;
   LowerHost host = {.user = p,
@@ -98,6 +114,7 @@ int pipeline_elaborate(Pipeline *p) {
                     .epochs = o->epochs,
                     .batch = o->batch,
                     .apart = p->apart,
+                    .known = known,
                     .data_path = data_path};
   int data_code = EXIT_OK;
   p->lowered = lower_program(p->program, &host, &data_code);

@@ -22,6 +22,7 @@ typedef struct Pipeline {
   reg_dataset *(*load)(void *user, const reg_data_plan *plan, reg_status *st);
   void *load_user;
   bool apart;           // as LowerHost.apart
+  VEC(double) known;    // what a run before has found, as LowerHost.known
   double compile_s;     // spent in the backend
   int compiled, cached; // functions
   int reported;         // diagnostics already printed, of this session
@@ -35,6 +36,8 @@ void pipeline_free(Pipeline *p);
 int pipeline_read(Pipeline *p, const char *path); // text
 int pipeline_check(Pipeline *p);                  // text -> Parse -> Program
 int pipeline_lower(Pipeline *p);                  // -> Lowered, data loaded
+
+int pipeline_again(Pipeline *p); // text -> Lowered once more, for what is known now
 
 void pipeline_names(Pipeline *p); // Parse -> Program, without its report
 // pipeline_lower without its report; the exit code of data that could not be loaded, or EXIT_OK.

@@ -562,6 +562,8 @@ ProgramTable *program_table(Pipeline *p, bool check) {
                              .reports = l->reports.data,
                              .nassertions = l->assertions.len,
                              .assertions = l->assertions.data,
+                             .nknowns = l->knowns.len,
+                             .knowns = l->knowns.data,
                              .nsaves = l->saves.len,
                              .saves = l->saves.data,
                              .nviews = l->views.len,

@@ -321,6 +321,18 @@ void held_bind(Stages *s, const char *name, Span at, Value v) {
   held_give(s, h, &v);
 }
 
+void held_known(Stages *s, const char *name, Span at, double number) {
+  Lowered *l = s->l;
+  const Held *h = held_to_bind(s->scope, name);
+  const Value v = v_num(number, at);
+  if (is_defined(l, name, at)) return;
+  if (!h) {
+    held_new(l, s->scope, name, at, &v);
+    return;
+  }
+  diag_note(diag_emit(&l->session->diags, DIAG_duplicate_definition, at, name), h->at, "first defined here");
+}
+
 int held_hidden(Stages *s, const char *what, Node *n) {
   const int stored = stored_new(s->l, what, n->dtype, n->shape);
   give(s, stored, n);

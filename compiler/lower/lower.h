@@ -26,6 +26,8 @@ typedef struct LowerHost {
   // Statements act one at a time, with time between them: none is in a function with the one before it, and
   // the models that it names may have no values yet.
   bool apart;
+  // What a run before has found for the program's i-th `known(…)`; 0: nothing. NULL: there was none.
+  double (*known)(void *user, int i);
   // The file that a data definition reads in place of its own; NULL: its own.
   const char *(*data_path)(void *user, const char *name);
 } LowerHost;
@@ -241,6 +243,7 @@ typedef struct Lowered {
   VEC(reg_report) reports;
   VEC(reg_assertion) assertions;
   VEC(reg_save) saves;
+  VEC(reg_known) knowns;
   VEC(LowerSweep *) sweeps;
   VEC(reg_view) views;
   VEC(reg_stage) stages; // the program's statements in their order

@@ -75,6 +75,10 @@ const char *stage_place(Lowered *l, Span at); // "prune.reg:9:3"
 void push_stage(Stages *s, reg_stage stage);
 void push_act(Stages *s, reg_stage_kind kind, int index, Span at); // one that has no block
 
+// -- known.c
+bool asks_known(const Stages *s, const Ast *e); // is it `known(…)`?
+void lower_known(Stages *s, const Ast *bind);
+
 // -- sample.c
 void sample_rows(Stages *s, LowerTrain *t);        // its clause `sample`, as statements before each epoch
 
@@ -92,6 +96,7 @@ void held_bind(Stages *s, const char *name, Span at, Value v); // `name = v` in 
 const char *held_text(Arena *a, const Held *h, int i);         // "mask net.hidden.weight", of its i-th tensor
 void held_give(Stages *s, const Held *h, const Value *v);
 void held_give_stored(Stages *s, int stored, Node *n);
+void held_known(Stages *s, const char *name, Span at, double number);
 int held_hidden(Stages *s, const char *what, Node *n); // its place in the store
 int stored_index(Lowered *l, LowerTensor t);           // of its name
 int stored_find(const Lowered *l, const char *name);   // -1: there is none

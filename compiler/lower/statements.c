@@ -42,6 +42,10 @@ int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
 // -- values
 
 static void lower_bind(Stages *s, const Ast *e) {
+  if (asks_known(s, e->kids[0])) {
+    lower_known(s, e);
+    return;
+  }
   Value v = statement_value(s, e->kids[0]);
   held_bind(s, e->name, e->name_span, v);
 }

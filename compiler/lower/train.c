@@ -444,9 +444,16 @@ static bool reads_rows(const reg_dataset *data, const ModelValue *m) {
   return ps && ps->nkids; // what reads nothing predicts nothing
 }
 
+// The model whose predictions it gives, as its statement sees it.
+static const ModelValue *predicting(const Lowered *l, const LowerTrain *t) {
+  Cx *cx = cx_new((Lowered *)l, "model", MODE_EVAL);
+  see_scope(cx, t->scope);
+  return model_value(cx, t->build->model);
+}
+
 bool lower_reads_texts(const Lowered *l, const LowerTrain *t) {
   const reg_dataset *data = l->datasets.data[t->data];
-  const ModelValue *m = model_value(cx_new((Lowered *)l, "model", MODE_EVAL), t->build->model);
+  const ModelValue *m = predicting(l, t);
   const Ast *ps = m->def->ast->kids[0];
   for (int i = 0; ps && i < ps->nkids; i++) {
     const int field = reg_data_field(data, ps->kids[i]->name);
@@ -457,7 +464,7 @@ bool lower_reads_texts(const Lowered *l, const LowerTrain *t) {
 
 bool lower_predicts(const Lowered *l, const LowerTrain *t) {
   const reg_dataset *data = l->datasets.data[t->data];
-  const ModelValue *m = model_value(cx_new((Lowered *)l, "model", MODE_EVAL), t->build->model);
+  const ModelValue *m = predicting(l, t);
   return !m->nitems && !not_given(data, m) && reads_rows(data, m);
 }
 

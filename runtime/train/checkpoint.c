@@ -37,6 +37,7 @@ static void fill_tables(Run *r, Training *t, Table out[TABLES]) {
   for (int i = 0; i < p->nevaluates; i++) out[TABLE_EVALUATIONS].values[i] = (uint64_t)r->evaluations[i].acts;
   for (int i = 0; i < p->nsweeps; i++) out[TABLE_SWEEPS].values[i] = (uint64_t)r->sweep_acts[i];
   for (int i = 0; i < p->ndatasets; i++) out[TABLE_DATA].values[i] = hash_of(p->datasets[i]->checksum);
+  for (int i = 0; i < p->nknowns; i++) memcpy(&out[TABLE_KNOWN].values[i], &r->known[i], sizeof(double));
   for (int i = 0; i < p->nsettings; i++)
     memcpy(&out[TABLE_SETTINGS].values[i], &p->settings[i].value, sizeof(double));
   for (int i = 0; i < out[TABLE_SUMS].rows; i++)
@@ -49,6 +50,7 @@ int checkpoint_tables(Run *r, Training *t, int64_t depth, Heap *heap, Table out[
                                {"evaluations", p->nevaluates, NULL},
                                {"sweeps", p->nsweeps, NULL},
                                {"data", p->ndatasets, NULL},
+                               {"known", p->nknowns, NULL},
                                {"settings", p->nsettings, NULL},
                                {"places", depth * PLACE_ROWS, NULL},
                                {"sums", t ? 2 + t->plan->nterms : 0, NULL}};
@@ -229,6 +231,14 @@ int checkpoint_write(Run *r) {
   r->changed = false;
   r->checkpointed = reg_now();
   r->checkpoint_cost = r->checkpointed - begun;
+  return code;
+}
+
+int checkpoint_aside(Run *r, int (*what)(Run *r)) {
+  char *own = r->checkpoint;
+  if (!own) r->checkpoint = reg_heap_copy(&r->heap, r->options->aside, strlen(r->options->aside));
+  const int code = r->checkpoint ? what(r) : reg_no_memory(r->st, 0);
+  r->checkpoint = own;
   return code;
 }
 

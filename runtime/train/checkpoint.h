@@ -40,6 +40,7 @@ typedef enum TableKind {
   TABLE_EVALUATIONS, // how often each acted
   TABLE_SWEEPS,      // likewise
   TABLE_DATA,        // hash of the checksum of each set
+  TABLE_KNOWN,       // bits of the numbers that the program has found; 0: not yet
   TABLE_SETTINGS,    // bits of the numbers that may be changed
   TABLE_PLACES,      // Place of each list that the run is in
   TABLE_SUMS,        // bits of the sums of the epoch under way: loss, objective, each term
@@ -53,7 +54,7 @@ typedef struct Table {
   uint64_t *values;
 } Table;
 
-enum { CHECKPOINT_VERSION = 11, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
+enum { CHECKPOINT_VERSION = 12, OF_ROW = 4 }; // OF_ROW: numbers that hold one 64-bit value
 
 // A tensor of a training under way.
 typedef struct Entry {

@@ -260,7 +260,7 @@ static void leave_folder(Run *r) {
 int folder_open(Run *r) {
   const char *out = r->options->out_dir, *source = r->program->source ? r->program->source : "";
   r->lock = r->metrics = r->board = -1;
-  if (out && !*out) return REG_OK;
+  if (out && !*out) return r->options->resume ? checkpoint_aside(r, checkpoint_read) : REG_OK;
   int code = out ? make_folders(out, r->st) : number_folder(r);
   if (code) return code;
   if (out && !(r->folder = strdup(out))) return reg_no_memory(r->st, strlen(out));
@@ -297,6 +297,7 @@ void send_event(Run *r, reg_event *e) {
 static const char *outcome(int code) {
   switch (code) {
   case REG_OK: return "finished";
+  case REG_AGAIN: return "running";
   case REG_DIVERGED: return "diverged";
   case REG_INTERRUPTED: return "interrupted";
   default: return "failed";

@@ -50,6 +50,7 @@ typedef struct Run {
   struct Training *under_way; // whose states belong to a checkpoint; NULL: none
   bool changed;               // since the last checkpoint, by a stage
   pthread_mutex_t *guard;     // of a run of a sweep: compiling is one thread's; NULL: there is no other run
+  double *known;              // by index: what was found; 0: nothing yet
   int64_t *sweep_acts;        // by index: how often each sweep began
   int64_t lost;               // runs of sweeps that failed
   double share;               // of their epochs that trainings make, rounded up; 0: all
@@ -355,6 +356,8 @@ int checkpoint_step(Training *t);
 int checkpoint_stage(Run *r);
 // Sets the run back to its checkpoint, where there is one; a damaged or foreign one is REG_BAD_DATA.
 int checkpoint_read(Run *r);
+// One of both; of a run without a folder in the file beside it.
+int checkpoint_aside(Run *r, int (*what)(Run *r));
 // The file goes when the run's next checkpoint is there, or the run is over.
 int checkpoint_needless(Run *r, const char *path);
 void checkpoint_clear(Run *r, bool files); // false: they stay

@@ -276,6 +276,20 @@ static int read_place(Resume *c) {
   return code;
 }
 
+// A number that was found, and for which this program is not compiled.
+static int compare_known(Resume *c) {
+  Run *r = c->r;
+  int code = REG_OK;
+  for (int i = 0; i < r->program->nknowns; i++) {
+    memcpy(&r->known[i], &c->then[TABLE_KNOWN].values[i], sizeof(double));
+    if (r->known[i] == 0 || r->known[i] == r->program->knowns[i].value) continue;
+    if (!r->options->known) return refuse(c, "it is of a program that is compiled for other numbers");
+    r->options->known(r->options->known_user, i, r->known[i], r->folder ? r->folder : "");
+    code = REG_AGAIN;
+  }
+  return code;
+}
+
 static int set_back(Resume *c) {
   Run *r = c->r;
   bool damaged = false;
@@ -306,7 +320,8 @@ static int read_file(Resume *c) {
   if (code) return code;
   if (checkpoint_checksum(c->saved.count, c->saved.tensors, c->meta) != c->meta[META_SUM])
     return refuse(c, "it is damaged: its checksum does not fit");
-  return set_back(c);
+  code = compare_known(c);
+  return code ? code : set_back(c);
 }
 
 int checkpoint_read(Run *r) {

@@ -48,7 +48,7 @@ static int work(Run *r) {
 }
 
 static int end_run(Run *r, int code) {
-  if (code) {
+  if (code && code != REG_AGAIN) {
     reg_event e = {.kind = REG_EVENT_ERROR, .status = r->st};
     send_event(r, &e);
   }

@@ -160,6 +160,31 @@ static int assert_stage(Run *r, const reg_stage *s) {
                   text.used ? words : "");
 }
 
+// Where it is not what the program is compiled for, the run ends here, and goes on behind another
+// compilation.
+static int known_stage(Run *r, const reg_stage *s) {
+  const reg_known *known = &r->program->knowns[s->index];
+  const double v = store_number(r, s->value);
+  if (!(v >= 1 && v <= known->most && v == floor(v)))
+    return reg_fail(r->st, REG_ASSERTION, "known_bad",
+                    "%s: `%s` is %.9g; it is a whole number from 1 to %.0f", s->place, known->name,
+                    unsigned_nan(v), known->most);
+  r->known[s->index] = v;
+  if (v == known->value) return REG_OK;
+  const char *why = r->ranks             ? "processes share this run"
+                    : r->stays           ? "`--steps` has ended a training"
+                    : !r->options->known ? "it cannot be compiled anew here"
+                                         : NULL;
+  if (why)
+    return reg_fail(r->st, REG_ASSERTION, "known_other",
+                    "%s: `%s` is %.0f, and the program is compiled for %.0f: %s", s->place, known->name, v,
+                    known->value, why);
+  const int code = checkpoint_aside(r, checkpoint_write);
+  if (code) return code;
+  r->options->known(r->options->known_user, s->index, v, r->folder ? r->folder : "");
+  return REG_AGAIN;
+}
+
 static int save_stage(Run *r, const reg_stage *s) {
   const reg_save *save = &r->program->saves[s->index];
   reg_saved_tensor *tensors = calloc((size_t)save->ntensors + 1, sizeof *tensors);
@@ -186,7 +211,8 @@ static int (*const stage_run[])(Run *, const reg_stage *) = {
     [REG_STAGE_REPEAT] = repeat_stage, [REG_STAGE_IF] = if_stage,
     [REG_STAGE_WHILE] = while_stage,   [REG_STAGE_REPORT] = report_stage,
     [REG_STAGE_ASSERT] = assert_stage, [REG_STAGE_SAVE] = save_stage,
-    [REG_STAGE_SWEEP] = sweep_stage,   [REG_STAGE_REFUSED] = refused_stage};
+    [REG_STAGE_SWEEP] = sweep_stage,   [REG_STAGE_REFUSED] = refused_stage,
+    [REG_STAGE_KNOWN] = known_stage};
 
 int places_room(Run *r, int depth) {
   if (depth <= r->room) return REG_OK;

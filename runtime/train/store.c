@@ -22,12 +22,13 @@ int store_new(Run *r) {
   r->trainings = reg_heap_take(&r->heap, (size_t)p->ntrains * sizeof *r->trainings);
   r->evaluations = reg_heap_take(&r->heap, (size_t)p->nevaluates * sizeof *r->evaluations);
   r->applies = reg_heap_take(&r->heap, (size_t)p->napplies * sizeof *r->applies);
+  r->known = reg_heap_take(&r->heap, (size_t)p->nknowns * sizeof *r->known);
   r->sweep_acts = reg_heap_take(&r->heap, (size_t)p->nsweeps * sizeof *r->sweep_acts);
   r->nothing = reg_heap_take(&r->heap, sizeof *r->nothing);
   r->store = reg_heap_take(&r->heap, count * sizeof *r->store);
   r->initial = reg_heap_take(&r->heap, count * sizeof *r->initial);
-  if (!r->trainings || !r->evaluations || !r->applies || !r->sweep_acts || !r->nothing || !r->store ||
-      !r->initial)
+  if (!r->trainings || !r->evaluations || !r->applies || !r->known || !r->sweep_acts || !r->nothing ||
+      !r->store || !r->initial)
     return reg_no_memory(r->st, count * sizeof *r->store);
   *r->nothing = (Training){.run = r, .plan = &without_plan};
   return take_kept(r);

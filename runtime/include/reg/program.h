@@ -111,7 +111,8 @@ typedef enum reg_stage_kind {
   REG_STAGE_ASSERT,   // index: assertion
   REG_STAGE_SAVE,     // index: save
   REG_STAGE_SWEEP,    // index: sweep
-  REG_STAGE_REFUSED   // of a run whose values are wrong: `place` says why
+  REG_STAGE_REFUSED,  // of a run whose values are wrong: `place` says why
+  REG_STAGE_KNOWN     // index: known; its number is `value`
 } reg_stage_kind;
 
 // What a search knows of an axis: a list, of numbers that rise, or a range, whose ends are its numbers.

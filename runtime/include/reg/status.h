@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 enum {
+  REG_AGAIN = -1, // of a run: it goes on from its checkpoint as a program that is compiled anew; no exit code
   REG_OK = 0,
   REG_DIVERGED = 3,
   REG_ASSERTION = 4,

@@ -117,7 +117,13 @@ typedef struct reg_run_options {
   // one that has any.
   const void *(*kept)(void *user, int stored);
   void (*keep)(void *user, int stored, const void *values);
-  void *weights_user;           // of all four
+  void *weights_user; // of all four
+  // A number of the program is found to be another one than it is compiled for: the run ends with REG_AGAIN,
+  // and goes on with `resume` in `folder`, or, where it has none, which is "", from the file `aside`. NULL:
+  // it is a failure.
+  void (*known)(void *user, int index, double number, const char *folder);
+  void *known_user;
+  const char *aside;
   bool step_events;             // send REG_EVENT_STEP (progress line)
   volatile int *interrupt;      // set by a signal handler: finish the step, write, stop
   volatile int *checkpoint_now; // counted up likewise: finish the step, write a checkpoint, go on
