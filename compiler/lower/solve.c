@@ -407,8 +407,6 @@ static Node *envelope(Solving *s, Def *prox, Node *z, Node *share, Node *t, Node
   return graph_binary(g, OP_ADD, total(cx, share, rows), graph_binary(g, OP_MUL, half, square));
 }
 
-static const double LEAST_CURVATURE = 1e-3; // beside an envelope's largest, 1 / t
-
 // The loss's own number, and what is minimized of it: itself or its envelope, with slope and curvature.
 static Graph *curve(Lowered *l, LowerTrain *t, const Solving *found, Shape *numbers) {
   Solving s = begin(l, t, "curve");
@@ -431,9 +429,6 @@ static Graph *curve(Lowered *l, LowerTrain *t, const Solving *found, Shape *numb
   put(cx, REG_SOLVE_VALUE, "value", value);
   if (smooth) put(cx, REG_SOLVE_ENVELOPE, "envelope", smooth);
   put(cx, REG_SOLVE_SLOPE, "slope", u);
-  if (smooth) // where the envelope is straight, its model has no minimum
-    h = graph_binary(cx->g, OP_MAX, h,
-                     graph_binary(cx->g, OP_DIV, graph_const(cx->g, LEAST_CURVATURE, shape_of(0)), step));
   put(cx, REG_SOLVE_CURVATURE, "curvature", h);
   Graph *g = finished(&s);
   t->solve->quadratic = g && is_quadratic(g);

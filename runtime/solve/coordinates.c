@@ -39,6 +39,7 @@ enum {
   SMALL = 256,           // a working set may always be as large
   PATIENCE = 8,          // passes before a jump,
   PATIENCE_COLUMNS = 20, // and one more for so many columns: about what it costs
+  WITHIN = 200,          // passes over a model of an envelope, which is another one behind a step
   JUMP_COLUMNS = 1536,   // of the largest matrix that is factored
   MOST_DIRECTIONS = 500
 };
@@ -124,7 +125,7 @@ static void model(Solve *s, Work *k, int64_t o) {
     k->products = true;
     return;
   }
-  for (int64_t i = 0; i < n; i++) k->weight[i] = s->curvature[i * s->c + o];
+  for (int64_t i = 0; i < n; i++) k->weight[i] = fmax(s->curvature[i * s->c + o], s->floor);
   k->products = by_products(s, k->size);
   k->line = k->size;
   for (int64_t a = 0; a < k->size; a++) {
@@ -299,8 +300,9 @@ static void minimize(Solve *s, Work *k, int64_t o, double enough) {
   }
   for (int64_t i = 0; !k->products && i < s->n; i++) k->slope[i] = s->slope[i * s->c + o];
   model(s, k, o);
-  while (s->passes < s->most && pass(s, k, true) > enough)
-    for (int made = 1; s->passes < s->most && pass(s, k, false) > enough; made++)
+  const int64_t most = s->within && s->most - s->passes > WITHIN ? s->passes + WITHIN : s->most;
+  while (s->passes < most && pass(s, k, true) > enough)
+    for (int made = 1; s->passes < most && pass(s, k, false) > enough; made++)
       if (made % (PATIENCE + (int)(k->size / PATIENCE_COLUMNS)) == 0) jump(s, k);
   for (int64_t a = 0; a < k->size; a++) k->next[k->column[a] * s->c + o] = k->w[a];
 }

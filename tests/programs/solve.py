@@ -68,6 +68,8 @@ def case_many_columns(regc):
     home = folder(regc)
     w, _, epoch = solved(regc, program(rows(home, 80, 700), 700, penalty="0.01 * l1(w)"), home / "run")
     demand(epoch["gap"] <= 1e-10 and 2 < sum(v != 0 for v in w) <= 80, f"{epoch} {sum(v != 0 for v in w)}")
+    w, _, epoch = solved(regc, program(rows(home, 60, 90), 90, loss="pinball(line(x), y, q: 0.3)", penalty="0.005 * l1(w)"), home / "bent")
+    demand(epoch["gap"] <= 1e-10 and 2 < sum(v != 0 for v in w) <= 60, f"{epoch} {sum(v != 0 for v in w)}")
 
 
 def case_many_groups(regc):
@@ -105,6 +107,8 @@ def case_nothing_to_fit(regc):
     """y is 0 everywhere: so are the parameters."""
     home = folder(regc)
     w, b, epoch = solved(regc, program(rows(home, 10, 3, lambda r, i: 0.0), 3), home / "run")
+    demand(w == [0, 0, 0] and b == 0 and epoch["gap"] == 0, f"{w} {b} {epoch}")
+    w, b, epoch = solved(regc, program(rows(home, 10, 3, lambda r, i: 0.0), 3, loss="absolute_error(line(x), y)"), home / "bent")
     demand(w == [0, 0, 0] and b == 0 and epoch["gap"] == 0, f"{w} {b} {epoch}")
 
 
