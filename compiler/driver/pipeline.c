@@ -26,6 +26,7 @@ static void free_data(Pipeline *p) {
 
 int pipeline_again(Pipeline *p) {
   free_data(p);
+  p->since = p->session->sources.list.len;
   const int code = pipeline_check(p);
   return code ? code : pipeline_lower(p);
 }

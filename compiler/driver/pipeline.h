@@ -22,6 +22,7 @@ typedef struct Pipeline {
   reg_dataset *(*load)(void *user, const reg_data_plan *plan, reg_status *st);
   void *load_user;
   bool apart;           // as LowerHost.apart
+  int since;            // sources from this one on are of the last elaboration; 0: of the only one
   VEC(double) known;    // what a run before has found, as LowerHost.known
   double compile_s;     // spent in the backend
   int compiled, cached; // functions

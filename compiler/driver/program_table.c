@@ -434,7 +434,7 @@ static const char *besides(const Pipeline *p) {
   StrBuf b = {.arena = p->arena};
   const Sources *sources = &p->session->sources;
   strbuf_add(&b, "");
-  for (int i = p->source + 1; i < sources->list.len; i++) {
+  for (int i = p->since ? p->since : p->source + 1; i < sources->list.len; i++) {
     const Source *source = sources->list.data[i];
     const char *name = source->name;
     const bool used = !source_is_library(source) && strncmp(name, "--set ", 6) != 0 && *name != '<';

@@ -14,7 +14,8 @@ def all_cases():
     return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
 
 
-PROGRAM = """data d = csv("DATA", target: y) |> split(train: 75%, valid: 25%, seed: 1)
+PROGRAM = """use "own.reg"
+data d = csv("DATA", target: y) |> split(train: 75%, valid: 25%, seed: 1)
 model mlp(x: [4], width: int 1.. = 12) -> [1] = x |> dense(width) as hidden |> relu |> dense(1) as head
 train mlp on d as wide {
   loss     squared_error(mlp(x), y)
@@ -23,7 +24,7 @@ train mlp on d as wide {
   batch    20
   epochs   60
 }
-alive = norm(mlp.head.weight, axis: 1) > 0
+alive = living(mlp.head.weight)
 k = known(sum(alive), most: 12)
 order = argsort(alive, descending: true)[0..k]
 model small = new mlp(width: k)
@@ -32,6 +33,7 @@ small.hidden.bias <- mlp.hidden.bias[order]
 small.head.weight <- mlp.head.weight[order]
 small.head.bias <- mlp.head.bias
 report k as "left"
+report sum(alive) as "units {k}"
 report max(abs(small(d.valid.x) - mlp(d.valid.x))) as "apart"
 save small to "small.safetensors"
 train small on d as more {
@@ -51,7 +53,8 @@ def program(home, more=6):
     rows = [[round(math.sin((1.3 + 0.7 * k) * i + k * k), 3) for k in range(4)] for i in range(80)]
     lines = ["a,b,c,e,y"] + [",".join(map(str, [*r, round(abs(r[0]) - 0.5 * r[1], 3)])) for r in rows]
     (home / "rows.csv").write_text("\n".join(lines) + "\n")
-    return PROGRAM.replace("DATA", str(home / "rows.csv")).replace("MORE", str(more))
+    (home / "own.reg").write_text("## Units with a weight that is not 0. w: [u, o].\nfn living(w: [u, o]) = norm(w, axis: 1) > 0\n")
+    return PROGRAM.replace("own.reg", str(home / "own.reg")).replace("DATA", str(home / "rows.csv")).replace("MORE", str(more))
 
 
 def reports(found):
@@ -72,7 +75,7 @@ def case_network_gets_smaller(regc):
         demand(len(small["small.hidden.weight"]) == 4 * told["left"], f"{ {k: len(v) for k, v in small.items()} }")
         demand(len(of_kind(found, "train_start")) == 2 == len(of_kind(found, "train_end")), f"{[e['event'] for e in found]}")
     lines = [json.loads(line)["event"] for line in (home / "run" / "metrics.jsonl").read_text().splitlines()]
-    demand(lines.count("epoch") == 66 and lines.count("report") == 3, f"{lines}")
+    demand(lines.count("epoch") == 66 and lines.count("report") == 4, f"{lines}")
     demand(json.loads((home / "run" / "run.json").read_text())["outcome"] == "finished", "the run is not finished")
 
 
