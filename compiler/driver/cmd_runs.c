@@ -2,13 +2,8 @@
 #include "reg/file.h"
 #include "runs_store.h"
 #include "text/text.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 typedef struct Runs {
   Arena *a;
@@ -22,59 +17,66 @@ static const char *column(sqlite3_stmt *s, int i) {
   return text ? text : "";
 }
 
+static const char *told(Arena *a, sqlite3_stmt *s, int i) {
+  Text number = {0};
+  if (sqlite3_column_type(s, i) != SQLITE_FLOAT) return arena_strdup(a, column(s, i));
+  reg_text_exact(&number, sqlite3_column_double(s, i));
+  const char *out = arena_strdup(a, number.failed ? "" : number.data);
+  reg_text_free(&number);
+  return out;
+}
+
 // Numbers to seven digits, as people read them; others as they are.
 static const char *shown(Arena *a, sqlite3_stmt *s, int i) {
   if (sqlite3_column_type(s, i) == SQLITE_FLOAT) return arena_printf(a, "%.7g", sqlite3_column_double(s, i));
   return arena_strdup(a, column(s, i));
 }
 
-// -- terms: `outcome=finished`, `net.loss<0.1`, `program~digits`
+// -- conditions: `outcome=finished`, `accuracy > 0.9`, `program~digits`
 
-typedef struct Term {
+typedef struct Condition {
   const char *name, *sign, *value;
-} Term;
-typedef VEC(Term) Terms;
+} Condition;
+typedef VEC(Condition) Conditions;
+typedef VEC(const char *) Names;
 
-static bool term_of(Arena *a, const char *text, Term *out) {
+static const char *trimmed(Arena *a, const char *from, const char *end) {
+  while (from < end && *from == ' ') from++;
+  while (end > from && end[-1] == ' ') end--;
+  return arena_strndup(a, from, (size_t)(end - from));
+}
+
+static bool condition_of(Arena *a, const char *text, Condition *out) {
   static const char *const signs[] = {"!=", "<=", ">=", "=", "<", ">", "~"};
-  const size_t n = strcspn(text, "!=<>~");
-  for (int i = 0; i < 7 && n && text[n]; i++)
-    if (!strncmp(text + n, signs[i], strlen(signs[i]))) {
-      *out = (Term){arena_strndup(a, text, n), signs[i], text + n + strlen(signs[i])};
-      return true;
+  const char *at = text + strcspn(text, "!=<>~");
+  for (int i = 0; i < 7 && *at; i++)
+    if (!strncmp(at, signs[i], strlen(signs[i]))) {
+      const char *value = at + strlen(signs[i]);
+      *out = (Condition){trimmed(a, text, at), signs[i], trimmed(a, value, value + strlen(value))};
+      return *out->name;
     }
   return false;
 }
 
-// Runs for which all terms hold, the first one to end first: their names.
-static sqlite3_stmt *chosen(const Runs *r, const Terms *terms) {
-  StrBuf sql = {.arena = r->a};
-  strbuf_add(&sql, "SELECT name FROM runs WHERE 1");
-  for (int i = 0; i < terms->len; i++) {
-    const bool has = !strcmp(terms->data[i].sign, "~");
-    strbuf_addf(&sql, " AND EXISTS (SELECT 1 FROM every f WHERE f.run = runs.name AND f.name = ?%d AND ",
-                2 * i + 1);
-    if (has)
-      strbuf_addf(&sql, "instr(f.value, ?%d))", 2 * i + 2);
-    else
-      strbuf_addf(&sql, "f.value %s ?%d)", terms->data[i].sign, 2 * i + 2);
-  }
-  strbuf_add(&sql, " ORDER BY stamp, name");
-  sqlite3_stmt *s = runs_query(r->db, sql.data, NULL, 0);
-  for (int i = 0; s && i < terms->len; i++) {
-    const Term *t = &terms->data[i];
-    char *end;
-    const double number = strtod(t->value, &end);
-    sqlite3_bind_text(s, 2 * i + 1, t->name, -1, SQLITE_STATIC);
-    if (*t->value && !*end)
-      sqlite3_bind_double(s, 2 * i + 2, number);
-    else
-      sqlite3_bind_text(s, 2 * i + 2, t->value, -1, SQLITE_STATIC);
-  }
-  return s;
-}
+// The field of a run that is called ?N, or, where none is, whose last words are: `accuracy`; an evaluation's
+// before a training's.
+#define ENDS(field, n) "substr(" field ", -1 - length(?" n ")) = '.' || ?" n
+#define FIELD(run, n)                                                                                        \
+  "coalesce((SELECT name FROM every g WHERE g.run = " run " AND g.name = ?" n ")"                            \
+  ", (SELECT name FROM every g WHERE g.run = " run " AND " ENDS("g.name", n) " ORDER BY measured LIMIT 1))"
 
-typedef VEC(const char *) Names;
+// As numbers where the field is one and so is what it is compared with; else as texts.
+static void add_condition(StrBuf *sql, const char *sign) {
+  strbuf_add(sql, " AND EXISTS (SELECT 1 FROM every f WHERE f.run = runs.name AND f.name = " FIELD(
+                      "runs.name", "1") " AND ");
+  if (!strcmp(sign, "~"))
+    strbuf_add(sql, "instr(f.value, ?2))");
+  else
+    strbuf_addf(sql,
+                "CASE WHEN typeof(f.value) = 'text' OR ?3 IS NULL THEN CAST(f.value AS TEXT) %s ?2"
+                " ELSE f.value %s ?3 END)",
+                sign, sign);
+}
 
 static Names names_of(const Runs *r, sqlite3_stmt *s) {
   Names out = {0};
@@ -83,27 +85,97 @@ static Names names_of(const Runs *r, sqlite3_stmt *s) {
   return out;
 }
 
-// The arguments behind the first are terms: false after a mistake.
-static bool take_terms(const Runs *r, Terms *out) {
-  for (int i = 1; i < r->o->arguments.len; i++) {
-    Term t;
-    if (!term_of(r->a, r->o->arguments.data[i], &t)) {
-      usage_error("`%s` is no condition such as outcome=finished, net.loss<0.1 or program~digits",
-                  r->o->arguments.data[i]);
-      return false;
-    }
-    vec_push(r->a, *out, t);
+static Names holding(const Runs *r, const Condition *c) {
+  StrBuf sql = {.arena = r->a};
+  strbuf_add(&sql, "SELECT name FROM runs WHERE 1");
+  if (c) add_condition(&sql, c->sign);
+  strbuf_add(&sql, " ORDER BY stamp, name");
+  const char *texts[] = {c ? c->name : "", c ? c->value : ""};
+  sqlite3_stmt *s = runs_query(r->db, sql.data, texts, c ? 2 : 0);
+  char *end;
+  const double number = c ? strtod(c->value, &end) : 0;
+  if (s && c && *c->value && !*end) sqlite3_bind_double(s, 3, number);
+  return names_of(r, s);
+}
+
+static bool among(const Names *names, const char *name) {
+  for (int i = 0; i < names->len; i++)
+    if (!strcmp(names->data[i], name)) return true;
+  return false;
+}
+
+// Runs for which all conditions hold, the first one to end first.
+static Names chosen(const Runs *r, const Conditions *all) {
+  Names out = holding(r, NULL);
+  for (int i = 0; i < all->len; i++) {
+    const Names own = holding(r, &all->data[i]);
+    int n = 0;
+    for (int k = 0; k < out.len; k++)
+      if (among(&own, out.data[k])) out.data[n++] = out.data[k];
+    out.len = n;
   }
+  return out;
+}
+
+// What a condition asks of names one field of a run, and some run has it.
+static bool is_clear(const Runs *r, const char *name) {
+  static const char exact[] = "SELECT run FROM every WHERE name = ?1";
+  sqlite3_stmt *s = runs_query(
+      r->db,
+      "SELECT run, min(name), max(name), count(*) FROM every e WHERE " ENDS(
+          "name",
+          "1") " AND run NOT IN (SELECT run FROM every WHERE name = ?1) AND measured = (SELECT min(measured)"
+               " FROM every g WHERE g.run = e.run AND " ENDS("g.name",
+                                                             "1") ") GROUP BY run ORDER BY count(*) DESC",
+      &name, 1);
+  const bool there = s && sqlite3_step(s) == SQLITE_ROW, clear = !there || sqlite3_column_int(s, 3) == 1;
+  if (!clear)
+    usage_error("`%s` of the run `%s` could be `%s` or `%s`", name, column(s, 0), column(s, 1), column(s, 2));
+  sqlite3_finalize(s);
+  if (there || names_of(r, runs_query(r->db, exact, &name, 1)).len) return clear;
+  const Names all = names_of(r, runs_query(r->db, "SELECT DISTINCT name FROM every", NULL, 0));
+  const char *near = nearest_name(name, all.data, all.len);
+  reg_shown_line(stderr, near ? "regc: no run has `%s`; did you mean `%s`?" : "regc: no run has `%s`", name,
+                 near);
   return true;
+}
+
+static bool is_run(const Runs *r, const char *name) {
+  sqlite3_stmt *s = runs_query(r->db, "SELECT 1 FROM runs WHERE name = ?1", &name, 1);
+  const bool is = s && sqlite3_step(s) == SQLITE_ROW;
+  sqlite3_finalize(s);
+  return is;
+}
+
+// What the arguments behind the command ask for: runs by name, and conditions. REG_OK, or how to end.
+static int take_arguments(const Runs *r, Names *named, Conditions *out) {
+  for (int i = 1; i < r->o->arguments.len; i++) {
+    const char *text = r->o->arguments.data[i];
+    Condition c;
+    if (named && is_run(r, text)) {
+      if (!among(named, text)) vec_push(r->a, *named, text);
+    } else if (condition_of(r->a, text, &c)) {
+      if (!is_clear(r, c.name)) return EXIT_USAGE;
+      vec_push(r->a, *out, c);
+    } else if (named) {
+      fprintf(stderr, "regc: there is no run `%s` in `%s`\n", text, r->folder);
+      return REG_MISSING_INPUT;
+    } else {
+      return usage_error("`%s` is no condition such as outcome=finished, 'accuracy > 0.9' or program~digits",
+                         text);
+    }
+  }
+  return REG_OK;
 }
 
 // -- values
 
 // "" where the run has none of this name.
-static const char *value_of(const Runs *r, const char *run, const char *name) {
+static const char *value_of(const Runs *r, const char *run, const char *name, bool exact) {
   const char *texts[] = {run, name}, *out = "";
-  sqlite3_stmt *s = runs_query(r->db, "SELECT value FROM every WHERE run = ?1 AND name = ?2", texts, 2);
-  if (s && sqlite3_step(s) == SQLITE_ROW) out = shown(r->a, s, 0);
+  sqlite3_stmt *s =
+      runs_query(r->db, "SELECT value FROM every WHERE run = ?1 AND name = " FIELD("?1", "2"), texts, 2);
+  if (s && sqlite3_step(s) == SQLITE_ROW) out = exact ? told(r->a, s, 0) : shown(r->a, s, 0);
   sqlite3_finalize(s);
   return out;
 }
@@ -145,31 +217,17 @@ static void print_json(const Runs *r, const char *run) {
   sqlite3_finalize(s);
 }
 
-static bool is_run(const Runs *r, const char *name) {
-  sqlite3_stmt *s = runs_query(r->db, "SELECT 1 FROM runs WHERE name = ?1", &name, 1);
-  const bool is = s && sqlite3_step(s) == SQLITE_ROW;
-  sqlite3_finalize(s);
-  return is;
-}
-
-static int no_run(const Runs *r, const char *name) {
-  fprintf(stderr, "regc: there is no run `%s` in `%s`\n", name, r->folder);
-  return REG_MISSING_INPUT;
-}
-
 // -- commands
 
 static int list(const Runs *r) {
   static const char *const usual[] = {"name", "outcome", "finished", "program"};
-  Terms terms = {0};
+  Conditions conditions = {0};
   Names heads = {0};
-  if (!take_terms(r, &terms)) return EXIT_USAGE;
-  const Names runs = names_of(r, chosen(r, &terms));
-  for (int i = 0; i < 4 + terms.len; i++) {
-    const char *name = i < 4 ? usual[i] : terms.data[i - 4].name;
-    bool there = false;
-    for (int k = 0; k < heads.len; k++) there = there || !strcmp(heads.data[k], name);
-    if (!there) vec_push(r->a, heads, name);
+  if (take_arguments(r, NULL, &conditions)) return EXIT_USAGE;
+  const Names runs = chosen(r, &conditions);
+  for (int i = 0; i < 4 + conditions.len; i++) {
+    const char *name = i < 4 ? usual[i] : conditions.data[i - 4].name;
+    if (!among(&heads, name)) vec_push(r->a, heads, name);
   }
   const int columns = heads.len;
   const char **cells = ARENA_ARRAY(r->a, const char *, (runs.len + 1) * columns);
@@ -177,7 +235,7 @@ static int list(const Runs *r) {
   if (r->o->given[OPT_JSON]) return EXIT_OK;
   for (int i = 0; i <= runs.len; i++)
     for (int k = 0; k < columns; k++)
-      cells[i * columns + k] = i ? value_of(r, runs.data[i - 1], heads.data[k]) : heads.data[k];
+      cells[i * columns + k] = i ? value_of(r, runs.data[i - 1], heads.data[k], false) : heads.data[k];
   print_table(r, runs.len + 1, columns, cells);
   return EXIT_OK;
 }
@@ -193,7 +251,7 @@ static int beside(const Runs *r, const Names *runs, bool differs) {
     bool same = true;
     row[0] = fields.data[i];
     for (int k = 0; k < runs->len; k++) {
-      row[k + 1] = value_of(r, runs->data[k], fields.data[i]);
+      row[k + 1] = value_of(r, runs->data[k], fields.data[i], false);
       same = same && !strcmp(row[k + 1], row[1]);
     }
     rows += !differs || !same;
@@ -204,10 +262,12 @@ static int beside(const Runs *r, const Names *runs, bool differs) {
 
 static int named(const Runs *r, int least, const char *command, int (*act)(const Runs *, const Names *)) {
   Names runs = {0};
-  for (int i = 1; i < r->o->arguments.len; i++) {
-    if (!is_run(r, r->o->arguments.data[i])) return no_run(r, r->o->arguments.data[i]);
-    vec_push(r->a, runs, r->o->arguments.data[i]);
-  }
+  Conditions conditions = {0};
+  const int code = take_arguments(r, &runs, &conditions);
+  if (code) return code;
+  const Names found = conditions.len ? chosen(r, &conditions) : (Names){0};
+  for (int i = 0; i < found.len; i++)
+    if (!among(&runs, found.data[i])) vec_push(r->a, runs, found.data[i]);
   if (runs.len < least)
     return usage_error("`regc runs %s` takes %s", command,
                        least > 1 ? "two runs or more" : "a run or several");
@@ -227,46 +287,31 @@ static int show(const Runs *r, const Names *runs) {
 
 static int compare(const Runs *r, const Names *runs) { return beside(r, runs, true); }
 
-static int cannot_remove(const char *path) {
-  fprintf(stderr, "regc: `%s` cannot be removed: %s\n", path, strerror(errno));
-  return REG_CANNOT_WRITE;
+static bool is_argument(const Runs *r, const char *name) {
+  for (int i = 1; i < r->o->arguments.len; i++)
+    if (!strcmp(r->o->arguments.data[i], name)) return true;
+  return false;
 }
 
-// What a run writes are files; a folder in it is somebody else's.
-static int delete_one(const Runs *r, const char *name) {
-  const char *path = arena_printf(r->a, "%s/%s", r->folder, name);
-  const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return cannot_remove(path);
-  if (flock(folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    fprintf(stderr, "regc: `%s` is being written to\n", path);
-    close(folder);
-    return REG_CANNOT_WRITE;
-  }
-  DIR *d = opendir(path);
-  for (struct dirent *entry; d && (entry = readdir(d));)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      unlinkat(folder, entry->d_name, 0);
-  if (d) closedir(d);
-  close(folder);
-  return rmdir(path) == 0 ? EXIT_OK : cannot_remove(path);
-}
-
+// Runs that are named are meant; of those that a condition finds the user is shown which they are.
 static int delete(const Runs *r, const Names *runs) {
-  int code = EXIT_OK;
-  for (int i = 0; i < runs->len && !code; i++) code = delete_one(r, runs->data[i]);
-  return code;
+  bool all_named = true;
+  for (int i = 0; i < runs->len; i++) all_named = all_named && is_argument(r, runs->data[i]);
+  if (all_named || r->o->given[OPT_YES]) return runs_delete(r->a, r->folder, runs->data, runs->len);
+  for (int i = 0; i < runs->len; i++) puts(runs->data[i]);
+  return usage_error("`--yes` deletes these runs: %d", runs->len);
 }
 
 static int export_csv(const Runs *r) {
-  Terms terms = {0};
+  Conditions conditions = {0};
   Text out = {0};
   reg_status st = {0};
-  if (!take_terms(r, &terms)) return EXIT_USAGE;
-  const Names runs = names_of(r, chosen(r, &terms)), fields = fields_of(r, &runs);
+  if (take_arguments(r, NULL, &conditions)) return EXIT_USAGE;
+  const Names runs = chosen(r, &conditions), fields = fields_of(r, &runs);
   for (int i = 0; i <= runs.len; i++) {
     for (int k = 0; k < fields.len; k++) {
       if (k) reg_text_add(&out, ",");
-      reg_text_csv(&out, i ? value_of(r, runs.data[i - 1], fields.data[k]) : fields.data[k]);
+      reg_text_csv(&out, i ? value_of(r, runs.data[i - 1], fields.data[k], true) : fields.data[k]);
     }
     reg_text_add(&out, "\n");
   }

@@ -305,6 +305,9 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
     r->answers = lower_answers((Lowered *)l, t, &r->answered);
   }
   r->step_trace = check ? r->step : function_new(a, "step_trace", full, traced);
+  if (!t->inside && !t->solve)
+    r->norms = function_new(a, "norms", full ? full : t->last_batch,
+                            (FunctionSource){.train = t, .kind = LOWER_NORMS});
   r->step_last_trace = check ? r->step_last : function_new(a, "step_last_trace", t->last_batch, traced);
   if (!t->valid_part) return;
   FunctionSource valid = {.train = t, .kind = LOWER_VALID};
@@ -412,8 +415,9 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
                           r->step_last_own,
                           r->step_trace,
                           r->step_last_trace,
-                          r->answer};
-    for (int k = 0; k < (all ? 18 : 15) && !code; k++)
+                          r->answer,
+                          r->norms};
+    for (int k = 0; k < (all ? 19 : 15) && !code; k++)
       if (fs[k]) code = each(user, t, fs[k]);
   }
   for (int i = 0; i < p->nevaluates && !code; i++) {

@@ -95,6 +95,7 @@ static void curves(const Reading *r, const char *title, const char *sql, const c
   sqlite3_finalize(s);
   if (!to->series.len) return;
   to->log_y = is_far(to);
+  if (to->series.data[0]->x.len < 2) to->plot = PLOT_NONE; // a number is no curve
   report_numbers(r->a, to);
   vec_push(r->a, *r->out, to);
 }
@@ -117,6 +118,7 @@ static void training(const Reading *r, const char *const *which) {
   const char *name = again ? arena_printf(r->a, "%s #%s", which[0], which[1]) : which[0];
   curves(r, arena_printf(r->a, "Training %s: loss", name), losses, which);
   curves(r, arena_printf(r->a, "Training %s: terms", name), EPOCHS_OF("terms"), which);
+  curves(r, arena_printf(r->a, "Training %s: norms of gradients", name), EPOCHS_OF("gradients"), which);
   curves(r, arena_printf(r->a, "Training %s: validation", name), EPOCHS_OF("valid") " AND v.key != 'loss'",
          which);
   curves(r, arena_printf(r->a, "Training %s: logs", name), EPOCHS_OF("logs"), which);

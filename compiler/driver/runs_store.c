@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+// Of another VERSION the store is made anew.
+enum { VERSION = 1 };
 static const char schema[] = "CREATE TABLE IF NOT EXISTS runs(name TEXT PRIMARY KEY, stamp TEXT);"
                              "CREATE TABLE IF NOT EXISTS fields(run TEXT, name TEXT, value, measured INTEGER,"
                              " PRIMARY KEY(run, name)) WITHOUT ROWID;"
@@ -33,21 +35,25 @@ static const char *const told[] = {
 #define TRAIN       "?1, json_extract(e.value, '$.train') || "
 static const char *const measured[] = {
     "INSERT OR REPLACE INTO fields SELECT " TRAIN
-    "'.' || v.key, v.value, 1 FROM json_each(?2) e, json_each(e.value) v"
+    "'.' || v.key, v.value, 2 FROM json_each(?2) e, json_each(e.value) v"
     " WHERE " EVENT(
         "train_end") " AND v.key IN ('epoch', 'step', 'seconds', 'loss', 'objective', 'best_epoch', 'reason')"
                      " ORDER BY e.key",
-    "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.' || v.key, v.value, 1"
+    "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.' || v.key, v.value, 2"
     " FROM json_each(?2) e, json_each(e.value, '$.terms') v WHERE " EVENT("epoch") " ORDER BY e.key",
-    "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.valid.' || v.key, v.value, 1"
+    "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.gradient.' || v.key, v.value, 2"
+    " FROM json_each(?2) e, json_each(e.value, '$.gradients') v WHERE " EVENT("epoch") " ORDER BY e.key",
+    "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.valid.' || v.key, v.value, 2"
     " FROM json_each(?2) e, json_each(e.value, '$.valid') v WHERE " EVENT("epoch") " ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT ?1, json_extract(e.value, '$.data') || '.' || v.key, v.value, 1"
     " FROM json_each(?2) e, json_each(e.value, '$.metrics') v"
     " WHERE " EVENT("evaluate") " AND v.type IN ('real', 'integer') ORDER BY e.key",
-    "INSERT OR REPLACE INTO fields SELECT ?1, json_extract(e.value, '$.name'), json_extract(e.value, "
-    "'$.value'), 1"
+    // of one name the first has it as it is
+    "INSERT OR REPLACE INTO fields SELECT ?1, name || iif(n > 1, ' #' || n, ''), value, 1 FROM"
+    " (SELECT json_extract(e.value, '$.name') AS name, json_extract(e.value, '$.value') AS value,"
+    " row_number() OVER (PARTITION BY json_extract(e.value, '$.name') ORDER BY e.key) AS n"
     " FROM json_each(?2) e WHERE " EVENT(
-        "report") " AND json_type(e.value, '$.value') IN ('real', 'integer') ORDER BY e.key",
+        "report") " AND json_type(e.value, '$.value') IN ('real', 'integer'))",
     "INSERT OR REPLACE INTO fields SELECT ?1, json_extract(e.value, '$.sweep') || '.' || v.key, v.value, 1"
     " FROM json_each(?2) e, json_each(e.value) v"
     " WHERE " EVENT("sweep") " AND v.key IN ('runs', 'diverged', 'failed', 'seconds') ORDER BY e.key",
@@ -163,10 +169,27 @@ static bool read_all(Arena *a, sqlite3 *db, const char *folder) {
   return ok;
 }
 
+static bool is_current(sqlite3 *db) {
+  sqlite3_stmt *s = runs_query(db, "PRAGMA user_version", NULL, 0);
+  const bool current = s && sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) == VERSION;
+  sqlite3_finalize(s);
+  return current;
+}
+
+static bool renew(sqlite3 *db) {
+  char version[40];
+  snprintf(version, sizeof version, "PRAGMA user_version = %d; COMMIT", VERSION);
+  if (is_current(db)) return true;
+  if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) return false;
+  return sqlite3_exec(db, is_current(db) ? "" : "DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS fields",
+                      NULL, NULL, NULL) == SQLITE_OK &&
+         sqlite3_exec(db, version, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 static bool prepare(sqlite3 *db) {
   sqlite3_busy_timeout(db, 10000);
   sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
-  return sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK;
+  return renew(db) && sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 sqlite3 *runs_open(Arena *a, const char *folder, int *code) {

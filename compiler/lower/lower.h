@@ -283,9 +283,10 @@ typedef enum LowerKind {
   LOWER_CURVE,         // fields, a result of the model -> the loss there, its derivatives
   LOWER_DUAL,          // fields, a slope -> the loss's conjugate
   LOWER_PREDICT,       // params, fields -> pred on `batch` rows of the training's data, evaluation mode
-  LOWER_ANSWER         // the same as probabilities, or numbers of the target
+  LOWER_ANSWER,        // the same as probabilities, or numbers of the target
+  LOWER_NORMS          // the same inputs as a step's -> norms of gradients of loss and terms
 } LowerKind;
-// NULL where there is none of this kind and size, and after a mistake (of the last two only).
+// NULL where there is none of this kind and size, and after a mistake (of the last three only).
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch);
 // What LOWER_ANSWER gives; *field: the target of which it is a number or the probabilities; -1: none.
 reg_answer lower_answers(Lowered *l, LowerTrain *t, int *field);

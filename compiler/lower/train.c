@@ -498,6 +498,7 @@ void train_graphs(Lowered *l, LowerTrain *t) {
 
 Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
   if (kind < LOWER_PREDICT) return built(t, kind, batch);
+  if (kind == LOWER_NORMS) return norms_graph(l, t, batch);
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
   return predict_graph(cx, t->ast->kids[0]->kids[0], kind == LOWER_ANSWER ? t : NULL);

@@ -90,12 +90,16 @@ typedef struct Step {
   Node *first_loss;       // the clause's, of the parameters as the step found them; NULL: there is none
   Node **terms;           // of LowerTrain.terms
   int nterms;
-  Node **after; // by parameter: its new value; NULL: it is not updated
+  Node **plain;              // by term: of the parameters as the step found them; of a log NULL
+  const bool **by, *loss_by; // by term, and of the loss: the parameters that it is minimized over
+  Node **inputs;             // by parameter: as the step found it
+  Node **after;              // by parameter: its new value; NULL: it is not updated
   ProxSteps proximal;
   bool early; // parameters were named before all of them were known
 } Step;
 // `met`: all parameters are known. False after a mistake, or where it is to be begun again with them known.
 bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s);
+Graph *norms_graph(Lowered *l, LowerTrain *t, int64_t batch); // norms.c; NULL after a mistake
 // What is reported as the loss: that of the clause, else the sum of what is minimized; NULL after a mistake.
 Node *train_loss(Cx *cx, const LowerTrain *t);
 // -- expression.c

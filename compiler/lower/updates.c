@@ -45,11 +45,15 @@ Node *train_loss(Cx *cx, const LowerTrain *t) {
 
 static void add_to(Cx *cx, Node **sum, Node *n) { *sum = *sum ? graph_binary(cx->g, OP_ADD, *sum, n) : n; }
 
-static void add_term(Acts *a, const char *name, const Ast *e, const char *over, Node *n) {
+// `plain`: at the point where the step found the parameters; `by`: those that it is minimized over.
+static void add_term(Acts *a, const char *name, const Ast *e, const char *over, Node *n, Node *plain,
+                     const bool *by) {
   Step *s = a->step;
   if (a->first)
     vec_push(a->cx->a, a->t->terms,
              ((LowerTerm){.name = name, .strength = ast_text(a->cx->a, e), .over = over, .origin = e->span}));
+  s->plain[s->nterms] = plain;
+  s->by[s->nterms] = by;
   s->terms[s->nterms++] = n;
 }
 
@@ -88,12 +92,21 @@ void states_moved(Acts *a, const Point *p, const States *before) {
   }
 }
 
+// What the `optimize` clauses update.
+static const bool *optimized(const Acts *a) {
+  bool *by = ARENA_ARRAY(a->cx->a, bool, a->cx->params.len + 1);
+  for (const Update *u = a->list; u < a->list + a->n; u++)
+    for (int i = 0; optimizes(u) && i < a->cx->params.len; i++) by[i] = by[i] || u->parts->updates[i];
+  return by;
+}
+
 // Loss and penalties; NULL after a mistake. Terms `by prox` count in what is reported, and have no gradient.
 static Node *main_objective(Acts *a, const Point *p, Node **reported) {
   Cx *cx = a->cx;
   const Ast *loss = train_clause(a->t->ast, "loss");
   Node *n = a->step->loss ? a->step->loss : objective_of(cx, loss, "the loss"), *all, *by_prox = NULL;
   if (!n) return NULL;
+  const bool *by = a->step->loss_by = optimized(a);
   a->step->first_loss = n;
   a->step->loss = all = moved(a, p, n);
   for (int i = 2; i < a->t->ast->nkids; i++) {
@@ -101,10 +114,10 @@ static Node *main_objective(Acts *a, const Point *p, Node **reported) {
     if (c->kind != AST_PENALIZE) continue;
     const char *term = a->first ? penalty_term(cx, a->t, c) : NULL;
     const int first = a->step->proximal.len;
-    n = penalize(cx, a->t, c, term, &a->step->proximal);
-    if (!n) continue;
-    n = moved(a, p, n);
-    add_term(a, term, c->kids[2], NULL, n);
+    Node *plain = penalize(cx, a->t, c, term, &a->step->proximal);
+    if (!plain) continue;
+    n = moved(a, p, plain);
+    add_term(a, term, c->kids[2], NULL, n, plain, by);
     for (int k = first; k < a->step->proximal.len; k++) prox_moved(a, p, &a->step->proximal.data[k]);
     if (c->name)
       add_to(cx, &by_prox, n);
@@ -157,7 +170,8 @@ static bool objectives(Acts *a, Update *u) {
     ok = part->objective != NULL;
     if (!ok || whole) continue;
     const char *name = a->first ? objective_name(a, u, part) : NULL;
-    add_term(a, name, part->ast->kids[0], ast_text(cx->a, part->ast->kids[1]), part->objective);
+    add_term(a, name, part->ast->kids[0], ast_text(cx->a, part->ast->kids[1]), part->objective, n,
+             part->updates);
     add_to(cx, &a->step->objective, part->objective);
   }
   set_params(a, a->inputs);
@@ -460,7 +474,7 @@ static void add_logs(Acts *a) {
     const Ast *c = a->t->ast->kids[i];
     Node *n = c->kind == AST_LOG ? log_value(cx, c) : NULL;
     if (!n) continue;
-    add_term(a, c->name, c->kids[0], NULL, n);
+    add_term(a, c->name, c->kids[0], NULL, n, NULL, NULL);
     a->t->terms.data[a->step->nterms - 1].log = true;
   }
   cx->objective = NULL;
@@ -497,7 +511,11 @@ bool step_elaborate(Cx *cx, LowerTrain *t, bool first, bool met, Step *s) {
   find_updates(&a);
   if (!meet(&a, met) || !all_met(&a)) return false;
   const int params = cx->params.len;
-  s->terms = ARENA_ARRAY(cx->a, Node *, count_terms(t->ast) + 1);
+  const int most = count_terms(t->ast) + 1;
+  s->inputs = a.inputs;
+  s->terms = ARENA_ARRAY(cx->a, Node *, most);
+  s->plain = ARENA_ARRAY(cx->a, Node *, most);
+  s->by = ARENA_ARRAY(cx->a, const bool *, most);
   s->after = ARENA_ARRAY(cx->a, Node *, params + 1);
   if (!select_all(&a)) return false;
   bool optimized = false;

@@ -121,8 +121,19 @@ static void put_solved(Text *o, const reg_event *e) {
   reg_text_add(o, "]");
 }
 
+static void put_norms(Text *o, const reg_event *e) {
+  const reg_train *t = e->train;
+  if (!e->norms) return;
+  reg_text_key(o, "gradients");
+  reg_text_add(o, "{");
+  if (!t->sums_terms) put_number(o, e, "loss", e->norms[0]);
+  for (int i = 0; i < t->nterms - t->nlogs; i++) put_number(o, e, t->terms[i], e->norms[i + 1]);
+  reg_text_add(o, "}");
+}
+
 static void epoch(Text *o, const reg_event *e) {
   put_progress(o, e);
+  put_norms(o, e);
   put_solved(o, e);
   if (!e->has_valid) return;
   put_named(o, e, "valid", e->valid_metrics ? e->train->nmetrics : 0, e->train->metrics, e->valid_metrics);

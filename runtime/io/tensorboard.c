@@ -77,6 +77,8 @@ static void put_epoch(Text *s, const reg_event *e) {
   put_scalar(s, t->name, e->act, NULL, "objective", e->objective);
   for (int i = 0; e->terms && i < t->nterms; i++)
     put_scalar(s, t->name, e->act, i < terms ? "terms" : "logs", t->terms[i], e->terms[i]);
+  for (int i = t->sums_terms ? 1 : 0; e->norms && i <= terms; i++)
+    put_scalar(s, t->name, e->act, "gradients", i ? t->terms[i - 1] : "loss", e->norms[i]);
   for (int i = 0; e->schedules && i < t->nschedules; i++)
     put_scalar(s, t->name, e->act, "schedules", t->schedules[i], e->schedules[i]);
   if (!e->has_valid) return;

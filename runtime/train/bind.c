@@ -57,6 +57,7 @@ static bool in_range(const Training *t, const reg_slot *s) {
     return further_field(t, s, &k) != NULL;
   }
   case REG_SLOT_TERM: return s->index >= 0 && s->index < p->nterms;
+  case REG_SLOT_NORM: return s->index >= 0 && s->index <= p->nterms;
   case REG_SLOT_SCHEDULE: return s->index >= 0 && s->index < p->nschedules;
   case REG_SLOT_SETTING: return s->index >= 0 && s->index < r->program->nsettings;
   case REG_SLOT_STORE: return known(r, s) && (s->in || s->out);
@@ -85,6 +86,7 @@ static Slots places(Training *t, const Bank *bank, void *predictions, void **met
   s.place[REG_SLOT_OBJECTIVE] = slot_one(t->objective);
   s.place[REG_SLOT_LOSS] = slot_one(t->loss);
   s.place[REG_SLOT_TERM] = slot_row(t->terms, each);
+  s.place[REG_SLOT_NORM] = slot_row(t->norms, each);
   s.place[REG_SLOT_METRIC] = slot_list(metrics);
   s.place[REG_SLOT_SCHEDULE] = slot_row(t->schedules, each);
   s.place[REG_SLOT_TOTAL] = slot_one(&t->total);

@@ -147,7 +147,7 @@ typedef struct Training {
   uint64_t full_seed;
   double total; // planned updates
   // Of the program's type: see value_at.
-  void *objective, *loss, *terms, *schedules, *valid_metrics;
+  void *objective, *loss, *terms, *schedules, *valid_metrics, *norms;
   void *predictions;            // of one chunk, or of all rows where a metrics function reads them
   int64_t skipped;              // steps of this epoch that were made before this run
   int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
@@ -169,6 +169,8 @@ typedef struct Training {
   Bound init, start;
   Steps steps;
   Validation valid;
+  Bound measure;    // of norms of gradients
+  double *norm_now; // likewise
   Solving *solving;         // of one that is solved, from its first act on
   void **solve_places;      // by reg_solve_slot
   const reg_solved *solved; // what came of the last act
@@ -226,6 +228,7 @@ int samples_find(Training *t); // where the rows of its data are in states that 
 void samples_read(const Training *t, const Bound *b, const int64_t *rows, int64_t count, int64_t behind);
 void samples_write(const Training *t, const Bound *b);
 void samples_keep(const Training *t, int state, void *out); // all of it; of rows, in the order of the part
+int measure_norms(Training *t, reg_event *e); // measure.c: behind an epoch, of which `began` is the start
 // REG_OK, or the fault that ended it (in the run's status).
 int bound_call(const Training *t, Bound *b);
 

@@ -60,6 +60,8 @@ static int take_buffers(Training *t) {
             (t->term_mean = take(t, (size_t)p->nterms * sizeof(double))) &&
             (t->schedule_now = take(t, (size_t)p->nschedules * sizeof(double))) &&
             (t->valid_metrics = take(t, (size_t)p->nmetrics * each)) &&
+            (t->norms = take(t, (size_t)(p->nterms + 1) * each)) &&
+            (t->norm_now = take(t, (size_t)(p->nterms + 1) * sizeof(double))) &&
             (t->metric_now = take(t, (size_t)p->nmetrics * sizeof(double))) &&
             (t->fresh_params = take(t, (size_t)p->nparams * sizeof(bool))) &&
             (t->fresh_states = take(t, (size_t)p->nstates * sizeof(bool)));
@@ -462,6 +464,8 @@ static bool improves(const Training *t, double value) {
 static int end_epoch(Training *t) {
   Validation *v = &t->valid;
   reg_event e = {.kind = REG_EVENT_EPOCH, .train = t->plan};
+  const int failed = measure_norms(t, &e);
+  if (failed) return failed;
   if (t->valid_part) {
     int code = v->bound ? REG_OK : bind_validation(t, v);
     if (!code)
@@ -505,8 +509,8 @@ static bool has_epoch(Training *t) {
 static int close_epoch(Training *t) {
   if (t->step < t->began + t->per_epoch && t->step < (int64_t)t->total) return REG_OK;
   t->epoch++;
-  t->began = t->step;
   const int code = end_epoch(t);
+  t->began = t->step;
   return code ? code : each_epoch(t);
 }
 

@@ -1,7 +1,9 @@
 """Clauses of a training: what acts behind updates. Each `case_*` function takes the compiler and raises Failure."""
+import json
+import math
 from pathlib import Path
 
-from programs.cases import demand, events, folder, of_kind, written
+from programs.cases import demand, events, folder, of_kind, placed, written
 from programs.updates import DIGITS, in_parts_and_built, read
 
 
@@ -98,6 +100,45 @@ LOG_CLAUSES = """log      gradient = norm(grad(objective, net.*))
   stop     when hits > 0.99"""
 
 
+def gradients(run):
+    """Of each epoch of the last act of a run's training, the norms of its gradients."""
+    return [(e["epoch"], e["gradients"]) for e in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()) if "gradients" in e]
+
+
+PULLS = """precision f64
+data rows = csv("t.csv", target: y)
+model line(x: [2]) -> [1] = x |> dense(1)
+param c: [2] = 1
+train line, c on rows {
+  loss     squared_error(line(x), y)
+  penalize w in line.*.weight : 0.02 * l2(w)
+  penalize w in line.*.weight : 0.01 * l1(w) by prox
+  optimize sgd(lr: 0.01) for line.*
+  minimize 2 * sum((c - 3)^2) + mean(line(x)^2) over c by sgd(lr: 0.01) as game
+  freeze   line.*.bias
+  batch    all
+  epochs   32
+}
+"""
+
+
+def case_norms_of_gradients(regc):
+    """Against derivatives by hand, at the weights that are left: of what is minimized over a part of the parameters too."""
+    where = placed(regc, PULLS, "a,b,y\n" + "".join(f"{i % 7 / 3},{i % 5 / 2},{i % 7 - 2 * (i % 5)}\n" for i in range(40)))
+    told = [e for e in events(regc, "--out", "out", "p.reg", cwd=where) if e["event"] == "epoch"]
+    demand([e["epoch"] for e in told if "gradients" in e] == [32], "measured in other epochs")
+    left = read(where / "out/weights.safetensors")
+    w, b, c = left["line.dense1.weight"], left["line.dense1.bias"][0], left["c.value"]
+    slope = [0, 0]
+    for i in range(40):
+        x = (i % 7 / 3, i % 5 / 2)
+        for k in range(2):
+            slope[k] += 1 / 40 * (w[0] * x[0] + w[1] * x[1] + b - (i % 7 - 2 * (i % 5))) * x[k]
+    expected = {"loss": math.hypot(*slope), "l2": 0.02 * math.hypot(*w), "l1": 0.01 * math.sqrt(sum(v != 0 for v in w)), "game": 4 * math.hypot(c[0] - 3, c[1] - 3)}
+    found = told[-1]["gradients"]
+    demand(found.keys() == expected.keys() and all(abs(found[k] - v) <= 1e-6 * abs(v) for k, v in expected.items()), f"{found}, not {expected}")
+
+
 def case_logs(regc):
     """Logs are means over the rows of an epoch, change nothing, and are results; in parts, as a binary: the same."""
     home = folder(regc)
@@ -109,6 +150,9 @@ def case_logs(regc):
     regc.ok("run", "--out", home / "two", "--threads", "2", program)
     for other in ("plain", "two", "parts", "built"):
         demand((home / other / "weights.safetensors").read_bytes() == (home / "whole" / "weights.safetensors").read_bytes(), f"{other} differs")
+    norms = gradients(home / "whole")
+    demand(norms and all(gradients(home / other) == norms for other in ("two", "parts", "built")), "norms of gradients differ")
+    demand(all((e["step"] // 32 > (e["step"] - 17) // 32) == ("gradients" in e) for e in of_kind(found, "epoch")), "measured in other epochs")
     epochs, end = of_kind(found, "epoch"), of_kind(found, "train_end")[0]
     demand(end["reason"] == "stopped" and epochs[-1]["valid"]["accuracy"] > 0.9, f"{end}")
     demand(all(e["valid"]["accuracy"] <= 0.9 for e in epochs[:-1]), "it stopped too late")

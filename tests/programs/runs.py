@@ -20,6 +20,7 @@ train line on rows {
 }
 e = evaluate line on rows.test { mse, mae }
 report e.mse as "error"
+report 2 * e.mse as "error"
 report line.dense1.weight
 """
 
@@ -48,8 +49,13 @@ def case_runs_are_listed_by_conditions(regc):
     demand(names == ["p-1", "p-2", "p-3", "bad-1"], f"{names}")
     for conditions, expected in ((["outcome=finished"], ["p-1", "p-2", "p-3"]), (["outcome!=finished"], ["bad-1"]), (["set.rate=0.02"], ["p-2", "p-3"]),
                                  (["set.rate>0.015", "seed.line=5"], ["p-3"]), (["program~bad"], ["bad-1"]), (["name=p-2"], ["p-2"]),
-                                 (["line.loss<1e9", "line.epoch<=2", "line.epoch>=2"], ["p-1", "p-2", "p-3"]), (["nowhere=1"], []), (["error~diverged"], ["bad-1"])):
+                                 (["line.loss<1e9", "line.epoch<=2", "line.epoch>=2"], ["p-1", "p-2", "p-3"]), (["nowhere=1"], []), (["error~diverged"], ["bad-1"]),
+                                 (["rows.test.mse < 1e9"], ["p-1", "p-2", "p-3"]), (["mae<1e9", "rate = 0.01"], ["p-1"]), (["finished > 2020-01-01"], names),
+                                 (["finished<2020"], []), (["mae>abc"], []), (["error #2 > 0"], ["p-1", "p-2", "p-3"])):
         demand([r["name"] for r in found(regc, where, *conditions)] == expected, f"{conditions}")
+    unclear = regc("runs", "list", "loss<1", cwd=where)
+    demand(unclear.returncode == 2 and "`line.loss` or `line.valid.loss`" in unclear.stderr, f"{unclear}")
+    demand("no run has `set.rte`; did you mean `set.rate`?" in regc("runs", "list", "set.rte=1", cwd=where).stderr, "no suggestion")
     text = regc.ok("runs", "list", "set.rate=0.02", cwd=where).splitlines()
     demand(text[0].split() == ["name", "outcome", "finished", "program", "set.rate"] and text[1].split()[0] == "p-2" and text[1].split()[-1] == "0.02", f"{text}")
     demand(regc.ok("runs", cwd=where).splitlines()[1:] == regc.ok("runs", "list", cwd=where).splitlines()[1:], "`regc runs` is `list`")
@@ -62,7 +68,7 @@ def case_a_run_has_what_its_files_say(regc):
     last = [e for e in told if e["event"] == "epoch"][-1]
     evaluated = next(e for e in told if e["event"] == "evaluate")["metrics"]
     demand(run["line.loss"] == last["loss"] and run["line.l2"] == last["terms"]["l2"] and run["line.valid.loss"] == last["valid"]["loss"], f"{run}")
-    demand(run["rows.test.mse"] == evaluated["mse"] == run["error"] and run["rows.test.mae"] == evaluated["mae"], f"{run}")
+    demand(run["rows.test.mse"] == evaluated["mse"] == run["error"] and abs(run["error #2"] - 2 * run["error"]) <= 1e-6 * run["error"] and run["rows.test.mae"] == evaluated["mae"], f"{run}")
     demand(run["threads"] >= 1 and run["seed.line"] == 5 and run["set.rate"] == 0.02 and "line.dense1.weight" not in run, f"{run}")
     shown = dict(line.split(maxsplit=1) for line in regc.ok("runs", "show", "p-3", cwd=where).splitlines() if " " in line)
     demand(shown["name"] == "p-3" and abs(float(shown["line.loss"]) - last["loss"]) < 1e-6 * abs(last["loss"]), f"{shown}")
@@ -70,7 +76,8 @@ def case_a_run_has_what_its_files_say(regc):
     compared = [line.split() for line in regc.ok("runs", "compare", "p-1", "p-3", cwd=where).splitlines()]
     demand(compared[0] == ["name", "p-1", "p-3"] and ["set.rate", "0.01", "0.02"] in compared and not any(row[0] == "program" for row in compared), f"{compared}")
     rows = list(csv.DictReader(regc.ok("runs", "export", cwd=where).splitlines()))
-    demand([r["name"] for r in rows] == ["p-1", "p-2", "p-3", "bad-1"] and rows[3]["rows.test.mse"] == "" and float(rows[0]["set.rate"]) == 0.01, f"{rows}")
+    demand([r["name"] for r in rows] == ["p-1", "p-2", "p-3", "bad-1"] and rows[3]["rows.test.mse"] == "" and float(rows[0]["set.rate"]) == 0.01 and
+           float(rows[2]["rows.test.mse"]) == run["rows.test.mse"], f"{rows}")
     regc.ok("runs", "export", "outcome=finished", "-o", "out.csv", cwd=where)
     demand(len((where / "out.csv").read_text().splitlines()) == 4, "the file has other rows")
 
@@ -82,9 +89,13 @@ def case_folders_are_what_counts(regc):
     demand(found(regc, where, "name=p-1")[0]["line.epoch"] == 3, "a run that was made again has old numbers")
     regc.ok("runs", "delete", "p-2", "bad-1", cwd=where)
     demand(not (where / "runs/p-2").exists() and [r["name"] for r in found(regc, where)] == ["p-3", "p-1"], f"{found(regc, where)}")
+    done = regc("runs", "delete", "set.rate=0.02", cwd=where)
+    demand(done.returncode == 2 and done.stdout == "p-3\n" and "--yes" in done.stderr and (where / "runs/p-3").exists(), f"{done}")
     (where / "runs/p-3/run.json").write_text("{")
     done = regc("runs", cwd=where)
     demand(done.returncode == 0 and "`runs/p-3` cannot be read" in done.stderr and "p-1" in done.stdout, done.stderr)
+    regc.ok("runs", "delete", "epoch=3", "--yes", cwd=where)
+    demand(not (where / "runs/p-1").exists(), "it is still there")
 
 
 def case_many_read_at_once(regc):
@@ -109,9 +120,15 @@ def case_mistakes_of_runs(regc):
                                   (["export", "x"], 2, "no condition"), (["export", "-o", "no/where.csv"], 73, "")):
         done = regc("runs", *arguments, cwd=where)
         demand(done.returncode == code and text in done.stderr, f"{arguments}: {done}")
-    (where / "runs/p-1/mine").mkdir()
-    done = regc("runs", "delete", "p-1", cwd=where)
-    demand(done.returncode == 73 and "cannot be removed" in done.stderr and (where / "runs/p-1/mine").exists(), f"{done}")
+    regc.ok("run", "-q", "p.reg", cwd=where)
+    (where / "runs/p-2/notes.txt").touch()
+    done = regc("runs", "delete", "p-1", "p-2", cwd=where)
+    demand(done.returncode == 73 and "it holds `notes.txt`, which no run has left there" in done.stderr and (where / "runs/p-1/weights.safetensors").exists(), f"{done}")
+    (where / "runs/p-2").rename(where / "elsewhere")
+    (where / "runs/p-2").symlink_to(where / "elsewhere")
+    (where / "elsewhere/notes.txt").unlink()
+    done = regc("runs", "delete", "p-2", cwd=where)
+    demand(done.returncode == 73 and (where / "elsewhere/run.json").exists(), f"{done}")
 
 
 class Page(html.parser.HTMLParser):

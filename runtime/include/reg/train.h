@@ -62,6 +62,7 @@ typedef struct reg_event {
   double loss, objective;  // means over the epoch's (or so far) samples
   const double *terms;     // means over the epoch, train->nterms
   const double *schedules; // values at the last step
+  const double *norms;     // EPOCH: of the gradients of the loss and of each term; NULL: not measured
   bool has_valid;
   double valid_loss;
   const double *valid_metrics; // train->nmetrics

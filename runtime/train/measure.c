@@ -1,0 +1,28 @@
+// What each term does: norms of gradients behind an epoch. In: a training. Out: norms in its event.
+#include "train/internal.h"
+
+// A measure costs about a step for each term of the data: it is made behind the epochs in which the number of
+// updates comes past a multiple of this.
+enum { MEASURED_STEPS = 32 };
+
+// How strongly loss and terms pull on the parameters as they are, with the first rows of the pass. It changes
+// nothing; where an index or a matrix is refused, there is no measure.
+int measure_norms(Training *t, reg_event *e) {
+  Bound *b = &t->measure;
+  if (t->step / MEASURED_STEPS == t->began / MEASURED_STEPS) return REG_OK;
+  const int code = b->f ? REG_OK : bind_function(t, t->plan->norms, &t->now, NULL, NULL, b);
+  if (code || !b->f) return code;
+  const int64_t rows = b->f->batch;
+  t->turn = 0;
+  bound_gather(t, b, t->order, rows);
+  further_gather(t, b, false, t->step);
+  samples_read(t, b, t->order, rows, t->rows - rows);
+  const reg_status before = *t->run->st;
+  if (bound_call(t, b)) {
+    *t->run->st = before;
+    return REG_OK;
+  }
+  for (int i = 0; i <= t->plan->nterms; i++) t->norm_now[i] = value_at(t, t->norms, i);
+  e->norms = t->norm_now;
+  return REG_OK;
+}
