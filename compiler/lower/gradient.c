@@ -169,5 +169,6 @@ Value eval_at(Cx *cx, Env *env, const Ast *e) {
     Node *own = updated_node(cx, t->leaf[i].path);
     if (own) from[count] = own, to[count++] = moved_to(cx, &t->leaf[i]);
   }
+  if (bare(n) == cx->objective) passes_again(cx);
   return v_tensor(graph_substitute(cx->g, n, from, to, count), e->span);
 }

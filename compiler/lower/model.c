@@ -244,10 +244,33 @@ static bool said_mode(Cx *cx, const ModelValue *m, BoundArg *args, int *nargs, b
 }
 
 static void count_pass(Cx *cx, const char *model) {
-  double *n = map_get(&cx->passes, model), turns = 1;
-  if (!n) map_put(&cx->passes, model, n = ARENA_NEW(cx->a, double));
+  Passes *n = map_get(&cx->passes, model);
+  double turns = 1;
+  if (!n) map_put(&cx->passes, model, n = ARENA_NEW(cx->a, Passes));
   for (const LoopFrame *f = cx->frame; f; f = f->outer) turns *= (double)f->turns;
-  *n += turns;
+  n->calls += turns;
+}
+
+void passes_of_objective(Cx *cx) {
+  for (int i = 0; i < cx->passes.len; i++) {
+    Passes *n = cx->passes.entries[i].value;
+    n->objective = n->calls - n->behind;
+  }
+}
+
+void passes_again(Cx *cx) {
+  for (int i = 0; i < cx->passes.len; i++) {
+    Passes *n = cx->passes.entries[i].value;
+    n->calls += n->objective;
+  }
+}
+
+void passes_behind(Cx *cx) {
+  for (int i = 0; i < cx->passes.len; i++) {
+    Passes *n = cx->passes.entries[i].value;
+    n->behind = n->calls;
+    n->objective = 0;
+  }
 }
 
 // Of a model that is one itself. Its named values become those of `of`.

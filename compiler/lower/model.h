@@ -7,6 +7,15 @@
 ModelValue *model_value(Cx *cx, Def *d);
 Value model_named(Cx *cx, Def *d, Span at);          // the same as a value
 const char *model_text(Cx *cx, const ModelValue *m); // "the model `net`"
+// Calls of a model that were elaborated, those of all turns of loops counted.
+typedef struct Passes {
+  double calls, behind,
+      objective; // behind: those of updates that are made; objective: of what is minimized next
+} Passes;
+void passes_of_objective(Cx *cx); // what was called since the update before is called for the objective
+void passes_again(Cx *cx);        // the objective is computed once more
+void passes_behind(Cx *cx);       // an update is made
+
 Value call_model(Cx *cx, ModelValue *m, BoundArg *args, int nargs, Span at);
 // The argument of its making of this name; NULL: its default.
 const BoundArg *model_made_with(const ModelValue *m, const char *name);

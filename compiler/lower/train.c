@@ -302,7 +302,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   for (int i = 0; i < cx->schedules.len; i++) vec_push(cx->a, t->schedules, cx->schedules.entries[i].key);
   for (int i = 0; i < cx->passes.len; i++)
     vec_push(cx->a, t->passes,
-             ((LowerPass){cx->passes.entries[i].key, *(double *)cx->passes.entries[i].value}));
+             ((LowerPass){cx->passes.entries[i].key, ((Passes *)cx->passes.entries[i].value)->calls}));
   warn_train(cx, t);
   harm_step(cx, t, &s);
   t->build->states = cx->states;

@@ -352,6 +352,7 @@ static bool act_together(Acts *a, Update *u) {
   VEC(Acted) after = {0};
   bool ok = true;
   cx->left.len = 0;
+  passes_of_objective(cx);
   for (int i = 0; i < p.n; i++) vec_push(cx->a, cx->left, p.to[i]);
   for (Update *v = u; v < a->list + a->n; v++) {
     if (v != u && !(optimizes(u) && optimizes(v))) continue;
@@ -365,6 +366,7 @@ static bool act_together(Acts *a, Update *u) {
     if (w.counted)
       w.counted->node = graph_binary(cx->g, OP_ADD, w.counted->node, graph_cast(cx->g, w.acts, DT_F32));
   }
+  passes_behind(cx);
   for (int i = 0; i < after.len; i++) leave(a, after.data[i].after);
   return ok && constrain_all(a, after.data, after.len);
 }

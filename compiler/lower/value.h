@@ -231,7 +231,7 @@ typedef struct Cx {
   Map sites;             // of states outside of models: their names
   Map counters;          // "path/layer" -> count, for automatic names
   Map models;            // name -> ModelValue *
-  Map passes;            // of a model -> double *, how many calls of it were elaborated, those of all turns
+  Map passes;            // of a model -> Passes *
   Map schedules;         // named schedules used -> Node *
   VEC(NodeRange) sides;  // what the two sides of an `if` made, where one of them is computed
   VEC(NodeRange) shared; // values of the program that a side of an `if` was the first to ask for

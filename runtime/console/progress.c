@@ -20,8 +20,9 @@ static const char *paint(const reg_console *p, const char *code) { return p->err
 
 static void clear_live(reg_console *p) {
   if (!p->live_shown) return;
+  for (int i = 1; i < p->live_shown; i++) fputs("\r\033[K\033[A", stderr);
   fputs("\r\033[K", stderr);
-  p->live_shown = false;
+  p->live_shown = 0;
 }
 
 // Seconds as 4.2 s, 3:07, 2:05:00.
@@ -49,14 +50,20 @@ static void draw_bar(const reg_console *p, double share) {
   }
 }
 
+// Behind so many characters; a line that wraps cannot be drawn over.
+static void put_line(const reg_console *p, const char *line, int before) {
+  const int room = p->err.width - before - 1;
+  fprintf(stderr, "%.*s", room > 0 ? room : 0, line);
+}
+
 static void live_line(reg_console *p, const reg_event *e) {
   double now = reg_now();
   if (!p->bar || e->steps <= 0 || (p->live_shown && now - p->drawn < REDRAW_MS * 1e-3)) return;
   char left[32];
   double rate = e->seconds > 0 ? (double)(e->step - p->first_step) / e->seconds : 0;
   p->drawn = now;
-  p->live_shown = true;
-  fputs("\r\033[K", stderr);
+  clear_live(p);
+  p->live_shown = 1;
   draw_bar(p, (double)e->step / (double)e->steps);
   char line[160];
   Text text = reg_text_in(line, sizeof line);
@@ -64,8 +71,7 @@ static void live_line(reg_console *p, const reg_event *e) {
                   rate);
   if (rate > 0) reg_text_format(&text, "%s left  ", duration(left, (double)(e->steps - e->step) / rate));
   reg_text_format(&text, "loss %.4g", e->loss);
-  int room = p->err.width - CELLS - 1; // a line that wraps cannot be drawn over
-  fprintf(stderr, "%.*s", room > 0 ? room : 0, line);
+  put_line(p, line, CELLS);
   fflush(stderr);
 }
 
@@ -162,34 +168,63 @@ static bool print_json(const reg_event *e) {
   return line != NULL;
 }
 
-// Of a sweep: how many runs are over, and the time left, by those of this process.
+static void put_axes(Text *to, const reg_sweep *s, const double *at) {
+  for (int i = 0; i < s->naxes; i++) {
+    const reg_axis *x = &s->axes[i];
+    if (x->nnumbers)
+      reg_text_format(to, " %s %.6g", x->name, at[i]);
+    else
+      reg_text_format(to, " %s %s", x->name, x->labels[(int64_t)at[i]]);
+  }
+}
+
+// Of a sweep: how many runs are over, and the time left, by those of this process. Below it a line for each
+// run under way, as many as there is room for.
 static void live_runs(reg_console *p, const reg_event *e) {
+  enum { MOST_LINES = 8 };
   const double now = reg_now();
   const int64_t all = e->sweep->nruns;
   if (!p->bar || (p->live_shown && now - p->drawn < REDRAW_MS * 1e-3)) return;
   char left[32], line[160];
+  double made = 0;
   Text text = reg_text_in(line, sizeof line);
+  for (int64_t i = 0; i < e->nflights; i++) made += e->flights[i].share;
+  clear_live(p);
   p->drawn = now;
-  p->live_shown = true;
-  fputs("\r\033[K", stderr);
-  draw_bar(p, (double)e->done / (double)all);
-  reg_text_format(&text, " %s: %lld of %lld runs  %s left", e->sweep->name, (long long)e->done,
-                  (long long)all, duration(left, e->seconds * (double)(all - e->done) / (double)e->here));
-  const int room = p->err.width - CELLS - 1;
-  fprintf(stderr, "%.*s", room > 0 ? room : 0, line);
+  draw_bar(p, ((double)e->done + made) / (double)all);
+  reg_text_format(&text, " %s: %lld of %lld runs", e->sweep->name, (long long)e->done, (long long)all);
+  if ((double)e->here + made > 0)
+    reg_text_format(&text, "  %s left",
+                    duration(left, e->seconds * ((double)(all - e->done) - made) / ((double)e->here + made)));
+  put_line(p, line, CELLS);
+  const int room = p->err.height - 2 < MOST_LINES ? p->err.height - 2 : MOST_LINES;
+  int shown = 0;
+  for (; shown < e->nflights && shown < room; shown++) {
+    const reg_flight *f = &e->flights[shown];
+    text = reg_text_in(line, sizeof line);
+    if (shown + 1 == room && shown + 1 < e->nflights) {
+      reg_text_format(&text, "  and %lld others", (long long)(e->nflights - shown));
+    } else {
+      reg_text_format(&text, " ");
+      put_axes(&text, e->sweep, f->at);
+      reg_text_format(&text, "  %s epoch %lld/%lld", f->train->name, (long long)f->epoch,
+                      (long long)f->epochs);
+      if (f->epoch) reg_text_format(&text, "  loss %.4g", f->loss);
+    }
+    fputc('\n', stderr);
+    put_line(p, line, 0);
+  }
+  p->live_shown = 1 + shown;
   fflush(stderr);
 }
 
 static void plain_run(const reg_event *e) {
   const reg_sweep *s = e->sweep;
   fprintf(stderr, "%s run %lld of %lld ", s->name, (long long)e->done, (long long)s->nruns);
-  for (int i = 0; i < s->naxes; i++) {
-    const reg_axis *x = &s->axes[i];
-    if (x->nnumbers)
-      fprintf(stderr, " %s %.6g", x->name, e->at[i]);
-    else
-      fprintf(stderr, " %s %s", x->name, x->labels[(int64_t)e->at[i]]);
-  }
+  Text axes = {0};
+  put_axes(&axes, s, e->at);
+  if (axes.used && !axes.failed) fputs(axes.data, stderr);
+  reg_text_free(&axes);
   for (int i = 0; i < s->nkept && !e->status; i++)
     if (s->kept[i].column)
       fprintf(stderr, "  %s %.4g", s->kept[i].name,
@@ -210,9 +245,11 @@ static void sweep_end(const reg_console *p, const reg_event *e) {
 
 void reg_console_sink(void *user, const reg_event *e) {
   reg_console *p = user;
-  if (p->json && e->kind != REG_EVENT_STEP && !print_json(e)) p->lost = true;
+  if (p->json && e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_FLIGHT && !print_json(e)) p->lost = true;
   bool shown = p->bar || p->plain;
-  if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH && e->kind != REG_EVENT_RUN) clear_live(p);
+  if (e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_EPOCH && e->kind != REG_EVENT_RUN &&
+      e->kind != REG_EVENT_FLIGHT)
+    clear_live(p);
   switch (e->kind) {
   case REG_EVENT_TRAIN_START:
     p->first_step = e->step;
@@ -234,6 +271,7 @@ void reg_console_sink(void *user, const reg_event *e) {
     if (!p->json && e->view) reg_console_view(stdout, p->out, e);
     if (!p->json && !e->view) reg_console_report(stdout, p->out, e);
     break;
+  case REG_EVENT_FLIGHT: live_runs(p, e); break;
   case REG_EVENT_RUN:
     live_runs(p, e);
     if (p->plain) plain_run(e);

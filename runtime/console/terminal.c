@@ -21,13 +21,14 @@ static bool wants_color(bool is_terminal, bool dumb, const char *color) {
 }
 
 reg_terminal reg_terminal_of(FILE *f, const char *color) {
-  reg_terminal t = {.width = 80};
+  reg_terminal t = {.width = 80, .height = 24};
   int fd = fileno(f);
   bool is_terminal = isatty(fd);
   const char *term = getenv("TERM");
   bool dumb = !term || !strcmp(term, "dumb");
   struct winsize w;
-  if (is_terminal && ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 20) t.width = w.ws_col;
+  if (is_terminal && ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 && w.ws_row > 0)
+    t.width = w.ws_col, t.height = w.ws_row;
   t.live = is_terminal && !dumb;
   t.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
   t.color = wants_color(is_terminal, dumb, color);

@@ -350,8 +350,8 @@ static void failure(Text *o, const reg_event *e) {
 }
 
 char *reg_event_json(const reg_event *e) {
-  static const char *const names[] = {"train_start", "step", "epoch", "train_end", "evaluate",
-                                      "report",      "run",  "sweep", "error"};
+  static const char *const names[] = {"train_start", "step",   "epoch", "train_end", "evaluate",
+                                      "report",      "flight", "run",   "sweep",     "error"};
   Text o = {0};
   reg_text_add(&o, "{");
   put_text(&o, "event", names[e->kind]);
@@ -362,6 +362,7 @@ char *reg_event_json(const reg_event *e) {
   case REG_EVENT_TRAIN_END: train_end(&o, e); break;
   case REG_EVENT_EVALUATE: evaluate(&o, e); break;
   case REG_EVENT_REPORT: report(&o, e); break;
+  case REG_EVENT_FLIGHT: break; // is not written
   case REG_EVENT_RUN: run(&o, e); break;
   case REG_EVENT_SWEEP: sweep(&o, e); break;
   case REG_EVENT_ERROR: failure(&o, e); break;

@@ -285,7 +285,7 @@ int folder_open(Run *r) {
 
 void send_event(Run *r, reg_event *e) {
   e->program = r->program;
-  if (r->folder && r->metrics >= 0 && e->kind != REG_EVENT_STEP) {
+  if (r->folder && r->metrics >= 0 && e->kind != REG_EVENT_STEP && e->kind != REG_EVENT_FLIGHT) {
     char *line = reg_event_json(e);
     put_line(r, line);
     free(line);

@@ -16,6 +16,7 @@ int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
 
 static void keep_report(void *user, const reg_event *e) {
   Single *one = user;
+  flight_event(one, e);
   if (e->kind != REG_EVENT_REPORT || e->points) return; // of plots a run keeps nothing
   Text name = {0};
   sweep_label(one->of->r, one->of->s, one->run, &name);
@@ -220,6 +221,7 @@ static int take_some(Sweeping *w, int64_t *runs) {
 
 static void end_some(Sweeping *w, Single *ones, const int *codes, int n) {
   for (int i = 0; i < n; i++) {
+    flight_ends(&ones[i]);
     const int code = run_is_over(w, &ones[i], codes[i]);
     if (!code || w->code) continue;
     w->code = code;
@@ -245,6 +247,7 @@ static void *work(void *argument) {
   for (int n; ctx && ones && (n = take_some(w, runs)) > 0;) {
     pthread_mutex_unlock(&w->lock);
     for (int i = 0; i < n; i++) codes[i] = prepare(&ones[i], w, runs[i], ctx, &scratch);
+    for (int i = 0; i < n; i++) flight_begins(&ones[i]);
     run_some(ones, codes, n);
     pthread_mutex_lock(&w->lock);
     end_some(w, ones, codes, n);

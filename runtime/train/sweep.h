@@ -18,7 +18,9 @@ typedef struct Sweeping {
   pthread_cond_t landed;                // a run is over
   double share;                         // of their epochs that trainings of this round make; 1: all
   int64_t done, here;
-  int code; // what ended it before its end
+  struct Single *under_way; // runs, the latest first
+  double shown;             // when they were last told
+  int code;                 // what ended it before its end
   reg_status ended;
 } Sweeping;
 
@@ -28,6 +30,9 @@ typedef struct Single {
   Run own;
   reg_run_options options;
   reg_status st;
+  struct Single *next; // of those under way
+  reg_flight flight;
+  int trained; // trainings that are over
 } Single;
 
 // -- search.c
@@ -41,6 +46,11 @@ int sweep_variant(const Run *r, const reg_sweep *s, int64_t run);
 void propose(Run *r, int sweep, int64_t run, int64_t n, const double *values, double *room);
 int64_t axis_place(const reg_axis *x, double at);
 
+// -- flight.c
+// What becomes of a run while it acts, for whoever looks on; a run's own events.
+void flight_begins(Single *one);
+void flight_event(Single *one, const reg_event *e);
+void flight_ends(Single *one); // under the lock
 // -- sweep_outcome.c
 // Under the lock: a run is over with this code. What it leaves is kept, and told; an error that is its own is
 // its outcome. REG_OK: the others go on.

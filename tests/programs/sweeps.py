@@ -80,6 +80,13 @@ def case_a_binary_sweeps(regc):
     demand((where / "out" / "sweep-s.csv").read_text() == reports(regc, SWEEP)[1], "the table of the binary is another one")
     said = regc("run", "p.reg", "--out=", "--progress", "plain", cwd=where).stderr
     demand(said.count("lambda ") >= 6 and "6 runs" in said, said)
+    live = regc("run", "p.reg", "--out=", "--progress", "bar", cwd=where).stderr.replace("\r\033[K", "")
+    demand(" s: 0 of 6 runs" in live and "\n  lambda " in live and "  net epoch 0/" in live and "6 runs" in live.splitlines()[-1], live)
+
+
+def case_an_axis_stands_for_a_let(regc):
+    told = reports(regc, "let k = 5\nfn twice() = 2 * k\nsweep k in [1, 2] as s { v = twice() }\nreport s.v\nreport twice() as \"outside\"\n")[0]
+    demand(told == {"s.v": [2, 4], "outside": 10}, f"{told}")
 
 
 def case_a_value_more_changes_no_other_run(regc):

@@ -151,6 +151,22 @@ train net on digits {
     demand("minimized net.head.bias: mean(net(x)^2) over net.head.bias" in text, text)
 
 
+def case_steps_at_another_point_are_passes(regc):
+    """Of the objective: of a sharpness-aware step two; what acts besides has passes of its own."""
+    program = written(regc, DIGITS + """
+model net(x: [64]) -> [10] = x |> dense(10)
+model side(x: [64]) -> [10] = x |> dense(10)
+train net, side on digits {
+  loss     cross_entropy(net(x), label)
+  optimize sam(base: sgd(lr: 0.1)) for net.*
+  minimize kl(softmax(net(x)), softmax(side(x))) over side.* by sgd(lr: 0.1)
+  epochs   1
+}
+""")
+    said = regc.ok("run", "--summary", "--dry-run", "--out=", program)
+    demand("passes forward in a step: net 3, side 1\n" in said, said)
+
+
 def case_a_minimized_objective_that_is_no_number(regc):
     done = regc("run", "--out", "", "-", stdin=DIGITS + """
 model net(x: [64]) -> [10] = x |> dense(10)

@@ -7,7 +7,7 @@
 
 typedef struct reg_terminal { // how a stream wants to be written to
   bool color, utf8, live;     // live: a terminal whose line can be redrawn
-  int width;
+  int width, height;
 } reg_terminal;
 
 // `color`: "auto", "always", "never" or NULL (auto).
@@ -17,7 +17,7 @@ typedef struct reg_console {
   reg_terminal out, err;
   bool json;               // events on standard output instead of results
   bool bar, plain;         // progress on standard error; neither: silent
-  bool live_shown;         // a line is waiting to be redrawn
+  int live_shown;          // so many lines are waiting to be redrawn
   bool lost;               // memory ran out for an event
   double drawn;            // when
   int64_t first_step;      // of the training at hand: more than 0 where it goes on with an earlier one

@@ -13,8 +13,9 @@ typedef enum reg_event_kind {
   REG_EVENT_TRAIN_END,
   REG_EVENT_EVALUATE,
   REG_EVENT_REPORT,
-  REG_EVENT_RUN,   // one of a sweep is over
-  REG_EVENT_SWEEP, // all of them are
+  REG_EVENT_FLIGHT, // where runs of a sweep are: for whoever looks on, at most every 80 ms; not in files
+  REG_EVENT_RUN,    // one of a sweep is over
+  REG_EVENT_SWEEP,  // all of them are
   REG_EVENT_ERROR
 } reg_event_kind;
 
@@ -43,7 +44,9 @@ typedef struct reg_event {
   const reg_report *report;
   const reg_sweep *sweep; // RUN, SWEEP
   int64_t run, done;      // RUN: its number from 0 on; how many are over, of all acts of this sweep the last
-  int64_t here;           // RUN: how many of these in this process
+  int64_t here;           // RUN, FLIGHT: how many of these in this process
+  const struct reg_flight *flights; // FLIGHT: of the runs under way in this process
+  int64_t nflights;
   int64_t diverged, failed; // SWEEP: runs; failed: of another reason
   const reg_view *view;     // REPORT of runs; else NULL
   const reg_view_row *rows; // its nrows rows
@@ -75,6 +78,16 @@ typedef struct reg_event {
   const reg_solved *solved;  // EPOCH, TRAIN_END; NULL: it is not solved
   const reg_status *status;  // ERROR; RUN: of one that failed, else NULL
 } reg_event;
+
+// A run of a sweep that is under way: where its training is.
+typedef struct reg_flight {
+  int64_t run;
+  const double *at; // its number on each axis, or the place of the label
+  const reg_train *train;
+  int64_t epoch, epochs;
+  double loss;  // of the last epoch
+  double share; // of its trainings' steps that are made, by their number
+} reg_flight;
 
 typedef void (*reg_sink)(void *user, const reg_event *e);
 
