@@ -169,8 +169,8 @@ typedef struct Training {
   Bound init, start;
   Steps steps;
   Validation valid;
-  Bound measure;    // of norms of gradients
-  double *norm_now; // likewise
+  Bound measure;            // of norms of gradients
+  double *norm_now;         // likewise
   Solving *solving;         // of one that is solved, from its first act on
   void **solve_places;      // by reg_solve_slot
   const reg_solved *solved; // what came of the last act
@@ -309,7 +309,7 @@ typedef struct Told {
   const char *name;
   const void **values;
   const reg_view_row *rows; // of a view
-  const double *at;         // of each row
+  const double *at;         // of each row; of a plot its points
   int64_t nrows, chosen;
   struct Told *next;
 } Told;
@@ -318,6 +318,7 @@ typedef struct Reason {
   const char *text;
   struct Reason *next;
 } Reason;
+int64_t told_beside(const Run *r, const reg_report *report, int64_t nrows); // how many numbers `at` has
 int told_add(Run *r, const Told *told); // a copy of it, and of what it points to
 int reason_add(Run *r, int64_t sweep, int64_t run, const char *text);
 const char *reason_of(const Run *r, int64_t sweep, int64_t run); // NULL: none

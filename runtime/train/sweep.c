@@ -17,7 +17,7 @@ int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
 static void keep_report(void *user, const reg_event *e) {
   Single *one = user;
   flight_event(one, e);
-  if (e->kind != REG_EVENT_REPORT || e->points) return; // of plots a run keeps nothing
+  if (e->kind != REG_EVENT_REPORT) return;
   Text name = {0};
   sweep_label(one->of->r, one->of->s, one->run, &name);
   reg_text_format(&name, ": %s", e->name);
@@ -25,7 +25,7 @@ static void keep_report(void *user, const reg_event *e) {
                      .name = name.data,
                      .values = (const void **)e->values,
                      .rows = e->rows,
-                     .at = e->at,
+                     .at = e->points ? e->points : e->at,
                      .nrows = e->nrows,
                      .chosen = e->chosen};
   if (name.failed)

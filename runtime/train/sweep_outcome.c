@@ -36,6 +36,10 @@ static void tell_reports(Run *r, const Single *one) {
                    .nrows = t->nrows,
                    .chosen = t->chosen};
     if (t->report->view) e.view = &r->program->views[t->report->view - 1];
+    if (e.view && e.view->kind == REG_VIEW_PLOT) {
+      e.points = t->at;
+      e.npoints = told_beside(r, t->report, 0) / r->program->sweeps[e.view->sweep].axes[e.view->axis].count;
+    }
     send_event(r, &e);
   }
 }

@@ -22,9 +22,13 @@ static bool copy_values(Run *r, Told *t) {
   return values != NULL;
 }
 
-// Of the runs that a report is of.
-static int axes_of(const Run *r, const reg_report *report) {
-  return report->view ? r->program->sweeps[r->program->views[report->view - 1].sweep].naxes : 0;
+int64_t told_beside(const Run *r, const reg_report *report, int64_t nrows) {
+  const reg_view *v = report->view ? &r->program->views[report->view - 1] : NULL;
+  const reg_sweep *s = v ? &r->program->sweeps[v->sweep] : NULL;
+  int64_t n = v && v->kind != REG_VIEW_PLOT ? nrows * s->naxes : 0;
+  for (int i = 0; v && v->kind == REG_VIEW_PLOT && i < report->nvalues; i++)
+    n += r->program->store[report->values[i]].count / s->nruns * s->axes[v->axis].count;
+  return n;
 }
 
 int told_add(Run *r, const Told *told) {
@@ -35,9 +39,10 @@ int told_add(Run *r, const Told *told) {
   t->next = NULL;
   if (told->nrows) memcpy(rows, told->rows, (size_t)told->nrows * sizeof *rows);
   t->rows = rows;
-  double *at = reg_heap_take(&r->heap, (size_t)(told->nrows * axes_of(r, told->report)) * sizeof *at);
+  const size_t beside = (size_t)told_beside(r, told->report, told->nrows);
+  double *at = reg_heap_take(&r->heap, beside * sizeof *at);
   if (!at) return reg_no_memory(r->st, 0);
-  if (told->nrows) memcpy(at, told->at, (size_t)(told->nrows * axes_of(r, told->report)) * sizeof *at);
+  if (beside) memcpy(at, told->at, beside * sizeof *at);
   t->at = at;
   t->name = reg_heap_copy(&r->heap, told->name, strlen(told->name));
   if (!t->name || !copy_values(r, t)) return reg_no_memory(r->st, 0);
@@ -127,7 +132,7 @@ static int put_told(Run *r, Heap *heap, const Told *t, int number, reg_saved_ten
   if (!code) code = put_numbers(r, heap, name, rows, REG_F64, t->nrows * ROW, &out[(*n)++]);
   snprintf(name, sizeof name, "told %d at", number);
   if (!code)
-    code = put_numbers(r, heap, name, t->at, REG_F64, t->nrows * axes_of(r, t->report), &out[(*n)++]);
+    code = put_numbers(r, heap, name, t->at, REG_F64, told_beside(r, t->report, t->nrows), &out[(*n)++]);
   for (int i = 0; i < t->report->nvalues && !t->report->view && !code; i++) {
     const reg_tensor *of = &r->program->store[t->report->values[i]];
     snprintf(name, sizeof name, "told %d value %d", number, i);
@@ -206,7 +211,7 @@ static bool told_read(Run *r, const reg_saved *saved, int number, const double *
   const double *rows = numbers_of(saved, name, nrows * ROW, &all);
   reg_view_row *read = rows ? reg_heap_take(&r->heap, (size_t)nrows * sizeof *read) : NULL;
   snprintf(name, sizeof name, "told %d at", number);
-  const double *at = numbers_of(saved, name, nrows * axes_of(r, report), &all);
+  const double *at = numbers_of(saved, name, told_beside(r, report, nrows), &all);
   const void **values = values_read(r, saved, report, number, found);
   char *text = text_of(&r->heap, head, count);
   if (!read || !values || !text || !at) return false;

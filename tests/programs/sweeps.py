@@ -84,6 +84,12 @@ def case_a_binary_sweeps(regc):
     demand(" s: 0 of 6 runs" in live and "\n  lambda " in live and "  net epoch 0/" in live and "6 runs" in live.splitlines()[-1], live)
 
 
+def case_a_run_plots_a_sweep_of_its_own(regc):
+    told = reports(regc, "sweep a in [1, 2] as outer {\n  sweep k in [1, 2, 3] as inner { v = a * k }\n  report plot(inner, v, over: k) as \"own\"\n}\n")[2]
+    plots = {e["name"]: (e["x"], e["paths"]["value"]) for e in told if e["event"] == "report"}
+    demand(plots == {"a = 1: own": ([1, 2, 3], [1, 2, 3]), "a = 2: own": ([1, 2, 3], [2, 4, 6])}, f"{plots}")
+
+
 def case_an_axis_stands_for_a_let(regc):
     told = reports(regc, "let k = 5\nfn twice() = 2 * k\nsweep k in [1, 2] as s { v = twice() }\nreport s.v\nreport twice() as \"outside\"\n")[0]
     demand(told == {"s.v": [2, 4], "outside": 10}, f"{told}")
