@@ -201,14 +201,16 @@ static void mark_together(const Stages *s, const LowerSweep *sweep) {
   const Lowered *l = s->l;
   int axis = 0;
   while (axis < sweep->axes.len && !sweep->axes.data[axis]->seed) axis++;
-  const bool seeds = axis < sweep->axes.len;
+  const bool seeds = axis < sweep->axes.len, searched = sweep->search == REG_SEARCH_TPE;
+  if (searched && seeds) return;
   const size_t each = !seeds ? 1 : (size_t)(sweep->drawn ? sweep->nruns : sweep->axes.data[axis]->n);
   bool *met = ARENA_ARRAY(l->session->arena, bool, (size_t)sweep->build->variants.len *each);
-  for (int run = 0; run < sweep->nruns; run++) {
+  for (int run = 0; run < (searched ? sweep->nvalues : sweep->nruns); run++) {
     const int v = sweep->variant_of[run], at = seeds ? values_of(l->session->arena, sweep, run)[axis] : 0;
     if (v >= sweep->build->variants.len) continue; // refused
     const Variant *variant = &sweep->build->variants.data[v];
-    for (int i = variant->first; met[(size_t)v * each + (size_t)at] && i < variant->end; i++) {
+    const bool others = searched ? sweep->nruns > 1 : met[(size_t)v * each + (size_t)at];
+    for (int i = variant->first; others && i < variant->end; i++) {
       LowerTrain *t = l->trains.data[i];
       t->together = !t->solve && !t->sample;
     }
@@ -261,7 +263,7 @@ void lower_sweep(Stages *s, const Ast *e) {
   sweep->at = stored_new(l, arena_printf(a, "%s: values of runs", sweep->name), DT_F64,
                          shape_of(2, (int64_t)sweep->nruns, (int64_t)sweep->axes.len));
   sweep_columns(s, sweep);
-  if (sweep->search == REG_SEARCH_NONE) mark_together(s, sweep);
+  mark_together(s, sweep);
   if (sweep->by && !sweep_judged(s, sweep)) return;
   sweep->index = l->sweeps.len;
   push_act(s, REG_STAGE_SWEEP, sweep->index, e->span);

@@ -151,13 +151,13 @@ static void free_one(Single *one) {
 // -- all of them
 
 // What a step goes over stays in a core's cache from run to run; and each thread of each process gets its
-// share. Rounds of a search are made run by run.
+// share.
 static int most_together(const Sweeping *w, int64_t run) {
   enum { CACHED = 3 << 19 };
   const int64_t bytes = together_bytes(w->r->program, &w->s->variants[sweep_variant(w->r, w->s, run)]);
   const int working = w->working * (w->r->ranks ? w->r->ranks : 1);
   const int64_t share = (w->nround - w->next + working - 1) / working;
-  int64_t most = bytes && w->s->search == REG_SEARCH_NONE && !w->options.inspect ? CACHED / bytes : 1;
+  int64_t most = bytes && !w->options.inspect ? CACHED / bytes : 1;
   if (most > share) most = share;
   return most < 1 ? 1 : most > MOST_TOGETHER ? MOST_TOGETHER : (int)most;
 }
