@@ -1,6 +1,6 @@
 // In: a graph that is run for many sets of some of its inputs, all others the same. Out: two graphs. `common`
-// computes what depends on no input of a set's own; `own` is the graph itself, which reads that. Holds: own
-// after common has the values of the graph. What takes less to compute than to read is computed in both.
+// draws the random numbers that depend on no input of a set's own; `own` is the graph itself, which reads
+// them. Holds: own after common has the values of the graph.
 #include "../graph/ops.h"
 #include "passes.h"
 
@@ -12,11 +12,8 @@ typedef struct Cut {
   Node **in_own, **in_common;
 } Cut;
 
-// A number for all elements, or a truth value as a number.
-static bool is_cheap(const Node *n) {
-  if (n->op == OP_CAST) return n->in[0]->dtype == DT_BOOL;
-  return n->nin == 0 || n->op == OP_BROADCAST || n->op == OP_RESHAPE;
-}
+// All else is computed by each, in the kernels that it has alone: so its sums are the same.
+static bool is_shared(const Node *n) { return n->op == OP_UNIFORM; }
 
 static void mark(Cut *c, bool (*is_own)(Port)) {
   const Graph *g = c->from;
@@ -28,7 +25,8 @@ static void mark(Cut *c, bool (*is_own)(Port)) {
   for (int i = 0; i < g->outputs.len; i++) c->read[g->outputs.data[i].node->id] = true;
   for (int i = g->nodes.len - 1; i >= 0; i--) {
     const Node *n = g->nodes.data[i];
-    for (int k = 0; k < n->nin && c->read[i] && (c->own[i] || is_cheap(n)); k++) c->read[n->in[k]->id] = true;
+    for (int k = 0; k < n->nin && c->read[i] && (c->own[i] || !is_shared(n)); k++)
+      c->read[n->in[k]->id] = true;
   }
 }
 
@@ -67,7 +65,7 @@ Halves graph_halves(Arena *a, const Graph *g, bool (*is_own)(Port), int kind) {
     const Node *x = g->nodes.data[i];
     if (!c.own[i]) c.in_common[i] = rebuilt(out.common, x, c.in_common);
     if (!c.read[i] || c.in_own[i]) continue;
-    c.in_own[i] = c.own[i] || is_cheap(x) ? rebuilt(out.own, x, c.in_own) : handed_over(&c, x);
+    c.in_own[i] = c.own[i] || !is_shared(x) ? rebuilt(out.own, x, c.in_own) : handed_over(&c, x);
   }
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];

@@ -15,9 +15,9 @@ extern const int npasses;
 // after every pass and a failure is an internal error that names the pass.
 Graph *passes_run(Arena *a, const Graph *g, int level, bool verify);
 
-// The graph in two, for many sets of the inputs that are a set's own: `common` is computed once for all,
-// `own` for each. What own reads of common is an output there and an input here, its port (kind, 0), (kind,
-// 1), ...
+// The graph in two, for many sets of the inputs that are a set's own: `common`, the draws, is computed once
+// for all, `own` for each. What own reads of common is an output there and an input here, its port (kind, 0),
+// (kind, 1), ...
 typedef struct Halves {
   Graph *common, *own;
 } Halves;

@@ -1,6 +1,6 @@
 // Runs of a sweep that are trained together: step by step, one after the other. In: trainings of one plan,
-// seed and data. Out: the bits that each has alone, for less: what a step computes of seed, rows and time is
-// computed once for all (`step_common`), and each computes the rest over what is its own (`step_own`).
+// seed and data. Out: the bits that each has alone, for less: the random numbers of a step are drawn
+// once for all (`step_common`), its rows gathered once, and each computes the rest (`step_own`).
 #include "train/internal.h"
 
 static int take_values(Training *t, const reg_function *f, Common *c) {
