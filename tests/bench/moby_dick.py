@@ -9,6 +9,7 @@ import json
 import math
 import resource
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -118,7 +119,10 @@ def theirs(folder, epochs):
         done += 1
 
     began = seconds_of(resource.RUSAGE_SELF)
-    losses = [pass_over(train, step) for _ in range(epochs)]
+    losses = []
+    for _ in range(epochs):
+        losses.append(pass_over(train, step))
+        print(f"PyTorch, epoch {len(losses)}: {losses[-1]:.4f}", file=sys.stderr, flush=True)
     with torch.no_grad():
         return pass_over(test) / math.log(2), losses, seconds_of(resource.RUSAGE_SELF) - began
 
