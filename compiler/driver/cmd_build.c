@@ -137,6 +137,21 @@ static const char *program_name(Pipeline *p) {
   return shown;
 }
 
+// A pattern is no file: its folder is looked up.
+static const char *absolute_path(const Pipeline *p, const char *path) {
+  const char *slash = strrchr(path, '/');
+  char *whole = realpath(path, NULL),
+       *folder =
+           whole ? NULL
+                 : realpath(slash ? arena_strndup(p->arena, path, (size_t)(slash - path + 1)) : ".", NULL);
+  const char *out = whole    ? arena_strdup(p->arena, whole)
+                    : folder ? arena_printf(p->arena, "%s/%s", folder, slash ? slash + 1 : path)
+                             : path;
+  free(whole);
+  free(folder);
+  return out;
+}
+
 // The binary may be started anywhere: its data are named by absolute paths.
 static void absolute_paths(const Pipeline *p) {
   const Lowered *l = p->lowered;
@@ -145,9 +160,10 @@ static void absolute_paths(const Pipeline *p) {
     reg_data_op *ops = ARENA_ARRAY(p->arena, reg_data_op, plan->nops);
     memcpy(ops, plan->ops, sizeof *ops * (size_t)plan->nops);
     for (int k = 0; k < plan->nops; k++) {
-      char *path = ops[k].path ? realpath(ops[k].path, NULL) : NULL;
-      if (path) ops[k].path = arena_strdup(p->arena, path);
-      free(path);
+      const char **more = ARENA_ARRAY(p->arena, const char *, ops[k].nmore);
+      if (ops[k].path) ops[k].path = absolute_path(p, ops[k].path);
+      for (int m = 0; m < ops[k].nmore; m++) more[m] = absolute_path(p, ops[k].more[m]);
+      ops[k].more = more;
     }
     plan->ops = ops;
   }

@@ -218,6 +218,7 @@ static void replace_files(Cx *cx, const char *name, OpList *ops) {
                        : part ? h->data_path(h->user, arena_printf(cx->a, "%s.%s", name, op->part_names[0]))
                               : h->data_path(h->user, name);
     if (path) op->path = path;
+    if (path) op->nmore = 0;
   }
 }
 

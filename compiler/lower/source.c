@@ -46,6 +46,30 @@ static bool path_arg(Cx *cx, const Ast *call, const char *source, reg_data_op *o
   return true;
 }
 
+// One path, or a list of them.
+static bool paths_arg(Cx *cx, const Ast *call, reg_data_op *op) {
+  const Ast *list = call_arg(call, "path", 0);
+  VEC(const char *) more = {0};
+  op->more = NULL;
+  op->nmore = 0;
+  if (!list || list->kind != AST_LIST || !list->nkids) return path_arg(cx, call, "csv", op);
+  for (int i = 0; i < list->nkids; i++) {
+    const Ast *path = list->kids[i];
+    if (path->kind != AST_STR) {
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, path->span, "the path of a file", ast_text(cx->a, path));
+      return false;
+    }
+    const char *file = program_file(cx, path->span, path->name);
+    if (i)
+      vec_push(cx->a, more, file);
+    else
+      op->path = file;
+  }
+  op->more = more.data;
+  op->nmore = more.len;
+  return true;
+}
+
 // -- how a CSV file is written
 
 typedef VEC(const char *) NameList;
@@ -125,7 +149,8 @@ static bool own_args(Cx *cx, const Ast *call, reg_data_op *op, reg_csv_form *f) 
 static bool byte_arg(Cx *cx, const Ast *call, const char *arg, int *to) {
   const Ast *e = call_arg(call, arg, -1);
   if (!e) return true;
-  if (e->kind == AST_STR && e->name[0] > 0 && !e->name[1] && !strchr("\"\n\r ", e->name[0])) {
+  if (e->kind == AST_STR && e->name[0] > 0 && !e->name[1] && !strchr("\"\n\r", e->name[0]) &&
+      (e->name[0] != ' ' || !strcmp(arg, "separator"))) {
     *to = (unsigned char)e->name[0];
     return true;
   }
@@ -165,7 +190,7 @@ bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg
   op->kind = REG_DATA_CSV;
   if (first && first->nforms) *f = *first->form; // what a part does not say is as in the first file
   const reg_csv_form before = *f;
-  if (!path_arg(cx, call, "csv", op) || !form_args(cx, env, call, op, f)) return false;
+  if (!paths_arg(cx, call, op) || !form_args(cx, env, call, op, f)) return false;
   if (first && call->nkids == 2) return true;
   if (first) {
     f->own = before.own;

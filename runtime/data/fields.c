@@ -102,7 +102,7 @@ int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_
 static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
   const size_t rows = (size_t)t->nrows;
   // What rows are called differs from file to file.
-  const int64_t first = t->own[own].role == REG_OWN_ID ? t->nrows : t->files[0].nrows;
+  const int64_t first = t->own[own].role == REG_OWN_ID ? t->nrows : table_rows_of(t, 0, NULL);
   const char **cells = reg_large_resize(NULL, 2 * rows * sizeof *cells),
              **sorted = cells ? cells + rows : NULL;
   f->classes = reg_heap_take_large(t->heap, rows * sizeof *f->classes);
@@ -147,7 +147,7 @@ static int integer_classes(const Table *t, int own, reg_field *f) {
     parse_text(t, own, i, &value);
     code = no_classes(t, own, f, i, fabs(value) >= 0x1p63 ? " has more than 64 bits" : " is no integer");
   } else {
-    code = data_integer_classes(t->heap, f, values, t->files[0].nrows, t->nrows, &stranger);
+    code = data_integer_classes(t->heap, f, values, table_rows_of(t, 0, NULL), t->nrows, &stranger);
     if (!code && stranger >= 0)
       code = no_classes(t, own, f, stranger, " is not among those of the training data");
   }
@@ -170,7 +170,8 @@ static int not_a_number(const Table *t, int own, const reg_field *f, int64_t row
 static int64_t first_text(const Table *t, int own) {
   bool numbers = false;
   double value;
-  for (int64_t i = 0; i < t->files[0].nrows; i++) {
+  const int64_t rows = table_rows_of(t, 0, NULL);
+  for (int64_t i = 0; i < rows; i++) {
     const NumberText kind = parse_text(t, own, i, &value);
     if (kind == NUMBER_NONE) return i;
     numbers |= kind != NUMBER_MISSING;

@@ -44,7 +44,9 @@ static int list_texts(Table *t, const reg_data_plan *plan, TableRequest *want, r
 
 static const reg_image_form *images_of(const reg_data_op *op) { return op->nimages ? op->images : NULL; }
 
-static int (*reader_of(reg_data_kind kind))(Table *, const TableRequest *, reg_status *) {
+typedef int Reader(Table *, const TableRequest *, reg_status *);
+
+static Reader *reader_of(reg_data_kind kind) {
   return kind == REG_DATA_CSV      ? table_read_csv
          : kind == REG_DATA_IDX    ? table_read_idx
          : kind == REG_DATA_NPY    ? table_read_npy
@@ -52,57 +54,66 @@ static int (*reader_of(reg_data_kind kind))(Table *, const TableRequest *, reg_s
                                    : NULL;
 }
 
+// The files of one step. `want` says what is wanted of all files, and is for the very first one.
+static int read_step(Table *t, const reg_data_plan *plan, int step, Reader *read, TableRequest want,
+                     reg_status *st) {
+  const reg_data_op *op = &plan->ops[step];
+  if (op->nforms) want.form = op->form;
+  want.target = step ? op->target : NULL;
+  want.labels = op->labels;
+  want.array = op->array;
+  int code = REG_OK;
+  for (int i = -1; i < op->nmore && !code; i++) {
+    const char *const *paths = i < 0 ? &op->path : &op->more[i];
+    int n = 1;
+    if (plan->ops[0].kind == REG_DATA_CSV) code = data_paths(t->heap, *paths, &paths, &n, st);
+    for (int k = 0; k < n && !code; k++) {
+      if (t->nfiles == MOST_FILES)
+        return reg_fail(st, REG_BAD_DATA, "data_bad", "a data set is read from %d files at most", MOST_FILES);
+      want.path = paths[k];
+      want.no_others = t->nfiles > 0;
+      if (t->nfiles) want.columns = t->columns;
+      if (t->nfiles) want.ncolumns = t->width;
+      t->files[t->nfiles].step = step;
+      code = read(t, &want, st);
+    }
+  }
+  return code;
+}
+
 static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *source = plan->ops;
-  int (*const read)(Table *, const TableRequest *, reg_status *) =
-      plan->nops < 1 ? NULL : reader_of(source->kind);
+  Reader *read = plan->nops < 1 ? NULL : reader_of(source->kind);
   if (!read) return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
-  TableRequest first = {.path = source->path,
-                        .form = form_of(source),
-                        .labels = source->labels,
+  TableRequest first = {.form = form_of(source),
                         .images = images_of(source),
-                        .array = source->array,
                         .any_text = plan_takes_texts(plan),
                         .holes = plan_fills(plan),
                         .drops = has(plan, REG_DATA_DROP_MISSING)};
   int code = open_own(t, plan, st);
   if (!code) code = list_texts(t, plan, &first, st);
-  if (!code) code = read(t, &first, st);
-  for (int i = 1; i < plan->nops && !code; i++) {
-    const reg_data_op *op = &plan->ops[i];
-    if (op->kind != REG_DATA_PART) continue;
-    if (t->nfiles == MOST_FILES) return reg_fail(st, REG_INTERNAL, "internal", "too many files");
-    const TableRequest want = {.path = op->path,
-                               .form = op->nforms ? op->form : form_of(source),
-                               .target = op->target,
-                               .labels = op->labels,
-                               .images = images_of(source),
-                               .array = op->array,
-                               .columns = t->columns,
-                               .ncolumns = t->width,
-                               .no_others = true,
-                               .holes = first.holes,
-                               .drops = first.drops};
-    code = read(t, &want, st);
-  }
+  if (!code) code = read_step(t, plan, 0, read, first, st);
+  for (int i = 1; i < plan->nops && !code; i++)
+    if (plan->ops[i].kind == REG_DATA_PART) code = read_step(t, plan, i, read, first, st);
   return code;
 }
 
 // Shares divide the first file; the others are parts each. `t` NULL: a text.
 static int make_parts(reg_dataset *d, Heap *heap, const Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *split = NULL;
-  const int64_t rows = t ? t->files[0].nrows : d->nrows;
+  const int64_t rows = t ? table_rows_of(t, 0, NULL) : d->nrows;
   for (int i = 1; i < plan->nops; i++) {
     if (plan->ops[i].kind != REG_DATA_SPLIT && plan->ops[i].kind != REG_DATA_FOLD) continue;
     if (split) return reg_fail(st, REG_BAD_DATA, "split_bad", "the data are split twice");
     split = &plan->ops[i];
   }
   int code = split ? data_split(d, heap, rows, !t, split, st)
-                   : data_add_part(d, heap, t && t->nfiles > 1 ? "train" : "all", 0, rows, st);
-  for (int i = 1, file = 1; i < plan->nops && !code && t; i++)
+                   : data_add_part(d, heap, t && t->files[t->nfiles - 1].step ? "train" : "all", 0, rows, st);
+  for (int i = 1; i < plan->nops && !code && t; i++)
     if (plan->ops[i].kind == REG_DATA_PART) {
-      const TableFile *f = &t->files[file++];
-      code = data_add_part(d, heap, plan->ops[i].part_names[0], f->first, f->nrows, st);
+      int64_t first = 0;
+      const int64_t count = table_rows_of(t, i, &first);
+      code = data_add_part(d, heap, plan->ops[i].part_names[0], first, count, st);
     }
   return code;
 }

@@ -85,6 +85,13 @@ static bool reserve(CsvPiece *p, size_t bytes) {
   return true;
 }
 
+// Where a field ends whose text ends at `at`: several spaces separate as one does, and none at a line's end.
+static const char *field_end(const CsvPiece *p, const char *at) {
+  if (p->layout->separator != ' ' || *at != ' ') return at;
+  at = pass_blanks(p, at);
+  return is_end(*at) || at == p->end ? at : at - 1;
+}
+
 // `at` is behind the quote that opens it. Lines inside are counted.
 static const char *quoted(CsvPiece *p, const char *at, CsvField *out) {
   const char *start = at;
@@ -110,7 +117,7 @@ static const char *quoted(CsvPiece *p, const char *at, CsvField *out) {
     *out = (CsvField){p->scratch, out->length - twice};
   }
   if (memchr(out->text, 0, out->length)) return wrong(p, CSV_ZERO);
-  at = pass_blanks(p, at);
+  at = p->layout->separator == ' ' ? field_end(p, at) : pass_blanks(p, at);
   if (*at != p->layout->separator && !is_end(*at) && at != p->end) return wrong(p, CSV_QUOTE);
   p->lines += lines;
   return at;
@@ -127,7 +134,7 @@ const char *csv_field(CsvPiece *p, const char *at, CsvField *out) {
   const char *end = at;
   while (end > start && is_blank(p, end[-1])) end--;
   *out = (CsvField){start, (size_t)(end - start)};
-  return out->length > CSV_LONGEST_FIELD ? wrong(p, CSV_LONG) : at;
+  return out->length > CSV_LONGEST_FIELD ? wrong(p, CSV_LONG) : field_end(p, at);
 }
 
 const char *csv_line_end(CsvPiece *p, const char *at) {
@@ -304,7 +311,7 @@ static const char *quick(const CsvPiece *p, int x, const char *at) {
   const char *end = number_quick(at, l->point, l->dtype, &value);
   if (!end || (*end != l->separator && !is_end(*end))) return NULL;
   p->numbers[p->nrows * l->width + x] = value;
-  return end;
+  return field_end(p, end);
 }
 
 static const char *scan_field(CsvPiece *p, int column, const char *at) {

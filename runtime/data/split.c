@@ -326,7 +326,6 @@ static int find_fields(Division *v, const reg_dataset *d, bool in_order, reg_sta
 
 // The next part, with room for `count` rows; NULL after a report.
 static reg_part *new_part(reg_dataset *d, Heap *heap, const char *name, int64_t count, reg_status *st) {
-  enum { MOST_PARTS = MOST_SHARES + MOST_FILES };
   if (reg_data_part(d, name)) {
     reg_fail(st, REG_BAD_DATA, "split_bad", "part `%s` is given twice", name);
     return NULL;

@@ -39,6 +39,16 @@ const char *table_text(const Table *t, int own, int64_t row) {
   return c->text + c->at[row];
 }
 
+int64_t table_rows_of(const Table *t, int step, int64_t *first) {
+  int64_t rows = 0;
+  for (int i = t->nfiles - 1; i >= 0; i--) {
+    if (t->files[i].step != step) continue;
+    rows += t->files[i].nrows;
+    if (first) *first = t->files[i].first;
+  }
+  return rows;
+}
+
 static int column_of(const TableFile *f, int own) { return f->column ? f->column[own] : 1; }
 
 int table_mistake(const Table *t, int own, int64_t row, reg_status *st, const char *hint, const char *fmt,

@@ -18,7 +18,7 @@ int names_find(const NameIndex *n, const char *name);
 bool names_add(NameIndex *n, char *name);
 void names_free(NameIndex *n);
 
-enum { MOST_FILES = 4, MOST_SHARES = 4, MOST_LAGS = 10000 };
+enum { MOST_FILES = 1024, MOST_SHARES = 4, MOST_PARTS = 8, MOST_LAGS = 10000 };
 
 // Texts of a column, one a row, each ended by 0. These arrays and those of a table are reg_large_resize's.
 typedef struct Cells {
@@ -32,6 +32,7 @@ void cells_free(Cells *c);
 
 typedef struct TableFile {
   const char *path;
+  int step;             // of the plan: 0, or that of a part
   int64_t first, nrows; // rows of the table
   const int *column;    // of each own column: the number of its field in a line, from 1
   const int *x_column;  // likewise of each column of x
@@ -132,6 +133,10 @@ int table_hole(const Table *t, int x, int64_t row, reg_status *st, const char *h
 char *table_cell(const Table *t, int own, int64_t row);
 const char *table_text(const Table *t, int own, int64_t row);
 const TableFile *table_file(const Table *t, int64_t row);
+// Rows of the files that a step of the plan names, which follow each other, and the first of them.
+int64_t table_rows_of(const Table *t, int step, int64_t *first);
+// What a path means, in the order of names: itself, the tables of a folder, or the files that fit a pattern.
+int data_paths(Heap *heap, const char *path, const char *const **paths, int *count, reg_status *st);
 
 // Rows that lack a value of x or of an own column are left out.
 int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st);

@@ -220,6 +220,7 @@ static int change_data(reg_binary *b, BinaryOptions *o, const char *pair) {
   memcpy(plans, p->plans, (size_t)p->ndatasets * sizeof *plans);
   memcpy(ops, p->plans[at].ops, (size_t)p->plans[at].nops * sizeof *ops);
   ops[file].path = pair + n + 1;
+  ops[file].nmore = 0;
   plans[at].ops = ops;
   p->plans = plans;
   return 0;

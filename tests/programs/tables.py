@@ -6,13 +6,15 @@ import gzip
 import json
 import math
 import random
+import re
 import resource
 import statistics
+from pathlib import Path
 
 from programs.cases import demand, events, folder, of_kind
 from programs.standalone import build, refused, sanitizers
 from programs.system import limited
-from run import Skip
+from run import ROOT, Skip
 
 TAIL = """
 model net(x: [2]) -> [2] = x |> dense(4) |> tanh |> dense(2)
@@ -271,6 +273,65 @@ train net on d { loss cross_entropy(net(x), y); optimize sgd(lr: 0.1); epochs 1;
     demand(done.returncode == 0, done.stderr)
     one, other = [(where / run / "weights.safetensors").read_bytes() for run in ("much", "little")]
     demand(one == other, "other weights where the table is in a file")
+
+
+def case_table_in_several_files(regc):
+    """A list, a pattern and a folder are one table, in the order of names; parts of several files; mistakes are told in the file that has them."""
+    where, head = folder(regc), "a,kind,y\n"
+    lines = [f"{i % 5}.{i % 7},{'uvw'[i % 3]},{'high' if i % 4 else 'low'}\n" for i in range(60)]
+    (where / "in").mkdir()
+    (where / "one.csv").write_text(head + "".join(lines[:40]))
+    (where / "in" / "b.csv.gz").write_bytes(gzip.compress((head + "".join(lines[15:40])).encode()))
+    (where / "in" / "a.csv").write_text(head + "".join(lines[:15]))
+    (where / "in" / "notes.txt").write_text("no table\n")
+    for k in range(2):
+        (where / f"t{k}.csv").write_text("kind,a,y\n" + "".join(",".join((b, a, *c)) for a, b, *c in (line.split(",") for line in lines[40 + 10 * k:50 + 10 * k])))
+    program = """data d = csv(SOURCE, target: y) |> one_hot |> standardize |> split(train: 75%, valid: 25%, seed: 1) with test = csv(TEST)
+model net(x: [4]) -> [2] = x |> dense(2)
+train net on d { loss cross_entropy(net(x), y); optimize sgd(lr: 0.1); epochs 2; batch 8 }
+evaluate net on d.test { accuracy }
+"""
+    runs = []
+    for source in ('"one.csv"', '["in/a.csv", "in/b.csv.gz"]', '"in/*.csv*"', '"in"'):
+        (where / "p.reg").write_text(program.replace("SOURCE", source).replace("TEST", '"t[01].csv"' if len(runs) else '["t0.csv", "t1.csv"]'))
+        out = where / f"run{len(runs)}"
+        regc.ok("run", "p.reg", "-q", "--out", out, cwd=where)
+        runs.append((out / "weights.safetensors").read_bytes())
+    demand(len({weights[-40:] for weights in runs}) == 1, "other weights from several files")
+    binary = build(regc, where / "p.reg")
+    binary.ok("-q", "--out", where / "built")
+    demand((where / "built" / "weights.safetensors").read_bytes()[-40:] == runs[0][-40:], "other weights of a binary")
+    (where / "in" / "b.csv.gz").write_text(head + "1,u,low\n2,v\n")
+    done = regc("check", "p.reg", cwd=where)
+    demand(done.returncode == 65 and "in/b.csv.gz:3:3: 2 fields" in done.stderr, done.stderr)
+    for source, what in (('"in/*.tsv"', "no file fits"), ('"none"', "cannot read"), ('["one.csv", 3]', "the path of a file")):
+        (where / "p.reg").write_text(f"data d = csv({source}, target: y)\n")
+        demand(what in regc("check", "p.reg", cwd=where).stderr, f"csv({source}) is not refused")
+
+
+def case_table_between_spaces(regc):
+    """Several separate as one does, and none do at a line's ends."""
+    where = folder(regc)
+    (where / "t.txt").write_text('a b  "c d" y\n1 2  3   low\n 4 5 6 "high one" \n  7   8\t9 low\n')
+    (where / "p.reg").write_text('data d = csv("t.txt", separator: " ", target: y)\n')
+    done = regc("data", "p.reg", cwd=where)
+    demand(done.returncode == 65 and "t.txt:4:" in done.stderr, done.stderr)
+    (where / "t.txt").write_text((where / "t.txt").read_text().replace("\t", "  "))
+    shown = regc.ok("data", "p.reg", cwd=where)
+    demand("3 rows" in shown and "c d" in shown and "high one" in shown, shown)
+
+
+def case_table_of_real_jobs(regc):
+    """Files of Debian's packages as they are: what scikit-learn and statsmodels find of the same rows (tests/reference/jobs.py)."""
+    figures = {"diabetes": [0.53861208, 3015.0953820], "iris": [0.98333333, 0.14979767], "engel": [95.48353902, 0.47410321], "fair": [0.54762523]}
+    for name, expected in figures.items():
+        program = ROOT / "examples" / "jobs" / f"{name}.reg"
+        if any(not Path(file).exists() for file in re.findall(r'csv\("(/usr/[^"]+)"', program.read_text())):
+            raise Skip("python3-sklearn or python3-statsmodels is missing")
+        told = events(regc, "--out=", program)
+        found = [v for e in told if e["event"] == "evaluate" for v in e["metrics"].values()]
+        found += [float(str(v).strip("[]")) for e in told if e["event"] == "report" for v in e["values"].values()]
+        demand(len(found) == len(expected) and all(math.isclose(a, b, rel_tol=2e-5) for a, b in zip(found, expected)), f"{name}: {found}")
 
 
 SERIES = """data d = csv("a.csv", target: sales) |> lag(2, [price, sales]) |> difference(price) |> one_hot(shop, unseen: zeros) |> impute(0, columns: price)

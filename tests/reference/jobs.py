@@ -1,5 +1,5 @@
 """scikit-learn's figures for examples/breast_cancer.reg, wine.reg and randhie.reg, on the rows that regc puts into the test parts, and
-statsmodels' for sunspots.reg:
+statsmodels' for sunspots.reg; both for those of examples/jobs, whose files are those of Debian's packages:
 jobs.py REGC. They stand in the examples' comments; nothing runs this in the tests. Last, a table of two million rows that is made here: both mean losses on the
 quarter that was not fitted, with the seconds of processor from the files to there."""
 import json
@@ -85,6 +85,48 @@ def large(regc, folder, n=2_000_000):
     return ours, used.ru_utime + used.ru_stime, theirs, time.process_time() - begin
 
 
+SKLEARN, STATSMODELS = (Path("/usr/lib/python3/dist-packages") / name / "datasets" for name in ("sklearn", "statsmodels"))
+
+
+def diabetes(regc):
+    """r2 and mean squared error of the part that was not fitted."""
+    from sklearn.linear_model import Ridge
+    x, y = (np.loadtxt(SKLEARN / "data" / f"diabetes_{name}.csv.gz") for name in ("data_raw", "target"))
+    train, test = (ids(regc, EXAMPLES / "jobs" / "diabetes.reg", f"diabetes.{part}") for part in ("train", "test"))
+    scale = StandardScaler().fit(x[train])
+    model = Ridge(alpha=1e-2 * len(train), tol=1e-12).fit(scale.transform(x[train]), y[train])
+    return model.score(scale.transform(x[test]), y[test]), ((model.predict(scale.transform(x[test])) - y[test]) ** 2).mean()
+
+
+def iris(regc):
+    """Accuracy and mean negative log likelihood."""
+    from sklearn.metrics import log_loss
+    table = np.loadtxt(SKLEARN / "data" / "iris.csv", delimiter=",", skiprows=1)
+    x, y = table[:, :4], table[:, 4].astype(int)
+    train, test = (ids(regc, EXAMPLES / "jobs" / "iris.reg", f"iris.{part}") for part in ("train", "test"))
+    scale = StandardScaler().fit(x[train])
+    model = LogisticRegression(C=1 / (1e-2 * len(train)), multi_class="multinomial", max_iter=10000, tol=1e-10).fit(scale.transform(x[train]), y[train])
+    return model.score(scale.transform(x[test]), y[test]), log_loss(y[test], model.predict_proba(scale.transform(x[test])))
+
+
+def engel():
+    """Intercept and slope of the first quartile."""
+    import pandas
+    from statsmodels.formula.api import quantreg
+    return quantreg("foodexp ~ income", pandas.read_csv(STATSMODELS / "engel" / "engel.csv")).fit(q=0.25, max_iter=10000, p_tol=1e-12).params
+
+
+def fair(regc):
+    """The mean negative log likelihood of the part that was not fitted."""
+    import pandas
+    from statsmodels.api import Logit, add_constant
+    table = pandas.read_csv(STATSMODELS / "fair" / "fair.csv")
+    had, x = (table.pop("affairs") > 0).to_numpy(float), add_constant(table.to_numpy(float))
+    train, test = (ids(regc, EXAMPLES / "jobs" / "fair.reg", f"survey.{part}") for part in ("train", "test"))
+    p = Logit(had[train], x[train]).fit(disp=0, tol=1e-12).predict(x[test])
+    return -np.log(np.where(had[test] == 1, p, 1 - p)).mean()
+
+
 def series(table, lags=9):
     y, train = table[:, 1], lags + (len(table) - lags) * 4 // 5
     fitted = AutoReg(y[:train], lags=lags, trend="ct").fit()
@@ -98,5 +140,7 @@ if __name__ == "__main__":
     print(" ".join(f"{accuracy(sys.argv[1], EXAMPLES / 'wine.reg', f'cv[{k}]', tables['wine_data']):.4f}" for k in range(5)))
     print(f"{visits(sys.argv[1]):.4f}")
     print(f"{series(np.loadtxt(EXAMPLES / 'data' / 'sunspots.csv', delimiter=',', skiprows=1)):.2f}")
+    for job in (lambda: diabetes(sys.argv[1]), lambda: iris(sys.argv[1]), engel, lambda: [fair(sys.argv[1])]):
+        print(*(f"{value:.6g}" for value in job()))
     with tempfile.TemporaryDirectory() as folder:
         print("%.5f in %.1f s, scikit-learn %.5f in %.1f s" % large(str(Path(sys.argv[1]).resolve()), Path(folder)))
