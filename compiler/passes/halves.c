@@ -8,12 +8,23 @@ typedef struct Cut {
   const Graph *from;
   Halves *out;
   int kind;
+  bool sums;
   bool *own, *read; // by id: depends on a set's inputs; is an operand or output of own
   Node **in_own, **in_common;
 } Cut;
 
-// All else is computed by each, in the kernels that it has alone: so its sums are the same.
-static bool is_shared(const Node *n) { return n->op == OP_UNIFORM; }
+// A kernel that reads a draw instead of making it may run another way, and so its sums in another order:
+// where there are sums, each set makes its draws itself.
+static bool sums(const Graph *g) {
+  bool any = false;
+  for (int i = 0; i < g->nodes.len && !any; i++) {
+    const Node *n = g->nodes.data[i];
+    any = op_info[n->op].class == CLASS_REDUCE || op_is_step(n->op);
+  }
+  return any;
+}
+
+static bool is_shared(const Cut *c, const Node *n) { return n->op == OP_UNIFORM && !c->sums; }
 
 static void mark(Cut *c, bool (*is_own)(Port)) {
   const Graph *g = c->from;
@@ -25,7 +36,7 @@ static void mark(Cut *c, bool (*is_own)(Port)) {
   for (int i = 0; i < g->outputs.len; i++) c->read[g->outputs.data[i].node->id] = true;
   for (int i = g->nodes.len - 1; i >= 0; i--) {
     const Node *n = g->nodes.data[i];
-    for (int k = 0; k < n->nin && c->read[i] && (c->own[i] || !is_shared(n)); k++)
+    for (int k = 0; k < n->nin && c->read[i] && (c->own[i] || !is_shared(c, n)); k++)
       c->read[n->in[k]->id] = true;
   }
 }
@@ -52,6 +63,7 @@ Halves graph_halves(Arena *a, const Graph *g, bool (*is_own)(Port), int kind) {
   Cut c = {.from = g,
            .out = &out,
            .kind = kind,
+           .sums = sums(g),
            .own = ARENA_ARRAY(a, bool, n),
            .read = ARENA_ARRAY(a, bool, n),
            .in_own = ARENA_ARRAY(a, Node *, n),
@@ -65,7 +77,7 @@ Halves graph_halves(Arena *a, const Graph *g, bool (*is_own)(Port), int kind) {
     const Node *x = g->nodes.data[i];
     if (!c.own[i]) c.in_common[i] = rebuilt(out.common, x, c.in_common);
     if (!c.read[i] || c.in_own[i]) continue;
-    c.in_own[i] = c.own[i] || !is_shared(x) ? rebuilt(out.own, x, c.in_own) : handed_over(&c, x);
+    c.in_own[i] = c.own[i] || !is_shared(&c, x) ? rebuilt(out.own, x, c.in_own) : handed_over(&c, x);
   }
   for (int i = 0; i < g->outputs.len; i++) {
     const GraphOutput *o = &g->outputs.data[i];
