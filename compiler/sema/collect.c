@@ -82,8 +82,7 @@ const char *program_path(Program *p, const char *from, const char *relative) {
 static void use_file(Program *p, const Ast *use, const char *from) {
   Session *s = p->session;
   const char *path = program_path(p, from, use->name);
-  for (int i = 1; i < s->sources.list.len; i++)
-    if (!strcmp(s->sources.list.data[i]->name, path)) return; // read already: also how a circle of uses ends
+  if (map_get(&p->used, path)) return; // read already: also how a circle of uses ends
   int len = 0;
   const char *why;
   char *text = source_read(s->arena, path, &len, &why);
@@ -92,6 +91,7 @@ static void use_file(Program *p, const Ast *use, const char *from) {
     p->lacks_file = true;
     return;
   }
+  map_put(&p->used, path, p);
   collect_items(p, parse_source(s, source_add(&s->sources, path, text, len))->file, path);
 }
 

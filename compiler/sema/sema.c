@@ -559,6 +559,8 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   map_init(&p->defs, s->arena);
   map_init(&p->library, s->arena);
   map_init(&p->stored, s->arena);
+  map_init(&p->used, s->arena);
+  map_put(&p->used, path, p);
   collect_items(p, parse->file, path);
   collect_statements(p);
   if (p->lacks_file) return p;

@@ -38,6 +38,7 @@ typedef struct Program {
   bool lacks_file;      // that it uses: reported, and its names are not checked
   bool checked;         // all names: what is defined later is a copy of what was checked
   bool too_deep;        // a chain of definitions was too long: reported
+  Map used;             // paths of the program's file and of those that it uses -> not NULL
 } Program;
 
 typedef struct SemaSet { // --set name=value
