@@ -14,6 +14,11 @@ static int bad(const ArrayRows *x, reg_status *st, const char *what) {
   return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %s", x->path, what);
 }
 
+bool table_columns_fit(int64_t width) {
+  enum { COLUMN = 48 };
+  return width <= sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / COLUMN;
+}
+
 static int shape_of(Table *t, const ArrayRows *x, reg_status *st) {
   if (x->rank > (int)(sizeof t->dim / sizeof *t->dim)) return bad(x, st, "a row has more than 4 axes");
   if (x->width < 1 || x->rows < 1) return bad(x, st, "it has no elements");
@@ -23,6 +28,7 @@ static int shape_of(Table *t, const ArrayRows *x, reg_status *st) {
     return same ? REG_OK : bad(x, st, "its rows have another shape than those of the training data");
   }
   if (x->width > INT32_MAX) return bad(x, st, "a row has more elements than it can have (2147483647)");
+  if (!table_columns_fit(x->width)) return bad(x, st, "a row has more elements than memory can hold");
   t->rank = x->rank;
   memcpy(t->dim, x->dim, sizeof t->dim);
   t->width = (int)x->width;
@@ -35,17 +41,10 @@ static int not_finite(const ArrayRows *x, int64_t row, double v, reg_status *st)
                   (long long)row, isnan(v) ? "NaN" : "infinite");
 }
 
-bool table_fits(const Table *t, int64_t rows, int64_t width) {
-  const int64_t each = (int64_t)(sizeof *t->numbers + reg_dtype_bytes(t->dtype)),
-                memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-  return rows <= memory / each / width;
-}
-
 int table_add_array(Table *t, const ArrayRows *x, reg_status *st) {
   int code = shape_of(t, x, st);
   if (code) return code;
   const int64_t rows = t->nrows + x->rows, count = x->rows * x->width;
-  if (!table_fits(t, rows, x->width)) return bad(x, st, "it has more numbers than memory can hold");
   double *numbers = reg_large_resize(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
   if (numbers) t->numbers = numbers;
   int64_t *line = numbers ? reg_large_resize(t->line, (size_t)rows * sizeof *line) : NULL;

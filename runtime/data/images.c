@@ -116,13 +116,6 @@ static int choose_size(Reading *r, const Table *t, const reg_image_form *form, r
 
 static int room_for(Reading *r, Table *t, reg_status *st) {
   const int64_t width = r->height * r->width * r->channels, rows = t->nrows + r->files->count;
-  if (!table_fits(t, rows, width)) {
-    reg_fail(st, REG_BAD_DATA, "data_bad",
-             "`%.200s`: %lld images of %lld x %lld x %d numbers are more than memory can hold",
-             t->files->path, (long long)rows, (long long)r->height, (long long)r->width, r->channels);
-    reg_hint(st, "`size: [32, 32]` makes images smaller");
-    return st->code;
-  }
   double *numbers = reg_large_resize(t->numbers, (size_t)(rows * width) * sizeof *numbers);
   if (numbers) t->numbers = numbers;
   int64_t *line = numbers ? reg_large_resize(t->line, (size_t)rows * sizeof *line) : NULL;
@@ -134,18 +127,21 @@ static int room_for(Reading *r, Table *t, reg_status *st) {
   return REG_OK;
 }
 
-static int set_shape(const Reading *r, Table *t, const reg_image_form *form, reg_status *st) {
+static int set_shape(const Reading *r, Table *t, reg_status *st) {
+  const int64_t width = r->height * r->width * r->channels;
   if (t->rank) return REG_OK;
+  if (width > INT32_MAX || !table_columns_fit(width)) {
+    reg_fail(st, REG_BAD_DATA, "data_bad",
+             "an image of %lld x %lld pixels has more numbers than memory can hold", (long long)r->height,
+             (long long)r->width);
+    reg_hint(st, "`size: [32, 32]` makes images smaller");
+    return st->code;
+  }
   t->rank = 3;
   t->dim[0] = r->height;
   t->dim[1] = r->width;
   t->dim[2] = r->channels;
-  if (r->height * r->width * r->channels > INT32_MAX)
-    return reg_fail(st, REG_BAD_DATA, "data_bad",
-                    "an image of %lld x %lld pixels has more numbers than a row "
-                    "can have (2147483647)",
-                    (long long)form->height, (long long)form->width);
-  t->width = (int)(r->height * r->width * r->channels);
+  t->width = (int)width;
   t->columns = data_numbers(t->heap, t->width);
   return t->columns ? REG_OK : reg_no_memory(st, (size_t)t->width * sizeof *t->columns);
 }
@@ -154,7 +150,7 @@ static int read_numbers(Table *t, const PictureFiles *files, const reg_image_for
                         reg_status *st) {
   Reading r = {.files = files, .told = told, .lock = PTHREAD_MUTEX_INITIALIZER};
   int code = choose_size(&r, t, form, st);
-  if (!code) code = set_shape(&r, t, form, st);
+  if (!code) code = set_shape(&r, t, st);
   if (!code) code = room_for(&r, t, st);
   if (!code) code = read_all(&r, st);
   if (!code) table_checksum(t, (const char *)r.sums, (size_t)files->count * sizeof *r.sums);

@@ -111,8 +111,8 @@ typedef struct ArrayRows {
   const void *of;
 } ArrayRows;
 
-// Whether memory can hold as many rows in all, while they are prepared in double and as the fields' numbers.
-bool table_fits(const Table *t, int64_t rows, int64_t width);
+// Whether memory can hold what is known of each of so many columns: its name, shift and factor.
+bool table_columns_fit(int64_t width);
 // Rows behind those of the table, which are counted by table_close_array; then labels for them, of the file
 // `of`, as texts of the first own column.
 int table_add_array(Table *t, const ArrayRows *x, reg_status *st);
