@@ -78,7 +78,7 @@ int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows,
 }
 
 void table_close_array(Table *t, const char *path, int64_t rows) {
-  t->files[t->nfiles++] =
-      (TableFile){.path = path, .step = t->files[t->nfiles].step, .first = t->nrows, .nrows = rows};
+  TableFile *f = &t->files[t->nfiles++]; // whose step is known
+  *f = (TableFile){.path = path, .step = f->step, .first = t->nrows, .nrows = rows};
   t->nrows += rows;
 }
