@@ -154,19 +154,12 @@ static const bool verify = false;
 static const bool verify = true;
 #endif
 
-Graph *pipeline_passes(Pipeline *p, const Graph *g) {
-  return passes_run(p->arena, g, p->options->optimize, verify);
-}
-
-LoopFn *pipeline_kernels(Pipeline *p, const Graph *optimized, bool keep_all) {
+LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all) {
+  const Graph *optimized = passes_run(p->arena, g, p->options->optimize, verify);
   LoopFn *f = loops_from_graph(p->arena, optimized, (LoopOptions){.keep_all = keep_all});
   const char *wrong = verify ? loops_verify(f) : NULL;
   if (wrong) ice("loops", "%s: %s", optimized->name, wrong);
   return f;
-}
-
-LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all) {
-  return pipeline_kernels(p, pipeline_passes(p, g), keep_all);
 }
 
 CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error) {

@@ -45,8 +45,6 @@ void pipeline_names(Pipeline *p); // Parse -> Program, without its report
 int pipeline_elaborate(Pipeline *p);
 
 LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all);            // graph -> passes -> Loops
-Graph *pipeline_passes(Pipeline *p, const Graph *g);                           // the first half of it
-LoopFn *pipeline_kernels(Pipeline *p, const Graph *optimized, bool keep_all);  // and the second
 CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error); // -> code
 
 static inline DType pipeline_floats(const Pipeline *p) { return p->program->doubles ? DT_F64 : DT_F32; }

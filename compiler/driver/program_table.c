@@ -145,20 +145,9 @@ static void note_fixed(ProgramTable *t) {
     t->program.trains[i].epochs_fixed = fixed_text(p, l->trains.data[i]->total_fixed);
 }
 
-// What differs between runs of a sweep that have seed and rows in common.
-static bool is_own(Port p) {
-  return p.kind == REG_SLOT_PARAM || p.kind == REG_SLOT_STATE || p.kind == REG_SLOT_SAMPLE ||
-         p.kind == REG_SLOT_STORE;
-}
-
-static LoopFn *loops_of(Pipeline *p, FunctionSource *s, int64_t batch) {
-  if (!s->half || !s->halves->own) {
-    const Graph *g = graph_of(p->lowered, s, batch);
-    if (pipeline_report(p) || !g) return NULL;
-    if (!s->half) return pipeline_loops(p, g, s->keep_all);
-    *s->halves = graph_halves(p->arena, pipeline_passes(p, g), is_own, REG_SLOT_COMMON);
-  }
-  return pipeline_kernels(p, s->half == OWN ? s->halves->own : s->halves->common, false);
+static LoopFn *loops_of(Pipeline *p, const FunctionSource *s, int64_t batch) {
+  const Graph *g = graph_of(p->lowered, s, batch);
+  return pipeline_report(p) || !g ? NULL : pipeline_loops(p, g, s->keep_all);
 }
 
 int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
@@ -254,6 +243,7 @@ static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrai
     states[i].stored = s->stored;
   }
   for (int i = 0; i < t->terms.len; i++) terms[i] = t->terms.data[i].name;
+  r->together = t->together;
   r->nparams = t->params.len;
   r->params = params;
   r->nstates = t->states.len;
@@ -266,13 +256,6 @@ static void fill_names(Arena *a, const Lowered *l, reg_train *r, const LowerTrai
   r->schedules = t->schedules.data;
   r->nmetrics = t->metrics.len;
   r->metrics = t->metrics.data;
-}
-
-static void fill_halves(Arena *a, LowerTrain *t, int64_t batch, reg_function **common, reg_function **own) {
-  FunctionSource s = {.train = t, .kind = LOWER_STEP, .half = COMMON, .halves = ARENA_NEW(a, Halves)};
-  *common = function_new(a, "step_common", batch, s);
-  s.half = OWN;
-  *own = function_new(a, "step_own", batch, s);
 }
 
 // Rows that are predicted at once.
@@ -288,10 +271,6 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
                 valid_full = t->valid_rows >= t->batch ? t->batch : 0;
   r->step = function_new(a, "step", full, step);
   r->step_last = function_new(a, "step_last", t->last_batch, step);
-  if (t->together) {
-    fill_halves(a, t, full, &r->step_common, &r->step_own);
-    fill_halves(a, t, t->last_batch, &r->step_last_common, &r->step_last_own);
-  }
   if (t->solve) {
     r->design = function_new(a, "design", full, (FunctionSource){.train = t, .kind = LOWER_DESIGN});
     r->strengths = function_new(a, "strengths", full, (FunctionSource){.train = t, .kind = LOWER_STRENGTHS});
@@ -398,26 +377,11 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
       if (p->plans[i].ops[k].fn) code = each(user, t, p->plans[i].ops[k].fn);
   for (int i = 0; i < p->ntrains && !code; i++) {
     const reg_train *r = &p->trains[i];
-    reg_function *fs[] = {r->init,
-                          r->start,
-                          r->step,
-                          r->step_last,
-                          r->valid,
-                          r->design,
-                          r->strengths,
-                          r->curve,
-                          r->dual,
-                          r->valid_last,
-                          r->valid_metrics,
-                          r->step_common,
-                          r->step_own,
-                          r->step_last_common,
-                          r->step_last_own,
-                          r->step_trace,
-                          r->step_last_trace,
-                          r->answer,
-                          r->norms};
-    for (int k = 0; k < (all ? 19 : 15) && !code; k++)
+    reg_function *fs[] = {
+        r->init,  r->start, r->step,       r->step_last,     r->valid,      r->design,          r->strengths,
+        r->curve, r->dual,  r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->answer,
+        r->norms};
+    for (int k = 0; k < (all ? 15 : 11) && !code; k++)
       if (fs[k]) code = each(user, t, fs[k]);
   }
   for (int i = 0; i < p->nevaluates && !code; i++) {

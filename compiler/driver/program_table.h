@@ -13,9 +13,7 @@ typedef struct FunctionSource {
   LowerKind kind;          // with train
   bool metrics;            // with evaluate: metrics of all predictions instead of predict
   bool keep_all;
-  enum { WHOLE, COMMON, OWN } half; // of a step
-  struct Halves *halves;            // of both functions; empty until one of them is planned
-  LoopFn *loops;                    // NULL until planned
+  LoopFn *loops; // NULL until planned
 } FunctionSource;
 
 typedef struct ProgramTable {

@@ -14,12 +14,4 @@ extern const int npasses;
 // Runs the pipeline; `level` 0 runs only what the later stages rely on. With `verify`, the verifier runs
 // after every pass and a failure is an internal error that names the pass.
 Graph *passes_run(Arena *a, const Graph *g, int level, bool verify);
-
-// The graph in two, for many sets of the inputs that are a set's own: `common`, the draws, is computed once
-// for all, `own` for each. What own reads of common is an output there and an input here, its port (kind, 0),
-// (kind, 1), ...
-typedef struct Halves {
-  Graph *common, *own;
-} Halves;
-Halves graph_halves(Arena *a, const Graph *g, bool (*is_own)(Port), int kind);
 #endif

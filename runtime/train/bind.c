@@ -64,7 +64,6 @@ static bool in_range(const Training *t, const reg_slot *s) {
   case REG_SLOT_OTHER: return t->columns != NULL;
   case REG_SLOT_SOLVE:
     return t->solve_places && s->index >= 0 && s->index < REG_SOLVE_BLOCKS + p->nblocks * REG_BLOCK_SLOTS;
-  case REG_SLOT_COMMON: return t->common != NULL;
   case REG_SLOT_OBJECTIVE:
   case REG_SLOT_LOSS: return t->objective != NULL;
   default: return true;
@@ -93,7 +92,6 @@ static Slots places(Training *t, const Bank *bank, void *predictions, void **met
   s.place[REG_SLOT_SETTING] =
       slot_row(r->program->nsettings ? &r->program->settings->value : NULL, sizeof *r->program->settings);
   s.place[REG_SLOT_STORE] = slot_list(r->store);
-  s.place[REG_SLOT_COMMON] = slot_list(t->common);
   s.place[REG_SLOT_SOLVE] = slot_list(t->solve_places);
   return s;
 }

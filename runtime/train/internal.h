@@ -116,19 +116,13 @@ typedef struct Solving Solving; // solving.c
 
 enum { MOST_TOGETHER = 32 };
 
-// Trainings of one plan that make each step one after the other: what depends on nothing of their own is
-// computed by one of them for all, and their rows are gathered once.
-typedef struct Common {
-  void **values;     // by index of REG_SLOT_COMMON
-  Bound bound;       // the function that computes them, with what `first` reads
-  const Bound *rows; // of the first member that was bound: the others read its FIELD and FURTHER slots
-  struct Training *bound_to;
-} Common;
-
+// Trainings of one plan, seed and data that make each step one after the other: rows are arranged and
+// gathered by one of them for all.
 typedef struct Together {
-  Common full, last;
-  bool gathered;        // the rows of this step, by the first one that makes it
-  const int64_t *order; // of all rows, in this epoch; NULL: none has arranged them yet
+  const Bound *full, *last; // the steps of the first member that was bound, whose FIELD and FURTHER
+                            // slots all of them read; NULL: none has been
+  bool gathered;            // the rows of this step, by the first one that makes it
+  const int64_t *order;     // of all rows, in this epoch; NULL: none has arranged them yet
   int32_t epoch;
 } Together;
 
@@ -136,7 +130,6 @@ typedef struct Training {
   Run *run;
   Together *together;  // NULL: it is alone
   bool live, steps_on; // it is neither over nor failed; it makes the next step of its epoch
-  void *const *common; // of the function that is bound
   const reg_train *plan;
   const reg_dataset *data;
   const reg_data_other *columns; // of a line of statements
@@ -268,8 +261,7 @@ int training_weights(Training *t);
 // So many trainings of one plan, each with its code. Of several, all are at their start.
 void trainings_run(Training **of, int *codes, int n);
 // -- together.c
-int together_bind(Training *t, bool full, Bound *b); // the own half of a step
-int together_step(Training *t, int64_t index);       // the common half, for all members
+int together_bind(Training *t, bool full, Bound *b);
 int64_t together_bytes(
     const reg_program *p,
     const reg_variant *v); // that a run of it goes over in each step; 0: nothing is to be made together

@@ -411,13 +411,9 @@ static void run_steps(Training **of, int *codes, int n) {
       if (of[i]->steps_on && !first) first = of[i];
     }
     if (!first) return;
-    const int code = first->together ? together_step(first, index) : REG_OK;
-    for (int i = 0; i < n; i++) {
-      if (!of[i]->steps_on) continue;
-      if (code) *of[i]->run->st = *first->run->st;
-      codes[i] = code ? code : make_step(of[i], index);
-      of[i]->live = !codes[i];
-    }
+    if (first->together) first->together->gathered = false;
+    for (int i = 0; i < n; i++)
+      if (of[i]->steps_on) of[i]->live = !(codes[i] = make_step(of[i], index));
   }
 }
 
@@ -557,7 +553,7 @@ void trainings_run(Training **of, int *codes, int n) {
     Training *t = of[i];
     codes[i] = begin(t);
     t->started = reg_now();
-    t->together = n > 1 && (t->plan->step_own || t->plan->step_last_own) ? &together : NULL;
+    t->together = n > 1 && t->plan->together ? &together : NULL;
     acts[i] = t->live = !codes[i] && !t->done;
     if (acts[i]) tell(t, REG_EVENT_TRAIN_START);
   }

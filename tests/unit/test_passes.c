@@ -133,56 +133,6 @@ Test(passes, random_graphs_keep_their_values) {
   }
 }
 
-// -- a graph in two halves
-
-enum { OWN = 1, SHARED = 2, HANDED_OVER = 3 };
-static bool is_own(Port p) { return p.kind == OWN; }
-
-static double **half_values(Arena *a, const Graph *half, double **by_position, double **handed_over) {
-  double **preset = ARENA_ARRAY(a, double *, half->nodes.len);
-  for (int i = 0; i < half->inputs.len; i++) {
-    const Node *x = half->inputs.data[i];
-    preset[x->id] = x->port.kind == HANDED_OVER ? handed_over[x->port.index] : by_position[x->port.index];
-  }
-  return graph_interpret(a, half, preset, true);
-}
-
-// To the bit: each value is computed once, from the same operands.
-static void check_halves(Arena *a, Graph *g, uint64_t seed) {
-  Node *x = g->inputs.data[2], *key = graph_const_typed(g, (double)seed, DT_I32, shape_of(1, (int64_t)2)),
-       *step = graph_const_typed(g, 3, DT_I32, (Shape){0}), *drawn = graph_uniform(g, key, step, 7, x->shape);
-  graph_output(g, "noisy", graph_binary(g, OP_MUL, drawn, x), -1);
-  for (int i = 0; i < g->inputs.len; i++) g->inputs.data[i]->port = (Port){i % 3 == 2 ? OWN : SHARED, i};
-  const Halves h = graph_halves(a, g, is_own, HANDED_OVER);
-  cr_assert_null(graph_verify(h.common));
-  cr_assert_null(graph_verify(h.own));
-  for (int i = 0; i < h.common->inputs.len; i++) cr_expect_eq(h.common->inputs.data[i]->port.kind, SHARED);
-  double **preset = random_inputs(a, g, g->nodes.len, -1.5, 1.5, &seed), *by_position[16], *handed_over[64];
-  for (int i = 0; i < g->inputs.len; i++) by_position[i] = preset[g->inputs.data[i]->id];
-  double **v = values(a, g, by_position), **common = half_values(a, h.common, by_position, NULL);
-  cr_assert(h.common->outputs.len < 64);
-  for (int i = 0; i < h.common->outputs.len; i++) {
-    const GraphOutput *o = &h.common->outputs.data[i];
-    cr_expect(o->port.kind == HANDED_OVER && o->port.index == i);
-    handed_over[i] = common[o->node->id];
-  }
-  double **own = half_values(a, h.own, by_position, handed_over);
-  cr_assert_eq(h.own->outputs.len, g->outputs.len);
-  for (int i = 0; i < g->outputs.len; i++) {
-    const GraphOutput *x = &g->outputs.data[i], *y = &h.own->outputs.data[i];
-    cr_expect_eq(x->alias, y->alias);
-    cr_assert(!memcmp(v[x->node->id], own[y->node->id], (size_t)shape_count(x->node->shape) * sizeof **v));
-  }
-}
-
-Test(passes, halves_compute_what_the_graph_does) {
-  for (uint64_t seed = 0; seed < 100; seed++) {
-    Arena *a = arena_new();
-    check_halves(a, random_graph(a, seed, 10 + (int)(seed % 40)), seed);
-    arena_free(a);
-  }
-}
-
 // -- each rewriting, from text to text
 
 static void becomes(const char *body, const char *want) {

@@ -33,9 +33,7 @@ typedef enum reg_slot_kind {
   REG_SLOT_SAMPLE,    // index: state with a row for each row of a table; those of the batch, read and
                       // overwritten
   REG_SLOT_SOLVE,     // index: reg_solve_slot; doubles
-  REG_SLOT_COMMON, // index: what runs that are trained together have in common: out of `step_common`, in of
-                   // `step_own`
-  REG_SLOT_NORM    // index: 0 the loss, 1 + that of a term: the norm of its gradient, out
+  REG_SLOT_NORM       // index: 0 the loss, 1 + that of a term: the norm of its gradient, out
 } reg_slot_kind;
 
 // What the functions of a training that is solved take and give. N rows, c outputs of the model.
