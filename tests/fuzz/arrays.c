@@ -114,7 +114,7 @@ int main(int argc, char **argv) {
     const int kind = (int)(i % KINDS);
     memcpy(&file, &valid[kind], sizeof file);
     if (i >= KINDS) // at first the valid ones
-      for (size_t k = 1 + below(3); k > 0; k--) change(&file, HEADERS);
+      for (size_t k = 1 + below(3); k > 0; k--) damage(&file, HEADERS);
     if (ftruncate(made, 0) || pwrite(made, file.bytes, file.size, 0) != (ssize_t)file.size) return 2;
     const reg_data_op op = {
         .kind = kind < 2 ? REG_DATA_IDX : REG_DATA_NPY, .path = path, .array = kind == 4 ? "x" : NULL};

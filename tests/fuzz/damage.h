@@ -1,4 +1,4 @@
-// Files that are damaged at random: what the targets for pictures and arrays share.
+// Files that are damaged at random: what the targets for weights, pictures and arrays share.
 #ifndef FUZZ_DAMAGE_H
 #define FUZZ_DAMAGE_H
 #include <stdint.h>
@@ -27,17 +27,18 @@ static inline void add(File *f, const void *bytes, size_t size) {
   f->size += size;
 }
 
-static inline void splice(File *f, size_t at, size_t removed, const unsigned char *bytes, size_t length) {
+// Replaces `removed` bytes at `at` by others.
+static inline void splice(File *f, size_t at, size_t removed, const void *bytes, size_t length) {
   if (at > f->size) return;
   if (removed > f->size - at) removed = f->size - at;
   if (f->size - removed + length > ROOM) return;
   memmove(f->bytes + at + length, f->bytes + at + removed, f->size - at - removed);
-  memcpy(f->bytes + at, bytes, length);
+  if (length) memcpy(f->bytes + at, bytes, length);
   f->size += length - removed;
 }
 
 // Bytes, bits, sizes, pieces that are lost or there twice, the end. `head`: how far sizes stand.
-static inline void change(File *f, size_t head) {
+static inline void damage(File *f, size_t head) {
   unsigned char piece[256];
   const size_t at = below(f->size), length = below(sizeof piece);
   static const unsigned char numbers[] = {0, 1, 2, 0x7f, 0x80, 0xff};

@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
     const int kind = (int)(i % KINDS), jpeg = kind >= 4;
     memcpy(&file, &valid[kind], sizeof file);
     if (i >= KINDS) // at first the valid ones
-      for (size_t k = 1 + below(3); k > 0; k--) change(&file, HEADERS);
+      for (size_t k = 1 + below(3); k > 0; k--) damage(&file, HEADERS);
     if (!jpeg && below(4)) mend_png(&file);
     // In room of its own, so that no byte behind it is read unseen.
     unsigned char *bytes = malloc(file.size + !file.size);

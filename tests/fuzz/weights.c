@@ -3,6 +3,7 @@
 // Out: for each a load or a clear error; anything else ends with 1. Refused weights leave everything as it
 // was. A damaged checkpoint must never load: only a change that leaves all values as they were may.
 //   fuzz_weights [FILES [SEED]]
+#include "damage.h"
 #include "reg/train.h"
 #include "train/internal.h"
 #include <inttypes.h>
@@ -10,22 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { ROOM = 1 << 16 };
-
-static uint64_t state;
-static uint64_t draw(void) { // splitmix64
-  uint64_t z = state += 0x9e3779b97f4a7c15;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  return z ^ z >> 31;
-}
-static size_t below(size_t n) { return n ? (size_t)(draw() % n) : 0; }
-
-typedef struct File {
-  char bytes[ROOM];
-  size_t size;
-} File;
 
 static void read_file(const char *path, File *f) {
   FILE *in = fopen(path, "rb");
@@ -52,16 +37,6 @@ static size_t header_end(const File *f) {
 
 static void set_header(File *f, uint64_t size) {
   if (f->size >= 8) memcpy(f->bytes, &size, 8);
-}
-
-// Replaces `removed` bytes at `at` by `text`.
-static void splice(File *f, size_t at, size_t removed, const char *text, size_t length) {
-  if (at > f->size) return;
-  if (removed > f->size - at) removed = f->size - at;
-  if (f->size - removed + length > ROOM) return;
-  memmove(f->bytes + at + length, f->bytes + at + removed, f->size - at - removed);
-  memcpy(f->bytes + at, text, length);
-  f->size += length - removed;
 }
 
 static bool digit(char c) { return c >= '0' && c <= '9'; }
@@ -125,16 +100,18 @@ static void change(File *f) {
   case 0: f->size = below(f->size); return;
   case 1: set_header(f, below(2) ? draw() : draw() >> below(64)); return;
   case 2: set_header(f, end - 8 + below(17) - 8); return;
-  case 3: f->bytes[at] = (char)draw(); return;
+  case 3: f->bytes[at] = (unsigned char)draw(); return;
   case 4:
-  case 5: f->bytes[behind < f->size ? behind : at] ^= (char)(1u << below(8)); return; // a value
+  case 5: f->bytes[behind < f->size ? behind : at] ^= (unsigned char)(1u << below(8)); return; // a value
   case 6:
-    for (size_t i = 1 + below(64); i > 0 && f->size < ROOM; i--) f->bytes[f->size++] = (char)draw();
+    for (size_t i = 1 + below(64); i > 0 && f->size < ROOM; i--) f->bytes[f->size++] = (unsigned char)draw();
     return;
   case 7: // another digit or letter: the header stays a JSON object
   case 8:
     while (at < end && !digit(f->bytes[at]) && (f->bytes[at] < 'a' || f->bytes[at] > 'z')) at++;
-    if (at < end) f->bytes[at] = digit(f->bytes[at]) ? (char)('0' + below(10)) : (char)('a' + below(26));
+    if (at < end)
+      f->bytes[at] =
+          digit(f->bytes[at]) ? (unsigned char)('0' + below(10)) : (unsigned char)('a' + below(26));
     return;
   case 9:
   case 10: change_number(f, end); break;
