@@ -261,7 +261,9 @@ static void check_heads(Program *p, const Ast *heads) {
 
 const Ast *further_data(const Ast *further, const Ast **batch) {
   const Ast *e = further->kids[0], *callee = e->kind == AST_CALL ? e->kids[0] : NULL;
-  const bool call = callee && (callee->kind != AST_NAME || builtin_find(callee->name) < 0);
+  // No built-in function takes a batch: data may be called like one.
+  const bool sized = callee && e->nkids == 2 && e->kids[1]->name && !strcmp(e->kids[1]->name, "batch");
+  const bool call = callee && (sized || callee->kind != AST_NAME || builtin_find(callee->name) < 0);
   *batch = call && e->nkids == 2 && e->kids[1]->name ? e->kids[1]->kids[0] : NULL;
   return call ? callee : e;
 }

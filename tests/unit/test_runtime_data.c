@@ -97,7 +97,7 @@ Test(csv, missing_file) {
   cr_assert_null(reg_data_load(&(reg_data_plan){1, &op}, &st));
   cr_assert_eq(st.code, REG_MISSING_INPUT);
   cr_assert_str_eq(st.name, "data_missing");
-  op.path = "/tmp";
+  op.path = "/dev"; // a folder without tables
   cr_assert_null(reg_data_load(&(reg_data_plan){1, &op}, &st));
   cr_assert_eq(st.code, REG_MISSING_INPUT);
 }
