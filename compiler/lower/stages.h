@@ -80,7 +80,7 @@ bool asks_known(const Stages *s, const Ast *e); // is it `known(…)`?
 void lower_known(Stages *s, const Ast *bind);
 
 // -- sample.c
-void sample_rows(Stages *s, LowerTrain *t);        // its clause `sample`, as statements before each epoch
+void sample_rows(Stages *s, LowerTrain *t); // its clause `sample`, as statements before each epoch
 
 // -- stop.c
 void know_epoch(Stages *s, LowerTrain *t);      // the names of what an epoch reports, in the scope

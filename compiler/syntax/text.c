@@ -484,7 +484,11 @@ void print_node(Printer *p, const Ast *a) {
     print_value(p, a->kids[0]);
     break;
   case AST_UNARY:
-    print_text(p, a->op == OPR_WHERE ? "where " : a->op == OPR_NOT ? "not " : a->op == OPR_ADD ? "+" : a->op == OPR_LE ? "<=" : "-");
+    print_text(p, a->op == OPR_WHERE ? "where "
+                  : a->op == OPR_NOT ? "not "
+                  : a->op == OPR_ADD ? "+"
+                  : a->op == OPR_LE  ? "<="
+                                     : "-");
     print_expression(p, a->kids[0], a->op == OPR_ADD || a->op == OPR_LE ? LEVEL_SHIFT : level_of(a));
     break;
   case AST_ARROW: print_infix(p, a, " ->", LEVEL_PIPE, LEVEL_PIPE); break;
