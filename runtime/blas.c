@@ -71,3 +71,13 @@ const char *reg_blas_version(void) {
   choose_kernels();
   return openblas_get_config();
 }
+
+// a and b behind each other, cut or filled with blanks. LAPACK asks Fortran's library for it, which need not
+// be there where a binary is linked statically.
+__attribute__((weak)) void _gfortran_concat_string(size_t length, char *to, size_t na, const char *a,
+                                                   size_t nb, const char *b) {
+  const size_t first = na < length ? na : length, rest = length - first, second = nb < rest ? nb : rest;
+  memcpy(to, a, first);
+  memcpy(to + first, b, second);
+  memset(to + first + second, ' ', rest - second);
+}

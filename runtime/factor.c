@@ -23,16 +23,6 @@ void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int 
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork,
              int *info, size_t);
 
-// a and b behind each other, cut or filled with blanks. LAPACK asks Fortran's library for it, which need not
-// be there where a binary is linked statically.
-__attribute__((weak)) void _gfortran_concat_string(size_t length, char *to, size_t na, const char *a,
-                                                   size_t nb, const char *b) {
-  const size_t first = na < length ? na : length, rest = length - first, second = nb < rest ? nb : rest;
-  memcpy(to, a, first);
-  memcpy(to + first, b, second);
-  memset(to + first + second, ' ', rest - second);
-}
-
 typedef struct Factor Factor;
 // Matrix number `index`, with working memory; 0, or a reg_fault_kind.
 typedef int (*Method)(const Factor *f, int64_t index, double *work);
