@@ -428,7 +428,7 @@ def rounds(scene, kills, seed, ranks=False, mpirun=False):
     names = ("sweep",) if ranks else scene.names
     while tally["kills"] < kills and number < 20 + 4 * kills:
         name, threads = names[number % len(names)], 1 + number // len(names) % 2
-        out = scene.folder / f"round {number}"
+        out = scene.folder / f"round {number}{' of ranks' if ranks else ''}"
         number += 1
         try:
             most = rng.randint(1, 8)
