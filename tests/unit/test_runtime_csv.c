@@ -276,7 +276,7 @@ Test(damage, prepared_tables_do_not_crash) {
   static const reg_csv_form forms[] = {
       {0}, {.comment = '#', .skip = 1, .bare = true}, {.separator = ';', .decimal = ','}};
   int read = 0;
-  for (uint32_t round = 0; round < 4000; round++) {
+  for (uint32_t round = 0; round < 1000; round++) {
     char text[sizeof whole];
     reg_status st;
     memcpy(text, whole, sizeof whole);
