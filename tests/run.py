@@ -312,7 +312,8 @@ def brief(suites):
     again = reference.of_literature()
     return suites | {"reference": [t for t in suites["reference"] if t[0] not in again],
                      "stdlib": [t for t in suites["stdlib"] if not t[0].endswith(" in doubles")],
-                     "programs": [t for t in suites["programs"] if not t[0].startswith(AGAIN)]}
+                     "programs": [t for t in suites["programs"] if not t[0].startswith(AGAIN)],
+                     "examples": [t for t in suites["examples"] if t[0] != "examples/characters.reg"]}
 
 
 def run_one(name, test, seconds):
