@@ -3,6 +3,7 @@ named. The arithmetic and the file format are this folder's own (tensors.py)."""
 import csv
 import json
 import math
+import os
 import random
 import re
 import signal
