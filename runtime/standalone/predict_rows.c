@@ -1,5 +1,6 @@
 // `regc predict` and `BIN predict`: rows from a .csv or .npy file, predictions to one. Columns of a CSV file
 // are found by name; those that the model does not read, the target among them, are left alone.
+#include "large.h"
 #include "reg/file.h"
 #include "reg/npy.h"
 #include "standalone/internal.h"
@@ -32,8 +33,14 @@ const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_
 
 static int read_npy(const char *path, int64_t width, reg_rows *rows, reg_status *st) {
   reg_array a = {0};
-  int code = reg_npy_numbers(path, &a, &rows->values, st);
+  double *numbers = NULL;
+  const int code = reg_npy_numbers(path, &a, &numbers, st);
+  const size_t bytes = (size_t)a.count * sizeof *numbers;
+  if (!code && (rows->values = reg_large_resize(NULL, bytes + sizeof *numbers))) // none has no array
+    memcpy(rows->values, numbers, bytes);
+  free(numbers);
   if (code) return code;
+  if (!rows->values) return reg_no_memory(st, bytes);
   const bool one = a.rank == 1 && a.count == width;
   if (a.count == 0 || (!one && !(a.rank >= 2 && a.dim[0] * width == a.count)))
     return reg_fail(st, REG_BAD_DATA, "data_bad",

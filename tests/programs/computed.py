@@ -339,6 +339,11 @@ def case_tables_are_joined_by_a_key(regc):
     by_id, = answered(regc, where, "flat(join(half, table(2) { z = [[10], [20]] }, id, missing: -1).x[.., 1])")
     demand(by_id == [10, 20, -1], f"{by_id}")
     demand(lots == [1, 70, 3, 90, 5, 0], f"whole numbers are not compared exactly: {lots}")
+    (where / "colours.csv").write_text("h,colour,v\n1,red,5\n2,blue,6\n3,red,7\n")
+    (where / "sizes.csv").write_text("k,z\n1,10\n2,20\n3,30\n")
+    (where / "coded.reg").write_text('data c = csv("colours.csv", target: h) |> one_hot(colour)\ndata z = csv("sizes.csv", target: k)\n')
+    coded = json.loads(regc.ok("eval", "flat(join(c, z, h, their: k).x)", "-f", "coded.reg", cwd=where))["values"]
+    demand(coded == [0, 1, 5, 10, 1, 0, 6, 20, 0, 1, 7, 30], f"columns of classes beside another table's: {coded}")
 
 
 def case_joined_rows_are_predicted_from_one_file(regc):
