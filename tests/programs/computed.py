@@ -1,5 +1,6 @@
 """Data computed by the language, against the same rows chosen in Python. Each `case_*` function takes the compiler and raises
 Failure."""
+import json
 import random
 import re
 import statistics
