@@ -289,7 +289,7 @@ def case_killed_runs_resume_in_the_same_bits(regc):
     while True:
         run = regc.start("run", "--progress", "none", "--resume", "--out", killed, program)
         try:
-            code = run.wait(rng.uniform(0.2, 1.5))
+            code = run.wait(rng.uniform(0.2, 1.5) * (1 + kills / 20))
             break
         except subprocess.TimeoutExpired:
             run.kill()
