@@ -77,7 +77,8 @@ def case_many_groups(regc):
     home = folder(regc)
     data = rows(home, 60, 150)
     table = [list(map(float, line.split(","))) for line in data.read_text().split()[1:]]
-    for penalty in ("0.08 * group_lasso(w, axis: 1)", "0.02 * l1(w) + 0.06 * group_lasso(w, axis: 1) + 0.01 * l2(w)"):
+    for penalty, absolute, norms, square in (("0.25 * group_lasso(w, axis: 1)", 0, 0.25, 0), ("0.08 * group_lasso(w, axis: 1)", 0, 0.08, 0),
+                                             ("0.02 * l1(w) + 0.06 * group_lasso(w, axis: 1) + 0.01 * l2(w)", 0.02, 0.06, 0.01)):
         text = program(data, 150, loss="squared_error(line(x), stack(y, x[.., 3] + y^2, axis: 1))", penalty=penalty, body="x |> dense(2) as out").replace("-> [1]", "-> [2]")
         found = events(regc, "--out", home / "run", written(regc, text))
         told = {e["name"]: e["value"] for e in of_kind(found, "report")}
@@ -85,7 +86,6 @@ def case_many_groups(regc):
         active = sum(any(v) for v in w)
         demand(0 < active < 40, f"{active} groups")
         left = [[b[o] + sum(x * v[o] for x, v in zip(r, w) if v[o]) - t for o, t in enumerate((r[-1], r[3] + r[-1] ** 2))] for r in table]
-        absolute, norms, square = (0, 0.08, 0) if penalty[2:4] == "08" else (0.02, 0.06, 0.01)
         for j, v in enumerate(w):
             g = [sum(e[o] * r[j] for e, r in zip(left, table)) / 120 + square * v[o] for o in range(2)]
             pull = math.hypot(*(max(abs(x) - absolute, 0) if not y else x + math.copysign(absolute, y) for x, y in zip(g, v)))
