@@ -194,7 +194,7 @@ void reg_parallel(reg_ctx *c, reg_piece_fn fn, void *const *slots, int64_t piece
   if (waited > 2 * (done - released) + patience_s) c->alone_until = done + alone_for * waited;
 }
 
-static int processors(void) {
+int reg_processors(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
   long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -203,7 +203,7 @@ static int processors(void) {
 
 // Fewer workers than asked for where the system refuses a thread, or its memory: the results are the same.
 reg_ctx *reg_ctx_new(int threads) {
-  int available = processors();
+  int available = reg_processors();
   if (threads <= 0) threads = available;
   if (threads > 1024) threads = 1024;
   threads = reg_blas_threads(threads);

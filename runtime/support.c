@@ -73,3 +73,7 @@ uint64_t reg_fnv1a(const void *bytes, size_t count) {
 void reg_checksum(const void *bytes, size_t count, char hex[17]) {
   snprintf(hex, 17, "%016llx", (unsigned long long)reg_fnv1a(bytes, count));
 }
+
+int reg_by_bytes(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}

@@ -24,7 +24,10 @@ void *reg_heap_take_large(Heap *h, size_t bytes);
 char *reg_heap_copy(Heap *h, const char *text, size_t length);
 void reg_heap_free(Heap *h);
 
-double reg_now(void); // seconds, monotonic
+double reg_now(void);     // seconds, monotonic
+int reg_processors(void); // that this process may run on
+// For qsort and bsearch: texts, by their bytes.
+int reg_by_bytes(const void *a, const void *b);
 
 // Set by tests: products with windows take the tiles of processors without AVX-512 on all.
 extern bool reg_window_narrow;

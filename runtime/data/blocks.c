@@ -6,16 +6,14 @@
 #include "large.h"
 #include <math.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { WIDE = 1 << 15 };
 size_t csv_least_piece = 1 << 20;
 
-static int processors(void) {
-  cpu_set_t cpus;
-  const int have = sched_getaffinity(0, sizeof cpus, &cpus) ? 1 : CPU_COUNT(&cpus);
+static int most_pieces(void) {
+  const int have = reg_processors();
   return have < CSV_MOST_PIECES ? have : CSV_MOST_PIECES;
 }
 
@@ -64,7 +62,7 @@ static bool has_quotes(const char *at, const char *end) {
 }
 
 static bool grow(CsvReader *r) {
-  const size_t room = r->room ? 2 * r->room : (size_t)processors() * 2 * csv_least_piece;
+  const size_t room = r->room ? 2 * r->room : (size_t)most_pieces() * 2 * csv_least_piece;
   char *bytes = realloc(r->bytes, room + 1);
   if (!bytes) {
     csv_no_memory(r, room);
@@ -102,7 +100,7 @@ void csv_more(CsvReader *r, const char *from) {
 
 static int pieces_of(const CsvReader *r) {
   const size_t worth = (size_t)(r->end - r->at) / csv_least_piece + 1;
-  const int most = r->layout.skips || r->layout.ncolumns > WIDE ? 1 : processors();
+  const int most = r->layout.skips || r->layout.ncolumns > WIDE ? 1 : most_pieces();
   return worth < (size_t)most ? (int)worth : most;
 }
 

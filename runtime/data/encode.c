@@ -52,10 +52,6 @@ static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st
 
 // -- learning
 
-static int by_bytes(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 // The texts that the training part holds, and one that is filled in.
 static int learn_levels(Table *t, int x, const reg_part *part, const char *more, reg_source *s,
                         reg_status *st) {
@@ -76,7 +72,7 @@ static int learn_levels(Table *t, int x, const reg_part *part, const char *more,
   if (more && names_find(all, more) < 0) list[s->nlevels++] = more;
   for (int k = 0; k < s->nlevels; k++)
     if (!(list[k] = reg_heap_copy(t->heap, list[k], strlen(list[k])))) return reg_no_memory(st, 0);
-  qsort(list, (size_t)s->nlevels, sizeof *list, by_bytes);
+  qsort(list, (size_t)s->nlevels, sizeof *list, reg_by_bytes);
   s->levels = list;
   if (s->kind != REG_SOURCE_ONE_HOT || s->nlevels <= MOST_LEVELS) return REG_OK;
   reg_fail(st, REG_BAD_DATA, "data_bad",
@@ -87,7 +83,7 @@ static int learn_levels(Table *t, int x, const reg_part *part, const char *more,
 }
 
 static int level_of(const reg_source *s, const char *text) {
-  const char **found = bsearch(&text, s->levels, (size_t)s->nlevels, sizeof *s->levels, by_bytes);
+  const char **found = bsearch(&text, s->levels, (size_t)s->nlevels, sizeof *s->levels, reg_by_bytes);
   return found ? (int)(found - (const char **)s->levels) : -1;
 }
 

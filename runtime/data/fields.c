@@ -29,10 +29,6 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static int by_bytes(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 // Removes equal neighbours of a sorted array; how many are left.
 static int64_t unique(void *items, int64_t count, size_t size, int (*compare)(const void *, const void *)) {
   char *base = items;
@@ -111,7 +107,7 @@ static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
     return -1;
   }
   for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_text(t, own, i);
-  const int64_t stranger = number_classes(f, cells, sorted, first, t->nrows, sizeof *cells, by_bytes);
+  const int64_t stranger = number_classes(f, cells, sorted, first, t->nrows, sizeof *cells, reg_by_bytes);
   int code = name_texts(t->heap, f, sorted);
   if (!code && stranger >= 0)
     code = table_mistake(t, own, stranger, st, "classes are those of the training data",

@@ -36,10 +36,6 @@ static int cannot_read(Walk *w, const char *path, int error) {
                   reg_errno_text(error, why, sizeof why));
 }
 
-static int by_bytes(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 typedef struct Names {
   char **list;
   size_t count, room;
@@ -72,7 +68,7 @@ static int names_in(Walk *w, const char *path, Names *n) {
     if (e->d_name[0] != '.' && !add_name(n, e->d_name)) code = reg_no_memory(w->st, 0);
   if (!code && errno) code = cannot_read(w, path, errno);
   closedir(folder);
-  if (!code && n->count) qsort(n->list, n->count, sizeof *n->list, by_bytes);
+  if (!code && n->count) qsort(n->list, n->count, sizeof *n->list, reg_by_bytes);
   return code;
 }
 

@@ -6,7 +6,6 @@
 #include "large.h"
 #include "reg/file.h"
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,10 +80,9 @@ static void *read_some(void *reading) {
 }
 
 static int read_all(Reading *r, reg_status *st) {
-  cpu_set_t cpus;
   pthread_t thread[MOST_THREADS];
   bool started[MOST_THREADS] = {false};
-  int n = sched_getaffinity(0, sizeof cpus, &cpus) ? 1 : CPU_COUNT(&cpus);
+  int n = reg_processors();
   if (n > MOST_THREADS) n = MOST_THREADS;
   if (n > r->files->count) n = (int)r->files->count;
   r->st = st;

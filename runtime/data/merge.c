@@ -25,8 +25,6 @@ typedef struct Merging {
   int64_t npairs, room;
 } Merging;
 
-static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
 enum { LONGEST = 5 };
 
 // Bytes of the character at s, which is copied to `one`.
@@ -52,7 +50,7 @@ static bool add_characters(Merging *m) {
       ok = name && names_add(&found, name);
     }
   }
-  if (ok && found.count) qsort(found.names, (size_t)found.count, sizeof *found.names, by_bytes);
+  if (ok && found.count) qsort(found.names, (size_t)found.count, sizeof *found.names, reg_by_bytes);
   for (int k = 0; k < found.count && ok; k++) ok = names_add(&m->names, found.names[k]);
   names_free(&found);
   return ok;

@@ -5,10 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int by_bytes(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool is_table(const char *path) {
   static const char *const ends[] = {".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst"};
   const size_t n = strlen(path);
@@ -50,7 +46,7 @@ int data_paths(Heap *heap, const char *path, const char *const **paths, int *cou
   if (!list || code == GLOB_NOSPACE) return reg_no_memory(st, 0);
   for (int i = 0; i < *count; i++)
     if (!list[i]) return reg_no_memory(st, 0);
-  qsort(list, (size_t)*count, sizeof *list, by_bytes);
+  qsort(list, (size_t)*count, sizeof *list, reg_by_bytes);
   *paths = list;
   if (*count) return REG_OK;
   return reg_fail(st, REG_MISSING_INPUT, "data_missing",
