@@ -58,7 +58,7 @@ Value apply_optimizer(Cx *cx, Env *env, const Ast *e) {
               value_text(cx, &given));
     return v_fail();
   }
-  Count count;
+  Count count = {0};
   if (e->kids[2] && !count_updates(cx, env, e, base.fn, &count)) return v_fail();
   Tree *before = cx->given;
   cx->given = given.tree;
