@@ -35,7 +35,7 @@ if(SCDOC)
       set(more "")
     endif()
     add_custom_command(OUTPUT ${page}.1.gz
-      COMMAND sh -c "$<TARGET_FILE:manpage> ${name} ${more} | ${SCDOC} | gzip -9n > ${page}.1.gz"
+      COMMAND sh -c "$<TARGET_FILE:manpage> ${name} ${more} | ${SCDOC} > ${page}.1 && gzip -9nf ${page}.1"
       DEPENDS manpage ${more} compiler/driver/commands.def compiler/driver/options.def VERBATIM)
     list(APPEND pages ${CMAKE_BINARY_DIR}/${page}.1.gz)
   endforeach()

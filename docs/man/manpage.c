@@ -20,6 +20,7 @@ static const CommandInfo commands[CMD_COUNT] = {
 // What scdoc would take for markup is escaped; `code` becomes bold.
 static void put(const char *text) {
   bool code = false;
+  if (*text == '-') putchar('\\'); // at the start of a line: an item of a list
   for (; *text; text++) {
     if (*text == '`') {
       putchar('*');
