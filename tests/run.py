@@ -35,14 +35,16 @@ class Skip(Exception):
 
 
 class Regc:
-    """The compiler under test, with a cache of its own so that a run neither sees nor leaves anything."""
+    """The compiler under test, with a cache of its own so that a run neither sees nor leaves anything. `options`: of what compiles."""
 
-    def __init__(self, path, scratch):
-        self.path, self.scratch = str(Path(path).resolve()), Path(scratch)
+    def __init__(self, path, scratch, options=()):
+        self.path, self.scratch, self.options = str(Path(path).resolve()), Path(scratch), options
         self.environment = {k: v for k, v in sanitizers.environment().items() if not k.startswith(("NO_COLOR", "CLICOLOR"))}
         self.environment |= {"XDG_CACHE_HOME": str(self.scratch / "cache"), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
 
     def __call__(self, *arguments, cwd=ROOT, stdin="", timeout=300, **environment):
+        if arguments[0] in ("run", "eval", "gradcheck"):
+            arguments = (*arguments, *self.options)
         done = subprocess.run([self.path, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, text=True,
                               timeout=timeout, env=self.environment | environment, errors="replace")
         if done.returncode < 0 or done.returncode in sanitizers.CODES:
@@ -266,13 +268,13 @@ def test_page_of_library():
         raise Failure(f"no test uses {', '.join(alone)}: there is no example to show")
 
 
-def collect(regc, promote):
-    """{suite: [(name, test)]}: every file of a folder is a test."""
+def collect(regc, quick, promote):
+    """{suite: [(name, test)]}: every file of a folder is a test. `quick`: the compiler where only values count, not bits."""
     def files(pattern):
         return sorted(ROOT.glob(pattern))
 
-    def each(pattern, function, *more):
-        return [(str(f.relative_to(ROOT)), lambda f=f: function(regc, f, *more)) for f in files(pattern)]
+    def each(pattern, function, *more, by=regc):
+        return [(str(f.relative_to(ROOT)), lambda f=f: function(by, f, *more)) for f in files(pattern)]
 
     import lang.words as words
     import programs.repl_cases as repl
@@ -284,9 +286,9 @@ def collect(regc, promote):
         "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages),
                 ("hints say what is", lambda: words.check(regc, Failure))],
         "good": each("tests/lang/good/*.reg", test_good) + each("examples/**/*.reg", test_good),
-        "stdlib": [*each("tests/stdlib/*.reg", test_checks),
-                   *((f"{name} in doubles", f) for name, f in each("tests/stdlib/*.reg", test_checks, "--dtype", "f64"))],
-        "examples": each("examples/*.reg", test_example),
+        "stdlib": [*each("tests/stdlib/*.reg", test_checks, by=quick),
+                   *((f"{name} in doubles", f) for name, f in each("tests/stdlib/*.reg", test_checks, "--dtype", "f64", by=quick))],
+        "examples": each("examples/*.reg", test_example, by=quick),
         "format": [(p, lambda p=p: test_format(regc, files(p)))
                    for p in ("examples/**/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")],
         "docs": [(f"{p.name}:{line}", lambda t=text, f=f: f(regc, t)) for p in pages
@@ -297,7 +299,7 @@ def collect(regc, promote):
                 each("docs/tutorial/*.md", test_chapter) +
                 [("library.md is what the library and its tests say", test_page_of_library)] +
                 [("techniques.md is what the demonstrations and the library say", test_page_of_techniques)],
-        "reference": [(name, lambda c=case: reference.run(regc, c)) for name, case in reference.cases()],
+        "reference": [(name, lambda c=case: reference.run(quick, c)) for name, case in reference.cases()],
         "programs": [(name, lambda f=f: f(regc)) for m in programs for name, f in m.all_cases()],
         "repl": [(name, lambda f=f: f(regc)) for name, f in repl.all_cases()],
     }
@@ -307,7 +309,8 @@ AGAIN = ("same bits: ", "PyTorch: ", "reports_in_a_browser", "digits_accuracy_ov
 
 
 def brief(suites):
-    """Without what comes by the same code as other tests: for builds that are slow."""
+    """Without what comes by the same code as other tests: for builds that are slow. There LLVM also does the least where only values
+    count, which halves the time of a short run."""
     import reference.compare as reference
     again = reference.of_literature()
     return suites | {"reference": [t for t in suites["reference"] if t[0] not in again],
@@ -380,8 +383,9 @@ def main():
         parser.error("the first argument is the path of regc")
     count, seconds = {"passed": 0, "failed": 0, "skipped": 0}, {}
     with tempfile.TemporaryDirectory(prefix="reg-test-") as scratch, ThreadPoolExecutor(2) as pool:
-        suites = collect(Regc(options.regc, scratch), options.promote)
-        if os.environ.get("REG_BRIEF"):
+        is_brief = bool(os.environ.get("REG_BRIEF"))
+        suites = collect(Regc(options.regc, scratch), Regc(options.regc, scratch, ("-O", "0") if is_brief else ()), options.promote)
+        if is_brief:
             suites = brief(suites)
         if unknown := set(options.suites) - set(suites):
             parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(suites)}")
