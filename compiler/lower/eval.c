@@ -225,6 +225,8 @@ static Value eval_call(Cx *cx, Env *env, const Ast *e, const Value *piped, const
     ModelValue *m = loaded_model(cx, ast_text(cx->a, e), e);
     return m ? (Value){.kind = V_MODEL, .model = m, .span = e->span} : v_fail();
   }
+  if (callee.kind == V_BUILTIN && callee.builtin == B_CARRIED && !piped && e->kind == AST_CALL)
+    return eval_carried(cx, env, e);
   const bool data = callee.kind == V_BUILTIN && callee.builtin >= B_CSV && callee.builtin != B_SPLIT;
   if (data && (callee.builtin == B_JOIN || (cx->of_data && !piped))) return eval_data(cx, env, e);
   if (callee.kind == V_BUILTIN && callee.builtin >= B_LOAD && callee.builtin != B_SPLIT)

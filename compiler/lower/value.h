@@ -160,6 +160,7 @@ typedef struct CarryRef {
   Node *node, *start;   // value now, and at the start of the turn
 } CarryRef;
 
+typedef struct FromRows FromRows; // rows that go on in the place of others (carry.c)
 // The innermost loop around what is being elaborated, as `carry` sees it.
 typedef struct Turns Turns;
 struct Turns {
@@ -245,6 +246,7 @@ typedef struct Cx {
   const ModelValue *leaf; // whose body is being elaborated
   LoopFrame *frame;       // the innermost loop around what is being elaborated
   Turns *turns;           // likewise
+  FromRows *from;         // around it: whose memory goes on
   Node *objective;
   bool gradient_alone;   // it is known by `given` alone
   const Def *recipe;     // of the training
@@ -523,7 +525,8 @@ Value model_field(Cx *cx, Env *env, const Ast *field);
 
 // -- carry.c
 Value declare_carry(Cx *cx, Env *env, const Ast *st);
-bool set_carry(Cx *cx, const char *name, Node *n); // false where no loop around has one of this name
+Value eval_carried(Cx *cx, Env *env, const Ast *call); // `carried(e, from)`
+bool set_carry(Cx *cx, const char *name, Node *n);     // false where no loop around has one of this name
 
 // -- index.c
 // An i32 tensor of whole numbers from 0 to below `size`, below the count of `of` when the program runs; v may

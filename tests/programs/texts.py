@@ -1,5 +1,6 @@
 """Texts as words, pieces of words and lines, against the same written once more in Python. Each `case_*` function takes the compiler and raises Failure."""
 import csv
+import json
 import re
 import subprocess
 from collections import Counter
@@ -7,6 +8,7 @@ from collections import Counter
 from programs.cases import demand, events, folder, of_kind, written
 from programs.further import philox
 from programs.sequences import same_bits
+from reference import beams, compare
 from run import ROOT
 
 SHOWN = """
@@ -321,10 +323,38 @@ report decode(continued(one, d.x[0..2], 20, pick: careful), d.x) as "kept"
 best, score = beam(net, d.x[0..1], 4, width: 3)
 report decode(best, d.x) as "searched"
 report score
+further, behind = continued_beam(one, d.x[0..1], 4, width: 3)
+report decode(further, d.x) as "searched with what is kept"
+report behind
 """
     same_bits(regc, text)
     told = [[r.get("text", r["value"]) for r in of_kind(events(regc, "--out=", "--seed", seed, written(regc, text)), "report")] for seed in ("5", "6")]
     demand(told[0][0] != told[1][0] and told[0][1] != told[1][1], f"two seeds write one text: {told[0]}")
+
+
+def case_beams_as_in_python(regc):
+    """What a search finds, and how probable that is: as a search in Python finds it from the same weights, from `regc run` and from a binary."""
+    home, units = folder(regc), 12
+    text = f"""data d = text("{ROOT}/docs/repl.md", window: 12)
+model net(x: labels [t] of c, at = 0) -> [t, c] = x |> embedding({units}) |> gru({units}) |> dense(c)
+train net on d {{ loss cross_entropy(net(x), next); optimize adam(lr: 1e-2); epochs 2 }}
+save net to "net.safetensors"
+fn given(x: labels [n, t] of c) = one_hot(x, c) @ arange(c)
+report given(d.x[0..3])
+y, score = continued_beam(net, d.x[0..3], 15, width: 4)
+report y
+report score
+"""
+    (home / "p.reg").write_text(text)
+    regc.ok("build", "-q", home / "p.reg", "-o", home / "binary")
+    runs = [regc.ok("run", "--json", "--out=", home / "p.reg", cwd=home), subprocess.run([home / "binary", "--json"], check=True, cwd=home, capture_output=True, text=True).stdout]
+    prompts, found, scores = ([e["value"] for e in map(json.loads, runs[0].splitlines()) if e["event"] == "report"])
+    demand([json.loads(line)["value"] for line in runs[1].splitlines() if '"report"' in line] == [prompts, found, scores], "a binary finds something else")
+    net = beams.Recurrent(compare.read_weights(home / "net.safetensors"), units)
+    for i, row in enumerate(prompts):
+        for k, (made, score) in enumerate(beams.search(net, [int(t) for t in row], 15, 4)):
+            demand(found[i][k] == made, f"row {i}, beam {k}: {found[i][k]}, in Python {made}")
+            demand(abs(scores[i][k] - score) < 1e-4, f"row {i}, beam {k}: {scores[i][k]}, in Python {score}")
 
 
 def case_batches_of_near_lengths(regc):

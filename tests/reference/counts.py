@@ -77,6 +77,7 @@ RANDOM = {"normal", "uniform", "integers", "bernoulli"}  # draws are of places: 
 OF_COLUMNS = {"decode"}  # see examples/characters.reg
 OF_MODELS = {"seen", "unflat", "init", "weights", "biases", "norms", "only"}  # and their trees: see tests/lang/good/models.reg
 OF_STATEMENTS = {"known"}  # see tests/programs/known.py
+OF_TURNS = {"carried"}  # see tests/stdlib/sequences.reg
 OTHER = ["p + v", "p * r[.., new]", "p^2", "p @ w", "transpose(p) @ v", "r @ p", "p / (1 + r[.., new]^2)", "if p > 0 then p else 2 * p", "p > 0 and v > 0", "p[0]", "p[-1]",
          "p[1..]", "p[..-1]", "p[-2..]", "p[..2]", "p[0..+1]", "p[.., 1]", "p[.., 0..2]", "r[-1] * p", "p[where r > -9]", "w2(p[where r > -9, where [true, false, true]])",
          "softmax(p)", "softmax(p, axis: 0)", "log_softmax(p, axis: 0)", "logsumexp(p)", "logsumexp(p, axis: 0)", "unit(p)", "unit(p, axis: 0)", "flat(p)", "w2(outer(r, r))",
@@ -221,7 +222,7 @@ def compare(test, expressions, pick, mask, forms):
 
 
 def walk(test):
-    covered = {*CASES, *REFUSED, *RANDOM, *OF_MODELS, *OF_COLUMNS, *OF_STATEMENTS}
+    covered = {*CASES, *REFUSED, *RANDOM, *OF_MODELS, *OF_COLUMNS, *OF_STATEMENTS, *OF_TURNS}
     for name in builtins():
         test.check(name in covered, name, "no case says how it takes rows that are picked when the program runs")
     for name in covered:

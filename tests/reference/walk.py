@@ -89,7 +89,7 @@ MORE = {"a": ["eye(2)", "(a @ transpose(a))", "zeros([2, 2])", "[[1, 2], [2, 4]]
         "high": ["v", "-2", "a"], "x": ["zeros([1])", "zeros([2, 1])", "-a"], "y": ["zeros([1])", "[[1], [2]]", "2 * a"]}
 # Known to training alone, or with a test of their own.
 APART = {"pi", "step", "now", "epoch", "progress", "total", "training", "objective", "sample", "grad", "stop", "load", "ema", "snapshot",
-         "decode", "seen", "init", "known", "unflat", "only", "weights", "biases", "norms", "csv", "text", "idx", "npy", "npz", "images", "scale", "standardize",
+         "decode", "carried", "seen", "init", "known", "unflat", "only", "weights", "biases", "norms", "csv", "text", "idx", "npy", "npz", "images", "scale", "standardize",
          "split", "date_parts", "quantile_bins", "impute", "lag", "difference", "drop_missing", "tokenize", "folds", "join", "min_max", "ordinal", "ragged", "near"}
 OPERATORS = ["{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} / {1}", "{0} ^ {1}", "{0} @ {1}", "{0} < {1}", "{0} == {1}", "{0} and {1}",
              "if {0} then {1} else 2", "if {0} then 3 else {1}", "if v > 0 then {0} else {1}", "max({0}, {1})", "min({0}, {1})",
