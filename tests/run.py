@@ -135,11 +135,19 @@ def test_messages():
         raise Failure(f"no file shows {', '.join(missing)}")
 
 
-def test_good(regc, path):
-    """Programs with data of Debian's packages need them."""
-    for file in re.findall(r'csv\("(/usr/[^"]+)"', path.read_text()):
+def need_packages(path):
+    """Programs with data of Debian's packages, their own or the library's, need them."""
+    text = path.read_text()
+    for definition in (ROOT / "stdlib/data").glob("*.reg"):
+        if re.search(rf"\b{definition.stem}\b", text):
+            text += definition.read_text()
+    for file in re.findall(r'"(/usr/[^"]+)"', text):
         if not Path(file).exists():
-            raise Skip(f"{file} is missing")
+            raise Skip(f"{file} is missing: a file of a Debian package")
+
+
+def test_good(regc, path):
+    need_packages(path)
     done = regc("check", path.name, cwd=path.parent)
     if done.returncode or reported(done.stderr):
         raise Failure(f"exit code {done.returncode}\n{done.stderr}")
