@@ -118,6 +118,26 @@ static int plain_name(const char *name, char *out) {
   return *name ? 0 : n;
 }
 
+// Whether `part`, of at least three letters, is some of the words of `whole`, which `_` separates.
+static bool has_words(const char *whole, const char *part) {
+  const size_t length = strlen(part);
+  const char *at = length < 3 ? NULL : strcasestr(whole, part);
+  while (at && ((at > whole && at[-1] != '_') || (at[length] && at[length] != '_')))
+    at = strcasestr(at + 1, part);
+  return at != NULL;
+}
+
+// The shortest candidate of which the name is a part, else the longest one that is a part of the name.
+static const char *name_in_words(const char *name, const char *const *candidates, int n) {
+  const char *longer = NULL, *shorter = NULL;
+  for (int i = 0; i < n; i++) {
+    const char *c = candidates[i];
+    if (has_words(c, name) && (!longer || strlen(c) < strlen(longer))) longer = c;
+    if (has_words(name, c) && (!shorter || strlen(c) > strlen(shorter))) shorter = c;
+  }
+  return longer ? longer : shorter;
+}
+
 const char *nearest_name(const char *name, const char *const *candidates, int n) {
   char plain[LONGEST_NAME], other[LONGEST_NAME];
   int length = plain_name(name, plain), limit = length / 3;
@@ -131,5 +151,5 @@ const char *nearest_name(const char *name, const char *const *candidates, int n)
     best = candidates[i];
     limit = d - 1; // only a nearer one, or the first of equals
   }
-  return best;
+  return best ? best : name_in_words(name, candidates, n);
 }

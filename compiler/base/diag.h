@@ -56,6 +56,7 @@ bool diag_is_warning(DiagId id);
 void diags_print(const Diags *ds, FILE *out, bool color);
 void diags_print_json(const Diags *ds, FILE *out); // one object a line
 // The candidate nearest to `name` by edit distance, at most a third of its length; case and `_` do not count.
-// NULL where there is none.
+// Else one that has the name's words, `last_of` for `last`, or whose words the name has. NULL where there is
+// none.
 const char *nearest_name(const char *name, const char *const *candidates, int n);
 #endif
