@@ -64,16 +64,26 @@ static void check_sweep(Program *p, const Ast *e) {
   check_statements(p, e->kids[2]);
 }
 
-// `best(path, …)`, `compare(path, …)`, `plot(path, …)`: names in it are those of the sweep's runs.
-static bool views_sweep(Program *p, const Ast *e) {
+// `best(path, …)`, `compare(path, …)`, `plot(path, …)`: names in it are those of the sweep's runs. Whether e
+// is one.
+static bool check_view(Program *p, const Ast *e) {
   const Ast *callee = e->kind == AST_CALL && e->nkids > 1 ? e->kids[0] : NULL;
-  const bool view =
-      callee && callee->kind == AST_NAME && !sema_find(p, callee->name) &&
-      (!strcmp(callee->name, "best") || !strcmp(callee->name, "compare") || !strcmp(callee->name, "plot"));
-  const Ast *of = view ? e->kids[1]->kids[0] : NULL;
-  if (!of || of->kind != AST_NAME) return false;
-  const Ast *by = map_get(p->locals ? p->locals : &p->stored, of->name);
-  return by && by->kind == AST_SWEEP;
+  if (!callee || callee->kind != AST_NAME || sema_find(p, callee->name) ||
+      (strcmp(callee->name, "best") && strcmp(callee->name, "compare") && strcmp(callee->name, "plot")))
+    return false;
+  const Ast *of = e->kids[1]->kids[0];
+  const Ast *by = of->kind == AST_NAME ? map_get(p->locals ? p->locals : &p->stored, of->name) : NULL;
+  if (by && by->kind == AST_SWEEP) return true;
+  Scope s = scope_of(p);
+  const int errors = p->session->diags.errors;
+  check_expr(&s, of);
+  if (p->session->diags.errors > errors) return true;
+  Diag *d = diag_emit(&p->session->diags, DIAG_wrong_kind, of->span, "the name of a sweep",
+                      ast_written(p->session->arena, of));
+  diag_hint(d,
+            "a sweep's runs are named by `as`: `sweep k in 1..5 as tried { … }`, then `report %s(tried, …)`",
+            callee->name);
+  return true;
 }
 
 // Trainings and evaluations outside of procedures are checked by themselves.
@@ -105,7 +115,7 @@ void check_statement(Program *p, const Ast *e) {
     check_sweep(p, e);
     return;
   }
-  if (e->kind == AST_REPORT && views_sweep(p, e->kids[0])) return;
+  if (e->kind == AST_REPORT && check_view(p, e->kids[0])) return;
   if (e->kind == AST_GIVE) s.value = PLACE_ANY;
   if (e->kind == AST_BIND) s.named = e->kids[0];
   for (int i = 0; i < e->nkids; i++) {

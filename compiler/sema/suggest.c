@@ -31,6 +31,8 @@ const char **sema_names(Program *p, Arena *a, SemaPlace place, int *n) {
     const Def *d = p->defs.entries[i].value;
     if (!d->own && text_is_name(d->name) && (kinds >> d->kind & 1)) vec_push(a, names, d->name);
   }
+  for (int i = 0; i < p->stored.len && places[place].values; i++)
+    vec_push(a, names, p->stored.entries[i].key);
   for (const LibraryName *l = library_names; l->name; l++)
     if (kinds >> l->kind & 1) vec_push(a, names, l->name);
   for (int i = 0; i < B_COUNT_; i++) {

@@ -258,9 +258,11 @@ Ast *ast_stack(ParseContext *p, Span span, AstList *names, AstList *sources, Ast
   return named(a, as->name, as->name_span);
 }
 
-// `1..5 as path` is parsed as the last source, `random(30) as path` as the trials.
+// `1..5 as path` is parsed as the last source, `random(30) as path` as the trials: the name may stand before
+// or behind these.
 Ast *ast_sweep(ParseContext *p, Span span, AstList *axes, Ast *trials, Ast *block) {
-  const Ast *as = take_as(trials ? &trials : &axes->data[axes->len - 1]->kids[0]);
+  const Ast *as = trials ? take_as(&trials) : NULL;
+  if (!as) as = take_as(&axes->data[axes->len - 1]->kids[0]);
   Ast *a = NODE(AST_SWEEP, list_node(p, axes), trials, block);
   return as ? named(a, as->name, as->name_span) : a;
 }
