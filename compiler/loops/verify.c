@@ -1,5 +1,5 @@
-// What holds for every LoopFn: each buffer is written once, before it is read, lies in its slot, and shares
-// its bytes with no other that lives at the same time.
+// What holds for every LoopFn: each buffer is written once, before it is read where it has bytes, lies in its
+// slot, and shares its bytes with no other that lives at the same time.
 #include "loops.h"
 #include "nest.h"
 #include <string.h>
@@ -13,7 +13,7 @@ typedef struct Checker {
 static void check_read(Checker *c, const Buffer *b, int step) {
   if (c->error) return;
   bool given = b->slot > 0 && c->f->slots[b->slot].is_input && b->node->op == OP_INPUT;
-  if (!given && !c->written[b->id])
+  if (!given && b->bytes && !c->written[b->id])
     c->error = arena_printf(c->f->arena, "step %d reads b%d before it is written", step, b->id);
   if (step > b->last) c->error = arena_printf(c->f->arena, "step %d reads b%d after its end", step, b->id);
 }
