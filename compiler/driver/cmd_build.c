@@ -137,8 +137,9 @@ static const char *program_name(Pipeline *p) {
   return shown;
 }
 
-// A pattern is no file: its folder is looked up.
+// A pattern is no file: its folder is looked up. `/dev/stdin` is another file when the binary runs.
 static const char *absolute_path(const Pipeline *p, const char *path) {
+  if (path[0] == '/') return path;
   const char *slash = strrchr(path, '/');
   char *whole = realpath(path, NULL),
        *folder =

@@ -139,7 +139,10 @@ static void read_rows(CsvReader *r) {
   r->layout.own = t->own;
   csv_read_rows(r);
   for (int x = 0; x < t->width && !r->failed; x++) check_column(r, x);
-  if (!r->failed && t->nrows == r->start)
+  const bool skipped = r->want->skipping && r->want->skipping->rows;
+  if (!r->failed && t->nrows == r->start && skipped)
+    csv_fail(r, r->line, 1, "what is wrong is told above", "no row of the file can be read");
+  else if (!r->failed && t->nrows == r->start)
     csv_fail(r, r->line, 1, "a data set needs at least one row", "the file has a header and no rows");
 }
 

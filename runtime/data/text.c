@@ -42,6 +42,29 @@ static int encode(int32_t code, char *out) {
   return length;
 }
 
+static int refuse_byte(const Source *s, size_t at, const char *what, reg_status *st) {
+  int64_t line = 1;
+  for (size_t i = 0; i < at; i++) line += s->text[i] == '\n';
+  reg_fail(st, REG_BAD_DATA, "data_bad", "%s: byte %zu is %s, in line %lld", s->op->path, at + 1, what,
+           (long long)line);
+  return reg_hint(st, "save it as UTF-8"), st->code;
+}
+
+// As the file has them: behind this marks and line ends go.
+static int check_bytes(const Source *s, reg_status *st) {
+  if (s->size >= 2 && (!memcmp(s->text, "\xff\xfe", 2) || !memcmp(s->text, "\xfe\xff", 2))) {
+    reg_fail(st, REG_BAD_DATA, "data_bad", "%s: the file is UTF-16", s->op->path);
+    return reg_hint(st, "save it as UTF-8"), st->code;
+  }
+  for (size_t at = 0, length; at < s->size; at += length) {
+    length = (size_t)reg_utf8_length(s->text + at, s->size - at);
+    if (!length) return refuse_byte(s, at, "no UTF-8", st);
+    if (!s->text[at] && (s->op->words || s->op->merges))
+      return refuse_byte(s, at, "0, which no text holds", st);
+  }
+  return REG_OK;
+}
+
 // Code points, which number_characters makes classes of.
 static int read_characters(Source *s, reg_status *st) {
   Tokens *t = &s->tokens;
@@ -50,11 +73,6 @@ static int read_characters(Source *s, reg_status *st) {
   if (!t->of || !t->at) return reg_no_memory(st, s->size * sizeof *t->at);
   for (size_t at = 0; at < s->size;) {
     const int length = reg_utf8_length(s->text + at, s->size - at);
-    if (!length || (!s->text[at] && (s->op->words || s->op->merges))) {
-      reg_fail(st, REG_BAD_DATA, "data_bad", "%s: byte %zu is %s", s->op->path, at + 1,
-               length ? "0, which no text holds" : "no UTF-8");
-      return reg_hint(st, "save it as UTF-8"), st->code;
-    }
     t->at[t->count] = at;
     t->of[t->count++] = decode((const unsigned char *)s->text + at, length);
     at += (size_t)length;
@@ -281,10 +299,11 @@ static int tell_tokens(reg_dataset *d, Heap *heap, const Source *s) {
 }
 
 static int read_source(Source *s, Heap *heap, reg_status *st) {
+  int code = check_bytes(s, st);
+  if (code) return code;
   drop_mark(s);
   if (s->op->lines) close_lines(s);
-  int code = read_characters(s, st);
-  if (code) return code;
+  if ((code = read_characters(s, st))) return code;
   if (s->op->words || s->op->merges) return learn(s, heap, st);
   return number_characters(heap, &s->tokens) ? reg_no_memory(st, s->size) : make_rows(s, st);
 }

@@ -26,12 +26,11 @@ static void on_illegal(int number) {
   _exit(REG_INTERNAL);
 }
 
-// What of the target is not as the program was compiled for. Classes count where the program reads them.
-static void target_differs(Text *what, const reg_field *have, const reg_field *want) {
-  if (strcmp(have->name, want->name) != 0 || !have->values != (want->dtype == REG_I32))
-    reg_text_format(what, "the field `%s` is missing or of another kind", want->name);
-  else if (want->nclasses && !have->nclasses)
-    reg_text_format(what, "`%s` has no classes: %s", want->name, have->why);
+// What of a field is not as the program was compiled for. Classes count where the program reads them.
+static void field_differs(Text *what, const reg_field *have, const reg_field *want) {
+  if (want->nclasses && !have->nclasses)
+    reg_text_format(what, "`%s` has no classes%s%s", want->name, have->why ? ": " : "",
+                    have->why ? have->why : "");
   else if (want->nclasses && have->nclasses != want->nclasses)
     reg_text_format(what, "`%s` has %lld classes instead of %lld", want->name, (long long)have->nclasses,
                     (long long)want->nclasses);
@@ -39,6 +38,19 @@ static void target_differs(Text *what, const reg_field *have, const reg_field *w
     if (strcmp(have->class_names[c], want->class_names[c]) != 0)
       reg_text_format(what, "`%s` has a class `%.60s` instead of `%.60s`", want->name, have->class_names[c],
                       want->class_names[c]);
+}
+
+static void fields_differ(Text *what, const reg_dataset *d, const reg_dataset *e) {
+  for (int i = 0; i < e->nfields && !what->used; i++) {
+    const reg_field *have = i < d->nfields ? &d->fields[i] : NULL, *want = &e->fields[i];
+    if (!have)
+      reg_text_format(what, "the field `%s` is missing", want->name);
+    else if (i == e->target &&
+             (strcmp(have->name, want->name) != 0 || !have->values != (want->dtype == REG_I32)))
+      reg_text_format(what, "the field `%s` is missing or of another kind", want->name);
+    else
+      field_differs(what, have, want);
+  }
 }
 
 static int differs(const reg_binary *b, int index, const reg_dataset *d, reg_status *st) {
@@ -52,7 +64,7 @@ static int differs(const reg_binary *b, int index, const reg_dataset *d, reg_sta
     if (strcmp(d->columns[j], e->columns[j]) != 0)
       reg_text_format(&what, "column %lld is `%.60s` instead of `%.60s`", (long long)j + 1, d->columns[j],
                       e->columns[j]);
-  if (!what.used && e->target >= 0) target_differs(&what, &d->fields[e->target], &e->fields[e->target]);
+  fields_differ(&what, d, e);
   for (int i = 0; i < e->nparts && !what.used; i++)
     if (d->parts[i].nrows != e->parts[i].nrows)
       reg_text_format(&what, "its part `%s` has %lld rows instead of %lld", e->parts[i].name,

@@ -13,6 +13,21 @@ static bool ends_with(const char *path, const char *end) {
   return n >= m && !strcmp(path + n - m, end);
 }
 
+static void refuse(const reg_program *p, const reg_train *t, reg_status *st) {
+  const reg_data_plan *plan = &p->plans[t->data];
+  if (plan->nops && plan->ops[0].kind == REG_DATA_TEXT) {
+    reg_fail(st, BINARY_USAGE, "cannot_predict",
+             "`%s` reads a text, which has no rows to be told apart in a file", t->name);
+    reg_hint(st, "the program writes what the model makes of one: report decode(generate(...), ...); rows "
+                 "with a text each are a "
+                 "table: csv(...) |> tokenize(...)");
+    return;
+  }
+  reg_fail(st, BINARY_USAGE, "cannot_predict",
+           "`%s` reads more than the columns of its data: it cannot predict from a file", t->name);
+  reg_hint(st, "rows of a file have x and texts; `evaluate` writes predictions of data that has all fields");
+}
+
 const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_status *st) {
   char list[200];
   Text names = reg_text_in(list, sizeof list);
@@ -21,9 +36,7 @@ const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_
     if (model ? !strcmp(p->trains[i].name, model) : p->ntrains == 1) found = &p->trains[i];
     reg_text_format(&names, "%s%s", i ? ", " : "", p->trains[i].name);
   }
-  if (found && !found->answer)
-    reg_fail(st, BINARY_USAGE, "cannot_predict",
-             "`%s` reads more than the columns of its data: it cannot predict from a file", found->name);
+  if (found && !found->answer) refuse(p, found, st);
   if (found) return found->answer ? found : NULL;
   reg_fail(st, BINARY_USAGE, "no_such_model", model ? "the program has no model `%s`" : "which model?%s",
            model ? model : "");

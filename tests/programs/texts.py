@@ -117,11 +117,14 @@ def case_texts_that_are_none(regc):
                 result = regc("run", "p.reg", "--out=", cwd=home)
                 fine = form[0] == "w" and data == b"\n\n\n"
                 demand(result.returncode == 65 and said in result.stderr or fine, f"{form}{tokens} of {data}: {result.returncode} {result.stderr}")
-    for encoding, said in (("utf-16", "byte 1 is no UTF-8"), ("latin-1", "byte 4 is no UTF-8"), ("utf-8-sig", None)):
+    for encoding, said in (("utf-16", "the file is UTF-16"), ("utf-16-be", "is no UTF-8, in line 1"), ("latin-1", "byte 4 is no UTF-8"), ("utf-8-sig", None)):
         (home / "t.txt").write_bytes("ach\u00e9 ete\n".encode(encoding))
         (home / "p.reg").write_text('data d = text("t.txt", lines: 9)\nfn numbers(y: labels [n, t] of c) = one_hot(y, c) @ arange(c)\nreport numbers(d.x)\n')
         result = regc("run", "p.reg", "--out=", "--json", cwd=home)
         demand(result.returncode == 65 and said in result.stderr if said else "[[0" in result.stdout.replace(" ", ""), f"{encoding}: {result.returncode} {result.stderr} {result.stdout}")
+    (home / "t.txt").write_bytes(b"\xef\xbb\xbfab\r\n\r\ncd\xff\r\n")
+    result = regc("run", "p.reg", "--out=", cwd=home)
+    demand("byte 12 is no UTF-8, in line 3" in result.stderr, f"a byte is told as if marks and line ends were not there: {result.stderr}")
     for tokens in ("words: 5", "merges: 5"):
         (home / "t.txt").write_bytes(b"a b c\0d e f\n" * 9)
         (home / "p.reg").write_text(f'data d = text("t.txt", window: 3, {tokens})\nreport size(d.all.id, 0)\n')
@@ -305,6 +308,56 @@ evaluate net on (d where review_length > 3).test {{ accuracy }}
         (home / "p.reg").write_text(f'data d = csv("t.csv", target: mood) |> tokenize(review, 9) {steps}\nreport size(d.id, 0)\n')
         result = regc("run", home / "p.reg", "--out=")
         demand(result.returncode == 65 and said in result.stderr, f"{steps}: {result.returncode} {result.stderr}")
+
+
+def case_binaries_refuse_other_tokens(regc):
+    """A file whose words are others is not what a binary was compiled for, in a text as in a column; standard input is that of the run."""
+    home = folder(regc)
+    (home / "text.txt").write_text("the cat sat\nthe dog\n" * 4)
+    (home / "column.csv").write_text("a,y\n" + "the cat,1\nthe dog,2\n" * 4)
+    sources = {"text.txt": ('text("text.txt", lines: 4, words: 9)', "x"), "column.csv": ('csv("column.csv", target: y) |> tokenize(a, 4, words: 9)', "a"),
+               "/dev/stdin": ('text("/dev/stdin", lines: 4, words: 9)', "x")}
+    for name, (source, field) in sources.items():
+        (home / "p.reg").write_text(f"data d = {source}\nreport decode(d.{field}, d.{field})\n")
+        read = {"input": (home / "text.txt").read_text()} if name[0] == "/" else {}
+        subprocess.run([regc.path, "build", "-q", "p.reg", "-o", "binary"], cwd=home, check=True, text=True, **read)
+        same = subprocess.run([home / "binary", "-q"], cwd=home, capture_output=True, text=True, **read)
+        demand(same.returncode == 0 and "the cat" in same.stdout, f"{name}: {same.returncode} {same.stderr}")
+        if read:
+            other = subprocess.run([home / "binary", "-q"], cwd=home, capture_output=True, text=True, input=read["input"].replace("cat", "cow"))
+        else:
+            (home / "other").write_text((home / name).read_text().replace("cat", "cow"))
+            other = subprocess.run([home / "binary", "-q", "--data", "d=other"], cwd=home, capture_output=True, text=True)
+        demand(other.returncode == 65 and f"`{field}` has a class ` cow` instead of ` cat`" in other.stderr, f"{name}: {other.returncode} {other.stderr} {other.stdout}")
+
+
+def case_what_cannot_be_predicted(regc):
+    """Why a model of a text does not predict rows of a file; a file of which no row can be read; no row; from a file and standard input, by regc and a binary."""
+    home = folder(regc)
+    (home / "t.txt").write_text("the cat sat\nthe dog\n" * 9)
+    (home / "t.csv").write_text("a,y\n" + "the cat,good\nthe dog,bad\n" * 4)
+    models = {"text": """data d = text("t.txt", lines: 4, words: 9)
+model net(x: labels [<=4] of c) -> [<=4, c] = x |> embedding(4) |> gru(4) |> dense(c)
+train net on d { loss cross_entropy(net(x), ragged(next, length)); optimize sgd(lr: 0.1); steps 1 }
+""", "column": """data d = csv("t.csv", target: y) |> tokenize(a, 4, words: 9)
+model net(a: labels [<=4] of c) -> [2] = mean(a |> embedding(4), axis: 1) |> dense(2)
+train net on d { loss cross_entropy(net(a), y); optimize sgd(lr: 0.1); steps 1 }
+"""}
+    for name, text in models.items():
+        (home / f"{name}.reg").write_text(text)
+        regc.ok("run", "-q", "--out", home / name, home / f"{name}.reg", cwd=home)
+        regc.ok("build", "-q", home / f"{name}.reg", "-o", home / f"{name}.bin", cwd=home)
+    for name, data, more, code, said in (
+            ("text", b"the cat\n", (), 2, "reads a text"), ("column", b"", (), 65, "the file is empty"), ("column", b"a\n", (), 65, "a header and no rows"),
+            ("column", b"b\nthe cat\n", (), 65, "no column `a`"), ("column", b'a\n"x\xff"\n', (), 65, "2:1: the field is no UTF-8"),
+            ("column", b'a\n"x\xff"\n', ("--bad-rows=skip",), 65, "no row of the file can be read"), ("column", "a\nthe\n".encode("utf-16"), (), 65, "UTF-16"),
+            ("column", b'a\n""\nzebra\n' + b"the cat " * 99 + b"\n", (), 0, "")):
+        (home / "in.csv").write_bytes(data)
+        for way in ([regc.path, "predict", home / f"{name}.reg"], [home / f"{name}.bin", "predict"]):
+            for source in (home / "in.csv", "-"):
+                found = subprocess.run([*way, "--weights", home / name, "--in", source, *more], cwd=home, capture_output=True, input=data)
+                demand(found.returncode == code and said in found.stderr.decode(), f"{way[0]} of {data}: {found.returncode} {found.stderr.decode()}")
+                demand(code or len(found.stdout.splitlines()) == 4, f"{way[0]}: {found.stdout}")
 
 
 def case_generated_texts_are_one(regc):
