@@ -1,5 +1,5 @@
-// regc data: what the data of a program are, as they were read: parts, columns of x as in the files, fields,
-// first rows. A program whose models are wrong shows its data all the same.
+// regc data: what the data of a program (of a table: show_table.c) are, as they were read: parts, columns of
+// x as in the files, fields, first rows. A program whose models are wrong shows its data all the same.
 #include "pipeline.h"
 #include <math.h>
 #include <string.h>
@@ -39,13 +39,12 @@ static Range range_of(const reg_dataset *d, const reg_field *f, int64_t column) 
   return r;
 }
 
-static const char *histogram(Arena *a, const Range *r) {
+const char *shown_bins(Arena *a, const int64_t *bins, int n) {
   static const char *const levels[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   int64_t most = 1;
   const char *text = "";
-  for (int i = 0; i < BINS; i++) most = r->bins[i] > most ? r->bins[i] : most;
-  for (int i = 0; i < BINS; i++)
-    text = arena_printf(a, "%s%s", text, levels[(8 * r->bins[i] + most - 1) / most]);
+  for (int i = 0; i < n; i++) most = bins[i] > most ? bins[i] : most;
+  for (int i = 0; i < n; i++) text = arena_printf(a, "%s%s", text, levels[(8 * bins[i] + most - 1) / most]);
   return text;
 }
 
@@ -56,7 +55,7 @@ static void print_range(Arena *a, const char *name, const char *type, const Rang
   fputs("  ", stdout);
   reg_shown(stdout, name);
   printf("%*s  %-8s %12.6g %12.6g %12.6g  %s\n", wide < 22 ? 22 - wide : 0, "", type, r->low, r->mean,
-         r->high, histogram(a, r));
+         r->high, shown_bins(a, r->bins, BINS));
 }
 
 static int64_t *class_counts(Arena *a, const reg_dataset *d, const reg_field *f) {
@@ -232,7 +231,8 @@ int cmd_data(Session *s, const Options *o) {
   if (!o->arguments.len) return usage_error("`regc data` needs a file");
   int code = EXIT_OK;
   for (int i = 0; i < o->arguments.len; i++) {
-    const int file_code = show_file(s, o, o->arguments.data[i]);
+    const char *path = o->arguments.data[i];
+    const int file_code = (is_table(path) ? show_table : show_file)(s, o, path);
     if (file_code > code) code = file_code;
   }
   return code;

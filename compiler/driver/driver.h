@@ -80,6 +80,10 @@ const char *user_folder(Arena *a, const char *variable, const char *fallback);
 // clock.c
 double now_seconds(void);   // monotonic clock
 double process_start(void); // on the same clock, call first in main
+// show_table.c
+bool is_table(const char *path);                                // by its name
+int show_table(Session *s, const Options *o, const char *path); // regc data FILE of a table; the exit code
+const char *shown_bins(Arena *a, const int64_t *bins, int n);   // a small histogram (cmd_data.c)
 // text.c
 bool text_ends_in(const char *text, const char *end);
 void text_fill(FILE *out, const char *text);     // words filled to 78 columns

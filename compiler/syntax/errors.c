@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MISTAKES = 100, LONGEST_SHOWN = 40 };
+// Of a text in which nothing was understood fewer are told: it is no program.
+enum { MOST_MISTAKES = 100, MOST_OF_NONE = 10, LONGEST_SHOWN = 40 };
 
 Span span_at(const ParseContext *p, int start, int length) {
   return (Span){p->source, start, start + length};
@@ -37,7 +38,7 @@ void too_long(ParseContext *p, Span span) {
 
 static void count_mistake(ParseContext *p) {
   extent_note(p, PARSE_WRONG);
-  if (++p->mistakes >= MOST_MISTAKES) p->give_up = true;
+  if (++p->mistakes >= (p->items.len ? MOST_MISTAKES : MOST_OF_NONE)) p->give_up = true;
 }
 
 // At most LONGEST_SHOWN bytes of a source text, cut between characters.

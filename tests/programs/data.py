@@ -1,6 +1,7 @@
 """Data from whole programs: parts in files of their own, classes and statistics of the training part, names of columns. Each
 `case_*` function takes the compiler and raises Failure."""
 import csv
+import json
 import math
 import random
 import statistics
@@ -165,3 +166,44 @@ def case_doubles_are_scaled_before_they_are_rounded(regc):
     expected = rows_of(where / "out" / "predictions.csv")[0]
     wanted = ",".join(expected[f"output_{k}"] for k in sorted(KINDS))
     demand(done.returncode == 0 and done.stdout.strip() == wanted, f"{done.returncode}: {done.stdout} instead of {wanted}")
+
+
+# Name, text, what is shown of it: (columns, their types, missing ones), a piece of the definition.
+TABLES = [
+    ("plain.csv", "size,kind of thing\n1,a\n2.5,b\n,a\n4,b\n", (["size", "kind of thing"], ["number", "text"], [1, 0]), 'target: "kind of thing" as y'),
+    ("euro.csv", "preis;stück;farbe;y\n1,5;3;rot;1\n2,25;4;;0\n3;5;blau;1\n4;5;blau;0\n",
+     (["preis", "stück", "farbe", "y"], ["number", "integer", "text", "integer"], [0, 0, 1, 0]), 'separator: ";", decimal: ","'),
+    ("tabs.tsv", "a\tb\n" + "1\t2\n3\t4\n" * 10, (["a", "b"], ["integer", "integer"], [0, 0]), "stratify: b"),
+    ("bare.csv", "5.1,3.5,setosa\n4.9,3,virginica\n4.9,3.5,setosa\n5,3,virginica\n", (["0", "1", "2"], ["number", "number", "text"], [0, 0, 0]), "header: false"),
+    ("sizes.csv", "3,2,no,yes\n1,2,0\n1,3,1\n2,4,1\n", (["0", "1", "2"], ["integer"] * 3, [0, 0, 0]), 'skip: 1, header: false, target: "2" as y'),
+    ("numbers.csv", "0;1,5;2\n1;7;1\n2;8;2\n", (["0", "1", "2"], ["integer", "number", "integer"], [0, 0, 0]), 'target: "2" as y'),
+    ("days.csv", "when,note,sold\n" + "".join(f"2024-01-{d:02},the {d} th of the month,{d * d}.5\n" for d in range(1, 29)),
+     (["when", "note", "sold"], ["date", "text", "number"], [0, 0, 0]), "date_parts(when, [year, month, weekday])"),
+    ("bars.csv", "a|b\n1|x\n|y\nNA|x\n3|y\n", (["a", "b"], ["integer", "text"], [2, 0]), 'separator: "|"'),
+    ("empty.csv", "a,b,y\n,1,1\n,2,0\n,3,1\n,4,0\n", (["a", "b", "y"], ["number", "integer", "integer"], [4, 0, 0]), "drop: a"),
+    ("ids.csv", "who,y\n" + "".join(f"p{i},{i % 2}\n" for i in range(30)), (["who", "y"], ["text", "integer"], [0, 0]), "drop: who"),
+    ("one.csv", "a\n1\n2\n", (["a"], ["integer"], [0]), None),
+]
+
+
+def case_a_table_is_shown_before_a_program_is_written(regc):
+    """What stands in it, and a definition that can be read."""
+    where = folder(regc)
+    for name, text, (columns, types, missing), piece in TABLES:
+        (where / name).write_text(text)
+        found = json.loads(regc.ok("data", "--json", name, cwd=where))["columns"]
+        demand([[c[k] for c in found] for k in ("name", "type", "missing")] == [columns, types, missing], f"{name}: {found}")
+        shown = regc.ok("data", name, cwd=where)
+        definition = shown.partition("to begin with, where the last column is what is predicted:\n\n")[2]
+        demand((piece or "rows") in (definition or shown), f"{name}: {shown}")
+        if piece and "drop: who" not in piece:
+            done = regc("data", "-", stdin=definition, cwd=where)
+            demand(done.returncode == 0, f"{name}: {definition}{done.stderr}")
+    whole = json.loads(regc.ok("data", "--json", "days.csv", cwd=where))
+    sold = whole["columns"][2]
+    demand(whole["rows"] == 28 and (sold["min"], sold["max"]) == (1.5, 784.5) and sum(sold["histogram"]) == 28 and sold["histogram"][-1] == 2, f"{sold}")
+    few = json.loads(regc.ok("data", "--json", "ids.csv", cwd=where))["columns"]
+    demand(few[0]["values"] == 30 and few[1]["values"] == 2 and list(few[0]["most_frequent"].items())[0] == ("p0", 1), f"{few}")
+    refused(regc, "broken.csv:2:", "data", (where / "broken.csv").write_text("a,b\n1\n2\n") and where / "broken.csv", code=65)
+    refused(regc, "no rows", "data", (where / "names.csv").write_text("a,b\n") and where / "names.csv", code=65)
+    refused(regc, "none.csv", "data", where / "none.csv", code=66)

@@ -1,0 +1,196 @@
+// `regc data FILE` of a table: what its columns hold, and a definition to begin with.
+#include "../syntax/ast.h"
+#include "driver.h"
+#include "reg/summary.h"
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+  MOST_SHOWN = 60,
+  MOST_LEVELS = 20,
+  FEW_VALUES = 20,
+  ENOUGH_ROWS = 5,
+  MOST_PLACES = 256,
+  SHORTEST_TEXT = 3
+};
+
+bool is_table(const char *path) {
+  static const char *const ends[] = {".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst", ".data"};
+  bool found = false;
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) found |= text_ends_in(path, ends[i]);
+  return found;
+}
+
+static const char *kind_name(reg_column_kind kind) {
+  static const char *const names[] = {"number", "integer", "date", "text"};
+  return names[kind];
+}
+
+static bool is_numbers(const reg_column_summary *c) {
+  return c->kind == REG_COLUMN_NUMBERS || c->kind == REG_COLUMN_INTEGERS;
+}
+
+// -- for people
+
+static void print_padded(const char *text, int width) {
+  const int wide = reg_shown_width(text);
+  reg_shown(stdout, text);
+  printf("%*s", wide < width ? width - wide : 0, "");
+}
+
+static void print_column(Arena *a, const reg_column_summary *c) {
+  fputs("  ", stdout);
+  print_padded(c->name, 22);
+  printf("  %-8s %8lld ", kind_name(c->kind), (long long)c->missing);
+  printf("%8s ", c->distinct ? arena_printf(a, "%lld", (long long)c->distinct) : "");
+  if (is_numbers(c)) {
+    printf("%12.6g %12.6g %12.6g  %s\n", c->low, c->mean, c->high, shown_bins(a, c->bins, REG_SUMMARY_BINS));
+    return;
+  }
+  for (int i = 0; i < c->ntop; i++) {
+    fputs(i ? ", " : " ", stdout);
+    reg_shown(stdout, c->top[i]);
+    printf(" (%lld)", (long long)c->top_count[i]);
+  }
+  puts(c->distinct > c->ntop ? ", ..." : "");
+}
+
+static void print_row(const reg_summary *p, int row) {
+  printf("  row %d:", row);
+  for (int64_t k = 0; k < p->ncolumns && k < MOST_SHOWN; k++) {
+    const reg_column_summary *c = &p->columns[k];
+    fputs(k ? " | " : " ", stdout);
+    if (c->text[row])
+      reg_shown(stdout, c->text[row]);
+    else if (!isnan(c->number[row]))
+      printf("%.6g", c->number[row]);
+  }
+  puts(p->ncolumns > MOST_SHOWN ? " ..." : "");
+}
+
+// -- a definition to begin with
+
+static const char *written(Arena *a, const char *column) {
+  return text_is_name(column) ? column : text_json(a, column);
+}
+
+// A name for the data, of the file's; "table" where that makes none.
+static const char *data_named(Arena *a, const char *path) {
+  const char *slash = strrchr(path, '/');
+  char *name = arena_strdup(a, slash ? slash + 1 : path);
+  name[strcspn(name, ".")] = 0;
+  for (char *c = name; *c; c++) *c = isalnum((unsigned char)*c) ? (char)tolower((unsigned char)*c) : '_';
+  return text_is_name(name) ? name : "table";
+}
+
+// What a column that is not the target becomes.
+typedef enum Use { USE_NUMBER, USE_ONE_HOT, USE_DATE, USE_TOKENS, USE_NOT, USES } Use;
+
+static Use use_of(const reg_column_summary *c) {
+  if (is_numbers(c)) return isnan(c->mean) ? USE_NOT : USE_NUMBER;
+  if (c->kind == REG_COLUMN_DATES) return c->missing ? USE_NOT : USE_DATE;
+  if (c->distinct <= MOST_LEVELS) return USE_ONE_HOT;
+  return c->mean >= SHORTEST_TEXT && !c->missing ? USE_TOKENS : USE_NOT;
+}
+
+static const char *list_of(Arena *a, const reg_summary *p, Use use, bool missing) {
+  const char *list = NULL;
+  int n = 0;
+  for (int64_t k = 0; k + 1 < p->ncolumns; k++) {
+    const reg_column_summary *c = &p->columns[k];
+    if (use_of(c) != use || (missing && !c->missing)) continue;
+    list = arena_printf(a, "%s%s%s", n ? list : "", n ? ", " : "", written(a, c->name));
+    n++;
+  }
+  return n > 1 ? arena_printf(a, "[%s]", list) : list;
+}
+
+static void print_tokens(Arena *a, const reg_summary *p) {
+  for (int64_t k = 0; k + 1 < p->ncolumns; k++) {
+    const reg_column_summary *c = &p->columns[k];
+    const char *name = written(a, c->name);
+    if (use_of(c) != USE_TOKENS) continue;
+    if (!text_is_name(c->name)) name = arena_printf(a, "%s as text_%lld", name, (long long)k);
+    printf("    |> tokenize(%s, %d, words: 1000)\n", name, (int)fmin(c->high + 1, MOST_PLACES));
+  }
+}
+
+static void print_definition(Arena *a, const reg_summary *p, const char *path) {
+  const reg_column_summary *target = &p->columns[p->ncolumns - 1];
+  const bool named = text_is_name(target->name) && strcmp(target->name, "x") != 0 &&
+                     strcmp(target->name, "id") != 0,
+             classes =
+                 target->distinct > 1 && target->distinct <= FEW_VALUES && target->rarest >= ENOUGH_ROWS;
+  const char *list[USES];
+  for (Use u = 0; u < USES; u++) list[u] = list_of(a, p, u, false);
+  const char *empty = list_of(a, p, USE_NUMBER, true), *without = list_of(a, p, USE_ONE_HOT, true);
+  puts("\nto begin with, where the last column is what is predicted:\n");
+  printf("  data %s = csv(%s", data_named(a, path), text_json(a, path));
+  if (p->separator != ',' && !strstr(path, ".tsv"))
+    printf(", separator: \"%s\"", p->separator == '\t' ? "\\t" : (char[]){p->separator, 0});
+  if (p->decimal != '.') fputs(", decimal: \",\"", stdout);
+  if (p->skip) printf(", skip: %lld", (long long)p->skip);
+  if (p->bare) fputs(", header: false", stdout);
+  printf(", target: %s%s", written(a, target->name), named ? "" : " as y");
+  if (list[USE_NOT]) printf(", drop: %s", list[USE_NOT]);
+  puts(")");
+  if (without) printf("    |> impute(\"none\", columns: %s)\n", without);
+  if (list[USE_ONE_HOT]) printf("    |> one_hot(%s, unseen: zeros)\n", list[USE_ONE_HOT]);
+  if (list[USE_DATE]) printf("    |> date_parts(%s, [year, month, weekday])\n", list[USE_DATE]);
+  print_tokens(a, p);
+  if (empty) puts("    |> impute(median)");
+  if (target->missing) puts("    |> drop_missing");
+  if (list[USE_NUMBER] || list[USE_DATE]) puts("    |> standardize");
+  printf("    |> split(train: 80%%, test: 20%%, seed: 1");
+  if (classes) printf(", stratify: %s", named ? target->name : "y");
+  puts(")");
+}
+
+static void print_table(Arena *a, const reg_summary *p, const char *path) {
+  reg_shown_line(stdout, "%s: %lld rows, %lld columns%s", path, (long long)p->nrows, (long long)p->ncolumns,
+                 p->bare ? "; no line names them" : "");
+  printf("  %-22s  %-8s %8s %8s %12s %12s %12s\n", "column", "type", "missing", "values", "min", "mean",
+         "max");
+  for (int64_t k = 0; k < p->ncolumns && k < MOST_SHOWN; k++) print_column(a, &p->columns[k]);
+  if (p->ncolumns > MOST_SHOWN) printf("  ... and %lld more columns\n", (long long)p->ncolumns - MOST_SHOWN);
+  for (int row = 0; row < REG_SUMMARY_ROWS && row < p->nrows; row++) print_row(p, row);
+  if (p->ncolumns > 1 && p->nrows > 1) print_definition(a, p, path);
+}
+
+// -- as JSON
+
+static void json_table(Arena *a, const reg_summary *p, const char *path) {
+  printf("{\"table\":%s,\"rows\":%lld,\"columns\":[", text_json(a, path), (long long)p->nrows);
+  for (int64_t k = 0; k < p->ncolumns; k++) {
+    const reg_column_summary *c = &p->columns[k];
+    printf("%s{\"name\":%s,\"type\":\"%s\",\"missing\":%lld", k ? "," : "", text_json(a, c->name),
+           kind_name(c->kind), (long long)c->missing);
+    if (c->distinct) printf(",\"values\":%lld", (long long)c->distinct);
+    if (is_numbers(c)) {
+      printf(",\"min\":%s,\"mean\":%s,\"max\":%s,\"histogram\":[", text_number(a, c->low),
+             text_number(a, c->mean), text_number(a, c->high));
+      for (int i = 0; i < REG_SUMMARY_BINS; i++) printf("%s%lld", i ? "," : "", (long long)c->bins[i]);
+      fputs("]", stdout);
+    } else {
+      fputs(",\"most_frequent\":{", stdout);
+      for (int i = 0; i < c->ntop; i++)
+        printf("%s%s:%lld", i ? "," : "", text_json(a, c->top[i]), (long long)c->top_count[i]);
+      fputs("}", stdout);
+    }
+    fputs("}", stdout);
+  }
+  puts("]}");
+}
+
+int show_table(Session *s, const Options *o, const char *path) {
+  reg_summary p;
+  reg_status st = {0};
+  const int code = reg_summary_read(path, &p, &st);
+  if (code)
+    tell_status(o, &st);
+  else
+    (o->given[OPT_JSON] ? json_table : print_table)(s->arena, &p, path);
+  reg_summary_free(&p);
+  return code;
+}

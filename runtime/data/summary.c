@@ -1,0 +1,224 @@
+// See summary.h. In: a file. Out: of each column what it holds. How the file is written is found by reading
+// it as is usual, and again where what came of that tells better.
+#include "reg/summary.h"
+#include "data/table.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_COUNTED = 4096, FORMS = 3 };
+
+static int read_as(const char *path, const reg_csv_form *form, Heap *heap, Table *t, reg_status *st) {
+  const TableRequest want = {.path = path, .form = form, .holes = true, .drops = true, .any_text = true};
+  *t = (Table){.heap = heap, .dtype = REG_F64};
+  return table_read_csv(t, &want, st);
+}
+
+static bool is_number(const char *text) {
+  double value;
+  return number_parse(text, strlen(text), REG_F64, &value) == NUMBER_OK;
+}
+
+// What the usual reading took for names is the line of sizes that scikit-learn's files begin with: rows, and
+// columns of x.
+static bool are_sizes(const char *const *names, int n, const Table *t) {
+  return n > 1 && atof(names[0]) == (double)t->nrows && atof(names[1]) == t->width - 1;
+}
+
+static bool has_numbers(const Table *t) {
+  for (int x = 0; x < t->width; x++)
+    if (!t->is_text[x]) return true;
+  return false;
+}
+
+// As is usual; else with another separator or without names.
+static int read_any(const char *path, reg_csv_form *form, Heap *heap, Table *t, reg_status *st) {
+  static const char separators[] = ",;\t|";
+  const int code = read_as(path, form, heap, t, st), n = t->width;
+  const char *const *names = t->columns;
+  for (int i = 0; code == REG_BAD_DATA && i < FORMS * (int)strlen(separators); i++) {
+    const reg_csv_form other = {
+        .separator = separators[i / FORMS], .bare = i % FORMS > 0, .skip = i % FORMS > 1};
+    reg_status ignored = {0};
+    if (form->separator && other.separator != form->separator) continue;
+    table_free(t);
+    if (read_as(path, &other, heap, t, &ignored) || t->width < 2) continue;
+    if ((other.bare && !has_numbers(t)) || (other.skip && !are_sizes(names, n, t))) continue;
+    *form = other;
+    *st = (reg_status){0};
+    return REG_OK;
+  }
+  return code;
+}
+
+// The only column's name holds another separator.
+static bool other_separator(const Table *t, reg_csv_form *f) {
+  const char *at = t->width == 1 && !f->separator ? strpbrk(t->columns[0], ";\t|") : NULL;
+  if (at) f->separator = *at;
+  return at != NULL;
+}
+
+static bool lacks_names(const Table *t, reg_csv_form *f) {
+  int numbers = 0;
+  for (int x = 0; x < t->width; x++) numbers += is_number(t->columns[x]);
+  if (f->bare || 2 * numbers < t->width) return false;
+  return f->bare = true;
+}
+
+static bool is_decimal(const char *text) {
+  char copy[64];
+  const size_t n = strlen(text);
+  char *comma = n < sizeof copy ? strchr(strcpy(copy, text), ',') : NULL;
+  if (comma) *comma = '.';
+  return comma && is_number(copy);
+}
+
+// A column's texts are numbers, but for commas in them.
+static bool has_commas(const Table *t, reg_csv_form *f) {
+  if (!f->separator || f->decimal) return false;
+  for (int x = 0; x < t->width && !f->decimal; x++) {
+    if (!t->is_text[x] || !t->levels[x].count) continue;
+    bool all = true, any = false;
+    for (int k = 0; k < t->levels[x].count && all; k++) {
+      const bool comma = is_decimal(t->levels[x].names[k]);
+      any |= comma;
+      all = comma || is_number(t->levels[x].names[k]);
+    }
+    if (all && any) f->decimal = ',';
+  }
+  return f->decimal != 0;
+}
+
+static void count_distinct(const int64_t *count, int n, reg_column_summary *c) {
+  for (int i = 0; i < n; i++) {
+    if (!count[i]) continue;
+    c->rarest = c->distinct++ && c->rarest < count[i] ? c->rarest : count[i];
+  }
+}
+
+static void sum_up_numbers(const Table *t, int x, reg_column_summary *c) {
+  bool whole = true;
+  int64_t n = 0;
+  c->low = INFINITY;
+  c->high = -INFINITY;
+  for (int64_t row = 0; row < t->nrows; row++) {
+    const double v = t->numbers[row * t->width + x];
+    if (isnan(v)) continue;
+    c->low = fmin(c->low, v);
+    c->high = fmax(c->high, v);
+    c->mean += (v - c->mean) / (double)++n;
+    whole = whole && v == rint(v);
+  }
+  if (!n) c->low = c->mean = c->high = NAN;
+  c->kind = whole && n ? REG_COLUMN_INTEGERS : REG_COLUMN_NUMBERS;
+  const bool counted = c->kind == REG_COLUMN_INTEGERS && c->high - c->low < MOST_COUNTED;
+  int64_t count[MOST_COUNTED] = {0};
+  const double step = (c->high - c->low) / REG_SUMMARY_BINS;
+  for (int64_t row = 0; row < t->nrows; row++) {
+    const double v = t->numbers[row * t->width + x];
+    if (isnan(v)) continue;
+    const int bin = step > 0 ? (int)fmin((v - c->low) / step, REG_SUMMARY_BINS - 1) : 0;
+    c->bins[bin]++;
+    if (counted) count[(int)(v - c->low)]++;
+  }
+  count_distinct(count, MOST_COUNTED, c);
+}
+
+static bool all_dates(const NameIndex *levels) {
+  double parts[REG_DATE_PARTS];
+  for (int k = 0; k < levels->count; k++)
+    if (date_parse(levels->names[k], parts)) return false;
+  return levels->count > 0;
+}
+
+static int words_of(const char *text) {
+  int n = 0;
+  for (bool inside = false; *text; text++) {
+    n += !inside && *text != ' ';
+    inside = *text != ' ';
+  }
+  return n;
+}
+
+static bool sum_up_texts(const Table *t, int x, Heap *heap, reg_column_summary *c) {
+  const NameIndex *levels = &t->levels[x];
+  int64_t *count = calloc((size_t)levels->count + 1, sizeof *count);
+  if (!count) return false;
+  c->kind = all_dates(levels) ? REG_COLUMN_DATES : REG_COLUMN_TEXTS;
+  for (int64_t row = 0; row < t->nrows; row++) {
+    const double v = t->numbers[row * t->width + x];
+    if (!isnan(v)) count[(int)v]++;
+  }
+  c->low = INFINITY;
+  for (int k = 0; k < levels->count; k++) {
+    const int words = words_of(levels->names[k]);
+    c->low = fmin(c->low, words);
+    c->mean += words * (double)count[k] / (double)(t->nrows - c->missing);
+    c->high = fmax(c->high, words);
+  }
+  count_distinct(count, levels->count, c);
+  bool good = true;
+  for (; c->ntop < REG_SUMMARY_TOP && c->ntop < c->distinct && good; c->ntop++) {
+    int most = 0;
+    for (int k = 1; k < levels->count; k++) most = count[k] > count[most] ? k : most;
+    c->top_count[c->ntop] = count[most];
+    c->top[c->ntop] = reg_heap_copy(heap, levels->names[most], strlen(levels->names[most]));
+    good = c->top[c->ntop] != NULL;
+    count[most] = 0;
+  }
+  free(count);
+  for (int row = 0; row < REG_SUMMARY_ROWS && row < t->nrows && good; row++) {
+    const double v = t->numbers[row * t->width + x];
+    const char *text = isnan(v) ? NULL : levels->names[(int)v];
+    if (text) good = (c->text[row] = reg_heap_copy(heap, text, strlen(text))) != NULL;
+  }
+  return good;
+}
+
+static int sum_up(const Table *t, Heap *heap, reg_summary *out, reg_status *st) {
+  const size_t size = (size_t)t->width * sizeof *out->columns;
+  out->nrows = t->nrows;
+  out->ncolumns = t->width;
+  out->columns = reg_heap_take(heap, size);
+  bool good = out->columns != NULL;
+  for (int x = 0; x < t->width && good; x++) {
+    reg_column_summary *c = &out->columns[x];
+    c->name = t->columns[x];
+    for (int64_t row = 0; row < t->nrows; row++) c->missing += isnan(t->numbers[row * t->width + x]);
+    for (int row = 0; row < REG_SUMMARY_ROWS; row++)
+      c->number[row] = row < t->nrows ? t->numbers[row * t->width + x] : NAN;
+    if (t->is_text[x] && t->levels[x].count)
+      good = sum_up_texts(t, x, heap, c);
+    else
+      sum_up_numbers(t, x, c);
+  }
+  return good ? REG_OK : reg_no_memory(st, size);
+}
+
+int reg_summary_read(const char *path, reg_summary *out, reg_status *st) {
+  *out = (reg_summary){0};
+  Heap *heap = out->memory = calloc(1, sizeof *heap);
+  if (!heap) return reg_no_memory(st, sizeof *heap);
+  reg_csv_form form = {.separator = strstr(path, ".tsv") ? '\t' : 0};
+  const NumberLocale numbers = reg_numbers_enter();
+  Table t;
+  int code = read_any(path, &form, heap, &t, st);
+  while (!code && (other_separator(&t, &form) || lacks_names(&t, &form) || has_commas(&t, &form))) {
+    table_free(&t);
+    code = read_as(path, &form, heap, &t, st);
+  }
+  if (!code) code = sum_up(&t, heap, out, st);
+  table_free(&t);
+  reg_numbers_leave(numbers);
+  out->separator = form.separator ? (char)form.separator : ',';
+  out->decimal = form.decimal ? (char)form.decimal : '.';
+  out->bare = form.bare;
+  out->skip = form.skip;
+  return code;
+}
+
+void reg_summary_free(reg_summary *p) {
+  if (p->memory) reg_heap_free(p->memory);
+  free(p->memory);
+  *p = (reg_summary){0};
+}

@@ -1,0 +1,45 @@
+// What the columns of a table are, before a program says what each is for: for `regc data FILE`.
+#ifndef REG_SUMMARY_H
+#define REG_SUMMARY_H
+#include "reg/data.h"
+
+typedef enum reg_column_kind {
+  REG_COLUMN_NUMBERS,
+  REG_COLUMN_INTEGERS,
+  REG_COLUMN_DATES,
+  REG_COLUMN_TEXTS
+} reg_column_kind;
+
+enum { REG_SUMMARY_BINS = 8, REG_SUMMARY_TOP = 5, REG_SUMMARY_ROWS = 3 };
+
+typedef struct reg_column_summary {
+  const char *name;
+  reg_column_kind kind;
+  int64_t missing;        // rows that have no value
+  int64_t distinct;       // different values; 0: not counted (numbers that are not whole or far apart)
+  int64_t rarest;         // rows of the least frequent one of them
+  double low, mean, high; // of numbers, NaN where there are none; of texts, how many words they have
+  int64_t bins[REG_SUMMARY_BINS]; // how many numbers lie in each eighth from low to high
+  int ntop;                       // of texts the most frequent ones, in this order, and their rows
+  const char *top[REG_SUMMARY_TOP];
+  int64_t top_count[REG_SUMMARY_TOP];
+  double number[REG_SUMMARY_ROWS]; // of the first rows; NaN: missing
+  const char *text[REG_SUMMARY_ROWS];
+} reg_column_summary;
+
+typedef struct reg_summary {
+  int64_t nrows, ncolumns;
+  reg_column_summary *columns;
+  char separator, decimal; // of fields, and the mark in numbers, as they were found
+  bool bare;               // no line names the columns: they are called 0, 1, ...
+  int64_t skip;            // lines in front that are no rows
+  void *memory;            // owns all of the above
+} reg_summary;
+
+// Reads a table of any columns (packed by gzip or zstd or not) whole. The separator is `,`, or in .tsv a tab;
+// where the first line has none, `;`, a tab or `|`, with decimal commas where only those make numbers. A
+// first line of which half are numbers, which do not count the columns, is a row. On failure st is filled, as
+// by reg_data_load; reg_summary_free either way.
+int reg_summary_read(const char *path, reg_summary *out, reg_status *st);
+void reg_summary_free(reg_summary *p);
+#endif
