@@ -4,7 +4,7 @@
 #include "reg/program.h"
 #include "support.h"
 
-enum { SLOT_KINDS = REG_SLOT_NORM + 1 };
+enum { SLOT_KINDS = REG_SLOT_DRAWN + 1 };
 
 // By kind: what is at `first`, or the index times `each` bytes behind it; with `apart`, what the pointer of
 // that index at `first` points to.

@@ -103,20 +103,24 @@ static int add_code(Pipeline *p, const LoopFn *f, const char *what, Text *text) 
   return REG_INTERNAL;
 }
 
-int emit_function(Pipeline *p, const LoopFn *f) {
+// An object is that of the last one, which reads what the others make.
+static int emit_functions(Pipeline *p, const LoopFn *const *f, int n) {
   static const char *const code_stages[] = {"llvm", "asm", "obj"};
   const Options *o = p->options;
   Text text = {0};
   FILE *out = collect(&text);
-  if (wants(o, "graph")) graph_print(out, f->graph);
-  if (wants(o, "kernels")) loops_print(out, f);
+  for (int k = 0; k < n && wants(o, "graph"); k++) graph_print(out, f[k]->graph);
+  for (int k = 0; k < n && wants(o, "kernels"); k++) loops_print(out, f[k]);
   fclose(out);
   int code = EXIT_OK;
-  for (int i = 0; i < 3 && !code; i++)
-    if (wants(o, code_stages[i])) code = add_code(p, f, code_stages[i], &text);
+  for (int i = 0; i < 3; i++)
+    for (int k = i < 2 ? 0 : n - 1; k < n && !code && wants(o, code_stages[i]); k++)
+      code = add_code(p, f[k], code_stages[i], &text);
   const int written = deliver(o, &text);
   return code ? code : written;
 }
+
+int emit_function(Pipeline *p, const LoopFn *f) { return emit_functions(p, &f, 1); }
 
 int emit_step(ProgramTable *t) {
   reg_function *f = t->program.ntrains ? main_step(&t->program.trains[0]) : NULL;
@@ -125,5 +129,7 @@ int emit_step(ProgramTable *t) {
     return EXIT_REJECTED;
   }
   reg_status st = {0};
-  return function_plan(t, f, &st) ? st.code : emit_function(t->pipeline, function_loops(f));
+  if (function_plan(t, f, &st)) return st.code;
+  const LoopFn *both[] = {f->draws ? function_loops(f->draws) : NULL, function_loops(f)};
+  return both[0] ? emit_functions(t->pipeline, both, 2) : emit_function(t->pipeline, both[1]);
 }

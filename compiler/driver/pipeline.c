@@ -154,12 +154,31 @@ static const bool verify = false;
 static const bool verify = true;
 #endif
 
-LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all) {
-  const Graph *optimized = passes_run(p->arena, g, p->options->optimize, verify);
+static LoopFn *kernels_of(Pipeline *p, const Graph *optimized, bool keep_all) {
   LoopFn *f = loops_from_graph(p->arena, optimized, (LoopOptions){.keep_all = keep_all});
   const char *wrong = verify ? loops_verify(f) : NULL;
   if (wrong) ice("loops", "%s: %s", optimized->name, wrong);
   return f;
+}
+
+LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all) {
+  return kernels_of(p, passes_run(p->arena, g, p->options->optimize, verify), keep_all);
+}
+
+static bool is_time(Port p) {
+  return p.kind == REG_SLOT_SEED || p.kind == REG_SLOT_STEP || p.kind == REG_SLOT_EPOCH ||
+         p.kind == REG_SLOT_TURN;
+}
+
+// So few (256 KB) that they stay in the core's cache until they are read: that costs less than to make them
+// again in each kernel. Megabytes of them cost more.
+enum { MOST_DRAWN = 1 << 16 };
+
+LoopFn *pipeline_step_loops(Pipeline *p, const Graph *g, LoopFn **draws) {
+  const Graph *optimized = passes_run(p->arena, g, p->options->optimize, verify);
+  const Drawn apart = graph_drawn_apart(p->arena, optimized, is_time, REG_SLOT_DRAWN, MOST_DRAWN);
+  *draws = apart.draws ? kernels_of(p, apart.draws, false) : NULL;
+  return kernels_of(p, apart.rest, false);
 }
 
 CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error) {

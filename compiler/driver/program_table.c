@@ -145,21 +145,37 @@ static void note_fixed(ProgramTable *t) {
     t->program.trains[i].epochs_fixed = fixed_text(p, l->trains.data[i]->total_fixed);
 }
 
-static LoopFn *loops_of(Pipeline *p, const FunctionSource *s, int64_t batch) {
+// *draws: what makes the draws of a step, where they are few.
+static LoopFn *loops_of(Pipeline *p, const FunctionSource *s, int64_t batch, LoopFn **draws) {
   const Graph *g = graph_of(p->lowered, s, batch);
-  return pipeline_report(p) || !g ? NULL : pipeline_loops(p, g, s->keep_all);
+  if (pipeline_report(p) || !g) return NULL;
+  const bool step = s->train && s->kind == LOWER_STEP && !s->keep_all;
+  return step ? pipeline_step_loops(p, g, draws) : pipeline_loops(p, g, s->keep_all);
+}
+
+static void fill_planned(Arena *a, reg_function *f, LoopFn *loops) {
+  ((FunctionSource *)f->source)->loops = loops;
+  f->scratch_bytes = loops->scratch_bytes;
+  f->nslots = loops->nslots;
+  f->slots = slots_of(a, loops);
+}
+
+static reg_function *planned(Arena *a, LoopFn *loops, int64_t batch) {
+  reg_function *f = ARENA_NEW(a, reg_function);
+  *f = (reg_function){.name = loops->graph->name, .batch = batch, .source = ARENA_NEW(a, FunctionSource)};
+  fill_planned(a, f, loops);
+  return f;
 }
 
 int function_plan(ProgramTable *t, reg_function *f, reg_status *st) {
   Pipeline *p = t->pipeline;
   FunctionSource *s = f->source;
   if (s->loops) return REG_OK;
-  s->loops = loops_of(p, s, f->batch);
-  if (!s->loops) return reg_fail(st, EXIT_REJECTED, "rejected", "`%s` cannot be compiled", f->name);
+  LoopFn *draws = NULL, *loops = loops_of(p, s, f->batch, &draws);
+  if (!loops) return reg_fail(st, EXIT_REJECTED, "rejected", "`%s` cannot be compiled", f->name);
   note_fixed(t);
-  f->scratch_bytes = s->loops->scratch_bytes;
-  f->nslots = s->loops->nslots;
-  f->slots = slots_of(p->arena, s->loops);
+  fill_planned(p->arena, f, loops);
+  if (draws) f->draws = planned(p->arena, draws, f->batch);
   if (s->keep_all) fill_trace(p, s->train, f, s->loops);
   return REG_OK;
 }
@@ -194,16 +210,9 @@ static reg_function *function_new(Arena *a, const char *name, int64_t batch, Fun
 
 reg_function *columns_function(Pipeline *p, const Graph *g, int64_t rows, reg_status *st) {
   const char *error = NULL;
-  reg_function *f = ARENA_NEW(p->arena, reg_function);
-  FunctionSource *s = ARENA_NEW(p->arena, FunctionSource);
-  s->loops = pipeline_loops(p, g, false);
-  *f = (reg_function){.name = g->name,
-                      .batch = rows,
-                      .source = s,
-                      .scratch_bytes = s->loops->scratch_bytes,
-                      .nslots = s->loops->nslots,
-                      .slots = slots_of(p->arena, s->loops)};
-  f->fn = (reg_fn)pipeline_compile(p, s->loops, &error);
+  LoopFn *loops = pipeline_loops(p, g, false);
+  reg_function *f = planned(p->arena, loops, rows);
+  f->fn = (reg_fn)pipeline_compile(p, loops, &error);
   if (f->fn) return f;
   reg_fail(st, REG_INTERNAL, "internal", "the backend failed on `%s`: %s", f->name,
            error ? error : "no reason given");
@@ -368,6 +377,13 @@ static reg_evaluate evaluate_of(Arena *a, LowerEvaluate *e) {
                         .metric = metrics};
 }
 
+// It is known what makes its draws once it is planned.
+static int each_of(void *user, ProgramTable *t, reg_function *f,
+                   int (*each)(void *user, ProgramTable *t, reg_function *f)) {
+  const int code = each(user, t, f);
+  return code || !f->draws ? code : each(user, t, f->draws);
+}
+
 int program_functions(ProgramTable *t, bool all, int (*each)(void *user, ProgramTable *t, reg_function *f),
                       void *user) {
   const reg_program *p = &t->program;
@@ -382,7 +398,7 @@ int program_functions(ProgramTable *t, bool all, int (*each)(void *user, Program
         r->curve, r->dual,  r->valid_last, r->valid_metrics, r->step_trace, r->step_last_trace, r->answer,
         r->norms};
     for (int k = 0; k < (all ? 15 : 11) && !code; k++)
-      if (fs[k]) code = each(user, t, fs[k]);
+      if (fs[k]) code = each_of(user, t, fs[k], each);
   }
   for (int i = 0; i < p->nevaluates && !code; i++) {
     const reg_evaluate *e = &p->evaluates[i];

@@ -21,7 +21,8 @@ static double data_bytes(const reg_program *p) {
 static double batch_bytes(const LoopFn *f) {
   double bytes = 0;
   for (int i = 1; i < f->nslots; i++)
-    if (f->slots[i].port.kind == REG_SLOT_FIELD || f->slots[i].port.kind == REG_SLOT_FURTHER)
+    if (f->slots[i].port.kind == REG_SLOT_FIELD || f->slots[i].port.kind == REG_SLOT_FURTHER ||
+        f->slots[i].port.kind == REG_SLOT_DRAWN)
       bytes += (double)slot_bytes(&f->slots[i]);
   return bytes;
 }
@@ -159,9 +160,11 @@ static void print_training(const Pipeline *p, const LowerTrain *l, const reg_tra
           text_bytes(a, tensor_bytes(t->states, t->nstates)), text_bytes(a, (double)f->scratch_bytes),
           text_bytes(a, bank_bytes(t) + step_bytes(t)));
   print_passes(l, out);
-  fprintf(out, "  a step: %s floating-point operations, %s moved\n", text_count(a, f->flops),
-          text_bytes(a, f->bytes));
-  fprintf(out, "  structure: kernels %d, gemm %d, calls %d\n", f->kernels, f->gemms, f->calls);
+  const LoopFn nothing = {0}, *draws = main_step(t)->draws ? function_loops(main_step(t)->draws) : &nothing;
+  fprintf(out, "  a step: %s floating-point operations, %s moved\n", text_count(a, f->flops + draws->flops),
+          text_bytes(a, f->bytes + draws->bytes));
+  fprintf(out, "  structure: kernels %d, gemm %d, calls %d\n", f->kernels + draws->kernels, f->gemms,
+          f->calls);
 }
 
 void summary_print(ProgramTable *t, FILE *out) {

@@ -123,19 +123,54 @@ static int check_slot(Training *t, const reg_function *f, int i) {
   return !code && (s->kind == REG_SLOT_FIELD || s->kind == REG_SLOT_FURTHER) ? check_field(t, f, s) : code;
 }
 
+static void *take(const Training *t, size_t bytes) {
+  void *at = reg_heap_take(&t->run->heap, bytes);
+  if (!at) reg_no_memory(t->run->st, bytes);
+  return at;
+}
+
+static int ready(Training *t, reg_function *f) {
+  const int code = resolve_function(t->run, f);
+  return code ? code : reserve_scratch(t->run, f->scratch_bytes);
+}
+
+static int bind_slots(Training *t, const reg_function *f, const Slots *slots, void ***out) {
+  int code = REG_OK;
+  void **at = take(t, (size_t)f->nslots * sizeof *at);
+  if (!at) return t->run->st->code;
+  for (int i = 0; i < f->nslots && !code; i++) code = check_slot(t, f, i);
+  if (!code) code = slots_bind(f, slots, &t->run->heap, at, t->run->st);
+  *out = at;
+  return code;
+}
+
+// Room for what is drawn, by index.
+static int take_drawn(const Training *t, const reg_function *draws, Slots *slots) {
+  void **drawn = take(t, (size_t)draws->nslots * sizeof *drawn);
+  if (!drawn) return t->run->st->code;
+  for (int i = 0; i < draws->nslots; i++) {
+    const reg_slot *s = &draws->slots[i];
+    if (s->kind != REG_SLOT_DRAWN) continue;
+    if (s->index < 0 || s->index >= draws->nslots) return slot_nameless(draws, i, t->run->st);
+    if (!(drawn[s->index] = take(t, (size_t)s->count * reg_dtype_bytes(s->dtype)))) return t->run->st->code;
+  }
+  slots->place[REG_SLOT_DRAWN] = slot_list(drawn);
+  return REG_OK;
+}
+
 int bind_function(Training *t, reg_function *f, const Bank *bank, void *predictions, void **metrics,
                   Bound *out) {
   *out = (Bound){0};
   if (!f) return REG_OK;
-  int code = resolve_function(t->run, f);
-  if (!code) code = reserve_scratch(t->run, f->scratch_bytes);
+  Bound b = {f, NULL, NULL};
+  int code = ready(t, f);
+  if (!code && f->draws) code = ready(t, f->draws);
   if (code) return code;
-  void **at = reg_heap_take(&t->run->heap, (size_t)f->nslots * sizeof *at);
-  if (!at) return reg_no_memory(t->run->st, (size_t)f->nslots * sizeof *at);
-  for (int i = 0; i < f->nslots && !code; i++) code = check_slot(t, f, i);
-  const Slots slots = places(t, bank, predictions, metrics);
-  if (!code) code = slots_bind(f, &slots, &t->run->heap, at, t->run->st);
-  if (!code) *out = (Bound){f, at};
+  Slots slots = places(t, bank, predictions, metrics);
+  if (f->draws) code = take_drawn(t, f->draws, &slots);
+  if (!code) code = bind_slots(t, f, &slots, &b.slots);
+  if (!code && f->draws) code = bind_slots(t, f->draws, &slots, &b.draws);
+  if (!code) *out = b;
   return code;
 }
 
@@ -162,8 +197,14 @@ void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_
   }
 }
 
-int bound_call(const Training *t, Bound *b) {
-  for (int i = 0; i < b->f->nslots; i++)
-    if (b->f->slots[i].kind == REG_SLOT_SCRATCH) b->slots[i] = t->run->scratch->at;
-  return b->f->fn(t->run->ctx, b->slots) ? reg_ctx_fault(t->run->ctx, t->run->st) : REG_OK;
+static int call(const Training *t, const reg_function *f, void **slots) {
+  for (int i = 0; i < f->nslots; i++)
+    if (f->slots[i].kind == REG_SLOT_SCRATCH) slots[i] = t->run->scratch->at;
+  return f->fn(t->run->ctx, slots) ? reg_ctx_fault(t->run->ctx, t->run->st) : REG_OK;
+}
+
+int bound_call(const Training *t, Bound *b) { return call(t, b->f, b->slots); }
+
+int bound_draw(const Training *t, const Bound *b) {
+  return b->f->draws ? call(t, b->f->draws, b->draws) : REG_OK;
 }

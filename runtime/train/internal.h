@@ -80,6 +80,7 @@ typedef struct Run {
 typedef struct Bound {
   reg_function *f; // NULL: the program has none
   void **slots;
+  void **draws; // of f->draws
 } Bound;
 
 // Bound at first use: the first step does not wait for the compilation of the last.
@@ -117,11 +118,11 @@ typedef struct Solving Solving; // solving.c
 enum { MOST_TOGETHER = 32 };
 
 // Trainings of one plan, seed and data that make each step one after the other: rows are arranged and
-// gathered by one of them for all.
+// gathered, and draws made, by one of them for all.
 typedef struct Together {
-  const Bound *full, *last; // the steps of the first member that was bound, whose FIELD and FURTHER
+  const Bound *full, *last; // the steps of the first member that was bound, whose FIELD, FURTHER and DRAWN
                             // slots all of them read; NULL: none has been
-  bool gathered;            // the rows of this step, by the first one that makes it
+  bool gathered;            // the rows and draws of this step, by the first one that makes it
   const int64_t *order;     // of all rows, in this epoch; NULL: none has arranged them yet
   int32_t epoch;
 } Together;
@@ -224,6 +225,7 @@ void samples_keep(const Training *t, int state, void *out); // all of it; of row
 int measure_norms(Training *t, reg_event *e); // measure.c: behind an epoch, of which `began` is the start
 // REG_OK, or the fault that ended it (in the run's status).
 int bound_call(const Training *t, Bound *b);
+int bound_draw(const Training *t, const Bound *b); // what it reads of its draws
 
 int store_new(Run *r); // with what the options keep
 void store_keep(const Run *r);

@@ -1,9 +1,14 @@
 // Runs of a sweep that are trained together: step by step, one after the other. In: trainings of one plan,
-// seed and data. Out: the bits that each has alone, for less: rows are arranged and gathered once for all,
-// and a step's code and rows stay in the core's cache from run to run.
+// seed and data. Out: the bits that each has alone, for less: rows are arranged and gathered and draws
+// made once for all, and a step's code and rows stay in the core's cache from run to run.
 #include "train/internal.h"
 
-static bool is_row(const reg_slot *s) { return s->kind == REG_SLOT_FIELD || s->kind == REG_SLOT_FURTHER; }
+static void share(const reg_function *f, void **own, void *const *first) {
+  for (int i = 0; i < f->nslots; i++) {
+    const reg_slot_kind kind = f->slots[i].kind;
+    if (kind == REG_SLOT_FIELD || kind == REG_SLOT_FURTHER || kind == REG_SLOT_DRAWN) own[i] = first[i];
+  }
+}
 
 int together_bind(Training *t, bool full, Bound *b) {
   const Bound **first = full ? &t->together->full : &t->together->last;
@@ -16,8 +21,8 @@ int together_bind(Training *t, bool full, Bound *b) {
     *rows = *b;
     *first = rows;
   }
-  for (int i = 0; i < b->f->nslots; i++)
-    if (is_row(&b->f->slots[i])) b->slots[i] = (*first)->slots[i];
+  share(b->f, b->slots, (*first)->slots);
+  if (b->draws) share(b->f->draws, b->draws, (*first)->draws);
   return REG_OK;
 }
 

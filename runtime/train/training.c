@@ -248,6 +248,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   if (t->plan->nblocks) t->gathered = b; // whenever it acts, its rows are the same
   further_gather(t, b, false, t->step);
   if (!code) code = further_recut(t, b);
+  if (!code && !there) code = bound_draw(t, b);
   samples_read(t, b, t->order + first, rows, t->rows - first - rows);
   if (!code && inspected && o->inspect) {
     for (int i = 0; i < b->f->nslots; i++)

@@ -75,6 +75,31 @@ def case_each_run_has_the_bits_that_it_has_alone(regc):
             demand([told["s.w"][path][i][k] for path in sorted(told["s.w"])] == weights, f"weights of lambda {value}, seed {seed}")
 
 
+def case_draws_that_are_made_once_are_those_of_each_run(regc):
+    """Few of them are made before the step, many in it; the first run of the sweep ends before the others."""
+    body = """train net on rows {
+  loss     mse(net(x + 0.1 * uniform(like: x)), y) + 1e-3 * mean(uniform(shape: [COUNT]))
+  penalize w in net.*.weight : lambda * l2(w)
+  optimize adam(lr: 0.2)
+  batch    8
+  epochs   40
+  stop     when valid.loss stalls for 1 epochs
+}
+w = net.*
+"""
+    for count, apart in (10, True), (70000, False):
+        each = body.replace("COUNT", str(count))
+        told, table, _ = reports(regc, swept("lambda in [30, 1e-2, 0]", each, "report s.w\n"), "--threads", "1")
+        demand(len({row["net.epochs"] for row in csv.DictReader(table.splitlines())}) > 1, table)
+        for i, value in enumerate([30, 1e-2, 0]):
+            single = HEAD + f"let lambda = {value}\n" + each + "report w\n"
+            weights = reports(regc, single)[0]["w"]
+            demand(all(told["s.w"][path][i] == weights[path] for path in weights), f"weights of lambda {value} with {count} draws")
+        where = placed(regc, single, TABLE)
+        kernels = regc("run", "p.reg", "--emit=kernels", cwd=where).stdout
+        demand(("step_draws" in kernels) == apart, f"{count} draws: {kernels[:300]}")
+
+
 def case_a_binary_sweeps(regc):
     where = placed(regc, SWEEP, TABLE)
     build(regc, where / "p.reg").ok("--out", "out", "--progress", "none", "--threads", "2", cwd=where)

@@ -133,6 +133,66 @@ Test(passes, random_graphs_keep_their_values) {
   }
 }
 
+// -- draws that are made before the rest
+
+enum { OTHER = 1, TIME = 2, DRAWN = 3 };
+static bool is_time(Port p) { return p.kind == TIME; }
+
+static double **part_values(Arena *a, const Graph *part, double **by_position, double **drawn) {
+  double **preset = ARENA_ARRAY(a, double *, part->nodes.len);
+  for (int i = 0; i < part->inputs.len; i++) {
+    const Node *x = part->inputs.data[i];
+    preset[x->id] = x->port.kind == DRAWN ? drawn[x->port.index] : by_position[x->port.index];
+  }
+  return graph_interpret(a, part, preset, true);
+}
+
+// A graph with a draw by the step, and one by a number that is not of time: of 6 and 3 elements.
+static Graph *drawing_graph(Arena *a, uint64_t seed) {
+  Graph *g = random_graph(a, seed, 10 + (int)(seed % 40));
+  Node *step = graph_input(g, "step", DT_I32, (Shape){0}), *x = g->inputs.data[2], *y = g->inputs.data[1],
+       *key = graph_const_typed(g, (double)seed, DT_I32, shape_of(1, (int64_t)2)),
+       *own = graph_cast(g, g->inputs.data[0], DT_I32);
+  graph_output(g, "noisy", graph_binary(g, OP_MUL, graph_uniform(g, key, step, 7, x->shape), x), -1);
+  graph_output(g, "own", graph_binary(g, OP_MUL, graph_uniform(g, key, own, 8, y->shape), y), -1);
+  for (int i = 0; i < g->inputs.len; i++)
+    g->inputs.data[i]->port = (Port){g->inputs.data[i] == step ? TIME : OTHER, i};
+  return g;
+}
+
+// To the bit: each value is computed once, from the same operands.
+static void check_drawn_apart(Arena *a, uint64_t seed) {
+  Graph *g = drawing_graph(a, seed);
+  const Drawn whole = graph_drawn_apart(a, g, is_time, DRAWN, 5),
+              apart = graph_drawn_apart(a, g, is_time, DRAWN, 6);
+  cr_assert(!whole.draws && whole.rest == g && apart.draws);
+  cr_assert_null(graph_verify(apart.draws));
+  cr_assert_null(graph_verify(apart.rest));
+  cr_assert_eq(apart.draws->outputs.len, 1);
+  cr_assert_eq(apart.rest->inputs.len, g->inputs.len + 1);
+  for (int i = 0; i < apart.draws->inputs.len; i++)
+    cr_expect_eq(apart.draws->inputs.data[i]->port.kind, TIME);
+  double **preset = random_inputs(a, g, g->nodes.len, -1.5, 1.5, &seed), *by_position[16], *drawn[1];
+  for (int i = 0; i < g->inputs.len; i++) by_position[i] = preset[g->inputs.data[i]->id];
+  double **v = values(a, g, by_position);
+  drawn[0] = part_values(a, apart.draws, by_position, NULL)[apart.draws->outputs.data[0].node->id];
+  double **rest = part_values(a, apart.rest, by_position, drawn);
+  cr_assert_eq(apart.rest->outputs.len, g->outputs.len);
+  for (int i = 0; i < g->outputs.len; i++) {
+    const GraphOutput *x = &g->outputs.data[i], *y = &apart.rest->outputs.data[i];
+    cr_expect_eq(x->alias, y->alias);
+    cr_assert(!memcmp(v[x->node->id], rest[y->node->id], (size_t)shape_count(x->node->shape) * sizeof **v));
+  }
+}
+
+Test(passes, draws_apart_and_the_rest_compute_what_the_graph_does) {
+  for (uint64_t seed = 0; seed < 100; seed++) {
+    Arena *a = arena_new();
+    check_drawn_apart(a, seed);
+    arena_free(a);
+  }
+}
+
 // -- each rewriting, from text to text
 
 static void becomes(const char *body, const char *want) {

@@ -33,7 +33,8 @@ typedef enum reg_slot_kind {
   REG_SLOT_SAMPLE,    // index: state with a row for each row of a table; those of the batch, read and
                       // overwritten
   REG_SLOT_SOLVE,     // index: reg_solve_slot; doubles
-  REG_SLOT_NORM       // index: 0 the loss, 1 + that of a term: the norm of its gradient, out
+  REG_SLOT_NORM,      // index: 0 the loss, 1 + that of a term: the norm of its gradient, out
+  REG_SLOT_DRAWN      // index: output of the function's `draws`; rows of none
 } reg_slot_kind;
 
 // What the functions of a training that is solved take and give. N rows, c outputs of the model.
