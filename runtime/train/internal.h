@@ -64,6 +64,7 @@ typedef struct Run {
   struct Needless *needless; // checkpoints that the next one makes so
   double checkpointed, checkpoint_cost; // when one was last written; seconds it took
   int rank, ranks, ranks_file;          // of processes that share its sweeps; 0 ranks: it is alone
+  int parent;                           // who started these; 0: it is alone
   int64_t ended[3];                     // of a run of a sweep that others read: 1 + code, training, step
   char *folder;                         // run directory, or NULL
   int lock, metrics;                    // descriptors of the folder, locked, and of metrics.jsonl; -1
@@ -327,6 +328,8 @@ void ranks_find(Run *r);                    // who it is
 int ranks_invite(Run *r, const char *path); // the first: `path` says where it is; waits for the others
 void ranks_farewell(Run *r);                // waits until they have ended
 int ranks_join(Run *r);                     // another one
+bool is_interrupted(
+    const Run *r); // something outside ends it: a signal, or that who started the ranks is gone
 static inline bool is_guest(const Run *r) { return r->ranks && r->rank > 0; }
 bool ranks_claim(const Run *r, int sweep, int64_t run); // false: another process acts for the run
 void ranks_release(const Run *r, int sweep, int64_t run);

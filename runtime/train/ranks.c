@@ -5,7 +5,7 @@
 //
 // A process acts for a run while it holds the lock of its byte in the file `ranks` of the folder: the system
 // drops the locks of one that dies, and another takes the run over. What came of a run lies in a file, which
-// all read.
+// all read. Where `mpirun` itself is killed, nobody ends its processes: they end as by a signal.
 #include "reg/file.h"
 #include "train/internal.h"
 #include <dirent.h>
@@ -49,6 +49,11 @@ void ranks_find(Run *r) {
   if (r->options->evaluate_only) return;
   r->ranks = ranks;
   r->rank = rank;
+  r->parent = (int)getppid();
+}
+
+bool is_interrupted(const Run *r) {
+  return (r->options->interrupt && *r->options->interrupt) || (r->parent && getppid() != r->parent);
 }
 
 // -- the first one

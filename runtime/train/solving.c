@@ -31,8 +31,7 @@ static int call_dual(void *user) {
 
 static bool is_stopped(void *user) {
   const Solving *g = user;
-  const reg_run_options *o = g->t->run->options;
-  return o->interrupt && *o->interrupt;
+  return is_interrupted(g->t->run);
 }
 
 // -- memory

@@ -226,7 +226,7 @@ int places_room(Run *r, int depth) {
 
 // Trainings look themselves.
 static int check_interrupt(Run *r, const reg_stage *s) {
-  if (s->kind == REG_STAGE_TRAIN || !r->options->interrupt || !*r->options->interrupt) return REG_OK;
+  if (s->kind == REG_STAGE_TRAIN || !is_interrupted(r)) return REG_OK;
   int code = r->changed ? checkpoint_write(r) : REG_OK;
   return code ? code
               : reg_fail(r->st, REG_INTERRUPTED, "interrupted", "interrupted before %s",

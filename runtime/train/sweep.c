@@ -98,6 +98,7 @@ static int prepare(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx, Scratch 
                    .stages = v->body,
                    .nstages = v->nbody,
                    .asked = r->asked,
+                   .parent = r->parent,
                    .lock = -1,
                    .metrics = -1};
   one->own.checkpointed = one->own.start;
@@ -193,8 +194,7 @@ static int take_alike(Sweeping *w, int64_t *runs) {
 
 // Under the lock; how many: 0: there is none. Behind the last one of a round it waits until that is over.
 static int take_some(Sweeping *w, int64_t *runs) {
-  const reg_run_options *o = w->r->options;
-  while (!w->code && !(o->interrupt && *o->interrupt)) {
+  while (!w->code && !is_interrupted(w->r)) {
     if (w->next < w->nround) {
       const int n = take_alike(w, runs);
       if (n) return n;
@@ -327,7 +327,7 @@ static int begin(Run *r, Sweeping *w) {
 static int finish(Run *r, Sweeping *w) {
   const reg_sweep *s = w->s;
   if (w->code) *r->st = w->ended;
-  const bool interrupted = r->options->interrupt && *r->options->interrupt;
+  const bool interrupted = is_interrupted(r);
   if (w->done < s->nruns && interrupted && (!w->code || w->code == REG_INTERRUPTED)) {
     const int code = checkpoint_write(r);
     return code ? code

@@ -344,10 +344,6 @@ static int begin_epoch(Training *t) {
   return code;
 }
 
-static bool interrupted(const Training *t) {
-  return t->run->options->interrupt && *t->run->options->interrupt;
-}
-
 static int bind_step(Training *t, Steps *steps, int64_t index) {
   bool full = step_rows(t, index) == t->plan->batch;
   Bound *b = full ? &steps->full : &steps->last;
@@ -365,7 +361,7 @@ static bool made_share(const Training *t) {
 // that.
 static bool is_stopped(Training *t) {
   const int64_t most = t->run->options->max_steps;
-  if (interrupted(t)) t->reason = "interrupted";
+  if (is_interrupted(t->run)) t->reason = "interrupted";
   if (!t->reason && t->run->share > 0 && made_share(t)) t->reason = "steps";
   if (!t->reason && most && t->step >= most) t->reason = "steps";
   return t->reason && (!strcmp(t->reason, "interrupted") || !strcmp(t->reason, "steps"));

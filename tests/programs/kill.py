@@ -374,6 +374,25 @@ def children(parent):
     return [int(pid) for pid in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()] if parent.poll() is None else []
 
 
+def ranks_of(parent, number):
+    """The processes that mpirun has started, as soon as they are there."""
+    until = time.monotonic() + 60
+    while len(found := children(parent)) < number and parent.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+def await_end(pids):
+    """Of processes whose parent is gone: they end by themselves."""
+    until = time.monotonic() + 60
+    for pid in pids:
+        while Path(f"/proc/{pid}/exe").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+    left = [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()]
+    if strike(left):
+        raise Broken(f"{len(left)} processes go on without mpirun")
+
+
 def strike(pids):
     hit = 0
     for pid in pids:
@@ -386,17 +405,23 @@ def strike(pids):
 
 
 def kill_ranks_until_done(scene, name, out, number, rng, most, mpirun):
-    """As above, of processes that share the runs. Where the first lives, it ends as one that is alone does; mpirun ends all when one dies."""
+    """As above, of processes that share the runs. Where the first lives, it ends as one that is alone does; mpirun ends all when one dies,
+    and where it is killed itself, they end."""
     kills = with_checkpoint = job = 0
     while True:
         processes, parent = start_ranks(scene, scene.path(name), out, number, f"{out.name} {job}", mpirun)
         job += 1
         victims = []
         if kills < most:
+            started = ranks_of(parent, number) if parent else []
             time.sleep(rng.uniform(0, scene.seconds[name] * rng.choice((0.3, 0.6, 1))))
             alive = children(parent) if parent else [p.pid for p in processes if p.poll() is None]
             victims = rng.sample(alive, rng.choice((1, 1, len(alive)))) if alive else []
+            if victims and parent and rng.random() < 0.4:
+                victims = [parent.pid]
             kills += strike(victims)
+            if parent and parent.pid in victims:
+                await_end(started)
             if processes and processes[0].pid in victims:  # the others make its runs as well, until they are ended
                 time.sleep(rng.uniform(0, scene.seconds[name]))
                 strike([p.pid for p in processes if p.poll() is None])

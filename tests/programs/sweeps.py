@@ -438,9 +438,9 @@ RANKED = swept("rate in [0.01, 1e30, 0.7], seed in 1..2", training().replace("ad
                "  TRAIN\n}\nreport c.e.mse\nreport s.w\n").replace("TRAIN", training().replace("adam(lr: 0.02)", "sgd(lr: rate)").replace("lambda", "0").replace("epochs   2", "epochs   12"))
 
 
-def ranks(regc, where, number, kill=None, job="a"):
+def ranks(regc, where, number, kill=None, job="a", out=None, checkpoint=0):
     """The codes of so many processes, as mpirun starts them; `kill`: which of them, after how many seconds."""
-    started = [subprocess.Popen([regc.path, "run", "p.reg", "--quiet", "--progress=none", "--threads=1", "--checkpoint=0", "--out", f"r{number}", "--resume"],
+    started = [subprocess.Popen([regc.path, "run", "p.reg", "--quiet", "--progress=none", "--threads=1", f"--checkpoint={checkpoint}", "--out", out or f"r{number}", "--resume"],
                                 cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                 env=os.environ | {"OMPI_COMM_WORLD_RANK": str(i), "OMPI_COMM_WORLD_SIZE": str(number), "PMIX_NAMESPACE": job})
                for i in range(number)]
@@ -469,6 +469,34 @@ def case_processes_share_the_runs(regc):
         codes = ranks(regc, where, 3, kill=([0, 1, 2], 0.5 + 0.3 * again), job=f"b{again}")
     demand(codes[0] == 3 or ranks(regc, where, 3, job="c")[0] == 3, "resumed")
     same(3)
+
+
+def case_processes_end_with_what_started_them(regc):
+    """Where mpirun itself is killed, nobody tells the processes; they leave a checkpoint that another job goes on from."""
+    text = swept("lambda in [0, 0.1], seed in 1..2", training().replace("epochs   2", "epochs   20000"), "report s.w\n")
+    where = placed(regc, text, TABLE)
+    each = " ".join(f"OMPI_COMM_WORLD_RANK={i} {regc.path} run p.reg --quiet --progress=none --threads=1 --checkpoint=0.02 --out r --resume & echo $!;" for i in range(2))
+    shell = subprocess.Popen(["sh", "-c", each + " wait"], cwd=where, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                             env=os.environ | {"OMPI_COMM_WORLD_SIZE": "2", "PMIX_NAMESPACE": "a"})
+    started = [int(shell.stdout.readline()) for _ in range(2)]
+    until = time.monotonic() + 60
+    while not list((where / "r").glob("checkpoint-s-1-*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    alive = [pid for pid in started if os.path.exists(f"/proc/{pid}/exe")]
+    shell.kill()
+    until = time.monotonic() + 60
+    while any(os.path.exists(f"/proc/{pid}/exe") for pid in started) and time.monotonic() < until:
+        time.sleep(0.05)
+    left = [pid for pid in started if os.path.exists(f"/proc/{pid}/exe")]
+    for pid in left:
+        os.kill(pid, 9)
+    shell.communicate()
+    demand(len(alive) == 2 and not left, f"of {alive} there are {left}")
+    demand(list((where / "r").glob("checkpoint-s-1-*")) and not (where / "r/sweep-s.csv").exists(), "they have ended by themselves")
+    again = ranks(regc, where, 2, job="b", out="r", checkpoint=60)
+    whole = regc("run", "p.reg", "--quiet", "--progress=none", "--out=whole", cwd=where)
+    demand(again == [0, 0] and whole.returncode == 0, f"{again}")
+    demand(told_of(where / "r") == told_of(where / "whole"), "another end")
 
 
 def case_reports_of_a_run_say_which(regc):
