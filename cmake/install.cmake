@@ -54,6 +54,7 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # `regc build` links with these.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "gcc, libc6-dev, libopenblas-dev, zlib1g-dev, libzstd-dev, libspng-dev, libturbojpeg0-dev")
