@@ -24,6 +24,10 @@ static int check_file(Session *s, const Options *o, const char *path) {
     code = pipeline_report(&p);
     if (p.lowered->exit_code) code = p.lowered->exit_code;
   }
+  reg_status st = {0};
+  for (int i = 0; !code && i < p.lowered->datasets.len; i++) // images may be damaged behind their headers
+    if (p.lowered->datasets.data[i] && (code = reg_data_whole(p.lowered->datasets.data[i], &st)))
+      tell_status(o, &st);
   if (!code) code = memory_check(program_table(&p, false));
   if (!code && o->given[OPT_VERBOSE]) reg_shown_line(stderr, "%s: no mistakes", path);
   pipeline_free(&p);

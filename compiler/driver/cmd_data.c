@@ -216,10 +216,16 @@ static int show_file(Session *s, const Options *o, const char *path) {
     for (int i = 0; i < l->datasets.len; i++) {
       const char *name = l->dataset_names.data[i];
       if (!l->datasets.data[i] || name[0] == '(') continue; // on the way to another
+      reg_status st = {0};
+      if (reg_data_whole(l->datasets.data[i], &st)) {
+        tell_status(o, &st);
+        code = st.code;
+        break;
+      }
       if (shown++ && !o->given[OPT_JSON]) puts("");
       (o->given[OPT_JSON] ? json_data : print_data)(s->arena, name, l->datasets.data[i]);
     }
-    if (l->exit_code || !shown) code = pipeline_report(&p);
+    if (!code && (l->exit_code || !shown)) code = pipeline_report(&p);
     if (l->exit_code) code = l->exit_code;
   }
   if (!code && !shown) reg_shown_line(stderr, "%s: it has no data", path);

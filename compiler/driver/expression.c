@@ -3,8 +3,9 @@
 #include "expression.h"
 #include <string.h>
 
-static double *from_data(Pipeline *p, const LowerColumn *c) {
+static double *from_data(Pipeline *p, const LowerColumn *c, reg_status *st) {
   const reg_dataset *set = p->lowered->datasets.data[c->dataset];
+  if (reg_data_whole(set, st)) return NULL;
   const reg_field *f = &set->fields[c->field];
   const reg_part *part = c->part ? reg_data_part(set, c->part) : NULL;
   int64_t rows = part ? part->nrows : set->nrows;
@@ -57,10 +58,11 @@ static int input_value(Fill *f, const Node *n, double **data) {
   ExpressionInputs *e = f->e;
   const LowerExpression *x = f->x;
   const int kind = n->port.kind;
-  *data = kind == PORT_COLUMN     ? from_data(p, &x->columns.data[n->port.index])
+  *data = kind == PORT_COLUMN     ? from_data(p, &x->columns.data[n->port.index], f->st)
           : kind == REG_SLOT_SEED ? tensor_seed(p->arena, p->options->seed).data
           : e->kept               ? e->kept(e->user, x, n)
                                   : NULL;
+  if (!*data && kind == PORT_COLUMN) return f->st->code;
   if (*data || kind == REG_SLOT_STORE) return REG_OK;
   if (!is_tensor(n)) {
     *data = tensor_scalar(p->arena, n->name, DT_I32, 0).data;

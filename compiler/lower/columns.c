@@ -365,11 +365,11 @@ static bool same_row(const reg_field *f, const reg_data_column *c) {
 // A column of one part alone must be there in the others, of the same kind.
 static bool others_have(Cx *cx, const reg_dataset *set, const char *part, const reg_data_column *c, Span at) {
   const int field = field_at(set, c->name);
-  const char *what = field < 0                                              ? "do not have it"
-                     : !same_row(&set->fields[field], c)                    ? "have rows of another shape"
-                     : !c->classes_of && !set->fields[field].values         ? "have text"
-                     : c->classes_of && strcmp(c->classes_of, c->name) != 0 ? "have other classes"
-                                                                            : NULL;
+  const char *what = field < 0                           ? "do not have it"
+                     : !same_row(&set->fields[field], c) ? "have rows of another shape"
+                     : !c->classes_of && !reg_field_numeric(&set->fields[field]) ? "have text"
+                     : c->classes_of && strcmp(c->classes_of, c->name) != 0      ? "have other classes"
+                                                                                 : NULL;
   if (!what || set->nparts == 1) return true;
   Diag *d = diag_emit(&cx->s->diags, DIAG_column_of_a_part, at, c->name, part, what);
   diag_hint(d, "without `in %s` all parts get the column", part);

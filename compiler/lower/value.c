@@ -146,7 +146,7 @@ static Node *make_node(Cx *cx, const Value *v) {
   case V_LIST: return list_value(cx, v);
   case V_FIELD: {
     const reg_field *f = &field_data(cx, v)->fields[v->field];
-    if (!f->values) { // text: only its classes are numbers
+    if (!reg_field_numeric(f)) { // text: only its classes are numbers
       Diag *d = diag_emit(
           &cx->s->diags, DIAG_bad_field, cx->at.source ? cx->at : v->span,
           arena_printf(cx->a, "`%s` is text, as %s is: it can be used as classes only", f->name, f->why));

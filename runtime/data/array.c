@@ -1,7 +1,6 @@
 // Arrays as tables: a row for each element of the first axis. In: an array of a file. Out: rows behind those
 // that the table has, or their labels.
 #include "data/table.h"
-#include "large.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,12 +43,8 @@ static int not_finite(const ArrayRows *x, int64_t row, double v, reg_status *st)
 int table_add_array(Table *t, const ArrayRows *x, reg_status *st) {
   int code = shape_of(t, x, st);
   if (code) return code;
-  const int64_t rows = t->nrows + x->rows, count = x->rows * x->width;
-  double *numbers = reg_large_resize(t->numbers, (size_t)(rows * t->width) * sizeof *numbers);
-  if (numbers) t->numbers = numbers;
-  int64_t *line = numbers ? reg_large_resize(t->line, (size_t)rows * sizeof *line) : NULL;
-  if (!line) return reg_no_memory(st, (size_t)(rows * t->width) * sizeof *numbers);
-  t->line = line;
+  const int64_t count = x->rows * x->width;
+  if (!table_make_room(t, t->nrows + x->rows)) return reg_no_memory(st, (size_t)count * sizeof *t->numbers);
   for (int64_t i = 0; i < count; i++) {
     const double v = x->at(x->of, i);
     if (!isfinite(v)) return not_finite(x, i / x->width, v, st);
@@ -65,16 +60,14 @@ int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows,
     return y->width != 1 ? bad(y, st, "a label is one number")
                          : reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld labels, `%s` has %lld rows",
                                     y->path, (long long)y->rows, of, (long long)rows);
-  size_t *at = reg_large_resize(c->at, (size_t)(t->nrows + rows) * sizeof *at);
-  if (at) c->at = at;
-  for (int64_t i = 0; i < rows && at; i++) {
+  for (int64_t i = 0; i < rows; i++) {
     char text[LONGEST_LABEL];
     const double v = y->at(y->of, i);
     if (!isfinite(v)) return not_finite(y, i, v, st);
     const int n = snprintf(text, sizeof text, "%.17g", v);
-    if (!cells_add(c, t->nrows + i, text, (size_t)n)) at = NULL;
+    if (!cells_add(c, t->nrows + i, text, (size_t)n)) return reg_no_memory(st, (size_t)rows * LONGEST_LABEL);
   }
-  return at ? REG_OK : reg_no_memory(st, (size_t)rows * LONGEST_LABEL);
+  return REG_OK;
 }
 
 void table_close_array(Table *t, const char *path, int64_t rows) {

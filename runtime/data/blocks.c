@@ -155,24 +155,6 @@ static void add_told(CsvReader *r, const CsvPiece *p) {
 
 // -- rows of the table
 
-static bool make_room(Table *t, int64_t rows) {
-  if (rows <= t->room) return true;
-  const int64_t wish = t->room + t->room / 2, room = wish > rows ? wish : rows;
-  size_t bytes;
-  if (__builtin_mul_overflow((size_t)room * sizeof *t->numbers, (size_t)t->width, &bytes)) return false;
-  double *numbers = reg_large_resize(t->numbers, bytes);
-  if (numbers) t->numbers = numbers;
-  int64_t *line = numbers ? reg_large_resize(t->line, (size_t)room * sizeof *line) : NULL;
-  if (line) t->line = line;
-  bool good = line != NULL;
-  for (int k = 0; k < t->nown && good; k++) {
-    size_t *at = reg_large_resize(t->own[k].cells.at, (size_t)room * sizeof *at);
-    if ((good = at != NULL)) t->own[k].cells.at = at;
-  }
-  if (good) t->room = room;
-  return good;
-}
-
 static bool add_own(Cells *to, int64_t row, const Cells *from, int64_t rows) {
   if (to->size + from->size > to->room) {
     const size_t wish = to->room + to->room / 2, least = to->size + from->size;
@@ -217,7 +199,7 @@ static bool place_levels(Table *t, int x, CsvPiece *p) {
 
 static bool add_rows(CsvReader *r, CsvPiece *p) {
   Table *t = r->table;
-  bool good = make_room(t, t->nrows + p->nrows);
+  bool good = table_make_room(t, t->nrows + p->nrows);
   for (int x = 0; x < t->width && good; x++)
     if (t->is_text[x]) good = place_levels(t, x, p);
   for (int k = 0; k < t->nown && good; k++) good = add_own(&t->own[k].cells, t->nrows, &p->own[k], p->nrows);

@@ -8,6 +8,7 @@
 int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s, void *to,
               reg_status *st) {
   const reg_field *f = &d->fields[field];
+  if (field == 0 && reg_data_whole(d, st)) return st->code;
   const void *from = s->dtype == REG_I32 && f->classes ? (const void *)f->classes : f->values;
   const size_t row = (size_t)f->width * reg_dtype_bytes(s->dtype);
   const int64_t rows = part ? part->nrows : d->nrows;

@@ -16,9 +16,8 @@ enum { MOST_THREADS = 64, LARGEST_FILE = 1 << 30 };
 // Pictures that threads take one after the other.
 typedef struct Reading {
   const PictureFiles *files;
-  int64_t height, width; // of rows
-  int channels;
-  bool resize;         // others become that large; else they are refused
+  PictureForm form;
+  bool look;           // headers alone
   double *to;          // rows behind each other
   uint64_t (*sums)[2]; // of each: its name's and its bytes'
   atomic_llong next;
@@ -30,7 +29,7 @@ typedef struct Reading {
   reg_status *st;
 } Reading;
 
-static int read_picture(Picture *p, const PictureFile *f, uint64_t sums[2], reg_status *st) {
+int picture_read(Picture *p, const PictureFile *f, bool look, uint64_t sums[2], reg_status *st) {
   struct stat info;
   size_t size = 0;
   *p = (Picture){0};
@@ -39,25 +38,31 @@ static int read_picture(Picture *p, const PictureFile *f, uint64_t sums[2], reg_
                     f->path);
   char *bytes = reg_file_read(f->path, &size, "data_missing", st);
   if (!bytes) return st->code;
-  const int code = picture_decode(p, f->path, (const unsigned char *)bytes, size, st);
+  const int code = picture_decode(p, f->path, (const unsigned char *)bytes, size, look, st);
   sums[0] = reg_fnv1a(f->name, strlen(f->name));
   sums[1] = reg_fnv1a(bytes, size);
   free(bytes);
   return code;
 }
 
+int picture_fits(const Picture *p, const PictureFile *f, const PictureForm *form, reg_status *st) {
+  if (form->resize || (p->height == form->height && p->width == form->width)) return REG_OK;
+  reg_fail(st, REG_BAD_DATA, "data_bad", "`%.300s` has %lld x %lld pixels, not %lld x %lld", f->path,
+           (long long)p->height, (long long)p->width, (long long)form->height, (long long)form->width);
+  reg_hint(st, "`size: [%lld, %lld]` makes all of them that large", (long long)form->height,
+           (long long)form->width);
+  return st->code;
+}
+
 static int read_row(Reading *r, int64_t i, reg_status *st) {
   const PictureFile *f = &r->files->files[i];
-  const int64_t elements = r->height * r->width * r->channels;
+  const PictureForm *form = &r->form;
   Picture p;
-  int code = read_picture(&p, f, r->sums[i], st);
-  if (!code && !r->resize && (p.height != r->height || p.width != r->width)) {
-    code = reg_fail(st, REG_BAD_DATA, "data_bad", "`%.300s` has %lld x %lld pixels, not %lld x %lld", f->path,
-                    (long long)p.height, (long long)p.width, (long long)r->height, (long long)r->width);
-    reg_hint(st, "`size: [%lld, %lld]` makes all of them that large", (long long)r->height,
-             (long long)r->width);
-  }
-  if (!code && !picture_numbers(&p, r->height, r->width, r->channels, r->to + i * elements))
+  int code = picture_read(&p, f, r->look, r->sums[i], st);
+  if (!code) code = picture_fits(&p, f, form, st);
+  if (!code && !r->look &&
+      !picture_numbers(&p, form->height, form->width, form->channels,
+                       r->to + i * form->height * form->width * form->channels))
     code = reg_no_memory(st, 0);
   picture_free(&p);
   return code;
@@ -100,59 +105,63 @@ static int read_all(Reading *r, reg_status *st) {
 static int choose_size(Reading *r, const Table *t, const reg_image_form *form, reg_status *st) {
   uint64_t sums[2];
   Picture first;
-  r->channels = form->grey ? 1 : PICTURE_CHANNELS;
-  r->resize = form->height > 0;
-  r->height = r->resize ? form->height : t->rank ? t->dim[0] : 0;
-  r->width = r->resize ? form->width : t->rank ? t->dim[1] : 0;
-  if (r->height) return REG_OK;
-  const int code = read_picture(&first, &r->files->files[0], sums, st);
-  r->height = first.height;
-  r->width = first.width;
+  PictureForm *own = &r->form;
+  own->channels = form->grey ? 1 : PICTURE_CHANNELS;
+  own->resize = form->height > 0;
+  own->height = own->resize ? form->height : t->rank ? t->dim[0] : 0;
+  own->width = own->resize ? form->width : t->rank ? t->dim[1] : 0;
+  if (own->height) return REG_OK;
+  const int code = picture_read(&first, &r->files->files[0], true, sums, st);
+  own->height = first.height;
+  own->width = first.width;
   picture_free(&first);
   return code;
 }
 
 static int room_for(Reading *r, Table *t, reg_status *st) {
-  const int64_t width = r->height * r->width * r->channels, rows = t->nrows + r->files->count;
-  double *numbers = reg_large_resize(t->numbers, (size_t)(rows * width) * sizeof *numbers);
-  if (numbers) t->numbers = numbers;
-  int64_t *line = numbers ? reg_large_resize(t->line, (size_t)rows * sizeof *line) : NULL;
-  if (line) t->line = line;
+  const int64_t rows = t->nrows + r->files->count;
   r->sums = calloc((size_t)r->files->count, sizeof *r->sums);
-  if (!line || !r->sums) return reg_no_memory(st, (size_t)(rows * width) * sizeof *numbers);
-  for (int64_t i = 0; i < r->files->count; i++) line[t->nrows + i] = i + 1;
-  r->to = t->numbers + t->nrows * width;
+  if (!r->sums) return reg_no_memory(st, (size_t)r->files->count * sizeof *r->sums);
+  if (!table_make_room(t, rows)) return reg_no_memory(st, (size_t)(rows * t->width) * sizeof *t->numbers);
+  for (int64_t i = t->nrows; i < rows; i++) t->line[i] = i - t->nrows + 1;
+  if (!t->supply) r->to = t->numbers + t->nrows * t->width;
   return REG_OK;
 }
 
 static int set_shape(const Reading *r, Table *t, reg_status *st) {
-  const int64_t width = r->height * r->width * r->channels;
+  const PictureForm *own = &r->form;
+  const int64_t width = own->height * own->width * own->channels;
   if (t->rank) return REG_OK;
   if (width > INT32_MAX || !table_columns_fit(width)) {
     reg_fail(st, REG_BAD_DATA, "data_bad",
-             "an image of %lld x %lld pixels has more numbers than memory can hold", (long long)r->height,
-             (long long)r->width);
+             "an image of %lld x %lld pixels has more numbers than memory can hold", (long long)own->height,
+             (long long)own->width);
     reg_hint(st, "`size: [32, 32]` makes images smaller");
     return st->code;
   }
   t->rank = 3;
-  t->dim[0] = r->height;
-  t->dim[1] = r->width;
-  t->dim[2] = r->channels;
+  t->dim[0] = own->height;
+  t->dim[1] = own->width;
+  t->dim[2] = own->channels;
   t->width = (int)width;
   t->columns = data_numbers(t->heap, t->width);
   return t->columns ? REG_OK : reg_no_memory(st, (size_t)t->width * sizeof *t->columns);
 }
 
-static int read_numbers(Table *t, const PictureFiles *files, const reg_image_form *form, char **told,
-                        reg_status *st) {
-  Reading r = {.files = files, .told = told, .lock = PTHREAD_MUTEX_INITIALIZER};
+// Where the table has a supply only headers are looked at. *sums: of the files; or NULL.
+static int read_numbers(Table *t, const PictureFiles *files, const reg_image_form *form, bool later,
+                        char **told, uint64_t (**sums)[2], reg_status *st) {
+  Reading r = {.files = files, .look = later, .told = told, .lock = PTHREAD_MUTEX_INITIALIZER};
   int code = choose_size(&r, t, form, st);
   if (!code) code = set_shape(&r, t, st);
+  if (!code && later && !t->supply && !(t->supply = pictures_later(&r.form))) code = reg_no_memory(st, 0);
   if (!code) code = room_for(&r, t, st);
   if (!code) code = read_all(&r, st);
   if (!code) table_checksum(t, (const char *)r.sums, (size_t)files->count * sizeof *r.sums);
-  free(r.sums);
+  if (code || !sums)
+    free(r.sums);
+  else
+    *sums = r.sums;
   return code;
 }
 
@@ -221,32 +230,29 @@ static bool add_text(Table *t, int own, int64_t row, const char *text) {
 }
 
 static int name_rows(Table *t, const PictureFiles *f, reg_status *st) {
-  const size_t rows = (size_t)(t->nrows + f->count);
   bool good = true;
-  for (int k = 0; k < t->nown && good; k++) {
-    size_t *at = reg_large_resize(t->own[k].cells.at, rows * sizeof *at);
-    if (at) t->own[k].cells.at = at;
-    good = at != NULL;
-  }
   for (int64_t i = 0; i < f->count && good; i++) {
     good = add_text(t, t->nown - 1, t->nrows + i, f->files[i].name);
     if (good && t->nown == 2) good = add_text(t, 0, t->nrows + i, f->groups[f->files[i].group]);
   }
-  return good ? REG_OK : reg_no_memory(st, rows * sizeof(size_t));
+  return good ? REG_OK : reg_no_memory(st, (size_t)f->count);
 }
 
 int table_read_images(Table *t, const TableRequest *want, reg_status *st) {
   PictureFiles files;
+  uint64_t(*sums)[2] = NULL;
   int code = picture_list(&files, want->path, false, st);
   if (!code) code = check_classes(t, &files, want->path, st);
   if (!code && !t->nfiles) code = open_own(t, &files, st);
   if (!code) {
     t->files[t->nfiles].path = want->path;
-    code = read_numbers(t, &files, want->images, NULL, st);
+    code = read_numbers(t, &files, want->images, want->later, NULL, &sums, st);
   }
   if (!code) code = name_rows(t, &files, st);
   if (!code) table_close_array(t, want->path, files.count);
+  if (!code && t->supply && !pictures_add(t->supply, &files, &sums)) code = reg_no_memory(st, sizeof files);
   picture_list_free(&files);
+  free(sums);
   return code;
 }
 
@@ -296,7 +302,7 @@ int data_read_images(const reg_dataset *d, const char *path, reg_dtype type, reg
   int code = picture_list(&files, path, true, st);
   char **told = skipping ? calloc((size_t)files.count + 1, sizeof *told) : NULL;
   if (!code && skipping && !told) code = reg_no_memory(st, (size_t)files.count * sizeof *told);
-  if (!code) code = read_numbers(&t, &files, &form, told, st);
+  if (!code) code = read_numbers(&t, &files, &form, false, told, NULL, st);
   if (!code && told) tell(skipping, &files, told, st);
   if (!code) code = give_rows(out, &t, &files, told, st);
   for (int64_t i = 0; told && i < files.count; i++) free(told[i]);

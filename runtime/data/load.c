@@ -1,5 +1,6 @@
 // A data plan to a data set: its files, fields, parts, and the transformations of x.
 #include "data/table.h"
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #pragma weak table_read_images
@@ -81,12 +82,22 @@ static int read_step(Table *t, const reg_data_plan *plan, int step, Reader *read
   return code;
 }
 
+// Images of which nothing but their size is to be known before the first step.
+static bool come_later(const reg_data_plan *plan) {
+  bool later = plan->ops[0].kind == REG_DATA_IMAGES;
+  for (int i = 1; i < plan->nops; i++)
+    later &= plan->ops[i].kind == REG_DATA_SCALE || plan->ops[i].kind == REG_DATA_SPLIT ||
+             plan->ops[i].kind == REG_DATA_FOLD || plan->ops[i].kind == REG_DATA_PART;
+  return later;
+}
+
 static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_data_op *source = plan->ops;
   Reader *read = plan->nops < 1 ? NULL : reader_of(source->kind);
   if (!read) return reg_fail(st, REG_INTERNAL, "internal", "a data plan does not start with its source");
   TableRequest first = {.form = form_of(source),
                         .images = images_of(source),
+                        .later = come_later(plan),
                         .any_text = plan_takes_texts(plan),
                         .holes = plan_fills(plan),
                         .drops = has(plan, REG_DATA_DROP_MISSING)};
@@ -140,9 +151,43 @@ static int texts_alone(reg_dataset *d, Heap *heap, const reg_data_plan *plan, re
   return data_number_columns(heap, d, d->fields[0].width) ? reg_no_memory(st, 0) : REG_OK;
 }
 
+int reg_data_whole(const reg_dataset *d, reg_status *st) {
+  enum { BLOCK = 1024 };
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  reg_field *x = d->nfields ? &d->fields[0] : NULL;
+  if (!x || !x->supply || reg_field_values(x)) return REG_OK;
+  pthread_mutex_lock(&lock);
+  int64_t rows[BLOCK];
+  const size_t row = (size_t)x->width * reg_dtype_bytes(x->dtype), bytes = (size_t)d->nrows * row;
+  char *values = x->values ? NULL : reg_heap_take_large(d->memory, bytes);
+  int code = x->values || values ? REG_OK : reg_no_memory(st, bytes);
+  for (int64_t done = 0; values && done < d->nrows && !code; done += BLOCK) {
+    const int64_t left = d->nrows - done, count = left < BLOCK ? left : BLOCK;
+    for (int64_t i = 0; i < count; i++) rows[i] = done + i;
+    code = x->supply->take(x->supply, rows, count, values + (size_t)done * row, st);
+  }
+  if (values && !code) __atomic_store_n(&x->values, values, __ATOMIC_RELEASE);
+  pthread_mutex_unlock(&lock);
+  return code;
+}
+
+// Earlier data sets, whose values are read.
+static int make_whole(const reg_data_plan *plan, reg_status *st) {
+  int code = REG_OK;
+  for (int i = 0; i < plan->nops && !code; i++) {
+    const reg_data_op *op = &plan->ops[i];
+    if (op->kind == REG_DATA_FROM || op->kind == REG_DATA_ROWS || op->kind == REG_DATA_JOIN)
+      code = reg_data_whole(plan->earlier[op->from], st);
+  }
+  return code;
+}
+
 static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
   if (plan->nops && plan->ops[0].kind == REG_DATA_TEXT) return load_text(d, heap, plan, st);
-  if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) return data_compute(d, heap, plan, st);
+  if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) {
+    const int code = make_whole(plan, st);
+    return code ? code : data_compute(d, heap, plan, st);
+  }
   Table t = {.heap = heap, .dtype = plan->dtype};
   int code = read_files(&t, plan, st);
   if (!code) code = table_lag(&t, d, plan, st);
@@ -180,6 +225,7 @@ reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st) {
 
 void reg_data_free(reg_dataset *d) {
   if (!d) return;
+  if (d->supply) d->supply->end(d->supply);
   reg_heap_free(d->memory);
   free(d->memory);
   free(d);

@@ -18,8 +18,8 @@ static int damaged(const char *path, reg_status *st, const char *why) {
   return st->code;
 }
 
-// Room for the pixels of a header's size.
-static int room_for(Picture *p, const char *path, int64_t height, int64_t width, reg_status *st) {
+// Room for the pixels of a header's size, but where only this is asked for.
+static int room_for(Picture *p, const char *path, int64_t height, int64_t width, bool look, reg_status *st) {
   if (height < 1 || width < 1) return bad(path, st, "has no pixels");
   if (height > PICTURE_LONGEST_SIDE || width > PICTURE_LONGEST_SIDE || height * width > PICTURE_MOST_PIXELS)
     return reg_fail(
@@ -28,29 +28,30 @@ static int room_for(Picture *p, const char *path, int64_t height, int64_t width,
         "a side)",
         path, (long long)height, (long long)width, PICTURE_MOST_PIXELS, PICTURE_LONGEST_SIDE);
   const size_t bytes = (size_t)(height * width) * PICTURE_CHANNELS;
-  *p = (Picture){.pixels = malloc(bytes), .height = height, .width = width};
-  return p->pixels ? REG_OK : reg_no_memory(st, bytes);
+  *p = (Picture){.pixels = look ? NULL : malloc(bytes), .height = height, .width = width};
+  return look || p->pixels ? REG_OK : reg_no_memory(st, bytes);
 }
 
-static int decode_png(Picture *p, const char *path, const unsigned char *bytes, size_t size, reg_status *st) {
+static int decode_png(Picture *p, const char *path, const unsigned char *bytes, size_t size, bool look,
+                      reg_status *st) {
   spng_ctx *ctx = spng_ctx_new(0);
   struct spng_ihdr head;
   if (!ctx) return reg_no_memory(st, 0);
   spng_set_chunk_limits(ctx, MOST_CHUNK, MOST_CHUNKS);
   int wrong = spng_set_png_buffer(ctx, bytes, size), code = REG_OK;
   if (!wrong) wrong = spng_get_ihdr(ctx, &head);
-  if (!wrong) code = room_for(p, path, head.height, head.width, st);
-  if (!wrong && !code)
+  if (!wrong) code = room_for(p, path, head.height, head.width, look, st);
+  if (!wrong && !code && !look)
     wrong = spng_decode_image(ctx, p->pixels, (size_t)(p->height * p->width) * PICTURE_CHANNELS,
                               SPNG_FMT_RGB8, 0);
-  if (!wrong && !code) wrong = spng_decode_chunks(ctx); // to its end
+  if (!wrong && !code && !look) wrong = spng_decode_chunks(ctx); // to its end
   if (!code && wrong == SPNG_EMEM) code = reg_no_memory(st, 0);
   if (!code && wrong) code = damaged(path, st, spng_strerror(wrong));
   spng_ctx_free(ctx);
   return code;
 }
 
-static int decode_jpeg(Picture *p, const char *path, const unsigned char *bytes, size_t size,
+static int decode_jpeg(Picture *p, const char *path, const unsigned char *bytes, size_t size, bool look,
                        reg_status *st) {
   // Without limits a small file may ask for hours of scans; warnings are of what the file lacks.
   const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING;
@@ -64,8 +65,8 @@ static int decode_jpeg(Picture *p, const char *path, const unsigned char *bytes,
     code = bad(path, st, "has the colours of print, CMYK");
     reg_hint(st, "convert it to red, green and blue, with Pillow: Image.open(path).convert(\"RGB\")");
   }
-  if (!code) code = room_for(p, path, height, width, st);
-  if (!code && tjDecompress2(jpeg, bytes, size, p->pixels, width, 0, height, TJPF_RGB, flags))
+  if (!code) code = room_for(p, path, height, width, look, st);
+  if (!code && !look && tjDecompress2(jpeg, bytes, size, p->pixels, width, 0, height, TJPF_RGB, flags))
     code = damaged(path, st, tjGetErrorStr2(jpeg));
   tjDestroy(jpeg);
   return code;
@@ -83,12 +84,15 @@ static const char *kind_of(const unsigned char *b, size_t size) {
   return "is neither PNG nor JPEG";
 }
 
-int picture_decode(Picture *p, const char *path, const unsigned char *bytes, size_t size, reg_status *st) {
+int picture_decode(Picture *p, const char *path, const unsigned char *bytes, size_t size, bool look,
+                   reg_status *st) {
   static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'},
                              jpeg[] = {0xFF, 0xD8, 0xFF};
   *p = (Picture){0};
-  if (size >= sizeof png && !memcmp(bytes, png, sizeof png)) return decode_png(p, path, bytes, size, st);
-  if (size >= sizeof jpeg && !memcmp(bytes, jpeg, sizeof jpeg)) return decode_jpeg(p, path, bytes, size, st);
+  if (size >= sizeof png && !memcmp(bytes, png, sizeof png))
+    return decode_png(p, path, bytes, size, look, st);
+  if (size >= sizeof jpeg && !memcmp(bytes, jpeg, sizeof jpeg))
+    return decode_jpeg(p, path, bytes, size, look, st);
   bad(path, st, kind_of(bytes, size));
   reg_hint(st, "files whose names begin with a dot are passed over; take others out of the folder");
   return st->code;

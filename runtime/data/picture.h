@@ -18,7 +18,9 @@ typedef struct Picture {
 
 // `bytes`: those of a file. What is transparent is as opaque, 16 bits are the upper 8 of them. A file that is
 // damaged or cut short, that goes beyond the limits, or is neither PNG nor JPEG: REG_BAD_DATA, with `path`.
-int picture_decode(Picture *p, const char *path, const unsigned char *bytes, size_t size, reg_status *st);
+// `look`: at its header alone; there are no pixels.
+int picture_decode(Picture *p, const char *path, const unsigned char *bytes, size_t size, bool look,
+                   reg_status *st);
 void picture_free(Picture *p);
 
 // height x width x channels whole numbers 0..255; of one channel the brightness of BT.601, (19595 r + 38470 g
@@ -46,4 +48,23 @@ typedef struct PictureFiles {
 // nor regular are errors. `flat`: folders do not matter, and a path of one file is that file.
 int picture_list(PictureFiles *f, const char *path, bool flat, reg_status *st);
 void picture_list_free(PictureFiles *f);
+
+// What rows of pictures are made from: files of one size, or resized to it.
+typedef struct PictureForm {
+  int64_t height, width; // of rows
+  int channels;
+  bool resize; // others become that large; else they are refused
+} PictureForm;
+
+// A picture's file read, its name's sum and that of its bytes. `look`: see picture_decode; `to`: its numbers
+// in a row, which is told where it has another size.
+int picture_read(Picture *p, const PictureFile *f, bool look, uint64_t sums[2], reg_status *st);
+int picture_fits(const Picture *p, const PictureFile *f, const PictureForm *form, reg_status *st);
+
+// Rows that are decoded when they are needed, or ahead of that by threads; a row is decoded once, and kept in
+// a byte for each number: what is more than memory is a file, see large.h. NULL: no memory.
+reg_supply *pictures_later(const PictureForm *form);
+// Rows of these files behind those that it has, all before it begins. Their sums: a file that has changed
+// since is told. *files and *sums are its own from then on; false: no memory, and they are not.
+bool pictures_add(reg_supply *s, PictureFiles *files, uint64_t (**sums)[2]);
 #endif

@@ -144,8 +144,27 @@ void table_checksum(Table *t, const char *bytes, size_t size) {
   table_add_sum(t, hex);
 }
 
+bool table_make_room(Table *t, int64_t rows) {
+  if (rows <= t->room) return true;
+  const int64_t wish = t->room + t->room / 2, room = wish > rows ? wish : rows;
+  size_t bytes;
+  if (__builtin_mul_overflow((size_t)room * sizeof *t->numbers, (size_t)t->width, &bytes)) return false;
+  double *numbers = t->supply ? NULL : reg_large_resize(t->numbers, bytes);
+  if (numbers) t->numbers = numbers;
+  int64_t *line = numbers || t->supply ? reg_large_resize(t->line, (size_t)room * sizeof *line) : NULL;
+  if (line) t->line = line;
+  bool good = line != NULL;
+  for (int k = 0; k < t->nown && good; k++) {
+    size_t *at = reg_large_resize(t->own[k].cells.at, (size_t)room * sizeof *at);
+    if ((good = at != NULL)) t->own[k].cells.at = at;
+  }
+  if (good) t->room = room;
+  return good;
+}
+
 void table_free(Table *t) {
   reg_large_free(t->numbers);
+  if (t->supply) t->supply->end(t->supply);
   reg_large_free(t->line);
   free(t->place);
   for (int i = 0; i < t->nown; i++) cells_free(&t->own[i].cells);

@@ -56,7 +56,8 @@ typedef struct Table {
   int64_t dim[4];
   const char *const *columns; // their names
   int64_t nrows, room;
-  double *numbers; // nrows x width; NaN: missing
+  double *numbers;    // nrows x width; NaN: missing
+  reg_supply *supply; // makes the rows of x later, and there are no numbers; or NULL
   // Columns of x that are texts, in whose place stands their number in a list; NULL: none are.
   bool *is_text;
   NameIndex *levels;
@@ -77,6 +78,7 @@ typedef struct TableRequest {
   const char *target;           // the column of the first own one here; NULL: as in the first file
   const char *labels;           // of an array: the file of those of its rows, in .npz their array; or NULL
   const reg_image_form *images; // of a folder of images
+  bool later;                   // and these are decoded when they are needed
   const char *array;            // of .npz: that of the rows; NULL: a file of one array
   const char *const *columns;
   int ncolumns;
@@ -111,6 +113,8 @@ typedef struct ArrayRows {
   const void *of;
 } ArrayRows;
 
+// Room for so many rows: of numbers, unless these come later, lines, and places of own columns' texts.
+bool table_make_room(Table *t, int64_t rows); // false: out of memory
 // Whether memory can hold what is known of each of so many columns: its name, shift and factor.
 bool table_columns_fit(int64_t width);
 // Rows behind those of the table, which are counted by table_close_array; then labels for them, of the file
@@ -221,7 +225,7 @@ double data_curve(const reg_curve *c, double x);
 // Shift and factor alone: see reg_data_transform.
 int64_t data_scale(const reg_dataset *d, const double *from, int64_t rows, void *to);
 // Learns the plan's transformations from the training part and fills x.
-int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st);
+int data_transform(reg_dataset *d, Table *t, const reg_data_plan *plan, reg_status *st);
 
 typedef enum NumberText {
   NUMBER_OK,

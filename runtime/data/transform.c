@@ -172,8 +172,17 @@ static int no_training_part(reg_status *st) {
   return st->code;
 }
 
-static int fill_x(reg_dataset *d, const Table *t, reg_status *st) {
+// The table's supply is the data set's from now on.
+static int supply_x(reg_dataset *d, Table *t, reg_status *st) {
+  d->supply = t->supply;
+  t->supply = NULL;
+  d->fields[0].supply = d->supply;
+  return d->supply->begin(d->supply, d, st);
+}
+
+static int fill_x(reg_dataset *d, Table *t, reg_status *st) {
   reg_field *x = &d->fields[0];
+  if (t->supply) return supply_x(d, t, st);
   size_t count;
   void *values = NULL;
   if (!__builtin_mul_overflow((size_t)t->nrows * reg_dtype_bytes(x->dtype), (size_t)t->width, &count))
@@ -189,7 +198,7 @@ static int fill_x(reg_dataset *d, const Table *t, reg_status *st) {
                   x->dtype == REG_F64 ? 64 : 32);
 }
 
-int data_transform(reg_dataset *d, const Table *t, const reg_data_plan *plan, reg_status *st) {
+int data_transform(reg_dataset *d, Table *t, const reg_data_plan *plan, reg_status *st) {
   const reg_part *part = reg_data_part(d, "train");
   if (!part) part = reg_data_part(d, "all");
   int code = REG_OK;

@@ -102,7 +102,7 @@ static int check_field(const Training *t, const reg_function *f, const reg_slot 
   const reg_field *field = own ? &t->data->fields[s->index] : further_field(t, s, &k);
   const int64_t rows = own ? f->batch : t->plan->further[k].batch;
   bool there = s->dtype == REG_I32 ? field->classes || field->dtype == REG_I32
-                                   : field->values && field->dtype == s->dtype;
+                                   : reg_field_numeric(field) && field->dtype == s->dtype;
   if (!there)
     return reg_fail(t->run->st, REG_BAD_DATA, "bad_field", "field `%s` cannot be read as %s", field->name,
                     s->dtype == REG_I32 ? "classes" : "numbers");
@@ -181,20 +181,32 @@ void prefetch_row(const char *row, size_t bytes) {
   for (size_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch(row + at);
 }
 
-void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows, int64_t count, void *to) {
-  const char *from = s->dtype == REG_I32 && field->classes ? (const char *)field->classes : field->values;
+int gather_rows(const Training *t, const reg_field *field, const reg_slot *s, const int64_t *rows,
+                int64_t count, void *to) {
+  const char *from =
+      s->dtype == REG_I32 && field->classes ? (const char *)field->classes : reg_field_values(field);
+  if (!from) return field->supply->take(field->supply, rows, count, to, t->run->st);
   const size_t bytes = (size_t)field->width * reg_dtype_bytes(s->dtype);
   for (int64_t r = 0; r < count; r++) {
     if (r + AHEAD < count) prefetch_row(from + (size_t)rows[r + AHEAD] * bytes, bytes);
     memcpy((char *)to + (size_t)r * bytes, from + (size_t)rows[r] * bytes, bytes);
   }
+  return REG_OK;
 }
 
-void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
-  for (int i = 0; i < b->f->nslots; i++) {
+int bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
+  int code = REG_OK;
+  for (int i = 0; i < b->f->nslots && !code; i++) {
     const reg_slot *s = &b->f->slots[i];
-    if (s->kind == REG_SLOT_FIELD) gather_rows(&t->data->fields[s->index], s, rows, count, b->slots[i]);
+    if (s->kind == REG_SLOT_FIELD)
+      code = gather_rows(t, &t->data->fields[s->index], s, rows, count, b->slots[i]);
   }
+  return code;
+}
+
+void rows_next(const Training *t, const int64_t *rows, int64_t count) {
+  reg_supply *s = t->data && t->data->nfields && count > 0 ? t->data->fields[0].supply : NULL;
+  if (s) s->next(s, rows, count);
 }
 
 static int call(const Training *t, const reg_function *f, void **slots) {

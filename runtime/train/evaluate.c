@@ -37,9 +37,10 @@ int run_chunks(Training *t, const reg_part *part, Bound *full, Bound *rest, void
     int64_t rows = b->f->batch;
     rows_from(t, part, lanes, done, rows, places);
     for (int64_t i = 0; i < rows; i++) rows_of[i] = part->rows[places[i]];
-    bound_gather(t, b, rows_of, rows);
-    further_gather(t, b, true, t->turn);
-    code = bound_call(t, b);
+    code = bound_gather(t, b, rows_of, rows);
+    if (!t->plan->in_order) rows_next(t, part->rows + done + rows, left - rows);
+    if (!code) code = further_gather(t, b, true, t->turn);
+    if (!code) code = bound_call(t, b);
     for (int64_t i = 0; i < rows && !code && out && width; i++)
       memcpy((char *)out + (size_t)places[i] * row, (char *)chunk + (size_t)i * row, row);
     if (loss) sum += value_at(t, t->loss, 0) * (double)rows;
@@ -74,8 +75,8 @@ static int compute(Training *t, const reg_evaluate *e, const reg_part *part, Eva
   if (!code) code = run_chunks(t, part, &v->predict, &v->rest, v->chunk, v->all, e->pred_width, NULL);
   if (!code && !v->metrics.f) code = bind_function(t, e->metrics, &t->now, v->all, v->values, &v->metrics);
   if (code || !v->metrics.f) return code;
-  bound_gather(t, &v->metrics, part->rows, part->nrows);
-  return bound_call(t, &v->metrics);
+  code = bound_gather(t, &v->metrics, part->rows, part->nrows);
+  return code ? code : bound_call(t, &v->metrics);
 }
 
 static int keep_values(Run *r, const reg_evaluate *e, const Evaluation *v) {

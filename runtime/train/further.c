@@ -50,9 +50,9 @@ static void batch_rows(const Training *t, int k, bool validates, int64_t number)
   }
 }
 
-void further_gather(const Training *t, const Bound *b, bool validates, int64_t number) {
-  int last = -1, k = 0;
-  for (int i = 0; i < b->f->nslots && t->plan->nfurther; i++) {
+int further_gather(const Training *t, const Bound *b, bool validates, int64_t number) {
+  int last = -1, k = 0, code = REG_OK;
+  for (int i = 0; i < b->f->nslots && t->plan->nfurther && !code; i++) {
     const reg_slot *s = &b->f->slots[i];
     const reg_field *field = s->kind == REG_SLOT_FURTHER ? further_field(t, s, &k) : NULL;
     const int rows = s->kind == REG_SLOT_SAMPLE ? t->plan->states[s->index].rows : 0;
@@ -60,8 +60,9 @@ void further_gather(const Training *t, const Bound *b, bool validates, int64_t n
     if (!field && rows <= 1) continue;
     if (k != last) batch_rows(t, k, validates, number);
     last = k;
-    if (field) gather_rows(field, s, t->further[k].rows, t->plan->further[k].batch, b->slots[i]);
+    if (field) code = gather_rows(t, field, s, t->further[k].rows, t->plan->further[k].batch, b->slots[i]);
   }
+  return code;
 }
 
 int further_recut(const Training *t, const Bound *b) {

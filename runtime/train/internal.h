@@ -193,7 +193,7 @@ int resolve_function(Run *r, reg_function *f);
 int bind_function(Training *t, reg_function *f, const Bank *bank, void *predictions, void **metrics,
                   Bound *out);
 // Fills the FIELD slots with `count` rows of the table.
-void bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
+int bound_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
 // In a step the tokens of texts that are cut anew take their place: in slots of a kind, whose first field is
 // that of index `first`; `which` keeps draws of several data apart. A status code.
 typedef struct RecutPlace {
@@ -206,14 +206,17 @@ int texts_recut(const Training *t, const Bound *b, const reg_dataset *d, const R
 int step_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count);
 void prefetch_row(const char *row, size_t bytes);
 // Rows of a field into a slot's buffer.
-void gather_rows(const reg_field *field, const reg_slot *s, const int64_t *rows, int64_t count, void *to);
+int gather_rows(const Training *t, const reg_field *field, const reg_slot *s, const int64_t *rows,
+                int64_t count, void *to);
+// Rows that will be gathered soon.
+void rows_next(const Training *t, const int64_t *rows, int64_t count);
 
 int further_new(Training *t);
 // The field of a FURTHER slot, and the index of its data; NULL: there is none.
 const reg_field *further_field(const Training *t, const reg_slot *s, int *index);
 // Fills the FURTHER slots, and finds the rows of SAMPLE slots, with the batch of a step, or of a chunk of
 // validation: the `number`-th, from 0 on.
-void further_gather(const Training *t, const Bound *b, bool validates, int64_t number);
+int further_gather(const Training *t, const Bound *b, bool validates, int64_t number);
 // Behind it, in a step: what texts are cut into anew. A status code.
 int further_recut(const Training *t, const Bound *b);
 // -- samples.c

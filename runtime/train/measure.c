@@ -14,8 +14,9 @@ int measure_norms(Training *t, reg_event *e) {
   if (code || !b->f) return code;
   const int64_t rows = b->f->batch;
   t->turn = 0;
-  bound_gather(t, b, t->order, rows);
-  further_gather(t, b, false, t->step);
+  int gathered = bound_gather(t, b, t->order, rows);
+  if (!gathered) gathered = further_gather(t, b, false, t->step);
+  if (gathered) return gathered;
   samples_read(t, b, t->order, rows, t->rows - rows);
   const reg_status before = *t->run->st;
   if (bound_call(t, b)) {

@@ -40,6 +40,8 @@ int texts_recut(const Training *t, const Bound *b, const reg_dataset *d, const R
 }
 
 int step_gather(const Training *t, const Bound *b, const int64_t *rows, int64_t count) {
-  bound_gather(t, b, rows, count);
-  return t->data ? texts_recut(t, b, t->data, &(RecutPlace){.kind = REG_SLOT_FIELD}, rows, count) : REG_OK;
+  const int code = bound_gather(t, b, rows, count);
+  return code      ? code
+         : t->data ? texts_recut(t, b, t->data, &(RecutPlace){.kind = REG_SLOT_FIELD}, rows, count)
+                   : REG_OK;
 }

@@ -95,9 +95,9 @@ static int bind_all(Training *t, Solving *g) {
   } all[] = {
       {p->design, &g->design}, {p->strengths, &g->strengths}, {p->curve, &g->curve}, {p->dual, &g->dual}};
   for (int i = 0; i < 4; i++) {
-    const int code = bind_function(t, all[i].f, &t->now, NULL, NULL, all[i].b);
+    int code = bind_function(t, all[i].f, &t->now, NULL, NULL, all[i].b);
+    if (!code) code = bound_gather(t, all[i].b, t->order, t->rows);
     if (code) return code;
-    bound_gather(t, all[i].b, t->order, t->rows);
   }
   return REG_OK;
 }

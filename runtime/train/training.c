@@ -244,9 +244,10 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   const int64_t first = index * t->plan->batch;
   const bool there = t->together && t->together->gathered;
   if (t->gathered != b && !there) code = step_gather(t, b, t->order + first, rows);
+  if (!code) rows_next(t, t->order + first + rows, t->rows - first - rows);
   if (t->together) t->together->gathered = true;
   if (t->plan->nblocks) t->gathered = b; // whenever it acts, its rows are the same
-  further_gather(t, b, false, t->step);
+  if (!code) code = further_gather(t, b, false, t->step);
   if (!code) code = further_recut(t, b);
   if (!code && !there) code = bound_draw(t, b);
   samples_read(t, b, t->order + first, rows, t->rows - first - rows);
@@ -465,8 +466,8 @@ static int end_epoch(Training *t) {
       code = run_chunks(t, t->valid_part, &v->full, &v->rest, v->chunk, v->all, v->width, &e.valid_loss);
     if (code) return code;
     if (v->metrics.f) {
-      bound_gather(t, &v->metrics, t->valid_part->rows, t->valid_part->nrows);
-      if ((code = bound_call(t, &v->metrics))) return code;
+      code = bound_gather(t, &v->metrics, t->valid_part->rows, t->valid_part->nrows);
+      if (code || (code = bound_call(t, &v->metrics))) return code;
       for (int i = 0; i < t->plan->nmetrics; i++) t->metric_now[i] = value_at(t, t->valid_metrics, i);
       e.valid_metrics = t->metric_now;
     }

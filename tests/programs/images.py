@@ -203,6 +203,52 @@ def case_damaged_images(regc):
         demand(done.returncode == 65 and told in done.stderr and "train/dog/a.png" in done.stderr, f"{told}, {data[:40]}: {done.returncode}\n{done.stderr}")
 
 
+def case_images_that_are_damaged_behind_their_headers(regc):
+    """Found when they are needed: a run keeps its checkpoint and names them; a run that does not get there is well."""
+    where, whole = placed(regc), png(4, 5, pixels(4, 5, 9))
+    (where / "test/dog/q.png").write_bytes(whole[:45] + b"\xff" + whole[46:])
+    (where / "trains.reg").write_text(PROGRAM[:PROGRAM.index("evaluate")])
+    regc.ok("run", "-q", "trains.reg", "--out=", cwd=where)
+    for more in ((), ("--resume",)):
+        done = regc("run", "-q", "p.reg", *more, "--out", "o", cwd=where)
+        demand(done.returncode == 65 and "`test/dog/q.png` is damaged" in done.stderr, f"{done.returncode}\n{done.stderr}")
+        demand((where / "o/checkpoint.safetensors").exists() and (where / "o/weights.safetensors").exists(), "weights are lost")
+    for command in (["eval", "d.x", "-f", "p.reg"], ["data", "p.reg"], ["check", "p.reg"]):
+        done = regc(*command, cwd=where)
+        demand(done.returncode == 65 and "`test/dog/q.png` is damaged" in done.stderr, f"{command}: {done.returncode}\n{done.stderr}")
+    done = regc("repl", "p.reg", cwd=where, stdin="size(d.x, 0)\nmean(d.test.x)\n1 + 1\n")
+    demand("9" in done.stdout and "is damaged" in done.stdout + done.stderr and done.stdout.rstrip().endswith("2"), done.stdout + done.stderr)
+
+
+def case_same_bits_of_images_that_are_decoded_ahead(regc):
+    """For any number of threads, resumed, in a sweep, and as where all are decoded before the first step: data made of data."""
+    where, n = folder(regc), 90
+    for i in range(n):
+        path = where / f"train/{'ab'[i % 2]}/{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(4, 5, pixels(4, 5, i)))
+    text = PROGRAM.replace(" with test = images(\"test\")", " |> split(train: 70%, test: 30%, seed: 2)")
+    (where / "p.reg").write_text(text)
+    made = text.replace("data d = images(\"train\", size: [4, 5]) |>", "data raw = images(\"train\", size: [4, 5])\ndata d = raw |>")
+    demand(made != text, "the program is the same")
+    (where / "made.reg").write_text(made)
+    head, block = text.split("train net", 1)
+    block = ("train net" + block).replace("1e-2", "rate").replace("\n", "\n  ").rstrip()
+    (where / "sweep.reg").write_text(f"{head}sweep rate in [1e-2, 2e-2] as s {{\n  {block}\n}}\n")
+    regc.ok("run", "-q", "made.reg", "--out", "made", cwd=where)
+    for name, threads in (("one", 1), ("three", 3)):
+        regc.ok("run", "-q", "p.reg", "--threads", str(threads), "--out", name, cwd=where)
+    regc.ok("run", "-q", "p.reg", "--steps", "5", "--out", "resumed", cwd=where)
+    regc.ok("run", "-q", "p.reg", "--resume", "--out", "resumed", cwd=where)
+    for name in ("one", "three", "resumed"):
+        for file in ("weights.safetensors", "predictions.csv"):
+            demand((where / name / file).read_bytes() == (where / "made" / file).read_bytes(), f"{name}: other {file}")
+    alone = of_kind(events(regc, "p.reg", "--out=", cwd=where), "epoch")[-1]["loss"]
+    swept = of_kind(events(regc, "sweep.reg", "--threads", "2", "--out=", cwd=where), "run")
+    of = {e["run"]: e["values"]["net.loss"] for e in swept}
+    demand(math.isclose(of[0], alone, rel_tol=1e-6) and not math.isclose(of[1], alone, rel_tol=1e-6), f"{alone}: {swept}")
+
+
 def case_image_folders_that_are_wrong(regc):
     def no_folder(where):
         (where / "train").rename(where / "else")

@@ -172,7 +172,7 @@ static void show_data(FILE *out, const char *text, const reg_dataset *d) {
     for (int k = reg_shown_width(f->name); k < 12; k++) fputc(' ', out);
     if (f->rank) fputs("[", out);
     for (int k = 0; k < f->rank; k++) fprintf(out, "%s%lld", k ? ", " : "", (long long)f->dim[k]);
-    fputs(f->rank ? "]" : f->values ? "number" : "text", out);
+    fputs(f->rank ? "]" : reg_field_numeric(f) ? "number" : "text", out);
     if (f->nclasses) fprintf(out, ", %lld classes", (long long)f->nclasses);
     fputc('\n', out);
   }

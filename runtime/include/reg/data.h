@@ -52,6 +52,17 @@ static inline void reg_floats_copy(void *to, reg_dtype t, const void *from, reg_
   for (int64_t i = 0; i < n && t != f; i++) reg_float_put(to, t, i, reg_float_at(from, f, i));
 }
 
+struct reg_dataset;
+// Makes rows of x when they are first needed. Its functions may be called from several threads at once.
+typedef struct reg_supply {
+  int (*begin)(struct reg_supply *s, const struct reg_dataset *d,
+               reg_status *st); // its shift and factor are known
+  // Rows, one behind the other, as floats of the field's type. The first that cannot be made: REG_BAD_DATA.
+  int (*take)(struct reg_supply *s, const int64_t *rows, int64_t count, void *to, reg_status *st);
+  void (*next)(struct reg_supply *s, const int64_t *rows, int64_t count); // these are taken next
+  void (*end)(struct reg_supply *s);
+} reg_supply;
+
 // One column, or x, or characters of a text (classes only, a window of them a row). A number column has
 // `values`; a target of integers has `classes` besides; a text column has `classes` only. Whoever uses a
 // field picks the representation it needs.
@@ -60,14 +71,21 @@ typedef struct reg_field {
   reg_dtype dtype; // the plan's floats: a number column; REG_I32: a text column, or `id`
   int rank;        // of one row; 0: a number a row
   int64_t dim[REG_MAX_RANK];
-  int64_t width;    // elements a row
-  void *values;     // rows x width, floats, or int32_t for `id`; NULL for a text column
-  int32_t *classes; // rows x width: 0..nclasses-1 in sorted order of the original values (numbers by value,
-                    // text by bytes); or NULL
-  int64_t nclasses; // 0: cannot be read as classes
+  int64_t width;      // elements a row
+  void *values;       // rows x width, floats, or int32_t for `id`; NULL for a text column, or they come from:
+  reg_supply *supply; // or NULL
+  int32_t *classes;   // rows x width: 0..nclasses-1 in sorted order of the original values (numbers by value,
+                      // text by bytes); or NULL
+  int64_t nclasses;   // 0: cannot be read as classes
   char **class_names;
   const char *why; // of a target that has only one of the two: the cell that is no number, or no class
 } reg_field;
+
+// Values that are there as a whole. Those of a supply come while others may look: see reg_data_whole.
+static inline void *reg_field_values(const reg_field *f) {
+  return __atomic_load_n(&f->values, __ATOMIC_ACQUIRE);
+}
+static inline bool reg_field_numeric(const reg_field *f) { return f->supply || f->values; }
 
 typedef struct reg_part {
   const char *name; // "train", "valid", "test", or "all"
@@ -97,6 +115,7 @@ typedef struct reg_dataset {
   const struct reg_image_form *images; // its rows are images; NULL: they are not
   int ntexts;
   const struct reg_tokenizer *texts; // of fields that are tokens
+  reg_supply *supply;                // of x, and it is the data set's own; or NULL
   void *memory;                      // owns all of the above
 } reg_dataset;
 
@@ -176,6 +195,8 @@ typedef enum reg_curve_kind { REG_CURVE_LOG1P, REG_CURVE_CLAMP, REG_CURVE_BINS }
 // an error.
 reg_dataset *reg_data_load(const reg_data_plan *plan, reg_status *st); // NULL on failure
 void reg_data_free(reg_dataset *d);
+// What comes from a supply is there as a whole from then on: for whoever reads a field's values. Any thread.
+int reg_data_whole(const reg_dataset *d, reg_status *st);
 const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL where there is none
 // Rows of a file as the model reads them, before curves, shift and factor.
 typedef struct reg_rows {
