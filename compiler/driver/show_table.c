@@ -124,6 +124,8 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
                  target->distinct > 1 && target->distinct <= FEW_VALUES && target->rarest >= ENOUGH_ROWS;
   const char *list[USES];
   for (Use u = 0; u < USES; u++) list[u] = list_of(a, p, u, false);
+  if (!list[USE_NUMBER] && !list[USE_ONE_HOT] && !list[USE_DATE] && !list[USE_TOKENS])
+    return; // nothing for x
   const char *empty = list_of(a, p, USE_NUMBER, true), *without = list_of(a, p, USE_ONE_HOT, true);
   puts("\nto begin with, where the last column is what is predicted:\n");
   printf("  data %s = csv(%s", data_named(a, path), text_json(a, path));
