@@ -78,7 +78,31 @@ def recurrent_gain(w, d, s):
     return total / d.shape[1]
 
 
-PROGRAM = """fn bend(x) = tanh(x) * x^2
+def renewed(t, w, b, x, y, kept):
+    h, out, decay = torch.cat([x @ w + b, x[:, :1]], 1), torch.tensor([2.0, -1, 1, 3]), 0.75
+    age, utility, middle = (kept.setdefault(k, torch.zeros(4)) for k in ("age", "utility", "middle"))
+    with torch.no_grad():
+        age += 1
+        utility.mul_(decay).add_((1 - decay) * h.abs().mean(0) * out.abs())
+        middle.mul_(decay).add_((1 - decay) * h.mean(0))
+        ripe = [i for i in range(4) if age[i] > 1]
+        chosen = sorted(ripe, key=lambda i: (utility[i] / (1 - decay ** age[i])).item())[:len(ripe) // 2]
+        mean = torch.zeros(4)
+        for i in chosen:
+            mean[i] = 1 + middle[i] / (1 - decay ** age[i])
+            age[i] = utility[i] = middle[i] = 0
+    return h.square().mean() + (mean * h.mean(0)).sum()
+
+
+PROGRAM = """fn units(pair, h) {
+  anew, mean_h = pair
+  mean(h^2) + sum((anew + mean_h) * mean(h, axis: 0))
+}
+fn judged(z, x) {
+  h = concat(z, x[.., 0..1], axis: 1)
+  units(renewed_units(h, [[2], [-1], [1], [3]], rate: 0.5, decay: 0.75, maturity: 1), h)
+}
+fn bend(x) = tanh(x) * x^2
 fn slope(z, y) = concat(2 * y, z, axis: 1) @ [[1, 0], [3, -1], [0, 2]]
 fn layers(x, w, d) = stack(x @ w + d[0], (x @ w + d[0]) @ w + d[1], axis: 0)
 fn loss_of(x, w) {
@@ -143,5 +167,6 @@ STEPS = [
     ("repulsion(net.*, (each w in net.* : 0 * w))", lambda t, w, b, x, y, kept: 2 / (w.square().mean() + b.square().mean())),
     ("repulsion(net.*, (each w in net.* : 0 * w), how: \"negative\")", lambda t, w, b, x, y, kept: -(w.square().mean() + b.square().mean()) / 2),
     ("0 * step_variation(net(x), x, ones([4, 1])) + mean(net(x)^2)", variation),
+    ("judged(net(x), x)  # renewed_units", renewed),
 ]
 OPTIMIZERS, SCHEDULES = [], []
