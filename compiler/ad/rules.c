@@ -147,37 +147,38 @@ static Node *unconcat(const Rule *r, Node *v) {
   return graph_slice(r->g, v, start, stop.dim, step);
 }
 
-// v [n, i, j, ..], what belongs to windows of an image `whole` high and wide: steps undone, and framed so
-// that the filter has as many places in it as the image has pixels.
-static Node *conv_spread(const Rule *r, Node *v, Shape filter, const int64_t *whole) {
-  const int64_t *apart = r->n->attr;
-  int64_t lo[4] = {0}, hi[4] = {0}, inner[4] = {0};
+// g, the adjoint of an image that n makes, with the frame that the pixels of n's operand reach around it:
+// where a step of windows goes beyond them, less than it.
+static Node *conv_framed(const Rule *r, Node *g) {
+  const Node *n = r->n;
+  const int64_t none[4] = {0}, once[4] = {1, 1, 1, 1};
+  int64_t lo[4] = {0}, hi[4] = {0}, start[4] = {0};
+  Shape stop = g->shape;
   for (int i = 0; i < 2; i++) {
-    const int64_t more = (filter.dim[i] - 1) * apart[2 + i];
-    lo[1 + i] = more;
-    inner[1 + i] = apart[i] - 1;
-    hi[1 + i] = whole[i] - 1 - (v->shape.dim[1 + i] - 1) * apart[i];
+    const int64_t step = n->attr[i], reach = (n->in[1]->shape.dim[i] - 1) * n->attr[2 + i];
+    lo[1 + i] = n->attr[4 + i] + reach / step * step;
+    hi[1 + i] = (n->in[0]->shape.dim[1 + i] - 1) * step + reach + 1 - lo[1 + i] - g->shape.dim[1 + i];
+    if (hi[1 + i] < 0) stop.dim[1 + i] += hi[1 + i], hi[1 + i] = 0;
+    if (stop.dim[1 + i] < 0) lo[1 + i] += stop.dim[1 + i], stop.dim[1 + i] = 0;
   }
-  return graph_pad(r->g, v, lo, hi, inner);
+  return graph_pad(r->g, graph_slice(r->g, g, start, stop.dim, once), lo, hi, none);
 }
 
-// The adjoint of x where windows of x are multiplied with `filter`, and v is what belongs to the windows.
-static Node *conv_image(const Rule *r, Node *v, Node *filter) {
+// The adjoint of x where windows of x are multiplied with `filter`, and v is what belongs to the windows; or
+// where x is what belongs to them.
+static Node *conv_reverse(const Rule *r, Node *v, Node *filter) {
   const Node *n = r->n;
-  const int64_t once[] = {1, 1, n->attr[2], n->attr[3]};
-  const bool back = n->op == OP_CONV && n->attr[4];
-  Node *wide = conv_spread(r, v, filter->shape, n->in[0]->shape.dim + 1);
-  return graph_conv(r->g, wide, filter, once, !back);
+  if (n->op == OP_CONV_IMAGE) return graph_conv(r->g, conv_framed(r, v), filter, n->attr);
+  return graph_conv_reverse(r->g, v, filter, n->attr, n->in[0]->shape.dim + 1);
 }
 
 // The adjoint of a filter from x and g; that of conv_weights by its second operand is a product with g.
 static Node *conv_filter(const Rule *r, Node *x, Node *g) {
   const Node *n = r->n;
-  if (n->op == OP_CONV_WEIGHTS) return graph_conv(r->g, x, g, n->attr, false);
-  const Shape filter = n->in[1]->shape;
-  if (!n->attr[4]) return graph_conv_weights(r->g, x, g, n->attr, filter.dim[0], filter.dim[1]);
-  Node *wide = conv_spread(r, g, filter, n->in[0]->shape.dim + 1);
-  return graph_conv_weights(r->g, wide, x, n->attr, filter.dim[0], filter.dim[1]);
+  if (n->op == OP_CONV_WEIGHTS) return graph_conv(r->g, x, g, n->attr);
+  const int64_t *size = n->in[1]->shape.dim;
+  if (n->op == OP_CONV) return graph_conv_weights(r->g, x, g, n->attr, size[0], size[1]);
+  return graph_conv_weights(r->g, conv_framed(r, g), x, n->attr, size[0], size[1]);
 }
 
 // The matrix whose panels v are.
@@ -232,7 +233,7 @@ static const Helper helpers[] = {
     {"unslide", unslide, NULL},
     {"unconcat", unconcat, NULL},
     {"swap", swap, NULL},
-    {"conv_image", NULL, conv_image},
+    {"conv_reverse", NULL, conv_reverse},
     {"conv_filter", NULL, conv_filter},
     {"unpanels", unpanels, NULL},
     {"panels", panels, NULL},

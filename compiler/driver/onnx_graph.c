@@ -156,29 +156,32 @@ static const char *scatter(Onnx *o, const Node *n, const char *index, const char
   return onnx_node(o, "ScatterND", 3, (const char *const[]){none, at, x}, &attributes);
 }
 
-// Images have channels last here, first there; backwards the weights are read from their end.
+// Images have channels last here, first there. What goes back to an image has more of it there, which is cut
+// off, or less, which is zero.
 static const char *conv(Onnx *o, const Node *n, const char *x, const char *w) {
-  const bool back = n->attr[4] != 0;
+  const bool back = n->op == OP_CONV_IMAGE;
   const Shape filter = n->in[1]->shape;
-  int64_t spread[2];
+  int64_t spread[2], cut[4], less[2];
   Text attributes = {0};
   for (int i = 0; i < 2; i++) {
     if (n->attr[2 + i] == 0 && filter.dim[i] > 1) return NULL;
     spread[i] = n->attr[2 + i] ? n->attr[2 + i] : 1;
-  }
-  if (back) {
-    const int64_t from[] = {filter.dim[0], filter.dim[1]}, to[] = {INT64_MIN, INT64_MIN}, axes[] = {0, 1},
-                  step[] = {-1, -1};
-    const char *const in[] = {w, onnx_integers(o, from, 2), onnx_integers(o, to, 2),
-                              onnx_integers(o, axes, 2), onnx_integers(o, step, 2)};
-    w = onnx_node(o, "Slice", 5, in, NULL);
+    if (!back) continue;
+    const int64_t step = n->attr[i], reach = (filter.dim[i] - 1) * spread[i];
+    cut[i] = reach / step * step + n->attr[4 + i];
+    cut[2 + i] = (n->in[0]->shape.dim[1 + i] - 1) * step + reach + 1 - cut[i] - n->shape.dim[1 + i];
+    less[i] = cut[2 + i] < 0 ? -cut[2 + i] : 0;
+    cut[2 + i] += less[i];
   }
   onnx_attributes(&attributes, "strides", n->attr, 2);
   onnx_attributes(&attributes, "dilations", spread, 2);
   onnx_attributes(&attributes, "kernel_shape", filter.dim, 2);
+  if (back) onnx_attributes(&attributes, "pads", cut, 4);
+  if (back) onnx_attributes(&attributes, "output_padding", less, 2);
   x = transpose(o, x, (const int64_t[]){0, 3, 1, 2}, 4);
-  w = transpose(o, w, back ? (const int64_t[]){2, 3, 0, 1} : (const int64_t[]){3, 2, 0, 1}, 4);
-  return transpose(o, node2(o, "Conv", x, w, &attributes), (const int64_t[]){0, 2, 3, 1}, 4);
+  w = transpose(o, w, (const int64_t[]){3, 2, 0, 1}, 4);
+  return transpose(o, node2(o, back ? "ConvTranspose" : "Conv", x, w, &attributes),
+                   (const int64_t[]){0, 2, 3, 1}, 4);
 }
 
 static const char *pointwise(Onnx *o, const Node *n, const char *const *in) {
@@ -280,7 +283,8 @@ static const char *operation(Onnx *o, const Node *n, const char *const *in) {
   case OP_PAD: return pad(o, n, in[0]);
   case OP_SLIDE: return slide(o, n, in[0]);
   case OP_CONCAT: return along(o, "Concat", n->nin, in, n->attr[0]);
-  case OP_CONV: return conv(o, n, in[0], in[1]);
+  case OP_CONV:
+  case OP_CONV_IMAGE: return conv(o, n, in[0], in[1]);
   case OP_INDEX: return cast(o, in[0], onnx_type(DT_I32));
   case OP_GATHER:
     return along(o, "Gather", 2, (const char *const[]){in[0], clamped(o, in[1], n->in[0]->shape.dim[0])}, 0);

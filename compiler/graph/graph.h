@@ -155,7 +155,10 @@ Node *graph_unslide(Graph *g, Node *x, int axis, int64_t step, int64_t spread, i
 Node *graph_concat(Graph *g, Node *const *xs, int n, int axis);
 Node *graph_matmul(Graph *g, Node *x, Node *y);
 // `apart`: step_h, step_w, spread_h, spread_w. ops.def tells what they compute (window.c).
-Node *graph_conv(Graph *g, Node *x, Node *y, const int64_t *apart, bool back);
+Node *graph_conv(Graph *g, Node *x, Node *y, const int64_t *apart);
+Node *graph_conv_image(Graph *g, Node *x, Node *y, const int64_t *apart, const int64_t *place);
+// Of x without its frame; size: of the result.
+Node *graph_conv_reverse(Graph *g, Node *x, Node *y, const int64_t *apart, const int64_t *size);
 Node *graph_conv_weights(Graph *g, Node *x, Node *y, const int64_t *apart, int64_t rows, int64_t columns);
 Node *graph_panels(Graph *g, Node *w, bool turned);
 Node *graph_panel_product(Graph *g, Node *x, Node *panels, int64_t columns);

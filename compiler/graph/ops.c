@@ -28,7 +28,10 @@ AttrKeys op_attr_keys(Op op) {
   case OP_PAD: return (AttrKeys){3, true, {"lo", "hi", "inner"}};
   case OP_SLIDE: return (AttrKeys){3, false, {"axis", "step", "spread"}};
   case OP_UNSLIDE: return (AttrKeys){4, false, {"axis", "step", "spread", "size"}};
-  case OP_CONV: return (AttrKeys){5, false, {"step_h", "step_w", "spread_h", "spread_w", "back"}};
+  case OP_CONV: return (AttrKeys){4, false, {"step_h", "step_w", "spread_h", "spread_w"}};
+  case OP_CONV_IMAGE:
+    return (AttrKeys){
+        8, false, {"step_h", "step_w", "spread_h", "spread_w", "top", "left", "height", "width"}};
   case OP_CONV_WEIGHTS:
     return (AttrKeys){6, false, {"step_h", "step_w", "spread_h", "spread_w", "rows", "columns"}};
   case OP_PANELS: return (AttrKeys){1, false, {"turned"}};

@@ -10,7 +10,7 @@
 typedef struct AttrKeys {
   int n;
   bool list;
-  const char *key[6];
+  const char *key[8];
 } AttrKeys;
 AttrKeys op_attr_keys(Op op);
 bool op_has_name(Op op);

@@ -1,9 +1,8 @@
 // In: a graph. Out: one in which products with windows of images, which `window` and `fold` spell, are the
 // operations for that, so that windows are never stored. With W(x) the windows of x, a row for each:
-//   W(x) y = conv(x, y);   W(x)^T y = conv_weights(x, y);   fold(y z^T), with steps of 1, = conv back(framed
-//   y, z)
+//   W(x) y = conv(x, y);   W(x)^T y = conv_weights(x, y);   fold(y z^T) = conv_image(framed y, z)
 // A part of a convolution is one of a part of the image, and a part of a framed image one with less of a
-// frame. Images of one axis are one pixel high. f32 only.
+// frame. Images of one axis are one pixel high.
 #include "all.h"
 #include <string.h>
 
@@ -35,7 +34,7 @@ static const int to_rows[] = {0, 1, 3, 2, 4, 5}; // [n, i, a, j, b, c] to [n, i,
 
 // x is a matrix of a row for each window.
 static bool find_windows(Graph *g, const Node *x, Windows *out) {
-  if (x->op != OP_RESHAPE || x->dtype != DT_F32) return false;
+  if (x->op != OP_RESHAPE) return false;
   const Node *t = x->in[0];
   const int64_t columns = x->shape.dim[1];
   *out = (Windows){.apart = {1, 1, 1, 1}, .size = {1, 1}};
@@ -74,7 +73,7 @@ static Node *product(const Rewrite *r) {
   Windows w;
   if (old->shape.rank != 2) return NULL;
   if (find_windows(r->g, x, &w))
-    return graph_reshape(r->g, graph_conv(r->g, w.image, as_filter(r->g, y, &w), w.apart, false), old->shape);
+    return graph_reshape(r->g, graph_conv(r->g, w.image, as_filter(r->g, y, &w), w.apart), old->shape);
   // The gradient of the weights, and its transpose.
   const bool first = x->op == OP_TRANSPOSE;
   if (!first && !find_windows(r->g, y, &w)) return NULL;
@@ -91,48 +90,62 @@ static Node *product(const Rewrite *r) {
 static const Node *folded(const Node *n, int k) {
   if (n->op != OP_SUM || n->nattr != 1 || n->attr[0] != k) return NULL;
   const Node *back = n->in[0];
-  return back->op == OP_UNSLIDE && back->attr[0] == k - 1 && back->attr[1] == 1 ? back : NULL;
+  return back->op == OP_UNSLIDE && back->attr[0] == k - 1 ? back : NULL;
 }
 
 static Node *fold(const Rewrite *r) {
   Node like = *r->old;
   like.in = (Node **)r->in;
-  const Node *down = folded(&like, 2),
-             *across = down && down->shape.rank == 5 ? folded(down->in[0], 4) : NULL;
-  const Node *t = across ? across->in[0] : down ? down->in[0] : NULL;
-  if (!t || (across && !has_perm(t, to_rows, 6)) || (!across && t->shape.rank != 4)) return NULL;
+  const Node *down = folded(&like, 2), *across = folded(&like, 3), *t = NULL;
+  if (down && down->shape.rank == 5) { // columns first, then rows; or the other way
+    across = folded(down->in[0], 4), t = across ? across->in[0] : NULL;
+  } else if (across && across->shape.rank == 5) {
+    down = folded(across->in[0], 2), t = down ? down->in[0] : NULL;
+  } else if (down && down->shape.rank == 4) {
+    across = NULL, t = down->in[0];
+  }
+  if (!t || (across && !has_perm(t, to_rows, 6))) return NULL;
   const Node *rows = across ? t->in[0] : t;
   if (rows->op != OP_RESHAPE || rows->in[0]->op != OP_MATMUL || rows->in[0]->shape.rank != 2) return NULL;
   const Node *m = rows->in[0];
   const int64_t units = m->in[0]->shape.dim[1], c = like.shape.dim[like.shape.rank - 1];
-  const int64_t none[4] = {0};
   const Shape s = rows->shape;
   Shape image = shape_of(4, s.dim[0], across ? s.dim[1] : 1, across ? s.dim[2] : s.dim[1], units);
   Shape filter = shape_of(4, across ? s.dim[3] : 1, across ? s.dim[4] : s.dim[2], c, units);
-  const int64_t apart[] = {1, 1, across ? down->attr[2] : 1, across ? across->attr[2] : down->attr[2]};
+  const int64_t apart[] = {across ? down->attr[1] : 1, across ? across->attr[1] : down->attr[1],
+                           across ? down->attr[2] : 1, across ? across->attr[2] : down->attr[2]};
+  const int64_t size[] = {across ? like.shape.dim[1] : 1, like.shape.dim[across ? 2 : 1]};
   if (shape_count(filter) != m->shape.dim[1] * units || shape_count(image) != m->shape.dim[0] * units)
     return NULL;
-  int64_t around[4] = {0};
-  for (int i = 0; i < 2; i++) around[1 + i] = (filter.dim[i] - 1) * apart[2 + i];
-  Node *y = graph_pad(r->g, graph_reshape(r->g, m->in[0], image), around, around, none);
+  Node *y = graph_reshape(r->g, m->in[0], image);
   Node *z = graph_reshape(r->g, graph_swap(r->g, m->in[1]), filter);
-  return graph_reshape(r->g, graph_conv(r->g, y, z, apart, true), like.shape);
+  return graph_reshape(r->g, graph_conv_reverse(r->g, y, z, apart, size), like.shape);
 }
 
 // A slice of whole rows of pixels and of pixels of a convolution that nothing else reads.
 static Node *slice_conv(const Rewrite *r) {
   const Node *n = r->old, *x = r->in[0];
-  if (x->op != OP_CONV || r->uses[n->in[0]->id] > 1 || n->attr[3] || n->shape.dim[3] != x->shape.dim[3])
+  const bool back = x->op == OP_CONV_IMAGE;
+  if ((x->op != OP_CONV && !back) || r->uses[n->in[0]->id] > 1 || n->attr[3] ||
+      n->shape.dim[3] != x->shape.dim[3])
     return NULL;
   const Shape image = x->in[0]->shape;
-  int64_t start[4] = {n->attr[0]}, stop[4] = {n->attr[4], 0, 0, image.dim[3]}, once[4] = {1, 1, 1, 1};
+  int64_t start[4] = {n->attr[0]}, stop[4] = {n->attr[4], 0, 0, image.dim[3]}, once[4] = {1, 1, 1, 1},
+          place[4];
   for (int i = 0; i < 4; i++)
     if (n->attr[8 + i] != 1) return NULL;
-  for (int i = 1; i < 3; i++) {
-    start[i] = n->attr[i] * x->attr[i - 1];
-    stop[i] = (n->attr[4 + i] - 1) * x->attr[i - 1] + (x->in[1]->shape.dim[i - 1] - 1) * x->attr[1 + i] + 1;
+  for (int i = 0; i < 2; i++) {
+    const int64_t step = x->attr[i], reach = (x->in[1]->shape.dim[i] - 1) * x->attr[2 + i],
+                  first = n->attr[1 + i] + (back ? x->attr[4 + i] : 0), length = n->shape.dim[1 + i];
+    if (length < 1) return NULL;
+    place[i] = first % step, place[2 + i] = length;
+    start[1 + i] = back ? first / step : first * step;
+    stop[1 + i] = start[1 + i] + 1 +
+                  (back ? (length - 1 + place[i]) / step + reach / step : (length - 1) * step + reach);
   }
-  return graph_conv(r->g, graph_slice(r->g, x->in[0], start, stop, once), x->in[1], x->attr, x->attr[4]);
+  Node *part = graph_slice(r->g, x->in[0], start, stop, once);
+  return back ? graph_conv_image(r->g, part, x->in[1], x->attr, place)
+              : graph_conv(r->g, part, x->in[1], x->attr);
 }
 
 // A slice that takes all that a frame is around, and nothing of it between elements.
@@ -150,7 +163,7 @@ static Node *slice_pad(const Rewrite *r) {
 }
 
 static Node *windows(const Rewrite *r) {
-  if (r->old->dtype != DT_F32) return NULL;
+  if (!dtype_is_float(r->old->dtype)) return NULL;
   switch (r->old->op) {
   case OP_MATMUL: return product(r);
   case OP_SUM: return fold(r);

@@ -28,6 +28,17 @@ def conv(x, w, kernel_shape, strides, dilations):
     return out
 
 
+def conv_back(x, w, kernel_shape, strides, dilations, pads, output_padding):
+    n, _, height, width = x.shape
+    rows, columns = [(size - 1) * s + (k - 1) * d + 1 + more for size, s, k, d, more in zip((height, width), strides, kernel_shape, dilations, output_padding)]
+    out = np.zeros((n, w.shape[1], rows, columns), x.dtype)
+    for a in range(kernel_shape[0]):
+        for b in range(kernel_shape[1]):
+            down, across = a * dilations[0], b * dilations[1]
+            out[:, :, down:down + height * strides[0]:strides[0], across:across + width * strides[1]:strides[1]] += np.einsum("ncij,cu->nuij", x, w[:, :, a, b])
+    return out[:, :, pads[0]:rows - pads[2], pads[1]:columns - pads[3]]
+
+
 def sliced(x, starts, ends, axes, steps):
     cut = [slice(None)] * x.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps):
@@ -74,7 +85,7 @@ OPERATORS = {
     "Expand": lambda x, s: np.broadcast_to(x, np.broadcast_shapes(x.shape, tuple(s))), "Cast": lambda x, to: x.astype(TYPES[to]),
     "Transpose": lambda x, perm: x.transpose(perm), "Concat": lambda *xs, axis: np.concatenate(xs, axis), "Slice": sliced, "Pad": padded,
     "ReduceSum": lambda x, axes, keepdims: x.sum(tuple(axes), dtype=x.dtype), "ReduceMax": lambda x, axes, keepdims: x.max(tuple(axes)),
-    "ArgMax": lambda x, axis, keepdims: x.argmax(axis), "CumSum": running, "TopK": lowest, "Conv": conv,
+    "ArgMax": lambda x, axis, keepdims: x.argmax(axis), "CumSum": running, "TopK": lowest, "Conv": conv, "ConvTranspose": conv_back,
     "Gather": lambda x, i, axis: np.take(x, i, axis), "GatherElements": lambda x, i, axis: np.take_along_axis(x, i, axis),
     "ScatterND": scattered, "ScatterElements": scattered,
 }
@@ -138,6 +149,12 @@ evaluate net on rows.test { accuracy }
 
 MODELS = {
     "convolutions": ("model net(x: [36]) -> [3] = reshape(x, [-1, 6, 6, 1]) |> conv(4, 3) |> relu |> batch_norm |> max_pool(2) |> reshape([-1, 36]) |> dense(3)", {"Conv"}),
+    "convolutions and back": ("""model net(x: [36]) -> [3] {
+  image = reshape(x, [-1, 6, 6, 1])
+  wide = image |> conv(4, 3, stride: 2) |> relu |> conv_transpose(3, size: 3)
+  around = grad(sum(conv(wide, 5, stride: 2, size: 4)^2), wide)
+  reshape(wide + around / 50, [-1, 108]) |> dense(3)
+}""", {"Conv", "ConvTranspose"}),
     "a transformer": ("model net(x: [36]) -> [3] = mean(reshape(x, [-1, 6, 6]) |> dense(8) |> transformer(depth: 2, heads: 2), axis: 1) |> dense(3)", {"MatMul", "Exp", "ReduceMax"}),
     "a recurrence": ("model net(x: [36]) -> [3] = (reshape(x, [-1, 36, 1]) |> gru(5))[.., -1, ..] |> dense(3)", {"Gather", "Tanh"}),
     "indices": ("""model net(x: [36]) -> [3] {
