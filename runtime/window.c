@@ -2,8 +2,8 @@
 // the product, the windows, are read where they lie in the image: in channels-last images a row of a window
 // is one run of numbers. Pixels of an image that windows go back to are windows of what goes back: of those
 // that lie a step from each other the same weights take part, so each phase of the steps is a product of its
-// own. Work is split by the sizes alone, and each element is one sum in one order, so the bits are the same
-// on any number of threads.
+// own. However the work is split, each element is one sum in one order, so the bits are the same on any
+// number of threads.
 #include "ctx.h"
 #include "support.h"
 #include <string.h>
@@ -35,7 +35,7 @@ struct Product {
 
 bool reg_window_narrow;
 
-enum { MOST_ROWS = 12, VECTOR = 64, MOST_PARTS = 16, BLOCK = 256, PART_ELEMENTS = 36 };
+enum { MOST_ROWS = 12, VECTOR = 64, MOST_PARTS = 16, BLOCK = 512, PART_ELEMENTS = 36 };
 static const double SERIAL_FLOP = 5e5;
 
 #define REAL   float
@@ -80,20 +80,36 @@ static int64_t panel_width(const Product *p, int64_t from) {
   return p->units - from > p->lanes ? 2 * p->lanes : p->lanes;
 }
 
-static int64_t place_of(const Product *p, Apart apart, int64_t r) {
-  const int64_t j = r % p->across, i = r / p->across % p->down, image = r / p->across / p->down;
-  return image * apart.image + i * apart.line + j * apart.pixel;
+// A walk over windows in their order: the one at hand, where it lies, and where what is made of it goes.
+typedef struct Walk {
+  int64_t image, i, j;
+  const char *at;
+  char *out;
+} Walk;
+
+static void walk_to(const Product *p, Walk *w) {
+  w->at = p->x + w->image * p->window.image + w->i * p->window.line + w->j * p->window.pixel;
+  w->out = p->out + w->image * p->made.image + w->i * p->made.line + w->j * p->made.pixel;
 }
 
-// Where the windows `from` to `to` lie; and what is made of them, where that is wanted.
-static void find_windows(const Product *p, int64_t from, int64_t to, const char **window, char **made) {
-  for (int64_t r = from; r < to;) {
-    const int64_t n = least(p->across - r % p->across, to - r);
-    const char *at = p->x + place_of(p, p->window, r);
-    for (int64_t k = 0; k < n; k++) *window++ = at + k * p->window.pixel;
-    char *out = p->out + (made ? place_of(p, p->made, r) : 0);
-    for (int64_t k = 0; made && k < n; k++) *made++ = out + k * p->made.pixel;
-    r += n;
+static Walk walk_from(const Product *p, int64_t r) {
+  Walk w = {.image = r / p->across / p->down, .i = r / p->across % p->down, .j = r % p->across};
+  walk_to(p, &w);
+  return w;
+}
+
+// Where the next n windows lie; and what is made of them, where that is wanted.
+static void walk(const Product *p, Walk *w, int64_t n, const char **window, char **made) {
+  while (n > 0) {
+    const int64_t now = least(p->across - w->j, n);
+    for (int64_t k = 0; k < now; k++) *window++ = w->at + k * p->window.pixel;
+    for (int64_t k = 0; made && k < now; k++) *made++ = w->out + k * p->made.pixel;
+    n -= now, w->j += now;
+    w->at += now * p->window.pixel, w->out += now * p->made.pixel;
+    if (w->j < p->across) continue;
+    w->j = 0;
+    if (++w->i == p->down) w->i = 0, w->image++;
+    walk_to(p, w);
   }
 }
 
@@ -105,10 +121,10 @@ typedef struct Tile {
   int64_t rows;
 } Tile;
 
-// The windows from `first` on; the last one stands for those that a whole tile has behind it.
-static void find_tile(const Product *p, int64_t first, int64_t rows, Tile *t) {
+// The next windows; the last one stands for those that a whole tile has behind it.
+static void find_tile(const Product *p, Walk *w, int64_t rows, Tile *t) {
   t->rows = rows;
-  find_windows(p, first, first + rows, t->row, t->out);
+  walk(p, w, rows, t->row, t->out);
   for (int64_t m = rows; m < p->tile; m++) t->row[m] = t->row[rows - 1];
 }
 
@@ -132,10 +148,12 @@ static void convolve(const Product *p, int64_t begin, int64_t end) {
   const int64_t tiles = up(p->windows, p->tile);
   const int64_t first = tiles * begin / p->parts * p->tile,
                 last = least(tiles * end / p->parts * p->tile, p->windows);
+  if (first >= last) return;
+  Walk w = walk_from(p, first);
   for (int64_t r = first; r < last; r += p->tile) {
     Tile t;
     const char *panel = p->y;
-    find_tile(p, r, least(p->tile, last - r), &t);
+    find_tile(p, &w, least(p->tile, last - r), &t);
     for (int64_t u = 0; u < p->units; u += 2 * p->lanes) {
       const int64_t width = panel_width(p, u);
       one_tile(p, &t, panel, width, u, width);
@@ -159,9 +177,10 @@ static void weights_of_block(const Product *p, int64_t first, int64_t last, cons
                              int64_t from, int64_t to, int64_t u) {
   const int64_t width = panel_width(p, u), wanted = least(width, p->units - u);
   const size_t there = (size_t)(wanted * p->bytes), whole = (size_t)(width * p->bytes);
-  _Alignas(64) char y[BLOCK * 2 * VECTOR], edge[MOST_ROWS * 2 * VECTOR];
-  for (int64_t r = from; r < to; r++) {
-    char *line = y + (size_t)(r - from) * whole;
+  _Alignas(64) char together[BLOCK * 2 * VECTOR], edge[MOST_ROWS * 2 * VECTOR];
+  const char *y = p->units == width ? p->y + (size_t)from * whole : together;
+  for (int64_t r = from; r < to && y == together; r++) {
+    char *line = together + (size_t)(r - from) * whole;
     memset(line + there, 0, whole - there);
     memcpy(line, p->y + (r * p->units + u) * p->bytes, there);
   }
@@ -189,9 +208,11 @@ static void weights_of_part(void *const *slots, int64_t begin, int64_t end) {
   const char *window[BLOCK];
   if (first >= last) return;
   memset(p->out + first * p->units * p->bytes, 0, (size_t)((last - first) * p->units * p->bytes));
+  if (p->windows == 0) return;
+  Walk w = walk_from(p, 0);
   for (int64_t r = 0; r < p->windows; r += BLOCK) {
     const int64_t to = least(r + BLOCK, p->windows);
-    find_windows(p, r, to, window, NULL);
+    walk(p, &w, to - r, window, NULL);
     for (int64_t u = 0; u < p->units; u += 2 * p->lanes) weights_of_block(p, first, last, window, r, to, u);
   }
 }
@@ -275,7 +296,10 @@ void reg_conv_weights(reg_ctx *ctx, const void *x, const void *y, void *out, int
   Product p = {.x = x, .y = y, .out = out, .units = units, .bytes = is_double ? 8 : 4};
   set_sizes(&p, images, height, width, channels, rows, columns, step_h, step_w, spread_h, spread_w);
   const double start = ctx->profile ? reg_now() : 0;
-  in_parts(ctx, &p, weights_of_part, &p, up(p.elements, PART_ELEMENTS), products(&p));
+  // Each part reads all of x and y, so there are few; where an element is summed says nothing of its bits.
+  const int threads = reg_ctx_threads(ctx);
+  in_parts(ctx, &p, weights_of_part, &p, least(up(p.elements, PART_ELEMENTS), threads > 1 ? 2 * threads : 1),
+           products(&p));
   if (ctx->profile) ctx->gemm_s += reg_now() - start;
 }
 
@@ -398,15 +422,17 @@ void reg_panels(reg_ctx *ctx, const float *w, float *out, int64_t rows, int64_t 
 static void multiply_panels(void *const *slots, int64_t begin, int64_t end) {
   const Product *p = slots[0];
   const int64_t panels = up(p->units, PANEL), last = panels * end / p->parts;
-  for (int64_t n = panels * begin / p->parts; n < last; n++)
+  for (int64_t n = panels * begin / p->parts; n < last; n++) {
+    Walk w = walk_from(p, 0);
     for (int64_t r = 0; r < p->windows; r += p->tile) {
       const int64_t from = n * PANEL, to = least(from + PANEL, p->units);
       const char *panel = p->y + n * p->elements * PANEL * p->bytes;
       Tile t;
-      find_tile(p, r, least(p->tile, p->windows - r), &t);
+      find_tile(p, &w, least(p->tile, p->windows - r), &t);
       for (int64_t u = from; u < to; u += 2 * p->lanes)
         one_tile(p, &t, panel + (u - from) * p->bytes, PANEL, u, 2 * p->lanes);
     }
+  }
 }
 
 void reg_panel_product(reg_ctx *ctx, const float *x, const float *panels, float *out, int64_t rows,
