@@ -31,7 +31,8 @@ static int predict(ProgramTable *t) {
   const reg_train *train = reg_predict_train(&t->program, o->value[OPT_MODEL], &st);
   int code = train ? function_compile(t, train->answer, &st) : st.code;
   if (!code)
-    code = reg_predict(&t->program, t->pipeline->lowered->datasets.data[train->data], train, &wanted, &st);
+    code = reg_predict(&t->program, (const reg_dataset *const *)t->pipeline->lowered->datasets.data, train,
+                       &wanted, &st);
   if (skips) reg_skipping_end(&skipping);
   tell_status(o, &st);
   return code;

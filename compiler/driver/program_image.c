@@ -192,6 +192,7 @@ static int64_t dataset(Writer *w, const reg_program *p, int data) {
   POINT(w, at, reg_dataset, sources, d->nsources ? put_reg_source(w, d->sources, d->nsources) : -1);
   POINT(w, at, reg_dataset, texts, d->ntexts ? put_reg_tokenizer(w, d->texts, d->ntexts) : -1);
   POINT(w, at, reg_dataset, lags, d->nlags ? put_reg_lag(w, d->lags, d->nlags) : -1);
+  POINT(w, at, reg_dataset, series, d->series ? put_reg_series(w, d->series, 1) : -1);
   POINT(w, at, reg_dataset, form, d->form ? put_reg_csv_form(w, d->form, 1) : -1);
   POINT(w, at, reg_dataset, images, d->images ? put_reg_image_form(w, d->images, 1) : -1);
   POINT(w, at, reg_dataset, memory, -1);

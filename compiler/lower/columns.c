@@ -376,6 +376,30 @@ static bool others_have(Cx *cx, const reg_dataset *set, const char *part, const 
   return false;
 }
 
+// The column of the files that is this field of a data set; NULL: it is computed, or none is.
+static const char *read_column(const Lowered *l, int set, const char *field) {
+  const reg_data_plan *plan = &l->plans.data[set];
+  const reg_data_op *source = &plan->ops[0];
+  for (int i = 0; i < plan->nops; i++)
+    for (int c = 0; plan->ops[i].kind == REG_DATA_COLUMNS && c < plan->ops[i].ncolumns; c++)
+      if (!strcmp(plan->ops[i].columns[c].name, field)) return NULL;
+  if (source->kind == REG_DATA_FROM || source->kind == REG_DATA_ROWS)
+    return read_column(l, source->from, field);
+  if (source->kind != REG_DATA_CSV) return NULL;
+  for (int i = 0; source->nforms && i < source->form->nown; i++)
+    if (!strcmp(source->form->own[i].field, field)) return source->form->own[i].column;
+  const char *target = source->target ? source->field ? source->field : source->target : NULL;
+  return target && !strcmp(target, field) ? source->target : NULL;
+}
+
+// The same of what a column is computed by, where that is no more than its place among the axes.
+static const char *as_read(const Cx *cx, int base, const Node *n) {
+  const int64_t rows = n->shape.rank ? n->shape.dim[0] : 0;
+  if (!rows || shape_count(n->shape) != rows) return NULL;
+  while (n->op == OP_RESHAPE) n = n->in[0];
+  return is_port(n, REG_SLOT_FIELD) ? read_column(cx->l, base, cx->data->fields[n->port.index].name) : NULL;
+}
+
 // One function for a part; false after a report.
 static bool add_column(const Cx *outer, OpList *ops, const char *name, int base, const reg_part *part,
                        const Ast *view) {
@@ -383,6 +407,7 @@ static bool add_column(const Cx *outer, OpList *ops, const char *name, int base,
   const Value v = eval_expr(cx, field_env(cx), view->kids[0]);
   ColumnList columns = {0};
   if (!column_of(cx, view->name, &v, view->kids[0]->span, &columns)) return false;
+  columns.data[0].read = as_read(cx, base, cx->g->outputs.data[0].node);
   if (view->kids[1] && !others_have(cx, cx->data, part->name, &columns.data[0], view->span)) return false;
   reg_data_op op = {.kind = REG_DATA_COLUMNS,
                     .nparts = 1,

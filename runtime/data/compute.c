@@ -172,6 +172,28 @@ static bool is_new_x(const reg_dataset *d, const reg_data_plan *plan) {
   return parts == d->nparts;
 }
 
+// Where it is a column of the files as it stands there, its name; NULL.
+static const char *read_as(const reg_dataset *d, const reg_data_plan *plan) {
+  const char *name = NULL;
+  for (int i = 1; i < plan->nops; i++)
+    for (int c = 0; plan->ops[i].kind == REG_DATA_COLUMNS && c < plan->ops[i].ncolumns; c++) {
+      const reg_data_column *x = &plan->ops[i].columns[c];
+      if (strcmp(x->name, d->fields[0].name) != 0) continue;
+      if (!x->read || (name && strcmp(name, x->read) != 0)) return NULL;
+      name = x->read;
+    }
+  return d->fields[0].width == 1 ? name : NULL;
+}
+
+static int name_columns(reg_dataset *d, Heap *heap, const reg_data_plan *plan) {
+  const char *name = read_as(d, plan), **columns = reg_heap_take(heap, sizeof *columns);
+  if (!columns || data_number_columns(heap, d, d->fields[0].width)) return -1;
+  if (!name) return 0;
+  if (!(columns[0] = reg_heap_copy(heap, name, strlen(name)))) return -1;
+  d->columns = columns;
+  return 0;
+}
+
 static int make_columns(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
   const reg_dataset table = *d,
                     *from = plan->ops[0].kind == REG_DATA_FROM ? plan->earlier[plan->ops[0].from] : &table;
@@ -189,7 +211,7 @@ static int make_columns(reg_dataset *d, Heap *heap, const reg_data_plan *plan, r
     reg_field *f = &d->fields[reg_data_field(d, first->columns[c].name)];
     if (!f->classes && f->width == 1 && f->rank == 0) code = data_number_integers(heap, d, f, st);
   }
-  if (first && !code && is_new_x(d, plan) && data_number_columns(heap, d, d->fields[0].width))
+  if (first && !code && is_new_x(d, plan) && name_columns(d, heap, plan))
     code = reg_no_memory(st, (size_t)d->fields[0].width);
   return code;
 }

@@ -228,6 +228,49 @@ static int repeat_columns(reg_dataset *d, Heap *heap, int64_t width, int64_t len
   return REG_OK;
 }
 
+// The column of a file that the field is: where windows were chosen by it, they lie within its texts.
+static const char *column_of(const reg_dataset *d, const char *field) {
+  for (int i = 0; d->form && i < d->form->nown; i++)
+    if (!strcmp(d->form->own[i].field, field)) return d->form->own[i].column;
+  return NULL;
+}
+
+static const char *group_of(const Piece *p, int id) {
+  const char *group = NULL;
+  for (int i = 0; p->op->fn && i < p->op->fn->nslots && !group; i++) {
+    const reg_slot *s = &p->op->fn->slots[i];
+    if (s->kind == REG_SLOT_FIELD && s->index != id && s->dtype == REG_I32)
+      group = column_of(p->of, p->of->fields[s->index].name);
+  }
+  return group;
+}
+
+// Where all windows lie alike beside the row that each is called as, a series of another file has them too.
+static int tell_series(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status *st) {
+  const reg_dataset *first = list[0].of;
+  const int id = reg_data_field(first, "id");
+  const int64_t length = list[0].op->window_of_x, step = length_of(list[0].op->window);
+  reg_series *s = reg_heap_take(heap, sizeof *s);
+  int64_t *from = reg_heap_take(heap, (size_t)length * sizeof *from);
+  d->series = NULL;
+  if (!s || !from) return reg_no_memory(st, (size_t)length * sizeof *from);
+  if (first->series || first->images || id < 0 || length > INT32_MAX) return REG_OK;
+  for (int i = 0, begun = 0; i < n; i++) {
+    const int32_t *ids = list[i].of->fields[reg_data_field(list[i].of, "id")].values;
+    for (int64_t r = 0; r < list[i].nrows; r++, begun = 1)
+      for (int64_t k = 0; k < length; k++) {
+        const int64_t back =
+            (int64_t)ids[list[i].of_x[r * length + k]] - ids[list[i].rows[(r + 1) * step - 1]];
+        if (begun && from[k] != back) return REG_OK;
+        from[k] = back;
+      }
+  }
+  *s = (reg_series){
+      .of = list[0].op->from, .length = (int)length, .from = from, .group = group_of(&list[0], id)};
+  d->series = s;
+  return REG_OK;
+}
+
 static int32_t *id_values(const reg_dataset *d) {
   const int at = reg_data_field(d, "id");
   return at < 0 ? NULL : d->fields[at].values;
@@ -330,6 +373,7 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
   d->columns = first->columns;
   d->shift = first->shift;
   d->factor = first->factor;
+  d->series = first->series;
   d->fields = reg_heap_take(heap, (size_t)d->nfields * sizeof *d->fields);
   bool good = d->fields != NULL;
   for (int i = 0; i < d->nfields && good; i++) {
@@ -344,6 +388,7 @@ static int fill(reg_dataset *d, Heap *heap, const Piece *list, int n, reg_status
     const bool windows = (t.x ? list[0].op->window_of_x : list[0].op->window) && t.length == t.step;
     if (windows && lengthen(f, t.length, st)) return st->code;
   }
+  if (good && list[0].op->window_of_x && tell_series(d, heap, list, n, st)) return st->code;
   if (good && list[0].op->window_of_x &&
       repeat_columns(d, heap, first->fields[0].width, list[0].op->window_of_x, st))
     return st->code;

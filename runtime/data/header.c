@@ -174,9 +174,21 @@ static void choose(CsvReader *r) {
              t->nown ? t->own[0].column : "");
 }
 
+static bool has_instead(const CsvReader *r) {
+  const TableRequest *other = r->want->instead;
+  for (int i = 0; other && i < other->ncolumns; i++)
+    if (names_find(&r->header, other->columns[i]) < 0) return false;
+  return other != NULL;
+}
+
 void csv_use_columns(CsvReader *r) {
   Table *t = r->table;
   const int n = r->header.count;
+  if (has_instead(r)) {
+    r->want = r->want->instead;
+    t->columns = r->want->columns;
+    t->width = r->want->ncolumns;
+  }
   r->use = malloc((size_t)(n + 1) * sizeof *r->use);
   r->own_column = reg_heap_take(t->heap, (size_t)(t->nown + 1) * sizeof *r->own_column);
   if (!r->use || !r->own_column) {
@@ -189,7 +201,9 @@ void csv_use_columns(CsvReader *r) {
     const char *name = k == 0 && r->want->target ? r->want->target : t->own[k].column;
     const int at = names_find(&r->header, name);
     if (at < 0 && r->want->optional && t->own[k].role != REG_OWN_TEXT) {
-      t->nown = k; // and what would be behind it
+      t->nown--;
+      memmove(&t->own[k], &t->own[k + 1], (size_t)(t->nown - k) * sizeof *t->own);
+      k--;
     } else if (at < 0) {
       column_missing(r, name);
     } else if (r->use[at] != CSV_IGNORED) {

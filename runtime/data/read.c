@@ -15,14 +15,29 @@ void table_skip(reg_skipping *skipping, reg_status *st) {
 }
 
 // What the training's file calls its rows by: a column of its own, which this file may have.
-static int open_name(Table *t, const reg_dataset *d, reg_status *st) {
+static int open_name(Table *t, const reg_dataset *d, const reg_series *series, reg_status *st) {
   const char *field = d->named >= 0 ? d->fields[d->named].name : NULL;
-  if (!(t->own = calloc((size_t)d->ntexts + 1, sizeof *t->own))) return reg_no_memory(st, sizeof *t->own);
+  if (!(t->own = calloc((size_t)d->ntexts + 2, sizeof *t->own))) return reg_no_memory(st, sizeof *t->own);
   texts_again(t, d);
   for (int i = 0; field && d->form && i < d->form->nown; i++)
     if (!strcmp(d->form->own[i].field, field))
       t->own[t->nown++] = (OwnColumn){.column = d->form->own[i].column, .field = field, .role = REG_OWN_ID};
+  const bool same =
+      t->nown > d->ntexts && series && series->group && !strcmp(series->group, t->own[d->ntexts].column);
+  if (series && series->group && !same)
+    t->own[t->nown++] = (OwnColumn){.column = series->group, .field = series->group, .role = REG_OWN_FIELD};
   return REG_OK;
+}
+
+// The own column of this role; -1: the file lacks it.
+static int own_of(const Table *t, reg_own_role role) {
+  for (int k = 0; k < t->nown; k++)
+    if (t->own[k].role == role) return k;
+  return -1;
+}
+
+static bool same_text(const Table *t, int own, int64_t a, int64_t b) {
+  return !strcmp(table_text(t, own, a), table_text(t, own, b));
 }
 
 // The row's first number that is missing, or that curves and factors make none of.
@@ -51,16 +66,22 @@ static bool mark_rows(const reg_dataset *d, const Table *t, reg_skipping *skippi
   return room != NULL;
 }
 
-static int put_rows(const reg_dataset *d, Table *t, const bool *wrong, reg_rows *out, reg_status *st) {
-  const int name = d->ntexts;
-  const bool named = t->nown > name;
+// Series are numbered as they follow each other.
+static int put_rows(const reg_dataset *d, const reg_series *series, Table *t, const bool *wrong,
+                    reg_rows *out, reg_status *st) {
+  const int name = own_of(t, REG_OWN_ID), field = own_of(t, REG_OWN_FIELD), group = field < 0 ? name : field;
+  const bool named = name >= 0, divided = series && series->group && group >= 0;
   out->place = malloc((size_t)t->nrows * sizeof *out->place + 1);
   out->names = named ? malloc((size_t)t->nrows * sizeof *out->names + 1) : NULL;
-  if (!out->place || (named && !out->names)) return reg_no_memory(st, (size_t)t->nrows * sizeof *out->place);
+  out->series = divided ? malloc((size_t)t->nrows * sizeof *out->series + 1) : NULL;
+  if (!out->place || (named && !out->names) || (divided && !out->series))
+    return reg_no_memory(st, (size_t)t->nrows * sizeof *out->place);
   if (rows_tokenize(d, t, wrong, out, st)) return st->code;
-  int64_t n = 0;
+  int64_t n = 0, before = 0;
   for (int64_t row = 0; row < t->nrows; row++) {
     if (wrong && wrong[row]) continue;
+    if (divided) out->series[n] = n ? out->series[n - 1] + !same_text(t, group, before, row) : 0;
+    before = row;
     if (n != row)
       memmove(t->numbers + n * t->width, t->numbers + row * t->width, (size_t)t->width * sizeof *t->numbers);
     if (named) out->names[n] = table_text(t, name, row);
@@ -77,57 +98,82 @@ static int put_rows(const reg_dataset *d, Table *t, const bool *wrong, reg_rows 
   return REG_OK;
 }
 
-static int read_table(const reg_dataset *d, Table *t, reg_skipping *skipping, reg_rows *out, reg_status *st) {
+static int read_table(const reg_dataset *d, const reg_series *series, Table *t, reg_skipping *skipping,
+                      reg_rows *out, reg_status *st) {
   bool *wrong = skipping ? calloc((size_t)t->nrows + 1, sizeof *wrong) : NULL;
   if (skipping && !wrong) return reg_no_memory(st, (size_t)t->nrows);
   int code = d->nsources ? table_apply(t, d->sources, d->fields[0].width, skipping, wrong, st) : REG_OK;
   if (!code && wrong && t->width && !mark_rows(d, t, skipping, wrong, st)) code = reg_no_memory(st, 0);
-  if (!code) code = put_rows(d, t, wrong, out, st);
+  if (!code) code = put_rows(d, series, t, wrong, out, st);
   free(wrong);
   return code;
 }
 
-int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
-                  reg_rows *out, reg_status *st) {
-  if (d->images) {
-    *out = (reg_rows){0};
-    const int read = data_read_images(d, path, type, skipping, out, st);
-    if (read) reg_rows_free(out);
-    return read;
+// What of a file a data set reads.
+typedef struct Columns {
+  const char **names;
+  bool *is_text;
+  int base, n; // the columns of x that are none of rows before, and with those that these are of
+} Columns;
+
+static bool columns_of(const reg_dataset *d, Heap *heap, Columns *c) {
+  c->base = c->n = (d->nsources ? d->nsources : (int)data_x_width(d)) - d->nlags;
+  c->names = reg_heap_take(heap, (size_t)(c->n + d->nlags) * sizeof *c->names);
+  c->is_text = reg_heap_take(heap, (size_t)(c->n + d->nlags));
+  if (!c->names || !c->is_text) return false;
+  for (int x = 0; x < c->n; x++) {
+    c->names[x] = d->nsources ? d->sources[x].name : d->columns[x];
+    c->is_text[x] = d->nsources && d->sources[x].kind != REG_SOURCE_NUMBER;
   }
-  const int base = (d->nsources ? d->nsources : (int)data_x_width(d)) - d->nlags;
-  int n = base;
-  Heap heap = {0};
-  const char **columns = reg_heap_take(&heap, (size_t)(n + d->nlags) * sizeof *columns);
-  bool *is_text = reg_heap_take(&heap, (size_t)(n + d->nlags));
-  *out = (reg_rows){.ntokens = d->ntexts};
-  if (d->nlags) skipping = NULL; // rows behind one that is left out would have another past
-  if (!columns || !is_text) {
-    reg_heap_free(&heap);
-    return reg_no_memory(st, (size_t)n * sizeof *columns);
-  }
-  for (int x = 0; x < n; x++) {
-    columns[x] = d->nsources ? d->sources[x].name : d->columns[x];
-    is_text[x] = d->nsources && d->sources[x].kind != REG_SOURCE_NUMBER;
-  }
-  n = lag_columns(d, columns, base);
-  Table t = {.heap = &heap, .dtype = type, .columns = columns, .width = n};
-  const TableRequest want = {.path = path,
-                             .form = d->form,
-                             .columns = columns,
-                             .ncolumns = n,
-                             .is_text = is_text,
-                             .holes = d->nsources > 0 || d->nlags > 0 || skipping,
-                             .drops = true,
-                             .optional = true,
-                             .skipping = skipping};
-  const NumberLocale numbers = reg_numbers_enter();
-  int code = open_name(&t, d, st);
+  c->n = lag_columns(d, c->names, c->base);
+  return true;
+}
+
+static TableRequest request(const reg_dataset *d, const Columns *c, const char *path,
+                            reg_skipping *skipping) {
+  return (TableRequest){.path = path,
+                        .form = d->form,
+                        .columns = c->names,
+                        .ncolumns = c->n,
+                        .is_text = c->is_text,
+                        .holes = d->nsources > 0 || d->nlags > 0 || skipping,
+                        .drops = true,
+                        .optional = true,
+                        .skipping = skipping};
+}
+
+// `each` has the rows of which those of d are windows; NULL: d's own rows are read.
+static int read_csv(const reg_dataset *d, const reg_dataset *each, const char *path, reg_dtype type,
+                    reg_skipping *skipping, Heap *heap, reg_rows *out, reg_status *st) {
+  Columns of = {0}, whole = {0};
+  const reg_dataset *read = each ? each : d;
+  const reg_series *series = each ? d->series : NULL;
+  if (!columns_of(read, heap, &of) || (each && !columns_of(d, heap, &whole))) return reg_no_memory(st, 0);
+  if (read->nlags) skipping = NULL; // rows behind one that is left out would have another past
+  const TableRequest windows = request(d, &whole, path, skipping);
+  TableRequest want = request(read, &of, path, skipping);
+  if (each && data_x_width(d) > data_x_width(each))
+    want.instead = &windows; // else columns do not tell them apart
+  Table t = {.heap = heap, .dtype = type, .columns = of.names, .width = of.n};
+  int code = open_name(&t, read, series, st);
   if (!code) code = table_read_csv(&t, &want, st);
-  if (!code && d->nlags) code = lag_again(&t, d, columns, base, st);
-  if (!code) code = read_table(d, &t, skipping, out, st);
-  reg_numbers_leave(numbers);
+  if (!code && t.columns == whole.names) read = d, series = NULL;
+  if (!code && read->nlags) code = lag_again(&t, read, of.names, of.base, st);
+  if (!code) code = read_table(read, series, &t, skipping, out, st);
   table_free(&t);
+  return code || !series ? code : reg_series_windows(series, data_x_width(each), path, out, st);
+}
+
+int reg_data_read(const reg_dataset *d, const reg_dataset *each, const char *path, reg_dtype type,
+                  reg_skipping *skipping, reg_rows *out, reg_status *st) {
+  *out = (reg_rows){.ntokens = d->images ? 0 : d->ntexts};
+  Heap heap = {0};
+  reg_dataset one = each ? *each : (reg_dataset){0};
+  one.ntexts = 0; // a window has none
+  const NumberLocale numbers = reg_numbers_enter();
+  const int code = d->images ? data_read_images(d, path, type, skipping, out, st)
+                             : read_csv(d, each ? &one : NULL, path, type, skipping, &heap, out, st);
+  reg_numbers_leave(numbers);
   reg_heap_free(&heap);
   if (code) reg_rows_free(out);
   return code;
@@ -138,6 +184,9 @@ void reg_rows_free(reg_rows *r) {
   free(r->place);
   free(r->names);
   reg_large_free(r->text);
+  for (int64_t i = 0; i < r->nmore; i++) free(r->more[i]);
+  free(r->more);
+  free(r->series);
   for (int i = 0; i < r->ntokens && r->tokens; i++) free(r->tokens[i]);
   free(r->tokens);
   *r = (reg_rows){0};

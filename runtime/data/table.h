@@ -91,6 +91,7 @@ typedef struct TableRequest {
   const bool *is_text;           // of `columns`; NULL: of those that `named` says
   int ntexts;
   const char *const *texts; // columns of x that are texts, where the file has them
+  const struct TableRequest *instead; // what is read where the file has all of its columns; or NULL
 } TableRequest;
 
 // Appends the file's rows. On failure st is filled; table_free either way.

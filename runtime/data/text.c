@@ -226,7 +226,8 @@ const char *const *data_numbers(Heap *heap, int64_t count) {
 int data_number_columns(Heap *heap, reg_dataset *d, int64_t window) {
   const size_t n = (size_t)window;
   d->columns = data_numbers(heap, window);
-  d->nsources = d->ncurves = 0;
+  d->nsources = d->ncurves = d->nlags = 0;
+  d->series = NULL;
   d->shift = reg_heap_take(heap, n * sizeof *d->shift);
   d->factor = reg_heap_take(heap, n * sizeof *d->factor);
   if (!d->columns || !d->shift || !d->factor) return -1;

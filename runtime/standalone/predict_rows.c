@@ -44,7 +44,10 @@ const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_
   return NULL;
 }
 
-static int read_npy(const char *path, int64_t width, reg_rows *rows, reg_status *st) {
+// Rows of an array, or where `each` is given also those of a series, of whose rows windows are made.
+static int read_npy(const char *path, const reg_dataset *d, const reg_dataset *each, reg_rows *rows,
+                    reg_status *st) {
+  const int64_t width = d->fields[0].width, one_width = each ? each->fields[0].width : 0;
   reg_array a = {0};
   double *numbers = NULL;
   const int code = reg_npy_numbers(path, &a, &numbers, st);
@@ -54,7 +57,14 @@ static int read_npy(const char *path, int64_t width, reg_rows *rows, reg_status 
   free(numbers);
   if (code) return code;
   if (!rows->values) return reg_no_memory(st, bytes);
-  const bool one = a.rank == 1 && a.count == width;
+  const bool one = a.rank == 1 && a.count == width,
+             series = each && a.count && !one &&
+                      ((a.rank == 2 && a.dim[1] == one_width && one_width != width) ||
+                       (a.rank == 1 && one_width == 1));
+  if (series) {
+    rows->nrows = a.count / one_width;
+    return reg_series_windows(d->series, one_width, path, rows, st);
+  }
   if (a.count == 0 || (!one && !(a.rank >= 2 && a.dim[0] * width == a.count)))
     return reg_fail(st, REG_BAD_DATA, "data_bad",
                     "%s: %lld numbers are no rows of %lld, which the model reads", path, (long long)a.count,
@@ -63,14 +73,14 @@ static int read_npy(const char *path, int64_t width, reg_rows *rows, reg_status 
   return REG_OK;
 }
 
-static int read_rows(const reg_model *m, const char *path, reg_skipping *skipping, reg_rows *rows,
-                     reg_status *st) {
+static int read_rows(const reg_model *m, const reg_dataset *each, const char *path, reg_skipping *skipping,
+                     reg_rows *rows, reg_status *st) {
   if (!strcmp(path, "-")) path = "/dev/stdin";
   if (ends_with(path, ".npy") && m->data->ntexts)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: the model reads texts, which stand in a .csv file",
                     path);
-  if (ends_with(path, ".npy")) return read_npy(path, reg_model_inputs(m), rows, st);
-  return reg_data_read(m->data, path, m->program->dtype, skipping, rows, st);
+  if (ends_with(path, ".npy")) return read_npy(path, m->data, each, rows, st);
+  return reg_data_read(m->data, each, path, m->program->dtype, skipping, rows, st);
 }
 
 static int write_rows(const reg_model *m, const char *path, const void *y, const reg_rows *rows,
@@ -103,7 +113,8 @@ static void **tensors_new(Heap *heap, const reg_tensor *tensors, int n) {
   return out;
 }
 
-static int predict(reg_model *m, const reg_prediction *o, const reg_train *from, Heap *heap, reg_status *st) {
+static int predict(reg_model *m, const reg_dataset *each, const reg_prediction *o, const reg_train *from,
+                   Heap *heap, reg_status *st) {
   const reg_train *t = m->train;
   void **params = tensors_new(heap, t->params, t->nparams),
        **states = tensors_new(heap, t->states, t->nstates);
@@ -113,7 +124,7 @@ static int predict(reg_model *m, const reg_prediction *o, const reg_train *from,
   m->params = params;
   m->states = states;
   int code = reg_weights_load(m->program, from, 0, from, NULL, o->weights, params, states, st);
-  if (!code) code = read_rows(m, o->in, o->skipping, &rows, st);
+  if (!code) code = read_rows(m, each, o->in, o->skipping, &rows, st);
   const size_t bytes =
       code ? 0 : (size_t)(rows.nrows * reg_model_outputs(m)) * reg_dtype_bytes(m->program->dtype);
   if (!code && !(y = malloc(bytes + 1))) code = reg_no_memory(st, bytes);
@@ -124,14 +135,15 @@ static int predict(reg_model *m, const reg_prediction *o, const reg_train *from,
   return code;
 }
 
-int reg_predict(const reg_program *p, const reg_dataset *data, const reg_train *t, const reg_prediction *o,
-                reg_status *st) {
+int reg_predict(const reg_program *p, const reg_dataset *const *data, const reg_train *t,
+                const reg_prediction *o, reg_status *st) {
   reg_train answering = *t; // what is predicted is what it means
   answering.predict = t->answer;
-  reg_model m = {.program = p, .train = &answering, .data = data};
+  reg_model m = {.program = p, .train = &answering, .data = data[t->data]};
+  const reg_series *series = m.data->series;
   Heap heap = {0};
   NumberLocale numbers = reg_numbers_enter();
-  int code = predict(&m, o, t, &heap, st);
+  int code = predict(&m, series ? data[series->of] : NULL, o, t, &heap, st);
   reg_numbers_leave(numbers);
   reg_heap_free(&heap);
   return code;
@@ -163,7 +175,7 @@ int binary_predict(const reg_binary *b, const BinaryOptions *o, reg_status *st) 
                                  .out = o->out,
                                  .skipping = o->skip_bad ? reg_skipping_begin(&skipping) : NULL};
   if (!t) return st->code;
-  const int code = reg_predict(b->program, b->expected[t->data], t, &wanted, st);
+  const int code = reg_predict(b->program, b->expected, t, &wanted, st);
   if (o->skip_bad) reg_skipping_end(&skipping);
   return code;
 }

@@ -115,7 +115,7 @@ void answers_put(Text *o, const reg_train *t, const reg_dataset *d, const reg_ro
              one = width == 1 && t->answers == REG_ANSWER_CLASSES && target->nclasses == 2;
   put_answer_head(o, t->answers, target, rows, width);
   for (int64_t i = 0; i < rows->nrows; i++) {
-    if (rows->names)
+    if (rows->names && rows->names[i])
       reg_text_csv(o, rows->names[i]);
     else
       reg_text_format(o, "%lld", (long long)(rows->place ? rows->place[i] : i));

@@ -122,3 +122,103 @@ def case_what_is_asked_for_is_there(regc):
         (home / "q.reg").write_text(KINDS[:KINDS.index("evaluate")] + "train net on d as more {\n  loss     cross_entropy(net(x), kind)\n  optimize sgd(lr: 1)\n}\n")
         done = regc(*arguments, cwd=home)
         demand(done.returncode == 2 and what in done.stderr, f"{arguments}: {done.stderr}")
+
+
+SERIES = {  # steps of the series, how windows are made of it, the shape of x, columns of a file with the series alone
+    "plain": ("|> standardize |> split(train: 60%, test: 40%, time: id)", "d |> windows(4, horizon: 2)", "[4, 2]", ("sold", "price")),
+    "now": ("|> one_hot(weather) |> log1p(price) |> min_max |> split(train: 60%, test: 40%, time: id)", "d |> windows(3, horizon: 0) |> shuffle", "[3, 4]",
+            ("sold", "price", "weather")),
+    "groups": ("|> standardize |> split(train: 60%, test: 40%, time: id)", "windows(d, 3, group: shop) with z = 1", "[3, 2]", ("sold", "price", "shop")),
+    "lagged": ("|> lag(2, sold) |> split(train: 60%, test: 40%, time: id)", "d |> windows(2)", "[2, 4]", ("sold", "price")),
+}
+
+
+def case_windows_of_a_series_are_made_again(regc):
+    """A model of windows predicts from a file with a row for each time: what an evaluation gave, also for times behind the last row; from a file, standard input and by
+    a binary; windows lie within a group and lack no row."""
+    home = folder(regc)
+    rows = [(f"t{i}", round(math.sin(i / 3), 3), 1 + i * i % 7, "sun" if i % 3 else "rain", "north" if i < 40 else "south") for i in range(80)]
+
+    def table(name, columns, of=rows):
+        names = ("day", "sold", "price", "weather", "shop")
+        with open(home / name, "w", newline="") as file:
+            csv.writer(file).writerows([columns, *([row[names.index(c)] for c in columns] for row in of)])
+
+    def told(name, way, *more):
+        data = (home / name).read_bytes()
+        found = [subprocess.run([*way, "--weights", home / "run", "--in", source, *more], capture_output=True, input=data) for source in (home / name, "-")]
+        demand(found[0].returncode == found[1].returncode == 0 and found[0].stdout == found[1].stdout, f"{way[0]} of {name}: {found[0].stderr.decode()} {found[1].stderr.decode()}")
+        return [row for row in csv.reader(found[0].stdout.decode().splitlines())]
+
+    table("t.csv", ("day", "sold", "price", "weather", "shop"))
+    for name, (steps, windows, shape, columns) in SERIES.items():
+        x = ["sold", "price", "weather"] if "one_hot" in steps else ["sold", "price"]
+        table("t.csv", ("day", "sold", "price", "weather", "shop"))
+        text = (home / "t.csv").read_text().splitlines()
+        (home / "t.csv").write_text("\n".join([text[0] + ",y", *(f"{line},{row[1] + row[2]}" for line, row in zip(text[1:], rows))]) + "\n")
+        (home / "p.reg").write_text(f"""data d = csv("t.csv", target: y, columns: {x}, group: shop, id: day) {steps}
+data w = {windows}
+model net(x: {shape}) -> [1] = reshape(x, [size(x, 0), -1]) |> dense(1)
+train net on w {{ loss squared_error(net(x), y); optimize adam(lr: 1e-2); epochs 2 }}
+evaluate net on w.test {{ rmse }}
+""".replace("'", ""))
+        regc.ok("run", "-q", "--out", home / "run", home / "p.reg")
+        regc.ok("build", "-q", home / "p.reg", "-o", home / "binary")
+        ways = ([regc.path, "predict", home / "p.reg"], [home / "binary", "predict"])
+        found = told("t.csv", ways[0])
+        demand(found == told("t.csv", ways[1]), f"{name}: a binary predicts something else")
+        by_day = {day: value for day, value in found[1:]}
+        with open(home / "run" / "predictions.csv") as file:
+            evaluated = list(csv.DictReader(file))
+        for row in evaluated:
+            demand(abs(float(by_day[row["day"]]) - float(row["output_0"])) < 1e-5, f"{name}: {row['day']} is {by_day[row['day']]}, in the evaluation {row['output_0']}")
+        days = [day for day, _ in found[1:]]
+        length, horizon = int(shape[1]), {"plain": 2, "now": 0}.get(name, 1)
+        first = length - 1 + horizon + 2 * (name == "lagged")
+        parts = [range(40), range(40, 80)] if name == "groups" else [range(80)]
+        want = [day for part in parts for day in (*(f"t{i}" for i in part[first:]), *(f"t{part[-1]} + {k + 1}" for k in range(horizon)))]
+        demand(days == want, f"{name}: predicted are {days}")
+        # The series alone, without names and target; one row that cannot be read leaves a gap.
+        table("alone.csv", columns)
+        for way in ways:
+            plain = told("alone.csv", way)
+            demand([value for _, value in plain[1:]] == [value for _, value in found[1:]], f"{name}: other predictions without names")
+            demand(plain[0][0] == "id" and plain[1][0] == str(first) and plain[-1][0] == (f"79 + {horizon}" if horizon else "79"), f"{name}: {plain[1]} {plain[-1]}")
+        table("short.csv", columns, rows[:first - horizon])
+        for way in ways:
+            few = subprocess.run([*way, "--weights", home / "run", "--in", home / "short.csv"], capture_output=True, text=True)
+            demand(few.returncode == 65 and ("a row for each time" in few.stderr or "too few" in few.stderr), f"{name}: {few.returncode} {few.stderr}")
+        if name == "plain":
+            table("gap.csv", columns, [*rows[:10], ("", 1, "?", "", ""), *rows[11:20]])
+            gap = told("gap.csv", ways[1], "--bad-rows=skip")
+            demand([day for day, _ in gap[1:]] == ["5", "6", "7", "8", "9", "10", "11", "16", "17", "18", "19", "19 + 1", "19 + 2"], f"{gap}")
+            # Windows themselves, as columns.
+            with open(home / "windows.csv", "w", newline="") as file:
+                csv.writer(file).writerows([[f"{c} lag {k}" if k else c for k in (3, 2, 1, 0) for c in ("sold", "price")],
+                                            *([v for i in range(k - 5, k - 1) for v in rows[i][1:3]] for k in range(5, 20))])
+            whole = [float(v) for _, v in told("windows.csv", ways[1])[1:]]
+            demand(all(abs(a - float(b)) < 1e-5 for a, (_, b) in zip(whole, found[1:16], strict=True)), "windows as columns are predicted otherwise")
+
+
+def case_a_series_of_one_column(regc):
+    """Windows of the column that is told of: it is called as in the file, unless it was computed."""
+    home = folder(regc)
+    (home / "t.csv").write_text("time,sales\n" + "".join(f"{i},{i * i % 11}\n" for i in range(40)))
+    for of, called in (("y[.., new]", "sales"), ("y[.., new] * 2", "0"), ("time[.., new]", "0")):
+        source = 'csv("t.csv", target: sales as y)' if "time" not in of else '(csv("t.csv", target: sales as y) with time = 2 * y)'
+        (home / "p.reg").write_text(f"""data all = {source} |> split(train: 60%, test: 40%, time: id)
+data d = (all with x = {of}) |> standardize
+model net(x: [3, 1]) -> [1] = x[.., 0] |> dense(1)
+train net on windows(d, 3) {{ loss squared_error(net(x), y); optimize sgd(lr: 0.01); steps 3 }}
+evaluate net on windows(d, 3).test {{ rmse }}
+""")
+        regc.ok("run", "-q", "--out", home / "run", home / "p.reg")
+        regc.ok("build", "-q", home / "p.reg", "-o", home / "binary")
+        (home / "in.csv").write_text((home / "t.csv").read_text().replace("sales", called))
+        for way in ([regc.path, "predict", home / "p.reg"], [home / "binary", "predict"]):
+            found = subprocess.run([*way, "--weights", home / "run", "--in", home / "in.csv"], capture_output=True, text=True)
+            demand(found.returncode == 0 and found.stdout.splitlines()[-1].startswith("39 + 1,"), f"{of}: {found.returncode} {found.stderr}")
+        if called == "sales":
+            told = {row["id"]: float(row["y"]) for row in csv.DictReader(io.StringIO(found.stdout))}
+            with open(home / "run" / "predictions.csv") as file:
+                demand(all(abs(told[row["id"]] - float(row["output_0"])) < 1e-5 for row in csv.DictReader(file)), "an evaluation predicts something else")

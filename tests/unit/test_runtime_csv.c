@@ -308,11 +308,11 @@ Test(damage, prepared_tables_do_not_crash) {
     cr_assert(d || (st.code == REG_BAD_DATA && st.text[0]), "%d %s", st.code, st.text);
     reg_rows rows = {0};
     reg_skipping skipping = {.tell = ignore};
-    if (d && !reg_data_read(d, path, REG_F32, NULL, &rows, &st))
+    if (d && !reg_data_read(d, NULL, path, REG_F32, NULL, &rows, &st))
       cr_assert(rows.nrows >= d->nrows || !(round & 2));
     const int64_t whole = rows.nrows;
     reg_rows_free(&rows);
-    if (d && !reg_data_read(d, path, REG_F32, &skipping, &rows, &st))
+    if (d && !reg_data_read(d, NULL, path, REG_F32, &skipping, &rows, &st))
       cr_assert(rows.nrows >= whole && rows.place[rows.nrows - 1] <= rows.nrows - 1 + skipping.rows);
     reg_rows_free(&rows);
     read += d != NULL;

@@ -427,14 +427,14 @@ Test(csv, names_of_numbers_are_a_header_where_they_are_asked_for) {
   reg_rows rows;
   reg_status st = {0};
   write_file(text, sizeof text - 1);
-  cr_assert_eq(reg_data_read(&(reg_dataset){.columns = columns, .fields = &(reg_field){.width = 2}}, path,
-                             REG_F32, NULL, &rows, &st),
+  cr_assert_eq(reg_data_read(&(reg_dataset){.columns = columns, .fields = &(reg_field){.width = 2}}, NULL,
+                             path, REG_F32, NULL, &rows, &st),
                0, "%s", st.text);
   cr_assert(rows.nrows == 1 && rows.values[0] == 2 && rows.values[1] == .5);
   reg_rows_free(&rows);
   static const char *const others[] = {"a", "b"};
-  cr_assert_neq(reg_data_read(&(reg_dataset){.columns = others, .fields = &(reg_field){.width = 2}}, path,
-                              REG_F32, NULL, &rows, &st),
+  cr_assert_neq(reg_data_read(&(reg_dataset){.columns = others, .fields = &(reg_field){.width = 2}}, NULL,
+                              path, REG_F32, NULL, &rows, &st),
                 0);
   cr_assert(strstr(st.text, "no header"), "%s", st.text);
   unlink(path);
@@ -456,7 +456,7 @@ Test(csv, many_columns_take_linear_time) {
   cr_assert(d && d->fields[0].width == COLUMNS, "%s", st.text);
   reg_rows rows;
   write_file(text, strlen(text));
-  cr_assert_eq(reg_data_read(d, path, REG_F32, NULL, &rows, &st), 0);
+  cr_assert_eq(reg_data_read(d, NULL, path, REG_F32, NULL, &rows, &st), 0);
   cr_assert((double)(clock() - begin) / CLOCKS_PER_SEC < 10, "each name against each other takes minutes");
   unlink(path);
   reg_rows_free(&rows);

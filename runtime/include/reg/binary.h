@@ -31,8 +31,9 @@ typedef struct reg_prediction {
 // The training of this name, or the only one; NULL: st is filled. Its `answer` must be compiled for
 // reg_predict.
 const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_status *st);
-int reg_predict(const reg_program *p, const reg_dataset *data, const reg_train *t, const reg_prediction *o,
-                reg_status *st);
+// `data`: one for each data set.
+int reg_predict(const reg_program *p, const reg_dataset *const *data, const reg_train *t,
+                const reg_prediction *o, reg_status *st);
 // Tells rows that are left out on standard error, the first ones and how many.
 reg_skipping *reg_skipping_begin(reg_skipping *s);
 void reg_skipping_end(const reg_skipping *s);

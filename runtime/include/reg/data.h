@@ -108,10 +108,11 @@ typedef struct reg_dataset {
   int ncurves;
   const struct reg_curve *curves; // what is done to x before
   int nsources;
-  const struct reg_source *sources;    // the columns of the files that x is made of; none: its own columns
-  int nlags;                           // of these, or of the columns of x, the last ones
-  const struct reg_lag *lags;          // are other columns of rows before
-  const struct reg_csv_form *form;     // how its files are written; NULL: as usual, or there are none
+  const struct reg_source *sources; // the columns of the files that x is made of; none: its own columns
+  int nlags;                        // of these, or of the columns of x, the last ones
+  const struct reg_lag *lags;       // are other columns of rows before
+  const struct reg_series *series;  // its rows are windows of those of another data set; NULL: they are not
+  const struct reg_csv_form *form;  // how its files are written; NULL: as usual, or there are none
   const struct reg_image_form *images; // its rows are images; NULL: they are not
   int ntexts;
   const struct reg_tokenizer *texts; // of fields that are tokens
@@ -207,6 +208,9 @@ typedef struct reg_rows {
       *called; // the field of the data that says what rows are called, where the file has its column; NULL
   const char **names; // these, in `text`
   char *text;
+  int64_t nmore;
+  char **more;     // names that the file does not have
+  int64_t *series; // which of several series the row is of; NULL: there is one
   int ntokens;
   int32_t *
       *tokens; // of each of the data set's texts the rows' tokens, each row's behind how many places count
@@ -221,8 +225,13 @@ typedef struct reg_skipping {
 // found by name, and encoded as was learned from the training part; those that x is not made of are not
 // looked at; a missing one is an error that names it. Rows that cannot be read are told to `skipping` and
 // left out, where that is not NULL; else the first one is the error, as one is where no row is left.
-int reg_data_read(const reg_dataset *d, const char *path, reg_dtype type, reg_skipping *skipping,
-                  reg_rows *out, reg_status *st);
+// `each`: where rows are windows of a series, the data set that has it. Then the file has a row for each
+// time, unless it has all columns of windows, and what comes out is all its windows: called as the row that
+// they tell of, or `ROW + k` behind the last one.
+int reg_data_read(const reg_dataset *d, const reg_dataset *each, const char *path, reg_dtype type,
+                  reg_skipping *skipping, reg_rows *out, reg_status *st);
+// The windows of rows of so many numbers that lie one behind the other, in their place.
+int reg_series_windows(const reg_series *s, int64_t width, const char *path, reg_rows *rows, reg_status *st);
 void reg_rows_free(reg_rows *r);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
 // What was learned from the training part, applied to `count` rows of columns of x, which change on the way;
