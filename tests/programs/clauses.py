@@ -124,16 +124,52 @@ train line, c on rows {
 
 def case_norms_of_gradients(regc):
     """Against derivatives by hand, at the weights that are left: of what is minimized over a part of the parameters too."""
-    where = placed(regc, PULLS, "a,b,y\n" + "".join(f"{i % 7 / 3},{i % 5 / 2},{i % 7 - 2 * (i % 5)}\n" for i in range(40)))
-    told = [e for e in events(regc, "--out", "out", "p.reg", cwd=where) if e["event"] == "epoch"]
-    demand([e["epoch"] for e in told if "gradients" in e] == [32], "measured in other epochs")
-    left = read(where / "out/weights.safetensors")
-    w, b, c = left["line.dense1.weight"], left["line.dense1.bias"][0], left["c.value"]
+    measured_by_hand(regc, 32)
+
+
+def case_norms_of_gradients_of_a_short_training(regc):
+    measured_by_hand(regc, 3)
+
+
+def case_norms_of_gradients_of_a_solution(regc):
+    """At the least objective the slopes of loss and penalty meet; in a loop, where solutions are cheap, nothing is measured."""
+    solved = """precision f64
+data rows = csv("t.csv", target: y)
+model line(x: [2]) -> [1] = x |> dense(1)
+train line on rows {
+  loss     squared_error(line(x), y)
+  penalize w in line.*.weight : 0.3 * l1(w)
+  solve    to gap 1e-12
+}
+"""
+    where = placed(regc, solved, PULLED)
+    found = of_kind(events(regc, "--out", "out", "p.reg", cwd=where), "epoch")[0]["gradients"]
+    w = read(where / "out/weights.safetensors")["line.dense1.weight"]
+    demand(all(w) and abs(found["l1"] - 0.3 * math.sqrt(2)) < 1e-9 and abs(found["loss"] - found["l1"]) < 1e-5, f"{found}, {w}")
+    head, training = solved.split("train", 1)
+    (where / "p.reg").write_text(head + "repeat 2 {\n  train" + training.replace("\n", "\n  ") + "\n}\n")
+    demand(not any("gradients" in e for e in events(regc, "--out", "out", "p.reg", cwd=where)), "measured in a loop")
+
+
+PULLED = "a,b,y\n" + "".join(f"{i % 7 / 3},{i % 5 / 2},{i % 7 - 2 * (i % 5)}\n" for i in range(40))
+
+
+def slope_of_pulled(w, b):
     slope = [0, 0]
     for i in range(40):
         x = (i % 7 / 3, i % 5 / 2)
         for k in range(2):
             slope[k] += 1 / 40 * (w[0] * x[0] + w[1] * x[1] + b - (i % 7 - 2 * (i % 5))) * x[k]
+    return slope
+
+
+def measured_by_hand(regc, last):
+    where = placed(regc, PULLS.replace("epochs   32", f"epochs   {last}"), PULLED)
+    told = [e for e in events(regc, "--out", "out", "p.reg", cwd=where) if e["event"] == "epoch"]
+    demand([e["epoch"] for e in told if "gradients" in e] == [last], "measured in other epochs")
+    left = read(where / "out/weights.safetensors")
+    w, b, c = left["line.dense1.weight"], left["line.dense1.bias"][0], left["c.value"]
+    slope = slope_of_pulled(w, b)
     expected = {"loss": math.hypot(*slope), "l2": 0.02 * math.hypot(*w), "l1": 0.01 * math.sqrt(sum(v != 0 for v in w)), "game": 4 * math.hypot(c[0] - 3, c[1] - 3)}
     found = told[-1]["gradients"]
     demand(found.keys() == expected.keys() and all(abs(found[k] - v) <= 1e-6 * abs(v) for k, v in expected.items()), f"{found}, not {expected}")
