@@ -123,6 +123,7 @@ wrong_item:
 stage:
   chain
 | OPEN tuple comma CLOSE                          { $$ = ast_tuple(p, @$, $2); }
+| list
 | chain SET expr                                  { $$ = ast_set(p, @$, $1, $3); }
 | chain SET evaluate                              { $$ = ast_result(p, @$, $1, $3); }
 | NAME COMMA names SET expr                       { $$ = ast_unpack(p, @$, ast_name(p, @1, $1), $3, $5); }

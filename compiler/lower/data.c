@@ -496,6 +496,23 @@ static bool is_batch(Cx *cx, const Env *env, const Ast *e) {
   return true;
 }
 
+// `digits.train.label` where data is asked for, as in a training, which reads batches.
+static void no_data(Cx *cx, const Value *v, const Ast *e) {
+  const reg_dataset *set = field_data(cx, v);
+  const char *label = data_label(cx, v->data);
+  for (int i = 0; i < set->nfields; i++) {
+    if (strcmp(set->fields[i].name, e->name) != 0) continue;
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, e->span,
+                        arena_printf(cx->a, "the column `%s.%s`", label, e->name), "here");
+    diag_hint(d,
+              "a line before the training computes from all rows, `v = f(%s.%s)`, and the training reads "
+              "`v`; `%s` is the column of the batch",
+              label, e->name, e->name);
+    return;
+  }
+  diag_emit(&cx->s->diags, DIAG_unknown_field, e->span, arena_printf(cx->a, "`%s`", label), e->name);
+}
+
 Value eval_data(Cx *cx, Env *env, const Ast *e) {
   if (e->kind != AST_FIELD && is_batch(cx, env, e)) return v_fail();
   switch (e->kind) {
@@ -503,9 +520,7 @@ Value eval_data(Cx *cx, Env *env, const Ast *e) {
     const Value v = eval_data(cx, env, e->kids[0]);
     if (v.kind == V_DATA && v.data->further) return data_field(cx, env, e);
     if (v.kind == V_DATA && !v.data->part) return data_part(cx, &v, e->name, e->span);
-    if (v.kind == V_DATA)
-      diag_emit(&cx->s->diags, DIAG_unknown_field, e->span,
-                arena_printf(cx->a, "`%s`", data_label(cx, v.data)), e->name);
+    if (v.kind == V_DATA) no_data(cx, &v, e);
     return v_fail();
   }
   case AST_WHERE:

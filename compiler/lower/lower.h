@@ -40,6 +40,7 @@ typedef struct LowerTensor {
   Shape shape;
   bool param, layer;      // a parameter; a state of a layer
   struct LowerAxis *axis; // the number of a sweep's run; else NULL
+  bool given;             // a statement has given it values
 } LowerTensor;
 
 typedef struct LowerParam {

@@ -180,6 +180,18 @@ static void warn_of_data(Lowered *l, const LowerEvaluate *e) {
 // Rows predicted at once: all where they are few, for then one function does.
 enum { AT_ONCE = 1024, CHUNK = 256 };
 
+// Have statements given values to all parameters of the model?
+static bool is_given(const Lowered *l, const char *model) {
+  bool any = false, all = true;
+  for (int i = 0; i < l->store.len; i++) {
+    const LowerTensor *t = &l->store.data[i];
+    if (!t->param || !model_owns(l, model, t->name)) continue;
+    any = true;
+    all = all && t->given;
+  }
+  return any && all;
+}
+
 static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
   LowerEvaluate *e = ARENA_NEW(l->session->arena, LowerEvaluate);
   *e = (LowerEvaluate){
@@ -190,7 +202,8 @@ static LowerEvaluate *lower_evaluate(Lowered *l, const Ast *ast) {
              : e->rows <= AT_ONCE ? e->rows
                                   : CHUNK;
   if (!evaluate_graphs(l, e)) return NULL;
-  if (e->train < 0 && !comes_from_file(l, e->ast->kids[0]) && !l->host.apart)
+  if (e->train < 0 && !comes_from_file(l, e->ast->kids[0]) && !l->host.apart &&
+      !is_given(l, trained_model(l, e->ast->kids[0])))
     diag_emit(&l->session->diags, DIAG_evaluates_untrained, e->ast->kids[0]->span, e->model);
   return e;
 }

@@ -97,6 +97,7 @@ static void give_params(Stages *s, const Ast *e, const Tree *to, const Value *v)
     n = graph_broadcast_to(cx->g, n, p->shape);
     p->node = graph_point(cx->g, n);
     held_give_stored(s, p->index, n);
+    s->l->store.data[p->index].given = true;
   }
   memo_forget(cx);
 }

@@ -227,7 +227,7 @@ void string_token(ParseContext *p, Token *t, const char *text, int length, bool 
 
 // Expected tokens in groups, so that a list reads as a person would say it.
 
-enum { MEMBERS = 31 };
+enum { MEMBERS = 32 };
 typedef struct Group {
   const char *name;
   const char *marks[2];         // the group is meant where all of these are expected
@@ -258,6 +258,7 @@ static const Group groups[] = {
       "`check`",
       "`precision`",
       "`use`",
+      "`[`",
       "`report`",
       "`assert`",
       "`save`",

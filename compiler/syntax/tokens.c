@@ -450,7 +450,7 @@ Token tokens_next(Tokens *t) {
   bool over = raw->kind == TOK_END || t->p->give_up;
   t->p->at_end = over;
   t->p->extent_here = over && line_is_open(t) && awaits_more(t->last.kind) ? PARSE_OPEN_LINE : PARSE_WRONG;
-  if (t->depth && (over || item_at_margin(t, raw))) return make_closer(t);
+  if (t->depth && (over || (!t->open[t->depth - 1].stages && item_at_margin(t, raw)))) return make_closer(t);
   if (over && line_is_open(t)) return make(t, TOK_NEWLINE);
   if (raw->kind == TOK_CLOSEC && t->depth) {
     if (top(t) != TOK_OPENC && open_brace(t)) return make_closer(t);
