@@ -121,9 +121,8 @@ wrong_item:
 // What else acts, in order. In a block of stages there may be definitions, trainings and evaluations too.
 
 stage:
-  chain
+  chain | list
 | OPEN tuple comma CLOSE                          { $$ = ast_tuple(p, @$, $2); }
-| list
 | chain SET expr                                  { $$ = ast_set(p, @$, $1, $3); }
 | chain SET evaluate                              { $$ = ast_result(p, @$, $1, $3); }
 | NAME COMMA names SET expr                       { $$ = ast_unpack(p, @$, ast_name(p, @1, $1), $3, $5); }
