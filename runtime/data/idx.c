@@ -3,6 +3,7 @@
 // has. The format: two zero bytes, the type of the elements, the number of axes; the size of each axis;
 // elements. Sizes and elements have their high byte first. LeCun, Cortes & Burges, The MNIST database.
 #include "data/table.h"
+#include "large.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ static int read_elements(Idx *x, gzFile f, reg_status *st) {
   int64_t bytes = x->count * x->each, room = 0, done = 0;
   while (done < bytes) {
     const int64_t next = 2 * room + (1 << 20), step = next < bytes ? next : bytes;
-    unsigned char *grown = realloc(x->bytes, (size_t)step);
+    unsigned char *grown = reg_large_resize(x->bytes, (size_t)step);
     if (!grown) return reg_no_memory(st, (size_t)step);
     x->bytes = grown;
     room = step;
@@ -145,7 +146,7 @@ static int read_labels(Table *t, const TableRequest *want, int64_t rows, reg_sta
     table_checksum(t, (const char *)x.bytes, (size_t)(x.count * x.each));
     if (!code) code = table_add_labels(t, &labels, want->path, rows, st);
   }
-  free(x.bytes);
+  reg_large_free(x.bytes);
   return code;
 }
 
@@ -159,6 +160,6 @@ int table_read_idx(Table *t, const TableRequest *want, reg_status *st) {
   if (!code) table_checksum(t, (const char *)x.bytes, (size_t)(x.count * x.each));
   if (!code) code = read_labels(t, want, x.dim[0], st);
   if (!code) table_close_array(t, want->path, x.dim[0]);
-  free(x.bytes);
+  reg_large_free(x.bytes);
   return code;
 }

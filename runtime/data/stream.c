@@ -1,6 +1,7 @@
-// A file's text, read piece by piece: see stream.h. What is no regular file, a pipe, is read whole: it cannot
-// be read again.
+// A file's text, read piece by piece: see stream.h. What is no regular file, a pipe, is read whole, for it
+// cannot be read again; what of it is more than memory lies in a file.
 #include "data/stream.h"
+#include "large.h"
 #include "reg/file.h"
 #include "support.h"
 #include <errno.h>
@@ -109,7 +110,8 @@ int stream_open(Stream *s, const char *path, reg_status *st) {
   *s = (Stream){.path = path, .file = -1};
   const bool regular = strcmp(path, "/dev/stdin") != 0 && !stat(path, &info) && S_ISREG(info.st_mode);
   if (regular) s->file = open(path, O_RDONLY | O_CLOEXEC);
-  if (s->file < 0 && !(s->whole = reg_file_read(path, &s->whole_size, "data_missing", st))) return st->code;
+  if (s->file < 0 && !(s->whole = reg_file_read_large(path, &s->whole_size, "data_missing", st)))
+    return st->code;
   if (!(s->in = malloc(ROOM))) return reg_no_memory(st, ROOM);
   const int code = start(s, st);
   return code ? code : open_packed(s, st);
@@ -132,7 +134,7 @@ void stream_close(Stream *s) {
   if (s->kind == STREAM_GZIP) inflateEnd(&s->gzip);
   ZSTD_freeDCtx(s->zstd);
   if (s->file >= 0) close(s->file);
-  free(s->whole);
+  reg_large_free(s->whole);
   free(s->in);
 }
 

@@ -1,6 +1,7 @@
 // Whole files in and out: see reg/file.h. A file that is being written is NAME.RANDOM.tmp beside its place
 // and locked; the lock tells it from one that a killed process left.
 #include "reg/file.h"
+#include "large.h"
 #include "support.h"
 #include <dirent.h>
 #include <errno.h>
@@ -34,16 +35,23 @@ static bool too_long(size_t room) {
   return room / (size_t)sysconf(_SC_PAGESIZE) > (size_t)sysconf(_SC_PHYS_PAGES) / 2;
 }
 
+// How an array gets its memory.
+typedef struct Room {
+  void *(*resize)(void *at, size_t bytes);
+  void (*end)(void *at);
+  bool in_memory;
+} Room;
+
 // Reads to the end; a pipe has no size to ask for.
-static char *read_all(int file, size_t *size, int *error) {
+static char *read_all(int file, const Room *in, size_t *size, int *error) {
   size_t room = FIRST_READ, used = 0;
-  char *bytes = malloc(room + 1);
+  char *bytes = in->resize(NULL, room + 1);
   while (bytes) {
     ssize_t got = read(file, bytes + used, room - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       *error = errno;
-      free(bytes);
+      in->end(bytes);
       return NULL;
     }
     if (got == 0) {
@@ -54,10 +62,10 @@ static char *read_all(int file, size_t *size, int *error) {
     used += (size_t)got;
     if (used < room) continue;
     room *= 2;
-    const bool endless = too_long(room);
-    char *grown = endless ? NULL : realloc(bytes, room + 1);
+    const bool endless = in->in_memory && too_long(room);
+    char *grown = endless ? NULL : in->resize(bytes, room + 1);
     *error = endless ? EFBIG : ENOMEM;
-    if (!grown) free(bytes);
+    if (!grown) in->end(bytes);
     bytes = grown;
   }
   if (!*error) *error = ENOMEM;
@@ -83,14 +91,22 @@ static int open_input(const char *path) {
                                     : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
-char *reg_file_read(const char *path, size_t *size, const char *name, reg_status *st) {
+static char *read_file(const char *path, const Room *in, size_t *size, const char *name, reg_status *st) {
   int file = open_input(path), error = 0;
   if (file < 0) return cannot_read(path, errno, name, st);
   const bool device = is_device(file);
-  char *bytes = device ? NULL : read_all(file, size, &error);
+  char *bytes = device ? NULL : read_all(file, in, size, &error);
   close(file);
   if (device) return refuse_device(path, name, st);
   return bytes ? bytes : cannot_read(path, error, name, st);
+}
+
+char *reg_file_read(const char *path, size_t *size, const char *name, reg_status *st) {
+  return read_file(path, &(Room){realloc, free, true}, size, name, st);
+}
+
+char *reg_file_read_large(const char *path, size_t *size, const char *name, reg_status *st) {
+  return read_file(path, &(Room){reg_large_resize, reg_large_free, false}, size, name, st);
 }
 
 // -- writing

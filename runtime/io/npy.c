@@ -12,13 +12,7 @@
 
 static const int64_t MOST_ELEMENTS = (int64_t)1 << 40;
 
-typedef struct Header {
-  char kind;    // 'f', 'i', 'u', 'b'
-  size_t width; // bytes an element
-  bool fortran;
-  int rank;
-  int64_t dim[REG_MAX_RANK], count;
-} Header;
+typedef reg_npy_view Header;
 
 static int refuse(reg_status *st, const char *path, const char *what) {
   reg_fail(st, REG_BAD_DATA, "array_bad", "%s: %s", path, what);
@@ -196,22 +190,26 @@ int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
   return code;
 }
 
-int reg_npy_decode(const char *path, const char *bytes, size_t size, reg_array *shape, double **values,
-                   reg_status *st) {
+int reg_npy_open(const char *path, const char *bytes, size_t size, reg_npy_view *v, reg_status *st) {
   size_t data = 0;
-  Header h = {0};
-  const char *wrong = read_header(bytes, size, &h, &data);
-  if (wrong) return refuse(st, path, wrong);
-  *values = malloc((size_t)(h.count + 1) * sizeof **values);
-  for (int64_t i = 0; i < h.count && *values; i++) (*values)[i] = number_at(&h, element(&h, bytes + data, i));
-  describe(&h, shape);
-  return *values ? REG_OK : reg_no_memory(st, (size_t)h.count * sizeof **values);
+  *v = (reg_npy_view){0};
+  const char *wrong = read_header(bytes, size, v, &data);
+  v->elements = bytes + data;
+  return wrong ? refuse(st, path, wrong) : REG_OK;
 }
+
+double reg_npy_at(const reg_npy_view *v, int64_t i) { return number_at(v, element(v, v->elements, i)); }
 
 int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st) {
   size_t size;
+  reg_npy_view v;
   char *bytes = reg_file_read(path, &size, "array_missing", st);
-  const int code = bytes ? reg_npy_decode(path, bytes, size, shape, values, st) : st->code;
+  int code = bytes ? reg_npy_open(path, bytes, size, &v, st) : st->code;
+  double *numbers = code ? NULL : malloc((size_t)(v.count + 1) * sizeof *numbers);
+  for (int64_t i = 0; numbers && i < v.count; i++) numbers[i] = reg_npy_at(&v, i);
+  if (!code && !numbers) code = reg_no_memory(st, (size_t)v.count * sizeof *numbers);
+  if (!code) describe(&v, shape);
+  if (!code) *values = numbers;
   free(bytes);
   return code;
 }

@@ -1,6 +1,7 @@
 // NumPy's archives: a zip file whose members are arrays, NAME.npy. In: its bytes. Out: one member's. The list
 // of members is at the end of the file; sizes are those of this list. PKWARE, .ZIP File Format Specification
 // 6.3.10. Every size is checked before it is used.
+#include "large.h"
 #include "reg/npy.h"
 #include "support.h"
 #include "text/text.h"
@@ -146,7 +147,7 @@ static int unpack(const Zip *z, const Entry *e, char **member, size_t *length, r
   if (head > left || e->packed > left - head || (e->method == STORED && e->packed != e->unpacked) ||
       e->unpacked / 1040 > e->packed)
     return refuse(z, st, "the archive is damaged");
-  char *bytes = malloc((size_t)e->unpacked + 1);
+  char *bytes = reg_large_resize(NULL, (size_t)e->unpacked + 1);
   if (!bytes) return reg_no_memory(st, (size_t)e->unpacked);
   bool good = true;
   if (e->method == STORED)
@@ -158,7 +159,7 @@ static int unpack(const Zip *z, const Entry *e, char **member, size_t *length, r
     *length = (size_t)e->unpacked;
     return REG_OK;
   }
-  free(bytes);
+  reg_large_free(bytes);
   return refuse(z, st, "the archive is damaged");
 }
 

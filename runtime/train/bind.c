@@ -183,11 +183,13 @@ void prefetch_row(const char *row, size_t bytes) {
 
 int gather_rows(const Training *t, const reg_field *field, const reg_slot *s, const int64_t *rows,
                 int64_t count, void *to) {
-  const char *from =
-      s->dtype == REG_I32 && field->classes ? (const char *)field->classes : reg_field_values(field);
+  const bool classes = s->dtype == REG_I32 && field->classes;
+  const char *from = classes ? (const char *)field->classes : reg_field_values(field),
+             *reached = reach_rows(t, field, classes, rows, count);
   if (!from) return field->supply->take(field->supply, rows, count, to, t->run->st);
   const size_t bytes = (size_t)field->width * reg_dtype_bytes(s->dtype);
-  for (int64_t r = 0; r < count; r++) {
+  if (reached) memcpy(to, reached, (size_t)count * bytes);
+  for (int64_t r = 0; r < count && !reached; r++) {
     if (r + AHEAD < count) prefetch_row(from + (size_t)rows[r + AHEAD] * bytes, bytes);
     memcpy((char *)to + (size_t)r * bytes, from + (size_t)rows[r] * bytes, bytes);
   }

@@ -128,6 +128,7 @@ typedef struct Together {
   int32_t epoch;
 } Together;
 
+typedef struct Reach Reach;
 typedef struct Training {
   Run *run;
   Together *together;  // NULL: it is alone
@@ -148,6 +149,7 @@ typedef struct Training {
   int64_t per_epoch, rows_done; // updates an epoch; rows of the finished steps of this epoch
   int64_t began;                // updates when this epoch began
   int64_t *order, rows;         // of this epoch: rows of the table, and how many
+  struct Reach *reach;          // rows of steps to come, from its first step on
   int64_t *kept;                // room for two numbers for each row of the part
   double *weights;              // likewise: sums of weights
   Samples *samples;             // of its data and its further data
@@ -208,6 +210,12 @@ void prefetch_row(const char *row, size_t bytes);
 // Rows of a field into a slot's buffer.
 int gather_rows(const Training *t, const reg_field *field, const reg_slot *s, const int64_t *rows,
                 int64_t count, void *to);
+// Before rows `first` to `first + count` of the order are gathered; and when this is another order.
+int reach_to(Training *t, int64_t first, int64_t count);
+void reach_forget(Training *t);
+// Those rows of a field of t->data, one behind the other, or NULL: gather them.
+const char *reach_rows(const Training *t, const reg_field *f, bool classes, const int64_t *rows,
+                       int64_t count);
 // Rows that will be gathered soon.
 void rows_next(const Training *t, const int64_t *rows, int64_t count);
 

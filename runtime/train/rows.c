@@ -142,6 +142,7 @@ static bool are_arranged(Training *t) {
 int rows_arrange(Training *t) {
   const int64_t n = t->part->nrows;
   int code = REG_OK;
+  reach_forget(t);
   if (are_arranged(t)) return REG_OK;
   if (t->plan->sample == REG_SAMPLE_WEIGHTS)
     code = draw(t);

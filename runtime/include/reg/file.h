@@ -8,6 +8,8 @@
 // where it cannot be read; REG_BAD_DATA, `array_bad` for `array_missing`, where it is a device, which may
 // have no end; out of memory.
 char *reg_file_read(const char *path, size_t *size, const char *name, reg_status *st);
+// The same for what may be larger than memory: an array of reg_large_resize, to be freed as such.
+char *reg_file_read_large(const char *path, size_t *size, const char *name, reg_status *st);
 // The file has the old content or the new one, never a part: written beside it, synced, renamed; a link stays
 // a link. What is no regular file (a pipe, a device, standard output) is written to as it is. A file that
 // exists keeps its permissions; a new one has `mode`, less the umask. 0, REG_CANNOT_WRITE or out of memory.

@@ -15,11 +15,21 @@ typedef struct reg_array {
 int reg_npy_read(const char *path, reg_array *out, reg_status *st); // free out->values
 // The elements as they stand in the file, in *values, to be freed; shape->values is not set.
 int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st);
-// The same of a file's bytes; `path` is for messages.
-int reg_npy_decode(const char *path, const char *bytes, size_t size, reg_array *shape, double **values,
-                   reg_status *st);
-// The file of the array `name` in a zip archive's bytes, stored or deflated, to be freed. REG_BAD_DATA where
-// the archive is damaged, has no such array (st names those that it has) or packs it otherwise.
+// An array in a file's bytes, which must live as long; its elements are read where they lie, in C order.
+typedef struct reg_npy_view {
+  char kind;    // 'f', 'i', 'u', 'b'
+  size_t width; // bytes an element
+  bool fortran;
+  int rank;
+  int64_t dim[REG_MAX_RANK], count;
+  const char *elements;
+} reg_npy_view;
+int reg_npy_open(const char *path, const char *bytes, size_t size, reg_npy_view *v,
+                 reg_status *st); // path: for messages
+double reg_npy_at(const reg_npy_view *v, int64_t i);
+// The file of the array `name` in a zip archive's bytes, stored or deflated, to be freed by reg_large_free.
+// REG_BAD_DATA where the archive is damaged, has no such array (st names those that it has) or packs it
+// otherwise.
 int reg_npz_member(const char *path, const char *bytes, size_t size, const char *name, char **member,
                    size_t *length, reg_status *st);
 int reg_npy_write(const char *path, const reg_array *a, reg_status *st);
