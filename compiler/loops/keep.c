@@ -41,25 +41,26 @@ static bool reshape_divides(Shape from, Shape to) {
   return false;
 }
 
-// Cost of computing one element of `n` from memory, each node below counted once.
-static double inline_cost(const Plan *p, const Node *n, bool *reads) {
+// Cost of computing one element of `n` from memory, each node below counted once. Reading what has no more
+// than `near` elements costs nothing.
+static double inline_cost(const Plan *p, const Node *n, int64_t near, bool *reads) {
   if (p->seen[n->id] == p->turn) return 0;
   p->seen[n->id] = p->turn;
   if (p->kept[n->id] || n->op == OP_INPUT || is_const_tensor(n)) {
     if (shape_count(n->shape) == 1) return 0;
     *reads = true;
-    return 1;
+    return shape_count(n->shape) > near;
   }
   double c = shape_count(n->shape) == 1 ? 0 : node_cost(n);
   if (n->op == OP_UNIFORM) return c;
-  for (int i = 0; i < n->nin; i++) c += inline_cost(p, n->in[i], reads);
+  for (int i = 0; i < n->nin; i++) c += inline_cost(p, n->in[i], near, reads);
   return c;
 }
 
-static double cost_of(Plan *p, const Node *n, bool *reads) {
+static double cost_of(Plan *p, const Node *n, int64_t near, bool *reads) {
   p->turn++;
   *reads = false;
-  return inline_cost(p, n, reads);
+  return inline_cost(p, n, near, reads);
 }
 
 // Repeated along an axis that lies outside of one of its own, a value would be computed again for each
@@ -101,7 +102,7 @@ static void keep_for(Plan *p, Node *n) {
   }
   if (n->op == OP_RESHAPE && reshape_divides(n->in[0]->shape, n->shape)) keep(p, n->in[0]);
   // What windows share is computed once; draws too, unlike those that several nests need.
-  if (n->op == OP_SLIDE && n->in[0]->op == OP_BROADCAST && cost_of(p, n->in[0]->in[0], &reads) > 2)
+  if (n->op == OP_SLIDE && n->in[0]->op == OP_BROADCAST && cost_of(p, n->in[0]->in[0], 0, &reads) > 2)
     keep(p, n->in[0]->in[0]);
   if (n->op == OP_UNSLIDE && n->attr[1] > 1) {
     keep(p, n->in[0]);
@@ -113,13 +114,15 @@ static void keep_for(Plan *p, Node *n) {
         keep(p, n->in[0]);
         keep(p, n);
       }
-  if (n->op == OP_BROADCAST && broadcast_repeats(n) && cost_of(p, n->in[0], &reads) > 2 && reads)
+  if (n->op == OP_BROADCAST && broadcast_repeats(n) && cost_of(p, n->in[0], 0, &reads) > 2 && reads)
     keep(p, n->in[0]);
 }
 
 // Inline expressions are walked by recursion, and become code once for each index at which they are wanted:
 // both are kept within bounds.
 enum { MOST_DEPTH = 100, MOST_WEIGHT = 500 };
+
+enum { FAR_BYTES = 1 << 20, FEW = 64 };
 
 // From the operands: exact where they are computed at one index and share nothing.
 static void measure(Plan *p, const Node *n) {
@@ -214,10 +217,14 @@ static Numbers just(Plan *p, int number) {
   return out;
 }
 
-// Computing a value in k nests at cost c, against once, one store and k loads.
+// Computing a value in k nests at cost c, against once, one store and k loads. Far from the core a store
+// costs a load too, and beside what comes from there, what is small and read again and again, as a number for
+// each channel, costs nothing.
 static bool pays(Plan *p, const Node *n, int k) {
   bool reads;
-  return (k - 1) * cost_of(p, n, &reads) > k + 1 && reads;
+  const int64_t count = shape_count(n->shape);
+  const bool far = count * (int64_t)dtype_size(n->dtype) > FAR_BYTES;
+  return (k - 1) * cost_of(p, n, far ? count / FEW : 0, &reads) > k + 1 + far && reads;
 }
 
 // From users to operands: the set of nests that compute a node inline. Where it pays, it is kept. What

@@ -104,6 +104,27 @@ Test(loops, expensive_values_are_kept_and_masks_are_not) {
   arena_free(a);
 }
 
+// What is centered is read three times: kept where it stays near the core, made again of what it is made of
+// where that lies as far away.
+Test(loops, cheap_values_are_kept_only_near_the_core) {
+  for (int rows = 64; rows <= 1 << 14; rows *= 256) {
+    Arena *a = arena_new();
+    Graph *g = graph_new(a, "centered");
+    Shape s = matrix(rows, 32);
+    Node *x = graph_input(g, "x", DT_F32, s),
+         *mean = graph_input(g, "mean", DT_F32, shape_of(1, (int64_t)32));
+    int down[] = {0}, columns[] = {1};
+    Node *c = graph_binary(g, OP_SUB, x, graph_broadcast(g, mean, s, columns)), *y = c;
+    for (int i = 0; i < 2; i++) {
+      Node *sum = graph_reduce(g, OP_SUM, graph_binary(g, OP_MUL, c, y), down, 1);
+      y = graph_broadcast(g, sum, s, columns);
+    }
+    graph_output(g, "y", graph_binary(g, OP_MUL, c, y), -1);
+    cr_expect_eq(lower(g, false)->of[c->id] != NULL, rows == 64, "%d rows", rows);
+    arena_free(a);
+  }
+}
+
 // A transpose before a product is a flag; a reshape is a view.
 Test(loops, products_read_in_place) {
   Arena *a = arena_new();
