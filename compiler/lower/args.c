@@ -402,7 +402,7 @@ static bool accept_value(Cx *cx, Env *env, Def *d, const Ast *p, Value v) {
   const Ast *type = p->kids[0];
   bool ok =
       !type || (type->kind == AST_LIST ? check_shape(cx, env, d, p, &v) : check_word(cx, env, d, p, &v));
-  if (ok) env_set(cx, env, p->name, named(cx, v));
+  env_set(cx, env, p->name, ok ? named(cx, v) : v_fail()); // defaults of others may read it
   return ok;
 }
 

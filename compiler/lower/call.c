@@ -102,6 +102,22 @@ static Value of_rows(Cx *cx, const Env *env, const OfRows *given, Value v) {
   return v_tensor(mean_there(cx, &v), v.span);
 }
 
+static bool in_program(const Cx *cx, Span at) {
+  const Source *s = source_get(&cx->s->sources, at.source);
+  return s && !source_is_library(s);
+}
+
+// Mistakes that were found in the library's text say in which call of the program.
+static void tell_call(Cx *cx, const Def *d, int before, Span at) {
+  const Diags *all = &cx->s->diags;
+  for (int i = before; i < all->list.len && d->from_library && in_program(cx, at); i++) {
+    Diag *diag = all->list.data[i];
+    bool told = in_program(cx, diag->span);
+    for (int k = 0; k < diag->notes.len && !told; k++) told = in_program(cx, diag->notes.data[k].span);
+    if (!told) diag_note(diag, at, "in this call");
+  }
+}
+
 Value call_body(Cx *cx, Def *d, Env *env, Span at) {
   if (!may_go_on(cx, at, 1)) return v_fail();
   if (d->kind == KIND_PROCEDURE) {
@@ -111,12 +127,14 @@ Value call_body(Cx *cx, Def *d, Env *env, Span at) {
     return v_fail();
   }
   Span outer = cx->at;
+  const int before = cx->s->diags.list.len;
   if (!d->from_library || !outer.source) cx->at = at;
   const Ast *body = d->ast->kids[2];
   const OfRows given = rows_given(d, env);
   Value v = body->kind == AST_BLOCK ? eval_block(cx, env, body) : eval_expr(cx, env, body);
   if (!check_result(cx, env, d, &v, at)) v = v_fail();
   if (d->kind == KIND_LOSS) v = of_rows(cx, env, &given, v);
+  tell_call(cx, d, before, at);
   cx->at = outer;
   v = outward(cx, env, v);
   v.span = at;

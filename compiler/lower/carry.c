@@ -146,7 +146,7 @@ Value declare_carry(Cx *cx, Env *env, const Ast *st) {
   cx->effects++;
   Shape s;
   env_set(cx, env, st->name, v_fail()); // until it is there, as for a parameter
-  if (!declared_shape(cx, env, st->kids[0], &s)) return v_fail();
+  if (!declared_shape(cx, env, st->kids[0], true, &s)) return v_fail();
   const Value from = eval_expr(cx, env, st->kids[1]);
   Node *first = from.kind == V_FAIL ? NULL : value_node(cx, &from);
   if (first) first = fitting(cx, first, s, st);

@@ -234,3 +234,37 @@ void refuse_counted(Cx *cx, const char *what, Dims dims, Shape s, const char *hi
   diag_hint(d, "%s", hint);
   if (cx->at.source && cx->at.start != at.start) diag_note(d, cx->at, "in this call");
 }
+
+// -- rows of data, and their numbers
+
+// How many rows of data stand elsewhere than their `id` says, and a number above all ids; 0 where `of` is no
+// rows of data.
+static int64_t moved_rows(const Lowered *l, const Dim *of, int64_t *room) {
+  int64_t moved = 0;
+  for (int k = 0; k < l->datasets.len; k++) {
+    const reg_dataset *d = l->datasets.data[k];
+    const char *name = l->dataset_names.data[k];
+    const int id = reg_data_field(d, "id");
+    const size_t n = strlen(name);
+    if (id < 0 || !d->fields[id].values || strncmp(of->name, name, n) != 0) continue;
+    const reg_part *part = of->name[n] == '.' ? reg_data_part(d, of->name + n + 1) : NULL;
+    if (of->name[n] && !part) continue;
+    const int32_t *ids = d->fields[id].values;
+    moved = *room = 0; // of several of one name the last one is meant
+    for (int64_t i = 0; i < d->nrows; i++) *room = ids[i] >= *room ? ids[i] + 1 : *room;
+    for (int64_t i = 0; i < (part ? part->nrows : d->nrows); i++) moved += ids[part ? part->rows[i] : i] != i;
+  }
+  return moved;
+}
+
+bool ids_are_places(Cx *cx, const Value *v, const Dim *of) {
+  int64_t room = 0;
+  if (v->kind != V_FIELD || v->data || !of || !of->name || map_get(&cx->l->rows, of->name) != of) return true;
+  if (strcmp(field_data(cx, v)->fields[v->field].name, "id") != 0) return true;
+  const int64_t moved = moved_rows(cx->l, of, &room);
+  if (!moved) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_id_no_place, v->span, of->name, (long long)moved);
+  diag_hint(d, "put a value for each row at its id: `put(zeros([%lld]), %s.id, values, axis: 0)[id]`",
+            (long long)room, of->name);
+  return false;
+}

@@ -31,9 +31,12 @@ bool is_most(const Ast *dim); // `<=40` or `<=t` of a declared shape
 // Of a whole column of data whose rows have lengths: the column with them. false: it has none.
 bool ragged_field(Cx *cx, Value *v);
 const Dim *rows_dim(Cx *cx, const char *of, int64_t rows); // of a table of data, or of a batch
-const Dim *own_rows(Cx *cx);                               // of the fields
-Value size_value(const Dim *d, int64_t size, Span at);     // the size of an axis, live where it has a count
-Value outward(Cx *cx, const Env *scope, Value v);          // as it is seen outside of the call
+// Whether v is no `id` of a batch, a row's number in its file, or the rows that `of` is have these as places;
+// else reported.
+bool ids_are_places(Cx *cx, const Value *v, const Dim *of);
+const Dim *own_rows(Cx *cx);                           // of the fields
+Value size_value(const Dim *d, int64_t size, Span at); // the size of an axis, live where it has a count
+Value outward(Cx *cx, const Env *scope, Value v);      // as it is seen outside of the call
 // The tensor of a value that may have counts; what lies beyond them is no matter what. value_node and its
 // sisters refuse such a value, so that nothing takes it unawares.
 Node *counted_node(Cx *cx, const Value *v);

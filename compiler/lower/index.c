@@ -140,6 +140,7 @@ static Node *index_below(Cx *cx, Node *n, Dims dims, int64_t size, const Dim *of
 
 Node *counted_value_index(Cx *cx, const Value *v, int64_t size, const Dim *of) {
   int64_t classes;
+  if (!ids_are_places(cx, v, of)) return NULL;
   Node *n = index_node(cx, v, size, &classes);
   if (!n) return NULL;
   if (shape_count(n->shape) == 0) return graph_cast(cx->g, n, DT_I32);

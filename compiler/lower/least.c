@@ -123,7 +123,7 @@ Value declare_turn_state(Cx *cx, Env *env, const Ast *st) {
   Node *one = like && !t && of.kind != V_FAIL ? value_node(cx, &of) : NULL;
   Shape s = one ? one->shape : (Shape){0};
   Initial from;
-  if ((like && !t && !one) || (!like && !declared_shape(cx, env, shape, &s)) ||
+  if ((like && !t && !one) || (!like && !declared_shape(cx, env, shape, false, &s)) ||
       !initial_begin(cx, env, st->kids[1], &from))
     return v_fail();
   if (!t) return turn_state(cx, env, st, name, s, &from);

@@ -18,7 +18,7 @@ const char *instance_path(Cx *cx, const Env *env, const Def *d, const char *as) 
 
 // -- declarations
 
-bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
+bool declared_shape(Cx *cx, Env *env, const Ast *shape, bool nothing, Shape *out) {
   if (!shape) {
     *out = (Shape){0};
     return true;
@@ -26,7 +26,7 @@ bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out) {
   Value v = eval_expr(cx, env, shape);
   if (v.kind == V_FAIL || !value_shape(cx, &v, out)) return false;
   for (int i = 0; i < out->rank; i++) {
-    if (out->dim[i]) continue;
+    if (out->dim[i] || nothing) continue;
     Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, v.items[i].span,
                         "a size of at least 1: else there is nothing to learn or to keep",
                         value_text(cx, &v.items[i]));
@@ -97,7 +97,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
   }
   Shape s;
   env_set(cx, env, p->name, v_fail()); // until it is there: what uses it stays silent after a mistake
-  if (!declared_shape(cx, env, p->kids[0], &s)) return v_fail();
+  if (!declared_shape(cx, env, p->kids[0], false, &s)) return v_fail();
   const char *path = env->path && *env->path ? arena_printf(cx->a, "%s.%s", env->path, p->name) : p->name;
   const char *role = p->kids[3] ? p->kids[3]->name : s.rank >= 2 ? "weight" : "bias";
   map_put(&cx->l->roles, path, (void *)role);
@@ -249,7 +249,7 @@ static int data_of_ids(Cx *cx, const Value *ids) {
 // Its shape, or that of its start, which is then in *from and *start.
 static bool kept_shape(Cx *cx, Env *env, const Ast *st, Shape *s, Initial *from, const Initial **start) {
   *start = NULL;
-  if (st->kids[0]) return declared_shape(cx, env, st->kids[0], s);
+  if (st->kids[0]) return declared_shape(cx, env, st->kids[0], false, s);
   if (!initial_begin(cx, env, st->kids[1], from)) return false;
   const Node *n = from->initializer ? NULL : value_node(cx, &from->value);
   if (from->initializer)

@@ -501,7 +501,8 @@ void warn_time(Cx *cx, const Def *d, const Ast *p, const Value *v, double steps)
 Value declare_param(Cx *cx, Env *env, const Ast *p);
 Value declare_state(Cx *cx, Env *env, const Ast *s);
 StateRef *make_state(Cx *cx, Env *env, const Ast *st, const char *name, Shape s, const Initial *from);
-bool declared_shape(Cx *cx, Env *env, const Ast *shape, Shape *out); // NULL: a number's
+// NULL: a number's. `nothing`: sizes may be 0.
+bool declared_shape(Cx *cx, Env *env, const Ast *shape, bool nothing, Shape *out);
 Node *fitting(Cx *cx, Node *n, Shape s,
               const Ast *at); // n as the new value of what `at` names; NULL after a report
 const char *state_name(Cx *cx, const Env *env, const Ast *state);

@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-from programs.cases import demand, events, folder, of_kind
+from programs.cases import demand, events, folder, of_kind, written
 from reference.compare import demand_close, flatten, read_weights, write_weights
 from run import ROOT
 
@@ -121,3 +121,20 @@ evaluate halved on digits.test { accuracy }
     for n in range(1, 5):
         name = f"predictions-{n}-digits.test.csv"
         demand((home / "again" / name).read_bytes() == (home / "binary-out" / name).read_bytes(), f"binary: {name} differs")
+
+
+def case_models_of_one_structure_start_alike_or_not(regc):
+    """In trainings of their own they start at equal weights, so that what differs is what the program says; with a seed of its own, or in one training, at others."""
+    text = f"""data d = csv("{ROOT}/examples/data/diabetes.csv", target: progression) |> standardize |> split(train: 80%, test: 20%, seed: 1)
+model a(x: [10]) -> [1] = x |> dense(2) |> dense(1)
+model b(x: [10]) -> [1] = x |> dense(2) |> dense(1)
+model e[2] = new a
+train a on d {{ loss squared_error(a(x), progression); optimize sgd(lr: 0); steps 1 }}
+train b on d {{ loss squared_error(b(x), progression); optimize sgd(lr: 0); steps 1SEED }}
+train e on d {{ loss squared_error(e[0](x), progression) + squared_error(e[1](x), progression); optimize sgd(lr: 0); steps 1 }}
+report norm(a.dense1.weight - b.dense1.weight)
+report norm(e[0].dense1.weight - e[1].dense1.weight)
+"""
+    for seed, equal in (("", True), ("; seed 2", False)):
+        apart, within = (r["value"] for r in of_kind(events(regc, "--out=", written(regc, text.replace("SEED", seed))), "report"))
+        demand((apart == 0) == equal and within > 0.1, f"{seed}: {apart}, in one training {within}")

@@ -366,6 +366,8 @@ def case_generated_texts_are_one(regc):
 model net(x: labels [t] of c, at = 0, kept: int 0.. = 0) -> [t, c] = (x |> embedding(8)) + wavelengths(t, 8, first: at) |> transformer(depth: 1, heads: 2, where: causal(t), kept: kept, at: at) |> dense(c)
 fn one(x, at) = net(x, at, kept: 40)
 fn careful(z) = categorical(top_k_only(z / 0.8, 20))
+fn warm(z) = categorical(z / 0.7)
+fn nucleus(z) = categorical(top_p_only(z / 0.9, 90%))
 train net on d {{
   loss     cross_entropy(net(x), next)
   optimize adam(lr: 1e-2)
@@ -376,10 +378,13 @@ report decode(continued(one, d.x[0..2], 20, pick: careful), d.x) as "kept"
 best, score = beam(net, d.x[0..1], 4, width: 3)
 report decode(best, d.x) as "searched"
 report score
+MODES
 further, behind = continued_beam(one, d.x[0..1], 4, width: 3)
 report decode(further, d.x) as "searched with what is kept"
 report behind
 """
+    text = text.replace("MODES", "\n".join(f'report decode({how}, d.x[0..2], 9, pick: {pick}), d.x) as "{how[:9]} {pick}"' for how in ("generate(net", "continued(one")
+                                           for pick in ("most_likely", "categorical", "warm", "nucleus")))
     same_bits(regc, text)
     told = [[r.get("text", r["value"]) for r in of_kind(events(regc, "--out=", "--seed", seed, written(regc, text)), "report")] for seed in ("5", "6")]
     demand(told[0][0] != told[1][0] and told[0][1] != told[1][1], f"two seeds write one text: {told[0]}")
