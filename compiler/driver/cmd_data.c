@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_COLUMNS = 60, MOST_CLASSES = 12, FIRST_ROWS = 3, FIRST_COLUMNS = 8, BINS = 8 };
+enum { MOST_CLASSES = 12, FIRST_ROWS = 3, FIRST_COLUMNS = 8, BINS = 8 };
 
 typedef struct Range {
   double low, high, mean;
@@ -133,7 +133,21 @@ static void print_rows(const reg_dataset *d) {
   }
 }
 
-static void print_data(Arena *a, const char *name, const reg_dataset *d) {
+// Columns of x that are being shown.
+typedef struct Shown {
+  Arena *arena;
+  const reg_dataset *data;
+} Shown;
+
+static const char *name_of(void *shown, int64_t k) { return ((const Shown *)shown)->data->columns[k]; }
+
+static void print_column(void *shown, int64_t k) {
+  const Shown *s = shown;
+  const Range r = range_of(s->data, &s->data->fields[0], k);
+  print_range(s->arena, s->data->columns[k], "number", &r);
+}
+
+static void print_data(Arena *a, const char *name, const reg_dataset *d, bool all) {
   const reg_field *x = &d->fields[0];
   reg_shown_line(stdout, "%s: %lld rows", name, (long long)d->nrows);
   for (int i = 0; i < d->nparts && strcmp(d->parts[i].name, "all") != 0; i++)
@@ -141,11 +155,9 @@ static void print_data(Arena *a, const char *name, const reg_dataset *d) {
   print_sources(d);
   print_texts(d);
   if (x->values) printf("  %-22s  %-8s %12s %12s %12s\n", "x", "type", "min", "mean", "max");
-  for (int64_t j = 0; j < x->width && j < MOST_COLUMNS && x->values; j++) {
-    const Range r = range_of(d, x, j);
-    print_range(a, d->columns[j], "number", &r);
-  }
-  if (x->width > MOST_COLUMNS) printf("  ... and %lld more columns\n", (long long)x->width - MOST_COLUMNS);
+  if (x->values)
+    show_columns(&(ShownColumns){&(Shown){a, d}, .count = x->width, .all = all, .name = name_of,
+                                 .print = print_column});
   for (int k = 1; k + 1 < d->nfields; k++) {
     const reg_field *f = &d->fields[k];
     if (f->width != 1) continue;
@@ -223,7 +235,10 @@ static int show_file(Session *s, const Options *o, const char *path) {
         break;
       }
       if (shown++ && !o->given[OPT_JSON]) puts("");
-      (o->given[OPT_JSON] ? json_data : print_data)(s->arena, name, l->datasets.data[i]);
+      if (o->given[OPT_JSON])
+        json_data(s->arena, name, l->datasets.data[i]);
+      else
+        print_data(s->arena, name, l->datasets.data[i], o->given[OPT_VERBOSE]);
     }
     if (!code && (l->exit_code || !shown)) code = pipeline_report(&p);
     if (l->exit_code) code = l->exit_code;

@@ -80,6 +80,18 @@ const char *user_folder(Arena *a, const char *variable, const char *fallback);
 // clock.c
 double now_seconds(void);   // monotonic clock
 double process_start(void); // on the same clock, call first in main
+// columns.c: columns of a table for people.
+typedef struct ShownColumns {
+  void *user;
+  int64_t count;
+  bool all; // also those that are like others, and those behind many
+  const char *(*name)(void *user, int64_t k);
+  bool (*same)(void *user, int64_t a,
+               int64_t b);              // whether two may be alike, by what they hold; NULL: all may
+  void (*print)(void *user, int64_t k); // a line
+} ShownColumns;
+void show_columns(const ShownColumns *c);
+
 // show_table.c
 bool is_table(const char *path);                                // by its name
 int show_table(Session *s, const Options *o, const char *path); // regc data FILE of a table; the exit code

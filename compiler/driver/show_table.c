@@ -39,7 +39,24 @@ static void print_padded(const char *text, int width) {
   printf("%*s", wide < width ? width - wide : 0, "");
 }
 
-static void print_column(Arena *a, const reg_column_summary *c) {
+// A summary that is being shown.
+typedef struct Shown {
+  Arena *arena;
+  const reg_summary *summary;
+} Shown;
+
+static const char *name_of(void *shown, int64_t k) {
+  return ((const Shown *)shown)->summary->columns[k].name;
+}
+
+static bool same_kind(void *shown, int64_t a, int64_t b) {
+  const reg_column_summary *list = ((const Shown *)shown)->summary->columns;
+  return is_numbers(&list[a]) == is_numbers(&list[b]);
+}
+
+static void print_column(void *shown, int64_t k) {
+  Arena *a = ((const Shown *)shown)->arena;
+  const reg_column_summary *c = &((const Shown *)shown)->summary->columns[k];
   fputs("  ", stdout);
   print_padded(c->name, 22);
   printf("  %-8s %8lld ", kind_name(c->kind), (long long)c->missing);
@@ -149,13 +166,13 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   puts(")");
 }
 
-static void print_table(Arena *a, const reg_summary *p, const char *path) {
+static void print_table(Arena *a, const reg_summary *p, const char *path, bool all) {
   reg_shown_line(stdout, "%s: %lld rows, %lld columns%s", path, (long long)p->nrows, (long long)p->ncolumns,
                  p->bare ? "; no line names them" : "");
   printf("  %-22s  %-8s %8s %8s %12s %12s %12s\n", "column", "type", "missing", "values", "min", "mean",
          "max");
-  for (int64_t k = 0; k < p->ncolumns && k < MOST_SHOWN; k++) print_column(a, &p->columns[k]);
-  if (p->ncolumns > MOST_SHOWN) printf("  ... and %lld more columns\n", (long long)p->ncolumns - MOST_SHOWN);
+  show_columns(&(ShownColumns){&(Shown){a, p}, .count = p->ncolumns, .all = all, .name = name_of,
+                               .same = same_kind, .print = print_column});
   for (int row = 0; row < REG_SUMMARY_ROWS && row < p->nrows; row++) print_row(p, row);
   if (p->ncolumns > 1 && p->nrows > 1) print_definition(a, p, path);
 }
@@ -191,8 +208,10 @@ int show_table(Session *s, const Options *o, const char *path) {
   const int code = reg_summary_read(path, &p, &st);
   if (code)
     tell_status(o, &st);
+  else if (o->given[OPT_JSON])
+    json_table(s->arena, &p, path);
   else
-    (o->given[OPT_JSON] ? json_table : print_table)(s->arena, &p, path);
+    print_table(s->arena, &p, path, o->given[OPT_VERBOSE]);
   reg_summary_free(&p);
   return code;
 }

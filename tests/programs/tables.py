@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import random
+import re
 import resource
 import statistics
 
@@ -204,7 +205,18 @@ def case_table_is_shown(regc):
     # Wide and long: x is an array, and nothing is a target.
     (where / "wide.reg").write_text("data t = table(4) { x = normal([4, 70]) }\n")
     text = regc.ok("data", where / "wide.reg")
-    demand("... and 10 more columns" in text and "row 3" not in text, text)
+    demand("  ... 67 more columns like these, to `69`\n" in text and "row 3" not in text, text)
+    text = regc.ok("data", "--verbose", where / "wide.reg")
+    demand("more columns" not in text and re.search(r"^  69 ", text, re.M), text)
+    # Values of one column, other numbers in names, kinds that differ, other columns between; of a file and of a program.
+    names = ["id", *(f"p{k}" for k in range(30)), *(f"p{k}" for k in range(31, 50)), "p07", "kind", "q1", "q3", *(f"r{k}" for k in range(9))]
+    (where / "w.csv").write_text(",".join([*names, "y"]) + "\n" + "".join(",".join([f"{r}"] * 50 + ["x" if k == "p07" else f"v{r}" if k == "kind" else str(r % 3) for k in names[50:]] + [str(r % 2)]) + "\n" for r in range(20)))
+    (where / "w.reg").write_text('data d = csv("w.csv", target: y, drop: p07) |> one_hot\n')
+    for what in ("w.csv", "w.reg"):
+        text = regc.ok("data", where / what)
+        demand("  ... 46 more columns like these, to `p49`\n" in text, f"{what}: {text}")
+        demand(all(re.search(rf"^  r{k} ", text, re.M) for k in range(9)) and re.search(r"^  q3 ", text, re.M), text)
+    demand("  ... 17 more columns like these, to `kind=v9`\n" in text and text.count("more columns") == 2, text)
 
 
 def case_table_without_rows_that_lack_values(regc):
@@ -248,7 +260,7 @@ def case_hostile_tables_are_refused_or_read(regc):
     n = 20000
     (where / "t.csv").write_text(",".join(f"c{k}" for k in range(n)) + ",y\n" + "".join(",".join("ab"[(k + r) % 2] for k in range(n)) + ",1\n" for r in range(4)))
     (where / "p.reg").write_text('data d = csv("t.csv", target: y) |> one_hot\n')
-    demand(f"... and {2 * n - 60} more columns" in regc.ok("data", where / "p.reg", timeout=30), "other columns")
+    demand(f"... {2 * n - 3} more columns like these, to `c{n - 1}=b`" in regc.ok("data", where / "p.reg", timeout=30), "other columns")
     (where / "t.csv").write_text("a,y\n" + "".join(f"{k % 7},k{7919 * k % 100003}\n" for k in range(100000)))
     (where / "p.reg").write_text('data d = csv("t.csv", target: y)\n')
     demand("y: 100000 texts: k0 (1), k1 (1)" in regc.ok("data", where / "p.reg", timeout=30), "other classes")
