@@ -283,6 +283,13 @@ train net on d { loss cross_entropy(net(x), y); optimize sgd(lr: 0.1); epochs 1;
     demand(done.returncode == 0, done.stderr)
     one, other = [(where / run / "weights.safetensors").read_bytes() for run in ("much", "little")]
     demand(one == other, "other weights where the table is in a file")
+    # From a pipe, whose text is in a file too; with a batch whose rows are gathered from the table, for the rows ahead of it have no room.
+    (where / "p.reg").write_text((where / "p.reg").read_text().replace('"t.csv"', '"/dev/stdin"').replace("batch 5000", "batch 100000"))
+    for run, command in (("pipe", ["sh", "-c", 'cat t.csv | "$@"', "sh", *command]), ("file", [*command[:-1], "--data", "d=t.csv", "--out"])):
+        done = limited(regc, [*command, run], where, resource.RLIMIT_DATA, 200_000_000 if run == "pipe" else 1 << 40)
+        demand(done.returncode == 0, done.stderr)
+    one, other = [(where / run / "weights.safetensors").read_bytes()[-328:] for run in ("pipe", "file")]
+    demand(one == other, "other weights of a pipe")
 
 
 def case_table_in_several_files(regc):
