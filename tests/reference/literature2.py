@@ -94,7 +94,52 @@ def renewed(t, w, b, x, y, kept):
     return h.square().mean() + (mean * h.mean(0)).sum()
 
 
-PROGRAM = """fn units(pair, h) {
+def growth_fit(c):
+    n = torch.arange(1, len(c) + 1, dtype=torch.float64)
+    def share(f):
+        a = torch.linalg.lstsq(f[:, None], c[:, None])[0][0, 0]
+        return 1 - (c - a * f).square().sum() / (c - c.mean()).square().sum()
+    return torch.stack([share(n), share(n.sqrt()), share(n.log())])
+
+
+def best_response(x, **p):
+    a = x[:, :2]
+    gate, shift = a @ p["gate.weight"], a @ p["shift.weight"]
+    return p["scale"] * (x @ p["own.weight"] + p["own.bias"]) + gate * (x @ p["answer.weight"]) + shift * p["c"]
+
+
+def attention_drops(x, **p):
+    h = x.reshape(-1, 2, 3)
+    left, right = h @ p["from.weight"] + p["from.bias"], h @ p["to.weight"] + p["to.bias"]
+    return (torch.stack([torch.stack([(left[:, i] * right[:, j]).sum(1) for j in (0, 1)], 1) for i in (0, 1)], 1) / 2 ** 0.5 + p["start"]).reshape(-1, 4)
+
+
+def deformable(x, **p):
+    """Two rows, three columns, one channel; size 3."""
+    y = torch.zeros(len(x), 2, 3, 2)
+    for n in range(len(x)):
+        image = x[n].reshape(2, 3)
+        framed = F.pad(image, (1, 1, 1, 1))
+        for i in range(2):
+            for j in range(3):
+                moved = (framed[i:i + 3, j:j + 3].reshape(-1) @ p["offset.weight"].reshape(9, 18) + p["offset.bias"]).reshape(9, 2)
+                for k in range(9):
+                    r, c = i + k // 3 - 1 + moved[k, 0], j + k % 3 - 1 + moved[k, 1]
+                    value = sum(image[a, b] * (1 - (r - a).abs()).clamp(min=0) * (1 - (c - b).abs()).clamp(min=0) for a in range(2) for b in range(3))
+                    y[n, i, j] = y[n, i, j] + value * p["kernel.weight"][k]
+    return (y + p["kernel.bias"]).reshape(len(x), -1)
+
+
+def bound(w):
+    """By products of densities, not in logarithms."""
+    return -(sum(a.exp() for a in w) / len(w)).log().mean()
+
+
+PROGRAM = """fn all_columns(pair) {
+  a, b = pair
+  sum(a, axis: 1) + sum(b, axis: 1)
+}
+fn units(pair, h) {
   anew, mean_h = pair
   mean(h^2) + sum((anew + mean_h) * mean(h, axis: 0))
 }
@@ -151,8 +196,25 @@ EXPRESSIONS = [
     ("recurrent_gain(w, d, s)", arrays(w=(3, 3), d=(4, 2, 3), s=(4, 2, 3)), recurrent_gain, "w"),
     ("1.0 * token_mask(x)", arrays(x=(2, 3, 1)), lambda x: torch.ones(2, 1, 3, 3), ""),
     ("loss_of(x, w)", arrays(x=(5, 2), w=(2, 2)), undesirable, "x,w"),
+    ("obs_dropout(x, m, 1 * (s > 0))", arrays(x=(4, 3), m=(4, 3), s=(4, 3)), lambda x, m, s: torch.where(s > 0, x, m), "x,m"),
+    ("1.0 * all_columns(disjoint_columns(3, 5, 3, 2))", {}, lambda: torch.full((3,), 10.0), ""),
+    ("importance_weighted(w)", arrays(w=(4, 3)), bound, "w"),
+    ("normal_log_density(x, mean: m, deviation: exp(s))", arrays(x=(4, 3), m=(3,), s=(4, 1)), lambda x, m, s: torch.distributions.Normal(m, s.exp()).log_prob(x), "x,m,s"),
+    ("normal_entropy(exp(s))", arrays(s=(4,)), lambda s: torch.distributions.Normal(torch.zeros(4), s.exp()).entropy().sum(), "s"),
+    ("growth_fit(c)", arrays(c=(7,)), growth_fit, "c"),
+    ("1 * without_drops(u > 0)", arrays(u=(2, 3, 3)), lambda u: ((u <= 0) | (torch.eye(3) > 0))[:, None].double(), ""),
+    ("gap_rate(w, g, start: 0.2, gain: 0.5, decay: 0.75, most: 0.9)", {"w": torch.tensor([0.3, 0.4]), "g": torch.tensor(0.8)}, lambda w, g: torch.stack([0.2 + 0.5 * (0.75 * w[1] + 0.25 * g), 0.75 * w[1] + 0.25 * g]), "w,g"),
+    ("gap_rate([0, 9], g, most: 0.6)[0]", {"g": torch.tensor(0.8)}, lambda g: torch.tensor(0.6), ""),
 ]
 LAYERS = [
+    ("best_response(x[.., 0..2], 2)", {"scale": (), "c": (2,), "gate.weight": (2, 2), "shift.weight": (2, 2), "own.weight": (3, 2), "own.bias": (2,), "answer.weight": (3, 2)},
+     best_response, None),
+    ("attention_drops(2)", {"start": (), "from.weight": (3, 2), "from.bias": (2,), "to.weight": (3, 2), "to.bias": (2,)}, attention_drops, None,
+     "= reshape(reshape(x, [-1, 2, 3]) |> {call} as f, [-1, 4])", (4, 6), 0.5),
+    ("deformable_conv(2)", {"offset.weight": (3, 3, 1, 18), "offset.bias": (18,), "kernel.weight": (9, 2), "kernel.bias": (2,)}, deformable, None,
+     "= reshape(reshape(x, [-1, 2, 3, 1]) |> {call} as f, [-1, 12])", (2, 6), 0.3),
+    ("feature_tokens(2)", {"weight": (3, 2), "bias": (3, 2), "place": (3, 2)}, lambda x, weight, bias, place: (x[:, :, None] * weight + bias + place).reshape(len(x), -1), None,
+     "= reshape(x |> {call} as f, [-1, 6])"),
     ("scale_norm", {"g": ()}, lambda x, g: g * F.normalize(x, dim=1), None),
 ]
 
