@@ -80,8 +80,9 @@ bool ragged_field(Cx *cx, Value *v) {
 
 // Lengths that are given, each one from 0 to the size.
 static Node *checked_lengths(Cx *cx, Node *n, int64_t size, Span at) {
-  return graph_index(cx->g, n->dtype == DT_I32 ? n : graph_cast(cx->g, n, DT_F32), size + 1, NULL,
-                     run_place(cx, at));
+  const char *place =
+      arena_printf(cx->a, "%s: lengths are 0 to %lld here", run_place(cx, at), (long long)size);
+  return graph_index(cx->g, n->dtype == DT_I32 ? n : graph_cast(cx->g, n, DT_F32), size + 1, NULL, place);
 }
 
 // All of each row is there again.

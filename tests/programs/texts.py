@@ -360,6 +360,14 @@ train net on d { loss cross_entropy(net(a), y); optimize sgd(lr: 0.1); steps 1 }
                 demand(code or len(found.stdout.splitlines()) == 4, f"{way[0]}: {found.stdout}")
 
 
+def case_lengths_that_cannot_be(regc):
+    """A length that is none of the places' ends a run, with what lengths may be; of no place everything is nothing."""
+    for length, said in (("[7, 2]", "lengths are 0 to 6 here: the index 7"), ("[-1, 2]", "lengths are 0 to 6 here: the index -1"), ("[1.5, 2]", "1.5 is no whole number"),
+                         ("[3, 2, 1]", "do not fit"), ("[0, 6]", "")):
+        result = regc("run", "--out=", "--json", written(regc, f"report sum(ragged(arange(6) + zeros([2, 6]), {length}), axis: 1)\n"))
+        demand(result.returncode in (1, 65) and said in result.stderr if said else "[0.0,15.0]" in result.stdout, f"{length}: {result.returncode} {result.stderr}{result.stdout}")
+
+
 def case_generated_texts_are_one(regc):
     """What a program writes, drawn, place by place with what is kept, or searched: the same with one thread, two and as a binary; another seed writes another text."""
     text = f"""data d = text("{ROOT}/docs/repl.md", window: 12)
