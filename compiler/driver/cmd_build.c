@@ -348,8 +348,8 @@ static int build(Build *b, Session *s, const Options *o, const char *path) {
   if (b->table->program.nknowns)
     return usage_error(
         "`%s` finds `%s` when it runs, and what is behind it is compiled for that: `regc run` does it, a "
-        "binary cannot; a program of its own, with the number written, can be built",
-        o->arguments.data[0], b->table->program.knowns[0].name);
+        "binary cannot; `--set %s=N` compiles it for the number that was found",
+        o->arguments.data[0], b->table->program.knowns[0].name, b->table->program.knowns[0].name);
   code = link_begin(&b->link, b->pipeline->arena, o, b->stop);
   if (!code) code = o->given[OPT_MODEL_ONLY] ? build_model(b, path) : build_program(b, path);
   link_end(&b->link);

@@ -34,9 +34,16 @@ void lower_known(Stages *s, const Ast *bind) {
     return;
   }
   if (!e || !most) diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, "known", e ? "most" : "e");
-  const Value bound = most ? line_value(s, most) : v_fail();
-  const int value = e ? number_of(s, e, "a number to be known", false) : -1;
-  if (bound.kind == V_FAIL || !known_int(cx, &bound, "`most`", 1, INT32_MAX, &largest) || value < 0) {
+  const Value bound = most ? line_value(s, most) : v_fail(), before = e ? line_value(s, e) : v_fail();
+  const bool counts = bound.kind != V_FAIL && known_int(cx, &bound, "`most`", 1, INT32_MAX, &largest);
+  if (counts && before.kind == V_NUM) { // nothing is to be found: by `--set`, or behind another one
+    int64_t number = 1;
+    known_int(cx, &before, arena_printf(cx->a, "`%s`", bind->name), 1, largest, &number);
+    held_known(s, bind->name, bind->name_span, (double)number);
+    return;
+  }
+  const int value = counts ? number_in(s, &before, call->span, "a number to be known", false) : -1;
+  if (value < 0) {
     held_bind(s, bind->name, bind->name_span, v_fail());
     return;
   }

@@ -124,6 +124,7 @@ Value line_value(Stages *s, const Ast *e); // of an expression, in the line
 int single_of(Stages *s, Node *n, Span at, const char *what);
 // The place of a number or truth value in the store; -1 after a report.
 int number_of(Stages *s, const Ast *e, const char *what, bool truth_value);
+int number_in(Stages *s, const Value *v, Span at, const char *what, bool truth_value); // the same of a value
 void lower_statement(Stages *s, const Ast *e);
 Value statement_value(Stages *s, const Ast *e);       // the same; of a procedure's call, whose statements act
 void lower_lines(Stages *s, const Ast *block, int n); // the first n of its statements

@@ -30,13 +30,17 @@ static int single(Stages *s, Node *n, Span at, const char *what, const char *cal
 
 int single_of(Stages *s, Node *n, Span at, const char *what) { return single(s, n, at, what, what); }
 
-int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
+int number_in(Stages *s, const Value *v, Span at, const char *what, bool truth_value) {
   Cx *cx = stages_line(s);
-  Value v = line_value(s, e);
-  if (v.kind == V_FAIL) return -1;
-  Node *n = truth_value ? truth(cx, &v) : value_wide(cx, &v);
+  if (v->kind == V_FAIL) return -1;
+  Node *n = truth_value ? truth(cx, v) : value_wide(cx, v);
   if (n && !truth_value && n->dtype != DT_F64) n = graph_cast(cx->g, n, DT_F64);
-  return single_of(s, n, e->span, what);
+  return single_of(s, n, at, what);
+}
+
+int number_of(Stages *s, const Ast *e, const char *what, bool truth_value) {
+  const Value v = line_value(s, e);
+  return number_in(s, &v, e->span, what, truth_value);
 }
 
 // -- values

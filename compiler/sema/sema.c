@@ -525,34 +525,6 @@ void check_own(Program *p, const Ast *def) {
   check_text(p, &d, p->locals);
 }
 
-// `--set name=value`: a definition without parameters gets another body.
-static void apply_set(Program *p, const SemaSet *set) {
-  Session *s = p->session;
-  int source = source_add(&s->sources, arena_printf(s->arena, "--set %s", set->name), set->value,
-                          (int)strlen(set->value));
-  Span here = {source, 0, (int)strlen(set->value)};
-  Def *d = map_get(&p->defs, set->name);
-  if (!d || d->own) {
-    Diag *diag = diag_emit(&s->diags, DIAG_unknown_name, here, set->name);
-    diag_hint(diag, "--set changes a definition of the program: `let %s = …` or `schedule %s = …`", set->name,
-              set->name);
-    return;
-  }
-  if (d->ast->kids[0] || (d->kind != KIND_LET && d->kind != KIND_SCHEDULE)) {
-    diag_emit(&s->diags, DIAG_wrong_kind, here, "a `let` or a `schedule` without parameters",
-              def_kind_name(d->kind));
-    return;
-  }
-  Ast *value = parse_expression(s, source);
-  if (!value) return;
-  Ast *copy = ARENA_NEW(s->arena, Ast);
-  *copy = *d->ast;
-  copy->kids = ARENA_ARRAY(s->arena, Ast *, copy->nkids);
-  memcpy(copy->kids, d->ast->kids, sizeof(Ast *) * (size_t)copy->nkids);
-  copy->kids[2] = value;
-  d->ast = copy;
-}
-
 Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *sets, int nsets) {
   Program *p = ARENA_NEW(s->arena, Program);
   *p = (Program){.session = s, .parse = parse, .path = path};
@@ -564,7 +536,7 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   collect_items(p, parse->file, path);
   collect_statements(p);
   if (p->lacks_file) return p;
-  for (int i = 0; i < nsets; i++) apply_set(p, &sets[i]);
+  for (int i = 0; i < nsets; i++) sema_set(p, &sets[i]);
 
   for (int i = 0; i < p->trains.len; i++) use_recipe(p, p->trains.data[i], false);
   for (int i = 0; i < p->trains.len; i++) allow_warnings(p, p->trains.data[i]);

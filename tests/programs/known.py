@@ -99,6 +99,22 @@ def case_known_has_its_bits(regc):
         demand(read(home / other / "weights-more.safetensors") == whole, f"{other} differs")
 
 
+def case_known_is_given(regc):
+    """--set gives the number: nothing is found, and a binary can be built, which does the same."""
+    home = folder(regc)
+    path = written(regc, program(home))
+    left = reports(events(regc, "--out=", path, cwd=home))["left"]
+    given = events(regc, "--out", home / "given", "--set", f"k={left}", path, cwd=home)
+    told = reports(given)
+    demand(told["left"] == left and told["twice"] == 2 * left and told["apart"] < 1e-5, f"{told}")
+    regc.ok("build", "-q", "--set", f"k={left}", path, "-o", home / "binary", cwd=home)
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], cwd=home, check=True, stdout=subprocess.DEVNULL)
+    demand(read(home / "built" / "weights-more.safetensors") == read(home / "given" / "weights-more.safetensors"), "a binary has other weights")
+    demand(reports(events(regc, "--out=", "--set", "k=2", path, cwd=home))["left"] == 2, "another number")
+    done = regc("run", "--out=", "--set", "k=13", path, cwd=home)
+    demand(done.returncode == 1 and "a whole number from 1 to 12, found 13" in done.stderr, f"{done}")
+
+
 def case_known_refused(regc):
     """A number that is none, a binary, the prompt, and what is wrong only with the number that was found."""
     home = folder(regc)
