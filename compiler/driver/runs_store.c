@@ -41,7 +41,7 @@ static const char *const measured[] = {
                      " ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.' || v.key, v.value, 2"
     " FROM json_each(?2) e, json_each(e.value, '$.terms') v WHERE " EVENT("epoch") " ORDER BY e.key",
-    "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.gradient.' || v.key, v.value, 2"
+    "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.gradient.' || v.key, v.value, 3"
     " FROM json_each(?2) e, json_each(e.value, '$.gradients') v WHERE " EVENT("epoch") " ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.valid.' || v.key, v.value, 2"
     " FROM json_each(?2) e, json_each(e.value, '$.valid') v WHERE " EVENT("epoch") " ORDER BY e.key",

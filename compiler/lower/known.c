@@ -42,7 +42,7 @@ void lower_known(Stages *s, const Ast *bind) {
     held_known(s, bind->name, bind->name_span, (double)number);
     return;
   }
-  const int value = counts ? number_in(s, &before, call->span, "a number to be known", false) : -1;
+  const int value = counts && e ? number_in(s, &before, e->span, "a number to be known", false) : -1;
   if (value < 0) {
     held_bind(s, bind->name, bind->name_span, v_fail());
     return;
