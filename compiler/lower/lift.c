@@ -349,7 +349,8 @@ Value matmul(Cx *cx, const Value *vx, const Value *vy, Span at) {
   Shape rx = x->shape, ry = y->shape;
   int64_t n = ry.dim[ry.rank - 1], k = rx.dim[rx.rank - 1], rows = 1;
   for (int i = 0; i < rx.rank - 1; i++) rows *= rx.dim[i];
-  Shape whole = {.rank = 3, .dim = {rows, n, shape_count(lead) > 0 && ry.rank > 2 ? shape_count(lead) : 1}};
+  const Shape whole =
+      ry.rank == 2 ? shape_of(2, rows, n) : shape_of(3, shape_count(lead), rx.dim[rx.rank - 2], n);
   if (!shape_fits(cx, whole, at)) return v_fail();
   Node *out;
   Shape result = rx;
