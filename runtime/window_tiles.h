@@ -29,7 +29,7 @@ NAME(windows)(const Product *p, const char *const *row, const REAL *panel, int64
     }
   for (int m = 0; m < ROWS; m++)
     for (int v = 0; v < vectors; v++)
-      *(NAME(Vector) *)(void *)(out[m] + skip + v * (int64_t)sizeof sum[m][v]) = sum[m][v];
+      memcpy(out[m] + skip + v * (int64_t)sizeof sum[m][v], &sum[m][v], sizeof sum[m][v]);
 }
 
 // ROWS elements, `offset[m]` bytes behind the begin of a window, of so many windows, times their rows of y
@@ -45,7 +45,8 @@ NAME(elements)(const char *const *window, int64_t windows, const int64_t *offset
     const NAME(Vector) w2 = vectors > 1 ? *(const NAME(Vector) *)(y + LANES) : w;
 #pragma GCC unroll 16
     for (int m = 0; m < ROWS; m++) {
-      const REAL one = *(const REAL *)(const void *)(at + (in_line ? m * (int64_t)sizeof(REAL) : offset[m]));
+      REAL one;
+      memcpy(&one, at + (in_line ? m * (int64_t)sizeof(REAL) : offset[m]), sizeof one);
       sum[m][0] += w * one;
       if (vectors > 1) sum[m][1] += w2 * one;
     }

@@ -16,6 +16,7 @@ WHOLE = ("compiler/lower", "compiler/driver", "runtime")  # rooms of which each 
 APART = {"tell_violation", "slot_nameless", "on_abort", "on_illegal", "say", "out_of_memory", "reg_no_memory", "cannot_write", "room_for",
          "store_refused", "failed_round", "cannot_read", "open_in", "open_file", "file_make", "file_resize", "reg_large_add",
          "point_reg_known"}  # the last one: a binary finds no sizes
+APART_FILES = {"runtime/train/reach.c"}
 
 
 def room_of(path):
@@ -57,7 +58,7 @@ def main():
         print(f"{name}:{line}: nothing executes {function}")
     executed, all_ = (sum(v[k] for v in rooms.values()) for k in (0, 1))
     print(f"coverage: {executed / all_:.1%} of {all_} lines, {len(never)} of {len(functions)} functions never executed")
-    return any(room_of(name) in WHOLE and function not in APART for name, _, function in never)
+    return any(room_of(name) in WHOLE and function not in APART and name not in APART_FILES for name, _, function in never)
 
 
 if __name__ == "__main__":

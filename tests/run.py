@@ -316,7 +316,7 @@ def collect(regc, quick, promote):
 
 
 # Modules of tests/programs that compare values, not bits.
-VALUES_ONLY = ("arrays", "checks", "clauses", "definitions", "further", "indices", "known", "matrices", "measures", "models", "optimizer_states", "samples",
+VALUES_ONLY = ("arrays", "checks", "clauses", "definitions", "further", "indices", "matrices", "measures", "models", "optimizer_states", "samples",
                "steps", "trees", "turns", "updates", "wide")
 AGAIN = ("same bits: ", "PyTorch: ", "table_of_fashion_mnist", "reports_in_a_browser", "digits_accuracy_over_five_seeds", "compiled_steps_agree_with_the_interpreter")
 

@@ -182,6 +182,44 @@ static int make_whole(const reg_data_plan *plan, reg_status *st) {
   return code;
 }
 
+static void *copy_of(Heap *heap, const void *from, size_t bytes, bool *good) {
+  void *to = from ? reg_heap_take(heap, bytes + 1) : NULL;
+  if (to) memcpy(to, from, bytes);
+  *good = *good && (to || !from);
+  return to;
+}
+
+static const char *text_of(Heap *heap, const char *text, bool *good) {
+  return copy_of(heap, text, text ? strlen(text) : 0, good);
+}
+
+static const char *const *texts_of(Heap *heap, const char *const *from, int n, bool *good) {
+  const char **to = copy_of(heap, from, (size_t)n * sizeof *to, good);
+  for (int i = 0; to && i < n; i++) to[i] = text_of(heap, from[i], good);
+  return to;
+}
+
+// A data set outlives its plan.
+static int keep_forms(reg_dataset *d, Heap *heap, const reg_data_op *source, reg_status *st) {
+  bool good = true;
+  reg_csv_form *f = copy_of(heap, form_of(source), sizeof *f, &good);
+  reg_data_own *own = f ? copy_of(heap, f->own, (size_t)f->nown * sizeof *own, &good) : NULL;
+  for (int i = 0; own && i < f->nown; i++) {
+    own[i].column = text_of(heap, own[i].column, &good);
+    own[i].field = text_of(heap, own[i].field, &good);
+  }
+  if (f) {
+    f->names = texts_of(heap, f->names, f->nnames, &good);
+    f->missing = texts_of(heap, f->missing, f->nmissing, &good);
+    f->columns = texts_of(heap, f->columns, f->ncolumns, &good);
+    f->dropped = texts_of(heap, f->dropped, f->ndropped, &good);
+    f->own = own;
+  }
+  d->form = f;
+  d->images = copy_of(heap, images_of(source), sizeof *d->images, &good);
+  return good ? REG_OK : reg_no_memory(st, sizeof *f);
+}
+
 static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_status *st) {
   if (plan->nops && plan->ops[0].kind == REG_DATA_TEXT) return load_text(d, heap, plan, st);
   if (plan->nops && plan->ops[0].kind >= REG_DATA_FROM) {
@@ -193,8 +231,7 @@ static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   if (!code) code = table_lag(&t, d, plan, st);
   if (!code && has(plan, REG_DATA_DROP_MISSING)) code = table_drop_missing(&t, form_of(&plan->ops[0]), st);
   if (!code) code = table_to_fields(&t, d, st);
-  if (!code) d->form = form_of(&plan->ops[0]);
-  if (!code) d->images = images_of(&plan->ops[0]);
+  if (!code) code = keep_forms(d, heap, &plan->ops[0], st);
   if (!code) code = make_parts(d, heap, &t, plan, st);
   if (!code) code = table_tokenize(&t, d, plan, st);
   if (!code) code = t.width ? make_x(&t, d, plan, st) : texts_alone(d, heap, plan, st);

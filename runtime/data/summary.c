@@ -54,7 +54,7 @@ static int read_any(const char *path, reg_csv_form *form, Heap *heap, Table *t, 
 // The only column's name holds another separator.
 static bool other_separator(const Table *t, reg_csv_form *f) {
   const char *at = t->width == 1 && !f->separator ? strpbrk(t->columns[0], ";\t|") : NULL;
-  if (at) f->separator = *at;
+  if (at) f->separator = (unsigned char)*at;
   return at != NULL;
 }
 

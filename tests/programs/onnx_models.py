@@ -148,7 +148,7 @@ evaluate net on rows.test { accuracy }
 """
 
 MODELS = {
-    "convolutions": ("model net(x: [36]) -> [3] = reshape(x, [-1, 6, 6, 1]) |> conv(4, 3) |> relu |> batch_norm |> max_pool(2) |> reshape([-1, 36]) |> dense(3)", {"Conv"}),
+    "convolutions": ("model net(x: [36]) -> [3] = reshape(x, [-1, 6, 6, 1]) |> conv(4, 3) |> relu |> conv(4, 3, groups: 2) |> batch_norm |> max_pool(2) |> reshape([-1, 36]) |> dense(3)", {"Conv", "GatherElements"}),
     "convolutions and back": ("""model net(x: [36]) -> [3] {
   image = reshape(x, [-1, 6, 6, 1])
   wide = image |> conv(4, 3, stride: 2) |> relu |> conv_transpose(3, size: 3)
