@@ -44,7 +44,7 @@ void pipeline_names(Pipeline *p); // Parse -> Program, without its report
 // pipeline_lower without its report; the exit code of data that could not be loaded, or EXIT_OK.
 int pipeline_elaborate(Pipeline *p);
 
-LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all);            // graph -> passes -> Loops
+LoopFn *pipeline_loops(Pipeline *p, const Graph *g, bool keep_all); // graph -> passes -> Loops
 // The same of a step. *draws: what makes the draws that it reads, before it; NULL: it makes them itself.
 LoopFn *pipeline_step_loops(Pipeline *p, const Graph *g, LoopFn **draws);
 CompiledFn pipeline_compile(Pipeline *p, const LoopFn *f, const char **error); // -> code

@@ -90,7 +90,7 @@ typedef struct TableRequest {
   bool any_text;                 // a column of x with texts is one of texts, in the first file
   const bool *is_text;           // of `columns`; NULL: of those that `named` says
   int ntexts;
-  const char *const *texts; // columns of x that are texts, where the file has them
+  const char *const *texts;           // columns of x that are texts, where the file has them
   const struct TableRequest *instead; // what is read where the file has all of its columns; or NULL
 } TableRequest;
 

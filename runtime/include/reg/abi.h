@@ -45,7 +45,8 @@ void reg_copy(reg_ctx *ctx, void *to, const void *from, int64_t bytes);
 // What the index that reg_index judges is made of.
 typedef enum reg_index_type { REG_INDEX_I32, REG_INDEX_F32, REG_INDEX_F64 } reg_index_type;
 
-// Weights of so many window elements and units, numbers of 4 or 8 bytes, in panels of one or two vectors. Bytes.
+// Weights of so many window elements and units, numbers of 4 or 8 bytes, in panels of one or two vectors.
+// Bytes.
 static inline int64_t reg_conv_work(int64_t elements, int64_t units, int64_t bytes) {
   return elements * ((units * bytes + 63) / 64 * 64);
 }
