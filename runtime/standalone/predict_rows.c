@@ -44,19 +44,25 @@ const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_
   return NULL;
 }
 
+// The numbers of an array in the place of the rows' values; none has no array.
+static int read_numbers(const char *path, reg_npy_view *v, reg_rows *rows, reg_status *st) {
+  size_t size;
+  char *bytes = reg_file_read_large(path, &size, "array_missing", st);
+  int code = bytes ? reg_npy_open(path, bytes, size, v, st) : st->code;
+  const size_t wanted = code ? 0 : (size_t)(v->count + 1) * sizeof *rows->values;
+  if (!code && !(rows->values = reg_large_resize(NULL, wanted))) code = reg_no_memory(st, wanted);
+  for (int64_t i = 0; !code && i < v->count; i++) rows->values[i] = reg_npy_at(v, i);
+  reg_large_free(bytes);
+  return code;
+}
+
 // Rows of an array, or where `each` is given also those of a series, of whose rows windows are made.
 static int read_npy(const char *path, const reg_dataset *d, const reg_dataset *each, reg_rows *rows,
                     reg_status *st) {
   const int64_t width = d->fields[0].width, one_width = each ? each->fields[0].width : 0;
-  reg_array a = {0};
-  double *numbers = NULL;
-  const int code = reg_npy_numbers(path, &a, &numbers, st);
-  const size_t bytes = (size_t)a.count * sizeof *numbers;
-  if (!code && (rows->values = reg_large_resize(NULL, bytes + sizeof *numbers))) // none has no array
-    memcpy(rows->values, numbers, bytes);
-  free(numbers);
+  reg_npy_view a = {0};
+  const int code = read_numbers(path, &a, rows, st);
   if (code) return code;
-  if (!rows->values) return reg_no_memory(st, bytes);
   const bool one = a.rank == 1 && a.count == width,
              series = each && a.count && !one &&
                       ((a.rank == 2 && a.dim[1] == one_width && one_width != width) ||
