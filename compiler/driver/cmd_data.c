@@ -1,6 +1,7 @@
 // regc data: what the data of a program (of a table: show_table.c) are, as they were read: parts, columns of
 // x as in the files, fields, first rows. A program whose models are wrong shows its data all the same.
 #include "pipeline.h"
+#include "reg/summary.h"
 #include <math.h>
 #include <string.h>
 
@@ -51,11 +52,9 @@ const char *shown_bins(Arena *a, const int64_t *bins, int n) {
 // -- for people
 
 static void print_range(Arena *a, const char *name, const char *type, const Range *r) {
-  const int wide = reg_shown_width(name);
   fputs("  ", stdout);
-  reg_shown(stdout, name);
-  printf("%*s  %-8s %12.6g %12.6g %12.6g  %s\n", wide < 22 ? 22 - wide : 0, "", type, r->low, r->mean,
-         r->high, shown_bins(a, r->bins, BINS));
+  text_padded(stdout, name, 22);
+  printf("  %-8s %12.6g %12.6g %12.6g  %s\n", type, r->low, r->mean, r->high, shown_bins(a, r->bins, BINS));
 }
 
 static int64_t *class_counts(Arena *a, const reg_dataset *d, const reg_field *f) {
@@ -253,7 +252,8 @@ int cmd_data(Session *s, const Options *o) {
   int code = EXIT_OK;
   for (int i = 0; i < o->arguments.len; i++) {
     const char *path = o->arguments.data[i];
-    const int file_code = (is_table(path) ? show_table : show_file)(s, o, path);
+    const bool table = reg_is_table(path) || text_ends_in(path, ".data");
+    const int file_code = (table ? show_table : show_file)(s, o, path);
     if (file_code > code) code = file_code;
   }
   return code;

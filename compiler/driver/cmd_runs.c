@@ -189,11 +189,6 @@ static Names fields_of(const Runs *r, const Names *runs) {
   return names_of(r, runs_query(r->db, sql.data, runs->data, runs->len));
 }
 
-static void pad(const char *text, int width) {
-  reg_shown(stdout, text);
-  printf("%*s", width - reg_shown_width(text), "");
-}
-
 // A table; each column as wide as what is in it.
 static void print_table(const Runs *r, int rows, int columns, const char *const *cells) {
   for (int i = 0; i < rows; i++) {
@@ -204,7 +199,7 @@ static void print_table(const Runs *r, int rows, int columns, const char *const 
         width = own > width ? own : width;
       }
       if (i == 0 && k == 0 && r->o->out.color) fputs("\033[1m", stdout);
-      pad(cells[i * columns + k], k + 1 < columns ? width + 2 : reg_shown_width(cells[i * columns + k]));
+      text_padded(stdout, cells[i * columns + k], k + 1 < columns ? width + 2 : 0);
     }
     puts(i == 0 && r->o->out.color ? "\033[0m" : "");
   }

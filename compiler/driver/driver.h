@@ -93,17 +93,17 @@ typedef struct ShownColumns {
 void show_columns(const ShownColumns *c);
 
 // show_table.c
-bool is_table(const char *path);                                // by its name
 int show_table(Session *s, const Options *o, const char *path); // regc data FILE of a table; the exit code
 const char *shown_bins(Arena *a, const int64_t *bins, int n);   // a small histogram (cmd_data.c)
 // text.c
 bool text_ends_in(const char *text, const char *end);
-void text_fill(FILE *out, const char *text);     // words filled to 78 columns
-const char *text_bytes(Arena *a, double bytes);  // "1.5 MB"
-const char *text_count(Arena *a, double count);  // "12.3 k"
-const char *text_json(Arena *a, const char *s);  // quoted and escaped
-const char *text_number(Arena *a, double value); // JSON number; "nan", "inf", "-inf" as strings
-const char *text_double(Arena *a, double value); // with all its digits
+void text_padded(FILE *out, const char *text, int width); // as it is shown, and blanks up to the width
+void text_fill(FILE *out, const char *text);              // words filled to 78 columns
+const char *text_bytes(Arena *a, double bytes);           // "1.5 MB"
+const char *text_count(Arena *a, double count);           // "12.3 k"
+const char *text_json(Arena *a, const char *s);           // quoted and escaped
+const char *text_number(Arena *a, double value);          // JSON number; "nan", "inf", "-inf" as strings
+const char *text_double(Arena *a, double value);          // with all its digits
 
 #define COMMAND(name, arguments, sentence, story) int cmd_##name(Session *s, const Options *o);
 #include "commands.def"

@@ -15,13 +15,6 @@ enum {
   SHORTEST_TEXT = 3
 };
 
-bool is_table(const char *path) {
-  static const char *const ends[] = {".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst", ".data"};
-  bool found = false;
-  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) found |= text_ends_in(path, ends[i]);
-  return found;
-}
-
 static const char *kind_name(reg_column_kind kind) {
   static const char *const names[] = {"number", "integer", "date", "text"};
   return names[kind];
@@ -32,12 +25,6 @@ static bool is_numbers(const reg_column_summary *c) {
 }
 
 // -- for people
-
-static void print_padded(const char *text, int width) {
-  const int wide = reg_shown_width(text);
-  reg_shown(stdout, text);
-  printf("%*s", wide < width ? width - wide : 0, "");
-}
 
 // A summary that is being shown.
 typedef struct Shown {
@@ -58,7 +45,7 @@ static void print_column(void *shown, int64_t k) {
   Arena *a = ((const Shown *)shown)->arena;
   const reg_column_summary *c = &((const Shown *)shown)->summary->columns[k];
   fputs("  ", stdout);
-  print_padded(c->name, 22);
+  text_padded(stdout, c->name, 22);
   printf("  %-8s %8lld ", kind_name(c->kind), (long long)c->missing);
   printf("%8s ", c->distinct ? arena_printf(a, "%lld", (long long)c->distinct) : "");
   if (is_numbers(c)) {
@@ -146,7 +133,7 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   const char *empty = list_of(a, p, USE_NUMBER, true), *without = list_of(a, p, USE_ONE_HOT, true);
   puts("\nto begin with, where the last column is what is predicted:\n");
   printf("  data %s = csv(%s", data_named(a, path), text_json(a, path));
-  if (p->separator != ',' && !strstr(path, ".tsv"))
+  if (p->separator != ',' && !text_ends_in(path, ".tsv"))
     printf(", separator: \"%s\"", p->separator == '\t' ? "\\t" : (char[]){p->separator, 0});
   if (p->decimal != '.') fputs(", decimal: \",\"", stdout);
   if (p->skip) printf(", skip: %lld", (long long)p->skip);

@@ -9,6 +9,12 @@ bool text_ends_in(const char *text, const char *end) {
   return n >= m && !strcmp(text + n - m, end);
 }
 
+void text_padded(FILE *out, const char *text, int width) {
+  const int own = reg_shown_width(text);
+  reg_shown(out, text);
+  fprintf(out, "%*s", own < width ? width - own : 0, "");
+}
+
 void text_fill(FILE *out, const char *text) {
   size_t column = 0;
   for (const char *c = text; *c; c += strspn(c, " ")) {

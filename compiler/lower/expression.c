@@ -173,7 +173,7 @@ static bool add_values(Cx *cx, LowerExpression *x, const Value *v, bool told) {
   }
   if (told && !has_number(v)) return true;
   int64_t classes;
-  bool text = v->kind == V_FIELD && !reg_field_numeric(&field_data(cx, v)->fields[v->field]);
+  const bool text = is_text_field(cx, v);
   Node *n = text ? value_classes(cx, v, &classes) : counted_node(cx, v);
   if (!n) return false;
   if (is_ragged(value_dims(cx, v), n->shape.rank)) n = count_filled(cx, n, value_dims(cx, v), NULL, 0);

@@ -514,7 +514,7 @@ static bool is_row_list(Cx *cx, const Value *v) {
 // What elements are picked from: of a text its classes. Classes of a tensor stay classes.
 static Node *named_elements(Cx *cx, const Value *v, int64_t *classes) {
   *classes = v->classes;
-  const bool text = v->kind == V_FIELD && !reg_field_numeric(&field_data(cx, v)->fields[v->field]);
+  const bool text = is_text_field(cx, v);
   return text ? value_classes(cx, v, classes) : counted_node(cx, v);
 }
 

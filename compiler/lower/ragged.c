@@ -120,8 +120,7 @@ static const Dim *rows_of(Cx *cx, const Dim *d, const Dim *known, int64_t size, 
 
 Value call_ragged(Cx *cx, const Args *a) {
   int64_t classes;
-  const bool text =
-      a->v[0]->kind == V_FIELD && !reg_field_numeric(&field_data(cx, a->v[0])->fields[a->v[0]->field]);
+  const bool text = is_text_field(cx, a->v[0]);
   Node *x = text ? value_classes(cx, a->v[0], &classes) : counted_node(cx, a->v[0]),
        *length = counted_wide(cx, a->v[1]);
   int axis = 1;

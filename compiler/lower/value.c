@@ -203,6 +203,10 @@ Node *value_floats(Cx *cx, const Value *v) { return as_type(cx, value_node(cx, v
 Node *counted_floats(Cx *cx, const Value *v) { return as_type(cx, counted_node(cx, v), DT_F32); }
 
 // Of a value that may have counts.
+bool is_text_field(Cx *cx, const Value *v) {
+  return v->kind == V_FIELD && !reg_field_numeric(&field_data(cx, v)->fields[v->field]);
+}
+
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes) {
   *classes = v->classes;
   if (v->kind == V_FIELD) {

@@ -319,6 +319,7 @@ Node *value_node(Cx *cx, const Value *v);
 Node *value_wide(Cx *cx, const Value *v);
 double plain_number(const Value *v);        // of a NUM or BOOL: a percentage's share, a time's count
 Node *value_floats(Cx *cx, const Value *v); // value_node as f32
+bool is_text_field(Cx *cx, const Value *v); // whose classes alone are numbers
 Node *value_classes(Cx *cx, const Value *v, int64_t *classes);            // class indices (i32)
 bool value_number(Cx *cx, const Value *v, const char *what, double *out); // known number (percent: its share)
 // A time, in steps, and the same as a live number where it is one; `live` NULL: it is compiled in.
@@ -551,8 +552,7 @@ Node *check_draw(Cx *cx, Node *n, Span at);
 // -- data.c
 const Ast *call_arg(const Ast *call, const char *name, int position); // NULL where it is not given
 const char *program_file(Cx *cx, Span at, const char *path);          // relative to the file that `at` is in
-// Is e several data sets, as folds(…) are; how many (-1 after a report), and the i-th as a tree that names
-// it.
+// Is e several data sets, as folds(…) are; how many (-1 after a report); the i-th as a tree naming it.
 bool data_several(Cx *cx, const Ast *e);
 int64_t data_count(Cx *cx, const Ast *e);
 Ast *data_index(Cx *cx, const Ast *e, int64_t i);

@@ -10,8 +10,8 @@ void collect_statements(Program *p); // of all files: what they bind, and the de
 void statement_names(Program *p, const Ast *e, void (*put)(Program *, const char *, const Ast *));
 const Ast *definition_whole(Arena *a, const Ast *def); // with the parameters that each of its kind has
 Def *sema_define(Program *p, const Ast *def, bool from_library, Map *defs);
+void sema_set(Program *p, const SemaSet *set); // `--set name=value`
 // `ema(net, decay: 0.99)` that is no definition's whole value becomes the NAME of one.
-void sema_set(Program *p, const SemaSet *set);
 void sema_name_average(Program *p, const Ast *call);
 const Ast *
 sema_followed(const Ast *call); // by `ema` or `snapshot`, or loaded; NULL: the call is none of these

@@ -48,6 +48,12 @@ const reg_part *reg_data_part(const reg_dataset *d, const char *name) {
   return NULL;
 }
 
+const char *data_own_column(const reg_dataset *d, const char *field) {
+  for (int i = 0; d->form && i < d->form->nown; i++)
+    if (!strcmp(d->form->own[i].field, field)) return d->form->own[i].column;
+  return NULL;
+}
+
 int reg_data_field(const reg_dataset *d, const char *name) {
   for (int i = 0; i < d->nfields; i++)
     if (!strcmp(d->fields[i].name, name)) return i;

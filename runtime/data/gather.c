@@ -228,19 +228,13 @@ static int repeat_columns(reg_dataset *d, Heap *heap, int64_t width, int64_t len
   return REG_OK;
 }
 
-// The column of a file that the field is: where windows were chosen by it, they lie within its texts.
-static const char *column_of(const reg_dataset *d, const char *field) {
-  for (int i = 0; d->form && i < d->form->nown; i++)
-    if (!strcmp(d->form->own[i].field, field)) return d->form->own[i].column;
-  return NULL;
-}
-
+// Where windows were chosen by a column of the file, they lie within its texts.
 static const char *group_of(const Piece *p, int id) {
   const char *group = NULL;
   for (int i = 0; p->op->fn && i < p->op->fn->nslots && !group; i++) {
     const reg_slot *s = &p->op->fn->slots[i];
     if (s->kind == REG_SLOT_FIELD && s->index != id && s->dtype == REG_I32)
-      group = column_of(p->of, p->of->fields[s->index].name);
+      group = data_own_column(p->of, p->of->fields[s->index].name);
   }
   return group;
 }

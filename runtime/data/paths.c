@@ -1,11 +1,12 @@
 // What a path of a program means: a file, the tables of a folder, or the files that fit a pattern.
 #include "data/table.h"
+#include "reg/summary.h"
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static bool is_table(const char *path) {
+bool reg_is_table(const char *path) {
   static const char *const ends[] = {".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst"};
   const size_t n = strlen(path);
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
@@ -40,7 +41,7 @@ int data_paths(Heap *heap, const char *path, const char *const **paths, int *cou
   const char **list = reg_heap_take(heap, (found.gl_pathc + 1) * sizeof *list);
   *count = 0;
   for (size_t i = 0; i < found.gl_pathc && list && *count <= MOST_FILES; i++)
-    if (!folder || is_table(found.gl_pathv[i]))
+    if (!folder || reg_is_table(found.gl_pathv[i]))
       list[(*count)++] = reg_heap_copy(heap, found.gl_pathv[i], strlen(found.gl_pathv[i]));
   globfree(&found);
   if (!list || code == GLOB_NOSPACE) return reg_no_memory(st, 0);

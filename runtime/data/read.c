@@ -16,14 +16,12 @@ void table_skip(reg_skipping *skipping, reg_status *st) {
 
 // What the training's file calls its rows by: a column of its own, which this file may have.
 static int open_name(Table *t, const reg_dataset *d, const reg_series *series, reg_status *st) {
-  const char *field = d->named >= 0 ? d->fields[d->named].name : NULL;
+  const char *field = d->named >= 0 ? d->fields[d->named].name : NULL,
+             *column = field ? data_own_column(d, field) : NULL;
   if (!(t->own = calloc((size_t)d->ntexts + 2, sizeof *t->own))) return reg_no_memory(st, sizeof *t->own);
   texts_again(t, d);
-  for (int i = 0; field && d->form && i < d->form->nown; i++)
-    if (!strcmp(d->form->own[i].field, field))
-      t->own[t->nown++] = (OwnColumn){.column = d->form->own[i].column, .field = field, .role = REG_OWN_ID};
-  const bool same =
-      t->nown > d->ntexts && series && series->group && !strcmp(series->group, t->own[d->ntexts].column);
+  if (column) t->own[t->nown++] = (OwnColumn){.column = column, .field = field, .role = REG_OWN_ID};
+  const bool same = column && series && series->group && !strcmp(series->group, column);
   if (series && series->group && !same)
     t->own[t->nown++] = (OwnColumn){.column = series->group, .field = series->group, .role = REG_OWN_FIELD};
   return REG_OK;

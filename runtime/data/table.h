@@ -208,6 +208,8 @@ int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_datase
 // fit it.
 int data_rows(const reg_dataset *d, const reg_part *part, int field, const reg_slot *s, void *to,
               reg_status *st);
+// The column of its files that a field is, besides the first target; NULL: none, or it is computed.
+const char *data_own_column(const reg_dataset *d, const char *field);
 // Columns of x; 0 where models read tokens alone.
 int64_t data_x_width(const reg_dataset *d);
 // "0", "1", ...: names of so many columns; NULL: out of memory.

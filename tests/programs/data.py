@@ -1,6 +1,7 @@
 """Data from whole programs: parts in files of their own, classes and statistics of the training part, names of columns. Each
 `case_*` function takes the compiler and raises Failure."""
 import csv
+import gzip
 import json
 import math
 import random
@@ -189,8 +190,9 @@ TABLES = [
 def case_a_table_is_shown_before_a_program_is_written(regc):
     """What stands in it, and a definition that can be read."""
     where = folder(regc)
-    for name, text, (columns, types, missing), piece in TABLES:
-        (where / name).write_text(text)
+    packed = [("packed.tsv.gz", *row[1:3], 'separator: "\\t"') for row in TABLES if row[0] == "tabs.tsv"]
+    for name, text, (columns, types, missing), piece in TABLES + packed:
+        (where / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
         found = json.loads(regc.ok("data", "--json", name, cwd=where))["columns"]
         demand([[c[k] for c in found] for k in ("name", "type", "missing")] == [columns, types, missing], f"{name}: {found}")
         shown = regc.ok("data", name, cwd=where)

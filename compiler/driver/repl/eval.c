@@ -168,8 +168,7 @@ static void show_data(FILE *out, const char *text, const reg_dataset *d) {
   for (int i = 0; i < d->nfields; i++) {
     const reg_field *f = &d->fields[i];
     fputs("  .", out);
-    reg_shown(out, f->name);
-    for (int k = reg_shown_width(f->name); k < 12; k++) fputc(' ', out);
+    text_padded(out, f->name, 12);
     if (f->rank) fputs("[", out);
     for (int k = 0; k < f->rank; k++) fprintf(out, "%s%lld", k ? ", " : "", (long long)f->dim[k]);
     fputs(f->rank ? "]" : reg_field_numeric(f) ? "number" : "text", out);

@@ -36,10 +36,12 @@ typedef struct reg_summary {
   void *memory;            // owns all of the above
 } reg_summary;
 
+// Whether a path is called as tables are, .csv or .tsv, packed or not.
+bool reg_is_table(const char *path);
 // Reads a table of any columns (packed by gzip or zstd or not) whole. The separator is `,`, or in .tsv a tab;
 // where the first line has none, `;`, a tab or `|`, with decimal commas where only those make numbers. A
-// first line of which half are numbers, which do not count the columns, is a row. On failure st is filled, as
-// by reg_data_load; reg_summary_free either way.
+// first line of which half are numbers is a row. On failure st is filled, as by reg_data_load;
+// reg_summary_free either way.
 int reg_summary_read(const char *path, reg_summary *out, reg_status *st);
 void reg_summary_free(reg_summary *p);
 #endif
