@@ -293,9 +293,8 @@ static void fill_functions(Arena *a, const Lowered *l, reg_train *r, LowerTrain 
     r->answers = lower_answers((Lowered *)l, t, &r->answered);
   }
   r->step_trace = check ? r->step : function_new(a, "step_trace", full, traced);
-  if (!t->inside)
-    r->norms = function_new(a, "norms", full ? full : t->last_batch,
-                            (FunctionSource){.train = t, .kind = LOWER_NORMS});
+  r->norms = function_new(a, "norms", full ? full : t->last_batch,
+                          (FunctionSource){.train = t, .kind = LOWER_NORMS});
   r->step_last_trace = check ? r->step_last : function_new(a, "step_last_trace", t->last_batch, traced);
   if (!t->valid_part) return;
   FunctionSource valid = {.train = t, .kind = LOWER_VALID};

@@ -31,10 +31,21 @@ typedef struct Section {
 } Section;
 typedef VEC(Section *) Report;
 
+// Of the events of a run, in a table `e` of SQLite: its rows have a number `i`, the `kind` and the `line`.
+typedef struct Reading {
+  Arena *a;
+  sqlite3 *db;
+  Report *out;
+} Reading;
+const char *report_text_at(const Reading *r, sqlite3_stmt *s, int column);
+double report_number_at(sqlite3_stmt *s, int column); // NaN: there is none
+bool report_is_far(const Section *s);                 // its numbers are above 0, and over a thousandfold
+void report_sweeps(const Reading *r);                 // report_sweeps.c: of each its runs
+
 Section *report_section(Arena *a, Report *to, const char *title);
 Series *report_series(Arena *a, Section *to, const char *name,
                       bool dots); // of this name, made where there is none
-// The numbers of the plot by their x: rows of the series' first, others are at the same places.
+// The numbers of the plot, a row for each place along x.
 void report_numbers(Arena *a, Section *to);
 
 // Of the folder of a run. False after a mistake, which was told; *code says how to end.

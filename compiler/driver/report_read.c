@@ -8,20 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef struct Reading {
-  Arena *a;
-  sqlite3 *db;
-  Report *out;
-} Reading;
-
-static const char *text_at(const Reading *r, sqlite3_stmt *s, int i) {
+const char *report_text_at(const Reading *r, sqlite3_stmt *s, int i) {
   const char *text = (const char *)sqlite3_column_text(s, i);
   if (sqlite3_column_type(s, i) == SQLITE_FLOAT)
     return arena_printf(r->a, "%.7g", sqlite3_column_double(s, i));
   return text ? arena_strdup(r->a, text) : "";
 }
 
-static double number_at(sqlite3_stmt *s, int i) {
+double report_number_at(sqlite3_stmt *s, int i) {
   return sqlite3_column_type(s, i) == SQLITE_NULL ? NAN : sqlite3_column_double(s, i);
 }
 
@@ -41,7 +35,7 @@ static void table(const Reading *r, Section *to, const char *sql, const char *co
   for (int i = 0; i < to->columns; i++)
     vec_push(r->a, to->cells, arena_strdup(r->a, sqlite3_column_name(s, i)));
   while (s && sqlite3_step(s) == SQLITE_ROW)
-    for (int i = 0; i < to->columns; i++) vec_push(r->a, to->cells, text_at(r, s, i));
+    for (int i = 0; i < to->columns; i++) vec_push(r->a, to->cells, report_text_at(r, s, i));
   sqlite3_finalize(s);
 }
 
@@ -55,17 +49,54 @@ Series *report_series(Arena *a, Section *to, const char *name, bool dots) {
   return s;
 }
 
+static int by_number(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static bool same_places(const Section *s) {
+  const Series *first = s->series.data[0];
+  bool same = true;
+  for (int k = 1; k < s->series.len && same; k++) {
+    const Series *one = s->series.data[k];
+    same = one->x.len == first->x.len &&
+           !memcmp(one->x.data, first->x.data, (size_t)first->x.len * sizeof *first->x.data);
+  }
+  return same;
+}
+
+// Those of all series in their order.
+static int places(Arena *a, const Section *s, double **out) {
+  VEC(double) all = {0};
+  int n = 0;
+  for (int k = 0; k < s->series.len; k++)
+    for (int i = 0; i < s->series.data[k]->x.len; i++) vec_push(a, all, s->series.data[k]->x.data[i]);
+  qsort(all.data, (size_t)all.len, sizeof *all.data, by_number);
+  for (int i = 0; i < all.len; i++)
+    if (!n || all.data[i] != all.data[n - 1]) all.data[n++] = all.data[i];
+  *out = all.data;
+  return n;
+}
+
+static void put_cell(Arena *a, Section *to, const Series *s, int i) {
+  const bool there = i < s->y.len && !isnan(s->y.data[i]);
+  vec_push(a, to->cells, there ? arena_printf(a, "%.6g", s->y.data[i]) : "");
+}
+
 void report_numbers(Arena *a, Section *to) {
-  const Series *first = to->series.data[0];
+  const bool same = same_places(to);
+  double *x = to->series.data[0]->x.data;
+  const int n = same ? to->series.data[0]->x.len : places(a, to, &x);
+  int *next = ARENA_ARRAY(a, int, to->series.len);
   to->columns = to->series.len + 1;
   vec_push(a, to->cells, to->x);
   for (int k = 0; k < to->series.len; k++) vec_push(a, to->cells, to->series.data[k]->name);
-  for (int i = 0; i < first->x.len; i++) {
-    vec_push(a, to->cells, arena_printf(a, "%.7g", first->x.data[i]));
+  for (int i = 0; i < n; i++) {
+    vec_push(a, to->cells, arena_printf(a, "%.7g", x[i]));
     for (int k = 0; k < to->series.len; k++) {
       const Series *s = to->series.data[k];
-      vec_push(a, to->cells,
-               i < s->y.len && !isnan(s->y.data[i]) ? arena_printf(a, "%.6g", s->y.data[i]) : "");
+      const bool there = same || (next[k] < s->x.len && s->x.data[next[k]] == x[i]);
+      put_cell(a, to, s, there ? next[k]++ : s->y.len);
     }
   }
 }
@@ -73,7 +104,7 @@ void report_numbers(Arena *a, Section *to) {
 // -- trainings
 
 // By the logarithm where all are above 0 and far from each other.
-static bool is_far(const Section *s) {
+bool report_is_far(const Section *s) {
   double low = INFINITY, high = 0;
   for (int i = 0; i < s->series.len; i++)
     for (int k = 0; k < s->series.data[i]->y.len; k++)
@@ -88,13 +119,13 @@ static void curves(const Reading *r, const char *title, const char *sql, const c
   sqlite3_stmt *s = runs_query(r->db, sql, training, 2);
   *to = (Section){.title = title, .plot = PLOT_LINES, .x = "epoch"};
   while (s && sqlite3_step(s) == SQLITE_ROW) {
-    Series *one = report_series(r->a, to, text_at(r, s, 1), false);
-    vec_push(r->a, one->x, number_at(s, 0));
-    vec_push(r->a, one->y, number_at(s, 2));
+    Series *one = report_series(r->a, to, report_text_at(r, s, 1), false);
+    vec_push(r->a, one->x, report_number_at(s, 0));
+    vec_push(r->a, one->y, report_number_at(s, 2));
   }
   sqlite3_finalize(s);
   if (!to->series.len) return;
-  to->log_y = is_far(to);
+  to->log_y = report_is_far(to);
   if (to->series.data[0]->x.len < 2) to->plot = PLOT_NONE; // a number is no curve
   report_numbers(r->a, to);
   vec_push(r->a, *r->out, to);
@@ -133,7 +164,7 @@ static void trainings(const Reading *r) {
                  NULL, 0);
   VEC(const char *) all = {0};
   while (s && sqlite3_step(s) == SQLITE_ROW)
-    for (int i = 0; i < 2; i++) vec_push(r->a, all, text_at(r, s, i));
+    for (int i = 0; i < 2; i++) vec_push(r->a, all, report_text_at(r, s, i));
   sqlite3_finalize(s);
   for (int i = 0; i < all.len; i += 2) training(r, &all.data[i]);
 }
@@ -165,8 +196,8 @@ static void matrices(const Reading *r) {
                  NULL, 0);
   while (s && sqlite3_step(s) == SQLITE_ROW) {
     const int rows = sqlite3_column_int(s, 2), columns = sqlite3_column_int(s, 3);
-    const char *all = text_at(r, s, 1);
-    Section *to = section(r, text_at(r, s, 0));
+    const char *all = report_text_at(r, s, 1);
+    Section *to = section(r, report_text_at(r, s, 0));
     to->columns = columns + 1;
     if (rows == columns) to->plot = PLOT_MATRIX, to->x = "column", to->y = "row";
     vec_push(r->a, to->cells, "row");
@@ -175,7 +206,7 @@ static void matrices(const Reading *r) {
         r->db, "SELECT v.value FROM json_each(?1) o, json_each(o.value) v ORDER BY o.key, v.key", &all, 1);
     for (int i = 0; cells && sqlite3_step(cells) == SQLITE_ROW; i++) {
       if (i % columns == 0) vec_push(r->a, to->cells, arena_printf(r->a, "%d", i / columns));
-      vec_push(r->a, to->cells, text_at(r, cells, 0));
+      vec_push(r->a, to->cells, report_text_at(r, cells, 0));
     }
     sqlite3_finalize(cells);
   }
@@ -204,8 +235,8 @@ static void views(const Reading *r) {
       " FROM e WHERE kind = 'report' AND json_type(line, '$.rows') = 'array' ORDER BY i",
       NULL, 0);
   while (s && sqlite3_step(s) == SQLITE_ROW) {
-    Section *to = section(r, text_at(r, s, 0));
-    const char *rows = text_at(r, s, 1);
+    Section *to = section(r, report_text_at(r, s, 0));
+    const char *rows = report_text_at(r, s, 1);
     const bool best = sqlite3_column_type(s, 2) != SQLITE_NULL;
     const int chosen = sqlite3_column_int(s, 2);
     sqlite3_stmt *cells = runs_query(
@@ -217,8 +248,8 @@ static void views(const Reading *r) {
       const bool begins = sqlite3_column_int(cells, 0) != row;
       if (begins && row >= 0 && best) vec_push(r->a, body, row == chosen ? "best" : "");
       row = sqlite3_column_int(cells, 0);
-      if (row == 0) vec_push(r->a, to->cells, text_at(r, cells, 1));
-      vec_push(r->a, body, text_at(r, cells, 2));
+      if (row == 0) vec_push(r->a, to->cells, report_text_at(r, cells, 1));
+      vec_push(r->a, body, report_text_at(r, cells, 2));
     }
     if (best && row >= 0) vec_push(r->a, body, row == chosen ? "best" : ""), vec_push(r->a, to->cells, "");
     sqlite3_finalize(cells);
@@ -242,16 +273,17 @@ static void paths(const Reading *r) {
   int64_t last = -1;
   const int before = r->out->len;
   while (s && sqlite3_step(s) == SQLITE_ROW) {
-    if (sqlite3_column_int64(s, 0) != last) to = section(r, text_at(r, s, 1));
+    if (sqlite3_column_int64(s, 0) != last) to = section(r, report_text_at(r, s, 1));
     last = sqlite3_column_int64(s, 0);
     to->plot = PLOT_LINES;
-    to->x = text_at(r, s, 2);
+    to->x = report_text_at(r, s, 2);
     if (to->series.len == MOST_LINES) to->note = "the first 200 lines";
-    if (to->series.len == MOST_LINES && strcmp(to->series.data[MOST_LINES - 1]->name, text_at(r, s, 4)) != 0)
+    if (to->series.len == MOST_LINES &&
+        strcmp(to->series.data[MOST_LINES - 1]->name, report_text_at(r, s, 4)) != 0)
       continue;
-    Series *line = report_series(r->a, to, text_at(r, s, 4), false);
-    vec_push(r->a, line->x, number_at(s, 3));
-    vec_push(r->a, line->y, number_at(s, 5));
+    Series *line = report_series(r->a, to, report_text_at(r, s, 4), false);
+    vec_push(r->a, line->x, report_number_at(s, 3));
+    vec_push(r->a, line->y, report_number_at(s, 5));
   }
   sqlite3_finalize(s);
   for (int i = before; i < r->out->len; i++) {
@@ -259,87 +291,6 @@ static void paths(const Reading *r) {
     const int n = first->x.len;
     r->out->data[i]->log_x = n > 2 && first->x.data[0] > 0 && first->x.data[n - 1] > 100 * first->x.data[0];
     report_numbers(r->a, r->out->data[i]);
-  }
-}
-
-// -- sweeps
-
-static void sweep_tables(const Reading *r, const char *name) {
-  Section *to = section(r, arena_printf(r->a, "Sweep %s: runs", name));
-  table(r, to,
-        "SELECT json_extract(line, '$.run') AS run,"
-        " (SELECT group_concat(v.key || ' ' || CASE v.type WHEN 'real' THEN printf('%.9g', v.value) ELSE "
-        "v.value END, ', ')"
-        "  FROM json_each(e.line, '$.axes') v) AS axes,"
-        " json_extract(line, '$.outcome') AS outcome,"
-        " coalesce((SELECT group_concat(v.key || ' ' || printf('%.5g', v.value), ', ') FROM "
-        "json_each(e.line, '$.values') v),"
-        "          json_extract(line, '$.reason')) AS 'what it has'"
-        " FROM e WHERE kind = 'run' AND json_extract(line, '$.sweep') = ?1 ORDER BY 1",
-        &name, 1);
-}
-
-// Each number of the runs over each axis of numbers but the seed: points, and their mean as a line.
-static void sweep_plots(const Reading *r, const char *name) {
-  sqlite3_stmt *s = runs_query(r->db,
-                               "SELECT x.key, v.key, x.value, v.value FROM e, json_each(e.line, '$.axes') x, "
-                               "json_each(e.line, '$.values') v"
-                               " WHERE kind = 'run' AND json_extract(line, '$.sweep') = ?1 AND x.type IN "
-                               "('real', 'integer') AND x.key != 'seed'"
-                               " AND v.type IN ('real', 'integer') AND v.key NOT LIKE '%.epochs' ORDER BY 1, "
-                               "2, 3, json_extract(line, '$.run')",
-                               &name, 1);
-  Section *to = NULL;
-  const char *last = "";
-  int same = 0;
-  while (s && sqlite3_step(s) == SQLITE_ROW) {
-    const char *title = arena_printf(r->a, "Sweep %s: %s by %s", name, text_at(r, s, 1), text_at(r, s, 0));
-    if (strcmp(title, last) != 0) {
-      to = section(r, last = title);
-      to->plot = PLOT_LINES;
-      to->x = text_at(r, s, 0);
-      to->log_x = true;
-    }
-    Series *mean = report_series(r->a, to, "mean", false), *runs = report_series(r->a, to, "runs", true);
-    const double x = number_at(s, 2), y = number_at(s, 3);
-    to->log_x = to->log_x && x > 0;
-    vec_push(r->a, runs->x, x);
-    vec_push(r->a, runs->y, y);
-    if (mean->x.len && mean->x.data[mean->x.len - 1] == x) {
-      mean->y.data[mean->y.len - 1] += (y - mean->y.data[mean->y.len - 1]) / ++same;
-    } else {
-      vec_push(r->a, mean->x, x);
-      vec_push(r->a, mean->y, y);
-      same = 1;
-    }
-  }
-  sqlite3_finalize(s);
-}
-
-static bool wide(const Section *s) { // its numbers span more than two powers of ten
-  const Series *mean = s->series.data[0];
-  return mean->x.len > 2 && mean->x.data[mean->x.len - 1] > 100 * mean->x.data[0];
-}
-
-static void sweeps(const Reading *r) {
-  sqlite3_stmt *s = runs_query(
-      r->db, "SELECT json_extract(line, '$.sweep') FROM e WHERE kind = 'run' GROUP BY 1 ORDER BY min(i)",
-      NULL, 0);
-  VEC(const char *) all = {0};
-  while (s && sqlite3_step(s) == SQLITE_ROW) vec_push(r->a, all, text_at(r, s, 0));
-  sqlite3_finalize(s);
-  for (int i = 0; i < all.len; i++) {
-    const int before = r->out->len;
-    sweep_plots(r, all.data[i]);
-    for (int k = before; k < r->out->len; k++) {
-      Section *plot = r->out->data[k];
-      plot->log_x = plot->log_x && wide(plot);
-      Section whole = *plot;
-      plot->series.len = 1; // the mean alone is a table of its own; the runs have theirs
-      report_numbers(r->a, plot);
-      plot->series = whole.series;
-    }
-    sweep_tables(r, all.data[i]);
   }
 }
 
@@ -397,7 +348,7 @@ bool report_read(Arena *a, const char *folder, Report *out, int *code) {
     evaluations(&r);
     matrices(&r);
     report_predictions(a, folder, out);
-    sweeps(&r);
+    report_sweeps(&r);
     views(&r);
     paths(&r);
     reports(&r);

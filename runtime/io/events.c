@@ -301,6 +301,88 @@ static void report(Text *o, const reg_event *e) {
   if (tree) reg_text_add(o, "}");
 }
 
+// A column of a table as a list; of epochs whole numbers.
+static void put_column(Text *o, reg_dtype type, const char *key, const double *from, int64_t n, int width) {
+  reg_text_key(o, key);
+  reg_text_add(o, "[");
+  for (int64_t i = 0; i < n; i++) {
+    reg_text_item(o);
+    if (type == REG_I32)
+      reg_text_format(o, "%.0f", from[i * width]);
+    else
+      put_float(o, type, from[i * width]);
+  }
+  reg_text_add(o, "]");
+}
+
+static void put_columns(Text *o, reg_dtype type, const char *const *names, int count, const double *from,
+                        int64_t n, int width) {
+  for (int i = 0; i < count; i++) put_column(o, type, names[i], from + i, n, width);
+}
+
+static void put_curve(Text *o, reg_dtype type, const reg_course *c) {
+  const reg_train *t = c->train;
+  const int width = REG_CURVE_TERMS + t->nterms + t->nmetrics, terms = t->nterms - t->nlogs,
+            norms = REG_CURVE_NORMS + t->nterms;
+  const double *first = c->points + REG_CURVE_TERMS;
+  reg_text_item(o);
+  reg_text_add(o, "{");
+  put_text(o, "train", t->name);
+  if (c->act > 1) put_integer(o, "act", c->act);
+  put_column(o, REG_I32, "epoch", c->points, c->n, width);
+  put_column(o, type, "loss", c->points + 1, c->n, width);
+  put_column(o, type, "objective", c->points + 2, c->n, width);
+  reg_text_key(o, "terms");
+  reg_text_add(o, "{");
+  put_columns(o, type, t->terms, terms, first, c->n, width);
+  reg_text_add(o, "}");
+  if (t->nlogs) {
+    reg_text_key(o, "logs");
+    reg_text_add(o, "{");
+    put_columns(o, type, t->terms + terms, t->nlogs, first + terms, c->n, width);
+    reg_text_add(o, "}");
+  }
+  if (t->valid_part) {
+    reg_text_key(o, "valid");
+    reg_text_add(o, "{");
+    put_columns(o, type, t->metrics, t->nmetrics, first + t->nterms, c->n, width);
+    put_column(o, type, "loss", c->points + 3, c->n, width);
+    reg_text_add(o, "}");
+  }
+  if (c->nnorms) {
+    put_column(o, REG_I32, "measured", c->norms, c->nnorms, norms);
+    reg_text_key(o, "gradients");
+    reg_text_add(o, "{");
+    if (!t->sums_terms) put_column(o, type, "loss", c->norms + 1, c->nnorms, norms);
+    put_columns(o, type, t->terms, terms, c->norms + REG_CURVE_NORMS, c->nnorms, norms);
+    reg_text_add(o, "}");
+  }
+  reg_text_add(o, "}");
+}
+
+static void put_curves(Text *o, const reg_event *e) {
+  if (!e->ncurves) return;
+  reg_text_key(o, "curves");
+  reg_text_add(o, "[");
+  for (int i = 0; i < e->ncurves; i++) put_curve(o, e->program->dtype, e->curves[i]);
+  reg_text_add(o, "]");
+}
+
+static void put_values(Text *o, const reg_event *e) {
+  const reg_sweep *s = e->sweep;
+  reg_text_key(o, "values");
+  reg_text_add(o, "{");
+  for (int i = 0; i < s->nkept; i++) {
+    const reg_kept *k = &s->kept[i];
+    const reg_tensor *t = &e->program->store[k->to];
+    int64_t at = e->run;
+    if (!k->column) continue;
+    reg_text_key(o, k->name);
+    put_array(o, e->values[i], t->dtype, &at, 0, NULL);
+  }
+  reg_text_add(o, "}");
+}
+
 static void run(Text *o, const reg_event *e) {
   const reg_sweep *s = e->sweep;
   put_text(o, "sweep", s->name);
@@ -318,20 +400,9 @@ static void run(Text *o, const reg_event *e) {
   if (e->status) put_text(o, "reason", e->status->text);
   reg_text_key(o, "seconds");
   reg_text_number(o, e->seconds);
-  if (e->status) return;
-  reg_text_key(o, "values");
-  reg_text_add(o, "{");
-  for (int i = 0; i < s->nkept; i++) {
-    const reg_kept *k = &s->kept[i];
-    const reg_tensor *t = &e->program->store[k->to];
-    int64_t at = e->run;
-    if (!k->column) continue;
-    reg_text_key(o, k->name);
-    put_array(o, e->values[i], t->dtype, &at, 0, NULL);
-  }
-  reg_text_add(o, "}");
+  if (!e->status) put_values(o, e);
+  put_curves(o, e);
 }
-
 static void sweep(Text *o, const reg_event *e) {
   put_text(o, "sweep", e->sweep->name);
   put_act(o, e);

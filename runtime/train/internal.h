@@ -58,10 +58,12 @@ typedef struct Run {
   int nstages;
   struct Told *reports, **reports_end; // of a run of a sweep: its reports, told when it is over
   struct Reason *reasons;              // why runs of sweeps failed
-  bool stays;                // no checkpoint any more: a later run goes on with what --steps has ended
-  char *checkpoint;          // the file; NULL: none is written
-  int asked;                 // for checkpoints until now, by a signal
-  struct Needless *needless; // checkpoints that the next one makes so
+  struct Curve *curves; // what the trainings of a run of a sweep did; of the run around: those that may go on
+  int sweeps;           // around it
+  bool stays;           // no checkpoint any more: a later run goes on with what --steps has ended
+  char *checkpoint;     // the file; NULL: none is written
+  int asked;            // for checkpoints until now, by a signal
+  struct Needless *needless;            // checkpoints that the next one makes so
   double checkpointed, checkpoint_cost; // when one was last written; seconds it took
   int rank, ranks, ranks_file;          // of processes that share its sweeps; 0 ranks: it is alone
   int parent;                           // who started these; 0: it is alone
@@ -333,6 +335,22 @@ void reasons_forget(Run *r, int64_t sweep);
 int words_count(const Run *r);
 int words_put(Run *r, Heap *heap, struct reg_saved_tensor *out, int *n);
 int words_read(Run *r, const struct reg_saved *saved, int *found, bool *damaged);
+// -- curves.c
+typedef struct Curve {
+  reg_course told;
+  int64_t stride;     // of the epochs that are kept, but for the last one
+  int64_t sweep, run; // in the run around; -1: its own
+  struct Curve *next;
+} Curve;
+void curve_epoch(Run *own, const reg_event *e); // of a run of a sweep
+// Of a run that may go on: kept in the run around, in the place of those of its rounds before; NULL: none.
+int curves_keep(Run *r, int64_t sweep, int64_t run, const Run *own);
+// Those of a run, or its own where `sweep` is -1: as many as there are, at most REG_CURVES.
+enum { REG_CURVES = 16 };
+int curves_of(const Run *r, int64_t sweep, int64_t run, const reg_course **out);
+int curves_count(const Run *r); // in a checkpoint
+int curves_put(Run *r, Heap *heap, struct reg_saved_tensor *out, int *n);
+int curves_read(Run *r, const struct reg_saved *saved, int *found, bool *damaged);
 int report_runs(Run *r, const reg_report *report, const char *name, const void *const *values); // views.c
 // -- ranks.c
 void ranks_find(Run *r);                    // who it is

@@ -3,12 +3,21 @@
 
 // A measure costs about a step for each term of the data: it is made behind the epochs in which the number of
 // updates comes past a multiple of this, and at the end of a training that has fewer. In a loop a solution
-// may cost less than a measure of it.
+// may cost less than a measure of it. Of runs of a sweep there are many: each is measured when it has made so
+// many updates, four times as many, and so on, and at its end; of those of a sweep in it nothing is told.
 enum { MEASURED_STEPS = 32 };
 
+static int fourfold(int64_t steps) {
+  int n = 0;
+  for (int64_t at = MEASURED_STEPS; at <= steps; at *= 4) n++;
+  return n;
+}
+
 static bool is_due(const Training *t) {
-  if (t->plan->nblocks && t->run->around) return false;
+  const Run *r = t->run;
+  if (r->sweeps > 1 || (t->plan->nblocks && (r->around || r->sweeps))) return false;
   const bool ends = t->epoch == t->plan->epochs || t->step >= (int64_t)t->total;
+  if (r->sweeps) return ends || fourfold(t->step) > fourfold(t->began);
   return t->step / MEASURED_STEPS > t->began / MEASURED_STEPS || (ends && t->step < MEASURED_STEPS);
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
@@ -17,6 +18,7 @@ int32_t *sweep_state(const Run *r, const reg_sweep *s, int64_t run) {
 static void keep_report(void *user, const reg_event *e) {
   Single *one = user;
   flight_event(one, e);
+  if (e->kind == REG_EVENT_EPOCH) curve_epoch(&one->own, e);
   if (e->kind != REG_EVENT_REPORT) return;
   Text name = {0};
   sweep_label(one->of->r, one->of->s, one->run, &name);
@@ -93,6 +95,7 @@ static int prepare(Single *one, Sweeping *w, int64_t run, reg_ctx *ctx, Scratch 
                    .start = reg_now(),
                    .around = r->around,
                    .inner = r->inner,
+                   .sweeps = r->sweeps + 1,
                    .guard = w->guard,
                    .share = w->share < 1 ? w->share : 0,
                    .stages = v->body,
@@ -260,17 +263,30 @@ static void *work(void *argument) {
   return NULL;
 }
 
+// As much stack as the main thread may take: what it compiles, they compile too.
+static void stack_as_main(pthread_attr_t *a) {
+  const rlim_t most = (rlim_t)128 << 20;
+  struct rlimit limit;
+  if (!getrlimit(RLIMIT_STACK, &limit))
+    pthread_attr_setstacksize(a, (size_t)(limit.rlim_cur > most ? most : limit.rlim_cur));
+}
+
 // Fewer where the system refuses a thread. What looks at each step is asked by one thread.
 static void work_on(Sweeping *w) {
   enum { MOST = 256 };
   pthread_t others[MOST];
+  pthread_attr_t attributes;
   const int64_t left = w->s->nruns - w->done;
   int all = w->r->ctx->threads, n = 0;
   if (all > left) all = left > 0 ? (int)left : 1;
   if (all > MOST || w->options.inspect) all = w->options.inspect ? 1 : MOST;
   w->threads = w->r->ctx->threads / all;
   w->working = all;
-  while (n < all - 1 && pthread_create(&others[n], NULL, work, w) == 0) n++;
+  if (pthread_attr_init(&attributes) == 0) {
+    stack_as_main(&attributes);
+    while (n < all - 1 && pthread_create(&others[n], &attributes, work, w) == 0) n++;
+    pthread_attr_destroy(&attributes);
+  }
   work(w);
   for (int i = 0; i < n; i++) pthread_join(others[i], NULL);
 }

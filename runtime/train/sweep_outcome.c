@@ -44,7 +44,8 @@ static void tell_reports(Run *r, const Single *one) {
   }
 }
 
-static void tell_run(Sweeping *w, int64_t run, const reg_status *failed) {
+static void tell_run(Sweeping *w, int64_t run, const reg_status *failed, const reg_course *const *curves,
+                     int ncurves) {
   Run *r = w->r;
   const void **values = calloc((size_t)w->s->nkept + 1, sizeof *values);
   if (!values) return;
@@ -61,6 +62,8 @@ static void tell_run(Sweeping *w, int64_t run, const reg_status *failed) {
                  .act = r->sweep_acts[w->index],
                  .seconds = reg_now() - w->start,
                  .values = values,
+                 .curves = curves,
+                 .ncurves = ncurves,
                  .status = failed};
   send_event(r, &e);
   free(values);
@@ -89,12 +92,18 @@ int run_is_over(Sweeping *w, Single *one, int code) {
   if (put_outcome(w, one, code)) return r->st->code;
   if (!code) keep_values(w, one);
   r->changed = true;
-  if (!code && w->share < 1) return checkpoint_stage(r); // it may go on
+  if (!code && w->share < 1) { // it may go on
+    const int kept = curves_keep(r, w->index, one->run, &one->own);
+    return kept ? kept : checkpoint_stage(r);
+  }
   r->lost += code ? 1 : one->own.lost;
   r->stays |= one->own.stays;
   w->done++, w->here++;
   tell_reports(r, one);
-  tell_run(w, one->run, code ? &one->st : NULL);
+  const reg_course *curves[REG_CURVES];
+  const int ncurves = curves_of(&one->own, -1, -1, curves);
+  tell_run(w, one->run, code ? &one->st : NULL, curves, ncurves);
+  curves_keep(r, w->index, one->run, NULL);
   if (one->own.checkpoint && !r->ranks && checkpoint_needless(r, one->own.checkpoint)) return r->st->code;
   return checkpoint_stage(r);
 }
@@ -103,5 +112,8 @@ void run_is_dropped(Sweeping *w, int64_t run) {
   sweep_state(w->r, w->s, run)[RUN_ENDED] = RUN_DROPPED;
   w->done++, w->here++;
   w->r->changed = true;
-  tell_run(w, run, NULL);
+  const reg_course *curves[REG_CURVES];
+  const int ncurves = curves_of(w->r, w->index, run, curves);
+  tell_run(w, run, NULL, curves, ncurves);
+  curves_keep(w->r, w->index, run, NULL);
 }

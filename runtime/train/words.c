@@ -82,7 +82,7 @@ int words_count(const Run *r) {
   int n = 0;
   for (const Reason *one = r->reasons; one; one = one->next) n++;
   for (const Told *t = r->reports; t; t = t->next) n += 3 + t->report->nvalues;
-  return n;
+  return n + curves_count(r);
 }
 
 static int put(Run *r, Heap *heap, const char *name, const double *head, const char *text,
@@ -150,7 +150,7 @@ int words_put(Run *r, Heap *heap, reg_saved_tensor *out, int *n) {
     snprintf(name, sizeof name, "reason %d", number++);
     code = put(r, heap, name, (double[HEAD]){(double)one->sweep, (double)one->run}, one->text, &out[(*n)++]);
   }
-  return code;
+  return code ? code : curves_put(r, heap, out, n);
 }
 
 // -- read again
@@ -239,5 +239,5 @@ int words_read(Run *r, const reg_saved *saved, int *found, bool *damaged) {
     if (!text || reason_add(r, (int64_t)head[0], (int64_t)head[1], text)) return reg_no_memory(r->st, 0);
     ++*found;
   }
-  return REG_OK;
+  return curves_read(r, saved, found, damaged);
 }

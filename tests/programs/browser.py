@@ -9,7 +9,7 @@ import subprocess
 from programs.cases import demand, placed
 
 WIDTHS = (360, 800, 1400)
-HEIGHT = 9000
+HEIGHT = 13000
 
 PROGRAM = """data rows = csv("t.csv", target: kind) |> split(train: 60%, valid: 20%, test: 20%, stratify: kind, seed: 1)
 let strength = 1e-3

@@ -28,6 +28,17 @@ typedef struct reg_view_row {
   int64_t n;
   double mean, error, low, high, t, p, corrected;
 } reg_view_row;
+// What a training did in a run of a sweep, by its epochs: of a long one some of them.
+typedef struct reg_course {
+  const reg_train *train;
+  int64_t act;    // as of its events
+  int64_t n;      // epochs
+  double *points; // rows: its number, loss, objective, validation loss, terms, metrics
+  int64_t nnorms; // epochs behind which gradients were measured
+  double *norms;  // rows: its number, of the loss, of each term
+} reg_course;
+enum { REG_CURVE_TERMS = 4, REG_CURVE_NORMS = 2 }; // where those of the terms begin
+
 // What came of a training that is solved.
 typedef struct reg_solved {
   double gap;             // of the objective, relative to that of parameters that are all 0
@@ -55,6 +66,8 @@ typedef struct reg_event {
   int64_t npoints;
   const double *at; // RUN: its number on each axis, or the place of the label; of runs: of each row
   double share;     // RUN: of its epochs, by halving; 1: all
+  const reg_course *const *curves; // RUN: of its trainings
+  int ncurves;
   const char *name; // REPORT: with its numbers
   int64_t act;      // TRAIN_*, EPOCH, EVALUATE: which time the training or evaluation acts, from 1 on
   uint64_t seed;
