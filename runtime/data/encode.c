@@ -52,23 +52,64 @@ static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st
 
 // -- learning
 
+// What the training part holds in a column. The table may be larger than memory: several columns are looked
+// at in one pass.
+typedef struct Seen {
+  const reg_data_op *encode, *fill; // steps for the column; NULL: none
+  bool text;
+  int64_t *count;    // of each text; NULL: numbers
+  double *values;    // of which the middle or the most frequent one fills in; NULL: the mean does
+  double first, sum; // of what differs from the first one
+  int64_t n;         // of values
+} Seen;
+
+static bool is_sorted(const reg_data_op *fill) {
+  return fill->fill == REG_FILL_MEDIAN || fill->fill == REG_FILL_FREQUENT;
+}
+
+static bool open_column(const Table *t, int x, const reg_part *part, const reg_data_plan *plan, Seen *s) {
+  const char *name = t->columns[x];
+  *s = (Seen){.text = t->is_text && t->is_text[x]};
+  s->encode = s->text ? step_for(plan, REG_DATA_ENCODE, name) : NULL;
+  s->fill = step_for(plan, REG_DATA_IMPUTE, name);
+  if (s->text)
+    s->count = reg_large_resize(NULL, ((size_t)t->levels[x].count + 1) * sizeof *s->count);
+  else if (s->fill && is_sorted(s->fill))
+    s->values = reg_large_resize(NULL, (size_t)part->nrows * sizeof *s->values + 1);
+  else
+    return true;
+  if (s->count) memset(s->count, 0, ((size_t)t->levels[x].count + 1) * sizeof *s->count);
+  return s->count || s->values;
+}
+
+static void see(Seen *s, double v) {
+  if (s->values)
+    s->values[s->n] = v;
+  else if (s->count)
+    s->count[(int)v]++;
+  else
+    s->sum += v - (s->n ? s->first : (s->first = v));
+  s->n++;
+}
+
+// Columns from `first` on.
+static void see_rows(const Table *t, const reg_part *part, int first, Seen *group, int n) {
+  bool any = false;
+  for (int k = 0; k < n; k++) any |= group[k].text || group[k].fill;
+  for (int64_t i = 0; i < part->nrows && any; i++) {
+    const double *row = t->numbers + part->rows[i] * t->width + first;
+    for (int k = 0; k < n; k++)
+      if (!isnan(row[k])) see(&group[k], row[k]);
+  }
+}
+
 // The texts that the training part holds, and one that is filled in.
-static int learn_levels(Table *t, int x, const reg_part *part, const char *more, reg_source *s,
-                        reg_status *st) {
+static int learn_levels(Table *t, int x, const Seen *of, const char *more, reg_source *s, reg_status *st) {
   const NameIndex *all = &t->levels[x];
   const char **list = reg_heap_take(t->heap, ((size_t)all->count + 1) * sizeof *list);
-  bool *seen = calloc((size_t)all->count + 1, sizeof *seen);
-  if (!list || !seen) {
-    free(seen);
-    return reg_no_memory(st, (size_t)all->count * sizeof *list);
-  }
-  for (int64_t i = 0; i < part->nrows; i++) {
-    const double at = t->numbers[part->rows[i] * t->width + x];
-    if (!isnan(at)) seen[(int)at] = true;
-  }
+  if (!list) return reg_no_memory(st, (size_t)all->count * sizeof *list);
   for (int k = 0; k < all->count; k++)
-    if (seen[k] || (more && !strcmp(all->names[k], more))) list[s->nlevels++] = all->names[k];
-  free(seen);
+    if (of->count[k] || (more && !strcmp(all->names[k], more))) list[s->nlevels++] = all->names[k];
   if (more && names_find(all, more) < 0) list[s->nlevels++] = more;
   for (int k = 0; k < s->nlevels; k++)
     if (!(list[k] = reg_heap_copy(t->heap, list[k], strlen(list[k])))) return reg_no_memory(st, 0);
@@ -85,11 +126,6 @@ static int learn_levels(Table *t, int x, const reg_part *part, const char *more,
 static int level_of(const reg_source *s, const char *text) {
   const char **found = bsearch(&text, s->levels, (size_t)s->nlevels, sizeof *s->levels, reg_by_bytes);
   return found ? (int)(found - (const char **)s->levels) : -1;
-}
-
-static int by_value(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
 }
 
 // Of sorted values; of several that are equally frequent the first.
@@ -111,73 +147,72 @@ static int nothing_to_learn(const reg_source *s, reg_status *st) {
 }
 
 // The number that stands for what is missing, of the training part's.
-static int learn_fill(const Table *t, int x, const reg_part *part, const reg_data_op *op, reg_source *s,
-                      reg_status *st) {
-  double *values = reg_large_resize(NULL, (size_t)part->nrows * sizeof *values + 1), sum = 0;
-  int64_t n = 0;
-  if (!values) return reg_no_memory(st, (size_t)part->nrows * sizeof *values);
-  for (int64_t i = 0; i < part->nrows; i++) {
-    const double v = t->numbers[part->rows[i] * t->width + x];
-    if (!isnan(v)) values[n++] = v;
-  }
-  for (int64_t i = 0; i < n; i++) sum += values[i] - values[0];
-  if (op->fill != REG_FILL_VALUE && op->fill != REG_FILL_MEAN)
-    qsort(values, (size_t)n, sizeof *values, by_value);
-  if (op->fill == REG_FILL_VALUE)
-    s->fill = op->low;
-  else if (n == 0)
-    nothing_to_learn(s, st);
-  else if (op->fill == REG_FILL_MEAN)
-    s->fill = values[0] + sum / (double)n;
-  else if (op->fill == REG_FILL_MEDIAN)
-    s->fill = (values[(n - 1) / 2] + values[n / 2]) / 2;
-  else
-    s->fill = most_frequent(values, n);
-  reg_large_free(values);
+static int learn_fill(const Seen *of, reg_source *s, reg_status *st) {
+  if (of->values) data_sort(of->values, of->n);
   s->filled = true;
-  return st->code;
+  if (of->fill->fill == REG_FILL_VALUE)
+    s->fill = of->fill->low;
+  else if (of->n == 0)
+    return nothing_to_learn(s, st);
+  else if (of->fill->fill == REG_FILL_MEAN)
+    s->fill = of->first + of->sum / (double)of->n;
+  else if (of->fill->fill == REG_FILL_MEDIAN)
+    s->fill = (of->values[(of->n - 1) / 2] + of->values[of->n / 2]) / 2;
+  else
+    s->fill = most_frequent(of->values, of->n);
+  return REG_OK;
 }
 
 // Of texts: the most frequent one, or the step's own.
-static int learn_text(const Table *t, int x, const reg_part *part, const reg_data_op *op, reg_source *s,
-                      reg_status *st) {
+static int learn_text(const Table *t, int x, const Seen *of, reg_source *s, reg_status *st) {
   s->filled = true;
-  if (op->text) {
-    s->fill = level_of(s, op->text);
+  if (of->fill->text) {
+    s->fill = level_of(s, of->fill->text);
     return REG_OK;
-  }
-  int64_t *count = calloc((size_t)t->levels[x].count + 1, sizeof *count);
-  if (!count) return reg_no_memory(st, (size_t)t->levels[x].count * sizeof *count);
-  for (int64_t i = 0; i < part->nrows; i++) {
-    const double at = t->numbers[part->rows[i] * t->width + x];
-    if (!isnan(at)) count[(int)at]++;
   }
   int64_t best = 0;
   for (int k = 0; k < t->levels[x].count; k++) {
-    const int level = count[k] ? level_of(s, t->levels[x].names[k]) : -1;
-    if (level < 0 || count[k] < best || (count[k] == best && level > s->fill)) continue;
-    best = count[k];
+    const int level = of->count[k] ? level_of(s, t->levels[x].names[k]) : -1;
+    if (level < 0 || of->count[k] < best || (of->count[k] == best && level > s->fill)) continue;
+    best = of->count[k];
     s->fill = level;
   }
-  free(count);
   return s->nlevels ? REG_OK : nothing_to_learn(s, st);
 }
 
-static int learn(Table *t, int x, const reg_part *part, const reg_data_plan *plan, reg_source *s,
-                 reg_status *st) {
-  const char *name = t->columns[x];
-  const bool text = t->is_text && t->is_text[x];
-  const reg_data_op *encode = text ? step_for(plan, REG_DATA_ENCODE, name) : NULL,
-                    *fill = step_for(plan, REG_DATA_IMPUTE, name);
-  *s = (reg_source){.name = name, .flag = fill && fill->flag};
+static int learn(Table *t, int x, const Seen *of, reg_source *s, reg_status *st) {
+  const reg_data_op *encode = of->encode, *fill = of->fill;
+  *s = (reg_source){.name = t->columns[x], .flag = fill && fill->flag};
   if (encode) s->kind = encode->source;
   if (encode) s->parts = encode->date;
   s->zeros = encode && encode->flag;
   const bool date = s->kind == REG_SOURCE_DATE;
-  const bool own = fill && fill->fill == REG_FILL_VALUE && text && !fill->text; // a number for texts
-  const int code = text && !date ? learn_levels(t, x, part, fill ? fill->text : NULL, s, st) : REG_OK;
-  if (code || !fill || date || own || (!text && fill->text)) return code;
-  return text ? learn_text(t, x, part, fill, s, st) : learn_fill(t, x, part, fill, s, st);
+  const bool own = fill && fill->fill == REG_FILL_VALUE && of->text && !fill->text; // a number for texts
+  const int code = of->text && !date ? learn_levels(t, x, of, fill ? fill->text : NULL, s, st) : REG_OK;
+  if (code || !fill || date || own || (!of->text && fill->text)) return code;
+  return of->text ? learn_text(t, x, of, s, st) : learn_fill(of, s, st);
+}
+
+static int learn_all(Table *t, const reg_part *part, const reg_data_plan *plan, reg_source *sources,
+                     reg_status *st) {
+  enum { GROUP = 16 };
+  Seen group[GROUP];
+  int code = REG_OK;
+  for (int x = 0; x < t->width && !code; x += GROUP) {
+    const int n = t->width - x < GROUP ? t->width - x : GROUP;
+    bool good = true;
+    for (int k = 0; k < n; k++) good = open_column(t, x + k, part, plan, &group[k]) && good;
+    if (good)
+      see_rows(t, part, x, group, n);
+    else
+      code = reg_no_memory(st, (size_t)part->nrows * sizeof(double));
+    for (int k = 0; k < n; k++) {
+      if (!code) code = learn(t, x + k, &group[k], &sources[x + k], st);
+      reg_large_free(group[k].count);
+      reg_large_free(group[k].values);
+    }
+  }
+  return code;
 }
 
 // -- encoding
@@ -203,20 +238,25 @@ typedef struct Meaning {
   int width;
 } Meaning;
 
-static int put_levels(const Table *t, int x, const reg_source *s, Meaning *m) {
+// The columns of x, and what becomes of rows that have none.
+typedef struct Encoded {
+  int64_t width;
+  reg_skipping *skipping;
+  bool *wrong; // NULL: the first one ends it
+} Encoded;
+
+static void put_levels(const Table *t, int x, const reg_source *s, Meaning *m) {
   for (int k = 0; k < t->levels[x].count; k++) m->values[k] = level_of(s, t->levels[x].names[k]);
-  return REG_OK;
 }
 
 // A text that is no date has parts that are none.
-static int put_dates(const Table *t, int x, const reg_source *s, Meaning *m) {
+static void put_dates(const Table *t, int x, const reg_source *s, Meaning *m) {
   for (int k = 0; k < t->levels[x].count; k++) {
     double parts[REG_DATE_PARTS];
     const bool good = !date_parse(t->levels[x].names[k], parts);
     for (int p = 0, to = 0; p < REG_DATE_PARTS; p++)
       if (s->parts >> p & 1) m->values[k * m->width + to++] = good ? parts[p] : NAN;
   }
-  return REG_OK;
 }
 
 static int no_date(const Table *t, int x, int64_t row, const reg_source *s, const char *text,
@@ -255,25 +295,51 @@ static int encode_row(const Table *t, int x, int64_t row, const reg_source *s, c
   return REG_OK;
 }
 
-static int encode_column(const Table *t, int x, const reg_source *s, double *to, int64_t width,
-                         reg_skipping *skipping, bool *wrong, reg_status *st) {
-  Meaning m = {.width = width_of(s) - s->flag};
-  int code = REG_OK;
-  if (s->kind != REG_SOURCE_DATE) m.width = 1;
-  if (t->is_text && t->is_text[x]) {
-    m.values = malloc(((size_t)t->levels[x].count * (size_t)m.width + 1) * sizeof *m.values);
-    if (!m.values) return reg_no_memory(st, (size_t)t->levels[x].count * sizeof *m.values);
-    code = s->kind == REG_SOURCE_DATE ? put_dates(t, x, s, &m) : put_levels(t, x, s, &m);
+// What the texts of each column mean; NULL: out of memory.
+static Meaning *meanings_of(const Table *t, const reg_source *sources) {
+  Meaning *all = calloc((size_t)t->width + 1, sizeof *all);
+  bool good = all != NULL;
+  for (int x = 0; x < t->width && good; x++) {
+    const reg_source *s = &sources[x];
+    Meaning *m = &all[x];
+    m->width = s->kind == REG_SOURCE_DATE ? width_of(s) - s->flag : 1;
+    if (!t->is_text || !t->is_text[x]) continue;
+    m->values = malloc(((size_t)t->levels[x].count * (size_t)m->width + 1) * sizeof *m->values);
+    if ((good = m->values != NULL)) (s->kind == REG_SOURCE_DATE ? put_dates : put_levels)(t, x, s, m);
   }
-  for (int64_t row = 0; row < t->nrows && !code; row++) {
-    if (wrong && wrong[row]) continue;
-    code = encode_row(t, x, row, s, &m, to + row * width, st);
-    if (!code || !wrong) continue;
-    wrong[row] = true;
-    table_skip(skipping, st);
+  if (good) return all;
+  for (int x = 0; all && x < t->width; x++) free(all[x].values);
+  free(all);
+  return NULL;
+}
+
+// Rows first..end-1 of a column.
+static int encode_rows(const Table *t, int x, int64_t first, int64_t end, const reg_source *s,
+                       const Meaning *m, const Encoded *e, double *to, reg_status *st) {
+  int code = REG_OK;
+  for (int64_t row = first; row < end && !code; row++) {
+    if (e->wrong && e->wrong[row]) continue;
+    code = encode_row(t, x, row, s, m, to + row * e->width, st);
+    if (!code || !e->wrong) continue;
+    e->wrong[row] = true;
+    table_skip(e->skipping, st);
     code = REG_OK;
   }
-  free(m.values);
+  return code;
+}
+
+// Block by block: neither table need be in memory as a whole.
+static int encode(const Table *t, const reg_source *sources, const Encoded *e, double *to, reg_status *st) {
+  enum { BLOCK = 4096 };
+  Meaning *m = meanings_of(t, sources);
+  int code = m ? REG_OK : reg_no_memory(st, (size_t)t->width * sizeof *m);
+  for (int64_t row = 0; row < t->nrows && !code; row += BLOCK) {
+    const int64_t end = t->nrows - row < BLOCK ? t->nrows : row + BLOCK;
+    for (int x = 0, at = 0; x < t->width && !code; at += width_of(&sources[x]), x++)
+      code = encode_rows(t, x, row, end, &sources[x], &m[x], e, to + at, st);
+  }
+  for (int x = 0; m && x < t->width; x++) free(m[x].values);
+  free(m);
   return code;
 }
 
@@ -283,9 +349,8 @@ int table_apply(Table *t, const reg_source *sources, int64_t width, reg_skipping
   double *numbers = NULL;
   if (!__builtin_mul_overflow((size_t)t->nrows * sizeof *numbers, (size_t)width, &bytes))
     numbers = reg_large_resize(NULL, bytes + 1);
-  int code = numbers ? REG_OK : reg_no_memory(st, bytes);
-  for (int x = 0, at = 0; x < t->width && !code; at += width_of(&sources[x]), x++)
-    code = encode_column(t, x, &sources[x], numbers + at, width, skipping, wrong, st);
+  const int code = numbers ? encode(t, sources, &(Encoded){width, skipping, wrong}, numbers, st)
+                           : reg_no_memory(st, bytes);
   if (code) {
     reg_large_free(numbers);
     return code;
@@ -344,7 +409,7 @@ int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status
   const int n = t->width;
   reg_source *sources = reg_heap_take(t->heap, (size_t)n * sizeof *sources);
   if (!sources) return reg_no_memory(st, (size_t)n * sizeof *sources);
-  for (int x = 0; x < n && !code; x++) code = learn(t, x, part, plan, &sources[x], st);
+  if (!code) code = learn_all(t, part, plan, sources, st);
   if (code) return code;
   const int64_t width = whole_width(sources, n);
   if (width < 1 || width > MOST_COLUMNS)

@@ -24,91 +24,15 @@ int table_make_x(const Table *t, reg_dataset *d, reg_status *st) {
 
 // -- classes
 
-static int by_value(const void *a, const void *b) {
-  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x > y) - (x < y);
-}
-
-// Removes equal neighbours of a sorted array; how many are left.
-static int64_t unique(void *items, int64_t count, size_t size, int (*compare)(const void *, const void *)) {
-  char *base = items;
-  int64_t kept = 0;
-  for (int64_t i = 0; i < count; i++)
-    if (i == 0 || compare(base + (size_t)(kept - 1) * size, base + (size_t)i * size) != 0)
-      memmove(base + (size_t)kept++ * size, base + (size_t)i * size, size);
-  return kept;
-}
-
-// Classes of `items`, one a row: their places among the different ones of the `first` rows, which come back
-// in sorted[0..nclasses). The first row whose item is none of these, or -1.
-static int64_t number_classes(reg_field *f, const void *items, void *sorted, int64_t first, int64_t rows,
-                              size_t size, int (*compare)(const void *, const void *)) {
-  memcpy(sorted, items, (size_t)first * size);
-  qsort(sorted, (size_t)first, size, compare);
-  f->nclasses = unique(sorted, first, size, compare);
-  for (int64_t i = 0; i < rows; i++) {
-    const char *item = (const char *)items + (size_t)i * size;
-    const char *found = bsearch(item, sorted, (size_t)f->nclasses, size, compare);
-    if (!found) return i;
-    f->classes[i] = (int32_t)((size_t)(found - (const char *)sorted) / size);
-  }
-  return -1;
-}
-
-// Room for the names, `bytes` in all; NULL: out of memory.
-static char *class_names(Heap *heap, reg_field *f, size_t bytes) {
-  f->class_names = reg_heap_take(heap, (size_t)f->nclasses * sizeof *f->class_names);
-  return f->class_names ? reg_heap_take(heap, bytes) : NULL;
-}
-
-static int name_texts(Heap *heap, reg_field *f, const char *const *sorted) {
-  size_t bytes = 0;
-  for (int64_t c = 0; c < f->nclasses; c++) bytes += strlen(sorted[c]) + 1;
-  char *names = class_names(heap, f, bytes);
-  for (int64_t c = 0; c < f->nclasses && names; c++) {
-    f->class_names[c] = strcpy(names, sorted[c]);
-    names += strlen(names) + 1;
-  }
-  return names ? REG_OK : -1;
-}
-
-static int name_integers(Heap *heap, reg_field *f, const int64_t *sorted) {
-  enum { LONGEST = 21 };
-  char *names = class_names(heap, f, (size_t)f->nclasses * LONGEST);
-  for (int64_t c = 0; c < f->nclasses && names; c++, names += LONGEST) {
-    snprintf(names, LONGEST, "%lld", (long long)sorted[c]);
-    f->class_names[c] = names;
-  }
-  return names ? REG_OK : -1;
-}
-
-int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_t first, int64_t rows,
-                         int64_t *stranger) {
-  int64_t *sorted = reg_large_resize(NULL, (size_t)first * sizeof *sorted);
-  f->classes = reg_heap_take_large(heap, (size_t)rows * sizeof *f->classes);
-  int code = -1;
-  if (sorted && f->classes) {
-    *stranger = number_classes(f, values, sorted, first, rows, sizeof *values, by_value);
-    code = name_integers(heap, f, sorted);
-  }
-  reg_large_free(sorted);
-  return code;
-}
-
 static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
   const size_t rows = (size_t)t->nrows;
   // What rows are called differs from file to file.
   const int64_t first = t->own[own].role == REG_OWN_ID ? t->nrows : table_rows_of(t, 0, NULL);
-  const char **cells = reg_large_resize(NULL, 2 * rows * sizeof *cells),
-             **sorted = cells ? cells + rows : NULL;
-  f->classes = reg_heap_take_large(t->heap, rows * sizeof *f->classes);
-  if (!cells || !f->classes) {
-    reg_large_free(cells);
-    return -1;
-  }
+  const char **cells = reg_large_resize(NULL, rows * sizeof *cells);
+  int64_t stranger;
+  if (!cells) return -1;
   for (int64_t i = 0; i < t->nrows; i++) cells[i] = table_text(t, own, i);
-  const int64_t stranger = number_classes(f, cells, sorted, first, t->nrows, sizeof *cells, reg_by_bytes);
-  int code = name_texts(t->heap, f, sorted);
+  int code = data_text_classes(t->heap, f, cells, first, t->nrows, &stranger);
   if (!code && stranger >= 0)
     code = table_mistake(t, own, stranger, st, "classes are those of the training data",
                          "`%.60s` has no class `%.60s` in `%s`", f->name, cells[stranger], t->files[0].path);

@@ -60,9 +60,6 @@ static int part_sizes(Division *v, reg_status *st) {
   free(share);
   for (int p = 0; p < v->nparts; p++) {
     char text[48];
-    if (v->size[p] == 0 && v->op->kind != REG_DATA_SPLIT)
-      return reg_fail(st, REG_BAD_DATA, "split_bad", "%lld rows are too few for %d folds", (long long)v->rows,
-                      v->nparts);
     if (v->size[p] == 0)
       return reg_fail(st, REG_BAD_DATA, "split_bad", "%s would be empty: %g %% of %lld rows",
                       part_text(v, p, text), 100 * v->fraction[p], (long long)v->rows);
@@ -256,10 +253,25 @@ static int by_moment(const void *a, const void *b) {
   return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->row > y->row) - (x->row < y->row);
 }
 
+static double time_of(const Division *v, int64_t row) {
+  return reg_number_at(v->time->values, v->time->dtype, row);
+}
+
+// As rows mostly do.
+static bool follow_time(const Division *v) {
+  for (int64_t i = 1; i < v->rows; i++)
+    if (time_of(v, i) < time_of(v, i - 1)) return false;
+  return true;
+}
+
 static int order_by_time(const Division *v, reg_status *st) {
+  if (follow_time(v)) {
+    for (int64_t i = 0; i < v->rows; i++) v->order[i] = i;
+    return REG_OK;
+  }
   Moment *m = reg_large_resize(NULL, (size_t)v->rows * sizeof *m);
   if (!m) return reg_no_memory(st, (size_t)v->rows * sizeof *m);
-  for (int64_t i = 0; i < v->rows; i++) m[i] = (Moment){reg_number_at(v->time->values, v->time->dtype, i), i};
+  for (int64_t i = 0; i < v->rows; i++) m[i] = (Moment){time_of(v, i), i};
   qsort(m, (size_t)v->rows, sizeof *m, by_moment);
   for (int64_t i = 0; i < v->rows; i++) v->order[i] = m[i].row;
   reg_large_free(m);

@@ -1,7 +1,7 @@
 // See summary.h. In: a file. Out: of each column what it holds. How the file is written is found by reading
 // it as is usual, and again where what came of that tells better.
 #include "reg/summary.h"
-#include "data/csv.h"
+#include "data/table.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,7 @@
 enum { MOST_COUNTED = 4096, FORMS = 3 };
 
 static int read_as(const char *path, const reg_csv_form *form, Heap *heap, Table *t, reg_status *st) {
-  const TableRequest want = {
-      .path = path, .form = form, .holes = true, .drops = true, .any_names = true, .any_text = true};
+  const TableRequest want = {.path = path, .form = form, .holes = true, .drops = true, .any_text = true};
   *t = (Table){.heap = heap, .dtype = REG_F64};
   return table_read_csv(t, &want, st);
 }
@@ -59,22 +58,9 @@ static bool other_separator(const Table *t, reg_csv_form *f) {
   return at != NULL;
 }
 
-static bool is_nameless(const Table *t, int x) {
-  char nameless[32];
-  csv_nameless(x, nameless);
-  return !strcmp(t->columns[x], nameless);
-}
-
-// pandas writes 0, 1, ... where a table's columns have no names, behind the numbers of rows.
-static bool are_places(const Table *t) {
-  for (int x = 1; x < t->width; x++)
-    if (!is_number(t->columns[x]) || atof(t->columns[x]) != x - 1) return false;
-  return is_nameless(t, 0);
-}
-
 static bool lacks_names(const Table *t, reg_csv_form *f) {
   int numbers = 0;
-  for (int x = 0; x < t->width && !are_places(t); x++) numbers += is_number(t->columns[x]);
+  for (int x = 0; x < t->width; x++) numbers += is_number(t->columns[x]);
   if (f->bare || 2 * numbers < t->width) return false;
   return f->bare = true;
 }
@@ -103,6 +89,19 @@ static bool has_commas(const Table *t, reg_csv_form *f) {
   return f->decimal != 0;
 }
 
+// -- columns
+
+// What is known of a column while the rows are passed: these may be larger than memory, so all columns of a
+// group are looked at in one pass, and in a second one for what their ranges tell.
+typedef struct Seen {
+  reg_column_summary *to;
+  const NameIndex *texts; // NULL: numbers
+  int64_t n;              // of values
+  int64_t *count;         // of each text, or of each integer from the lowest one on
+  double step;            // of a bin
+  bool whole;
+} Seen;
+
 static void count_distinct(const int64_t *count, int n, reg_column_summary *c) {
   for (int i = 0; i < n; i++) {
     if (!count[i]) continue;
@@ -110,32 +109,48 @@ static void count_distinct(const int64_t *count, int n, reg_column_summary *c) {
   }
 }
 
-static void sum_up_numbers(const Table *t, int x, reg_column_summary *c) {
-  bool whole = true;
-  int64_t n = 0;
-  c->low = INFINITY;
-  c->high = -INFINITY;
-  for (int64_t row = 0; row < t->nrows; row++) {
-    const double v = t->numbers[row * t->width + x];
-    if (isnan(v)) continue;
+static void see(Seen *s, double v) {
+  reg_column_summary *c = s->to;
+  if (isnan(v)) {
+    c->missing++;
+  } else if (s->texts) {
+    s->count[(int)v]++;
+  } else {
     c->low = fmin(c->low, v);
     c->high = fmax(c->high, v);
-    c->mean += (v - c->mean) / (double)++n;
-    whole = whole && v == rint(v);
+    c->mean += (v - c->mean) / (double)++s->n;
+    s->whole = s->whole && v == rint(v);
   }
-  if (!n) c->low = c->mean = c->high = NAN;
-  c->kind = whole && n ? REG_COLUMN_INTEGERS : REG_COLUMN_NUMBERS;
-  const bool counted = c->kind == REG_COLUMN_INTEGERS && c->high - c->low < MOST_COUNTED;
-  int64_t count[MOST_COUNTED] = {0};
-  const double step = (c->high - c->low) / REG_SUMMARY_BINS;
-  for (int64_t row = 0; row < t->nrows; row++) {
-    const double v = t->numbers[row * t->width + x];
-    if (isnan(v)) continue;
-    const int bin = step > 0 ? (int)fmin((v - c->low) / step, REG_SUMMARY_BINS - 1) : 0;
-    c->bins[bin]++;
-    if (counted) count[(int)(v - c->low)]++;
-  }
-  count_distinct(count, MOST_COUNTED, c);
+}
+
+static void see_again(Seen *s, double v) {
+  reg_column_summary *c = s->to;
+  if (isnan(v) || s->texts) return;
+  c->bins[s->step > 0 ? (int)fmin((v - c->low) / s->step, REG_SUMMARY_BINS - 1) : 0]++;
+  if (s->count) s->count[(int)(v - c->low)]++;
+}
+
+static bool open_column(const Table *t, int x, reg_column_summary *c, Seen *s) {
+  *s = (Seen){.to = c, .whole = true};
+  c->name = t->columns[x];
+  for (int row = 0; row < REG_SUMMARY_ROWS; row++)
+    c->number[row] = row < t->nrows ? t->numbers[row * t->width + x] : NAN;
+  if (t->is_text[x] && t->levels[x].count) s->texts = &t->levels[x];
+  if (s->texts) return (s->count = calloc((size_t)s->texts->count + 1, sizeof *s->count)) != NULL;
+  c->low = INFINITY;
+  c->high = -INFINITY;
+  return true;
+}
+
+// Its range is known.
+static bool sum_up_numbers(Seen *s) {
+  reg_column_summary *c = s->to;
+  if (s->texts) return true;
+  if (!s->n) c->low = c->mean = c->high = NAN;
+  c->kind = s->whole && s->n ? REG_COLUMN_INTEGERS : REG_COLUMN_NUMBERS;
+  s->step = (c->high - c->low) / REG_SUMMARY_BINS;
+  if (c->kind != REG_COLUMN_INTEGERS || c->high - c->low >= MOST_COUNTED) return true;
+  return (s->count = calloc(MOST_COUNTED, sizeof *s->count)) != NULL;
 }
 
 static bool all_dates(const NameIndex *levels) {
@@ -154,33 +169,28 @@ static int words_of(const char *text) {
   return n;
 }
 
-static bool sum_up_texts(const Table *t, int x, Heap *heap, reg_column_summary *c) {
-  const NameIndex *levels = &t->levels[x];
-  int64_t *count = calloc((size_t)levels->count + 1, sizeof *count);
-  if (!count) return false;
+// How often each text is there has been counted.
+static bool sum_up_texts(const Table *t, int x, Heap *heap, Seen *s) {
+  const NameIndex *levels = s->texts;
+  reg_column_summary *c = s->to;
   c->kind = all_dates(levels) ? REG_COLUMN_DATES : REG_COLUMN_TEXTS;
-  for (int64_t row = 0; row < t->nrows; row++) {
-    const double v = t->numbers[row * t->width + x];
-    if (!isnan(v)) count[(int)v]++;
-  }
   c->low = INFINITY;
   for (int k = 0; k < levels->count; k++) {
     const int words = words_of(levels->names[k]);
     c->low = fmin(c->low, words);
-    c->mean += words * (double)count[k] / (double)(t->nrows - c->missing);
+    c->mean += words * (double)s->count[k] / (double)(t->nrows - c->missing);
     c->high = fmax(c->high, words);
   }
-  count_distinct(count, levels->count, c);
+  count_distinct(s->count, levels->count, c);
   bool good = true;
   for (; c->ntop < REG_SUMMARY_TOP && c->ntop < c->distinct && good; c->ntop++) {
     int most = 0;
-    for (int k = 1; k < levels->count; k++) most = count[k] > count[most] ? k : most;
-    c->top_count[c->ntop] = count[most];
+    for (int k = 1; k < levels->count; k++) most = s->count[k] > s->count[most] ? k : most;
+    c->top_count[c->ntop] = s->count[most];
     c->top[c->ntop] = reg_heap_copy(heap, levels->names[most], strlen(levels->names[most]));
     good = c->top[c->ntop] != NULL;
-    count[most] = 0;
+    s->count[most] = 0;
   }
-  free(count);
   for (int row = 0; row < REG_SUMMARY_ROWS && row < t->nrows && good; row++) {
     const double v = t->numbers[row * t->width + x];
     const char *text = isnan(v) ? NULL : levels->names[(int)v];
@@ -189,24 +199,37 @@ static bool sum_up_texts(const Table *t, int x, Heap *heap, reg_column_summary *
   return good;
 }
 
+static void pass(const Table *t, int first, Seen *group, int n, void (*look)(Seen *, double)) {
+  for (int64_t row = 0; row < t->nrows; row++)
+    for (int k = 0; k < n; k++) look(&group[k], t->numbers[row * t->width + first + k]);
+}
+
+// Columns from `first` on.
+static bool sum_up_group(const Table *t, int first, Heap *heap, reg_column_summary *columns, Seen *group,
+                         int n) {
+  bool good = true;
+  for (int k = 0; k < n; k++) good = open_column(t, first + k, &columns[k], &group[k]) && good;
+  if (good) pass(t, first, group, n, see);
+  for (int k = 0; k < n && good; k++) good = sum_up_numbers(&group[k]);
+  if (good) pass(t, first, group, n, see_again);
+  for (int k = 0; k < n; k++) {
+    if (good && group[k].texts) good = sum_up_texts(t, first + k, heap, &group[k]);
+    if (good && !group[k].texts && group[k].count) count_distinct(group[k].count, MOST_COUNTED, &columns[k]);
+    free(group[k].count);
+  }
+  return good;
+}
+
 static int sum_up(const Table *t, Heap *heap, reg_summary *out, reg_status *st) {
+  enum { GROUP = 64 };
+  Seen group[GROUP];
   const size_t size = (size_t)t->width * sizeof *out->columns;
   out->nrows = t->nrows;
   out->ncolumns = t->width;
   out->columns = reg_heap_take(heap, size);
   bool good = out->columns != NULL;
-  for (int x = 0; x < t->width && good; x++) {
-    reg_column_summary *c = &out->columns[x];
-    c->name = t->columns[x];
-    c->nameless = is_nameless(t, x);
-    for (int64_t row = 0; row < t->nrows; row++) c->missing += isnan(t->numbers[row * t->width + x]);
-    for (int row = 0; row < REG_SUMMARY_ROWS; row++)
-      c->number[row] = row < t->nrows ? t->numbers[row * t->width + x] : NAN;
-    if (t->is_text[x] && t->levels[x].count)
-      good = sum_up_texts(t, x, heap, c);
-    else
-      sum_up_numbers(t, x, c);
-  }
+  for (int x = 0; x < t->width && good; x += GROUP)
+    good = sum_up_group(t, x, heap, &out->columns[x], group, t->width - x < GROUP ? t->width - x : GROUP);
   return good ? REG_OK : reg_no_memory(st, size);
 }
 

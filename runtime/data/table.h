@@ -14,7 +14,7 @@ typedef struct NameIndex {
 
 // The place of `name`, or -1.
 int names_find(const NameIndex *n, const char *name);
-// Adds a name that must live as long; where it is there already, the last one is found. False: out of memory.
+// Adds a name that must not be there yet and must live as long. False: out of memory.
 bool names_add(NameIndex *n, char *name);
 void names_free(NameIndex *n);
 
@@ -87,7 +87,6 @@ typedef struct TableRequest {
   bool drops;                    // what own columns lack neither
   bool optional;                 // nor own columns that the file lacks
   struct reg_skipping *skipping; // rows that cannot be read are told to it; NULL: the first one ends it
-  bool any_names;                // a column without a name is in x, too, where nothing says what is
   bool any_text;                 // a column of x with texts is one of texts, in the first file
   const bool *is_text;           // of `columns`; NULL: of those that `named` says
   int ntexts;
@@ -221,10 +220,15 @@ int data_number_columns(Heap *heap, reg_dataset *d, int64_t width);
 // row whose value is none of these, or -1. -1: out of memory.
 int data_integer_classes(Heap *heap, reg_field *f, const int64_t *values, int64_t first, int64_t rows,
                          int64_t *stranger);
+// The same of texts, in the order of their bytes.
+int data_text_classes(Heap *heap, reg_field *f, const char *const *cells, int64_t first, int64_t rows,
+                      int64_t *stranger);
 
 // Numbers of one element a row are classes besides where all are integers.
 int data_number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_status *st);
 
+// Numbers, of which none is NaN, in ascending order.
+void data_sort(double *numbers, int64_t count);
 double data_curve(const reg_curve *c, double x);
 // Shift and factor alone: see reg_data_transform.
 int64_t data_scale(const reg_dataset *d, const double *from, int64_t rows, void *to);

@@ -73,62 +73,83 @@ static int standardize(reg_dataset *d, const Table *t, const reg_part *part, reg
 // The smallest of the training rows becomes 0, the largest 1; a constant column 0. With x' = (x - s) f, f
 // positive or not, the new x' is that of x itself, from the other end where f is negative.
 static int min_max(reg_dataset *d, const Table *t, const reg_part *part, reg_status *st) {
-  for (int64_t j = 0; j < t->width; j++) {
-    double low = INFINITY, high = -INFINITY;
-    for (int64_t i = 0; i < part->nrows; i++) {
-      const double x = t->numbers[part->rows[i] * t->width + j];
-      low = fmin(low, x);
-      high = fmax(high, x);
+  const int64_t width = t->width;
+  double *low = malloc(2 * (size_t)width * sizeof *low + 1), *high = low + width;
+  if (!low) return reg_no_memory(st, 2 * (size_t)width * sizeof *low);
+  for (int64_t j = 0; j < width; j++) {
+    low[j] = INFINITY;
+    high[j] = -INFINITY;
+  }
+  for (int64_t i = 0; i < part->nrows; i++) {
+    const double *row = t->numbers + part->rows[i] * width;
+    for (int64_t j = 0; j < width; j++) {
+      low[j] = fmin(low[j], row[j]);
+      high[j] = fmax(high[j], row[j]);
     }
+  }
+  for (int64_t j = 0; j < width && !st->code; j++) {
     const bool turned = d->factor[j] < 0;
-    d->shift[j] = turned ? high : low;
-    d->factor[j] = high > low ? (turned ? -1 : 1) / (high - low) : 1;
+    d->shift[j] = turned ? high[j] : low[j];
+    d->factor[j] = high[j] > low[j] ? (turned ? -1 : 1) / (high[j] - low[j]) : 1;
     if (!isfinite(d->factor[j]))
-      return reg_fail(st, REG_BAD_DATA, "data_bad",
-                      "column `%.60s` varies too little or too much for `min_max`", t->columns[j]);
+      reg_fail(st, REG_BAD_DATA, "data_bad", "column `%.60s` varies too little or too much for `min_max`",
+               t->columns[j]);
   }
-  return REG_OK;
+  free(low);
+  return st->code;
 }
 
-// -- curves
+// -- curves: of several columns in one pass, for the table may be larger than memory
 
-static int by_value(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
+enum { GROUP = 16 };
 
-// The quantiles of the training part between its bins, on straight lines between two values; equal ones once.
-static int learn_edges(const Table *t, const reg_part *part, int64_t bins, reg_curve *c, reg_status *st) {
-  double *values = reg_large_resize(NULL, (size_t)part->nrows * sizeof *values),
-         *edges = reg_heap_take(t->heap, (size_t)bins * sizeof *edges);
-  if (!values || !edges) {
-    reg_large_free(values);
-    return reg_no_memory(st, (size_t)part->nrows * sizeof *values);
-  }
-  for (int64_t i = 0; i < part->nrows; i++) values[i] = t->numbers[part->rows[i] * t->width + c->column];
-  qsort(values, (size_t)part->nrows, sizeof *values, by_value);
+// The quantiles between the bins of sorted values, on straight lines between two of them; equal ones once.
+static int put_edges(const Table *t, const double *values, int64_t n, int64_t bins, reg_curve *c,
+                     reg_status *st) {
+  double *edges = reg_heap_take(t->heap, (size_t)bins * sizeof *edges);
+  if (!edges) return reg_no_memory(st, (size_t)bins * sizeof *edges);
   for (int64_t k = 1; k < bins; k++) {
-    const double place = (double)k / (double)bins * (double)(part->nrows - 1);
-    const int64_t at = (int64_t)place, next = at + 1 < part->nrows ? at + 1 : at;
+    const double place = (double)k / (double)bins * (double)(n - 1);
+    const int64_t at = (int64_t)place, next = at + 1 < n ? at + 1 : at;
     const double edge = values[at] + (place - (double)at) * (values[next] - values[at]);
     if (!c->nedges || edge > edges[c->nedges - 1]) edges[c->nedges++] = edge;
   }
   c->edges = edges;
-  reg_large_free(values);
   return REG_OK;
 }
 
-// A number that the curve has no value for is told where it stands.
-static int draw(const Table *t, const reg_curve *c, reg_status *st) {
-  for (int64_t i = 0; i < t->nrows; i++) {
-    double *x = &t->numbers[i * t->width + c->column];
-    const double y = data_curve(c, *x);
-    if (!isfinite(y))
-      return reg_fail(st, REG_BAD_DATA, "data_bad",
-                      "%s:%lld: column `%.60s` is %.9g: log1p takes numbers above -1", table_file(t, i)->path,
-                      (long long)t->line[i], t->columns[c->column], *x);
-    *x = y;
+// Of the training part.
+static int learn_edges(const Table *t, const reg_part *part, int64_t bins, reg_curve *curves, int n,
+                       reg_status *st) {
+  double *values[GROUP] = {NULL};
+  int code = REG_OK;
+  for (int k = 0; k < n && !code; k++)
+    if (!(values[k] = reg_large_resize(NULL, (size_t)part->nrows * sizeof **values)))
+      code = reg_no_memory(st, (size_t)part->nrows * sizeof **values);
+  for (int64_t i = 0; i < part->nrows && !code; i++) {
+    const double *row = t->numbers + part->rows[i] * t->width;
+    for (int k = 0; k < n; k++) values[k][i] = row[curves[k].column];
   }
+  for (int k = 0; k < n; k++) {
+    if (!code) data_sort(values[k], part->nrows);
+    if (!code) code = put_edges(t, values[k], part->nrows, bins, &curves[k], st);
+    reg_large_free(values[k]);
+  }
+  return code;
+}
+
+// A number that the curve has no value for is told where it stands.
+static int draw(const Table *t, const reg_curve *curves, int n, reg_status *st) {
+  for (int64_t i = 0; i < t->nrows; i++)
+    for (int k = 0; k < n; k++) {
+      double *x = &t->numbers[i * t->width + curves[k].column];
+      const double y = data_curve(&curves[k], *x);
+      if (!isfinite(y))
+        return reg_fail(st, REG_BAD_DATA, "data_bad",
+                        "%s:%lld: column `%.60s` is %.9g: log1p takes numbers above -1",
+                        table_file(t, i)->path, (long long)t->line[i], t->columns[curves[k].column], *x);
+      *x = y;
+    }
   return REG_OK;
 }
 
@@ -154,12 +175,14 @@ static int curves(reg_dataset *d, const Table *t, const reg_part *part, const re
   if (code) return code;
   if (d->ncurves) memcpy(all, d->curves, (size_t)d->ncurves * sizeof *all);
   d->curves = all;
-  for (int x = 0; x < t->width && !code; x++) {
-    if (!named(op, t->columns[x])) continue;
-    reg_curve *c = &all[d->ncurves++];
-    *c = (reg_curve){.kind = op->curve, .column = x, .low = op->low, .high = op->high};
-    if (c->kind == REG_CURVE_BINS) code = learn_edges(t, part, op->bins, c, st);
-    if (!code) code = draw(t, c, st);
+  const int first = d->ncurves;
+  for (int x = 0; x < t->width; x++)
+    if (named(op, t->columns[x]))
+      all[d->ncurves++] = (reg_curve){.kind = op->curve, .column = x, .low = op->low, .high = op->high};
+  for (int k = first; k < d->ncurves && !code; k += GROUP) {
+    const int n = d->ncurves - k < GROUP ? d->ncurves - k : GROUP;
+    if (op->curve == REG_CURVE_BINS) code = learn_edges(t, part, op->bins, all + k, n, st);
+    if (!code) code = draw(t, all + k, n, st);
   }
   return code;
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "data/table.h"
 #include "reg/data.h"
 #include "reg/rng.h"
 #include "text/text.h"
@@ -546,4 +547,48 @@ Test(parts, other_integers_are_no_classes) {
   cr_assert(strstr(y->why, "`4`") && strstr(y->why, ".test:3:2) is not among those of the training data"),
             "%s", y->why);
   reg_data_free(d);
+}
+
+static int by_number(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+Test(numbers, are_sorted_where_they_stand) {
+  enum { N = 20000 };
+  static double sorted[N], expected[N];
+  for (int kind = 0; kind < 4; kind++) {
+    for (int i = 0; i < N; i++) {
+      const uint32_t word = reg_random_word(3, 1, (uint32_t)kind, (uint64_t)i);
+      const double x = (double)word - 0x1p31;
+      sorted[i] = kind == 0   ? x
+                  : kind == 1 ? (double)(word % 7)
+                  : kind == 2 ? x * exp2((double)(word % 600))
+                              : i;
+    }
+    sorted[5] = -INFINITY;
+    sorted[6] = INFINITY;
+    sorted[7] = -0x1p-1074;
+    memcpy(expected, sorted, sizeof expected);
+    qsort(expected, N, sizeof *expected, by_number);
+    data_sort(sorted, N);
+    for (int i = 0; i < N; i++) cr_assert_eq(sorted[i], expected[i], "kind %d, %d", kind, i);
+  }
+}
+
+Test(numbers, many_integers_are_classes_in_ascending_order) {
+  enum { N = 50000, FIRST = 40000 };
+  static int64_t values[N];
+  for (int64_t i = 0; i < N; i++) values[i] = (i * 7919 % FIRST) * 3 - 1000;
+  Heap heap = {0};
+  reg_field f = {0};
+  int64_t stranger;
+  cr_assert_eq(data_integer_classes(&heap, &f, values, FIRST, N, &stranger), 0);
+  cr_assert(stranger == -1 && f.nclasses == FIRST && !strcmp(f.class_names[0], "-1000"));
+  for (int64_t i = 0; i < N; i++) cr_assert_eq(f.classes[i], (values[i] + 1000) / 3);
+  values[N - 2] = 7;
+  f = (reg_field){0};
+  cr_assert_eq(data_integer_classes(&heap, &f, values, FIRST, N, &stranger), 0);
+  cr_assert_eq(stranger, N - 2);
+  reg_heap_free(&heap);
 }
