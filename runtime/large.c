@@ -91,6 +91,15 @@ static int open_file(void) {
   return file < 0 ? open_in("/var/tmp") : file;
 }
 
+static bool lacks_disk;
+
+bool reg_large_lacks_disk(void) { return __atomic_load_n(&lacks_disk, __ATOMIC_RELAXED); }
+
+static Front *no_disk(void) {
+  __atomic_store_n(&lacks_disk, true, __ATOMIC_RELAXED);
+  return NULL;
+}
+
 // Disk is reserved: a mapping whose pages find none ends the process.
 static Front *file_make(size_t size) {
   const int file = open_file();
@@ -99,7 +108,7 @@ static Front *file_make(size_t size) {
     f = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (f == MAP_FAILED) {
     if (file >= 0) close(file);
-    return NULL;
+    return no_disk();
   }
   *f = (Front){size, file, NULL};
   return f;
@@ -107,7 +116,7 @@ static Front *file_make(size_t size) {
 
 static Front *file_resize(Front *f, size_t size) {
   const int file = f->file;
-  if (size > f->size && posix_fallocate(file, (off_t)f->size, (off_t)(size - f->size))) return NULL;
+  if (size > f->size && posix_fallocate(file, (off_t)f->size, (off_t)(size - f->size))) return no_disk();
   Front *moved = mremap(f, f->size, size, MREMAP_MAYMOVE);
   if (moved == MAP_FAILED) return NULL;
   if (size < moved->size && ftruncate(file, (off_t)size)) return moved; // it keeps what it does not need
@@ -129,10 +138,17 @@ void *reg_large_resize(void *at, size_t bytes) {
   Front *f = at ? front_of(at) : NULL;
   if (f && f->file >= 0) return behind(file_resize(f, size));
   Front *made = bytes >= reg_large_least() ? file_make(size) : NULL;
-  if (!made) return behind(memory_resize(f, size));
+  if (!made) return bytes / SHARE < reg_large_least() ? behind(memory_resize(f, size)) : NULL;
   if (f) memcpy((char *)made + FRONT, at, (f->size < size ? f->size : size) - FRONT);
   free(f);
   return behind(made);
+}
+
+void reg_large_forget(void *at) {
+  const Front *f = front_of(at);
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  if (f->file < 0 || f->size <= page) return;
+  (void)fallocate(f->file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)page, (off_t)(f->size - page));
 }
 
 void reg_large_free(void *at) {
@@ -145,6 +161,8 @@ void reg_large_free(void *at) {
   munmap(f, f->size);
   close(file);
 }
+
+const TextMemory reg_large_text = {reg_large_resize, reg_large_free};
 
 void *reg_large_add(void **list, size_t bytes) {
   Front *f = bytes > PTRDIFF_MAX - FRONT ? NULL : file_make(bytes + FRONT);

@@ -4,6 +4,8 @@
 // ends with the array or the process.
 #ifndef REG_LARGE_H
 #define REG_LARGE_H
+#include "text/text.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 // As realloc: NULL is no array yet, or no memory, and then the old one stays. Starts at a multiple of 16
@@ -12,6 +14,14 @@ void *reg_large_resize(void *at, size_t bytes);
 void reg_large_free(void *at); // or NULL
 // The bytes from which on an array is a file.
 size_t reg_large_least(void);
+// What stands in it is no longer needed: as far as it is a file, and the disk's kind of files lets, it is
+// zeros again, which are not read from the disk before they are written over.
+void reg_large_forget(void *at);
+// For text that grows with the rows of a table.
+extern const TextMemory reg_large_text;
+// Whether a file could not be made, or not become larger. Then what is as much as all memory is not to be
+// had.
+bool reg_large_lacks_disk(void);
 // A file of zeros in front of others of a list, which starts with NULL and is freed as a whole; at a multiple
 // of 64 bytes. NULL: none can be made.
 void *reg_large_add(void **list, size_t bytes);

@@ -14,7 +14,7 @@ int slot_nameless(const reg_function *f, int i, reg_status *st) {
 
 static int rows_bind(const Slots *slots, const reg_slot *s, Heap *heap, void **at, reg_status *st) {
   const size_t bytes = (size_t)s->count * reg_dtype_bytes(s->dtype);
-  *at = reg_heap_take(heap, bytes);
+  *at = reg_heap_take_large(heap, bytes); // of metrics all rows of a part
   if (!*at) return reg_no_memory(st, bytes);
   if (s->kind != REG_SLOT_OTHER) return REG_OK;
   const reg_data_other *o = &slots->others[s->index];

@@ -1,5 +1,6 @@
 // In: what went wrong. Out: a filled status. The system's error texts come through strerror_r: no shared
 // buffer.
+#include "large.h"
 #include "support.h"
 #include "text/text.h"
 #include <stdarg.h>
@@ -37,6 +38,9 @@ int reg_no_memory(reg_status *s, size_t bytes) {
     reg_fail(s, REG_INTERNAL, "out_of_memory", "cannot allocate %zu bytes", bytes);
   else
     reg_fail(s, REG_INTERNAL, "out_of_memory", "out of memory");
-  reg_hint(s, "a smaller batch, model or data set needs less memory");
+  if (reg_large_lacks_disk())
+    reg_hint(s, "nor has the disk room for it: TMPDIR may name a folder that has more");
+  else
+    reg_hint(s, "a smaller batch, model or data set needs less memory");
   return REG_INTERNAL;
 }

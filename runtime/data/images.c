@@ -262,8 +262,8 @@ int table_read_images(Table *t, const TableRequest *want, reg_status *st) {
 static int give_rows(reg_rows *out, Table *t, const PictureFiles *f, char *const *told, reg_status *st) {
   size_t bytes = 1;
   for (int64_t i = 0; i < f->count; i++) bytes += strlen(f->files[i].name) + 1;
-  out->place = malloc((size_t)f->count * sizeof *out->place);
-  out->names = malloc((size_t)f->count * sizeof *out->names);
+  out->place = reg_large_resize(NULL, (size_t)f->count * sizeof *out->place);
+  out->names = reg_large_resize(NULL, (size_t)f->count * sizeof *out->names);
   char *to = out->text = reg_large_resize(NULL, bytes);
   if (!out->place || !out->names || !to) return reg_no_memory(st, bytes);
   for (int64_t i = 0; i < f->count; i++) {

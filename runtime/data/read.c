@@ -69,9 +69,9 @@ static int put_rows(const reg_dataset *d, const reg_series *series, Table *t, co
                     reg_rows *out, reg_status *st) {
   const int name = own_of(t, REG_OWN_ID), field = own_of(t, REG_OWN_FIELD), group = field < 0 ? name : field;
   const bool named = name >= 0, divided = series && series->group && group >= 0;
-  out->place = malloc((size_t)t->nrows * sizeof *out->place + 1);
-  out->names = named ? malloc((size_t)t->nrows * sizeof *out->names + 1) : NULL;
-  out->series = divided ? malloc((size_t)t->nrows * sizeof *out->series + 1) : NULL;
+  out->place = reg_large_resize(NULL, (size_t)t->nrows * sizeof *out->place + 1);
+  out->names = named ? reg_large_resize(NULL, (size_t)t->nrows * sizeof *out->names + 1) : NULL;
+  out->series = divided ? reg_large_resize(NULL, (size_t)t->nrows * sizeof *out->series + 1) : NULL;
   if (!out->place || (named && !out->names) || (divided && !out->series))
     return reg_no_memory(st, (size_t)t->nrows * sizeof *out->place);
   if (rows_tokenize(d, t, wrong, out, st)) return st->code;
@@ -179,12 +179,12 @@ int reg_data_read(const reg_dataset *d, const reg_dataset *each, const char *pat
 
 void reg_rows_free(reg_rows *r) {
   reg_large_free(r->values);
-  free(r->place);
-  free(r->names);
+  reg_large_free(r->place);
+  reg_large_free(r->names);
   reg_large_free(r->text);
   for (int64_t i = 0; i < r->nmore; i++) free(r->more[i]);
   free(r->more);
-  free(r->series);
+  reg_large_free(r->series);
   for (int i = 0; i < r->ntokens && r->tokens; i++) free(r->tokens[i]);
   free(r->tokens);
   *r = (reg_rows){0};

@@ -66,8 +66,8 @@ static bool make_room(Made *m, int64_t rows, size_t row_bytes) {
   size_t bytes;
   if (__builtin_mul_overflow((size_t)rows, row_bytes, &bytes)) return false;
   m->values = reg_large_resize(NULL, bytes + sizeof *m->values);
-  m->place = malloc((size_t)rows * sizeof *m->place + 1);
-  m->names = calloc((size_t)rows + 1, sizeof *m->names);
+  m->place = reg_large_resize(NULL, (size_t)rows * sizeof *m->place + 1);
+  m->names = reg_large_resize(NULL, (size_t)rows * sizeof *m->names + 1); // all are filled in
   m->more = calloc((size_t)rows + 1, sizeof *m->more);
   return m->values && m->place && m->names && m->more;
 }
@@ -93,9 +93,9 @@ static bool fill(const Windows *w, Made *m, int64_t from, int64_t to, int64_t wi
 
 static void swap_in(reg_rows *rows, Made *m, int64_t n) {
   reg_large_free(rows->values);
-  free(rows->place);
-  free(rows->names);
-  free(rows->series);
+  reg_large_free(rows->place);
+  reg_large_free(rows->names);
+  reg_large_free(rows->series);
   rows->nrows = n;
   rows->values = m->values;
   rows->place = m->place;
@@ -138,8 +138,8 @@ int reg_series_windows(const reg_series *s, int64_t width, const char *path, reg
     return REG_OK;
   }
   reg_large_free(m.values);
-  free(m.place);
-  free(m.names);
+  reg_large_free(m.place);
+  reg_large_free(m.names);
   for (int64_t i = 0; i < m.nmore; i++) free(m.more[i]);
   free(m.more);
   return st->code;

@@ -146,7 +146,9 @@ void table_checksum(Table *t, const char *bytes, size_t size) {
 
 bool table_make_room(Table *t, int64_t rows) {
   if (rows <= t->room) return true;
-  const int64_t wish = t->room + t->room / 2, room = wish > rows ? wish : rows;
+  // A file grows where it is, and takes disk for what it will not need.
+  const bool file = (size_t)t->room * (size_t)t->width * sizeof *t->numbers >= reg_large_least();
+  const int64_t wish = t->room + t->room / (file ? 16 : 2), room = wish > rows ? wish : rows;
   size_t bytes;
   if (__builtin_mul_overflow((size_t)room * sizeof *t->numbers, (size_t)t->width, &bytes)) return false;
   double *numbers = t->supply ? NULL : reg_large_resize(t->numbers, bytes);

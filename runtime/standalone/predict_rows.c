@@ -101,7 +101,7 @@ static int write_rows(const reg_model *m, const char *path, const void *y, const
                    .values = (void *)y};
     return type == REG_F64 ? reg_npy_write_numbers(path, &a, y, st) : reg_npy_write(path, &a, st);
   }
-  Text o = {0};
+  Text o = {.memory = &reg_large_text};
   answers_put(&o, m->train, m->data, rows, y, type, width);
   int code = o.failed ? reg_no_memory(st, o.used) : REG_OK;
   if (!code && path && strcmp(path, "-") != 0)
@@ -133,11 +133,11 @@ static int predict(reg_model *m, const reg_dataset *each, const reg_prediction *
   if (!code) code = read_rows(m, each, o->in, o->skipping, &rows, st);
   const size_t bytes =
       code ? 0 : (size_t)(rows.nrows * reg_model_outputs(m)) * reg_dtype_bytes(m->program->dtype);
-  if (!code && !(y = malloc(bytes + 1))) code = reg_no_memory(st, bytes);
+  if (!code && !(y = reg_large_resize(NULL, bytes + 1))) code = reg_no_memory(st, bytes);
   if (!code) code = reg_model_predict(m, &rows, y, st);
   if (!code) code = write_rows(m, o->out, y, &rows, st);
   reg_rows_free(&rows);
-  free(y);
+  reg_large_free(y);
   return code;
 }
 

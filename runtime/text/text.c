@@ -11,7 +11,7 @@ Text reg_text_in(char *array, size_t size) {
 }
 
 void reg_text_free(Text *t) {
-  if (!t->fixed) free(t->data);
+  if (!t->fixed) (t->memory ? t->memory->free : free)(t->data);
   *t = (Text){0};
 }
 
@@ -22,7 +22,7 @@ static bool reserve(Text *t, size_t count) {
   size_t needed, room = t->room < 128 ? 256 : 2 * t->room;
   char *grown = NULL;
   if (!t->fixed && !__builtin_add_overflow(t->used, count + 1, &needed) && count < SIZE_MAX)
-    grown = realloc(t->data, room = needed > room ? needed : room);
+    grown = (t->memory ? t->memory->resize : realloc)(t->data, room = needed > room ? needed : room);
   if (!grown) {
     t->failed = true;
     return false;

@@ -10,12 +10,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
+// Where text that grows has its memory.
+typedef struct TextMemory {
+  void *(*resize)(void *at, size_t bytes); // as realloc
+  void (*free)(void *at);
+} TextMemory;
+
 typedef struct Text {
   char *data; // ended by 0; NULL: nothing was added yet
   size_t used, room;
   bool fixed;  // data is an array of the caller, which does not grow
   bool failed; // fixed: what came last was cut, between two characters; else memory ran out. Nothing is added
                // any more
+  const TextMemory *memory; // NULL: realloc's
 } Text;
 
 Text reg_text_in(char *array, size_t size); // fixed and empty; size > 0

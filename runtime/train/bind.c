@@ -9,13 +9,10 @@
 static int reserve_scratch(Run *r, int64_t bytes) {
   Scratch *s = r->scratch;
   if (s->at && bytes <= s->bytes) return REG_OK;
-  free(s->at);
+  reg_heap_free(&s->memory);
   s->bytes = bytes > 0 ? bytes : 1;
-  size_t padded = ((size_t)s->bytes / 64 + 1) * 64;
-  s->at = aligned_alloc(64, padded);
-  if (!s->at) return reg_no_memory(r->st, padded);
-  memset(s->at, 0, padded);
-  return REG_OK;
+  s->at = reg_heap_take_large(&s->memory, (size_t)s->bytes);
+  return s->at ? REG_OK : reg_no_memory(r->st, (size_t)s->bytes);
 }
 
 static int resolve(Run *r, reg_function *f) {

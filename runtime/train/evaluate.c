@@ -59,7 +59,7 @@ static int evaluation_new(Training *t, const reg_evaluate *e, const reg_part *pa
   if (e->predict && e->predict->batch > chunk_rows) chunk_rows = e->predict->batch;
   const size_t each = reg_dtype_bytes(r->program->dtype);
   v->chunk = reg_heap_take(&r->heap, (size_t)(chunk_rows * e->pred_width) * each);
-  v->all = reg_heap_take(&r->heap, (size_t)(part->nrows * e->pred_width) * each);
+  v->all = reg_heap_take_large(&r->heap, (size_t)(part->nrows * e->pred_width) * each);
   v->values = reg_heap_take(&r->heap, (size_t)e->nmetrics * sizeof *v->values);
   if (!v->chunk || !v->all || !v->values)
     return reg_no_memory(r->st, (size_t)(part->nrows * e->pred_width) * each);

@@ -1,6 +1,7 @@
 // The run directory: program.reg and run.json at the start, metrics.jsonl as it goes (a line is whole or not
 // there: it is the record of a run that may be killed), weights and predictions when they are final. All but
 // metrics.jsonl appear whole or not at all.
+#include "large.h"
 #include "reg/events.h"
 #include "reg/file.h"
 #include "train/internal.h"
@@ -341,7 +342,7 @@ int folder_predictions(Training *t, const reg_evaluate *e, const void *predictio
   Run *r = t->run;
   const reg_field *target = e->target >= 0 ? &t->data->fields[e->target] : NULL;
   if (!r->folder || (target && target->width > 1)) return REG_OK; // one target a row is what a line has
-  Text o = {0}, name = {0};
+  Text o = {.memory = &reg_large_text}, name = {0};
   const long number = e - r->program->evaluates;
   const int64_t act = r->evaluations[number].acts;
   reg_text_add(&name, "predictions");

@@ -25,6 +25,7 @@ enum { PLACE_ROWS = sizeof(Place) / sizeof(int64_t) };
 typedef struct Scratch {
   void *at;
   int64_t bytes;
+  Heap memory; // metrics of all rows of a part may take more than there is
 } Scratch;
 
 typedef struct Run {

@@ -97,7 +97,7 @@ static void take_spread(const Training *t, Reach *r) {
     return;
   r->stretch = reg_heap_take_large(heap, (size_t)t->data->nrows * sizeof *r->stretch);
   r->filled = reg_heap_take(heap, (size_t)n * sizeof *r->filled);
-  if (r->stretch && r->filled) r->spread = reg_heap_take_large(heap, (size_t)t->rows * r->row);
+  if (r->stretch && r->filled) r->spread = reg_large_add(&heap->large, (size_t)t->rows * r->row);
 }
 
 // An eighth of what the process may have, of all that train at once. Where there is no memory steps go on
@@ -139,6 +139,7 @@ static void copy(const Reach *r) {
 static void spread(const Training *t, int64_t first) {
   Reach *r = t->reach;
   r->base = first;
+  reg_large_forget(r->spread);
   for (int64_t row = 0; row < t->data->nrows; row++) r->stretch[row] = NOWHERE;
   for (int64_t k = first; k < t->rows; k++) r->stretch[t->order[k]] = (uint16_t)((k - first) / r->room);
   memset(r->filled, 0, (size_t)((t->rows - first + r->room - 1) / r->room) * sizeof *r->filled);

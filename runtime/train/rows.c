@@ -1,6 +1,7 @@
 // Which rows of the training part an epoch takes, in which order. In: a training at the beginning of an
 // epoch, and in the store what its rows are drawn by. Out: t->order, as many rows as t->rows, and
 // t->per_epoch batches of them. Holds: both follow from the seed, the epoch and what rows are drawn by.
+#include "large.h"
 #include "reg/rng.h"
 #include "train/internal.h"
 #include <math.h>
@@ -16,8 +17,8 @@ int rows_new(Training *t) {
   Heap *heap = &t->run->heap;
   const size_t rows = (size_t)t->part->nrows, drawn = t->plan->sample ? rows : 0;
   t->order = reg_heap_take_large(heap, (size_t)most_rows(t) * sizeof *t->order);
-  t->kept = reg_heap_take(heap, 2 * drawn * sizeof *t->kept);
-  t->weights = reg_heap_take(heap, drawn * sizeof *t->weights);
+  t->kept = reg_heap_take_large(heap, 2 * drawn * sizeof *t->kept);
+  t->weights = reg_heap_take_large(heap, drawn * sizeof *t->weights);
   return t->order && t->kept && t->weights ? REG_OK : reg_no_memory(t->run->st, rows);
 }
 
@@ -111,7 +112,7 @@ static int near(Training *t) {
   enum { STRETCH = 50 }; // batches
   const int64_t n = t->part->nrows, batch = t->plan->batch, whole = n / batch, stretch = STRETCH * batch;
   int64_t *shuffled = t->kept, *batches = t->kept + n;
-  Near *list = malloc((size_t)n * sizeof *list + 1);
+  Near *list = reg_large_resize(NULL, (size_t)n * sizeof *list + 1);
   if (!list) return reg_no_memory(t->run->st, (size_t)n * sizeof *list);
   reg_permutation(t->full_seed, REG_STREAM_SHUFFLE, (uint32_t)t->epoch, n, shuffled);
   int code = REG_OK;
@@ -124,7 +125,7 @@ static int near(Training *t) {
   reg_permutation(t->full_seed, REG_STREAM_DRAW, (uint32_t)t->epoch, whole, batches);
   for (int64_t k = 0; k < n && !code; k++)
     t->order[k] = list[k < whole * batch ? batches[k / batch] * batch + k % batch : k].row;
-  free(list);
+  reg_large_free(list);
   return code;
 }
 

@@ -90,7 +90,7 @@ int reg_run(const reg_program *p, const reg_run_options *o, reg_profile *profile
   if (r.ranks && r.ranks_file >= 0) close(r.ranks_file);
   if (is_guest(&r)) free(r.checkpoint);
   reg_heap_free(&r.heap);
-  free(scratch.at);
+  reg_heap_free(&scratch.memory);
   free(r.step_seconds);
   free(r.places);
   return code;

@@ -25,7 +25,7 @@ static int samples_new(Training *t, int k) {
   const int64_t n = part->nrows, batch = k ? t->plan->further[k - 1].batch : t->plan->batch;
   Samples *s = &t->samples[k];
   s->part = part;
-  s->row_of = reg_heap_take(&t->run->heap, (size_t)d->nrows * sizeof *s->row_of);
+  s->row_of = reg_heap_take_large(&t->run->heap, (size_t)d->nrows * sizeof *s->row_of);
   s->places = reg_heap_take(&t->run->heap, (size_t)batch * sizeof *s->places);
   Sample *all = malloc((size_t)n * sizeof *all);
   if (!s->row_of || !s->places || !all) {

@@ -256,7 +256,7 @@ static void *work(void *argument) {
     end_some(w, ones, codes, n);
   }
   pthread_mutex_unlock(&w->lock);
-  free(scratch.at);
+  reg_heap_free(&scratch.memory);
   free(ones);
   reg_ctx_free(ctx);
   reg_numbers_leave(numbers);

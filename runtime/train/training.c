@@ -431,7 +431,8 @@ static int bind_validation(Training *t, Validation *v) {
   int64_t chunk = p->valid ? p->valid->batch : t->valid_part->nrows;
   const size_t each = reg_dtype_bytes(t->run->program->dtype);
   if (!(v->chunk = take(t, (size_t)(chunk * v->width) * each))) return t->run->st->code;
-  if (!(v->all = take(t, (size_t)(t->valid_part->nrows * v->width) * each))) return t->run->st->code;
+  const size_t all = (size_t)(t->valid_part->nrows * v->width) * each;
+  if (!(v->all = reg_heap_take_large(&t->run->heap, all))) return reg_no_memory(t->run->st, all);
   void **values = take(t, (size_t)p->nmetrics * sizeof *values);
   if (!values) return t->run->st->code;
   for (int i = 0; i < p->nmetrics; i++) values[i] = (char *)t->valid_metrics + (size_t)i * each;
