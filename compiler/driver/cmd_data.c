@@ -17,8 +17,8 @@ static double raw_at(const reg_dataset *d, int64_t row, int64_t column) {
   const reg_field *x = &d->fields[0];
   const double v = reg_float_at(x->values, x->dtype, row * x->width + column), factor = d->factor[column];
   if (factor == 1 && d->shift[column] == 0) return v;
-  const double unit = 1e-6 / fabs(factor);
-  return rint((v / factor + d->shift[column]) / unit) * unit;
+  const double unit = pow(10, ceil(log10(1e-6 / fabs(factor))));
+  return rint((v / factor + d->shift[column]) / unit) * unit + 0.0; // no -0
 }
 
 static double field_at(const reg_field *f, int64_t row) { return reg_number_at(f->values, f->dtype, row); }
@@ -148,9 +148,14 @@ static void print_column(void *shown, int64_t k) {
 
 static void print_data(Arena *a, const char *name, const reg_dataset *d, bool all) {
   const reg_field *x = &d->fields[0];
+  int64_t left = d->nrows;
   reg_shown_line(stdout, "%s: %lld rows", name, (long long)d->nrows);
-  for (int i = 0; i < d->nparts && strcmp(d->parts[i].name, "all") != 0; i++)
-    printf("  .%s: %lld rows\n", d->parts[i].name, (long long)d->parts[i].nrows);
+  for (int i = 0; i < d->nparts; i++) {
+    left -= d->parts[i].nrows;
+    if (strcmp(d->parts[i].name, "all") != 0)
+      printf("  .%s: %lld rows\n", d->parts[i].name, (long long)d->parts[i].nrows);
+  }
+  if (left > 0) printf("  in no part: %lld rows\n", (long long)left); // behind a fold of times
   print_sources(d);
   print_texts(d);
   if (x->values) printf("  %-22s  %-8s %12s %12s %12s\n", "x", "type", "min", "mean", "max");
@@ -212,6 +217,22 @@ static void json_data(Arena *a, const char *name, const reg_dataset *d) {
 
 // -- the command
 
+// Looks at all data of the program; true where one of them has no rows because of a mistake.
+static bool look_at_all(Pipeline *p) {
+  const Diags *found = &p->session->diags;
+  bool wrong = false;
+  for (int i = 0; i < p->program->defs.len; i++) {
+    const Def *d = p->program->defs.entries[i].value;
+    if (d->kind != KIND_DATA || d->from_library || d->own) continue;
+    const int before = found->errors;
+    lower_definition(p->lowered, d->name);
+    wrong |= found->errors > before;
+  }
+  for (int i = 0; i < p->lowered->datasets.len; i++)
+    wrong |= !p->lowered->datasets.data[i]; // for a statement
+  return wrong;
+}
+
 static int show_file(Session *s, const Options *o, const char *path) {
   Pipeline p;
   pipeline_init(&p, s, o);
@@ -219,10 +240,7 @@ static int show_file(Session *s, const Options *o, const char *path) {
   if (!code) code = pipeline_check(&p);
   if (!code) {
     pipeline_elaborate(&p);
-    for (int i = 0; i < p.program->defs.len; i++) {
-      const Def *d = p.program->defs.entries[i].value;
-      if (d->kind == KIND_DATA && !d->from_library && !d->own) lower_definition(p.lowered, d->name);
-    }
+    const bool wrong = look_at_all(&p);
     const Lowered *l = p.lowered;
     for (int i = 0; i < l->datasets.len; i++) {
       const char *name = l->dataset_names.data[i];
@@ -239,7 +257,7 @@ static int show_file(Session *s, const Options *o, const char *path) {
       else
         print_data(s->arena, name, l->datasets.data[i], o->given[OPT_VERBOSE]);
     }
-    if (!code && (l->exit_code || !shown)) code = pipeline_report(&p);
+    if (!code && (l->exit_code || wrong || !shown)) code = pipeline_report(&p);
     if (l->exit_code) code = l->exit_code;
   }
   if (!code && !shown) reg_shown_line(stderr, "%s: it has no data", path);

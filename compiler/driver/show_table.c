@@ -92,6 +92,7 @@ static const char *data_named(Arena *a, const char *path) {
 typedef enum Use { USE_NUMBER, USE_ONE_HOT, USE_DATE, USE_TOKENS, USE_NOT, USES } Use;
 
 static Use use_of(const reg_column_summary *c) {
+  if (c->nameless) return USE_NOT; // of pandas and of R they are numbers of rows
   if (is_numbers(c)) return isnan(c->mean) ? USE_NOT : USE_NUMBER;
   if (c->kind == REG_COLUMN_DATES) return c->missing ? USE_NOT : USE_DATE;
   if (c->distinct <= MOST_LEVELS) return USE_ONE_HOT;

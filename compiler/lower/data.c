@@ -361,6 +361,13 @@ static bool call_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *
   return ok;
 }
 
+// What columns are added to; data with a name are read once, under that.
+static int with_base(Cx *cx, const Ast *e, const char *name, const Chain *c, bool as_named) {
+  if (!as_named || c->base >= 0 || !data_named(cx, e)) return close_chain(cx, name, c, e->span);
+  const Value v = data_definition(cx, data_named(cx, e));
+  return v.kind == V_DATA ? v.data->dataset : -1;
+}
+
 static bool with_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c) {
   if (!chain_of(cx, env, e->kids[0], NULL, c)) return false;
   const char *before = data_text(cx, e->kids[0]), *text = ast_text(cx->a, e->kids[0]);
@@ -371,7 +378,7 @@ static bool with_chain(Cx *cx, Env *env, const Ast *e, const char *name, Chain *
     if (has_file(view) && c->base < 0) {
       if (!part_op(cx, env, view, &c->ops)) return false;
     } else {
-      const int base = close_chain(cx, before, c, e->kids[0]->span);
+      const int base = with_base(cx, e->kids[0], before, c, i == 1);
       *c = (Chain){.base = base < 0 ? -1 : data_with(cx, behind, base, view, view->span)};
       if (c->base < 0) return false;
     }

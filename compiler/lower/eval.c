@@ -180,6 +180,11 @@ static Value eval_name(Cx *cx, Env *env, const Ast *e) {
   const char **fields = ARENA_ARRAY(cx->a, const char *, cx->data ? cx->data->nfields + 1 : 1);
   int nf = 0;
   for (; cx->data && nf < cx->data->nfields; nf++) fields[nf] = cx->data->fields[nf].name;
+  for (int64_t k = 0; cx->data && cx->data->columns && k < cx->data->fields[0].width; k++)
+    if (!strcmp(cx->data->columns[k], e->name)) {
+      diag_hint(diag, "`%s` is a column of x: `x[.., %lld]`", e->name, (long long)k);
+      return v_fail();
+    }
   sema_suggest(cx->l->program, diag, e->name, PLACE_VALUE, fields, nf);
   return v_fail();
 }

@@ -104,6 +104,8 @@ static void check_column(CsvReader *r, int x) {
              "`%.40s` in column `%.60s` stands for a missing number%s", hole->cell, name, more);
   else
     csv_fail(r, r->line + hole->line, hole->column, hint, "empty field in column `%.60s`%s", name, more);
+  if (missing == rows && rows > 1)
+    reg_hint(r->st, "`drop: [\"%.60s\"]` leaves a column without values out", name);
 }
 
 // Which columns of x are texts: as in the first file, as the request says, or those that it names.

@@ -50,6 +50,8 @@ void csv_read_rows(CsvReader *r);
 
 // Names from the first line, or from the form; 0, 1, ... where nothing names them. Where the rows begin.
 const char *csv_names(CsvReader *r, CsvPiece *p, const char *at);
+// What a column is called that the first line leaves without a name.
+void csv_nameless(int column, char to[32]);
 // What becomes of each of them.
 void csv_use_columns(CsvReader *r);
 #endif

@@ -10,9 +10,11 @@ enum { MOST_COLUMNS = 1 << 20 };
 
 static void header_cell(CsvReader *r, int64_t line, const char *text, size_t length) {
   const int column = r->header.count + 1;
+  char nameless[32];
   if (length == 0) {
-    csv_fail(r, line, column, "the first line names the columns", "column %d has no name", column);
-    return;
+    csv_nameless(column - 1, nameless);
+    text = nameless;
+    length = strlen(text);
   }
   if (column > MOST_COLUMNS)
     csv_fail(r, line, column, "is it a table, with a row a line?", "more than %d columns", MOST_COLUMNS);
@@ -23,12 +25,34 @@ static void header_cell(CsvReader *r, int64_t line, const char *text, size_t len
     csv_no_memory(r, length);
     return;
   }
-  const int before = names_find(&r->header, name);
-  if (before >= 0)
-    csv_fail(r, line, column, "give each column a name of its own",
-             "column `%.60s` stands twice in the header, first as column %d", name, before + 1);
-  else if (!names_add(&r->header, name))
-    csv_no_memory(r, length);
+  if (!names_add(&r->header, name)) csv_no_memory(r, length);
+}
+
+void csv_nameless(int column, char to[32]) { snprintf(to, 32, "unnamed %d", column); }
+
+// Columns whose name stands twice may be passed over, and no more. A list of which they are.
+static bool *find_twice(CsvReader *r) {
+  const int n = r->header.count;
+  bool *twice = calloc((size_t)n + 1, sizeof *twice);
+  for (int i = 0; i < n && twice; i++) {
+    const int at = names_find(&r->header, r->header.names[i]);
+    if (at != i) twice[i] = twice[at] = true;
+  }
+  if (!twice) csv_no_memory(r, (size_t)n);
+  return twice;
+}
+
+// False, and a report: what is taken has a name of its own.
+static bool is_alone(CsvReader *r, const bool *twice, int at) {
+  const char *name = r->header.names[at];
+  int first = 0, second;
+  if (!twice[at]) return true;
+  while (strcmp(r->header.names[first], name) != 0) first++;
+  for (second = first + 1; strcmp(r->header.names[second], name) != 0;) second++;
+  csv_fail(r, r->head, second + 1,
+           "give each column a name of its own; `names: [...]` says other names for all",
+           "column `%.60s` stands twice in the header, first as column %d", name, first + 1);
+  return false;
 }
 
 static bool is_number(const char *text) {
@@ -105,13 +129,14 @@ const char *csv_names(CsvReader *r, CsvPiece *p, const char *at) {
 }
 
 // The wanted columns, each at its place of x.
-static void pick_wanted(CsvReader *r) {
+static void pick_wanted(CsvReader *r, const bool *twice) {
   const TableRequest *want = r->want;
   char names[160];
   Text missing = reg_text_in(names, sizeof names);
   int nmissing = 0;
   for (int i = 0; i < want->ncolumns; i++) {
     const int at = names_find(&r->header, want->columns[i]);
+    if (at >= 0 && !is_alone(r, twice, at)) return;
     if (at >= 0 && r->use[at] == CSV_IGNORED) {
       r->use[at] = i;
     } else {
@@ -135,8 +160,20 @@ static void pick_wanted(CsvReader *r) {
   }
 }
 
+// One that is in x for no other reason than that it is there.
+static bool may_be_left(CsvReader *r, const bool *twice, int at) {
+  char nameless[32];
+  if (!is_alone(r, twice, at)) return false;
+  csv_nameless(at, nameless);
+  if (r->want->any_names || strcmp(r->header.names[at], nameless) != 0) return true;
+  csv_fail(r, r->head, at + 1, NULL, "column %d has no name", at + 1);
+  reg_hint(r->st, "it is called `%s`: `drop: [\"%s\"]` leaves it out, `id: \"%s\" as row` calls rows by it",
+           nameless, nameless, nameless);
+  return false;
+}
+
 // The columns of x that the form names, or all that are left.
-static void choose(CsvReader *r) {
+static void choose(CsvReader *r, const bool *twice) {
   Table *t = r->table;
   const reg_csv_form *f = r->form;
   const int named = t->nown + f->ncolumns;
@@ -149,7 +186,7 @@ static void choose(CsvReader *r) {
   for (int i = 0; i < f->ncolumns; i++) {
     const int at = names_find(&r->header, f->columns[i]);
     if (at < 0) column_missing(r, f->columns[i]);
-    if (at < 0) return;
+    if (at < 0 || !is_alone(r, twice, at)) return;
     if (r->use[at] != CSV_IGNORED)
       csv_fail(r, r->head, at + 1, "x has a column once, and what is a field of its own is none of it",
                "column `%.60s` is taken twice", f->columns[i]);
@@ -159,10 +196,15 @@ static void choose(CsvReader *r) {
     const int at = names_find(&r->header, f->dropped[i]);
     if (at < 0) column_missing(r, f->dropped[i]);
     if (at < 0) return;
-    if (r->use[at] == CSV_IGNORED) r->use[at] = CSV_OWN - t->nown; // of nothing
+    for (int k = twice[at] ? 0 : at; k <= at; k++) // of nothing
+      if (r->use[k] == CSV_IGNORED && !strcmp(r->header.names[k], f->dropped[i]))
+        r->use[k] = CSV_OWN - t->nown;
   }
-  for (int i = 0; i < r->header.count && !f->ncolumns; i++)
-    if (r->use[i] == CSV_IGNORED) columns[r->use[i] = t->width++] = r->header.names[i];
+  for (int i = 0; i < r->header.count && !f->ncolumns; i++) {
+    if (r->use[i] != CSV_IGNORED) continue;
+    if (!may_be_left(r, twice, i)) return;
+    columns[r->use[i] = t->width++] = r->header.names[i];
+  }
   for (int i = 0; i < r->header.count; i++)
     if (r->use[i] == CSV_OWN - t->nown) r->use[i] = CSV_IGNORED;
   t->columns = columns;
@@ -181,7 +223,7 @@ static bool has_instead(const CsvReader *r) {
   return other != NULL;
 }
 
-void csv_use_columns(CsvReader *r) {
+static void use_columns(CsvReader *r, const bool *twice) {
   Table *t = r->table;
   const int n = r->header.count;
   if (has_instead(r)) {
@@ -206,6 +248,8 @@ void csv_use_columns(CsvReader *r) {
       k--;
     } else if (at < 0) {
       column_missing(r, name);
+    } else if (!is_alone(r, twice, at)) {
+      return;
     } else if (r->use[at] != CSV_IGNORED) {
       csv_fail(r, r->head, at + 1, "each is named once", "column `%.60s` is two fields", name);
     } else {
@@ -215,9 +259,9 @@ void csv_use_columns(CsvReader *r) {
   }
   if (r->failed) return;
   if (r->want->columns)
-    pick_wanted(r);
+    pick_wanted(r, twice);
   else
-    choose(r);
+    choose(r, twice);
   int *places = r->failed ? NULL : reg_heap_take(t->heap, (size_t)t->width * sizeof *places);
   if (!places) {
     csv_no_memory(r, (size_t)t->width * sizeof *places);
@@ -226,4 +270,10 @@ void csv_use_columns(CsvReader *r) {
   for (int i = 0; i < n; i++)
     if (r->use[i] >= 0) places[r->use[i]] = i + 1;
   t->files[t->nfiles].x_column = places;
+}
+
+void csv_use_columns(CsvReader *r) {
+  bool *twice = find_twice(r);
+  if (twice) use_columns(r, twice);
+  free(twice);
 }

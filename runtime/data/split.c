@@ -60,6 +60,9 @@ static int part_sizes(Division *v, reg_status *st) {
   free(share);
   for (int p = 0; p < v->nparts; p++) {
     char text[48];
+    if (v->size[p] == 0 && v->op->kind != REG_DATA_SPLIT)
+      return reg_fail(st, REG_BAD_DATA, "split_bad", "%lld rows are too few for %d folds", (long long)v->rows,
+                      v->nparts);
     if (v->size[p] == 0)
       return reg_fail(st, REG_BAD_DATA, "split_bad", "%s would be empty: %g %% of %lld rows",
                       part_text(v, p, text), 100 * v->fraction[p], (long long)v->rows);

@@ -1,7 +1,7 @@
 // See summary.h. In: a file. Out: of each column what it holds. How the file is written is found by reading
 // it as is usual, and again where what came of that tells better.
 #include "reg/summary.h"
-#include "data/table.h"
+#include "data/csv.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 enum { MOST_COUNTED = 4096, FORMS = 3 };
 
 static int read_as(const char *path, const reg_csv_form *form, Heap *heap, Table *t, reg_status *st) {
-  const TableRequest want = {.path = path, .form = form, .holes = true, .drops = true, .any_text = true};
+  const TableRequest want = {
+      .path = path, .form = form, .holes = true, .drops = true, .any_names = true, .any_text = true};
   *t = (Table){.heap = heap, .dtype = REG_F64};
   return table_read_csv(t, &want, st);
 }
@@ -58,9 +59,22 @@ static bool other_separator(const Table *t, reg_csv_form *f) {
   return at != NULL;
 }
 
+static bool is_nameless(const Table *t, int x) {
+  char nameless[32];
+  csv_nameless(x, nameless);
+  return !strcmp(t->columns[x], nameless);
+}
+
+// pandas writes 0, 1, ... where a table's columns have no names, behind the numbers of rows.
+static bool are_places(const Table *t) {
+  for (int x = 1; x < t->width; x++)
+    if (!is_number(t->columns[x]) || atof(t->columns[x]) != x - 1) return false;
+  return is_nameless(t, 0);
+}
+
 static bool lacks_names(const Table *t, reg_csv_form *f) {
   int numbers = 0;
-  for (int x = 0; x < t->width; x++) numbers += is_number(t->columns[x]);
+  for (int x = 0; x < t->width && !are_places(t); x++) numbers += is_number(t->columns[x]);
   if (f->bare || 2 * numbers < t->width) return false;
   return f->bare = true;
 }
@@ -133,6 +147,7 @@ static void see_again(Seen *s, double v) {
 static bool open_column(const Table *t, int x, reg_column_summary *c, Seen *s) {
   *s = (Seen){.to = c, .whole = true};
   c->name = t->columns[x];
+  c->nameless = is_nameless(t, x);
   for (int row = 0; row < REG_SUMMARY_ROWS; row++)
     c->number[row] = row < t->nrows ? t->numbers[row * t->width + x] : NAN;
   if (t->is_text[x] && t->levels[x].count) s->texts = &t->levels[x];

@@ -14,7 +14,7 @@ typedef struct NameIndex {
 
 // The place of `name`, or -1.
 int names_find(const NameIndex *n, const char *name);
-// Adds a name that must not be there yet and must live as long. False: out of memory.
+// Adds a name that must live as long; where it is there already, the last one is found. False: out of memory.
 bool names_add(NameIndex *n, char *name);
 void names_free(NameIndex *n);
 
@@ -87,6 +87,7 @@ typedef struct TableRequest {
   bool drops;                    // what own columns lack neither
   bool optional;                 // nor own columns that the file lacks
   struct reg_skipping *skipping; // rows that cannot be read are told to it; NULL: the first one ends it
+  bool any_names;                // a column without a name is in x, too, where nothing says what is
   bool any_text;                 // a column of x with texts is one of texts, in the first file
   const bool *is_text;           // of `columns`; NULL: of those that `named` says
   int ntexts;

@@ -32,6 +32,8 @@ typedef struct Work {
   double *left, *rows;  // [4, p], [n]: of one by conjugate gradients
   double *start, *next; // [p, c]
   double *ratio;        // [p]
+  double along;         // how much of the last step was taken
+  double share;         // of the curvature that rows have where the loss is straight
 } Work;
 
 enum {
@@ -39,10 +41,12 @@ enum {
   SMALL = 256,           // a working set may always be as large
   PATIENCE = 8,          // passes before a jump,
   PATIENCE_COLUMNS = 20, // and one more for so many columns: about what it costs
-  WITHIN = 200,          // passes over a model of an envelope, which is another one behind a step
+  WITHIN = 200,          // passes over a model with curvature that the loss lacks: the next one is better
   JUMP_COLUMNS = 1536,   // of the largest matrix that is factored
   MOST_DIRECTIONS = 500
 };
+
+static const double LEAST_SHARE = 1e-6, MOST_SHARE = 1e3, FINEST = 1e-10;
 
 static bool takes_gram(const Solve *s) { return s->quadratic && s->p <= s->n && s->p <= GRAM_COLUMNS; }
 
@@ -300,7 +304,7 @@ static void minimize(Solve *s, Work *k, int64_t o, double enough) {
   }
   for (int64_t i = 0; !k->products && i < s->n; i++) k->slope[i] = s->slope[i * s->c + o];
   model(s, k, o);
-  const int64_t most = s->within && s->most - s->passes > WITHIN ? s->passes + WITHIN : s->most;
+  const int64_t most = s->floor > 0 && s->most - s->passes > WITHIN ? s->passes + WITHIN : s->most;
   while (s->passes < most && pass(s, k, true) > enough)
     for (int made = 1; s->passes < most && pass(s, k, false) > enough; made++)
       if (made % (PATIENCE + (int)(k->size / PATIENCE_COLUMNS)) == 0) jump(s, k);
@@ -320,6 +324,26 @@ static int evaluate(Solve *s, const Work *k) {
   return s->curve(s->user);
 }
 
+// Where the loss is straight, as huber's is far out, its model has no minimum. With as much curvature as
+// lets the slopes bring the loss to 0 it has one, which is not too far away; with less of it models are
+// better behind steps that were taken whole.
+static double least_curvature(const Solve *s, const Work *k) {
+  double squares = 0;
+  bool straight = false;
+  for (int64_t i = 0; i < s->n * s->c; i++) {
+    straight = straight || (s->curvature[i] <= 0 && s->slope[i] != 0);
+    squares += s->slope[i] * s->slope[i];
+  }
+  return straight && *s->value != 0 ? k->share * squares / (2 * fabs(*s->value)) : 0;
+}
+
+static void judge(Work *k) {
+  if (k->along == 1)
+    k->share = fmax(k->share / 4, LEAST_SHARE);
+  else if (k->along < 0.5)
+    k->share = fmin(k->share * 8, MOST_SHARE);
+}
+
 // From `start` towards `next`, as far as the objective falls by a part of what the model says. Tseng & Yun
 // 2009.
 static int step(Solve *s, Work *k) {
@@ -335,6 +359,7 @@ static int step(Solve *s, Work *k) {
     if (code) return code;
     const double now = smooth_loss(s) + solve_penalty(s, s->w);
     const bool rounding = -slope <= 1e-12 * (fabs(before) + s->scale); // no more to be seen in the objective
+    k->along = t;
     if (s->quadratic || rounding || now <= before + 1e-4 * t * slope) return 0;
   }
   memcpy(s->w, k->start, (size_t)count * sizeof(double));
@@ -348,7 +373,7 @@ static double *room(Solve *s, Heap *heap, int64_t count) {
 
 // Working memory is the solution's own; products of all columns are kept.
 static bool take(Solve *s, Work *k, Heap *heap) {
-  *k = (Work){.s = s};
+  *k = (Work){.s = s, .share = 1};
   k->in = reg_heap_take(heap, (size_t)s->p * sizeof(bool));
   k->column = reg_heap_take(heap, (size_t)s->p * sizeof(int64_t));
   bool ok = k->in && k->column && (k->slope = room(s, heap, s->n)) && (k->weight = room(s, heap, s->n)) &&
@@ -398,7 +423,9 @@ static SolveEnd descend(Solve *s, Work *k, Heap *products) {
     if (known && solve_reached(s)) return SOLVED;
     if (s->stopped(s->user)) return SOLVE_STOPPED;
     if (s->passes >= s->most) return SOLVE_TOO_LONG;
-    if (known && !(s->gap < last / 2)) finer /= 10;
+    if (!s->within && !s->quadratic) s->floor = least_curvature(s, k);
+    const bool straight = !s->within && s->floor > 0;
+    if (known && !(s->gap < last / 2)) finer = straight ? fmax(finer / 10, FINEST) : finer / 10;
     if (known) last = s->gap;
     const bool grew = grow(s, k, first);
     if ((grew || first) && !fit(s, k, products)) return SOLVE_FAILED;
@@ -408,6 +435,7 @@ static SolveEnd descend(Solve *s, Work *k, Heap *products) {
     memcpy(k->next, s->w, (size_t)count * sizeof(double));
     for (int64_t o = 0; o < s->c; o++) minimize(s, k, o, wanted * finer);
     if (step(s, k)) return SOLVE_FAILED;
+    if (straight) judge(k);
     if (finer < 1e-15) return SOLVE_TOO_LONG;
   }
 }

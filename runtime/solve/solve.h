@@ -62,7 +62,7 @@ typedef struct Solve {
   double least;     // the best lower bound so far
   double scale;     // the objective at w = 0
   bool ready;       // `gram` holds them
-  double floor;     // the least curvature of a row in models of the envelope
+  double floor;     // the least curvature of a row in models of what is straight in parts
   bool within;      // the envelope is minimized, in the loss's place
 } Solve;
 

@@ -244,7 +244,7 @@ HOSTILE = [
     (b"a,y\n" + b"1" * 3_000_000 + b",2\n", "", "t.csv:2:1: a field of more than 1048576 bytes"),
     (b"a,y\n" + b"1," * 1_000_000 + b"2\n", "", "t.csv:2:3: more fields than the header's 2"),
     (b'a,y\n"' + b"1\n" * 1_000_000, "", "t.csv:2:1: a quoted field is not closed"),
-    (b"k," * (1 << 20) + b"y\n", "", "column `k` stands twice"),
+    (b"k," * ((1 << 20) - 1) + b"y\n", "", "column `k` stands twice"),
     (b"a,y\n" + b"".join(b"t%d,1\n" % i for i in range(20000)), " |> one_hot", "column `a` has 20000 different texts"),
 ]
 
@@ -264,6 +264,50 @@ def case_hostile_tables_are_refused_or_read(regc):
     (where / "t.csv").write_text("a,y\n" + "".join(f"{k % 7},k{7919 * k % 100003}\n" for k in range(100000)))
     (where / "p.reg").write_text('data d = csv("t.csv", target: y)\n')
     demand("y: 100000 texts: k0 (1), k1 (1)" in regc.ok("data", where / "p.reg", timeout=30), "other classes")
+
+
+def case_columns_without_a_name_of_their_own(regc):
+    """What has no name, or one that stands twice, may be passed over and left alone by predictions; x takes none of them by itself."""
+    where = folder(regc)
+    program = where / "p.reg"
+    tail = "\nmodel net(x: [1]) -> [1] = x |> dense(1)\ntrain net on d { loss mse(net(x), y); optimize sgd(lr: 0.1) }\n"
+    (where / "t.csv").write_text(",a,z,z,y\n0,1,5,6,2\n1,2,7,8,4\n")
+    for form, message in ((', drop: [z]', '1:1: column 1 has no name'), (', drop: ["unnamed 0"]', "1:4: column `z` stands twice in the header, first as column 3"),
+                          (", columns: [a, z]", "1:4: column `z` stands twice"), (", columns: a, weight: z", "1:4: column `z` stands twice")):
+        program.write_text(f'data d = csv("t.csv", target: y{form})\n')
+        refused(regc, f"t.csv:{message}", "check", program, code=65)
+    for form in (", columns: a", ', drop: ["unnamed 0", z]', ', id: "unnamed 0" as row, drop: z'):
+        program.write_text(f'data d = csv("t.csv", target: y{form}){tail}')
+        demand(values(regc, program, "flat(d.x)") == [1, 2], f"{form}: another x")
+        regc.ok("run", "p.reg", "-q", "--out", "run", cwd=where)
+    (where / "new.csv").write_text("b,b,,a,\n1,2,3,2,4\n")
+    told = regc.ok("predict", "p.reg", "--weights", "run", "--in", "new.csv", cwd=where).splitlines()
+    demand(len(told) == 2, f"predicted: {told}")
+    (where / "new.csv").write_text("a,a\n1,2\n")
+    refused(regc, "new.csv:1:2: column `a` stands twice", "predict", program, "--weights", where / "run", "--in", where / "new.csv", code=65)
+    (where / "u.csv").write_text(",0,1\n0,5,6\n1,7,8\n")
+    told = regc.ok("data", where / "u.csv")
+    demand('csv("' in told and 'target: "1" as y, drop: "unnamed 0")' in told, f"of pandas: {told}")
+    (where / "t.csv").write_text("a,b,y,\n1,2,3,\n2,3,4,\n")
+    program.write_text('data d = csv("t.csv", target: y, columns: [a, "unnamed 3"])\n')
+    refused(regc, '`drop: ["unnamed 3"]` leaves a column without values out', "check", program, code=65)
+
+
+def case_data_with_mistakes_is_told(regc):
+    """`regc data` shows what is right and tells what is wrong; each data set once, also where others are made of it."""
+    where = folder(regc)
+    program = where / "p.reg"
+    (where / "t.csv").write_text("a,t,y\n" + "".join(f"{i},{i // 2},{i % 2}\n" for i in range(12)))
+    for body, message in (("d where a > 5", "`a` is a column of x: `x[.., 0]`"), ("d where t > 50", "no_rows_left"), ("folds(d, 3)[3]", "whole number from 0 to 2, found 3"),
+                          ("d[[30, 1]]", "30"), ("balance(d, t)", "its parts are made by split"), ("folds(d, 13)[0]", "12 rows are too few for 13 folds")):
+        program.write_text(f'data d = csv("t.csv", target: y, group: t)\ndata e = {body}\n')
+        done = regc("data", program)
+        demand(done.returncode in (1, 65) and message in done.stderr and "d: 12 rows" in done.stdout, f"{body}: {done.returncode} {done.stderr[:300]}")
+    program.write_text('data d = csv("t.csv", target: y, group: t) |> standardize\ndata e = d with z = t + y\n'
+                       'data g = csv("t.csv", target: y, group: t)\ndata f = folds(g, 3, time: t)[0]\n')
+    told = regc.ok("data", program)
+    demand(told.count("d: 12 rows") == 1 and told.count("e: 12 rows") == 1 and "in no part: 6 rows" in told, told)
+    demand("-0" not in told and "0.999" not in told, f"standardized numbers: {told}")
 
 
 def case_table_larger_than_memory(regc):

@@ -18,6 +18,7 @@ CASES = {
     "sum of penalties": ("[1]", "squared_error(line(x), y)", ["0.05 * l1(w) + l2(w) * 0.1 / 2", "l1(w) * 0.05"]),
     "weighted rows": ("[1]", "squared_error(line(x), y, weight: abs(x[.., 0]))", ["0.1 * l1(w)"]),
     "huber": ("[1]", "huber(line(x), y, delta: 0.4)", ["0.03 * l1(w)"]),
+    "far huber": ("[1]", "huber(line(x), 30 * y, delta: 0.05)", ["0.003 * l1(w)"]),
     "logistic": ("[1]", "binary_cross_entropy(line(x), y > 0)", ["0.02 * l1(w)"]),
     "logistic elastic net": ("[1]", "binary_cross_entropy(line(x), y > 0)", ["0.05 * elastic_net(w, mix: 0.5)"]),
     "poisson": ("[1]", "poisson(line(x), floor(abs(3 * y)))", ["0.3 * l2(w)"]),
@@ -115,7 +116,7 @@ def problem(name):
     count = np.floor(np.abs(3 * y))[:, None]
     slopes = {
         "weighted": lambda z: weight[:, None] * (z - y[:, None]), "huber": lambda z: np.clip(z - y[:, None], -0.4, 0.4) / n,
-        "logistic": lambda z: (1 / (1 + np.exp(-z)) - (y > 0)[:, None]) / n, "poisson": lambda z: (np.exp(z) - count) / n,
+        "far": lambda z: np.clip(z - 30 * y[:, None], -0.05, 0.05) / n, "logistic": lambda z: (1 / (1 + np.exp(-z)) - (y > 0)[:, None]) / n, "poisson": lambda z: (np.exp(z) - count) / n,
         "two": lambda z: (z - both) / (2 * n), "groups": lambda z: (z - both) / (2 * n), "sparse": lambda z: (z - both) / (2 * n), "singular": lambda z: (z - both) / (2 * n),
         "multinomial": lambda z: (softmax(z) - classes) / n}
     slope = slopes.get(kind, lambda z: (z - y[:, None]) / n)
@@ -134,7 +135,7 @@ def problem(name):
         "lasso": lambda w, t: soft(w, 0.1 * t), "lasso of a few": lambda w, t: soft(w, 0.3 * t),
         "elastic net": lambda w, t: soft(w, 0.06 * t) / (1 + 0.14 * t), "ridge": lambda w, t: w / (1 + 0.5 * t), "least squares": lambda w, t: w,
         "sum of penalties": lambda w, t: soft(w, 0.1 * t) / (1 + 0.05 * t), "weighted rows": lambda w, t: soft(w, 0.1 * t),
-        "huber": lambda w, t: soft(w, 0.03 * t), "logistic": lambda w, t: soft(w, 0.02 * t),
+        "huber": lambda w, t: soft(w, 0.03 * t), "far huber": lambda w, t: soft(w, 0.003 * t), "logistic": lambda w, t: soft(w, 0.02 * t),
         "logistic elastic net": lambda w, t: soft(w, 0.025 * t) / (1 + 0.025 * t), "poisson": lambda w, t: w / (1 + 0.3 * t),
         "poisson lasso": lambda w, t: soft(w, 0.1 * t), "two outputs": lambda w, t: soft(w, 0.05 * t), "multinomial": lambda w, t: soft(w, 0.02 * t),
         "multinomial ridge": lambda w, t: w / (1 + 0.05 * t), "groups of inputs": lambda w, t: group(w, 0.05 * t, 1),

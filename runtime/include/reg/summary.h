@@ -14,6 +14,7 @@ enum { REG_SUMMARY_BINS = 8, REG_SUMMARY_TOP = 5, REG_SUMMARY_ROWS = 3 };
 
 typedef struct reg_column_summary {
   const char *name;
+  bool nameless; // in the file: it is called by its place
   reg_column_kind kind;
   int64_t missing;        // rows that have no value
   int64_t distinct;       // different values; 0: not counted (numbers that are not whole or far apart)
