@@ -1,5 +1,6 @@
 // Arrays as tables: a row for each element of the first axis. In: an array of a file. Out: rows behind those
 // that the table has, or their labels.
+#include "data/scan.h"
 #include "data/table.h"
 #include <math.h>
 #include <stdio.h>
@@ -60,14 +61,22 @@ int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows,
     return y->width != 1 ? bad(y, st, "a label is one number")
                          : reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld labels, `%s` has %lld rows",
                                     y->path, (long long)y->rows, of, (long long)rows);
-  for (int64_t i = 0; i < rows; i++) {
-    char text[LONGEST_LABEL];
-    const double v = y->at(y->of, i);
-    if (!isfinite(v)) return not_finite(y, i, v, st);
-    const int n = snprintf(text, sizeof text, "%.17g", v);
-    if (!cells_add(c, t->nrows + i, text, (size_t)n)) return reg_no_memory(st, (size_t)rows * LONGEST_LABEL);
+  char *text = malloc(y->room > LONGEST_LABEL ? y->room : LONGEST_LABEL);
+  int code = text ? REG_OK : reg_no_memory(st, y->room);
+  for (int64_t i = 0; i < rows && !code; i++) {
+    const double v = y->at ? y->at(y->of, i) : 0;
+    size_t n = 0;
+    if (!isfinite(v))
+      code = not_finite(y, i, v, st);
+    else if (!y->label)
+      n = (size_t)snprintf(text, LONGEST_LABEL, "%.17g", v);
+    else if (!y->label(y->of, i, text, &n) || !csv_is_utf8(text, n))
+      code = reg_fail(st, REG_BAD_DATA, "data_bad", "%s: the label of row %lld is no UTF-8", y->path,
+                      (long long)i);
+    if (!code && !cells_add(c, t->nrows + i, text, n)) code = reg_no_memory(st, (size_t)rows * LONGEST_LABEL);
   }
-  return REG_OK;
+  free(text);
+  return code;
 }
 
 void table_close_array(Table *t, const char *path, int64_t rows) {

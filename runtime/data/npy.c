@@ -4,8 +4,13 @@
 #include "data/table.h"
 #include "large.h"
 #include "reg/file.h"
+#include <stdio.h>
 
 static double element_of(const void *array, int64_t i) { return reg_npy_at(array, i); }
+
+static bool label_of(const void *array, int64_t i, char *to, size_t *length) {
+  return reg_npy_label_at(array, i, to, length);
+}
 
 // A number is a row of one.
 static ArrayRows rows_of(const char *path, const reg_npy_view *v) {
@@ -16,11 +21,24 @@ static ArrayRows rows_of(const char *path, const reg_npy_view *v) {
   return r;
 }
 
+// An array is told by the name of its file, and in an archive by its own.
+typedef struct Told {
+  char text[512];
+} Told;
+
+static const char *tell(Told *told, const char *path, const char *name) {
+  if (!name) return path;
+  snprintf(told->text, sizeof told->text, "%.400s, `%.60s`", path, name);
+  return told->text;
+}
+
 // The array `name` of an archive's bytes, unpacked into *member; NULL: they are one.
-static int array_of(const char *path, const char *bytes, size_t size, const char *name, char **member,
-                    reg_npy_view *v, reg_status *st) {
+static int array_of(const char *path, const char *bytes, size_t size, const char *name, bool labels,
+                    char **member, reg_npy_view *v, reg_status *st) {
+  Told told;
   int code = name ? reg_npz_member(path, bytes, size, name, member, &size, st) : REG_OK;
-  if (!code) code = reg_npy_open(path, name ? *member : bytes, size, v, st);
+  path = tell(&told, path, name);
+  if (!code) code = reg_npy_open(path, name ? *member : bytes, size, v, labels, st);
   if (!code && v->rank == 0)
     code = reg_fail(st, REG_BAD_DATA, "array_bad", "%s: it is one number, without an axis of rows", path);
   return code;
@@ -33,11 +51,16 @@ static int read_labels(Table *t, const TableRequest *want, const char *bytes, si
   const char *path = inside ? want->path : want->labels;
   char *own = inside ? NULL : reg_file_read_large(path, &size, "data_missing", st), *member = NULL;
   reg_npy_view v;
+  const char *name = inside ? want->labels : NULL;
+  Told told;
   int code = inside || own ? REG_OK : st->code;
   if (own) table_checksum(t, own, size);
-  if (!code) code = array_of(path, inside ? bytes : own, size, inside ? want->labels : NULL, &member, &v, st);
+  if (!code) code = array_of(path, inside ? bytes : own, size, name, true, &member, &v, st);
   if (!code) {
-    const ArrayRows labels = rows_of(path, &v);
+    ArrayRows labels = rows_of(tell(&told, path, name), &v);
+    labels.label = label_of;
+    labels.room = reg_npy_label_room(&v);
+    if (v.kind == 'U' || v.kind == 'S') labels.at = NULL;
     code = table_add_labels(t, &labels, want->path, rows, st);
   }
   reg_large_free(member);
@@ -51,9 +74,10 @@ int table_read_npy(Table *t, const TableRequest *want, reg_status *st) {
   char *bytes = reg_file_read_large(want->path, &size, "data_missing", st), *member = NULL;
   if (!bytes) return st->code;
   table_checksum(t, bytes, size);
-  int code = array_of(want->path, bytes, size, want->array, &member, &v, st);
+  Told told;
+  int code = array_of(want->path, bytes, size, want->array, false, &member, &v, st);
   if (!code) {
-    const ArrayRows rows = rows_of(want->path, &v);
+    const ArrayRows rows = rows_of(tell(&told, want->path, want->array), &v);
     code = table_add_array(t, &rows, st);
   }
   reg_large_free(member);

@@ -111,7 +111,10 @@ typedef struct ArrayRows {
   int64_t rows, width; // elements of a row
   int rank;            // of a row
   int64_t dim[REG_MAX_RANK];
-  double (*at)(const void *of, int64_t i);
+  double (*at)(const void *of, int64_t i); // of labels NULL where they are texts
+  // As a label, in `to` with `room` bytes; false: it is none. NULL: by `at`.
+  bool (*label)(const void *of, int64_t i, char *to, size_t *length);
+  size_t room;
   const void *of;
 } ArrayRows;
 

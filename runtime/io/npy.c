@@ -12,6 +12,8 @@
 
 static const int64_t MOST_ELEMENTS = (int64_t)1 << 40;
 
+enum { LONGEST_TEXT = 1 << 20 };
+
 typedef reg_npy_view Header;
 
 static int refuse(reg_status *st, const char *path, const char *what) {
@@ -40,6 +42,13 @@ static const char *read_descr(const char *dictionary, Header *h) {
                {"'|i1'", 'i', 1}, {"'<i2'", 'i', 2}, {"'|u1'", 'u', 1}, {"'<u2'", 'u', 2}, {"'<u4'", 'u', 4}};
   const char *at = value_of(dictionary, "'descr'");
   if (!at) return "the header has no descr";
+  if (!strncmp(at, "'<U", 3) || !strncmp(at, "'|S", 3)) {
+    const long length = strtol(at + 3, NULL, 10); // of the longest text
+    if (length < 0 || length > LONGEST_TEXT) return "its texts are too long";
+    h->kind = at[2];
+    h->width = (size_t)length * (at[2] == 'U' ? 4 : 1);
+    return NULL;
+  }
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (!strncmp(at, types[i].text, 5)) {
       h->kind = types[i].kind;
@@ -90,6 +99,12 @@ static const char *read_header(const char *bytes, size_t size, Header *h, size_t
   return wrong;
 }
 
+// The same of an array that is no list of texts.
+static const char *read_numbers(const char *bytes, size_t size, Header *h, size_t *data) {
+  const char *wrong = read_header(bytes, size, h, data);
+  return wrong ? wrong : h->kind == 'U' || h->kind == 'S' ? "its elements are texts" : NULL;
+}
+
 static double number_at(const Header *h, const char *from) {
   float f;
   double d;
@@ -138,7 +153,7 @@ static char *open_array(const char *path, Header *h, size_t *data, reg_status *s
   size_t size;
   *h = (Header){0};
   char *bytes = reg_file_read(path, &size, "array_missing", st);
-  const char *wrong = bytes ? read_header(bytes, size, h, data) : NULL;
+  const char *wrong = bytes ? read_numbers(bytes, size, h, data) : NULL;
   if (!wrong) return bytes;
   refuse(st, path, wrong);
   free(bytes);
@@ -190,12 +205,52 @@ int reg_npy_read(const char *path, reg_array *out, reg_status *st) {
   return code;
 }
 
-int reg_npy_open(const char *path, const char *bytes, size_t size, reg_npy_view *v, reg_status *st) {
+int reg_npy_open(const char *path, const char *bytes, size_t size, reg_npy_view *v, bool texts,
+                 reg_status *st) {
   size_t data = 0;
   *v = (reg_npy_view){0};
-  const char *wrong = read_header(bytes, size, v, &data);
+  const char *wrong = (texts ? read_header : read_numbers)(bytes, size, v, &data);
   v->elements = bytes + data;
   return wrong ? refuse(st, path, wrong) : REG_OK;
+}
+
+// UTF-8 of a code point; 0: it is none.
+static size_t put_code_point(uint32_t c, char *to) {
+  if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0;
+  const size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+  static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+  for (size_t k = n; k > 1; k--, c >>= 6) to[k - 1] = (char)(0x80 | (c & 0x3f));
+  to[0] = (char)(first[n] | c);
+  return n;
+}
+
+size_t reg_npy_label_room(const reg_npy_view *v) { return v->width > 32 ? v->width + 1 : 33; }
+
+// Zero bytes behind a text are none of it.
+bool reg_npy_label_at(const reg_npy_view *v, int64_t i, char *to, size_t *length) {
+  const char *from = element(v, v->elements, i);
+  const size_t room = reg_npy_label_room(v);
+  int64_t whole = 0;
+  *length = 0;
+  if (v->kind == 'S') {
+    *length = strnlen(from, v->width);
+    memcpy(to, from, *length);
+    return true;
+  }
+  for (size_t k = 0; v->kind == 'U' && k < v->width; k += 4) {
+    uint32_t c;
+    memcpy(&c, from + k, 4);
+    const size_t n = put_code_point(c, to + *length);
+    if (!n) return false;
+    if (!c) break;
+    *length += n;
+  }
+  if (v->kind == 'U') return true;
+  if (v->kind == 'i' && v->width == 8)
+    *length = (size_t)snprintf(to, room, "%lld", *(long long *)memcpy(&whole, from, 8)); // doubles hold less
+  else
+    *length = (size_t)snprintf(to, room, "%.17g", reg_npy_at(v, i));
+  return true;
 }
 
 double reg_npy_at(const reg_npy_view *v, int64_t i) { return number_at(v, element(v, v->elements, i)); }
@@ -204,7 +259,7 @@ int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_sta
   size_t size;
   reg_npy_view v;
   char *bytes = reg_file_read(path, &size, "array_missing", st);
-  int code = bytes ? reg_npy_open(path, bytes, size, &v, st) : st->code;
+  int code = bytes ? reg_npy_open(path, bytes, size, &v, false, st) : st->code;
   double *numbers = code ? NULL : malloc((size_t)(v.count + 1) * sizeof *numbers);
   for (int64_t i = 0; numbers && i < v.count; i++) numbers[i] = reg_npy_at(&v, i);
   if (!code && !numbers) code = reg_no_memory(st, (size_t)v.count * sizeof *numbers);

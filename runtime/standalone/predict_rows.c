@@ -48,7 +48,7 @@ const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_
 static int read_numbers(const char *path, reg_npy_view *v, reg_rows *rows, reg_status *st) {
   size_t size;
   char *bytes = reg_file_read_large(path, &size, "array_missing", st);
-  int code = bytes ? reg_npy_open(path, bytes, size, v, st) : st->code;
+  int code = bytes ? reg_npy_open(path, bytes, size, v, false, st) : st->code;
   const size_t wanted = code ? 0 : (size_t)(v->count + 1) * sizeof *rows->values;
   if (!code && !(rows->values = reg_large_resize(NULL, wanted))) code = reg_no_memory(st, wanted);
   for (int64_t i = 0; !code && i < v->count; i++) rows->values[i] = reg_npy_at(v, i);

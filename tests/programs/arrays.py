@@ -107,9 +107,11 @@ def case_the_prompt_keeps_paths(regc):
 
 
 def npy(shape, numbers, kind="<f8", fortran=False):
-    """As numpy.save writes it; `numbers` in the order in which they lie in the file."""
+    """As numpy.save writes it; `numbers` in the order in which they lie in the file, or their bytes."""
     head = f"{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': ({''.join(f'{n}, ' for n in shape)}), }}".encode()
     head += b" " * (-(len(head) + 11) % 64) + b"\n"
+    if isinstance(numbers, bytes):
+        return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + numbers
     code = {"f8": "d", "f4": "f", "u1": "B", "i2": "h", "u4": "I", "i8": "q"}[kind[1:]]
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + struct.pack(f"<{len(numbers)}{code}", *numbers)
 
@@ -162,3 +164,24 @@ def case_arrays_of_numpy(regc):
         (where / "d.npz").write_bytes(data)
         done = regc("eval", "z.x", "-f", "p.reg", cwd=where)
         demand(done.returncode in (1, 65) and told in done.stderr, f"{told}: {done.returncode}\n{done.stderr}")
+
+
+def case_labels_of_numpy(regc):
+    """Texts, and whole numbers that doubles cannot hold, are classes as they are."""
+    where = folder(regc)
+    texts = ["low", "\u00e9", "\U0001d11ex", "low"]
+    wide = b"".join(t.encode("utf-32-le").ljust(12, b"\0") for t in texts)
+    arrays = {"x": npy([4, 1], range(4)), "wide": npy([4], wide, "<U3"), "narrow": npy([4], b"abc" b"d\0\0" b"abc" b"xy\0", "|S3"),
+              "big": npy([4], [2**53 + 1, 2**53, -(2**53) - 1, 2**53], "<i8"), "none": npy([4], struct.pack("<4I", 65, 0x110000, 66, 67), "<U1"),
+              "latin": npy([4], b"a\xe9bc", "|S1")}
+    (where / "d.npz").write_bytes(npz(**arrays))
+    for name, shown in (("wide", "3 texts: low (2), \u00e9 (1), \U0001d11ex (1)"), ("narrow", "3 texts: abc (2), d (1), xy (1)"),
+                        ("big", "3 whole numbers: -9007199254740993 (1), 9007199254740992 (2), 9007199254740993 (1)")):
+        (where / "p.reg").write_text(f'data d = npz("d.npz", target: {name})\n')
+        told = regc.ok("data", "p.reg", cwd=where)
+        demand(f"{name}: {shown}" in told, told)
+    for form, told in (("target: none", "d.npz, `none`: the label of row 1 is no UTF-8"), ("target: latin", "d.npz, `latin`: the label of row 1 is no UTF-8"),
+                       ("x: wide", "d.npz, `wide`: its elements are texts")):
+        (where / "p.reg").write_text(f'data d = npz("d.npz", {form})\n')
+        done = regc("check", "p.reg", cwd=where)
+        demand(done.returncode == 65 and told in done.stderr, f"{told}: {done.returncode}\n{done.stderr}")

@@ -17,16 +17,20 @@ int reg_npy_read(const char *path, reg_array *out, reg_status *st); // free out-
 int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st);
 // An array in a file's bytes, which must live as long; its elements are read where they lie, in C order.
 typedef struct reg_npy_view {
-  char kind;    // 'f', 'i', 'u', 'b'
+  char kind;    // 'f', 'i', 'u', 'b'; of texts 'U', 'S'
   size_t width; // bytes an element
   bool fortran;
   int rank;
   int64_t dim[REG_MAX_RANK], count;
   const char *elements;
 } reg_npy_view;
-int reg_npy_open(const char *path, const char *bytes, size_t size, reg_npy_view *v,
-                 reg_status *st); // path: for messages
+int reg_npy_open(const char *path, const char *bytes, size_t size, reg_npy_view *v, bool texts,
+                 reg_status *st); // path: for messages; texts: they are taken too
 double reg_npy_at(const reg_npy_view *v, int64_t i);
+// An element as a label: numbers as they are written, texts in UTF-8 (of 'S' their bytes), with no 0 behind.
+// False: it is no Unicode.
+bool reg_npy_label_at(const reg_npy_view *v, int64_t i, char *to, size_t *length);
+size_t reg_npy_label_room(const reg_npy_view *v); // for `to`
 // The file of the array `name` in a zip archive's bytes, stored or deflated, to be freed by reg_large_free.
 // REG_BAD_DATA where the archive is damaged, has no such array (st names those that it has) or packs it
 // otherwise.
