@@ -53,7 +53,10 @@ void csv_report(CsvReader *r, const CsvPiece *p, int64_t line) {
     csv_fail(r, line, at->column, "add the closing quote",
              "a quoted field is not closed before the end of the file");
     break;
-  case CSV_ZERO: csv_fail(r, line, at->column, "is it a text file?", "a zero byte in the field"); break;
+  case CSV_ZERO:
+    csv_fail(r, line, at->column, "is it a text file? gzip and zstd are unpacked, other packers are not",
+             "a zero byte in the field");
+    break;
   case CSV_BYTES: csv_fail(r, line, at->column, "save the file as UTF-8", "the field is no UTF-8"); break;
   case CSV_LONG:
     csv_fail(r, line, at->column, "is a quote missing, or is it no table?", "a field of more than %d bytes",
@@ -64,8 +67,11 @@ void csv_report(CsvReader *r, const CsvPiece *p, int64_t line) {
              CSV_LONGEST_LINE);
     break;
   case CSV_EMPTY:
-    csv_fail(r, line, at->column, "remove the row, or fill in a value", "empty field in column `%.60s`",
-             name);
+    if (*at->cell)
+      csv_fail(r, line, at->column, NO_VALUE_HINT, "`%.40s` in column `%.60s` stands for a missing value",
+               at->cell, name);
+    else
+      csv_fail(r, line, at->column, NO_VALUE_HINT, "empty field in column `%.60s`", name);
     break;
   case CSV_NUMBER: {
     const char *what = number_mistake(p->number, p->layout->dtype, &hint);
@@ -108,6 +114,21 @@ static void check_column(CsvReader *r, int x) {
     reg_hint(r->st, "`drop: [\"%.60s\"]` leaves a column without values out", name);
 }
 
+// A column that a step names and x lacks is told before what is wrong with the rows of others.
+static void check_texts(CsvReader *r) {
+  const TableRequest *want = r->want;
+  const Table *t = r->table;
+  for (int k = 0; k < want->ntexts && !want->columns; k++) {
+    int x = 0;
+    while (x < t->width && strcmp(want->texts[k], t->columns[x]) != 0) x++;
+    if (x == t->width) {
+      r->failed = true;
+      table_no_column(want->texts[k], r->st);
+      return;
+    }
+  }
+}
+
 // Which columns of x are texts: as in the first file, as the request says, or those that it names.
 static bool open_texts(CsvReader *r) {
   Table *t = r->table;
@@ -126,6 +147,8 @@ static bool open_texts(CsvReader *r) {
 
 static void read_rows(CsvReader *r) {
   Table *t = r->table;
+  if (!t->is_text) check_texts(r);
+  if (r->failed) return;
   if (!open_texts(r)) {
     csv_no_memory(r, (size_t)t->width);
     return;

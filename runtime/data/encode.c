@@ -35,6 +35,12 @@ static const reg_data_op *step_for(const reg_data_plan *plan, reg_data_kind kind
   return NULL;
 }
 
+int table_no_column(const char *column, reg_status *st) {
+  reg_fail(st, REG_BAD_DATA, "data_bad", "x is made of no column `%.60s`", column);
+  reg_hint(st, "`regc data` lists the columns; targets and other fields of their own are none of x");
+  return st->code;
+}
+
 static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st) {
   for (int i = 1; i < plan->nops; i++)
     for (int k = 0; k < plan->ops[i].nnamed; k++) {
@@ -43,9 +49,7 @@ static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st
       int x = 0;
       while (x < t->width && strcmp(t->columns[x], plan->ops[i].named[k]) != 0) x++;
       if (x < t->width) continue;
-      reg_fail(st, REG_BAD_DATA, "data_bad", "x is made of no column `%.60s`", plan->ops[i].named[k]);
-      reg_hint(st, "`regc data` lists the columns; targets and other fields of their own are none of x");
-      return st->code;
+      return table_no_column(plan->ops[i].named[k], st);
     }
   return REG_OK;
 }

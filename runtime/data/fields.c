@@ -24,10 +24,15 @@ int table_make_x(const Table *t, reg_dataset *d, reg_status *st) {
 
 // -- classes
 
+// Rows that say what classes there are. Of a target those of the training data, which are what a model tells
+// apart; what rows are called, and groups, differ from file to file.
+static int64_t telling_rows(const Table *t, int own) {
+  return t->own[own].role == REG_OWN_TARGET ? table_rows_of(t, 0, NULL) : t->nrows;
+}
+
 static int text_classes(const Table *t, int own, reg_field *f, reg_status *st) {
   const size_t rows = (size_t)t->nrows;
-  // What rows are called differs from file to file.
-  const int64_t first = t->own[own].role == REG_OWN_ID ? t->nrows : table_rows_of(t, 0, NULL);
+  const int64_t first = telling_rows(t, own);
   const char **cells = reg_large_resize(NULL, rows * sizeof *cells);
   int64_t stranger;
   if (!cells) return -1;
@@ -67,7 +72,7 @@ static int integer_classes(const Table *t, int own, reg_field *f) {
     parse_text(t, own, i, &value);
     code = no_classes(t, own, f, i, fabs(value) >= 0x1p63 ? " has more than 64 bits" : " is no integer");
   } else {
-    code = data_integer_classes(t->heap, f, values, table_rows_of(t, 0, NULL), t->nrows, &stranger);
+    code = data_integer_classes(t->heap, f, values, telling_rows(t, own), t->nrows, &stranger);
     if (!code && stranger >= 0)
       code = no_classes(t, own, f, stranger, " is not among those of the training data");
   }
@@ -80,6 +85,7 @@ static int integer_classes(const Table *t, int own, reg_field *f) {
 static int not_a_number(const Table *t, int own, const reg_field *f, int64_t row, NumberText kind,
                         reg_status *st) {
   const char *hint, *what = number_mistake(kind, t->dtype, &hint);
+  if (kind == NUMBER_MISSING) hint = NO_VALUE_HINT;
   if (kind == NUMBER_NONE) hint = "the target of the training data is numbers";
   return table_mistake(t, own, row, st, hint, "`%.40s` in column `%.60s` %s", table_text(t, own, row),
                        f->name, what);

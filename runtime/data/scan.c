@@ -292,7 +292,8 @@ static bool keep_own(CsvPiece *p, int k, const CsvField *f) {
   char number[64];
   double value;
   const bool is_text = l->own[k].role == REG_OWN_TEXT;
-  if (!f->length && !l->holes && !is_text) return wrong(p, CSV_EMPTY);
+  const bool lacks = !f->length || (l->own[k].role != REG_OWN_ID && listed_missing(l, f));
+  if (lacks && !l->holes && !is_text) return wrong(p, CSV_EMPTY);
   const bool as_number = l->point != '.' && !is_text && number_text(l, f, number, sizeof number) &&
                          number_parse(number, f->length, l->dtype, &value) == NUMBER_OK;
   const char *text = as_number ? number : whole_text(p, f);

@@ -256,29 +256,51 @@ static int by_moment(const void *a, const void *b) {
   return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->row > y->row) - (x->row < y->row);
 }
 
-static double time_of(const Division *v, int64_t row) {
-  return reg_number_at(v->time->values, v->time->dtype, row);
-}
-
-// As rows mostly do.
-static bool follow_time(const Division *v) {
-  for (int64_t i = 1; i < v->rows; i++)
-    if (time_of(v, i) < time_of(v, i - 1)) return false;
+// Of a column of texts, the moment of each class; false: one is no date.
+static bool class_moments(const reg_field *f, double *at) {
+  double parts[REG_DATE_PARTS];
+  for (int64_t c = 0; c < f->nclasses; c++) {
+    if (date_parse(f->class_names[c], parts)) return false;
+    if (at) at[c] = parts[REG_DATE_TIME];
+  }
   return true;
 }
 
-static int order_by_time(const Division *v, reg_status *st) {
-  if (follow_time(v)) {
+// `of_class`: of a column of texts.
+static double time_of(const reg_field *f, const double *of_class, int64_t row) {
+  return of_class ? of_class[f->classes[row]] : reg_number_at(f->values, f->dtype, row);
+}
+
+// As rows mostly do.
+static bool follow_time(const Division *v, const double *of_class) {
+  for (int64_t i = 1; i < v->rows; i++)
+    if (time_of(v->time, of_class, i) < time_of(v->time, of_class, i - 1)) return false;
+  return true;
+}
+
+static int by_time(const Division *v, const double *of_class, reg_status *st) {
+  if (follow_time(v, of_class)) {
     for (int64_t i = 0; i < v->rows; i++) v->order[i] = i;
     return REG_OK;
   }
   Moment *m = reg_large_resize(NULL, (size_t)v->rows * sizeof *m);
   if (!m) return reg_no_memory(st, (size_t)v->rows * sizeof *m);
-  for (int64_t i = 0; i < v->rows; i++) m[i] = (Moment){time_of(v, i), i};
+  for (int64_t i = 0; i < v->rows; i++) m[i] = (Moment){time_of(v->time, of_class, i), i};
   qsort(m, (size_t)v->rows, sizeof *m, by_moment);
   for (int64_t i = 0; i < v->rows; i++) v->order[i] = m[i].row;
   reg_large_free(m);
   return REG_OK;
+}
+
+static int order_by_time(const Division *v, reg_status *st) {
+  const reg_field *f = v->time;
+  if (f->values) return by_time(v, NULL, st);
+  double *of_class = reg_large_resize(NULL, (size_t)(f->nclasses + 1) * sizeof *of_class);
+  if (!of_class) return reg_no_memory(st, (size_t)f->nclasses * sizeof *of_class);
+  class_moments(f, of_class);
+  const int code = by_time(v, of_class, st);
+  reg_large_free(of_class);
+  return code;
 }
 
 // -- what it is done by
@@ -305,13 +327,19 @@ static int check_fractions(const reg_data_op *op, reg_status *st) {
   return REG_OK;
 }
 
+static bool tells_time(const reg_field *f) {
+  return f->width == 1 && (f->values || (f->classes && class_moments(f, NULL)));
+}
+
 static const reg_field *field_of(const reg_dataset *d, const char *name, const char *what, bool classes,
                                  reg_status *st) {
   const int at = reg_data_field(d, name);
   const reg_field *f = at < 0 ? NULL : &d->fields[at];
   if (!f) {
     reg_fail(st, REG_BAD_DATA, "split_bad", "cannot %s `%.60s`: the data have no such field", what, name);
-    if (d->target >= 0) reg_hint(st, "the target's field is `%s`", d->fields[d->target].name);
+    if (d->target >= 0)
+      reg_hint(st, "the target's field is `%s`; `group: %s` of csv(...) makes a field of a column",
+               d->fields[d->target].name, name);
     return NULL;
   }
   if (classes && !f->classes) {
@@ -320,8 +348,10 @@ static const reg_field *field_of(const reg_dataset *d, const char *name, const c
     reg_hint(st, "classes are the texts or the integers of a column that is a field of its own");
     return NULL;
   }
-  if (!classes && (!f->values || f->width != 1)) {
-    reg_fail(st, REG_BAD_DATA, "split_bad", "cannot %s `%.60s`: it is not one number a row", what, name);
+  if (!classes && !tells_time(f)) {
+    reg_fail(st, REG_BAD_DATA, "split_bad", "cannot %s `%.60s`: it is not one number or date a row", what,
+             name);
+    reg_hint(st, "dates are written 2024-03-01, 2024/03/01 or 1.3.2024, with a time behind them or not");
     return NULL;
   }
   return f;

@@ -132,6 +132,10 @@ void table_checksum(Table *t, const char *bytes, size_t size);
 void table_add_sum(Table *t, const char hex[17]); // the same, of a file that has this one
 void table_free(Table *t);
 
+#define NO_VALUE_HINT "`drop_missing` leaves such rows out; or fill in a value"
+
+// Fills st: a step names a column that x lacks.
+int table_no_column(const char *column, reg_status *st);
 // Fills st with a mistake of an own column in a row: FILE:LINE:COLUMN and the text.
 int table_mistake(const Table *t, int own, int64_t row, reg_status *st, const char *hint, const char *fmt,
                   ...) __attribute__((format(printf, 6, 7)));

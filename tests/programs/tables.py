@@ -310,6 +310,36 @@ def case_data_with_mistakes_is_told(regc):
     demand("-0" not in told and "0.999" not in told, f"standardized numbers: {told}")
 
 
+def case_divided_by_dates(regc):
+    """`time` of a column of dates puts rows in their order, however they are written; a group need not be in the training file."""
+    where = folder(regc)
+    program = where / "p.reg"
+    dates = ["2.3.2024", "2024-01-05", "1999/12/31 23:59", "2024-01-05T01:00", "2023-12-31"]
+    (where / "t.csv").write_text("a,when,y\n" + "".join(f"{i},{when},{i % 2}\n" for i, when in enumerate(dates)))
+    program.write_text('data d = csv("t.csv", target: y, group: when) |> split(train: 60%, test: 40%, time: when)\n')
+    demand(values(regc, program, "d.train.id") == [1, 2, 4] and values(regc, program, "d.test.id") == [0, 3], "another order")
+    (where / "u.csv").write_text("a,when,y\n7,1.1.2030,1\n8,2.3.2024,0\n")
+    program.write_text('data d = csv("t.csv", target: y, group: when) with test = csv("u.csv")\n')
+    demand("when: 6 texts" in regc.ok("data", program), "the classes of groups")
+    for part, form, message in (("when", ", drop: when", "`when`: the data have no such field"), ("a", ", group: when", "`group: a` of csv(...) makes a field"), ("when", ", group: when", "it is not one number or date a row")):
+        program.write_text(f'data d = csv("t.csv", target: y{form}) |> split(train: 60%, test: 40%, time: {part})\n')
+        (where / "t.csv").write_text("a,when,y\n1,2024-02-30,1\n2,2024-02-01,0\n")
+        done = regc("check", program)
+        demand(done.returncode == 65 and message in done.stderr, f"{message}: {done.stderr}")
+
+
+def case_listed_texts_stand_for_nothing(regc):
+    """Where `missing:` lists a text, it is no class of a target or group either."""
+    where = folder(regc)
+    (where / "t.csv").write_text("a,g,y\n1,A,yes\n2,B,unknown\n3,unknown,no\n4,A,none\n")
+    for step, code, message in (("", 65, "t.csv:3:3: `unknown` in column `y` stands for a missing value"), (" |> drop_missing", 0, "y: 2 texts: no (1), yes (1)"),
+                                (" |> one_hot(h)", 65, "x is made of no column `h`")):
+        column = "drop: g" if step == " |> drop_missing" else "group: g"
+        (where / "p.reg").write_text(f'data d = csv("t.csv", target: y, {column if "one" not in step else "drop: g"}, missing: "unknown"){step}\n')
+        done = regc("data", where / "p.reg")
+        demand(done.returncode == code and message in done.stdout + done.stderr, f"{step}: {done.returncode} {done.stdout} {done.stderr}")
+
+
 def case_table_larger_than_memory(regc):
     """200 MB, of which 130 are OpenBLAS's, are less than 360 MB of numbers need: they are in files, and the weights are the same."""
     if sanitizers(regc):
