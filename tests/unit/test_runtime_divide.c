@@ -123,7 +123,7 @@ Test(split, mistakes) {
     const char *what;
   } wrong[] = {
       {{.nfolds = 20, .stratify = "y"}, "class `c2` of `y` has 14 samples: none is left for fold"},
-      {{.nfolds = 104}, "would be empty"},
+      {{.nfolds = 104}, "103 rows are too few for 104 folds"},
       {{.nfolds = 12, .group = "g"}, "the 11 groups of `g` are too few"},
       {{.nfolds = 3, .group = "x"}, "cannot group by `x`: it has no classes"},
       {{.nfolds = 3, .group = "h"}, "no such field"},
