@@ -19,7 +19,7 @@ int cmd_report(Session *s, const Options *o) {
   const char *folder = folder_of(a, o->arguments.data[0]);
   if (!report_read(a, folder, &report, &code)) return code;
   if (!o->given[OPT_OUTPUT]) {
-    report_text(&report, &o->out);
+    report_text(s->arena, &report, &o->out);
     return EXIT_OK;
   }
   reg_status st = {0};

@@ -10,6 +10,7 @@ typedef struct Runs {
   const Options *o;
   const char *folder;
   sqlite3 *db;
+  bool of_sweeps; // runs of sweeps are asked for: a condition on `sweep` or `of` says so
 } Runs;
 
 static const char *column(sqlite3_stmt *s, int i) {
@@ -58,6 +59,8 @@ static bool condition_of(Arena *a, const char *text, Condition *out) {
   return false;
 }
 
+static const char *asked(const Runs *r) { return r->of_sweeps ? "parent IS NOT NULL" : "parent IS NULL"; }
+
 // The field of a run that is called ?N, or, where none is, whose last words are: `accuracy`; an evaluation's
 // before a training's.
 #define ENDS(field, n) "substr(" field ", -1 - length(?" n ")) = '.' || ?" n
@@ -65,8 +68,15 @@ static bool condition_of(Arena *a, const char *text, Condition *out) {
   "coalesce((SELECT name FROM every g WHERE g.run = " run " AND g.name = ?" n ")"                            \
   ", (SELECT name FROM every g WHERE g.run = " run " AND " ENDS("g.name", n) " ORDER BY measured LIMIT 1))"
 
+// A number that is not whole equals what people see of it, six digits.
+#define EQUAL "(f.value = ?3 OR (f.value != round(f.value) AND abs(f.value - ?3) <= 5e-6 * abs(?3)))"
+
 // As numbers where the field is one and so is what it is compared with; else as texts.
 static void add_condition(StrBuf *sql, const char *sign) {
+  const bool equal = !strcmp(sign, "="), other = !strcmp(sign, "!=");
+  const char *numbers = equal   ? EQUAL
+                        : other ? "NOT " EQUAL
+                                : arena_printf(sql->arena, "f.value %s ?3", sign);
   strbuf_add(sql, " AND EXISTS (SELECT 1 FROM every f WHERE f.run = runs.name AND f.name = " FIELD(
                       "runs.name", "1") " AND ");
   if (!strcmp(sign, "~"))
@@ -74,8 +84,8 @@ static void add_condition(StrBuf *sql, const char *sign) {
   else
     strbuf_addf(sql,
                 "CASE WHEN typeof(f.value) = 'text' OR ?3 IS NULL THEN CAST(f.value AS TEXT) %s ?2"
-                " ELSE f.value %s ?3 END)",
-                sign, sign);
+                " ELSE %s END)",
+                sign, numbers);
 }
 
 static Names names_of(const Runs *r, sqlite3_stmt *s) {
@@ -87,7 +97,7 @@ static Names names_of(const Runs *r, sqlite3_stmt *s) {
 
 static Names holding(const Runs *r, const Condition *c) {
   StrBuf sql = {.arena = r->a};
-  strbuf_add(&sql, "SELECT name FROM runs WHERE 1");
+  strbuf_addf(&sql, "SELECT name FROM runs WHERE %s", asked(r));
   if (c) add_condition(&sql, c->sign);
   strbuf_add(&sql, " ORDER BY stamp, name");
   const char *texts[] = {c ? c->name : "", c ? c->value : ""};
@@ -119,21 +129,30 @@ static Names chosen(const Runs *r, const Conditions *all) {
 
 // What a condition asks of names one field of a run, and some run has it.
 static bool is_clear(const Runs *r, const char *name) {
-  static const char exact[] = "SELECT run FROM every WHERE name = ?1";
+  const char *among = arena_printf(r->a, " run IN (SELECT name FROM runs WHERE %s)", asked(r)),
+             *exact = arena_printf(r->a, "SELECT run FROM every WHERE name = ?1 AND%s", among);
   sqlite3_stmt *s = runs_query(
       r->db,
-      "SELECT run, min(name), max(name), count(*) FROM every e WHERE " ENDS(
-          "name",
-          "1") " AND run NOT IN (SELECT run FROM every WHERE name = ?1) AND measured = (SELECT min(measured)"
-               " FROM every g WHERE g.run = e.run AND " ENDS("g.name",
-                                                             "1") ") GROUP BY run ORDER BY count(*) DESC",
+      arena_printf(r->a,
+                   "SELECT run, min(name), max(name), count(*) FROM every e WHERE " ENDS(
+                       "name", "1") " AND run NOT IN (SELECT run FROM every WHERE name = ?1) AND measured = "
+                                    "(SELECT min(measured)"
+                                    " FROM every g WHERE g.run = e.run AND " ENDS(
+                                        "g.name", "1") ") AND%s GROUP BY run ORDER BY count(*) DESC",
+                   among),
       &name, 1);
   const bool there = s && sqlite3_step(s) == SQLITE_ROW, clear = !there || sqlite3_column_int(s, 3) == 1;
   if (!clear)
     usage_error("`%s` of the run `%s` could be `%s` or `%s`", name, column(s, 0), column(s, 1), column(s, 2));
   sqlite3_finalize(s);
   if (there || names_of(r, runs_query(r->db, exact, &name, 1)).len) return clear;
-  const Names all = names_of(r, runs_query(r->db, "SELECT DISTINCT name FROM every", NULL, 0));
+  const Names others = names_of(r, runs_query(r->db, "SELECT run FROM every WHERE name = ?1", &name, 1));
+  if (others.len && !r->of_sweeps) {
+    reg_shown_line(stderr, "regc: no run has `%s`; runs of a sweep have: ask with `sweep=NAME` too", name);
+    return true;
+  }
+  const char *known = arena_printf(r->a, "SELECT DISTINCT name FROM every WHERE%s", among);
+  const Names all = names_of(r, runs_query(r->db, known, NULL, 0));
   const char *near = nearest_name(name, all.data, all.len);
   reg_shown_line(stderr, near ? "regc: no run has `%s`; did you mean `%s`?" : "regc: no run has `%s`", name,
                  near);
@@ -145,6 +164,16 @@ static bool is_run(const Runs *r, const char *name) {
   const bool is = s && sqlite3_step(s) == SQLITE_ROW;
   sqlite3_finalize(s);
   return is;
+}
+
+static bool asks_for_sweeps(const Runs *r) {
+  bool asks = false;
+  for (int i = 1; i < r->o->arguments.len; i++) {
+    Condition c;
+    asks |= condition_of(r->a, r->o->arguments.data[i], &c) &&
+            (!strcmp(c.name, "sweep") || !strcmp(c.name, "of"));
+  }
+  return asks;
 }
 
 // What the arguments behind the command ask for: runs by name, and conditions. REG_OK, or how to end.
@@ -180,29 +209,22 @@ static const char *value_of(const Runs *r, const char *run, const char *name, bo
   return out;
 }
 
-// Names of what the runs have, their own first, then what run.json says, then what was measured.
-static Names fields_of(const Runs *r, const Names *runs) {
+static Names names_in(const Runs *r, const Names *runs, const char *which) {
   StrBuf sql = {.arena = r->a};
   strbuf_add(&sql, "SELECT name FROM every WHERE run IN (");
   for (int i = 0; i < runs->len; i++) strbuf_addf(&sql, i ? ", ?%d" : "?%d", i + 1);
-  strbuf_add(&sql, ") GROUP BY name ORDER BY min(measured), name");
+  strbuf_addf(&sql, ") AND %s GROUP BY name ORDER BY min(measured), name", which);
   return names_of(r, runs_query(r->db, sql.data, runs->data, runs->len));
 }
 
-// A table; each column as wide as what is in it.
+// Names of what the runs have, their own first, then what run.json says, then what was measured.
+static Names fields_of(const Runs *r, const Names *runs) { return names_in(r, runs, "1"); }
+
+static Names axes_of(const Runs *r, const Names *runs) { return names_in(r, runs, "measured = -2"); }
+
 static void print_table(const Runs *r, int rows, int columns, const char *const *cells) {
-  for (int i = 0; i < rows; i++) {
-    for (int k = 0; k < columns; k++) {
-      int width = 0;
-      for (int j = 0; j < rows; j++) {
-        const int own = reg_shown_width(cells[j * columns + k]);
-        width = own > width ? own : width;
-      }
-      if (i == 0 && k == 0 && r->o->out.color) fputs("\033[1m", stdout);
-      text_padded(stdout, cells[i * columns + k], k + 1 < columns ? width + 2 : 0);
-    }
-    puts(i == 0 && r->o->out.color ? "\033[0m" : "");
-  }
+  text_table(r->a, stdout,
+             &(TextTable){.rows = rows, .columns = columns, .bold = r->o->out.color, .cells = cells});
 }
 
 static void print_json(const Runs *r, const char *run) {
@@ -220,10 +242,11 @@ static int list(const Runs *r) {
   Names heads = {0};
   if (take_arguments(r, NULL, &conditions)) return EXIT_USAGE;
   const Names runs = chosen(r, &conditions);
-  for (int i = 0; i < 4 + conditions.len; i++) {
-    const char *name = i < 4 ? usual[i] : conditions.data[i - 4].name;
-    if (!among(&heads, name)) vec_push(r->a, heads, name);
-  }
+  for (int i = 0; i < (r->of_sweeps ? 2 : 4); i++) vec_push(r->a, heads, usual[i]);
+  const Names axes = r->of_sweeps ? axes_of(r, &runs) : (Names){0};
+  for (int i = 0; i < axes.len; i++) vec_push(r->a, heads, axes.data[i]);
+  for (int i = 0; i < conditions.len; i++)
+    if (!among(&heads, conditions.data[i].name)) vec_push(r->a, heads, conditions.data[i].name);
   const int columns = heads.len;
   const char **cells = ARENA_ARRAY(r->a, const char *, (runs.len + 1) * columns);
   for (int i = 0; i < runs.len && r->o->given[OPT_JSON]; i++) print_json(r, runs.data[i]);
@@ -288,9 +311,19 @@ static bool is_argument(const Runs *r, const char *name) {
   return false;
 }
 
+static bool is_of_sweep(const Runs *r, const char *run) {
+  return names_of(r,
+                  runs_query(r->db, "SELECT name FROM runs WHERE name = ?1 AND parent IS NOT NULL", &run, 1))
+      .len;
+}
+
 // Runs that are named are meant; of those that a condition finds the user is shown which they are.
 static int delete(const Runs *r, const Names *runs) {
   bool all_named = true;
+  for (int i = 0; i < runs->len; i++)
+    if (strchr(runs->data[i], ':') && is_of_sweep(r, runs->data[i]))
+      return usage_error("`%s` is a run of a sweep: it goes with the run that the sweep is in",
+                         runs->data[i]);
   for (int i = 0; i < runs->len; i++) all_named = all_named && is_argument(r, runs->data[i]);
   if (all_named || r->o->given[OPT_YES]) return runs_delete(r->a, r->folder, runs->data, runs->len);
   for (int i = 0; i < runs->len; i++) puts(runs->data[i]);
@@ -337,6 +370,7 @@ int cmd_runs(Session *s, const Options *o) {
   int code;
   r.db = runs_open(r.a, r.folder, &code);
   if (!r.db) return code;
+  r.of_sweeps = asks_for_sweeps(&r);
   code = command(&r);
   sqlite3_close(r.db);
   return code;

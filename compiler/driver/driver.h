@@ -97,6 +97,13 @@ int show_table(Session *s, const Options *o, const char *path); // regc data FIL
 const char *shown_bins(Arena *a, const int64_t *bins, int n);   // a small histogram (cmd_data.c)
 // text.c
 bool text_ends_in(const char *text, const char *end);
+// Cells row by row, each column as wide as what is in it; `bold`: the first row.
+typedef struct TextTable {
+  int rows, columns, indent;
+  bool bold;
+  const char *const *cells;
+} TextTable;
+void text_table(Arena *a, FILE *out, const TextTable *t);
 void text_padded(FILE *out, const char *text, int width); // as it is shown, and blanks up to the width
 void text_fill(FILE *out, const char *text);              // words filled to 78 columns
 const char *text_bytes(Arena *a, double bytes);           // "1.5 MB"

@@ -57,5 +57,5 @@ void report_weights(Arena *a, const char *folder, Report *out); // the tensors o
 void report_html(StrBuf *out, const char *title, const Report *r);
 void report_plot(StrBuf *out, const Section *s); // as SVG
 void report_escaped(StrBuf *out, const char *s);
-void report_text(const Report *r, const reg_terminal *t);
+void report_text(Arena *a, const Report *r, const reg_terminal *t);
 #endif

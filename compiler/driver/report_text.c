@@ -44,22 +44,13 @@ static void print_series(const Section *s, const reg_terminal *t) {
   }
 }
 
-static void print_table(const Section *s) {
-  const int rows = s->cells.len / s->columns;
-  for (int i = *s->cells.data[0] || s->plot == PLOT_MATRIX ? 0 : 1; i < rows; i++) {
-    for (int k = 0; k < s->columns; k++) {
-      int width = 0;
-      for (int j = 0; j < rows; j++) {
-        const int own = reg_shown_width(s->cells.data[j * s->columns + k]);
-        width = own > width ? own : width;
-      }
-      const char *cell = s->cells.data[i * s->columns + k];
-      fputs("  ", stdout);
-      reg_shown(stdout, cell);
-      if (k + 1 < s->columns) printf("%*s", width - reg_shown_width(cell), "");
-    }
-    fputc('\n', stdout);
-  }
+static void print_table(Arena *a, const Section *s) {
+  const int first = *s->cells.data[0] || s->plot == PLOT_MATRIX ? 0 : 1;
+  text_table(a, stdout,
+             &(TextTable){.rows = s->cells.len / s->columns - first,
+                          .columns = s->columns,
+                          .indent = 2,
+                          .cells = s->cells.data + first * s->columns});
 }
 
 static bool has_line(const Section *s) {
@@ -75,7 +66,7 @@ static void print_bars(const Section *s, const reg_terminal *t) {
   printf("  %.3g\n", one->x.data[one->x.len - 1]);
 }
 
-void report_text(const Report *r, const reg_terminal *t) {
+void report_text(Arena *a, const Report *r, const reg_terminal *t) {
   for (int i = 0; i < r->len; i++) {
     const Section *s = r->data[i];
     if (s->code) continue;
@@ -92,6 +83,6 @@ void report_text(const Report *r, const reg_terminal *t) {
     else if (s->plot == PLOT_LINES && has_line(s) && !s->shares)
       print_series(s, t);
     else if (s->columns)
-      print_table(s);
+      print_table(a, s);
   }
 }

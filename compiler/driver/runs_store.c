@@ -10,12 +10,14 @@
 #include <time.h>
 
 // Of another VERSION the store is made anew.
-enum { VERSION = 1 };
-static const char schema[] = "CREATE TABLE IF NOT EXISTS runs(name TEXT PRIMARY KEY, stamp TEXT);"
-                             "CREATE TABLE IF NOT EXISTS fields(run TEXT, name TEXT, value, measured INTEGER,"
-                             " PRIMARY KEY(run, name)) WITHOUT ROWID;"
-                             "CREATE TEMP VIEW every AS SELECT run, name, value, measured FROM fields"
-                             " UNION ALL SELECT name, 'name', name, -1 FROM runs;";
+enum { VERSION = 2 };
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS runs(name TEXT PRIMARY KEY, stamp TEXT, parent TEXT);"
+    "CREATE INDEX IF NOT EXISTS parents ON runs(parent);"
+    "CREATE TABLE IF NOT EXISTS fields(run TEXT, name TEXT, value, measured INTEGER,"
+    " PRIMARY KEY(run, name)) WITHOUT ROWID;"
+    "CREATE TEMP VIEW every AS SELECT run, name, value, measured FROM fields"
+    " UNION ALL SELECT name, 'name', name, -1 FROM runs;";
 
 // What run.json says: ?1 the run, ?2 its text, ?3 when it ended.
 static const char *const told[] = {
@@ -59,6 +61,29 @@ static const char *const measured[] = {
     " WHERE " EVENT("sweep") " AND v.key IN ('runs', 'diverged', 'failed', 'seconds') ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT ?1, 'error', json_extract(e.value, '$.text'), 0"
     " FROM json_each(?2) e WHERE " EVENT("error")};
+
+// Runs of sweeps: ?1 the run around, ?2 all events, ?3 its stamp.
+#define EACH                                                                                                 \
+  "?1 || ':' || json_extract(e.value, '$.sweep') || coalesce('#' || json_extract(e.value, '$.act'), '')"     \
+  " || ':' || json_extract(e.value, '$.run')"
+#define OF_RUNS " FROM json_each(?2) e WHERE " EVENT("run")
+static const char *const swept[] = {
+    "INSERT OR REPLACE INTO runs SELECT " EACH ", ?3 || ' ' || json_extract(e.value, '$.sweep') ||"
+    " printf(' %06d %09d', coalesce(json_extract(e.value, '$.act'), 1), json_extract(e.value, '$.run')), "
+    "?1" OF_RUNS,
+    "INSERT OR REPLACE INTO fields SELECT " EACH ", v.key, v.value, 1"
+    " FROM json_each(?2) e, json_each(e.value, '$.values') v WHERE " EVENT(
+        "run") " AND v.type IN ('real', 'integer')",
+    "INSERT OR REPLACE INTO fields SELECT " EACH ", v.key, v.value, -2"
+    " FROM json_each(?2) e, json_each(e.value, '$.axes') v WHERE " EVENT("run"),
+    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'sweep', json_extract(e.value, '$.sweep'), 0" OF_RUNS,
+    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'of', ?1, 0" OF_RUNS,
+    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'outcome', json_extract(e.value, '$.outcome'), 0" OF_RUNS,
+    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'error', json_extract(e.value, '$.reason'), 0" OF_RUNS
+    " AND json_type(e.value, '$.reason') = 'text'",
+    "INSERT OR REPLACE INTO fields SELECT r.name, f.name, f.value, 0 FROM runs r, fields f WHERE r.parent = "
+    "?1"
+    " AND f.run = ?1 AND f.name IN ('program', 'finished') AND ?2 IS NOT NULL AND ?3 IS NOT NULL"};
 
 static bool store_refused(sqlite3 *db) {
   fprintf(stderr, "regc: the store of runs: %s\n", sqlite3_errmsg(db));
@@ -112,8 +137,9 @@ static bool is_known(sqlite3 *db, const char *name, const char *stamp) {
 }
 
 static bool forget(sqlite3 *db, const char *name) {
-  return act(db, "DELETE FROM fields WHERE run = ?1", &name, 1) &&
-         act(db, "DELETE FROM runs WHERE name = ?1", &name, 1);
+  return act(db, "DELETE FROM fields WHERE run = ?1 OR run IN (SELECT name FROM runs WHERE parent = ?1)",
+             &name, 1) &&
+         act(db, "DELETE FROM runs WHERE name = ?1 OR parent = ?1", &name, 1);
 }
 
 static bool read_run(Arena *a, sqlite3 *db, const char *folder, const char *name) {
@@ -131,12 +157,14 @@ static bool read_run(Arena *a, sqlite3 *db, const char *folder, const char *name
   size_t size;
   char *json = reg_file_read(path, &size, "run_missing", &st),
        *events = reg_file_read(lines, &size, "run_missing", &st);
-  const char *says[] = {name, json, when}, *tells[] = {name, runs_events(a, events)}, *row[] = {name, stamp};
+  const char *says[] = {name, json, when}, *tells[] = {name, runs_events(a, events), stamp},
+             *row[] = {name, stamp};
   bool ok = json && act(db, "BEGIN IMMEDIATE", NULL, 0);
   if (ok) {
-    ok = forget(db, name) && act(db, "INSERT INTO runs VALUES(?1, ?2)", row, 2);
+    ok = forget(db, name) && act(db, "INSERT INTO runs VALUES(?1, ?2, NULL)", row, 2);
     for (size_t i = 0; ok && i < sizeof told / sizeof *told; i++) ok = act(db, told[i], says, 3);
     for (size_t i = 0; ok && i < sizeof measured / sizeof *measured; i++) ok = act(db, measured[i], tells, 2);
+    for (size_t i = 0; ok && i < sizeof swept / sizeof *swept; i++) ok = act(db, swept[i], tells, 3);
     act(db, ok ? "COMMIT" : "ROLLBACK", NULL, 0);
   }
   if (!ok) fprintf(stderr, "regc: `%s/%s` cannot be read: %s\n", folder, name, sqlite3_errmsg(db));
@@ -148,7 +176,7 @@ static bool read_run(Arena *a, sqlite3 *db, const char *folder, const char *name
 // -- all of them
 
 static void forget_gone(Arena *a, sqlite3 *db, const char *folder) {
-  sqlite3_stmt *s = runs_query(db, "SELECT name FROM runs", NULL, 0);
+  sqlite3_stmt *s = runs_query(db, "SELECT name FROM runs WHERE parent IS NULL", NULL, 0);
   VEC(const char *) gone = {0};
   while (s && sqlite3_step(s) == SQLITE_ROW) {
     struct stat info;

@@ -15,6 +15,20 @@ void text_padded(FILE *out, const char *text, int width) {
   fprintf(out, "%*s", own < width ? width - own : 0, "");
 }
 
+void text_table(Arena *a, FILE *out, const TextTable *t) {
+  int *width = ARENA_ARRAY(a, int, t->columns + 1);
+  for (int i = 0; i < t->rows * t->columns; i++) {
+    const int own = reg_shown_width(t->cells[i]);
+    width[i % t->columns] = own > width[i % t->columns] ? own : width[i % t->columns];
+  }
+  for (int i = 0; i < t->rows; i++) {
+    fprintf(out, "%s%*s", t->bold && i == 0 ? "\033[1m" : "", t->indent, "");
+    for (int k = 0; k < t->columns; k++)
+      text_padded(out, t->cells[i * t->columns + k], k + 1 < t->columns ? width[k] + 2 : 0);
+    fprintf(out, "%s\n", t->bold && i == 0 ? "\033[0m" : "");
+  }
+}
+
 void text_fill(FILE *out, const char *text) {
   size_t column = 0;
   for (const char *c = text; *c; c += strspn(c, " ")) {

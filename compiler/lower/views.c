@@ -43,6 +43,12 @@ static bool missing(const Call *c, const char *name) {
   return false;
 }
 
+static bool wrong(const Call *c, const Ast *e, const char *expected) {
+  diag_emit(&c->s->l->session->diags, DIAG_wrong_kind, e->span, expected,
+            arena_printf(c->s->l->session->arena, "`%s`", ast_written(c->s->l->session->arena, e)));
+  return false;
+}
+
 // -- by: a column
 
 // Which sense of a metric is better, `e.accuracy` or `fit.valid.accuracy`; else lower is.
@@ -77,9 +83,9 @@ bool sweep_column(Stages *s, const LowerSweep *sweep, const Ast *by, const Ast *
 }
 
 static bool find_column(Call *c) {
-  const Ast *by = argument(c, "by");
-  return by ? sweep_column(c->s, c->sweep, by, argument(c, "higher"), &c->view.by, &c->view.higher)
-            : missing(c, "by");
+  const Ast *by = argument(c, "by"), *higher = argument(c, "higher");
+  if (higher && higher->kind != AST_BOOL) return wrong(c, higher, "`true` or `false`");
+  return by ? sweep_column(c->s, c->sweep, by, higher, &c->view.by, &c->view.higher) : missing(c, "by");
 }
 
 // -- axes
@@ -91,12 +97,6 @@ static int axis_named(const Call *c, const Ast *e) {
             arena_printf(c->s->l->session->arena, "the sweep `%s`", c->sweep->name),
             ast_written(c->s->l->session->arena, e));
   return -1;
-}
-
-static bool wrong(const Call *c, const Ast *e, const char *expected) {
-  diag_emit(&c->s->l->session->diags, DIAG_wrong_kind, e->span, expected,
-            arena_printf(c->s->l->session->arena, "`%s`", ast_written(c->s->l->session->arena, e)));
-  return false;
 }
 
 // Runs that differ in the seed, or in the fold, are repetitions.
@@ -130,8 +130,50 @@ static bool find_best(Call *c) {
   return (along || numbers == 1) ? true : missing(c, "along");
 }
 
-static bool is_value(const LowerAxis *x, int i, const char *text, const double *number) {
-  return x->numbers ? number && x->numbers[i] == *number : !strcmp(x->labels[i], text);
+// The value of an axis that is meant, -1: none. Of numbers that a computation has spaced the nearest one, if
+// it reads the same: `1e-3` of log(1e-4 .. 1, 5).
+static int place_of(const LowerAxis *x, const char *text, const double *number) {
+  int found = -1;
+  for (int i = 0; i < x->n; i++) {
+    if (!x->numbers && !strcmp(x->labels[i], text)) return i;
+    if (!x->numbers || !number || !(fabs(x->numbers[i] - *number) <= 1e-6 * fabs(*number))) continue;
+    if (found < 0 || fabs(x->numbers[i] - *number) < fabs(x->numbers[found] - *number)) found = i;
+  }
+  return found;
+}
+
+// Literals, and names of known numbers.
+static bool known_value(Call *c, const Ast *e, double *out) {
+  Diags *ds = &c->s->l->session->diags;
+  const int before = ds->list.len;
+  const Value v = e->kind == AST_STR ? v_fail() : line_value(c->s, e);
+  diags_forget(ds, before); // it may be a thing
+  if (v.kind != V_NUM || v.unit > UNIT_PERCENT || v.live) return false;
+  *out = plain_number(&v);
+  return true;
+}
+
+static const char *values_of(const Call *c, const LowerAxis *x) {
+  enum { MOST = 8 };
+  StrBuf b = {.arena = c->s->l->session->arena};
+  for (int i = 0; i < x->n && i < MOST; i++)
+    if (x->numbers)
+      strbuf_addf(&b, "%s%.7g", i ? ", " : "", x->numbers[i]);
+    else
+      strbuf_addf(&b, "%s%s", i ? ", " : "", x->labels[i]);
+  return x->n > MOST ? arena_printf(b.arena, "%s, …", b.data) : b.data;
+}
+
+static bool no_value(const Call *c, const Ast *against, int only, bool is_number) {
+  wrong(c, against, "a value of an axis");
+  const Diags *ds = &c->s->l->session->diags;
+  for (int i = 0; i < c->sweep->axes.len; i++) {
+    const LowerAxis *x = c->sweep->axes.data[i];
+    if (only < 0 ? is_repetition(x) || is_number != !!x->numbers : only != i) continue;
+    diag_hint(ds->list.data[ds->list.len - 1], "`%s` has %s", x->name, values_of(c, x));
+    break;
+  }
+  return false;
 }
 
 static bool find_compared(Call *c) {
@@ -141,24 +183,26 @@ static bool find_compared(Call *c) {
   if (c->sweep->drawn)
     return wrong(c, c->ast->kids[1], "a sweep over all pairs: runs that are drawn have no partners");
   const char *text = against->kind == AST_STR ? against->name : ast_written(a, against);
-  const bool minus = against->kind == AST_UNARY && against->op == OPR_NEG;
-  const Ast *plain = minus ? against->kids[0] : against;
-  const double number = (minus ? -1 : 1) * plain->num / (plain->name && !strcmp(plain->name, "%") ? 100 : 1);
+  double number = 0;
+  const bool is_number = known_value(c, against, &number);
   const int only = along ? axis_named(c, along) : -1;
   int found = 0;
   if (along && only < 0) return false;
-  for (int i = 0; i < c->sweep->axes.len; i++)
-    for (int k = 0; k < c->sweep->axes.data[i]->n; k++)
-      if ((only < 0 ? !is_repetition(c->sweep->axes.data[i]) : only == i) &&
-          is_value(c->sweep->axes.data[i], k, text, plain->kind == AST_NUM ? &number : NULL)) {
-        c->view.axis = i;
-        c->view.against = k;
-        found++;
-        break;
-      }
+  for (int i = 0; i < c->sweep->axes.len; i++) {
+    const LowerAxis *x = c->sweep->axes.data[i];
+    const int place =
+        (only < 0 ? !is_repetition(x) : only == i) ? place_of(x, text, is_number ? &number : NULL) : -1;
+    if (place < 0) continue;
+    c->view.axis = i;
+    c->view.against = place;
+    found++;
+  }
   if (found == 1) return true;
-  if (!found) return wrong(c, against, "a value of an axis");
-  return missing(c, "along");
+  if (!found) return no_value(c, against, only, is_number);
+  missing(c, "along");
+  const Diags *ds = &c->s->l->session->diags;
+  diag_hint(ds->list.data[ds->list.len - 1], "several axes have `%s`", text);
+  return false;
 }
 
 // -- plots

@@ -64,6 +64,15 @@ static void check_sweep(Program *p, const Ast *e) {
   check_statements(p, e->kids[2]);
 }
 
+// `against: base`, of the program's own: a number of an axis.
+static void use_value(Program *p, const Ast *view) {
+  for (int i = 2; i < view->nkids; i++) {
+    const Ast *arg = view->kids[i], *e = arg->kids[0];
+    Def *d = arg->name && !strcmp(arg->name, "against") && e->kind == AST_NAME ? sema_find(p, e->name) : NULL;
+    if (d) d->used = true;
+  }
+}
+
 // `best(path, …)`, `compare(path, …)`, `plot(path, …)`: names in it are those of the sweep's runs. Whether e
 // is one.
 static bool check_view(Program *p, const Ast *e) {
@@ -73,7 +82,10 @@ static bool check_view(Program *p, const Ast *e) {
     return false;
   const Ast *of = e->kids[1]->kids[0];
   const Ast *by = of->kind == AST_NAME ? map_get(p->locals ? p->locals : &p->stored, of->name) : NULL;
-  if (by && by->kind == AST_SWEEP) return true;
+  if (by && by->kind == AST_SWEEP) {
+    use_value(p, e);
+    return true;
+  }
   Scope s = scope_of(p);
   const int errors = p->session->diags.errors;
   check_expr(&s, of);

@@ -1,4 +1,7 @@
-"""What the trainings of a sweep's runs did, epoch by epoch: in the events it is what the same training tells alone, and reports show it."""
+"""What is told of the runs of a sweep when it is over: what their trainings did epoch by epoch, which is what the same training tells alone;
+reports; comparisons; what `regc runs` finds among them."""
+import csv
+import json
 import re
 
 from programs.cases import demand, of_kind, placed
@@ -104,3 +107,45 @@ def case_lines_of_other_epochs_are_told_at_theirs(regc):
     rows = [re.findall(r"<t[hd]>(.*?)</t[hd]>", line) for line in section[:section.index("</section>")].splitlines() if line.startswith("<tr>")]
     demand(rows[0] == ["epoch", "rate 1e+30", "rate 0.01"] and [r[0] for r in rows[1:6]] == ["1", "2", "3", "4", "5"], f"{rows[:7]}")
     demand(all(bool(a) == (int(n) <= 5) and bool(b) == (int(n) % 2 == 0) for n, a, b in rows[1:]) and rows[-1][0] == "60", f"{rows}")
+
+
+def case_values_that_are_compared_are_those_that_people_read(regc):
+    """`1e-3` of log(1e-4 .. 0.1, 4) is 0.0010000000000000002; a name may stand for it."""
+    text = "let base = 1e-3\nsweep lambda in log(1e-4 .. 0.1, 4), k in [1, 0.01], seed in 1..3 as s { v = lambda * k * seed }\n"
+    for against in "1e-3", "0.1%", "base", "0.0010000001":
+        rows = reports(regc, text + f"report compare(s, by: v, against: {against})\n")[2][-1]["rows"]
+        demand([round(r["lambda"], 6) for r in rows] == [0.0001, 0.01, 0.1] and all(r["n"] == 6 for r in rows), f"{against}: {rows}")
+    done = regc("run", "p.reg", "--quiet", "--out=", cwd=placed(regc, text + "report compare(s, by: v, against: base)\n", TABLE))
+    demand("never used" not in done.stderr, done.stderr)
+
+
+def case_runs_of_sweeps_are_found_by_conditions(regc):
+    text = swept("lambda in log(1e-4 .. 0.1, 4), how in [tanh, exp], seed in 1..2", "v = how(lambda * 1000) * seed\nassert v < 1e9\n")
+    where = placed(regc, text + "repeat 2 {\n  sweep k in 1..3 as inner { v = k }\n}\n", TABLE)
+    demand(regc("run", "p.reg", "--quiet", cwd=where).returncode == 3, "no run fails")
+    (where / "q.reg").write_text(text.replace("v < 1e9", "v < 1e99"))
+    regc("run", "q.reg", "--quiet", cwd=where)
+
+    def found(*conditions):
+        return [json.loads(line) for line in regc.ok("runs", "list", "--json", *conditions, cwd=where).splitlines()]
+    demand([r["name"] for r in found()] == ["p-1", "q-1"] == [r["name"] for r in found("outcome~i")], "runs of sweeps are listed without being asked for")
+    rows = list(csv.DictReader((where / "runs/p-1/sweep-s.csv").open()))
+    for conditions, expected in ((["sweep=s", "of=p-1"], range(16)), (["sweep=s", "of=p-1", "lambda=0.001"], range(4, 8)), (["of=p-1", "how=exp", "seed=2"], range(3, 16, 4)),
+                                 (["sweep=s", "of=p-1", "outcome!=finished"], [i for i, r in enumerate(rows) if r["outcome"] != "finished"]),
+                                 (["sweep=s", "program~p.reg", "v<0.5"], [i for i, r in enumerate(rows) if r["v"] and float(r["v"]) < 0.5])):
+        demand([r["name"] for r in found(*conditions)] == [f"p-1:s:{i}" for i in expected], f"{conditions}: {found(*conditions)}")
+    demand([r["name"] for r in found("sweep=inner")] == [f"p-1:inner{act}:{i}" for act in ("", "#2") for i in range(3)], f"{found('sweep=inner')}")
+    failed = found("of=p-1", "outcome=failed")[0]
+    demand("`v < 1e9` does not hold" in failed["error"] and failed["how"] == "exp" and "v" not in failed, f"{failed}")
+    head = regc.ok("runs", "list", "sweep=s", "v>0", cwd=where).splitlines()[0].split()
+    demand(head == ["name", "outcome", "how", "lambda", "seed", "sweep", "v"], f"{head}")
+    compared = regc.ok("runs", "compare", "p-1:s:0", "p-1:s:1", cwd=where)
+    demand(re.search(r"^seed +1 +2$", compared, re.M) and "how" not in compared, compared)
+    exported = list(csv.DictReader(regc.ok("runs", "export", "sweep=s", "of=p-1", "v>0", cwd=where).splitlines()))
+    demand([float(r["v"]) for r in exported] == [float(r["v"]) for r in rows if r["v"]], f"{exported}")
+    for arguments, code, words in ((["delete", "p-1:s:0"], 2, "goes with the run"), (["delete", "--yes", "sweep=s"], 2, "goes with the run"),
+                                   (["list", "lambda=0.1"], 0, "ask with `sweep=NAME`"), (["show", "p-1:s:99"], 66, "there is no run `p-1:s:99`")):
+        done = regc("runs", *arguments, cwd=where)
+        demand(done.returncode == code and words in done.stderr, f"{arguments}: {done}")
+    regc.ok("runs", "delete", "p-1", cwd=where)
+    demand({r["of"] for r in found("sweep!=none")} == {"q-1"}, "runs of a run that is gone")
