@@ -453,6 +453,11 @@ static Graph *dual(Lowered *l, LowerTrain *t, const Solving *found, Shape number
   return finished(&s);
 }
 
+Node *solve_value(Cx *cx, const Node *loss) {
+  Node *n = cx_port(cx, REG_SLOT_SOLVE, REG_SOLVE_VALUE, "solve:value", DT_F64, (Shape){0});
+  return n->dtype == loss->dtype ? n : graph_cast(cx->g, n, loss->dtype);
+}
+
 enum { PASSES = 10000 }; // that a solution takes at most, where the program does not say it
 
 bool solve_begin(Cx *cx, LowerTrain *t) {

@@ -170,8 +170,13 @@ static void output(Cx *cx, reg_slot_kind kind, int index, const char *name, Node
 }
 
 static Graph *step_graph(Cx *cx, LowerTrain *t, const Step *s) {
-  output(cx, REG_SLOT_OBJECTIVE, 0, "objective", s->objective);
-  output(cx, REG_SLOT_LOSS, 0, "loss", s->loss);
+  Node *objective = s->objective, *loss = s->loss;
+  if (t->solve) { // the solver has found the loss already
+    loss = solve_value(cx, s->loss);
+    objective = graph_substitute(cx->g, objective, &s->loss, &loss, 1);
+  }
+  output(cx, REG_SLOT_OBJECTIVE, 0, "objective", objective);
+  output(cx, REG_SLOT_LOSS, 0, "loss", loss);
   for (int i = 0; i < s->nterms; i++)
     output(cx, REG_SLOT_TERM, i,
            arena_printf(cx->a, t->terms.data[i].log ? "log:%s" : "term:%s", t->terms.data[i].name),

@@ -4,6 +4,7 @@
 // the strong rule keeps, and what violates the conditions of a minimum. Friedman, Hastie & Tibshirani 2010,
 // Regularization Paths for Generalized Linear Models via Coordinate Descent; Tibshirani et al. 2012, Strong
 // Rules for Discarding Predictors in Lasso-Type Problems.
+#include "solve/ahead.h"
 #include "solve/jump.h"
 #include "solve/solve.h"
 #include <cblas.h>
@@ -34,6 +35,8 @@ typedef struct Work {
   double *ratio;        // [p]
   double along;         // how much of the last step was taken
   double share;         // of the curvature that rows have where the loss is straight
+  Ahead ahead;
+  bool watches, close; // the gap of products is looked at behind each pass; it is small enough
 } Work;
 
 enum {
@@ -139,8 +142,7 @@ static void model(Solve *s, Work *k, int64_t o) {
     k->square[a] = sum;
     for (int64_t i = 0; k->products && i < n; i++) k->scaled[a * n + i] = sqrt(k->weight[i]) * f[i];
   }
-  if (k->products)
-    reg_gemm(s->ctx, false, true, k->size, k->size, n, 1, k->scaled, 0, k->scaled, 0, k->gram, 0, true);
+  if (k->products) solve_squares(s->ctx, k->size, n, k->scaled, k->gram);
 }
 
 // -- passes
@@ -295,7 +297,49 @@ static void jump(Solve *s, Work *k) {
   }
 }
 
-// The model's minimum for one output, to where passes lower it by less than `enough`.
+// By how much the model is lower at w, where its gradient is g; -INFINITY outside of a box. Differences are
+// taken one by one: near the minimum those of two values would be rounding.
+static double lower_at(const Solve *s, const Work *k, const double *w, const double *g) {
+  double fell = 0;
+  for (int64_t a = 0; a < k->size; a++) {
+    const double was = k->w[a], d = w[a] - was;
+    if (d == 0) continue;
+    if (allowed(s, k, a, w[a]) != w[a]) return -INFINITY;
+    const SolveBlock *b = block_of(s, k->column[a]);
+    const double t = b->part[PART_ABSOLUTE],
+                 slope = (along(s, k, a) + g[place(k, a)] + b->part[PART_SQUARE] * (was + w[a])) / 2;
+    fell -= was * w[a] > 0 ? (slope + copysign(t, was)) * d : slope * d + t * (fabs(w[a]) - fabs(was));
+  }
+  return fell;
+}
+
+// To where the passes lead, if the model is lower there.
+static void go_ahead(const Solve *s, Work *k) {
+  double *w = k->left, *g = w + s->p;
+  if (!ahead_reach(&k->ahead, k->size, w, k->line, g) || !(lower_at(s, k, w, g) > 0)) return;
+  memcpy(k->w, w, (size_t)k->size * sizeof *w);
+  memcpy(k->g, g, (size_t)k->line * sizeof *g);
+}
+
+static bool is_close(Solve *s, const Work *k) {
+  double *w = s->w, *gradient = s->gradient;
+  s->w = k->w;
+  s->gradient = k->g;
+  const double gap = solve_gap_by_products(s);
+  s->w = w;
+  s->gradient = gradient;
+  return gap <= s->tolerance / 2 * s->scale;
+}
+
+// One pass; false where there is no need of another one.
+static bool falls(Solve *s, Work *k, bool all, double enough, int64_t most) {
+  if (s->passes >= most || k->close) return false;
+  const double fell = pass(s, k, all);
+  k->close = k->watches && is_close(s, k);
+  return fell > enough && !k->close;
+}
+
+// The model's minimum for one output, to where passes lower it by less than `enough`, or the gap is reached.
 static void minimize(Solve *s, Work *k, int64_t o, double enough) {
   k->output = o;
   for (int64_t a = 0; a < k->size; a++) {
@@ -304,16 +348,27 @@ static void minimize(Solve *s, Work *k, int64_t o, double enough) {
   }
   for (int64_t i = 0; !k->products && i < s->n; i++) k->slope[i] = s->slope[i * s->c + o];
   model(s, k, o);
-  const int64_t most = s->floor > 0 && s->most - s->passes > WITHIN ? s->passes + WITHIN : s->most;
-  while (s->passes < most && pass(s, k, true) > enough)
-    for (int made = 1; s->passes < most && pass(s, k, false) > enough; made++)
-      if (made % (PATIENCE + (int)(k->size / PATIENCE_COLUMNS)) == 0) jump(s, k);
+  const int64_t most = s->floor > 0 && s->most - s->passes > WITHIN ? s->passes + WITHIN : s->most,
+                turns = PATIENCE + k->size / PATIENCE_COLUMNS;
+  k->close = false;
+  while (falls(s, k, true, enough, most)) {
+    k->ahead.noted = 0;
+    // With products at hand a column costs nothing before it moves: there is no need to leave any out.
+    for (int64_t made = 1; falls(s, k, k->products, enough, most); made++)
+      if (made % turns == 0)
+        jump(s, k), k->ahead.noted = 0;
+      else if (k->products && ahead_note(&k->ahead, k->size, k->w, k->line, k->g))
+        go_ahead(s, k);
+  }
   for (int64_t a = 0; a < k->size; a++) k->next[k->column[a] * s->c + o] = k->w[a];
 }
 
-// By the products of all columns, which are smaller than these.
+// By the products of all columns, which are smaller than these; of those that are not 0 where they are few.
 static void gradient_of(Solve *s) {
-  reg_gemm(s->ctx, false, false, s->p, s->c, s->p, 1, s->gram, 0, s->w, 0, s->gradient, 0, true);
+  if (solve_is_sparse(s))
+    solve_sum_columns(s, s->gram, s->p, s->gradient);
+  else
+    reg_gemm(s->ctx, false, false, s->p, s->c, s->p, 1, s->gram, 0, s->w, 0, s->gradient, 0, true);
   for (int64_t i = 0; i < s->p * s->c; i++) s->gradient[i] += s->base[i];
 }
 
@@ -382,9 +437,10 @@ static bool take(Solve *s, Work *k, Heap *heap) {
             (k->next = room(s, heap, s->p * s->c)) && (k->ratio = room(s, heap, s->p));
   k->face = reg_heap_take(heap, (size_t)s->p * sizeof(int64_t));
   ok = ok && k->face && (k->way = room(s, heap, s->p)) && (k->left = room(s, heap, 4 * s->p)) &&
-       (k->rows = room(s, heap, s->n));
+       (k->rows = room(s, heap, s->n)) && ahead_take(&k->ahead, s->p, heap);
   if (ok && takes_gram(s) && !s->gram)
-    ok = (s->gram = room(s, s->heap, s->p * s->p)) && (s->base = room(s, s->heap, s->p * s->c));
+    ok = (s->gram = room(s, s->heap, s->p * s->p)) && (s->base = room(s, s->heap, s->p * s->c)) &&
+         (s->from = room(s, s->heap, s->n * s->c));
   return ok;
 }
 
@@ -393,9 +449,17 @@ static bool fill_gram(Solve *s) {
   const double h = s->curvature[0];
   for (int64_t i = 1; i < s->n * s->c; i++)
     if (s->curvature[i] != h) return false;
-  reg_gemm(s->ctx, false, false, s->p, s->c, s->n, 1, s->f, 0, s->slope, 0, s->base, 0, true);
-  if (s->ready) return true;
-  reg_gemm(s->ctx, false, true, s->p, s->p, s->n, 1, s->f, 0, s->f, 0, s->gram, 0, true);
+  const size_t bytes = (size_t)(s->n * s->c) * sizeof(double);
+  s->value_at_zero = *s->value;
+  memset(s->point, 0, bytes);
+  s->conjugate_at_zero = s->dual(s->user) ? INFINITY : *s->conjugate;
+  if (!s->ready || memcmp(s->from, s->slope, bytes)) {
+    memcpy(s->from, s->slope, bytes);
+    reg_gemm(s->ctx, false, false, s->p, s->c, s->n, 1, s->f, 0, s->slope, 0, s->base, 0, true);
+  }
+  if (s->ready && s->bend == h) return true;
+  s->bend = h;
+  solve_squares(s->ctx, s->p, s->n, s->f, s->gram);
   for (int64_t i = 0; i < s->p * s->p; i++) s->gram[i] *= h;
   return s->ready = true;
 }
@@ -407,8 +471,10 @@ static bool fit(Solve *s, Work *k, Heap *heap) {
   k->gram = NULL;
   if (!k->whole && !by_products(s, k->size)) return true;
   const int64_t face = k->size < JUMP_COLUMNS ? k->size : JUMP_COLUMNS;
-  if (!(k->part = room(s, heap, face * face))) return false;
+  if (k->whole && !s->part && !(s->part = room(s, s->heap, face * face))) return false;
+  k->part = s->part;
   if (k->whole) return true;
+  if (!(k->part = room(s, heap, face * face))) return false;
   k->scaled = room(s, heap, k->size * s->n);
   k->gram = room(s, heap, k->size * k->size);
   return k->scaled && k->gram;
@@ -431,6 +497,7 @@ static SolveEnd descend(Solve *s, Work *k, Heap *products) {
     if ((grew || first) && !fit(s, k, products)) return SOLVE_FAILED;
     // The gap is of the order of the gradient, what a pass gains of its square.
     const double to = s->quadratic ? s->tolerance : fmin(last, 1), wanted = to * to / 100 * s->scale;
+    k->watches = k->whole && first && !s->within && s->c == 1 && !s->offset && isfinite(s->conjugate_at_zero);
     memcpy(k->start, s->w, (size_t)count * sizeof(double));
     memcpy(k->next, s->w, (size_t)count * sizeof(double));
     for (int64_t o = 0; o < s->c; o++) minimize(s, k, o, wanted * finer);

@@ -149,15 +149,26 @@ static double conjugate(const Solve *s, const SolveBlock *b, Slice l, double t) 
   return x > 0 ? x * x / (2 * b->part[PART_SQUARE]) : 0;
 }
 
-double solve_gap(Solve *s) {
-  const double objective = smooth_loss(s) + solve_penalty(s, s->w);
-  double t = 1, bound = 0;
+// The largest t in 0..1 for which the bound is finite.
+static double largest_of_all(const Solve *s) {
+  double t = 1;
   for (int i = 0; i < s->nblocks; i++)
     for (int64_t k = 0; k < slices(s, &s->blocks[i]); k++)
       t = largest(s, &s->blocks[i], slice(s, &s->blocks[i], k), t);
+  return t;
+}
+
+static double conjugate_of_all(const Solve *s, double t) {
+  double sum = 0;
   for (int i = 0; i < s->nblocks; i++)
     for (int64_t k = 0; k < slices(s, &s->blocks[i]); k++)
-      bound -= conjugate(s, &s->blocks[i], slice(s, &s->blocks[i], k), t);
+      sum += conjugate(s, &s->blocks[i], slice(s, &s->blocks[i], k), t);
+  return sum;
+}
+
+double solve_gap(Solve *s) {
+  const double objective = smooth_loss(s) + solve_penalty(s, s->w), t = largest_of_all(s);
+  double bound = -conjugate_of_all(s, t);
   for (int64_t i = 0; i < s->n * s->c; i++) {
     s->point[i] = t * s->slope[i];
     if (s->offset) bound += s->point[i] * s->offset[i];
@@ -172,4 +183,18 @@ double solve_gap(Solve *s) {
   for (int i = 0; i < s->nblocks; i++) interval |= is_free(&s->blocks[i]);
   if (interval || bound > s->least) s->least = bound;
   return objective - s->least;
+}
+
+// loss(z) = loss(0) + <F'u(0) + F'u, w> / 2, as its slope u is linear. loss*(t u) is quadratic in t: at 1 it
+// is <u, z> - loss(z) and grows by <u, z>, and <u, z> = <F'u, w>.
+double solve_gap_by_products(const Solve *s) {
+  double along = 0, before = 0;
+  for (int64_t j = 0; j < s->p; j++) {
+    along += s->gradient[j] * s->w[j];
+    before += s->base[j] * s->w[j];
+  }
+  const double loss = s->value_at_zero + (before + along) / 2, t = largest_of_all(s);
+  const double bend = loss + s->conjugate_at_zero,
+               dual = (bend * t + along - 2 * bend) * t + s->conjugate_at_zero;
+  return loss + solve_penalty(s, s->w) + dual + conjugate_of_all(s, t);
 }

@@ -44,18 +44,24 @@ static void move_bias(Solve *s, double sign) {
       s->w[b->first * s->c + k] += sign * s->mean[j] * s->w[j * s->c + k];
 }
 
-// Columns that are not 0 alone, where these are few.
-void solve_predict(Solve *s) {
-  const int64_t count = s->n * s->c;
+bool solve_is_sparse(const Solve *s) {
   int64_t some = 0;
   for (int64_t j = 0; j < s->p; j++) some += s->w[j] != 0;
-  if (s->c > 1 || some > s->p / 2)
-    reg_gemm(s->ctx, true, false, s->n, s->c, s->p, 1, s->f, 0, s->w, 0, s->z, 0, true);
+  return s->c == 1 && some <= s->p / 2;
+}
+
+void solve_sum_columns(const Solve *s, const double *columns, int64_t n, double *out) {
+  memset(out, 0, (size_t)n * sizeof *out);
+  for (int64_t j = 0; j < s->p; j++)
+    if (s->w[j] != 0) cblas_daxpy((int)n, s->w[j], columns + j * n, 1, out, 1);
+}
+
+void solve_predict(Solve *s) {
+  if (solve_is_sparse(s))
+    solve_sum_columns(s, s->f, s->n, s->z);
   else
-    memset(s->z, 0, (size_t)count * sizeof(double));
-  for (int64_t j = 0; s->c == 1 && some <= s->p / 2 && j < s->p; j++)
-    if (s->w[j] != 0) cblas_daxpy((int)s->n, s->w[j], s->f + j * s->n, 1, s->z, 1);
-  for (int64_t i = 0; s->offset && i < count; i++) s->z[i] += s->offset[i];
+    reg_gemm(s->ctx, true, false, s->n, s->c, s->p, 1, s->f, 0, s->w, 0, s->z, 0, true);
+  for (int64_t i = 0; s->offset && i < s->n * s->c; i++) s->z[i] += s->offset[i];
 }
 
 int solve_evaluate(Solve *s) {
@@ -100,7 +106,8 @@ static bool falls_for_ever(Solve *s) {
   }
   if (was) memcpy(s->w, was, (size_t)count * sizeof *was);
   reg_heap_free(&own);
-  return falls;
+  (void)solve_evaluate(s); // its value is at w again
+  return falls;            // `value` is at w again
 }
 
 static bool by_coordinates(const Solve *s) {

@@ -50,7 +50,11 @@ typedef struct Solve {
   double tolerance;          // the gap that is asked for, relative to the objective at w = 0
   int64_t most;              // passes
   // Kept from one solution to the next of the same F: its means, and F F'.
-  double *mean, *gram, *base; // base: [p, c] the gradient at w = 0
+  double *mean, *gram, *base;              // base: [p, c] the gradient at w = 0
+  double bend;                             // the curvature in `gram`
+  double *from;                            // [n, c]: the slope that `base` is of
+  double value_at_zero, conjugate_at_zero; // the loss at w = 0, and its conjugate at slope 0
+  double *part;                            // for a factorization of as many of its products as are factored
   // What came of it: the gap, relative as above; passes made; elements of w that are not 0.
   double gap;
   int64_t passes, active;
@@ -82,12 +86,21 @@ static inline double boxed(const SolveBlock *b, int64_t i, double w) {
   return w < b->low[i] ? b->low[i] : w > b->high[i] ? b->high[i] : w;
 }
 const SolveBlock *block_of(const Solve *s, int64_t column);
+// There is one output, and few of w are not 0: their columns alone are summed, out = sum of w_j column j,
+// each of n.
+bool solve_is_sparse(const Solve *s);
+void solve_sum_columns(const Solve *s, const double *columns, int64_t n, double *out);
 void solve_predict(Solve *s); // z at w
+// out [p, p]: the products with each other of p columns f, of n elements each.
+void solve_squares(reg_ctx *ctx, int64_t p, int64_t n, const double *f, double *out);
 // Loss and gradient at w; 0, or what ended it.
 int solve_evaluate(Solve *s);
 double solve_penalty(const Solve *s, const double *w);
 // The gap at w, where solve_evaluate was; INFINITY where the dual has no value there.
 double solve_gap(Solve *s);
+// The same at a w of which only `gradient` is known, by products of columns: of a quadratic loss, one output,
+// and no offset. Where columns are nearly dependent it is rounding: solve_gap has the last word.
+double solve_gap_by_products(const Solve *s);
 // Of each column, how near the slice of it that is nearest to leaving 0 is to that: from 1 on it does; of one
 // that is not 0, or not drawn to it: infinite. At least LEAST_URGENCY, or 0.
 void solve_urgencies(const Solve *s, double *out);

@@ -266,6 +266,7 @@ int rows_new(Training *t);     // room for an epoch's rows
 int rows_arrange(Training *t); // its rows in their order; a fault of what the program draws them by
 int64_t step_rows(const Training *t, int64_t index);
 int take_step(Training *t, Steps *steps, int64_t index, bool inspected);
+int solving_new(Training *t); // memory, and its functions; done once
 // The parameters of the least objective. `stopped`: an interrupt came first, and they are as they were.
 int training_solve(Training *t, bool *stopped);
 bool step_is_finite(const Training *t);

@@ -102,7 +102,7 @@ static int bind_all(Training *t, Solving *g) {
   return REG_OK;
 }
 
-static int solving_new(Training *t) {
+int solving_new(Training *t) {
   const reg_train *p = t->plan;
   Heap *heap = &t->run->heap;
   int64_t *columns = reg_heap_take(heap, (size_t)p->nblocks * sizeof *columns);
@@ -141,17 +141,30 @@ static int bad_design(Training *t, const char *what) {
                   t->plan->solve_place, what);
 }
 
+// Columns one behind the other from rows that are, tile by tile: either side's lines are in the cache while
+// it is written or read.
+static bool turn_round(const double *from, int64_t rows, int64_t columns, double *to) {
+  enum { TILE = 32 };
+  bool finite = true;
+  for (int64_t a = 0; a < rows; a += TILE)
+    for (int64_t b = 0; b < columns; b += TILE)
+      for (int64_t j = b; j < columns && j < b + TILE; j++)
+        for (int64_t i = a; i < rows && i < a + TILE; i++) {
+          const double v = from[i * columns + j];
+          finite = finite && isfinite(v);
+          to[j * rows + i] = v;
+        }
+  return finite;
+}
+
 static int fill_columns(Training *t, Solving *g) {
   Solve *s = &g->solve;
   for (int k = 0; k < s->nblocks; k++) {
     const SolveBlock *b = &s->blocks[k];
     const double *from = t->solve_places[REG_SOLVE_BLOCKS + k * REG_BLOCK_SLOTS + REG_BLOCK_FEATURES];
-    for (int64_t i = 0; i < s->n; i++)
-      for (int64_t j = 0; j < b->columns; j++) {
-        const double v = b->ones ? 1 : from[i * b->columns + j];
-        if (!isfinite(v)) return bad_design(t, "a feature");
-        s->f[(b->first + j) * s->n + i] = v;
-      }
+    double *to = s->f + b->first * s->n;
+    for (int64_t i = 0; b->ones && i < s->n * b->columns; i++) to[i] = 1;
+    if (!b->ones && !turn_round(from, s->n, b->columns, to)) return bad_design(t, "a feature");
   }
   return solve_prepare(s) ? REG_OK : reg_no_memory(t->run->st, (size_t)s->p * sizeof(double));
 }
@@ -236,9 +249,8 @@ static int no_minimum(const Training *t) {
 }
 
 int training_solve(Training *t, bool *stopped) {
-  int code = t->solving ? REG_OK : solving_new(t);
   Solving *g = t->solving;
-  if (!code) code = design(t, g);
+  int code = design(t, g);
   if (!code) code = strengths(t, g);
   if (code) return code;
   Solve *s = &g->solve;

@@ -377,6 +377,7 @@ static bool has_step(Training *t, int64_t index) {
 static int make_step(Training *t, int64_t index) {
   const reg_run_options *o = t->run->options;
   int code = checkpoint_step(t);
+  if (!code && t->plan->nblocks && !t->solving) code = solving_new(t); // the step reads what it finds
   if (!code) code = bind_step(t, &t->steps, index);
   if (code) return code;
   double before = t->run->profile ? reg_now() : 0;

@@ -154,7 +154,7 @@ def case_numbers_that_are_none(regc):
 
 
 PATH = """data d = csv("DATA", target: y) |> standardize |> split(train: 75%, valid: 25%, seed: 1)
-model line(x: [12]) -> [1] = x |> dense(1) as out
+model line(x: [COLUMNS]) -> [1] = x |> dense(1) as out
 for strength in [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002] {
   train line on d as t {
     loss     LOSS
@@ -169,9 +169,10 @@ for strength in [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002] {
 def case_path_has_its_bits(regc):
     """On one thread or two, as a binary, and gone on from a kill in its middle: the same weights to the bit."""
     box = "\n    constrain w in line.*.weight : max(w, -0.4)"
-    for name, loss in (("squares", "squared_error(line(x), y)"), ("logistic", "binary_cross_entropy(line(x), y > 0)" + box)):
+    squares = "squared_error(line(x), y)"
+    for name, loss, columns in (("squares", squares, 12), ("many", squares, 200), ("logistic", "binary_cross_entropy(line(x), y > 0)" + box, 12)):
         home = folder(regc)
-        text = PATH.replace("DATA", str(rows(home, 400, 12))).replace("LOSS", loss)
+        text = PATH.replace("DATA", str(rows(home, 400, columns))).replace("LOSS", loss).replace("COLUMNS", str(columns))
         path = written(regc, text)
         found = events(regc, "--out", home / "whole", "--threads", "1", path)
         demand(len(of_kind(found, "epoch")) == 8 and all(e["gap"] <= 1e-7 for e in of_kind(found, "epoch")), "a gap is not reached")
@@ -194,3 +195,23 @@ def case_path_has_its_bits(regc):
         regc.ok("run", "--out", home / "cold", cold)
         alone = read(home / "cold" / "weights.safetensors")
         demand(all(abs(a - b) < 2e-3 for k in whole for a, b in zip(whole[k], alone[k])), f"{name}: {whole}, without the path {alone}")
+
+
+def case_a_loss_that_changes(regc):
+    """A factor of the loss that is another one in each turn: the minimum is that of the penalty over it, and the loss is the one at these weights."""
+    home = folder(regc)
+    data = rows(home, 40, 4)
+    table = [list(map(float, line.split(","))) for line in data.read_text().split()[1:]]
+    head = ("precision f64\nloss scaled(pred: [..], y, k) is convex = k * (flat(pred) - flat(y))^2 / 2\n"
+            "conjugate scaled(u: [..], y, k) = flat(u)^2 / (2 * k) + flat(u) * flat(y)\n")
+    text = program(data, 4, loss="scaled(line(x), y, k)", penalty="0.2 * l1(w)", gap="1e-13", head=head)
+    at = text.index("train")
+    text = text[:at] + "for k in [1, 8, 2, 2] {\n" + text[at:] + "}\n"
+    found = events(regc, "--out", home / "turns", written(regc, text))
+    values, losses = of_kind(found, "report"), [e["loss"] for e in of_kind(found, "epoch")]
+    for turn, k in enumerate((1, 8, 2, 2)):
+        w, b = [r[0] for r in values[2 * turn]["value"]], values[2 * turn + 1]["value"][0]
+        alone = solved(regc, program(data, 4, penalty=f"{0.2 / k} * l1(w)", gap="1e-13"), home / f"alone{turn}")
+        demand(all(abs(x - y) < 1e-6 for x, y in zip([*w, b], [*alone[0], alone[1]])), f"{k}: {w} {b}, alone {alone}")
+        loss = k * sum((b + sum(map(float.__mul__, r, w)) - r[-1]) ** 2 for r in table) / 2 / len(table)
+        demand(abs(loss - losses[turn]) < 1e-12 * loss, f"{k}: loss {losses[turn]}, of the weights {loss}")
