@@ -107,6 +107,22 @@ static bool prepared(Cx *cx, Env *env, int b, const Ast *stage, Chain *c) {
   return true;
 }
 
+// Is a column standardized by both?
+static bool both_standardize(const reg_data_op *a, const reg_data_op *b) {
+  if (a->kind != REG_DATA_STANDARDIZE) return false;
+  for (int i = 0; i < a->nnamed; i++)
+    for (int k = 0; k < b->nnamed; k++)
+      if (!strcmp(a->named[i], b->named[k])) return true;
+  return !a->nnamed || !b->nnamed;
+}
+
+// `standardize(COLUMNS)`, `min_max(COLUMNS)`; without names of all.
+static bool scaling_step(Cx *cx, const Ast *stage, reg_data_kind kind, reg_data_op *op) {
+  const Ast *columns = call_arg(stage->kind == AST_CALL ? stage : NULL, "columns", 0);
+  op->kind = kind;
+  return !columns || data_names(cx, columns, &op->named, &op->nnamed);
+}
+
 static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
   const int b = data_builtin(stage);
   const bool source = c->base >= 0 || c->ops.len;
@@ -134,12 +150,12 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
     if (!factor) diag_emit(&cx->s->diags, DIAG_missing_argument, stage->span, "scale", "factor");
     ok = factor && data_number(cx, env, factor, "a factor", &op.factor);
   } else if (b == B_STANDARDIZE && source) {
-    op.kind = REG_DATA_STANDARDIZE;
-    for (int i = 0; i < c->ops.len; i++)
-      if (c->ops.data[i].kind == REG_DATA_STANDARDIZE)
+    ok = scaling_step(cx, stage, REG_DATA_STANDARDIZE, &op);
+    for (int i = 0; i < c->ops.len && ok; i++)
+      if (both_standardize(&c->ops.data[i], &op))
         diag_emit(&cx->s->diags, DIAG_standardized_twice, stage->span);
   } else if (b == B_MIN_MAX && source) {
-    op.kind = REG_DATA_MIN_MAX;
+    ok = scaling_step(cx, stage, REG_DATA_MIN_MAX, &op);
   } else if (b == B_SPLIT && source) {
     ok = may_divide(cx, c, stage->span) && split_step(cx, env, stage, &op);
   } else {

@@ -24,8 +24,31 @@ typedef struct Moments {
   double *squares;     // in units of reach, so that none is 0 or infinite
 } Moments;
 
-// Mean and deviation to shift and factor, row by row as the numbers lie in memory.
-static void measure(reg_dataset *d, const Table *t, const reg_part *part, const Moments *m) {
+// Whether a step is for the column: no name in it, its own, or that of the column that it was made of:
+// `color` of `color=red`, `when` of `when.year`.
+static bool is_meant(const reg_data_op *op, const char *column) {
+  for (int i = 0; i < op->nnamed; i++) {
+    const size_t n = strlen(op->named[i]);
+    if (!strncmp(op->named[i], column, n) && (!column[n] || column[n] == '=' || column[n] == '.'))
+      return true;
+  }
+  return op->nnamed == 0;
+}
+
+static int check_meant(const Table *t, const reg_data_op *op, reg_status *st) {
+  for (int i = 0; i < op->nnamed; i++) {
+    const reg_data_op one = {.kind = op->kind, .nnamed = 1, .named = &op->named[i]};
+    int x = 0;
+    while (x < t->width && !is_meant(&one, t->columns[x])) x++;
+    if (x == t->width) return table_no_column(op->named[i], st);
+  }
+  return REG_OK;
+}
+
+// Mean and deviation to shift and factor, row by row as the numbers lie in memory. `was`: the shift before,
+// which the columns keep that are not meant.
+static void measure(reg_dataset *d, const Table *t, const reg_part *part, const reg_data_op *op,
+                    const double *was, const Moments *m) {
   const int64_t width = t->width;
   const double *first = t->numbers + part->rows[0] * width;
   for (int64_t i = 0; i < part->nrows; i++) {
@@ -45,6 +68,10 @@ static void measure(reg_dataset *d, const Table *t, const reg_part *part, const 
     }
   }
   for (int64_t j = 0; j < width; j++) {
+    if (!is_meant(op, t->columns[j])) {
+      d->shift[j] = was[j];
+      continue;
+    }
     const double deviation = m->reach[j] * sqrt(m->squares[j] / (double)part->nrows);
     d->factor[j] = m->reach[j] > 0 ? copysign(1 / deviation, d->factor[j]) : 1;
   }
@@ -52,16 +79,19 @@ static void measure(reg_dataset *d, const Table *t, const reg_part *part, const 
 
 // Mean 0 and (population) standard deviation 1 over the training rows; a constant column becomes 0, with
 // factor 1. With x' = (x - s) f the standardized x' is that of x itself, but for the sign of f.
-static int standardize(reg_dataset *d, const Table *t, const reg_part *part, reg_status *st) {
+static int standardize(reg_dataset *d, const Table *t, const reg_part *part, const reg_data_op *op,
+                       reg_status *st) {
+  if (check_meant(t, op, st)) return st->code;
   if (part->nrows < 2) {
     reg_fail(st, REG_BAD_DATA, "data_bad",
              "`standardize` learns from the training part, which has one row: nothing varies in it");
     return st->code;
   }
   const size_t width = (size_t)t->width;
-  double *room = calloc(3 * width, sizeof *room);
-  if (!room) return reg_no_memory(st, 3 * width * sizeof *room);
-  measure(d, t, part, &(Moments){room, room + width, room + 2 * width});
+  double *room = calloc(4 * width, sizeof *room);
+  if (!room) return reg_no_memory(st, 4 * width * sizeof *room);
+  memcpy(room + 3 * width, d->shift, width * sizeof *room);
+  measure(d, t, part, op, room + 3 * width, &(Moments){room, room + width, room + 2 * width});
   free(room);
   for (size_t j = 0; j < width; j++)
     if (!isfinite(d->factor[j]))
@@ -72,7 +102,9 @@ static int standardize(reg_dataset *d, const Table *t, const reg_part *part, reg
 
 // The smallest of the training rows becomes 0, the largest 1; a constant column 0. With x' = (x - s) f, f
 // positive or not, the new x' is that of x itself, from the other end where f is negative.
-static int min_max(reg_dataset *d, const Table *t, const reg_part *part, reg_status *st) {
+static int min_max(reg_dataset *d, const Table *t, const reg_part *part, const reg_data_op *op,
+                   reg_status *st) {
+  if (check_meant(t, op, st)) return st->code;
   const int64_t width = t->width;
   double *low = malloc(2 * (size_t)width * sizeof *low + 1), *high = low + width;
   if (!low) return reg_no_memory(st, 2 * (size_t)width * sizeof *low);
@@ -88,6 +120,7 @@ static int min_max(reg_dataset *d, const Table *t, const reg_part *part, reg_sta
     }
   }
   for (int64_t j = 0; j < width && !st->code; j++) {
+    if (!is_meant(op, t->columns[j])) continue;
     const bool turned = d->factor[j] < 0;
     d->shift[j] = turned ? high[j] : low[j];
     d->factor[j] = high[j] > low[j] ? (turned ? -1 : 1) / (high[j] - low[j]) : 1;
@@ -153,31 +186,16 @@ static int draw(const Table *t, const reg_curve *curves, int n, reg_status *st) 
   return REG_OK;
 }
 
-static bool named(const reg_data_op *op, const char *column) {
-  for (int i = 0; i < op->nnamed; i++)
-    if (!strcmp(op->named[i], column)) return true;
-  return op->nnamed == 0;
-}
-
-static int no_column(const Table *t, const reg_data_op *op, reg_status *st) {
-  for (int i = 0; i < op->nnamed; i++) {
-    int x = 0;
-    while (x < t->width && strcmp(t->columns[x], op->named[i]) != 0) x++;
-    if (x == t->width) return reg_fail(st, REG_BAD_DATA, "data_bad", "x has no column `%.60s`", op->named[i]);
-  }
-  return REG_OK;
-}
-
 static int curves(reg_dataset *d, const Table *t, const reg_part *part, const reg_data_op *op,
                   reg_status *st) {
   reg_curve *all = reg_heap_take(t->heap, (size_t)(d->ncurves + t->width) * sizeof *all);
-  int code = all ? no_column(t, op, st) : reg_no_memory(st, (size_t)t->width * sizeof *all);
+  int code = all ? check_meant(t, op, st) : reg_no_memory(st, (size_t)t->width * sizeof *all);
   if (code) return code;
   if (d->ncurves) memcpy(all, d->curves, (size_t)d->ncurves * sizeof *all);
   d->curves = all;
   const int first = d->ncurves;
   for (int x = 0; x < t->width; x++)
-    if (named(op, t->columns[x]))
+    if (is_meant(op, t->columns[x]))
       all[d->ncurves++] = (reg_curve){.kind = op->curve, .column = x, .low = op->low, .high = op->high};
   for (int k = first; k < d->ncurves && !code; k += GROUP) {
     const int n = d->ncurves - k < GROUP ? d->ncurves - k : GROUP;
@@ -228,8 +246,9 @@ int data_transform(reg_dataset *d, Table *t, const reg_data_plan *plan, reg_stat
   for (int i = 1; i < plan->nops && !code; i++) {
     if (plan->ops[i].kind == REG_DATA_SCALE) code = scale(d, plan->ops[i].factor, st);
     if (plan->ops[i].kind == REG_DATA_STANDARDIZE)
-      code = part ? standardize(d, t, part, st) : no_training_part(st);
-    if (plan->ops[i].kind == REG_DATA_MIN_MAX) code = part ? min_max(d, t, part, st) : no_training_part(st);
+      code = part ? standardize(d, t, part, &plan->ops[i], st) : no_training_part(st);
+    if (plan->ops[i].kind == REG_DATA_MIN_MAX)
+      code = part ? min_max(d, t, part, &plan->ops[i], st) : no_training_part(st);
     if (plan->ops[i].kind == REG_DATA_CURVE)
       code = part ? curves(d, t, part, &plan->ops[i], st) : no_training_part(st);
   }

@@ -210,3 +210,37 @@ def case_a_table_is_shown_before_a_program_is_written(regc):
     refused(regc, "broken.csv:2:", "data", (where / "broken.csv").write_text("a,b\n1\n2\n") and where / "broken.csv", code=65)
     refused(regc, "no rows", "data", (where / "names.csv").write_text("a,b\n") and where / "names.csv", code=65)
     refused(regc, "none.csv", "data", where / "none.csv", code=66)
+
+
+def case_some_columns_are_scaled(regc):
+    """`standardize` and `min_max` of some columns, or of what one became, learned from the training part; predictions do the same, in binaries too."""
+    where = folder(regc)
+    rows = [(k % 7 + 0.5, (k * k) % 11, "uvw"[k * k % 3], (5 * k) % 13) for k in range(30)]
+    (where / "t.csv").write_text("a,b,c,y\n" + "".join(f"{a},{b},{c},{y}\n" for a, b, c, y in rows))
+    (where / "p.reg").write_text("""precision f64
+data d = csv("t.csv", target: y) |> one_hot(c) |> scale(2) |> standardize([a, c]) |> min_max(columns: b) |> split(train: 60%, test: 40%, time: id)
+model net(x: [4]) -> [1] = x |> dense(1)
+train net on d { loss squared_error(net(x), y); optimize sgd(lr: 0.1); epochs 3 }
+""")
+    levels = sorted({c for _, _, c, _ in rows})
+    x = [[a, b, *(float(c == level) for level in levels)] for a, b, c, _ in rows]
+    wanted = []
+    for k, column in enumerate(zip(*x)):
+        part = column[:18]
+        mean = math.fsum(part) / 18
+        shift, spread = (min(part), max(part) - min(part)) if k == 1 else (mean, math.sqrt(math.fsum((v - mean) ** 2 for v in part) / 18))
+        wanted.append([(v - shift) / spread for v in column])
+    width = len(wanted)
+    found = json.loads(regc.ok("eval", "reshape(d.x[0..3], [12])", "-f", "p.reg", cwd=where))["values"]
+    demand(width == 4 and all(math.isclose(float(v), wanted[i % 4][i // 4], rel_tol=1e-9, abs_tol=1e-12) for i, v in enumerate(found)), f"{found}")
+    regc.ok("run", "p.reg", "-q", "--out", "run", cwd=where)
+    regc.ok("build", "p.reg", "-o", "p", cwd=where)
+    told = regc.ok("predict", "p.reg", "--weights", "run", "--in", "t.csv", cwd=where)
+    done = subprocess.run([where / "p", "predict", "--weights", "run", "--in", "t.csv"], capture_output=True, text=True, cwd=where)
+    demand(done.stdout == told and len(told.splitlines()) == 31, f"the binary predicts otherwise: {done.stdout[:200]} {done.stderr}")
+    one = json.loads(regc.ok("eval", "reshape(net(d.x), [30])", "-f", "p.reg", "--weights", "run/weights.safetensors", cwd=where))["values"]
+    demand(all(math.isclose(float(line.split(",")[1]), float(v), rel_tol=1e-6, abs_tol=1e-9) for line, v in zip(told.splitlines()[1:], one)), "other predictions")
+    for step, code, message in (("standardize(z)", 65, "x is made of no column `z`"), ("min_max([a, y])", 65, "x is made of no column `y`"), ("standardize(a) |> standardize([b, a])", 0, "standardized_twice")):
+        (where / "q.reg").write_text(f'data d = csv("t.csv", target: y, drop: c) |> {step}\n')
+        done = regc("check", "q.reg", cwd=where)
+        demand(done.returncode == code and message in done.stderr, f"{step}: {done.returncode} {done.stderr}")
