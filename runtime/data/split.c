@@ -17,8 +17,11 @@ typedef struct Division {
   double *fraction;
   int64_t rows, *size; // of each part
   const reg_field *by, *group, *time;
-  int64_t *order;   // of the rows, as they are dealt
-  int32_t *part_of; // of each row
+  int64_t *order; // of the rows, as they are dealt
+  // Of each row so many bits, as few as parts need: rows are dealt anywhere, and what is anywhere in an array
+  // larger than memory is written to the disk again and again.
+  uint64_t *part_of;
+  int bits;
 } Division;
 
 typedef struct Share { // the part of one class that one part wants beyond whole samples
@@ -35,6 +38,30 @@ static int by_remainder(const void *a, const void *b) {
   if (fabs(x->remainder - y->remainder) > 1e-9) return x->remainder < y->remainder ? 1 : -1;
   if (x->class != y->class) return x->class < y->class ? -1 : 1;
   return x->part - y->part;
+}
+
+// 1, 2, 4, ... 32
+static int bits_of(int nparts) {
+  int bits = 1;
+  while (bits < 32 && 1 << bits < nparts) bits *= 2;
+  return bits;
+}
+
+static uint64_t *parts_new(int64_t rows, int bits) {
+  const size_t bytes = ((size_t)rows * (size_t)bits / 64 + 1) * sizeof(uint64_t);
+  uint64_t *parts = reg_large_resize(NULL, bytes);
+  if (parts) memset(parts, 0, bytes);
+  return parts;
+}
+
+static void put_part(const Division *v, int64_t row, int part) { // once
+  const uint64_t at = (uint64_t)row * (uint64_t)v->bits;
+  v->part_of[at / 64] |= (uint64_t)part << at % 64;
+}
+
+static int part_at(const Division *v, int64_t row) {
+  const uint64_t at = (uint64_t)row * (uint64_t)v->bits, mask = (UINT64_C(1) << v->bits) - 1;
+  return (int)(v->part_of[at / 64] >> at % 64 & mask);
 }
 
 static const char *part_text(const Division *v, int part, char to[48]) {
@@ -134,7 +161,7 @@ static int deal_by_class(const Division *v, reg_status *st) {
       int p = 0;
       while (of[p] == 0) p++;
       of[p]--;
-      v->part_of[v->order[i]] = p;
+      put_part(v, v->order[i], p);
     }
   }
   free(of_class);
@@ -227,7 +254,7 @@ static int deal_by_group(const Division *v, reg_status *st) {
                       "%s would be empty: the %lld groups of `%.60s` are too few or too large",
                       part_text(v, p, text), (long long)n, v->group->name);
   }
-  for (int64_t i = 0; i < v->rows && !code; i++) v->part_of[i] = part_of[v->group->classes[i]];
+  for (int64_t i = 0; i < v->rows && !code; i++) put_part(v, i, part_of[v->group->classes[i]]);
   free(g.groups);
   free(g.has);
   free(g.total);
@@ -243,7 +270,7 @@ static int deal_by_group(const Division *v, reg_status *st) {
 static void deal(const Division *v) {
   const int64_t *row = v->order;
   for (int p = 0; p < v->nparts; p++)
-    for (int64_t i = 0; i < v->size[p]; i++) v->part_of[*row++] = p;
+    for (int64_t i = 0; i < v->size[p]; i++) put_part(v, *row++, p);
 }
 
 typedef struct Moment {
@@ -397,17 +424,19 @@ int data_add_part(reg_dataset *d, Heap *heap, const char *name, int64_t first, i
   return REG_OK;
 }
 
+static bool is_in(int share, int first, int last, int but) {
+  return share >= first && share <= last && share != but;
+}
+
 // A part of the rows of the shares first..last, without `but`.
 static int make_part(reg_dataset *d, Heap *heap, const char *name, const Division *v, int first, int last,
                      int but, reg_status *st) {
   int64_t count = 0;
-  for (int64_t i = 0; i < v->rows; i++)
-    count += v->part_of[i] >= first && v->part_of[i] <= last && v->part_of[i] != but;
+  for (int64_t i = 0; i < v->rows; i++) count += is_in(part_at(v, i), first, last, but);
   reg_part *part = new_part(d, heap, name, count, st);
   if (!part) return st->code;
   for (int64_t i = 0; i < v->rows; i++)
-    if (v->part_of[i] >= first && v->part_of[i] <= last && v->part_of[i] != but)
-      part->rows[part->nrows++] = i;
+    if (is_in(part_at(v, i), first, last, but)) part->rows[part->nrows++] = i;
   return REG_OK;
 }
 
@@ -455,7 +484,8 @@ int data_split(reg_dataset *d, Heap *heap, int64_t rows, bool in_order, const re
   v.fraction = malloc((size_t)v.nparts * sizeof *v.fraction);
   v.size = malloc((size_t)v.nparts * sizeof *v.size);
   v.order = reg_large_resize(NULL, (size_t)rows * sizeof *v.order);
-  v.part_of = reg_large_resize(NULL, (size_t)rows * sizeof *v.part_of);
+  v.bits = bits_of(v.nparts);
+  v.part_of = parts_new(rows, v.bits);
   code = v.fraction && v.size && v.order && v.part_of ? divide(d, heap, &v, in_order, st)
                                                       : reg_no_memory(st, (size_t)rows * sizeof *v.order);
   free(v.fraction);

@@ -21,7 +21,7 @@ typedef struct Column {
   size_t bytes;
 } Column;
 
-enum { NOWHERE = UINT16_MAX };
+enum { NOWHERE = UINT16_MAX, FEW = UINT8_MAX };
 
 struct Reach {
   int64_t first, count, room; // places of the order whose rows it has, and has room for
@@ -33,7 +33,8 @@ struct Reach {
   // order; of each row of the table its stretch; how many rows of a stretch are there. `base` -1: of another
   // order.
   char *spread;
-  uint16_t *stretch;
+  uint16_t *stretch; // or, where there are few
+  uint8_t *narrow;
   int64_t *filled, base;
   size_t row; // bytes
 };
@@ -95,9 +96,15 @@ static void take_spread(const Training *t, Reach *r) {
   if ((t->plan->sample != REG_SAMPLE_ALL && t->plan->sample != REG_SAMPLE_NEAR) || n >= NOWHERE ||
       (size_t)t->rows * r->row <= HALF * least)
     return;
-  r->stretch = reg_heap_take_large(heap, (size_t)t->data->nrows * sizeof *r->stretch);
+  const size_t bytes = (size_t)t->data->nrows * (n < FEW ? sizeof *r->narrow : sizeof *r->stretch);
+  // It is written anywhere, and a file would be on its way to the disk again and again.
+  void *stretch = bytes <= 2 * least ? reg_heap_take(heap, bytes) : reg_heap_take_large(heap, bytes);
+  if (n < FEW)
+    r->narrow = stretch;
+  else
+    r->stretch = stretch;
   r->filled = reg_heap_take(heap, (size_t)n * sizeof *r->filled);
-  if (r->stretch && r->filled) r->spread = reg_large_add(&heap->large, (size_t)t->rows * r->row);
+  if (stretch && r->filled) r->spread = reg_large_add(&heap->large, (size_t)t->rows * r->row);
 }
 
 // An eighth of what the process may have, of all that train at once. Where there is no memory steps go on
@@ -135,17 +142,24 @@ static void copy(const Reach *r) {
   }
 }
 
+static void put_stretch(const Reach *r, int64_t row, int64_t stretch) {
+  if (r->narrow)
+    r->narrow[row] = (uint8_t)stretch; // NOWHERE is FEW then
+  else
+    r->stretch[row] = (uint16_t)stretch;
+}
+
 // Rows of the order from `first` on.
 static void spread(const Training *t, int64_t first) {
   Reach *r = t->reach;
   r->base = first;
   reg_large_forget(r->spread);
-  for (int64_t row = 0; row < t->data->nrows; row++) r->stretch[row] = NOWHERE;
-  for (int64_t k = first; k < t->rows; k++) r->stretch[t->order[k]] = (uint16_t)((k - first) / r->room);
+  for (int64_t row = 0; row < t->data->nrows; row++) put_stretch(r, row, NOWHERE);
+  for (int64_t k = first; k < t->rows; k++) put_stretch(r, t->order[k], (k - first) / r->room);
   memset(r->filled, 0, (size_t)((t->rows - first + r->room - 1) / r->room) * sizeof *r->filled);
   for (int64_t row = 0; row < t->data->nrows; row++) {
-    const int at = r->stretch[row];
-    if (at == NOWHERE) continue;
+    const int at = r->narrow ? r->narrow[row] : r->stretch[row];
+    if (at == (r->narrow ? FEW : NOWHERE)) continue;
     char *to = r->spread + (size_t)(at * r->room + r->filled[at]++) * r->row;
     for (int k = 0; k < r->ncolumns; k++) {
       const Column *c = &r->columns[k];
