@@ -37,7 +37,7 @@ int data_call(const reg_data_plan *plan, const reg_data_op *op, const reg_datase
   Heap heap = {0};
   Slots slots = {.others = op->others, .datasets = (const reg_dataset *const *)plan->earlier};
   void **at = reg_heap_take(&heap, (size_t)f->nslots * sizeof *at),
-       *scratch = reg_heap_take(&heap, (size_t)f->scratch_bytes);
+       *scratch = reg_heap_take_large(&heap, (size_t)f->scratch_bytes);
   reg_ctx *ctx = reg_ctx_new(1);
   int code = at && scratch && ctx ? REG_OK : reg_no_memory(st, (size_t)f->scratch_bytes);
   slots.place[REG_SLOT_SCRATCH] = slot_one(scratch);

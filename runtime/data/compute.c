@@ -26,7 +26,7 @@ static int share(reg_dataset *d, Heap *heap, const reg_dataset *from, reg_status
 }
 
 static int plain_table(reg_dataset *d, Heap *heap, int64_t rows, reg_status *st) {
-  int32_t *ids = reg_heap_take(heap, (size_t)rows * sizeof *ids);
+  int32_t *ids = reg_heap_take_large(heap, (size_t)rows * sizeof *ids);
   d->fields = reg_heap_take(heap, sizeof *d->fields);
   if (!ids || !d->fields) return reg_no_memory(st, (size_t)rows * sizeof *ids);
   for (int64_t i = 0; i < rows; i++) ids[i] = (int32_t)i;
@@ -123,11 +123,12 @@ static void store_classes(reg_field *f, const reg_part *part, const int32_t *fro
 static int store_part(reg_dataset *d, const reg_data_plan *plan, const reg_data_op *op,
                       const reg_dataset *from, reg_status *st) {
   const reg_part *part = reg_data_part(from, op->part_names[0]);
-  void **columns = calloc((size_t)op->ncolumns, sizeof *columns);
+  Heap made = {0};
+  void **columns = reg_heap_take(&made, (size_t)op->ncolumns * sizeof *columns);
   bool good = part && columns;
   for (int c = 0; c < op->ncolumns && good; c++)
-    good = (columns[c] =
-                aligned_alloc(64, ((size_t)(part->nrows * width_of(&op->columns[c])) * 8 / 64 + 2) * 64));
+    good = (columns[c] = reg_heap_take_large(&made, (size_t)(part->nrows * width_of(&op->columns[c])) *
+                                                        sizeof(double))) != NULL;
   int code =
       good ? data_call(plan, op, from, part, &(ColumnResults){.columns = columns}, st) : reg_no_memory(st, 0);
   for (int c = 0; c < op->ncolumns && !code; c++) {
@@ -137,13 +138,12 @@ static int store_part(reg_dataset *d, const reg_data_plan *plan, const reg_data_
     else
       code = store_numbers(f, part, columns[c], st);
   }
-  for (int c = 0; c < op->ncolumns && columns; c++) free(columns[c]);
-  free(columns);
+  reg_heap_free(&made);
   return code;
 }
 
 int data_number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_status *st) {
-  int64_t *whole = malloc((size_t)d->nrows * sizeof *whole), i = 0, stranger;
+  int64_t *whole = reg_large_resize(NULL, (size_t)d->nrows * sizeof *whole), i = 0, stranger;
   double x = 0;
   if (!whole) return reg_no_memory(st, (size_t)d->nrows * sizeof *whole);
   for (; i < d->nrows; whole[i++] = (int64_t)x) {
@@ -159,7 +159,7 @@ int data_number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_sta
   } else if (data_integer_classes(heap, f, whole, d->nrows, d->nrows, &stranger)) {
     code = reg_no_memory(st, (size_t)d->nrows * sizeof *whole);
   }
-  free(whole);
+  reg_large_free(whole);
   return code;
 }
 

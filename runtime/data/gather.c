@@ -3,6 +3,7 @@
 // learned are those of the first piece's data set.
 #include "data/encoder.h"
 #include "data/table.h"
+#include "large.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static int pick(Piece *p, const reg_part *part, const reg_data_plan *plan, reg_s
     if (fn->slots[i].kind != REG_SLOT_ROWS) continue;
     const int k = fn->slots[i].index;
     room[k] = fn->slots[i].count;
-    out.rows[k] = malloc((size_t)(room[k] + 16) * sizeof *out.rows[k]);
-    p->picked[k] = malloc((size_t)(room[k] + 1) * sizeof *p->picked[k]);
+    out.rows[k] = reg_large_resize(NULL, (size_t)(room[k] + 16) * sizeof *out.rows[k]);
+    p->picked[k] = reg_large_resize(NULL, (size_t)(room[k] + 1) * sizeof *p->picked[k]);
     if (!out.rows[k] || !p->picked[k]) code = reg_no_memory(st, (size_t)room[k] * sizeof **p->picked);
   }
   const int64_t lengths[] = {length_of(p->op->window), length_of(p->op->window_of_x)};
@@ -39,7 +40,7 @@ static int pick(Piece *p, const reg_part *part, const reg_data_plan *plan, reg_s
   for (int k = 0; k < 2; k++) {
     for (int64_t i = 0; i < out.count * lengths[k] && out.rows[k] && !code; i++)
       p->picked[k][i] = part->rows[out.rows[k][i]];
-    free(out.rows[k]);
+    reg_large_free(out.rows[k]);
   }
   p->rows = p->picked[0];
   p->of_x = p->op->apart ? p->picked[1] : p->rows;
@@ -401,7 +402,7 @@ int data_gather(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   }
   if (!code) code = make_parts(d, heap, list, n, st);
   if (!code) code = fill(d, heap, list, n, st);
-  for (int i = 0; i < n; i++) free(list[i].picked[0]), free(list[i].picked[1]);
+  for (int i = 0; i < n; i++) reg_large_free(list[i].picked[0]), reg_large_free(list[i].picked[1]);
   free(list);
   return code;
 }

@@ -1,6 +1,7 @@
 // A table beside another, by a key. In: a data set, and the step of a plan that names the other one and both
 // key fields. Out: its rows with the other one's x behind their own, and its other fields.
 #include "data/table.h"
+#include "large.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ static int by_key(const void *a, const void *b) {
 static int look_up_numbers(Join *j, reg_status *st) {
   const reg_field *a = &j->d->fields[j->key], *b = &j->other->fields[j->others_key];
   const int64_t n = j->other->nrows;
-  Keyed *list = malloc((size_t)(n + 1) * sizeof *list);
+  Keyed *list = reg_large_resize(NULL, (size_t)(n + 1) * sizeof *list);
   if (!list) return reg_no_memory(st, (size_t)n * sizeof *list);
   for (int64_t i = 0; i < n; i++) list[i] = (Keyed){reg_number_at(b->values, b->dtype, i), i};
   qsort(list, (size_t)n, sizeof *list, by_key);
@@ -82,7 +83,7 @@ static int look_up_numbers(Join *j, reg_status *st) {
     const Keyed *found = bsearch(&want, list, (size_t)n, sizeof *list, by_key);
     j->place[i] = found ? found->row : -1;
   }
-  free(list);
+  reg_large_free(list);
   return code;
 }
 
@@ -118,13 +119,13 @@ static int keep(Join *j, reg_status *st) {
 
 // The parts' rows among those that are kept.
 static int keep_parts(Join *j, reg_status *st) {
-  int64_t *now = malloc((size_t)(j->d->nrows + 1) * sizeof *now);
+  int64_t *now = reg_large_resize(NULL, (size_t)(j->d->nrows + 1) * sizeof *now);
   int code = now ? REG_OK : reg_no_memory(st, (size_t)j->d->nrows * sizeof *now);
   for (int64_t i = 0; i < j->d->nrows && now; i++) now[i] = -1;
   for (int64_t i = 0; i < j->nkept && now; i++) now[j->kept[i]] = i;
   for (int k = 0; k < j->d->nparts && !code; k++) {
     reg_part *p = &j->d->parts[k];
-    int64_t *rows = reg_heap_take(j->heap, (size_t)p->nrows * sizeof *rows), n = 0;
+    int64_t *rows = reg_heap_take_large(j->heap, (size_t)p->nrows * sizeof *rows), n = 0;
     if (!rows) code = reg_no_memory(st, (size_t)p->nrows * sizeof *rows);
     for (int64_t i = 0; i < p->nrows && rows; i++)
       if (now[p->rows[i]] >= 0) rows[n++] = now[p->rows[i]];
@@ -133,7 +134,7 @@ static int keep_parts(Join *j, reg_status *st) {
     if (!code && !n)
       code = reg_fail(st, REG_BAD_DATA, "no_rows_left", "no row of the part `%s` is left", p->name);
   }
-  free(now);
+  reg_large_free(now);
   return code;
 }
 
@@ -318,8 +319,8 @@ int data_join(reg_dataset *d, Heap *heap, const reg_data_plan *plan, const reg_d
   j.others_key = reg_data_field(j.other, op->field);
   if (j.key < 0 || j.others_key < 0)
     return reg_fail(st, REG_INTERNAL, "internal", "a table is joined by a key that it has not");
-  j.place = malloc((size_t)(d->nrows + 1) * sizeof *j.place);
-  j.kept = malloc((size_t)(d->nrows + 1) * sizeof *j.kept);
+  j.place = reg_large_resize(NULL, (size_t)(d->nrows + 1) * sizeof *j.place);
+  j.kept = reg_large_resize(NULL, (size_t)(d->nrows + 1) * sizeof *j.kept);
   int code = j.place && j.kept ? look_up(&j, st) : reg_no_memory(st, (size_t)d->nrows * sizeof *j.place);
   if (!code) code = keep(&j, st);
   if (!code) code = keep_parts(&j, st);
@@ -329,7 +330,7 @@ int data_join(reg_dataset *d, Heap *heap, const reg_data_plan *plan, const reg_d
     code = join_x(&j, st);
   }
   if (!code) code = take_fields(&j, st);
-  free(j.place);
-  free(j.kept);
+  reg_large_free(j.place);
+  reg_large_free(j.kept);
   return code;
 }
