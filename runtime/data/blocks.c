@@ -1,7 +1,8 @@
 // The lines of a CSV file, block by block. In: a reader behind the header. Out: its rows, behind those that
 // the table has. A block is whole lines, cut into pieces at line ends outside of quotes, which threads read;
-// nothing depends on where it is cut. So a file is never in memory as a whole, but for rows to predict, of
-// which bad ones are left out: there a misplaced quote must not tell where lines end.
+// nothing depends on where it is cut. So a file is never in memory as a whole. Of rows to predict bad ones
+// may be left out: a misplaced quote must not tell where lines end then, so a block ends with any line, and
+// one that goes on behind it is read with the next.
 #include "data/csv.h"
 #include "large.h"
 #include <math.h>
@@ -74,7 +75,6 @@ static bool grow(CsvReader *r) {
 }
 
 void csv_more(CsvReader *r, const char *from) {
-  const bool whole = r->want->skipping != NULL;
   size_t kept = r->bytes ? r->used - (size_t)(from - r->bytes) : 0;
   if (r->bytes) memmove(r->bytes, from, kept);
   for (;;) {
@@ -89,8 +89,8 @@ void csv_more(CsvReader *r, const char *from) {
     r->end = r->bytes + kept;
     r->last = kept < r->room;
     if (r->last) return;
-    const char *end = whole ? NULL : cut(r, has_quotes(r->at, r->end), r->at, NULL, r->end);
-    r->cut = !end && !whole && kept >= CSV_LONGEST_LINE;
+    const char *end = cut(r, !r->layout.skips && has_quotes(r->at, r->end), r->at, NULL, r->end);
+    r->cut = !end && kept >= CSV_LONGEST_LINE;
     if (end) r->end = end;
     if (end || r->cut) return;
   }
@@ -125,6 +125,8 @@ static void scan_block(CsvReader *r) {
     if (i + 1 < r->npieces) behind = wish <= at ? at : cut(r, quotes, at, wish, end);
     p->at = at;
     p->end = at = behind ? behind : end;
+    p->more = r->layout.skips && !r->last;
+    p->whole = r->used >= CSV_LONGEST_LINE;
   }
   for (int i = 1; i < r->npieces && !r->failed; i++)
     started[i] = !pthread_create(&thread[i], NULL, scan_piece, &r->pieces[i]);
@@ -214,28 +216,38 @@ static bool add_rows(CsvReader *r, CsvPiece *p) {
 
 // -- blocks
 
-// Lines that were left out, of the only piece; and which places the others have among all.
-static void tell_bad(CsvReader *r) {
-  CsvPiece *p = &r->pieces[0];
+// Of the rows of the only piece their places among all lines, where some were left out.
+static bool put_places(const CsvReader *r, const CsvPiece *p) {
   Table *t = r->table;
-  if (!p->nbad) return;
-  if (!(t->place = malloc((size_t)p->nrows * sizeof *t->place + 1))) {
-    csv_no_memory(r, (size_t)p->nrows * sizeof *t->place);
-    return;
-  }
+  int64_t *place = reg_large_resize(t->place, (size_t)(t->nrows + p->nrows) * sizeof *place + 1);
+  if (!place) return false;
+  for (int64_t row = 0; row < t->nrows && !t->place; row++) place[row] = row;
+  t->place = place;
   for (int64_t row = 0, bad = 0; row < p->nrows; row++) {
     while (bad < p->nbad && p->bad[bad].row <= row) bad++;
-    t->place[row] = row + bad;
+    place[t->nrows + row] = t->nrows + r->nbad + row + bad;
   }
+  return true;
+}
+
+static void tell_bad(CsvReader *r) {
+  CsvPiece *p = &r->pieces[0];
+  if (!p->nbad && !r->nbad) return;
+  if (!put_places(r, p)) {
+    csv_no_memory(r, (size_t)p->nrows * sizeof *r->table->place);
+    return;
+  }
+  const CsvWrong wrong = p->wrong;
   for (int64_t i = 0; i < p->nbad; i++) {
     p->wrong = p->bad[i].wrong;
     p->place = p->bad[i].place;
     p->number = p->bad[i].number;
-    csv_report(r, p, r->line);
+    csv_report(r, p, r->line + r->all.lines);
     table_skip(r->want->skipping, r->st);
     r->failed = false;
   }
-  p->wrong = CSV_RIGHT;
+  r->nbad += p->nbad;
+  p->wrong = wrong;
 }
 
 static bool finds_texts(CsvReader *r, const CsvPiece *p) {
@@ -309,11 +321,12 @@ void csv_read_rows(CsvReader *r) {
   for (bool first = true; !r->failed; first = false) {
     scan_block(r);
     if (r->failed) break;
+    const char *stopped = r->pieces[0].stopped;
     const bool more = take_block(r) && !r->last;
     if (r->found && (first || !more))
       read_again(r, before, first && more);
     else if (more)
-      csv_more(r, r->end);
+      csv_more(r, stopped ? stopped : r->end);
     else
       break;
   }

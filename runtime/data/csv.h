@@ -31,6 +31,7 @@ typedef struct CsvReader {
   int npieces;
   CsvPiece all; // what they have told of columns, and lines and rows
   bool found;   // texts in a column of numbers: the rows are to be read again
+  int64_t nbad; // lines that were left out
   bool failed;  // st is filled
 } CsvReader;
 

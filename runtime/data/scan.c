@@ -23,7 +23,7 @@ bool csv_piece_open(CsvPiece *p, const CsvLayout *l) {
 
 void csv_piece_renew(CsvPiece *p) {
   const size_t width = (size_t)p->layout->width;
-  p->lines = p->nrows = 0;
+  p->lines = p->nrows = p->nbad = 0;
   p->doubt = false;
   for (int i = 0; i < p->layout->nown; i++) p->own[i].size = 0;
   memset(p->missing, 0, width * sizeof *p->missing);
@@ -369,26 +369,36 @@ static bool keep_bad(CsvPiece *p) {
   return true;
 }
 
-// Behind a line that is left out, whose quotes hold line ends unless they are what is wrong.
-static const char *pass_bad(CsvPiece *p, const char *at) {
+// Behind a line that is left out, whose quotes hold line ends unless they are what is wrong. NULL: it may go
+// on behind the piece.
+static const char *pass_bad(CsvPiece *p, const char *at, bool first) {
   const CsvWrong what = p->bad[p->nbad - 1].wrong;
   const bool quotes = what != CSV_QUOTE && what != CSV_OPEN;
+  const char *line = at;
   bool inside = false;
   for (; at < p->end && (inside || !is_end(*at)); at++) {
     inside ^= quotes && *at == '"';
     p->lines += *at == '\n';
+  }
+  if ((inside || what == CSV_OPEN) && p->more && !(first && p->whole)) {
+    p->stopped = line;
+    return NULL;
   }
   return csv_line_end(p, at);
 }
 
 void csv_scan(CsvPiece *p) {
   const char *at = p->at;
-  while (at && (at = csv_pass(p, at)) < p->end) {
+  p->stopped = NULL;
+  for (bool first = true; at && (at = csv_pass(p, at)) < p->end; first = false) {
     const char *line = at;
     const int64_t lines = p->lines;
     at = scan_line(p, at);
     if (at || !p->layout->skips || !keep_bad(p)) continue;
     p->lines = lines;
-    at = pass_bad(p, line);
+    at = pass_bad(p, line, first);
+    if (at) continue;
+    p->lines = lines;
+    p->nbad--;
   }
 }

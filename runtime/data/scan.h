@@ -80,6 +80,11 @@ typedef struct CsvPiece {
   CsvWrong wrong; // the first mistake, which ends the piece
   CsvPlace place;
   NumberText number;
+  // Where bad lines are left out nothing tells before which line ends are between quotes: what may end behind
+  // the piece is read once more, with what follows.
+  bool more;           // something follows
+  bool whole;          // the first line is what it is, for it is too long
+  const char *stopped; // the line that may go on; NULL: none
   CsvBad *bad;
   int64_t nbad, bad_room;
   char *scratch;

@@ -168,7 +168,7 @@ void table_free(Table *t) {
   reg_large_free(t->numbers);
   if (t->supply) t->supply->end(t->supply);
   reg_large_free(t->line);
-  free(t->place);
+  reg_large_free(t->place);
   for (int i = 0; i < t->nown; i++) cells_free(&t->own[i].cells);
   free(t->own);
   for (int x = 0; t->levels && x < t->texts; x++) names_free(&t->levels[x]);

@@ -11,6 +11,7 @@
 
 #include "reg/data.h"
 #include "reg/rng.h"
+#include "text/text.h"
 
 static char path[64];
 
@@ -320,4 +321,61 @@ Test(damage, prepared_tables_do_not_crash) {
   }
   unlink(path);
   cr_assert(read > 100 && read < 3900, "%d read", read);
+}
+
+// What was told of lines that were left out.
+static void keep_told(void *user, const char *what) {
+  reg_text_add(user, strstr(what, ".csv"));
+  reg_text_add(user, "\n");
+}
+
+// Which lines are left out, which places the others have and what is told of it does not depend on where a
+// file is cut; quotes that do not close, and such that hold line ends, go over the ends of blocks.
+Test(damage, lines_left_out_are_the_same_in_blocks) {
+  extern size_t csv_least_piece;
+  static const char *const lines[] = {"1,a\n",      "2,\"b\"\n",    "\"3\",\"c\nd\"\r\n", "4\n",
+                                      "five,e\r\n", "\"6,f\n",      "7,\"g\"h\n",         "\n",
+                                      "8,i,j\n",    "\"k\nl\",m\n", "9,\"\"\"n\"\r",      "NA,o\n"};
+  enum { LINES = sizeof lines / sizeof *lines };
+  const char *const columns[] = {"a"};
+  const reg_data_own name = {.column = "b", .field = "b", .role = REG_OWN_ID};
+  const reg_csv_form form = {.nown = 1, .own = &name};
+  const reg_field fields[] = {{.name = "x", .width = 1}, {.name = "b"}};
+  const double shift[] = {0}, factor[] = {1};
+  const reg_dataset d = {.columns = columns,
+                         .fields = (reg_field *)fields,
+                         .nfields = 2,
+                         .target = -1,
+                         .named = 1,
+                         .form = &form,
+                         .shift = (double *)shift,
+                         .factor = (double *)factor};
+  const size_t before = csv_least_piece;
+  for (uint32_t round = 0; round < 200; round++) {
+    Text text = {0}, told[2] = {{0}, {0}};
+    reg_rows rows[2] = {{0}, {0}};
+    reg_text_add(&text, "a,b\n0,first\n");
+    for (uint32_t i = 0; i < 12; i++) reg_text_add(&text, lines[reg_random_word(9, 2, round, i) % LINES]);
+    put(text.data, text.used);
+    for (int k = 0; k < 2; k++) {
+      reg_status st = {0};
+      reg_skipping skipping = {.tell = keep_told, .user = &told[k]};
+      csv_least_piece = k ? 1 + round % 9 : before;
+      cr_assert_eq(reg_data_read(&d, NULL, path, REG_F32, &skipping, &rows[k], &st), 0, "%s\n%s", st.text,
+                   text.data);
+    }
+    cr_assert(rows[0].nrows == rows[1].nrows && told[0].used == told[1].used &&
+                  (!told[0].used || !strcmp(told[0].data, told[1].data)),
+              "%s\n%s%s", text.data, told[0].data, told[1].data);
+    for (int64_t i = 0; i < rows[0].nrows; i++)
+      cr_assert(rows[0].place[i] == rows[1].place[i] && !strcmp(rows[0].names[i], rows[1].names[i]) &&
+                rows[0].values[i] == rows[1].values[i]);
+    for (int k = 0; k < 2; k++) {
+      reg_rows_free(&rows[k]);
+      reg_text_free(&told[k]);
+    }
+    reg_text_free(&text);
+  }
+  csv_least_piece = before;
+  unlink(path);
 }
