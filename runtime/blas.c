@@ -46,6 +46,19 @@ static bool choose_kernels(void) {
   return true;
 }
 
+extern void sgemm_small_kernel_b0_nn_SKYLAKEX(void) __attribute__((weak));
+
+bool reg_blas_has_small_kernels(void) {
+  static _Atomic int known; // 1: it has none, 2: it has
+  if (known) return known == 2;
+  const char *core = gotoblas_corename ? gotoblas_corename() : "";
+  const bool has =
+      sgemm_small_kernel_b0_nn_SKYLAKEX &&
+      (!strcmp(core, "SkylakeX") || !strcmp(core, "Cooperlake") || !strcmp(core, "SapphireRapids"));
+  known = has ? 2 : 1;
+  return has;
+}
+
 static bool has_room(void) {
   void *room = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return false;

@@ -34,6 +34,8 @@ extern bool reg_window_narrow;
 
 // How many threads may multiply matrices at once, of those wanted; 0: no memory. Each does so on its own.
 int reg_blas_threads(int wanted);
+// Whether small products have kernels of their own here; asked behind the first reg_blas_threads.
+bool reg_blas_has_small_kernels(void);
 
 // Numbers are written and read with a point, whatever the process's locale says: between enter and leave, in
 // this thread.
