@@ -14,17 +14,19 @@ void *reg_heap_take(Heap *h, size_t bytes) {
     h->blocks = grown;
     h->room = room;
   }
-  if (bytes > SIZE_MAX - 128) return NULL;
-  size_t padded = (bytes / 64 + 1) * 64;
-  void *block = aligned_alloc(64, padded);
+  if (bytes > SIZE_MAX - 4096) return NULL;
+  // Large blocks are not equally far into their pages: where one is read and another one written, the
+  // processor would wait for stores that have nothing to do with its loads.
+  const size_t apart = bytes < 16384 ? 0 : h->count % 16 * 192, padded = (bytes / 64 + 1) * 64 + apart;
+  char *block = aligned_alloc(64, padded);
   if (!block) return NULL;
   memset(block, 0, padded);
   h->blocks[h->count++] = block;
-  return block;
+  return block + apart;
 }
 
 void *reg_heap_take_large(Heap *h, size_t bytes) {
-  const size_t padded = bytes > SIZE_MAX - 128 ? bytes : (bytes / 64 + 1) * 64;
+  const size_t padded = bytes > SIZE_MAX - 4096 ? bytes : (bytes / 64 + 1) * 64;
   void *large = bytes >= reg_large_least() ? reg_large_add(&h->large, padded) : NULL;
   return large || bytes / 16 >= reg_large_least() ? large : reg_heap_take(h, bytes); // all of memory
 }

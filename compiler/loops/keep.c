@@ -114,7 +114,7 @@ static void keep_for(Plan *p, Node *n) {
         keep(p, n->in[0]);
         keep(p, n);
       }
-  if (n->op == OP_BROADCAST && broadcast_repeats(n) && cost_of(p, n->in[0], 0, &reads) > 2 && reads)
+  if (n->op == OP_BROADCAST && broadcast_repeats(n) && cost_of(p, n->in[0], 0, &reads) >= 2 && reads)
     keep(p, n->in[0]);
 }
 

@@ -3,6 +3,11 @@
 // the lowest place that is free.
 #include "plan.h"
 
+// Behind a large buffer some lines stay free: a processor takes a load for one of what a store that has not
+// ended yet writes where both lie equally far into a page, and waits. Buffers of 2^n bytes behind each other
+// would all do so (measured: a backward pass over 64 columns of 128, 4.8 us beside 1.9).
+enum { LARGE = 4096, APART = 192 };
+
 static bool overlap_in_time(const Buffer *x, const Buffer *y) {
   return x->first <= y->last && y->first <= x->last;
 }
@@ -26,7 +31,7 @@ void memory_place(LoopFn *f, Arena *scratch, bool keep_all) {
   for (int i = 0; i < f->nbuffers; i++) {
     Buffer *b = f->buffers[i];
     if (b->slot != 0) continue;
-    b->bytes = (b->bytes + 63) / 64 * 64;
+    b->bytes = (b->bytes + 63) / 64 * 64 + (b->bytes >= LARGE ? APART : 0);
     if (keep_all) b->last = f->nsteps;
     int k = n++;
     for (; k > 0 && todo[k - 1]->bytes < b->bytes; k--) todo[k] = todo[k - 1];

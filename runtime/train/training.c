@@ -245,7 +245,7 @@ int take_step(Training *t, Steps *steps, int64_t index, bool inspected) {
   const bool there = t->together && t->together->gathered;
   if (t->gathered != b && !there) code = reach_to(t, first, rows);
   if (!code && t->gathered != b && !there) code = step_gather(t, b, t->order + first, rows);
-  if (!code) rows_next(t, t->order + first + rows, t->rows - first - rows);
+  if (!code && !there) rows_next(t, t->order + first + rows, t->rows - first - rows);
   if (t->together) t->together->gathered = true;
   if (t->plan->nblocks) t->gathered = b; // whenever it acts, its rows are the same
   if (!code) code = further_gather(t, b, false, t->step);

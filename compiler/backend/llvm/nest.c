@@ -225,7 +225,7 @@ static void emit_vector_level(NestState *s, int level) {
   else if (main > 0)
     emit_loop(s, level, first, limit, turn, k->schedule.copies, NULL);
   if (main < size) emit_rest(s, level, main, size);
-  if (s->blocked) flush(s);
+  if (s->blocked && main < size) flush(s);
 }
 
 // Something done along the rows of sums, outside of the reduced loops.
@@ -315,7 +315,7 @@ void emit_nest(Kernel *k, LLVMValueRef piece) {
   s.accumulators = ARENA_ARRAY(m->arena, Accumulator, nest->nouts * s.most_copies);
   const bool reduced = !nest_keeps_vector(&k->loops);
   if (piece && k->loops.nkept == 0) s.in_double = true;
-  s.blocked = s.in_double && reduced && along >= 512;
+  s.blocked = s.in_double && reduced && along >= 64;
   if (k->loops.swept) make_rows(&s);
   emit_level(&s, 0, 1, NULL);
 }
