@@ -71,7 +71,27 @@ static bool spaced_ends(Stages *s, const LowerAxis *x, const Ast *e, Spaced *out
   return true;
 }
 
-static bool whole_ends(const Spaced *e) { return e->low == floor(e->low) && e->high == floor(e->high); }
+// `1.0` is no whole number: whoever writes it means all between.
+static bool has_point(const Stages *s, const Ast *e) {
+  const Source *source = source_get(&s->l->session->sources, e->span.source);
+  bool any = false;
+  if (e->kind == AST_UNARY) return has_point(s, e->kids[0]);
+  for (int i = e->span.start; source && e->kind == AST_NUM && i < e->span.end && !any; i++)
+    any = source->text[i] == '.' || source->text[i] == 'e';
+  return any;
+}
+
+// `1 .. 5`
+static bool whole_range(const Stages *s, const Ast *e, const Spaced *ends) {
+  return e->kind == AST_RANGE && ends->low == floor(ends->low) && ends->high == floor(ends->high) &&
+         !has_point(s, e->kids[0]) && !has_point(s, e->kids[1]);
+}
+
+static void warn_two_values(Stages *s, const LowerAxis *x, const Ast *e, const Spaced *ends) {
+  if (x->seed || ends->low != 0 || ends->high != 1) return;
+  diag_hint(diag_emit(&s->l->session->diags, DIAG_sweep_two_values, e->span, x->name),
+            "`0.0 .. 1.0` are all numbers between them, `[0, 1]` says that these two are meant");
+}
 
 static bool put_numbers(Stages *s, LowerAxis *x, const Ast *source, const double *numbers, int n) {
   for (int i = 0; x->seed && i < n; i++)
@@ -89,8 +109,9 @@ static bool spaced_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e
   Spaced ends;
   double count = sweep->nruns;
   if (!spaced_ends(s, x, e, &ends)) return false;
-  const bool whole = e->kind == AST_RANGE && whole_ends(&ends);
+  const bool whole = whole_range(s, e, &ends);
   if (whole && ends.high < ends.low) return empty_axis(s, x, e);
+  if (whole && sweep->drawn) warn_two_values(s, x, e, &ends);
   if (whole && !is_drawn(sweep)) count = ends.high - ends.low + 1;
   if (!is_drawn(sweep) && ends.count && !known_number(s, x, ends.count, &count)) return false;
   const bool searched = sweep->search == REG_SEARCH_TPE && !whole && !ends.count;
@@ -202,6 +223,17 @@ static bool computed_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast 
   return true;
 }
 
+// In a list that is written out, of an axis all of whose values have runs.
+static void warn_twice(Stages *s, const LowerAxis *x, const Ast *list) {
+  for (int i = 1; i < x->n && list->kind == AST_LIST; i++)
+    for (int k = 0; k < i; k++) {
+      if (x->numbers ? x->numbers[i] != x->numbers[k] : strcmp(x->labels[i], x->labels[k]) != 0) continue;
+      diag_emit(&s->l->session->diags, DIAG_sweep_twice, list->kids[i]->span, label_of(s, list->kids[i]),
+                x->name);
+      return;
+    }
+}
+
 // -- the sweep
 
 bool sweep_axes(Stages *s, LowerSweep *sweep) {
@@ -234,6 +266,7 @@ bool sweep_axes(Stages *s, LowerSweep *sweep) {
         return false;
       }
     if (!ok) return false;
+    if (!sweep->drawn) warn_twice(s, x, source);
     if (x->numbers) {
       x->stored = stored_new(s->l, arena_printf(a, "%s of a run", x->name), DT_F64, (Shape){0});
       s->l->store.data[x->stored].axis = x;

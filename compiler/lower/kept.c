@@ -14,11 +14,24 @@ static Shape of_all(const LowerSweep *sweep, Shape own) {
 
 static int axes_of(const LowerSweep *sweep) { return sweep->drawn ? 1 : sweep->axes.len; }
 
+// Of numbers that are of several types the widest: `f(k)` may be whole in the runs of one f alone.
+static DType type_of_all(const Lowered *l, const LowerSweep *sweep, const int *from) {
+  const DType first = l->store.data[from[0]].dtype;
+  for (int i = 1; i < sweep->build->variants.len; i++)
+    if (l->store.data[from[i]].dtype != first) return DT_F64;
+  return first;
+}
+
+static bool alike(const LowerTensor *a, const LowerTensor *b) {
+  const bool numbers = !a->shape.rank && a->dtype != DT_BOOL && b->dtype != DT_BOOL;
+  return shape_equal(a->shape, b->shape) && (a->dtype == b->dtype || numbers);
+}
+
 // A place for what all runs have at `from`.
 static int keep(Lowered *l, LowerSweep *sweep, const char *name, bool column, const int *from) {
   const LowerTensor *t = &l->store.data[from[0]];
-  const int to = stored_new(l, arena_printf(l->session->arena, "%s.%s", sweep->name, name), t->dtype,
-                            of_all(sweep, t->shape));
+  const int to = stored_new(l, arena_printf(l->session->arena, "%s.%s", sweep->name, name),
+                            type_of_all(l, sweep, from), of_all(sweep, t->shape));
   vec_push(l->session->arena, sweep->kept, ((LowerKept){name, column, to, from}));
   return to;
 }
@@ -26,9 +39,7 @@ static int keep(Lowered *l, LowerSweep *sweep, const char *name, bool column, co
 static bool same_tensors(const Lowered *l, const LowerSweep *sweep, const int *from) {
   const LowerTensor *first = &l->store.data[from[0]];
   bool same = first->shape.rank + axes_of(sweep) <= MAX_RANK;
-  for (int i = 1; i < sweep->build->variants.len && same; i++)
-    same = shape_equal(l->store.data[from[i]].shape, first->shape) &&
-           l->store.data[from[i]].dtype == first->dtype;
+  for (int i = 1; i < sweep->build->variants.len && same; i++) same = alike(first, &l->store.data[from[i]]);
   return same;
 }
 

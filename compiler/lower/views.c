@@ -75,7 +75,9 @@ bool sweep_column(Stages *s, const LowerSweep *sweep, const Ast *by, const Ast *
   Diag *d = diag_emit(&s->l->session->diags, DIAG_unknown_field, by->span,
                       arena_printf(a, "each run of `%s`", sweep->name), text);
   const char *near = nearest_name(text, names, n);
-  if (near)
+  if (map_get(&sweep->build->variants.data[0].scope->names, text))
+    diag_hint(d, "what they have bound to it is no number that all of them have: bind a sum or a mean of it");
+  else if (near)
     diag_hint(d, "did you mean `%s`?", near);
   else
     diag_hint(d, "the table of the sweep has its numbers: what runs bind, metrics, results of trainings");

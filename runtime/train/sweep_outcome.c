@@ -19,9 +19,13 @@ static void keep_values(const Sweeping *w, const Single *one) {
   for (int i = 0; i < w->s->nkept; i++) {
     const reg_kept *k = &w->s->kept[i];
     const reg_tensor *from = &r->program->store[k->from[variant]];
+    const reg_dtype type = r->program->store[k->to].dtype;
+    const void *own = one->own.store[k->from[variant]];
     const size_t bytes = reg_tensor_bytes(from);
-    if (one->own.store[k->from[variant]])
-      memcpy((char *)r->store[k->to] + (size_t)one->run * bytes, one->own.store[k->from[variant]], bytes);
+    if (own && from->dtype == type)
+      memcpy((char *)r->store[k->to] + (size_t)one->run * bytes, own, bytes);
+    else if (own) // a number that is of another type in other runs
+      reg_number_put(r->store[k->to], type, one->run, reg_number_at(own, from->dtype, 0));
   }
 }
 

@@ -2,6 +2,7 @@
 reports; comparisons; what `regc runs` finds among them."""
 import csv
 import json
+import math
 import re
 
 from programs.cases import demand, of_kind, placed
@@ -149,3 +150,24 @@ def case_runs_of_sweeps_are_found_by_conditions(regc):
         demand(done.returncode == code and words in done.stderr, f"{arguments}: {done}")
     regc.ok("runs", "delete", "p-1", cwd=where)
     demand({r["of"] for r in found("sweep!=none")} == {"q-1"}, "runs of a run that is gone")
+
+
+def case_numbers_of_several_types_are_numbers_of_all_runs(regc):
+    """What a function gives may be whole in the runs of one function alone; a range with a point has all numbers, without one whole ones."""
+    text = """fn whole(k) = 3 * k
+sweep f in [relu, tanh, whole], k in 1..2 as t {
+  v = f(k)
+  b = f(k) > 1.5
+}
+sweep a in 0.0 .. 1.0, f in [relu, exp] by search(v, trials: 12) as u { v = f(a - 0.5) }
+sweep a in 0.0 .. 1.0, b in -1 .. 3 by random(50) as drawn { v = a + b }
+report t
+report u.v
+report drawn
+report best(t, by: v)
+"""
+    told, _, all_events = reports(regc, text)
+    expected = [[1, 2], [math.tanh(1), math.tanh(2)], [3, 6]]
+    demand(all(math.isclose(a, b, rel_tol=1e-6) for x, y in zip(told["t"]["v"], expected, strict=True) for a, b in zip(x, y, strict=True)), f"{told['t']}")
+    demand(told["t"]["b"] == [[False, True], [False, False], [True, True]] and all_events[-1]["chosen"] == 2, f"{told['t']}")
+    demand(len(set(told["u.v"])) > 6 and len(set(told["drawn"]["a"])) == 50 and set(told["drawn"]["b"]) == {-1, 0, 1, 2, 3}, f"{told}")
