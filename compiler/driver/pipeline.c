@@ -99,10 +99,19 @@ static int check_data_options(const Pipeline *p) {
   return EXIT_OK;
 }
 
-static double known(void *user, int i) {
+static double known(void *user, int i, const char *name) {
   const Pipeline *p = user;
+  for (int k = 0; k < p->noted.len; k++)
+    if (!strcmp(p->noted.data[k].name, name)) return p->noted.data[k].value;
   return i < p->known.len ? p->known.data[i] : 0;
 }
+
+static void note(void *user, const char *name, double value) {
+  Pipeline *p = user;
+  vec_push(p->arena, p->noted, ((Noted){arena_strdup(p->arena, name), value}));
+}
+
+void pipeline_note(Pipeline *p, const char *weights) { reg_weights_known(weights, note, p); }
 
 int pipeline_elaborate(Pipeline *p) {
   const Options *o = p->options;

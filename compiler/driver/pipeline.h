@@ -5,6 +5,11 @@
 #include "../lower/lower.h"
 #include "driver.h"
 
+typedef struct Noted {
+  const char *name;
+  double value;
+} Noted;
+
 typedef struct Pipeline {
   Session *session;
   Arena *arena; // the session's
@@ -24,6 +29,7 @@ typedef struct Pipeline {
   bool apart;           // as LowerHost.apart
   int since;            // sources from this one on are of the last elaboration; 0: of the only one
   VEC(double) known;    // what a run before has found, as LowerHost.known
+  VEC(Noted) noted;     // the same, by name
   double compile_s;     // spent in the backend
   int compiled, cached; // functions
   int reported;         // diagnostics already printed, of this session
@@ -38,6 +44,8 @@ int pipeline_read(Pipeline *p, const char *path); // text
 int pipeline_check(Pipeline *p);                  // text -> Parse -> Program
 int pipeline_lower(Pipeline *p);                  // -> Lowered, data loaded
 
+// What the run has found that left these weights, a file or a folder.
+void pipeline_note(Pipeline *p, const char *weights);
 int pipeline_again(Pipeline *p); // text -> Lowered once more, for what is known now
 
 void pipeline_names(Pipeline *p); // Parse -> Program, without its report

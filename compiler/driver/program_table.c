@@ -564,6 +564,7 @@ ProgramTable *program_table(Pipeline *p, bool check) {
 int program_open(Pipeline *p, const char *path, ProgramTable **table) {
   int code = pipeline_read(p, path);
   if (!code) code = pipeline_check(p);
+  if (p->options->value[OPT_WEIGHTS]) pipeline_note(p, p->options->value[OPT_WEIGHTS]);
   if (!code) code = pipeline_lower(p);
   if (!code) *table = program_table(p, false);
   return code;

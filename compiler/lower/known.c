@@ -48,8 +48,8 @@ void lower_known(Stages *s, const Ast *bind) {
     return;
   }
   const int index = l->knowns.len;
-  const double found = host->known ? host->known(host->user, index) : 0;
-  const double number = found ? found : (double)largest;
+  const double found = host->known ? host->known(host->user, index, bind->name) : 0;
+  const double number = found >= 1 && found <= (double)largest ? found : (double)largest;
   vec_push(l->session->arena, l->knowns,
            ((reg_known){.name = bind->name, .value = number, .most = (double)largest}));
   stages_flush(s);

@@ -26,8 +26,9 @@ typedef struct LowerHost {
   // Statements act one at a time, with time between them: none is in a function with the one before it, and
   // the models that it names may have no values yet.
   bool apart;
-  // What a run before has found for the program's i-th `known(…)`; 0: nothing. NULL: there was none.
-  double (*known)(void *user, int i);
+  // What a run before has found for the program's i-th `known(…)`, which is called `name`; 0: nothing. NULL:
+  // there was none.
+  double (*known)(void *user, int i, const char *name);
   // The file that a data definition reads in place of its own; NULL: its own.
   const char *(*data_path)(void *user, const char *name);
 } LowerHost;

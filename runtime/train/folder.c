@@ -134,6 +134,14 @@ static void put_seeds(Text *o, const Run *r) {
   reg_text_add(o, "}");
 }
 
+static void put_known(Text *o, const Run *r) {
+  reg_text_key(o, "known");
+  reg_text_add(o, "{");
+  for (int i = 0; i < r->program->nknowns; i++)
+    if (r->known[i] != 0) put_integer(o, r->program->knowns[i].name, (int64_t)r->known[i]);
+  reg_text_add(o, "}");
+}
+
 static int write_outcome(Run *r, const char *outcome) {
   char cpu[128], hash[17];
   const char *source = r->program->source ? r->program->source : "";
@@ -149,6 +157,7 @@ static int write_outcome(Run *r, const char *outcome) {
   put_seeds(&o, r);
   put_text(&o, "cpu", cpu);
   put_integer(&o, "threads", r->ctx->threads);
+  if (r->program->nknowns) put_known(&o, r);
   if (r->options->max_steps) put_integer(&o, "max_steps", r->options->max_steps);
   if (r->options->run_info) reg_text_format(&o, ",%s", r->options->run_info);
   reg_text_add(&o, "}");

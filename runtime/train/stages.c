@@ -175,10 +175,13 @@ static int known_stage(Run *r, const reg_stage *s) {
                     : r->stays           ? "`--steps` has ended a training"
                     : !r->options->known ? "it cannot be compiled anew here"
                                          : NULL;
-  if (why)
-    return reg_fail(r->st, REG_ASSERTION, "known_other",
-                    "%s: `%s` is %.0f, and the program is compiled for %.0f: %s", s->place, known->name, v,
-                    known->value, why);
+  if (why) {
+    reg_fail(r->st, REG_ASSERTION, "known_other",
+             "%s: `%s` is %.0f, and the program is compiled for %.0f: %s", s->place, known->name, v,
+             known->value, why);
+    reg_hint(r->st, "`--set %s=%.0f` compiles it for that", known->name, v);
+    return REG_ASSERTION;
+  }
   const int code = checkpoint_aside(r, checkpoint_write);
   if (code) return code;
   r->options->known(r->options->known_user, s->index, v, r->folder ? r->folder : "");

@@ -1,5 +1,7 @@
 // weights.safetensors, written and read. In: a plan's parameters and states. Out: a file with all that
 // predictions need, by name; or the tensors filled in from one, all or none.
+#include "io/json.h"
+#include "reg/file.h"
 #include "reg/safetensors.h"
 #include "train/internal.h"
 #include <math.h>
@@ -299,5 +301,47 @@ int reg_weights_load(const reg_program *p, const reg_train *whose, int64_t act, 
   int code = file ? read_model(t, model, params, states, file, st) : reg_no_memory(st, strlen(path));
   free(file);
   if (!code) reg_weights_loaded(t, states);
+  if (code == REG_BAD_DATA && p->nknowns && st && !*st->hint)
+    reg_hint(st,
+             "where a run has found another `%s`, its folder tells that: `--weights DIR`; else `--set %s=N`",
+             p->knowns[0].name, p->knowns[0].name);
   return code;
+}
+
+// -- numbers that a run has found
+
+static void note_numbers(Json *j, void (*note)(void *user, const char *name, double value), void *user) {
+  if (!json_enter(j, '{')) return;
+  for (bool first = true; json_more(j, '}', &first);) {
+    char name[256];
+    Text key = reg_text_in(name, sizeof name);
+    int64_t value;
+    json_key(j, &key);
+    if (json_integer(j, &value) && !key.failed) note(user, name, (double)value);
+  }
+}
+
+void reg_weights_known(const char *weights, void (*note)(void *user, const char *name, double value),
+                       void *user) {
+  const char *slash = is_folder(weights) ? weights + strlen(weights) : strrchr(weights, '/');
+  const int length = slash ? (int)(slash - weights) : 1;
+  Text path = {0};
+  size_t size;
+  reg_status st = {0};
+  reg_text_format(&path, "%.*s/run.json", length, slash ? weights : ".");
+  char *bytes = path.failed ? NULL : reg_file_read(path.data, &size, "run_missing", &st);
+  reg_text_free(&path);
+  if (!bytes) return; // weights of no run
+  Json j = json_of(bytes, size);
+  if (json_enter(&j, '{'))
+    for (bool first = true; json_more(&j, '}', &first);) {
+      char name[32];
+      Text key = reg_text_in(name, sizeof name);
+      json_key(&j, &key);
+      if (!key.failed && !strcmp(name, "known"))
+        note_numbers(&j, note, user);
+      else
+        json_skip(&j);
+    }
+  free(bytes);
 }

@@ -115,6 +115,29 @@ def case_known_is_given(regc):
     demand(done.returncode == 1 and "a whole number from 1 to 12, found 13" in done.stderr, f"{done}")
 
 
+def case_known_is_read_from_the_run(regc):
+    """Predictions, evaluations and exports with a run's weights need no --set: its folder says what was found, and is asked by a file in it too."""
+    home = folder(regc)
+    path = written(regc, program(home))
+    left = reports(events(regc, "--out", home / "run", path, cwd=home))["left"]
+    demand(json.loads((home / "run" / "run.json").read_text())["known"] == {"k": left}, "the run does not say it")
+    common = ("--model", "more", "--in", home / "rows.csv")
+    told = regc.ok("predict", path, "--weights", home / "run", "--set", f"k={left}", *common)
+    for weights in (home / "run", home / "run" / "weights-more.safetensors"):
+        demand(regc.ok("predict", path, "--weights", weights, *common) == told, f"{weights}: other predictions")
+    demand("mse" in regc.ok("evaluate", path, "--weights", home / "run"), "not evaluated")
+    (home / "apart").mkdir()
+    alone = home / "apart" / "w.safetensors"
+    alone.write_bytes((home / "run" / "weights-more.safetensors").read_bytes())
+    done = regc("predict", path, "--weights", alone, *common)
+    demand(done.returncode == 65 and "of another shape" in done.stderr and "`--set k=" in done.stderr, f"{done}")
+    demand(regc.ok("predict", path, "--weights", alone, "--set", f"k={left}", *common) == told, "other predictions")
+    for text in ("no JSON", '{"known":{"k":99}}', '{"known":{"k":-1,"j":3}}', '{"known":[1]}'):
+        (home / "apart" / "run.json").write_text(text)
+        done = regc("predict", path, "--weights", alone, *common)
+        demand(done.returncode == 65 and "of another shape" in done.stderr, f"{text}: {done}")
+
+
 def case_known_refused(regc):
     """A number that is none, a binary, the prompt, and what is wrong only with the number that was found."""
     home = folder(regc)

@@ -185,6 +185,10 @@ int reg_weights_load(const reg_program *p, const reg_train *whose, int64_t act, 
 bool reg_trains_model(const reg_train *t, const char *model);
 bool reg_trains_tensor(const reg_train *t, const char *name); // its model
 // Fills in the tensors of loaded models, which the program holds.
+// What `known(…)` has found in the run that left these weights, a folder or a file in one: each is given to
+// `note`.
+void reg_weights_known(const char *weights, void (*note)(void *user, const char *name, double value),
+                       void *user);
 void reg_weights_loaded(const reg_train *t, void *const *states);
 // The same for any tensors: values[i] becomes what the file holds under wanted[i].name.
 int reg_tensors_read(int count, const reg_tensor *wanted, void *const *values, const char *path,
