@@ -1,5 +1,6 @@
 // Arrays that may be larger than memory: see large.h. In front of each stand its size and its file.
 #include "large.h"
+#include "reg/train.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -46,7 +47,7 @@ static void group_limits(const char *mount, char *group, const char *name, size_
   }
 }
 
-static size_t memory_of_process(void) {
+size_t reg_memory_most(void) {
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   size_t most = pages > 0 ? (size_t)pages * (size_t)page : SIZE_MAX;
   struct rlimit data;
@@ -64,7 +65,7 @@ static size_t memory_of_process(void) {
 }
 
 static size_t least;
-static void find_least(void) { least = memory_of_process() / SHARE; }
+static void find_least(void) { least = reg_memory_most() / SHARE; }
 
 size_t reg_large_least(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;

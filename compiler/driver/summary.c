@@ -45,16 +45,17 @@ static double step_bytes(const reg_train *t) {
   return scratch + batches;
 }
 
-// MemAvailable of /proc/meminfo in bytes; 0 where unknown.
+// MemAvailable of /proc/meminfo in bytes, or what the process may have where that is less.
 static double available_memory(void) {
   FILE *f = fopen("/proc/meminfo", "r");
-  if (!f) return 0;
+  const double most = (double)reg_memory_most();
+  if (!f) return most;
   char line[128];
   double kilobytes = 0;
   while (fgets(line, sizeof line, f))
     if (sscanf(line, "MemAvailable: %lf", &kilobytes) == 1) break;
   fclose(f);
-  return 1024 * kilobytes;
+  return kilobytes > 0 && 1024 * kilobytes < most ? 1024 * kilobytes : most;
 }
 
 // Does the training act in these stages?
@@ -66,17 +67,19 @@ static bool acts(const reg_stage *list, int n, int train) {
   return found;
 }
 
+// Data are there already, in memory that is no longer available, or in files where it has no room.
 int memory_check(ProgramTable *t) {
   Pipeline *p = t->pipeline;
-  double machine = available_memory(), banks = 0;
+  const double machine = available_memory();
+  double banks = 0;
   for (int i = 0; i < t->program.ntrains; i++) {
     const reg_train *train = &t->program.trains[i];
     reg_status st = {0};
     if (!acts(t->program.stages, t->program.nstages, i)) continue;
     if (function_plan(t, main_step(train), &st)) return st.code;
     banks += bank_bytes(train);
-    double needed = banks + step_bytes(train) + data_bytes(&t->program);
-    if (machine > 0 && needed > machine)
+    const double needed = banks + step_bytes(train);
+    if (needed > machine)
       diag_emit(&p->session->diags, DIAG_too_large, p->lowered->trains.data[i]->ast->span,
                 text_bytes(p->arena, needed), text_bytes(p->arena, machine));
   }

@@ -204,6 +204,9 @@ int reg_ctx_threads(const reg_ctx *c);
 // OpenBLAS's own description of its build and of the kernels that products will use. Before there is a
 // context, the first call or reg_ctx_new chooses kernels for this processor where OpenBLAS does not know it.
 const char *reg_blas_version(void);
+// Bytes of memory that this process may have: the machine's, or by its limits and those of its control
+// groups.
+size_t reg_memory_most(void);
 // Why a compiled function did not return 0.
 int reg_ctx_fault(const reg_ctx *c, reg_status *st);
 
