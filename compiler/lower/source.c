@@ -6,7 +6,10 @@
 
 const char *data_name(Cx *cx, const Ast *e) {
   if (e->kind == AST_NAME || e->kind == AST_STR) return e->name;
-  diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "the name of a column", ast_kind_name(e->kind));
+  Diag *d =
+      diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "the name of a column", ast_kind_name(e->kind));
+  if (e->kind == AST_NUM || e->kind == AST_UNARY)
+    diag_hint(d, "what a file holds stands in quotes: \"%s\"", ast_text(cx->a, e));
   return NULL;
 }
 

@@ -210,7 +210,7 @@ static void choose(CsvReader *r, const bool *twice) {
   t->columns = columns;
   bool texts = false;
   for (int k = 0; k < t->nown; k++) texts |= t->own[k].role == REG_OWN_TEXT;
-  if (t->width == 0 && !texts)
+  if (t->width == 0 && !texts && !r->want->grows)
     csv_fail(r, r->head, 1, "inputs are the columns beside the target",
              t->nown == 1 ? "`%.60s` is the only column: nothing is left for x" : "no column is left for x",
              t->nown ? t->own[0].column : "");

@@ -100,7 +100,8 @@ static int read_files(Table *t, const reg_data_plan *plan, reg_status *st) {
                         .later = come_later(plan),
                         .any_text = plan_takes_texts(plan),
                         .holes = plan_fills(plan),
-                        .drops = has(plan, REG_DATA_DROP_MISSING)};
+                        .drops = has(plan, REG_DATA_DROP_MISSING),
+                        .grows = has(plan, REG_DATA_LAG)};
   int code = open_own(t, plan, st);
   if (!code) code = list_texts(t, plan, &first, st);
   if (!code) code = read_step(t, plan, 0, read, first, st);

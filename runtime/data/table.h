@@ -87,6 +87,7 @@ typedef struct TableRequest {
   bool drops;                    // what own columns lack neither
   bool optional;                 // nor own columns that the file lacks
   struct reg_skipping *skipping; // rows that cannot be read are told to it; NULL: the first one ends it
+  bool grows;                    // what x lacks yet are rows before, of targets
   bool any_names;                // a column without a name is in x, too, where nothing says what is
   bool any_text;                 // a column of x with texts is one of texts, in the first file
   const bool *is_text;           // of `columns`; NULL: of those that `named` says

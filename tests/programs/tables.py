@@ -9,6 +9,7 @@ import random
 import re
 import resource
 import statistics
+import subprocess
 
 from programs.cases import demand, events, folder, of_kind
 from programs.standalone import build, refused, sanitizers
@@ -478,6 +479,25 @@ def case_table_of_real_jobs(regc):
 def case_table_of_fashion_mnist(regc):
     """Trained, not solved: near the minimum."""
     has_figures(regc, "fashion", [0.8415, 0.4496315], 2e-3)
+
+
+def case_a_series_of_one_column(regc):
+    """A target alone, whose past is all that x is; a binary predicts the same."""
+    where = folder(regc)
+    (where / "s.csv").write_text("y\n" + "".join(f"{math.sin(i / 3):.5f}\n" for i in range(40)))
+    (where / "p.reg").write_text("""data d = csv("s.csv", target: y) |> lag(2, y) |> split(train: 75%, test: 25%, time: id)
+model net(x: [2]) -> [1] = x |> dense(1)
+train net on d { loss squared_error(net(x), y); solve to gap 1e-9 }
+e = evaluate net on d.test { r2 }
+assert e.r2 > 0.999
+""")
+    regc.ok("run", "p.reg", "-q", "--out", "run", cwd=where)
+    regc.ok("build", "p.reg", "-o", "p", cwd=where)
+    told = regc.ok("predict", "p.reg", "--weights", "run", "--in", "s.csv", cwd=where)
+    done = subprocess.run([where / "p", "predict", "--weights", "run", "--in", "s.csv"], capture_output=True, text=True, cwd=where)
+    demand(done.stdout == told and told.splitlines()[1].startswith("2,0.6"), f"{told[:100]} {done}")
+    (where / "p.reg").write_text('data d = csv("s.csv", target: y, missing: -9) |> lag(2, y)\n')
+    refused(regc, 'what a file holds stands in quotes: "-9"', "check", where / "p.reg", code=1)
 
 
 SERIES = """data d = csv("a.csv", target: sales) |> lag(2, [price, sales]) |> difference(price) |> one_hot(shop, unseen: zeros) |> impute(0, columns: price)
