@@ -34,6 +34,9 @@ class Skip(Exception):
     """A test cannot be made here; the text says what is missing."""
 
 
+COMPILE = {"run", "eval", "gradcheck", "build", "predict", "evaluate"}  # commands with `--optimize`
+
+
 class Regc:
     """The compiler under test, with a cache of its own so that a run neither sees nor leaves anything. `options`: of what compiles."""
 
@@ -42,10 +45,17 @@ class Regc:
         self.environment = {k: v for k, v in sanitizers.environment().items() if not k.startswith(("NO_COLOR", "CLICOLOR"))}
         self.environment |= {"XDG_CACHE_HOME": str(self.scratch / "cache"), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
 
+    def line(self, *arguments):
+        """The command line, for what starts it by itself."""
+        command, *rest = map(str, arguments)
+        return [self.path, command, *(self.options if command in COMPILE else ()), *rest]
+
+    def plain(self):
+        """Without options of its own, for what looks at those of a run."""
+        return Regc(self.path, self.scratch)
+
     def __call__(self, *arguments, cwd=ROOT, stdin="", timeout=300, **environment):
-        if arguments[0] in ("run", "eval", "gradcheck"):
-            arguments = (*arguments, *self.options)
-        done = subprocess.run([self.path, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, text=True,
+        done = subprocess.run(self.line(*arguments), cwd=cwd, input=stdin, capture_output=True, text=True,
                               timeout=timeout, env=self.environment | environment, errors="replace")
         if done.returncode < 0 or done.returncode in sanitizers.CODES:
             raise Failure(f"regc {' '.join(map(str, arguments))} crashed ({done.returncode})\n{done.stderr[-4000:]}")
@@ -277,8 +287,10 @@ def test_page_of_library():
         raise Failure(f"no test uses {', '.join(alone)}: there is no example to show")
 
 
-def collect(regc, quick, promote):
-    """{suite: [(name, test)]}: every file of a folder is a test. `quick`: the compiler where only values count, not bits."""
+def collect(regc, least, is_brief, promote):
+    """{suite: [(name, test)]}: every file of a folder is a test. `least`: the compiler where LLVM does the least, which computes the same."""
+    quick = least if is_brief else regc
+
     def files(pattern):
         return sorted(ROOT.glob(pattern))
 
@@ -293,15 +305,15 @@ def collect(regc, quick, promote):
     pages = [ROOT / "README.md", *files("docs/*.md")]
     return {
         "bad": [*each("tests/lang/bad/*.reg", test_bad, promote), ("every message has a test", test_messages),
-                ("hints say what is", lambda: words.check(regc, Failure))],
+                (HINTS, lambda: words.check(regc, Failure))],
         "good": each("tests/lang/good/*.reg", test_good) + each("examples/**/*.reg", test_good),
         "stdlib": [*each("tests/stdlib/*.reg", test_checks, by=quick),
-                   *((f"{name} in doubles", f) for name, f in each("tests/stdlib/*.reg", test_checks, "--dtype", "f64", by=quick))],
+                   *((f"{name} in doubles", f) for name, f in each("tests/stdlib/*.reg", test_checks, "--dtype", "f64", by=least))],
         "examples": each("examples/*.reg", test_example, by=quick),
         "format": [(p, lambda p=p: test_format(regc, files(p)))
                    for p in ("examples/**/*.reg", "stdlib/**/*.reg", "tests/lang/good/*.reg", "tests/stdlib/*.reg")],
-        "docs": [(f"{p.name}:{line}", lambda t=text, f=f: f(regc, t)) for p in pages
-                 for language, f in (("reg", test_program_in_text), ("sh", test_session))
+        "docs": [(f"{p.name}:{line}", lambda t=text, f=f, by=by: f(by, t)) for p in pages
+                 for language, f, by in (("reg", test_program_in_text, quick), ("sh", test_session, regc))
                  for line, text in fenced(p, language)] +
                 [(f"{p.name}:{line}", lambda t=text: test_conversation(regc, t)) for p in pages
                  for line, text in fenced(p, "text") if re.match(r"\$ (build/release/)?regc repl", text)] +
@@ -309,24 +321,25 @@ def collect(regc, quick, promote):
                 [("library.md is what the library and its tests say", test_page_of_library)] +
                 [("techniques.md is what the demonstrations and the library say", test_page_of_techniques)],
         "reference": [(name, lambda c=case: reference.run(quick, c)) for name, case in reference.cases()],
-        "programs": [(name, lambda f=f, by=quick if m.__name__.split(".")[-1] in VALUES_ONLY else regc: f(by)) for m in programs
+        "programs": [(name, lambda f=f, by=regc if m.__name__.split(".")[-1] in BY_THEMSELVES else quick: f(by)) for m in programs
                      for name, f in m.all_cases()],
         "repl": [(name, lambda f=f: f(regc)) for name, f in repl.all_cases()],
     }
 
 
-# Modules of tests/programs that compare values, not bits.
-VALUES_ONLY = ("arrays", "checks", "clauses", "definitions", "further", "indices", "matrices", "measures", "models", "optimizer_states", "samples",
-               "steps", "trees", "turns", "updates", "wide")
+# Modules of tests/programs that start the compiler in ways of their own, or look at how much it takes.
+BY_THEMSELVES = ("memory", "weights")
+HINTS = "hints say what is"  # it only reads texts, by a thousand starts of `regc fmt`
 AGAIN = ("same bits: ", "PyTorch: ", "table_of_fashion_mnist", "reports_in_a_browser", "digits_accuracy_over_five_seeds", "compiled_steps_agree_with_the_interpreter")
 
 
 def brief(suites):
-    """Without what comes by the same code as other tests: for builds that are slow. There LLVM also does the least where only values
-    count, which halves the time of a short run."""
+    """Without what comes by the same code as other tests: for builds that are slow. There LLVM, which no sanitizer looks into, also does
+    the least, which is a third of the time of a short run."""
     import reference.compare as reference
     again = reference.of_literature()
-    return suites | {"reference": [t for t in suites["reference"] if t[0] not in again],
+    return suites | {"bad": [t for t in suites["bad"] if t[0] != HINTS],
+                     "reference": [t for t in suites["reference"] if t[0] not in again],
                      "good": [t for t in suites["good"] if not t[0].startswith("examples/techniques/")],
                      "stdlib": [t for t in suites["stdlib"] if not t[0].endswith(" in doubles")],
                      "programs": [t for t in suites["programs"] if not t[0].startswith(AGAIN)],
@@ -397,7 +410,7 @@ def main():
     count, seconds = {"passed": 0, "failed": 0, "skipped": 0}, {}
     with tempfile.TemporaryDirectory(prefix="reg-test-") as scratch, ThreadPoolExecutor(2) as pool:
         is_brief = bool(os.environ.get("REG_BRIEF"))
-        suites = collect(Regc(options.regc, scratch), Regc(options.regc, scratch, ("-O", "0") if is_brief else ()), options.promote)
+        suites = collect(Regc(options.regc, scratch), Regc(options.regc, scratch, ("-O", "0")), is_brief, options.promote)
         if is_brief:
             suites = brief(suites)
         if unknown := set(options.suites) - set(suites):

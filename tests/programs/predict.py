@@ -164,7 +164,7 @@ evaluate net on w.test {{ rmse }}
 """.replace("'", ""))
         regc.ok("run", "-q", "--out", home / "run", home / "p.reg")
         regc.ok("build", "-q", home / "p.reg", "-o", home / "binary")
-        ways = ([regc.path, "predict", home / "p.reg"], [home / "binary", "predict"])
+        ways = (regc.line("predict", home / "p.reg"), [home / "binary", "predict"])
         found = told("t.csv", ways[0])
         demand(found == told("t.csv", ways[1]), f"{name}: a binary predicts something else")
         by_day = {day: value for day, value in found[1:]}
@@ -215,7 +215,7 @@ evaluate net on windows(d, 3).test {{ rmse }}
         regc.ok("run", "-q", "--out", home / "run", home / "p.reg")
         regc.ok("build", "-q", home / "p.reg", "-o", home / "binary")
         (home / "in.csv").write_text((home / "t.csv").read_text().replace("sales", called))
-        for way in ([regc.path, "predict", home / "p.reg"], [home / "binary", "predict"]):
+        for way in (regc.line("predict", home / "p.reg"), [home / "binary", "predict"]):
             found = subprocess.run([*way, "--weights", home / "run", "--in", home / "in.csv"], capture_output=True, text=True)
             demand(found.returncode == 0 and found.stdout.splitlines()[-1].startswith("39 + 1,"), f"{of}: {found.returncode} {found.stderr}")
         if called == "sales":

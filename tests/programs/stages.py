@@ -416,6 +416,7 @@ train net on digits {
 
 
 def case_a_refused_resume_says_what_differs(regc):
+    regc = regc.plain()
     program, out = written(regc, "let strength = 1e-3\n" + DIABETES + fit("mse(net(x), progression) + strength * sum(net.low.weight^2)")), folder(regc)
     regc.ok("run", "--quiet", "--steps", "4", "--out", out, program)
     before = {p.name: p.read_bytes() for p in out.iterdir()}

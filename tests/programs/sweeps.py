@@ -357,10 +357,10 @@ def case_halving_that_was_killed_goes_on(regc):
 
 def killed(regc, text, damaged):
     where = placed(regc, text, TABLE)
-    command = [regc.path, "run", "p.reg", "--progress=none", "--threads=2", "--checkpoint=0"]
-    regc("run", *command[2:], "--out=whole", cwd=where)
+    command = ["run", "p.reg", "--progress=none", "--threads=2", "--checkpoint=0"]
+    regc(*command, "--out=whole", cwd=where)
     for kill in range(6):
-        process = subprocess.Popen([*command, "--out=out", "--resume"], cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(regc.line(*command, "--out=out", "--resume"), cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         until = time.monotonic() + 0.1 + 0.1 * (kill % 3)
         while process.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
@@ -372,11 +372,11 @@ def killed(regc, text, damaged):
         if files and kill < damaged:
             whole = files[-1].read_bytes()
             files[-1].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-            done = regc(*command[1:], "--out=out", "--resume", cwd=where)
+            done = regc(*command, "--out=out", "--resume", cwd=where)
             demand(done.returncode == 65 and "checkpoint_bad" in done.stderr, f"a damaged checkpoint of a run: {done.returncode} {done.stderr}")
             files[-1].write_bytes(whole)
     if process.returncode:
-        demand(regc(*command[1:], "--out=out", "--resume", cwd=where).returncode == 0, "it does not end")
+        demand(regc(*command, "--out=out", "--resume", cwd=where).returncode == 0, "it does not end")
     demand((where / "out/sweep-s.csv").read_text() == (where / "whole/sweep-s.csv").read_text(), "another table")
     demand(told_of(where / "out") == told_of(where / "whole"), "other events")
     demand(not sorted((where / "out").glob("checkpoint-*")), "checkpoints of runs are left")
@@ -440,7 +440,7 @@ RANKED = swept("rate in [0.01, 1e30, 0.7], seed in 1..2", training().replace("ad
 
 def ranks(regc, where, number, kill=None, job="a", out=None, checkpoint=0):
     """The codes of so many processes, as mpirun starts them; `kill`: which of them, after how many seconds."""
-    started = [subprocess.Popen([regc.path, "run", "p.reg", "--quiet", "--progress=none", "--threads=1", f"--checkpoint={checkpoint}", "--out", out or f"r{number}", "--resume"],
+    started = [subprocess.Popen(regc.line("run", "p.reg", "--quiet", "--progress=none", "--threads=1", f"--checkpoint={checkpoint}", "--out", out or f"r{number}", "--resume"),
                                 cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                 env=os.environ | {"OMPI_COMM_WORLD_RANK": str(i), "OMPI_COMM_WORLD_SIZE": str(number), "PMIX_NAMESPACE": job})
                for i in range(number)]
@@ -475,7 +475,8 @@ def case_processes_end_with_what_started_them(regc):
     """Where mpirun itself is killed, nobody tells the processes; they leave a checkpoint that another job goes on from."""
     text = swept("lambda in [0, 0.1], seed in 1..2", training().replace("epochs   2", "epochs   20000"), "report s.w\n")
     where = placed(regc, text, TABLE)
-    each = " ".join(f"OMPI_COMM_WORLD_RANK={i} {regc.path} run p.reg --quiet --progress=none --threads=1 --checkpoint=0.02 --out r --resume & echo $!;" for i in range(2))
+    command = " ".join(regc.line("run", "p.reg", "--quiet", "--progress=none", "--threads=1", "--checkpoint=0.02", "--out", "r", "--resume"))
+    each = " ".join(f"OMPI_COMM_WORLD_RANK={i} {command} & echo $!;" for i in range(2))
     shell = subprocess.Popen(["sh", "-c", each + " wait"], cwd=where, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                              env=os.environ | {"OMPI_COMM_WORLD_SIZE": "2", "PMIX_NAMESPACE": "a"})
     started = [int(shell.stdout.readline()) for _ in range(2)]

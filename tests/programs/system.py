@@ -174,7 +174,7 @@ def case_a_socket_may_be_the_standard_input(regc):
 def case_closed_descriptors_are_not_given_to_files(regc):
     source = small(regc)
     binary = build(regc, source)
-    for command in (f"{regc.path} run {source}", str(binary.path)):
+    for command in (" ".join(regc.line("run", source)), str(binary.path)):
         for closed, code in ((">&-", 73), ("2>&-", 0), ("<&-", 0), ("<&- >&- 2>&-", 73)):
             out = folder(regc)
             done = subprocess.run(["sh", "-c", f"exec {command} --progress=plain --out {out} {closed}"], env=regc.environment,
@@ -187,7 +187,7 @@ def case_closed_descriptors_are_not_given_to_files(regc):
 # -- folders
 
 def start(regc, program, out, *arguments, **how):
-    return subprocess.Popen([str(a) for a in (regc.path, "run", "-q", "--out", out, *arguments, program)], env=regc.environment,
+    return subprocess.Popen(regc.line("run", "-q", "--out", out, *arguments, program), env=regc.environment,
                             stdin=subprocess.DEVNULL, stdout=how.get("stdout", subprocess.DEVNULL), stderr=subprocess.PIPE, text=True,
                             preexec_fn=how.get("before"))
 
@@ -229,6 +229,7 @@ def case_a_folder_in_use_is_refused(regc):
 
 
 def case_a_refused_resume_changes_nothing(regc):
+    regc = regc.plain()
     source = small(regc)
     out = source.parent / "out"
     regc.ok("run", "-q", "--out", out, "--steps", "5", source)

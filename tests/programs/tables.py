@@ -352,7 +352,7 @@ def case_table_larger_than_memory(regc):
 model net(x: [120]) -> [2] = x |> dense(2)
 train net on d { loss cross_entropy(net(x), y); optimize sgd(lr: 0.1); epochs 2; batch 5000 }
 """)
-    command = [regc.path, "run", "p.reg", "-q", "--out"]
+    command = [*regc.line("run", "p.reg", "-q"), "--out"]
     regc.ok("run", "p.reg", "-q", "--out", "much", cwd=where)
     done = limited(regc, [*command, "little"], where, resource.RLIMIT_DATA, 200_000_000)
     demand(done.returncode == 0, done.stderr)
@@ -384,13 +384,13 @@ evaluate net on d.test { accuracy }
     for most in (1 << 40, 260_000_000):
         out = []
         for command in (["run", "-q", "--out", f"r{most}", "p.reg"], ["data", "t.csv"], ["predict", "p.reg", "--weights", f"r{most}", "--in", "t.csv", "--out", "answers.csv"]):
-            done = limited(regc, [regc.path, *command], where, resource.RLIMIT_DATA, most)
+            done = limited(regc, regc.line(*command), where, resource.RLIMIT_DATA, most)
             demand(done.returncode == 0, f"{command}: {done.stderr}")
             out.append(done.stdout)
         made.append((out, *((where / name).read_bytes() for name in (f"r{most}/weights.safetensors", f"r{most}/predictions.csv", "answers.csv"))))
     demand(made[0] == made[1], "another result where the table is in a file")
     # Neither memory nor disk for it.
-    done = limited(regc, ["sh", "-c", 'ulimit -f 40000; exec "$@"', "sh", regc.path, "run", "-q", "--out", "none", "p.reg"], where, resource.RLIMIT_DATA, 260_000_000)
+    done = limited(regc, ["sh", "-c", 'ulimit -f 40000; exec "$@"', "sh", *regc.line("run", "-q", "--out", "none", "p.reg")], where, resource.RLIMIT_DATA, 260_000_000)
     demand(done.returncode == 70 and "TMPDIR may name a folder" in done.stderr, f"no disk: {done.stderr}")
 
 
@@ -405,9 +405,9 @@ model net(x: [1]) -> [1] = x |> dense(1)
 train net on d { loss squared_error(net(x), y); optimize sgd(lr: 0.01); epochs 1; batch 1000 }
 evaluate net on d.test { mse }
 """)
-    done = limited(regc, [regc.path, "run", "-q", "--out", "r", "p.reg"], where, resource.RLIMIT_DATA, 200_000_000)
+    done = limited(regc, regc.line("run", "-q", "--out", "r", "p.reg"), where, resource.RLIMIT_DATA, 200_000_000)
     demand(done.returncode == 0, done.stderr)
-    done = limited(regc, [regc.path, "predict", "p.reg", "--weights", "r", "--in", "t.csv", "--out", "answers.csv"], where, resource.RLIMIT_DATA, 200_000_000)
+    done = limited(regc, regc.line("predict", "p.reg", "--weights", "r", "--in", "t.csv", "--out", "answers.csv"), where, resource.RLIMIT_DATA, 200_000_000)
     demand(done.returncode == 0, done.stderr)
     for name, rows in (("r/predictions.csv", 3366000), ("answers.csv", 3400000)):
         with open(where / name) as lines:

@@ -255,7 +255,7 @@ report numbers(d.test.review)
         demand(form[:1] != "w" or any(0 in row for row in other_tokens), f"{form}: nothing is unknown in the test part: {other_tokens}")
         regc.ok("build", "-q", home / "p.reg", "-o", home / "binary")
         (home / "t.npy").write_bytes(b"")
-        for predict in ([regc.path, "predict", home / "p.reg"], [home / "binary", "predict"]):
+        for predict in (regc.line("predict", home / "p.reg"), [home / "binary", "predict"]):
             subprocess.run([*predict, "--weights", home / "run", "--in", home / "t.csv", "--out", home / "out.csv"], check=True, capture_output=True)
             with open(home / "out.csv") as file:
                 found = list(csv.DictReader(file))
@@ -320,7 +320,7 @@ def case_binaries_refuse_other_tokens(regc):
     for name, (source, field) in sources.items():
         (home / "p.reg").write_text(f"data d = {source}\nreport decode(d.{field}, d.{field})\n")
         read = {"input": (home / "text.txt").read_text()} if name[0] == "/" else {}
-        subprocess.run([regc.path, "build", "-q", "p.reg", "-o", "binary"], cwd=home, check=True, text=True, **read)
+        subprocess.run(regc.line("build", "-q", "p.reg", "-o", "binary"), cwd=home, check=True, text=True, **read)
         same = subprocess.run([home / "binary", "-q"], cwd=home, capture_output=True, text=True, **read)
         demand(same.returncode == 0 and "the cat" in same.stdout, f"{name}: {same.returncode} {same.stderr}")
         if read:
@@ -353,7 +353,7 @@ train net on d { loss cross_entropy(net(a), y); optimize sgd(lr: 0.1); steps 1 }
             ("column", b'a\n"x\xff"\n', ("--bad-rows=skip",), 65, "no row of the file can be read"), ("column", "a\nthe\n".encode("utf-16"), (), 65, "UTF-16"),
             ("column", b'a\n""\nzebra\n' + b"the cat " * 99 + b"\n", (), 0, "")):
         (home / "in.csv").write_bytes(data)
-        for way in ([regc.path, "predict", home / f"{name}.reg"], [home / f"{name}.bin", "predict"]):
+        for way in (regc.line("predict", home / f"{name}.reg"), [home / f"{name}.bin", "predict"]):
             for source in (home / "in.csv", "-"):
                 found = subprocess.run([*way, "--weights", home / name, "--in", source, *more], cwd=home, capture_output=True, input=data)
                 demand(found.returncode == code and said in found.stderr.decode(), f"{way[0]} of {data}: {found.returncode} {found.stderr.decode()}")
