@@ -147,14 +147,15 @@ static void numbers(const Sweep *w) {
 // -- curves of the runs
 
 #define MOST_LINES "24"
+#define LABEL      "CASE x.type WHEN 'real' THEN printf('%.7g', x.value) ELSE x.value END"
 enum { MOST_TRAININGS = 4 };
 
 // Runs that differ in the seed alone are one line, their mean; of many lines some, evenly over all.
 static const char lines_of[] =
     "CREATE TABLE lines AS WITH own AS (SELECT i, json_extract(line, '$.run') AS run, coalesce("
-    "(SELECT group_concat(x.key || ' ' || " SHOWN
+    "(SELECT group_concat(x.key || ' ' || " LABEL
     ", ', ') FROM json_each(e.line, '$.axes') x WHERE x.key != 'seed'),"
-    " (SELECT group_concat(x.key || ' ' || " SHOWN ", ', ') FROM json_each(e.line, '$.axes') x)) AS label"
+    " (SELECT group_concat(x.key || ' ' || " LABEL ", ', ') FROM json_each(e.line, '$.axes') x)) AS label"
     " FROM e WHERE " RUNS " AND json_type(line, '$.curves') = 'array'),"
     " n AS (SELECT label, row_number() OVER (ORDER BY min(run)) - 1 AS place, count(*) OVER () AS many,"
     " max(count(*)) OVER () AS runs FROM own GROUP BY label)"
@@ -175,6 +176,19 @@ static bool has_curve(const Section *s) { // a number is none
   bool any = false;
   for (int i = 0; i < s->series.len && !any; i++) any = s->series.data[i]->x.len > 1;
   return any;
+}
+
+// A row for each line.
+static void last_numbers(Arena *a, Section *to) {
+  to->plot = PLOT_NONE;
+  to->columns = 2;
+  vec_push(a, to->cells, "runs");
+  vec_push(a, to->cells, "value");
+  for (int i = 0; i < to->series.len; i++) {
+    const Series *one = to->series.data[i];
+    vec_push(a, to->cells, one->name);
+    vec_push(a, to->cells, arena_printf(a, "%.6g", one->y.data[one->y.len - 1]));
+  }
 }
 
 static void curves(const Sweep *w, const char *const *training, const char *what, const char *note,
@@ -202,8 +216,10 @@ static void curves(const Sweep *w, const char *const *training, const char *what
   for (int i = before; i < r->out->len; i++) {
     Section *one = r->out->data[i];
     one->log_y = report_is_far(one);
-    if (!has_curve(one)) one->plot = PLOT_NONE;
-    report_numbers(r->a, one);
+    if (has_curve(one))
+      report_numbers(r->a, one);
+    else
+      last_numbers(r->a, one);
   }
 }
 

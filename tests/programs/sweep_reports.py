@@ -171,3 +171,15 @@ report best(t, by: v)
     demand(all(math.isclose(a, b, rel_tol=1e-6) for x, y in zip(told["t"]["v"], expected, strict=True) for a, b in zip(x, y, strict=True)), f"{told['t']}")
     demand(told["t"]["b"] == [[False, True], [False, False], [True, True]] and all_events[-1]["chosen"] == 2, f"{told['t']}")
     demand(len(set(told["u.v"])) > 6 and len(set(told["drawn"]["a"])) == 50 and set(told["drawn"]["b"]) == {-1, 0, 1, 2, 3}, f"{told}")
+
+
+def case_trainings_of_one_epoch_are_tables(regc):
+    """A number is no curve: a row for each line."""
+    where = placed(regc, swept("lambda in log(1e-4 .. 0.1, 4), seed in 1..2", TRAINING.replace("epochs   40", "epochs   1")), TABLE)
+    regc.ok("run", "p.reg", "--quiet", "--out=out", cwd=where)
+    told = regc.ok("report", "out", cwd=where)
+    rows = told[told.index("Sweep s: l1 in net"):].splitlines()
+    demand(rows[1].strip() == "each line is the mean over seeds" and rows[2].split() == ["runs", "value"] and len(rows[3].split()) == 3, told)
+    demand([row.split()[:2] for row in rows[3:7]] == [["lambda", v] for v in ("0.0001", "0.001", "0.01", "0.1")], told)
+    regc.ok("report", "out", "-o", "r.html", cwd=where)
+    demand("<h2>Sweep s: l1 in net</h2>\n<p>each line is the mean over seeds</p>\n<div" in (where / "r.html").read_text(), "a plot of one epoch")
