@@ -131,8 +131,14 @@ int pipeline_elaborate(Pipeline *p) {
   return data_code;
 }
 
-// --data NAME.PART names a part that has a file of its own. Data that nothing uses were not looked at.
-static int check_part_options(const Pipeline *p) {
+// --data NAME.PART names a part that has a file of its own: data that nothing else uses are looked at here.
+static int check_part_options(Pipeline *p) {
+  for (int i = 0; i < p->options->data.len; i++) {
+    const char *name = p->options->data.data[i].name, *dot = strchr(name, '.');
+    if (dot) lower_definition(p->lowered, arena_strndup(p->arena, name, (size_t)(dot - name)));
+  }
+  const int code = pipeline_report(p);
+  if (code || p->lowered->exit_code) return p->lowered->exit_code ? p->lowered->exit_code : code;
   for (int i = 0; i < p->options->data.len; i++) {
     const char *name = p->options->data.data[i].name, *dot = strchr(name, '.');
     bool found = !dot;

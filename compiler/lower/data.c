@@ -163,7 +163,11 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
                         source ? "scale, standardize, split or another step of data"
                                : "a source of data such as csv(…), idx(…) or text(…)",
                         ast_text(cx->a, stage));
+    const Ast *called = callee_of(stage);
+    const Def *of = called->kind == AST_NAME ? sema_find(cx->l->program, called->name) : NULL;
     if (b == B_FOLDS && source) diag_hint(d, "the data stands in the call: folds(digits, 5)");
+    if (of && of->kind == KIND_FN && source)
+      diag_hint(d, "functions are of x: `x |> %s` in the model, or `with x = %s(x)`", of->name, of->name);
     return false;
   }
   vec_push(cx->a, c->ops, op);

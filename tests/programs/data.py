@@ -104,6 +104,10 @@ def case_files_of_parts_are_named_on_the_command_line(regc):
     refused(binary, "no data `d.valid`", "--data", f"d.valid={where}/other.csv")
     refused(regc, "no such part", "run", "--data", f"d.valid={where}/other.csv", where / "program.reg")
     demand("d.test: " in binary.ok("--help"), "the part's file is not listed")
+    (where / "unused.reg").write_text('data d = csv("train.csv", target: "kind of thing" as kind) with test = csv("gone.csv")\n')
+    regc.ok("check", "--data", f"d.test={where}/train.csv", where / "unused.reg")
+    refused(regc, "no such part", "check", "--data", f"d.valid={where}/test.csv", "--data", f"d.test={where}/train.csv", where / "unused.reg")
+    refused(regc, "gone", "check", "--data", f"d.test={where}/gone2.csv", where / "unused.reg", code=66)
     (where / "test.csv").unlink()
     refused(binary, "--data d.test=PATH", "--out", "", code=66)
 
