@@ -119,9 +119,10 @@ static void check_gemm(reg_ctx *one, reg_ctx *two, int ta, int tb, int64_t m, in
 
 Test(gemm, agrees_with_the_definition_on_any_number_of_threads) {
   static const int64_t sizes[][4] = {
-      {1, 1, 1, 1},      {1, 7, 5, 1},      {7, 1, 5, 1},      {5, 3, 0, 1},      {3, 4, 5, 6},
-      {17, 33, 65, 1},   {128, 512, 78, 1}, {512, 128, 64, 1}, {129, 515, 33, 1}, {1, 4096, 300, 1},
-      {4096, 1, 300, 1}, {64, 64, 64, 9},   {300, 300, 800, 1}};
+      {1, 1, 1, 1},      {1, 7, 5, 1},       {7, 1, 5, 1},       {5, 3, 0, 1},      {3, 4, 5, 6},
+      {17, 33, 65, 1},   {128, 512, 78, 1},  {512, 128, 64, 1},  {129, 515, 33, 1}, {1, 4096, 300, 1},
+      {4096, 1, 300, 1}, {64, 64, 64, 9},    {300, 300, 800, 1}, {33, 130, 320, 1}, {33, 130, 321, 1},
+      {97, 257, 161, 1}, {1000, 64, 288, 1}, {31, 129, 160, 1},  {270, 128, 64, 3}};
   reg_ctx *one = reg_ctx_new(1), *two = reg_ctx_new(2);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (int flags = 0; flags < 4; flags++)
@@ -129,6 +130,35 @@ Test(gemm, agrees_with_the_definition_on_any_number_of_threads) {
   reg_gemm(one, 0, 0, 0, 4, 4, 1, NULL, 0, NULL, 0, NULL, 0, 0);
   reg_ctx_free(two);
   reg_ctx_free(one);
+}
+
+// Whole numbers: every order of a sum gives the same.
+Test(gemm, of_doubles) {
+  static const int64_t sizes[][3] = {
+      {3, 4, 5}, {64, 128, 64}, {97, 257, 161}, {33, 130, 320}, {270, 128, 321}};
+  reg_ctx *ctx = reg_ctx_new(2);
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int flags = 0; flags < 4; flags++) {
+      const int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+      const bool ta = flags & 1, tb = flags >> 1;
+      double *a = calloc((size_t)(m * k), sizeof *a), *b = calloc((size_t)(k * n), sizeof *b);
+      double *c = calloc((size_t)(m * n), sizeof *c);
+      for (int64_t i = 0; i < m * k; i++) a[i] = (double)(i * 7 % 11 - 5);
+      for (int64_t i = 0; i < k * n; i++) b[i] = (double)(i * 5 % 13 - 6);
+      reg_gemm(ctx, ta, tb, m, n, k, 1, a, 0, b, 0, c, 0, 1);
+      for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+          double sum = 0;
+          for (int64_t p = 0; p < k; p++)
+            sum += a[ta ? p * m + i : i * k + p] * b[tb ? j * k + p : p * n + j];
+          cr_assert_eq(c[i * n + j], sum, "%d %ldx%ldx%ld at %ld,%ld", flags, (long)m, (long)n, (long)k,
+                       (long)i, (long)j);
+        }
+      free(a);
+      free(b);
+      free(c);
+    }
+  reg_ctx_free(ctx);
 }
 
 Test(indexing, gather_and_scatter) {
