@@ -402,7 +402,8 @@ static int make_step(Training *t, int64_t index) {
   return REG_OK;
 }
 
-// The steps of one epoch of those that are in it.
+// The steps of one epoch of those that are in it; to and fro, so that each second step begins with what is
+// still in the core's cache.
 static void run_steps(Training **of, int *codes, int n) {
   for (int64_t index = of[0]->skipped;; index++) {
     Training *first = NULL;
@@ -412,8 +413,10 @@ static void run_steps(Training **of, int *codes, int n) {
     }
     if (!first) return;
     if (first->together) first->together->gathered = false;
-    for (int i = 0; i < n; i++)
+    for (int k = 0; k < n; k++) {
+      const int i = index % 2 ? n - 1 - k : k;
       if (of[i]->steps_on) of[i]->live = !(codes[i] = make_step(of[i], index));
+    }
   }
 }
 
