@@ -126,8 +126,8 @@ bool is_optimizer(Cx *cx, const Value *v);
 Node *minimized(Cx *cx, Env *env, const Ast *e, const Tree *z);
 
 // -- solve.c
-const Ast *solve_clause(const Ast *train); // NULL: it is trained step by step
-bool solve_begin(Cx *cx, LowerTrain *t);   // its clauses that are numbers; false after a mistake
+const Ast *solve_clause(const Ast *train);   // NULL: it is trained step by step
+bool solve_begin(Cx *cx, LowerTrain *t);     // its clauses that are numbers; false after a mistake
 Node *solve_value(Cx *cx, const Node *loss); // the loss, as the solver has found it
 bool solve_graphs(Lowered *l, LowerTrain *t,
                   Graph **out); // design, strengths, curve, dual; false after a mistake

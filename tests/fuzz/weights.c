@@ -179,7 +179,7 @@ static int run_new(Run *r, const reg_program *p, const reg_run_options *o, reg_s
 static void run_free(Run *r) {
   reg_heap_free(&r->heap);
   free(r->places);
-  free(r->scratch->at);
+  reg_heap_free(&r->scratch->memory);
   free(r->scratch);
 }
 

@@ -255,10 +255,11 @@ def case_library_is_documented(regc):
     sources = {path.stem: path.read_text() for path in sorted((ROOT / "stdlib").rglob("*.reg"))}
     names = {stem: re.search(r"^(?:layer|fn|penalty|loss|schedule|optimizer|metric|let|procedure|recipe|data) (\w+)", text, re.M)[1]
              for stem, text in sources.items()}
-    shown = regc.ok("doc", *names.values())
+    shown, listed = regc.ok("doc", *names.values()), regc.ok("doc")
     for stem, text in sources.items():
-        first = text.splitlines()[0].removeprefix("## ")
-        demand(first.split(".")[0][:40] in shown, f"`regc doc {names[stem]}` does not show its documentation")
+        first = text.splitlines()[0].removeprefix("## ").split(".")[0][:40]
+        demand(first in shown, f"`regc doc {names[stem]}` does not show its documentation")
+        demand(re.search(rf"^  {names[stem]} +{re.escape(first)}", listed, re.M), f"`regc doc` does not list {names[stem]}")
 
 
 def case_sam_without_a_radius_is_its_base(regc):

@@ -200,7 +200,7 @@ class Calls:
                 return value
             v = array(value)
             unify(f, type_, v.shape, sizes, None)
-            return v if isinstance(value, list) else value
+            return v if isinstance(value, (list, float)) else value  # a number is a tensor from here on
         word, low, high = type_.parts
         if word == "rate":
             low, high = 0.0, 1.0
