@@ -37,6 +37,13 @@ typedef struct Reading {
   sqlite3 *db;
   Report *out;
 } Reading;
+// Those who act more than once are told apart: a name, the number of its act, and what people read.
+typedef struct Act {
+  const char *which[2], *name;
+} Act;
+typedef VEC(Act) Acts;
+// Of events of a kind, in which they are called by `key`, in the order of their first ones.
+Acts report_acts(const Reading *r, const char *kind, const char *key);
 const char *report_text_at(const Reading *r, sqlite3_stmt *s, int column);
 double report_number_at(sqlite3_stmt *s, int column); // NaN: there is none
 bool report_is_far(const Section *s);                 // its numbers are above 0, and over a thousandfold

@@ -139,14 +139,13 @@ static void curves(const Reading *r, const char *title, const char *sql, const c
   " WHERE kind = 'epoch' AND json_extract(line, '$.train') = ?1 AND"                                         \
   " coalesce(json_extract(line, '$.act'), 1) = CAST(?2 AS INTEGER)"
 
-static void training(const Reading *r, const char *const *which) {
+static void training(const Reading *r, const Act *one) {
+  const char *const *which = one->which, *name = one->name;
   static const char losses[] =
       "SELECT json_extract(line, '$.epoch') AS epoch, 'loss', json_extract(line, '$.loss')" EPOCHS
       " UNION ALL SELECT json_extract(line, '$.epoch'), 'objective', json_extract(line, '$.objective')" EPOCHS
       " UNION ALL SELECT json_extract(line, '$.epoch'), 'validation', json_extract(line, "
       "'$.valid.loss')" EPOCHS " AND json_type(line, '$.valid') = 'object' ORDER BY 1";
-  const bool again = strcmp(which[1], "1") != 0;
-  const char *name = again ? arena_printf(r->a, "%s #%s", which[0], which[1]) : which[0];
   curves(r, arena_printf(r->a, "Training %s: loss", name), losses, which);
   curves(r, arena_printf(r->a, "Training %s: terms", name), EPOCHS_OF("terms"), which);
   curves(r, arena_printf(r->a, "Training %s: norms of gradients", name), EPOCHS_OF("gradients"), which);
@@ -156,17 +155,27 @@ static void training(const Reading *r, const char *const *which) {
   curves(r, arena_printf(r->a, "Training %s: schedules", name), EPOCHS_OF("schedules"), which);
 }
 
-static void trainings(const Reading *r) {
+Acts report_acts(const Reading *r, const char *kind, const char *key) {
+  const char *texts[] = {kind, arena_printf(r->a, "$.%s", key)};
   sqlite3_stmt *s =
       runs_query(r->db,
-                 "SELECT json_extract(line, '$.train'), coalesce(json_extract(line, '$.act'), 1) FROM e"
-                 " WHERE kind = 'epoch' GROUP BY 1, 2 ORDER BY min(i)",
-                 NULL, 0);
-  VEC(const char *) all = {0};
-  while (s && sqlite3_step(s) == SQLITE_ROW)
-    for (int i = 0; i < 2; i++) vec_push(r->a, all, report_text_at(r, s, i));
+                 "SELECT json_extract(line, ?2), coalesce(json_extract(line, '$.act'), 1) FROM e"
+                 " WHERE kind = ?1 GROUP BY 1, 2 ORDER BY min(i)",
+                 texts, 2);
+  Acts all = {0};
+  while (s && sqlite3_step(s) == SQLITE_ROW) {
+    Act one = {.which = {report_text_at(r, s, 0), report_text_at(r, s, 1)}};
+    one.name =
+        strcmp(one.which[1], "1") ? arena_printf(r->a, "%s #%s", one.which[0], one.which[1]) : one.which[0];
+    vec_push(r->a, all, one);
+  }
   sqlite3_finalize(s);
-  for (int i = 0; i < all.len; i += 2) training(r, &all.data[i]);
+  return all;
+}
+
+static void trainings(const Reading *r) {
+  const Acts all = report_acts(r, "epoch", "train");
+  for (int i = 0; i < all.len; i++) training(r, &all.data[i]);
 }
 
 // -- evaluations and reports

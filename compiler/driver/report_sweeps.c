@@ -6,8 +6,7 @@
 
 typedef struct Sweep {
   const Reading *r;
-  const char *which[2]; // its name, and which time it acts
-  const char *name;     // for people
+  const char *const *which, *name; // of an Act
 } Sweep;
 
 // Of events of runs: those of sweep ?1 in its act ?2.
@@ -266,20 +265,9 @@ static void trainings(const Sweep *w) {
 }
 
 void report_sweeps(const Reading *r) {
-  sqlite3_stmt *s =
-      runs_query(r->db,
-                 "SELECT json_extract(line, '$.sweep'), coalesce(json_extract(line, '$.act'), 1)"
-                 " FROM e WHERE kind = 'run' GROUP BY 1, 2 ORDER BY min(i)",
-                 NULL, 0);
-  VEC(const char *) all = {0};
-  while (s && sqlite3_step(s) == SQLITE_ROW)
-    for (int i = 0; i < 2; i++) vec_push(r->a, all, report_text_at(r, s, i));
-  sqlite3_finalize(s);
-  for (int i = 0; i < all.len; i += 2) {
-    const char *const *which = &all.data[i];
-    const bool again = strcmp(which[1], "1") != 0;
-    const Sweep w = {
-        r, {which[0], which[1]}, again ? arena_printf(r->a, "%s #%s", which[0], which[1]) : which[0]};
+  const Acts all = report_acts(r, "run", "sweep");
+  for (int i = 0; i < all.len; i++) {
+    const Sweep w = {r, all.data[i].which, all.data[i].name};
     numbers(&w);
     trainings(&w);
     runs(&w);
