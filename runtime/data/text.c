@@ -33,15 +33,6 @@ static int32_t decode(const unsigned char *s, int length) {
   return code;
 }
 
-static int encode(int32_t code, char *out) {
-  const int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-  for (int i = length - 1; i > 0; i--, code >>= 6) out[i] = (char)(0x80 | (code & 0x3f));
-  out[0] = (char)(lead[length] | code);
-  out[length] = 0;
-  return length;
-}
-
 static int refuse_byte(const Source *s, size_t at, const char *what, reg_status *st) {
   int64_t line = 1;
   for (size_t i = 0; i < at; i++) line += s->text[i] == '\n';
@@ -92,7 +83,7 @@ static int number_characters(Heap *heap, Tokens *t) {
   char *names = reg_heap_take(heap, (size_t)t->nclasses * LONGEST);
   for (int64_t i = 0; i < t->count && t->names && names; i++) {
     const int32_t k = number[t->of[i]];
-    if (!t->names[k]) encode(t->of[i], t->names[k] = names + (size_t)k * LONGEST);
+    if (!t->names[k]) reg_utf8_put((uint32_t)t->of[i], t->names[k] = names + (size_t)k * LONGEST);
     t->of[i] = k;
   }
   free(number);

@@ -56,15 +56,6 @@ static int hex(Json *j) {
   return value;
 }
 
-static void put_code(Text *out, uint32_t c) {
-  char utf8[4];
-  size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-  static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-  for (size_t i = n; i-- > 1; c >>= 6) utf8[i] = (char)(0x80 | (c & 0x3F));
-  utf8[0] = (char)(lead[n] | c);
-  reg_text_bytes(out, utf8, n);
-}
-
 // Behind a backslash.
 static void escape(Json *j, Text *out) {
   static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -81,10 +72,12 @@ static void escape(Json *j, Text *out) {
     const int low = again ? hex(j) : -1;
     code = low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00) : -1;
   }
-  if (code <= 0 || (code >= 0xDC00 && code < 0xE000))
+  char utf8[4];
+  const int n = code > 0 ? reg_utf8_put((uint32_t)code, utf8) : 0;
+  if (n == 0)
     spoil(j);
   else
-    put_code(out, (uint32_t)code);
+    reg_text_bytes(out, utf8, (size_t)n);
 }
 
 bool json_string(Json *j, Text *out) {

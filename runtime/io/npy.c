@@ -214,16 +214,6 @@ int reg_npy_open(const char *path, const char *bytes, size_t size, reg_npy_view 
   return wrong ? refuse(st, path, wrong) : REG_OK;
 }
 
-// UTF-8 of a code point; 0: it is none.
-static size_t put_code_point(uint32_t c, char *to) {
-  if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0;
-  const size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-  static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-  for (size_t k = n; k > 1; k--, c >>= 6) to[k - 1] = (char)(0x80 | (c & 0x3f));
-  to[0] = (char)(first[n] | c);
-  return n;
-}
-
 size_t reg_npy_label_room(const reg_npy_view *v) { return v->width > 32 ? v->width + 1 : 33; }
 
 // Zero bytes behind a text are none of it.
@@ -240,10 +230,10 @@ bool reg_npy_label_at(const reg_npy_view *v, int64_t i, char *to, size_t *length
   for (size_t k = 0; v->kind == 'U' && k < v->width; k += 4) {
     uint32_t c;
     memcpy(&c, from + k, 4);
-    const size_t n = put_code_point(c, to + *length);
+    const int n = reg_utf8_put(c, to + *length);
     if (!n) return false;
     if (!c) break;
-    *length += n;
+    *length += (size_t)n;
   }
   if (v->kind == 'U') return true;
   if (v->kind == 'i' && v->width == 8)

@@ -104,6 +104,15 @@ int reg_utf8_length(const char *s, size_t n) {
   return overlong || outside ? 0 : length;
 }
 
+int reg_utf8_put(uint32_t code, char to[4]) {
+  static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+  if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return 0;
+  const int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  for (int i = length; i-- > 1; code >>= 6) to[i] = (char)(0x80 | (code & 0x3F));
+  to[0] = (char)(lead[length] | code);
+  return length;
+}
+
 // The character at `s`, which has `length` bytes.
 static uint32_t code_point(const char *s, int length) {
   static const uint32_t first_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};

@@ -68,6 +68,8 @@ void reg_text_comment(Text *t, const char *s); // `quoted` inside a // comment, 
 
 // Bytes of the UTF-8 character at `s` (`n` remain), or 0 where there is none.
 int reg_utf8_length(const char *s, size_t n);
+// The character with this code, of as many bytes as are told; 0: there is none.
+int reg_utf8_put(uint32_t code, char to[4]);
 // Digits and nothing else, at most `limit`.
 bool reg_text_natural(const char *s, uint64_t limit, uint64_t *out);
 // A finite decimal number and nothing else.
