@@ -234,6 +234,31 @@ static void warn_twice(Stages *s, const LowerAxis *x, const Ast *list) {
     }
 }
 
+// How many values differ, or more than `most`; infinite: of a range any number.
+static double different(const LowerAxis *x, int most) {
+  int n = 0;
+  if (x->kind == REG_AXIS_REAL || x->kind == REG_AXIS_LOG) return INFINITY;
+  if (x->kind == REG_AXIS_ORDERED) return x->n;
+  for (int i = 0; i < x->n && n <= most; i++) {
+    int k = 0;
+    while (k < i && (x->numbers ? x->numbers[i] != x->numbers[k] : strcmp(x->labels[i], x->labels[k]) != 0))
+      k++;
+    n += k == i;
+  }
+  return n;
+}
+
+// A search makes no combination twice.
+static void end_search(Stages *s, LowerSweep *sweep) {
+  double all = 1;
+  for (int i = 0; i < sweep->axes.len; i++) all *= different(sweep->axes.data[i], sweep->nruns);
+  if (sweep->search != REG_SEARCH_TPE || sweep->nruns <= all) return;
+  Diag *d = diag_emit(&s->l->session->diags, DIAG_search_exhausts, sweep->ast->kids[1]->span,
+                      (long long)sweep->nruns, (long long)all);
+  diag_hint(d, "a sweep without `by` makes them all, too, in their order");
+  sweep->nruns = (int)all;
+}
+
 // -- the sweep
 
 bool sweep_axes(Stages *s, LowerSweep *sweep) {
@@ -280,5 +305,6 @@ bool sweep_axes(Stages *s, LowerSweep *sweep) {
     return false;
   }
   if (!sweep->drawn) sweep->nruns = (int)runs;
+  end_search(s, sweep);
   return true;
 }

@@ -2,9 +2,11 @@
 // Bengio & Kégl 2011, Algorithms for hyper-parameter optimization). In: the values of earlier runs, the best
 // first. Out: values where the density of good ones is largest, relative to that of the others. Each axis is
 // estimated by itself, on [0, 1]: a range evenly, or by factors; a list that rises by its places. A seed is
-// drawn, and so are all values while nothing is known.
+// drawn, and so are all values while nothing is known. A combination that a run has had is drawn anew, and
+// where that gives none, the next one that is left is taken.
 #include "train/sweep.h"
 #include <math.h>
+#include <string.h>
 
 static const double GOOD = 0.15; // of the runs that are over
 enum { CANDIDATES = 24, TRIES = 64 };
@@ -148,14 +150,58 @@ static double choose(const reg_axis *x, const double *values, int64_t n, Draws *
   return from_unit(x, best_of(&good, &rest, d));
 }
 
+static void propose_once(Run *r, const reg_sweep *s, uint64_t key, int64_t run, int64_t n,
+                         const double *values, double *room) {
+  for (int i = 0; i < s->naxes; i++) {
+    Draws d = {.key = turn_around(key, i)};
+    sweep_at(r, s, run)[i] = choose(&s->axes[i], values + i * n, n, &d, room);
+  }
+}
+
+// -- no combination twice
+
+static bool is_same(const reg_axis *x, double a, double b) {
+  return a == b || (!x->nnumbers && !strcmp(x->labels[(int64_t)a], x->labels[(int64_t)b]));
+}
+
+// A run before has these values, the seed among them: its bits are known.
+static bool is_made(const Run *r, const reg_sweep *s, int64_t run) {
+  const double *own = sweep_at(r, s, run);
+  for (int64_t k = 0; k < run; k++) {
+    const double *other = sweep_at(r, s, k);
+    int i = 0;
+    while (i < s->naxes && is_same(&s->axes[i], own[i], other[i])) i++;
+    if (i == s->naxes) return true;
+  }
+  return false;
+}
+
+static bool is_finite(const reg_sweep *s) {
+  bool finite = true;
+  for (int i = 0; i < s->naxes; i++)
+    finite &= s->axes[i].kind == REG_AXIS_LIST || s->axes[i].kind == REG_AXIS_ORDERED;
+  return finite;
+}
+
+// The next combination, the last axis fastest; behind the last one the first.
+static void step_on(double *at, const reg_sweep *s) {
+  for (int i = s->naxes - 1; i >= 0; i--) {
+    const reg_axis *x = &s->axes[i];
+    const int64_t place = (axis_place(x, at[i]) + 1) % x->count;
+    at[i] = x->nnumbers ? x->numbers[place] : (double)place;
+    if (place) return;
+  }
+}
+
+// There is a combination that is left: the compiler gives a search no more runs than there are.
 void propose(Run *r, int sweep, int64_t run, int64_t n, const double *values, double *room) {
   const reg_sweep *s = &r->program->sweeps[sweep];
-  const uint64_t seed = seed_around(r, r->options->has_seed ? r->options->seed : 0);
-  for (int i = 0; i < s->naxes; i++) {
-    const reg_axis *x = &s->axes[i];
-    Draws d = {.key = turn_around(turn_around(turn_around(seed, sweep), run), i)};
-    const double at = choose(x, values + i * n, n, &d, room);
-    sweep_at(r, s, run)[i] = at;
-    if (x->all >= 0) reg_number_put(r->store[x->all], REG_F64, run, at);
-  }
+  const uint64_t seed = seed_around(r, r->options->has_seed ? r->options->seed : 0),
+                 key = turn_around(turn_around(seed, sweep), run);
+  propose_once(r, s, key, run, n, values, room);
+  for (int k = 1; k < TRIES && is_made(r, s, run); k++)
+    propose_once(r, s, turn_around(key, s->naxes + k), run, n, values, room);
+  while (is_finite(s) && is_made(r, s, run)) step_on(sweep_at(r, s, run), s);
+  for (int i = 0; i < s->naxes; i++)
+    if (s->axes[i].all >= 0) reg_number_put(r->store[s->axes[i].all], REG_F64, run, sweep_at(r, s, run)[i]);
 }

@@ -351,10 +351,6 @@ def case_a_run_that_was_killed_goes_on_in_its_middle(regc):
     killed(regc, LONG, 2)
 
 
-def case_halving_that_was_killed_goes_on(regc):
-    killed(regc, HALVED.replace("epochs   18", "epochs   90").replace("report best", "report s.e.mse\nreport best"), 0)
-
-
 def killed(regc, text, damaged):
     where = placed(regc, text, TABLE)
     command = ["run", "p.reg", "--progress=none", "--threads=2", "--checkpoint=0"]
@@ -380,56 +376,6 @@ def killed(regc, text, damaged):
     demand((where / "out/sweep-s.csv").read_text() == (where / "whole/sweep-s.csv").read_text(), "another table")
     demand(told_of(where / "out") == told_of(where / "whole"), "other events")
     demand(not sorted((where / "out").glob("checkpoint-*")), "checkpoints of runs are left")
-
-
-SEARCHED = """sweep seed in 1..20 as many {
-  sweep a in log(1e-4 .. 1), b in -1.5 .. 1.5, k in 1..8, how in [once, twice], c in [1, 5, 2] by search(v, trials: 40) as t {
-    v = (log(a) / log(10) + 2.6)^2 + (b - 0.4)^2 + 0.1 * (how(k) - 6)^2 + 0.2 * (c - 1)
-    assert c < 5
-  }
-  least = min(select(t.v < 1e9, t.v, 1e9))
-}
-report mean(many.least) as "search"
-"""
-ONCE = "fn once(k) = k\nfn twice(k) = 2 * k\nfn select(c, a, b) = if c then a else b\n"
-
-
-def case_a_search_finds_better_than_random_draws(regc):
-    """A smooth function of five axes, of which two are things or lists without an order, and some runs fail; 40 trials, the mean of 20 seeds."""
-    drawn = SEARCHED[SEARCHED.index("  sweep"):SEARCHED.index("  least")].replace("search(v, trials: 40)", "random(800)") + "report t.v\n"
-    where = placed(regc, ONCE + textwrap.dedent(drawn), TABLE)
-    values = next(e["value"] for e in map(json.loads, regc("run", "p.reg", "--json", "--out=", cwd=where).stdout.splitlines())
-                  if e.get("name") == "t.v")
-    control = statistics.mean(min(v for v in values[i:i + 40] if v is not None) for i in range(0, 800, 40))
-    (where / "p.reg").write_text(ONCE + SEARCHED)
-    outs = []
-    for threads in "1", "2":
-        regc("run", "p.reg", "--quiet", "--progress=none", "--threads", threads, "--out", threads, cwd=where)
-        outs.append(told_of(where / threads))
-    found = next(e["value"] for e in map(json.loads, outs[0]) if e.get("name") == "search")
-    demand(outs[0] == outs[1], "another number of threads finds something else")
-    demand(found < 0.75 * control, f"{found} by search, {control} by random draws")
-
-
-HALVED = swept("rate in log(1e-4 .. 1), lambda in log(1e-5 .. 1e-2) by halving(e.mse, trials: 9)",
-               training().replace("adam(lr: 0.02)", "adam(lr: cosine(rate -> 0))").replace("epochs   2", "epochs   18"), "report s.w\nreport best(s, by: e.mse)\n")
-
-
-def case_halving_goes_on_with_the_better_ones(regc):
-    told, table, all_events = reports(regc, HALVED)
-    rows = list(csv.DictReader(table.splitlines()))
-    epochs = sorted(int(row["net.epochs"]) for row in rows)
-    demand(epochs == 6 * [2] + 2 * [6] + [18], f"{epochs}")
-    demand([row["outcome"] for row in rows].count("finished") == 1 and sum("stopped after 0.111" in row["outcome"] for row in rows) == 6, table)
-    first = {row["rate"]: float(row["e.mse"]) for row in rows if row["net.epochs"] == "2"}
-    demand(min(first.values()) >= max(float(row["e.mse"]) for row in rows if row["net.epochs"] != "2") - 5, "the worse ones went on")
-    full = reports(regc, HALVED.replace("halving(e.mse, trials: 9)", "random(9)"))
-    best = [row["outcome"] for row in rows].index("finished")
-    demand(all(told["s.w"][path][best] == full[0]["s.w"][path][best] for path in told["s.w"]), "the run that ended is another one than alone")
-    where = placed(regc, HALVED, TABLE)
-    done = [regc("run", "p.reg", "--quiet", "--progress=none", *more, cwd=where).stdout for more in (["--out=", "--threads=1"], ["--out=o", "--threads=2"])]
-    demand(done[0] == done[1], "one thread without a folder gives something else")
-    demand(next(e for e in all_events if e["event"] == "report" and "chosen" in e)["chosen"] == best, "the best is one that has stopped")
 
 
 RANKED = swept("rate in [0.01, 1e30, 0.7], seed in 1..2", training().replace("adam(lr: 0.02)", "sgd(lr: rate)").replace("lambda", "0")
