@@ -68,7 +68,7 @@ static void print_row(const reg_summary *p, int row) {
     if (c->text[row])
       reg_shown(stdout, c->text[row]);
     else if (!isnan(c->number[row]))
-      printf("%.6g", c->number[row]);
+      printf(c->kind == REG_COLUMN_DATES ? "%.0f" : "%.6g", c->number[row]);
   }
   puts(p->ncolumns > MOST_SHOWN ? " ..." : "");
 }
@@ -89,12 +89,12 @@ static const char *data_named(Arena *a, const char *path) {
 }
 
 // What a column that is not the target becomes.
-typedef enum Use { USE_NUMBER, USE_ONE_HOT, USE_DATE, USE_TOKENS, USE_NOT, USES } Use;
+typedef enum Use { USE_NUMBER, USE_ONE_HOT, USE_DATE, USE_OPEN_DATE, USE_TOKENS, USE_NOT, USES } Use;
 
 static Use use_of(const reg_column_summary *c) {
   if (c->nameless) return USE_NOT; // of pandas and of R they are numbers of rows
   if (is_numbers(c)) return isnan(c->mean) ? USE_NOT : USE_NUMBER;
-  if (c->kind == REG_COLUMN_DATES) return c->missing ? USE_NOT : USE_DATE;
+  if (c->kind == REG_COLUMN_DATES) return c->missing ? USE_NOT : c->order ? USE_OPEN_DATE : USE_DATE;
   if (c->distinct <= MOST_LEVELS) return USE_ONE_HOT;
   return c->mean >= SHORTEST_TEXT && !c->missing ? USE_TOKENS : USE_NOT;
 }
@@ -129,8 +129,9 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
                  target->distinct > 1 && target->distinct <= FEW_VALUES && target->rarest >= ENOUGH_ROWS;
   const char *list[USES];
   for (Use u = 0; u < USES; u++) list[u] = list_of(a, p, u, false);
-  if (!list[USE_NUMBER] && !list[USE_ONE_HOT] && !list[USE_DATE] && !list[USE_TOKENS])
-    return; // nothing for x
+  bool any = false; // for x
+  for (Use u = 0; u < USE_NOT; u++) any |= list[u] != NULL;
+  if (!any) return;
   const char *empty = list_of(a, p, USE_NUMBER, true), *without = list_of(a, p, USE_ONE_HOT, true);
   puts("\nto begin with, where the last column is what is predicted:\n");
   printf("  data %s = csv(%s", data_named(a, path), text_json(a, path));
@@ -145,10 +146,13 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   if (without) printf("    |> impute(\"none\", columns: %s)\n", without);
   if (list[USE_ONE_HOT]) printf("    |> one_hot(%s, unseen: zeros)\n", list[USE_ONE_HOT]);
   if (list[USE_DATE]) printf("    |> date_parts(%s, [year, month, weekday])\n", list[USE_DATE]);
+  if (list[USE_OPEN_DATE])
+    printf("    |> date_parts(%s, [year, month, weekday], order: mdy) # or dmy: the file does not tell\n",
+           list[USE_OPEN_DATE]);
   print_tokens(a, p);
   if (empty) puts("    |> impute(median)");
   if (target->missing) puts("    |> drop_missing");
-  if (list[USE_NUMBER] || list[USE_DATE]) puts("    |> standardize");
+  if (list[USE_NUMBER] || list[USE_DATE] || list[USE_OPEN_DATE]) puts("    |> standardize");
   printf("    |> split(train: 80%%, test: 20%%, seed: 1");
   if (classes) printf(", stratify: %s", named ? target->name : "y");
   puts(")");

@@ -53,6 +53,11 @@ static bool divided_by(Cx *cx, Env *env, const Ast *call, int position, reg_data
     const Ast *e = call_arg(call, fields[i].name, i ? -1 : position);
     if (e && !(*fields[i].to = data_name(cx, e))) return false;
   }
+  if (!order_arg(cx, call, op)) return false;
+  if (op->order && !op->time) {
+    diag_emit(&cx->s->diags, DIAG_missing_argument, call->span, call->kids[0]->name, "time");
+    return false;
+  }
   const Ast *seed = call_arg(call, "seed", position < 0 ? -1 : position + 1);
   double s = 0;
   if (seed && !data_number(cx, env, seed, "a seed", &s)) return false;

@@ -14,13 +14,24 @@ static bool missing_argument(Cx *cx, const Ast *call, const char *step, const ch
   return false;
 }
 
+bool order_arg(Cx *cx, const Ast *call, reg_data_op *op) {
+  const Ast *e = call_arg(call, "order", -1);
+  for (reg_date_order o = REG_ORDER_MDY; e && o < REG_DATE_ORDERS; o++)
+    if (e->kind == AST_NAME && !strcmp(e->name, reg_date_order_names[o])) op->order = o;
+  if (!e || op->order) return true;
+  Diag *d = diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "mdy, dmy or ymd", ast_text(cx->a, e));
+  diag_hint(d, "the order of month, day and year in dates such as 03/01/2024");
+  return false;
+}
+
 static bool date_step(Cx *cx, const Ast *call, reg_data_op *op) {
   const Ast *columns = call_arg(call, "columns", 0), *parts = call_arg(call, "parts", 1);
   const char *const *names;
   int n = 0;
   op->source = REG_SOURCE_DATE;
   if (!columns || !parts) return missing_argument(cx, call, "date_parts", columns ? "parts" : "columns");
-  if (!columns_arg(cx, columns, op) || !data_names(cx, parts, &names, &n)) return false;
+  if (!columns_arg(cx, columns, op) || !data_names(cx, parts, &names, &n) || !order_arg(cx, call, op))
+    return false;
   for (int i = 0; i < n; i++) {
     int p = 0;
     while (p < REG_DATE_PARTS && strcmp(reg_date_part_names[p], names[i]) != 0) p++;

@@ -19,6 +19,7 @@ bool join_step(Cx *cx, Env *env, const Ast *call, int first, int set, reg_data_o
 Ast *fold_picked(Cx *cx, Env *env,
                  const Ast *e); // of `folds(…)[i]`: the tree of that one; NULL after a report
 bool data_number(Cx *cx, Env *env, const Ast *e, const char *what, double *out);
+bool order_arg(Cx *cx, const Ast *call, reg_data_op *op); // of dates: `order: mdy`
 bool prepares(int builtin); // is a step of prepare.c
 bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *op);
 // A whole number that is known, of at least 1; *to stays where nothing says it.

@@ -184,6 +184,25 @@ static int learn_text(const Table *t, int x, const Seen *of, reg_source *s, reg_
   return s->nlevels ? REG_OK : nothing_to_learn(s, st);
 }
 
+// The order of a column's dates, of all that the files hold: how a file is written, it is as a whole.
+static int learn_order(const Table *t, int x, reg_date_order said, reg_source *s, reg_status *st) {
+  const NameIndex *all = &t->levels[x];
+  const DateOrder found =
+      said ? (DateOrder){.order = said} : dates_order((const char **)all->names, all->count);
+  int64_t row = 0;
+  s->order = found.order;
+  if (found.order || found.text < 0) return REG_OK;
+  while (row < t->nrows && t->numbers[row * t->width + x] != (double)found.text) row++;
+  const char *text = all->names[found.text];
+  if (found.clash)
+    return table_hole(t, x, row, st, "write all of a column in one order",
+                      "`%.40s` in column `%.60s` has day and month in another order than `%.40s`", text,
+                      s->name, all->names[found.other]);
+  return table_hole(
+      t, x, row, st, "say it: date_parts(COLUMN, [...], order: mdy), or dmy; ymd where the year is first",
+      "`%.40s` in column `%.60s` can be month first or day first, and no other row tells", text, s->name);
+}
+
 static int learn(Table *t, int x, const Seen *of, reg_source *s, reg_status *st) {
   const reg_data_op *encode = of->encode, *fill = of->fill;
   *s = (reg_source){.name = t->columns[x], .flag = fill && fill->flag};
@@ -192,7 +211,9 @@ static int learn(Table *t, int x, const Seen *of, reg_source *s, reg_status *st)
   s->zeros = encode && encode->flag;
   const bool date = s->kind == REG_SOURCE_DATE;
   const bool own = fill && fill->fill == REG_FILL_VALUE && of->text && !fill->text; // a number for texts
-  const int code = of->text && !date ? learn_levels(t, x, of, fill ? fill->text : NULL, s, st) : REG_OK;
+  const int code = !of->text ? REG_OK
+                   : date    ? learn_order(t, x, encode->order, s, st)
+                             : learn_levels(t, x, of, fill ? fill->text : NULL, s, st);
   if (code || !fill || date || own || (!of->text && fill->text)) return code;
   return of->text ? learn_text(t, x, of, s, st) : learn_fill(of, s, st);
 }
@@ -257,7 +278,7 @@ static void put_levels(const Table *t, int x, const reg_source *s, Meaning *m) {
 static void put_dates(const Table *t, int x, const reg_source *s, Meaning *m) {
   for (int k = 0; k < t->levels[x].count; k++) {
     double parts[REG_DATE_PARTS];
-    const bool good = !date_parse(t->levels[x].names[k], parts);
+    const bool good = !date_parse(t->levels[x].names[k], s->order, parts);
     for (int p = 0, to = 0; p < REG_DATE_PARTS; p++)
       if (s->parts >> p & 1) m->values[k * m->width + to++] = good ? parts[p] : NAN;
   }
@@ -266,8 +287,10 @@ static void put_dates(const Table *t, int x, const reg_source *s, Meaning *m) {
 static int no_date(const Table *t, int x, int64_t row, const reg_source *s, const char *text,
                    reg_status *st) {
   double parts[REG_DATE_PARTS];
-  return table_hole(t, x, row, st, "write dates in one of these forms, or leave the column out",
-                    "`%.40s` in column `%.60s` %s", text, s->name, date_parse(text, parts));
+  return table_hole(t, x, row, st,
+                    "`order: mdy`, or dmy, says which number is the month; `missing: [...]` names texts "
+                    "that stand for no date",
+                    "`%.40s` in column `%.60s` %s", text, s->name, date_parse(text, s->order, parts));
 }
 
 static int unseen(const Table *t, int x, int64_t row, const reg_source *s, const char *text, reg_status *st) {

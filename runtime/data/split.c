@@ -283,14 +283,19 @@ static int by_moment(const void *a, const void *b) {
   return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : (x->row > y->row) - (x->row < y->row);
 }
 
-// Of a column of texts, the moment of each class; false: one is no date.
-static bool class_moments(const reg_field *f, double *at) {
+// Of a column of texts, the moment of each class; what is wrong with one that is no date, or NULL.
+static const char *class_moments(const reg_field *f, reg_date_order order, double *at, int64_t *which) {
   double parts[REG_DATE_PARTS];
+  const DateOrder found = dates_order((const char *const *)f->class_names, f->nclasses);
+  *which = found.text;
+  if (!order && found.clash) return "has day and month in another order than others";
+  if (!order) order = found.order;
   for (int64_t c = 0; c < f->nclasses; c++) {
-    if (date_parse(f->class_names[c], parts)) return false;
-    if (at) at[c] = parts[REG_DATE_TIME];
+    const char *wrong = date_parse(f->class_names[ *which = c], order, parts);
+    if (wrong) return wrong;
+    at[c] = parts[REG_DATE_TIME];
   }
-  return true;
+  return NULL;
 }
 
 // `of_class`: of a column of texts.
@@ -319,13 +324,24 @@ static int by_time(const Division *v, const double *of_class, reg_status *st) {
   return REG_OK;
 }
 
+static int no_moment(const Division *v, const char *text, const char *wrong, reg_status *st) {
+  reg_fail(st, REG_BAD_DATA, "split_bad", "cannot divide by the time `%.60s`: `%.40s` %s", v->op->time, text,
+           wrong);
+  reg_hint(
+      st,
+      "dates are written as `date_parts` reads them; `order: mdy`, or dmy, beside `time` says which of three "
+      "numbers is the month");
+  return st->code;
+}
+
 static int order_by_time(const Division *v, reg_status *st) {
   const reg_field *f = v->time;
   if (f->values) return by_time(v, NULL, st);
   double *of_class = reg_large_resize(NULL, (size_t)(f->nclasses + 1) * sizeof *of_class);
   if (!of_class) return reg_no_memory(st, (size_t)f->nclasses * sizeof *of_class);
-  class_moments(f, of_class);
-  const int code = by_time(v, of_class, st);
+  int64_t which;
+  const char *wrong = class_moments(f, v->op->order, of_class, &which);
+  const int code = wrong ? no_moment(v, f->class_names[which], wrong, st) : by_time(v, of_class, st);
   reg_large_free(of_class);
   return code;
 }
@@ -354,9 +370,7 @@ static int check_fractions(const reg_data_op *op, reg_status *st) {
   return REG_OK;
 }
 
-static bool tells_time(const reg_field *f) {
-  return f->width == 1 && (f->values || (f->classes && class_moments(f, NULL)));
-}
+static bool tells_time(const reg_field *f) { return f->width == 1 && (f->values || f->classes); }
 
 static const reg_field *field_of(const reg_dataset *d, const char *name, const char *what, bool classes,
                                  reg_status *st) {
@@ -378,7 +392,6 @@ static const reg_field *field_of(const reg_dataset *d, const char *name, const c
   if (!classes && !tells_time(f)) {
     reg_fail(st, REG_BAD_DATA, "split_bad", "cannot %s `%.60s`: it is not one number or date a row", what,
              name);
-    reg_hint(st, "dates are written 2024-03-01, 2024/03/01 or 1.3.2024, with a time behind them or not");
     return NULL;
   }
   return f;

@@ -3,6 +3,7 @@
 #include "reg/summary.h"
 #include "data/csv.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +114,7 @@ typedef struct Seen {
   int64_t n;              // of values
   int64_t *count;         // of each text, or of each integer from the lowest one on
   double step;            // of a bin
-  bool whole;
+  bool whole, days;       // all are integers; of the form 20240301, a day of the calendar
 } Seen;
 
 static void count_distinct(const int64_t *count, int n, reg_column_summary *c) {
@@ -121,6 +122,15 @@ static void count_distinct(const int64_t *count, int n, reg_column_summary *c) {
     if (!count[i]) continue;
     c->rarest = c->distinct++ && c->rarest < count[i] ? c->rarest : count[i];
   }
+}
+
+// As people write days of these times without marks; not any number of eight digits.
+static bool is_day(double v) {
+  char text[16];
+  double parts[REG_DATE_PARTS];
+  if (!(v >= 19000101 && v <= 21001231) || v != rint(v)) return false;
+  snprintf(text, sizeof text, "%.0f", v);
+  return !date_parse(text, REG_ORDER_NONE, parts);
 }
 
 static void see(Seen *s, double v) {
@@ -134,6 +144,7 @@ static void see(Seen *s, double v) {
     c->high = fmax(c->high, v);
     c->mean += (v - c->mean) / (double)++s->n;
     s->whole = s->whole && v == rint(v);
+    s->days = s->days && is_day(v);
   }
 }
 
@@ -145,7 +156,7 @@ static void see_again(Seen *s, double v) {
 }
 
 static bool open_column(const Table *t, int x, reg_column_summary *c, Seen *s) {
-  *s = (Seen){.to = c, .whole = true};
+  *s = (Seen){.to = c, .whole = true, .days = true};
   c->name = t->columns[x];
   c->nameless = is_nameless(t, x);
   for (int row = 0; row < REG_SUMMARY_ROWS; row++)
@@ -162,17 +173,20 @@ static bool sum_up_numbers(Seen *s) {
   reg_column_summary *c = s->to;
   if (s->texts) return true;
   if (!s->n) c->low = c->mean = c->high = NAN;
-  c->kind = s->whole && s->n ? REG_COLUMN_INTEGERS : REG_COLUMN_NUMBERS;
+  c->kind = !s->n || !s->whole ? REG_COLUMN_NUMBERS : s->days ? REG_COLUMN_DATES : REG_COLUMN_INTEGERS;
   s->step = (c->high - c->low) / REG_SUMMARY_BINS;
-  if (c->kind != REG_COLUMN_INTEGERS || c->high - c->low >= MOST_COUNTED) return true;
+  if (c->kind == REG_COLUMN_NUMBERS || c->high - c->low >= MOST_COUNTED) return true;
   return (s->count = calloc(MOST_COUNTED, sizeof *s->count)) != NULL;
 }
 
-static bool all_dates(const NameIndex *levels) {
+// *order: what has to be said of it, because the texts do not tell.
+static bool all_dates(const NameIndex *levels, reg_date_order *order) {
   double parts[REG_DATE_PARTS];
-  for (int k = 0; k < levels->count; k++)
-    if (date_parse(levels->names[k], parts)) return false;
-  return levels->count > 0;
+  const DateOrder found = dates_order((const char *const *)levels->names, levels->count);
+  *order = found.order || found.text < 0 ? REG_ORDER_NONE : REG_ORDER_MDY;
+  for (int k = 0; k < levels->count && !found.clash; k++)
+    if (date_parse(levels->names[k], *order ? *order : found.order, parts)) return false;
+  return levels->count > 0 && !found.clash;
 }
 
 static int words_of(const char *text) {
@@ -188,7 +202,7 @@ static int words_of(const char *text) {
 static bool sum_up_texts(const Table *t, int x, Heap *heap, Seen *s) {
   const NameIndex *levels = s->texts;
   reg_column_summary *c = s->to;
-  c->kind = all_dates(levels) ? REG_COLUMN_DATES : REG_COLUMN_TEXTS;
+  c->kind = all_dates(levels, &c->order) ? REG_COLUMN_DATES : REG_COLUMN_TEXTS;
   c->low = INFINITY;
   for (int k = 0; k < levels->count; k++) {
     const int words = words_of(levels->names[k]);

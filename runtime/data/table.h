@@ -174,7 +174,14 @@ bool plan_takes_texts(const reg_data_plan *plan);
 // The field x, without values.
 int table_make_x(const Table *t, reg_dataset *d, reg_status *st);
 // Parts of a text that is a date; what is wrong with it, or NULL.
-const char *date_parse(const char *text, double parts[REG_DATE_PARTS]);
+const char *date_parse(const char *text, reg_date_order order, double parts[REG_DATE_PARTS]);
+// The order that a column's dates have, which all of its texts tell together.
+typedef struct DateOrder {
+  reg_date_order order;
+  int64_t text, other; // the first one that needs it; -1: none does. Of a clash, two that have no order both
+  bool clash;
+} DateOrder;
+DateOrder dates_order(const char *const *texts, int64_t count);
 
 // The data set's fields: x (its values come from transform), the own columns, id.
 int table_to_fields(Table *t, reg_dataset *d, reg_status *st);

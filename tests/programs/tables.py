@@ -322,7 +322,7 @@ def case_divided_by_dates(regc):
     (where / "u.csv").write_text("a,when,y\n7,1.1.2030,1\n8,2.3.2024,0\n")
     program.write_text('data d = csv("t.csv", target: y, group: when) with test = csv("u.csv")\n')
     demand("when: 6 texts" in regc.ok("data", program), "the classes of groups")
-    for part, form, message in (("when", ", drop: when", "`when`: the data have no such field"), ("a", ", group: when", "`group: a` of csv(...) makes a field"), ("when", ", group: when", "it is not one number or date a row")):
+    for part, form, message in (("when", ", drop: when", "`when`: the data have no such field"), ("a", ", group: when", "`group: a` of csv(...) makes a field"), ("when", ", group: when", "`2024-02-30` names a day that the calendar does not have")):
         program.write_text(f'data d = csv("t.csv", target: y{form}) |> split(train: 60%, test: 40%, time: {part})\n')
         (where / "t.csv").write_text("a,when,y\n1,2024-02-30,1\n2,2024-02-01,0\n")
         done = regc("check", program)

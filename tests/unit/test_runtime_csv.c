@@ -268,10 +268,10 @@ static void ignore(void *user, const char *what) {
 
 // Whatever bytes stand in it, a table is read or refused with a text; with all that prepares columns.
 Test(damage, prepared_tables_do_not_crash) {
-  static const char whole[] =
-      "age,color,when,smoker,y\n31,red,2024-03-01,yes,a\nNA,\"blue\",2.3.2024 "
-      "12:30,no,b\n45,,1.4.2024,yes,a\n"
-      ",red,2024-02-29T23:59:59.5Z,no,b\n27,blue,2023/12/31,no,a\n60,blue,2024-01-01,yes,b\n";
+  static const char whole[] = "age,color,when,smoker,y\n31,red,2024-03-01,yes,a\nNA,\"blue\",2.3.2024 "
+                              "12:30,no,b\n45,,1.4.2024,yes,a\n"
+                              ",red,2024-02-29T23:59:59.5+02:00,no,b\n27,blue,31/12/2023 1 "
+                              "PM,no,a\n60,blue,\"Mon, Jan 1st, 2024\",yes,b\n";
   static const char likely[] = "\"\"\n\r,,0e-.:/T;#\t\xc3\xa9";
   static const char *const when[] = {"when"}, *const color[] = {"color"};
   static const reg_csv_form forms[] = {

@@ -127,7 +127,7 @@ Test(split, mistakes) {
       {{.nfolds = 12, .group = "g"}, "the 11 groups of `g` are too few"},
       {{.nfolds = 3, .group = "x"}, "cannot group by `x`: it has no classes"},
       {{.nfolds = 3, .group = "h"}, "no such field"},
-      {{.nfolds = 3, .time = "y"}, "cannot divide by the time `y`: it is not one number or date a row"},
+      {{.nfolds = 3, .time = "y"}, "cannot divide by the time `y`: `c0` is no date such as"},
       {{.nfolds = 3, .time = "t", .group = "g"}, "`time` stands alone"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

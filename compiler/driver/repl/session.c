@@ -48,8 +48,9 @@ static void add_form(StrBuf *b, const reg_csv_form *f) {
 }
 
 static void add_prepared(StrBuf *b, const reg_data_op *op) {
-  strbuf_addf(b, " %d %d %d %d %d %.17g %.17g %lld %s", (int)op->source, op->date, (int)op->curve,
-              (int)op->fill, (int)op->flag, op->low, op->high, (long long)op->bins, op->text ? op->text : "");
+  strbuf_addf(b, " %d %d %d %d %d %d %.17g %.17g %lld %s", (int)op->source, op->date, (int)op->order,
+              (int)op->curve, (int)op->fill, (int)op->flag, op->low, op->high, (long long)op->bins,
+              op->text ? op->text : "");
   for (int i = 0; i < op->nnamed; i++) strbuf_addf(b, " x:%s", op->named[i]);
 }
 

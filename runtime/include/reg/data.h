@@ -173,6 +173,16 @@ typedef enum reg_date_part {
 } reg_date_part;
 extern const char *const reg_date_part_names[REG_DATE_PARTS];
 
+// Of three numbers that do not tell it, as 03/01/24.
+typedef enum reg_date_order {
+  REG_ORDER_NONE, // nothing tells it: with points the day is first
+  REG_ORDER_MDY,
+  REG_ORDER_DMY,
+  REG_ORDER_YMD,
+  REG_DATE_ORDERS
+} reg_date_order;
+extern const char *const reg_date_order_names[REG_DATE_ORDERS];
+
 typedef enum reg_fill { REG_FILL_MEAN, REG_FILL_MEDIAN, REG_FILL_FREQUENT, REG_FILL_VALUE } reg_fill;
 
 // What becomes of a row whose key the joined table lacks.

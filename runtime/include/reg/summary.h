@@ -16,6 +16,7 @@ typedef struct reg_column_summary {
   const char *name;
   bool nameless; // in the file: it is called by its place
   reg_column_kind kind;
+  reg_date_order order; // of dates that do not tell their own: one that they fit, which has to be said
   int64_t missing;        // rows that have no value
   int64_t distinct;       // different values; 0: not counted (numbers that are not whole or far apart)
   int64_t rarest;         // rows of the least frequent one of them
