@@ -239,7 +239,9 @@ static void put_header(Text *o, const Build *b, const reg_model *m, const char *
       o,
       "// x: rows x INPUTS, as in the data file; what was learned from the training data is applied here.\n"
       "//   Its columns:");
-  put_names(o, d->columns, d->fields[0].width);
+  const char **inputs = ARENA_ARRAY(b->pipeline->arena, const char *, in + 1);
+  if (in) reg_data_input_names(d, inputs);
+  put_names(o, inputs, in);
   const reg_field *target =
       d->target >= 0 && d->fields[d->target].nclasses == out ? &d->fields[d->target] : NULL;
   reg_text_add(o, target ? "// y: rows x OUTPUTS. One output for each class of " : "// y: rows x OUTPUTS.\n");

@@ -143,6 +143,8 @@ int document_name(Session *s, const Options *o, const char *name, const Parse *o
   if (def) {
     print_with_operator(s, in, def, &o->out);
     if (file >= 0) print_example(s, name);
+    if (file >= 0 && builtin_find(name) >= 0)
+      putchar('\n'), print_builtin((Builtin)builtin_find(name)); // a step
   } else if (builtin_find(name) >= 0) {
     print_builtin((Builtin)builtin_find(name));
   } else {

@@ -96,7 +96,8 @@ static bool prepared(Cx *cx, Env *env, int b, const Ast *stage, Chain *c) {
     return false;
   }
   if (!prepare_step(cx, env, b, stage, &op)) return false;
-  for (int i = 0; i < c->ops.len && op.kind == REG_DATA_CURVE; i++) {
+  const bool of_numbers = op.kind == REG_DATA_CURVE || op.kind == REG_DATA_INTERACT;
+  for (int i = 0; i < c->ops.len && of_numbers; i++) {
     const reg_data_kind kind = c->ops.data[i].kind;
     if (kind != REG_DATA_SCALE && kind != REG_DATA_STANDARDIZE && kind != REG_DATA_MIN_MAX) continue;
     diag_emit(&cx->s->diags, DIAG_not_allowed_here, stage->span,

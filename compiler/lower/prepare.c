@@ -1,5 +1,5 @@
 // What is done to the columns of files: one_hot, ordinal, date_parts, impute, log1p, clamp, quantile_bins,
-// tokenize.
+// interactions, tokenize.
 // In: the calls. Out: a step of a plan.
 #include "builtins.h"
 #include "source.h"
@@ -111,6 +111,14 @@ static bool lag_step(Cx *cx, Env *env, bool difference, const Ast *call, reg_dat
   return known_int(cx, &v, "a number of rows", 1, 10000, &op->lags);
 }
 
+static bool interactions_step(Cx *cx, const Ast *call, reg_data_op *op) {
+  const Ast *by = call_arg(call, "by", 1);
+  op->kind = REG_DATA_INTERACT;
+  return columns_arg(cx, call_arg(call, "columns", 0), op) &&
+         (!by || data_names(cx, by, &op->by, &op->nby)) &&
+         flag_arg(cx, call_arg(call, "squares", -1), &op->flag);
+}
+
 // What becomes of a text that the training part lacks.
 static bool unseen_arg(Cx *cx, const Ast *e, reg_data_op *op) {
   op->flag = e && e->kind == AST_NAME && !strcmp(e->name, "zeros");
@@ -142,6 +150,7 @@ bool prepares(int builtin) {
   case B_IMPUTE:
   case B_LAG:
   case B_DIFFERENCE:
+  case B_INTERACTIONS:
   case B_TOKENIZE:
   case B_DROP_MISSING:
   case B_LOG1P:
@@ -158,6 +167,7 @@ bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *o
   if (builtin == B_IMPUTE) return impute_step(cx, env, call, op);
   if (builtin == B_LAG || builtin == B_DIFFERENCE)
     return lag_step(cx, env, builtin == B_DIFFERENCE, call, op);
+  if (builtin == B_INTERACTIONS) return interactions_step(cx, call->kind == AST_CALL ? call : NULL, op);
   if (builtin == B_TOKENIZE) return tokenize_step(cx, env, call, op);
   if (builtin == B_CLAMP) return clamp_step(cx, env, call, op);
   if (builtin == B_QUANTILE_BINS) return bins_step(cx, env, call, op);

@@ -116,18 +116,21 @@ static void check_args(Scope *s, const Ast *call, const char *callee, const char
   }
 }
 
-static bool is_data_builtin(const Ast *stage) {
+// A source or step of data; where one may stand, its name means nothing else but a definition of data.
+static bool is_data_builtin(const Scope *s, const Ast *stage) {
   const Ast *callee = stage->kind == AST_CALL ? stage->kids[0] : stage;
-  return callee->kind == AST_NAME && builtin_find(callee->name) >= B_CSV;
+  if (callee->kind != AST_NAME || builtin_find(callee->name) < B_CSV) return false;
+  const Def *d = s->library ? sema_library(s->p, callee->name) : sema_find(s->p, callee->name);
+  return !d || (s->callee == PLACE_DATA && d->kind != KIND_DATA);
 }
 
 // Is what flows through a pipe data?
-static bool is_data(Program *p, const Ast *e) {
+static bool is_data(const Scope *s, const Ast *e) {
   while (e->kind == AST_PIPE || e->kind == AST_FIELD) e = e->kids[0];
   if (e->kind == AST_WHERE || e->kind == AST_WITH || e->kind == AST_TABLE) return true;
   const Ast *name = e->kind == AST_CALL ? e->kids[0] : e;
-  const Def *d = name->kind == AST_NAME ? sema_find(p, name->name) : NULL;
-  return is_data_builtin(e) || (d && d->kind == KIND_DATA && (name == e || d->ast->kids[0]));
+  const Def *d = name->kind == AST_NAME ? sema_find(s->p, name->name) : NULL;
+  return is_data_builtin(s, e) || (d && d->kind == KIND_DATA && (name == e || d->ast->kids[0]));
 }
 
 // `column`, `"a column" as name`, a list of these
@@ -218,7 +221,8 @@ static bool says_mode(const Ast *arg) {
 
 static void check_call(Scope *s, const Ast *call, int piped) {
   const Ast *callee = call->kids[0];
-  bool data = is_data_builtin(call) || s->callee == PLACE_DATA;
+  const bool step = is_data_builtin(s, call);
+  bool data = step || s->callee == PLACE_DATA;
   Scope outer = *s;
   s->value = PLACE_VALUE;
   s->open = outer.open || is_measure(callee);
@@ -249,7 +253,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
     check_expr(s, callee);
     return;
   }
-  Def *d = check_name(s, callee, s->callee);
+  Def *d = step ? NULL : check_name(s, callee, s->callee);
   Arena *a = s->p->session->arena;
   if (d && d->kind == KIND_LET && sema_is_still(d)) return;
   if (d && d->kind == KIND_DATA && !d->ast->kids[0] && call->nkids > 1) {
@@ -293,10 +297,13 @@ static void check_stage(Scope *s, const Ast *stage) {
     bind(s, stage->name);
     return;
   }
+  const bool step = is_data_builtin(s, stage);
   if (stage->kind == AST_CALL)
-    check_call(s, stage, is_data_builtin(stage) || s->callee == PLACE_DATA ? 0 : 1);
-  else if (stage->kind == AST_NAME)
+    check_call(s, stage, step || s->callee == PLACE_DATA ? 0 : 1);
+  else if (stage->kind == AST_NAME && !step)
     check_name(s, stage, s->callee);
+  else if (stage->kind == AST_NAME)
+    return;
   else
     check_expr(s, stage);
 }
@@ -304,7 +311,7 @@ static void check_stage(Scope *s, const Ast *stage) {
 static void check_chain(Scope *s, const Ast *e) {
   const Ast **links = ast_links(s->p->session->arena, e), *first = links[e->links - 1]->kids[0];
   check_expr(s, first);
-  const bool data = e->kind == AST_PIPE && is_data(s->p, first);
+  const bool data = e->kind == AST_PIPE && is_data(s, first);
   for (int i = e->links - 1; i >= 0; i--) {
     if (links[i]->kind == AST_BINARY) {
       check_expr(s, links[i]->kids[1]);
@@ -403,7 +410,7 @@ void check_expr(Scope *s, const Ast *e) {
       check_call(s, e, 0);
     break;
   case AST_INDEX:
-    if (s->value == PLACE_DATA || is_data(s->p, e->kids[0]))
+    if (s->value == PLACE_DATA || is_data(s, e->kids[0]))
       check_data(s, e);
     else
       check_index(s, e);

@@ -32,12 +32,47 @@ int64_t data_scale(const reg_dataset *d, const double *from, int64_t rows, void 
   return -1;
 }
 
+int64_t reg_data_inputs(const reg_dataset *d) {
+  int64_t n = data_x_width(d);
+  for (int k = 0; k < d->ncurves; k++) n -= d->curves[k].kind == REG_CURVE_PRODUCT;
+  return n;
+}
+
+void reg_data_input_names(const reg_dataset *d, const char **to) {
+  int k = 0;
+  for (int64_t x = 0; x < data_x_width(d); x++) {
+    while (k < d->ncurves && (d->curves[k].kind != REG_CURVE_PRODUCT || d->curves[k].column < x)) k++;
+    if (k == d->ncurves || d->curves[k].column != x) *to++ = d->columns[x];
+  }
+}
+
+// A row of inputs at `from` as a row of x, in which products are yet to come: the last ones first, for they
+// may lie in one place.
+static void spread(const reg_dataset *d, const double *from, int64_t inputs, double *to) {
+  int k = d->ncurves - 1;
+  for (int64_t x = d->fields[0].width; x-- > 0;) {
+    while (k >= 0 && (d->curves[k].kind != REG_CURVE_PRODUCT || d->curves[k].column > x)) k--;
+    to[x] = k >= 0 && d->curves[k].column == x ? 0 : from[--inputs];
+  }
+}
+
+void curve_moved(reg_curve *c, int by) {
+  c->column += by;
+  c->first += by;
+  c->second += by;
+}
+
+double data_curve_at(const reg_curve *c, const double *row) {
+  return c->kind == REG_CURVE_PRODUCT ? row[c->first] * row[c->second] : data_curve(c, row[c->column]);
+}
+
 int64_t reg_data_transform(const reg_dataset *d, double *rows, int64_t count, void *to) {
-  const int64_t width = d->fields[0].width;
+  const int64_t width = d->fields[0].width, inputs = reg_data_inputs(d);
+  for (int64_t i = count; i-- > 0 && inputs < width;) spread(d, rows + i * inputs, inputs, rows + i * width);
   for (int k = 0; k < d->ncurves; k++)
     for (int64_t i = 0; i < count; i++) {
-      double *x = &rows[i * width + d->curves[k].column];
-      *x = data_curve(&d->curves[k], *x);
+      double *row = &rows[i * width];
+      row[d->curves[k].column] = data_curve_at(&d->curves[k], row);
     }
   return data_scale(d, rows, count, to);
 }

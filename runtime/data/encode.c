@@ -41,11 +41,11 @@ int table_no_column(const char *column, reg_status *st) {
   return st->code;
 }
 
+// Other steps are for columns of x, and look themselves.
 static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st) {
   for (int i = 1; i < plan->nops; i++)
     for (int k = 0; k < plan->ops[i].nnamed; k++) {
-      if (plan->ops[i].kind == REG_DATA_CURVE || plan->ops[i].kind == REG_DATA_LAG)
-        continue; // they look themselves
+      if (plan->ops[i].kind != REG_DATA_ENCODE && plan->ops[i].kind != REG_DATA_IMPUTE) continue;
       int x = 0;
       while (x < t->width && strcmp(t->columns[x], plan->ops[i].named[k]) != 0) x++;
       if (x < t->width) continue;
@@ -390,27 +390,35 @@ int table_apply(Table *t, const reg_source *sources, int64_t width, reg_skipping
 
 // -- names of columns: `color=red`, `when.year`, `age missing`
 
-static const char *joined(Heap *heap, const char *a, const char *between, const char *b) {
+const char *data_joined(Heap *heap, const char *a, const char *between, const char *b) {
   const size_t n = strlen(a) + strlen(between) + strlen(b);
   char *to = reg_heap_take(heap, n + 1);
   if (to) snprintf(to, n + 1, "%s%s%s", a, between, b);
   return to;
 }
 
-static const char *const *name_columns(Heap *heap, const reg_source *sources, int n, int64_t width) {
+static bool name_columns(Table *t, const reg_source *sources, int n, int64_t width) {
+  Heap *heap = t->heap;
   const char **list = reg_heap_take(heap, (size_t)width * sizeof *list), **to = list;
-  for (int x = 0; x < n && list; x++) {
+  const char **of = reg_heap_take(heap, (size_t)width * sizeof *of);
+  if (!list || !of) return false;
+  for (int x = 0; x < n; x++) {
     const reg_source *s = &sources[x];
+    for (int k = width_of(s) - s->flag;
+         k > 0 && s->kind != REG_SOURCE_NUMBER && s->kind != REG_SOURCE_ORDINAL;)
+      of[to - list + --k] = s->name;
     for (int k = 0; k < s->nlevels && s->kind == REG_SOURCE_ONE_HOT; k++)
-      *to++ = joined(heap, s->name, "=", s->levels[k]);
+      *to++ = data_joined(heap, s->name, "=", s->levels[k]);
     for (int p = 0; p < REG_DATE_PARTS && s->kind == REG_SOURCE_DATE; p++)
-      if (s->parts >> p & 1) *to++ = joined(heap, s->name, ".", reg_date_part_names[p]);
+      if (s->parts >> p & 1) *to++ = data_joined(heap, s->name, ".", reg_date_part_names[p]);
     if (s->kind == REG_SOURCE_NUMBER || s->kind == REG_SOURCE_ORDINAL) *to++ = s->name;
-    if (s->flag) *to++ = joined(heap, s->name, " ", "missing");
+    if (s->flag) *to++ = data_joined(heap, s->name, " ", "missing");
   }
-  for (int64_t i = 0; i < width && list; i++)
-    if (!list[i]) return NULL;
-  return list;
+  for (int64_t i = 0; i < width; i++)
+    if (!list[i]) return false;
+  t->columns = list;
+  t->of = of;
+  return true;
 }
 
 static int64_t whole_width(const reg_source *sources, int n) {
@@ -444,6 +452,5 @@ int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status
   if ((code = table_apply(t, sources, width, NULL, NULL, st))) return code;
   d->nsources = n;
   d->sources = sources;
-  t->columns = name_columns(t->heap, sources, n, width);
-  return t->columns ? REG_OK : reg_no_memory(st, (size_t)width);
+  return name_columns(t, sources, n, width) ? REG_OK : reg_no_memory(st, (size_t)width);
 }

@@ -217,7 +217,7 @@ static int repeat_columns(reg_dataset *d, Heap *heap, int64_t width, int64_t len
   }
   for (int64_t j = 0; j < d->ncurves * length && good; j++) {
     curves[j] = d->curves[j % d->ncurves];
-    curves[j].column += (int)(j / d->ncurves * width);
+    curve_moved(&curves[j], (int)(j / d->ncurves * width));
   }
   if (!good) return reg_no_memory(st, n * sizeof *shift);
   d->columns = columns;

@@ -255,8 +255,11 @@ static const reg_source *join_sources(const Join *j, int *n) {
   for (int k = 0; k < 2 && list; k++) {
     if (of[k]->nsources) memcpy(list + *n, of[k]->sources, (size_t)of[k]->nsources * sizeof *list);
     *n += of[k]->nsources;
-    for (int64_t c = 0; c < of[k]->fields[0].width && !of[k]->nsources; c++)
-      list[(*n)++] = (reg_source){.name = of[k]->columns[c], .kind = REG_SOURCE_NUMBER};
+    const int inputs = of[k]->nsources ? 0 : (int)reg_data_inputs(of[k]);
+    const char **names = reg_heap_take(j->heap, (size_t)inputs * sizeof *names);
+    if (!names) return NULL;
+    if (inputs) reg_data_input_names(of[k], names);
+    for (int c = 0; c < inputs; c++) list[(*n)++] = (reg_source){.name = names[c], .kind = REG_SOURCE_NUMBER};
   }
   return list;
 }
@@ -276,7 +279,7 @@ static bool join_what_was_learned(const Join *j, const char **columns, int64_t o
   }
   for (int i = 0; i < d->ncurves + b->ncurves; i++) {
     curves[i] = i < d->ncurves ? d->curves[i] : b->curves[i - d->ncurves];
-    if (i >= d->ncurves) curves[i].column += (int)own;
+    if (i >= d->ncurves) curve_moved(&curves[i], (int)own);
   }
   const bool lags = d->nlags || b->nlags; // columns of rows before are read as they are called
   int n = 0;

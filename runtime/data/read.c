@@ -39,29 +39,32 @@ static bool same_text(const Table *t, int own, int64_t a, int64_t b) {
 }
 
 // The row's first number that is missing, or that curves and factors make none of.
-static bool cannot_be(const reg_dataset *d, const Table *t, const char *const *columns, int64_t row,
+static bool cannot_be(const reg_dataset *d, const Table *t, const char *const *inputs, int64_t row,
                       double *room, reg_status *st) {
   for (int x = 0; x < t->width && !d->nsources; x++)
     if (isnan(t->numbers[row * t->width + x]))
-      return table_hole(t, x, row, st, NULL, "column `%.60s` has no value here", columns[x]);
+      return table_hole(t, x, row, st, NULL, "column `%.60s` has no value here", inputs[x]);
   memcpy(room, t->numbers + row * t->width, (size_t)t->width * sizeof *room);
-  const int64_t wrong = reg_data_transform(d, room, 1, room + t->width);
+  const int64_t wrong = reg_data_transform(d, room, 1, room + d->fields[0].width);
   if (wrong < 0) return false;
   return reg_fail(st, REG_BAD_DATA, "data_bad",
                   "%s:%lld: column `%.60s` is no finite number, as it is or scaled", t->files[0].path,
-                  (long long)t->line[row], columns[wrong]);
+                  (long long)t->line[row], d->columns[wrong]);
 }
 
 static bool mark_rows(const reg_dataset *d, const Table *t, reg_skipping *skipping, bool *wrong,
                       reg_status *st) {
-  double *room = malloc(2 * (size_t)t->width * sizeof *room + 1);
-  for (int64_t row = 0; room && row < t->nrows; row++) {
-    if (wrong[row] || !cannot_be(d, t, d->columns, row, room, st)) continue;
+  double *room = malloc(2 * (size_t)d->fields[0].width * sizeof *room + 1);
+  const char **inputs = malloc((size_t)t->width * sizeof *inputs + 1);
+  if (inputs) reg_data_input_names(d, inputs);
+  for (int64_t row = 0; room && inputs && row < t->nrows; row++) {
+    if (wrong[row] || !cannot_be(d, t, inputs, row, room, st)) continue;
     wrong[row] = true;
     table_skip(skipping, st);
   }
+  free(inputs);
   free(room);
-  return room != NULL;
+  return room != NULL && inputs != NULL;
 }
 
 // Series are numbered as they follow each other.
@@ -100,7 +103,7 @@ static int read_table(const reg_dataset *d, const reg_series *series, Table *t, 
                       reg_rows *out, reg_status *st) {
   bool *wrong = skipping ? calloc((size_t)t->nrows + 1, sizeof *wrong) : NULL;
   if (skipping && !wrong) return reg_no_memory(st, (size_t)t->nrows);
-  int code = d->nsources ? table_apply(t, d->sources, d->fields[0].width, skipping, wrong, st) : REG_OK;
+  int code = d->nsources ? table_apply(t, d->sources, reg_data_inputs(d), skipping, wrong, st) : REG_OK;
   if (!code && wrong && t->width && !mark_rows(d, t, skipping, wrong, st)) code = reg_no_memory(st, 0);
   if (!code) code = put_rows(d, series, t, wrong, out, st);
   free(wrong);
@@ -115,12 +118,13 @@ typedef struct Columns {
 } Columns;
 
 static bool columns_of(const reg_dataset *d, Heap *heap, Columns *c) {
-  c->base = c->n = (d->nsources ? d->nsources : (int)data_x_width(d)) - d->nlags;
-  c->names = reg_heap_take(heap, (size_t)(c->n + d->nlags) * sizeof *c->names);
-  c->is_text = reg_heap_take(heap, (size_t)(c->n + d->nlags));
+  c->base = c->n = (d->nsources ? d->nsources : (int)reg_data_inputs(d)) - d->nlags;
+  c->names = reg_heap_take(heap, (size_t)(c->n + 2 * d->nlags) * sizeof *c->names);
+  c->is_text = reg_heap_take(heap, (size_t)(c->n + 2 * d->nlags));
   if (!c->names || !c->is_text) return false;
+  if (!d->nsources) reg_data_input_names(d, c->names);
   for (int x = 0; x < c->n; x++) {
-    c->names[x] = d->nsources ? d->sources[x].name : d->columns[x];
+    if (d->nsources) c->names[x] = d->sources[x].name;
     c->is_text[x] = d->nsources && d->sources[x].kind != REG_SOURCE_NUMBER;
   }
   c->n = lag_columns(d, c->names, c->base);
@@ -150,7 +154,7 @@ static int read_csv(const reg_dataset *d, const reg_dataset *each, const char *p
   if (read->nlags) skipping = NULL; // rows behind one that is left out would have another past
   const TableRequest windows = request(d, &whole, path, skipping);
   TableRequest want = request(read, &of, path, skipping);
-  if (each && data_x_width(d) > data_x_width(each))
+  if (each && reg_data_inputs(d) > reg_data_inputs(each))
     want.instead = &windows; // else columns do not tell them apart
   Table t = {.heap = heap, .dtype = type, .columns = of.names, .width = of.n};
   int code = open_name(&t, read, series, st);
@@ -159,7 +163,7 @@ static int read_csv(const reg_dataset *d, const reg_dataset *each, const char *p
   if (!code && read->nlags) code = lag_again(&t, read, of.names, of.base, st);
   if (!code) code = read_table(read, series, &t, skipping, out, st);
   table_free(&t);
-  return code || !series ? code : reg_series_windows(series, data_x_width(each), path, out, st);
+  return code || !series ? code : reg_series_windows(series, reg_data_inputs(each), path, out, st);
 }
 
 int reg_data_read(const reg_dataset *d, const reg_dataset *each, const char *path, reg_dtype type,

@@ -55,6 +55,8 @@ typedef struct Table {
   int rank;                    // of a row of x, and its sizes; 0: a row of columns
   int64_t dim[4];
   const char *const *columns; // their names
+  // What names several of them: `color` of `color=red`, `color x age` of `color=red x age`; NULL: none does.
+  const char **of; // NULL: of none
   int64_t nrows, room;
   double *numbers;    // nrows x width; NaN: missing
   reg_supply *supply; // makes the rows of x later, and there are no numbers; or NULL
@@ -137,6 +139,7 @@ void table_free(Table *t);
 
 // Fills st: a step names a column that x lacks.
 int table_no_column(const char *column, reg_status *st);
+const char *data_joined(Heap *heap, const char *a, const char *between, const char *b); // NULL: out of memory
 // Fills st with a mistake of an own column in a row: FILE:LINE:COLUMN and the text.
 int table_mistake(const Table *t, int own, int64_t row, reg_status *st, const char *hint, const char *fmt,
                   ...) __attribute__((format(printf, 6, 7)));
@@ -246,6 +249,13 @@ int data_number_integers(Heap *heap, const reg_dataset *d, reg_field *f, reg_sta
 // Numbers, of which none is NaN, in ascending order.
 void data_sort(double *numbers, int64_t count);
 double data_curve(const reg_curve *c, double x);
+void curve_moved(reg_curve *c, int by);                      // to columns so far behind its own
+double data_curve_at(const reg_curve *c, const double *row); // of a row of x: what its column becomes
+// Products of columns behind those of x, as a step of the plan says, without numbers yet: curves make them.
+int table_interact(Table *t, reg_dataset *d, const reg_data_op *op, reg_status *st);
+// Whether a list of names means a column: it has none, the column's own, or that of what it is one of.
+bool table_means(const Table *t, int n, const char *const *names, int64_t x);
+int table_check_named(const Table *t, int n, const char *const *names, reg_status *st); // each means one
 // Shift and factor alone: see reg_data_transform.
 int64_t data_scale(const reg_dataset *d, const double *from, int64_t rows, void *to);
 // Learns the plan's transformations from the training part and fills x.

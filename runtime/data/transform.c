@@ -24,25 +24,27 @@ typedef struct Moments {
   double *squares;     // in units of reach, so that none is 0 or infinite
 } Moments;
 
-// Whether a step is for the column: no name in it, its own, or that of the column that it was made of:
-// `color` of `color=red`, `when` of `when.year`.
-static bool is_meant(const reg_data_op *op, const char *column) {
-  for (int i = 0; i < op->nnamed; i++) {
-    const size_t n = strlen(op->named[i]);
-    if (!strncmp(op->named[i], column, n) && (!column[n] || column[n] == '=' || column[n] == '.'))
-      return true;
+bool table_means(const Table *t, int n, const char *const *names, int64_t x) {
+  for (int i = 0; i < n; i++)
+    if (!strcmp(names[i], t->columns[x]) || (t->of && t->of[x] && !strcmp(names[i], t->of[x]))) return true;
+  return n == 0;
+}
+
+int table_check_named(const Table *t, int n, const char *const *names, reg_status *st) {
+  for (int i = 0; i < n; i++) {
+    int x = 0;
+    while (x < t->width && !table_means(t, 1, &names[i], x)) x++;
+    if (x == t->width) return table_no_column(names[i], st);
   }
-  return op->nnamed == 0;
+  return REG_OK;
+}
+
+static bool is_meant(const Table *t, const reg_data_op *op, int64_t x) {
+  return table_means(t, op->nnamed, op->named, x);
 }
 
 static int check_meant(const Table *t, const reg_data_op *op, reg_status *st) {
-  for (int i = 0; i < op->nnamed; i++) {
-    const reg_data_op one = {.kind = op->kind, .nnamed = 1, .named = &op->named[i]};
-    int x = 0;
-    while (x < t->width && !is_meant(&one, t->columns[x])) x++;
-    if (x == t->width) return table_no_column(op->named[i], st);
-  }
-  return REG_OK;
+  return table_check_named(t, op->nnamed, op->named, st);
 }
 
 // Mean and deviation to shift and factor, row by row as the numbers lie in memory. `was`: the shift before,
@@ -68,7 +70,7 @@ static void measure(reg_dataset *d, const Table *t, const reg_part *part, const 
     }
   }
   for (int64_t j = 0; j < width; j++) {
-    if (!is_meant(op, t->columns[j])) {
+    if (!is_meant(t, op, j)) {
       d->shift[j] = was[j];
       continue;
     }
@@ -120,7 +122,7 @@ static int min_max(reg_dataset *d, const Table *t, const reg_part *part, const r
     }
   }
   for (int64_t j = 0; j < width && !st->code; j++) {
-    if (!is_meant(op, t->columns[j])) continue;
+    if (!is_meant(t, op, j)) continue;
     const bool turned = d->factor[j] < 0;
     d->shift[j] = turned ? high[j] : low[j];
     d->factor[j] = high[j] > low[j] ? (turned ? -1 : 1) / (high[j] - low[j]) : 1;
@@ -171,19 +173,32 @@ static int learn_edges(const Table *t, const reg_part *part, int64_t bins, reg_c
   return code;
 }
 
+static int cannot_draw(const Table *t, const reg_curve *c, int64_t row, reg_status *st) {
+  const TableFile *f = table_file(t, row);
+  const long long line = (long long)t->line[row];
+  if (c->kind == REG_CURVE_PRODUCT)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%s:%lld: column `%.60s` is too large for a number",
+                    f->path, line, t->columns[c->column]);
+  return reg_fail(st, REG_BAD_DATA, "data_bad",
+                  "%s:%lld: column `%.60s` is %.9g: log1p takes numbers above -1", f->path, line,
+                  t->columns[c->column], t->numbers[row * t->width + c->column]);
+}
+
 // A number that the curve has no value for is told where it stands.
 static int draw(const Table *t, const reg_curve *curves, int n, reg_status *st) {
   for (int64_t i = 0; i < t->nrows; i++)
     for (int k = 0; k < n; k++) {
-      double *x = &t->numbers[i * t->width + curves[k].column];
-      const double y = data_curve(&curves[k], *x);
-      if (!isfinite(y))
-        return reg_fail(st, REG_BAD_DATA, "data_bad",
-                        "%s:%lld: column `%.60s` is %.9g: log1p takes numbers above -1",
-                        table_file(t, i)->path, (long long)t->line[i], t->columns[curves[k].column], *x);
-      *x = y;
+      double *row = &t->numbers[i * t->width];
+      const double y = data_curve_at(&curves[k], row);
+      if (!isfinite(y)) return cannot_draw(t, &curves[k], i, st);
+      row[curves[k].column] = y;
     }
   return REG_OK;
+}
+
+static int interact(reg_dataset *d, Table *t, const reg_data_op *op, reg_status *st) {
+  const int first = d->ncurves, code = table_interact(t, d, op, st);
+  return code ? code : draw(t, d->curves + first, d->ncurves - first, st);
 }
 
 static int curves(reg_dataset *d, const Table *t, const reg_part *part, const reg_data_op *op,
@@ -195,7 +210,7 @@ static int curves(reg_dataset *d, const Table *t, const reg_part *part, const re
   d->curves = all;
   const int first = d->ncurves;
   for (int x = 0; x < t->width; x++)
-    if (is_meant(op, t->columns[x]))
+    if (is_meant(t, op, x))
       all[d->ncurves++] = (reg_curve){.kind = op->curve, .column = x, .low = op->low, .high = op->high};
   for (int k = first; k < d->ncurves && !code; k += GROUP) {
     const int n = d->ncurves - k < GROUP ? d->ncurves - k : GROUP;
@@ -249,6 +264,7 @@ int data_transform(reg_dataset *d, Table *t, const reg_data_plan *plan, reg_stat
       code = part ? standardize(d, t, part, &plan->ops[i], st) : no_training_part(st);
     if (plan->ops[i].kind == REG_DATA_MIN_MAX)
       code = part ? min_max(d, t, part, &plan->ops[i], st) : no_training_part(st);
+    if (plan->ops[i].kind == REG_DATA_INTERACT) code = interact(d, t, &plan->ops[i], st);
     if (plan->ops[i].kind == REG_DATA_CURVE)
       code = part ? curves(d, t, part, &plan->ops[i], st) : no_training_part(st);
   }

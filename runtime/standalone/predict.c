@@ -11,18 +11,21 @@ static const reg_slot *slot_of(const reg_function *f, reg_slot_kind kind) {
   return NULL;
 }
 
-int64_t reg_model_inputs(const reg_model *m) {
-  return m->data->fields[0].dtype == REG_I32 ? 0 : m->data->fields[0].width;
-}
+int64_t reg_model_inputs(const reg_model *m) { return reg_data_inputs(m->data); }
 
 int64_t reg_model_outputs(const reg_model *m) {
   const reg_function *f = m->train->predict;
   return slot_of(f, REG_SLOT_PRED)->count / f->batch;
 }
 
+// Columns of x; 0 where models read tokens alone.
+static int64_t width_of(const reg_model *m) {
+  return m->data->fields[0].dtype == REG_I32 ? 0 : m->data->fields[0].width;
+}
+
 typedef struct Chunk {
   void **slots;
-  double *raw;                 // of the chunk
+  double *raw;                 // of the chunk: inputs, and room for x
   void *x, *y;                 // of the program's floats
   int32_t **tokens, **lengths; // of each text
   double zero;                 // seed, step, epoch, total: evaluation does not depend on them
@@ -55,7 +58,7 @@ static void *target_of(const reg_model *m, const reg_slot *s, Chunk *c, Heap *he
 
 static int prepare(const reg_model *m, Chunk *c, Heap *heap, reg_status *st) {
   const reg_function *f = m->train->predict;
-  const int64_t in = reg_model_inputs(m), out = reg_model_outputs(m);
+  const int64_t in = width_of(m), out = reg_model_outputs(m);
   const size_t each = reg_dtype_bytes(m->program->dtype);
   c->raw = reg_heap_take(heap, (size_t)(f->batch * in) * sizeof(double));
   c->x = reg_heap_take(heap, (size_t)(f->batch * in) * each);
@@ -101,22 +104,23 @@ static int predict(const reg_model *m, const double *x, const float *narrow, int
                : reg_fail(st, REG_INTERNAL, "internal", "`%s` needs more than x to predict", m->train->name);
   reg_ctx *ctx = code ? NULL : reg_ctx_new(1);
   if (!code && !ctx) code = reg_no_memory(st, 0);
-  const int64_t in = code ? 0 : reg_model_inputs(m), out = code ? 0 : reg_model_outputs(m);
+  const int64_t in = code ? 0 : reg_model_inputs(m), width = code ? 0 : width_of(m),
+                out = code ? 0 : reg_model_outputs(m);
   for (int64_t done = 0; done < rows && !code; done += f->batch) {
     const int64_t now = rows - done < f->batch ? rows - done : f->batch;
     for (int64_t i = 0; i < now * in; i++)
       c.raw[i] = narrow ? (double)narrow[done * in + i] : x[done * in + i];
     fill_texts(m, tokens, done, now, &c);
-    const int64_t wrong = in ? reg_data_transform(m->data, c.raw, now, c.x) : -1;
+    const int64_t wrong = width ? reg_data_transform(m->data, c.raw, now, c.x) : -1;
     if (wrong >= 0) {
       code = reg_fail(st, REG_BAD_DATA, "data_bad",
                       "row %lld: column `%.60s` is no finite number, as it is or scaled",
-                      (long long)(done + wrong / in + 1), m->data->columns[wrong % in]);
+                      (long long)(done + wrong / width + 1), m->data->columns[wrong % width]);
       break;
     }
     for (int64_t i = now; i < f->batch; i++)
-      memcpy((char *)c.x + (size_t)(i * in) * each, (char *)c.x + (size_t)((now - 1) * in) * each,
-             (size_t)in * each);
+      memcpy((char *)c.x + (size_t)(i * width) * each, (char *)c.x + (size_t)((now - 1) * width) * each,
+             (size_t)width * each);
     if (f->fn(ctx, c.slots)) {
       code = reg_ctx_fault(ctx, st);
       break;

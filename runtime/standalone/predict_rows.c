@@ -59,7 +59,7 @@ static int read_numbers(const char *path, reg_npy_view *v, reg_rows *rows, reg_s
 // Rows of an array, or where `each` is given also those of a series, of whose rows windows are made.
 static int read_npy(const char *path, const reg_dataset *d, const reg_dataset *each, reg_rows *rows,
                     reg_status *st) {
-  const int64_t width = d->fields[0].width, one_width = each ? each->fields[0].width : 0;
+  const int64_t width = reg_data_inputs(d), one_width = each ? reg_data_inputs(each) : 0;
   reg_npy_view a = {0};
   const int code = read_numbers(path, &a, rows, st);
   if (code) return code;

@@ -128,6 +128,7 @@ SERIES = {  # steps of the series, how windows are made of it, the shape of x, c
     "plain": ("|> standardize |> split(train: 60%, test: 40%, time: id)", "d |> windows(4, horizon: 2)", "[4, 2]", ("sold", "price")),
     "now": ("|> one_hot(weather) |> log1p(price) |> min_max |> split(train: 60%, test: 40%, time: id)", "d |> windows(3, horizon: 0) |> shuffle", "[3, 4]",
             ("sold", "price", "weather")),
+    "products": ("|> interactions |> standardize |> split(train: 60%, test: 40%, time: id)", "d |> windows(3)", "[3, 3]", ("sold", "price")),
     "groups": ("|> standardize |> split(train: 60%, test: 40%, time: id)", "windows(d, 3, group: shop) with z = 1", "[3, 2]", ("sold", "price", "shop")),
     "lagged": ("|> lag(2, sold) |> split(train: 60%, test: 40%, time: id)", "d |> windows(2)", "[2, 4]", ("sold", "price")),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from run import ROOT, Failure
 
-from . import clauses, images, language_model, paths, samples, solve, updates
+from . import clauses, images, language_model, paths, prepared, samples, solve, updates
 
 STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json", "stage_techniques.json", "image_techniques.json", "sequence_layers.json", "sequence_techniques.json")]
 
@@ -29,6 +29,7 @@ def cases():
     updates_found += [(f"lasso by {name}", (check_lasso, behind["lasso"], how)) for name, how in clauses.LASSO_WAYS.items()]
     updates_found += [(f"solved: {name}", (check_solved, name, json.loads(solve.VALUES.read_text())[name])) for name in solve.CASES]
     updates_found += [(f"path: {name}", (check_path, name, json.loads(paths.VALUES.read_text())[name])) for name in paths.PATHS]
+    updates_found += [(f"prepared: {name}", (check_prepared, name, json.loads(prepared.VALUES.read_text())[name])) for name in prepared.PROGRAMS]
     updates_found.append(("path: one standard error", (check_choice, json.loads(paths.VALUES.read_text()), None)))
     samples_found = [(f"samples: {name}", (check_samples, name, None)) for name in samples.CLAUSES]
     found += [(layer, (check_images, (layer, shape, shapes), json.loads(images.VALUES.read_text())[layer])) for layer, shape, shapes, _ in images.LAYERS]
@@ -334,6 +335,17 @@ def check_samples(regc, folder, name, _):
         found[state], = read_weights(folder / f"{state}.safetensors").values()
     for tensor, values in json.loads(samples.VALUES.read_text())[name].items():
         demand_close(tensor, found[tensor], values, 2e-5)
+
+
+def check_prepared(regc, folder, name, expected):
+    (folder / "t.csv").write_text(prepared.text())
+    (folder / "p.reg").write_text(prepared.PROGRAMS[name] + prepared.TAIL)
+    told = json.loads(regc.ok("data", "--json", "p.reg", cwd=folder))
+    columns = [c["name"] for c in told["columns"]]
+    if columns != expected["columns"]:
+        raise Failure(f"columns {columns}, not {expected['columns']}")
+    regc.ok("eval", "-f", "p.reg", "concat(d.train.x, d.test.x, axis: 0)", "--out", ".", cwd=folder)
+    demand_close(name, read_npy(folder / "value.npy"), flatten(expected["x"]))
 
 
 def check_language_model(regc, folder, case, _):

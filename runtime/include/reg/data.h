@@ -130,6 +130,7 @@ typedef enum reg_data_kind {
   REG_DATA_STANDARDIZE,
   REG_DATA_MIN_MAX,
   REG_DATA_CURVE,
+  REG_DATA_INTERACT, // products of columns of x
   REG_DATA_ENCODE,
   REG_DATA_IMPUTE,
   REG_DATA_LAG,
@@ -188,7 +189,12 @@ typedef enum reg_fill { REG_FILL_MEAN, REG_FILL_MEDIAN, REG_FILL_FREQUENT, REG_F
 // What becomes of a row whose key the joined table lacks.
 typedef enum reg_join { REG_JOIN_REFUSE, REG_JOIN_DROP, REG_JOIN_FILL } reg_join;
 
-typedef enum reg_curve_kind { REG_CURVE_LOG1P, REG_CURVE_CLAMP, REG_CURVE_BINS } reg_curve_kind;
+typedef enum reg_curve_kind {
+  REG_CURVE_LOG1P,
+  REG_CURVE_CLAMP,
+  REG_CURVE_BINS,
+  REG_CURVE_PRODUCT
+} reg_curve_kind;
 
 // The steps of making a data set: their members are the rows of data.def.
 #define TABLE "data.def"
@@ -212,7 +218,7 @@ const reg_part *reg_data_part(const reg_dataset *d, const char *name); // NULL w
 // Rows of a file as the model reads them, before curves, shift and factor.
 typedef struct reg_rows {
   int64_t nrows;
-  double *values; // rows x columns of x, in the range of a type of floats
+  double *values; // rows x inputs, in the range of a type of floats
   int64_t *place; // of each row its number in the file, from 0
   const char
       *called; // the field of the data that says what rows are called, where the file has its column; NULL
@@ -244,7 +250,12 @@ int reg_data_read(const reg_dataset *d, const reg_dataset *each, const char *pat
 int reg_series_windows(const reg_series *s, int64_t width, const char *path, reg_rows *rows, reg_status *st);
 void reg_rows_free(reg_rows *r);
 int reg_data_field(const reg_dataset *d, const char *name); // index, or -1
-// What was learned from the training part, applied to `count` rows of columns of x, which change on the way;
-// `to` is of the type of x. -1, or the first element that is no finite number of it: the rest is not filled.
+// Columns of x that are none of products of others: what rows of other files are made of.
+int64_t reg_data_inputs(const reg_dataset *d);
+// Their names; `to` has room for them.
+void reg_data_input_names(const reg_dataset *d, const char **to);
+// What was learned from the training part, applied to `count` rows of inputs, one behind the other, where
+// there is room for as many rows of x; they change on the way. `to` is of the type of x. -1, or the first
+// element that is no finite number of it: the rest is not filled.
 int64_t reg_data_transform(const reg_dataset *d, double *rows, int64_t count, void *to);
 #endif

@@ -1,0 +1,102 @@
+"""Steps that make columns of columns, as a user meets them: products, series in groups. Each `case_*` function takes the compiler and
+raises Failure."""
+import csv
+import json
+import random
+import struct
+import subprocess
+
+from programs.cases import demand, folder
+from programs.standalone import build, refused
+
+
+def all_cases():
+    return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
+
+
+def near(a, b, by=1e-5):
+    return len(a) == len(b) and all(abs(x - y) <= by * max(1, abs(x), abs(y)) for x, y in zip(a, b))
+
+
+def predicted(text):
+    return {row[0]: float(row[-1]) for row in csv.reader(text.splitlines()[1:])}
+
+
+def evaluated(run):
+    return predicted((run / "predictions.csv").read_text())
+
+
+PRODUCTS = """data d = csv("t.csv", target: y) |> one_hot(color) |> impute(median, columns: age) |> log1p(income) |> interactions |> standardize
+  |> split(train: 75%, test: 25%, seed: 1)
+model net(x: [12]) -> [1] = x |> dense(1)
+train net on d { loss squared_error(net(x), y); optimize adam(lr: 0.05); epochs 4; batch 8 }
+evaluate net on d.test { mse }
+"""
+
+
+def write_colors(path, rows, columns=("age", "income", "color", "y")):
+    names = ("age", "income", "color", "y")
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([columns, *([row[names.index(c)] for c in columns] for row in rows)])
+
+
+def case_products_of_columns(regc):
+    """They are made again of rows of a file by its columns, in any order; of an array, which lacks them; by a binary; what is no number is told."""
+    where, draw = folder(regc), random.Random(3)
+    rows = [("" if i % 9 == 4 else round(draw.gauss(40, 9), 2), round(draw.expovariate(0.1), 3), draw.choice(["red", "green", "sea, blue"]), round(draw.gauss(0, 1), 3))
+            for i in range(60)]
+    write_colors(where / "t.csv", rows)
+    (where / "p.reg").write_text(PRODUCTS)
+    regc.ok("run", "-q", "--out", where / "run", where / "p.reg")
+    binary, expected = build(regc, where / "p.reg"), evaluated(where / "run")
+    write_colors(where / "in.csv", rows, ("color", "income", "age"))
+    for way in (regc, ("predict", where / "p.reg")), (binary, ("predict",)):
+        found = predicted(way[0].ok(*way[1], "--weights", where / "run", "--in", where / "in.csv"))
+        demand(len(found) == 60 and near([found[i] for i in expected], list(expected.values())), f"{found}, not {expected}")
+    # The array has the five columns that files have encoded; the others are made of them.
+    median = sorted(r[0] for i, r in enumerate(rows) if r[0] != "" and str(i) not in expected)
+    median = (median[(len(median) - 1) // 2] + median[len(median) // 2]) / 2
+    numbers = [v for a, b, c, _ in rows for v in (a or median, b, c == "green", c == "red", c == "sea, blue")]
+    header = str({"descr": "<f8", "fortran_order": False, "shape": (60, 5)}).ljust(117) + "\n"
+    (where / "in.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<300d", *numbers))
+    demand(near(list(predicted(binary.ok("predict", "--weights", where / "run", "--in", where / "in.npy")).values()), list(found.values())), "an array is predicted otherwise")
+    regc.ok("build", where / "p.reg", "--model-only", "--weights", where / "run", "-q", "-o", where / "net.o")
+    demand("INPUTS = 5," in (where / "net.h").read_text(), (where / "net.h").read_text())
+    write_colors(where / "in.csv", [*rows[:2], (3e38, 3e38, "red", 0), rows[3]])
+    refused(binary, "column `age x income` is no finite number", "predict", "--weights", where / "run", "--in", where / "in.csv", code=65)
+    left = predicted(binary.ok("predict", "--weights", where / "run", "--in", where / "in.csv", "--bad-rows=skip"))
+    demand(list(left) == ["0", "1", "3"] and near(list(left.values()), [found[i] for i in left]), f"{left}")
+    write_colors(where / "t.csv", [*rows, (1e200, 1e200, "red", 1)])
+    (where / "p.reg").write_text("precision f64\n" + PRODUCTS.replace("|> log1p(income) ", ""))
+    refused(regc, "t.csv:62: column `age x income` is too large for a number", "check", where / "p.reg", code=65)
+
+
+def case_products_in_tables_that_are_joined(regc):
+    """Each table's own products; a file with the columns of both is predicted as the run did."""
+    where, draw = folder(regc), random.Random(4)
+    other = [(k, draw.randrange(1, 9), draw.randrange(1, 9)) for k in range(4)]
+    rows = [(round(draw.gauss(3, 1), 3), round(draw.gauss(9, 1), 3), i % 4, round(draw.gauss(0, 1), 3)) for i in range(60)]
+    (where / "a.csv").write_text("sold,price,key,y\n" + "".join(",".join(map(str, r)) + "\n" for r in rows))
+    (where / "b.csv").write_text("key,h,w\n" + "".join(",".join(map(str, r)) + "\n" for r in other))
+    (where / "both.csv").write_text("w,sold,price,h\n" + "".join(f"{other[k][2]},{a},{b},{other[k][1]}\n" for a, b, k, _ in rows))
+    (where / "p.reg").write_text("""data b = csv("b.csv", group: key) |> interactions
+data a = csv("a.csv", target: y, group: key) |> interactions
+data d = a |> join(b, key) |> split(train: 60%, test: 40%, seed: 1)
+model net(x: [6]) -> [1] = x |> dense(1)
+train net on d { loss squared_error(net(x), y); optimize adam(lr: 0.05); epochs 4 }
+evaluate net on d.test { mse }
+""")
+    regc.ok("run", "-q", "--out", where / "run", where / "p.reg")
+    found = predicted(regc.ok("predict", where / "p.reg", "--weights", where / "run", "--in", where / "both.csv"))
+    demand(all(near([found[i]], [v]) for i, v in evaluated(where / "run").items()), "other predictions")
+
+
+def case_products_are_bounded(regc):
+    """Of 400 columns there are 79800: more than are made; those of some are."""
+    where = folder(regc)
+    (where / "t.csv").write_text(",".join(f"c{i}" for i in range(400)) + ",y\n" + "".join(",".join(str(i + k) for i in range(401)) + "\n" for k in range(3)))
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y) |> interactions\n')
+    refused(regc, "more than 65536 columns", "check", where / "p.reg", code=65)
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y) |> interactions(c7, by: [c3, c399, c7]) |> interactions([c0, c1], squares: true)\n')
+    names = [c["name"] for c in json.loads(regc.ok("data", "--json", where / "p.reg"))["columns"]][400:]
+    demand(names == ["c7 x c3", "c7 x c399", "c0 x c0", "c0 x c1", "c1 x c1"], names)
