@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ON_AXIS = -2 }; // as a measure, in the store
+
 typedef struct Runs {
   Arena *a;
   const Options *o;
@@ -115,22 +117,23 @@ static bool among(const Names *names, const char *name) {
 }
 
 // Runs for which all conditions hold, the first one to end first.
-static Names chosen(const Runs *r, const Conditions *all) {
-  Names out = holding(r, NULL);
-  for (int i = 0; i < all->len; i++) {
-    const Names own = holding(r, &all->data[i]);
-    int n = 0;
-    for (int k = 0; k < out.len; k++)
-      if (among(&own, out.data[k])) out.data[n++] = out.data[k];
-    out.len = n;
+static Names chosen(const Runs *r, const Conditions *conditions) {
+  Names all = holding(r, NULL), out = {0};
+  int *held = ARENA_ARRAY(r->a, int, all.len + 1);
+  for (int i = 0; i < conditions->len; i++) {
+    const Names own = holding(r, &conditions->data[i]); // in the order of all
+    for (int k = 0, n = 0; k < all.len && n < own.len; k++)
+      if (!strcmp(all.data[k], own.data[n])) held[k]++, n++;
   }
+  for (int k = 0; k < all.len; k++)
+    if (held[k] == conditions->len) vec_push(r->a, out, all.data[k]);
   return out;
 }
 
 // What a condition asks of names one field of a run, and some run has it.
 static bool is_clear(const Runs *r, const char *name) {
   const char *among = arena_printf(r->a, " run IN (SELECT name FROM runs WHERE %s)", asked(r)),
-             *exact = arena_printf(r->a, "SELECT run FROM every WHERE name = ?1 AND%s", among);
+             *exact = arena_printf(r->a, "SELECT run FROM every WHERE name = ?1 AND%s LIMIT 1", among);
   sqlite3_stmt *s = runs_query(
       r->db,
       arena_printf(r->a,
@@ -146,7 +149,8 @@ static bool is_clear(const Runs *r, const char *name) {
     usage_error("`%s` of the run `%s` could be `%s` or `%s`", name, column(s, 0), column(s, 1), column(s, 2));
   sqlite3_finalize(s);
   if (there || names_of(r, runs_query(r->db, exact, &name, 1)).len) return clear;
-  const Names others = names_of(r, runs_query(r->db, "SELECT run FROM every WHERE name = ?1", &name, 1));
+  const Names others =
+      names_of(r, runs_query(r->db, "SELECT run FROM every WHERE name = ?1 LIMIT 1", &name, 1));
   if (others.len && !r->of_sweeps) {
     reg_shown_line(stderr, "regc: no run has `%s`; runs of a sweep have: ask with `sweep=NAME` too", name);
     return true;
@@ -199,38 +203,103 @@ static int take_arguments(const Runs *r, Names *named, Conditions *out) {
 
 // -- values
 
-// "" where the run has none of this name.
-static const char *value_of(const Runs *r, const char *run, const char *name, bool exact) {
-  const char *texts[] = {run, name}, *out = "";
-  sqlite3_stmt *s =
-      runs_query(r->db, "SELECT value FROM every WHERE run = ?1 AND name = " FIELD("?1", "2"), texts, 2);
-  if (s && sqlite3_step(s) == SQLITE_ROW) out = exact ? told(r->a, s, 0) : shown(r->a, s, 0);
+typedef struct Field {
+  const char *name, *value;
+  int measured, place; // of the name among all
+} Field;
+typedef VEC(Field) Fields;
+
+// All that is known of some runs.
+typedef struct Known {
+  Fields *of; // each run, by their names
+  Fields all; // names of what the runs have, their own first, then what run.json says, then what was measured
+} Known;
+
+static int by_measure(const void *a, const void *b) {
+  const Field *x = a, *y = b;
+  return x->measured != y->measured ? (x->measured > y->measured) - (x->measured < y->measured)
+                                    : strcmp(x->name, y->name);
+}
+
+// Each name once, with the least measure that it has. Fields of runs say where it stands.
+static void sort_names(const Runs *r, Known *k, int nruns) {
+  qsort(k->all.data, (size_t)k->all.len, sizeof *k->all.data, by_measure);
+  int *places = ARENA_ARRAY(r->a, int, k->all.len + 1);
+  for (int i = 0; i < k->all.len; i++) places[k->all.data[i].place] = i;
+  for (int i = 0; i < nruns; i++)
+    for (int n = 0; n < k->of[i].len; n++) k->of[i].data[n].place = places[k->of[i].data[n].place];
+}
+
+static Known known(const Runs *r, const Names *runs, bool exact) {
+  Known k = {.of = ARENA_ARRAY(r->a, Fields, runs->len + 1)};
+  Map places;
+  map_init(&places, r->a);
+  sqlite3_stmt *s = runs_query(r->db, "SELECT name, value, measured FROM every WHERE run = ?1", NULL, 0);
+  for (int i = 0; s && i < runs->len; i++) {
+    sqlite3_bind_text(s, 1, runs->data[i], -1, SQLITE_STATIC);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+      Field f = {.measured = sqlite3_column_int(s, 2), .value = exact ? told(r->a, s, 1) : shown(r->a, s, 1)};
+      const Field *met = map_get(&places, column(s, 0));
+      if (!met) {
+        Field *first = ARENA_NEW(r->a, Field);
+        *first =
+            (Field){.name = arena_strdup(r->a, column(s, 0)), .measured = f.measured, .place = k.all.len};
+        map_put(&places, first->name, first);
+        vec_push(r->a, k.all, *first);
+        met = first;
+      }
+      Field *least = &k.all.data[met->place];
+      least->measured = f.measured < least->measured ? f.measured : least->measured;
+      f.name = met->name, f.place = met->place;
+      vec_push(r->a, k.of[i], f);
+    }
+    sqlite3_reset(s);
+  }
   sqlite3_finalize(s);
-  return out;
+  sort_names(r, &k, runs->len);
+  return k;
 }
 
-static Names names_in(const Runs *r, const Names *runs, const char *which) {
-  StrBuf sql = {.arena = r->a};
-  strbuf_add(&sql, "SELECT name FROM every WHERE run IN (");
-  for (int i = 0; i < runs->len; i++) strbuf_addf(&sql, i ? ", ?%d" : "?%d", i + 1);
-  strbuf_addf(&sql, ") AND %s GROUP BY name ORDER BY min(measured), name", which);
-  return names_of(r, runs_query(r->db, sql.data, runs->data, runs->len));
+static bool ends_in(const char *name, const char *words) {
+  const size_t n = strlen(name), own = strlen(words);
+  return !strcmp(name, words) || (n > own && name[n - own - 1] == '.' && !strcmp(name + n - own, words));
 }
 
-// Names of what the runs have, their own first, then what run.json says, then what was measured.
-static Names fields_of(const Runs *r, const Names *runs) { return names_in(r, runs, "1"); }
+// As FIELD finds it; "" where the run has none of this name.
+static const char *value_of(const Fields *run, const char *name) {
+  const Field *out = NULL;
+  for (int i = 0; i < run->len; i++) {
+    const Field *f = &run->data[i];
+    if (!strcmp(f->name, name)) return f->value;
+    if (ends_in(f->name, name) && (!out || f->measured < out->measured)) out = f;
+  }
+  return out ? out->value : "";
+}
 
-static Names axes_of(const Runs *r, const Names *runs) { return names_in(r, runs, "measured = -2"); }
+// A row for each run, a column for each name.
+static const char **values(const Runs *r, const Known *k, int nruns) {
+  const int columns = k->all.len;
+  const char **cells = ARENA_ARRAY(r->a, const char *, (size_t)nruns *columns + 1);
+  for (int i = 0; i < nruns * columns; i++) cells[i] = "";
+  for (int i = 0; i < nruns; i++)
+    for (int n = 0; n < k->of[i].len; n++)
+      cells[i * columns + k->of[i].data[n].place] = k->of[i].data[n].value;
+  return cells;
+}
 
 static void print_table(const Runs *r, int rows, int columns, const char *const *cells) {
   text_table(r->a, stdout,
              &(TextTable){.rows = rows, .columns = columns, .bold = r->o->out.color, .cells = cells});
 }
 
-static void print_json(const Runs *r, const char *run) {
+static void print_json(const Runs *r, const Names *runs) {
   sqlite3_stmt *s =
-      runs_query(r->db, "SELECT json_group_object(name, value) FROM every WHERE run = ?1", &run, 1);
-  if (s && sqlite3_step(s) == SQLITE_ROW) puts(column(s, 0));
+      runs_query(r->db, "SELECT json_group_object(name, value) FROM every WHERE run = ?1", NULL, 0);
+  for (int i = 0; s && i < runs->len; i++) {
+    sqlite3_bind_text(s, 1, runs->data[i], -1, SQLITE_STATIC);
+    if (sqlite3_step(s) == SQLITE_ROW) puts(column(s, 0));
+    sqlite3_reset(s);
+  }
   sqlite3_finalize(s);
 }
 
@@ -242,34 +311,40 @@ static int list(const Runs *r) {
   Names heads = {0};
   if (take_arguments(r, NULL, &conditions)) return EXIT_USAGE;
   const Names runs = chosen(r, &conditions);
+  if (r->o->given[OPT_JSON]) {
+    print_json(r, &runs);
+    return EXIT_OK;
+  }
+  const Known k = known(r, &runs, false);
   for (int i = 0; i < (r->of_sweeps ? 2 : 4); i++) vec_push(r->a, heads, usual[i]);
-  const Names axes = r->of_sweeps ? axes_of(r, &runs) : (Names){0};
-  for (int i = 0; i < axes.len; i++) vec_push(r->a, heads, axes.data[i]);
+  for (int i = 0; r->of_sweeps && i < k.all.len; i++)
+    if (k.all.data[i].measured == ON_AXIS && !among(&heads, k.all.data[i].name))
+      vec_push(r->a, heads, k.all.data[i].name);
   for (int i = 0; i < conditions.len; i++)
     if (!among(&heads, conditions.data[i].name)) vec_push(r->a, heads, conditions.data[i].name);
   const int columns = heads.len;
-  const char **cells = ARENA_ARRAY(r->a, const char *, (runs.len + 1) * columns);
-  for (int i = 0; i < runs.len && r->o->given[OPT_JSON]; i++) print_json(r, runs.data[i]);
-  if (r->o->given[OPT_JSON]) return EXIT_OK;
+  const char **cells = ARENA_ARRAY(r->a, const char *, ((size_t)runs.len + 1) * columns);
   for (int i = 0; i <= runs.len; i++)
-    for (int k = 0; k < columns; k++)
-      cells[i * columns + k] = i ? value_of(r, runs.data[i - 1], heads.data[k], false) : heads.data[k];
+    for (int n = 0; n < columns; n++)
+      cells[i * columns + n] = i ? value_of(&k.of[i - 1], heads.data[n]) : heads.data[n];
   print_table(r, runs.len + 1, columns, cells);
   return EXIT_OK;
 }
 
 // Names at the side, runs beside each other; `differs`: only where they do.
 static int beside(const Runs *r, const Names *runs, bool differs) {
-  const Names fields = fields_of(r, runs);
+  const Known known_all = known(r, runs, false);
+  const Fields *fields = &known_all.all;
+  const char **all = values(r, &known_all, runs->len);
   const int columns = runs->len + 1;
-  const char **cells = ARENA_ARRAY(r->a, const char *, (fields.len + 1) * columns);
+  const char **cells = ARENA_ARRAY(r->a, const char *, ((size_t)fields->len + 1) * columns);
   int rows = 0;
-  for (int i = 0; i < fields.len; i++) {
+  for (int i = 0; i < fields->len; i++) {
     const char **row = &cells[rows * columns];
     bool same = true;
-    row[0] = fields.data[i];
+    row[0] = fields->data[i].name;
     for (int k = 0; k < runs->len; k++) {
-      row[k + 1] = value_of(r, runs->data[k], fields.data[i], false);
+      row[k + 1] = all[k * fields->len + i];
       same = same && !strcmp(row[k + 1], row[1]);
     }
     rows += !differs || !same;
@@ -283,9 +358,9 @@ static int named(const Runs *r, int least, const char *command, int (*act)(const
   Conditions conditions = {0};
   const int code = take_arguments(r, &runs, &conditions);
   if (code) return code;
-  const Names found = conditions.len ? chosen(r, &conditions) : (Names){0};
+  const Names found = conditions.len ? chosen(r, &conditions) : (Names){0}, told_first = runs;
   for (int i = 0; i < found.len; i++)
-    if (!among(&runs, found.data[i])) vec_push(r->a, runs, found.data[i]);
+    if (!among(&told_first, found.data[i])) vec_push(r->a, runs, found.data[i]);
   if (runs.len < least)
     return usage_error("`regc runs %s` takes %s", command,
                        least > 1 ? "two runs or more" : "a run or several");
@@ -293,13 +368,9 @@ static int named(const Runs *r, int least, const char *command, int (*act)(const
 }
 
 static int show(const Runs *r, const Names *runs) {
-  for (int i = 0; i < runs->len; i++) {
-    const Names one = {.data = &runs->data[i], .len = 1};
-    if (r->o->given[OPT_JSON])
-      print_json(r, runs->data[i]);
-    else
-      beside(r, &one, false);
-  }
+  if (r->o->given[OPT_JSON]) print_json(r, runs);
+  for (int i = 0; i < runs->len && !r->o->given[OPT_JSON]; i++)
+    beside(r, &(Names){.data = &runs->data[i], .len = 1}, false);
   return EXIT_OK;
 }
 
@@ -335,11 +406,13 @@ static int export_csv(const Runs *r) {
   Text out = {0};
   reg_status st = {0};
   if (take_arguments(r, NULL, &conditions)) return EXIT_USAGE;
-  const Names runs = chosen(r, &conditions), fields = fields_of(r, &runs);
+  const Names runs = chosen(r, &conditions);
+  const Known k = known(r, &runs, true);
+  const char **cells = values(r, &k, runs.len);
   for (int i = 0; i <= runs.len; i++) {
-    for (int k = 0; k < fields.len; k++) {
-      if (k) reg_text_add(&out, ",");
-      reg_text_csv(&out, i ? value_of(r, runs.data[i - 1], fields.data[k], true) : fields.data[k]);
+    for (int n = 0; n < k.all.len; n++) {
+      if (n) reg_text_add(&out, ",");
+      reg_text_csv(&out, i ? *cells++ : k.all.data[n].name);
     }
     reg_text_add(&out, "\n");
   }

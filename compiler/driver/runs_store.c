@@ -16,6 +16,8 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS parents ON runs(parent);"
     "CREATE TABLE IF NOT EXISTS fields(run TEXT, name TEXT, value, measured INTEGER,"
     " PRIMARY KEY(run, name)) WITHOUT ROWID;"
+    // of the run that is being read: `key` its lines; of a run of a sweep what it is called
+    "CREATE TEMP TABLE events(key INTEGER PRIMARY KEY, event TEXT, value TEXT, called TEXT);"
     "CREATE TEMP VIEW every AS SELECT run, name, value, measured FROM fields"
     " UNION ALL SELECT name, 'name', name, -1 FROM runs;";
 
@@ -32,58 +34,59 @@ static const char *const told[] = {
     " FROM json_each(?2, '$.data')",
     "INSERT OR REPLACE INTO fields SELECT ?1, 'finished', ?3, 0 WHERE ?2 IS NOT NULL"};
 
-// What events tell: ?1 the run, ?2 all of them as one array. The last one counts.
-#define EVENT(kind) "json_extract(e.value, '$.event') = '" kind "'"
+static const char line[] =
+    "INSERT INTO events(event, value, called) SELECT json_extract(?1, '$.event'), ?1,"
+    " iif(json_extract(?1, '$.event') = 'run', ?2 || ':' || json_extract(?1, '$.sweep') ||"
+    " coalesce('#' || json_extract(?1, '$.act'), '') || ':' || json_extract(?1, '$.run'), NULL)";
+
+// What events tell: ?1 the run. The last one counts.
+#define EVENT(kind) "e.event = '" kind "'"
 #define TRAIN       "?1, json_extract(e.value, '$.train') || "
 static const char *const measured[] = {
     "INSERT OR REPLACE INTO fields SELECT " TRAIN
-    "'.' || v.key, v.value, 2 FROM json_each(?2) e, json_each(e.value) v"
+    "'.' || v.key, v.value, 2 FROM events e, json_each(e.value) v"
     " WHERE " EVENT(
         "train_end") " AND v.key IN ('epoch', 'step', 'seconds', 'loss', 'objective', 'best_epoch', 'reason')"
                      " ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.' || v.key, v.value, 2"
-    " FROM json_each(?2) e, json_each(e.value, '$.terms') v WHERE " EVENT("epoch") " ORDER BY e.key",
+    " FROM events e, json_each(e.value, '$.terms') v WHERE " EVENT("epoch") " ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.gradient.' || v.key, v.value, 3"
-    " FROM json_each(?2) e, json_each(e.value, '$.gradients') v WHERE " EVENT("epoch") " ORDER BY e.key",
+    " FROM events e, json_each(e.value, '$.gradients') v WHERE " EVENT("epoch") " ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT " TRAIN "'.valid.' || v.key, v.value, 2"
-    " FROM json_each(?2) e, json_each(e.value, '$.valid') v WHERE " EVENT("epoch") " ORDER BY e.key",
+    " FROM events e, json_each(e.value, '$.valid') v WHERE " EVENT("epoch") " ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT ?1, json_extract(e.value, '$.data') || '.' || v.key, v.value, 1"
-    " FROM json_each(?2) e, json_each(e.value, '$.metrics') v"
+    " FROM events e, json_each(e.value, '$.metrics') v"
     " WHERE " EVENT("evaluate") " AND v.type IN ('real', 'integer') ORDER BY e.key",
     // of one name the first has it as it is
     "INSERT OR REPLACE INTO fields SELECT ?1, name || iif(n > 1, ' #' || n, ''), value, 1 FROM"
     " (SELECT json_extract(e.value, '$.name') AS name, json_extract(e.value, '$.value') AS value,"
     " row_number() OVER (PARTITION BY json_extract(e.value, '$.name') ORDER BY e.key) AS n"
-    " FROM json_each(?2) e WHERE " EVENT(
-        "report") " AND json_type(e.value, '$.value') IN ('real', 'integer'))",
+    " FROM events e WHERE " EVENT("report") " AND json_type(e.value, '$.value') IN ('real', 'integer'))",
     "INSERT OR REPLACE INTO fields SELECT ?1, json_extract(e.value, '$.sweep') || '.' || v.key, v.value, 1"
-    " FROM json_each(?2) e, json_each(e.value) v"
+    " FROM events e, json_each(e.value) v"
     " WHERE " EVENT("sweep") " AND v.key IN ('runs', 'diverged', 'failed', 'seconds') ORDER BY e.key",
     "INSERT OR REPLACE INTO fields SELECT ?1, 'error', json_extract(e.value, '$.text'), 0"
-    " FROM json_each(?2) e WHERE " EVENT("error")};
+    " FROM events e WHERE " EVENT("error")};
 
-// Runs of sweeps: ?1 the run around, ?2 all events, ?3 its stamp.
-#define EACH                                                                                                 \
-  "?1 || ':' || json_extract(e.value, '$.sweep') || coalesce('#' || json_extract(e.value, '$.act'), '')"     \
-  " || ':' || json_extract(e.value, '$.run')"
-#define OF_RUNS " FROM json_each(?2) e WHERE " EVENT("run")
+// Runs of sweeps: ?1 the run around, ?2 its stamp.
+#define OF_RUNS " FROM events e WHERE " EVENT("run")
 static const char *const swept[] = {
-    "INSERT OR REPLACE INTO runs SELECT " EACH ", ?3 || ' ' || json_extract(e.value, '$.sweep') ||"
+    "INSERT OR REPLACE INTO runs SELECT called, ?2 || ' ' || json_extract(e.value, '$.sweep') ||"
     " printf(' %06d %09d', coalesce(json_extract(e.value, '$.act'), 1), json_extract(e.value, '$.run')), "
     "?1" OF_RUNS,
-    "INSERT OR REPLACE INTO fields SELECT " EACH ", v.key, v.value, 1"
-    " FROM json_each(?2) e, json_each(e.value, '$.values') v WHERE " EVENT(
+    "INSERT OR REPLACE INTO fields SELECT called, v.key, v.value, 1"
+    " FROM events e, json_each(e.value, '$.values') v WHERE " EVENT(
         "run") " AND v.type IN ('real', 'integer')",
-    "INSERT OR REPLACE INTO fields SELECT " EACH ", v.key, v.value, -2"
-    " FROM json_each(?2) e, json_each(e.value, '$.axes') v WHERE " EVENT("run"),
-    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'sweep', json_extract(e.value, '$.sweep'), 0" OF_RUNS,
-    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'of', ?1, 0" OF_RUNS,
-    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'outcome', json_extract(e.value, '$.outcome'), 0" OF_RUNS,
-    "INSERT OR REPLACE INTO fields SELECT " EACH ", 'error', json_extract(e.value, '$.reason'), 0" OF_RUNS
+    "INSERT OR REPLACE INTO fields SELECT called, v.key, v.value, -2"
+    " FROM events e, json_each(e.value, '$.axes') v WHERE " EVENT("run"),
+    "INSERT OR REPLACE INTO fields SELECT called, 'sweep', json_extract(e.value, '$.sweep'), 0" OF_RUNS,
+    "INSERT OR REPLACE INTO fields SELECT called, 'of', ?1, 0" OF_RUNS,
+    "INSERT OR REPLACE INTO fields SELECT called, 'outcome', json_extract(e.value, '$.outcome'), 0" OF_RUNS,
+    "INSERT OR REPLACE INTO fields SELECT called, 'error', json_extract(e.value, '$.reason'), 0" OF_RUNS
     " AND json_type(e.value, '$.reason') = 'text'",
     "INSERT OR REPLACE INTO fields SELECT r.name, f.name, f.value, 0 FROM runs r, fields f WHERE r.parent = "
     "?1"
-    " AND f.run = ?1 AND f.name IN ('program', 'finished') AND ?2 IS NOT NULL AND ?3 IS NOT NULL"};
+    " AND f.run = ?1 AND f.name IN ('program', 'finished') AND ?2 IS NOT NULL"};
 
 static bool store_refused(sqlite3 *db) {
   fprintf(stderr, "regc: the store of runs: %s\n", sqlite3_errmsg(db));
@@ -142,6 +145,24 @@ static bool forget(sqlite3 *db, const char *name) {
          act(db, "DELETE FROM runs WHERE name = ?1 OR parent = ?1", &name, 1);
 }
 
+// The lines of metrics.jsonl into the table `events`, but for one that is being written.
+static bool read_events(sqlite3 *db, const char *lines, const char *run) {
+  bool ok = act(db, "DELETE FROM events", NULL, 0);
+  sqlite3_stmt *s = ok ? runs_query(db, line, NULL, 0) : NULL;
+  for (const char *at = lines; s && ok && at && *at;) {
+    const size_t n = strcspn(at, "\n");
+    if (!at[n]) break;
+    sqlite3_bind_text(s, 1, at, (int)n, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, run, -1, SQLITE_STATIC);
+    ok = sqlite3_step(s) == SQLITE_DONE;
+    sqlite3_reset(s);
+    at += n + 1;
+  }
+  ok = ok && s;
+  sqlite3_finalize(s);
+  return ok;
+}
+
 static bool read_run(Arena *a, sqlite3 *db, const char *folder, const char *name) {
   struct stat info, metrics = {0};
   char when[32];
@@ -157,14 +178,14 @@ static bool read_run(Arena *a, sqlite3 *db, const char *folder, const char *name
   size_t size;
   char *json = reg_file_read(path, &size, "run_missing", &st),
        *events = reg_file_read(lines, &size, "run_missing", &st);
-  const char *says[] = {name, json, when}, *tells[] = {name, runs_events(a, events), stamp},
-             *row[] = {name, stamp};
+  const char *says[] = {name, json, when}, *row[] = {name, stamp};
   bool ok = json && act(db, "BEGIN IMMEDIATE", NULL, 0);
   if (ok) {
     ok = forget(db, name) && act(db, "INSERT INTO runs VALUES(?1, ?2, NULL)", row, 2);
     for (size_t i = 0; ok && i < sizeof told / sizeof *told; i++) ok = act(db, told[i], says, 3);
-    for (size_t i = 0; ok && i < sizeof measured / sizeof *measured; i++) ok = act(db, measured[i], tells, 2);
-    for (size_t i = 0; ok && i < sizeof swept / sizeof *swept; i++) ok = act(db, swept[i], tells, 3);
+    ok = ok && read_events(db, events, name);
+    for (size_t i = 0; ok && i < sizeof measured / sizeof *measured; i++) ok = act(db, measured[i], row, 1);
+    for (size_t i = 0; ok && i < sizeof swept / sizeof *swept; i++) ok = act(db, swept[i], row, 2);
     act(db, ok ? "COMMIT" : "ROLLBACK", NULL, 0);
   }
   if (!ok) fprintf(stderr, "regc: `%s/%s` cannot be read: %s\n", folder, name, sqlite3_errmsg(db));

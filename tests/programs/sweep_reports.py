@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import resource
 
 from programs.cases import demand, of_kind, placed
 from programs.sweeps import HEAD, RECIPES, TABLE, reports, swept
@@ -150,6 +151,24 @@ def case_runs_of_sweeps_are_found_by_conditions(regc):
         demand(done.returncode == code and words in done.stderr, f"{arguments}: {done}")
     regc.ok("runs", "delete", "p-1", cwd=where)
     demand({r["of"] for r in found("sweep!=none")} == {"q-1"}, "runs of a run that is gone")
+
+
+def case_many_runs_of_a_sweep_are_soon_found(regc):
+    """No question about ten thousand runs takes much longer than reading them from their folder does."""
+    where = placed(regc, "sweep a in 1..1000, b in 1..10 as s { v = a * b }\n", TABLE)
+    regc.ok("run", "-q", "--progress=none", "--out", "runs/p", "p.reg", cwd=where)
+
+    def timed(*question):
+        begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        told = regc.ok("runs", *question, cwd=where)
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun, told
+    reading = timed("list")[0]
+    for question in (["list"], ["list", "sweep=s"], ["list", "--json", "sweep=s", "v=1000"], ["export", "sweep=s"], ["show", "sweep=s"]):
+        seconds, told = timed(*question)
+        demand(seconds < 3 * reading + 0.2, f"{question}: {seconds} s, reading {reading} s")
+        if question[0] == "export":
+            rows = list(csv.DictReader(told.splitlines()))
+            demand([(float(r["a"]), float(r["b"]), float(r["v"])) for r in rows] == [(a, b, a * b) for a in range(1, 1001) for b in range(1, 11)], told[:1000])
 
 
 def case_numbers_of_several_types_are_numbers_of_all_runs(regc):
