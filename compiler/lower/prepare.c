@@ -99,12 +99,30 @@ static bool bins_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op) {
          columns_arg(cx, call_arg(call, "columns", 1), op);
 }
 
-static bool lag_step(Cx *cx, Env *env, bool difference, const Ast *call, reg_data_op *op) {
+// What of the rows before: `by: max`.
+static bool rolling_arg(Cx *cx, const Ast *e, reg_data_op *op) {
+  static const char *const words[] = {"mean", "min", "max"};
+  op->lag = REG_LAG_MEAN;
+  for (int i = 0; i < 3 && e; i++)
+    if (e->kind == AST_NAME && !strcmp(e->name, words[i])) {
+      op->lag = (reg_lag_kind)(REG_LAG_MEAN + i);
+      return true;
+    }
+  if (e) diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "mean, min or max", ast_text(cx->a, e));
+  return !e;
+}
+
+static bool lag_step(Cx *cx, Env *env, int step, const Ast *call, reg_data_op *op) {
+  const bool difference = step == B_DIFFERENCE;
   const Ast *k = difference ? NULL : call_arg(call, "k", 0),
-            *columns = call_arg(call, "columns", difference ? 0 : 1);
+            *columns = call_arg(call, "columns", difference ? 0 : 1), *group = call_arg(call, "group", -1);
   op->kind = REG_DATA_LAG;
+  op->lags = 1;
+  if (difference) op->lag = REG_LAG_DIFFERENCE;
   if (!columns || (!difference && !k))
-    return missing_argument(cx, call, difference ? "difference" : "lag", columns ? "k" : "columns");
+    return missing_argument(cx, call, builtin_info[step].name, columns ? "k" : "columns");
+  if (group && !(op->group = data_name(cx, group))) return false;
+  if (step == B_ROLLING && !rolling_arg(cx, call_arg(call, "by", -1), op)) return false;
   if (!columns_arg(cx, columns, op) || difference) return difference && op->nnamed;
   Value v = eval_expr(cx, env, k);
   v.span = k->span;
@@ -150,6 +168,7 @@ bool prepares(int builtin) {
   case B_IMPUTE:
   case B_LAG:
   case B_DIFFERENCE:
+  case B_ROLLING:
   case B_INTERACTIONS:
   case B_TOKENIZE:
   case B_DROP_MISSING:
@@ -165,8 +184,8 @@ bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *o
   op->kind = curve ? REG_DATA_CURVE : REG_DATA_ENCODE;
   if (builtin == B_DATE_PARTS) return date_step(cx, call, op);
   if (builtin == B_IMPUTE) return impute_step(cx, env, call, op);
-  if (builtin == B_LAG || builtin == B_DIFFERENCE)
-    return lag_step(cx, env, builtin == B_DIFFERENCE, call, op);
+  if (builtin == B_LAG || builtin == B_DIFFERENCE || builtin == B_ROLLING)
+    return lag_step(cx, env, builtin, call, op);
   if (builtin == B_INTERACTIONS) return interactions_step(cx, call->kind == AST_CALL ? call : NULL, op);
   if (builtin == B_TOKENIZE) return tokenize_step(cx, env, call, op);
   if (builtin == B_CLAMP) return clamp_step(cx, env, call, op);

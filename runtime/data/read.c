@@ -14,16 +14,26 @@ void table_skip(reg_skipping *skipping, reg_status *st) {
   *st = (reg_status){0};
 }
 
+// What of a file a data set reads.
+typedef struct Columns {
+  const char **names;
+  bool *is_text;
+  int base, n; // the columns of x that are none of rows before, and with those that these are of
+} Columns;
+
 // What the training's file calls its rows by: a column of its own, which this file may have.
-static int open_name(Table *t, const reg_dataset *d, const reg_series *series, reg_status *st) {
+static int open_name(Table *t, const reg_dataset *d, const reg_series *series, const Columns *of,
+                     reg_status *st) {
   const char *field = d->named >= 0 ? d->fields[d->named].name : NULL,
              *column = field ? data_own_column(d, field) : NULL;
-  if (!(t->own = calloc((size_t)d->ntexts + 2, sizeof *t->own))) return reg_no_memory(st, sizeof *t->own);
+  if (!(t->own = calloc((size_t)(d->ntexts + d->nlags) + 2, sizeof *t->own)))
+    return reg_no_memory(st, sizeof *t->own);
   texts_again(t, d);
   if (column) t->own[t->nown++] = (OwnColumn){.column = column, .field = field, .role = REG_OWN_ID};
   const bool same = column && series && series->group && !strcmp(series->group, column);
   if (series && series->group && !same)
     t->own[t->nown++] = (OwnColumn){.column = series->group, .field = series->group, .role = REG_OWN_FIELD};
+  lag_groups(t, d, of->names, of->n);
   return REG_OK;
 }
 
@@ -110,13 +120,6 @@ static int read_table(const reg_dataset *d, const reg_series *series, Table *t, 
   return code;
 }
 
-// What of a file a data set reads.
-typedef struct Columns {
-  const char **names;
-  bool *is_text;
-  int base, n; // the columns of x that are none of rows before, and with those that these are of
-} Columns;
-
 static bool columns_of(const reg_dataset *d, Heap *heap, Columns *c) {
   c->base = c->n = (d->nsources ? d->nsources : (int)reg_data_inputs(d)) - d->nlags;
   c->names = reg_heap_take(heap, (size_t)(c->n + 2 * d->nlags) * sizeof *c->names);
@@ -157,7 +160,7 @@ static int read_csv(const reg_dataset *d, const reg_dataset *each, const char *p
   if (each && reg_data_inputs(d) > reg_data_inputs(each))
     want.instead = &windows; // else columns do not tell them apart
   Table t = {.heap = heap, .dtype = type, .columns = of.names, .width = of.n};
-  int code = open_name(&t, read, series, st);
+  int code = open_name(&t, read, series, &of, st);
   if (!code) code = table_read_csv(&t, &want, st);
   if (!code && t.columns == whole.names) read = d, series = NULL;
   if (!code && read->nlags) code = lag_again(&t, read, of.names, of.base, st);

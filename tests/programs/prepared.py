@@ -100,3 +100,50 @@ def case_products_are_bounded(regc):
     (where / "p.reg").write_text('data d = csv("t.csv", target: y) |> interactions(c7, by: [c3, c399, c7]) |> interactions([c0, c1], squares: true)\n')
     names = [c["name"] for c in json.loads(regc.ok("data", "--json", where / "p.reg"))["columns"]][400:]
     demand(names == ["c7 x c3", "c7 x c399", "c0 x c0", "c0 x c1", "c1 x c1"], names)
+
+
+PANEL = """data d = csv(["a.csv", "b.csv"], target: sales, GROUP, id: "day no" as day) |> lag(2, sales, group: shop) |> difference(price, group: shop) |> rolling(2, price, by: max, group: shop)
+  |> one_hot |> standardize |> split(train: 75%, test: 25%, time: id)
+model net(x: [WIDTH]) -> [1] = x |> dense(1)
+train net on d { loss squared_error(net(x), sales); optimize adam(lr: 0.05); epochs 3; batch 8 }
+evaluate net on d.test { mse }
+"""
+
+
+def case_series_in_groups(regc):
+    """The past of a row is that of its shop in its file; files are predicted as the run did, by it and by a binary, in any order of columns."""
+    where, draw = folder(regc), random.Random(6)
+    def write(name, rows, columns=("day no", "price", "shop", "sales")):
+        names = ("day no", "price", "shop", "sales")
+        with open(where / name, "w", newline="") as file:
+            csv.writer(file).writerows([columns, *([row[names.index(c)] for c in columns] for row in rows)])
+    rows = [(f"d{i}", round(draw.gauss(3, 1), 3), draw.choice(['the "first"', "2", "x, y"]), round(draw.gauss(0, 1), 3)) for i in range(60)]
+    for group, width in (('group: "shop"', 5), ("drop: []", 8), ('group: shop as place', 5)):
+        write("a.csv", [*rows[:40], ("d40", 1, "alone", 2)])
+        write("b.csv", rows[40:])
+        text = PANEL.replace("GROUP", group).replace("WIDTH", str(width)).replace("drop: [], ", "")
+        (where / "p.reg").write_text(text.replace("group: shop)", "group: place)") if " as " in group else text)
+        kept = [k for part in (range(40), range(40, 60)) for k in part if sum(rows[i][2] == rows[k][2] for i in part if i < k) >= 2]
+        past = [[i for part in (range(40), range(40, 60)) if k in part for i in part if i < k and rows[i][2] == rows[k][2]] for k in kept]
+        columns = [c["name"] for c in json.loads(regc.ok("data", "--json", where / "p.reg"))["columns"]]
+        demand(columns[-4:] == ["sales lag 1", "sales lag 2", "price difference", "price max 2"] and len(columns) == width, columns)
+        (where / "q.reg").write_text((where / "p.reg").read_text().replace("|> standardize ", ""))
+        want = [v for k, p in zip(kept, past) for v in (rows[p[-1]][3], rows[p[-2]][3], rows[k][1] - rows[p[-1]][1], max(rows[p[-1]][1], rows[p[-2]][1]))]
+        found = [v for at in range(0, len(kept), 10) for v in json.loads(regc.ok("eval", "-f", where / "q.reg", f"d.x[{at}..{min(at + 10, len(kept))}, {width - 4}..{width}]"))["values"]]
+        demand(near(found, want), f"{found}, not {want}")
+        regc.ok("run", "-q", "--out", where / "run", where / "p.reg")
+        binary, expected = build(regc, where / "p.reg"), evaluated(where / "run")
+        for order in (("day no", "price", "shop", "sales"), ("sales", "shop", "day no", "price")):
+            write("b.csv", rows[40:], order)
+            for way in (regc, ("predict", where / "p.reg")), (binary, ("predict",)):
+                told = predicted(way[0].ok(*way[1], "--weights", where / "run", "--in", where / "b.csv"))
+                demand(list(told) == [rows[k][0] for k in kept if k >= 40] and all(near([told[d]], [v]) for d, v in expected.items() if d in told), f"{told}, not {expected}")
+        new = [*rows[40:], ("next", 2, rows[59][2], "")]
+        write("b.csv", new)
+        demand(list(predicted(binary.ok("predict", "--weights", where / "run", "--in", where / "b.csv")))[-1] == "next", "a row without a target is not predicted")
+        write("b.csv", rows[40:], ("day no", "price", "sales"))
+        refused(binary, "1 of the 3 columns that the model reads: shop" if width == 8 else "lacks the column `shop`", "predict", "--weights", where / "run", "--in", where / "b.csv", code=65)
+        write("b.csv", [*rows[40:50], ("d50", 1, "", 2), *rows[50:]])
+        refused(binary, "b.csv:12:3: column `shop` has no value here", "predict", "--weights", where / "run", "--in", where / "b.csv", code=65)
+        write("b.csv", [(a, b, str(i), c) for i, (a, b, _, c) in enumerate(rows[:8])])
+        refused(binary, "8 rows are too few: a row needs 2 before it that have its `shop`", "predict", "--weights", where / "run", "--in", where / "b.csv", code=65)

@@ -346,6 +346,10 @@ def check_prepared(regc, folder, name, expected):
         raise Failure(f"columns {columns}, not {expected['columns']}")
     regc.ok("eval", "-f", "p.reg", "concat(d.train.x, d.test.x, axis: 0)", "--out", ".", cwd=folder)
     demand_close(name, read_npy(folder / "value.npy"), flatten(expected["x"]))
+    if "ids" in expected:
+        rows = [json.loads(regc.ok("eval", "-f", "p.reg", f"d.id[{at}..{min(at + 50, len(expected['ids']))}]", cwd=folder))["values"] for at in range(0, len(expected["ids"]), 50)]
+        if flatten(rows) != expected["ids"]:
+            raise Failure(f"rows {flatten(rows)}, not {expected['ids']}")
 
 
 def check_language_model(regc, folder, case, _):

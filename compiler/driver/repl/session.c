@@ -51,7 +51,10 @@ static void add_prepared(StrBuf *b, const reg_data_op *op) {
   strbuf_addf(b, " %d %d %d %d %d %d %.17g %.17g %lld %s", (int)op->source, op->date, (int)op->order,
               (int)op->curve, (int)op->fill, (int)op->flag, op->low, op->high, (long long)op->bins,
               op->text ? op->text : "");
+  strbuf_addf(b, " %lld %d", (long long)op->lags, (int)op->lag);
   for (int i = 0; i < op->nnamed; i++) strbuf_addf(b, " x:%s", op->named[i]);
+  for (int i = 0; i < op->nby; i++) strbuf_addf(b, " b:%s", op->by[i]);
+  for (int i = 0; i < op->nmore; i++) strbuf_addf(b, " f:%s", op->more[i]);
 }
 
 static char *plan_key(Arena *a, const reg_data_plan *plan) {

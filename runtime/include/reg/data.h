@@ -146,11 +146,22 @@ typedef enum reg_data_kind {
   REG_DATA_COLUMNS // of a part: columns added or replaced
 } reg_data_kind;
 
+// What of rows before a column tells: the number of that so far back; how much more than in it this row has;
+// of so many rows.
+typedef enum reg_lag_kind {
+  REG_LAG_VALUE,
+  REG_LAG_DIFFERENCE,
+  REG_LAG_MEAN,
+  REG_LAG_MIN,
+  REG_LAG_MAX
+} reg_lag_kind;
+
 typedef enum reg_own_role {
   REG_OWN_TARGET,
   REG_OWN_FIELD, // a weight, a group, what else the loss names
   REG_OWN_ID,    // what the rows are called where they are reported
-  REG_OWN_TEXT   // becomes tokens
+  REG_OWN_TEXT,  // becomes tokens
+  REG_OWN_GROUP  // says in which row another one has its past; no field
 } reg_own_role;
 
 typedef enum reg_source_kind {
