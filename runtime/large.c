@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SHARE = 16, FRONT = 64 };
+enum { SHARE = 16, FRONT = 64, ALL = 4 }; // of memory: one array, all arrays together
 
 typedef struct Front {
   size_t size; // with the front
@@ -73,6 +73,18 @@ size_t reg_large_least(void) {
   return least;
 }
 
+// Bytes of arrays that are in memory.
+static size_t held;
+static void hold(size_t more, size_t less) { __atomic_add_fetch(&held, more - less, __ATOMIC_RELAXED); }
+
+// Many arrays of less than a sixteenth could be more than memory too: beyond a quarter of it in all, also
+// those of more than a 256th are files.
+bool reg_large_is_file(size_t bytes) {
+  const size_t one = reg_large_least();
+  if (bytes >= one) return true;
+  return bytes >= one / SHARE && __atomic_load_n(&held, __ATOMIC_RELAXED) + bytes >= SHARE / ALL * one;
+}
+
 // -- files
 
 static int open_in(const char *folder) {
@@ -128,9 +140,17 @@ static Front *file_resize(Front *f, size_t size) {
 // -- arrays
 
 static Front *memory_resize(Front *f, size_t size) {
+  const size_t before = f ? f->size : 0;
   Front *grown = realloc(f, size);
-  if (grown) *grown = (Front){size, -1, NULL};
+  if (!grown) return NULL;
+  hold(size, before);
+  *grown = (Front){size, -1, NULL};
   return grown;
+}
+
+static void memory_free(Front *f) {
+  if (f) hold(0, f->size);
+  free(f);
 }
 
 void *reg_large_resize(void *at, size_t bytes) {
@@ -138,10 +158,10 @@ void *reg_large_resize(void *at, size_t bytes) {
   const size_t size = bytes + FRONT;
   Front *f = at ? front_of(at) : NULL;
   if (f && f->file >= 0) return behind(file_resize(f, size));
-  Front *made = bytes >= reg_large_least() ? file_make(size) : NULL;
+  Front *made = reg_large_is_file(bytes) ? file_make(size) : NULL;
   if (!made) return bytes / SHARE < reg_large_least() ? behind(memory_resize(f, size)) : NULL;
   if (f) memcpy((char *)made + FRONT, at, (f->size < size ? f->size : size) - FRONT);
-  free(f);
+  memory_free(f);
   return behind(made);
 }
 
@@ -155,7 +175,7 @@ void reg_large_forget(void *at) {
 void reg_large_free(void *at) {
   Front *f = at ? front_of(at) : NULL;
   if (!f || f->file < 0) {
-    free(f);
+    memory_free(f);
     return;
   }
   const int file = f->file;

@@ -1,7 +1,7 @@
 // Arrays that may be larger than memory. A small one is memory like any other; one of more than a sixteenth
-// of what the process may have is a file that has no name, mapped: what of it is not being used the kernel
-// may write to the disk. It is in $TMPDIR, or else in the working folder, where runs are, or in /var/tmp, and
-// ends with the array or the process.
+// of what the process may have, or of a 256th where all of them have a quarter, is a file that has no name,
+// mapped: what of it is not being used the kernel may write to the disk. It is in $TMPDIR, or else in the
+// working folder, where runs are, or in /var/tmp, and ends with the array or the process.
 #ifndef REG_LARGE_H
 #define REG_LARGE_H
 #include "text/text.h"
@@ -12,8 +12,9 @@
 // bytes.
 void *reg_large_resize(void *at, size_t bytes);
 void reg_large_free(void *at); // or NULL
-// The bytes from which on an array is a file.
+// The bytes from which on an array is a file in any case.
 size_t reg_large_least(void);
+bool reg_large_is_file(size_t bytes); // whether one of so many would be now
 // What stands in it is no longer needed: as far as it is a file, and the disk's kind of files lets, it is
 // zeros again, which are not read from the disk before they are written over.
 void reg_large_forget(void *at);

@@ -27,7 +27,7 @@ void *reg_heap_take(Heap *h, size_t bytes) {
 
 void *reg_heap_take_large(Heap *h, size_t bytes) {
   const size_t padded = bytes > SIZE_MAX - 4096 ? bytes : (bytes / 64 + 1) * 64;
-  void *large = bytes >= reg_large_least() ? reg_large_add(&h->large, padded) : NULL;
+  void *large = reg_large_is_file(bytes) ? reg_large_add(&h->large, padded) : NULL;
   return large || bytes / 16 >= reg_large_least() ? large : reg_heap_take(h, bytes); // all of memory
 }
 

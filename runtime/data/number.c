@@ -45,7 +45,8 @@ static bool scan_exponent(const char **at, int64_t *exponent) {
   return true;
 }
 
-// Texts of the list are in lower case. All cells of columns with text are asked, and few begin as one of them.
+// Texts of the list are in lower case. All cells of columns with text are asked, and few begin as one of
+// them.
 static bool one_of(const char *text, const char *const *list) {
   const char first = (char)(*text >= 'A' && *text <= 'Z' ? *text - 'A' + 'a' : *text);
   for (; *list; list++)
