@@ -394,6 +394,24 @@ evaluate net on d.test { accuracy }
     demand(done.returncode == 70 and "TMPDIR may name a folder" in done.stderr, f"no disk: {done.stderr}")
 
 
+def case_columns_larger_than_memory_together(regc):
+    """Sixty columns of text, each a fortieth of what the process may have, or as much as all of it."""
+    if sanitizers(regc):
+        raise Skip("the sanitizers have an allocator of their own")
+    where, draw = folder(regc), random.Random(5)
+    names = ", ".join(f"g{k}" for k in range(60))
+    pool = [",".join(draw.choices("pqrst", k=60)) + f",{draw.choice('0123')},{draw.choice('01')}\n" for _ in range(1000)]
+    (where / "t.csv").write_text(names.replace(" ", "") + ",a,y\n" + "".join(draw.choices(pool, k=400000)))
+    (where / "p.reg").write_text(f"""data d = csv("t.csv", target: y, group: [{names}])
+model net(x: [1]) -> [2] = x |> dense(2)
+train net on d {{ loss cross_entropy(net(x), y); optimize sgd(lr: 0.1); epochs 1; batch 5000 }}
+""")
+    for most in (1 << 40, 300_000_000):
+        done = limited(regc, regc.line("run", "-q", "--out", f"r{most}", "p.reg"), where, resource.RLIMIT_DATA, most)
+        demand(done.returncode == 0, done.stderr)
+    demand(len({path.read_bytes() for path in where.glob("r*/weights.safetensors")}) == 1, "other weights where columns are in files")
+
+
 def case_predictions_larger_than_memory(regc):
     """Those of millions of rows are written in 200 MB, of which 130 are OpenBLAS's."""
     if sanitizers(regc):
