@@ -41,6 +41,15 @@ int table_no_column(const char *column, reg_status *st) {
   return st->code;
 }
 
+// Whether an encoding before step i names the column, too.
+static bool is_encoded(const reg_data_plan *plan, int i, const char *column) {
+  for (int before = 1; before < i; before++) {
+    const reg_data_op *op = &plan->ops[before];
+    if (op->kind == REG_DATA_ENCODE && op->nnamed && names(op, column)) return true;
+  }
+  return false;
+}
+
 // Other steps are for columns of x, and look themselves.
 static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st) {
   for (int i = 1; i < plan->nops; i++)
@@ -48,8 +57,13 @@ static int check_names(const Table *t, const reg_data_plan *plan, reg_status *st
       if (plan->ops[i].kind != REG_DATA_ENCODE && plan->ops[i].kind != REG_DATA_IMPUTE) continue;
       int x = 0;
       while (x < t->width && strcmp(t->columns[x], plan->ops[i].named[k]) != 0) x++;
-      if (x < t->width) continue;
-      return table_no_column(plan->ops[i].named[k], st);
+      if (x == t->width) return table_no_column(plan->ops[i].named[k], st);
+      if (plan->ops[i].kind != REG_DATA_ENCODE || !is_encoded(plan, i, t->columns[x])) continue;
+      reg_fail(st, REG_BAD_DATA, "data_bad", "two steps make columns of the texts of `%.60s`", t->columns[x]);
+      return reg_hint(
+                 st,
+                 "a column has one of `one_hot`, `ordinal` and `date_parts`, which takes a list of parts"),
+             st->code;
     }
   return REG_OK;
 }
@@ -203,6 +217,20 @@ static int learn_order(const Table *t, int x, reg_date_order said, reg_source *s
       "`%.40s` in column `%.60s` can be month first or day first, and no other row tells", text, s->name);
 }
 
+// What a step that names the column has for it is of the other kind.
+static int fills_otherwise(const Table *t, int x, const Seen *of, reg_status *st) {
+  const reg_data_op *fill = of->fill;
+  if (!fill || !fill->nnamed || fill->fill != REG_FILL_VALUE || of->text == (fill->text != NULL))
+    return REG_OK;
+  if (of->text)
+    reg_fail(st, REG_BAD_DATA, "data_bad", "column `%.60s` holds texts: `impute(%.9g)` fills in a number",
+             t->columns[x], fill->low);
+  else
+    reg_fail(st, REG_BAD_DATA, "data_bad",
+             "column `%.60s` holds numbers: `impute(\"%.40s\")` fills in a text", t->columns[x], fill->text);
+  return st->code;
+}
+
 static int learn(Table *t, int x, const Seen *of, reg_source *s, reg_status *st) {
   const reg_data_op *encode = of->encode, *fill = of->fill;
   *s = (reg_source){.name = t->columns[x], .flag = fill && fill->flag};
@@ -210,6 +238,7 @@ static int learn(Table *t, int x, const Seen *of, reg_source *s, reg_status *st)
   if (encode) s->parts = encode->date;
   s->zeros = encode && encode->flag;
   const bool date = s->kind == REG_SOURCE_DATE;
+  if (!date && fills_otherwise(t, x, of, st)) return st->code;
   const bool own = fill && fill->fill == REG_FILL_VALUE && of->text && !fill->text; // a number for texts
   const int code = !of->text ? REG_OK
                    : date    ? learn_order(t, x, encode->order, s, st)
@@ -251,9 +280,13 @@ static int width_of(const reg_source *s) {
 
 static int hole(const Table *t, int x, int64_t row, const reg_source *s, reg_status *st) {
   table_hole(t, x, row, st, NULL, "column `%.60s` has no value here", s->name);
+  const bool text = t->is_text && t->is_text[x];
   reg_hint(st, s->kind == REG_SOURCE_DATE ? "no date can be filled in: `drop_missing` leaves such rows out"
-                                          : "`impute(mean)` or `impute(median)` fills in what the training "
-                                            "part tells, `drop_missing` leaves such rows out");
+               : text
+                   ? "`impute(most_frequent)` or a text, `impute(\"unknown\")`, fills it in, `drop_missing` "
+                     "leaves such rows out"
+                   : "`impute(mean)` or `impute(median)` fills in what the training "
+                     "part tells, `drop_missing` leaves such rows out");
   return st->code;
 }
 
@@ -397,6 +430,21 @@ const char *data_joined(Heap *heap, const char *a, const char *between, const ch
   return to;
 }
 
+// A file's own column may be called as one that is made.
+static int check_alone(const Table *t, reg_status *st) {
+  NameIndex all = {0};
+  for (int x = 0; x < t->width && !st->code; x++) {
+    if (names_find(&all, t->columns[x]) >= 0) {
+      reg_fail(st, REG_BAD_DATA, "data_bad", "x would have two columns `%.120s`", t->columns[x]);
+      reg_hint(st, "`drop: [...]` leaves out one of the file, `names: [...]` gives its columns other names");
+    } else if (!names_add(&all, (char *)t->columns[x])) {
+      reg_no_memory(st, 8);
+    }
+  }
+  names_free(&all);
+  return st->code;
+}
+
 static bool name_columns(Table *t, const reg_source *sources, int n, int64_t width) {
   Heap *heap = t->heap;
   const char **list = reg_heap_take(heap, (size_t)width * sizeof *list), **to = list;
@@ -452,5 +500,5 @@ int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status
   if ((code = table_apply(t, sources, width, NULL, NULL, st))) return code;
   d->nsources = n;
   d->sources = sources;
-  return name_columns(t, sources, n, width) ? REG_OK : reg_no_memory(st, (size_t)width);
+  return name_columns(t, sources, n, width) ? check_alone(t, st) : reg_no_memory(st, (size_t)width);
 }

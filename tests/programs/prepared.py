@@ -147,3 +147,15 @@ def case_series_in_groups(regc):
         refused(binary, "b.csv:12:3: column `shop` has no value here", "predict", "--weights", where / "run", "--in", where / "b.csv", code=65)
         write("b.csv", [(a, b, str(i), c) for i, (a, b, _, c) in enumerate(rows[:8])])
         refused(binary, "8 rows are too few: a row needs 2 before it that have its `shop`", "predict", "--weights", where / "run", "--in", where / "b.csv", code=65)
+
+
+def case_names_of_columns_are_whole(regc):
+    """`price` is not `price.1`, as pandas calls a second one: only columns that a step made of it are meant besides."""
+    where = folder(regc)
+    (where / "t.csv").write_text("price,price.1,price=x,day,y\n" + "".join(f"{i},{i},{i},2024-0{i}-01,{i}\n" for i in range(1, 7)))
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y) |> date_parts(day, [month, year]) |> log1p(price) |> clamp(day, 2, 3)\n')
+    (where / "q.reg").write_text('data d = csv("t.csv", target: y, drop: day) |> standardize(price)\n')
+    found = {c["name"]: (c["min"], c["max"]) for c in json.loads(regc.ok("data", "--json", where / "p.reg"))["columns"]}
+    demand(found == found | {"price.1": (1, 6), "price=x": (1, 6), "day.month": (2, 3), "day.year": (3, 3)} and found["price"][1] < 2, found)
+    found = json.loads(regc.ok("eval", "-f", where / "q.reg", "d.x[5]"))["values"]
+    demand(near(found, [5 / 35**0.5 * 3**0.5, 6, 6]), found)
