@@ -11,7 +11,7 @@ from run import ROOT, Failure
 
 from . import clauses, images, language_model, paths, prepared, samples, solve, updates
 
-STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json", "stage_techniques.json", "image_techniques.json", "sequence_layers.json", "sequence_techniques.json")]
+STDLIB, VALUES = ROOT / "stdlib", [Path(__file__).with_name(name) for name in ("values.json", "techniques.json", "literature.json", "literature2.json", "stage_techniques.json", "image_techniques.json", "sequence_layers.json", "sequence_techniques.json", "generation_techniques.json")]
 
 
 def cases():

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes techniques.json, literature.json, literature2.json, stage_techniques.json, image_techniques.json, sequence_layers.json and sequence_techniques.json with PyTorch, in double precision, of
+"""Makes techniques.json, literature.json, literature2.json, stage_techniques.json, image_techniques.json, sequence_layers.json, sequence_techniques.json and generation_techniques.json with PyTorch, in double precision, of
 the cases in the files of these names, or of those that are named: as make.py makes values.json. Run by hand when a case is added."""
 import json
 import sys
 from pathlib import Path
 
+import generation_techniques
 import image_techniques
 import literature
 import literature2
@@ -35,7 +36,7 @@ def steps_case(text, loss):
 
 
 def main():
-    for module in (techniques, literature, literature2, stage_techniques, image_techniques, sequence_layers, sequence_techniques):
+    for module in (techniques, literature, literature2, stage_techniques, image_techniques, sequence_layers, sequence_techniques, generation_techniques):
         if sys.argv[1:] and module.__name__ not in sys.argv:
             continue
         result = {"program": module.PROGRAM, "expressions": [make.expression_case(*c) for c in module.EXPRESSIONS],

@@ -1,0 +1,98 @@
+"""The definitions of techniques that decode, generate and solve, written once more with PyTorch (double precision) from their formulas: read by make_techniques.py."""
+import torch
+from techniques import arrays
+
+PROGRAM = """fn falls(z, t) = -z
+fn turns(z, t) = tanh(z * t) + cos(t)
+fn aleatoric(h) {
+  a, e = token_uncertainty(h)
+  a
+}
+fn epistemic(h) {
+  a, e = token_uncertainty(h)
+  e
+}
+fn voted(votes) {
+  told, member = majority(votes)
+  stack(told, member)
+}
+fn solved(f, z, end, tol) {
+  y, error, stiff, taken, tried = tsit5(f, z, 0 -> end, rtol: tol, atol: tol, first: end)
+  concat(flat(y), stack(error, stiff), axis: 0)
+}
+fn counted_steps(f, z, tol) {
+  y, error, stiff, taken, tried = tsit5(f, z, 0 -> 1, rtol: tol, atol: tol)
+  concat(flat(y), stack(error, stiff, taken, tried), axis: 0)
+}
+"""
+OPTIMIZERS, SCHEDULES, LAYERS, STEPS = [], [], [], []
+
+
+def uncertainty(h):
+    p = h.softmax(-1)
+    mean = p.mean(0)
+    return -(p * p.log()).sum(-1), (p * (p / mean).log()).sum(-1)
+
+
+def unlikelihood(z, y):
+    p, out = z.softmax(-1), []
+    for row, text in zip(p, y):
+        out.append(torch.stack([-sum(((1 - row[t][c]).log() for c in set(text[:t]) - {text[t]}), row.new_zeros(())) for t in range(len(text))]))
+    return torch.stack(out)
+
+
+TSIT5 = [
+    [], [0.161], [-0.008480655492356989, 0.335480655492357], [2.8971530571054935, -6.359448489975075, 4.3622954328695815],
+    [5.325864828439257, -11.748883564062828, 7.4955393428898365, -0.09249506636175525],
+    [5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401, -0.028269050394068383],
+    [0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081, 2.324710524099774]]
+LOWER = [-0.00178001105222577714, -0.0008164344596567469, 0.007880878010261995, -0.1447110071732629, 0.5823571654525552, -0.45808210592918697, 1 / 66]
+
+
+def tsit5(f, z, t, s, tol):
+    """One step, by the table."""
+    k, g = [], []
+    for row in TSIT5:
+        g.append(z + s * sum(a * b for a, b in zip(row, k)))
+        k.append(f(g[-1], t + s * sum(row)))
+    e = s * sum(a * b for a, b in zip(LOWER, k))
+    scaled = e / (tol + tol * torch.maximum(z.abs(), g[6].abs()))
+    return g[6], scaled.square().mean().sqrt(), (k[6] - k[5]).norm() / (g[6] - g[5]).norm() / 3.5068
+
+
+def one_step(f, z, size, tol):
+    end, error, stiff = tsit5(f, z, 0.0, size, tol)
+    return torch.cat([end.flatten(), torch.stack([error * size, stiff])])
+
+
+def stepped(f, z, tol):
+    """From 0 to 1, refused steps tried anew."""
+    t, h, total, stiff, taken, tried = 0.0, 0.1, 0.0, 0.0, 0, 0
+    while t < 1:
+        s = min(h, 1 - t)
+        end, error, own = tsit5(f, z, t, s, tol)
+        if error <= 1:
+            z, t, total, stiff, taken = end, t + s, total + error * s, max(stiff, own), taken + 1
+        h, tried = s * min(max(0.9 * error.item() ** -0.2, 0.2), 10), tried + 1
+    return torch.cat([z.flatten(), torch.tensor([total, stiff, taken, tried])])
+
+
+TEXTS = [[0, 1, 0, 2, 1], [1, 1, 3, 3, 2]]
+VOTES = [[3, 1, 2, 0], [2, 2, 2, 1], [2, 1, 0, 0], [3, 0, 1, 1]]
+EXPRESSIONS = [
+    ("aleatoric(h) * s", arrays(h=(3, 4), s=(3,)), lambda h, s: uncertainty(h)[0] * s, "h"),
+    ("epistemic(h) * s", arrays(h=(3, 4), s=(3,)), lambda h, s: uncertainty(h)[1] * s, "h"),
+    ("mean(aleatoric(h) + epistemic(h)) + sum(xmul(mean(softmax(h), axis: 0), log(mean(softmax(h), axis: 0))))", arrays(h=(5, 4)), lambda h: torch.tensor(0.0), ""),
+    ("scaled_rates([[0.5, 1.5, 1], [2, 2, 2]], 0.7)", {}, lambda: torch.tensor([[0.1, 0.7, 0.4], [0.1, 0.1, 0.1]]), ""),
+    ("scaled_rates(e, 0.5, least: 0.2) * s", arrays(e=(4,), s=(4,)), lambda e, s: (0.2 + 0.3 * (e - e.min()) / (e.max() - e.min())) * s, "e"),
+    (f"1.0 * voted({VOTES})", {}, lambda: torch.tensor([[3.0, 1, 2, 0], [0, 0, 0, 0]]), ""),
+    ("1.0 * voted([[4], [2], [2]])", {}, lambda: torch.tensor([[2.0], [1]]), ""),
+    ("solved(falls, z, 0.5, 0.01)", arrays(z=(3,)), lambda z: one_step(lambda z, t: -z, z, 0.5, 0.01), "z"),
+    ("solved(turns, z, 0.5, 0.01) * s", arrays(z=(2, 2), s=(6,)), lambda z, s: one_step(lambda z, t: (z * t).tanh() + torch.tensor(t).cos(), z, 0.5, 0.01) * s, "z"),
+    ("counted_steps(turns, 9 * z, 3e-2)", arrays(z=(2, 2)), lambda z: stepped(lambda z, t: (z * t).tanh() + torch.tensor(t).cos(), 9 * z, 3e-2), ""),
+    ("repetition([[1, 2, 1, 2, 1, 2], [1, 2, 3, 4, 5, 6]], 2)", {}, lambda: torch.tensor([0.6, 0]), ""),
+    ("repetition([[7, 7, 7, 7, 7, 7, 7, 1]])", {}, lambda: torch.tensor([1 - 2 / 5]), ""),
+    (f"unlikelihood(z, {TEXTS}, per_row: true) * s", arrays(z=(2, 5, 4), s=(2, 5)), lambda z, s: unlikelihood(z, TEXTS) * s, "z"),
+    ("reinforce(p, r)", arrays(p=(4,), r=(4,)), lambda p, r: -((r - r.mean()) * p).mean(), "p"),
+    ("reinforce(p, 0 * p + 2)", arrays(p=(4,)), lambda p: torch.tensor(0.0), ""),
+]
