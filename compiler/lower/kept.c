@@ -83,6 +83,14 @@ static void column(Stages *s, LowerSweep *sweep, const char *name, Span at, cons
   know_one(s->l, sweep, name, at, keep(s->l, sweep, name, true, from));
 }
 
+// The k-th training of a variant itself; those of sweeps in it are over with the runs of these. NULL: it has
+// no more.
+static LowerTrain *training_of(const Lowered *l, const Variant *v, int k) {
+  for (int i = v->first; i < v->end; i++)
+    if (l->trains.data[i]->inside == 1 && !k--) return l->trains.data[i];
+  return NULL;
+}
+
 // A training without a name has results too, of which the program does not speak.
 static void training_columns(Stages *s, LowerSweep *sweep, int k) {
   Lowered *l = s->l;
@@ -96,7 +104,7 @@ static void training_columns(Stages *s, LowerSweep *sweep, int k) {
     int *from = ARENA_ARRAY(a, int, sweep->build->variants.len);
     const char *name = NULL;
     for (int v = 0; v < sweep->build->variants.len; v++) {
-      LowerTrain *t = l->trains.data[sweep->build->variants.data[v].first + k];
+      LowerTrain *t = training_of(l, &sweep->build->variants.data[v], k);
       if (numbers[i].kind == REG_RESULT_VALID_LOSS && !t->valid_part) return;
       const Ast *head = t->ast->kids[0]->kids[0];
       if (!name)
@@ -109,19 +117,16 @@ static void training_columns(Stages *s, LowerSweep *sweep, int k) {
   }
 }
 
-static int trainings(const LowerSweep *sweep) {
-  const Variant *first = &sweep->build->variants.data[0];
-  int n = first->end - first->first;
-  for (int i = 1; i < sweep->build->variants.len; i++) {
-    const int own = sweep->build->variants.data[i].end - sweep->build->variants.data[i].first;
-    n = own < n ? own : n;
-  }
-  return n;
+static bool all_train(const Lowered *l, const LowerSweep *sweep, int k) {
+  bool all = true;
+  for (int i = 0; i < sweep->build->variants.len && all; i++)
+    all = training_of(l, &sweep->build->variants.data[i], k) != NULL;
+  return all;
 }
 
 static bool has_results(const Lowered *l, const LowerSweep *sweep, int k) {
   const Variant *v = &sweep->build->variants.data[0];
-  const LowerTrain *t = l->trains.data[v->first + k];
+  const LowerTrain *t = training_of(l, v, k);
   return t->ast->name && map_get(&v->scope->names, arena_printf(l->session->arena, "%s.loss", t->ast->name));
 }
 
@@ -159,7 +164,7 @@ void sweep_columns(Stages *s, LowerSweep *sweep) {
                         shape_of(1, (int64_t)(sweep->drawn ? sweep->nruns : x->n)));
     know_one(l, sweep, x->name, x->at, x->all);
   }
-  for (int k = 0; k < trainings(sweep); k++)
+  for (int k = 0; all_train(l, sweep, k); k++)
     if (!has_results(l, sweep, k)) training_columns(s, sweep, k);
   for (int i = 0; i < first->scope->names.len; i++) {
     const Held *h = first->scope->names.entries[i].value;

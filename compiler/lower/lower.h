@@ -138,7 +138,7 @@ typedef struct LowerTrain {
   VEC(reg_stage) each_epoch;
   VEC(int) stops;           // conditions of the store, computed there: one that holds ends the training
   StageScope *scope;        // names of statements that it sees
-  bool inside;              // of a run of a sweep: what it trains ends with that
+  int inside;               // of runs of so many sweeps: what it trains ends with these
   bool together;            // there are runs of one sweep with the same rows of the same seed in it
   Span total_fixed;         // where the number of planned steps is compiled in; source 0: nowhere
   struct TrainBuild *build; // private

@@ -429,7 +429,6 @@ bool late_result(Cx *cx, const Ast *e) {
 
 void lower_training(Stages *s, const Ast *ast) {
   Lowered *l = s->l;
-  const int errors = l->session->diags.errors;
   stages_flush(s);
   sema_use_recipe(l->program, ast);
   const char *name = name_of(l, &s->names, ast);
@@ -450,7 +449,7 @@ void lower_training(Stages *s, const Ast *ast) {
   }
   s->failed = true;
   know_failed(s, ast);
-  if (l->session->diags.errors == errors) // dropped without a word it may not be
+  if (!l->session->diags.errors) // dropped without a word it may not be
     diag_emit(&l->session->diags, DIAG_not_a_training_value, ast->span,
               arena_printf(l->session->arena, "`%s` cannot be trained: a part of it has no value", name));
 }

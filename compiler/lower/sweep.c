@@ -102,7 +102,7 @@ static void elaborate(Stages *s, LowerSweep *sweep, const int *at, bool forgives
   if (!copy.wrong) lower_statements(s, body);
   const StageList *list = block_close(s);
   v.end = l->trains.len;
-  for (int i = v.first; i < v.end; i++) l->trains.data[i]->inside = true;
+  for (int i = v.first; i < v.end; i++) l->trains.data[i]->inside++;
   for (int i = 0; i < sweep->axes.len; i++)
     sweep->axes.data[i]->read |=
         sweep->axes.data[i]->things && names(sweep->ast->kids[2], sweep->axes.data[i]->name);

@@ -240,6 +240,7 @@ static const Ast *take_as(Ast **at) {
   case AST_WHERE:
   case AST_WITH:
   case AST_PIPE:
+  case AST_EACH:
   case AST_BINARY:
   case AST_UNARY: return take_as(&a->kids[a->nkids - 1]);
   default: return NULL;

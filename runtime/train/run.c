@@ -41,10 +41,7 @@ static int work(Run *r) {
   if (!code) code = is_guest(r) ? ranks_join(r) : folder_open(r);
   if (!code) code = stages_run(r, r->stages, r->nstages);
   if (code || !r->lost || is_guest(r)) return code; // another code of a guest would end the others
-  reg_fail(r->st, REG_DIVERGED, "runs_failed", "%lld run%s of a sweep failed", (long long)r->lost,
-           r->lost == 1 ? "" : "s");
-  reg_hint(r->st, "the rows of the table say why; all else went on");
-  return REG_DIVERGED;
+  return sweeps_lost(r);
 }
 
 static int end_run(Run *r, int code) {

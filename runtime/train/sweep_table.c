@@ -42,20 +42,23 @@ static void put_header(Text *o, const reg_sweep *s) {
   reg_text_add(o, "outcome\n");
 }
 
-static void put_outcome(Text *o, const Run *r, int index, int64_t run) {
+static void put_words(Text *o, const Run *r, int index, int64_t run) {
   const int32_t *state = sweep_state(r, &r->program->sweeps[index], run);
   const char *reason = reason_of(r, index, run);
-  Text words = {0};
   if (state[RUN_ENDED] == RUN_DIVERGED)
-    reg_text_format(&words, "diverged: %s at step %d", r->program->trains[state[RUN_TRAIN]].name,
-                    state[RUN_STEP]);
+    reg_text_format(o, "diverged: %s at step %d", r->program->trains[state[RUN_TRAIN]].name, state[RUN_STEP]);
   else if (state[RUN_ENDED] == RUN_FAILED)
-    reg_text_format(&words, "failed: %s", reason ? reason : "");
+    reg_text_format(o, "failed: %s", reason ? reason : "");
   else if (state[RUN_ENDED] == RUN_DROPPED)
-    reg_text_format(&words, "stopped after %.3g of its epochs",
+    reg_text_format(o, "stopped after %.3g of its epochs",
                     halving_share(&r->program->sweeps[index], state[RUN_ROUNDS]));
   else
-    reg_text_add(&words, "finished");
+    reg_text_add(o, "finished");
+}
+
+static void put_outcome(Text *o, const Run *r, int index, int64_t run) {
+  Text words = {0};
+  put_words(&words, r, index, run);
   reg_text_csv(o, words.data ? words.data : "");
   o->failed |= words.failed;
   reg_text_free(&words);
@@ -77,6 +80,40 @@ static void put_row(Text *o, const Run *r, int index, int64_t run) {
   }
   put_outcome(o, r, index, run);
   reg_text_add(o, "\n");
+}
+
+static bool is_lost(const Run *r, int index, int64_t run) {
+  const int ended = sweep_state(r, &r->program->sweeps[index], run)[RUN_ENDED];
+  return ended == RUN_DIVERGED || ended == RUN_FAILED;
+}
+
+// Of a sweep in the runs of another one nothing is left but that these went on.
+static bool name_lost(const Run *r, Text *o) {
+  for (int i = 0; i < r->program->nsweeps; i++) {
+    const reg_sweep *s = &r->program->sweeps[i];
+    for (int64_t run = 0; r->store[s->state] && run < s->nruns; run++) {
+      if (!is_lost(r, i, run)) continue;
+      reg_text_format(o, "; the first of `%s` (", s->name);
+      sweep_label(r, s, run, o);
+      reg_text_add(o, ") ");
+      put_words(o, r, i, run);
+      return true;
+    }
+  }
+  reg_text_add(o, " in runs of another one");
+  return false;
+}
+
+int sweeps_lost(const Run *r) {
+  Text words = {0};
+  const bool told = name_lost(r, &words);
+  reg_fail(r->st, REG_DIVERGED, "runs_failed", "%lld run%s of a sweep failed%s", (long long)r->lost,
+           r->lost == 1 ? "" : "s", words.failed ? "" : words.data);
+  reg_hint(r->st, !told       ? "all else went on"
+                  : r->folder ? "the rows of its table, `sweep-….csv`, say why; all else went on"
+                              : "a folder, `--out DIR`, has a table that says why; all else went on");
+  reg_text_free(&words);
+  return REG_DIVERGED;
 }
 
 int sweep_table(Run *r, int index) {

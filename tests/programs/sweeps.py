@@ -314,6 +314,33 @@ picked = c[argmax(rows.train.x[.., 0]) * (k - 1)]
     demand([e["outcome"] for e in all_events if e["event"] == "run"] == ["finished", "diverged"] + 3 * ["failed", "diverged"], f"{all_events}")
     done = next(e for e in all_events if e["event"] == "sweep")
     demand((done["diverged"], done["failed"]) == (4, 3) and all_events[-1]["name"] == "runs_failed", f"{all_events[-1]}")
+    demand(all_events[-1]["text"] == f"7 runs of a sweep failed; the first of `s` (k = 1, rate = 1e+30) {outcomes[1]}", f"{all_events[-1]}")
+    demand(sum(e["event"] == "error" for e in all_events) == 1, "one fault has several messages")
+
+
+def case_runs_of_a_sweep_in_another_one(regc):
+    """What trains in the inner one is no number of the outer one's runs; its failed runs are told at the end."""
+    text = swept("rate in [0.01, 1e30]", "sweep seed in 1..2 as inner {\n" + training().replace("lambda", "0").replace("adam(lr: 0.02)", "sgd(lr: rate)")
+                 + "}\ntrain net on rows as own {\n  loss mse(net(x), y)\n  optimize sgd(lr: 1e-3)\n  epochs 1\n}\nv = mean(inner.e.mse)\n", "report s.own.loss\n")
+    told, table, all_events = reports(regc, text, code=3)
+    rows = list(csv.DictReader(table.splitlines()))
+    demand({"own.loss", "v"} <= set(rows[0]) and not any(k.startswith("net.") for k in rows[0]), table)
+    demand(rows[0]["v"] and not rows[1]["v"] and [r["outcome"] for r in rows] == 2 * ["finished"], table)
+    demand(all_events[-1]["text"] == "2 runs of a sweep failed in runs of another one", f"{all_events[-1]}")
+
+
+def case_the_name_of_a_sweep_may_stand_behind_each(regc):
+    body = training().replace("rows.valid", "b.test").replace("on rows", "on b").replace("lambda", "0")
+    named = swept("b in each i in 0..3 : bootstrap(rows.train, seed: i)", body, "report s.e.mse\n")
+    apart = named.replace("each i in 0..3 : bootstrap(rows.train, seed: i)", "(each i in 0..3 : bootstrap(rows.train, seed: i))")
+    told = reports(regc, named)[0]
+    demand(len(told["s.e.mse"]) == 3 and told == reports(regc, apart)[0], f"{told}")
+
+
+def case_folds_that_cannot_be_made_are_told_once(regc):
+    for loop in "for fold in folds(rows.train, 40) {\n", "sweep fold in folds(rows.train, 40) as s {\n":
+        done = regc("run", "p.reg", "--out=", cwd=placed(regc, HEAD + loop + training().replace("on rows", "on fold").replace("lambda", "0") + "}\n", TABLE))
+        demand(done.returncode == 65 and done.stderr.count("error:") == 1 and "30 rows are too few for 40 folds [split_bad]" in done.stderr, done.stderr)
 
 
 def case_a_draw_that_does_not_fit_is_a_row(regc):
