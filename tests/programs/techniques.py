@@ -67,10 +67,28 @@ report norm(tuned.f.weight.a)
 assert norm(tuned.f.weight.a) > 0 and norm(tuned.f.weight.a - before.f.weight.a) > 0.01 and norm(tuned.f.weight.b) == 0
 """
 
+# With a gradient of 0 only the decay moves: by 1 - 0.1 * 0.5 in each of two steps, of b alone.
+DECAYED = """
+data d = table(4) { x = ones([4, 3]); y = zeros([4]) }
+model net(x: [3]) -> [2] = x |> dense(2) as f
+model tuned = net with w in net.*.weight as lora(w, rank: 2)
+tuned.f.weight.b <- 2
+before = tuned.*
+train tuned on d {
+  loss     mean(0 * tuned(x))
+  freeze   net.f.bias
+  optimize adamw(lr: 0.1, weight_decay: 0.5, decay: tuned.*.b)
+  batch    all
+  steps    2
+}
+report tuned.f.weight.b
+assert all(tuned.f.weight.a == before.f.weight.a) and max(abs(tuned.f.weight.b - 2 * 0.95^2)) < 1e-6
+"""
+
 
 def all_cases():
     names = {"curriculum_labeling takes in the surest first": CURRICULUM, "sparse_tuning holds all but what changed most": SPARSE,
-             "initial values of a derived model": DERIVED}
+             "initial values of a derived model": DERIVED, "decay of one side of a low-rank change": DECAYED}
     return [*[(name, lambda regc, text=text: regc.ok("run", "-", "--out", "", "--progress", "none", stdin=text)) for name, text in names.items()],
             ("lr_range_test finds the rate by hand", lambda regc: regc.ok("run", "-", "--out", "", "--progress", "none", stdin=RANGE_TEST)),
             ("greedy_soup takes in what helps", lambda regc: regc.ok("run", "-", "--out", "", "--progress", "none", stdin=SOUP))]
