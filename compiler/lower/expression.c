@@ -12,24 +12,57 @@ static LowerTrain *train_of_model(const Lowered *l, const char *model) {
   return NULL;
 }
 
-// The models that an expression names, each once.
-void find_models(Lowered *l, const Ast *e, Models *out) {
+// A walk through an expression and the definitions that it names, each of which is gone through once.
+typedef struct Naming {
+  Lowered *l;
+  Map seen;
+  Models *models, *averages; // NULL: not wanted
+} Naming;
+
+static bool is_parameter(const Def *d, const char *name) {
+  const Ast *ps = d ? d->ast->kids[0] : NULL;
+  for (int i = 0; ps && i < ps->nkids; i++)
+    if (ps->kids[i]->name && !strcmp(ps->kids[i]->name, name)) return true;
+  return false;
+}
+
+// Whose body is computed where its name stands. What the library defines names no model of a program.
+static bool is_inlined(const Def *d) {
+  return d->kind != KIND_DATA && d->kind != KIND_PROCEDURE && d->kind != KIND_RECIPE && !d->from_library &&
+         !sema_is_still(d);
+}
+
+static void naming(Naming *w, const Def *by, const Ast *e) {
   if (!e) return;
-  if (e->kind == AST_NAME) {
-    Def *d = sema_find(l->program, e->name);
-    while (d && average_of(d))
-      d = sema_find(l->program, average_of(d)); // its tensors are by those of another
-    bool known = false;
-    for (int i = 0; i < out->len; i++) known |= out->data[i] == d;
-    if (d && d->kind == KIND_MODEL && !known) vec_push(l->session->arena, *out, d);
+  Def *d = e->kind == AST_NAME && !is_parameter(by, e->name) ? sema_find(w->l->program, e->name) : NULL;
+  if (d && average_of(d) && w->averages) vec_push(w->l->session->arena, *w->averages, d);
+  while (d && average_of(d))
+    d = sema_find(w->l->program, average_of(d)); // its tensors are by those of another
+  if (d && !map_get(&w->seen, d->name)) {
+    map_put(&w->seen, d->name, d);
+    const Ast *ps = d->ast->kids[0];
+    if (d->kind == KIND_MODEL) {
+      if (w->models) vec_push(w->l->session->arena, *w->models, d);
+    } else if (is_inlined(d)) {
+      for (int i = 0; ps && i < ps->nkids; i++) naming(w, d, ps->kids[i]->kids[1]);
+      naming(w, d, d->ast->kids[2]);
+    }
   }
-  for (int i = 0; i < e->nkids; i++) find_models(l, e->kids[i], out);
+  for (int i = 0; i < e->nkids; i++) naming(w, by, e->kids[i]);
+}
+
+// The models that an expression names, itself or through other definitions, each once.
+void find_models(Lowered *l, const Ast *e, Models *out) {
+  Naming w = {.l = l, .models = out};
+  map_init(&w.seen, l->session->arena);
+  for (int i = 0; i < out->len; i++) map_put(&w.seen, out->data[i]->name, out->data[i]);
+  naming(&w, NULL, e);
 }
 
 void find_averages(Lowered *l, const Ast *e, Models *out) {
-  Def *d = e && e->kind == AST_NAME ? sema_find(l->program, e->name) : NULL;
-  if (d && average_of(d)) vec_push(l->session->arena, *out, d);
-  for (int i = 0; e && i < e->nkids; i++) find_averages(l, e->kids[i], out);
+  Naming w = {.l = l, .averages = out};
+  map_init(&w.seen, l->session->arena);
+  naming(&w, NULL, e);
 }
 
 // Zeros of a declared shape, or classes of one, whose sizes are all known, with one row in front; NULL where

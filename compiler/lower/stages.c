@@ -471,7 +471,7 @@ void lower_evaluation(Stages *s, const Ast *ast) {
   Lowered *l = s->l;
   stages_flush(s);
   const bool trained = training_of(l, ast->kids[0]) >= 0;
-  if (!trained) stages_meet(s, ast->kids[0]);
+  for (int i = trained; i < ast->nkids; i++) stages_meet(s, ast->kids[i]); // metrics may name other models
   LowerEvaluate *e =
       trained || !s->failed ? lower_evaluate(l, ast) : NULL; // its training may have had a mistake
   if (!e) {

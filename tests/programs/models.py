@@ -138,3 +138,17 @@ report norm(e[0].dense1.weight - e[1].dense1.weight)
     for seed, equal in (("", True), ("; seed 2", False)):
         apart, within = (r["value"] for r in of_kind(events(regc, "--out=", written(regc, text.replace("SEED", seed))), "report"))
         demand((apart == 0) == equal and within > 0.1, f"{seed}: {apart}, in one training {within}")
+
+
+def case_metrics_name_other_models_before_any_training(regc):
+    """Themselves or by a function, these have their initial values."""
+    program = """data d = table(8) { x = normal([8, 4]); y = normal([8]) }
+model net(x: [4]) -> [3] = x |> dense(3)
+model other = new net
+model third = new net
+fn of_third(x) = norm(third(x))
+e = evaluate net on d { own = norm(other(x)), told = of_third(x) }
+report e
+assert e.own > 0 and e.own == norm(other(d.x)) and e.told == norm(third(d.x))
+"""
+    regc.ok("run", "-", "--out", "", "--progress", "none", stdin=program)
