@@ -89,10 +89,26 @@ static const char *data_named(Arena *a, const char *path) {
 }
 
 // What a column that is not the target becomes.
-typedef enum Use { USE_NUMBER, USE_ONE_HOT, USE_DATE, USE_OPEN_DATE, USE_TOKENS, USE_NOT, USES } Use;
+typedef enum Use { USE_NUMBER, USE_ONE_HOT, USE_DATE, USE_OPEN_DATE, USE_TOKENS, USE_NOT, USE_ID, USES } Use;
 
-static Use use_of(const reg_column_summary *c) {
+// `id`, `row_id`, `PassengerId`: another one in each row, as far as values were counted.
+static bool is_id(const reg_summary *p, const reg_column_summary *c) {
+  const size_t n = strlen(c->name);
+  if (c->missing || (c->distinct != p->nrows && (c->distinct || c->kind != REG_COLUMN_INTEGERS)))
+    return false;
+  if (n < 2 || strcasecmp(c->name + n - 2, "id")) return false;
+  const unsigned char first = (unsigned char)c->name[n - 2],
+                      before = n > 2 ? (unsigned char)c->name[n - 3] : '_';
+  return !isalpha(before) || (isupper(first) && islower(before));
+}
+
+static Use use_of(const reg_summary *p, const reg_column_summary *c) {
   if (c->nameless) return USE_NOT; // of pandas and of R they are numbers of rows
+  if (is_id(p, c)) {
+    for (const reg_column_summary *other = p->columns; other < c; other++)
+      if (is_id(p, other)) return USE_NOT;
+    return USE_ID;
+  }
   if (is_numbers(c)) return isnan(c->mean) ? USE_NOT : USE_NUMBER;
   if (c->kind == REG_COLUMN_DATES) return c->missing ? USE_NOT : c->order ? USE_OPEN_DATE : USE_DATE;
   if (c->distinct <= MOST_LEVELS) return USE_ONE_HOT;
@@ -104,7 +120,7 @@ static const char *list_of(Arena *a, const reg_summary *p, Use use, bool missing
   int n = 0;
   for (int64_t k = 0; k + 1 < p->ncolumns; k++) {
     const reg_column_summary *c = &p->columns[k];
-    if (use_of(c) != use || (missing && !c->missing)) continue;
+    if (use_of(p, c) != use || (missing && !c->missing)) continue;
     list = arena_printf(a, "%s%s%s", n ? list : "", n ? ", " : "", written(a, c->name));
     n++;
   }
@@ -115,18 +131,23 @@ static void print_tokens(Arena *a, const reg_summary *p) {
   for (int64_t k = 0; k + 1 < p->ncolumns; k++) {
     const reg_column_summary *c = &p->columns[k];
     const char *name = written(a, c->name);
-    if (use_of(c) != USE_TOKENS) continue;
+    if (use_of(p, c) != USE_TOKENS) continue;
     if (!text_is_name(c->name)) name = arena_printf(a, "%s as text_%lld", name, (long long)k);
     printf("    |> tokenize(%s, %d, words: 1000)\n", name, (int)fmin(c->high + 1, MOST_PLACES));
   }
 }
 
+// A column that is a field; where its name may be none, with another one.
+static const char *field_of(Arena *a, const char *column, const char *other) {
+  const bool named = text_is_name(column) && strcmp(column, "x") != 0 && strcmp(column, "id") != 0;
+  return named ? column : arena_printf(a, "%s as %s", written(a, column), other);
+}
+
 static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   const reg_column_summary *target = &p->columns[p->ncolumns - 1];
-  const bool named = text_is_name(target->name) && strcmp(target->name, "x") != 0 &&
-                     strcmp(target->name, "id") != 0,
-             classes =
-                 target->distinct > 1 && target->distinct <= FEW_VALUES && target->rarest >= ENOUGH_ROWS;
+  const char *field = field_of(a, target->name, "y");
+  const bool classes =
+      target->distinct > 1 && target->distinct <= FEW_VALUES && target->rarest >= ENOUGH_ROWS;
   const char *list[USES];
   for (Use u = 0; u < USES; u++) list[u] = list_of(a, p, u, false);
   bool any = false; // for x
@@ -140,7 +161,9 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   if (p->decimal != '.') fputs(", decimal: \",\"", stdout);
   if (p->skip) printf(", skip: %lld", (long long)p->skip);
   if (p->bare) fputs(", header: false", stdout);
-  printf(", target: %s%s", written(a, target->name), named ? "" : " as y");
+  printf(", target: %s", field);
+  for (int64_t k = 0; k + 1 < p->ncolumns; k++)
+    if (use_of(p, &p->columns[k]) == USE_ID) printf(", id: %s", field_of(a, p->columns[k].name, "row"));
   if (list[USE_NOT]) printf(", drop: %s", list[USE_NOT]);
   puts(")");
   if (without) printf("    |> impute(\"none\", columns: %s)\n", without);
@@ -154,7 +177,7 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   if (target->missing) puts("    |> drop_missing");
   if (list[USE_NUMBER] || list[USE_DATE] || list[USE_OPEN_DATE]) puts("    |> standardize");
   printf("    |> split(train: 80%%, test: 20%%, seed: 1");
-  if (classes) printf(", stratify: %s", named ? target->name : "y");
+  if (classes) printf(", stratify: %s", field == target->name ? field : "y");
   puts(")");
 }
 
