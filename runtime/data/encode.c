@@ -10,7 +10,7 @@
 
 enum { MOST_LEVELS = 10000, MOST_COLUMNS = 1 << 20 };
 
-static bool names(const reg_data_op *op, const char *column) {
+bool plan_names(const reg_data_op *op, const char *column) {
   for (int i = 0; i < op->nnamed; i++)
     if (!strcmp(op->named[i], column)) return true;
   return op->nnamed == 0;
@@ -31,8 +31,24 @@ bool plan_takes_texts(const reg_data_plan *plan) {
 // The first step of a kind that is for the column; NULL: none.
 static const reg_data_op *step_for(const reg_data_plan *plan, reg_data_kind kind, const char *column) {
   for (int i = 1; i < plan->nops; i++)
-    if (plan->ops[i].kind == kind && names(&plan->ops[i], column)) return &plan->ops[i];
+    if (plan->ops[i].kind == kind && plan_names(&plan->ops[i], column)) return &plan->ops[i];
   return NULL;
+}
+
+// The first of the steps before one that fills in a column: of those without names a number no texts, a text
+// no numbers.
+static const reg_data_op *fill_for(const reg_data_plan *plan, int before, const char *column, bool text) {
+  for (int i = 1; i < before; i++) {
+    const reg_data_op *op = &plan->ops[i];
+    const bool fits = op->nnamed || (text ? op->text || op->fill != REG_FILL_VALUE : !op->text);
+    if (op->kind == REG_DATA_IMPUTE && fits && plan_names(op, column)) return op;
+  }
+  return NULL;
+}
+
+bool plan_fills_before(const reg_data_plan *plan, int step, const char *column, bool text) {
+  const reg_data_op *encode = text ? step_for(plan, REG_DATA_ENCODE, column) : NULL;
+  return fill_for(plan, step, column, text) && !(encode && encode->source == REG_SOURCE_DATE);
 }
 
 int table_no_column(const char *column, reg_status *st) {
@@ -45,7 +61,7 @@ int table_no_column(const char *column, reg_status *st) {
 static bool is_encoded(const reg_data_plan *plan, int i, const char *column) {
   for (int before = 1; before < i; before++) {
     const reg_data_op *op = &plan->ops[before];
-    if (op->kind == REG_DATA_ENCODE && op->nnamed && names(op, column)) return true;
+    if (op->kind == REG_DATA_ENCODE && op->nnamed && plan_names(op, column)) return true;
   }
   return false;
 }
@@ -89,7 +105,7 @@ static bool open_column(const Table *t, int x, const reg_part *part, const reg_d
   const char *name = t->columns[x];
   *s = (Seen){.text = t->is_text && t->is_text[x]};
   s->encode = s->text ? step_for(plan, REG_DATA_ENCODE, name) : NULL;
-  s->fill = step_for(plan, REG_DATA_IMPUTE, name);
+  s->fill = fill_for(plan, plan->nops, name, s->text);
   if (s->text)
     s->count = reg_large_resize(NULL, ((size_t)t->levels[x].count + 1) * sizeof *s->count);
   else if (s->fill && is_sorted(s->fill))
@@ -239,11 +255,10 @@ static int learn(Table *t, int x, const Seen *of, reg_source *s, reg_status *st)
   s->zeros = encode && encode->flag;
   const bool date = s->kind == REG_SOURCE_DATE;
   if (!date && fills_otherwise(t, x, of, st)) return st->code;
-  const bool own = fill && fill->fill == REG_FILL_VALUE && of->text && !fill->text; // a number for texts
   const int code = !of->text ? REG_OK
                    : date    ? learn_order(t, x, encode->order, s, st)
                              : learn_levels(t, x, of, fill ? fill->text : NULL, s, st);
-  if (code || !fill || date || own || (!of->text && fill->text)) return code;
+  if (code || !fill || date) return code;
   return of->text ? learn_text(t, x, of, s, st) : learn_fill(of, s, st);
 }
 
@@ -475,9 +490,12 @@ static int64_t whole_width(const reg_source *sources, int n) {
   return width;
 }
 
+// Rows that were left out for some columns may lack a value in another one.
 static bool changes(const reg_data_plan *plan) {
   for (int i = 1; i < plan->nops; i++)
-    if (plan->ops[i].kind == REG_DATA_ENCODE || plan->ops[i].kind == REG_DATA_IMPUTE) return true;
+    if (plan->ops[i].kind == REG_DATA_ENCODE || plan->ops[i].kind == REG_DATA_IMPUTE ||
+        (plan->ops[i].kind == REG_DATA_DROP_MISSING && plan->ops[i].nnamed))
+      return true;
   return false;
 }
 

@@ -230,7 +230,8 @@ static int load(reg_dataset *d, Heap *heap, const reg_data_plan *plan, reg_statu
   Table t = {.heap = heap, .dtype = plan->dtype};
   int code = read_files(&t, plan, st);
   if (!code) code = table_lag(&t, d, plan, st);
-  if (!code && has(plan, REG_DATA_DROP_MISSING)) code = table_drop_missing(&t, form_of(&plan->ops[0]), st);
+  if (!code && has(plan, REG_DATA_DROP_MISSING))
+    code = table_drop_missing(&t, plan, form_of(&plan->ops[0]), st);
   if (!code) code = table_to_fields(&t, d, st);
   if (!code) code = keep_forms(d, heap, &plan->ops[0], st);
   if (!code) code = make_parts(d, heap, &t, plan, st);

@@ -78,34 +78,73 @@ int table_hole(const Table *t, int x, int64_t row, reg_status *st, const char *h
   return st->code;
 }
 
-static bool lacks_own(const Table *t, const reg_csv_form *form, int64_t row) {
-  for (int k = 0; k < t->nown; k++) {
-    const char *text = table_text(t, k, row);
-    const bool is_text = t->own[k].role == REG_OWN_TEXT;
-    if (!*text || (!is_text && number_missing(text))) return true;
-    for (int i = 0; form && i < form->nmissing && !is_text; i++)
-      if (!strcmp(form->missing[i], text)) return true;
+// What rows may not lack: columns of x and of their own.
+typedef struct Whole {
+  bool *x, *own;
+} Whole;
+
+// A step that names no column is for all that no step before it fills in.
+static int ask_for(const Table *t, const reg_data_plan *plan, int step, const Whole *w, reg_status *st) {
+  const reg_data_op *op = &plan->ops[step];
+  for (int i = 0; i < op->nnamed; i++) {
+    bool found = false;
+    for (int x = 0; x < t->width; x++) found |= !strcmp(t->columns[x], op->named[i]);
+    for (int k = 0; k < t->nown; k++) found |= !strcmp(t->own[k].column, op->named[i]);
+    if (!found) return table_no_column(op->named[i], st);
   }
-  return false;
+  for (int x = 0; x < t->width; x++)
+    w->x[x] |= plan_names(op, t->columns[x]) &&
+               !plan_fills_before(plan, step, t->columns[x], t->is_text && t->is_text[x]);
+  for (int k = 0; k < t->nown; k++) w->own[k] |= plan_names(op, t->own[k].column);
+  return REG_OK;
 }
 
-int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st) {
+static bool lacks(const Table *t, const reg_csv_form *form, int own, int64_t row) {
+  const char *text = table_text(t, own, row);
+  if (!*text) return true;
+  if (t->own[own].role == REG_OWN_TEXT) return false;
+  bool listed = number_missing(text);
+  for (int i = 0; form && i < form->nmissing; i++) listed |= !strcmp(form->missing[i], text);
+  return listed;
+}
+
+static bool is_whole(const Table *t, const Whole *w, const reg_csv_form *form, int64_t row) {
+  bool whole = true;
+  for (int k = 0; k < t->nown && whole; k++) whole = !w->own[k] || !lacks(t, form, k, row);
+  for (int x = 0; x < t->width && whole; x++) whole = !w->x[x] || !isnan(t->numbers[row * t->width + x]);
+  return whole;
+}
+
+// What a row lacks that no step asks for.
+static int check_others(const Table *t, const Whole *w, const reg_csv_form *form, int64_t row,
+                        reg_status *st) {
+  for (int k = 0; k < t->nown; k++)
+    if (!w->own[k] && t->own[k].role != REG_OWN_TEXT && lacks(t, form, k, row))
+      return table_mistake(t, k, row, st, NO_VALUE_HINT, "column `%.60s` has no value here",
+                           t->own[k].column);
+  return REG_OK;
+}
+
+int table_drop_missing(Table *t, const reg_data_plan *plan, const reg_csv_form *form, reg_status *st) {
+  const Whole w = {reg_heap_take(t->heap, (size_t)t->width + 1), reg_heap_take(t->heap, (size_t)t->nown + 1)};
   const int32_t *before = t->number;
-  t->number = reg_heap_take_large(t->heap, (size_t)t->nrows * sizeof *t->number);
-  if (!t->number) return reg_no_memory(st, (size_t)t->nrows * sizeof *t->number);
+  int32_t *number = reg_heap_take_large(t->heap, (size_t)t->nrows * sizeof *number);
+  if (!w.x || !w.own || !number) return reg_no_memory(st, (size_t)t->nrows * sizeof *number);
+  for (int i = 1, code; i < plan->nops; i++)
+    if (plan->ops[i].kind == REG_DATA_DROP_MISSING && (code = ask_for(t, plan, i, &w, st))) return code;
   int64_t kept = 0;
   for (int i = 0; i < t->nfiles; i++) {
     TableFile *f = &t->files[i];
     const int64_t first = kept, behind = f->first + f->nrows;
     for (int64_t row = f->first; row < behind; row++) {
-      bool whole = !lacks_own(t, form, row);
-      for (int x = 0; x < t->width && whole; x++) whole = !isnan(t->numbers[row * t->width + x]);
-      if (!whole) continue;
+      if (!is_whole(t, &w, form, row)) continue;
+      const int code = check_others(t, &w, form, row, st);
+      if (code) return code;
       memmove(t->numbers + kept * t->width, t->numbers + row * t->width,
               (size_t)t->width * sizeof *t->numbers);
       for (int k = 0; k < t->nown; k++) t->own[k].cells.at[kept] = t->own[k].cells.at[row];
       t->line[kept] = t->line[row];
-      t->number[kept++] = before ? before[row] : (int32_t)row;
+      number[kept++] = before ? before[row] : (int32_t)row;
     }
     f->first = first;
     f->nrows = kept - first;
@@ -113,6 +152,7 @@ int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st) {
       return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: no row is whole: `drop_missing` leaves none",
                       f->path);
   }
+  t->number = number;
   t->nrows = kept;
   return REG_OK;
 }

@@ -156,7 +156,7 @@ int64_t table_rows_of(const Table *t, int step, int64_t *first);
 int data_paths(Heap *heap, const char *path, const char *const **paths, int *count, reg_status *st);
 
 // Rows that lack a value of x or of an own column are left out.
-int table_drop_missing(Table *t, const reg_csv_form *form, reg_status *st);
+int table_drop_missing(Table *t, const reg_data_plan *plan, const reg_csv_form *form, reg_status *st);
 // Columns of rows before, as the plan says, behind those of x. The rows that lack some are left out.
 int table_lag(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st);
 // The same for rows of other files: what is read beside the first `base` columns, behind them; how many
@@ -175,6 +175,9 @@ int table_apply(Table *t, const reg_source *sources, int64_t width, struct reg_s
 void table_skip(struct reg_skipping *skipping, reg_status *st);
 // Whether the plan says what becomes of what is missing; of texts of any column.
 bool plan_fills(const reg_data_plan *plan);
+bool plan_names(const reg_data_op *op, const char *column); // or all columns
+// Whether steps before this one fill in what a column of x, of texts or numbers, lacks.
+bool plan_fills_before(const reg_data_plan *plan, int step, const char *column, bool text);
 bool plan_takes_texts(const reg_data_plan *plan);
 // The field x, without values.
 int table_make_x(const Table *t, reg_dataset *d, reg_status *st);

@@ -187,6 +187,10 @@ TABLES = [
     ("bars.csv", "a|b\n1|x\n|y\nNA|x\n3|y\n", (["a", "b"], ["integer", "text"], [2, 0]), 'separator: "|"'),
     ("empty.csv", "a,b,y\n,1,1\n,2,0\n,3,1\n,4,0\n", (["a", "b", "y"], ["number", "integer", "integer"], [4, 0, 0]), "drop: a"),
     ("ids.csv", "who,y\n" + "".join(f"p{i},{i % 2}\n" for i in range(30)), (["who", "y"], ["text", "integer"], [0, 0]), None),
+    ("people.csv", "valid,PersonId,other_id,y\n" + "".join(f"{i % 3},{100 + i},{i},{i % 2}\n" for i in range(30)),
+     (["valid", "PersonId", "other_id", "y"], ["integer"] * 4, [0] * 4), "target: y, id: PersonId, drop: other_id)"),
+    ("id.csv", "id,a,y\nu7,1,1\nu3,2,0\nu8,4,1\n", (["id", "a", "y"], ["text", "integer", "integer"], [0] * 3), "target: y, id: id as row)"),
+    ("twice.csv", "id,a,y\n7,1,1\n7,2,0\n8,4,1\n", (["id", "a", "y"], ["integer"] * 3, [0] * 3), "target: y)"),
     ("one.csv", "a\n1\n2\n", (["a"], ["integer"], [0]), None),
 ]
 
@@ -214,6 +218,25 @@ def case_a_table_is_shown_before_a_program_is_written(regc):
     refused(regc, "broken.csv:2:", "data", (where / "broken.csv").write_text("a,b\n1\n2\n") and where / "broken.csv", code=65)
     refused(regc, "no rows", "data", (where / "names.csv").write_text("a,b\n") and where / "names.csv", code=65)
     refused(regc, "none.csv", "data", where / "none.csv", code=66)
+
+
+def case_rows_that_lack_values_are_left_out_in_the_order_of_steps(regc):
+    """What `impute` fills before `drop_missing` is no reason to leave a row out; of columns that a step does not name each hole is told."""
+    where = folder(regc)
+    cells = [[f"{i}" if i % 3 else "", f"{i % 5}" if i % 4 else "NA", "uv"[i % 2] if i % 5 else "", "pq"[i % 2] if i % 7 else ""] for i in range(60)]
+    (where / "t.csv").write_text("a,b,c,y\n" + "".join(",".join(row) + "\n" for row in cells))
+    a, b, c, y = ([bool(row[k]) and row[k] != "NA" for row in cells] for k in range(4))
+    for steps, kept in (("drop_missing", [a, b, c, y]), ("impute(median) |> drop_missing", [y]), ("impute(median, columns: a) |> drop_missing", [b, c, y]),
+                        ("impute(0) |> drop_missing", [c, y]), ('impute("w") |> impute(0) |> drop_missing', [y]), ('impute("w") |> drop_missing', [a, b, y]), ("drop_missing |> impute(median)", [a, b, c, y]),
+                        ("drop_missing(y) |> impute(median)", [y]), ("drop_missing([a, y]) |> impute(median)", [a, y]),
+                        ("drop_missing(y) |> drop_missing(c) |> impute(mean)", [c, y])):
+        (where / "p.reg").write_text(f'data d = csv("t.csv", target: y) |> one_hot(c) |> {steps}\n')
+        found = [int(i) for i in json.loads(regc.ok("eval", "d.id", "-f", where / "p.reg"))["values"]]
+        demand(found == [i for i in range(60) if all(k[i] for k in kept)], f"{steps}: {found}")
+    for steps, place in (("drop_missing(y)", "t.csv:5:1: column `a` has no value here"), ("drop_missing(a) |> impute(mean)", "t.csv:9:4: column `y` has no value here"),
+                         ("drop_missing(z)", "x is made of no column `z`")):
+        (where / "p.reg").write_text(f'data d = csv("t.csv", target: y) |> one_hot(c) |> {steps}\n')
+        refused(regc, place, "check", where / "p.reg", code=65)
 
 
 def case_some_columns_are_scaled(regc):
