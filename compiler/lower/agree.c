@@ -37,11 +37,37 @@ static const char *difference(Cx *cx, const LowerTrain *t, const reg_dataset *a,
   return NULL;
 }
 
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && !strcmp(a, b)); }
+
+static bool same_texts(const char *const *a, const char *const *b, int n) {
+  bool same = true;
+  for (int i = 0; i < n && same; i++) same = same_text(a[i], b[i]);
+  return same;
+}
+
+// Whether equal rows of files become equal rows of x; of data that are made of no file it is not known.
+static bool prepared_alike(const reg_dataset *a, const reg_dataset *b) {
+  const size_t bytes = (size_t)a->fields[0].width * sizeof(double);
+  bool same = !memcmp(a->shift, b->shift, bytes) && !memcmp(a->factor, b->factor, bytes);
+  same = same && a->ncurves == b->ncurves;
+  for (int i = 0; i < a->ncurves && same; i++) {
+    const reg_curve *x = &a->curves[i], *y = &b->curves[i];
+    same = x->kind == y->kind && x->column == y->column && x->first == y->first && x->second == y->second &&
+           x->low == y->low && x->high == y->high && x->nedges == y->nedges &&
+           !(x->nedges && memcmp(x->edges, y->edges, (size_t)x->nedges * sizeof *x->edges));
+  }
+  for (int i = 0; i < a->nsources && a->nsources == b->nsources && same; i++) {
+    const reg_source *x = &a->sources[i], *y = &b->sources[i];
+    same = same_text(x->name, y->name) && x->kind == y->kind && x->nlevels == y->nlevels &&
+           same_texts(x->levels, y->levels, x->nlevels);
+  }
+  return same;
+}
+
 bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at) {
   const Lowered *l = cx->l;
   const reg_dataset *a = l->datasets.data[t->data], *b = l->datasets.data[data];
   const char *names[] = {l->dataset_names.data[data], l->dataset_names.data[t->data]};
-  const size_t bytes = (size_t)a->fields[0].width * sizeof(double);
   const char *called = *names[1] == '(' ? "NAME" : names[1];
   const char *hint = "rows in a file of their own may be a part of the training's data: "
                      "`data %s = … with test = csv(…)`";
@@ -49,7 +75,7 @@ bool data_agree(Cx *cx, const LowerTrain *t, int data, Span at) {
   if (what) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_data_differs, at, names[0], names[1], t->model, what);
     diag_hint(d, hint, called);
-  } else if (a != b && (memcmp(a->shift, b->shift, bytes) || memcmp(a->factor, b->factor, bytes))) {
+  } else if (a != b && !prepared_alike(a, b)) {
     Diag *d = diag_emit(&cx->s->diags, DIAG_scaled_otherwise, at, names[0], names[1], t->model);
     diag_hint(d, hint, called);
   }

@@ -159,3 +159,19 @@ def case_names_of_columns_are_whole(regc):
     demand(found == found | {"price.1": (1, 6), "price=x": (1, 6), "day.month": (2, 3), "day.year": (3, 3)} and found["price"][1] < 2, found)
     found = json.loads(regc.ok("eval", "-f", where / "q.reg", "d.x[5]"))["values"]
     demand(near(found, [5 / 35**0.5 * 3**0.5, 6, 6]), found)
+
+
+def case_data_that_are_made_otherwise_are_read_again(regc):
+    """At the prompt, whatever is changed of a step, of a file, or of data that are joined."""
+    where = folder(regc)
+    (where / "t.csv").write_text("a,b,k,y\n1,2,0,3\n4,5,1,6\n7,9,0,1\n2,2,1,3\n")
+    (where / "u.csv").write_text("a,b,k,y\n8,2,0,3\n")
+    (where / "o.csv").write_text("k,h\n0,5\n1,6\n")
+    steps = {'csv("t.csv", target: y) |> lag(1, a)': "4 5 1 1", 'csv("t.csv", target: y) |> lag(2, a)': "7 9 0 4 1", 'csv("t.csv", target: y) |> rolling(2, a, by: min)': "7 9 0 1",
+             'csv("t.csv", target: y) |> rolling(2, a, by: max)': "7 9 0 4", 'csv("t.csv", target: y) |> lag(1, a, group: k)': "7 9 0 1",
+             'csv("t.csv", target: y) |> interactions(a, by: k)': "1 2 0 0", 'csv("t.csv", target: y) |> interactions(a, by: b)': "1 2 0 2",
+             'csv("t.csv", target: y) |> interactions(a, by: a, squares: true)': "1 2 0 1", 'csv(["u.csv", "t.csv"], target: y)': "8 2 0", 'csv(["t.csv", "u.csv"], target: y)': "1 2 0"}
+    typed = "".join(f"data d = {step}\nd.x[0]\n" for step in steps)
+    typed += 'data o = csv("o.csv", group: k)\ndata j = csv("t.csv", target: y, group: k) |> join(o, k)\nj.x[0]\ndata o = csv("o.csv", group: k) |> scale(10)\nj.x[0]\n'
+    told = [" ".join(line.split()) for line in regc.ok("repl", stdin=typed, cwd=where).splitlines()]
+    demand(told == [*steps.values(), "1 2 5", "1 2 50"], f"{told}")

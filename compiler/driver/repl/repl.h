@@ -117,6 +117,7 @@ bool repl_load_file(Repl *r, const char *path);
 bool repl_drop(Repl *r, const char *name);
 bool repl_set(Repl *r, const char *name, const char *value);
 void repl_reset(Repl *r, bool all);
+const char *plan_key(Arena *a, const reg_data_plan *plan); // equal for data that are made in the same way
 reg_dataset *repl_data(void *user, const reg_data_plan *plan, reg_status *st); // Pipeline.load
 void repl_free_data(Repl *r);
 

@@ -5,80 +5,12 @@
 #include "repl.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 // -- data, loaded once for each plan
 
 enum { DATA_KEPT = 20 }; // entries that a data set outlives without being used
 
 // A function that makes data is what its graph says.
-static void add_function(StrBuf *b, const reg_data_plan *plan, const reg_function *f) {
-  char *text = NULL;
-  size_t size;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) ice("repl", "out of memory");
-  graph_print(out, function_loops(f)->graph);
-  fclose(out);
-  strbuf_addf(b, " %llu %s", (unsigned long long)plan->seed, text);
-  free(text);
-}
-
-// Data sets that this one is made of live as long: whoever uses it uses them too.
-static void add_computed(StrBuf *b, const reg_data_plan *plan, const reg_data_op *op) {
-  const bool from = op->kind == REG_DATA_FROM || op->kind == REG_DATA_ROWS;
-  strbuf_addf(b, " %lld %lld %lld %d %p %s %d %lld", (long long)op->window, (long long)op->words,
-              (long long)op->merges, op->lines, from ? (const void *)plan->earlier[op->from] : NULL,
-              op->source_part ? op->source_part : "", op->operand, (long long)op->rows);
-  for (int i = 0; i < op->nothers; i++)
-    strbuf_addf(b, " %p %s %d", (const void *)plan->earlier[op->others[i].data],
-                op->others[i].part ? op->others[i].part : "", op->others[i].field);
-  for (int i = 0; i < op->ncolumns; i++)
-    strbuf_addf(b, " %s %s", op->columns[i].name, op->columns[i].classes_of ? op->columns[i].classes_of : "");
-  if (op->fn) add_function(b, plan, op->fn);
-}
-
-static void add_form(StrBuf *b, const reg_csv_form *f) {
-  strbuf_addf(b, " %d %d %d %lld %d", f->separator, f->decimal, f->comment, (long long)f->skip, (int)f->bare);
-  for (int i = 0; i < f->nnames; i++) strbuf_addf(b, " n:%s", f->names[i]);
-  for (int i = 0; i < f->nmissing; i++) strbuf_addf(b, " m:%s", f->missing[i]);
-  for (int i = 0; i < f->ncolumns; i++) strbuf_addf(b, " c:%s", f->columns[i]);
-  for (int i = 0; i < f->ndropped; i++) strbuf_addf(b, " d:%s", f->dropped[i]);
-  for (int i = 0; i < f->nown; i++)
-    strbuf_addf(b, " o:%s %s %d", f->own[i].column, f->own[i].field, (int)f->own[i].role);
-}
-
-static void add_prepared(StrBuf *b, const reg_data_op *op) {
-  strbuf_addf(b, " %d %d %d %d %d %d %.17g %.17g %lld %s", (int)op->source, op->date, (int)op->order,
-              (int)op->curve, (int)op->fill, (int)op->flag, op->low, op->high, (long long)op->bins,
-              op->text ? op->text : "");
-  strbuf_addf(b, " %lld %d", (long long)op->lags, (int)op->lag);
-  for (int i = 0; i < op->nnamed; i++) strbuf_addf(b, " x:%s", op->named[i]);
-  for (int i = 0; i < op->nby; i++) strbuf_addf(b, " b:%s", op->by[i]);
-  for (int i = 0; i < op->nmore; i++) strbuf_addf(b, " f:%s", op->more[i]);
-}
-
-static char *plan_key(Arena *a, const reg_data_plan *plan) {
-  StrBuf b = {.arena = a};
-  strbuf_addf(&b, "%d ", (int)plan->dtype);
-  for (int i = 0; i < plan->nops; i++) {
-    const reg_data_op *op = &plan->ops[i];
-    struct stat st = {0};
-    if (op->path) stat(op->path, &st);
-    strbuf_addf(&b, "%s %s %lld %lld ", op->group ? op->group : "", op->time ? op->time : "",
-                (long long)op->nfolds, (long long)op->fold);
-    strbuf_addf(&b, "%d %s %s %s %lld.%ld %lld %.17g %s %llu", (int)op->kind, op->path ? op->path : "",
-                op->target ? op->target : "", op->field ? op->field : "", (long long)st.st_mtim.tv_sec,
-                st.st_mtim.tv_nsec, (long long)st.st_size, op->factor, op->stratify ? op->stratify : "",
-                (unsigned long long)op->seed);
-    add_computed(&b, plan, op);
-    if (op->nforms) add_form(&b, op->form);
-    add_prepared(&b, op);
-    for (int k = 0; k < op->nparts; k++) strbuf_addf(&b, " %s %.17g", op->part_names[k], op->fractions[k]);
-    strbuf_add(&b, "\n");
-  }
-  return b.data;
-}
-
 reg_dataset *repl_data(void *user, const reg_data_plan *plan, reg_status *st) {
   Repl *r = user;
   Arena *a = arena_new();
