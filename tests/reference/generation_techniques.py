@@ -1,4 +1,7 @@
 """The definitions of techniques that decode, generate and solve, written once more with PyTorch (double precision) from their formulas: read by make_techniques.py."""
+import math
+
+import numpy
 import torch
 from techniques import arrays
 
@@ -77,6 +80,38 @@ def stepped(f, z, tol):
     return torch.cat([z.flatten(), torch.tensor([total, stiff, taken, tried])])
 
 
+def phi(h, k):
+    """By the recursion, which is exact enough away from 0."""
+    value = h.expm1() / h
+    for j in range(1, k):
+        value = (value - 1 / math.factorial(j)) / h
+    return value
+
+
+def polynomial(v, at, order):
+    """Through so many values, by solving for its coefficients around the first place."""
+    c = torch.linalg.solve(torch.stack([(torch.tensor(at[:order]) - at[0]) ** k for k in range(order)], 1), v[:order].flatten(1))
+    c = torch.cat([c, c.new_zeros(3 - order, c.shape[1])])
+    return torch.stack([c[0], c[1], 2 * c[2]]).reshape(v.shape)
+
+
+def exponential(z, d, start, end, data):
+    """The integral over the logarithm of the ratio by Gauss's rule."""
+    nodes, weights = numpy.polynomial.legendre.leggauss(20)
+    low, high = (math.log(a / s) for a, s in (start, end))
+    total = 0 * z
+    for x, w in zip(nodes, weights):
+        r = (high - low) * (x + 1) / 2
+        told = d[0] + d[1] * r + d[2] * r * r / 2
+        total = total + w * (high - low) / 2 * math.exp((low + r) * (1 if data else -1)) * told
+    return end[1] / start[1] * z + end[1] * total if data else end[0] / start[0] * z - end[0] * total
+
+
+def ranking(p, f, margin):
+    pairs = [(margin - (p[i] - p[j])).relu() for i in range(len(p)) for j in range(len(p)) if f[i] > f[j]]
+    return torch.stack(pairs).mean()
+
+
 TEXTS = [[0, 1, 0, 2, 1], [1, 1, 3, 3, 2]]
 VOTES = [[3, 1, 2, 0], [2, 2, 2, 1], [2, 1, 0, 0], [3, 0, 1, 1]]
 EXPRESSIONS = [
@@ -94,5 +129,18 @@ EXPRESSIONS = [
     ("repetition([[7, 7, 7, 7, 7, 7, 7, 1]])", {}, lambda: torch.tensor([1 - 2 / 5]), ""),
     (f"unlikelihood(z, {TEXTS}, per_row: true) * s", arrays(z=(2, 5, 4), s=(2, 5)), lambda z, s: unlikelihood(z, TEXTS) * s, "z"),
     ("reinforce(p, r)", arrays(p=(4,), r=(4,)), lambda p, r: -((r - r.mean()) * p).mean(), "p"),
+    *[(f"phi(h, {k})", {"h": torch.tensor([0.5, -0.7, 2.5, -3, 1.25])}, lambda h, k=k: phi(h, k), "h") for k in (1, 2, 3)],
+    ("phi([0, 1e-6, 0], 3)", {}, lambda: torch.full((3,), 1 / 6), ""),
+    *[(f"divided_slopes(v, [0.5, -0.25, -1.5], {k}) * s", arrays(v=(3, 2, 2), s=(3, 2, 2)),
+       lambda v, s, k=k: polynomial(v, [0.5, -0.25, -1.5], k) * s, "v") for k in (1, 2, 3)],
+    *[(f'exponential_step(z, d, [0.6, 0.8], [0.8, 0.6], of: "{of}") * s', arrays(z=(2, 3), d=(3, 2, 3), s=(2, 3)),
+       lambda z, d, s, of=of: exponential(z, d, (0.6, 0.8), (0.8, 0.6), of == "data") * s, "z,d") for of in ("noise", "data")],
+    ("exponential_step(z, stack(e, 0 * e, 0 * e), sqrt([0.5, 0.5]), sqrt([0.7, 0.3])) - ddim_step(z, e, 0.5, 0.7)", arrays(z=(2, 3), e=(2, 3)), lambda z, e: 0 * z, ""),
+    ("ddim_step(z, e, 0.5, 0.7) * s", arrays(z=(2, 3), e=(2, 3), s=(2, 3)),
+     lambda z, e, s: (0.7 ** 0.5 * (z - 0.5 ** 0.5 * e) / 0.5 ** 0.5 + 0.3 ** 0.5 * e) * s, "z,e"),
+    ("refined_noise(z, e, 0.5, 0.7, eta: 0)", arrays(z=(2, 3), e=(2, 3)), lambda z, e: z, "z"),
+    ("conditioned(p, e, w) * s", arrays(p=(2, 3), e=(2, 2, 3), w=(2,), s=(2, 3)),
+     lambda p, e, w, s: ((1 - w.sum()) * p + w[0] * e[0] + w[1] * e[1]) * s, "p,e,w"),
+    ("pairwise_ranking(p, [3, 1, 1, 2, 0], margin: 0.7)", arrays(p=(5,)), lambda p: ranking(p, [3, 1, 1, 2, 0], 0.7), "p"),
     ("reinforce(p, 0 * p + 2)", arrays(p=(4,)), lambda p: torch.tensor(0.0), ""),
 ]
