@@ -121,7 +121,7 @@ static bool lag_step(Cx *cx, Env *env, int step, const Ast *call, reg_data_op *o
   if (difference) op->lag = REG_LAG_DIFFERENCE;
   if (!columns || (!difference && !k))
     return missing_argument(cx, call, builtin_info[step].name, columns ? "k" : "columns");
-  if (group && !(op->group = data_name(cx, group))) return false;
+  if (group && !data_names(cx, group, &op->by, &op->nby)) return false;
   if (step == B_ROLLING && !rolling_arg(cx, call_arg(call, "by", -1), op)) return false;
   if (!columns_arg(cx, columns, op) || difference) return difference && op->nnamed;
   Value v = eval_expr(cx, env, k);

@@ -14,8 +14,9 @@ enum { OWN = -1 };
 
 // Rows of a file that are each other's past.
 typedef struct Series {
-  const char *group; // the column that tells; NULL: all rows of a file
-  int from;
+  int ngroups; // the columns that tell; 0: all rows of a file
+  const char *const *groups;
+  const int *from;
   int64_t most;    // rows that one needs before it
   int64_t *before; // of each row the one before it; -1: it is the first one of its group
 } Series;
@@ -62,11 +63,10 @@ static const char *group_at(const Table *t, int from, int64_t row, char *room, s
   return room;
 }
 
-static int no_group(const Table *t, const Series *s, int64_t row, reg_status *st) {
+static int no_group(const Table *t, const char *group, int from, int64_t row, reg_status *st) {
   const char *hint = "it says in which rows this one has its past: leave the row out of the file";
-  return s->from <= OWN
-             ? table_mistake(t, OWN - s->from, row, st, hint, "column `%.60s` has no value here", s->group)
-             : table_hole(t, s->from, row, st, hint, "column `%.60s` has no value here", s->group);
+  return from <= OWN ? table_mistake(t, OWN - from, row, st, hint, "column `%.60s` has no value here", group)
+                     : table_hole(t, from, row, st, hint, "column `%.60s` has no value here", group);
 }
 
 // The rows that were last met, by the groups' texts.
@@ -74,7 +74,31 @@ typedef struct Met {
   NameIndex groups;
   int64_t *last;
   Heap *heap;
+  char *text; // that of a row: of several columns their texts with their lengths
+  size_t room;
 } Met;
+
+static bool add_text(Met *m, const char *text, size_t *used) {
+  const size_t n = strlen(text), most = *used + n + 32;
+  char *grown = most > m->room ? realloc(m->text, 2 * most) : m->text;
+  if (!grown) return false;
+  if (most > m->room) m->room = 2 * most;
+  m->text = grown;
+  *used += (size_t)snprintf(grown + *used, m->room - *used, "%zu:%s", n, text);
+  return true;
+}
+
+// What the row's group is called by, in m->text.
+static int group_text(const Table *t, const Series *s, int64_t row, Met *m, reg_status *st) {
+  char room[32];
+  size_t used = 0;
+  for (int i = 0; i < s->ngroups; i++) {
+    const char *text = group_at(t, s->from[i], row, room, sizeof room);
+    if (!text) return no_group(t, s->groups[i], s->from[i], row, st);
+    if (!add_text(m, text, &used)) return reg_no_memory(st, strlen(text));
+  }
+  return REG_OK;
+}
 
 // Where the last row of the group stands; NULL: out of memory.
 static int64_t *last_of(Met *m, const char *group) {
@@ -94,15 +118,13 @@ static int64_t *last_of(Met *m, const char *group) {
 }
 
 static int link_rows(const Table *t, Series *s, Met *m, reg_status *st) {
-  char room[32];
   for (int k = 0; k < t->nfiles; k++) {
     const int64_t first = t->files[k].first, behind = first + t->files[k].nrows;
     for (int i = 0; i < m->groups.count; i++) m->last[i] = -1;
     for (int64_t row = first; row < behind; row++) {
-      const char *group = group_at(t, s->from, row, room, sizeof room);
-      int64_t *last = group ? last_of(m, group) : NULL;
-      if (!group) return no_group(t, s, row, st);
-      if (!last) return reg_no_memory(st, strlen(group));
+      if (group_text(t, s, row, m, st)) return st->code;
+      int64_t *last = last_of(m, m->text);
+      if (!last) return reg_no_memory(st, strlen(m->text));
       s->before[row] = *last;
       *last = row;
     }
@@ -111,7 +133,7 @@ static int link_rows(const Table *t, Series *s, Met *m, reg_status *st) {
 }
 
 static int open_series(const Table *t, Series *s, reg_status *st) {
-  if (!s->group) return REG_OK;
+  if (!s->ngroups) return REG_OK;
   const size_t bytes = (size_t)t->nrows * sizeof *s->before;
   Heap heap = {0};
   Met met = {.heap = &heap};
@@ -119,6 +141,7 @@ static int open_series(const Table *t, Series *s, reg_status *st) {
   const int code = link_rows(t, s, &met, st);
   names_free(&met.groups);
   free(met.last);
+  free(met.text);
   reg_heap_free(&heap);
   return code;
 }
@@ -183,12 +206,12 @@ static int too_short(const TableFile *f, const Lags *l, reg_status *st) {
   const Series *s = l->series;
   for (int i = 1; i < l->nseries; i++)
     if (l->series[i].most > s->most) s = &l->series[i];
-  if (!s->group)
+  if (!s->ngroups)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld rows are too few: a row needs %lld before it",
                     f->path, (long long)f->nrows, (long long)s->most);
   return reg_fail(st, REG_BAD_DATA, "data_bad",
-                  "%s: %lld rows are too few: a row needs %lld before it that have its `%.60s`", f->path,
-                  (long long)f->nrows, (long long)s->most, s->group);
+                  "%s: %lld rows are too few: a row needs %lld before it that have its `%.60s`%s", f->path,
+                  (long long)f->nrows, (long long)s->most, s->groups[0], s->ngroups > 1 ? ", ..." : "");
 }
 
 // `of`: where the rows that stay stood in the table, and -1 behind them.
@@ -285,11 +308,14 @@ static int add(Table *t, const Lags *l, int base, reg_status *st) {
   return REG_OK;
 }
 
-// The series that a lag's rows are of: that of its group, for which `from` is.
-static int series_of(Lags *l, const reg_lag *one, int from) {
+// The series that a lag's rows are of: that of its groups, for which `from` is.
+static int series_of(Lags *l, const reg_lag *one, const int *from) {
   int k = 0;
-  while (k < l->nseries && (l->series[k].from != from || !l->series[k].group != !one->group)) k++;
-  if (k == l->nseries) l->series[l->nseries++] = (Series){.group = one->group, .from = from};
+  while (k < l->nseries && (l->series[k].ngroups != one->ngroups ||
+                            memcmp(l->series[k].from, from, (size_t)one->ngroups * sizeof *from) != 0))
+    k++;
+  if (k == l->nseries)
+    l->series[l->nseries++] = (Series){.ngroups = one->ngroups, .groups = one->groups, .from = from};
   if (one->back > l->series[k].most) l->series[k].most = one->back;
   return k;
 }
@@ -370,17 +396,21 @@ static const char *lag_name(Heap *heap, const reg_lag *l) {
 // The data set's own copies of names: it outlives the plan.
 static int list_step(Table *t, const reg_data_op *op, Lags *l, reg_lag *list, int *from, int *of,
                      reg_status *st) {
-  int group_from = 0;
-  const char *group = NULL;
-  if (op->group && find_group(t, op->group, &group_from, &group, st)) return st->code;
-  if (group && !(group = reg_heap_copy(t->heap, group, strlen(group)))) return reg_no_memory(st, 8);
+  const char **groups = reg_heap_take(t->heap, (size_t)op->nby * sizeof *groups);
+  int *group_from = reg_heap_take(t->heap, (size_t)op->nby * sizeof *group_from);
+  if (!groups || !group_from) return reg_no_memory(st, (size_t)op->nby * sizeof *groups);
+  for (int i = 0; i < op->nby; i++) {
+    if (find_group(t, op->by[i], &group_from[i], &groups[i], st)) return st->code;
+    if (!(groups[i] = reg_heap_copy(t->heap, groups[i], strlen(groups[i])))) return reg_no_memory(st, 8);
+  }
   for (int c = 0; c < op->nnamed; c++) {
     int at = 0;
     const char *column = reg_heap_copy(t->heap, op->named[c], strlen(op->named[c]));
     if (!column) return reg_no_memory(st, 8);
     if (find(t, op, column, &at, st)) return st->code;
     for (int64_t by = op->lag == REG_LAG_VALUE ? 1 : op->lags; by <= op->lags; by++) {
-      list[l->n] = (reg_lag){.kind = op->lag, .column = column, .back = by, .group = group};
+      list[l->n] =
+          (reg_lag){.kind = op->lag, .column = column, .back = by, .ngroups = op->nby, .groups = groups};
       from[l->n] = at;
       of[l->n] = series_of(l, &list[l->n], group_from);
       l->n++;
@@ -443,12 +473,19 @@ int lag_columns(const reg_dataset *d, const char **columns, int base) {
 }
 
 void lag_groups(Table *t, const reg_dataset *d, const char *const *columns, int n) {
-  for (int i = 0; i < d->nlags; i++) {
-    const char *group = d->lags[i].group;
-    bool there = !group || is_among(columns, n, group);
-    for (int k = 0; k < t->nown && !there; k++) there = !strcmp(t->own[k].column, group);
-    if (!there) t->own[t->nown++] = (OwnColumn){.column = group, .field = group, .role = REG_OWN_GROUP};
-  }
+  for (int i = 0; i < d->nlags; i++)
+    for (int g = 0; g < d->lags[i].ngroups; g++) {
+      const char *group = d->lags[i].groups[g];
+      bool there = is_among(columns, n, group);
+      for (int k = 0; k < t->nown && !there; k++) there = !strcmp(t->own[k].column, group);
+      if (!there) t->own[t->nown++] = (OwnColumn){.column = group, .field = group, .role = REG_OWN_GROUP};
+    }
+}
+
+int lag_most_groups(const reg_dataset *d) {
+  int n = 0;
+  for (int i = 0; i < d->nlags; i++) n += d->lags[i].ngroups;
+  return n;
 }
 
 static int group_again(const Table *t, const char *group, const char *const *columns, int n, int *from,
@@ -469,10 +506,13 @@ int lag_again(Table *t, const reg_dataset *d, const char *const *columns, int ba
   if (!open_lags(t->heap, d->nlags, &l, &list, &from, &of)) return reg_no_memory(st, (size_t)d->nlags);
   l.list = d->lags;
   for (int i = 0; i < d->nlags; i++) {
-    int group = 0;
-    while (strcmp(columns[from[i]], d->lags[i].column) != 0) from[i]++;
-    if (d->lags[i].group && group_again(t, d->lags[i].group, columns, t->width, &group, st)) return st->code;
-    of[i] = series_of(&l, &d->lags[i], group);
+    const reg_lag *one = &d->lags[i];
+    int *groups = reg_heap_take(t->heap, (size_t)one->ngroups * sizeof *groups);
+    if (!groups) return reg_no_memory(st, (size_t)one->ngroups * sizeof *groups);
+    while (strcmp(columns[from[i]], one->column) != 0) from[i]++;
+    for (int g = 0; g < one->ngroups; g++)
+      if (group_again(t, one->groups[g], columns, t->width, &groups[g], st)) return st->code;
+    of[i] = series_of(&l, one, groups);
   }
   int code = add(t, &l, base, st);
   for (int64_t i = 0; i < t->nrows * t->width && !code && !d->nsources; i++)

@@ -26,7 +26,7 @@ static int open_name(Table *t, const reg_dataset *d, const reg_series *series, c
                      reg_status *st) {
   const char *field = d->named >= 0 ? d->fields[d->named].name : NULL,
              *column = field ? data_own_column(d, field) : NULL;
-  if (!(t->own = calloc((size_t)(d->ntexts + d->nlags) + 2, sizeof *t->own)))
+  if (!(t->own = calloc((size_t)(d->ntexts + lag_most_groups(d)) + 2, sizeof *t->own)))
     return reg_no_memory(st, sizeof *t->own);
   texts_again(t, d);
   if (column) t->own[t->nown++] = (OwnColumn){.column = column, .field = field, .role = REG_OWN_ID};

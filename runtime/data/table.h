@@ -163,6 +163,7 @@ int table_lag(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *s
 // columns that makes. There is room for nlags more. Then the lags of these columns.
 int lag_columns(const reg_dataset *d, const char **columns, int base);
 // Columns that tell groups and are none of these become own ones, for which there is room.
+int lag_most_groups(const reg_dataset *d);
 void lag_groups(Table *t, const reg_dataset *d, const char *const *columns, int n);
 int lag_again(Table *t, const reg_dataset *d, const char *const *columns, int base, reg_status *st);
 // The columns of x as the plan encodes and fills them, by what the training part holds.

@@ -175,3 +175,23 @@ def case_data_that_are_made_otherwise_are_read_again(regc):
     typed += 'data o = csv("o.csv", group: k)\ndata j = csv("t.csv", target: y, group: k) |> join(o, k)\nj.x[0]\ndata o = csv("o.csv", group: k) |> scale(10)\nj.x[0]\n'
     told = [" ".join(line.split()) for line in regc.ok("repl", stdin=typed, cwd=where).splitlines()]
     demand(told == [*steps.values(), "1 2 5", "1 2 50"], f"{told}")
+
+
+def case_series_in_groups_of_two_columns(regc):
+    """One a field of its own, the other in x as texts; a run, its predictions of the file and those of a binary agree."""
+    where, draw = folder(regc), random.Random(8)
+    rows = [(draw.choice("ab"), draw.choice(["wet", "dry"]), round(draw.gauss(0, 1), 3)) for _ in range(50)]
+    (where / "t.csv").write_text("shop,weather,y\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    (where / "p.reg").write_text("""data d = csv("t.csv", target: y, group: shop as store) |> lag(1, y, group: [store, weather]) |> rolling(2, y, group: weather) |> one_hot
+  |> split(train: 60%, test: 40%, time: id)
+model net(x: [4]) -> [1] = x |> dense(1)
+train net on d { loss squared_error(net(x), y); optimize adam(lr: 0.1); epochs 3 }
+evaluate net on d.test { mse }
+""")
+    regc.ok("run", "-q", "--out", where / "run", where / "p.reg")
+    (where / "in.csv").write_text("y,weather,shop\n" + "".join(f"{c},{b},{a}\n" for a, b, c in rows))
+    told, expected = predicted(regc.ok("predict", where / "p.reg", "--weights", where / "run", "--in", where / "in.csv")), evaluated(where / "run")
+    kept = [k for k, r in enumerate(rows) if any(q[:2] == r[:2] for q in rows[:k]) and sum(q[1] == r[1] for q in rows[:k]) >= 2]
+    demand(list(told) == [str(k) for k in kept] and len(expected) > 10 and all(near([told[i]], [v]) for i, v in expected.items()), f"{told}, not {expected}")
+    binary = build(regc, where / "p.reg")
+    demand(predicted(binary.ok("predict", "--weights", where / "run", "--in", where / "in.csv")) == told, "a binary predicts otherwise")

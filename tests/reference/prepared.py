@@ -36,6 +36,7 @@ PROGRAMS = {
     "lags in groups of x": SOURCE % "day, weather" + " |> one_hot(shop) |> lag(2, [sales, price], group: shop)",
     "lags in groups of numbers": SOURCE % "shop, weather" + " |> lag(2, sales, group: visits) |> difference(price, group: visits)",
     "lags of two kinds": SOURCE.replace("drop: [%s]", "group: [shop, weather], columns: price") + " |> lag(1, price, group: shop) |> difference(price) |> lag(2, sales, group: weather)",
+    "lags in groups of two": SOURCE.replace("drop: [%s]", "group: shop, drop: day") + " |> lag(1, [price, sales], group: [shop, weather]) |> one_hot",
     "rolling": SOURCE % "day, shop, weather" + " |> rolling(4, sales) |> rolling(3, [price, visits], by: min) |> rolling(5, visits, by: max)",
     "rolling in groups": SOURCE % "day, weather" + " |> rolling(3, sales, group: shop) |> rolling(2, price, by: max, group: shop) |> ordinal(shop)",
 }
@@ -64,6 +65,8 @@ SERIES = {
     "lags of two kinds": lambda f, _: f[["price"]].assign(**{
         "price lag 1": lagged(f, "price", 1, "shop"), "price difference": f["price"].diff(),
         **{f"sales lag {k}": lagged(f, "sales", k, "weather") for k in (1, 2)}}),
+    "lags in groups of two": lambda f, pd: pd.get_dummies(f[["price", "visits", "weather"]], columns=["weather"], prefix_sep="=").assign(
+        **{f"{c} lag 1": lagged(f, c, 1, ["shop", "weather"]) for c in ("price", "sales")}),
     "rolling": lambda f, _: f[["price", "visits"]].assign(**{
         "sales mean 4": rolled(f, "sales", 4, "mean"), "price min 3": rolled(f, "price", 3, "min"), "visits min 3": rolled(f, "visits", 3, "min"),
         "visits max 5": rolled(f, "visits", 5, "max")}),
