@@ -14,17 +14,17 @@ static const Ast *item_tree(Session *s, const ReplItem *i) {
       ->file->kids[i->index];
 }
 
-// A file that data is read from, whose path is relative to the file that it stands in; NULL: the i-th
-// argument of e is none.
+// The files that data is read from, whose paths are relative to the file that they stand in: a path, `"y.npy"
+// as kind`, or a list of these; NULL: the i-th argument of e is none.
 static const Ast *data_path_of(const Ast *e, int i) {
   const int b = e->kind == AST_CALL && e->kids[0]->kind == AST_NAME ? builtin_find(e->kids[0]->name) : -1;
   if (i == 0 || !is_source(b)) return NULL;
-  const Ast *arg = e->kids[i], *value = arg->kids[0];
+  const Ast *arg = e->kids[i];
   const char *second = b == B_IDX ? "labels" : b == B_NPY ? "target" : NULL;
-  const bool path = arg->name ? !strcmp(arg->name, "path") || (second && !strcmp(arg->name, second))
-                              : i == 1 || (i == 2 && second);
-  if (value->kind == AST_AS) value = value->kids[0];
-  return path && value->kind == AST_STR ? value : NULL;
+  const bool all = b == B_NPY, // are files
+      path = arg->name ? all || !strcmp(arg->name, "path") || (second && !strcmp(arg->name, second))
+                       : i == 1 || (i == 2 && second);
+  return path ? arg->kids[0] : NULL;
 }
 
 static const char *folder_of(Arena *a, const char *path) {
@@ -56,16 +56,21 @@ static void copy_until(Copy *c, int end) {
   c->at = end;
 }
 
+static void copy_files(Copy *c, const Ast *e) {
+  for (int i = 0; e && e->kind == AST_LIST && i < e->nkids; i++) copy_files(c, e->kids[i]);
+  if (e && e->kind == AST_AS) e = e->kids[0];
+  const char *moved =
+      e && e->kind == AST_STR ? moved_path(c->arena, e->name, c->item->unit->name, c->to) : NULL;
+  if (!moved) return;
+  copy_until(c, e->span.start);
+  ast_put_string(c->out, moved);
+  c->at = e->span.end;
+}
+
 static void copy_paths(Copy *c, const Ast *e) {
   if (!e) return;
   for (int i = 0; i < e->nkids; i++) {
-    const Ast *path = data_path_of(e, i);
-    const char *moved = path ? moved_path(c->arena, path->name, c->item->unit->name, c->to) : NULL;
-    if (moved) {
-      copy_until(c, path->span.start);
-      ast_put_string(c->out, moved);
-      c->at = path->span.end;
-    }
+    copy_files(c, data_path_of(e, i));
     copy_paths(c, e->kids[i]);
   }
 }
