@@ -79,3 +79,15 @@ void reg_checksum(const void *bytes, size_t count, char hex[17]) {
 int reg_by_bytes(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
+
+// 5 bits of exponent, 10 of fraction.
+float reg_from_half(uint16_t bits) {
+  const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 0x1f,
+                 fraction = bits & 0x3ff;
+  const float small = (float)fraction * 0x1p-24f;
+  if (!exponent) return sign ? -small : small;
+  const uint32_t single = sign | (exponent == 0x1f ? 0xff : exponent + 112) << 23 | fraction << 13;
+  float value;
+  memcpy(&value, &single, sizeof value);
+  return value;
+}

@@ -46,6 +46,9 @@ typedef struct NumberLocale {
 NumberLocale reg_numbers_enter(void);
 void reg_numbers_leave(NumberLocale n);
 
+// IEEE binary16: every value of it is a float.
+float reg_from_half(uint16_t bits);
+
 #define REG_FNV_START UINT64_C(0xcbf29ce484222325)
 #define REG_FNV_PRIME UINT64_C(0x100000001b3)
 uint64_t reg_fnv1a(const void *bytes, size_t count);

@@ -26,9 +26,9 @@ static int read_input(Evaluation *e, const NamePair *pair) {
   reg_array array = {0};
   double *numbers = NULL;
   static const DType types[] = {[REG_F32] = DT_F32, [REG_I32] = DT_I32, [REG_BOOL] = DT_BOOL};
-  if (wide(e) && reg_npy_numbers(pair->value, &array, &numbers, &st)) return eval_tell(e, &st);
+  if (wide(e) && reg_npy_numbers(pair->value, NULL, &array, &numbers, &st)) return eval_tell(e, &st);
   if (array.dtype != REG_F32) { // integers are judged by 32 bits
-    free(numbers);
+    reg_npy_numbers_free(numbers);
     numbers = NULL;
   }
   if (!numbers && reg_npy_read(pair->value, &array, &st)) return eval_tell(e, &st);
@@ -40,7 +40,8 @@ static int read_input(Evaluation *e, const NamePair *pair) {
     t.data[i] = numbers             ? numbers[i]
                 : t.dtype == DT_F32 ? (double)((const float *)array.values)[i]
                                     : (double)((const int32_t *)array.values)[i];
-  free(numbers ? numbers : array.values);
+  if (!numbers) free(array.values);
+  reg_npy_numbers_free(numbers);
   vec_push(a, e->given, ((LowerInput){pair->name, t.dtype, t.shape}));
   if (numbers) t.dtype = DT_F64;
   vec_push(a, e->inputs, t);

@@ -137,7 +137,7 @@ static bool stage_op(Cx *cx, Env *env, const Ast *stage, Chain *c) {
   } else if (b == B_IDX && !source) {
     ok = idx_source(cx, stage, &op);
   } else if ((b == B_NPY || b == B_NPZ) && !source) {
-    ok = npy_source(cx, stage, b == B_NPZ, &op);
+    ok = npy_source(cx, stage, b == B_NPZ, NULL, &op);
   } else if (b == B_IMAGES && !source) {
     ok = images_source(cx, env, stage, NULL, &op);
   } else if ((b == B_SCALE || b == B_STANDARDIZE || b == B_MIN_MAX) && of_text(cx, c)) {
@@ -219,7 +219,7 @@ static bool part_op(Cx *cx, Env *env, const Ast *part, OpList *ops) {
   }
   if (b == B_IDX      ? !idx_source(cx, source, &op)
       : b == B_IMAGES ? !images_source(cx, env, source, &ops->data[0], &op)
-      : b != B_CSV    ? !npy_source(cx, source, b == B_NPZ, &op)
+      : b != B_CSV    ? !npy_source(cx, source, b == B_NPZ, &ops->data[0], &op)
                       : !csv_source(cx, env, source, &ops->data[0], &op))
     return false;
   op.kind = REG_DATA_PART;

@@ -106,16 +106,38 @@ bool data_names(Cx *cx, const Ast *e, const char *const **to, int *n) {
   return true;
 }
 
+typedef enum OwnOf { COLUMNS, ARRAYS, FILES } OwnOf;
+
 typedef struct OwnArgs {
+  OwnOf of;
+  bool part; // whose fields are called as those of the first file
   reg_own_role role;
   OwnList list;
 } OwnArgs;
 
+// `images as x2`, `"y.npy" as kind`: an array of an archive or a file of one. A target without a name is
+// `label`.
+static bool array_arg(Cx *cx, const Ast *e, const OwnArgs *args, reg_data_op *op) {
+  const Ast *as = e->kind == AST_AS ? e : NULL, *of = as ? as->kids[0] : e;
+  if (args->of == FILES && of->kind != AST_STR) {
+    diag_emit(&cx->s->diags, DIAG_wrong_kind, of->span, "the path of a file", ast_text(cx->a, of));
+    return false;
+  }
+  if (!(op->target = data_name(cx, of))) return false;
+  op->field = as                                               ? as->name
+              : args->of == ARRAYS && text_is_name(op->target) ? op->target
+              : args->role == REG_OWN_TARGET                   ? "label"
+                                                               : op->target;
+  if (!args->part && !may_be_field(cx, as ? as->name_span : e->span, op->field, op->target)) return false;
+  if (args->of == FILES) op->target = program_file(cx, of->span, of->name);
+  return true;
+}
+
 static bool add_own(Cx *cx, const Ast *e, void *to) {
   OwnArgs *args = to;
   reg_data_op op = {0};
-  if (!field_arg(cx, e, &op)) return false;
-  for (int i = 0; i < args->list.len; i++)
+  if (args->of == COLUMNS ? !field_arg(cx, e, &op) : !array_arg(cx, e, args, &op)) return false;
+  for (int i = 0; i < args->list.len && !args->part; i++)
     if (!strcmp(args->list.data[i].field, op.field)) {
       diag_emit(&cx->s->diags, DIAG_duplicate_definition, e->span, op.field);
       return false;
@@ -124,27 +146,37 @@ static bool add_own(Cx *cx, const Ast *e, void *to) {
   return true;
 }
 
-// The first target stands in the step itself, the others and what else is a field of its own in the form.
-static bool own_args(Cx *cx, const Ast *call, reg_data_op *op, reg_csv_form *f) {
-  static const struct {
-    const char *name;
-    reg_own_role role;
-  } args[] = {
-      {"target", REG_OWN_TARGET}, {"weight", REG_OWN_FIELD}, {"group", REG_OWN_FIELD}, {"id", REG_OWN_ID}};
-  OwnArgs all = {0};
-  bool targets = false;
+static const struct {
+  const char *name;
+  reg_own_role role;
+} own_arguments[] = {
+    {"target", REG_OWN_TARGET}, {"weight", REG_OWN_FIELD}, {"group", REG_OWN_FIELD}, {"id", REG_OWN_ID}};
+
+// `position`: of the targets among the arguments. They come first.
+static bool own_list(Cx *cx, const Ast *call, int position, OwnArgs *all) {
   for (int i = 0; i < 4; i++) {
-    const Ast *e = call_arg(call, args[i].name, i ? -1 : 1);
-    all.role = args[i].role;
-    if (e && !each_column(cx, e, add_own, &all)) return false;
-    if (!i) targets = all.list.len > 0;
+    const Ast *e = call_arg(call, own_arguments[i].name, i ? -1 : position);
+    all->role = own_arguments[i].role;
+    if (e && !each_column(cx, e, add_own, all)) return false;
   }
+  return true;
+}
+
+// The first target stands in the step itself, the others and what else is a field of its own in the form.
+static void put_own(const OwnList *list, reg_data_op *op, reg_csv_form *f) {
+  const bool targets = list->len && list->data[0].role == REG_OWN_TARGET;
   if (targets) {
-    op->target = all.list.data[0].column;
-    op->field = all.list.data[0].field;
+    op->target = list->data[0].column;
+    op->field = list->data[0].field;
   }
-  f->own = all.list.data + targets;
-  f->nown = all.list.len - targets;
+  f->own = list->len ? list->data + targets : NULL;
+  f->nown = list->len - targets;
+}
+
+static bool own_args(Cx *cx, const Ast *call, reg_data_op *op, reg_csv_form *f) {
+  OwnArgs all = {.of = COLUMNS};
+  if (!own_list(cx, call, 1, &all)) return false;
+  put_own(&all.list, op, f);
   return true;
 }
 
@@ -281,22 +313,53 @@ bool idx_source(Cx *cx, const Ast *call, reg_data_op *op) {
   return true;
 }
 
-// Of an archive, the arrays' names stand for files.
-bool npy_source(Cx *cx, const Ast *call, bool archive, reg_data_op *op) {
-  const Ast *x = call_arg(call, "x", 1), *target = call_arg(call, "target", archive ? 2 : 1);
-  const Ast *as = target && target->kind == AST_AS ? target : NULL, *labels = as ? as->kids[0] : target;
-  op->kind = REG_DATA_NPY;
-  if (!path_arg(cx, call, archive ? "npz" : "npy", op)) return false;
-  if (archive && !(op->array = x ? data_name(cx, x) : "x")) return false;
-  if (!target) return true;
-  if (!archive && labels->kind != AST_STR) {
-    diag_emit(&cx->s->diags, DIAG_wrong_kind, labels->span, "the path of a file", ast_text(cx->a, labels));
+static int of_role(const OwnList *list, reg_own_role role) {
+  int n = 0;
+  for (int i = 0; i < list->len; i++) n += list->data[i].role == role;
+  return n;
+}
+
+// The fields of a part are those of the first file, in their order. What it does not say is called as there
+// in an archive; files have other names.
+static bool part_arrays(Cx *cx, const Ast *call, const reg_data_op *first, OwnArgs *said) {
+  OwnList all = {0};
+  const bool archive = first->array != NULL;
+  if (first->labels)
+    vec_push(cx->a, all,
+             ((reg_data_own){.column = first->labels, .field = first->field, .role = REG_OWN_TARGET}));
+  for (int i = 0; first->nforms && i < first->form->nown; i++) vec_push(cx->a, all, first->form->own[i]);
+  for (reg_own_role role = REG_OWN_TARGET; role <= REG_OWN_ID; role++) {
+    const int wanted = of_role(&all, role), given = of_role(&said->list, role);
+    if (given == wanted || (archive && !given)) continue;
+    Diag *d =
+        diag_emit(&cx->s->diags, DIAG_wrong_kind, call->span,
+                  arena_printf(cx->a, "%d array%s as in the first file", wanted, wanted == 1 ? "" : "s"),
+                  arena_printf(cx->a, "%d", given));
+    diag_hint(d, "`target`, `weight` and `group`, and `id`, say which arrays of the part are its fields");
     return false;
   }
-  if (!(op->labels = archive ? data_name(cx, labels) : program_file(cx, labels->span, labels->name)))
+  for (int i = 0, at = 0; i < all.len; i++)
+    if (of_role(&said->list, all.data[i].role)) all.data[i].column = said->list.data[at++].column;
+  said->list = all;
+  return true;
+}
+
+// Of an archive, the arrays' names stand for files.
+bool npy_source(Cx *cx, const Ast *call, bool archive, const reg_data_op *first, reg_data_op *op) {
+  const Ast *x = call_arg(call, "x", 1);
+  OwnArgs own = {.of = archive ? ARRAYS : FILES, .part = first != NULL};
+  reg_csv_form *f = ARENA_NEW(cx->a, reg_csv_form);
+  op->kind = REG_DATA_NPY;
+  if (!path_arg(cx, call, archive ? "npz" : "npy", op)) return false;
+  if (archive && !(op->array = x ? data_name(cx, x) : first ? first->array : "x")) return false;
+  if (!own_list(cx, call, archive ? 2 : 1, &own) || (first && !part_arrays(cx, call, first, &own)))
     return false;
-  op->target = op->field = as ? as->name : archive && text_is_name(op->labels) ? op->labels : "label";
-  return may_be_field(cx, as ? as->name_span : target->span, op->field, op->labels);
+  put_own(&own.list, op, f);
+  op->labels = op->target;
+  op->target = op->field;
+  op->nforms = f->nown > 0;
+  op->form = f;
+  return true;
 }
 
 // `size: [32, 48]`; one number is both.

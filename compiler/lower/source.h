@@ -8,7 +8,7 @@
 bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op);
 bool text_source(Cx *cx, Env *env, const Ast *call, reg_data_op *op);
 bool idx_source(Cx *cx, const Ast *call, reg_data_op *op);
-bool npy_source(Cx *cx, const Ast *call, bool archive, reg_data_op *op);
+bool npy_source(Cx *cx, const Ast *call, bool archive, const reg_data_op *first, reg_data_op *op);
 bool images_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op);
 bool split_step(Cx *cx, Env *env, const Ast *call, reg_data_op *op);
 bool data_is_several(Cx *cx, const Ast *e, const char *what); // where one must stand: reports; false
@@ -20,7 +20,7 @@ Ast *fold_picked(Cx *cx, Env *env,
                  const Ast *e); // of `folds(…)[i]`: the tree of that one; NULL after a report
 bool data_number(Cx *cx, Env *env, const Ast *e, const char *what, double *out);
 bool order_arg(Cx *cx, const Ast *call, reg_data_op *op); // of dates: `order: mdy`
-bool prepares(int builtin); // is a step of prepare.c
+bool prepares(int builtin);                               // is a step of prepare.c
 bool prepare_step(Cx *cx, Env *env, int builtin, const Ast *call, reg_data_op *op);
 // A whole number that is known, of at least 1; *to stays where nothing says it.
 bool number_arg(Cx *cx, Env *env, const Ast *call, const char *arg, int position, const char *what,

@@ -55,12 +55,16 @@ int table_add_array(Table *t, const ArrayRows *x, reg_status *st) {
   return REG_OK;
 }
 
-int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows, reg_status *st) {
-  Cells *c = &t->own[0].cells;
-  if (y->width != 1 || y->rows != rows)
-    return y->width != 1 ? bad(y, st, "a label is one number")
-                         : reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld labels, `%s` has %lld rows",
-                                    y->path, (long long)y->rows, of, (long long)rows);
+int table_add_labels(Table *t, int own, const ArrayRows *y, const char *of, int64_t rows, reg_status *st) {
+  Cells *c = &t->own[own].cells;
+  if (y->width != 1) {
+    bad(y, st, "a label is one number");
+    reg_hint(st, "each column is an array of its own: target: [a, b]");
+    return st->code;
+  }
+  if (y->rows != rows)
+    return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld labels, `%s` has %lld rows", y->path,
+                    (long long)y->rows, of, (long long)rows);
   char *text = malloc(y->room > LONGEST_LABEL ? y->room : LONGEST_LABEL);
   int code = text ? REG_OK : reg_no_memory(st, y->room);
   for (int64_t i = 0; i < rows && !code; i++) {

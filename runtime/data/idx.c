@@ -144,7 +144,7 @@ static int read_labels(Table *t, const TableRequest *want, int64_t rows, reg_sta
     const ArrayRows labels = rows_of(&x);
     if (x.rank != 1 || x.type > IDX_I32) code = bad(&x, st, "labels are one whole number each");
     table_checksum(t, (const char *)x.bytes, (size_t)(x.count * x.each));
-    if (!code) code = table_add_labels(t, &labels, want->path, rows, st);
+    if (!code) code = table_add_labels(t, 0, &labels, want->path, rows, st);
   }
   reg_large_free(x.bytes);
   return code;

@@ -44,27 +44,39 @@ static int array_of(const char *path, const char *bytes, size_t size, const char
   return code;
 }
 
-// `bytes`: of the archive, where it is one.
-static int read_labels(Table *t, const TableRequest *want, const char *bytes, size_t size, int64_t rows,
-                       reg_status *st) {
+// The own column's rows. `bytes`: of the archive, where it is one, whose array has the name; else it is a
+// file.
+static int read_own(Table *t, int own, const TableRequest *want, const char *name, const char *bytes,
+                    size_t size, int64_t rows, reg_status *st) {
   const bool inside = want->array != NULL;
-  const char *path = inside ? want->path : want->labels;
-  char *own = inside ? NULL : reg_file_read_large(path, &size, "data_missing", st), *member = NULL;
+  const char *path = inside ? want->path : name;
+  char *file = inside ? NULL : reg_file_read_large(path, &size, "data_missing", st), *member = NULL;
   reg_npy_view v;
-  const char *name = inside ? want->labels : NULL;
   Told told;
-  int code = inside || own ? REG_OK : st->code;
-  if (own) table_checksum(t, own, size);
-  if (!code) code = array_of(path, inside ? bytes : own, size, name, true, &member, &v, st);
+  int code = inside || file ? REG_OK : st->code;
+  if (!inside) name = NULL;
+  if (file) table_checksum(t, file, size);
+  if (!code) code = array_of(path, inside ? bytes : file, size, name, true, &member, &v, st);
   if (!code) {
     ArrayRows labels = rows_of(tell(&told, path, name), &v);
     labels.label = label_of;
     labels.room = reg_npy_label_room(&v);
     if (v.kind == 'U' || v.kind == 'S') labels.at = NULL;
-    code = table_add_labels(t, &labels, want->path, rows, st);
+    code = table_add_labels(t, own, &labels, want->path, rows, st);
   }
   reg_large_free(member);
-  reg_large_free(own);
+  reg_large_free(file);
+  return code;
+}
+
+// The first target stands in the request, all others in the form.
+static int read_all_own(Table *t, const TableRequest *want, const char *bytes, size_t size, int64_t rows,
+                        reg_status *st) {
+  const int more = want->form ? want->form->nown : 0, first = t->nown - more;
+  int code = REG_OK;
+  for (int k = 0; k < t->nown && !code; k++)
+    code = read_own(t, k, want, k < first ? want->labels : want->form->own[k - first].column, bytes, size,
+                    rows, st);
   return code;
 }
 
@@ -81,7 +93,7 @@ int table_read_npy(Table *t, const TableRequest *want, reg_status *st) {
     code = table_add_array(t, &rows, st);
   }
   reg_large_free(member);
-  if (!code && want->labels) code = read_labels(t, want, bytes, size, v.dim[0], st);
+  if (!code) code = read_all_own(t, want, bytes, size, v.dim[0], st);
   if (!code) table_close_array(t, want->path, v.dim[0]);
   reg_large_free(bytes);
   return code;

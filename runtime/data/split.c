@@ -298,9 +298,12 @@ static const char *class_moments(const reg_field *f, reg_date_order order, doubl
   return NULL;
 }
 
-// `of_class`: of a column of texts.
+// `of_class`: of a column of texts. Integers are told apart by their classes, which are in ascending order:
+// floats have not all seconds since 1970.
 static double time_of(const reg_field *f, const double *of_class, int64_t row) {
-  return of_class ? of_class[f->classes[row]] : reg_number_at(f->values, f->dtype, row);
+  return of_class     ? of_class[f->classes[row]]
+         : f->classes ? f->classes[row]
+                      : reg_number_at(f->values, f->dtype, row);
 }
 
 // As rows mostly do.

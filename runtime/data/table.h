@@ -126,9 +126,9 @@ bool table_make_room(Table *t, int64_t rows); // false: out of memory
 // Whether memory can hold what is known of each of so many columns: its name, shift and factor.
 bool table_columns_fit(int64_t width);
 // Rows behind those of the table, which are counted by table_close_array; then labels for them, of the file
-// `of`, as texts of the first own column.
+// `of`, as texts of an own column.
 int table_add_array(Table *t, const ArrayRows *x, reg_status *st);
-int table_add_labels(Table *t, const ArrayRows *y, const char *of, int64_t rows, reg_status *st);
+int table_add_labels(Table *t, int own, const ArrayRows *y, const char *of, int64_t rows, reg_status *st);
 void table_close_array(Table *t, const char *path, int64_t rows);
 // A table of several files has the checksum of theirs, one behind the other.
 void table_checksum(Table *t, const char *bytes, size_t size);

@@ -2,6 +2,7 @@
 // dictionary is read by a scanner for the three keys that the format defines; anything else is refused. Every
 // size is checked before it is used.
 #include "reg/npy.h"
+#include "large.h"
 #include "reg/file.h"
 #include "support.h"
 #include "text/text.h"
@@ -16,9 +17,32 @@ enum { LONGEST_TEXT = 1 << 20 };
 
 typedef reg_npy_view Header;
 
+static const char *const no_type = "the element type is none of float16, float32, float64, integers, bool, "
+                                   "datetime64, timedelta64 and texts",
+                         *const of_objects = "its elements are Python objects",
+                         *const of_complex = "its elements are complex numbers",
+                         *const of_bytes = "its elements are bytes without a meaning",
+                         *const of_fields = "it is a structured array",
+                         *const of_texts = "its elements are texts",
+                         *const of_units = "its times are in months, in years or in no unit";
+
 static int refuse(reg_status *st, const char *path, const char *what) {
+  const struct {
+    const char *what, *hint;
+  } hints[] = {
+      {of_objects, "make numbers of them before they are saved, x.astype(float); targets and groups may be "
+                   "texts, y.astype(str)"},
+      {of_complex, "save their parts: numpy.stack([x.real, x.imag], axis=-1)"},
+      {of_bytes, "make numbers of them before they are saved: x.astype(numpy.float32)"},
+      {of_fields,
+       "save its fields as columns: numpy.stack([s[n] for n in s.dtype.names], axis=-1); or each as an "
+       "array: numpy.savez(PATH, **{n: s[n] for n in s.dtype.names})"},
+      {of_texts, "x.astype(float) makes numbers of them; targets, groups and names of rows may be texts"},
+      {of_units, "x.astype(\"datetime64[s]\") has seconds"}};
   reg_fail(st, REG_BAD_DATA, "array_bad", "%s: %s", path, what);
-  reg_hint(st, "arrays are written by numpy.save as float32, float64, integers or bool, little endian");
+  for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+    if (what == hints[i].what) return reg_hint(st, "%s", hints[i].hint), REG_BAD_DATA;
+  reg_hint(st, "arrays are written by numpy.save or numpy.savez as numbers: x.astype(numpy.float32)");
   return REG_BAD_DATA;
 }
 
@@ -33,29 +57,59 @@ static const char *value_of(const char *dictionary, const char *key) {
   return at + strspn(at, " ");
 }
 
-static const char *read_descr(const char *dictionary, Header *h) {
+// `[25us]`: so many of a unit are a tick. In seconds: one of `per` of them, or so many.
+static const char *read_unit(const char *at, Header *h) {
   static const struct {
-    const char *text;
-    char kind;
-    size_t width;
-  } types[] = {{"'<f4'", 'f', 4}, {"'<f8'", 'f', 8}, {"'<i4'", 'i', 4}, {"'<i8'", 'i', 8}, {"'|b1'", 'b', 1},
-               {"'|i1'", 'i', 1}, {"'<i2'", 'i', 2}, {"'|u1'", 'u', 1}, {"'<u2'", 'u', 2}, {"'<u4'", 'u', 4}};
-  const char *at = value_of(dictionary, "'descr'");
-  if (!at) return "the header has no descr";
-  if (!strncmp(at, "'<U", 3) || !strncmp(at, "'|S", 3)) {
-    const long length = strtol(at + 3, NULL, 10); // of the longest text
-    if (length < 0 || length > LONGEST_TEXT) return "its texts are too long";
-    h->kind = at[2];
-    h->width = (size_t)length * (at[2] == 'U' ? 4 : 1);
+    char name[4];
+    int64_t seconds, per;
+  } units[] = {{"W", 604800, 1},   {"D", 86400, 1},       {"h", 3600, 1},
+               {"m", 60, 1},       {"s", 1, 1},           {"ms", 1, 1000},
+               {"us", 1, 1000000}, {"ns", 1, 1000000000}, {"ps", 1, INT64_C(1000000000000)}};
+  if (*at++ != '[') return of_units;
+  char *unit;
+  long count = strtol(at, &unit, 10);
+  if (count < 1) count = 1;
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    const size_t n = strlen(units[i].name);
+    if (strncmp(unit, units[i].name, n) != 0 || unit[n] != ']' || count > INT32_MAX) continue;
+    h->seconds = units[i].seconds * count;
+    h->per = units[i].per;
     return NULL;
   }
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    if (!strncmp(at, types[i].text, 5)) {
-      h->kind = types[i].kind;
-      h->width = types[i].width;
-      return NULL;
-    }
-  return "the element type is none of <f4, <f8, |i1, <i2, <i4, <i8, |u1, <u2, <u4, |b1";
+  return of_units;
+}
+
+// `'<f4'`: the order of bytes, what the elements are and how many bytes each has, of texts how many
+// characters.
+static const char *read_descr(const char *dictionary, Header *h) {
+  const char *at = value_of(dictionary, "'descr'");
+  if (!at) return "the header has no descr";
+  if (*at == '[' || *at == '(') return of_fields;
+  if (*at++ != '\'' || !*at || !strchr("<>|=", *at)) return no_type;
+  h->swapped = *at++ == '>';
+  if (!*at) return no_type;
+  h->kind = *at++;
+  char *unit;
+  const long width = strtol(at, &unit, 10);
+  const bool whole = width == 1 || width == 2 || width == 4 || width == 8;
+  h->width = width > 0 ? (size_t)width : 0;
+  switch (h->kind) {
+  case 'O': return of_objects;
+  case 'c': return of_complex;
+  case 'V': return of_bytes;
+  case 'U':
+  case 'S':
+    if (width < 0 || width > LONGEST_TEXT) return "its texts are too long";
+    h->width *= h->kind == 'U' ? 4 : 1;
+    return NULL;
+  case 'M':
+  case 'm': return width == 8 ? read_unit(unit, h) : no_type;
+  case 'f': return whole && width > 1 ? NULL : no_type;
+  case 'b': return width == 1 ? NULL : no_type;
+  case 'i':
+  case 'u': return whole ? NULL : no_type;
+  default: return no_type;
+  }
 }
 
 static const char *read_shape(const char *dictionary, size_t available, Header *h) {
@@ -102,39 +156,63 @@ static const char *read_header(const char *bytes, size_t size, Header *h, size_t
 // The same of an array that is no list of texts.
 static const char *read_numbers(const char *bytes, size_t size, Header *h, size_t *data) {
   const char *wrong = read_header(bytes, size, h, data);
-  return wrong ? wrong : h->kind == 'U' || h->kind == 'S' ? "its elements are texts" : NULL;
+  return wrong ? wrong : h->kind == 'U' || h->kind == 'S' ? of_texts : NULL;
+}
+
+// Its bytes as those of an integer of 64 bits.
+static uint64_t bits_at(const Header *h, const char *from) {
+  uint64_t bits = 0; // little endian, as the processor
+  memcpy(&bits, from, h->width);
+  return h->swapped ? __builtin_bswap64(bits) >> (64 - 8 * h->width) : bits;
+}
+
+static int64_t whole_at(const Header *h, const char *from) {
+  const int above = 64 - 8 * (int)h->width;
+  return (int64_t)(bits_at(h, from) << above) >> above;
+}
+
+// Seconds, of days since 1970; of NaT not a number.
+static double seconds_at(const Header *h, const char *from) {
+  const int64_t ticks = whole_at(h, from);
+  int64_t parts;
+  if (ticks == INT64_MIN) return NAN;
+  if (__builtin_mul_overflow(ticks, h->seconds, &parts))
+    return (double)ticks * (double)h->seconds / (double)h->per;
+  return (double)(parts / h->per) + (double)(parts % h->per) / (double)h->per;
 }
 
 static double number_at(const Header *h, const char *from) {
-  float f;
   double d;
-  int64_t wide = 0; // little endian, as the processor
-  if (h->kind == 'b') return *from != 0;
-  if (h->kind == 'f' && h->width == 4) return (double)*(float *)memcpy(&f, from, 4);
-  if (h->kind == 'f') return *(double *)memcpy(&d, from, 8);
-  memcpy(&wide, from, h->width);
-  const int above = 64 - 8 * (int)h->width;
-  if (h->kind == 'i') wide = (int64_t)((uint64_t)wide << above) >> above;
-  return (double)wide;
+  float f;
+  if (h->kind == 'f' && h->width == 4 && !h->swapped) return (double)*(float *)memcpy(&f, from, 4);
+  if (h->kind == 'f' && h->width == 8 && !h->swapped) return *(double *)memcpy(&d, from, 8);
+  switch (h->kind) {
+  case 'b': return *from != 0;
+  case 'i': return (double)whole_at(h, from);
+  case 'u': return (double)bits_at(h, from);
+  case 'M':
+  case 'm': return seconds_at(h, from);
+  default: break;
+  }
+  const uint64_t bits = bits_at(h, from);
+  const uint32_t single = (uint32_t)bits;
+  if (h->width == 2) return (double)reg_from_half((uint16_t)bits);
+  if (h->width == 4) return (double)*(float *)memcpy(&f, &single, 4);
+  return *(double *)memcpy(&d, &bits, 8);
 }
+
+static bool is_real(const Header *h) { return h->kind == 'f' || h->kind == 'M' || h->kind == 'm'; }
 
 // False where the number does not fit 32 bits.
 static bool convert(const Header *h, const char *from, void *to) {
-  if (h->width == 4 && h->kind != 'u') {
-    memcpy(to, from, 4);
-  } else if (h->kind == 'f') {
-    const double d = number_at(h, from);
-    *(float *)to = (float)d;
-    return isfinite(*(float *)to) || !isfinite(d);
-  } else if (h->kind == 'b') {
-    *(int32_t *)to = *from != 0;
-  } else {
-    const double whole = number_at(h, from);
-    const bool fits = whole >= INT32_MIN && whole <= INT32_MAX;
-    *(int32_t *)to = fits ? (int32_t)whole : 0;
-    return fits;
+  const double number = number_at(h, from);
+  if (is_real(h)) {
+    *(float *)to = (float)number;
+    return isfinite(*(float *)to) || !isfinite(number);
   }
-  return true;
+  const bool fits = number >= INT32_MIN && number <= INT32_MAX;
+  *(int32_t *)to = fits ? (int32_t)number : 0;
+  return fits;
 }
 
 // The element of C-order place `at` lies at its reversed strides in a Fortran-order file.
@@ -174,12 +252,12 @@ static int too_large(reg_status *st, const char *path, const Header *h, int64_t 
     at %= count;
   }
   reg_fail(st, REG_BAD_DATA, "array_bad", "%s: element [%s] %s", path, text,
-           h->kind == 'f' ? "is too large for a 32-bit float" : "is an integer that does not fit 32 bits");
+           is_real(h) ? "is too large for a 32-bit float" : "is an integer that does not fit 32 bits");
   return st->code;
 }
 
 static void describe(const Header *h, reg_array *out) {
-  out->dtype = h->kind == 'f' ? REG_F32 : h->kind == 'b' ? REG_BOOL : REG_I32;
+  out->dtype = is_real(h) ? REG_F32 : h->kind == 'b' ? REG_BOOL : REG_I32;
   out->rank = h->rank;
   out->count = h->count;
   memcpy(out->dim, h->dim, sizeof h->dim);
@@ -220,7 +298,6 @@ size_t reg_npy_label_room(const reg_npy_view *v) { return v->width > 32 ? v->wid
 bool reg_npy_label_at(const reg_npy_view *v, int64_t i, char *to, size_t *length) {
   const char *from = element(v, v->elements, i);
   const size_t room = reg_npy_label_room(v);
-  int64_t whole = 0;
   *length = 0;
   if (v->kind == 'S') {
     *length = strnlen(from, v->width);
@@ -230,14 +307,17 @@ bool reg_npy_label_at(const reg_npy_view *v, int64_t i, char *to, size_t *length
   for (size_t k = 0; v->kind == 'U' && k < v->width; k += 4) {
     uint32_t c;
     memcpy(&c, from + k, 4);
+    if (v->swapped) c = __builtin_bswap32(c);
     const int n = reg_utf8_put(c, to + *length);
     if (!n) return false;
     if (!c) break;
     *length += (size_t)n;
   }
   if (v->kind == 'U') return true;
-  if (v->kind == 'i' && v->width == 8)
-    *length = (size_t)snprintf(to, room, "%lld", *(long long *)memcpy(&whole, from, 8)); // doubles hold less
+  if (v->kind == 'i' && v->width == 8) // doubles hold less
+    *length = (size_t)snprintf(to, room, "%lld", (long long)whole_at(v, from));
+  else if (v->kind == 'u' && v->width == 8)
+    *length = (size_t)snprintf(to, room, "%llu", (unsigned long long)bits_at(v, from));
   else
     *length = (size_t)snprintf(to, room, "%.17g", reg_npy_at(v, i));
   return true;
@@ -245,19 +325,25 @@ bool reg_npy_label_at(const reg_npy_view *v, int64_t i, char *to, size_t *length
 
 double reg_npy_at(const reg_npy_view *v, int64_t i) { return number_at(v, element(v, v->elements, i)); }
 
-int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st) {
+int reg_npy_numbers(const char *path, const char *array, reg_array *shape, double **values, reg_status *st) {
   size_t size;
   reg_npy_view v;
-  char *bytes = reg_file_read(path, &size, "array_missing", st);
-  int code = bytes ? reg_npy_open(path, bytes, size, &v, false, st) : st->code;
-  double *numbers = code ? NULL : malloc((size_t)(v.count + 1) * sizeof *numbers);
-  for (int64_t i = 0; numbers && i < v.count; i++) numbers[i] = reg_npy_at(&v, i);
-  if (!code && !numbers) code = reg_no_memory(st, (size_t)v.count * sizeof *numbers);
+  double *numbers = NULL;
+  char *bytes = reg_file_read_large(path, &size, "array_missing", st), *member = NULL;
+  int code = bytes ? REG_OK : st->code;
+  if (!code && array) code = reg_npz_member(path, bytes, size, array, &member, &size, st);
+  if (!code) code = reg_npy_open(path, array ? member : bytes, size, &v, false, st);
+  const size_t wanted = code ? 0 : (size_t)(v.count + 1) * sizeof *numbers;
+  if (!code && !(numbers = reg_large_resize(NULL, wanted))) code = reg_no_memory(st, wanted);
+  for (int64_t i = 0; !code && i < v.count; i++) numbers[i] = reg_npy_at(&v, i);
   if (!code) describe(&v, shape);
   if (!code) *values = numbers;
-  free(bytes);
+  reg_large_free(member);
+  reg_large_free(bytes);
   return code;
 }
+
+void reg_npy_numbers_free(double *values) { reg_large_free(values); }
 
 // Format 1; the header is padded so that the elements begin at a multiple of 64 bytes. From four bytes an
 // element, or from doubles.

@@ -177,15 +177,6 @@ static float from_bits(uint32_t bits) {
   return f;
 }
 
-// IEEE binary16: 5 bits of exponent, 10 of fraction; every value of it is a float.
-static float from_half(uint16_t h) {
-  uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 0x1f, fraction = h & 0x3ff;
-  if (exponent == 0x1f) return from_bits(sign | 0x7f800000 | fraction << 13);
-  if (exponent) return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-  float small = (float)fraction * 0x1p-24f;
-  return sign ? -small : small;
-}
-
 static int read_values(const Source *s, Place *p) {
   p->tensor.dtype = p->width == 2 || (p->kind == 'f' && p->width == 4) ? REG_F32 : REG_F64;
   void *values = reg_heap_take(s->heap, bytes_of(&p->tensor));
@@ -197,7 +188,7 @@ static int read_values(const Source *s, Place *p) {
     uint16_t half;
     if (p->width == 2)
       memcpy(&half, from, 2),
-          ((float *)values)[i] = p->kind == 'h' ? from_half(half) : from_bits((uint32_t)half << 16);
+          ((float *)values)[i] = p->kind == 'h' ? reg_from_half(half) : from_bits((uint32_t)half << 16);
     else if (p->kind == 'f')
       memcpy((char *)values + (size_t)i * p->width, from, p->width);
     else if (p->width == 4)

@@ -1,5 +1,6 @@
-// `regc predict` and `BIN predict`: rows from a .csv or .npy file, predictions to one. Columns of a CSV file
-// are found by name; those that the model does not read, the target among them, are left alone.
+// `regc predict` and `BIN predict`: rows from a .csv, .npy or .npz file, predictions to one. Columns of a CSV
+// file are found by name; those that the model does not read, the target among them, are left alone.
+#include "data/table.h"
 #include "large.h"
 #include "reg/file.h"
 #include "reg/npy.h"
@@ -44,24 +45,86 @@ const reg_train *reg_predict_train(const reg_program *p, const char *model, reg_
   return NULL;
 }
 
-// The numbers of an array in the place of the rows' values; none has no array.
-static int read_numbers(const char *path, reg_npy_view *v, reg_rows *rows, reg_status *st) {
-  size_t size;
-  char *bytes = reg_file_read_large(path, &size, "array_missing", st);
-  int code = bytes ? reg_npy_open(path, bytes, size, v, false, st) : st->code;
-  const size_t wanted = code ? 0 : (size_t)(v->count + 1) * sizeof *rows->values;
-  if (!code && !(rows->values = reg_large_resize(NULL, wanted))) code = reg_no_memory(st, wanted);
-  for (int64_t i = 0; !code && i < v->count; i++) rows->values[i] = reg_npy_at(v, i);
+// The array of the rows in an archive: as in that of the data.
+static const char *array_of(const reg_program *p, int data) {
+  const reg_data_op *first = p->plans[data].ops;
+  while (first->kind == REG_DATA_FROM || first->kind == REG_DATA_ROWS) first = p->plans[first->from].ops;
+  return first->array ? first->array : "x";
+}
+
+// What the archive calls its rows, where it has such an array.
+static int read_names(const char *path, const reg_dataset *d, reg_rows *rows, reg_status *st) {
+  const char *field = d->named >= 0 ? d->fields[d->named].name : NULL,
+             *name = field ? data_own_column(d, field) : NULL;
+  size_t size, length;
+  char *bytes = name ? reg_file_read_large(path, &size, "array_missing", st) : NULL, *member = NULL;
+  reg_status none = {0};
+  reg_npy_view v;
+  if (!name) return REG_OK;
+  int code = bytes ? REG_OK : st->code;
+  const bool has = !code && !reg_npz_member(path, bytes, size, name, &member, &size, &none);
+  if (has) code = reg_npy_open(path, member, size, &v, true, st);
+  if (has && !code && v.count != rows->nrows)
+    code = reg_fail(st, REG_BAD_DATA, "data_bad", "%s, `%.60s`: %lld labels, there are %lld rows", path, name,
+                    (long long)v.count, (long long)rows->nrows);
+  if (has && !code) {
+    const size_t room = reg_npy_label_room(&v) + 1;
+    rows->called = field;
+    rows->names = reg_large_resize(NULL, (size_t)rows->nrows * sizeof *rows->names + 1);
+    rows->text = reg_large_resize(NULL, (size_t)rows->nrows * room + 1);
+    if (!rows->names || !rows->text) code = reg_no_memory(st, (size_t)rows->nrows * room);
+    for (int64_t i = 0; !code && i < rows->nrows; i++) {
+      char *to = rows->text + (size_t)i * room;
+      if (!reg_npy_label_at(&v, i, to, &length))
+        code = reg_fail(st, REG_BAD_DATA, "data_bad", "%s, `%.60s`: the label of row %lld is no UTF-8", path,
+                        name, (long long)i);
+      to[length] = 0;
+      rows->names[i] = to;
+    }
+  }
+  reg_large_free(member);
   reg_large_free(bytes);
   return code;
 }
 
+// Rows of which curves and factors make no numbers end it, or are told and left out.
+static int leave_out(const char *path, const reg_dataset *d, reg_skipping *skipping, reg_rows *rows,
+                     reg_status *st) {
+  const int64_t width = reg_data_inputs(d), wide = d->fields[0].width;
+  const size_t bytes = (size_t)width * sizeof(double), most = 2 * (size_t)wide * sizeof(double);
+  double *room = malloc(most + 1);
+  int code = room ? REG_OK : reg_no_memory(st, most);
+  rows->place = reg_large_resize(NULL, (size_t)rows->nrows * sizeof *rows->place + 1);
+  if (!code && !rows->place) code = reg_no_memory(st, (size_t)rows->nrows * sizeof *rows->place);
+  int64_t n = 0;
+  for (int64_t i = 0; i < rows->nrows && !code; i++) {
+    memcpy(room, rows->values + i * width, bytes);
+    const int64_t wrong = reg_data_transform(d, room, 1, room + wide);
+    if (wrong < 0) {
+      if (n != i) memmove(rows->values + n * width, rows->values + i * width, bytes);
+      if (rows->names) rows->names[n] = rows->names[i];
+      rows->place[n++] = i;
+      continue;
+    }
+    code = reg_fail(st, REG_BAD_DATA, "data_bad",
+                    "%s: row %lld: column `%.60s` is no finite number, as it is or scaled", path,
+                    (long long)i, d->columns[wrong]);
+    if (!skipping) continue;
+    table_skip(skipping, st);
+    code = REG_OK;
+  }
+  free(room);
+  rows->nrows = n;
+  if (code || n) return code;
+  return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: no row of the file can be read", path);
+}
+
 // Rows of an array, or where `each` is given also those of a series, of whose rows windows are made.
-static int read_npy(const char *path, const reg_dataset *d, const reg_dataset *each, reg_rows *rows,
-                    reg_status *st) {
+static int read_npy(const char *path, const char *array, const reg_dataset *d, const reg_dataset *each,
+                    reg_skipping *skipping, reg_rows *rows, reg_status *st) {
   const int64_t width = reg_data_inputs(d), one_width = each ? reg_data_inputs(each) : 0;
-  reg_npy_view a = {0};
-  const int code = read_numbers(path, &a, rows, st);
+  reg_array a = {0};
+  int code = reg_npy_numbers(path, array, &a, &rows->values, st);
   if (code) return code;
   const bool one = a.rank == 1 && a.count == width,
              series = each && a.count && !one &&
@@ -69,23 +132,28 @@ static int read_npy(const char *path, const reg_dataset *d, const reg_dataset *e
                        (a.rank == 1 && one_width == 1));
   if (series) {
     rows->nrows = a.count / one_width;
-    return reg_series_windows(d->series, one_width, path, rows, st);
+    code = leave_out(path, each, skipping, rows, st);
+    return code ? code : reg_series_windows(d->series, one_width, path, rows, st);
   }
   if (a.count == 0 || (!one && !(a.rank >= 2 && a.dim[0] * width == a.count)))
     return reg_fail(st, REG_BAD_DATA, "data_bad",
                     "%s: %lld numbers are no rows of %lld, which the model reads", path, (long long)a.count,
                     (long long)width);
   rows->nrows = a.count / width;
-  return REG_OK;
+  if (array) code = read_names(path, d, rows, st);
+  return code ? code : leave_out(path, d, skipping, rows, st);
 }
 
 static int read_rows(const reg_model *m, const reg_dataset *each, const char *path, reg_skipping *skipping,
                      reg_rows *rows, reg_status *st) {
   if (!strcmp(path, "-")) path = "/dev/stdin";
-  if (ends_with(path, ".npy") && m->data->ntexts)
+  const bool archive = ends_with(path, ".npz"), arrays = archive || ends_with(path, ".npy");
+  if (arrays && m->data->ntexts)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: the model reads texts, which stand in a .csv file",
                     path);
-  if (ends_with(path, ".npy")) return read_npy(path, m->data, each, rows, st);
+  if (arrays)
+    return read_npy(path, archive ? array_of(m->program, m->train->data) : NULL, m->data, each, skipping,
+                    rows, st);
   return reg_data_read(m->data, each, path, m->program->dtype, skipping, rows, st);
 }
 

@@ -167,9 +167,9 @@ Test(npy, what_does_not_fit_is_refused_with_its_place) {
   spill(path, bytes, whole);
   cr_assert_eq(reg_npy_read(path, &got, &st), REG_BAD_DATA);
   cr_assert(strstr(st.text, "element [1, 1] is too large for a 32-bit float"), "%s", st.text);
-  cr_assert_eq(reg_npy_numbers(path, &got, &numbers, &st), 0);
+  cr_assert_eq(reg_npy_numbers(path, NULL, &got, &numbers, &st), 0);
   cr_assert(got.rank == 2 && got.dim[1] == 3 && numbers[1] == 2 && numbers[4] == 1e39);
-  free(numbers);
+  reg_npy_numbers_free(numbers);
   huge = INFINITY;
   memcpy(bytes + 128 + 3 * sizeof huge, &huge, sizeof huge);
   spill(path, bytes, whole);
@@ -181,8 +181,8 @@ Test(npy, what_does_not_fit_is_refused_with_its_place) {
   cr_assert_eq(reg_npy_read(path, &got, &st), 0);
   cr_assert(got.rank == 2 && got.dim[0] == 0 && got.dim[1] == 3 && got.count == 0);
   free(got.values);
-  cr_assert_eq(reg_npy_numbers(path, &got, &numbers, &st), 0);
-  free(numbers);
+  cr_assert_eq(reg_npy_numbers(path, NULL, &got, &numbers, &st), 0);
+  reg_npy_numbers_free(numbers);
   got.values = NULL;
   cr_assert_eq(reg_npy_write(path, &got, &st), 0);
   cr_assert_eq(reg_npy_read(path, &got, &st), 0);

@@ -97,6 +97,7 @@ static void add_step(StrBuf *b, const reg_data_plan *plan, const reg_data_op *op
   add_file(b, op->path);
   add_file(b, op->labels);
   for (int i = 0; i < op->nmore; i++) add_file(b, op->more[i]);
+  for (int i = 0; op->nforms && i < op->form->nown; i++) add_file(b, op->form->own[i].column); // of .npy
   if (op->fn) strbuf_addf(b, "%llu", (unsigned long long)plan->seed);
   strbuf_add(b, "\n");
 }

@@ -1,6 +1,6 @@
-// .npy arrays (format 1 to 3). Reads f4, f8, i1 to i8, u1 to u4 and b1 (little endian), C or Fortran order,
-// and gives them in C order: floating values as float, integers and booleans as int32_t. Archives of them,
-// .npz.
+// .npy arrays (format 1 to 3). Reads f2 to f8, i1 to i8, u1 to u8, b1, M8 and m8 (times, in seconds), of
+// either order of bytes, in C or Fortran order, and gives them in C order: floating values and times as
+// float, integers and booleans as int32_t. Archives of them, .npz.
 #ifndef REG_NPY_H
 #define REG_NPY_H
 #include "data.h"
@@ -13,13 +13,17 @@ typedef struct reg_array {
 } reg_array;
 
 int reg_npy_read(const char *path, reg_array *out, reg_status *st); // free out->values
-// The elements as they stand in the file, in *values, to be freed; shape->values is not set.
-int reg_npy_numbers(const char *path, reg_array *shape, double **values, reg_status *st);
+// The elements as they stand in the file, in *values, to be freed by reg_npy_numbers_free, or as
+// reg_large_resize has made them; shape->values is not set. `array`: of an archive; NULL: the file is one.
+int reg_npy_numbers(const char *path, const char *array, reg_array *shape, double **values, reg_status *st);
+void reg_npy_numbers_free(double *values);
 // An array in a file's bytes, which must live as long; its elements are read where they lie, in C order.
 typedef struct reg_npy_view {
-  char kind;    // 'f', 'i', 'u', 'b'; of texts 'U', 'S'
+  char kind;    // 'f', 'i', 'u', 'b'; of times 'M', 'm'; of texts 'U', 'S'
   size_t width; // bytes an element
   bool fortran;
+  bool swapped;         // big endian
+  int64_t seconds, per; // a tick of times is seconds / per
   int rank;
   int64_t dim[REG_MAX_RANK], count;
   const char *elements;
