@@ -3,7 +3,7 @@
 #include "report.h"
 #include <string.h>
 
-enum { COLORS = 6, MOST_ROWS = 1000, MOST_NAMES = 60 };
+enum { COLORS = 6, MOST_ROWS = 1000, MOST_NAMES = 60, PAPER = 112, WIDEST = 26 };
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#999;--soft:#eee;"
@@ -12,8 +12,7 @@ static const char style[] =
     "--c0:#6cb2f0;--c1:#f0975a;--c2:#74cc84;--c3:#c796ea;--c4:#dcc04a;--c5:#ee7fa6}}\n"
     "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--line:#888;--soft:#ddd;"
     "--c0:#1f6fb4;--c1:#c2571a;--c2:#2c8c3c;--c3:#8a4fb0;--c4:#8a6f00;--c5:#b03060}"
-    "details::details-content{content-visibility:visible;display:block}section{break-inside:avoid-page}"
-    "*{print-color-adjust:exact}}\n"
+    "details::details-content{content-visibility:visible;display:block}*{print-color-adjust:exact}}\n"
     "body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:75rem;"
     "margin:1rem auto;padding:0 1rem;display:grid;gap:0 2rem;"
     "grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}\n"
@@ -34,7 +33,14 @@ static const char style[] =
     ".s0{stroke:var(--c0);fill:var(--c0)}.s1{stroke:var(--c1);fill:var(--c1)}.s2{stroke:var(--c2);fill:var(--"
     "c2)}.s3{stroke:var(--c3);fill:var(--c3)}.s4{stroke:var(--c4);fill:var(--c4)}.s5{stroke:var(--c5);fill:"
     "var(--c5)}\n"
-    "polyline{fill:none!important;stroke-width:1.8}.d1{stroke-dasharray:6 3}.d2{stroke-dasharray:2 3}";
+    "polyline{fill:none!important;stroke-width:1.8}.d1{stroke-dasharray:6 3}.d2{stroke-dasharray:2 3}\n"
+    ".paper{display:none}\n"
+    "@media print{body{display:block;font-size:11px;margin:0;padding:0;max-width:none}"
+    "svg{max-width:26rem}svg text{font-size:13px}summary{display:none}"
+    "h1,h2,p{break-after:avoid}section>svg,tr,li{break-inside:avoid}"
+    "section>svg{break-before:avoid}thead{display:table-header-group}"
+    ".wide{overflow:visible}.screen{display:none}.paper{display:block}.paper table{margin-bottom:.8rem}"
+    "td,th{overflow-wrap:anywhere}pre{white-space:pre-wrap;overflow-wrap:anywhere;overflow:visible}}";
 
 void report_escaped(StrBuf *o, const char *s) {
   for (; *s; s++) switch (*s) {
@@ -64,18 +70,69 @@ static void put_names(StrBuf *o, const Section *s) {
   strbuf_add(o, "</ul>\n");
 }
 
-static void put_table(StrBuf *o, const Section *s) {
-  const bool heads = s->columns && (*s->cells.data[0] || s->plot == PLOT_MATRIX);
-  const int rows = s->cells.len / s->columns, shown = rows > MOST_ROWS + 1 ? MOST_ROWS + 1 : rows;
-  strbuf_add(o, "<div class=\"wide\"><table>\n");
-  for (int i = heads ? 0 : s->columns; i < shown * s->columns; i++) {
-    const char *tag = i < s->columns ? "th" : "td";
-    if (i % s->columns == 0) strbuf_add(o, "<tr>");
+typedef struct Table {
+  const Section *s;
+  int heads, rows; // of rows, the heads among them
+} Table;
+
+static void put_row(StrBuf *o, const Table *t, int row, int from, int end) {
+  const char *tag = row < t->heads ? "th" : "td";
+  strbuf_add(o, "<tr>");
+  for (int k = 0; k < end; k = k || !from ? k + 1 : from) { // the first column is in each piece
     strbuf_addf(o, "<%s>", tag);
-    report_escaped(o, s->cells.data[i]);
-    strbuf_addf(o, "</%s>%s", tag, (i + 1) % s->columns ? "" : "</tr>\n");
+    report_escaped(o, t->s->cells.data[row * t->s->columns + k]);
+    strbuf_addf(o, "</%s>", tag);
   }
-  strbuf_add(o, "</table></div>\n");
+  strbuf_add(o, "</tr>\n");
+}
+
+// Columns [from, end) behind the first one.
+static void put_piece(StrBuf *o, const Table *t, int from, int end) {
+  strbuf_add(o, "<table>\n");
+  if (t->heads) {
+    strbuf_add(o, "<thead>");
+    put_row(o, t, 0, from, end);
+    strbuf_add(o, "</thead>\n");
+  }
+  strbuf_add(o, "<tbody>\n");
+  for (int i = 1; i < t->rows; i++) put_row(o, t, i, from, end);
+  strbuf_add(o, "</tbody></table>\n");
+}
+
+// About as many characters as a column is wide; long ones are broken.
+static int width_of(const Table *t, int column) {
+  int width = 0;
+  for (int i = t->heads ? 0 : 1; i < t->rows; i++) {
+    const int own = reg_shown_width(t->s->cells.data[i * t->s->columns + column]);
+    width = own > width ? own : width;
+  }
+  return (width < WIDEST ? width : WIDEST) + 2;
+}
+
+// How far from column `from` a sheet of paper reaches.
+static int piece_end(const Table *t, int from) {
+  int end = from, width = from ? width_of(t, 0) : 0;
+  while (end < t->s->columns && (end == from || width + width_of(t, end) <= PAPER))
+    width += width_of(t, end++);
+  return end;
+}
+
+// A table that is wider than paper is printed in pieces.
+static void put_table(StrBuf *o, const Section *s) {
+  const int rows = s->cells.len / s->columns, shown = rows > MOST_ROWS + 1 ? MOST_ROWS + 1 : rows;
+  const Table t = {s, *s->cells.data[0] || s->plot == PLOT_MATRIX, shown};
+  const bool fits = piece_end(&t, 0) == s->columns;
+  strbuf_add(o, fits ? "<div class=\"wide\">" : "<div class=\"wide screen\">");
+  put_piece(o, &t, 0, s->columns);
+  strbuf_add(o, "</div>\n");
+  if (!fits) {
+    strbuf_add(o, "<div class=\"paper\">\n");
+    for (int from = 0, end; from < s->columns; from = end) {
+      end = piece_end(&t, from);
+      put_piece(o, &t, from, end);
+    }
+    strbuf_add(o, "</div>\n");
+  }
   if (shown < rows) strbuf_addf(o, "<p>and %d rows more</p>\n", rows - shown);
 }
 

@@ -77,15 +77,15 @@ def all_cases():
     return [(name[5:], f) for name, f in sorted(globals().items()) if name.startswith("case_")]
 
 
-def looked_at(where, page, dark):
+def looked_at(where, page, dark, widths=WIDTHS):
     """What the script measured in frames of each width, and the picture of them."""
-    frames = "".join(f'<iframe width="{w}" height="100" srcdoc="{html.escape(page)}"></iframe>' for w in WIDTHS)
+    frames = "".join(f'<iframe width="{w}" height="100" srcdoc="{html.escape(page)}"></iframe>' for w in widths)
     (where / "frames.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><style>:root{{color-scheme:light dark}}body{{margin:0;display:flex;align-items:flex-start}}iframe{{border:0;flex:none}}"
                                        f"#out{{display:none}}</style>{frames}<pre id=out></pre><script>{MEASURE}</script>")
     picture = where / ("dark.png" if dark else "light.png")
     demand(shutil.which("chromium"), "chromium is missing: ./bootstrap deps test")
     done = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={where / 'profile'}",
-                           f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={sum(WIDTHS)},{HEIGHT}",
+                           f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={sum(widths)},{HEIGHT}",
                            f"--screenshot={picture}", "--dump-dom", (where / "frames.html").as_uri()], capture_output=True, text=True, timeout=120)
     found = re.search(r"<pre id=\"out\">(.*)</pre>", done.stdout, re.S)
     demand(found and picture.exists(), f"chromium: {done.stderr[-2000:]}")
@@ -112,3 +112,47 @@ def case_reports_in_a_browser(regc):
                 demand((paper < 80) == dark, f"{name}, {f['width']} pixels wide: the paper is {paper}")
                 drawn = sum(n for v, n in enumerate(counts) if abs(v - paper) > 60) / sum(counts)
                 demand(0.004 < drawn < 0.9, f"{name}, {f['width']} pixels wide: {drawn:.4f} of it is drawn")
+
+
+# Numbers that are large and differ in late digits, 50 classes of one beginning, a run that fails, tables wider than paper.
+DIFFICULT = """data rows = csv("t.csv", target: kind) |> split(train: 60%, valid: 20%, test: 20%, stratify: kind, seed: 1)
+model net(x: [2]) -> [50] = x |> dense(12) |> relu |> dense(50)
+sweep rate in [0.01, 0.011, 0.0111111, 1e30], seed in 1..2, a_setting_with_a_name_that_is_really_quite_long in [1, 2, 3] as path {
+  train net on rows {
+    loss     cross_entropy(net(x), kind)
+    optimize sgd(lr: rate)
+    epochs   2
+  }
+  large = 2.37743e7 + 1e4 * rate + a_setting_with_a_name_that_is_really_quite_long
+  close = 0.98765 + rate / 1e5
+  negative = -1234567 * rate
+  tiny = 1e-9 * rate
+}
+report plot(path, large, over: rate)
+report plot(path, tiny, over: rate)
+report best(path, by: close)
+train net on rows {
+  loss     1e8 * cross_entropy(net(x), kind)
+  optimize sgd(lr: 1e-12)
+  epochs   3
+}
+evaluate net on rows.test { accuracy, confusion }
+"""
+PAPER = 717  # pixels: A4 without the margins that a browser leaves
+
+
+def case_reports_of_difficult_numbers_and_names(regc):
+    """Ticks that neighbours differ in, names that tell classes apart; and as it is printed: nothing reaches over the paper's edge."""
+    where = placed(regc, DIFFICULT, "a,b,kind\n" + "".join(f"{i % 17},{i * i % 23},class number {i % 50} of many\n" for i in range(400)))
+    demand(regc("run", "-q", "p.reg", "--out", "here", cwd=where).returncode == 3, "no run fails")
+    regc.ok("report", "here", "-o", "r.html", cwd=where)
+    page = (where / "r.html").read_text()
+    demand("@media print" in page and "<thead>" in page, "nothing is said of print")
+    for one, widths in ((page, WIDTHS), (page.replace("@media print", "@media screen"), (PAPER,))):
+        for f in looked_at(where, one, False, widths)[0]:
+            demand(f["plots"] and not f["wrong"], f"{f['width']} pixels wide: {f['wrong']}")
+    for title, plot in re.findall(r'aria-label="([^"]*)">(.*?)</svg>', page, re.S):
+        said = re.findall(r'text-anchor="end">([^<]*)</text>', plot)
+        demand("confusion" in title or 2 <= len(said) == len(set(said)), f"{title}: ticks say {said}")
+    names = re.findall(r'text-anchor="end">([^<]*)<title>', re.search(r'aria-label="[^"]*confusion">(.*?)</svg>', page, re.S)[1])
+    demand(len(names) > 8 and len(set(names)) == len(names), f"rows of the confusion are called {names}")
