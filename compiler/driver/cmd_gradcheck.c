@@ -224,6 +224,18 @@ static void tell_json(const GradCheck *c, bool good, const Worst *w, const Tenso
   puts("}");
 }
 
+// A parameter whose value nothing reads, as the last bias in a gradient by the input, may be anywhere: its
+// gradient is 0.
+static const Tensor *unread_leaf(Arena *a, const Graph *body, const char *name) {
+  const char *slope = arena_printf(a, "grad:%s", name);
+  Tensor *t = ARENA_NEW(a, Tensor);
+  for (int i = 0; i < body->outputs.len; i++)
+    if (!strcmp(body->outputs.data[i].name, slope))
+      *t = (Tensor){.name = name, .dtype = DT_F32, .shape = body->outputs.data[i].node->shape};
+  t->data = ARENA_ARRAY(a, double, shape_count(t->shape) + 1);
+  return t;
+}
+
 // The inputs of the expression: its leaves as the check makes them and its parameters' initial values,
 // rounded to the program's floats; then what every graph may read.
 static int make_inputs(GradCheck *c, reg_status *st) {
@@ -244,6 +256,7 @@ static int make_inputs(GradCheck *c, reg_status *st) {
     const char *name = c->check->leaf[i].input;
     c->at_leaf[i] = tensor_find(c->in, c->nin, name);
     if (!c->at_leaf[i]) c->at_leaf[i] = tensor_find(leaves, nleaves, name); // it is read no more: times 0
+    if (!c->at_leaf[i]) c->at_leaf[i] = unread_leaf(a, c->check->expression.graph, name);
   }
   return code;
 }
