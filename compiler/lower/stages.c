@@ -52,7 +52,11 @@ static void same_tensor(Lowered *l, const LowerTrain *t, const LowerTrain *befor
                 arena_printf(a, "%s `%s` in trainings `%s` and `%s`", what, name, before->name, t->name),
                 shape_text(a, then), shape_text(a, now));
   diag_note(d, before->ast->kids[0]->span, "trained here before");
-  diag_hint(d, "a later training of a model goes on with its tensors; another model needs another name");
+  const bool swept =
+      t->ast->span.source == before->ast->span.source && t->ast->span.start == before->ast->span.start;
+  diag_hint(d,
+            swept ? "a model that the block defines, `model m = new net`, is another one in each run"
+                  : "a later training of a model goes on with its tensors; another model needs another name");
 }
 
 static void same_tensors(Lowered *l, const LowerTrain *t, const LowerTrain *before) {

@@ -224,6 +224,8 @@ static void check_axes(Stages *s, const LowerSweep *sweep) {
   for (int i = 0; i < sweep->axes.len; i++) {
     const LowerAxis *x = sweep->axes.data[i];
     if (!x->read && x->values == NULL) diag_emit(ds, DIAG_sweep_unread, x->at, x->name);
+    const Def *of = map_get(&s->l->program->defs, x->name);
+    if (of && of->set_by.source) diag_emit(ds, DIAG_set_axis, of->set_by, sweep->name, x->name);
     for (int k = 0; x->numbers && k < x->n; k++) {
       if (x->numbers[k] >= x->low && x->numbers[k] <= x->high) continue;
       const char *range = isinf(x->high)  ? arena_printf(a, "at least %.9g", x->low)

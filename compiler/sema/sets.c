@@ -61,4 +61,5 @@ void sema_set(Program *p, const SemaSet *set) {
   Ast *value = parse_expression(s, source);
   if (!value) return;
   d->ast = with_kid(p, d->ast, 2, value);
+  d->set_by = here;
 }

@@ -86,3 +86,8 @@ def case_halving_goes_on_with_the_better_ones(regc):
 
 def case_halving_that_was_killed_goes_on(regc):
     killed(regc, HALVED.replace("epochs   18", "epochs   90").replace("report best", "report s.e.mse\nreport best"), 0)
+
+
+def case_a_search_of_few_values_that_was_killed_goes_on(regc):
+    text = swept("lambda in [0, 0.1, 0.01], seed in 1..3 by search(e.mse, trials: 9)", training().replace("epochs   2", "epochs   40"), "report s.e.mse\n")
+    killed(regc, text, 0)

@@ -153,6 +153,46 @@ def case_runs_of_sweeps_are_found_by_conditions(regc):
     demand({r["of"] for r in found("sweep!=none")} == {"q-1"}, "runs of a run that is gone")
 
 
+TIES = """values = [[1, 2, 3, 4], [2, 3, 4, 5], [1, 2, 3, 4], [1, 3, 3, 5], [1.5, 2, 3, 4.25]]
+sweep k in 0..4, seed in 0..3 as s { v = values[k][seed] }
+sweep k in 0..2, seed in 0..1 as two { v = values[k + 2][seed] * (1 + 0.01 * k) }
+sweep k in 0..2, seed in 0..0 as one { v = k }
+sweep k in 0..3, seed in 0..3 as holes {
+  assert k != 1
+  v = if k == 2 and seed == 0 then 0.0 / 0.0 else values[k][seed] + 0.1 * k * seed
+}
+sweep lambda in [0.1, 1, 10, 100], seed in 0..2 as tied {
+  v = [[1, 2, 3], [1, 2, 3], [3, 1, 2], [2, 2, 2]][round(log(lambda) / log(10)) + 1][seed]
+  assert lambda < 50 or seed != 1
+}
+report compare(s, by: v, against: 0)
+report compare(two, by: v, against: 0)
+report compare(one, by: v, against: 0)
+report compare(holes, by: v, against: 0)
+report compare(holes, by: v, against: 1)
+report best(tied, by: v)
+report best(tied, by: v, rule: one_se)
+"""
+
+
+def case_pairs_that_are_tied_few_or_not_there(regc):
+    """Numbers of scipy.stats.ttest_rel and t.interval, corrected as Holm 1979 says; a difference that is the same in all pairs has no spread:
+    p is 0, and of none at all there is no p."""
+    where = placed(regc, TIES, TABLE)
+    done = regc("run", "p.reg", "--json", "--progress=none", "--out=", cwd=where)
+    demand(done.returncode == 3, done.stderr)
+    told = [e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "report"]
+    expected = [[[4, 1, 1, 1, 0, 0], [4, 0, 0, 0, None, None], [4, 0.5, -0.418693, 1.41869, 0.18169, 0.36338], [4, 0.1875, -0.19337, 0.56837, 0.21517, 0.36338]],
+                [[2, 0.52, -5.96016, 7.00016, 0.493819, 0.904088], [2, 0.285, -2.82802, 3.39802, 0.452044, 0.904088]],
+                [[1, 1, None, None, None, None], [1, 2, None, None, None, None]],
+                [[0] + 5 * [None], [3, 0.4, -0.0968275, 0.896828, 0.0741799, 0.14836], [4, 0.95, -0.365368, 2.26537, 0.105137, 0.14836]], 3 * [[0] + 5 * [None]]]
+    for e, rows in zip(told, expected):
+        for row, numbers in zip(e["rows"], rows, strict=True):
+            found = [row[key] for key in ("n", "difference", "low", "high", "p", "corrected")]
+            demand(all(a is b if a is None or b is None else math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-9) for a, b in zip(found, numbers)), f"{e['name']}: {row}")
+    demand([e["chosen"] for e in told[5:]] == [0, 2], "of equal means the first one is the best, by one_se the simplest; one with a failed run is none")
+
+
 def case_many_runs_of_a_sweep_are_soon_found(regc):
     """No question about ten thousand runs takes much longer than reading them from their folder does."""
     where = placed(regc, "sweep a in 1..1000, b in 1..10 as s { v = a * b }\n", TABLE)
