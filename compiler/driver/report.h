@@ -63,6 +63,8 @@ void report_predictions(Arena *a, const char *folder, Report *out);
 void report_weights(Arena *a, const char *folder, Report *out); // the tensors of its weights
 void report_html(StrBuf *out, const char *title, const Report *r);
 void report_plot(StrBuf *out, const Section *s); // as SVG
+// The attributes of a line of the i-th of n series, or of its dots, which tell it from the others.
+void report_mark(StrBuf *out, int i, int n, bool dots);
 void report_escaped(StrBuf *out, const char *s);
 void report_text(Arena *a, const Report *r, const reg_terminal *t);
 #endif

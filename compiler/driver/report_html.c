@@ -3,14 +3,14 @@
 #include "report.h"
 #include <string.h>
 
-enum { COLORS = 6, MOST_ROWS = 1000, MOST_NAMES = 60, PAPER = 112, WIDEST = 26 };
+enum { MOST_ROWS = 1000, MOST_NAMES = 60, PAPER = 112, WIDEST = 26 };
 
 static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#999;--soft:#eee;"
+    ":root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#999;--soft:#eee;--l:42%;"
     "--c0:#1f6fb4;--c1:#c2571a;--c2:#2c8c3c;--c3:#8a4fb0;--c4:#8a6f00;--c5:#b03060}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#181818;--line:#777;--soft:#2c2c2c;"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#181818;--line:#777;--soft:#2c2c2c;--l:62%;"
     "--c0:#6cb2f0;--c1:#f0975a;--c2:#74cc84;--c3:#c796ea;--c4:#dcc04a;--c5:#ee7fa6}}\n"
-    "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--line:#888;--soft:#ddd;"
+    "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--line:#888;--soft:#ddd;--l:42%;"
     "--c0:#1f6fb4;--c1:#c2571a;--c2:#2c8c3c;--c3:#8a4fb0;--c4:#8a6f00;--c5:#b03060}"
     "details::details-content{content-visibility:visible;display:block}*{print-color-adjust:exact}}\n"
     "body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:75rem;"
@@ -59,10 +59,11 @@ static void put_names(StrBuf *o, const Section *s) {
     const Series *one = s->series.data[i];
     strbuf_add(o, "<li><svg viewBox=\"0 0 26 10\" aria-hidden=\"true\">");
     if (one->dots)
-      strbuf_addf(o, "<circle class=\"s%d\" r=\"3\" cx=\"13\" cy=\"5\"/>", i % COLORS);
+      strbuf_add(o, "<circle r=\"3\" cx=\"13\" cy=\"5\"");
     else
-      strbuf_addf(o, "<polyline class=\"s%d d%d\" points=\"0,5 26,5\"/>", i % COLORS, i / COLORS % 3);
-    strbuf_add(o, "</svg>");
+      strbuf_add(o, "<polyline points=\"0,5 26,5\"");
+    report_mark(o, i, s->series.len, one->dots);
+    strbuf_add(o, "/></svg>");
     report_escaped(o, one->name);
     strbuf_add(o, "</li>");
   }

@@ -5,7 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 560, HEIGHT = 290, LEFT = 74, RIGHT = 26, TOP = 14, BOTTOM = 62, COLORS = 6, CELLS = 400 };
+enum {
+  WIDTH = 560,
+  HEIGHT = 290,
+  LEFT = 74,
+  RIGHT = 26,
+  TOP = 14,
+  BOTTOM = 62,
+  COLORS = 6,
+  LINES = 3,
+  CELLS = 400
+};
 
 typedef struct Scale {
   double low, high;
@@ -124,12 +134,24 @@ static void ticks(StrBuf *o, const Scale *s, bool y) {
   for (int i = 0; is_tick(s, i); i++) tick(o, s, first_tick(s) + i * s->step, y);
 }
 
-static void put_line(StrBuf *o, const Series *s, int number, const Scale *x, const Scale *y) {
+// Six colours and three kinds of line; of more series each has a colour between its neighbours'.
+void report_mark(StrBuf *o, int i, int n, bool dots) {
+  if (n <= COLORS * LINES)
+    strbuf_addf(o, dots ? " class=\"s%d\"" : " class=\"s%d d%d\"", i % COLORS, i / COLORS);
+  else
+    strbuf_addf(o, " class=\"d%d\" style=\"stroke:hsl(%d 65%% var(--l))%s\"", i % LINES,
+                (int)lround(250.0 * (n - 1 - i) / (n - 1)), dots ? ";fill:none" : "");
+}
+
+static void put_line(StrBuf *o, const Series *s, int number, int n, const Scale *x, const Scale *y) {
   bool open = false;
   for (int i = 0; i < s->y.len; i++) {
     const bool there = isfinite(s->y.data[i]) && isfinite(s->x.data[i]);
-    if (there && !open)
-      strbuf_addf(o, "<polyline class=\"s%d d%d\" points=\"", number % COLORS, number / COLORS % 3);
+    if (there && !open) {
+      strbuf_add(o, "<polyline");
+      report_mark(o, number, n, false);
+      strbuf_add(o, " points=\"");
+    }
     if (there) strbuf_addf(o, "%.1f,%.1f ", place(x, s->x.data[i]), place(y, s->y.data[i]));
     if (!there && open) strbuf_add(o, "\"/>");
     open = there;
@@ -137,11 +159,14 @@ static void put_line(StrBuf *o, const Series *s, int number, const Scale *x, con
   if (open) strbuf_add(o, "\"/>");
 }
 
-static void put_dots(StrBuf *o, const Series *s, int number, const Scale *x, const Scale *y) {
+static void put_dots(StrBuf *o, const Series *s, int number, int n, const Scale *x, const Scale *y) {
   for (int i = 0; i < s->y.len; i++)
-    if (isfinite(s->y.data[i]) && isfinite(s->x.data[i]))
-      strbuf_addf(o, "<circle class=\"s%d\" r=\"%s\" cx=\"%.1f\" cy=\"%.1f\"/>", number % COLORS,
-                  s->dots ? "2.4" : "3.2", place(x, s->x.data[i]), place(y, s->y.data[i]));
+    if (isfinite(s->y.data[i]) && isfinite(s->x.data[i])) {
+      strbuf_addf(o, "<circle r=\"%s\" cx=\"%.1f\" cy=\"%.1f\"", s->dots ? "2.4" : "3.2",
+                  place(x, s->x.data[i]), place(y, s->y.data[i]));
+      report_mark(o, number, n, true);
+      strbuf_add(o, "/>");
+    }
 }
 
 static void put_bars(StrBuf *o, const Series *s, const Scale *x, const Scale *y) {
@@ -195,8 +220,9 @@ static void put_lines(StrBuf *o, const Section *s) {
     if (s->plot == PLOT_BARS)
       put_bars(o, one, &x, &y);
     else if (!one->dots)
-      put_line(o, one, i, &x, &y);
-    if (one->dots || (s->plot == PLOT_LINES && (one->y.len == 1 || s->shares))) put_dots(o, one, i, &x, &y);
+      put_line(o, one, i, s->series.len, &x, &y);
+    if (one->dots || (s->plot == PLOT_LINES && (one->y.len == 1 || s->shares)))
+      put_dots(o, one, i, s->series.len, &x, &y);
   }
   strbuf_add(o, "</svg>\n");
 }

@@ -128,6 +128,7 @@ sweep rate in [0.01, 0.011, 0.0111111, 1e30], seed in 1..2, a_setting_with_a_nam
   negative = -1234567 * rate
   tiny = 1e-9 * rate
 }
+report plot(path, net.dense1.weight, over: rate)
 report plot(path, large, over: rate)
 report plot(path, tiny, over: rate)
 report best(path, by: close)
@@ -154,5 +155,7 @@ def case_reports_of_difficult_numbers_and_names(regc):
     for title, plot in re.findall(r'aria-label="([^"]*)">(.*?)</svg>', page, re.S):
         said = re.findall(r'text-anchor="end">([^<]*)</text>', plot)
         demand("confusion" in title or 2 <= len(said) == len(set(said)), f"{title}: ticks say {said}")
+    lines = re.findall("<polyline ([^>]*?) points", re.search(r'aria-label="plot.path, net.dense1[^"]*">(.*?)</svg>', page, re.S)[1])
+    demand(len(lines) == 24 == len(set(lines)), f"lines that look the same: {lines}")
     names = re.findall(r'text-anchor="end">([^<]*)<title>', re.search(r'aria-label="[^"]*confusion">(.*?)</svg>', page, re.S)[1])
     demand(len(names) > 8 and len(set(names)) == len(names), f"rows of the confusion are called {names}")
