@@ -477,6 +477,7 @@ static const reg_sweep *sweeps_of(Arena *a, const Lowered *l) {
                            .value = x->stored,
                            .all = x->all,
                            .count = x->n,
+                           .folds = x->folds,
                            .nnumbers = x->numbers ? x->n : 0,
                            .numbers = x->numbers,
                            .nlabels = x->numbers ? 0 : x->n,

@@ -149,11 +149,13 @@ static void numbers(const Sweep *w) {
 #define LABEL      "CASE x.type WHEN 'real' THEN printf('%.7g', x.value) ELSE x.value END"
 enum { MOST_TRAININGS = 4 };
 
-// Runs that differ in the seed alone are one line, their mean; of many lines some, evenly over all.
+#define VARIES "x.key != 'seed' AND x.key NOT IN (SELECT value FROM json_each(e.line, '$.repeats'))"
+// Runs that differ in the seed or the fold alone are one line, their mean; of many lines some, evenly over
+// all.
 static const char lines_of[] =
     "CREATE TABLE lines AS WITH own AS (SELECT i, json_extract(line, '$.run') AS run, coalesce("
-    "(SELECT group_concat(x.key || ' ' || " LABEL
-    ", ', ') FROM json_each(e.line, '$.axes') x WHERE x.key != 'seed'),"
+    "(SELECT group_concat(x.key || ' ' || " LABEL ", ', ') FROM json_each(e.line, '$.axes') x WHERE " VARIES
+    "),"
     " (SELECT group_concat(x.key || ' ' || " LABEL ", ', ') FROM json_each(e.line, '$.axes') x)) AS label"
     " FROM e WHERE " RUNS " AND json_type(line, '$.curves') = 'array'),"
     " n AS (SELECT label, row_number() OVER (ORDER BY min(run)) - 1 AS place, count(*) OVER () AS many,"
@@ -225,15 +227,21 @@ static void curves(const Sweep *w, const char *const *training, const char *what
 // What was left out of the lines, and what each is.
 static const char *note_of(const Sweep *w) {
   const Reading *r = w->r;
-  sqlite3_stmt *s = runs_query(r->db, "SELECT many, runs FROM lines LIMIT 1", NULL, 0);
+  sqlite3_stmt *s = runs_query(
+      r->db,
+      "SELECT many, runs, (SELECT group_concat(iif(x.key = 'seed', 'seeds', x.key), ' and ') FROM"
+      " json_each(e.line, '$.axes') x WHERE NOT (" VARIES ")) FROM lines JOIN e ON e.i = lines.i LIMIT 1",
+      NULL, 0);
   const char *note = NULL;
   if (s && sqlite3_step(s) == SQLITE_ROW) {
     const int many = sqlite3_column_int(s, 0), of = sqlite3_column_int(s, 1),
               most = (int)strtol(MOST_LINES, NULL, 10);
-    note = many > most && of > 1 ? arena_printf(r->a, "%d of %d lines, each the mean over seeds", most, many)
-           : many > most         ? arena_printf(r->a, "%d of %d lines", most, many)
-           : of > 1              ? "each line is the mean over seeds"
-                                 : NULL;
+    const char *told = report_text_at(r, s, 2), *over = *told ? told : "runs with the same values";
+    note = many > most && of > 1
+               ? arena_printf(r->a, "%d of %d lines, each the mean over %s", most, many, over)
+           : many > most ? arena_printf(r->a, "%d of %d lines", most, many)
+           : of > 1      ? arena_printf(r->a, "each line is the mean over %s", over)
+                         : NULL;
   }
   sqlite3_finalize(s);
   return note;

@@ -383,6 +383,22 @@ static void put_values(Text *o, const reg_event *e) {
   reg_text_add(o, "}");
 }
 
+// Axes of data sets, such as folds: runs that differ in these alone are repetitions, as those of other seeds
+// are.
+static void put_repetitions(Text *o, const reg_sweep *s) {
+  int n = 0;
+  for (int i = 0; i < s->naxes; i++) {
+    if (!s->axes[i].folds) continue;
+    if (n)
+      reg_text_add(o, ",");
+    else
+      reg_text_key(o, "repeats"), reg_text_add(o, "[");
+    reg_text_json(o, s->axes[i].name);
+    n++;
+  }
+  if (n) reg_text_add(o, "]");
+}
+
 static void run(Text *o, const reg_event *e) {
   const reg_sweep *s = e->sweep;
   put_text(o, "sweep", s->name);
@@ -392,6 +408,7 @@ static void run(Text *o, const reg_event *e) {
   reg_text_add(o, "{");
   for (int i = 0; i < s->naxes; i++) put_axis(o, &s->axes[i], e->at[i]);
   reg_text_add(o, "}");
+  put_repetitions(o, s);
   put_text(o, "outcome",
            e->status      ? (e->status->code == REG_DIVERGED ? "diverged" : "failed")
            : e->share < 1 ? "stopped"

@@ -77,6 +77,28 @@ def case_curves_of_several_trainings_and_of_sweeps_in_runs(regc):
     demand([c.get("act", 1) for c in found] == list(range(1, 17)) and all(c["epoch"] == [1, 2] for c in found), f"{found}")
 
 
+def case_lines_of_folds_are_their_means(regc):
+    """As those of seeds, and as `best` judges; where there is nothing else, each fold is a line."""
+    body = TRAINING.replace("train net on rows", "train net on fold")
+    for axes, note, names in (("fold in folds(rows.train, 3), lambda in [0, 0.1], seed in 1..2", "each line is the mean over fold and seeds", ["lambda 0", "lambda 0.1"]),
+                              ("lambda in [0, 0.1], fold in folds(rows.train, 3)", "each line is the mean over fold", ["lambda 0", "lambda 0.1"]),
+                              ("fold in folds(rows.train, 3)", None, ["fold 1", "fold 2", "fold 3"])):
+        where = placed(regc, swept(axes, body if "lambda" in axes else body.replace("lambda", "0.1"), ""), TABLE)
+        regc.ok("run", "p.reg", "--quiet", "--progress=none", "--out=out", cwd=where)
+        regc.ok("report", "out", "-o", "r.html", cwd=where)
+        told = regc.ok("report", "out", cwd=where).split("Sweep s: loss in net\n")[1].splitlines()
+        demand(note is None or told[0].strip() == note, f"{told}")
+        lines = [re.split(r"  +", line.strip())[0] for line in told[(note is not None):]]
+        demand(lines[:len(names)] == names and lines[len(names):len(names) + 1] != ["fold"], f"{lines}")
+        runs = [json.loads(line) for line in (where / "out/metrics.jsonl").read_text().splitlines()]
+        runs = [e for e in runs if e["event"] == "run"]
+        demand(all(e["repeats"] == ["fold"] for e in runs), f"{runs[0]}")
+        last = [float(line.split()[-1]) for line in told[(note is not None):][:len(names)]]
+        for name, value in zip(names, last):
+            own = [e["curves"][0]["loss"][-1] for e in runs if name in [f"{k} {v:g}" if k == "lambda" else f"{k} {v}" for k, v in e["axes"].items()]]
+            demand(math.isclose(value, sum(own) / len(own), rel_tol=1e-3), f"{name}: {value} and {own}")
+
+
 def case_reports_tell_what_the_runs_of_a_sweep_did(regc):
     """Variants are compiled where they are first needed, on any thread; a sweep in a loop is told each time that it acts."""
     recipes = RECIPES.replace("HOW", "[plain, without sparse, with slow]").replace(" as s {", ", seed in 1..2 as s {").replace("epochs   2", "epochs   9")
