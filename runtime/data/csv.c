@@ -155,6 +155,7 @@ static void read_rows(CsvReader *r) {
   }
   r->layout.ncolumns = r->header.count;
   r->layout.use = r->use;
+  r->layout.also = r->also;
   r->layout.texts = t->is_text;
   r->layout.holes = r->want->drops;
   r->layout.guess = r->want->any_text && !t->nfiles;
@@ -237,6 +238,7 @@ int table_read_csv(Table *t, const TableRequest *want, reg_status *st) {
   stream_close(&r.stream);
   free(r.bytes);
   free(r.use);
+  free(r.also);
   names_free(&r.header);
   if (r.all.layout) csv_piece_free(&r.all);
   return r.failed ? st->code : REG_OK;

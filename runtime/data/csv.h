@@ -14,7 +14,7 @@ typedef struct CsvReader {
   const reg_csv_form *form;
   reg_status *st;
   NameIndex header;
-  int *use, *own_column;
+  int *use, *also, *own_column;
   CsvLayout layout;
   int64_t line;  // on which the lines of the block begin, from 1
   int64_t head;  // on which the columns' names are

@@ -128,6 +128,17 @@ const char *csv_names(CsvReader *r, CsvPiece *p, const char *at) {
   return begin;
 }
 
+// A column of x: one that is nothing else, or a field of its own that is no target, which is then both.
+static bool put_in_x(CsvReader *r, int at, int place) {
+  const int own = CSV_OWN - r->use[at];
+  const bool field = r->use[at] <= CSV_OWN && own < r->table->nown &&
+                     (r->table->own[own].role == REG_OWN_FIELD || r->table->own[own].role == REG_OWN_ID);
+  if (!field && r->use[at] != CSV_IGNORED) return false;
+  if (field) r->also[at] = own;
+  r->use[at] = place;
+  return true;
+}
+
 // The wanted columns, each at its place of x.
 static void pick_wanted(CsvReader *r, const bool *twice) {
   const TableRequest *want = r->want;
@@ -137,12 +148,9 @@ static void pick_wanted(CsvReader *r, const bool *twice) {
   for (int i = 0; i < want->ncolumns; i++) {
     const int at = names_find(&r->header, want->columns[i]);
     if (at >= 0 && !is_alone(r, twice, at)) return;
-    if (at >= 0 && r->use[at] == CSV_IGNORED) {
-      r->use[at] = i;
-    } else {
-      nmissing++;
-      list_column(&missing, want->columns[i]);
-    }
+    if (at >= 0 && put_in_x(r, at, i)) continue;
+    nmissing++;
+    list_column(&missing, want->columns[i]);
   }
   if (nmissing && (nmissing < want->ncolumns || !lacks_header(r))) {
     r->failed = true;
@@ -187,10 +195,11 @@ static void choose(CsvReader *r, const bool *twice) {
     const int at = names_find(&r->header, f->columns[i]);
     if (at < 0) column_missing(r, f->columns[i]);
     if (at < 0 || !is_alone(r, twice, at)) return;
-    if (r->use[at] != CSV_IGNORED)
-      csv_fail(r, r->head, at + 1, "x has a column once, and what is a field of its own is none of it",
-               "column `%.60s` is taken twice", f->columns[i]);
-    columns[r->use[at] = t->width++] = r->header.names[at];
+    if (put_in_x(r, at, t->width))
+      columns[t->width++] = r->header.names[at];
+    else
+      csv_fail(r, r->head, at + 1, "x has a column once, and no target", "column `%.60s` is taken twice",
+               f->columns[i]);
   }
   for (int i = 0; i < f->ndropped; i++) {
     const int at = names_find(&r->header, f->dropped[i]);
@@ -233,11 +242,12 @@ static void use_columns(CsvReader *r, const bool *twice) {
   }
   r->use = malloc((size_t)(n + 1) * sizeof *r->use);
   r->own_column = reg_heap_take(t->heap, (size_t)(t->nown + 1) * sizeof *r->own_column);
-  if (!r->use || !r->own_column) {
+  r->also = malloc((size_t)(n + 1) * sizeof *r->also);
+  if (!r->use || !r->also || !r->own_column) {
     csv_no_memory(r, (size_t)n * sizeof *r->use);
     return;
   }
-  for (int i = 0; i < n; i++) r->use[i] = CSV_IGNORED;
+  for (int i = 0; i < n; i++) r->use[i] = r->also[i] = CSV_IGNORED;
   t->files[t->nfiles].column = r->own_column;
   for (int k = 0; k < t->nown && !r->failed; k++) {
     const char *name = k == 0 && r->want->target ? r->want->target : t->own[k].column;

@@ -317,10 +317,10 @@ static const char *quick(const CsvPiece *p, int x, const char *at) {
 
 static const char *scan_field(CsvPiece *p, int column, const char *at) {
   const CsvLayout *l = p->layout;
-  const int use = l->use[column];
+  const int use = l->use[column], also = l->also[column];
   const bool number = use >= 0 && !l->texts[use];
   CsvField f = {0};
-  if (number) {
+  if (number && also < 0) {
     const char *end = quick(p, use, at);
     if (end) return end;
   }
@@ -335,8 +335,9 @@ static const char *scan_field(CsvPiece *p, int column, const char *at) {
                     : use <= CSV_OWN   ? keep_own(p, CSV_OWN - use, &f)
                     : number           ? keep_number(p, use, column + 1, &f)
                                        : keep_level(p, use, column + 1, &f);
+  const bool both = good && (also < 0 || keep_own(p, also, &f));
   p->lines = behind;
-  return good ? at : NULL;
+  return both ? at : NULL;
 }
 
 static const char *scan_line(CsvPiece *p, const char *at) {

@@ -12,6 +12,7 @@ typedef struct CsvLayout {
   char separator, point, comment; // comment 0: there are none
   int ncolumns;                   // fields of a line
   const int *use;                 // of each
+  const int *also;                // of each of x the own column that it is besides, or CSV_IGNORED
   const bool *texts; // of each place in x: its values are texts, and its numbers places in their list
   int width, nown;
   const OwnColumn *own;

@@ -239,6 +239,25 @@ def case_rows_that_lack_values_are_left_out_in_the_order_of_steps(regc):
         refused(regc, place, "check", where / "p.reg", code=65)
 
 
+def case_a_field_that_columns_name_too_is_both(regc):
+    """The same bits as of a file that has the column twice; a target is never one of x."""
+    where = folder(regc)
+    rows = [("uvw"[k % 3], (k * k) % 11, (5 * k) % 13) for k in range(30)]
+    (where / "t.csv").write_text("shop,n,y\n" + "".join(f"{shop},{n},{y}\n" for shop, n, y in rows))
+    (where / "twice.csv").write_text("there,shop,n,n2,y\n" + "".join(f"{shop},{shop},{n},{n},{y}\n" for shop, n, y in rows))
+    for name, file, group in (("both", "t", "[shop, n]"), ("twice", "twice", "[there as place, n2 as m]")):
+        (where / f"{name}.reg").write_text(f"""data d = csv("{file}.csv", target: y, group: {group}, columns: [n, shop]) |> one_hot(shop)
+  |> split(train: 60%, test: 40%, stratify: {"shop" if name == "both" else "place"}, seed: 1)
+model net(x: [4]) -> [1] = x |> dense(1)
+train net on d {{ loss mean((1 + {"n" if name == "both" else "m"})[.., new] * (net(x) - y[.., new])^2); optimize sgd(lr: 0.001); epochs 3 }}
+""")
+        regc.ok("run", f"{name}.reg", "-q", "--out", name, cwd=where)
+    demand((where / "both/weights.safetensors").read_bytes() == (where / "twice/weights.safetensors").read_bytes(), "other weights")
+    demand(regc.ok("predict", "both.reg", "--weights", "both", "--in", "t.csv", cwd=where) == regc.ok("predict", "twice.reg", "--weights", "twice", "--in", "twice.csv", cwd=where), "other predictions")
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y, columns: [n, y])\n')
+    refused(regc, "t.csv:1:3: column `y` is taken twice", "check", where / "p.reg", code=65)
+
+
 def case_some_columns_are_scaled(regc):
     """`standardize` and `min_max` of some columns, or of what one became, learned from the training part; predictions do the same, in binaries too."""
     where = folder(regc)
