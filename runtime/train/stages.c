@@ -188,8 +188,10 @@ static int known_stage(Run *r, const reg_stage *s) {
   return REG_AGAIN;
 }
 
+// What is only evaluated writes no weights: those of the file are of the run that trained.
 static int save_stage(Run *r, const reg_stage *s) {
   const reg_save *save = &r->program->saves[s->index];
+  if (r->options->evaluate_only) return REG_OK;
   reg_saved_tensor *tensors = calloc((size_t)save->ntensors + 1, sizeof *tensors);
   Heap heap = {0};
   int code = tensors ? REG_OK : reg_no_memory(r->st, (size_t)save->ntensors * sizeof *tensors);

@@ -257,3 +257,18 @@ def case_kills_at_any_moment_change_nothing(regc):
         raise Failure(str(e)) from e
     demand(not failures, "\n".join(failures))
     demand(passed and tally["kills"] >= kills and tally["with a checkpoint"] > kills // 4, f"{dict(tally)}")
+
+
+def case_evaluating_saves_nothing(regc):
+    """`save` writes what a run has trained; weights that are only evaluated do not take the place of that file, nor make one."""
+    path = program(regc)
+    path.write_text(path.read_text() + 'save net to "kept.safetensors"\n')
+    for run in ("one", "other"):
+        regc.ok("run", "-q", "--out", run, path, "--seed", "1" if run == "one" else "2", cwd=path.parent)
+    saved = path.parent / "kept.safetensors"
+    kept = saved.read_bytes()
+    regc.ok("evaluate", path, "--weights", "one", cwd=path.parent)
+    demand(saved.read_bytes() == kept, "the file has other weights")
+    saved.unlink()
+    regc.ok("evaluate", path, "--weights", "one", cwd=path.parent)
+    demand(not saved.exists(), "a file was made")
