@@ -8,7 +8,8 @@ enum { MOST_ROWS = 1000, MOST_NAMES = 60, PAPER = 112, WIDEST = 26 };
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#999;--soft:#eee;--l:42%;"
     "--c0:#1f6fb4;--c1:#c2571a;--c2:#2c8c3c;--c3:#8a4fb0;--c4:#8a6f00;--c5:#b03060}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#181818;--line:#777;--soft:#2c2c2c;--l:62%;"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#181818;--line:#777;--soft:#2c2c2c;--l:62%"
+    ";"
     "--c0:#6cb2f0;--c1:#f0975a;--c2:#74cc84;--c3:#c796ea;--c4:#dcc04a;--c5:#ee7fa6}}\n"
     "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--line:#888;--soft:#ddd;--l:42%;"
     "--c0:#1f6fb4;--c1:#c2571a;--c2:#2c8c3c;--c3:#8a4fb0;--c4:#8a6f00;--c5:#b03060}"
@@ -138,7 +139,8 @@ static void put_table(StrBuf *o, const Section *s) {
 }
 
 static void put_section(StrBuf *o, const Section *s) {
-  strbuf_addf(o, "<section%s><h2>", s->plot ? "" : " class=\"full\"");
+  const bool plot = s->plot && report_drawn(s);
+  strbuf_addf(o, "<section%s><h2>", plot ? "" : " class=\"full\"");
   report_escaped(o, s->title);
   strbuf_add(o, "</h2>\n");
   if (s->note) {
@@ -146,11 +148,12 @@ static void put_section(StrBuf *o, const Section *s) {
     report_escaped(o, s->note);
     strbuf_add(o, "</p>\n");
   }
-  if (s->plot) report_plot(o, s);
-  if (s->plot == PLOT_LINES) put_names(o, s);
-  if (s->plot) strbuf_add(o, "<details><summary>numbers</summary>\n");
+  if (s->plot && !plot) strbuf_add(o, "<p>there is no number to draw</p>\n");
+  if (plot) report_plot(o, s);
+  if (plot && s->plot == PLOT_LINES) put_names(o, s);
+  if (plot) strbuf_add(o, "<details><summary>numbers</summary>\n");
   if (s->columns) put_table(o, s);
-  if (s->plot) strbuf_add(o, "</details>\n");
+  if (plot) strbuf_add(o, "</details>\n");
   if (s->code) {
     strbuf_add(o, "<pre>");
     report_escaped(o, s->code);

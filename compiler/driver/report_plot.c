@@ -26,8 +26,8 @@ typedef struct Scale {
 } Scale;
 
 static double place(const Scale *s, double v) {
-  const double share =
-      s->log ? (log(v) - log(s->low)) / (log(s->high) - log(s->low)) : (v - s->low) / (s->high - s->low);
+  const double share = s->log ? (log(v) - log(s->low)) / (log(s->high) - log(s->low))
+                              : (v / 2 - s->low / 2) / (s->high / 2 - s->low / 2);
   return s->from + share * (s->to - s->from);
 }
 
@@ -65,11 +65,11 @@ static bool is_tick(const Scale *s, int i) {
 }
 
 static double tick_says(const Scale *s, double v) {
-  const double said = (v - s->offset) / s->unit;
-  return fabs(said) < 1e-6 * s->step / s->unit ? 0 : said;
+  const double steps = round((v - s->offset) / s->step); // without what rounding has left
+  return steps == 0 ? 0 : steps * (s->step / s->unit);
 }
 
-// There is room for six characters, and neighbours say something else.
+// There is room for six characters, powers of ten stand at the axis, and neighbours say something else.
 static bool ticks_fit(const Scale *s) {
   char text[40];
   double most = 0;
@@ -77,7 +77,7 @@ static bool ticks_fit(const Scale *s) {
   for (int i = 0; is_tick(s, i); i++) {
     const double said = tick_says(s, first_tick(s) + i * s->step);
     most = fmax(most, fabs(said));
-    fit &= snprintf(text, sizeof text, "%.6g", said) <= 6;
+    fit &= snprintf(text, sizeof text, "%.6g", said) <= 6 && !strchr(text, 'e');
   }
   return fit && most < 1e5 * s->step / s->unit;
 }
@@ -91,7 +91,8 @@ static void choose_ticks(Scale *s) {
                last = s->log ? floor(log10(s->high) + 1e-9) : 0;
   s->offset = 0, s->unit = 1, s->step = 0;
   if (s->log && last > first) return;
-  s->step = step_of(s->high - s->low);
+  const double span = s->high - s->low;
+  s->step = isfinite(span) ? step_of(span) : 2 * step_of(s->high / 2 - s->low / 2);
   if (ticks_fit(s)) return;
   s->unit = power_below(fmax(fabs(s->low), fabs(s->high)));
   if (ticks_fit(s)) return;
@@ -300,6 +301,13 @@ static void put_matrix(StrBuf *o, const Section *s) {
     }
   }
   strbuf_add(o, "</svg>\n");
+}
+
+bool report_drawn(const Section *s) {
+  bool any = s->plot == PLOT_MATRIX;
+  for (int i = 0; i < s->series.len && !any; i++)
+    for (int k = 0; k < s->series.data[i]->y.len && !any; k++) any = isfinite(s->series.data[i]->y.data[k]);
+  return any;
 }
 
 void report_plot(StrBuf *o, const Section *s) {

@@ -132,6 +132,12 @@ report plot(path, net.dense1.weight, over: rate)
 report plot(path, large, over: rate)
 report plot(path, tiny, over: rate)
 report best(path, by: close)
+sweep k in 1..4 as odd {
+  nothing = k * (0.0 / 0.0)
+  vast = (k - 2.5) * 2e38
+  late = -1 - 1e-6 * k
+}
+report plot(odd, nothing, over: k)
 train net on rows {
   loss     1e8 * cross_entropy(net(x), kind)
   optimize sgd(lr: 1e-12)
