@@ -159,6 +159,9 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   if (p->separator != ',' && !text_ends_in(path, ".tsv"))
     printf(", separator: \"%s\"", p->separator == '\t' ? "\\t" : (char[]){p->separator, 0});
   if (p->decimal != '.') fputs(", decimal: \",\"", stdout);
+  if (p->thousands) printf(", thousands: \"%c\"", p->thousands);
+  for (int i = 0; i < p->nunits; i++)
+    printf("%s\"%s\"%s", i ? ", " : ", units: [", p->units[i], i + 1 < p->nunits ? "" : "]");
   if (p->skip) printf(", skip: %lld", (long long)p->skip);
   if (p->bare) fputs(", header: false", stdout);
   printf(", target: %s", field);

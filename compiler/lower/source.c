@@ -185,7 +185,7 @@ static bool byte_arg(Cx *cx, const Ast *call, const char *arg, int *to) {
   const Ast *e = call_arg(call, arg, -1);
   if (!e) return true;
   if (e->kind == AST_STR && e->name[0] > 0 && !e->name[1] && !strchr("\"\n\r", e->name[0]) &&
-      (e->name[0] != ' ' || !strcmp(arg, "separator"))) {
+      (e->name[0] != ' ' || !strcmp(arg, "separator") || !strcmp(arg, "thousands"))) {
     *to = (unsigned char)e->name[0];
     return true;
   }
@@ -217,7 +217,9 @@ static bool form_args(Cx *cx, Env *env, const Ast *call, reg_data_op *op, reg_cs
          names_arg(cx, call, "names", &f->names, &f->nnames) &&
          names_arg(cx, call, "missing", &f->missing, &f->nmissing) &&
          byte_arg(cx, call, "separator", &f->separator) && byte_arg(cx, call, "decimal", &f->decimal) &&
-         byte_arg(cx, call, "comment", &f->comment) && header_arg(cx, env, call, f);
+         byte_arg(cx, call, "thousands", &f->thousands) &&
+         names_arg(cx, call, "units", &f->units, &f->nunits) && byte_arg(cx, call, "comment", &f->comment) &&
+         header_arg(cx, env, call, f);
 }
 
 bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg_data_op *op) {
@@ -239,6 +241,14 @@ bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg
     Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at ? at->span : call->span,
                         arena_printf(cx->a, "the decimal mark `%c`", decimal), "where it separates fields");
     diag_hint(d, "`separator: \";\"` is usual beside a decimal comma");
+    return false;
+  }
+  if (f->thousands == decimal) {
+    const Ast *at = call_arg(call, "thousands", -1);
+    Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at ? at->span : call->span,
+                        arena_printf(cx->a, "`%c` between thousands", f->thousands),
+                        "where it is the decimal mark");
+    diag_hint(d, "1.234,5 is written with `thousands: \".\", decimal: \",\"`");
     return false;
   }
   op->nforms = 1;

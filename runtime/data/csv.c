@@ -219,7 +219,10 @@ static void read_all(CsvReader *r) {
 
 static CsvLayout layout_of(const reg_csv_form *f, reg_dtype dtype) {
   return (CsvLayout){.separator = (char)(f->separator ? f->separator : ','),
-                     .point = (char)(f->decimal ? f->decimal : '.'),
+                     .marks = {.point = (char)(f->decimal ? f->decimal : '.'),
+                               .thousands = (char)f->thousands,
+                               .nunits = f->nunits,
+                               .units = f->units},
                      .comment = (char)f->comment,
                      .nmissing = f->nmissing,
                      .missing = f->missing,

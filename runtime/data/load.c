@@ -212,6 +212,7 @@ static int keep_forms(reg_dataset *d, Heap *heap, const reg_data_op *source, reg
   if (f) {
     f->names = texts_of(heap, f->names, f->nnames, &good);
     f->missing = texts_of(heap, f->missing, f->nmissing, &good);
+    f->units = texts_of(heap, f->units, f->nunits, &good);
     f->columns = texts_of(heap, f->columns, f->ncolumns, &good);
     f->dropped = texts_of(heap, f->dropped, f->ndropped, &good);
     f->own = own;

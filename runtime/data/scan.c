@@ -204,19 +204,6 @@ static bool listed_missing(const CsvLayout *l, const CsvField *f) {
   return false;
 }
 
-// The field as number_parse wants it; false: no number is so long.
-static bool number_text(const CsvLayout *l, const CsvField *f, char *to, size_t room) {
-  if (f->length >= room) return false;
-  memcpy(to, f->text, f->length);
-  to[f->length] = 0;
-  for (char *c = to; l->point != '.' && *c; c++)
-    if (*c == l->point)
-      *c = '.';
-    else if (*c == '.')
-      *c = l->point;
-  return true;
-}
-
 static CsvPlace place_of(const CsvPiece *p, int column, const CsvField *f) {
   CsvPlace at = {.line = p->lines, .column = column};
   csv_cell_text(at.cell, f->text, f->length);
@@ -243,8 +230,9 @@ static bool keep_number(CsvPiece *p, int x, int column, const CsvField *f) {
     keep_missing(p, x, column, f);
     return true;
   }
-  const bool fits = number_text(l, f, text, sizeof text);
-  p->number = fits ? number_parse(text, f->length, l->dtype, to) : NUMBER_NONE;
+  size_t size;
+  const bool fits = number_plain(&l->marks, f->text, f->length, text, sizeof text, &size);
+  p->number = fits ? number_parse(text, size, l->dtype, to) : NUMBER_NONE;
   if (p->number == NUMBER_OK) return true;
   if (p->number == NUMBER_MISSING) {
     keep_missing(p, x, column, f);
@@ -294,12 +282,15 @@ static bool keep_own(CsvPiece *p, int k, const CsvField *f) {
   const bool is_text = l->own[k].role == REG_OWN_TEXT;
   const bool lacks = !f->length || (l->own[k].role != REG_OWN_ID && listed_missing(l, f));
   if (lacks && !l->holes && !is_text) return wrong(p, CSV_EMPTY);
-  const bool as_number = l->point != '.' && !is_text && number_text(l, f, number, sizeof number) &&
-                         number_parse(number, f->length, l->dtype, &value) == NUMBER_OK;
+  const bool marked = l->marks.point != '.' || l->marks.thousands || l->marks.nunits;
+  size_t size = f->length;
+  const bool as_number = marked && !is_text &&
+                         number_plain(&l->marks, f->text, f->length, number, sizeof number, &size) &&
+                         number_parse(number, size, l->dtype, &value) == NUMBER_OK;
   const char *text = as_number ? number : whole_text(p, f);
   if (!text) return false;
   p->line[p->nrows] = p->lines;
-  return cells_add(&p->own[k], p->nrows, text, f->length) || wrong(p, CSV_MEMORY);
+  return cells_add(&p->own[k], p->nrows, text, as_number ? size : f->length) || wrong(p, CSV_MEMORY);
 }
 
 // -- lines
@@ -309,7 +300,7 @@ static const char *quick(const CsvPiece *p, int x, const char *at) {
   const CsvLayout *l = p->layout;
   double value;
   if (l->nmissing) return NULL;
-  const char *end = number_quick(at, l->point, l->dtype, &value);
+  const char *end = number_quick(at, l->marks.point, l->dtype, &value);
   if (!end || (*end != l->separator && !is_end(*end))) return NULL;
   p->numbers[p->nrows * l->width + x] = value;
   return field_end(p, end);

@@ -7,12 +7,23 @@
 enum { CSV_IGNORED = -1, CSV_OWN = -2 };
 enum { CSV_LONGEST_FIELD = 1 << 20, CSV_LONGEST_LINE = 1 << 26 };
 
+// How numbers are written.
+typedef struct NumberMarks {
+  char point, thousands; // 0: none between thousands
+  int nunits;
+  const char *const *units; // that are passed over
+} NumberMarks;
+
+// A field as number_parse wants it, of *size bytes; false: no number is so long.
+bool number_plain(const NumberMarks *m, const char *text, size_t length, char *to, size_t room, size_t *size);
+
 // Of the lines behind the header, the same for all threads.
 typedef struct CsvLayout {
-  char separator, point, comment; // comment 0: there are none
-  int ncolumns;                   // fields of a line
-  const int *use;                 // of each
-  const int *also;                // of each of x the own column that it is besides, or CSV_IGNORED
+  char separator, comment; // comment 0: there are none
+  NumberMarks marks;
+  int ncolumns;      // fields of a line
+  const int *use;    // of each
+  const int *also;   // of each of x the own column that it is besides, or CSV_IGNORED
   const bool *texts; // of each place in x: its values are texts, and its numbers places in their list
   int width, nown;
   const OwnColumn *own;

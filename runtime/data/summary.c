@@ -80,28 +80,56 @@ static bool lacks_names(const Table *t, reg_csv_form *f) {
   return f->bare = true;
 }
 
-static bool is_decimal(const char *text) {
-  char copy[64];
-  const size_t n = strlen(text);
-  char *comma = n < sizeof copy ? strchr(strcpy(copy, text), ',') : NULL;
-  if (comma) *comma = '.';
-  return comma && is_number(copy);
+// Currencies and the like that numbers are written with.
+static const char *const units[REG_SUMMARY_UNITS] = {"%",      "$",   "\u20ac", "\u00a3", "\u00a5",
+                                                     "\u20b9", "USD", "EUR",    "GBP",    "CHF"};
+enum { UNITS = REG_SUMMARY_UNITS };
+
+// The texts of a column are numbers where these are the marks; *used: which units these have.
+static bool are_numbers(const NameIndex *texts, const NumberMarks *marks, unsigned *used) {
+  char plain[512];
+  size_t size;
+  double value;
+  *used = 0;
+  for (int k = 0; k < texts->count; k++) {
+    const char *text = texts->names[k];
+    if (!number_plain(marks, text, strlen(text), plain, sizeof plain, &size) ||
+        number_parse(plain, size, REG_F64, &value) != NUMBER_OK)
+      return false;
+    for (int u = 0; u < UNITS; u++) *used |= (unsigned)(strstr(text, units[u]) != NULL) << u;
+  }
+  return texts->count > 0;
 }
 
-// A column's texts are numbers, but for commas in them.
-static bool has_commas(const Table *t, reg_csv_form *f) {
-  if (!f->separator || f->decimal) return false;
-  for (int x = 0; x < t->width && !f->decimal; x++) {
-    if (!t->is_text[x] || !t->levels[x].count) continue;
-    bool all = true, any = false;
-    for (int k = 0; k < t->levels[x].count && all; k++) {
-      const bool comma = is_decimal(t->levels[x].names[k]);
-      any |= comma;
-      all = comma || is_number(t->levels[x].names[k]);
-    }
-    if (all && any) f->decimal = ',';
+static bool take_marks(reg_csv_form *f, const NumberMarks *marks, unsigned used, const char **list) {
+  const reg_csv_form before = *f;
+  if (marks->point != '.') f->decimal = marks->point;
+  if (marks->thousands) f->thousands = marks->thousands;
+  f->units = list;
+  for (int u = 0; u < UNITS; u++) {
+    int k = 0;
+    while (k < f->nunits && strcmp(list[k], units[u]) != 0) k++;
+    if (used >> u & 1 && k == f->nunits) list[f->nunits++] = units[u];
   }
-  return f->decimal != 0;
+  return f->decimal != before.decimal || f->thousands != before.thousands || f->nunits != before.nunits;
+}
+
+// A column's texts are numbers, but for marks and units in them. `list` has room for all units.
+static bool has_marks(const Table *t, reg_csv_form *f, const char **list) {
+  static const char marks[][2] = {{'.', 0},    {',', 0},   {',', '.'}, {',', ' '},
+                                  {',', '\''}, {'.', ','}, {'.', ' '}, {'.', '\''}};
+  const bool commas = f->separator && f->separator != ',';
+  for (int x = 0; x < t->width; x++) {
+    if (!t->is_text[x]) continue;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+      const NumberMarks m = {marks[i][0], marks[i][1], UNITS, units};
+      unsigned used;
+      if (f->decimal ? m.point != f->decimal : m.point == ',' && !commas) continue;
+      if (f->thousands && m.thousands != f->thousands) continue;
+      if (are_numbers(&t->levels[x], &m, &used) && take_marks(f, &m, used, list)) return true;
+    }
+  }
+  return false;
 }
 
 // -- columns
@@ -270,7 +298,8 @@ int reg_summary_read(const char *path, reg_summary *out, reg_status *st) {
   const NumberLocale numbers = reg_numbers_enter();
   Table t;
   int code = read_any(path, &form, heap, &t, st);
-  while (!code && (other_separator(&t, &form) || lacks_names(&t, &form) || has_commas(&t, &form))) {
+  while (!code &&
+         (other_separator(&t, &form) || lacks_names(&t, &form) || has_marks(&t, &form, out->units))) {
     table_free(&t);
     code = read_as(path, &form, heap, &t, st);
   }
@@ -278,6 +307,8 @@ int reg_summary_read(const char *path, reg_summary *out, reg_status *st) {
   table_free(&t);
   reg_numbers_leave(numbers);
   out->separator = form.separator ? (char)form.separator : ',';
+  out->thousands = (char)form.thousands;
+  out->nunits = form.nunits;
   out->decimal = form.decimal ? (char)form.decimal : '.';
   out->bare = form.bare;
   out->skip = form.skip;

@@ -10,13 +10,13 @@ typedef enum reg_column_kind {
   REG_COLUMN_TEXTS
 } reg_column_kind;
 
-enum { REG_SUMMARY_BINS = 8, REG_SUMMARY_TOP = 5, REG_SUMMARY_ROWS = 3 };
+enum { REG_SUMMARY_BINS = 8, REG_SUMMARY_TOP = 5, REG_SUMMARY_ROWS = 3, REG_SUMMARY_UNITS = 10 };
 
 typedef struct reg_column_summary {
   const char *name;
   bool nameless; // in the file: it is called by its place
   reg_column_kind kind;
-  reg_date_order order; // of dates that do not tell their own: one that they fit, which has to be said
+  reg_date_order order;   // of dates that do not tell their own: one that they fit, which has to be said
   int64_t missing;        // rows that have no value
   int64_t distinct;       // different values; 0: not counted (numbers that are not whole or far apart)
   int64_t rarest;         // rows of the least frequent one of them
@@ -33,17 +33,20 @@ typedef struct reg_summary {
   int64_t nrows, ncolumns;
   reg_column_summary *columns;
   char separator, decimal; // of fields, and the mark in numbers, as they were found
-  bool bare;               // no line names the columns: they are called 0, 1, ...
-  int64_t skip;            // lines in front that are no rows
-  void *memory;            // owns all of the above
+  char thousands;          // the mark between thousands; 0: there is none
+  int nunits;              // that numbers have
+  const char *units[REG_SUMMARY_UNITS];
+  bool bare;    // no line names the columns: they are called 0, 1, ...
+  int64_t skip; // lines in front that are no rows
+  void *memory; // owns all of the above
 } reg_summary;
 
 // Whether a path is called as tables are, .csv or .tsv, packed or not.
 bool reg_is_table(const char *path);
 // Reads a table of any columns (packed by gzip or zstd or not) whole. The separator is `,`, or in .tsv a tab;
-// where the first line has none, `;`, a tab or `|`, with decimal commas where only those make numbers. A
-// first line of which half are numbers is a row. On failure st is filled, as by reg_data_load;
-// reg_summary_free either way.
+// where the first line has none, `;`, a tab or `|`, with decimal commas, marks between thousands and units
+// where only those make numbers. A first line of which half are numbers is a row. On failure st is filled, as
+// by reg_data_load; reg_summary_free either way.
 int reg_summary_read(const char *path, reg_summary *out, reg_status *st);
 void reg_summary_free(reg_summary *p);
 #endif
