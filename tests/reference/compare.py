@@ -103,9 +103,9 @@ def demand_close(name, found, expected, relative=5e-6):
 def check_all_there(regc, folder, texts, _):
     """Initializers and layers of weights apart, which tests/stdlib measures, functions that others of the library are made of, and
     products with Jacobians and Hessians, beside whose matrices tests/stdlib/products.reg puts them, and what goes on with texts, whose
-    values in tests/stdlib/sequences.reg are whole numbers, what tests/stdlib/image_techniques.reg draws, and rows that are chosen, in
-    tests/stdlib/rows.reg."""
-    texts = [*texts, *((ROOT / f"tests/stdlib/{name}.reg").read_text() for name in ("products", "sequences", "image_techniques", "rows"))]
+    values in tests/stdlib/sequences.reg are whole numbers, what tests/stdlib/image_techniques.reg draws, rows that are chosen, in
+    tests/stdlib/rows.reg, and what stands in tests/stdlib/stage_techniques.reg with values by hand."""
+    texts = [*texts, *((ROOT / f"tests/stdlib/{name}.reg").read_text() for name in ("products", "sequences", "image_techniques", "rows", "stage_techniques"))]
     used = {f.stem for f in STDLIB.glob("fn/*.reg") if any(re.search(rf"\b{f.stem}\(", g.read_text()) for g in STDLIB.glob("*/*.reg") if g != f)}
     defined = {m for f in STDLIB.glob("*/*.reg") if f.parent.name != "init"
                for m in re.findall(r"^(?:fn|loss|penalty|metric|layer|optimizer|schedule) (\w+)(?!\w|\(w: \[.., i)", f.read_text(), re.M)}

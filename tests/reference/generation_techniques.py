@@ -3,10 +3,13 @@ import math
 
 import numpy
 import torch
+from scipy import stats
 from techniques import arrays
+from torch.nn import functional as F
 
 PROGRAM = """fn falls(z, t) = -z
 fn turns(z, t) = tanh(z * t) + cos(t)
+fn near(a, b) = exp(-pairwise_distances(a, b)^2 / 2)
 fn aleatoric(h) {
   a, e = token_uncertainty(h)
   a
@@ -112,6 +115,44 @@ def ranking(p, f, margin):
     return torch.stack(pairs).mean()
 
 
+def noncentral(x, df, nc, scale):
+    return torch.tensor([math.log(stats.ncx2.pdf(v, df, nc, scale=scale)) for v in x])
+
+
+def sankaran(x, df, nc, scale):
+    x, h = x / scale, 1 - 2 / 3 * (df + nc) * (df + 3 * nc) / (df + 2 * nc) ** 2
+    p = (df + 2 * nc) / (df + nc) ** 2
+    m = (h - 1) * (1 - 3 * h)
+    z = ((x / (df + nc)) ** h - (1 + h * p * (h - 1 - 0.5 * (2 - h) * m * p))) / (h * math.sqrt(2 * p) * (1 + 0.5 * m * p))
+    return torch.special.log_ndtr(z)
+
+
+def logistic(x, a, mu, s, levels):
+    """By the four branches, one number at a time."""
+    out = []
+    for i, v in enumerate(x):
+        parts, c = [], 2 * v / (levels - 1) - 1
+        for k in range(a.shape[1]):
+            w = s[i, k].clamp(min=-7)
+            up, low, mid = ((c + d / (levels - 1) - mu[i, k]) * (-w).exp() for d in (1, -1, 0))
+            gap = up.sigmoid() - low.sigmoid()
+            parts.append(F.logsigmoid(up) if v == 0 else F.logsigmoid(-low) if v == levels - 1 else gap.log() if gap > 1e-5
+                         else mid - w - 2 * F.softplus(mid) - math.log((levels - 1) / 2))
+        out.append((a[i].log_softmax(0) + torch.stack(parts)).logsumexp(0))
+    return torch.stack(out)
+
+
+def gap(r, y, p):
+    pairs = [(r[i, t - 1, y[i][t - 1]] - (p[i, t] * r[i, t]).sum()) ** 2 for i in range(len(y)) for t in range(1, len(y[i]))]
+    return torch.stack(pairs).mean()
+
+
+def process(a, b, y):
+    """Of one place without noise: kernels exp(-d^2 / 2)."""
+    k = lambda u, v: (-torch.cdist(u, v) ** 2 / 2).exp()
+    return k(b, a) @ torch.linalg.solve(k(a, a) + 1e-6 * torch.eye(len(a)), y)
+
+
 TEXTS = [[0, 1, 0, 2, 1], [1, 1, 3, 3, 2]]
 VOTES = [[3, 1, 2, 0], [2, 2, 2, 1], [2, 1, 0, 0], [3, 0, 1, 1]]
 EXPRESSIONS = [
@@ -142,5 +183,26 @@ EXPRESSIONS = [
     ("conditioned(p, e, w) * s", arrays(p=(2, 3), e=(2, 2, 3), w=(2,), s=(2, 3)),
      lambda p, e, w, s: ((1 - w.sum()) * p + w[0] * e[0] + w[1] * e[1]) * s, "p,e,w"),
     ("pairwise_ranking(p, [3, 1, 1, 2, 0], margin: 0.7)", arrays(p=(5,)), lambda p: ranking(p, [3, 1, 1, 2, 0], 0.7), "p"),
+    ("to_standard_normal(m, v)", arrays(m=(3, 4), v=(3, 4)), lambda m, v: sum(torch.distributions.kl_divergence(
+        torch.distributions.Normal(a, (b / 2).exp()), torch.distributions.Normal(0.0, 1.0)) for a, b in zip(m.flatten(), v.flatten())) / 12, "m,v"),
+    ("log_mean_softmax(z) * s", arrays(z=(3, 2, 4), s=(2, 4)), lambda z, s: z.softmax(2).mean(0).log() * s, "z"),
+    ("log_mean_softmax(z) - log_softmax(z[0])", arrays(z=(1, 2, 4)), lambda z: 0 * z[0], ""),
+    ("constrained(z, sigmoid(r)) * s", arrays(z=(2, 5), r=(2, 5), s=(2, 5)),
+     lambda z, r, s: (z.softmax(1) * r.sigmoid() / (z.softmax(1) * r.sigmoid()).sum(1, keepdim=True)).log() * s, "z,r"),
+    ("kl(exp(constrained(z, 0 * z + 0.3)), softmax(z))", arrays(z=(2, 5)), lambda z: torch.tensor(0.0), ""),
+    (f"expectation_gap(sigmoid(r), {TEXTS}, softmax(p))", arrays(r=(2, 5, 4), p=(2, 5, 4)), lambda r, p: gap(r.sigmoid(), TEXTS, p.softmax(2)), "r,p"),
+    ("expectation_gap([[[0.5, 0.25], [0.2, 0.8]]], as_labels([[0, 1]], 2), [[[0.6, 0.4], [0.5, 0.5]]])", {}, lambda: torch.tensor(0.0), ""),
+    ("noncentral_log_density([0.5, 3, 9, 20], 3.5, 4.2, 0.8)", {}, lambda: noncentral([0.5, 3, 9, 20], 3.5, 4.2, 0.8), ""),
+    ("noncentral_log_density([70, 90], 20, 60, 1)", {}, lambda: noncentral([70, 90], 20, 60, 1), ""),
+    ("noncentral_log_below([0.5, 3, 9, 20] + 0 * s, 3.5, 4.2, 0.8) * s", arrays(s=(4,)), lambda s: sankaran(torch.tensor([0.5, 3, 9, 20]), 3.5, 4.2, 0.8) * s, ""),
+    ("discretized_logistic([0, 3, 16, 7], a, m, s, levels: 17)", arrays(a=(4, 3), m=(4, 3), s=(4, 3)),
+     lambda a, m, s: logistic([0, 3, 16, 7], a, m, s, 17), "a,m,s"),
+    ("discretized_logistic([0, 3, 16, 7], a, m, s - 6, levels: 17)", arrays(a=(4, 3), m=(4, 3), s=(4, 3)),
+     lambda a, m, s: logistic([0, 3, 16, 7], a, m, s - 6, 17), "a,m,s"),
+    ("round(100 * (gp_draws(near(a, a), near(a[..1], a), near(a[..1], a[..1]), y, 2, ridge: 1e-10)[0, 0] - y[0]))", arrays(a=(3, 2), y=(3, 2)), lambda a, y: 0 * y[0], ""),
+    ("causal_conv(0 * x, 3)", arrays(x=(1, 2, 2, 2)), lambda x: torch.zeros(1, 2, 2, 3), ""),
+    ("gated_residual(0 * x)", arrays(x=(1, 2, 2, 2)), lambda x: 0 * x, ""),
+    ("round(inductive_bias(e, [9.2, 2.4]))", {"e": torch.tensor(stats.ncx2.ppf((numpy.arange(200) + 0.5) / 200, 3.5, 4.2, scale=1.3))},
+     lambda e: torch.tensor(-numpy.log2(stats.ncx2.cdf([9.2, 2.4], 3.5, 4.2, scale=1.3))).round(), ""),
     ("reinforce(p, 0 * p + 2)", arrays(p=(4,)), lambda p: torch.tensor(0.0), ""),
 ]
