@@ -62,7 +62,7 @@ bool report_read(Arena *a, const char *folder, Report *out, int *code);
 void report_predictions(Arena *a, const char *folder, Report *out);
 void report_weights(Arena *a, const char *folder, Report *out); // the tensors of its weights
 void report_html(StrBuf *out, const char *title, const Report *r);
-bool report_drawn(const Section *s); // its plot has a number
+bool report_drawn(const Section *s);             // its plot has a number
 void report_plot(StrBuf *out, const Section *s); // as SVG
 // The attributes of a line of the i-th of n series, or of its dots, which tell it from the others.
 void report_mark(StrBuf *out, int i, int n, bool dots);

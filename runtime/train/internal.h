@@ -368,7 +368,8 @@ int ranks_write(Run *own, int round, int code);  // what came of it, for the oth
 int ranks_read(Run *own, int round, bool *over); // the same, where it is there; its code
 // -- sweep_table.c
 int sweep_table(Run *r, int index); // into the run directory, where there is one
-int sweeps_lost(const Run *r); // at the end of a program: how many of their runs failed, and why the first did
+int sweeps_lost(
+    const Run *r); // at the end of a program: how many of their runs failed, and why the first did
 void sweep_label(const Run *r, const reg_sweep *s, int64_t run, Text *o); // "lambda = 0.1, seed = 3"
 
 void send_event(Run *r, reg_event *e);
