@@ -90,7 +90,7 @@ MORE = {"a": ["eye(2)", "(a @ transpose(a))", "zeros([2, 2])", "[[1, 2], [2, 4]]
 # Known to training alone, or with a test of their own.
 APART = {"pi", "step", "now", "epoch", "progress", "total", "training", "objective", "sample", "grad", "stop", "load", "ema", "snapshot",
          "decode", "carried", "seen", "init", "known", "unflat", "only", "weights", "biases", "norms", "csv", "text", "idx", "npy", "npz", "images", "scale", "standardize",
-         "split", "date_parts", "quantile_bins", "impute", "lag", "difference", "drop_missing", "tokenize", "folds", "join", "min_max", "ordinal", "ragged", "near"}
+         "split", "date_parts", "quantile_bins", "impute", "lag", "difference", "rolling", "interactions", "drop_missing", "tokenize", "folds", "join", "min_max", "ordinal", "ragged", "near"}
 OPERATORS = ["{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} / {1}", "{0} ^ {1}", "{0} @ {1}", "{0} < {1}", "{0} == {1}", "{0} and {1}",
              "if {0} then {1} else 2", "if {0} then 3 else {1}", "if v > 0 then {0} else {1}", "max({0}, {1})", "min({0}, {1})",
              "[{0}, {1}]", "concat({0}, {1}, axis: 0)", "clamp({0}, -1, {1})", "({0})[{1}]", "{0} |> max({1})", "one_hot({0}, {1})",
