@@ -223,7 +223,7 @@ static int by_measure(const void *a, const void *b) {
 
 // Each name once, with the least measure that it has. Fields of runs say where it stands.
 static void sort_names(const Runs *r, Known *k, int nruns) {
-  qsort(k->all.data, (size_t)k->all.len, sizeof *k->all.data, by_measure);
+  if (k->all.len) qsort(k->all.data, (size_t)k->all.len, sizeof *k->all.data, by_measure);
   int *places = ARENA_ARRAY(r->a, int, k->all.len + 1);
   for (int i = 0; i < k->all.len; i++) places[k->all.data[i].place] = i;
   for (int i = 0; i < nruns; i++)

@@ -53,7 +53,9 @@ typedef struct Sides {
   int *capture; // by id: its position + 1
 } Sides;
 
+// A part belongs to where its loop is: several results are no operand of an IF.
 static bool is_inside(const Sides *s, const Node *n) {
+  if (n->op == OP_PART) n = n->in[0];
   return s->inside[n->id] && n->op != OP_INPUT && n->op != OP_HOLE;
 }
 

@@ -103,8 +103,8 @@ static bool are_numbers(const NameIndex *texts, const NumberMarks *marks, unsign
 
 static bool take_marks(reg_csv_form *f, const NumberMarks *marks, unsigned used, const char **list) {
   const reg_csv_form before = *f;
-  if (marks->point != '.') f->decimal = marks->point;
-  if (marks->thousands) f->thousands = marks->thousands;
+  if (marks->point != '.') f->decimal = (unsigned char)marks->point;
+  if (marks->thousands) f->thousands = (unsigned char)marks->thousands;
   f->units = list;
   for (int u = 0; u < UNITS; u++) {
     int k = 0;
