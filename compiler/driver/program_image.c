@@ -46,20 +46,8 @@ static int64_t function(Writer *w, const reg_function *f);
 // lays out a list
 
 #define STRUCT(name) static int64_t put_##name(Writer *w, const name *list, int64_t n);
-#define VALUE(type, member)
-#define VALUES(type, member, n)
-#define TEXT(member)
-#define TEXTS(member, count)
-#define TEXTS_INSIDE(member, n, count)
-#define LIST(type, member, count)
-#define CHANGING(type, member, count)
-#define NUMBERS(type, member, count)
-#define BYTES(member, bytes)
-#define FUNCTION(member)
-#define CODE(type, member)
-#define ROOM(type, member, count)
-#define PROCESS(type, member)
-#define END(name)
+#include "reg/structures_rest.h"
+// the rows
 #include "reg/data.def"
 #include "reg/program.def"
 #include "reg/structures_end.h"

@@ -85,12 +85,14 @@ static int64_t days_before(int year) {
 
 // -- the day
 
-// A year of four digits or of two; -1: it is none.
+// A year of n digits, four or two; -1: it is none.
+static int year_of(int n, int year) {
+  return n == 4 ? year : n != 2 ? -1 : year < 69 ? 2000 + year : 1900 + year;
+}
+
 static int read_year(const char **at) {
   const int n = count_digits(*at);
-  if (n != 2 && n != 4) return -1;
-  const int year = digits(at, n, n);
-  return n == 4 ? year : year < 69 ? 2000 + year : 1900 + year;
+  return year_of(n, n == 2 || n == 4 ? digits(at, n, n) : -1);
 }
 
 // 1st, 2nd, 3rd, 4th; a point.
@@ -170,8 +172,8 @@ static const char *read_open(const char **at, reg_date_order order, Moment *m) {
   if (!order) order = REG_ORDER_DMY;
   const int year = order == REG_ORDER_YMD ? 0 : 2, month = order == REG_ORDER_MDY ? 0 : 1,
             day = 3 - year - month;
-  if ((n[year] != 2 && n[year] != 4) || n[day] > 2) return wrong[order];
-  m->year = n[year] == 4 ? a[year] : a[year] < 69 ? 2000 + a[year] : 1900 + a[year];
+  m->year = year_of(n[year], a[year]);
+  if (m->year < 0 || n[day] > 2) return wrong[order];
   m->month = a[month];
   m->day = a[day];
   return m->month >= 1 && m->month <= 12 && m->day <= 31 ? NULL : wrong[order];

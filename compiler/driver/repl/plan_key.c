@@ -34,20 +34,8 @@ static void add_function(StrBuf *b, const reg_function *f) {
 }
 
 #define STRUCT(name) static void add_##name(StrBuf *b, const name *list, int64_t n);
-#define VALUE(type, member)
-#define VALUES(type, member, n)
-#define TEXT(member)
-#define TEXTS(member, count)
-#define TEXTS_INSIDE(member, n, count)
-#define LIST(type, member, count)
-#define CHANGING(type, member, count)
-#define NUMBERS(type, member, count)
-#define BYTES(member, bytes)
-#define FUNCTION(member)
-#define CODE(type, member)
-#define ROOM(type, member, count)
-#define PROCESS(type, member)
-#define END(name)
+#include "reg/structures_rest.h"
+// the rows
 #include "reg/data.def"
 #include "reg/structures_end.h"
 
