@@ -102,8 +102,9 @@ bool held_value(Cx *cx, const char *name, Value *out) {
   if (!known) {
     Node **nodes = ARENA_ARRAY(cx->a, Node *, h->n);
     for (int i = 0; i < h->n; i++) nodes[i] = stored_input(cx, h->stored[i]);
+    const Value *then = cx->t && cx->t->build->late ? map_get(&cx->t->build->held, place) : NULL;
     Value *seen = ARENA_NEW(cx->a, Value);
-    *seen = named(cx, with_nodes(cx, &h->value, nodes));
+    *seen = named(cx, with_nodes(cx, then ? then : &h->value, nodes));
     map_put(&cx->held, place, seen);
     known = seen;
   }

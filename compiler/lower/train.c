@@ -312,6 +312,7 @@ bool train_discover(Lowered *l, LowerTrain *t) {
   harm_step(cx, t, &s);
   t->build->states = cx->states;
   t->build->sites = cx->sites;
+  t->build->held = cx->held;
   t->starts_late = start != NULL;
   warn_kept(cx, "a batch");
   keep_graph(l, t, LOWER_INIT, 0, init);
@@ -501,10 +502,16 @@ void train_graphs(Lowered *l, LowerTrain *t) {
   if (t->valid_part) valid_graphs(l, t);
 }
 
-Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
-  if (kind < LOWER_PREDICT) return built(t, kind, batch);
-  if (kind == LOWER_NORMS) return norms_graph(l, t, batch);
+static Graph *prediction(Lowered *l, LowerTrain *t, bool answers, int64_t batch) {
   Cx *cx = train_cx(l, t, arena_printf(l->session->arena, "%s predict %lld", t->name, (long long)batch),
                     MODE_EVAL, batch);
-  return predict_graph(cx, t->ast->kids[0]->kids[0], kind == LOWER_ANSWER ? t : NULL);
+  return predict_graph(cx, t->ast->kids[0]->kids[0], answers ? t : NULL);
+}
+
+Graph *lower_train_graph(Lowered *l, LowerTrain *t, LowerKind kind, int64_t batch) {
+  if (kind < LOWER_PREDICT) return built(t, kind, batch);
+  t->build->late = true;
+  Graph *g = kind == LOWER_NORMS ? norms_graph(l, t, batch) : prediction(l, t, kind == LOWER_ANSWER, batch);
+  t->build->late = false;
+  return g;
 }

@@ -225,3 +225,33 @@ report moved
     demand(all(found[name] == 0 for name in zeros), f"{found}")
     demand(found["moved 0"] and found["moved 1"] and found["moved"] > 0, f"{found}")
     demand(abs(found["ratio"] - 0.5) < 1e-6 and abs(found["again"] - 0.5) < 1e-6 and abs(found["three 1"] - 3) < 1e-6, f"{found}")
+
+
+def case_losses_read_names_as_they_are_at_their_place(regc):
+    """Also in what is made behind all statements, as norms of gradients: a later statement may give a name rows of a data set."""
+    text = """
+data d = table(12) {
+  x = normal([12, 2])
+  y = x[.., 0]
+}
+model net(x: [2]) -> [1] = x |> dense(1)
+weights = ones([12])
+factors = ones([12])
+repeat 2 {
+  train net on d {
+    loss     mean(weights * factors * (net(x)[.., 0] - y) ^ 2)
+    penalize w in net.*.weight : 0.1 * l2(w)
+    optimize sgd
+    batch    12
+    epochs   2
+    sample   in order
+  }
+  weights = NEW
+  factors = d.x[.., 1] ^ 2
+}
+report mean(weights)
+report norm(net.*)
+"""
+    plain = everywhere(regc, text.replace("NEW", "reshape(1 + abs(net(d.x)[.., 0] - d.y), [12])"), 3)
+    rows = everywhere(regc, text.replace("NEW", "1 + abs(net(d.x)[.., 0] - d.y)"), 3)
+    demand(rows == plain and rows["mean(weights)"] > 1, f"rows of data {rows}, elements {plain}")
