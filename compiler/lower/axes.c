@@ -1,5 +1,5 @@
 // What the runs of a sweep differ in. In: the sources of its axes. Out: for each the numbers that its runs
-// read, or the things that stand in the place of its name; of `by random` as many as there are runs, drawn.
+// read, or the things that stand in the place of its name.
 #include "sweep.h"
 #include <math.h>
 #include <string.h>
@@ -20,36 +20,15 @@ static bool known_number(Stages *s, const LowerAxis *x, const Ast *e, double *ou
   return sweep_number(s, x->name, e, out);
 }
 
-// SplitMix64, as in runtime/train/store.c; of its bits the first 53 as a number of [0, 1).
-static double drawn(const Stages *s, const LowerAxis *x, int trial) {
-  const LowerHost *host = &s->l->host;
-  uint64_t z = host->has_seed ? host->seed : 0;
-  const uint64_t key[] = {(uint64_t)s->statements, (uint64_t)trial};
-  for (const char *c = x->name; *c; c++) z = (z ^ (unsigned char)*c) * 0x100000001b3;
-  for (int i = 0; i < 2; i++) {
-    z += key[i] * 0x9e3779b97f4a7c15 + 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    z ^= z >> 31;
-  }
-  return (double)(z >> 11) * 0x1p-53;
-}
-
 // Of a search all values of an axis are listed, and its runs choose among them.
 static bool is_drawn(const LowerSweep *sweep) { return sweep->drawn && sweep->search != REG_SEARCH_TPE; }
 
-// Between the ends, evenly or by even factors.
-static double between(double low, double high, bool log_scale, double share) {
-  if (share <= 0) return low;
-  if (share >= 1) return high;
-  return log_scale ? exp(log(low) + share * (log(high) - log(low))) : low + share * (high - low);
+double spaced_number(const Spaced *x, double share) {
+  if (share <= 0) return x->low;
+  if (share >= 1) return x->high;
+  return x->log_scale ? exp(log(x->low) + share * (log(x->high) - log(x->low)))
+                      : x->low + share * (x->high - x->low);
 }
-
-typedef struct Spaced {
-  double low, high;
-  bool log_scale;
-  const Ast *count; // as many numbers; NULL: not given
-} Spaced;
 
 // `log(a .. b, n)`, `linear(a .. b, n)`; of those that are drawn without n, and `a .. b`.
 static bool is_spaced(const Ast *e) {
@@ -93,7 +72,7 @@ static void warn_two_values(Stages *s, const LowerAxis *x, const Ast *e, const S
             "`0.0 .. 1.0` are all numbers between them, `[0, 1]` says that these two are meant");
 }
 
-static bool put_numbers(Stages *s, LowerAxis *x, const Ast *source, const double *numbers, int n) {
+bool axis_numbers(Stages *s, LowerAxis *x, const Ast *source, const double *numbers, int n) {
   for (int i = 0; x->seed && i < n; i++)
     if (numbers[i] < 0 || numbers[i] != floor(numbers[i]))
       return wrong_axis(s, x, source, arena_printf(s->l->session->arena, "%.9g", numbers[i]));
@@ -106,16 +85,23 @@ static bool put_numbers(Stages *s, LowerAxis *x, const Ast *source, const double
 }
 
 static bool spaced_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
+  Arena *a = s->l->session->arena;
   Spaced ends;
-  double count = sweep->nruns;
+  double count = 0;
   if (!spaced_ends(s, x, e, &ends)) return false;
-  const bool whole = whole_range(s, e, &ends);
-  if (whole && ends.high < ends.low) return empty_axis(s, x, e);
-  if (whole && sweep->drawn) warn_two_values(s, x, e, &ends);
-  if (whole && !is_drawn(sweep)) count = ends.high - ends.low + 1;
-  if (!is_drawn(sweep) && ends.count && !known_number(s, x, ends.count, &count)) return false;
-  const bool searched = sweep->search == REG_SEARCH_TPE && !whole && !ends.count;
-  if (!is_drawn(sweep) && !whole && !ends.count && !searched)
+  ends.whole = whole_range(s, e, &ends);
+  if (ends.whole && ends.high < ends.low) return empty_axis(s, x, e);
+  if (ends.whole && sweep->drawn) warn_two_values(s, x, e, &ends);
+  if (is_drawn(sweep)) {
+    Spaced *kept = ARENA_NEW(a, Spaced);
+    *kept = ends;
+    x->between = kept;
+    return true;
+  }
+  if (ends.whole) count = ends.high - ends.low + 1;
+  if (ends.count && !known_number(s, x, ends.count, &count)) return false;
+  const bool searched = sweep->search == REG_SEARCH_TPE && !ends.whole && !ends.count;
+  if (!ends.whole && !ends.count && !searched)
     return wrong_axis(s, x, e, "a range of numbers without a count");
   if (searched) {
     count = 2;
@@ -124,15 +110,11 @@ static bool spaced_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e
   }
   if (count < 1) return empty_axis(s, x, e);
   if (count != floor(count) || count > MOST_VALUES)
-    return wrong_axis(s, x, e, arena_printf(s->l->session->arena, "%.9g values", count));
-  double *numbers = ARENA_ARRAY(s->l->session->arena, double, (int)count);
-  for (int i = 0; i < (int)count; i++) {
-    const double share = is_drawn(sweep) ? drawn(s, x, i) : count > 1 ? i / (count - 1) : 0;
-    numbers[i] = !whole            ? between(ends.low, ends.high, ends.log_scale, share)
-                 : is_drawn(sweep) ? ends.low + floor(share * (ends.high - ends.low + 1))
-                                   : ends.low + i;
-  }
-  return put_numbers(s, x, e, numbers, (int)count);
+    return wrong_axis(s, x, e, arena_printf(a, "%.9g values", count));
+  double *numbers = ARENA_ARRAY(a, double, (int)count);
+  for (int i = 0; i < (int)count; i++)
+    numbers[i] = ends.whole ? ends.low + i : spaced_number(&ends, count > 1 ? i / (count - 1) : 0);
+  return axis_numbers(s, x, e, numbers, (int)count);
 }
 
 // -- lists
@@ -156,24 +138,21 @@ static const char *label_of(Stages *s, const Ast *e) {
   return e->kind == AST_STR ? e->name : ast_written(s->l->session->arena, e);
 }
 
-static bool list_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *list) {
+static bool list_axis(Stages *s, LowerAxis *x, const Ast *list) {
   Arena *a = s->l->session->arena;
-  const int n = is_drawn(sweep) ? sweep->nruns : list->nkids;
-  double *each = ARENA_ARRAY(a, double, list->nkids + 1), *numbers = ARENA_ARRAY(a, double, n + 1);
-  if (!list->nkids) return empty_axis(s, x, list);
-  const bool are_numbers = all_numbers(s, list, each);
+  const int n = list->nkids;
+  double *numbers = ARENA_ARRAY(a, double, n + 1);
+  if (!n) return empty_axis(s, x, list);
+  const bool are_numbers = all_numbers(s, list, numbers);
   const Ast **things = ARENA_ARRAY(a, const Ast *, n + 1);
   const char **labels = ARENA_ARRAY(a, const char *, n + 1);
   for (int i = 0; i < n; i++) {
-    const int from = is_drawn(sweep) ? (int)(drawn(s, x, i) * list->nkids) : i;
-    numbers[i] = each[from];
-    labels[i] = label_of(s, list->kids[from]);
-    things[i] = list->kids[from]->kind == AST_VARIANT
-                    ? sema_variant(s->l->program, list->kids[0], list->kids[from])
-                    : list->kids[from];
+    labels[i] = label_of(s, list->kids[i]);
+    things[i] = list->kids[i]->kind == AST_VARIANT ? sema_variant(s->l->program, list->kids[0], list->kids[i])
+                                                   : list->kids[i];
     if (!things[i]) return false;
   }
-  if (are_numbers) return put_numbers(s, x, list, numbers, n);
+  if (are_numbers) return axis_numbers(s, x, list, numbers, n);
   if (x->seed) return wrong_axis(s, x, list, "what is no number");
   x->things = things;
   x->labels = labels;
@@ -182,41 +161,38 @@ static bool list_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *lis
 }
 
 // `fold in folds(d, 5)`: each of several data sets.
-static void data_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
+static void data_axis(Stages *s, LowerAxis *x, const Ast *e) {
   Cx *cx = stages_line(s);
-  const int64_t count = data_count(cx, e);
-  const int n = is_drawn(sweep) ? sweep->nruns : (int)count;
+  const int n = (int)data_count(cx, e);
   x->things = ARENA_ARRAY(cx->a, const Ast *, n + 1);
   x->labels = ARENA_ARRAY(cx->a, const char *, n + 1);
   for (int i = 0; i < n; i++) {
-    const int64_t from = is_drawn(sweep) ? (int64_t)(drawn(s, x, i) * (double)count) : i;
-    x->things[i] = data_index(cx, e, from);
-    x->labels[i] = arena_printf(cx->a, "%lld", (long long)from + 1);
+    x->things[i] = data_index(cx, e, i);
+    x->labels[i] = arena_printf(cx->a, "%d", i + 1);
   }
   x->n = n;
   x->folds = true;
 }
 
 // What is computed: a list of numbers or of things.
-static bool computed_axis(Stages *s, LowerSweep *sweep, LowerAxis *x, const Ast *e) {
+static bool computed_axis(Stages *s, LowerAxis *x, const Ast *e) {
   Arena *a = s->l->session->arena;
   const Value v = line_value(s, e);
   if (v.kind == V_FAIL) return false;
   if (v.kind != V_LIST) return wrong_axis(s, x, e, value_text(stages_line(s), &v));
   if (!v.nitems) return empty_axis(s, x, e);
-  const int n = is_drawn(sweep) ? sweep->nruns : v.nitems;
+  const int n = v.nitems;
   double *numbers = ARENA_ARRAY(a, double, n + 1);
   Value *values = ARENA_ARRAY(a, Value, n + 1);
   const char **labels = ARENA_ARRAY(a, const char *, n + 1);
   bool all = true;
   for (int i = 0; i < n; i++) {
-    const int from = is_drawn(sweep) ? (int)(drawn(s, x, i) * v.nitems) : i;
-    values[i] = v.items[from];
+    values[i] = v.items[i];
     all = all && values[i].kind == V_NUM && values[i].unit <= UNIT_PERCENT;
     if (all) numbers[i] = plain_number(&values[i]);
-    labels[i] = arena_printf(a, "%d", from + 1);
+    labels[i] = arena_printf(a, "%d", i + 1);
   }
-  if (all) return put_numbers(s, x, e, numbers, n);
+  if (all) return axis_numbers(s, x, e, numbers, n);
   x->values = values;
   x->labels = labels;
   x->n = n;
@@ -232,31 +208,6 @@ static void warn_twice(Stages *s, const LowerAxis *x, const Ast *list) {
                 x->name);
       return;
     }
-}
-
-// How many values differ, or more than `most`; infinite: of a range any number.
-static double different(const LowerAxis *x, int most) {
-  int n = 0;
-  if (x->kind == REG_AXIS_REAL || x->kind == REG_AXIS_LOG) return INFINITY;
-  if (x->kind == REG_AXIS_ORDERED) return x->n;
-  for (int i = 0; i < x->n && n <= most; i++) {
-    int k = 0;
-    while (k < i && (x->numbers ? x->numbers[i] != x->numbers[k] : strcmp(x->labels[i], x->labels[k]) != 0))
-      k++;
-    n += k == i;
-  }
-  return n;
-}
-
-// A search makes no combination twice.
-static void end_search(Stages *s, LowerSweep *sweep) {
-  double all = 1;
-  for (int i = 0; i < sweep->axes.len; i++) all *= different(sweep->axes.data[i], sweep->nruns);
-  if (sweep->search != REG_SEARCH_TPE || sweep->nruns <= all) return;
-  Diag *d = diag_emit(&s->l->session->diags, DIAG_search_exhausts, sweep->ast->kids[1]->span,
-                      (long long)sweep->nruns, (long long)all);
-  diag_hint(d, "a sweep without `by` makes them all, too, in their order");
-  sweep->nruns = (int)all;
 }
 
 // -- the sweep
@@ -279,11 +230,11 @@ bool sweep_axes(Stages *s, LowerSweep *sweep) {
     x->read = x->seed;
     bool ok = true;
     if (data_several(stages_line(s), source))
-      data_axis(s, sweep, x, source);
+      data_axis(s, x, source);
     else
-      ok = source->kind == AST_LIST                         ? list_axis(s, sweep, x, source)
+      ok = source->kind == AST_LIST                         ? list_axis(s, x, source)
            : source->kind == AST_RANGE || is_spaced(source) ? spaced_axis(s, sweep, x, source)
-                                                            : computed_axis(s, sweep, x, source);
+                                                            : computed_axis(s, x, source);
     for (int k = 0; k < i && ok; k++)
       if (!strcmp(sweep->axes.data[k]->name, x->name)) {
         diag_note(diag_emit(&s->l->session->diags, DIAG_duplicate_definition, x->at, x->name),
@@ -292,7 +243,7 @@ bool sweep_axes(Stages *s, LowerSweep *sweep) {
       }
     if (!ok) return false;
     if (!sweep->drawn) warn_twice(s, x, source);
-    if (x->numbers) {
+    if (x->numbers || x->between) {
       x->stored = stored_new(s->l, arena_printf(a, "%s of a run", x->name), DT_F64, (Shape){0});
       s->l->store.data[x->stored].axis = x;
     }
@@ -305,6 +256,6 @@ bool sweep_axes(Stages *s, LowerSweep *sweep) {
     return false;
   }
   if (!sweep->drawn) sweep->nruns = (int)runs;
-  end_search(s, sweep);
-  return true;
+  if (sweep->drawn) sweep_ends(s, sweep);
+  return !is_drawn(sweep) || sweep_draw(s, sweep);
 }

@@ -183,6 +183,7 @@ typedef struct LowerAxis {
   const Ast **things;         // of a list of others: what stands in the place of the name
   const struct Value *values; // of a computed list: what the name stands for, where `things` is NULL
   const char **labels;
+  const struct Spaced *between; // of a range whose numbers are drawn: its ends; else NULL
   reg_axis_kind kind;
   int stored, all; // of numbers: the run's, all of them; -1
   double low, high;

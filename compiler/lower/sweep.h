@@ -24,8 +24,21 @@ typedef struct SweepBuild {
   VEC(Refused) refused;
 } SweepBuild;
 
+// The ends of an axis of numbers.
+typedef struct Spaced {
+  double low, high;
+  bool log_scale, whole;
+  const Ast *count; // as many numbers; NULL: not given
+} Spaced;
+
 // -- axes.c
 bool sweep_axes(Stages *s, LowerSweep *sweep); // false after a mistake
+bool axis_numbers(Stages *s, LowerAxis *x, const Ast *source, const double *numbers, int n);
+double spaced_number(const Spaced *x, double share); // evenly, or by even factors
+
+// -- drawn.c
+void sweep_ends(Stages *s, LowerSweep *sweep); // no more runs than there are combinations
+bool sweep_draw(Stages *s, LowerSweep *sweep); // the values of each run; false after a mistake
 
 enum { MOST_VALUES = 1000000 };
 

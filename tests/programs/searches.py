@@ -63,6 +63,32 @@ def case_a_search_makes_no_combination_twice(regc):
         demand(len(rows) == trials == len(set(rows)), table)
 
 
+def case_draws_make_no_combination_twice(regc):
+    """The first of many are those of fewer; a draw of a range makes each combination another one."""
+    def drawn(axes, by, body="v = a + b + (if c then 1 else 0)\n", *more):
+        told, table, _ = reports(regc, swept(f"{axes} by {by}", body), *more)
+        return [tuple(r.values())[:3] for r in csv.DictReader(table.splitlines())]
+    axes = "a in [1, 2, 3, 2], b in 1..6, c in [true, false]"
+    for more in [], ["--seed", "7"]:
+        rows = [drawn(axes, f"random({n})", "v = a + b + (if c then 1 else 0)\n", *more) for n in (5, 30, 36)]
+        demand(all(len(set(r)) == len(r) == n for r, n in zip(rows, (5, 30, 36))), f"{rows}")
+        demand(rows[0] == rows[2][:5] and rows[1] == rows[2][:30], "a trial depends on how many there are")
+        demand(sorted(rows[2]) != rows[2], "they are made in the order of a grid")
+    demand(drawn(axes, "halving(v, trials: 36)", "v = a + b + (if c then 1 else 0)\n", "--seed", "7") == rows[2], "halving has other values")
+    mixed = drawn("a in [1, 2], b in 0.0 .. 1, c in [true]", "random(40)")
+    demand(len(mixed) == 40 == len(set(mixed)), f"{mixed}")
+    where = placed(regc, swept("a in [1, 2, 1], b in 1..2 by random(9)", "v = a + b\n"), TABLE)
+    said = regc("check", "p.reg", cwd=where)
+    demand(said.returncode == 0 and "the sweep has 9 trials, its axes have 4 combinations of values: each is made once [search_exhausts]" in said.stderr, said.stderr)
+    demand(regc("run", "p.reg", "--out=o", cwd=where).returncode == 0 and len((where / "o/sweep-s.csv").read_text().splitlines()) == 5, "not four runs")
+    demand(len(set(drawn("a in 1..1000000000, b in 1..3, c in [true]", "random(20)"))) == 20, "a range of many whole numbers")
+
+
+def case_draws_of_few_values_that_were_killed_go_on(regc):
+    text = swept("lambda in [0, 0.1, 0.01], seed in 1..3 by random(9)", training().replace("epochs   2", "epochs   40"), "report s.e.mse\n")
+    killed(regc, text, 0)
+
+
 HALVED = swept("rate in log(1e-4 .. 1), lambda in log(1e-5 .. 1e-2) by halving(e.mse, trials: 9)",
                training().replace("adam(lr: 0.02)", "adam(lr: cosine(rate -> 0))").replace("epochs   2", "epochs   18"), "report s.w\nreport best(s, by: e.mse)\n")
 
