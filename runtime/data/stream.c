@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ROOM = SUM_LARGE };
+enum { ROOM = SUM_LARGE, WIDE_ROOM = 1 << 16 };
 
 // -- checksums: FNV-1a of 64 bits, of a small file, or in lanes
 
@@ -105,24 +105,6 @@ static int open_packed(Stream *s, reg_status *st) {
   return good ? REG_OK : reg_no_memory(st, 0);
 }
 
-int stream_open(Stream *s, const char *path, reg_status *st) {
-  struct stat info;
-  *s = (Stream){.path = path, .file = -1};
-  const bool regular = strcmp(path, "/dev/stdin") != 0 && !stat(path, &info) && S_ISREG(info.st_mode);
-  if (regular) s->file = open(path, O_RDONLY | O_CLOEXEC);
-  if (s->file < 0 && !(s->whole = reg_file_read_large(path, &s->whole_size, "data_missing", st)))
-    return st->code;
-  if (!(s->in = malloc(ROOM))) return reg_no_memory(st, ROOM);
-  const int code = start(s, st);
-  return code ? code : open_packed(s, st);
-}
-
-int stream_rewind(Stream *s, reg_status *st) {
-  if (s->kind == STREAM_GZIP) inflateReset(&s->gzip);
-  if (s->kind == STREAM_ZSTD) ZSTD_DCtx_reset(s->zstd, ZSTD_reset_session_only);
-  return start(s, st);
-}
-
 int stream_sum(Stream *s, char hex[17], reg_status *st) {
   int code = REG_OK;
   for (size_t got = 1; got && !code;) code = take(s, s->in, ROOM, &got, st);
@@ -136,6 +118,7 @@ void stream_close(Stream *s) {
   if (s->file >= 0) close(s->file);
   reg_large_free(s->whole);
   free(s->in);
+  free(s->wide.raw);
 }
 
 // -- the text
@@ -181,7 +164,7 @@ static int plain(Stream *s, char *to, size_t room, size_t *got, reg_status *st) 
   return REG_OK;
 }
 
-int stream_read(Stream *s, char *to, size_t room, size_t *got, reg_status *st) {
+static int unpack(Stream *s, char *to, size_t room, size_t *got, reg_status *st) {
   int code = REG_OK;
   *got = 0;
   while (*got < room && !code && !s->ended) {
@@ -196,4 +179,106 @@ int stream_read(Stream *s, char *to, size_t room, size_t *got, reg_status *st) {
     if (s->kind == STREAM_PLAIN && !more) s->ended = true;
   }
   return code;
+}
+
+// -- UTF-16 to UTF-8
+
+// The next 16 bits; false: there are none more, or st is filled.
+static bool take_unit(Stream *s, unsigned *unit, reg_status *st) {
+  Wide *w = &s->wide;
+  if (w->used - w->at < 2) {
+    size_t got = 0;
+    const size_t kept = w->used - w->at;
+    memmove(w->raw, w->raw + w->at, kept);
+    w->at = 0;
+    if (unpack(s, (char *)w->raw + kept, WIDE_ROOM - kept, &got, st)) return false;
+    w->used = kept + got;
+    if (w->used == 1) {
+      reg_fail(st, REG_BAD_DATA, "data_bad", "`%s` is UTF-16 and damaged: it ends within a character",
+               s->path);
+      reg_hint(st, "copy it again, or save it as UTF-8");
+    }
+    if (w->used < 2) return false;
+  }
+  const unsigned char *at = w->raw + w->at;
+  *unit = w->big ? (unsigned)at[0] << 8 | at[1] : (unsigned)at[1] << 8 | at[0];
+  w->at += 2;
+  return true;
+}
+
+static size_t put_utf8(unsigned c, char *to) {
+  const int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+  static const unsigned first[] = {0, 0xC0, 0xE0, 0xF0};
+  *to++ = (char)(first[more] | c >> 6 * more);
+  for (int i = more - 1; i >= 0; i--) *to++ = (char)(0x80 | (c >> 6 * i & 0x3F));
+  return (size_t)more + 1;
+}
+
+static bool is_low(unsigned unit) { return unit >= 0xDC00 && unit < 0xE000; }
+
+// The next character, in s->front. Half of one stays what it is, which is no UTF-8: whoever reads the field
+// says where.
+static int take_character(Stream *s, reg_status *st) {
+  unsigned unit, low;
+  if (!take_unit(s, &unit, st)) return st->code;
+  if (unit >= 0xD800 && unit < 0xDC00 && take_unit(s, &low, st)) {
+    if (is_low(low))
+      unit = 0x10000 + ((unit & 0x3FF) << 10) + (low & 0x3FF);
+    else
+      s->wide.at -= 2;
+  }
+  if (!st->code) s->nfront = put_utf8(unit, s->front);
+  return st->code;
+}
+
+int stream_read(Stream *s, char *to, size_t room, size_t *got, reg_status *st) {
+  size_t more = 0;
+  int code = REG_OK;
+  for (*got = 0; *got < room;) {
+    if (s->wide.raw && !s->nfront && take_character(s, st)) return st->code;
+    if (!s->nfront) break;
+    const size_t n = s->nfront < room - *got ? s->nfront : room - *got;
+    memcpy(to + *got, s->front, n);
+    memmove(s->front, s->front + n, s->nfront - n);
+    *got += n;
+    s->nfront -= n;
+  }
+  if (!s->wide.raw) code = unpack(s, to + *got, room - *got, &more, st);
+  *got += more;
+  return code;
+}
+
+// -- its beginning
+
+// Two bytes tell whether it is UTF-16.
+static int begin_text(Stream *s, reg_status *st) {
+  s->wide.at = s->wide.used = 0;
+  const int code = unpack(s, s->front, 2, &s->nfront, st);
+  if (code || s->nfront < 2) return code;
+  const unsigned mark = (unsigned)(unsigned char)s->front[0] << 8 | (unsigned char)s->front[1];
+  if (mark != 0xFEFF && mark != 0xFFFE) return REG_OK;
+  s->nfront = 0;
+  s->wide.big = mark == 0xFEFF;
+  if (!s->wide.raw && !(s->wide.raw = malloc(WIDE_ROOM))) return reg_no_memory(st, WIDE_ROOM);
+  return REG_OK;
+}
+
+int stream_open(Stream *s, const char *path, reg_status *st) {
+  struct stat info;
+  *s = (Stream){.path = path, .file = -1};
+  const bool regular = strcmp(path, "/dev/stdin") != 0 && !stat(path, &info) && S_ISREG(info.st_mode);
+  if (regular) s->file = open(path, O_RDONLY | O_CLOEXEC);
+  if (s->file < 0 && !(s->whole = reg_file_read_large(path, &s->whole_size, "data_missing", st)))
+    return st->code;
+  if (!(s->in = malloc(ROOM))) return reg_no_memory(st, ROOM);
+  const int code = start(s, st);
+  if (code || open_packed(s, st)) return st->code;
+  return begin_text(s, st);
+}
+
+int stream_rewind(Stream *s, reg_status *st) {
+  if (s->kind == STREAM_GZIP) inflateReset(&s->gzip);
+  if (s->kind == STREAM_ZSTD) ZSTD_DCtx_reset(s->zstd, ZSTD_reset_session_only);
+  const int code = start(s, st);
+  return code ? code : begin_text(s, st);
 }

@@ -1,4 +1,5 @@
-// A file's text, read piece by piece: packed by gzip or zstd or not, which its first bytes tell.
+// A file's text, read piece by piece: packed by gzip or zstd or not, in UTF-8 or, behind a byte order mark,
+// in UTF-16, which its first bytes tell. It is read as UTF-8, without the mark.
 #ifndef REG_STREAM_H
 #define REG_STREAM_H
 #include "reg/status.h"
@@ -22,6 +23,13 @@ void sum_text(const Sum *s, char hex[17]);
 
 typedef enum StreamKind { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD } StreamKind;
 
+// A text of UTF-16 on its way.
+typedef struct Wide {
+  unsigned char *raw; // NULL: it is none
+  size_t at, used;
+  bool big; // the upper byte comes first
+} Wide;
+
 typedef struct Stream {
   const char *path;
   int file;    // -1: `whole` holds it, what is no regular file
@@ -35,7 +43,10 @@ typedef struct Stream {
   z_stream gzip;
   ZSTD_DCtx *zstd;
   size_t left; // of a frame
-  Sum sum;     // of the file's bytes as far as they were taken
+  Wide wide;
+  char front[4]; // that was made of the text and found no room
+  size_t nfront;
+  Sum sum; // of the file's bytes as far as they were taken
 } Stream;
 
 // On failure st is filled: the file is missing, damaged, or memory is out. stream_close either way.
