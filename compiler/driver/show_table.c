@@ -73,6 +73,18 @@ static void print_row(const reg_summary *p, int row) {
   puts(p->ncolumns > MOST_SHOWN ? " ..." : "");
 }
 
+// What of the file is no row of the table, or no column.
+static void print_around(const reg_summary *p) {
+  const char *s = p->skip_footer > 1 ? "s" : "";
+  if (p->skip) printf("  line%s before the table: %lld\n", p->skip > 1 ? "s" : "", (long long)p->skip);
+  if (p->skip_footer) printf("  line%s behind the table: %lld\n", s, (long long)p->skip_footer);
+  if (p->nblank) printf("  columns without a name and without values: %lld\n", (long long)p->nblank);
+  if (p->sums) {
+    printf("  the last row holds the sums of those above it: `skip_footer: %lld` leaves it out\n",
+           (long long)p->skip_footer + 1);
+  }
+}
+
 // -- a definition to begin with
 
 static const char *written(Arena *a, const char *column) {
@@ -163,6 +175,7 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   for (int i = 0; i < p->nunits; i++)
     printf("%s\"%s\"%s", i ? ", " : ", units: [", p->units[i], i + 1 < p->nunits ? "" : "]");
   if (p->skip) printf(", skip: %lld", (long long)p->skip);
+  if (p->skip_footer) printf(", skip_footer: %lld", (long long)p->skip_footer);
   if (p->bare) fputs(", header: false", stdout);
   printf(", target: %s", field);
   for (int64_t k = 0; k + 1 < p->ncolumns; k++)
@@ -192,6 +205,7 @@ static void print_table(Arena *a, const reg_summary *p, const char *path, bool a
   show_columns(&(ShownColumns){&(Shown){a, p}, .count = p->ncolumns, .all = all, .name = name_of,
                                .same = same_kind, .print = print_column});
   for (int row = 0; row < REG_SUMMARY_ROWS && row < p->nrows; row++) print_row(p, row);
+  print_around(p);
   if (p->ncolumns > 1 && p->nrows > 1) print_definition(a, p, path);
 }
 

@@ -194,8 +194,15 @@ static bool byte_arg(Cx *cx, const Ast *call, const char *arg, int *to) {
   return false;
 }
 
+static bool lines_arg(Cx *cx, Env *env, const Ast *e, int64_t most, int64_t *to) {
+  Value v = eval_expr(cx, env, e);
+  v.span = e->span;
+  return known_int(cx, &v, "a number of lines", 0, most, to);
+}
+
 static bool header_arg(Cx *cx, Env *env, const Ast *call, reg_csv_form *f) {
-  const Ast *e = call_arg(call, "header", -1), *skip = call_arg(call, "skip", -1);
+  const Ast *e = call_arg(call, "header", -1), *skip = call_arg(call, "skip", -1),
+            *footer = call_arg(call, "skip_footer", -1);
   if (e) {
     const Value v = eval_expr(cx, env, e);
     if (v.kind == V_FAIL) return false;
@@ -205,10 +212,8 @@ static bool header_arg(Cx *cx, Env *env, const Ast *call, reg_csv_form *f) {
     }
     f->bare = e->num == 0;
   }
-  if (!skip) return true;
-  Value v = eval_expr(cx, env, skip);
-  v.span = skip->span;
-  return known_int(cx, &v, "a number of lines", 0, INT32_MAX, &f->skip);
+  return (!skip || lines_arg(cx, env, skip, INT32_MAX, &f->skip)) &&
+         (!footer || lines_arg(cx, env, footer, REG_MOST_FOOTER, &f->footer));
 }
 
 static bool form_args(Cx *cx, Env *env, const Ast *call, reg_data_op *op, reg_csv_form *f) {
@@ -236,11 +241,11 @@ bool csv_source(Cx *cx, Env *env, const Ast *call, const reg_data_op *first, reg
   const size_t length = strlen(op->path);
   if (!f->separator && length > 4 && !strcmp(op->path + length - 4, ".tsv")) f->separator = '\t';
   const int separator = f->separator ? f->separator : ',', decimal = f->decimal ? f->decimal : '.';
-  if (separator == decimal) {
-    const Ast *at = call_arg(call, "decimal", -1);
+  if (separator == decimal && !f->decimal) { // one that is said is that of numbers in quotes
+    const Ast *at = call_arg(call, "separator", -1);
     Diag *d = diag_emit(&cx->s->diags, DIAG_not_allowed_here, at ? at->span : call->span,
                         arena_printf(cx->a, "the decimal mark `%c`", decimal), "where it separates fields");
-    diag_hint(d, "`separator: \";\"` is usual beside a decimal comma");
+    diag_hint(d, "`decimal: \",\"` says another mark");
     return false;
   }
   if (f->thousands == decimal) {

@@ -43,7 +43,7 @@ typedef enum ArgKind {
 } ArgKind;
 extern const char *const arg_kind_text[ARG_KIND_COUNT];
 
-enum { BUILTIN_MAX_PARAMS = 16 };
+enum { BUILTIN_MAX_PARAMS = 20 };
 typedef struct Signature {
   int n, positional; // those behind `positional` are given by name only
   struct {

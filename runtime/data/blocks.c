@@ -62,6 +62,20 @@ static bool has_quotes(const char *at, const char *end) {
   return memchr(at, '"', (size_t)(end - at)) != NULL;
 }
 
+// Where the last lines begin that are passed over at the end of the file; NULL: nothing is before them. They
+// need not be as rows are, so quotes do not matter.
+static const char *before_footer(const CsvReader *r, const char *end) {
+  for (int64_t left = r->form->footer; left > 0 && end > r->at;) {
+    const char *line = plain_end(r->at, NULL, end - 1);
+    if (!line) return NULL;
+    bool blank = true;
+    for (const char *c = line; c < end; c++) blank &= is_end(*c) || *c == ' ' || *c == '\t';
+    left -= !blank;
+    end = line;
+  }
+  return end > r->at ? end : NULL;
+}
+
 static bool grow(CsvReader *r) {
   const size_t room = r->room ? 2 * r->room : (size_t)most_pieces() * 2 * csv_least_piece;
   char *bytes = realloc(r->bytes, room + 1);
@@ -88,8 +102,10 @@ void csv_more(CsvReader *r, const char *from) {
     if (r->failed) return;
     r->end = r->bytes + kept;
     r->last = kept < r->room;
+    const char *end = r->form->footer ? before_footer(r, r->end) : r->end;
+    if (r->last) r->end = end ? end : r->at;
     if (r->last) return;
-    const char *end = cut(r, !r->layout.skips && has_quotes(r->at, r->end), r->at, NULL, r->end);
+    if (end) end = cut(r, !r->layout.skips && has_quotes(r->at, end), r->at, NULL, end);
     r->cut = !end && kept >= CSV_LONGEST_LINE;
     if (end) r->end = end;
     if (end || r->cut) return;

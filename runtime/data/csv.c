@@ -2,10 +2,12 @@
 // Errors read FILE:LINE:COLUMN, where COLUMN is the number of the field in its line, from 1. Lines are
 // counted in the file, with those inside quotes.
 #include "data/csv.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const reg_csv_form usual;
 
@@ -32,15 +34,34 @@ static const char *column_name(const CsvReader *r, int column) {
   return column >= 1 && column <= r->header.count ? r->header.names[column - 1] : "";
 }
 
-void csv_report(CsvReader *r, const CsvPiece *p, int64_t line) {
+// A text that is a number by other marks: what says these; or NULL.
+static const char *other_marks(const CsvReader *r, const char *cell) {
+  static const struct {
+    NumberMarks marks;
+    const char *hint;
+  } others[] = {
+      {{.point = '.', .thousands = ','}, "`thousands: \",\"` reads commas between groups of three digits"},
+      {{.point = ','}, "`decimal: \",\"` reads a comma as the decimal mark"},
+      {{.point = ',', .thousands = '.'}, "`decimal: \",\", thousands: \".\"` reads such numbers"}};
+  char plain[64];
+  size_t size;
+  double value;
+  for (size_t i = 0; i < sizeof others / sizeof *others && !r->form->decimal && !r->form->thousands; i++)
+    if (number_plain(&others[i].marks, cell, strlen(cell), plain, sizeof plain, &size) &&
+        number_parse(plain, size, REG_F64, &value) == NUMBER_OK)
+      return others[i].hint;
+  return NULL;
+}
+
+static void report(CsvReader *r, const CsvPiece *p, int64_t line) {
   const CsvPlace *at = &p->place;
   const char *name = column_name(r, at->column), *hint;
-  line += at->line;
   switch (p->wrong) {
   case CSV_TOO_FEW:
-    csv_fail(r, line, at->column, "every line has as many fields as the header",
-             "%d fields, the header has %d", at->column - 1, r->header.count);
+    csv_fail(r, line, at->column, "every line has as many fields as the header", "%d fields, the %s %d",
+             at->column - 1, r->padded ? "rows before have" : "header has", r->header.count);
     break;
+  case CSV_NAMELESS: csv_has_no_name(r, at->column, at->cell, line); break;
   case CSV_TOO_MANY:
     csv_fail(r, line, at->column, "a separator inside a field needs quotes around the field",
              "more fields than the header's %d", r->header.count);
@@ -77,12 +98,31 @@ void csv_report(CsvReader *r, const CsvPiece *p, int64_t line) {
     const char *what = number_mistake(p->number, p->layout->dtype, &hint);
     if (p->number == NUMBER_NONE && *at->cell == '=')
       hint = "it seems to be a formula of a spreadsheet: export the table with values";
+    if (p->number == NUMBER_NONE && other_marks(r, at->cell)) hint = other_marks(r, at->cell);
     csv_fail(r, line, at->column, hint, "`%.40s` in column `%.60s` %s", at->cell, name, what);
     break;
   }
   case CSV_RIGHT:
   case CSV_MEMORY: csv_no_memory(r, 0); break;
   }
+}
+
+// What may be around the table: in front of the first row, behind many of them.
+void csv_report(CsvReader *r, const CsvPiece *p, int64_t line) {
+  enum { ENOUGH = 5 };
+  const CsvWrong wrong = p->wrong;
+  line += p->place.line;
+  report(r, p, line);
+  if (!r->named) csv_find_title(r);
+  const bool first = !r->all.lines && !p->nrows;
+  if (first && wrong == CSV_TOO_MANY && r->first_row == r->header.count + 1)
+    reg_hint(r->st,
+             "a name is missing in the header: `skip: %lld, header: false, names: [...]` says all of them",
+             (long long)r->head);
+  if (first && (wrong == CSV_TOO_MANY || wrong == CSV_QUOTE || wrong == CSV_NAMELESS)) csv_suggest_title(r);
+  const bool row = wrong == CSV_TOO_FEW || wrong == CSV_TOO_MANY || wrong == CSV_QUOTE || wrong == CSV_OPEN ||
+                   wrong == CSV_NUMBER || wrong == CSV_EMPTY;
+  if (row && r->all.nrows + p->nrows >= ENOUGH) csv_suggest_footer(r, line);
 }
 
 // -- columns
@@ -172,14 +212,26 @@ static void read_rows(CsvReader *r) {
     csv_fail(r, r->line, 1, "a data set needs at least one row", "the file has a header and no rows");
 }
 
+// Spreadsheets say the separator in a first line: sep=; or "sep=;". Behind it; NULL: there is none.
+static const char *separator_line(const char *at, const char *end, char *separator) {
+  const bool quoted = at < end && *at == '"';
+  at += quoted;
+  if (end - at < 5 || strncasecmp(at, "sep=", 4) != 0) return NULL;
+  const unsigned char c = (unsigned char)at[4];
+  if (c == '"' || (!ispunct(c) && c != ' ' && c != '\t')) return NULL;
+  at += 5;
+  if (quoted && (at == end || *at++ != '"')) return NULL;
+  if (at < end && *at != '\n' && *at != '\r') return NULL;
+  *separator = (char)c;
+  return at;
+}
+
 const char *csv_begin(CsvReader *r, const char *at, size_t size) {
-  const unsigned char *b = (const unsigned char *)at;
   const char *end = at + size;
-  if (size >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF) at += 3;
-  if (size >= 2 && ((b[0] == 0xFF && b[1] == 0xFE) || (b[0] == 0xFE && b[1] == 0xFF)))
-    csv_fail(r, 1, 1, "save it as UTF-8", "the file is UTF-16");
+  if (size >= 3 && !memcmp(at, "\xEF\xBB\xBF", 3)) at += 3;
+  const bool tells = separator_line(at, end, &r->layout.separator) != NULL;
   r->line = 1;
-  for (int64_t i = 0; i < r->form->skip && at < end; i++) {
+  for (int64_t i = r->form->skip || !tells ? 0 : -1; i < r->form->skip && at < end; i++) {
     while (at < end && *at != '\n' && *at != '\r') at++;
     if (at < end) at += at[0] == '\r' && at[1] == '\n' ? 2 : 1;
     r->line++;
@@ -187,14 +239,28 @@ const char *csv_begin(CsvReader *r, const char *at, size_t size) {
   return at;
 }
 
-// The line of names is whole in memory, or there is none.
+// The line of names, and two rows, which tell how many columns there are, are whole in memory, or there are
+// none.
+static bool has_front(const CsvReader *r) {
+  CsvPiece p = {.layout = &r->layout, .end = r->end};
+  const char *at = r->at;
+  bool empty;
+  int lines = 0;
+  while (lines < 3 && csv_row_fields(&p, &at, &empty)) lines++;
+  free(p.scratch);
+  return lines == 3 || (p.wrong && p.wrong != CSV_OPEN);
+}
+
 static void find_names(CsvReader *r) {
   csv_more(r, NULL);
-  while (!r->failed && !r->last && !r->cut) {
-    CsvPiece front = {.layout = &r->layout, .end = r->end};
-    if (csv_pass(&front, r->at) < r->end) return;
-    csv_more(r, r->bytes);
-  }
+  while (!r->failed && !r->last && !r->cut && !has_front(r)) csv_more(r, r->bytes);
+}
+
+// What is before the header may be taken for it.
+static bool is_odd(const CsvReader *r) {
+  bool odd = r->header.count == 1 || r->first_row > r->header.count;
+  for (int i = 0; i < r->header.count && !odd; i++) odd = csv_is_nameless(r, i);
+  return odd;
 }
 
 static void read_all(CsvReader *r) {
@@ -203,6 +269,8 @@ static void read_all(CsvReader *r) {
   CsvPiece head = {.end = r->end};
   if (!r->failed && !csv_piece_open(&head, &r->layout)) csv_no_memory(r, 0);
   if (!r->failed) r->at = csv_names(r, &head, r->at);
+  if (!r->failed && is_odd(r)) csv_find_title(r);
+  t->separator = r->layout.separator;
   r->named = true;
   if (!r->failed && r->header.count == 0)
     csv_fail(r, 1, 1, "a CSV file starts with a line of column names", "the file is empty");
@@ -234,6 +302,7 @@ int table_read_csv(Table *t, const TableRequest *want, reg_status *st) {
   const reg_csv_form *form = want->form ? want->form : &usual;
   CsvReader r = {.table = t, .want = want, .form = form, .st = st, .start = t->nrows};
   r.layout = layout_of(form, t->dtype);
+  t->title = t->footer = 0;
   r.failed = stream_open(&r.stream, want->path, st) != REG_OK;
   if (!r.failed) read_all(&r);
   if (!r.failed) r.failed = stream_sum(&r.stream, sum, st) != REG_OK;

@@ -18,6 +18,8 @@ typedef struct CsvReader {
   CsvLayout layout;
   int64_t line;  // on which the lines of the block begin, from 1
   int64_t head;  // on which the columns' names are
+  bool padded;   // the last one is that of the separators in which rows end
+  int first_row; // fields of the first row, where the first one and the second one have as many; else 0
   int64_t start; // the table's rows before this file
   // The text is read block by block: these lines are in memory, and behind them the beginning of the next.
   Stream stream;
@@ -51,8 +53,18 @@ void csv_read_rows(CsvReader *r);
 
 // Names from the first line, or from the form; 0, 1, ... where nothing names them. Where the rows begin.
 const char *csv_names(CsvReader *r, CsvPiece *p, const char *at);
+// Lines in front of the header, with those that are passed over, that seem to be none of the table's, and the
+// separator of its fields, in the table; the beginning of the text is in memory. The second one makes a hint
+// of them; false: there are none.
+void csv_find_title(CsvReader *r);
+bool csv_suggest_title(CsvReader *r);
+// A hint where this line, which is no row, is one of the file's last ones.
+void csv_suggest_footer(CsvReader *r, int64_t line);
 // What a column is called that the first line leaves without a name.
 void csv_nameless(int column, char to[32]);
+bool csv_is_nameless(const CsvReader *r, int column);
+// The mistake of a column that the header leaves without a name and that is not empty.
+void csv_has_no_name(CsvReader *r, int column, const char *cell, int64_t line);
 // What becomes of each of them.
 void csv_use_columns(CsvReader *r);
 #endif

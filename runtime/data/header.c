@@ -30,6 +30,12 @@ static void header_cell(CsvReader *r, int64_t line, const char *text, size_t len
 
 void csv_nameless(int column, char to[32]) { snprintf(to, 32, "unnamed %d", column); }
 
+bool csv_is_nameless(const CsvReader *r, int column) {
+  char nameless[32];
+  csv_nameless(column, nameless);
+  return !strcmp(r->header.names[column], nameless);
+}
+
 // Columns whose name stands twice may be passed over, and no more. A list of which they are.
 static bool *find_twice(CsvReader *r) {
   const int n = r->header.count;
@@ -67,6 +73,8 @@ static bool lacks_header(CsvReader *r) {
     if (!is_number(r->header.names[i])) return false;
   csv_fail(r, r->head, 1, "put the columns' names into the first line, or say `header: false`",
            "the file has no header: its first line is all numbers");
+  csv_find_title(r);
+  csv_suggest_title(r);
   return true;
 }
 
@@ -88,12 +96,31 @@ static void column_missing(CsvReader *r, const char *name) {
   for (int i = 0; i < h->count; i++) list_column(&list, h->names[i]);
   r->failed = true;
   reg_fail(r->st, REG_BAD_DATA, "target_missing", "`%s` has no column `%.60s`", r->want->path, name);
+  csv_find_title(r);
+  if (csv_suggest_title(r)) return;
   if (h->count == 1 && strpbrk(h->names[0], ",;\t|"))
     reg_hint(r->st, "this file seems to use another separator: `separator: \"%.*s\"`",
              *strpbrk(h->names[0], ",;\t|") == '\t' ? 2 : 1,
              *strpbrk(h->names[0], ",;\t|") == '\t' ? "\\t" : strpbrk(h->names[0], ",;\t|"));
   else
     reg_hint(r->st, "its columns are %s", names);
+}
+
+// Where lines end in a separator the header has one more than names, or none: as the first rows have them it
+// is an empty column. `last`: of the header's last name, which ends at `at` and has n before it.
+static void end_names(CsvReader *r, const char *at, int n, const CsvField *last) {
+  CsvPiece p = {.layout = &r->layout, .end = r->end};
+  bool empty = false, again = false;
+  at = csv_line_end(&p, at);
+  int fields = csv_row_fields(&p, &at, &empty);
+  const int second = fields ? csv_row_fields(&p, &at, &again) : 0;
+  if (second && (second != fields || again != empty)) fields = 0;
+  free(p.scratch);
+  r->first_row = fields;
+  if (last->length || !n || fields != n) header_cell(r, r->head, last->text, last->length);
+  if (fields != n + 2 || !empty) return;
+  header_cell(r, r->head, "", 0);
+  r->padded = true;
 }
 
 // Names from the first line, or from the form; 0, 1, ... where nothing names them. Where the rows begin.
@@ -114,8 +141,10 @@ const char *csv_names(CsvReader *r, CsvPiece *p, const char *at) {
     const int n = snprintf(number, sizeof number, "%d", column);
     if (f->bare && !f->nnames)
       header_cell(r, r->line + line, number, (size_t)n);
-    else if (!f->nnames)
+    else if (!f->nnames && *at == p->layout->separator && at != p->end)
       header_cell(r, r->line + line, field.text, field.length);
+    else if (!f->nnames)
+      end_names(r, at, column, &field);
     if (r->failed) return NULL;
     if (*at == p->layout->separator && at != p->end) continue;
     if (f->nnames && column + 1 != f->nnames)
@@ -162,22 +191,29 @@ static void pick_wanted(CsvReader *r, const bool *twice) {
   for (int i = 0; i < r->header.count && want->no_others; i++) {
     bool dropped = r->use[i] != CSV_IGNORED || r->form->ncolumns;
     for (int k = 0; k < r->form->ndropped; k++) dropped |= !strcmp(r->form->dropped[k], r->header.names[i]);
-    if (!dropped)
+    if (!dropped && csv_is_nameless(r, i))
+      r->use[i] = CSV_BLANK;
+    else if (!dropped)
       csv_fail(r, r->head, i + 1, "remove the column: all files of a data set have the same ones",
                "column `%.60s` is not in `%s`", r->header.names[i], r->table->files[0].path);
   }
 }
 
-// One that is in x for no other reason than that it is there.
+// One that is in x for no other reason than that it is there. Without a name it has to be empty.
 static bool may_be_left(CsvReader *r, const bool *twice, int at) {
-  char nameless[32];
   if (!is_alone(r, twice, at)) return false;
-  csv_nameless(at, nameless);
-  if (r->want->any_names || strcmp(r->header.names[at], nameless) != 0) return true;
-  csv_fail(r, r->head, at + 1, NULL, "column %d has no name", at + 1);
+  if (r->want->any_names || !csv_is_nameless(r, at)) return true;
+  r->use[at] = CSV_BLANK;
+  return false;
+}
+
+void csv_has_no_name(CsvReader *r, int column, const char *cell, int64_t line) {
+  char nameless[32];
+  csv_nameless(column - 1, nameless);
+  csv_fail(r, r->head, column, NULL, "column %d has no name, and `%.40s` in line %lld", column, cell,
+           (long long)line);
   reg_hint(r->st, "it is called `%s`: `drop: [\"%s\"]` leaves it out, `id: \"%s\" as row` calls rows by it",
            nameless, nameless, nameless);
-  return false;
 }
 
 // The columns of x that the form names, or all that are left.
@@ -211,7 +247,10 @@ static void choose(CsvReader *r, const bool *twice) {
   }
   for (int i = 0; i < r->header.count && !f->ncolumns; i++) {
     if (r->use[i] != CSV_IGNORED) continue;
-    if (!may_be_left(r, twice, i)) return;
+    if (!may_be_left(r, twice, i)) {
+      if (r->failed) return;
+      continue;
+    }
     columns[r->use[i] = t->width++] = r->header.names[i];
   }
   for (int i = 0; i < r->header.count; i++)

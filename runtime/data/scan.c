@@ -156,6 +156,18 @@ const char *csv_pass(CsvPiece *p, const char *at) {
   return at;
 }
 
+int csv_row_fields(CsvPiece *p, const char **at, bool *empty) {
+  CsvField field = {0};
+  const char *c = csv_pass(p, *at);
+  int n = 1;
+  if (c == p->end) return 0;
+  for (; (c = csv_field(p, c, &field)) && c != p->end && *c == p->layout->separator; c++) n++;
+  if (!c) return 0;
+  *empty = field.length == 0;
+  *at = csv_line_end(p, c);
+  return n;
+}
+
 bool csv_is_utf8(const char *text, size_t length) {
   const unsigned char *c = (const unsigned char *)text, *end = c + length;
   while (c < end) {
@@ -299,7 +311,7 @@ static bool keep_own(CsvPiece *p, int k, const CsvField *f) {
 static const char *quick(const CsvPiece *p, int x, const char *at) {
   const CsvLayout *l = p->layout;
   double value;
-  if (l->nmissing) return NULL;
+  if (l->nmissing || l->marks.point == l->separator) return NULL;
   const char *end = number_quick(at, l->marks.point, l->dtype, &value);
   if (!end || (*end != l->separator && !is_end(*end))) return NULL;
   p->numbers[p->nrows * l->width + x] = value;
@@ -323,6 +335,7 @@ static const char *scan_field(CsvPiece *p, int column, const char *at) {
   const int64_t behind = p->lines;
   p->lines = line; // a mistake is where the field begins
   const bool good = use == CSV_IGNORED ? true
+                    : use == CSV_BLANK ? !f.length || wrong(p, CSV_NAMELESS)
                     : use <= CSV_OWN   ? keep_own(p, CSV_OWN - use, &f)
                     : number           ? keep_number(p, use, column + 1, &f)
                                        : keep_level(p, use, column + 1, &f);

@@ -3,8 +3,9 @@
 #define REG_SCAN_H
 #include "data/table.h"
 
-// What becomes of a field: its place in x, CSV_IGNORED, or CSV_OWN - k: the own column k.
-enum { CSV_IGNORED = -1, CSV_OWN = -2 };
+// What becomes of a field: its place in x, CSV_IGNORED, CSV_BLANK: it has no name and must be empty, or
+// CSV_OWN - k: the own column k.
+enum { CSV_IGNORED = -1, CSV_BLANK = -2, CSV_OWN = -3 };
 enum { CSV_LONGEST_FIELD = 1 << 20, CSV_LONGEST_LINE = 1 << 26 };
 
 // How numbers are written.
@@ -39,14 +40,15 @@ typedef enum CsvWrong {
   CSV_RIGHT,
   CSV_TOO_FEW,
   CSV_TOO_MANY,
-  CSV_QUOTE,  // misplaced
-  CSV_OPEN,   // a quote is not closed
-  CSV_ZERO,   // a zero byte
-  CSV_BYTES,  // no UTF-8
-  CSV_LONG,   // a field
-  CSV_LINE,   // a line
-  CSV_EMPTY,  // of an own column
-  CSV_NUMBER, // none: `number` says why
+  CSV_QUOTE,    // misplaced
+  CSV_OPEN,     // a quote is not closed
+  CSV_ZERO,     // a zero byte
+  CSV_BYTES,    // no UTF-8
+  CSV_LONG,     // a field
+  CSV_LINE,     // a line
+  CSV_EMPTY,    // of an own column
+  CSV_NUMBER,   // none: `number` says why
+  CSV_NAMELESS, // a value in a column without a name
   CSV_MEMORY
 } CsvWrong;
 
@@ -121,6 +123,9 @@ const char *csv_field(CsvPiece *p, const char *at, CsvField *out);
 const char *csv_line_end(CsvPiece *p, const char *at);
 // Behind blank lines and comments.
 const char *csv_pass(CsvPiece *p, const char *at);
+// Fields of the row at *at, which moves behind it; 0: there is none, or a mistake in it. *empty: whether the
+// last one is.
+int csv_row_fields(CsvPiece *p, const char **at, bool *empty);
 bool csv_is_utf8(const char *text, size_t length);
 // A text for messages.
 void csv_cell_text(char to[44], const char *text, size_t length);

@@ -33,19 +33,44 @@ static bool has_numbers(const Table *t) {
   return false;
 }
 
-// As is usual; else with another separator or without names.
+// What is around the table is passed over. `footer`: with the lines at its end.
+static bool take_around(const Table *t, reg_csv_form *f, bool footer) {
+  const bool title = t->title > f->skip, notes = footer && t->footer > f->footer;
+  if (title) {
+    f->skip = t->title;
+    if (t->title_separator != t->separator) f->separator = (unsigned char)t->title_separator;
+  }
+  if (notes) f->footer = t->footer;
+  return title || notes;
+}
+
+// As is usual, without what is around the table.
+static int read_usual(const char *path, reg_csv_form *form, Heap *heap, Table *t, reg_status *st) {
+  int code = read_as(path, form, heap, t, st);
+  while (code == REG_BAD_DATA && take_around(t, form, true)) {
+    table_free(t);
+    *st = (reg_status){0};
+    code = read_as(path, form, heap, t, st);
+  }
+  return code;
+}
+
+// Else with another separator or without names.
 static int read_any(const char *path, reg_csv_form *form, Heap *heap, Table *t, reg_status *st) {
   static const char separators[] = ",;\t|";
-  const int code = read_as(path, form, heap, t, st), n = t->width;
+  reg_csv_form usual = *form;
+  const int code = read_usual(path, &usual, heap, t, st), n = t->width;
   const char *const *names = t->columns;
+  if (!code) *form = usual;
   for (int i = 0; code == REG_BAD_DATA && i < FORMS * (int)strlen(separators); i++) {
-    const reg_csv_form other = {
-        .separator = separators[i / FORMS], .bare = i % FORMS > 0, .skip = i % FORMS > 1};
+    reg_csv_form other = {.separator = separators[i / FORMS], .bare = i % FORMS > 0, .skip = i % FORMS > 1};
     reg_status ignored = {0};
     if (form->separator && other.separator != form->separator) continue;
     table_free(t);
-    if (read_as(path, &other, heap, t, &ignored) || t->width < 2) continue;
-    if ((other.bare && !has_numbers(t)) || (other.skip && !are_sizes(names, n, t))) continue;
+    const int failed =
+        other.bare ? read_as(path, &other, heap, t, &ignored) : read_usual(path, &other, heap, t, &ignored);
+    if (failed || t->width < 2) continue;
+    if ((other.bare && !has_numbers(t)) || (other.bare && other.skip && !are_sizes(names, n, t))) continue;
     *form = other;
     *st = (reg_status){0};
     return REG_OK;
@@ -114,22 +139,83 @@ static bool take_marks(reg_csv_form *f, const NumberMarks *marks, unsigned used,
   return f->decimal != before.decimal || f->thousands != before.thousands || f->nunits != before.nunits;
 }
 
+// Numbers with a decimal point.
+static bool has_fractions(const Table *t) {
+  for (int64_t row = 0; row < t->nrows; row++)
+    for (int x = 0; x < t->width; x++) {
+      const double v = t->numbers[row * t->width + x];
+      if (!t->is_text[x] && !isnan(v) && v != rint(v)) return true;
+    }
+  return false;
+}
+
 // A column's texts are numbers, but for marks and units in them. `list` has room for all units.
 static bool has_marks(const Table *t, reg_csv_form *f, const char **list) {
-  static const char marks[][2] = {{'.', 0},    {',', 0},   {',', '.'}, {',', ' '},
+  static const char marks[][2] = {{'.', 0},    {'.', ','}, {',', 0},   {',', '.'}, {',', ' '},
                                   {',', '\''}, {'.', ','}, {'.', ' '}, {'.', '\''}};
-  const bool commas = f->separator && f->separator != ',';
+  const bool between_commas = t->separator == ',', no_comma = between_commas && has_fractions(t);
   for (int x = 0; x < t->width; x++) {
-    if (!t->is_text[x]) continue;
+    if (!t->is_text[x] || !t->levels[x].count) continue;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
       const NumberMarks m = {marks[i][0], marks[i][1], UNITS, units};
       unsigned used;
-      if (f->decimal ? m.point != f->decimal : m.point == ',' && !commas) continue;
+      if (f->decimal ? m.point != f->decimal : m.point == ',' && no_comma) continue;
+      if (i == 1 && !between_commas) continue; // there 1,234 is above one thousand, elsewhere above one
       if (f->thousands && m.thousands != f->thousands) continue;
       if (are_numbers(&t->levels[x], &m, &used) && take_marks(f, &m, used, list)) return true;
     }
   }
   return false;
+}
+
+// -- rows that are none
+
+// Texts of columns of numbers, in the last rows alone: how many rows these are. 0: there are none, or it is
+// no column of numbers.
+static int64_t notes_of(const Table *t, int x) {
+  enum { MOST = 5 };
+  const NameIndex *texts = &t->levels[x];
+  int64_t row = t->nrows;
+  for (; row > 0 && t->nrows - row <= MOST; row--) {
+    const double at = t->numbers[(row - 1) * t->width + x];
+    if (isnan(at) || is_number(texts->names[(int)at])) break;
+  }
+  const int64_t notes = t->nrows - row;
+  if (notes > MOST || row < 4 * notes) return 0;
+  for (int64_t i = 0; i < row; i++) {
+    const double at = t->numbers[i * t->width + x];
+    if (!isnan(at) && !is_number(texts->names[(int)at])) return 0;
+  }
+  return notes;
+}
+
+static bool has_notes(const Table *t, reg_csv_form *f) {
+  int64_t most = 0;
+  for (int x = 0; x < t->width; x++)
+    if (t->is_text[x] && t->levels[x].count) most = notes_of(t, x) > most ? notes_of(t, x) : most;
+  f->footer += most;
+  return most > 0 && f->footer <= REG_MOST_FOOTER;
+}
+
+// The last row's numbers are the sums of those above it: of all columns that have any there.
+static bool are_sums(const Table *t) {
+  enum { LEAST = 4 };
+  const double *last = t->numbers + (t->nrows - 1) * t->width;
+  int sums = 0;
+  bool texts = false;
+  for (int x = 0; x < t->width && t->nrows >= LEAST; x++) {
+    double sum = 0, size = 0;
+    texts |= t->is_text[x];
+    if (t->is_text[x] || isnan(last[x])) continue;
+    for (int64_t row = 0; row + 1 < t->nrows; row++) {
+      const double v = t->numbers[row * t->width + x];
+      sum += isnan(v) ? 0 : v;
+      size += isnan(v) ? 0 : fabs(v);
+    }
+    if (size == 0 || fabs(sum - last[x]) > 1e-9 * size) return false;
+    sums++;
+  }
+  return sums > 0 && texts;
 }
 
 // -- columns
@@ -277,16 +363,30 @@ static bool sum_up_group(const Table *t, int first, Heap *heap, reg_column_summa
   return good;
 }
 
+// Separators at the ends of lines make columns that have neither name nor values.
+static void leave_blank_out(reg_summary *out) {
+  const int64_t n = out->ncolumns;
+  out->ncolumns = 0;
+  for (int64_t k = 0; k < n; k++) {
+    const reg_column_summary *c = &out->columns[k];
+    const bool blank = c->nameless && c->missing == out->nrows;
+    out->nblank += blank;
+    if (!blank) out->columns[out->ncolumns++] = *c;
+  }
+}
+
 static int sum_up(const Table *t, Heap *heap, reg_summary *out, reg_status *st) {
   enum { GROUP = 64 };
   Seen group[GROUP];
   const size_t size = (size_t)t->width * sizeof *out->columns;
   out->nrows = t->nrows;
   out->ncolumns = t->width;
+  out->sums = are_sums(t);
   out->columns = reg_heap_take(heap, size);
   bool good = out->columns != NULL;
   for (int x = 0; x < t->width && good; x += GROUP)
     good = sum_up_group(t, x, heap, &out->columns[x], group, t->width - x < GROUP ? t->width - x : GROUP);
+  if (good) leave_blank_out(out);
   return good ? REG_OK : reg_no_memory(st, size);
 }
 
@@ -298,8 +398,8 @@ int reg_summary_read(const char *path, reg_summary *out, reg_status *st) {
   const NumberLocale numbers = reg_numbers_enter();
   Table t;
   int code = read_any(path, &form, heap, &t, st);
-  while (!code &&
-         (other_separator(&t, &form) || lacks_names(&t, &form) || has_marks(&t, &form, out->units))) {
+  while (!code && (take_around(&t, &form, false) || other_separator(&t, &form) || lacks_names(&t, &form) ||
+                   has_notes(&t, &form) || has_marks(&t, &form, out->units))) {
     table_free(&t);
     code = read_as(path, &form, heap, &t, st);
   }
@@ -312,6 +412,7 @@ int reg_summary_read(const char *path, reg_summary *out, reg_status *st) {
   out->decimal = form.decimal ? (char)form.decimal : '.';
   out->bare = form.bare;
   out->skip = form.skip;
+  out->skip_footer = form.footer;
   return code;
 }
 

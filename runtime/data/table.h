@@ -70,6 +70,11 @@ typedef struct Table {
   int nown;        // the targets come first
   OwnColumn *own;
   char checksum[17]; // of all files
+  char separator;    // of the last file's fields, as it was read
+  // Lines around its table that seem to be none of it, where that was looked at, as `skip` and `skip_footer`
+  // would say them, and the separator of what is between them; 0: there are none.
+  int64_t title, footer;
+  char title_separator;
 } Table;
 
 // What a file is read for. Where `columns` is given these make x, in this order, whatever their order in the

@@ -239,7 +239,7 @@ HOSTILE = [
     (b"a,y\n1,2\n\0003,4\n", "", "t.csv:3:1: a zero byte"),
     (b"\0" * 4096, "", "t.csv:1:1: a zero byte"),
     ("a,y\n1,2\n".encode("utf-16-le"), "", "t.csv:1:1: a zero byte"),
-    ("a,y\n1,2\n".encode("utf-16"), "", "the file is UTF-16"),
+    ("a,y\n1,2\n".encode("utf-16")[:-1], "", "UTF-16 and damaged: it ends within a character"),
     ("a,y\ncaf\u00e9,1\n".encode() + "th\u00e9,2\n".encode("latin-1"), " |> one_hot", "t.csv:3:1: the field is no UTF-8"),
     (b"a,y\n=1+1,2\n@SUM(A1),1\n", "", "a formula of a spreadsheet"),
     (b"a,y\n" + b"1" * 3_000_000 + b",2\n", "", "t.csv:2:1: a field of more than 1048576 bytes"),

@@ -266,6 +266,94 @@ static void ignore(void *user, const char *what) {
   (void)what;
 }
 
+// As UTF-16 of either order of bytes, a text of characters that have one unit.
+static size_t widened(const char *text, size_t size, bool big, unsigned char *to) {
+  size_t n = 0;
+  to[n++] = big ? 0xFE : 0xFF;
+  to[n++] = big ? 0xFF : 0xFE;
+  for (size_t i = 0; i < size; i++) {
+    to[n++] = big ? 0 : (unsigned char)text[i];
+    to[n++] = big ? (unsigned char)text[i] : 0;
+  }
+  return n;
+}
+
+Test(wide, texts_of_sixteen_bits) {
+  static const unsigned char pair[] = {0x3D, 0xD8, 0, 0xDE, '\n', 0}; // a character of two units
+  const reg_data_op op = {.kind = REG_DATA_CSV, .path = path, .target = "y"};
+  const reg_data_plan plan = {.nops = 1, .ops = &op, .dtype = REG_F64};
+  unsigned char wide[400];
+  reg_status st;
+  for (int big = 0; big < 2; big++) {
+    put(wide, widened("a,y\n1.5,red\r\n2.5,blue\n", 22, big, wide));
+    reg_dataset *d = reg_data_load(&plan, &st);
+    cr_assert(d && d->nrows == 2 && numbers(d, "x")[1] == 2.5 && !strcmp(d->fields[1].class_names[1], "red"),
+              "%s", st.text);
+    same_in_blocks(&plan, d, &st);
+    reg_data_free(d);
+  }
+  for (size_t cut = 0; cut < 6; cut += 2) { // whole, without its second unit, without both
+    size_t n = widened("a,y\n1,x\n2,", 10, false, wide);
+    memcpy(wide + n, pair + cut, sizeof pair - cut);
+    put(wide, n + sizeof pair - cut);
+    if (cut == 2) memcpy(wide + n, pair, 2), put(wide, n + 2);
+    reg_dataset *d = reg_data_load(&plan, &st);
+    if (cut == 0)
+      cr_assert(d && !strcmp(d->fields[1].class_names[1], "\xF0\x9F\x98\x80"), "%s", st.text);
+    else
+      cr_assert(!d && strstr(st.text, cut == 2 ? ":3:2: the field is no UTF-8" : ":3:2: empty field"), "%s",
+                st.text);
+    same_in_blocks(&plan, d, &st);
+    reg_data_free(d);
+  }
+  put(wide, widened("a,y\n1,2\n", 8, false, wide) - 1);
+  cr_assert(!reg_data_load(&plan, &st) && strstr(st.text, "ends within a character"), "%s", st.text);
+}
+
+// Titles, notes, separators at the ends of lines: the same wherever blocks end.
+Test(around, lines_that_are_no_rows) {
+  const struct {
+    const char *text;
+    reg_csv_form form;
+    int64_t rows; // 0: refused
+    const char *what;
+  } files[] = {
+      {"sep=;\na;y\n1;2\n3;4\n", {0}, 2, ""},
+      {"\"sep=|\"\r\na|y\r\n1|2\r\n", {0}, 1, ""},
+      {"SEP=;\nTitle\na;y\n1;2\n", {.skip = 2}, 1, ""},
+      {"sep=a\n1\n", {0}, 0, "no column `y`"},
+      {"T\n\na,y\n1,2\n", {.skip = 2}, 1, ""},
+      {"a,y\n1,2\n3,4\nTotal,6\n", {.footer = 1}, 2, ""},
+      {"a,y\n1,2\n3,4\n\n \nTotal: \"6\n\n(c) \"x\n \n", {.footer = 2}, 2, ""},
+      {"a,y\n\"1\",2\n3,\"4\n5\"\nTotal,6", {.footer = 1}, 2, ""},
+      {"a,y\n1,2\n", {.footer = 1}, 0, "a header and no rows"},
+      {"a,y\n1,2\n", {.footer = 2}, 0, "the file is empty"},
+      {"a,y\n1,2\n", {.footer = 100}, 0, "the file is empty"},
+      {"a,y,\n1,2,\n3,4,\n", {0}, 2, ""},
+      {"a,y\n1,2,\n3,4,\n", {0}, 2, ""},
+      {"a,y,\n1,2\n3,4\n", {0}, 2, ""},
+      {"a,y,\n1,2,\n3,4\n", {0}, 0, ":3:3: 2 fields, the header has 3"},
+      {"a,y\n1,2,\n3,4\n", {0}, 0, ":2:3: more fields than the header's 2"},
+      {"a,y\n1,2,\n3,4,\n5,6\n", {0}, 0, ":4:3: 2 fields, the rows before have 3"},
+      {"a,y,\n1,2,\n3,4,5\n", {0}, 0, ":1:3: column 3 has no name, and `5` in line 3"},
+      {"a,,y\n1,,2\n3, ,4\n5,\"\",6\n", {0}, 3, ""},
+      {"a,y\n\"1,5\",2\n\"1.002,5\",3\n7,4\n", {.decimal = ',', .thousands = '.'}, 3, ""},
+      {"a,y\n1,5,2\n", {.decimal = ','}, 0, ":2:3: more fields"},
+      {"a,y\n1.5,2\n", {.decimal = ','}, 0, "`1.5` in column `a` is no number"},
+  };
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    const reg_data_op op = {
+        .kind = REG_DATA_CSV, .path = path, .target = "y", .nforms = 1, .form = &files[i].form};
+    const reg_data_plan plan = {.nops = 1, .ops = &op, .dtype = REG_F64};
+    reg_status st;
+    put(files[i].text, strlen(files[i].text));
+    reg_dataset *d = reg_data_load(&plan, &st);
+    cr_assert((d ? d->nrows : 0) == files[i].rows && strstr(st.text, files[i].what), "%zu: %s", i, st.text);
+    same_in_blocks(&plan, d, &st);
+    reg_data_free(d);
+  }
+}
+
 // Whatever bytes stand in it, a table is read or refused with a text; with all that prepares columns.
 Test(damage, prepared_tables_do_not_crash) {
   static const char whole[] = "age,color,when,smoker,y\n31,red,2024-03-01,yes,a\nNA,\"blue\",2.3.2024 "
@@ -274,8 +362,10 @@ Test(damage, prepared_tables_do_not_crash) {
                               "PM,no,a\n60,blue,\"Mon, Jan 1st, 2024\",yes,b\n";
   static const char likely[] = "\"\"\n\r,,0e-.:/T;#\t\xc3\xa9";
   static const char *const when[] = {"when"}, *const color[] = {"color"}, *const age[] = {"age"};
-  static const reg_csv_form forms[] = {
-      {0}, {.comment = '#', .skip = 1, .bare = true}, {.separator = ';', .decimal = ','}};
+  static const reg_csv_form forms[] = {{0},
+                                       {.comment = '#', .skip = 1, .bare = true},
+                                       {.separator = ';', .decimal = ','},
+                                       {.decimal = ',', .thousands = '.', .footer = 1}};
   int read = 0;
   for (uint32_t round = 0; round < 1000; round++) {
     char text[sizeof whole];
@@ -285,7 +375,7 @@ Test(damage, prepared_tables_do_not_crash) {
       const uint32_t at = reg_random_word(3, 0, round, i), value = reg_random_word(3, 1, round, i);
       text[at % (sizeof whole - 1)] = value & 512 ? likely[value % (sizeof likely - 1)] : (char)value;
     }
-    const int form = round % 16 == 7 ? 1 : round % 16 == 11 ? 2 : 0;
+    const int form = round % 16 == 7 ? 1 : round % 16 == 11 ? 2 : round % 16 == 6 ? 3 : 0;
     const reg_data_op ops[] = {
         {.kind = REG_DATA_CSV,
          .path = path,

@@ -79,7 +79,7 @@ Test(csv, each_mistake_has_its_place) {
       {"a,b,y\n1,2,\"x\ny\"\n1,oh,z\n", "data_bad", ":4:2:", "`oh` in column"},
       {"\xff\xfe"
        "a",
-       "data_bad", ":1:1:", "UTF-16"},
+       "data_bad", "", "UTF-16 and damaged"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     reg_status st;

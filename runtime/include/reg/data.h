@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { REG_MAX_RANK = 8 };
+enum { REG_MAX_RANK = 8, REG_MOST_FOOTER = 100 };
 typedef enum reg_dtype { REG_F32, REG_I32, REG_BOOL, REG_F64 } reg_dtype;
 
 // Bytes of an element where compiled code reads it.

@@ -36,17 +36,20 @@ typedef struct reg_summary {
   char thousands;          // the mark between thousands; 0: there is none
   int nunits;              // that numbers have
   const char *units[REG_SUMMARY_UNITS];
-  bool bare;    // no line names the columns: they are called 0, 1, ...
-  int64_t skip; // lines in front that are no rows
-  void *memory; // owns all of the above
+  bool bare;                 // no line names the columns: they are called 0, 1, ...
+  int64_t skip, skip_footer; // lines in front and at the end that are no rows
+  bool sums;                 // the last row's numbers are the sums of those above it
+  int64_t nblank;            // columns without a name and without values, which are none of these
+  void *memory;              // owns all of the above
 } reg_summary;
 
 // Whether a path is called as tables are, .csv or .tsv, packed or not.
 bool reg_is_table(const char *path);
 // Reads a table of any columns (packed by gzip or zstd or not) whole. The separator is `,`, or in .tsv a tab;
 // where the first line has none, `;`, a tab or `|`, with decimal commas, marks between thousands and units
-// where only those make numbers. A first line of which half are numbers is a row. On failure st is filled, as
-// by reg_data_load; reg_summary_free either way.
+// where only those make numbers. A first line of which half are numbers is a row; lines in front that have
+// fewer fields than all below, and the last ones where they alone are no rows, are none of the table. On
+// failure st is filled, as by reg_data_load; reg_summary_free either way.
 int reg_summary_read(const char *path, reg_summary *out, reg_status *st);
 void reg_summary_free(reg_summary *p);
 #endif
