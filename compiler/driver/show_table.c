@@ -179,7 +179,10 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   if (p->bare) fputs(", header: false", stdout);
   printf(", target: %s", field);
   for (int64_t k = 0; k + 1 < p->ncolumns; k++)
-    if (use_of(p, &p->columns[k]) == USE_ID) printf(", id: %s", field_of(a, p->columns[k].name, "row"));
+    if (use_of(p, &p->columns[k]) == USE_ID) {
+      const char *name = p->columns[k].name;
+      printf(", id: %s", strcmp(name, "id") ? field_of(a, name, "row") : name);
+    }
   if (list[USE_NOT]) printf(", drop: %s", list[USE_NOT]);
   puts(")");
   if (without) printf("    |> impute(\"none\", columns: %s)\n", without);

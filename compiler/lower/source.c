@@ -133,10 +133,19 @@ static bool array_arg(Cx *cx, const Ast *e, const OwnArgs *args, reg_data_op *op
   return true;
 }
 
+// `id: id`: the number of a row has that name, so the field has another one.
+static bool column_arg(Cx *cx, const Ast *e, const OwnArgs *args, reg_data_op *op) {
+  if (args->role != REG_OWN_ID || (e->kind != AST_NAME && e->kind != AST_STR) || strcmp(e->name, "id") != 0)
+    return field_arg(cx, e, op);
+  op->target = e->name;
+  op->field = "row";
+  return true;
+}
+
 static bool add_own(Cx *cx, const Ast *e, void *to) {
   OwnArgs *args = to;
   reg_data_op op = {0};
-  if (args->of == COLUMNS ? !field_arg(cx, e, &op) : !array_arg(cx, e, args, &op)) return false;
+  if (args->of == COLUMNS ? !column_arg(cx, e, args, &op) : !array_arg(cx, e, args, &op)) return false;
   for (int i = 0; i < args->list.len && !args->part; i++)
     if (!strcmp(args->list.data[i].field, op.field)) {
       diag_emit(&cx->s->diags, DIAG_duplicate_definition, e->span, op.field);
