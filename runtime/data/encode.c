@@ -286,7 +286,7 @@ static int learn_all(Table *t, const reg_part *part, const reg_data_plan *plan, 
 
 // -- encoding
 
-static int width_of(const reg_source *s) {
+int source_width(const reg_source *s) {
   const int own = s->kind == REG_SOURCE_ONE_HOT ? s->nlevels
                   : s->kind == REG_SOURCE_DATE  ? __builtin_popcount((unsigned)s->parts)
                                                 : 1;
@@ -354,7 +354,7 @@ static int encode_row(const Table *t, int x, int64_t row, const reg_source *s, c
                       reg_status *st) {
   const double raw = t->numbers[row * t->width + x];
   const bool missing = isnan(raw), text = m->values != NULL;
-  const int own = width_of(s) - s->flag;
+  const int own = source_width(s) - s->flag;
   if (s->flag) to[own] = missing;
   if (missing && !s->filled) return hole(t, x, row, s, st);
   if (s->kind == REG_SOURCE_DATE) {
@@ -377,7 +377,7 @@ static Meaning *meanings_of(const Table *t, const reg_source *sources) {
   for (int x = 0; x < t->width && good; x++) {
     const reg_source *s = &sources[x];
     Meaning *m = &all[x];
-    m->width = s->kind == REG_SOURCE_DATE ? width_of(s) - s->flag : 1;
+    m->width = s->kind == REG_SOURCE_DATE ? source_width(s) - s->flag : 1;
     if (!t->is_text || !t->is_text[x]) continue;
     m->values = malloc(((size_t)t->levels[x].count * (size_t)m->width + 1) * sizeof *m->values);
     if ((good = m->values != NULL)) (s->kind == REG_SOURCE_DATE ? put_dates : put_levels)(t, x, s, m);
@@ -410,7 +410,7 @@ static int encode(const Table *t, const reg_source *sources, const Encoded *e, d
   int code = m ? REG_OK : reg_no_memory(st, (size_t)t->width * sizeof *m);
   for (int64_t row = 0; row < t->nrows && !code; row += BLOCK) {
     const int64_t end = t->nrows - row < BLOCK ? t->nrows : row + BLOCK;
-    for (int x = 0, at = 0; x < t->width && !code; at += width_of(&sources[x]), x++)
+    for (int x = 0, at = 0; x < t->width && !code; at += source_width(&sources[x]), x++)
       code = encode_rows(t, x, row, end, &sources[x], &m[x], e, to + at, st);
   }
   for (int x = 0; m && x < t->width; x++) free(m[x].values);
@@ -467,7 +467,7 @@ static bool name_columns(Table *t, const reg_source *sources, int n, int64_t wid
   if (!list || !of) return false;
   for (int x = 0; x < n; x++) {
     const reg_source *s = &sources[x];
-    for (int k = width_of(s) - s->flag;
+    for (int k = source_width(s) - s->flag;
          k > 0 && s->kind != REG_SOURCE_NUMBER && s->kind != REG_SOURCE_ORDINAL;)
       of[to - list + --k] = s->name;
     for (int k = 0; k < s->nlevels && s->kind == REG_SOURCE_ONE_HOT; k++)
@@ -486,7 +486,7 @@ static bool name_columns(Table *t, const reg_source *sources, int n, int64_t wid
 
 static int64_t whole_width(const reg_source *sources, int n) {
   int64_t width = 0;
-  for (int x = 0; x < n; x++) width += width_of(&sources[x]);
+  for (int x = 0; x < n; x++) width += source_width(&sources[x]);
   return width;
 }
 

@@ -172,6 +172,7 @@ int lag_most_groups(const reg_dataset *d);
 void lag_groups(Table *t, const reg_dataset *d, const char *const *columns, int n);
 int lag_again(Table *t, const reg_dataset *d, const char *const *columns, int base, reg_status *st);
 // The columns of x as the plan encodes and fills them, by what the training part holds.
+int source_width(const reg_source *s); // columns that it becomes, a flag behind the others
 int table_encode(Table *t, reg_dataset *d, const reg_data_plan *plan, reg_status *st);
 // Rows of another file as the training part's were: columns as `sources` says, `width` of them. Where
 // `wrong` is given, rows that cannot be encoded are marked there and told; else the first one ends it.

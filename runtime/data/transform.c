@@ -201,6 +201,38 @@ static int interact(reg_dataset *d, Table *t, const reg_data_op *op, reg_status 
   return code ? code : draw(t, d->curves + first, d->ncurves - first, st);
 }
 
+// Which columns of x are numbers of the files, or products of these, and not made of texts, dates or of what
+// is missing.
+static void find_plain(const reg_dataset *d, const Table *t, bool *plain) {
+  for (int x = 0; x < t->width; x++) plain[x] = true;
+  for (int k = 0, x = 0; k < d->nsources; k++) {
+    const reg_source *s = &d->sources[k];
+    const int n = source_width(s), numbers = s->kind == REG_SOURCE_NUMBER;
+    for (int i = 0; i < n; i++) plain[x++] = i < numbers;
+  }
+  for (int k = 0; k < d->ncurves; k++) {
+    const reg_curve *c = &d->curves[k];
+    if (c->kind == REG_CURVE_PRODUCT) plain[c->column] = plain[c->first] && plain[c->second];
+  }
+}
+
+// A curve for each column that is meant; without names for those of numbers.
+static int choose_curves(reg_dataset *d, const Table *t, const reg_data_op *op, reg_curve *all,
+                         reg_status *st) {
+  const int before = d->ncurves;
+  bool *plain = malloc((size_t)t->width * sizeof *plain + 1);
+  if (!plain) return reg_no_memory(st, (size_t)t->width);
+  find_plain(d, t, plain);
+  for (int x = 0; x < t->width; x++)
+    if (is_meant(t, op, x) && (op->nnamed || plain[x]))
+      all[d->ncurves++] = (reg_curve){.kind = op->curve, .column = x, .low = op->low, .high = op->high};
+  free(plain);
+  if (d->ncurves > before) return REG_OK;
+  reg_fail(st, REG_BAD_DATA, "data_bad",
+           "`log1p`, `clamp` and `quantile_bins` without names are for columns of numbers: x has none");
+  return reg_hint(st, "they may be named: `clamp(size, 0, 5)`"), st->code;
+}
+
 static int curves(reg_dataset *d, const Table *t, const reg_part *part, const reg_data_op *op,
                   reg_status *st) {
   reg_curve *all = reg_heap_take(t->heap, (size_t)(d->ncurves + t->width) * sizeof *all);
@@ -209,9 +241,7 @@ static int curves(reg_dataset *d, const Table *t, const reg_part *part, const re
   if (d->ncurves) memcpy(all, d->curves, (size_t)d->ncurves * sizeof *all);
   d->curves = all;
   const int first = d->ncurves;
-  for (int x = 0; x < t->width; x++)
-    if (is_meant(t, op, x))
-      all[d->ncurves++] = (reg_curve){.kind = op->curve, .column = x, .low = op->low, .high = op->high};
+  code = choose_curves(d, t, op, all, st);
   for (int k = first; k < d->ncurves && !code; k += GROUP) {
     const int n = d->ncurves - k < GROUP ? d->ncurves - k : GROUP;
     if (op->curve == REG_CURVE_BINS) code = learn_edges(t, part, op->bins, all + k, n, st);

@@ -189,7 +189,7 @@ TABLES = [
     ("ids.csv", "who,y\n" + "".join(f"p{i},{i % 2}\n" for i in range(30)), (["who", "y"], ["text", "integer"], [0, 0]), None),
     ("people.csv", "valid,PersonId,other_id,y\n" + "".join(f"{i % 3},{100 + i},{i},{i % 2}\n" for i in range(30)),
      (["valid", "PersonId", "other_id", "y"], ["integer"] * 4, [0] * 4), "target: y, id: PersonId, drop: other_id)"),
-    ("id.csv", "id,a,y\nu7,1,1\nu3,2,0\nu8,4,1\n", (["id", "a", "y"], ["text", "integer", "integer"], [0] * 3), "target: y, id: id as row)"),
+    ("id.csv", "id,a,y\nu7,1,1\nu3,2,0\nu8,4,1\n", (["id", "a", "y"], ["text", "integer", "integer"], [0] * 3), "target: y, id: id)"),
     ("twice.csv", "id,a,y\n7,1,1\n7,2,0\n8,4,1\n", (["id", "a", "y"], ["integer"] * 3, [0] * 3), "target: y)"),
     ("one.csv", "a\n1\n2\n", (["a"], ["integer"], [0]), None),
 ]

@@ -2,12 +2,14 @@
 raises Failure."""
 import csv
 import json
+import math
 import random
 import struct
 import subprocess
 
 from programs.cases import demand, folder
 from programs.standalone import build, refused
+from programs.tables import values
 
 
 def all_cases():
@@ -195,3 +197,43 @@ evaluate net on d.test { mse }
     demand(list(told) == [str(k) for k in kept] and len(expected) > 10 and all(near([told[i]], [v]) for i, v in expected.items()), f"{told}, not {expected}")
     binary = build(regc, where / "p.reg")
     demand(predicted(binary.ok("predict", "--weights", where / "run", "--in", where / "in.csv")) == told, "a binary predicts otherwise")
+
+
+def case_curves_without_names_are_for_numbers(regc):
+    """Not for what is made of texts, dates and flags, which may be named; products of numbers are meant; a binary does the same; of no numbers it is told."""
+    where = folder(regc)
+    rows = [(i % 5 + 1.0, "" if i % 7 == 3 else i * 2.0, "red" if i % 3 else "green", f"2024-0{i % 9 + 1}-01", "no" if i % 2 else "yes", i) for i in range(10)]
+    (where / "t.csv").write_text("a,b,color,day,kind,y\n" + "".join(",".join(str(v) for v in row) + "\n" for row in rows))
+    steps = "one_hot(color) |> ordinal(kind) |> date_parts(day, month) |> impute(0, columns: b, flag: true) |> interactions(a, by: [b, color])"
+    for step, curve in (("log1p", math.log1p), ("clamp(low: 2, high: 20)", lambda v: min(max(v, 2), 20)), ("clamp(color, 2, 3)", None)):
+        (where / "p.reg").write_text(f'precision f64\ndata d = csv("t.csv", target: y) |> {steps} |> {step}\n')
+        expected = []
+        for a, b, color, day, kind, _ in rows:
+            missing, b, green, red = float(b == ""), b or 0.0, float(color == "green"), float(color == "red")
+            made = [a, b, missing, green, red, float(day[5:7]), float(kind == "yes"), a * b, a * green, a * red]
+            expected += [curve(v) if curve and k in (0, 1, 7) else 2 if not curve and k in (3, 4) else v for k, v in enumerate(made)]
+        for k in range(10):
+            demand(near(values(regc, where / "p.reg", f"d.x[.., {k}]"), expected[k::10], 1e-12), f"{step}: another column {k}")
+    (where / "p.reg").write_text('data d = csv("t.csv", target: y, columns: color) |> one_hot |> quantile_bins(3)\n')
+    refused(regc, "without names are for columns of numbers: x has none", "check", where / "p.reg", code=65)
+    (where / "p.reg").write_text(f'data d = csv("t.csv", target: y) |> {steps} |> log1p |> standardize\nmodel net(x: [10]) -> [1] = x |> dense(1)\n'
+                                 "train net on d { loss mse(net(x), y); optimize sgd(lr: 0.1); epochs 2; allow(evaluates_training_data) }\nevaluate net on d { mse }\n")
+    regc.ok("run", "p.reg", "-q", "--out", "out", cwd=where)
+    for way, more in (regc, (where / "p.reg",)), (build(regc, where / "p.reg"), ()):
+        told = way.ok("predict", *more, "--weights", where / "out", "--in", where / "t.csv")
+        demand(near(list(predicted(told).values()), list(evaluated(where / "out").values())), "other predictions")
+
+
+def case_a_column_called_id(regc):
+    """Rows are called by it, its field is `row`; what else may not be called so is told as ever."""
+    where = folder(regc)
+    (where / "t.csv").write_text("id,a,y\n" + "".join(f"u{i},{i},{i % 2}\n" for i in range(6)))
+    for source in ("id: id", 'id: "id"', "id: id as row"):
+        (where / "p.reg").write_text(f'data d = csv("t.csv", target: y, {source})\nmodel net(x: [1]) -> [1] = x |> dense(1)\n'
+                                     "train net on d { loss mse(net(x), y); optimize sgd(lr: 0.1); allow(evaluates_training_data) }\nevaluate net on d { mse }\n")
+        regc.ok("run", "p.reg", "-q", "--out", "out", cwd=where)
+        demand([line.split(",")[0] for line in (where / "out" / "predictions.csv").read_text().splitlines()] == ["row"] + [f"u{i}" for i in range(6)], f"{source}: other names")
+        demand(values(regc, where / "p.reg", "d.id") == list(range(6)), f"{source}: other numbers of rows")
+    for source, what in (("group: id", "no field can be called `id`"), ("id: x", "no field can be called `x`"), ("id: id, group: a as row", "`row` is defined twice")):
+        (where / "p.reg").write_text(f'data d = csv("t.csv", target: y, {source})\n')
+        refused(regc, what, "check", where / "p.reg", code=1)
