@@ -29,6 +29,18 @@ static const char *told_key(Diags *ds, DiagId id, Span span) {
   return arena_printf(ds->arena, "%d %d %d %d", (int)id, span.source, span.start, span.end);
 }
 
+static Diag *tell(Diags *ds, Diag *d) {
+  const char *key = told_key(ds, d->id, d->span);
+  if (map_get(&ds->told, key)) return d;
+  map_put(&ds->told, key, d);
+  vec_push(ds->arena, ds->list, d);
+  if (d->severity == SEV_ERROR)
+    ds->errors++;
+  else
+    ds->warnings++;
+  return d;
+}
+
 Diag *diag_emit(Diags *ds, DiagId id, Span span, ...) {
   Diag *d = ARENA_NEW(ds->arena, Diag);
   *d = (Diag){.id = id, .severity = table[id].severity, .span = span, .arena = ds->arena};
@@ -38,15 +50,14 @@ Diag *diag_emit(Diags *ds, DiagId id, Span span, ...) {
   d->text = arena_vprintf(ds->arena, table[id].format, ap);
   va_end(ap);
   if (table[id].severity == SEV_WARNING && ds->allowed[id]) return d;
-  const char *key = told_key(ds, id, span);
-  if (map_get(&ds->told, key)) return d;
-  map_put(&ds->told, key, d);
-  vec_push(ds->arena, ds->list, d);
-  if (d->severity == SEV_ERROR)
-    ds->errors++;
-  else
-    ds->warnings++;
-  return d;
+  return tell(ds, d);
+}
+
+Diag *diag_error(Diags *ds, DiagId id, Span span, const char *text) {
+  Diag *d = ARENA_NEW(ds->arena, Diag);
+  *d = (Diag){.id = id, .severity = SEV_ERROR, .span = span, .arena = ds->arena};
+  d->text = arena_printf(ds->arena, "%s", text);
+  return tell(ds, d);
 }
 
 void diags_forget(Diags *ds, int length) {

@@ -43,6 +43,8 @@ void diags_init(Diags *ds, Arena *a, const Sources *sources);
 // Reports one mistake; the arguments fill diag.def's format. An exact repeat (id, span) is dropped; the
 // result is never NULL, so that notes can be attached.
 Diag *diag_emit(Diags *ds, DiagId id, Span span, ...);
+// The same of an error whose text the runtime has made.
+Diag *diag_error(Diags *ds, DiagId id, Span span, const char *text);
 // Takes back what was reported since the list had this length.
 void diags_forget(Diags *ds, int length);
 void diag_note(Diag *d, Span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -228,8 +228,10 @@ static bool look_at_all(Pipeline *p) {
     lower_definition(p->lowered, d->name);
     wrong |= found->errors > before;
   }
-  for (int i = 0; i < p->lowered->datasets.len; i++)
-    wrong |= !p->lowered->datasets.data[i]; // for a statement
+  for (int i = 0; i < p->lowered->made.len; i++) { // for a statement
+    const DataMade *made = &p->lowered->made.data[i];
+    wrong |= made->dataset < 0 && *made->name; // of a sweep's run it is a row
+  }
   return wrong;
 }
 
@@ -244,7 +246,7 @@ static int show_file(Session *s, const Options *o, const char *path) {
     const Lowered *l = p.lowered;
     for (int i = 0; i < l->datasets.len; i++) {
       const char *name = l->dataset_names.data[i];
-      if (!l->datasets.data[i] || name[0] == '(') continue; // on the way to another
+      if (name[0] == '(') continue; // on the way to another
       reg_status st = {0};
       if (reg_data_whole(l->datasets.data[i], &st)) {
         tell_status(o, &st);

@@ -3,6 +3,7 @@
 // each part. Expressions are over whole columns of a part; names of columns stand for these.
 #include "builtins.h"
 #include "train.h"
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -23,10 +24,27 @@ static int64_t stream_of(const char *name) {
   return FIRST + (int64_t)(hash % PLACES) * DRAWS;
 }
 
+// Names of a block's definitions as they are without other runs of a sweep.
+static const char *alike_text(const Lowered *l, const char *text) {
+  StrBuf b = {.arena = l->session->arena};
+  for (const char *at = text; *at;) {
+    size_t n = 0;
+    while (isalnum((unsigned char)at[n]) || at[n] == '_') n++;
+    const char *name = n ? arena_strndup(b.arena, at, n) : NULL;
+    const Def *d = name ? map_get(&l->program->defs, name) : NULL;
+    if (d && d->alike)
+      strbuf_add(&b, d->alike);
+    else
+      strbuf_addf(&b, "%.*s", n ? (int)n : 1, at);
+    at += n ? n : 1;
+  }
+  return b.data;
+}
+
 // Calls of a data definition that are alike draw alike, whatever what they make is called; so do the rows of
 // all parts that one call picks.
 static const char *drawn_as(const Lowered *l, const char *name, const char *column) {
-  const char *of = l->calling ? l->calling : name;
+  const char *of = alike_text(l, l->calling ? l->calling : name);
   return column ? arena_printf(l->session->arena, "%s.%s", of, column) : of;
 }
 

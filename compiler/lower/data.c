@@ -2,6 +2,7 @@
 // once.
 #include "../base/words.h"
 #include "builtins.h"
+#include "made.h"
 #include "source.h"
 #include "train.h"
 #include <string.h>
@@ -249,8 +250,7 @@ static bool in_library(Cx *cx, Span at) { return source_is_library(source_get(&c
 
 static void report_load(Cx *cx, Span at, const reg_status *st) {
   const int id = diag_find(st->name);
-  Diag *diag = diag_emit(&cx->s->diags, DIAG_data_bad, at, st->text);
-  if (id >= 0) diag->id = (DiagId)id; // their formats have other arguments
+  Diag *diag = diag_error(&cx->s->diags, id < 0 ? DIAG_data_bad : (DiagId)id, at, st->text);
   if (st->hint[0]) diag_hint(diag, "%s", st->hint);
 }
 
@@ -304,14 +304,11 @@ int data_add(Cx *cx, const char *name, const reg_data_op *ops, int nops, Span at
     l->exit_code = st.code;
     return -1;
   }
-  vec_push(cx->a, l->datasets, set);
-  vec_push(cx->a, l->dataset_names, name);
-  vec_push(cx->a, l->plans, plan);
-  return l->datasets.len - 1;
+  return made_put(l, name, set, plan);
 }
 
 static int close_chain(Cx *cx, const char *name, const Chain *c, Span at) {
-  const bool same = c->base >= 0 && !strcmp(cx->l->dataset_names.data[c->base], name);
+  const bool same = c->base >= 0 && made_as(cx->l, c->base, name);
   OpList ops = {0};
   if (same && !c->ops.len) return c->base;
   if (c->base >= 0) vec_push(cx->a, ops, ((reg_data_op){.kind = REG_DATA_FROM, .from = c->base}));
@@ -448,24 +445,27 @@ static bool chain_of(Cx *cx, Env *env, const Ast *e, const char *name, Chain *c)
 static Value data_set(Cx *outer, const char *name, const Ast *e, bool library) {
   Lowered *l = outer->l;
   DataValue *v = ARENA_NEW(outer->a, DataValue);
-  v->name = name;
-  for (v->dataset = 0; v->dataset < l->dataset_names.len; v->dataset++)
-    if (!strcmp(l->dataset_names.data[v->dataset], name))
-      return l->datasets.data[v->dataset] ? (Value){.kind = V_DATA, .data = v, .span = e->span} : v_fail();
+  v->dataset = -1;
+  const DataMade *made = made_find(l, name);
+  if (made && made->dataset < 0) return v_fail();
+  if (made) {
+    *v = (DataValue){.name = l->dataset_names.data[made->dataset], .dataset = made->dataset};
+    return (Value){.kind = V_DATA, .data = v, .span = e->span};
+  }
+  const Making making = made_begin(l);
   Chain c = {.base = -1};
   Cx *cx = cx_new(l, name, MODE_EVAL);
   cx->of_data = true;
   cx->library = library;
-  v->dataset = -1;
   if (chain_of(cx, env_new(cx, NULL, "", name), e, name, &c)) {
     replace_files(cx, name, &c.ops);
     v->dataset = close_chain(cx, name, &c, e->span);
   }
-  if (v->dataset >= 0) return (Value){.kind = V_DATA, .data = v, .span = e->span};
-  vec_push(cx->a, l->datasets, NULL);
-  vec_push(cx->a, l->dataset_names, name);
-  vec_push(cx->a, l->plans, (reg_data_plan){0});
-  return v_fail();
+  if (v->dataset < 0) made_failed(l, name);
+  made_end(l, making);
+  if (v->dataset < 0) return v_fail();
+  v->name = l->dataset_names.data[v->dataset];
+  return (Value){.kind = V_DATA, .data = v, .span = e->span};
 }
 
 Value data_definition(Cx *cx, Def *d) {

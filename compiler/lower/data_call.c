@@ -1,5 +1,6 @@
 // Calls of data definitions, `shuffle(d, seed: 1)` or `d |> shuffle(seed: 1)`. In: the call. Out: the
 // definition's body, in which what is given stands in the place of the parameters: data, columns, numbers.
+#include "made.h"
 #include "source.h"
 
 static const Ast *stage_of(const Ast *e) { return e->kind == AST_PIPE ? e->kids[1] : e; }
@@ -41,6 +42,14 @@ Ast **data_argument(Cx *cx, const Ast *e) {
   return NULL;
 }
 
+// What is given by names is what they stand for: a seed that is another one draws otherwise.
+static const char *given_text(Cx *cx, Env *env, const Ast *param, const Ast *given, const Ast *stands) {
+  if (!given || !param->kids[0] || given->kind == AST_NUM) return ast_text(cx->a, stands);
+  const Value v = eval_expr(cx, env, given);
+  if (v.kind != V_NUM || v.unit > UNIT_PERCENT) return ast_text(cx->a, stands);
+  return arena_printf(cx->a, "%.17g", plain_number(&v));
+}
+
 // Numbers, texts and truth values are judged by their type; data and columns where they stand.
 static bool accepted(Cx *cx, Env *env, Def *d, const Ast *e, const Ast *const *args, const char *const *names,
                      int n) {
@@ -67,7 +76,8 @@ static bool accepted(Cx *cx, Env *env, Def *d, const Ast *e, const Ast *const *a
 const DataCall *data_called(Cx *cx, Env *env, const Ast *e) {
   Lowered *l = cx->l;
   for (int i = 0; i < l->data_calls.len; i++)
-    if (l->data_calls.data[i]->at == e) return l->data_calls.data[i];
+    if (l->data_calls.data[i]->at == e && made_still(l, &l->data_calls.data[i]->reads))
+      return l->data_calls.data[i];
   DataCall *call = ARENA_NEW(l->session->arena, DataCall);
   *call = (DataCall){.at = e, .def = data_callee(cx, e)};
   vec_push(l->session->arena, l->data_calls, call);
@@ -75,19 +85,24 @@ const DataCall *data_called(Cx *cx, Env *env, const Ast *e) {
   const Ast **args = ARENA_ARRAY(cx->a, const Ast *, stage->nkids + 2);
   const char **names = ARENA_ARRAY(cx->a, const char *, stage->nkids + 2);
   const int n = given_args(e, args, names);
-  if (!accepted(cx, env, call->def, e, args, names, n)) return call;
+  const Making making = made_begin(l);
+  const bool good = accepted(cx, env, call->def, e, args, names, n);
   SemaCopy copy = sema_copying(l->program, e->span);
   copy.columns = true;
   copy.library = call->def->from_library;
   call->text = call->def->name;
-  for (int k = 0; k < params->nkids; k++) {
+  for (int k = 0; k < params->nkids && good; k++) {
     const Ast *given = given_for(params, k, args, names, n);
     Ast *stands = !given        ? sema_copy(&copy, params->kids[k]->kids[1])
                   : cx->library ? (Ast *)given
                                 : sema_of_program(l->program, given);
     map_put(&copy.given, params->kids[k]->name, stands);
-    if (k) call->text = arena_printf(l->session->arena, "%s, %s", call->text, ast_text(cx->a, stands));
+    if (k)
+      call->text = arena_printf(l->session->arena, "%s, %s", call->text,
+                                given_text(cx, env, params->kids[k], given, stands));
   }
-  call->body = sema_copy(&copy, call->def->ast->kids[2]);
+  call->reads = made_since(l, making);
+  made_end(l, making);
+  if (good) call->body = sema_copy(&copy, call->def->ast->kids[2]);
   return call;
 }

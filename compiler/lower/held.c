@@ -2,6 +2,7 @@
 // store, and the value as any graph sees it: there they are inputs, in the line itself they are its nodes. A
 // name belongs to the block of statements that bound it first; bound again, from inside too, it keeps its
 // place in the store.
+#include "made.h"
 #include "stages.h"
 #include <string.h>
 
@@ -95,6 +96,7 @@ bool held_value(Cx *cx, const char *name, Value *out) {
   const bool record = h->value.kind == V_NONE; // it is known by its parts, and hides no function
   if (record && (sema_find(cx->l->program, name) || builtin_find(name) >= 0)) return false;
   *out = h->value;
+  if (h->swept) made_reads(cx->l, name);
   if (h->axis) live_swept(cx, h->axis, out);
   if (!h->n || h->cx == cx) return true;
   const char *place = cx->l->store.data[h->stored[0]].name;

@@ -3,6 +3,7 @@
 // planned steps are such; what is computed from them stays live. Where one decides what the graph looks like
 // (a size, a branch, how often something is repeated) it is compiled in, and that is noted. A schedule can be
 // given a number in its place: its setting is minus infinity for as long as it has none.
+#include "made.h"
 #include "value.h"
 #include <math.h>
 #include <string.h>
@@ -62,6 +63,7 @@ Value live_setting(Cx *cx, const Def *d, Value v) {
   const int index = setting_index(cx->l, d->name);
   Span *fixed = cx->of_data && index >= 0 ? &cx->l->settings.data[index]->fixed : NULL;
   if (fixed && !fixed->source) *fixed = cx->g->origin;
+  if (d->kind == KIND_LET && !d->from_library) made_reads(cx->l, d->name);
   if (!(number || scalar) || !cx->t || cx->view || index < 0) return v;
   Node *set =
       cx_port(cx, REG_SLOT_SETTING, index, arena_printf(cx->a, "set:%s", d->name), DT_F64, (Shape){0});

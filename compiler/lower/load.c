@@ -98,8 +98,7 @@ StateRef *loaded_tensor(Cx *cx, const char *path, Shape s, Span at) {
 
 static bool report(Cx *cx, const ModelValue *m, const reg_status *st) {
   int id = diag_find(st->name);
-  Diag *d = diag_emit(&cx->s->diags, DIAG_weights_bad, m->load->span, st->text);
-  if (id >= 0) d->id = (DiagId)id;
+  diag_error(&cx->s->diags, id < 0 ? DIAG_weights_bad : (DiagId)id, m->load->span, st->text);
   cx->l->exit_code = st->code;
   vec_push(cx->a, cx->l->unreadable, m->load);
   return false;

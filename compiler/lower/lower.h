@@ -228,6 +228,21 @@ typedef struct LowerName {
 
 typedef struct DataCall DataCall;
 
+// A name that was read while data was made: the axis of the sweep around that has it, and its value; NULL:
+// none has.
+typedef struct AxisRead {
+  const char *name;
+  const LowerAxis *axis;
+  int now;
+} AxisRead;
+typedef VEC(AxisRead) AxisReads;
+
+typedef struct DataMade {
+  const char *name; // as it was asked for
+  AxisReads reads;
+  int dataset; // in Lowered.datasets; -1: it failed
+} DataMade;
+
 typedef struct Lowered {
   Session *session;
   Program *program;
@@ -235,6 +250,9 @@ typedef struct Lowered {
   VEC(reg_dataset *) datasets;
   VEC(const char *) dataset_names;
   VEC(reg_data_plan) plans;   // how each data set was made
+  VEC(DataMade) made;         // what was asked for
+  AxisReads axis_reads;       // by data under construction
+  int making;                 // so many of these, one within the other
   VEC(DataCall *) data_calls; // of data definitions with parameters
   Span calling_at;            // where the program calls one, else source 0
   const char *calling;        // the one whose body is elaborated, without its data: its draws are keyed by it

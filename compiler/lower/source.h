@@ -42,6 +42,7 @@ struct DataCall {
   Def *def;
   const Ast *body;  // with what is given in it; NULL after a report
   const char *text; // the call without its data
+  AxisReads reads;
 };
 const DataCall *data_called(Cx *cx, Env *env, const Ast *e);
 #endif

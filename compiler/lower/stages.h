@@ -13,6 +13,7 @@ typedef struct Held {
   const char *clause; // of the latter: its parts are the states of the optimizer; else NULL
   LowerSweep *sweep;  // of a sweep's name; else NULL
   LowerAxis *axis;    // of the number of its run; else NULL
+  LowerAxis *swept;   // likewise, of things that are computed too
   int n;              // tensors; 0: a model, data, a function, a time
   const int *stored;  // of each, its place in the store
 } Held;

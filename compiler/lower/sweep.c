@@ -3,6 +3,7 @@
 // that goes over things, is compiled in: then they are elaborated once for each combination of such values.
 // What a run binds, and the trainings in it, end with it.
 #include "sweep.h"
+#include "made.h"
 #include <math.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ static void know_axes(Stages *s, const LowerSweep *sweep, SemaCopy *copy) {
     }
     const Value v = x->values ? x->values[x->now] : v_num(x->numbers[x->now], x->at);
     Held *h = held_new(s->l, s->scope, x->name, x->at, &v);
+    h->swept = x;
     if (x->numbers) h->axis = x;
   }
 }
@@ -50,16 +52,19 @@ static void note_run(Stages *s, const LowerSweep *sweep, int first) {
 
 // How long the lists of the program were before the statements of a run.
 typedef struct Lengths {
-  int diags, trains, evaluates, applies, reports, assertions, saves, sweeps, views;
+  int diags, trains, evaluates, applies, reports, assertions, saves, sweeps, views, made, unreadable,
+      exit_code;
 } Lengths;
 
 static Lengths lengths(const Lowered *l) {
   return (Lengths){
       l->session->diags.list.len, l->trains.len, l->evaluates.len, l->applies.len, l->reports.len,
-      l->assertions.len,          l->saves.len,  l->sweeps.len,    l->views.len};
+      l->assertions.len,          l->saves.len,  l->sweeps.len,    l->views.len,   l->made.len,
+      l->unreadable.len,          l->exit_code};
 }
 
-// A draw that is wrong is a run that fails: what was made of it is taken back, and the first mistake is why.
+// A draw that is wrong is a run that fails, and so is data that does not fit a value: what was made of it is
+// taken back, and the first mistake is why.
 static void refuse(Stages *s, LowerSweep *sweep, const int *at, Lengths before) {
   Lowered *l = s->l;
   Diags *ds = &l->session->diags;
@@ -77,18 +82,22 @@ static void refuse(Stages *s, LowerSweep *sweep, const int *at, Lengths before) 
   l->saves.len = before.saves;
   l->sweeps.len = before.sweeps;
   l->views.len = before.views;
+  l->unreadable.len = before.unreadable;
+  l->exit_code = before.exit_code;
+  made_forget(l, before.made);
 }
 
 static void elaborate(Stages *s, LowerSweep *sweep, const int *at, bool forgives) {
   Lowered *l = s->l;
   Arena *a = l->session->arena;
-  const Map known = l->known, met = s->met, trained = s->names;
+  const Map known = l->known, met = s->met, trained = s->names, alike = l->program->alike;
   StageList *whole = s->whole;
   const Lengths before = lengths(l);
   const int statements = s->statements, errors = l->session->diags.errors;
   const bool failed = s->failed;
   SemaCopy copy = sema_copying(l->program, sweep->ast->span);
   l->known = copied(&known), s->met = copied(&met), s->names = copied(&trained);
+  l->program->alike = copied(&alike);
   for (int i = 0; i < sweep->axes.len; i++) sweep->axes.data[i]->now = at[i];
   block_open(s);
   s->scope->sweep = true;
@@ -107,9 +116,11 @@ static void elaborate(Stages *s, LowerSweep *sweep, const int *at, bool forgives
     sweep->axes.data[i]->read |=
         sweep->axes.data[i]->things && names(sweep->ast->kids[2], sweep->axes.data[i]->name);
   l->known = known, s->met = met, s->names = trained;
+  l->program->alike = alike; // likewise draws that go by a name
   s->whole = whole;
   s->statements = statements; // all runs have the same draws
-  if (forgives && l->session->diags.errors > errors && !l->exit_code && !l->gave_up) {
+  const bool data = l->exit_code != before.exit_code;
+  if (forgives && (sweep->drawn || data) && l->session->diags.errors > errors && !l->gave_up) {
     s->failed = failed;
     refuse(s, sweep, at, before);
     return;
@@ -186,7 +197,7 @@ static void elaborate_all(Stages *s, LowerSweep *sweep) {
       int *at = values_of(s->l->session->arena, sweep, run);
       for (int i = 0; i < sweep->axes.len; i++)
         if (!compiled_in(sweep->axes.data[i])) at[i] = 0;
-      if (variant_with(sweep, at) < 0) elaborate(s, sweep, at, sweep->drawn);
+      if (variant_with(sweep, at) < 0) elaborate(s, sweep, at, true);
     }
   }
   if (b->variants.len)

@@ -104,6 +104,19 @@ static const char *unlike(Program *p, const char *name) {
   return out;
 }
 
+// The same without what other runs of a sweep have defined, for what goes by the name: a run is the same
+// beside others.
+static const char *alike(Program *p, const char *name) {
+  const char *out = name;
+  for (int k = 2;; k++) {
+    const Def *d = sema_find(p, out);
+    if (!(d && !d->own) && !map_get(&p->stored, out) && !map_get(&p->alike, out)) break;
+    out = arena_printf(p->session->arena, "%s_%d", name, k);
+  }
+  map_put(&p->alike, out, p);
+  return out;
+}
+
 static void defined_twice(SemaCopy *c, const Ast *block, const Ast *e) {
   for (int k = 0; block->kids[k] != e; k++)
     if (block->kids[k] && block->kids[k]->kind == AST_DEF && block->kids[k]->name &&
@@ -209,6 +222,7 @@ static void know_kept(SemaCopy *c, const Ast *bind) {
   stands(c, bind->name, made);
   Def *d = sema_define(c->p, made, c->library, &c->p->defs);
   d->own = d->used = true;
+  d->alike = alike(c->p, bind->name);
   d->checked = c->p->checked;
   vec_push(c->p->session->arena, c->kept, made);
 }
@@ -241,6 +255,7 @@ static void know_definitions(SemaCopy *c, const Ast *block, bool operators) {
     stands(c, e->name, made);
     Def *d = sema_define(p, made, c->library, &p->defs);
     d->own = true;
+    d->alike = stands_beside((DefKind)e->op) ? made->name : alike(p, e->name);
     d->checked = d->used = p->checked;
   }
 }

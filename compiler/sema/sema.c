@@ -139,6 +139,13 @@ static bool names_column(const Ast *e) {
   return e->kind == AST_NAME || e->kind == AST_STR || e->kind == AST_LIST;
 }
 
+// What may be a column may be a number of the program, too: it is used then.
+static void use_numbers(Scope *s, const Ast *arg) {
+  Def *d = arg->kind == AST_NAME && !bound(s, arg->name) ? map_get(&s->p->defs, arg->name) : NULL;
+  if (d && d->kind == KIND_LET) d->used = true;
+  for (int i = 0; arg->kind == AST_LIST && i < arg->nkids; i++) use_numbers(s, arg->kids[i]);
+}
+
 // `_`: an argument that is still to come.
 static bool is_open(const Ast *arg) { return arg->kind == AST_NAME && !strcmp(arg->name, "_"); }
 
@@ -242,6 +249,7 @@ static void check_call(Scope *s, const Ast *call, int piped) {
   }
   for (int i = 1; i < call->nkids; i++) {
     const Ast *arg = call->kids[i]->kids[0];
+    if (data) use_numbers(s, arg);
     if (arg != folded && arg != wrong && !is_open(arg) && !says_mode(call->kids[i]) &&
         (!data || !names_column(arg)))
       check_expr(s, arg);
@@ -538,6 +546,7 @@ Program *sema_check(Session *s, Parse *parse, const char *path, const SemaSet *s
   map_init(&p->defs, s->arena);
   map_init(&p->library, s->arena);
   map_init(&p->stored, s->arena);
+  map_init(&p->alike, s->arena);
   map_init(&p->used, s->arena);
   map_put(&p->used, path, p);
   collect_items(p, parse->file, path);

@@ -15,6 +15,7 @@ typedef struct Def {
   bool from_library;
   bool checked, in_progress, used;
   bool own;                   // of a block of statements, for which it stands in the program
+  const char *alike;          // of these: its name without the other runs of a sweep; else NULL
   Span set_by;                // `--set name=value` replaces the body by this
   struct StageScope *scope;   // of what stands in a block of statements: the block (lower/); else NULL
   const SharedModels *shared; // of a model: sema_shared's answer, once it was asked for
@@ -38,6 +39,7 @@ typedef struct Program {
   bool lacks_file;      // that it uses: reported, and its names are not checked
   bool checked;         // all names: what is defined later is a copy of what was checked
   bool too_deep;        // a chain of definitions was too long: reported
+  Map alike;            // of definitions of blocks: their names without the other runs of sweeps
   Map used;             // paths of the program's file and of those that it uses -> not NULL
 } Program;
 
