@@ -1,7 +1,8 @@
 // Columns of rows before: lag(k, …), difference(…) and rolling(k, …), of columns of x and of targets. In: a
 // table in the order of its files, and what is wanted. Out: the table with these columns behind its own,
-// without the rows whose past their file does not hold. Rows keep their number. The past of a row is what
-// stands before it in its file or, where a column tells groups, those rows of its group.
+// without the rows whose past is not there. Rows keep their number. The past of a row is what stands before
+// it in its file or, where a column tells groups, those rows of its group that stand before it in the files
+// of its step of the plan, which follow each other.
 #include "data/table.h"
 #include "large.h"
 #include <math.h>
@@ -12,7 +13,7 @@
 // Where a lag's numbers, or a group's texts, are: a column of x, or OWN - k: of the own column k.
 enum { OWN = -1 };
 
-// Rows of a file that are each other's past.
+// Rows that are each other's past.
 typedef struct Series {
   int ngroups; // the columns that tell; 0: all rows of a file
   const char *const *groups;
@@ -117,10 +118,15 @@ static int64_t *last_of(Met *m, const char *group) {
   return &m->last[at];
 }
 
+// Whether it is the first file of its step of the plan.
+static bool begins_step(const Table *t, int file) {
+  return file == 0 || t->files[file].step != t->files[file - 1].step;
+}
+
 static int link_rows(const Table *t, Series *s, Met *m, reg_status *st) {
   for (int k = 0; k < t->nfiles; k++) {
     const int64_t first = t->files[k].first, behind = first + t->files[k].nrows;
-    for (int i = 0; i < m->groups.count; i++) m->last[i] = -1;
+    for (int i = 0; i < m->groups.count && begins_step(t, k); i++) m->last[i] = -1;
     for (int64_t row = first; row < behind; row++) {
       if (group_text(t, s, row, m, st)) return st->code;
       int64_t *last = last_of(m, m->text);
@@ -146,7 +152,7 @@ static int open_series(const Table *t, Series *s, reg_status *st) {
   return code;
 }
 
-// So many rows before; -1: the file does not hold it.
+// So many rows before; -1: there are none. `first`: of the row's file.
 static int64_t back(const Series *s, int64_t first, int64_t row, int64_t by) {
   if (!s->before) return row - by >= first ? row - by : -1;
   for (; by > 0 && row >= 0; by--) row = s->before[row];
@@ -202,26 +208,33 @@ static bool has_past(const Lags *l, int64_t first, int64_t row) {
   return true;
 }
 
-static int too_short(const TableFile *f, const Lags *l, reg_status *st) {
+// The rows of a file, or of several files, the last of which is f.
+static int too_short(const TableFile *f, int64_t rows, const Lags *l, reg_status *st) {
   const Series *s = l->series;
   for (int i = 1; i < l->nseries; i++)
     if (l->series[i].most > s->most) s = &l->series[i];
   if (!s->ngroups)
     return reg_fail(st, REG_BAD_DATA, "data_bad", "%s: %lld rows are too few: a row needs %lld before it",
-                    f->path, (long long)f->nrows, (long long)s->most);
+                    f->path, (long long)rows, (long long)s->most);
   return reg_fail(st, REG_BAD_DATA, "data_bad",
                   "%s: %lld rows are too few: a row needs %lld before it that have its `%.60s`%s", f->path,
-                  (long long)f->nrows, (long long)s->most, s->groups[0], s->ngroups > 1 ? ", ..." : "");
+                  (long long)rows, (long long)s->most, s->groups[0], s->ngroups > 1 ? ", ..." : "");
 }
 
 // `of`: where the rows that stay stood in the table, and -1 behind them.
 static int fill(Table *t, const Lags *l, int base, double *numbers, int64_t *of, reg_status *st) {
   const int64_t width = base + l->n;
-  int64_t kept = 0;
+  int64_t kept = 0, first = 0, from = 0; // kept ones, and rows of the files that must have some together
+  bool by_file = false;
   int code = REG_OK;
+  for (int i = 0; i < l->nseries; i++) by_file |= !l->series[i].before;
   for (int k = 0; k < t->nfiles && !code; k++) {
     TableFile *f = &t->files[k];
-    const int64_t start = f->first, behind = start + f->nrows, first = kept;
+    const int64_t start = f->first, behind = start + f->nrows;
+    if (by_file || begins_step(t, k)) {
+      first = kept;
+      from = start;
+    }
     for (int64_t row = start; row < behind && !code; row++) {
       if (!has_past(l, start, row)) continue;
       double *to = numbers + kept * width;
@@ -229,7 +242,8 @@ static int fill(Table *t, const Lags *l, int base, double *numbers, int64_t *of,
       code = fill_row(t, l, start, row, to + base, st);
       of[kept++] = row;
     }
-    if (!code && kept == first) return too_short(f, l, st);
+    const bool whole = by_file || k + 1 == t->nfiles || begins_step(t, k + 1);
+    if (!code && whole && kept == first) return too_short(f, behind - from, l, st);
   }
   of[kept] = -1;
   return code;

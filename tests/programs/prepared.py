@@ -113,7 +113,7 @@ evaluate net on d.test { mse }
 
 
 def case_series_in_groups(regc):
-    """The past of a row is that of its shop in its file; files are predicted as the run did, by it and by a binary, in any order of columns."""
+    """The past of a row is that of its shop in both files; files are predicted as the run did, by it and by a binary, in any order of columns."""
     where, draw = folder(regc), random.Random(6)
     def write(name, rows, columns=("day no", "price", "shop", "sales")):
         names = ("day no", "price", "shop", "sales")
@@ -125,8 +125,9 @@ def case_series_in_groups(regc):
         write("b.csv", rows[40:])
         text = PANEL.replace("GROUP", group).replace("WIDTH", str(width)).replace("drop: [], ", "")
         (where / "p.reg").write_text(text.replace("group: shop)", "group: place)") if " as " in group else text)
-        kept = [k for part in (range(40), range(40, 60)) for k in part if sum(rows[i][2] == rows[k][2] for i in part if i < k) >= 2]
-        past = [[i for part in (range(40), range(40, 60)) if k in part for i in part if i < k and rows[i][2] == rows[k][2]] for k in kept]
+        past = [[i for i in range(k) if rows[i][2] == rows[k][2]] for k in range(60)]
+        kept, there = [k for k in range(60) if len(past[k]) >= 2], [k for k in range(40, 60) if sum(i >= 40 for i in past[k]) >= 2]
+        past = [past[k] for k in kept]
         columns = [c["name"] for c in json.loads(regc.ok("data", "--json", where / "p.reg"))["columns"]]
         demand(columns[-4:] == ["sales lag 1", "sales lag 2", "price difference", "price max 2"] and len(columns) == width, columns)
         (where / "q.reg").write_text((where / "p.reg").read_text().replace("|> standardize ", ""))
@@ -139,7 +140,7 @@ def case_series_in_groups(regc):
             write("b.csv", rows[40:], order)
             for way in (regc, ("predict", where / "p.reg")), (binary, ("predict",)):
                 told = predicted(way[0].ok(*way[1], "--weights", where / "run", "--in", where / "b.csv"))
-                demand(list(told) == [rows[k][0] for k in kept if k >= 40] and all(near([told[d]], [v]) for d, v in expected.items() if d in told), f"{told}, not {expected}")
+                demand(list(told) == [rows[k][0] for k in there] and all(near([told[d]], [v]) for d, v in expected.items() if d in told), f"{told}, not {expected}")
         new = [*rows[40:], ("next", 2, rows[59][2], "")]
         write("b.csv", new)
         demand(list(predicted(binary.ok("predict", "--weights", where / "run", "--in", where / "b.csv")))[-1] == "next", "a row without a target is not predicted")
@@ -237,3 +238,33 @@ def case_a_column_called_id(regc):
     for source, what in (("group: id", "no field can be called `id`"), ("id: x", "no field can be called `x`"), ("id: id, group: a as row", "`row` is defined twice")):
         (where / "p.reg").write_text(f'data d = csv("t.csv", target: y, {source})\n')
         refused(regc, what, "check", where / "p.reg", code=1)
+
+
+def case_series_go_on_over_files(regc):
+    """With groups the files of a source are as one, in their order; without, and in a part of its own, a series ends with its files."""
+    where, draw = folder(regc), random.Random(8)
+    (where / "in").mkdir()
+    rows = [(round(draw.gauss(3, 1), 3), "abc"[draw.randrange(2 if i < 20 else 3)], round(draw.gauss(0, 1), 3)) for i in range(48)]
+    def write(name, part):
+        (where / name).write_text("price,shop,y\n" + "".join(f"{a},{b},{c}\n" for a, b, c in part))
+    parts = (0, 20, 21, 46, 48)  # one file has no row with a past of its own
+    for k, at in enumerate(parts[:-1]):
+        write(f"in/{k}.csv", rows[at:parts[k + 1]])
+    write("one.csv", rows)
+    steps = "lag(2, [price, y], group: shop) |> difference(price, group: shop) |> rolling(3, price, by: mean, group: shop)"
+    past = [[i for i in range(k) if rows[i][1] == rows[k][1]][::-1] for k in range(48)]
+    kept = [k for k in range(48) if len(past[k]) >= 3]
+    expected = [[rows[k][0], rows[p[0]][0], rows[p[1]][0], rows[p[0]][2], rows[p[1]][2], rows[k][0] - rows[p[0]][0], sum(rows[i][0] for i in p[:3]) / 3] for k in kept for p in [past[k]]]
+    for source in ('"in"', '"in/*.csv"', '["in/0.csv", "in/1.csv", "in/2.csv", "in/3.csv"]', '"one.csv"'):
+        (where / "p.reg").write_text(f"precision f64\ndata d = csv({source}, target: y, group: shop) |> {steps}\n")
+        demand(values(regc, where / "p.reg", "d.id") == kept, f"{source}: other rows")
+        for x in range(7):
+            demand(near(values(regc, where / "p.reg", f"d.x[.., {x}]"), [row[x] for row in expected], 1e-12), f"{source}: another column {x}")
+    (where / "p.reg").write_text('data d = csv(["in/0.csv", "in/2.csv"], target: y, group: shop) |> lag(1, price)\n')
+    demand(values(regc, where / "p.reg", "d.id") == [*range(1, 20), *range(21, 45)], "without groups the series ends with its file")
+    (where / "p.reg").write_text('data d = csv(["in/0.csv", "in/1.csv"], target: y, group: shop) |> lag(1, price) |> lag(1, y, group: shop)\n')
+    refused(regc, "in/1.csv: 1 rows are too few: a row needs 1 before it", "check", where / "p.reg", code=65)
+    (where / "p.reg").write_text('data d = csv("in/0.csv", target: y, group: shop) |> lag(1, price, group: shop) with test = csv(["in/1.csv", "in/2.csv"])\n')
+    demand(values(regc, where / "p.reg", "d.test.id") == [k for k in range(20, 46) if past[k][:1] >= [20]], "a part of its own has a past in the training's files")
+    (where / "p.reg").write_text('data d = csv("in", target: y, group: shop) |> lag(40, price, group: shop)\n')
+    refused(regc, "in/3.csv: 48 rows are too few: a row needs 40 before it that have its `shop`", "check", where / "p.reg", code=65)
