@@ -272,7 +272,7 @@ int cmd_data(Session *s, const Options *o) {
   int code = EXIT_OK;
   for (int i = 0; i < o->arguments.len; i++) {
     const char *path = o->arguments.data[i];
-    const bool table = reg_is_table(path) || text_ends_in(path, ".data");
+    const bool table = reg_is_table(path) || text_ends_in(path, ".data") || text_ends_in(path, ".txt");
     const int file_code = (table ? show_table : show_file)(s, o, path);
     if (file_code > code) code = file_code;
   }

@@ -136,6 +136,13 @@ bool csv_suggest_title(CsvReader *r) {
   return true;
 }
 
+void csv_suggest_no_skip(CsvReader *r) {
+  const long long skip = (long long)r->form->skip;
+  if (skip)
+    reg_hint(r->st, "`skip: %lld` passes over %lld line%s in front of this file too", skip, skip,
+             skip > 1 ? "s" : "");
+}
+
 // Lines from this one on to the end, without blank ones.
 static int64_t lines_from(const CsvReader *r, int64_t line) {
   CsvPiece p = {.layout = &r->layout, .end = r->end, .lines = r->line};

@@ -75,8 +75,11 @@ static void report(CsvReader *r, const CsvPiece *p, int64_t line) {
              "a quoted field is not closed before the end of the file");
     break;
   case CSV_ZERO:
-    csv_fail(r, line, at->column, "is it a text file? gzip and zstd are unpacked, other packers are not",
-             "a zero byte in the field");
+    csv_fail(
+        r, line, at->column,
+        "is it a text file? gzip and zstd are unpacked, other packers are not; UTF-16 needs its byte order "
+        "mark, or `iconv -f UTF-16LE -t UTF-8` makes UTF-8 of it",
+        "a zero byte in the field");
     break;
   case CSV_BYTES: csv_fail(r, line, at->column, "save the file as UTF-8", "the field is no UTF-8"); break;
   case CSV_LONG:
@@ -98,6 +101,8 @@ static void report(CsvReader *r, const CsvPiece *p, int64_t line) {
     const char *what = number_mistake(p->number, p->layout->dtype, &hint);
     if (p->number == NUMBER_NONE && *at->cell == '=')
       hint = "it seems to be a formula of a spreadsheet: export the table with values";
+    if (p->number == NUMBER_NONE && *at->cell == '#')
+      hint = "it seems to be an error of a spreadsheet: `missing: [...]` lists texts that stand for nothing";
     if (p->number == NUMBER_NONE && other_marks(r, at->cell)) hint = other_marks(r, at->cell);
     csv_fail(r, line, at->column, hint, "`%.40s` in column `%.60s` %s", at->cell, name, what);
     break;
@@ -272,8 +277,10 @@ static void read_all(CsvReader *r) {
   if (!r->failed && is_odd(r)) csv_find_title(r);
   t->separator = r->layout.separator;
   r->named = true;
-  if (!r->failed && r->header.count == 0)
+  if (!r->failed && r->header.count == 0) {
     csv_fail(r, 1, 1, "a CSV file starts with a line of column names", "the file is empty");
+    csv_suggest_no_skip(r);
+  }
   r->line += head.lines;
   if (head.layout) csv_piece_free(&head);
   if (!r->failed) csv_use_columns(r);

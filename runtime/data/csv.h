@@ -58,6 +58,8 @@ const char *csv_names(CsvReader *r, CsvPiece *p, const char *at);
 // of them; false: there are none.
 void csv_find_title(CsvReader *r);
 bool csv_suggest_title(CsvReader *r);
+// A hint where lines that are passed over may have held the names.
+void csv_suggest_no_skip(CsvReader *r);
 // A hint where this line, which is no row, is one of the file's last ones.
 void csv_suggest_footer(CsvReader *r, int64_t line);
 // What a column is called that the first line leaves without a name.

@@ -73,6 +73,7 @@ static bool lacks_header(CsvReader *r) {
     if (!is_number(r->header.names[i])) return false;
   csv_fail(r, r->head, 1, "put the columns' names into the first line, or say `header: false`",
            "the file has no header: its first line is all numbers");
+  csv_suggest_no_skip(r);
   csv_find_title(r);
   csv_suggest_title(r);
   return true;
@@ -187,6 +188,7 @@ static void pick_wanted(CsvReader *r, const bool *twice) {
              "`%s` lacks %d of the %d columns that the model reads: %s", want->path, nmissing, want->ncolumns,
              names);
     reg_hint(r->st, "the first line of the file names its columns; their order does not matter");
+    csv_suggest_no_skip(r);
   }
   for (int i = 0; i < r->header.count && want->no_others; i++) {
     bool dropped = r->use[i] != CSV_IGNORED || r->form->ncolumns;

@@ -36,7 +36,7 @@ def case_tables_as_they_come(regc):
     """`regc data` finds what is around a table and how it is written, and its definition reads it; as UTF-8 and UTF-16, packed or not."""
     where = folder(regc)
     for text, form in FILES:
-        for name, code, pack in (("t.csv", "utf-8", bytes), ("t.csv", "utf-16", bytes), ("t.csv.gz", "utf-16", gzip.compress)):
+        for name, code, pack in (("t.csv", "utf-8", bytes), ("t.txt", "utf-16", bytes), ("t.csv.gz", "utf-16", gzip.compress)):
             (where / name).write_bytes(pack(text.encode(code)))
             shown = regc.ok("data", name, cwd=where)
             source = f'csv("{name}", {form})'
@@ -57,6 +57,7 @@ def case_tables_around_are_told(regc):
             (FILES[8][0], ", skip_footer: 1", "`skip_footer: 2` passes over it"), (FILES[6][0], ", skip_footer: 101", "a whole number from 0 to 100"),
             ("a,y\n1,2\n", ", skip_footer: 1", "t.csv:2:1: the file has a header and no rows"), ('a,y\n"1,5",2\n', "", 'hint: `decimal: ","` reads a comma'),
             ('a,y\n"1,500",2\n', "", 'hint: `thousands: ","` reads commas'), ('a,y\n"1.500,25",2\n', "", 'hint: `decimal: ",", thousands: "."` reads'),
+            ("a,y\n1,2\n#DIV/0!,4\n", "", "hint: it seems to be an error of a spreadsheet: `missing: [...]`"), ("a,y\n#DIV/0!,4\n1,2\n", ', missing: "#DIV/0!"', "stands for a missing number"),
             ("a,y,\n1,2,\n3,4,5\n", "", "t.csv:1:3: column 3 has no name, and `5` in line 3")):
         (where / "t.csv").write_text(text)
         (where / "p.reg").write_text(f'data d = csv("t.csv", target: y{form})\n')
@@ -76,7 +77,11 @@ def case_rows_around_are_predicted(regc):
     binary = build(regc, where / "p.reg")
     (where / "in.csv").write_bytes(("Other\n\na,b\n" + "".join(f"{a},{b}\n" for a, b, _ in ROWS) + "Total,84\n").encode("utf-16"))
     (where / "bad.csv").write_text("Other\n\na,b\n" + "".join(f"{a},{b}\n" for a, b, _ in ROWS) + "Total,84\nnotes\n")
+    (where / "plain.csv").write_text("a,b\n1,2\n3,4\n5,6\n")
+    (where / "short.csv").write_text("a,b\n1,2\n")
     for way, more in (regc, (where / "p.reg",)), (binary, ()):
+        for name in "plain.csv", "short.csv":
+            refused(way, "`skip: 2` passes over 2 lines in front of this file too", "predict", *more, "--weights", where / "out", "--in", where / name, code=65)
         told = way.ok("predict", *more, "--weights", where / "out", "--in", where / "in.csv")
         demand(len(told.splitlines()) == 9, told)
         refused(way, "bad.csv:12:1: `Total` in column `a` is no number", "predict", *more, "--weights", where / "out", "--in", where / "bad.csv", code=65)
