@@ -19,7 +19,7 @@ static const Ast *argument(const Call *c, const char *name) {
 
 static bool known_arguments(const Call *c) {
   static const char *const names[][4] = {[REG_VIEW_BEST] = {"by", "rule", "along", "higher"},
-                                         [REG_VIEW_COMPARE] = {"by", "against", "along", NULL},
+                                         [REG_VIEW_COMPARE] = {"by", "against", "along", "test"},
                                          [REG_VIEW_PLOT] = {"over", NULL}};
   const char *const *own = names[c->view.kind];
   for (int i = 2; i < c->ast->nkids; i++) {
@@ -31,7 +31,7 @@ static bool known_arguments(const Call *c) {
     Diag *d = diag_emit(&c->s->l->session->diags, DIAG_unknown_argument, arg->span, c->ast->kids[0]->name,
                         arg->name ? arg->name : ast_written(c->s->l->session->arena, arg->kids[0]));
     diag_hint(d, c->view.kind == REG_VIEW_BEST      ? "its parameters are `by`, `rule`, `along`, `higher`"
-                 : c->view.kind == REG_VIEW_COMPARE ? "its parameters are `by`, `against`, `along`"
+                 : c->view.kind == REG_VIEW_COMPARE ? "its parameters are `by`, `against`, `along`, `test`"
                                                     : "it is of a value of the runs, by `over`");
     return false;
   }
@@ -179,9 +179,12 @@ static bool no_value(const Call *c, const Ast *against, int only, bool is_number
 }
 
 static bool find_compared(Call *c) {
-  const Ast *against = argument(c, "against"), *along = argument(c, "along");
+  const Ast *against = argument(c, "against"), *along = argument(c, "along"), *by = argument(c, "test");
   Arena *a = c->s->l->session->arena;
   if (!against) return missing(c, "against");
+  c->view.ranks = by && by->kind == AST_NAME && !strcmp(by->name, "wilcoxon");
+  if (by && !c->view.ranks && (by->kind != AST_NAME || strcmp(by->name, "student") != 0))
+    return wrong(c, by, "`student` or `wilcoxon`");
   if (c->sweep->drawn)
     return wrong(c, c->ast->kids[1], "a sweep over all pairs: runs that are drawn have no partners");
   const char *text = against->kind == AST_STR ? against->name : ast_written(a, against);

@@ -91,9 +91,11 @@ static void put_plot(FILE *out, const reg_event *e) {
 void reg_console_view(FILE *out, reg_terminal t, const reg_event *e) {
   static const char *const best[] = {"runs", "mean", "error"}, *const compared[] = {"pairs", "difference",
                                                                                     "low",   "high",
-                                                                                    "p",     "Holm"};
+                                                                                    "p",     "Holm"},
+                           *const ranked[] = {"pairs", "difference", "W", "p", "Holm"};
   const bool is_best = e->view->kind == REG_VIEW_BEST;
-  const char *const *heads = is_best ? best : compared;
+  const bool ranks = e->view->ranks;
+  const char *const *heads = is_best ? best : ranks ? ranked : compared;
   const int width = width_of(e);
   fputs(paint(t, "\033[1m"), out);
   reg_shown(out, e->name);
@@ -104,7 +106,7 @@ void reg_console_view(FILE *out, reg_terminal t, const reg_event *e) {
     return;
   }
   fprintf(out, "%s\n  %*s", paint(t, "\033[0m"), width, "");
-  for (int i = 0; i < (is_best ? 3 : 6); i++) fprintf(out, "%*s", COLUMN, heads[i]);
+  for (int i = 0; i < (is_best ? 3 : ranks ? 5 : 6); i++) fprintf(out, "%*s", COLUMN, heads[i]);
   fputc('\n', out);
   for (int64_t i = 0; i < e->nrows; i++) {
     const reg_view_row *row = &e->rows[i];
@@ -113,9 +115,16 @@ void reg_console_view(FILE *out, reg_terminal t, const reg_event *e) {
     cell(out, row->mean);
     if (is_best)
       cell(out, row->error);
+    else if (ranks)
+      cell(out, row->t);
     else
-      cell(out, row->low), cell(out, row->high), cell(out, row->p), cell(out, row->corrected);
-    fputs(is_best && i == e->chosen ? "  best\n" : "\n", out);
+      cell(out, row->low), cell(out, row->high);
+    if (!is_best) cell(out, row->p), cell(out, row->corrected);
+    fputs(is_best && i == e->chosen ? "  best\n"
+          : !ranks                  ? "\n"
+          : row->exact              ? "  exact\n"
+                                    : "  normal\n",
+          out);
   }
   fflush(out);
 }

@@ -190,11 +190,12 @@ static void view_row(Text *o, const reg_event *e, int64_t i) {
   put_exact(o, best ? "mean" : "difference", row->mean);
   put_exact(o, "error", row->error);
   if (!best) {
-    put_exact(o, "low", row->low);
-    put_exact(o, "high", row->high);
-    put_exact(o, "t", row->t);
+    if (!e->view->ranks) put_exact(o, "low", row->low);
+    if (!e->view->ranks) put_exact(o, "high", row->high);
+    put_exact(o, e->view->ranks ? "W" : "t", row->t);
     put_exact(o, "p", row->p);
     put_exact(o, "corrected", row->corrected);
+    if (e->view->ranks) put_text(o, "test", row->exact ? "exact" : "normal");
   }
   reg_text_add(o, "}");
 }

@@ -3,6 +3,8 @@
 // its derivatives the error is absolute, 1e-15.
 #ifndef REG_MATH_SPECIAL_H
 #define REG_MATH_SPECIAL_H
+#include <stdbool.h>
+#include <stdint.h>
 
 // x - y floor(x / y): the remainder of the sign of y. NaN for y = 0.
 double reg_mod(double x, double y);
@@ -32,4 +34,11 @@ double reg_beta_inc(double a, double b, double x);
 // which that is p, 0 < p < 1.
 double reg_t_outside(double t, double df);
 double reg_t_quantile(double p, double df);
+
+// Wilcoxon's signed-rank test that n differences, which are sorted, lie evenly around 0. NaN where all are 0.
+typedef struct reg_signed_ranks {
+  double w, p;
+  bool exact; // else by the normal approximation
+} reg_signed_ranks;
+reg_signed_ranks reg_signed_rank_test(double *d, int64_t n);
 #endif

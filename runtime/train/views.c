@@ -106,8 +106,15 @@ static int correct(View *w) {
   return REG_OK;
 }
 
-// Runs that differ in the axis alone are a pair; one of two that is not known leaves it out.
-static void pair(const View *w, int value, reg_view_row *row) {
+static void test_ranks(reg_view_row *row, double *differences) {
+  const reg_signed_ranks ranks = reg_signed_rank_test(differences, row->n);
+  row->low = row->high = NAN;
+  row->t = ranks.w, row->p = ranks.p, row->exact = ranks.exact;
+}
+
+// Runs that differ in the axis alone are a pair; one of two that is not known leaves it out. `room`: of a
+// number for each run.
+static void pair(const View *w, int value, reg_view_row *row, double *room) {
   int64_t step = 1;
   double squares = 0;
   for (int i = w->v->axis + 1; i < w->s->naxes; i++) step *= w->s->axes[i].count;
@@ -120,16 +127,20 @@ static void pair(const View *w, int value, reg_view_row *row) {
       if (pass)
         squares += (d - row->mean) * (d - row->mean);
       else
-        row->n++, row->mean += d;
+        room[row->n++] = d, row->mean += d;
     }
     if (!pass) row->mean = row->n ? row->mean / (double)row->n : NAN;
   }
   test(row, squares);
+  if (w->v->ranks) test_ranks(row, room);
 }
 
 static int compare(View *w) {
+  double *room = calloc((size_t)w->s->nruns + 1, sizeof *room);
+  if (!room) return reg_no_memory(w->r->st, (size_t)w->s->nruns * sizeof *room);
   for (int i = 0; i < w->s->axes[w->v->axis].count; i++)
-    if (i != w->v->against) pair(w, i, &w->rows[w->nrows++]);
+    if (i != w->v->against) pair(w, i, &w->rows[w->nrows++], room);
+  free(room);
   return correct(w);
 }
 

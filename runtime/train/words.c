@@ -76,7 +76,7 @@ void reasons_forget(Run *r, int64_t sweep) {
 
 // -- in a checkpoint
 
-enum { HEAD = 3, ROW = 9 };
+enum { HEAD = 3, ROW = 10 };
 
 int words_count(const Run *r) {
   int n = 0;
@@ -114,8 +114,8 @@ static double *row_numbers(Heap *heap, const Told *t) {
   double *out = reg_heap_take(heap, (size_t)(t->nrows * ROW) * sizeof *out);
   for (int64_t i = 0; i < t->nrows && out; i++) {
     const reg_view_row *x = &t->rows[i];
-    const double own[ROW] = {(double)x->run, (double)x->n, x->mean, x->error,    x->low,
-                             x->high,        x->t,         x->p,    x->corrected};
+    const double own[ROW] = {(double)x->run, (double)x->n, x->mean, x->error,     x->low,
+                             x->high,        x->t,         x->p,    x->corrected, x->exact};
     memcpy(out + i * ROW, own, sizeof own);
   }
   return out;
@@ -178,7 +178,8 @@ static void rows_read(const double *from, int64_t n, reg_view_row *rows) {
                              .high = from[5],
                              .t = from[6],
                              .p = from[7],
-                             .corrected = from[8]};
+                             .corrected = from[8],
+                             .exact = from[9] != 0};
 }
 
 static const void **values_read(Run *r, const reg_saved *saved, const reg_report *report, int number,

@@ -178,7 +178,7 @@ def case_path_has_its_bits(regc):
         demand(len(of_kind(found, "epoch")) == 8 and all(e["gap"] <= 1e-7 for e in of_kind(found, "epoch")), "a gap is not reached")
         regc.ok("run", "--out", home / "two", "--threads", "2", path)
         regc.ok("build", "-q", path, "-o", home / "binary")
-        subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+        subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home, stdout=subprocess.DEVNULL)
         run = subprocess.Popen(regc.line("run", "--quiet", "--checkpoint=0", "--out", home / "parts", path),
                                env=os.environ | regc.environment, stderr=subprocess.DEVNULL)
         file = home / "parts" / "metrics.jsonl"

@@ -87,7 +87,7 @@ evaluate net on d { mse }
     regc.ok("run", "--out", home / "parts", "--resume", home / "p.reg")
     demand(outputs(home / "parts") == found, "a run in pieces ends elsewhere")
     regc.ok("build", "-q", home / "p.reg", "-o", home / "program")
-    subprocess.run([home / "program", "--quiet", "--out", home / "binary"], check=True, cwd=home)
+    subprocess.run([home / "program", "--quiet", "--out", home / "binary"], check=True, cwd=home, stdout=subprocess.DEVNULL)
     demand(outputs(home / "binary") == found, "the binary ends elsewhere")
 
 

@@ -5,8 +5,10 @@ import json
 import math
 import re
 import resource
+import statistics
 
 from programs.cases import demand, of_kind, placed
+from run import ROOT
 from programs.sweeps import HEAD, RECIPES, TABLE, reports, swept
 
 TRAINING = """train net on rows {
@@ -213,6 +215,32 @@ def case_pairs_that_are_tied_few_or_not_there(regc):
             found = [row[key] for key in ("n", "difference", "low", "high", "p", "corrected")]
             demand(all(a is b if a is None or b is None else math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-9) for a, b in zip(found, numbers)), f"{e['name']}: {row}")
     demand([e["chosen"] for e in told[5:]] == [0, 2], "of equal means the first one is the best, by one_se the simplest; one with a failed run is none")
+
+
+def case_ranks_of_pairs_are_tested(regc):
+    """W and p of scipy.stats.wilcoxon (reference/signed_ranks.py), exact for few pairs without ties and zeros; corrected as Holm 1979 says."""
+    cases = json.loads((ROOT / "tests/reference/signed_ranks.json").read_text())
+    text = "".join(f"sweep k in 0..1, seed in 0..{len(c['differences']) - 1} as s{i} {{ v = {c['differences']}[seed] * k }}\n"
+                   f"report compare(s{i}, by: v, against: 0, along: k, test: wilcoxon)\n" for i, c in enumerate(cases))
+    where = placed(regc, text, TABLE)
+    told = [e for e in map(json.loads, regc.ok("run", "p.reg", "--json", "--progress=none", "--out=", cwd=where).splitlines()) if e["event"] == "report"]
+    for e, c in zip(told, cases, strict=True):
+        row, = e["rows"]
+        demand(row["n"] == len(c["differences"]) and row["test"] == c["test"] and row["W"] == c["W"], f"{row}: {c}")
+        demand(math.isclose(row["p"], c["p"], rel_tol=1e-9) and row["corrected"] == row["p"] and "low" not in row, f"{row}: {c}")
+        demand(math.isclose(row["difference"], statistics.mean(c["differences"]), rel_tol=1e-9, abs_tol=1e-12), f"{row}: {c}")
+    three = ("sweep k in 0..3, seed in 0..5 as s { v = [[0, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6], [0, 0, 0, 0, 0, 0], [1, -2, 3, 3, 5, 6]][k][seed] }\n"
+             "report compare(s, by: v, against: 0, along: k, test: wilcoxon)\nreport compare(s, by: v, against: 0, along: k, test: student)\n")
+    told, _, all_events = reports(regc, three)
+    rows = all_events[-2]["rows"]
+    demand([r["W"] for r in rows] == [0, None, 2] and [r["test"] for r in rows] == ["exact", "normal", "normal"], f"{rows}")
+    demand(rows[0]["p"] == 2 / 64 and rows[0]["corrected"] == 4 / 64 and rows[1]["p"] is None and rows[2]["p"] == rows[2]["corrected"], f"{rows}")
+    demand("t" in all_events[-1]["rows"][0], f"{all_events[-1]}")
+    where = placed(regc, three, TABLE)
+    shown = regc("run", "p.reg", "--progress=none", "--out=o", cwd=where).stdout
+    demand(re.search(r"pairs +difference +W +p +Holm\n", shown) and shown.count("  exact\n") == 1 and shown.count("  normal\n") == 2, shown)
+    page = regc.ok("report", "o", cwd=where)
+    demand(re.search(r" n +difference +error +W +p +corrected +test\n", page), page)
 
 
 def case_many_runs_of_a_sweep_are_soon_found(regc):

@@ -25,7 +25,7 @@ def in_parts_and_built(regc, program, home, ends):
         regc.ok("run", "--out", home / "parts", "--steps", str(steps), *(["--resume"] if steps > ends[0] else []), program)
     regc.ok("run", "--out", home / "parts", "--resume", program)
     regc.ok("build", "-q", program, "-o", home / "binary")
-    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home, stdout=subprocess.DEVNULL)
 
 
 def read(path):
@@ -129,7 +129,7 @@ def case_an_adversarial_pair(regc):
     regc.ok("run", "--out", home / "parts", "--resume", program)
     regc.ok("run", "--out", home / "one", "--threads", "1", program)
     regc.ok("build", "-q", program, "-o", home / "binary")
-    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home, stdout=subprocess.DEVNULL)
     for other in ("parts", "one", "built"):
         demand((home / other / file).read_bytes() == whole, f"{other}: other weights")
     regc.ok("run", "--check", "--steps", "3", "--out", "", program)
@@ -235,7 +235,7 @@ train net on digits {
     for _ in range(2):
         regc.ok("run", "--out", home / "parts", "--resume", program)
     regc.ok("build", "-q", program, "-o", home / "binary")
-    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home, stdout=subprocess.DEVNULL)
     for other in ("parts", "built"):
         demand((home / other / "weights.safetensors").read_bytes() == (home / "whole" / "weights.safetensors").read_bytes(), other)
     last = of_kind(events(regc, "--epochs", "1", "--out", "", program), "train_end")[-1]
@@ -324,7 +324,7 @@ train low {
     after = read(home / "whole" / "weights-low.safetensors")
     demand(set(after) == {"low.value"} and abs(after["low.value"][0] - high[0]) < 1e-5, f"{after}, expected {high[0]}")
     regc.ok("build", "-q", program, "-o", home / "binary")
-    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home)
+    subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home, stdout=subprocess.DEVNULL)
     demand(read(home / "built" / "weights-low.safetensors") == after, "the binary ends elsewhere")
 
 
