@@ -127,12 +127,20 @@ static Use use_of(const reg_summary *p, const reg_column_summary *c) {
   return c->mean >= SHORTEST_TEXT && !c->missing ? USE_TOKENS : USE_NOT;
 }
 
+// The last column that has values.
+static const reg_column_summary *target_of(const reg_summary *p) {
+  int64_t k = p->ncolumns - 1;
+  while (k > 0 && p->columns[k].missing == p->nrows) k--;
+  return &p->columns[k];
+}
+
 static const char *list_of(Arena *a, const reg_summary *p, Use use, bool missing) {
+  const reg_column_summary *target = target_of(p);
   const char *list = NULL;
   int n = 0;
-  for (int64_t k = 0; k + 1 < p->ncolumns; k++) {
+  for (int64_t k = 0; k < p->ncolumns; k++) {
     const reg_column_summary *c = &p->columns[k];
-    if (use_of(p, c) != use || (missing && !c->missing)) continue;
+    if (c == target || use_of(p, c) != use || (missing && !c->missing)) continue;
     list = arena_printf(a, "%s%s%s", n ? list : "", n ? ", " : "", written(a, c->name));
     n++;
   }
@@ -140,10 +148,11 @@ static const char *list_of(Arena *a, const reg_summary *p, Use use, bool missing
 }
 
 static void print_tokens(Arena *a, const reg_summary *p) {
-  for (int64_t k = 0; k + 1 < p->ncolumns; k++) {
+  const reg_column_summary *target = target_of(p);
+  for (int64_t k = 0; k < p->ncolumns; k++) {
     const reg_column_summary *c = &p->columns[k];
     const char *name = written(a, c->name);
-    if (use_of(p, c) != USE_TOKENS) continue;
+    if (c == target || use_of(p, c) != USE_TOKENS) continue;
     if (!text_is_name(c->name)) name = arena_printf(a, "%s as text_%lld", name, (long long)k);
     printf("    |> tokenize(%s, %d, words: 1000)\n", name, (int)fmin(c->high + 1, MOST_PLACES));
   }
@@ -156,7 +165,7 @@ static const char *field_of(Arena *a, const char *column, const char *other) {
 }
 
 static void print_definition(Arena *a, const reg_summary *p, const char *path) {
-  const reg_column_summary *target = &p->columns[p->ncolumns - 1];
+  const reg_column_summary *target = target_of(p);
   const char *field = field_of(a, target->name, "y");
   const bool classes =
       target->distinct > 1 && target->distinct <= FEW_VALUES && target->rarest >= ENOUGH_ROWS;
@@ -178,9 +187,9 @@ static void print_definition(Arena *a, const reg_summary *p, const char *path) {
   if (p->skip_footer) printf(", skip_footer: %lld", (long long)p->skip_footer);
   if (p->bare) fputs(", header: false", stdout);
   printf(", target: %s", field);
-  for (int64_t k = 0; k + 1 < p->ncolumns; k++)
-    if (use_of(p, &p->columns[k]) == USE_ID) {
-      const char *name = p->columns[k].name;
+  for (const reg_column_summary *c = p->columns; c < p->columns + p->ncolumns; c++)
+    if (c != target && use_of(p, c) == USE_ID) {
+      const char *name = c->name;
       printf(", id: %s", strcmp(name, "id") ? field_of(a, name, "row") : name);
     }
   if (list[USE_NOT]) printf(", drop: %s", list[USE_NOT]);

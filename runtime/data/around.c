@@ -88,7 +88,9 @@ static Title lines_before(Line *lines, int n, bool sure) {
   while (first < n && lines[first].fields < usual) first++;
   for (int i = first; i < n; i++) more += lines[i].fields == usual;
   if (usual < 2 || !first || more < 2 || !may_be_header(lines, first, usual)) return (Title){0};
-  if (sure && (more < 3 || more + MOST_NOTES < n - first)) return (Title){0};
+  // Texts of one column may hold something like a separator, too.
+  const bool apart = usual > 2 || lines[first].at > lines[first - 1].at + 1;
+  if (sure && (!apart || more < 3 || more + MOST_NOTES < n - first)) return (Title){0};
   return (Title){.lines = lines[first].at, .fields = usual};
 }
 

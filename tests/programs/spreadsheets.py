@@ -63,6 +63,10 @@ def case_tables_around_are_told(regc):
         (where / "p.reg").write_text(f'data d = csv("t.csv", target: y{form})\n')
         done = regc("check", where / "p.reg")
         demand(done.returncode in (1, 65) and message in done.stderr, f"{text[:40]} {form}: {done.stderr}")
+    for text, form in (("comment\nvery good; nice\nbad; ugly\nok; fine\nbad; so so\n", None), ("1,2,0,\n3,4,1,\n5,6,0,\n", 'header: false, target: "2" as y, drop: "3")')):
+        (where / "t.csv").write_text(text)
+        shown = regc.ok("data", where / "t.csv")
+        demand(form in shown if form else "4 rows, 1 columns" in shown, shown)
     (where / "t.csv").write_text("shop,b,y\n" + "".join(f"s{a},{b},{y}\n" for a, b, y in ROWS) + f"all,{sum(r[1] for r in ROWS)},{sum(r[2] for r in ROWS)}\n")
     demand("the last row holds the sums of those above it: `skip_footer: 1` leaves it out" in regc.ok("data", where / "t.csv"), "sums are not told")
 
