@@ -81,7 +81,7 @@ static void report(CsvReader *r, const CsvPiece *p, int64_t line) {
         "mark, or `iconv -f UTF-16LE -t UTF-8` makes UTF-8 of it",
         "a zero byte in the field");
     break;
-  case CSV_BYTES: csv_fail(r, line, at->column, "save the file as UTF-8", "the field is no UTF-8"); break;
+  case CSV_BYTES: csv_fail(r, line, at->column, CSV_TO_UTF8, "the field is no UTF-8"); break;
   case CSV_LONG:
     csv_fail(r, line, at->column, "is a quote missing, or is it no table?", "a field of more than %d bytes",
              CSV_LONGEST_FIELD);

@@ -37,6 +37,10 @@ typedef struct CsvReader {
   bool failed;  // st is filled
 } CsvReader;
 
+#define CSV_TO_UTF8                                                                                          \
+  "save the file as UTF-8; of what spreadsheets on Windows save as CSV `iconv -f WINDOWS-1252 -t UTF-8` "    \
+  "makes it"
+
 // Each fills r->st with the first mistake.
 void csv_fail(CsvReader *r, int64_t line, int column, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

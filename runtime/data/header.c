@@ -19,7 +19,7 @@ static void header_cell(CsvReader *r, int64_t line, const char *text, size_t len
   if (column > MOST_COLUMNS)
     csv_fail(r, line, column, "is it a table, with a row a line?", "more than %d columns", MOST_COLUMNS);
   if (!csv_is_utf8(text, length))
-    csv_fail(r, line, column, "save the file as UTF-8", "the name of column %d is no UTF-8", column);
+    csv_fail(r, line, column, CSV_TO_UTF8, "the name of column %d is no UTF-8", column);
   char *name = r->failed ? NULL : reg_heap_copy(r->table->heap, text, length);
   if (!name) {
     csv_no_memory(r, length);

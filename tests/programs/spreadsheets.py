@@ -63,6 +63,8 @@ def case_tables_around_are_told(regc):
         (where / "p.reg").write_text(f'data d = csv("t.csv", target: y{form})\n')
         done = regc("check", where / "p.reg")
         demand(done.returncode in (1, 65) and message in done.stderr, f"{text[:40]} {form}: {done.stderr}")
+    (where / "t.csv").write_bytes("gr\u00f6\u00dfe,y\n1,2\n".encode("cp1252"))
+    demand("the name of column 1 is no UTF-8" in (said := regc("data", where / "t.csv").stderr) and "`iconv -f WINDOWS-1252 -t UTF-8`" in said, said)
     for text, form in (("comment\nvery good; nice\nbad; ugly\nok; fine\nbad; so so\n", None), ("1,2,0,\n3,4,1,\n5,6,0,\n", 'header: false, target: "2" as y, drop: "3")')):
         (where / "t.csv").write_text(text)
         shown = regc.ok("data", where / "t.csv")
