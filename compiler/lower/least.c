@@ -13,8 +13,11 @@ static bool least_begin(Loop *l, Env *own) {
   const Ast *e = l->e;
   Value times = eval_expr(cx, l->env, e->kids[2]), from = eval_expr(cx, l->env, e->kids[0]);
   double n;
-  if (from.kind == V_FAIL || !value_steps(cx, &times, &n, NULL)) return false;
-  Value steps = v_num(n, e->kids[2]->span);
+  if (from.kind == V_FAIL) return false;
+  times.span = e->kids[2]->span;
+  const bool plain = times.kind == V_NUM && times.unit == UNIT_NONE; // `for n`
+  if (!plain && !value_steps(cx, &times, &n, NULL)) return false;
+  Value steps = plain ? times : v_num(n, times.span);
   if (!known_int(cx, &steps, "a number of steps", 0, MOST_TURNS, &l->turns)) return false;
   if (tree_of(cx, &from)) {
     from = v_tree(tree_of(cx, &from), from.span);
