@@ -24,7 +24,7 @@ int cmd_report(Session *s, const Options *o) {
   }
   reg_status st = {0};
   StrBuf page = {.arena = a};
-  report_html(&page, folder, &report);
+  report_html(&page, folder, &report, o->given[OPT_TABLES]);
   code = reg_file_write(o->value[OPT_OUTPUT], page.data, (size_t)page.len, &st);
   if (code) tell_status(o, &st);
   return code;

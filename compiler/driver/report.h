@@ -61,7 +61,8 @@ bool report_read(Arena *a, const char *folder, Report *out, int *code);
 // same as one of them gets its names. What cannot be read is told in the report.
 void report_predictions(Arena *a, const char *folder, Report *out);
 void report_weights(Arena *a, const char *folder, Report *out); // the tensors of its weights
-void report_html(StrBuf *out, const char *title, const Report *r);
+// `all`: long tables are printed whole.
+void report_html(StrBuf *out, const char *title, const Report *r, bool all);
 bool report_drawn(const Section *s);             // its plot has a number
 void report_plot(StrBuf *out, const Section *s); // as SVG
 // The attributes of a line of the i-th of n series, or of its dots, which tell it from the others.

@@ -3,7 +3,13 @@
 #include "report.h"
 #include <string.h>
 
-enum { MOST_ROWS = 1000, MOST_NAMES = 60, PAPER = 112, WIDEST = 26 };
+enum {
+  PRINTED = 40, // rows of a table, as the style says
+  MOST_ROWS = 1000,
+  MOST_NAMES = 60,
+  PAPER = 112,
+  WIDEST = 26
+};
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#999;--soft:#eee;--l:42%;"
@@ -13,7 +19,8 @@ static const char style[] =
     "--c0:#6cb2f0;--c1:#f0975a;--c2:#74cc84;--c3:#c796ea;--c4:#dcc04a;--c5:#ee7fa6}}\n"
     "@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--line:#888;--soft:#ddd;--l:42%;"
     "--c0:#1f6fb4;--c1:#c2571a;--c2:#2c8c3c;--c3:#8a4fb0;--c4:#8a6f00;--c5:#b03060}"
-    "details::details-content{content-visibility:visible;display:block}*{print-color-adjust:exact}}\n"
+    "details:not(.many)::details-content{content-visibility:visible;display:block}"
+    "details.many{display:none}*{print-color-adjust:exact}}\n"
     "body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:75rem;"
     "margin:1rem auto;padding:0 1rem;display:grid;gap:0 2rem;"
     "grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}\n"
@@ -40,7 +47,8 @@ static const char style[] =
     "svg{max-width:26rem}svg text{font-size:13px}summary{display:none}"
     "h1,h2,p{break-after:avoid}section>svg,tr,li{break-inside:avoid}"
     "section>svg{break-before:avoid}thead{display:table-header-group}"
-    ".wide{overflow:visible}.screen{display:none}.paper{display:block}.paper table{margin-bottom:.8rem}"
+    ".wide{overflow:visible}.screen{display:none}.paper{display:block}"
+    ".many tbody tr:nth-child(n+41){display:none}.paper table{margin-bottom:.8rem}"
     "td,th{overflow-wrap:anywhere}pre{white-space:pre-wrap;overflow-wrap:anywhere;overflow:visible}}";
 
 void report_escaped(StrBuf *o, const char *s) {
@@ -119,11 +127,14 @@ static int piece_end(const Table *t, int from) {
   return end;
 }
 
-// A table that is wider than paper is printed in pieces.
-static void put_table(StrBuf *o, const Section *s) {
+// A table that is wider than paper is printed in pieces; of one that is longer than a sheet the first rows,
+// where not all are wanted.
+static void put_table(StrBuf *o, const Section *s, bool all) {
   const int rows = s->cells.len / s->columns, shown = rows > MOST_ROWS + 1 ? MOST_ROWS + 1 : rows;
+  const bool many = !all && rows > PRINTED + 1;
   const Table t = {s, *s->cells.data[0] || s->plot == PLOT_MATRIX, shown};
   const bool fits = piece_end(&t, 0) == s->columns;
+  if (many) strbuf_add(o, "<div class=\"many\">\n");
   strbuf_add(o, fits ? "<div class=\"wide\">" : "<div class=\"wide screen\">");
   put_piece(o, &t, 0, s->columns);
   strbuf_add(o, "</div>\n");
@@ -135,11 +146,16 @@ static void put_table(StrBuf *o, const Section *s) {
     }
     strbuf_add(o, "</div>\n");
   }
-  if (shown < rows) strbuf_addf(o, "<p>and %d rows more</p>\n", rows - shown);
+  if (many)
+    strbuf_addf(o, "</div>\n<p class=\"paper\">and %d rows more on the screen</p>\n", rows - PRINTED - 1);
+  if (shown < rows)
+    strbuf_addf(o, "<p%s>and %d rows more</p>\n", many ? " class=\"screen\"" : "", rows - shown);
 }
 
-static void put_section(StrBuf *o, const Section *s) {
+static void put_section(StrBuf *o, const Section *s, bool all) {
   const bool plot = s->plot && report_drawn(s);
+  const int rows = s->columns ? s->cells.len / s->columns - 1 : 0;
+  const bool many = plot && !all && rows > PRINTED;
   strbuf_addf(o, "<section%s><h2>", plot ? "" : " class=\"full\"");
   report_escaped(o, s->title);
   strbuf_add(o, "</h2>\n");
@@ -151,8 +167,9 @@ static void put_section(StrBuf *o, const Section *s) {
   if (s->plot && !plot) strbuf_add(o, "<p>there is no number to draw</p>\n");
   if (plot) report_plot(o, s);
   if (plot && s->plot == PLOT_LINES) put_names(o, s);
-  if (plot) strbuf_add(o, "<details><summary>numbers</summary>\n");
-  if (s->columns) put_table(o, s);
+  if (many) strbuf_addf(o, "<p class=\"paper\">the numbers, %d rows, are on the screen</p>\n", rows);
+  if (plot) strbuf_addf(o, "<details%s><summary>numbers</summary>\n", many ? " class=\"many\"" : "");
+  if (s->columns) put_table(o, s, all);
   if (plot) strbuf_add(o, "</details>\n");
   if (s->code) {
     strbuf_add(o, "<pre>");
@@ -162,13 +179,13 @@ static void put_section(StrBuf *o, const Section *s) {
   strbuf_add(o, "</section>\n");
 }
 
-void report_html(StrBuf *o, const char *title, const Report *r) {
+void report_html(StrBuf *o, const char *title, const Report *r, bool all) {
   strbuf_add(o, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
                 "content=\"width=device-width,initial-scale=1\"><title>");
   report_escaped(o, title);
   strbuf_addf(o, "</title><style>%s</style></head><body>\n<h1>", style);
   report_escaped(o, title);
   strbuf_add(o, "</h1>\n");
-  for (int i = 0; i < r->len; i++) put_section(o, r->data[i]);
+  for (int i = 0; i < r->len; i++) put_section(o, r->data[i], all);
   strbuf_add(o, "</body></html>\n");
 }

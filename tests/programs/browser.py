@@ -165,3 +165,30 @@ def case_reports_of_difficult_numbers_and_names(regc):
     demand(len(lines) == 24 == len(set(lines)), f"lines that look the same: {lines}")
     names = re.findall(r'text-anchor="end">([^<]*)<title>', re.search(r'aria-label="[^"]*confusion">(.*?)</svg>', page, re.S)[1])
     demand(len(names) > 8 and len(set(names)) == len(names), f"rows of the confusion are called {names}")
+
+
+LONG = """sweep strength in log(1e-4 .. 1, 80), seed in 1..5 as s {
+  v = log(strength)^2 + normal([1])[0]
+  other = strength * v
+}
+report best(s, by: v)
+report plot(s, v, over: strength)
+"""
+
+
+def case_long_tables_stay_on_the_screen(regc):
+    """Of four hundred runs paper has the plots and the first rows of tables; `--tables` prints all of them."""
+    where = placed(regc, LONG, TABLE)
+    regc.ok("run", "-q", "--progress=none", "p.reg", "--out", "here", cwd=where)
+    sheets = []
+    for more in [], ["--tables"]:
+        regc.ok("report", "here", "-o", "r.html", *more, cwd=where)
+        page = (where / "r.html").read_text()
+        for f in looked_at(where, page.replace("@media print", "@media screen"), False, (PAPER,))[0]:
+            demand(f["plots"] and not f["wrong"], f"{more}: {f['wrong']}")
+        demand(len(re.findall("<tr>", page)) > 480, "rows are missing on the screen")
+        done = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={where / 'profile'}", "--no-pdf-header-footer",
+                               f"--print-to-pdf={where / 'r.pdf'}", (where / "r.html").as_uri()], capture_output=True, text=True, timeout=120)
+        demand((where / "r.pdf").exists(), done.stderr[-2000:])
+        sheets.append(len(re.findall(rb"/Type\s*/Page\b", (where / "r.pdf").read_bytes())))
+    demand("rows more on the screen" not in page and 2 <= sheets[0] and 2 * sheets[0] <= sheets[1], f"{sheets} sheets")
