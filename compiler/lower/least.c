@@ -15,7 +15,8 @@ static bool least_begin(Loop *l, Env *own) {
   double n;
   if (from.kind == V_FAIL) return false;
   times.span = e->kids[2]->span;
-  const bool plain = times.kind == V_NUM && times.unit == UNIT_NONE; // `for n`
+  // `for n`; a number that is written there has its unit.
+  const bool plain = times.kind == V_NUM && times.unit == UNIT_NONE && e->kids[2]->kind != AST_NUM;
   if (!plain && !value_steps(cx, &times, &n, NULL)) return false;
   Value steps = plain ? times : v_num(n, times.span);
   if (!known_int(cx, &steps, "a number of steps", 0, MOST_TURNS, &l->turns)) return false;
