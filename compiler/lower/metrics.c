@@ -103,6 +103,7 @@ static Cx *evaluate_cx(Lowered *l, const LowerEvaluate *e, const char *name, int
   Cx *cx = trained ? train_cx(l, l->trains.data[e->train], name, MODE_EVAL, rows) : stored_cx(l, name);
   cx->batch = rows;
   cx->no_times = !trained;
+  cx->beside = trained && !l->trains.data[e->train]->in_order;
   cx->data = l->datasets.data[e->data];
   see_scope(cx, l->scope);
   return cx;

@@ -54,9 +54,15 @@ static bool other_steps(Cx *cx, const char *what, const char *path, Span at) {
                   arena_printf(cx->a, "here: the steps of `%s` do not have it", cx->t->name));
 }
 
+// An evaluation may ask another model than the one that its training has: what lies in the store.
+static bool is_beside(const Cx *cx, const char *path) {
+  const size_t n = strcspn(path, ".");
+  return cx->beside && path[n] && map_get(&cx->models, arena_strndup(cx->a, path, n));
+}
+
 // In a training, parameters are those of models, and its first elaboration finds all of them.
 static bool may_have_param(Cx *cx, const char *path, Span at) {
-  if (!cx->t || cx->view) return true;
+  if (!cx->t || cx->view || is_beside(cx, path)) return true;
   if (cx->known) return other_steps(cx, "parameter", path, at);
   const char *root = arena_strndup(cx->a, path, strcspn(path, "."));
   const bool in_model = path[strlen(root)] && map_get(&cx->models, root);
@@ -67,7 +73,7 @@ static bool may_have_param(Cx *cx, const char *path, Span at) {
 static bool may_have_state(Cx *cx, const char *name, Shape s, Span at) {
   const StateRef *known = cx->known ? train_state(cx->t, name) : NULL;
   if (!cx->known || (known && shape_equal(known->shape, s))) return true;
-  if (!known) return other_steps(cx, "state", name, at);
+  if (!known) return is_beside(cx, name) || other_steps(cx, "state", name, at);
   diag_emit(&cx->s->diags, DIAG_shape_mismatch, at, arena_printf(cx->a, "state `%s`", name),
             shape_text(cx->a, known->shape), shape_text(cx->a, s));
   return false;
@@ -124,6 +130,8 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     init = initial_node(cx, env, &from, s, p->name);
     if (!init) return v_fail();
   }
+  const bool outer = cx->stored;
+  cx->stored |= !ref && is_beside(cx, path);
   if (!ref) {
     ref = ARENA_NEW(cx->a, ParamRef);
     *ref = (ParamRef){
@@ -131,6 +139,7 @@ Value declare_param(Cx *cx, Env *env, const Ast *p) {
     ref->node = param_input(cx, ref);
     map_put(&cx->params, path, ref);
   }
+  cx->stored = outer;
   ref->init = init;
   if (!ref->ast) ref->ast = p, ref->scope = env_copy(cx, env);
   return bind_param(cx, env, p, path, ref->node);
@@ -166,7 +175,10 @@ static StateRef *new_state(Cx *cx, Env *env, const Ast *st, const char *name, Sh
   }
   Node *init = cx->initials ? initial_node(cx, env, from, s, st->name) : NULL;
   if (cx->initials && !init) return NULL;
+  const bool outer = cx->stored;
+  cx->stored |= !ref && !(cx->known && train_state(cx->t, name)) && is_beside(cx, name);
   if (!ref) ref = input_state(cx, name, s, st->span, rows);
+  cx->stored = outer;
   ref->init = init;
   ref->layer = env->path && *env->path;
   return own_or_seen(cx, st, ref);

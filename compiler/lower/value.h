@@ -217,8 +217,8 @@ typedef struct Cx {
   bool no_times;     // outside of training: times and schedules are any, because only shapes are asked for
   bool meeting;      // a model is called on zeros for its parameters
   bool line;         // statements between trainings
-  bool stored;       // parameters and states of layers are tensors of the store
-  bool view;         // `digits.test.x` is a tensor of all its rows
+  bool stored, beside;   // parameters and states of layers are of the store; those that the training lacks
+  bool view;             // `digits.test.x` is a tensor of all its rows
   const char *rows_of;   // the name of the rows of the fields; NULL: a batch's
   bool of_data;          // columns of data that are made: numbers are compiled in
   Node *ids;             // of rows that are made or picked: what is drawn for a row goes by its id; else NULL

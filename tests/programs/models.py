@@ -2,7 +2,9 @@
 import json
 import subprocess
 
-from programs.cases import demand, events, folder, of_kind, written
+from programs.cases import demand, events, folder, of_kind, placed, written
+from programs.standalone import build
+from programs.sweeps import TABLE, reports
 from reference.compare import demand_close, flatten, read_weights, write_weights
 from run import ROOT
 
@@ -152,3 +154,37 @@ report e
 assert e.own > 0 and e.own == norm(other(d.x)) and e.told == norm(third(d.x))
 """
     regc.ok("run", "-", "--out", "", "--progress", "none", stdin=program)
+
+
+BESIDE = """data rows = csv("t.csv", target: y) |> split(train: 50%, valid: 50%, seed: 1)
+model net(x: [4]) -> [1] = x |> dense(1)
+model other(x: [4]) -> [1] = x |> dense(3) |> batch_norm |> tanh |> dense(1)
+train net on rows {
+  loss mse(net(x), y)
+  optimize sgd(lr: 0.1)
+  epochs 2
+}
+OTHER
+e = evaluate net on rows.valid { mse, apart = mean((other(x) - net(x))^2), own = mse(other(x), y) }
+f = evaluate other on rows.valid { mse, apart = mean((other(x) - net(x))^2), own = mse(net(x), y) }
+report e.apart
+report e.own
+report e.mse
+report f.apart
+report f.own
+report f.mse
+"""
+
+
+def case_an_evaluation_asks_other_models(regc):
+    """What another model gives behind a training of this one is what it gives when it is evaluated itself, trained or as it begins."""
+    trained = BESIDE[BESIDE.index("train net"):BESIDE.index("OTHER")].replace("net", "other")
+    for other in trained, "":
+        text = BESIDE.replace("OTHER\n", other)
+        told = reports(regc, text)[0]
+        demand(told["e.apart"] == told["f.apart"] and told["e.own"] == told["f.mse"] and told["f.own"] == told["e.mse"], f"{told}")
+        where = placed(regc, text, TABLE)
+        done = build(regc, where / "p.reg")("--json", "--progress", "none", "--out=", cwd=where)
+        demand({e["name"]: e["value"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "report"} == told, "a binary tells something else")
+        swept = text[:text.index("train net")] + "sweep seed in [0] as s {\n" + "".join("  " + line + "\n" for line in text[text.index("train net"):text.index("report")].splitlines()) + "}\nreport s.e.own\n"
+        demand(reports(regc, swept)[0]["s.e.own"] == [told["e.own"]], "a run of a sweep tells something else")
