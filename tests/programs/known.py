@@ -86,7 +86,7 @@ def case_known_has_its_bits(regc):
     regc.ok("run", "--quiet", "--out", home / "whole", "--threads", "1", path, cwd=home)
     regc.ok("run", "--quiet", "--out", home / "two", "--threads", "2", path, cwd=home)
     for seen in (4, 300):
-        run = subprocess.Popen(regc.line("run", "--quiet", "--checkpoint=0", "--out", home / "parts", *(["--resume"] if seen > 4 else []), path),
+        run = subprocess.Popen(regc.line("run", "--quiet", "--checkpoint=0", "--out", home / "parts", *(["--resume"] if seen > 4 else []), path), stdout=subprocess.DEVNULL,
                                env=os.environ | regc.environment, stderr=subprocess.DEVNULL, cwd=home)
         file = home / "parts" / "metrics.jsonl"
         while run.poll() is None and not (file.exists() and file.read_text().count('"epoch"') > seen):

@@ -179,7 +179,7 @@ def case_path_has_its_bits(regc):
         regc.ok("run", "--out", home / "two", "--threads", "2", path)
         regc.ok("build", "-q", path, "-o", home / "binary")
         subprocess.run([home / "binary", "--quiet", "--out", home / "built"], check=True, cwd=home, stdout=subprocess.DEVNULL)
-        run = subprocess.Popen(regc.line("run", "--quiet", "--checkpoint=0", "--out", home / "parts", path),
+        run = subprocess.Popen(regc.line("run", "--quiet", "--checkpoint=0", "--out", home / "parts", path), stdout=subprocess.DEVNULL,
                                env=os.environ | regc.environment, stderr=subprocess.DEVNULL)
         file = home / "parts" / "metrics.jsonl"
         while run.poll() is None and not (file.exists() and file.read_text().count('"epoch"') > 2):
