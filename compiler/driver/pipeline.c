@@ -222,7 +222,7 @@ static void promote(const Options *o, Diags *ds, Diag *d) {
 int pipeline_report(Pipeline *p) {
   Diags *ds = &p->session->diags;
   Diags fresh = *ds;
-  fresh.list.data += p->reported;
+  if (p->reported) fresh.list.data += p->reported;
   fresh.list.len -= p->reported;
   for (int i = 0; i < fresh.list.len; i++) promote(p->options, ds, fresh.list.data[i]);
   p->reported = ds->list.len;

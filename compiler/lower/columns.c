@@ -227,7 +227,7 @@ static const char *picked_part(Cx *cx, const DataValue *v, Span at) {
 
 // Of d[i], or d[i, j].
 static bool index_of(Cx *cx, const Ast *e, Index *by) {
-  *by = (Index){e->kids + 1, e->kind == AST_INDEX ? e->nkids - 1 : 0};
+  *by = e->kind == AST_INDEX ? (Index){e->kids + 1, e->nkids - 1} : (Index){NULL, 0};
   if (by->n <= 2) return true;
   diag_emit(&cx->s->diags, DIAG_wrong_kind, e->span, "an index of rows, and one of rows for x",
             arena_printf(cx->a, "%d of them", by->n));

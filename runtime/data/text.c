@@ -165,12 +165,12 @@ static double training_share(const reg_data_plan *plan) {
 // What trains is known only once there are tokens: what is learned from ends no later than it.
 static int learn(Source *s, Heap *heap, reg_status *st) {
   const double share = training_share(s->plan);
-  size_t learned = share < 1 ? (size_t)(share * (double)s->size) : s->size;
   if (share < 0) {
     reg_fail(st, REG_BAD_DATA, "split_bad",
              "words and merges are learned from the training part, which must be the first rows of the text");
     return reg_hint(st, "split(train: 80%%, test: 20%%) divides a text where its rows lie"), st->code;
   }
+  size_t learned = share < 1 ? (size_t)(share * (double)s->size) : s->size;
   for (;;) {
     tokens_free(&s->tokens);
     if (tokens_make(&s->tokens, heap, s->text, s->size, learned, s->op)) return reg_no_memory(st, s->size);

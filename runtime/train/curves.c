@@ -60,8 +60,7 @@ static void thin_out(Curve *c) {
 static void put_point(Curve *c, const reg_event *e) {
   const reg_train *t = c->told.train;
   const size_t width = point_width(t);
-  const double *last = c->told.points + (size_t)(c->told.n - 1) * width;
-  if (c->told.n && (int64_t)last[0] % c->stride != 0) c->told.n--;
+  if (c->told.n && (int64_t)c->told.points[(size_t)(c->told.n - 1) * width] % c->stride != 0) c->told.n--;
   if (c->told.n == POINTS) thin_out(c);
   double *to = c->told.points + (size_t)c->told.n++ * width;
   to[0] = (double)e->epoch;

@@ -41,7 +41,8 @@ static void add_function(StrBuf *b, const reg_function *f) {
 
 #define STRUCT(name)                                                                                         \
   __attribute__((unused)) static void add_##name(StrBuf *b, const name *list, int64_t n) {                   \
-    for (const name *x = list; x < list + n; x++) {
+    for (int64_t row = 0; row < n; row++) {                                                                  \
+      const name *x = &list[row];
 #define VALUE(type, member)            add_bytes(b, &x->member, sizeof x->member);
 #define VALUES(type, member, n)        add_bytes(b, x->member, sizeof x->member);
 #define TEXT(member)                   add_text(b, x->member);
