@@ -1,5 +1,6 @@
 // Builtins: lookup by name, and signatures read from their one-line form.
 #include "builtins.h"
+#include "../base/session.h"
 #include <string.h>
 
 const BuiltinInfo builtin_info[B_COUNT_] = {
@@ -42,9 +43,12 @@ Signature builtin_signature(Builtin b) {
   Signature s = {0};
   const char *p = builtin_info[b].signature;
   bool by_name = false;
-  while (p && *p && s.n < BUILTIN_MAX_PARAMS) {
+  while (p && *p) {
     const size_t len = strcspn(p, ":");
-    memcpy(s.param[s.n].name, p, len < 15 ? len : 15);
+    if (s.n == BUILTIN_MAX_PARAMS || len >= sizeof s.param->name)
+      ice("sema", "`%s` has more parameters, or a longer name of one, than there is room for",
+          builtin_info[b].name);
+    memcpy(s.param[s.n].name, p, len);
     p += len + strspn(p + len, ": ");
     s.param[s.n].kinds = read_kinds(&p);
     s.param[s.n].optional = *p == '?';
