@@ -32,7 +32,8 @@ def case_dates_as_python_reads_them(regc):
         order = f", order: {column['order']}" if column["order"] else ""
         table(where, column["texts"])
         p = program(where, f'precision f64\ndata d = csv("t.csv", target: y) |> date_parts(when, {PARTS}{order})\n')
-        found = [float(v) for k in range(len(column["texts"])) for v in json.loads(regc.ok("eval", "-f", p, f"d.x[{k}]"))["values"]]
+        rows = len(column["texts"])  # seven of them have as many numbers as are shown
+        found = [float(v) for k in range(0, rows, 7) for v in json.loads(regc.ok("eval", "-f", p, f"d.x[{k}..{min(k + 7, rows)}]"))["values"]]
         for k, (text, wanted) in enumerate(zip(column["texts"], column["parts"], strict=True)):
             got = found[9 * k:9 * k + 9]
             demand(all(math.isclose(a, b, rel_tol=1e-15, abs_tol=1e-9) for a, b in zip(got, wanted, strict=True)), f"{column['form']}: `{text}` is {got}, not {wanted}")
