@@ -111,11 +111,11 @@ static void add_words(Arena *a, Command *c, const char *words) {
     vec_push(a, *c, arena_strndup(a, w, strcspn(w, " ")));
 }
 
-static Command compiler(Link *l) {
+static Command compiler(Link *l, const char *flags) {
   const char *cc = getenv("CC");
   Command c = {0};
-  add_words(l->arena, &c, cc && *cc ? cc : "cc");
-  add_words(l->arena, &c, REG_LINK_FLAGS); // of the build that made the runtime: its sanitizers
+  add_words(l->arena, &c, cc && *cc ? cc : REG_LINK_CC);
+  add_words(l->arena, &c, flags);
   vec_push(l->arena, c, "-o");
   vec_push(l->arena, c, made_in(l));
   return c;
@@ -141,7 +141,7 @@ int link_executable(Link *l, const char *path, bool is_static, bool images) {
     fputs("regc: the runtime's libraries (libregrt.a) are neither beside regc nor in ../lib/reg\n", stderr);
     return REG_MISSING_INPUT;
   }
-  Command c = compiler(l);
+  Command c = compiler(l, REG_LINK_FLAGS); // of the build that made the runtime: its sanitizers
   for (int i = 0; i < l->objects.len; i++) vec_push(l->arena, c, l->objects.data[i]);
   vec_push(l->arena, c, arena_printf(l->arena, "%s/libregmain.a", libraries));
   vec_push(l->arena, c, arena_printf(l->arena, "%s/libregrt.a", libraries));
@@ -154,8 +154,7 @@ int link_executable(Link *l, const char *path, bool is_static, bool images) {
 }
 
 int link_relocatable(Link *l, const char *path, const char *const *local, int nlocal) {
-  Command c = compiler(l), hide = {0};
-  add_words(l->arena, &c, "-r -nostdlib");
+  Command c = compiler(l, "-r -nostdlib"), hide = {0};
   for (int i = 0; i < l->objects.len; i++) vec_push(l->arena, c, l->objects.data[i]);
   int code = run(l, &c, 0);
   vec_push(l->arena, hide, "objcopy");

@@ -61,14 +61,17 @@ def weights(binary, *arguments):
 
 
 def sanitizers(regc):
-    """What the linker needs for the libraries beside this compiler: they may be built with sanitizers."""
+    """The compiler and its options that link with the libraries beside regc where these are built with sanitizers; else nothing."""
     library = (Path(regc.path).parent / "libregrt.a").read_bytes()
-    return ["-fsanitize=address,undefined", *(["--coverage"] if b"__gcov_init" in library else [])] if b"__asan_init" in library else []
+    if b"__asan_init" not in library:
+        return []
+    return ["clang-19" if b"clang" in library else "cc", "-fsanitize=address,undefined",
+            *(["-fprofile-instr-generate"] if b"__llvm_prf" in library else [])]
 
 
 def link(regc, *arguments):
     """Links with the runtime as a person would."""
-    made = subprocess.run(["cc", *sanitizers(regc), *arguments, f"-L{Path(regc.path).parent}", "-lregmain", "-lregrt", "-lz", "-lzstd",
+    made = subprocess.run([*(sanitizers(regc) or ["cc"]), *arguments, f"-L{Path(regc.path).parent}", "-lregmain", "-lregrt", "-lz", "-lzstd",
                            "-lopenblas", "-lm", "-lpthread"], capture_output=True, text=True)
     demand(made.returncode == 0, made.stderr)
 

@@ -1,7 +1,6 @@
 // Vector mathematics against libm in double: floats sampled densely by their bits over the whole range; the
 // greatest error in units in the last place is held to the documented bound. Special values by name. Philox
 // against the scalar generator.
-#pragma GCC target("avx2,fma") // vectors are passed in registers, as in the library
 #include "runtime/kernels/vmath.h"
 #include <criterion/criterion.h>
 #include <math.h>
