@@ -14,7 +14,7 @@ typedef struct TrainBuild {
   Map states; // name -> StateRef *
   Map sites;  // Cx.sites
   Map held;   // Cx.held
-  bool late;  // a graph is made behind all statements: names have the dimensions that they had at the training
+  bool late; // a graph is made behind all statements: names have the dimensions that they had at the training
   // A state of an optimizer was asked for by its name; they are known; they are wanted, and objectives are no
   // matter.
   bool asked, states_known, dry;

@@ -22,8 +22,8 @@ typedef enum reg_event_kind {
 // A row of what is told of the runs of a sweep. BEST: runs with the same values on the axes that are not
 // taken together, n of them, and the mean and standard error of what they are judged by. COMPARE: the n pairs
 // of runs that differ in one axis alone, the mean of their differences, its standard error, its interval of
-// 95 %, and Student's test that it is 0, or Wilcoxon's of ranks, in whose case `t` is W and there is no interval; p
-// also corrected for as many rows (Holm 1979). NaN: not known.
+// 95 %, and Student's test that it is 0, or Wilcoxon's of ranks, in whose case `t` is W and there is no
+// interval; p also corrected for as many rows (Holm 1979). NaN: not known.
 typedef struct reg_view_row {
   int64_t run; // one of them
   int64_t n;
