@@ -8,8 +8,6 @@
 
 enum { LOOKED_AT = 200, MOST_BYTES = 1 << 20, MOST_FIELDS = 1 << 12, MOST_NOTES = 5 };
 
-static bool is_end(char c) { return c == '\n' || c == '\r'; }
-
 // A line that is not blank: where it is among all lines, its fields, those up to the last that is not empty,
 // and which are numbers.
 typedef struct Line {
@@ -28,7 +26,7 @@ static bool is_number(const CsvField *f) {
 }
 
 static const char *pass_line(CsvPiece *p, const char *at) {
-  while (at < p->end && !is_end(*at)) at++;
+  while (at < p->end && !csv_is_end(*at)) at++;
   return csv_line_end(p, at);
 }
 
@@ -153,7 +151,7 @@ static int64_t lines_from(const CsvReader *r, int64_t line) {
   while (at < p.end && p.lines < line) at = pass_line(&p, at);
   while (at < p.end && n <= MOST_NOTES) {
     bool blank = true;
-    for (; at < p.end && !is_end(*at); at++) blank &= *at == ' ' || *at == '\t';
+    for (; at < p.end && !csv_is_end(*at); at++) blank &= *at == ' ' || *at == '\t';
     n += !blank;
     at = csv_line_end(&p, at);
   }

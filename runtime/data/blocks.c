@@ -20,8 +20,6 @@ static int most_pieces(void) {
 
 // -- where lines end
 
-static bool is_end(char c) { return c == '\n' || c == '\r'; }
-
 // Behind the first line end outside of quotes and comments that is at `wish` or later; or, where `wish` is
 // NULL, behind the last one that `end` does not cut. NULL: there is none. `from` is the beginning of a line.
 static const char *line_end(const CsvLayout *l, const char *from, const char *wish, const char *end) {
@@ -29,11 +27,11 @@ static const char *line_end(const CsvLayout *l, const char *from, const char *wi
   bool inside = false, fresh = true;
   for (const char *c = from; c < end; c++) {
     if (fresh && l->comment && *c == l->comment)
-      while (c < end && !is_end(*c)) c++;
+      while (c < end && !csv_is_end(*c)) c++;
     if (c == end) break;
     fresh = fresh && (*c == ' ' || (*c == '\t' && l->separator != '\t'));
     inside ^= *c == '"';
-    if (inside || !is_end(*c) || (*c == '\r' && c + 1 == end)) continue;
+    if (inside || !csv_is_end(*c) || (*c == '\r' && c + 1 == end)) continue;
     c += c[0] == '\r' && c[1] == '\n';
     if (wish && c >= wish) return c + 1;
     found = c + 1;
@@ -46,11 +44,11 @@ static const char *line_end(const CsvLayout *l, const char *from, const char *wi
 static const char *plain_end(const char *from, const char *wish, const char *end) {
   const char *c = wish ? wish : end - 1;
   if (wish) {
-    while (c < end && !is_end(*c)) c++;
+    while (c < end && !csv_is_end(*c)) c++;
     return c == end ? NULL : c + 1 + (c[0] == '\r' && c + 1 < end && c[1] == '\n');
   }
   c -= c >= from && *c == '\r'; // what follows it is not known
-  while (c >= from && !is_end(*c)) c--;
+  while (c >= from && !csv_is_end(*c)) c--;
   return c < from ? NULL : c + 1;
 }
 
@@ -69,7 +67,7 @@ static const char *before_footer(const CsvReader *r, const char *end) {
     const char *line = plain_end(r->at, NULL, end - 1);
     if (!line) return NULL;
     bool blank = true;
-    for (const char *c = line; c < end; c++) blank &= is_end(*c) || *c == ' ' || *c == '\t';
+    for (const char *c = line; c < end; c++) blank &= csv_is_end(*c) || *c == ' ' || *c == '\t';
     left -= !blank;
     end = line;
   }

@@ -65,8 +65,6 @@ static const char *wrong(CsvPiece *p, CsvWrong what) {
 
 // -- fields
 
-static bool is_end(char c) { return c == '\n' || c == '\r'; }
-
 static bool is_blank(const CsvPiece *p, char c) {
   return c == ' ' || (c == '\t' && p->layout->separator != '\t');
 }
@@ -89,7 +87,7 @@ static bool reserve(CsvPiece *p, size_t bytes) {
 static const char *field_end(const CsvPiece *p, const char *at) {
   if (p->layout->separator != ' ' || *at != ' ') return at;
   at = pass_blanks(p, at);
-  return is_end(*at) || at == p->end ? at : at - 1;
+  return csv_is_end(*at) || at == p->end ? at : at - 1;
 }
 
 // `at` is behind the quote that opens it. Lines inside are counted.
@@ -118,7 +116,7 @@ static const char *quoted(CsvPiece *p, const char *at, CsvField *out) {
   }
   if (memchr(out->text, 0, out->length)) return wrong(p, CSV_ZERO);
   at = p->layout->separator == ' ' ? field_end(p, at) : pass_blanks(p, at);
-  if (*at != p->layout->separator && !is_end(*at) && at != p->end) return wrong(p, CSV_QUOTE);
+  if (*at != p->layout->separator && !csv_is_end(*at) && at != p->end) return wrong(p, CSV_QUOTE);
   p->lines += lines;
   return at;
 }
@@ -149,8 +147,8 @@ const char *csv_pass(CsvPiece *p, const char *at) {
     const char mark = p->layout->comment;
     const bool comment = mark && *begin == mark && begin != p->end;
     if (comment)
-      while (!is_end(*begin) && begin < p->end) begin++;
-    if (!is_end(*begin) && begin != p->end) return at;
+      while (!csv_is_end(*begin) && begin < p->end) begin++;
+    if (!csv_is_end(*begin) && begin != p->end) return at;
     at = csv_line_end(p, begin);
   }
   return at;
@@ -313,7 +311,7 @@ static const char *quick(const CsvPiece *p, int x, const char *at) {
   double value;
   if (l->nmissing || l->marks.point == l->separator) return NULL;
   const char *end = number_quick(at, l->marks.point, l->dtype, &value);
-  if (!end || (*end != l->separator && !is_end(*end))) return NULL;
+  if (!end || (*end != l->separator && !csv_is_end(*end))) return NULL;
   p->numbers[p->nrows * l->width + x] = value;
   return field_end(p, end);
 }
@@ -381,7 +379,7 @@ static const char *pass_bad(CsvPiece *p, const char *at, bool first) {
   const bool quotes = what != CSV_QUOTE && what != CSV_OPEN;
   const char *line = at;
   bool inside = false;
-  for (; at < p->end && (inside || !is_end(*at)); at++) {
+  for (; at < p->end && (inside || !csv_is_end(*at)); at++) {
     inside ^= quotes && *at == '"';
     p->lines += *at == '\n';
   }

@@ -126,6 +126,7 @@ const char *csv_pass(CsvPiece *p, const char *at);
 // Fields of the row at *at, which moves behind it; 0: there is none, or a mistake in it. *empty: whether the
 // last one is.
 int csv_row_fields(CsvPiece *p, const char **at, bool *empty);
+static inline bool csv_is_end(char c) { return c == '\n' || c == '\r'; } // of a line
 bool csv_is_utf8(const char *text, size_t length);
 // A text for messages.
 void csv_cell_text(char to[44], const char *text, size_t length);

@@ -4,6 +4,7 @@
 #include "large.h"
 #include "reg/file.h"
 #include "support.h"
+#include "text/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -206,18 +207,10 @@ static bool take_unit(Stream *s, unsigned *unit, reg_status *st) {
   return true;
 }
 
-static size_t put_utf8(unsigned c, char *to) {
-  const int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-  static const unsigned first[] = {0, 0xC0, 0xE0, 0xF0};
-  *to++ = (char)(first[more] | c >> 6 * more);
-  for (int i = more - 1; i >= 0; i--) *to++ = (char)(0x80 | (c >> 6 * i & 0x3F));
-  return (size_t)more + 1;
-}
-
 static bool is_low(unsigned unit) { return unit >= 0xDC00 && unit < 0xE000; }
 
-// The next character, in s->front. Half of one stays what it is, which is no UTF-8: whoever reads the field
-// says where.
+// The next character, in s->front. Half of one becomes a byte that is no UTF-8: whoever reads the field says
+// where.
 static int take_character(Stream *s, reg_status *st) {
   unsigned unit, low;
   if (!take_unit(s, &unit, st)) return st->code;
@@ -227,8 +220,10 @@ static int take_character(Stream *s, reg_status *st) {
     else
       s->wide.at -= 2;
   }
-  if (!st->code) s->nfront = put_utf8(unit, s->front);
-  return st->code;
+  if (st->code) return st->code;
+  s->nfront = (size_t)reg_utf8_put(unit, s->front);
+  if (!s->nfront) s->front[s->nfront++] = (char)0xFF;
+  return REG_OK;
 }
 
 int stream_read(Stream *s, char *to, size_t room, size_t *got, reg_status *st) {
