@@ -328,6 +328,8 @@ def inspect(out):
     for path in out.glob("*.safetensors"):
         try:
             found = tensors.parse(path.read_bytes())
+        except FileNotFoundError:  # a process that goes on has ended the run that it was of
+            continue
         except tensors.Malformed as e:
             raise Broken(f"{path.name} after a kill: {e}") from e
         checkpoints += path.name.startswith("checkpoint")
