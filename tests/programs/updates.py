@@ -366,3 +366,26 @@ def case_a_recipe_takes_a_schedule(regc):
     text = recipe.replace("falling =", "rate =") + "train net on digits with usual(n: rate)\n"
     done = regc("check", written(regc, DIGITS + "model net(x: [64]) -> [10] = x |> dense(8) |> relu |> dense(10)\n" + text))
     demand(done.returncode == 1 and "not_a_training_value" in done.stderr, done.stderr)
+
+
+def case_a_gradient_that_cancels_has_no_sign(regc):
+    """Two rows pull with the same strength in opposite directions: the sign of their sum is 0, and lion makes no step."""
+    program = written(regc, """
+data d = table(2) { x = ones([2, 1]); y = 6 * arange(2) - 3 }
+model net(x: [1]) -> [1] {
+  param w: [1] = 1
+  param by: [1] = -1
+  w + by * x
+}
+train net on d {
+  loss     huber(net(x)[.., 0], y, delta: 0.5) + 0.01 * sum(net.by)
+  optimize lion(lr: 0.1)
+  batch    2
+  epochs   3
+}
+report net.w[0] as "w"
+report net.by[0] as "by"
+""")
+    found = {e["name"]: e["value"] for e in of_kind(events(regc, "--out", "", program), "report")}
+    demand(found["w"] == 1, f"a step by rounding: {found}")
+    demand(abs(found["by"] + 1.3) < 1e-6, f"what is pulled moves: {found}")

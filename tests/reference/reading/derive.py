@@ -125,6 +125,7 @@ class Derivatives:
             h = 1e-4 * max(1.0, abs(value[at]))
             (low, a), (high, b) = look(-h), look(h)
             if a == choices == b and np.isfinite(high - low):
+                self.error = max(self.error, 4 * max(abs(low), abs(high)) * 2.3e-16 / h)
                 return (high - low) / (2 * h)
         for h in (2e-3, 2e-4, 2e-5):
             h *= max(1.0, abs(value[at])) if h > 1e-3 else 1.0

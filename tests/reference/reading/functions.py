@@ -4,6 +4,7 @@ import math
 import numpy as np
 
 from . import special
+from .scope import Unread
 from .syntax import Refused, Stops
 from .values import Tree, Time, Range, array, axes_of, fit, is_known, real, shape_of, whole
 
@@ -81,15 +82,14 @@ def absolute(r, node, x):
     return number_or_tensor(x, np.abs)
 
 
-def sign(r, node, x):
-    y = number_or_tensor(x, np.sign)
-    r.decide(np.asarray(y))
-    return y
-
-
 def stairs(f):
+    """Steps are where 2 x is whole: what is exactly there is not near it."""
     def apply(r, node, x):
         y = number_or_tensor(x, f)
+        if r.error and not is_known(x):
+            v, near = real(x), 20 * r.error
+            if np.any((f(v - near) != f(v + near)) & (2 * v != np.rint(2 * v)) & np.isfinite(v)):
+                raise Unread("a step within the error of a difference")
         r.decide(np.asarray(y))
         return y
     return over_tensors(apply)
@@ -391,7 +391,7 @@ def only(r, node, x, of):
 # name: (parameters, function); `?`: may be left out; `*`: any number; behind `;`: by name only.
 TABLE = {
     **{name: ("x", smooth(name)) for name in MATH},
-    "abs": ("x", over_tensors(absolute)), "sign": ("x", over_tensors(sign)),
+    "abs": ("x", over_tensors(absolute)), "sign": ("x", stairs(np.sign)),
     "floor": ("x", stairs(np.floor)), "round": ("x", stairs(np.round)),
     "max": ("x y? ; axis? keep?", larger(1)), "min": ("x y? ; axis? keep?", larger(-1)), "clamp": ("x low high", clamp), "xmul": ("x y", xmul),
     "atan2": ("y x", lambda r, node, y, x: pairwise(np.arctan2)(r, node, y, x)), "mod": ("x y", pairwise(np.mod)), "polygamma": ("x n", over_tensors(polygamma)),
